@@ -11,7 +11,7 @@ from typing import Any, Final
 import icalendar
 
 from mailserver.calendars import rules
-from mailserver.calendars.occurrences import ending, first_text
+from mailserver.calendars.occurrences import categories, ending, first_text
 from mailserver.calendars.rules import Rule
 from mailserver.calendars.zones import known
 
@@ -84,7 +84,7 @@ def read(event: Any, master: Any, shown_in: str) -> Draft:
         recurs and rule is None,
         _reminder(event),
         visibility if visibility in VISIBILITIES else PRIVATE,  # RFC 5545 section 3.8.1.3
-        _categories(event),
+        categories(event),
     )
 
 
@@ -179,13 +179,6 @@ def _clock(when: datetime.date, zone: str) -> datetime.datetime:
     if isinstance(when, datetime.datetime) and when.tzinfo is not None:
         when = when.astimezone(known(zone) or datetime.UTC)
     return rules.naive_of(when)
-
-
-def _categories(event: Any) -> tuple[str, ...]:
-    """The names in all CATEGORIES; `event.categories` would add the property where there is none."""
-    values = event.get("CATEGORIES", [])
-    lists = values if isinstance(values, list) else [values]
-    return tuple(str(name) for one in lists for name in one.cats)
 
 
 def _reminder(event: Any) -> int:

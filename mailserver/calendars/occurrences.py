@@ -14,6 +14,7 @@ import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
 from mailserver.calendars import cleaning
+from mailserver.calendars.school_classes import class_of
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda.agenda_items import Item
@@ -56,6 +57,8 @@ class Occurrence:
     """Address of the organizer, empty without one."""
     etag: str = ""
     """Of the item, as it was expanded."""
+    school_class: str = ""
+    """The class it is about, as its categories or title name it."""
 
     def on(self, day: datetime.date) -> bool:
         """True when it touches that day."""
@@ -163,11 +166,12 @@ def shown(collection_id: int, row: Item, event: Any, zone: datetime.tzinfo, *, r
     if all_day and ends <= begins:
         ends = begins + DAY
     status = first_text(event, "STATUS").upper()
+    title = line(first_text(event, "SUMMARY"))
     return Occurrence(
         collection_id,
         row.href,
         key_of(event["RECURRENCE-ID"].dt) if recurs and "RECURRENCE-ID" in event else "",
-        line(first_text(event, "SUMMARY")),
+        title,
         line(first_text(event, "LOCATION")),
         begins,
         max(begins, ends),
@@ -178,7 +182,15 @@ def shown(collection_id: int, row: Item, event: Any, zone: datetime.tzinfo, *, r
         free=first_text(event, "TRANSP").upper() == "TRANSPARENT",
         foreign=organizer(event),
         etag=row.etag,
+        school_class=class_of(title, categories(event)),
     )
+
+
+def categories(event: Any) -> tuple[str, ...]:
+    """The names in all CATEGORIES; `event.categories` would add the property where there is none."""
+    values = event.get("CATEGORIES", [])
+    lists = values if isinstance(values, list) else [values]
+    return tuple(str(name) for one in lists for name in getattr(one, "cats", ()))
 
 
 def first_text(event: Any, name: str) -> str:

@@ -18,10 +18,15 @@ MAX_OCTETS = 32 * 1024
 MAX_TAGS = 40
 MAX_TAG_NAME = 40
 MAX_COLOURS = 300
+MAX_CLASSES = 60
+MAX_CLASS_NAME = 20
 MAX_SIGNATURE = 2000
 NEVER = -1
 TAG_COLOURS = ("rouge", "orange", "jaune", "vert", "turquoise", "bleu", "violet", "rose", "brun", "gris")
 """Colours by name: style sheets say what they look like, in light and in dark."""
+AGENDA_COLOURS = ("bleu", "vert", "violet", "brun", "rouge", "sarcelle", "rose", "gris")
+NO_COLOUR = "agenda"
+"""A class of this colour has that of its agenda."""
 
 KEYWORD = re.compile(r"[$A-Za-z0-9_][A-Za-z0-9_$.-]{0,59}")
 """A keyword as IMAP (RFC 9051 section 9, atom) and every other program take it."""
@@ -141,6 +146,11 @@ class Preferences:
     hidden_agendas: str = _text(6000)
     """Ids of the collections that are not shown, separated by commas."""
 
+    class_colours: tuple[tuple[str, str], ...] = ()
+    """Names of school classes with the colour that was chosen for each; others have one by themselves."""
+    reminder: int = _one_of(NEVER, 0, 5, 10, 15, 30, 60, 1440)
+    """Minutes before a new event at which one is reminded; -1: not."""
+
     # Language and zone
     zone: str = _text(64)
     """IANA name of the time zone; empty: the academy's."""
@@ -184,6 +194,8 @@ def _is_value(name: str, value: object) -> bool:
         return isinstance(value, tuple) and are_tags(value)
     if name == "colours":
         return isinstance(value, tuple) and are_colours(value)
+    if name == "class_colours":
+        return isinstance(value, tuple) and are_class_colours(value)
     if values := one.metadata.get("values"):
         return any(value == choice and type(value) is type(choice) for choice in values)
     return isinstance(value, str) and len(value) <= one.metadata["limit"]
@@ -198,6 +210,18 @@ def are_tags(tags: tuple[object, ...]) -> bool:
 def are_colours(colours: tuple[object, ...]) -> bool:
     """True for pairs of a mailbox id and a colour, not too many."""
     return len(colours) <= MAX_COLOURS and all(_is_colour(colour) for colour in colours)
+
+
+def are_class_colours(colours: tuple[object, ...]) -> bool:
+    """True for pairs of a class's name and a colour, not too many."""
+    return len(colours) <= MAX_CLASSES and all(_is_class_colour(colour) for colour in colours)
+
+
+def _is_class_colour(pair: object) -> bool:
+    match pair:
+        case (str(name), str(colour)):
+            return 0 < len(name) <= MAX_CLASS_NAME and colour in (*AGENDA_COLOURS, NO_COLOUR)
+    return False
 
 
 def _is_colour(pair: object) -> bool:
@@ -233,8 +257,9 @@ def read(text: str) -> Preferences:
     known = {name: value for name, value in kept.items() if name in _FIELDS}
     if "tags" in known:
         known["tags"] = _tags(known["tags"])
-    if isinstance(known.get("colours"), list):
-        known["colours"] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in known["colours"])
+    for pairs in ("colours", "class_colours"):
+        if isinstance(known.get(pairs), list):
+            known[pairs] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in known[pairs])
     return revise(Preferences(), known)
 
 

@@ -469,11 +469,11 @@ def test_export_and_import_with_duplicates(page: Visitor, client: Client, house:
 
 def test_view_choices_are_kept(page: Visitor) -> None:
     page.get(f"/agenda/semaine/{MONDAY}")
-    assert "sam. 28" not in page.text
+    assert "samedi 28 novembre" not in page.text
     fields = {"fin_de_semaine": "1", "debut": "7", "fin": "20", "vacances": "A", "semaine_a": "2"}
     page.post("/agenda/affichage", {**fields, "retour": f"/agenda/semaine/{MONDAY}"})
-    assert "sam. 28" in page.text
-    assert "Semaine 48 A" in page.text
+    assert "samedi 28 novembre" in page.text
+    assert "semaine 48 · A" in page.text
     assert ">07:00<" in page.text
     page.get("/agenda/semaine/2027-02-15")
     assert "Vacances d’hiver" in page.text
@@ -483,13 +483,17 @@ def test_view_choices_are_kept(page: Visitor) -> None:
 
 
 def test_crowded_days_share_their_width_and_count_the_rest(page: Visitor, client: Client) -> None:
-    for number in range(4):
+    for number in range(6):
         client.agenda.save_event(text(f"a{number}", ":20261124T073000Z", ":20261124T090000Z", f"Cours {number}"))
     page.get(f"/agenda/semaine/{MONDAY}")
-    assert "+2 autres" in page.text
+    assert page.text.count('<a class="ev ') == 4
+    (rest,) = re.findall(r'<a class="autres .*?</a>', page.text, re.S)
+    assert "+2 autres, mardi 24 novembre" in rest
     page.get("/agenda/jour/2026-11-24")
     assert "autres" not in page.text
-    assert page.text.count('<a class="ev ') == 4
+    assert page.text.count('<a class="ev ') == 6
+    page.post("/agenda/affichage", {"fin_de_semaine": "1", "retour": f"/agenda/semaine/{MONDAY}"})
+    assert page.text.count('<a class="ev ') == 3
 
 
 def test_somebody_elses_event_is_read_only(page: Visitor, client: Client) -> None:

@@ -10,6 +10,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store.account import sessions
 from webui.account.session_start import YEAR
+from webui.page import durations
 from webui.page.context import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -166,12 +167,17 @@ def _agenda(visit: Visit) -> tuple[Setting, ...]:
     ends = tuple(Option(hour, f"{hour:02}:00") for hour in (16, 17, 18, 19, 20, 22))
     first = _options((0, _("lundi")), (6, _("dimanche")))
     views = _options(("semaine", _("semaine")), ("jour", _("jour")), ("mois", _("mois")), ("liste", _("liste")))
+    before = (0, 5, 10, 15, 30, 60, 1440)
+    reminders = _options(
+        (NEVER, _("aucun")), *((minutes, durations.before(visit.language, minutes)) for minutes in before)
+    )
     return (
         Setting("agenda_view", _("Ouvrir l’agenda sur"), views, complete_only=True),
         Setting("day_begins", _("La journée commence à"), begins),
         Setting("day_ends", _("et finit à"), ends),
         Setting("week_begins", _("La semaine commence le"), first),
         Setting("weekends", _("Semaine de 7 jours")),
+        Setting("reminder", _("Rappel d’un nouvel événement"), reminders),
     )
 
 

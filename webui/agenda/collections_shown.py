@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mailserver.model.identity import Principal
+from mailserver.model.preferences import AGENDA_COLOURS
 from mailserver.store.agenda import agenda_grants, agendas
 from mailserver.store.agenda.agenda_grants import Reach, Role
 from mailserver.store.agenda.agendas import COLOUR, COMPONENTS, DISPLAY_NAME, Collection
@@ -14,15 +15,12 @@ from webui.http.forms import positive
 from webui.page.context import Visit
 
 EVENTS, TASKS = "VEVENT", "VTODO"
-PALETTE: Final[tuple[tuple[str, str], ...]] = (
-    ("bleu", "#1c4f8f"),
-    ("vert", "#1b6b45"),
-    ("violet", "#6a3d9a"),
-    ("brun", "#8a4b14"),
-    ("rouge", "#a3191c"),
-    ("sarcelle", "#0f6a73"),
-    ("rose", "#a12a6a"),
-    ("gris", "#4f5868"),
+PALETTE: Final[tuple[tuple[str, str], ...]] = tuple(
+    zip(
+        AGENDA_COLOURS,
+        ("#1c4f8f", "#1b6b45", "#6a3d9a", "#8a4b14", "#a3191c", "#0f6a73", "#a12a6a", "#4f5868"),
+        strict=True,
+    )
 )
 """Names of style classes; the colours are what other clients are told. Each has its pair in the dark."""
 MAX_NAME = 100
@@ -146,6 +144,13 @@ def nearest(colour: str) -> str:
     if saturation < GREYISH:
         return "gris"
     return min((pair for pair in PALETTE if pair[0] != "gris"), key=lambda pair: _apart(hue, _hue(pair[1][1:])[0]))[0]
+
+
+def colour_names(visit: Visit) -> tuple[tuple[str, str], ...]:
+    """The palette with its names in the reader's language."""
+    _ = visit._
+    names = (_("Bleu"), _("Vert"), _("Violet"), _("Brun"), _("Rouge"), _("Sarcelle"), _("Rose"), _("Gris"))
+    return tuple(zip(AGENDA_COLOURS, names, strict=True))
 
 
 def hex_of(name: str) -> str:

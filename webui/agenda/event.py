@@ -1,22 +1,25 @@
 """One event: its page, and how whatever is done to it finds, reads and writes it."""
 
 import datetime
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from mailserver.calendars import editing, events, occurrences
+from mailserver.calendars import editing, events, occurrences, school_classes, zones
 from mailserver.calendars.editing import SCOPES, Series
 from mailserver.calendars.events import Attendee, Draft
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda.agenda_changes import Step
-from webui.agenda import event_items, views, words
+from webui.agenda import class_colours, event_items, views, words
 from webui.agenda.event_items import Desk, Found, home
+from webui.page import durations
 from webui.page.context import SIMPLE, Services, Visit
 from webui.page.rendering import redirect
 
 MAX_KEY = 20
+MAX_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,17 @@ class EventPage:
     own: bool
     cancelled: bool
     recurs: bool
+    school_class: str
+    colour: str
+    at_once: tuple[str, ...]
+    """What else happens meanwhile: title and hours."""
+    more_at_once: int
     back: str
+
+    @property
+    def answers(self) -> Mapping[str, int]:
+        """How many of those invited answered what."""
+        return Counter(one.status for one in self.attendees)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +73,7 @@ class AskPage:
 
 
 async def show_event(services: Services, visit: Visit) -> Response:
-    """GET /agenda/evenement/{item}."""
+    """GET /agenda/evenement/{item}; with `fiche=1` what the page says, to be shown beside the grid."""
     place = await event_items.desk(services, visit)
     found = await event_items.find(services, visit, place, key_of(visit.query("le")))
     draft, shown, recurs = await read(visit, found)
@@ -77,15 +90,53 @@ async def show_event(services: Services, visit: Visit) -> Response:
         words.when(visit.language, draft),
         draft.zone if not draft.all_day and draft.zone != words.zone_of(visit).key else "",
         words.recurrence(visit.language, draft),
-        "" if draft.reminder < 0 else words.reminder(visit.language, draft.reminder),
+        "" if draft.reminder < 0 else durations.before(visit.language, draft.reminder),
         events.attendees(shown)[:500],
         organizer,
         not found.hidden and views.is_movable(visit, found.shelf, organizer),
         occurrences.first_text(shown, "STATUS").upper() == "CANCELLED",
         recurs,
+        *_class_of(visit, found, draft),
+        *await _at_once(services, visit, place, found, draft),
         back_to(visit, view_of(visit, visit.query("vue")), draft.start.date()),
     )
-    return services.pages.answer(visit, "agenda/event.html", page)
+    template = "agenda/panel.html" if visit.query("fiche") else "agenda/event.html"
+    return services.pages.answer(visit, template, page)
+
+
+def _class_of(visit: Visit, found: Found, draft: Draft) -> tuple[str, str]:
+    """The class an event of one's own is about, and its colour."""
+    name = "" if found.shelf.owner else school_classes.class_of(draft.title, draft.categories)
+    return name, class_colours.shown(visit, name) if name else found.shelf.colour
+
+
+async def _at_once(
+    services: Services, visit: Visit, place: Desk, found: Found, draft: Draft
+) -> tuple[tuple[str, ...], int]:
+    """What else keeps the person busy during an event of some hours; the first ones, and how many more."""
+    if draft.all_day or found.shelf.owner or draft.end - draft.start > occurrences.DAY:
+        return (), 0
+    zone = words.zone_of(visit)
+    own = zones.known(draft.zone) or zone
+    start, end = (moment.replace(tzinfo=own).astimezone(zone) for moment in (draft.start, draft.end))
+    expansion, _missing = await event_items.occurrences(
+        services, visit, place, start.date(), end.date() + occurrences.DAY
+    )
+    mine = {shelf.id for shelf in place.shelves if not shelf.owner}
+    others = [
+        one
+        for one in expansion.occurrences
+        if one.collection_id in mine
+        and (one.collection_id, one.href) != (found.shelf.id, found.row.href)
+        and not (one.all_day or one.free or one.cancelled)
+        and one.start < end
+        and one.end > start
+    ]
+    told = tuple(
+        f"{one.title or visit._('(sans titre)')}, {words.hours(visit.language, one, one.start.date())}"
+        for one in others[:MAX_AT_ONCE]
+    )
+    return told, max(0, len(others) - MAX_AT_ONCE)
 
 
 async def read(visit: Visit, found: Found) -> tuple[Draft, "Mapping[str, object]", bool]:

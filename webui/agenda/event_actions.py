@@ -1,25 +1,31 @@
 """An event is moved, deleted, and put back: what is done without its form, and the questions asked before."""
 
+from dataclasses import replace
+
 from starlette.responses import Response
 
 from mailserver.calendars import editing, events
 from mailserver.calendars.editing import SCOPES
+from mailserver.calendars.events import Draft
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from webui.agenda import event_items, views, words
 from webui.agenda.event import AskPage, answer, back_to, check_own, key_of, read, scope_of, view_of, write
-from webui.agenda.event_items import home
+from webui.agenda.event_items import Found, home
 from webui.page.context import Services, Visit
 
 MAX_MINUTES = 366 * 24 * 60
 
 
 async def move(services: Services, visit: Visit) -> Response:
-    """POST /agenda/evenement/{item}/deplacer: later or longer by minutes; asks which occurrences if several."""
+    """POST /agenda/evenement/{item}/deplacer: later or longer by minutes, or a copy of it there (`copie`); asks which
+    occurrences if several."""
     place = await event_items.desk(services, visit)
     found = await event_items.find(services, visit, place, key_of(visit.form.text("le")))
     before, shown, recurs = await read(visit, found)
     check_own(visit, found, shown)
     after = events.moved(before, _signed(visit, "minutes"), _signed(visit, "duree"))
+    if visit.form.text("copie"):
+        return await _copy(services, visit, found, after)
     if recurs and found.key and visit.form.text("portee") not in SCOPES:
         names = ("le", "etag", "minutes", "duree", "vue")
         fields = tuple((name, visit.form.text(name)) for name in names)
@@ -33,6 +39,18 @@ async def move(services: Services, visit: Visit) -> Response:
     scope = scope_of(visit, found, recurs)
     token = await write(services, visit, found, found.shelf.id, scope, after)
     return answer(visit, "deplace", token, after.start.date())
+
+
+async def _copy(services: Services, visit: Visit, found: Found, after: Draft) -> Response:
+    """Another event like this one, there; it happens once, and nobody is invited to it."""
+    if found.hidden:
+        raise Refused(Reason.READ_ONLY)
+    uid = services.clock.token(16).hex()
+    made = replace(after, rule=None, custom=False, reminder=max(after.reminder, events.NO_REMINDER))
+    text = await event_items.computed(visit, editing.create, made, uid, event_items.moment(visit))
+    step = await event_items.computed(visit, event_items.step, found.shelf.id, f"{uid}.ics", None, text)
+    token = await event_items.store(services, visit, [step])
+    return answer(visit, "copie", token, after.start.date())
 
 
 async def ask_erase(services: Services, visit: Visit) -> Response:

@@ -8,14 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
+from zoneinfo import ZoneInfo
 
 from mailserver.accounts.provision import provision
 from mailserver.calendars import overview, reading
+from mailserver.calendars.occurrences import Expansion, spread
+from mailserver.calendars.school_classes import class_of
+from mailserver.mime.body.text import fold
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agenda_changes, agenda_reach, agendas
 from mailserver.store.agenda.agenda_changes import Step
 from mailserver.store.agenda.agenda_items import MAX_HREF, Item
 from mailserver.store.agenda.agenda_masks import is_private
+from webui.agenda import words
 from webui.agenda.collections_shown import Shelf, arranged
 from webui.granting import people_of
 from webui.page.context import SIMPLE, Services, Visit
@@ -25,6 +30,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 UNDO_SECONDS = 600
+MARGIN = 86400
+"""Stored spans take floating times as UTC."""
 _TURNS: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 """Who computes, or waits for it, by account."""
 
@@ -110,9 +117,11 @@ def item_id(collection_id: int, href: str) -> str:
     return f"{collection_id}-{base64.urlsafe_b64encode(href.encode()).decode().rstrip('=')}"
 
 
-async def find(services: Services, visit: Visit, place: Desk, key: str) -> Found:
-    """The event an address names, within what the account reaches. Raises Refused(NOT_FOUND)."""
-    number, _, encoded = str(visit.request.path_params["item"]).partition("-")
+async def find(
+    services: Services, visit: Visit, place: Desk, key: str, item: str = "", component: str = "VEVENT"
+) -> Found:
+    """The event that the address names, or `item` does, within what the account reaches. Raises Refused(NOT_FOUND)."""
+    number, _, encoded = (item or str(visit.request.path_params["item"])).partition("-")
     if not number.isascii() or not number.isdigit() or len(number) > 18 or len(encoded) > 2 * MAX_HREF:
         raise Refused(Reason.NOT_FOUND)
     try:
@@ -121,7 +130,7 @@ async def find(services: Services, visit: Visit, place: Desk, key: str) -> Found
         raise Refused(Reason.NOT_FOUND) from None
     shelf = place.shelf(int(number))
     row = await services.store.read(agenda_reach.get, visit.account_id, shelf.id, href)
-    if row is None or row.component != "VEVENT":
+    if row is None or row.component != component:
         raise Refused(Reason.NOT_FOUND, "No such event")
     return Found(shelf, row, key)
 
@@ -175,3 +184,33 @@ async def texts(
             continue
         rows += [(shelf.id, row) for row in found]
     return rows, tuple(missing)
+
+
+async def occurrences(
+    services: Services, visit: Visit, place: Desk, first: datetime.date, after: datetime.date, query: str = ""
+) -> tuple[Expansion, tuple[Shelf, ...]]:
+    """What happens in the agendas that are shown between two days, and those that could not be read."""
+    zone = words.zone_of(visit)
+    start, end = (datetime.datetime.combine(day, datetime.time(), zone) for day in (first, after))
+    rows, missing = await texts(
+        services, visit, place.shown, int(start.timestamp()) - MARGIN, int(end.timestamp()) + MARGIN
+    )
+    return await computed(visit, _expand, rows, start, end, zone, query), missing
+
+
+def _expand(
+    rows: Sequence[tuple[int, Item]], start: datetime.datetime, end: datetime.datetime, zone: ZoneInfo, query: str
+) -> Expansion:
+    """In a thread: the occurrences, only those whose title, place or class holds the words when some are sought."""
+    if not query:
+        return spread(rows, start, end, zone)
+    needle, likely = fold(query), rows
+    if not class_of(query, ()):  # a class may be written otherwise than it is told
+        likely = [row for row in rows if needle in fold((row[1].text or "").replace("\r\n ", ""))]
+    expansion = spread(likely, start, end, zone)
+    found = tuple(
+        occurrence
+        for occurrence in expansion.occurrences
+        if needle in fold(f"{occurrence.title} {occurrence.place} {occurrence.school_class}")
+    )
+    return Expansion(found, expansion.cut, expansion.unreadable)

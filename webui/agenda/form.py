@@ -11,6 +11,7 @@ from webui.agenda import event_items, form_values, words
 from webui.agenda.event import AskPage, answer, back_to, check_own, key_of, read, scope_of, view_of, write
 from webui.agenda.event_items import Desk, Found, home
 from webui.agenda.form_values import Typed
+from webui.page import durations
 from webui.page.context import Services, Visit
 
 
@@ -38,14 +39,20 @@ class FormPage:
 
 
 async def begin(services: Services, visit: Visit) -> Response:
-    """GET /agenda/nouveau."""
+    """GET /agenda/nouveau; `copie` names an event that it is to be like."""
     place = await event_items.desk(services, visit)
-    made = form_values.fresh(visit)
-    return await _form(services, visit, place, None, form_values.shown(made, _first(visit, place)), made)
+    made, agenda = form_values.fresh(visit), visit.query("agenda")
+    if visit.query("copie"):
+        found = await event_items.find(services, visit, place, key_of(visit.query("le")), visit.query("copie"))
+        if found.hidden:
+            raise Refused(Reason.READ_ONLY)
+        made, _shown, _recurs = await read(visit, found)
+        made = replace(made, rule=None, custom=False, reminder=max(made.reminder, events.NO_REMINDER))
+        agenda = str(found.shelf.id)
+    return await _form(services, visit, place, None, form_values.shown(made, _first(place, agenda)), made)
 
 
-def _first(visit: Visit, place: Desk) -> int:
-    asked = visit.query("agenda")
+def _first(place: Desk, asked: str) -> int:
     ids = [shelf.id for shelf in place.writable]
     if not ids:
         raise Refused(Reason.NOT_FOUND, "No agenda to write in")
@@ -151,7 +158,7 @@ async def _form(
         visit.form.text("etag") or (found.row.etag if found is not None else ""),
         tuple(zone for zone in offered if zone),
         tuple(words.weekday(language, number) for number in range(7)),
-        tuple((value, words.reminder(language, value)) for value in sorted(minutes)),
+        tuple((value, durations.before(language, value)) for value in sorted(minutes)),
         f"{words.ordinal(language, number)} {weekday}",
         fault,
         back_to(visit, view, draft.start.date()),

@@ -219,8 +219,9 @@ def fresh(visit: Visit) -> Draft:
     length = visit.query("duree")
     minutes = int(length) if length.isascii() and length.isdigit() and len(length) < 5 else 60
     start = datetime.datetime.combine(day, time)
+    zone, reminder = words.zone_of(visit).key, visit.preferences.reminder
     if visit.query("journee"):
         start = datetime.datetime.combine(day, datetime.time())
-        return Draft("", start, start + datetime.timedelta(days=1), all_day=True, zone=words.zone_of(visit).key)
+        return Draft("", start, start + datetime.timedelta(days=1), all_day=True, zone=zone, reminder=reminder)
     end = start + datetime.timedelta(minutes=max(5, minutes))
-    return Draft(visit.query("titre")[:MAX_TITLE], start, end, zone=words.zone_of(visit).key)
+    return Draft(visit.query("titre")[:MAX_TITLE], start, end, zone=zone, reminder=reminder)

@@ -10,9 +10,13 @@ STEP = 5
 """Minutes of the finest mark."""
 LEAST = 25
 """Minutes an event takes up at least: a line of text must fit."""
-WIDE_DAY = 4
-NARROW_DAY = 2
-"""Events beside each other in a day of its own, and in a week: each is 7 rem wide at least."""
+WIDE_DAY = 8
+NARROW_DAY = 4
+CROWDED_WEEK = 3
+"""Events beside each other in a day of its own, in a week, and in a week of more than five days."""
+
+MAX_GROUP = 60
+"""Events that overlap one after another, whose width is looked for: each is compared with all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,8 @@ class Place:
     length: int
     lane: int
     lanes: int
-    begins: bool
-    """False when it goes on from the day before."""
+    width: int
+    """Lanes it takes: those beside it that are free."""
     more: bool = False
     """Beside it is the mark of those that found no room."""
 
@@ -48,11 +52,6 @@ class Laid:
     """All day, or a day and longer."""
     places: tuple[Place, ...]
     more: tuple[More, ...]
-
-    @property
-    def crowded(self) -> bool:
-        """True when events stand beside each other."""
-        return any(place.lanes > 1 or place.more for place in self.places)
 
 
 def hours(days: Sequence[datetime.date], found: Sequence[Occurrence], first: int, last: int) -> tuple[int, int]:
@@ -92,18 +91,17 @@ def lay(day: datetime.date, found: Sequence[Occurrence], first: int, lanes: int)
     for one in sorted(timed(found, day), key=lambda one: span(one, day)):
         start, end = span(one, day)
         if group and start >= until:
-            _close(group, day, first, lanes, places, more)
+            _close(group, first, lanes, places, more)
             group = []
         group.append((start, end, one))
         until = max(until if len(group) > 1 else -1, end, start + LEAST)
     if group:
-        _close(group, day, first, lanes, places, more)
+        _close(group, first, lanes, places, more)
     return Laid(day, whole, tuple(places), tuple(more))
 
 
 def _close(
     group: Sequence[tuple[int, int, Occurrence]],
-    day: datetime.date,
     first: int,
     most: int,
     places: list[Place],
@@ -124,12 +122,22 @@ def _close(
         free[lane] = until
         put.append((start, end, one, lane))
     for start, end, one, lane in put:
-        begins = one.start.date() == day
         at, length = _rounded(start - first * 60), _rounded(max(end - start, LEAST))
-        places.append(Place(one, at, length, lane, len(free), begins, bool(left)))
+        until = max(end, start + LEAST)
+        beside = [
+            other for begin, after, _, other in put[:MAX_GROUP] if other > lane and begin < until and start < after
+        ]
+        width = min(beside, default=len(free)) - lane if len(put) <= MAX_GROUP else 1
+        places.append(Place(one, at, length, lane, len(free), width, bool(left)))
     if left:
         start, end = min(left)[0], max(end for _, end in left)
         more.append(More(len(left), _rounded(start - first * 60), _rounded(max(end - start, 60))))
+
+
+def _free_lanes(put: Sequence[tuple[int, int, Occurrence, int]], start: int, until: int, lane: int, lanes: int) -> int:
+    """The lane and those to its right that nothing takes meanwhile."""
+    beside = [other for begin, after, _, other in put if other > lane and begin < until and start < after]
+    return min(beside, default=lanes) - lane
 
 
 def _rounded(minutes: int) -> int:

@@ -2,24 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from starlette.responses import Response
 
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.preferences import AGENDA_COLOURS
 from mailserver.store.account import sessions
 from mailserver.store.agenda import agenda_feeds, agenda_grants, agendas
 from mailserver.store.agenda.agendas import CALENDAR, Collection
 from webui import granting
 from webui.agenda import event_items, feed_state, school_holidays
-from webui.agenda.collections_shown import MAX_NAME, PALETTE, Shelf, described, fresh, hex_of
+from webui.agenda.collections_shown import MAX_NAME, Shelf, colour_names, described, fresh, hex_of
 from webui.agenda.event_items import Desk, home
 from webui.agenda.views import announcement
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
 from webui.pages import addresses
-
-COLOURS: Final = tuple(name for name, _ in PALETTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class ShelvesPage:
     colours: tuple[tuple[str, str], ...]
     feeds: Mapping[int, feed_state.Told]
     name: str = ""
-    colour: str = COLOURS[0]
+    colour: str = AGENDA_COLOURS[0]
     fault: str = ""
     asked: feed_state.Asked = feed_state.NOTHING
     done: str = ""
@@ -70,10 +68,10 @@ async def show_agendas(
         place,
         home(visit),
         "",
-        _colours(visit),
+        colour_names(visit),
         {number: feed_state.told(visit, feed) for number, feed in feeds.items()},
         name,
-        visit.form.text("couleur") or COLOURS[0],
+        visit.form.text("couleur") or AGENDA_COLOURS[0],
         fault,
         asked,
         announcement(visit),
@@ -112,7 +110,7 @@ async def one(services: Services, visit: Visit, **faults: str) -> Response:
         "",
         shelf,
         f"https://{at.host}{port}/dav/{visit.principal.login}/{shelf.path}/",
-        _colours(visit),
+        colour_names(visit),
         visit.form.text("nom") or shelf.name,
         visit.form.text("couleur") or shelf.colour,
         feed_state.told(visit, feeds[shelf.id]) if shelf.id in feeds else None,
@@ -224,10 +222,5 @@ async def display(services: Services, visit: Visit) -> Response:
 
 def _typed(visit: Visit) -> tuple[str, str]:
     colour = visit.form.text("couleur")
-    return " ".join(visit.form.text("nom").split())[:MAX_NAME], colour if colour in COLOURS else COLOURS[0]
-
-
-def _colours(visit: Visit) -> tuple[tuple[str, str], ...]:
-    _ = visit._
-    names = (_("Bleu"), _("Vert"), _("Violet"), _("Brun"), _("Rouge"), _("Sarcelle"), _("Rose"), _("Gris"))
-    return tuple(zip(COLOURS, names, strict=True))
+    name = " ".join(visit.form.text("nom").split())[:MAX_NAME]
+    return name, colour if colour in AGENDA_COLOURS else AGENDA_COLOURS[0]

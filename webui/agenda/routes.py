@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from webui.agenda import event, event_actions, form, manage, transfer, views
+from webui.agenda import class_colours, event, event_actions, form, manage, transfer, views
 from webui.agenda.subscriptions import Subscribing
 from webui.page.dispatch import Doors
 
@@ -24,6 +24,8 @@ def complete(doors: Doors) -> Sequence[BaseRoute]:
     visit, subscribing = doors.visit, Subscribing()
     return [
         Route("/", visit(views.index)),
+        Route("/classes", visit(class_colours.show_classes), methods=["GET"]),
+        Route("/classes", visit(class_colours.choose), methods=["POST"]),
         Route("/affichage", visit(manage.display), methods=["POST"]),
         Route("/agendas", visit(manage.show_agendas), methods=["GET"]),
         Route("/agendas", visit(manage.create), methods=["POST"]),

@@ -4,19 +4,18 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from mailserver.calendars.occurrences import DAY, Expansion, Occurrence, spread
-from mailserver.mime.body.text import fold
+from mailserver.calendars.occurrences import DAY, Occurrence
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.agenda.agenda_items import Item
-from webui.agenda import event_items, grid, school_holidays, words
+from webui.agenda import class_colours, event_items, grid, mini_month, school_holidays, words
+from webui.agenda.class_colours import SchoolClass
 from webui.agenda.collections_shown import Shelf, addresses_of
 from webui.agenda.event_items import Desk, home
 from webui.agenda.form_values import YEARS
 from webui.agenda.grid import More, Place
+from webui.agenda.mini_month import MiniMonth
 from webui.agenda.school_holidays import week_letter
 from webui.page.context import SIMPLE, Services, Visit
 from webui.page.rendering import redirect
@@ -30,7 +29,12 @@ SEARCH_DAYS = 366
 MAX_FOUND = 200
 IN_MONTH = 3
 """Events a day of the month shows."""
+TALL = 70
+"""Minutes of an event that has room for a title of several lines."""
+IN_WHOLE = 4
+"""All-day events a day of the week shows."""
 MAX_WORDS = 100
+ALL_HOURS = "24"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,18 @@ class Link:
     address: str
     hours: str
     movable: bool
+    colour: str
     place: Place | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """True where others stand beside it."""
+        return self.place is not None and self.place.width < self.place.lanes
+
+    @property
+    def abridged(self) -> bool:
+        """True where there is room for the name of the class alone."""
+        return self.narrow and self.place is not None and self.place.length < TALL and bool(self.one.school_class)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +65,8 @@ class Column:
     """One day of a view."""
 
     day: datetime.date
-    short: str
+    weekday: str
+    """Shortened."""
     long: str
     today: bool
     holiday: str
@@ -59,7 +75,8 @@ class Column:
     more: tuple[More, ...] = ()
     hidden: int = 0
     """Events of a day of the month that found no room."""
-    crowded: bool = False
+    whole_hidden: int = 0
+    """All-day events of a day of the week that found no room."""
     outside: bool = False
     """Of another month than the one shown."""
 
@@ -96,11 +113,12 @@ class AgendaPage:
     rows: tuple[tuple[Column, ...], ...]
     first: int
     last: int
-    whole_rows: int
     clock: int
     """Minutes from the first hour shown to now, -1 when now is not shown."""
     working: tuple[int, int]
     zones: tuple[str, ...]
+    month: MiniMonth
+    classes: tuple[SchoolClass, ...]
     done: str
     undo: str
     count: int
@@ -146,7 +164,9 @@ async def _page(services: Services, visit: Visit, view: str, days: int, template
     query = " ".join(visit.query("q").split())[:MAX_WORDS] if view == LIST else ""
     shown = _span(visit, view, day, days)
     around = datetime.timedelta(days=SEARCH_DAYS if query else 0)
-    expansion, missing = await _occurrences(services, visit, place, shown[0] - around, shown[-1] + around + DAY, query)
+    expansion, missing = await event_items.occurrences(
+        services, visit, place, shown[0] - around, shown[-1] + around + DAY, query
+    )
     found = expansion.occurrences
     if query:
         found = found[:MAX_FOUND]
@@ -154,10 +174,11 @@ async def _page(services: Services, visit: Visit, view: str, days: int, template
         shown = sorted({one.start.date() for one in found})
     chosen = visit.preferences
     begin, end = 0, 24
-    if view in (WEEK, DAY_VIEW):
+    if view in (WEEK, DAY_VIEW) and visit.query("heures") != ALL_HOURS:
         begin, end = grid.hours(shown, found, chosen.day_begins, chosen.day_ends)
-    columns = tuple(_column(services, visit, place, view, one, day, found, begin) for one in shown)
-    page = _made(services, visit, place, view, day, days, columns, (begin, end), len(found))
+    lanes = grid.WIDE_DAY if len(shown) == 1 else grid.NARROW_DAY if len(shown) < 6 else grid.CROWDED_WEEK
+    columns = tuple(_column(services, visit, place, view, one, day, found, begin, lanes) for one in shown)
+    page = _made(services, visit, place, view, day, days, columns, (begin, end), found)
     page = replace(page, cut=expansion.cut, unreadable=expansion.unreadable, missing=missing, query=query)
     return services.pages.answer(visit, template, page)
 
@@ -171,7 +192,7 @@ def _made(
     days: int,
     columns: tuple[Column, ...],
     hours: tuple[int, int],
-    count: int,
+    found: Sequence[Occurrence],
 ) -> AgendaPage:
     shown = [column.day for column in columns]
     return AgendaPage(
@@ -190,41 +211,15 @@ def _made(
         rows=tuple(columns[at : at + 7] for at in range(0, len(columns), 7)) if view == MONTH else (),
         first=hours[0],
         last=hours[1],
-        whole_rows=max((len(column.whole) + bool(column.holiday) for column in columns), default=0),
         clock=_clock(visit, shown, *hours),
         working=(visit.preferences.day_begins, visit.preferences.day_ends),
         zones=school_holidays.of(services.settings.directory).zones,
+        month=mini_month.around(services, visit, view, day),
+        classes=class_colours.met(visit, place, found),
         done=announcement(visit),
         undo=visit.query("retour"),
-        count=count,
+        count=len(found),
     )
-
-
-async def _occurrences(
-    services: Services, visit: Visit, place: Desk, first: datetime.date, after: datetime.date, query: str
-) -> tuple[Expansion, tuple[Shelf, ...]]:
-    zone = words.zone_of(visit)
-    start, end = (datetime.datetime.combine(day, datetime.time(), zone) for day in (first, after))
-    margin = 86400
-    rows, missing = await event_items.texts(
-        services, visit, place.shown, int(start.timestamp()) - margin, int(end.timestamp()) + margin
-    )
-    expansion = await event_items.computed(visit, _expand, rows, start, end, zone, fold(query))
-    return expansion, missing
-
-
-def _expand(
-    rows: Sequence[tuple[int, Item]], start: datetime.datetime, end: datetime.datetime, zone: ZoneInfo, needle: str
-) -> Expansion:
-    """In a thread: the occurrences, only those whose title or place holds the words when some are sought."""
-    if not needle:
-        return spread(rows, start, end, zone)
-    likely = [row for row in rows if needle in fold((row[1].text or "").replace("\r\n ", ""))]
-    expansion = spread(likely, start, end, zone)
-    found = tuple(
-        occurrence for occurrence in expansion.occurrences if needle in fold(f"{occurrence.title} {occurrence.place}")
-    )
-    return Expansion(found, expansion.cut, expansion.unreadable)
 
 
 def _column(
@@ -236,10 +231,11 @@ def _column(
     chosen: datetime.date,
     found: Sequence[Occurrence],
     first: int,
+    lanes: int,
 ) -> Column:
     language = visit.language
     busy = visit._("Occupé")
-    laid = grid.lay(day, found, first, grid.WIDE_DAY if view == DAY_VIEW else grid.NARROW_DAY)
+    laid = grid.lay(day, found, first, lanes)
 
     def link(one: Occurrence, at: Place | None) -> Link:
         shelf = place.shelf(one.collection_id)
@@ -250,20 +246,23 @@ def _column(
         address += "?" + "&".join(marks) if marks else ""
         movable = not hidden and is_movable(visit, shelf, one.foreign)
         shown = replace(one, title=busy) if hidden else one
-        return Link(shown, shelf, address, words.hours(language, one, day), movable, at)
+        colour = class_colours.colour_of(visit, shelf, one)
+        return Link(shown, shelf, address, words.hours(language, one, day), movable, colour, at)
 
     whole = tuple(link(one, None) for one in laid.whole)
     if view in (LIST, MONTH):
         timed = tuple(link(one, None) for one in sorted(grid.timed(found, day), key=lambda one: grid.span(one, day)))
     else:
         timed = tuple(link(at.one, at) for at in laid.places)
-    hidden = 0
+    hidden = whole_hidden = 0
+    if view == WEEK:
+        whole_hidden = max(0, len(whole) - IN_WHOLE)
     if view == MONTH:
         room = max(0, IN_MONTH - len(whole))
         hidden = max(0, len(whole) - IN_MONTH) + max(0, len(timed) - room)
     return Column(
         day,
-        words.short_day(language, day),
+        words.short_weekday(language, day),
         words.full_day(language, day) if view != LIST else words.long_day(language, day),
         day == words.today(visit),
         school_holidays.of(services.settings.directory).on(visit.preferences.school_zone, day),
@@ -271,7 +270,7 @@ def _column(
         timed,
         laid.more,
         hidden,
-        laid.crowded,
+        whole_hidden,
         day.month != chosen.month,
     )
 
@@ -345,9 +344,9 @@ def _subtitle(visit: Visit, view: str, day: datetime.date) -> str:
     """The week's number, and whether it is A or B."""
     if view not in (WEEK, DAY_VIEW):
         return ""
-    text = visit._("Semaine %(number)s") % {"number": day.isocalendar().week}
+    text = visit._("semaine %(number)s") % {"number": day.isocalendar().week}
     letter = week_letter(day, visit.preferences.week_a)
-    return f"{text} {letter}" if letter else text
+    return f"{text} · {letter}" if letter else text
 
 
 def announcement(visit: Visit) -> str:
@@ -357,6 +356,7 @@ def announcement(visit: Visit) -> str:
         "cree": _("Événement créé."),
         "modifie": _("Événement modifié."),
         "deplace": _("Événement déplacé."),
+        "copie": _("Événement copié."),
         "supprime": _("Événement supprimé."),
         "repris": _("La modification est annulée."),
         "tard": _("Il est trop tard pour annuler."),

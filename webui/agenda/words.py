@@ -39,9 +39,9 @@ def full_day(language: Language, day: datetime.date) -> str:
     return language.written(day, "EEEE d MMMM")
 
 
-def short_day(language: Language, day: datetime.date) -> str:
-    """`mar. 24`."""
-    return format_date(day, "EEE d", locale=language.locale)
+def short_weekday(language: Language, day: datetime.date) -> str:
+    """`mar.`."""
+    return format_date(day, "EEE", locale=language.locale)
 
 
 def weekday(language: Language, number: int) -> str:
@@ -145,19 +145,6 @@ def listed(language: Language, names: list[str]) -> str:
         if len(names) == 1
         else _("%(first)s et %(last)s") % {"first": ", ".join(names[:-1]), "last": names[-1]}
     )
-
-
-def reminder(language: Language, minutes: int) -> str:
-    """`15 minutes avant`."""
-    ngettext = language.texts.ngettext
-    if not minutes:
-        return language.texts.gettext("à l’heure dite")
-    if minutes % (24 * 60) == 0:
-        days = minutes // (24 * 60)
-        return ngettext("%(n)s jour avant", "%(n)s jours avant", days) % {"n": days}
-    if minutes % 60 == 0:
-        return ngettext("%(n)s heure avant", "%(n)s heures avant", minutes // 60) % {"n": minutes // 60}
-    return ngettext("%(n)s minute avant", "%(n)s minutes avant", minutes) % {"n": minutes}
 
 
 def _every(language: Language, rule: Rule) -> str:

@@ -1,0 +1,255 @@
+// Events moved, resized, copied and drawn in the grid: by pointer, by a finger that stays for a moment, by keys.
+
+import { keep, restore } from "./place.js";
+
+const STEP = 5;
+const SNAP = 15;
+const FAR = 4;
+const DRIFT = 10;
+const LONG_PRESS_MS = 450;
+const DAY = 24 * 60;
+const ACROSS = { ArrowLeft: -1, ArrowRight: 1 };
+const DOWN = { ArrowUp: -SNAP, ArrowDown: SNAP };
+
+const week = document.querySelector(".semaine");
+const form = document.getElementById("deplacer");
+const status = document.getElementById("agenda-dit");
+const columns = week ? [...week.querySelectorAll(".jour")] : [];
+const letters = document.body.classList.contains("raccourcis");
+let held = null;
+let moved = false;
+let pressing = 0;
+
+const hour = () => week.querySelector(".temps").getBoundingClientRect().height / (week.dataset.fin - week.dataset.debut);
+const isGrid = () => getComputedStyle(week.querySelector(".heures")).display !== "none";
+const minutes = (pixels) => Math.round((pixels / hour()) * 60 / SNAP) * SNAP;
+const columnAt = (x) => columns.findIndex((one) => { const box = one.getBoundingClientRect(); return x >= box.left && x < box.right; });
+const days = (to, from) => Math.round((new Date(columns[to].dataset.jour) - new Date(columns[from].dataset.jour)) / 864e5);
+const clock = (total) => `${String(Math.floor(total / 60)).padStart(2, "0")}:${String(total % 60).padStart(2, "0")}`;
+const number = (element, name) => Number(getComputedStyle(element).getPropertyValue(name));
+const startOf = (event) => week.dataset.debut * 60 + number(event, "--h") * 60 + number(event, "--m") * STEP;
+const lengthOf = (event) => number(event, "--d") * 60 + number(event, "--e") * STEP;
+const within = (value, low, high) => Math.min(high, Math.max(low, value));
+
+function send({ event, rows, target, column, longer, copy }) {
+  const address = new URL(event.href);
+  form.action = `${address.pathname}/deplacer`;
+  form.elements.le.value = address.searchParams.get("le") ?? "";
+  form.elements.etag.value = event.dataset.etag;
+  form.elements.minutes.value = rows + days(target, column) * DAY;
+  form.elements.duree.value = longer;
+  form.elements.copie.value = copy ? "1" : "";
+  keep(event);
+  form.submit();
+}
+
+// What is held: an event, how many minutes it moved down and how much longer it is, and the column it is over.
+function take(event, more = {}) {
+  const column = columns.indexOf(event.closest(".jour"));
+  return { event, rows: 0, longer: 0, length: lengthOf(event), column, target: column, copy: false, ...more };
+}
+
+function show() {
+  const { event, rows, longer, length, column, target } = held;
+  const shift = columns[target].getBoundingClientRect().left - columns[column].getBoundingClientRect().left;
+  event.style.setProperty("transform", `translate(${shift}px, ${rows / 60 * hour()}px)`);
+  event.style.setProperty("height", `${Math.max(0.25, (length + longer) / 60) * hour() - 2}px`);
+  event.classList.add("tire");
+  const start = startOf(event) + rows;
+  const day = columns[target].querySelector(".plein").textContent;
+  const said = held.copy ? week.dataset.copie : week.dataset.deplace;
+  status.textContent = `${said} ${day}, ${clock(((start % DAY) + DAY) % DAY)} – ${clock((start + length + longer + DAY) % DAY)}`;
+}
+
+function abandon(say = false) {
+  clearTimeout(pressing);
+  if (!held) return;
+  held.event?.style.removeProperty("transform");
+  held.event?.style.removeProperty("height");
+  held.event?.classList.remove("tire");
+  held.draw?.remove();
+  held = null;
+  if (say) status.textContent = week.dataset.abandon;
+}
+
+function shift(rows) {
+  const start = startOf(held.event);
+  held.rows = within(rows, -start, DAY - SNAP - start);
+}
+
+// ------------------------------------------------------------------ pointer and finger
+
+function begin(down, event, time) {
+  if (event) {
+    held = take(event, { resize: down.target.className === "poignee", x: down.clientX, y: down.clientY, copy: down.ctrlKey || down.altKey });
+    event.setPointerCapture(down.pointerId);
+  } else {
+    const { top } = time.getBoundingClientRect();
+    const from = Math.floor((down.clientY - top) / hour() * 60 / 30) * 30;
+    held = { draw: document.createElement("div"), time, top, from, to: from + 60, x: down.clientX, y: down.clientY, column: columns.indexOf(time.closest(".jour")) };
+    held.draw.className = "creation";
+    time.setPointerCapture(down.pointerId);
+  }
+  moved = false;
+}
+
+function pointerdown(down) {
+  if (down.button || !isGrid()) return;
+  abandon();
+  const event = down.target.closest(".temps .mobile");
+  const time = down.target.closest("a") ? null : down.target.closest(".temps");
+  if (!event && !time) return;
+  if (down.pointerType !== "touch") {
+    begin(down, event, time);
+    return;
+  }
+  const start = { x: down.clientX, y: down.clientY };
+  pressing = setTimeout(() => {
+    begin(down, event, time);
+    moved = true; // staying is asking for it
+    if (event) show();
+    else draw();
+  }, LONG_PRESS_MS);
+  const drift = (move) => {
+    if (!held && Math.hypot(move.clientX - start.x, move.clientY - start.y) > DRIFT) clearTimeout(pressing);
+  };
+  addEventListener("pointermove", drift);
+  addEventListener("pointerup", () => {
+    clearTimeout(pressing);
+    removeEventListener("pointermove", drift);
+  }, { once: true });
+}
+
+function draw() {
+  held.draw.style.setProperty("top", `${held.from / 60 * hour()}px`);
+  held.draw.style.setProperty("height", `${(held.to - held.from) / 60 * hour()}px`);
+  held.time.append(held.draw);
+}
+
+function pointermove(move) {
+  if (!held || held.keys) return;
+  if (!moved && Math.hypot(move.clientX - held.x, move.clientY - held.y) < FAR) return;
+  moved = true;
+  if (held.draw) {
+    held.to = Math.max(held.from + 30, minutes(move.clientY - held.top));
+    draw();
+    return;
+  }
+  const by = minutes(move.clientY - held.y);
+  if (held.resize) held.longer = Math.max(SNAP - held.length, by);
+  else {
+    const target = columnAt(move.clientX);
+    held.target = target < 0 ? held.column : target;
+    shift(by);
+  }
+  show();
+}
+
+function pointerup() {
+  if (!held || held.keys) return;
+  const done = held;
+  if (done.draw) {
+    const length = moved ? done.to - done.from : 60;
+    const query = new URLSearchParams({ jour: columns[done.column].dataset.jour, heure: clock(week.dataset.debut * 60 + done.from), duree: length, vue: form.elements.vue.value });
+    location.assign(`/agenda/nouveau?${query}`);
+  } else if (moved && (done.rows || done.longer || done.target !== done.column)) {
+    held = null;
+    send(done);
+  } else abandon();
+}
+
+// ------------------------------------------------------------------ keys
+
+function keydown(key) {
+  if (key.key === "Escape" && held) {
+    abandon(true);
+    return;
+  }
+  if (key.ctrlKey || key.metaKey || !isGrid()) return;
+  const event = key.target.closest?.(".temps .mobile");
+  const copies = letters && key.key === "c" && !key.altKey;
+  if (event && (key.key in ACROSS || key.key in DOWN || copies)) {
+    key.preventDefault();
+    if (held?.event !== event) {
+      abandon();
+      held = take(event, { keys: true });
+    }
+    if (copies) held.copy = true;
+    else if (key.shiftKey) held.longer = Math.max(SNAP - held.length, held.longer + (DOWN[key.key] ?? 0));
+    else {
+      held.target = within(held.target + (ACROSS[key.key] ?? 0), 0, columns.length - 1);
+      shift(held.rows + (DOWN[key.key] ?? 0));
+    }
+    show();
+  } else if (held?.keys && key.key === "Enter") {
+    key.preventDefault();
+    const done = held;
+    held = null;
+    if (done.rows || done.longer || done.copy || done.target !== done.column) send(done);
+    else {
+      held = done;
+      abandon(true);
+    }
+  }
+}
+
+// The link of a day makes an event at an hour that arrows choose.
+function choosing(link) {
+  link.addEventListener("keydown", (key) => {
+    const step = { ArrowUp: -30, ArrowDown: 30 }[key.key];
+    if (!step || key.altKey) return;
+    key.preventDefault();
+    const address = new URL(link.href);
+    const now = address.searchParams.get("heure");
+    const at = now ? Number(now.slice(0, 2)) * 60 + Number(now.slice(3)) + step : week.dataset.debut * 60;
+    address.searchParams.set("heure", clock(within(at, 0, DAY - 30)));
+    link.href = address;
+    status.textContent = `${week.dataset.nouveau}, ${link.closest("h2").querySelector(".plein").textContent}, ${address.searchParams.get("heure")}`;
+  });
+}
+
+if (week && form) {
+  for (const event of week.querySelectorAll(".temps .mobile")) {
+    const handle = document.createElement("span");
+    handle.className = "poignee";
+    event.append(handle);
+    event.draggable = false;
+    event.setAttribute("aria-keyshortcuts", "ArrowUp ArrowDown ArrowLeft ArrowRight Shift+ArrowUp Shift+ArrowDown");
+    event.title = week.dataset.aide;
+  }
+  week.addEventListener("pointerdown", pointerdown);
+  week.addEventListener("pointermove", pointermove);
+  week.addEventListener("pointerup", pointerup);
+  week.addEventListener("pointercancel", () => abandon());
+  week.addEventListener("contextmenu", (menu) => {
+    if (held) menu.preventDefault(); // a finger that stays
+  });
+  week.addEventListener("touchmove", (touch) => {
+    if (held) touch.preventDefault();
+  }, { passive: false });
+  week.addEventListener("click", (click) => {
+    if (!moved || !click.target.closest(".temps .mobile")) return;
+    click.preventDefault();
+    click.stopPropagation();
+  }, true);
+  week.addEventListener("keydown", keydown);
+  week.addEventListener("focusout", (leaving) => {
+    if (held?.keys && held.event === leaving.target) abandon(true);
+  });
+  week.querySelectorAll(".ajout").forEach(choosing);
+  restore(status);
+}
+
+// n: a new event, on the day one is at; Control and z takes back what was just done.
+const typing = (key) => key.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], dialog");
+document.addEventListener("keydown", (key) => {
+  if (typing(key) || key.defaultPrevented) return;
+  const undo = document.querySelector('form[action$="/annuler"]:has([name=jeton])');
+  if ((key.ctrlKey || key.metaKey) && key.key === "z" && undo) {
+    key.preventDefault();
+    undo.requestSubmit();
+  } else if (letters && key.key === "n" && !key.ctrlKey && !key.metaKey && !key.altKey) {
+    const day = document.activeElement?.closest?.(".jour")?.querySelector(".ajout") ?? document.querySelector('#agendas a.principal[href*="/nouveau"]');
+    if (day) location.assign(day.href);
+  }
+});
