@@ -123,11 +123,7 @@ def _close(
         put.append((start, end, one, lane))
     for start, end, one, lane in put:
         at, length = _rounded(start - first * 60), _rounded(max(end - start, LEAST))
-        until = max(end, start + LEAST)
-        beside = [
-            other for begin, after, _, other in put[:MAX_GROUP] if other > lane and begin < until and start < after
-        ]
-        width = min(beside, default=len(free)) - lane if len(put) <= MAX_GROUP else 1
+        width = _free_lanes(put, start, max(end, start + LEAST), lane, len(free)) if len(put) <= MAX_GROUP else 1
         places.append(Place(one, at, length, lane, len(free), width, bool(left)))
     if left:
         start, end = min(left)[0], max(end for _, end in left)
