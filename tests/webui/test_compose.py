@@ -174,7 +174,7 @@ def test_attachments_are_added_kept_removed_and_sent(
         "/s/ecrire", form(browser, a=zoe.login, objet="Pièces", texte="ci-joint", faire="joindre"), files=files
     )
     assert "résumé.txt" in browser.text
-    assert ">passwd<" in browser.text
+    assert "<span>passwd <small>" in browser.text
     assert form(browser)["texte"].strip() == "ci-joint"
     browser.post("/s/ecrire", form(browser, faire="retirer:1"))
     assert "passwd" not in browser.text

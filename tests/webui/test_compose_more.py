@@ -174,9 +174,9 @@ def test_models_are_inserted_and_are_ones_own(
 ) -> None:
     keep_habit(browser, quoi="modele", nom="Convocation", objet="Réunion du {date}", texte="Vous êtes convoqué.")
     browser.get("/s/ecrire")
-    number = re.search(r'<option value="(\d+)">Convocation', browser.text)
+    number = re.search(r'value="modele:(\d+)">.*?<span>Convocation', browser.text)
     assert number
-    browser.post("/s/ecrire", form(browser, texte="PS", modele=number[1], faire="modele"))
+    browser.post("/s/ecrire", form(browser, texte="PS", faire=f"modele:{number[1]}"))
     data = form(browser)
     assert data["objet"] == "Réunion du {date}"
     assert data["texte"].startswith("Vous êtes convoqué.\n\nPS")

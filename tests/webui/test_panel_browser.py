@@ -80,7 +80,7 @@ def field(letter: Locator, name: str) -> Locator:
 
 def formatted(letter: Locator) -> Locator:
     """The editor, once it stands in the place of the plain field."""
-    expect(letter.get_by_role("toolbar", name="Mise en forme")).to_be_visible()
+    expect(letter.get_by_role("toolbar", name="Mise en forme", exact=True)).to_be_visible()
     return letter.get_by_role("textbox", name="Texte")
 
 
@@ -89,7 +89,7 @@ def to(letter: Locator, recipient: str) -> None:
 
 
 def kept(letter: Locator) -> None:
-    expect(letter.get_by_text("Brouillon enregistré à")).to_be_visible()
+    expect(letter.get_by_text("Enregistré à")).to_be_visible()
 
 
 def test_list_lives_on_beside_a_letter(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
@@ -426,10 +426,10 @@ def test_planned(house: House, watched: Watched, person: Principal, lise: Princi
     to(letter, lise.login)
     field(letter, "objet").fill("Demain")
     field(letter, "texte").fill("x")
-    letter.get_by_text("Options", exact=True).click()
+    letter.get_by_role("button", name="Programmer l’envoi").click()
     least = field(letter, "quand").get_attribute("min") or ""
     field(letter, "quand").fill(f"{least[:10]}T23:59")
-    letter.get_by_role("button", name="Programmer").click()
+    letter.get_by_role("button", name="Programmer", exact=True).click()
     expect(page.locator("#dit")).to_contain_text("Envoi programmé")
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert watched.complaints == []
@@ -469,17 +469,17 @@ def test_models_signatures_and_forms_change_the_letter_in_its_panel(
     page.evaluate("window.same = true")
     letter = write(page)
     expect(field(letter, "texte")).to_have_value(re.compile("Paul P."))
-    letter.get_by_text("Modèles, signature, mise en forme").click()
-    letter.get_by_role("button", name="Insérer").click()
+    letter.get_by_role("button", name="Modèles", exact=True).click()
+    letter.get_by_role("button", name="Convocation").click()
     expect(field(letter, "objet")).to_have_value("Conseil de classe")
     expect(field(letter, "texte")).to_have_value(re.compile("Vous êtes convoqué."))
-    letter.get_by_text("Modèles, signature, mise en forme").click()
+    letter.get_by_role("button", name="Options", exact=True).click()
     letter.get_by_label("Signature", exact=True).select_option(label="aucune")
     letter.get_by_role("button", name="Appliquer").click()
     expect(field(letter, "texte")).not_to_have_value(re.compile("Paul P."))
-    letter.get_by_text("Modèles, signature, mise en forme").click()
+    letter.get_by_role("button", name="Options", exact=True).click()
     letter.get_by_role("button", name="Mettre en forme").click()
-    expect(letter.get_by_role("toolbar", name="Mise en forme")).to_be_visible()
+    expect(letter.get_by_role("toolbar", name="Mise en forme", exact=True)).to_be_visible()
     expect(letter.get_by_role("textbox", name="Texte")).to_contain_text("Vous êtes convoqué.")
     assert page.evaluate("window.same")
     assert house.subjects(person, "Drafts") == ["Conseil de classe"]
@@ -553,7 +553,8 @@ def test_files_of_another_message(house: House, watched: Watched, person: Princi
     page = watched.page
     letter = write(page)
     field(letter, "objet").fill("Emprunt")
-    letter.get_by_role("button", name="D’un autre message").click()
+    letter.get_by_role("button", name="Options", exact=True).click()
+    letter.get_by_role("button", name="Joindre depuis un autre message").click()
     expect(letter.get_by_role("heading", name="Pièces jointes d’un autre message")).to_be_focused()
     letter.get_by_role("checkbox", name="plan.txt").check()
     watched.picture("panneau-emprunt")
@@ -597,6 +598,7 @@ def test_formatted_letter_under_the_policy_of_every_page(
     red = editor.get_by_text("rouge", exact=True)
     expect(red).to_have_css("color", "rgb(200, 0, 0)")
     page.keyboard.type(" puis")
+    letter.get_by_role("button", name="Plus de mise en forme").click()
     letter.get_by_role("button", name="Défaire").click()
     letter.get_by_role("button", name="Refaire").click()
     expect(red).to_have_css("color", "rgb(200, 0, 0)")
@@ -700,8 +702,11 @@ def test_every_state_is_accessible(
         look(watched, scheme, f"panneau-plusieurs-{scheme}")
         third.get_by_role("button", name="Fermer et garder le brouillon").click()
         letter.get_by_role("button", name="Agrandir").click()
-        for summary in letter.locator("summary").all():
-            summary.click()
+        letter.get_by_role("button", name="Plus de mise en forme").click()
+        for name in ("Programmer l’envoi", "Modèles", "Options", "Couleur du texte", "Tableau"):
+            letter.get_by_role("button", name=name, exact=True).click()
+            look(watched, scheme, f"panneau-menu-{name}-{scheme}")
+            page.keyboard.press("Escape")
         look(watched, scheme, f"panneau-grand-{scheme}")
         letter.get_by_role("button", name="Taille normale").click()
         letter.get_by_role("button", name="Envoyer", exact=True).click()

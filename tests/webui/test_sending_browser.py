@@ -125,7 +125,7 @@ def test_back_to_the_letter_and_sent_with_other_words(
     press(page)
     page.locator("#question").get_by_role("link", name="Revenir au message").click()
     page.fill("#texte", "Sans rien d’annoncé.")
-    expect(page.locator("#etat")).to_contain_text("Brouillon enregistré")
+    expect(page.locator("#etat")).to_contain_text("Enregistré à")
     press(page)
     sent(page)
     assert "Sans rien d’annoncé." in body(house.octets(lise, "INBOX"))
@@ -162,7 +162,7 @@ def test_a_file_on_its_way_is_waited_for(
     page, file = watched.page, tmp_path / "notes.txt"
     file.write_text("lundi\n")
     write(page, house, lise, "Avec son fichier", "Bonjour.")
-    expect(page.locator("#etat")).to_contain_text("Brouillon enregistré")
+    expect(page.locator("#etat")).to_contain_text("Enregistré à")
     held: list[Route] = []
     page.route("**/ecrire/piece", lambda route: held.append(route))
     page.set_input_files("#piece", [file])
@@ -212,7 +212,7 @@ def test_a_panel_and_a_page_of_the_same_draft(
     panel = other.locator("#panneaux .panneau-corps")
     expect(panel).to_be_visible()
     panel.locator("textarea[name=texte]").fill("Dans le panneau.")
-    expect(panel.locator("[id^=etat]")).to_contain_text("Brouillon enregistré")
+    expect(panel.locator("[id^=etat]")).to_contain_text("Enregistré à")
     page.bring_to_front()
     page.get_by_role("button", name="Envoyer", exact=True).dblclick()
     sent(page)

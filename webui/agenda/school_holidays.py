@@ -54,12 +54,18 @@ class Seasons:
 
     def on(self, zone: str, day: datetime.date) -> str:
         """What the holidays of that day are called, empty on a school day."""
+        return next((one.name for one in self._of(zone) if one.start <= day < one.end), "")
+
+    def back(self, zone: str, day: datetime.date) -> datetime.date | None:
+        """The first school day after the holidays of that day, or after the next ones; None: they are not known."""
+        return min((one.end for one in self._of(zone) if one.end > day), default=None)
+
+    def _of(self, zone: str) -> list[Holiday]:
+        """The holidays that a zone has, its own and those of all."""
         if not zone:
-            return ""
-        groups = [self._zones.get(zone, ())]
-        if zone in METROPOLITAN:
-            groups.append(self._zones.get("", ()))
-        return next((one.name for group in groups for one in group if one.start <= day < one.end), "")
+            return []
+        shared = self._zones.get("", ()) if zone in METROPOLITAN else ()
+        return [*self._zones.get(zone, ()), *shared]
 
 
 @lru_cache(maxsize=8)

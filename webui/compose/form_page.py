@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from starlette.responses import Response
 
@@ -10,10 +9,11 @@ from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Refused
 from mailserver.store.web.webmail import compose_data
 from mailserver.store.web.webmail.compose_data import ComposeData
-from webui.compose import identities, message_form, quotation
+from webui.compose import identities, message_form, quotation, send_times
 from webui.compose.identities import Identity
 from webui.compose.message_form import Enclosed, Letter
 from webui.compose.recipients import Field, Question, look
+from webui.compose.send_times import Preset
 from webui.page.context import COMPLETE, Services, Visit
 from webui.page.mail_shell import DRAFTS, Folder, MailShell, surroundings
 from webui.reader import message_parts
@@ -59,10 +59,12 @@ class ComposePage:
     quote: str
     other: int
     """Another version of this draft; 0: none."""
+    presets: Sequence[Preset]
+    """Moments at which the letter may leave, beside one that is typed."""
     earliest: str
     """The first moment a letter may be planned for, as the form has it."""
     options: bool
-    """Something beyond the usual is chosen: the options are open."""
+    """Something beyond the usual is chosen."""
     preview: bool
     """The letter is shown above the form as it will be read."""
 
@@ -105,7 +107,8 @@ async def answer(
         folders=[folder for folder in around.folders if folder.use != DRAFTS] if visit.interface == COMPLETE else (),
         quote=await quotation.shown(services, visit, letter),
         other=other,
-        earliest=datetime.fromtimestamp(visit.now + 120, visit.language.zone).strftime("%Y-%m-%dT%H:%M"),
+        presets=send_times.presets(services, visit),
+        earliest=send_times.earliest(visit),
         options=letter.urgent or letter.receipt or letter.delivery or letter.apart or bool(letter.copy),
         preview=preview,
     )

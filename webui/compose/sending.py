@@ -8,7 +8,6 @@ leaves at once.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from types import MappingProxyType
 
 from starlette.responses import Response
@@ -29,6 +28,7 @@ from webui.compose.drafts import kept
 from webui.compose.message_form import USUAL, Letter, from_form, listed
 from webui.compose.recipients import Field, merged, refusal_text, spoken
 from webui.compose.send_checks import Doubts, doubts
+from webui.compose.send_times import moment
 from webui.compose.versions import Located
 from webui.page.context import Services, Visit
 from webui.page.flash import done
@@ -37,8 +37,6 @@ from webui.page.rendering import redirect
 
 TWICE_SECONDS = 5.0
 """How long the second press of a button waits for what the first one does."""
-FURTHEST = 366 * 86400
-"""Seconds ahead that a letter may be planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,8 @@ async def send(
     `question`: one more thing to ask, also when all others are answered (`asked`).
     """
     try:
-        due = planned(visit)
+        when = planned(visit)
+        due = moment(visit, when) if when else 0
         fields = await form_page.fields_of(services, visit, letter)
         if any(field.questions for field in fields.values()) or not any(field.people for field in fields.values()):
             return await form_page.checked(services, visit, letter, attachments, 422)
@@ -108,29 +107,20 @@ async def _ask(
     services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment], found: Doubts
 ) -> Response:
     """The page that asks; its form is the whole letter."""
-    when = visit.form.text("quand") if planned(visit) else ""
     files = len(form_page.enclosed(attachments))
-    page = ConfirmPage(await surroundings(services, visit), letter, found.sentences, found.many, when, files)
+    page = ConfirmPage(await surroundings(services, visit), letter, found.sentences, found.many, planned(visit), files)
     return services.pages.answer(visit, "compose/confirm.html", page)
 
 
-def planned(visit: Visit) -> int:
-    """The time the form wants the letter to leave at, in the person's zone; 0: now. Raises Refused(INVALID)."""
-    if visit.form.text("faire") != "planifier" and not visit.form.has("planifie"):
-        return 0
-    return moment(visit, visit.form.text("quand"))
+def planned(visit: Visit) -> str:
+    """The time that the form wants the letter to leave at, as it has it; empty: now.
 
-
-def moment(visit: Visit, text: str) -> int:
-    """A local date and time of a form as seconds since the epoch. Raises Refused(INVALID)."""
-    try:
-        when = datetime.fromisoformat(text[:25])
-        due = int(when.replace(tzinfo=visit.language.zone, second=0, microsecond=0).timestamp())
-    except (ValueError, OverflowError):
-        raise Refused(Reason.INVALID, "when") from None
-    if not visit.now < due <= visit.now + FURTHEST:
-        raise Refused(Reason.INVALID, "when")
-    return due
+    It is that of a button (`planifier:…`), of the field (`planifier`), or of the question that was answered (`prevu`).
+    """
+    action, _, when = visit.form.text("faire").partition(":")
+    if action == "planifier":
+        return when or visit.form.text("quand") or "none"
+    return visit.form.text("prevu")
 
 
 async def _hold(

@@ -81,7 +81,7 @@ def _kept(
     answer = {
         "brouillon": letter.draft,
         "cle": letter.key,
-        "texte": visit._("Brouillon enregistré à %(at)s") % {"at": visit.language.clock_time(visit.now)},
+        "texte": visit._("Enregistré à %(at)s") % {"at": visit.language.clock_time(visit.now)},
         "attendre": SELDOM if room.used > HEAVY else OFTEN,
         "place": room.text,
         "occupe": room.used,

@@ -62,7 +62,7 @@ async def _go_on(services: Services, visit: Visit, draft_id: int) -> Response:
 async def post(services: Services, visit: Visit) -> Response:
     """POST /ecrire: keep the letter as a draft, then do what the button said."""
     action = visit.form.text("faire")
-    sends = action in ("envoyer", "planifier")
+    sends = action.partition(":")[0] in ("envoyer", "planifier")
     find = versions.locate_to_send if sends else versions.locate
     located = await find(services, visit, from_form(visit.form))
     if located is None:
@@ -111,9 +111,9 @@ async def _changed(
     if action == "signature":
         wanted = visit.form.text("signe")
         return signatures.signed(visit, letter, desk.signatures, -1 if wanted == "-1" else positive(wanted)), ()
-    model = next((one for one in desk.models if one.id == visit.form.number("modele")), None)
-    if action == "modele" and model is not None:
-        return signatures.with_model(letter, model), ()
+    if action.startswith("modele:"):
+        model = next((one for one in desk.models if f"modele:{one.id}" == action), None)
+        return (signatures.with_model(letter, model) if model else letter), ()
     return letter, ()
 
 
@@ -131,10 +131,8 @@ async def _act(
     if action == "enregistrer":
         return redirect(visit, address, **done("brouillon"))
     attached = bool(visit.form.files) or action.startswith("retirer:")
-    return redirect(visit, address, _at="pieces" if attached else "texte" if action in _IN_TEXT else "a")
-
-
-_IN_TEXT = ("citer", "signature", "modele", "format:html", "format:texte")
+    in_text = action.partition(":")[0] in ("citer", "signature", "modele", "format")
+    return redirect(visit, address, _at="pieces" if attached else "texte" if in_text else "a")
 
 
 async def _too_big(services: Services, visit: Visit, letter: Letter, before: Sequence[Attachment]) -> Response:

@@ -7,6 +7,7 @@
 // notice above it), `go` (what was done led elsewhere), `put` (the form again, with what is wrong).
 
 import { guard } from "./compose/session.js";
+import { lines } from "./compose/lines.js";
 import { keeping } from "./compose/saving.js";
 import { tokens } from "./compose/tokens.js";
 import { uploads } from "./compose/uploads.js";
@@ -54,6 +55,7 @@ export function begin(form, host) {
   desk.post = guard(desk);
   document.documentElement.classList.add("avec-script");
   for (const name of ["a", "cc", "cci"]) tokens(desk, name);
+  lines(desk);
   desk.saving = keeping(desk);
   uploads(desk, desk.saving);
   sending(desk, desk.saving);

@@ -1,61 +1,44 @@
-// The editor of formatted letters: Squire, what comes in cleaned by DOMPurify (the server cleans again), and its bar.
+// The editor of formatted letters: Squire, with bars, tables, links and pictures of ours (editor/).
 
-import DOMPurify from "dompurify";
 import Squire from "squire-rte";
 
-// A page's policy lets no style attribute be parsed; styles that a script sets are the script's. So the attribute travels
-// by another name, and becomes styles when the elements are there.
-const STYLE = "data-style";
-const TAGGED = /(<[a-z][^<>]*?[\s"'/])style(?=\s*=)/gi;
-const ALLOWED = { FORBID_TAGS: ["style", "script", "form", "input", "button", "svg", "math", "iframe", "object", "video", "audio"],
-  FORBID_ATTR: ["class", "id", "srcset", "background"], ADD_ATTR: ["data-cid", STYLE], ADD_URI_SAFE_ATTR: [STYLE], ALLOW_DATA_ATTR: false, RETURN_DOM_FRAGMENT: true,
-  WHOLE_DOCUMENT: false };
+import { STYLE, clean, dress, hide } from "./editor/clean.js";
+import { links } from "./editor/links.js";
+import { pictures } from "./editor/pictures.js";
+import { tables } from "./editor/tables.js";
+import { toolbar } from "./editor/toolbar.js";
+
 const TOGGLES = {
   gras: ["b", "bold", "removeBold"],
   italique: ["i", "italic", "removeItalic"],
   souligne: ["u", "underline", "removeUnderline"],
+  barre: ["s", "strikethrough", "removeStrikethrough"],
   liste: ["ul", "makeUnorderedList", "removeList"],
   numeros: ["ol", "makeOrderedList", "removeList"],
   cite: ["blockquote", "increaseQuoteLevel", "decreaseQuoteLevel"],
 };
-
-function hide(html) {
-  return html.replace(TAGGED, `$1${STYLE}`);
-}
-
-function dress(root) {
-  for (const one of root.querySelectorAll(`[${STYLE}]`)) {
-    one.style.cssText = one.getAttribute(STYLE);
-    one.removeAttribute(STYLE);
-  }
-}
-
-// As Squire would, which copies attributes one by one.
-const RENAMED = { STRONG: "b", EM: "i", INS: "u", STRIKE: "s" };
-
-function simplify(root) {
-  for (const one of root.querySelectorAll(Object.keys(RENAMED).join())) {
-    const same = document.createElement(RENAMED[one.tagName]);
-    same.style.cssText = one.style.cssText;
-    same.append(...one.childNodes);
-    one.replaceWith(same);
-  }
-}
+// Of a letter, which most people read on white paper.
+const COLOURS = { rouge: "#a3191c", brun: "#8a4b14", vert: "#1b6b45", bleu: "#1c4f8f", violet: "#6a3d9a", gris: "#4f5868" };
 
 export function mount(desk, field, saving) {
-  const { form, texts } = desk;
+  const { form } = desk;
   const plain = desk.one("texte");
-  const bar = desk.one("barre").content.firstElementChild.cloneNode(true);
+  const bars = desk.one("barre").content.cloneNode(true);
+  const [bar, more] = bars.querySelectorAll("[role=toolbar]");
+  const menus = [...bars.querySelectorAll("[popover]")];
   const root = document.createElement("div");
-  Object.assign(root, { id: desk.id("editeur"), className: "editeur" });
+  Object.assign(root, { id: desk.id("editeur"), className: "editeur", lang: plain.lang });
   for (const [name, value] of Object.entries({ role: "textbox", "aria-multiline": "true", "aria-labelledby": desk.id("texte-nom"), spellcheck: "true" })) {
     root.setAttribute(name, value);
   }
   plain.hidden = true;
-  plain.before(bar, root);
+  plain.before(root);
+  form.querySelector(".mise .trait").after(bar);
+  form.querySelector(".mise").before(more, ...menus);
   form.classList.add("avec-editeur");
   const editor = new Squire(root, { blockTag: "DIV", sanitizeToDOMFragment: clean });
-  // What is undone comes back as text: its styles as above, its pictures from the draft as it is now.
+  editor._imageResizer.destroy(); // its handles want style attributes; ours is a dialog
+  // What is undone comes back as text: its styles as in clean.js, its pictures from the draft as it is now.
   const raw = editor._setRawHTML.bind(editor);
   editor._setRawHTML = (html) => {
     raw(hide(html).replace(/\/ecrire\/\d+\/image\?cid=/g, `/ecrire/${desk.field("brouillon").value}/image?cid=`));
@@ -71,18 +54,6 @@ export function mount(desk, field, saving) {
     editor.focus();
   }
 
-  function clean(html) {
-    const fragment = DOMPurify.sanitize(hide(html), ALLOWED);
-    dress(fragment);
-    simplify(fragment);
-    for (const image of fragment.querySelectorAll("img")) {
-      const own = /\/ecrire\/\d+\/image\?cid=([^&"]+)/.exec(image.getAttribute("src") ?? "");
-      if (own) image.dataset.cid = decodeURIComponent(own[1]);
-      else image.remove();
-    }
-    return fragment;
-  }
-
   // What the form posts: pictures by their names as parts.
   function write() {
     // In a document that loads nothing: no browser knows `cid:`.
@@ -95,85 +66,50 @@ export function mount(desk, field, saving) {
     plain.value = root.innerText;
   }
 
-  async function picture(file) {
-    const cid = `${crypto.randomUUID()}@editeur`;
-    const text = await ask(texts.alt, "text", "");
-    if (text === null || !(await saving.upload(file, cid))) return;
-    // The draft has it: there is no other way to show it under the page's policy.
-    const address = `${desk.base}/ecrire/${desk.field("brouillon").value}/image?cid=${encodeURIComponent(cid)}`;
-    editor.insertImage(address, { alt: text }).dataset.cid = cid;
-    changed();
-  }
-
-  function choose() {
-    const chooser = document.createElement("input");
-    Object.assign(chooser, { type: "file", accept: "image/png,image/jpeg,image/gif,image/webp" });
-    chooser.addEventListener("change", () => chooser.files[0] && picture(chooser.files[0]));
-    chooser.click();
-  }
-
-  // One line asked over the page; null: it was closed.
-  function ask(label, type, value) {
-    const dialog = desk.one("question");
-    const body = desk.one("question-corps");
-    const box = document.createElement("form");
-    box.method = "dialog";
-    const title = document.createElement("h2");
-    title.id = desk.id("question-titre");
-    const named = document.createElement("label");
-    named.htmlFor = desk.id("question-champ");
-    named.textContent = title.textContent = label;
-    title.className = "vh";
-    const input = document.createElement("input");
-    Object.assign(input, { id: desk.id("question-champ"), type, value, maxLength: 2000 });
-    const yes = document.createElement("button");
-    Object.assign(yes, { className: "principal", value: "ok", textContent: texts.valider });
-    const no = document.createElement("button");
-    Object.assign(no, { type: "button", textContent: texts.annuler });
-    no.addEventListener("click", () => dialog.close(""));
-    const row = document.createElement("div");
-    row.className = "rang";
-    row.append(yes, no);
-    const line = document.createElement("div");
-    line.className = "champ";
-    line.append(named, input);
-    box.append(title, line, row);
-    body.replaceChildren(box);
+  // A dialog over the letter; what its button says, empty when it was closed.
+  function ask(name, first) {
+    const dialog = desk.one(name);
     dialog.returnValue = "";
     dialog.showModal();
-    input.focus();
+    first.select();
     return new Promise((resolve) => {
-      dialog.addEventListener("close", () => resolve(dialog.returnValue === "ok" ? input.value : null), { once: true });
-    });
+      dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+    }).finally(() => editor.focus());
   }
 
-  async function link() {
-    if (editor.hasFormat("A")) return editor.removeLink();
-    const range = editor.getSelection();
-    const address = (await ask(texts.lien, "url", "https://"))?.trim();
-    if (!address || !/^(https?|mailto|tel):/i.test(address)) return;
-    editor.setSelection(range);
-    editor.makeLink(address);
+  // A style of the text that is chosen, or of what is typed next.
+  function style(kind, css) {
+    const before = { tag: "SPAN", attributes: { class: kind } };
+    editor.changeFormat(css && { tag: "SPAN", attributes: { class: kind, [STYLE]: css } }, before);
+    dress(root);
   }
 
+  const table = tables(editor, root);
+  const link = links(desk, editor, root, ask);
   const actions = {
     lien: link,
-    image: choose,
+    image: pictures(desk, editor, root, saving, ask),
     efface: () => editor.removeAllFormatting(),
     defait: () => editor.undo(),
     refait: () => editor.redo(),
+    couleur: (name) => style("color", COLOURS[name] && `color:${COLOURS[name]}`),
+    taille: (size) => style("size", size && `font-size:${size}`),
+    alignement: (side) => editor.setTextAlignment(side),
+    tableau: (size) => table.insert(...size.split("x").map(Number)),
   };
 
-  function act(name) {
+  async function act(name) {
+    const [kind, value] = name.split(":");
     const toggle = TOGGLES[name];
     if (toggle) editor[editor.hasFormat(toggle[0]) ? toggle[2] : toggle[1]]();
-    else actions[name]();
+    else if (value === "plus" || value === "moins") table.change(name);
+    else await actions[kind](value);
     state();
     changed();
   }
 
   function state() {
-    for (const button of bar.querySelectorAll("[aria-pressed]")) {
+    for (const button of form.querySelectorAll("[data-commande][aria-pressed]")) {
       button.setAttribute("aria-pressed", String(editor.hasFormat(TOGGLES[button.dataset.commande][0])));
     }
   }
@@ -183,34 +119,38 @@ export function mount(desk, field, saving) {
     saving.touched();
   }
 
-  // One tab stop; arrows, Home and End move within the bar (ARIA Authoring Practices, toolbar).
-  const buttons = [...bar.querySelectorAll("button")];
-  buttons[0].tabIndex = 0;
-  bar.addEventListener("keydown", (event) => {
-    const at = buttons.indexOf(document.activeElement);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    buttons.forEach((one) => (one.tabIndex = -1));
-    const next = buttons[(to + buttons.length) % buttons.length];
-    next.tabIndex = 0;
-    next.focus();
+  const toBar = toolbar(bar, () => editor.focus());
+  toolbar(more, () => editor.focus());
+  const unfold = bar.querySelector("[data-plus]");
+  unfold.addEventListener("click", () => {
+    more.hidden = !more.hidden;
+    unfold.setAttribute("aria-expanded", String(!more.hidden));
   });
-  bar.addEventListener("mousedown", (event) => event.preventDefault());
-  bar.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (button) act(button.dataset.commande);
+  for (const one of [bar, more, ...menus]) {
+    one.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-commande]");
+      if (!button) return;
+      button.closest("[popover]")?.hidePopover();
+      act(button.dataset.commande);
+    });
+  }
+  for (const menu of menus) {
+    menu.addEventListener("beforetoggle", (event) => {
+      if (event.newState !== "open") return;
+      const inside = table.isInside();
+      for (const one of menu.querySelectorAll("[data-commande^=tableau],[data-commande^=ligne],[data-commande^=colonne]")) {
+        one.disabled = /:\d/.test(one.dataset.commande) === inside;
+      }
+    });
+  }
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "F10" && event.altKey) toBar();
+    else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) act("lien");
+    else return;
+    event.preventDefault();
   });
   editor.addEventListener("input", changed);
   for (const type of ["pathChange", "select", "cursor"]) editor.addEventListener(type, state);
-  editor.addEventListener("pasteImage", (event) => {
-    const files = [...(event.detail?.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
-    if (files.length) {
-      event.preventDefault();
-      picture(files[0]);
-    }
-  });
   field.addEventListener("remplace", () => editor.setHTML(field.value));
-  desk.one("texte-nom").addEventListener("click", () => editor.focus());
   return { write };
 }

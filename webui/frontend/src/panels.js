@@ -239,10 +239,6 @@ const GESTURES = {
   agrandir: (panel) => grow(panel),
   fenetre: detach,
   fermer: close,
-  copies(panel) {
-    panel.section.querySelector(".copies").remove();
-    panel.section.querySelector(`[id="cc${panel.suffix}"]`).focus();
-  },
 };
 
 function listen(panel) {
@@ -280,7 +276,7 @@ function listen(panel) {
     if (!panel.bar.contains(event.target)) panel.last = event.target;
   });
   section.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.defaultPrevented || section.querySelector("dialog[open]")) return;
+    if (event.key !== "Escape" || event.defaultPrevented || section.querySelector("dialog[open], :popover-open")) return;
     event.preventDefault();
     shrink(panel, true);
     focusOut(panel);

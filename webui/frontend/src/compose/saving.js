@@ -90,7 +90,7 @@ export function keeping(desk) {
     const offered = desk.one("reprises");
     const focused = offered?.contains(document.activeElement);
     offered?.remove();
-    if (focused) desk.one("piece").focus();
+    if (focused) form.querySelector("[data-choisir]").focus();
   }
 
   // The letter was posted whole, to be sent: what it said when `before` was counted needs no save of its own any more.

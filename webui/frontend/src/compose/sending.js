@@ -6,6 +6,7 @@ export function sending(desk, saving) {
   desk.listen(form, "submit", (event) => {
     event.preventDefault();
     desk.editor?.write();
+    event.submitter?.closest("[popover]")?.hidePopover();
     go(event.submitter, form.action, { faire: event.submitter?.value ?? "enregistrer" });
   });
 

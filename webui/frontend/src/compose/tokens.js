@@ -1,5 +1,7 @@
 // A recipients' field as tokens and a combobox (ARIA Authoring Practices): the field itself goes on, hidden, as the form's.
 
+import { icon } from "./icons.js";
+
 const PAUSE = 150;
 const SHORTEST = 2;
 const PIECES = /((?:[^",;\n]+|"[^"]*"?)+)/g;
@@ -67,7 +69,7 @@ export function tokens(desk, name) {
     const remove = element("button");
     remove.type = "button";
     remove.tabIndex = -1;
-    remove.textContent = "×";
+    remove.append(icon(desk, "x", "×"));
     remove.setAttribute("aria-label", `${texts.retirer} ${shown.textContent}`);
     remove.addEventListener("click", () => drop(token));
     token.append(remove);

@@ -1,40 +1,41 @@
-// Files: one request each, with its progress and a way to cancel; chosen, dropped or pasted. Limits are said before.
+// Files: one request each, with its progress and a way to stop it; chosen, dropped or pasted. Limits are said before.
+
+import { hidden, icon } from "./icons.js";
+
+const KINDS = { image: "image", audio: "file", video: "file", text: "file-text", application: "file-text" };
 
 export function uploads(desk, saving) {
   const { form, texts } = desk;
   const list = desk.one("liste-pieces");
   const chooser = desk.one("piece");
-  const join = form.querySelector("button[value=joindre]");
+  const button = form.querySelector("[data-choisir]");
   const limit = Number(form.dataset.limite);
+  const { lang } = document.documentElement;
   let used = Number(form.dataset.occupe);
   let coming = 0;
 
-  join.hidden = true;
+  button.hidden = false;
+  button.addEventListener("click", () => chooser.click());
 
   function size(octets) {
-    return `${(octets / 1048576).toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 })}\u00a0${document.documentElement.lang === "fr" ? "Mo" : "MB"}`;
+    const value = (octets / 1048576).toLocaleString(lang, { maximumFractionDigits: 1 });
+    return `${value}\u00a0${lang === "fr" ? "Mo" : "MB"}`;
   }
 
-  function row(name) {
+  // One file: its icon, its name with a size or what is to be said of it, and a button.
+  function row(name, kind, text, act, said = "") {
     const item = document.createElement("li");
+    item.className = "joint";
     const shown = document.createElement("span");
-    shown.textContent = name;
-    item.append(shown);
-    list.append(item);
+    const small = document.createElement("small");
+    small.textContent = said;
+    shown.append(`${name} `, small);
+    const made = document.createElement("button");
+    Object.assign(made, { type: "button", className: "nu", title: text });
+    made.append(icon(desk, "x", text), hidden(`${text} ${name}`));
+    made.addEventListener("click", act);
+    item.append(icon(desk, kind), shown, made);
     return item;
-  }
-
-  function link(text, name, act) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "lien";
-    button.textContent = text;
-    const hidden = document.createElement("span");
-    hidden.className = "vh";
-    hidden.textContent = ` ${name}`;
-    button.append(hidden);
-    button.addEventListener("click", act);
-    return button;
   }
 
   // What the draft holds, as the server last said; files on their way stay below.
@@ -42,32 +43,28 @@ export function uploads(desk, saving) {
     used = answer.occupe;
     desk.one("place").textContent = answer.place;
     for (const item of list.querySelectorAll("li:not([data-envoi])")) item.remove();
-    answer.pieces.toReversed().forEach((one) => {
-      const item = row(one.nom);
-      const octets = document.createElement("span");
-      octets.className = "fin";
-      octets.textContent = one.taille;
-      item.append(octets, link(texts.retirer, one.nom, () => {
-        saving.save({ retirer: one.numero }).then(() => chooser.focus());
-        desk.announce(texts.retire.replace("{nom}", one.nom));
-      }));
-      list.prepend(item);
-    });
+    const held = answer.pieces.map((one) => row(one.nom, "paperclip", texts.retirer, () => {
+      saving.save({ retirer: one.numero }).then(() => button.focus());
+      desk.announce(texts.retire.replace("{nom}", one.nom));
+    }, one.taille));
+    list.prepend(...held);
   }
   desk.listen(form, "garde", (event) => draw(event.detail));
 
   function refuse(item, text) {
-    item.className = "refusee";
+    item.className = "joint refusee";
     item.querySelector("progress")?.remove();
     item.querySelector("button")?.remove();
-    item.firstElementChild.textContent = text;
+    item.querySelector("span").textContent = text;
     item.setAttribute("role", "alert");
     setTimeout(() => item.remove(), 15_000);
   }
 
   function add(file, cid = "") {
-    const item = row(file.name);
+    const request = { stopped: false, abort() { this.stopped = true; } };
+    const item = row(file.name, KINDS[file.type.split("/")[0]] ?? "file", texts.arreter, () => request.abort());
     item.dataset.envoi = "1";
+    list.append(item);
     if (used + coming + file.size > limit) {
       refuse(item, texts.trop.replace("{nom}", file.name).replace("{reste}", size(Math.max(0, limit - used - coming))));
       return Promise.resolve(false);
@@ -78,8 +75,7 @@ export function uploads(desk, saving) {
     bar.max = 1;
     bar.value = 0;
     bar.setAttribute("aria-label", texts.envoi.replace("{nom}", file.name));
-    const request = { stopped: false, abort() { this.stopped = true; } };
-    item.append(bar, link(texts.annuler, file.name, () => request.abort()));
+    item.append(bar);
     return desk.after(() => send(file, cid, item, bar, request)).finally(() => {
       coming -= file.size;
       saving.coming -= 1;
@@ -120,7 +116,10 @@ export function uploads(desk, saving) {
         sent.abort();
       };
       sent.upload.addEventListener("progress", (event) => {
-        if (event.lengthComputable) bar.value = event.loaded / event.total;
+        if (!event.lengthComputable) return;
+        bar.value = event.loaded / event.total;
+        bar.parentElement.querySelector("small").textContent =
+          texts.sur.replace("{envoye}", size(event.loaded)).replace("{total}", size(event.total));
       });
       sent.addEventListener("loadend", () => {
         let answer = null;

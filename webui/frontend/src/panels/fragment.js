@@ -1,6 +1,6 @@
 // A letter's form as the server gives it for a panel, made fit to stand beside others: its ids end in the panel's suffix.
 
-const REFERENCES = ["for", "aria-labelledby", "aria-describedby", "aria-controls"];
+const REFERENCES = ["for", "aria-labelledby", "aria-describedby", "aria-controls", "popovertarget"];
 
 export const PARTIAL = { "HX-Request-Type": "partial" };
 

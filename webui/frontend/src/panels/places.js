@@ -1,7 +1,7 @@
 // Where panels are: side by side at the lower right as far as they fit, the others as their title bars; one at a time large.
 
 // In the page's own measure (panels.css): of an open panel with its gap, and of the rail beside all.
-const WIDTH = 34.75;
+const WIDTH = 38.75;
 const RAIL = 5.75;
 const narrow = matchMedia("(max-width: 59.99rem)");
 let clock = 0;
