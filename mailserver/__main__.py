@@ -8,7 +8,7 @@ from mailserver import __version__
 from mailserver.cli import bulletins, check, init, outgoing_queue, rules, serve, storage
 from mailserver.cli.accounts import account, change, export, factors, letters, log, states
 from mailserver.cli.imports import history, job, run
-from mailserver.cli.lists import functional_boxes, moderation
+from mailserver.cli.lists import functional_boxes, lists, moderation, reading
 from mailserver.texts.command_line import _
 
 app = typer.Typer(
@@ -43,9 +43,19 @@ for _verb in (
 ):
     account.app.command()(_verb)
 app.add_typer(account.app, name="account", help=_("Les comptes des personnes."))
-moderation.app.command()(functional_boxes.holders)
-moderation.app.command()(functional_boxes.acts)
-app.add_typer(moderation.app, name="list", help=_("Listes de diffusion et boîtes fonctionnelles."))
+list_app = typer.Typer(no_args_is_help=True)
+list_app.command()(lists.create)
+list_app.command()(reading.show)
+list_app.command()(lists.members)
+list_app.command("set")(lists.set_)
+list_app.command()(lists.delete)
+list_app.command()(reading.preview)
+list_app.command("held")(moderation.held_)
+list_app.command()(moderation.approve)
+list_app.command()(moderation.reject)
+list_app.command()(functional_boxes.holders)
+list_app.command()(functional_boxes.acts)
+app.add_typer(list_app, name="list", help=_("Listes de diffusion et boîtes fonctionnelles."))
 app.add_typer(bulletins.app, name="bulletins", help=_("Annonces et maintenance de l’interface web."))
 app.add_typer(rules.app, name="rules", help=_("Qui peut écrire à qui ; le frein d’urgence."))
 app.add_typer(outgoing_queue.app, name="queue", help=_("Le courrier qui part."))

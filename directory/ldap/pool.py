@@ -28,6 +28,7 @@ from ldap3.core.exceptions import (
 from mailserver.foundation.peers import is_loopback
 from mailserver.foundation.settings import LdapDirectory, SettingsError
 from mailserver.model.errors import Temporary
+from mailserver.texts.text import Text, Untranslated
 
 T = TypeVar("T")
 
@@ -208,16 +209,20 @@ def _checked(settings: LdapDirectory) -> _Tls:
     """Raise SettingsError for a section that cannot be used or would give passwords away."""
     parts = urlsplit(settings.url)
     if parts.scheme not in ("ldap", "ldaps", "ldapi"):
-        raise SettingsError(f"ldap.url: {settings.url}: must begin with ldap://, ldaps:// or ldapi://")
+        raise SettingsError(
+            Text("ldap.url : {url} : doit commencer par ldap://, ldaps:// ou ldapi://", url=settings.url)
+        )
     if parts.scheme == "ldap" and not settings.start_tls and not _is_loopback(parts.hostname or ""):
-        raise SettingsError("ldap: passwords would cross the network in the clear; use ldaps:// or start_tls = true")
+        raise SettingsError(
+            Text("ldap : des mots de passe passeraient en clair sur le réseau ; prenez ldaps:// ou start_tls = true")
+        )
     try:
         tls = _Tls(settings.ca_file)
         _server(settings, tls)
     except OSError as error:
-        raise SettingsError(f"ldap.ca_file: {settings.ca_file}: {error.strerror or error}") from None
+        raise SettingsError(Untranslated(f"ldap.ca_file: {settings.ca_file}: {error.strerror or error}")) from None
     except LDAPException as error:
-        raise SettingsError(f"ldap.url: {settings.url}: {error}") from None
+        raise SettingsError(Untranslated(f"ldap.url: {settings.url}: {error}")) from None
     return tls
 
 

@@ -17,7 +17,7 @@ from mailserver.model.errors import BadSyntax, Temporary
 from mailserver.model.identity import NewPerson, Role
 from mailserver.model.proofs import new_code
 from mailserver.store.account import accounts
-from mailserver.texts.command_line import _
+from mailserver.texts.command_line import _, of_error
 
 DEMO_DOMAIN = "ac-exemple.fr"
 
@@ -49,7 +49,7 @@ def init(
     except BadSyntax as error:
         fail(_("--domain : {error}", error=error))
     except (SettingsError, Temporary) as error:
-        fail(str(error))
+        fail(of_error(error))
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")
     code = run(lambda: _administrator(settings))

@@ -144,7 +144,10 @@ async def _entries(settings: Settings, names: Sequence[str]) -> list[Entry]:
 
 def _table(entries: Sequence[Entry]) -> Table:
     table = Table(box=None, header_style="bold")
-    for title in ("row", "id", "from", "to", "size", "queued", "next attempt", "tries", "last answer"):
+    for title in (
+        *(_("Ligne"), _("Numéro"), _("De"), _("À"), _("Taille")),
+        *(_("En file depuis"), _("Prochain essai"), _("Essais"), _("Dernière réponse")),
+    ):
         table.add_column(title, overflow="fold")
     for entry in entries:
         table.add_row(
@@ -154,11 +157,17 @@ def _table(entries: Sequence[Entry]) -> Table:
             escape(", ".join(entry.recipients)),
             str(entry.size),
             _time(entry.created),
-            "sending" if entry.sending else "held" if entry.error.name == spool.HELD.name else _time(entry.due),
+            _next_attempt(entry),
             str(entry.attempts),
             escape(entry.error.to(LANGUAGE)),
         )
     return table
+
+
+def _next_attempt(entry: Entry) -> str:
+    if entry.sending:
+        return _("en cours d’envoi")
+    return _("retenu") if entry.error.name == spool.HELD.name else _time(entry.due)
 
 
 def _time(seconds: int) -> str:

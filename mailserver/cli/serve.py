@@ -13,7 +13,7 @@ from mailserver.foundation.tls import read_pair
 from mailserver.health.instance import open_database
 from mailserver.model.errors import Temporary
 from mailserver.runtime import app, workers
-from mailserver.texts.command_line import _
+from mailserver.texts.command_line import _, of_error
 
 
 @with_help(_("Ouvrir toutes les portes et servir jusqu’à Ctrl-C."))
@@ -36,7 +36,7 @@ def serve(
         app.load_doors()
         raise typer.Exit(supervisor.run(lambda: announce(settings)))
     except (ports.CannotServe, SettingsError, Temporary) as problem:
-        fail(str(problem))
+        fail(of_error(problem))
     except OSError as error:
         fail(f"{error.filename or settings.directory}: {error.strerror}")
 

@@ -55,7 +55,7 @@ def settings_of(directory: Path) -> Settings:
     try:
         return load(directory)
     except SettingsError as error:
-        fail(str(error))
+        fail(of_error(error))
 
 
 def log_aside() -> None:

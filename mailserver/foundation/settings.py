@@ -35,6 +35,8 @@ from mailserver.foundation.setting_checks import (
     check_url,
     check_zone,
 )
+from mailserver.texts.languages import ENGLISH
+from mailserver.texts.text import Text, Untranslated
 
 FILE_NAME = "mailserver.toml"
 
@@ -48,6 +50,14 @@ on them."""
 
 class SettingsError(Exception):
     """The settings cannot be used; the text is one clear line that says where and why."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        """As the log says it."""
+        return self.text.to(ENGLISH)
 
 
 class _Section(BaseModel):
@@ -376,7 +386,7 @@ class Settings(_Section):
         try:
             return path.read_bytes().rstrip(b"\n")
         except OSError as error:
-            raise SettingsError(f"{path}: {error.strerror}") from None
+            raise SettingsError(Untranslated(f"{path}: {error.strerror}")) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,18 +415,24 @@ def load(directory: Path) -> Settings:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file; make an instance with `mailserver init {directory}`") from None
+        raise SettingsError(
+            Text(
+                "{path} : ce fichier n’existe pas ; créez une instance avec `mailserver init {directory}`",
+                path=path,
+                directory=directory,
+            )
+        ) from None
     except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}") from None
+        raise SettingsError(Untranslated(f"{path}: {error.strerror}")) from None
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, UnicodeDecodeError, numbers of 5,000 digits
-        raise SettingsError(_line(f"{path}: {error}")) from None
+        raise SettingsError(Untranslated(_line(f"{path}: {error}"))) from None
     try:
         return Settings.model_validate({**data, "directory": directory.resolve()})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(_line(": ".join(filter(None, (str(path), place, what))))) from None
+        raise SettingsError(Untranslated(_line(": ".join(filter(None, (str(path), place, what)))))) from None
 
 
 def _line(text: str) -> str:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mailserver.foundation.settings import SettingsError
+from mailserver.texts.text import Text, Untranslated
 
 log = structlog.get_logger("tls")
 
@@ -133,18 +134,22 @@ def read_pair(certificate: Path, key: Path) -> Pair:
     try:
         leaf = x509.load_pem_x509_certificates(chain)[0]
     except ValueError:
-        raise SettingsError(f"{certificate}: this is no certificate in PEM") from None
+        raise SettingsError(Text("{path} : ce n’est pas un certificat PEM", path=certificate)) from None
     try:
         loaded = serialization.load_pem_private_key(private, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it is encrypted
-        raise SettingsError(f"{key}: this is no private key in PEM without a passphrase") from None
+        raise SettingsError(Text("{path} : ce n’est pas une clé privée PEM sans phrase secrète", path=key)) from None
     if loaded.public_key() != leaf.public_key():
-        raise SettingsError(f"{certificate} and {key.name}: the key belongs to another certificate")
+        raise SettingsError(
+            Text("{path} et {key} : la clé est celle d’un autre certificat", path=certificate, key=key.name)
+        )
     with _named(chain) as chain_name, _named(private) as key_name:
         try:
             context.load_cert_chain(chain_name, key_name, password=_no_passphrase)
         except ssl.SSLError as error:
-            raise SettingsError(f"{certificate} and {key.name}: {error.reason or error}") from None
+            raise SettingsError(
+                Text("{path} et {key} : {error}", path=certificate, key=key.name, error=error.reason or error)
+            ) from None
     return Pair(chain, private, context)
 
 
@@ -157,7 +162,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}") from None
+        raise SettingsError(Untranslated(f"{path}: {error.strerror}")) from None
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -158,7 +158,7 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "tls",
             Grade.PROBLEM,
-            Untranslated(str(error)),
+            error.text,
             Text("mettez un certificat PEM et sa clé dans tls/"),
         )
         return

@@ -10,6 +10,7 @@ from mailserver.foundation.tls import make_certificate, write_secret
 from mailserver.store.upkeep import opening
 from mailserver.store.upkeep.opening import Place
 from mailserver.submission.dkim import new_key
+from mailserver.texts.text import Text
 
 HMAC_BYTES = 32
 
@@ -50,7 +51,10 @@ def _make_database(directory: Path, database: str) -> Settings:
     settings = load(directory)
     if settings.database_url != database:
         raise SettingsError(
-            f"{directory / FILE_NAME}: [database] url is not the database of --database; write it there"
+            Text(
+                "{path} : [database] url n’est pas la base de --database ; écrivez-la là",
+                path=directory / FILE_NAME,
+            )
         )
     opening.make(place_of(settings))
     return settings

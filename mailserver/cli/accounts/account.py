@@ -233,7 +233,7 @@ def _standings(tx: Tx, state: State | None) -> list[Listed]:
 
 
 def _table(found: Sequence[Listed]) -> Table:
-    table = Table("login", "name", "role", "state", "school", "address")
+    table = Table(_("Identifiant"), _("Nom"), _("Rôle"), _("État"), _("Établissement"), _("Adresse"))
     for one in found:
         table.add_row(one.login, one.name, one.role, one.state.value, one.uai, one.address)
     return table

@@ -89,7 +89,7 @@ def devices(
     if as_json:
         print(json.dumps([_facts(one) for one in found], ensure_ascii=False))
         return
-    table = Table("id", "name", "scopes", "created", "last used", "from")
+    table = Table(_("Numéro"), _("Nom"), _("Portées"), _("Créé"), _("Dernier usage"), _("Depuis l’adresse"))
     for one in found:
         used = date(one.last_used)
         table.add_row(str(one.id), one.name, " ".join(sorted(one.scopes)), date(one.created), used, one.last_peer)

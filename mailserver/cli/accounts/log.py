@@ -101,7 +101,7 @@ def _facts(event: Event) -> dict[str, Any]:
 
 
 def _table(events: list[Event]) -> Table:
-    table = Table("when", "actor", "action", "account", "door", "from", "detail")
+    table = Table(_("Quand"), _("Qui"), _("Action"), _("Compte"), _("Porte"), _("Depuis l’adresse"), _("Détail"))
     for event in events:
         row = (
             event.actor,

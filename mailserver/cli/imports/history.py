@@ -47,7 +47,7 @@ def list_(directory: InstanceDir, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([_facts(one, settings) for one in runs], ensure_ascii=False))
         return
-    table = Table("run", "began", "by", "source", "state", "counts", "files")
+    table = Table(_("Import"), _("Début"), _("Par"), _("Source"), _("État"), _("Bilan"), _("Fichiers"))
     for one in runs:
         table.add_row(
             str(one.id),
@@ -176,7 +176,7 @@ def _show(settings: Settings, store: Store, number: int, as_json: bool) -> None:
         return
     for name, value in _facts(found, settings).items():
         print(f"{name}: {value}")
-    table = Table("line", "identifier", "what", "before", "after", "since")
+    table = Table(_("Ligne"), _("Identifiant"), _("Quoi"), _("Valeur d’avant"), _("Valeur d’après"), _("Depuis"))
     some = _named(store, store.read_now(imports.changes, number, 0, SHOWN))
     for facts in some:
         table.add_row(*(str(facts[name]) for name in ("line", "login", "outcome", "before", "after", "fate")))

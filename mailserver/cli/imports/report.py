@@ -82,7 +82,7 @@ class Collector:
         """Some people of each kind."""
         if not any(self._counts.values()):
             return
-        table = Table("", "identifier", "name", "address", "what")
+        table = Table("", _("Identifiant"), _("Nom"), _("Adresse"), _("Quoi"))
         for kind in KINDS:
             for done in self._shown[kind]:
                 table.add_row(kind, done.login, done.name, done.address, _what(done))

@@ -8,7 +8,7 @@ import typer
 
 from directory.lists import rosters
 from directory.lists.rosters import House
-from mailserver.cli.lists.lists import Address, as_text, own, whole_address
+from mailserver.cli.lists.common import Address, as_text, own, whole_address
 from mailserver.cli.shared import AsJson, InstanceDir, fail, origin, with_help, with_store
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused

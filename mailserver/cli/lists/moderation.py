@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from directory.lists import rosters
-from mailserver.cli.lists.lists import app, as_text, own, whole_address
+from mailserver.cli.lists.common import as_text, own, whole_address
 from mailserver.cli.shared import AsJson, InstanceDir, origin, with_help, with_store
 from mailserver.delivery import Delivery
 from mailserver.delivery.moderation import Moderation
@@ -26,7 +26,6 @@ Number = Annotated[
 ]
 
 
-@app.command("held")
 @with_help(_("Montrer les messages qui attendent un responsable d’une liste modérée."))
 def held_(
     directory: InstanceDir,
@@ -49,7 +48,6 @@ def held_(
     print(_("{count} messages attendent.", count=len(found)))
 
 
-@app.command()
 @with_help(_("Envoyer à sa liste un message qui attend."))
 def approve(directory: InstanceDir, number: Number, as_json: AsJson = False) -> None:
     """Send a message that waits to its list."""
@@ -58,7 +56,6 @@ def approve(directory: InstanceDir, number: Number, as_json: AsJson = False) -> 
     print(as_text(facts) if as_json else _("{number} : envoyé à {count} personnes.", number=number, count=count))
 
 
-@app.command()
 @with_help(_("Jeter un message qui attend ; son auteur l’apprend s’il est de cette académie."))
 def reject(
     directory: InstanceDir,
@@ -83,6 +80,3 @@ def _moderating(directory: Path, work: Callable[[Moderation], Awaitable[T]]) -> 
             return await work(desk)
 
     return with_store(settings, opened)
-
-
-__all__ = ["app", "approve", "held_", "reject"]
