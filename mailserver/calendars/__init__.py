@@ -6,6 +6,7 @@
 * `occurrences`: when events happen, as a clock shows them; `events`, `rules`, `zones`: one event, its recurrence and
   its zone as a form shows them; `editing`: changes of one occurrence, the following ones or all;
   `invitations`: what mail asks of an agenda, and the answer; `transfer`: whole files.
+* `school_holidays`: the holidays of a school zone, and weeks A and B.
 * `overview`, `own_events`: units of the store: the agendas somebody reaches, the events that an invitation meets.
 
 Nothing here knows a protocol, a page or SQL.

@@ -140,7 +140,7 @@ class Preferences:
     day_ends: int = _one_of(18, 16, 17, 19, 20, 22)
     """End of the working hours."""
     school_zone: str = _text(20)
-    """Whose school holidays are shown, a name of `webui.agenda.school_holidays`; empty: none."""
+    """Whose school holidays are shown, a name of `mailserver.calendars.school_holidays`; empty: none."""
     week_a: int = _one_of(0, 1, 2)
     """Weeks of odd (1) or even (2) number are A, the others B; 0: weeks do not alternate."""
     hidden_agendas: str = _text(6000)

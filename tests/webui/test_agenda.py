@@ -11,9 +11,9 @@ import icalendar
 import pytest
 from caldav import DAVClient
 
+from mailserver.calendars.school_holidays import Seasons
 from mailserver.model.identity import Principal
 from tests.webui.house import PASSWORD, House, Visitor
-from webui.agenda.school_holidays import Seasons
 
 PARIS = ZoneInfo("Europe/Paris")
 MONDAY = "2026-11-23"

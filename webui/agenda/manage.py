@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.calendars import school_holidays
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.preferences import AGENDA_COLOURS
 from mailserver.store.account import sessions
 from mailserver.store.agenda import agenda_feeds, agenda_grants, agendas
 from mailserver.store.agenda.agendas import CALENDAR, Collection
 from webui import granting
-from webui.agenda import event_items, feed_state, school_holidays
+from webui.agenda import event_items, feed_state
 from webui.agenda.collections_shown import MAX_NAME, Shelf, colour_names, described, fresh, hex_of
 from webui.agenda.event_items import Desk, home
 from webui.agenda.views import announcement

@@ -3,7 +3,8 @@
 import datetime
 from dataclasses import dataclass
 
-from webui.agenda import grid, school_holidays, words
+from mailserver.calendars import school_holidays
+from webui.agenda import grid, words
 from webui.agenda.form_values import YEARS
 from webui.page.context import Services, Visit
 

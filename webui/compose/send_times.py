@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from mailserver.calendars import school_holidays
 from mailserver.model.errors import Reason, Refused
-from webui.agenda import school_holidays
 from webui.page.context import Services, Visit
 from webui.page.language import Language
 
