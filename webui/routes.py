@@ -38,6 +38,7 @@ from webui.mail import actions, folders, notifications, search_page, shares, sho
 from webui.mail.bulk_download import Gathering
 from webui.mail.event_stream import EventStream
 from webui.mail.folder_transfer import MAX_BROUGHT, FolderFiles
+from webui.offline import routes as offline
 from webui.page.context import Services
 from webui.page.dispatch import Doors, Endpoint, VisitHandler
 from webui.reader import routes as reader
@@ -72,6 +73,7 @@ def everything(services: Services, doors: Doors, registry: CollectorRegistry, fl
         *reader.shared(doors),
         *clients.routes(services),
         Route("/static/dist/{file}", services.assets.serve),
+        *offline.routes(doors),
         *contacts.routes(doors),
         Route("/listes", visit(personal.lead)),
         *agenda.everything(doors),

@@ -220,6 +220,8 @@ class Web(_Section):
     admin_networks: tuple[Network, ...] = ()
     """Where the administration console may be opened from, `10.21.0.0/16`; empty: from anywhere. It never hurts the
     command line."""
+    offline: bool = True
+    """Browsers may install the web interface and keep its last lists and letters for when there is no network."""
     phishing: Annotated[str, AfterValidator(check_mailbox)] = Field(default="", max_length=320)
     """Who is sent the messages that people report as phishing; empty: the button is not shown."""
 

@@ -111,9 +111,18 @@ class Watched:
 
 @contextlib.contextmanager
 def visiting(
-    browser: Browser, *, size: str = "bureau", scheme: str = "light", script: bool = False, bypass_csp: bool = False
+    browser: Browser,
+    *,
+    size: str = "bureau",
+    scheme: str = "light",
+    script: bool = False,
+    bypass_csp: bool = False,
+    worker: bool = False,
 ) -> Iterator[Watched]:
-    """A fresh profile at one size and scheme; console errors, refusals of our policy and failed loads are noted."""
+    """A fresh profile at one size and scheme; console errors, refusals of our policy and failed loads are noted.
+
+    `worker`: the service worker may be registered. What it fetches by itself a test can neither count nor hold up.
+    """
     width, height = SIZES[size]
     context: BrowserContext = browser.new_context(
         viewport={"width": width, "height": height},
@@ -123,6 +132,7 @@ def visiting(
         locale="fr-FR",
         timezone_id="Europe/Paris",
         accept_downloads=True,
+        service_workers="allow" if worker else "block",
     )
     context.set_default_timeout(60_000)
     watched = Watched(context.new_page())

@@ -53,6 +53,9 @@ NO_PAGES = (
     "/admin",
     "/session",
     "/image",
+    "/manifest.webmanifest",
+    "/icone",
+    "/sw.js",
 )
 """Addresses that begin like this are no pages, or have tests of their own."""
 
@@ -61,6 +64,7 @@ ELSEWHERE = {
     *("/agenda/", "/listes", "/m/corps/{message:key}", "/m/piece/{message:key}/{number}", "/m/destinataires"),
     *("/m/dossier/{box:key}/imprimer", "/m/dossier/{box:key}/vider"),
     *("/m/ecrire/{draft:key}", "/m/ecrire/{draft:key}/depuis"),
+    "/hors-connexion",
     *("/m/liste", "/m/liste/{address}", "/m/liste/{address}/attente", "/moderation/{key}"),
 }
 """What no link leads to from there: guests' pages, addresses that lead on, answers that are no page, and pages that

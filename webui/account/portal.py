@@ -32,7 +32,7 @@ from webui.page.context import (
     set_cookie,
 )
 from webui.page.dispatch import RESCUED
-from webui.page.rendering import redirect
+from webui.page.rendering import NOBODY, READER, redirect
 
 _NEXT = re.compile(r"/(?:[sm]/|compte|bienvenue|admin)[A-Za-z0-9/?=&%._+-]{0,300}")
 
@@ -74,6 +74,7 @@ async def show_simple(services: Services, guest: Guest) -> Response:
 
 def _portal(services: Services, guest: Guest, page: PortalPage, status: int = 200) -> Response:
     response = services.pages.answer(guest, "account/portal.html", page, status)
+    response.headers[READER] = NOBODY
     if guest.query("lang") == guest.language.code:
         set_cookie(response, guest, LANGUAGE, guest.language.code, seconds=YEAR)
     return response

@@ -15,7 +15,7 @@ from webui.compose import writing
 from webui.page.context import BASES, INTERFACE, SESSION, Guest, Services, Visit, drop_cookie, set_cookie
 from webui.page.dispatch import session_owner
 from webui.page.flash import done
-from webui.page.rendering import redirect
+from webui.page.rendering import NOBODY, READER, redirect
 
 log = structlog.get_logger("webui")
 
@@ -143,6 +143,7 @@ async def suspended(services: Services, guest: Guest, account_id: int, *, kept_t
         page = SuspendedPage(since, until, standing.reason, standing.may_receive, kept_text)
         response = services.pages.answer(guest, "account/suspended.html", page, 403)
     drop_cookie(response, guest, SESSION)
+    response.headers[READER] = NOBODY
     return response
 
 

@@ -66,6 +66,16 @@ class Assets:
         asset = self._by_name.get(f"{theme}/{name}") or self._by_name.get(name)
         return asset.url if asset else ""
 
+    def octets(self, name: str) -> bytes:
+        """The content of a file, empty when there is none."""
+        asset = self._by_name.get(name)
+        return asset.plain if asset else b""
+
+    @property
+    def urls(self) -> list[str]:
+        """Every address: other contents have others."""
+        return sorted(self._by_url)
+
     async def serve(self, request: Request) -> Response:
         """The file of an address, in the best encoding the browser takes."""
         asset = self._by_url.get(request.url.path)

@@ -136,6 +136,10 @@ class Guest:
         """Light or dark: as the device is."""
         return "auto"
 
+    def reader(self, shared_seconds: int) -> str:
+        """Whose page an answer is, for the service worker; empty: it does not tell."""
+        return ""
+
     def _(self, text: str) -> str:
         """The text in the reader's language."""
         return self.language.texts.gettext(text)
@@ -162,6 +166,13 @@ class Visit(Guest):
     def theme(self) -> str:
         """Light or dark, as the person chose."""
         return self.preferences.theme
+
+    def reader(self, shared_seconds: int) -> str:
+        """The account, and how long a copy may be read without a network: no longer than the session lasts, and not at
+        all on a shared computer, whose sessions are of `shared_seconds` or less."""
+        session = self.session
+        left = session.expires - int(self.now) if session.lifetime > shared_seconds else 0
+        return f"{self.account_id} {max(0, left)}"
 
     @property
     def looks(self) -> str:

@@ -26,6 +26,10 @@ from webui.page.language import Language
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 COMPRESS_FROM = 600
+READER = "Reader"
+"""The header that tells the service worker whose page this is, and for how many seconds a copy may be read."""
+NOBODY = "nobody"
+"""Its value on pages for whoever is not logged in: what was kept of somebody goes."""
 LEVEL = 6
 
 
@@ -81,6 +85,8 @@ class Pages:
         """Ready HTML as a response."""
         octets = text.encode("utf-8", "replace")
         fields = headers.page(guest.secure, policy)
+        if reader := guest.reader(self._site.web.shared_session_minutes * 60):
+            fields[READER] = reader
         fields["Vary"] = "Accept-Encoding, Accept-Language, Cookie, HX-Request-Type"
         if len(octets) >= COMPRESS_FROM and "gzip" in guest.request.headers.get("accept-encoding", ""):
             octets = zlib.compress(octets, LEVEL, wbits=31)

@@ -7,3 +7,4 @@ import "./core/back.js";
 import "./core/floating.js";
 import "./core/keys.js";
 import "./core/live.js";
+import "./core/offline.js";

@@ -18,16 +18,17 @@ let restoring = false;
 
 // ------------------------------------------------------------------ opened
 
-// Open the letter of an address. `quiet`: it was open on the page before, and takes no focus.
+// Open the letter of an address. `quiet`: it was open on the page before, and takes no focus. True: nothing answered.
 export async function open(address, { opener = null, quiet = false, state = "", origin = address } = {}) {
   const draft = new URL(address, location.href).pathname.split("/")[3];
   const already = panels.find((one) => (draft ? one.drafts.has(draft) : address.includes("?") && one.origin === address));
   if (already) {
     toggle(already, false);
     fit(panels, already);
-    return keep();
+    keep();
+    return false;
   }
-  if (asked.has(address)) return;
+  if (asked.has(address)) return false;
   asked.add(address);
   let response = null;
   try {
@@ -39,9 +40,11 @@ export async function open(address, { opener = null, quiet = false, state = "", 
     // The server was reached, but not what panels are made of: the page says more.
     if (response && !quiet) away(() => location.assign(address));
     else if (!quiet) regret("reseau");
+    return !response;
   } finally {
     asked.delete(address);
   }
+  return false;
 }
 
 // A session that has ended is renewed over the letters that are open, or else on the page itself.
@@ -223,13 +226,16 @@ export async function restore() {
   }
   if (found?.qui !== place.dataset.qui || restoring) return;
   restoring = true;
+  let waiting = false;
   for (const { key, draft, origin, state } of found.lettres.slice(0, MOST)) {
     const address = new URL(addressOf({ draft, origin }), location.href);
     address.searchParams.set("cle", key);
-    await open(address.href, { quiet: true, state, origin });
+    if (await open(address.href, { quiet: true, state, origin })) waiting = true;
   }
   restoring = false;
-  keep();
+  // What could not be had for want of a network is opened when there is one: the tab goes on remembering it.
+  if (waiting) document.addEventListener("reseau-revenu", restore, { once: true });
+  else keep();
 }
 
 // ------------------------------------------------------------------ what people do

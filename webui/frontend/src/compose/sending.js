@@ -1,7 +1,10 @@
 // Sending: what the page would ask is asked over it; what it would say of a fault is put into it.
 
+import { waiting } from "./waiting.js";
+
 export function sending(desk, saving) {
   const { form, host } = desk;
+  const later = waiting(desk);
 
   desk.listen(form, "submit", (event) => {
     event.preventDefault();
@@ -11,6 +14,7 @@ export function sending(desk, saving) {
   });
 
   async function go(button, address, fields) {
+    later.stop();
     if (button) button.disabled = true;
     form.setAttribute("aria-busy", "true");
     const failures = saving.failures;
@@ -22,8 +26,10 @@ export function sending(desk, saving) {
         const before = saving.count();
         return arrived(await desk.post(address, fields), before);
       });
-    } catch {
-      desk.say(desk.texts.hors);
+    } catch (error) {
+      // `fetch` fails so when nothing answers.
+      if (error instanceof TypeError && !desk.life.signal.aborted) later.until(() => go(button, address, fields));
+      else desk.say(desk.texts.hors);
     } finally {
       saving.sending = false;
       form.removeAttribute("aria-busy");

@@ -73,6 +73,7 @@ function listen() {
     source.addEventListener("session", () => {
       source.close();
       say(texts.session);
+      document.dispatchEvent(new CustomEvent("session-finie"));
     });
     source.addEventListener("error", () => {
       if (source.readyState === EventSource.CLOSED) poll();
