@@ -8,10 +8,11 @@ from mailserver.calendars import editing, events
 from mailserver.calendars.editing import SCOPES
 from mailserver.calendars.events import Draft
 from mailserver.model.errors import BadSyntax, Reason, Refused
-from webui.agenda import event_items, views, words
+from webui.agenda import event_items, tasks_page, views, words
 from webui.agenda.event import AskPage, answer, back_to, check_own, key_of, read, scope_of, view_of, write
 from webui.agenda.event_items import Found, home
 from webui.page.context import Services, Visit
+from webui.page.rendering import redirect
 
 MAX_MINUTES = 366 * 24 * 60
 
@@ -91,6 +92,8 @@ async def undo(services: Services, visit: Visit) -> Response:
     """POST /agenda/annuler."""
     done = await event_items.take_back(services, visit, visit.form.text("jeton"))
     day = visit.form.text("jour")
+    if visit.form.text("vue") == tasks_page.VIEW:
+        return redirect(visit, f"{home(visit)}/taches", agenda="repris" if done else "tard", _at="annonce")
     return answer(visit, "repris" if done else "tard", "", views.day_of(day) or words.today(visit))
 
 

@@ -189,12 +189,18 @@ def _nth(made: Draft) -> int:
     return -1 if last and made.rule is not None and made.rule.ordinal == -1 else ordinal(made.start.date())
 
 
+def moment_of(form: Form, *, all_day: bool) -> datetime.datetime | None:
+    """The day and the hour of a form that asks for one of each."""
+    return _moment(form, "", all_day, form.text("jour"))
+
+
 def _moment(form: Form, name: str, all_day: bool, day: str = "") -> datetime.datetime | None:
-    date = _date(day or form.text(f"{name}_jour"))
+    date = _date(day or (form.text(f"{name}_jour") if name else ""))
     if date is None:
         return None
     try:
-        time = datetime.time() if all_day else datetime.time.fromisoformat(form.text(f"{name}_heure")[:5])
+        hour = form.text(f"{name}_heure" if name else "heure")[:5]
+        time = datetime.time() if all_day else datetime.time.fromisoformat(hour)
     except ValueError:
         return None
     return datetime.datetime.combine(date, time.replace(tzinfo=None))

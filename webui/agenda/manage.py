@@ -15,7 +15,7 @@ from webui import granting
 from webui.agenda import event_items, feed_state
 from webui.agenda.collections_shown import MAX_NAME, Shelf, colour_names, described, fresh, hex_of
 from webui.agenda.event_items import Desk, home
-from webui.agenda.views import announcement
+from webui.agenda.flash_texts import announcement
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
 from webui.pages import addresses
@@ -204,7 +204,7 @@ async def display(services: Services, visit: Visit) -> Response:
     if form.has("choix"):
         place = await event_items.desk(services, visit)
         ticked = set(form.numbers("montrer", agendas.MAX_COLLECTIONS + agenda_grants.MAX_RECEIVED))
-        hidden = [str(shelf.id) for shelf in place.shelves if shelf.events and shelf.id not in ticked]
+        hidden = [str(shelf.id) for shelf in place.shelves if (shelf.events or shelf.tasks) and shelf.id not in ticked]
         changes["hidden_agendas"] = ",".join(hidden)
     else:
         zone = form.text("vacances")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from webui.agenda import class_colours, event, event_actions, form, manage, transfer, views
+from webui.agenda import class_colours, event, event_actions, form, manage, tasks_page, transfer, views
 from webui.agenda.subscriptions import Subscribing
 from webui.page.dispatch import Doors
 
@@ -53,6 +53,10 @@ def _events(doors: Doors) -> Sequence[BaseRoute]:
         Route("/nouveau", visit(form.begin), methods=["GET"]),
         Route("/nouveau", visit(form.create), methods=["POST"]),
         Route("/annuler", visit(event_actions.undo), methods=["POST"]),
+        Route("/taches", visit(tasks_page.show_tasks), methods=["GET"]),
+        Route("/taches", visit(tasks_page.create), methods=["POST"]),
+        Route("/taches/{item}", visit(tasks_page.show_task), methods=["GET"]),
+        Route("/taches/{item}", visit(tasks_page.save), methods=["POST"]),
         Route("/evenement/{item}", visit(event.show_event)),
         Route("/evenement/{item}/modifier", visit(form.edit), methods=["GET"]),
         Route("/evenement/{item}/modifier", visit(form.save), methods=["POST"]),

@@ -11,13 +11,14 @@ from mailserver.calendars import school_holidays
 from mailserver.calendars.occurrences import DAY, Occurrence
 from mailserver.calendars.school_holidays import week_letter
 from mailserver.model.errors import Reason, Refused
-from webui.agenda import class_colours, event_items, grid, mini_month, words
+from webui.agenda import class_colours, event_items, flash_texts, grid, mini_month, task_lines, words
 from webui.agenda.class_colours import SchoolClass
 from webui.agenda.collections_shown import Shelf, addresses_of
 from webui.agenda.event_items import Desk, home
 from webui.agenda.form_values import YEARS
 from webui.agenda.grid import More, Place
 from webui.agenda.mini_month import MiniMonth
+from webui.agenda.task_lines import Line
 from webui.page.context import SIMPLE, Services, Visit
 from webui.page.rendering import redirect
 
@@ -34,6 +35,8 @@ TALL = 70
 """Minutes of an event that has room for a title of several lines."""
 IN_WHOLE = 4
 """All-day events a day of the week shows."""
+IN_DAY = 4
+"""Tasks that a day shows."""
 MAX_WORDS = 100
 ALL_HOURS = "24"
 
@@ -74,6 +77,9 @@ class Column:
     whole: tuple[Link, ...]
     timed: tuple[Link, ...]
     more: tuple[More, ...] = ()
+    tasks: tuple[Line, ...] = ()
+    """Those that are due then; the first ones."""
+    tasks_hidden: int = 0
     hidden: int = 0
     """Events of a day of the month that found no room."""
     whole_hidden: int = 0
@@ -179,6 +185,8 @@ async def _page(services: Services, visit: Visit, view: str, days: int, template
         begin, end = grid.hours(shown, found, chosen.day_begins, chosen.day_ends)
     lanes = grid.WIDE_DAY if len(shown) == 1 else grid.NARROW_DAY if len(shown) < 6 else grid.CROWDED_WEEK
     columns = tuple(_column(services, visit, place, view, one, day, found, begin, lanes) for one in shown)
+    if shown and not query:
+        columns = await _with_tasks(services, visit, place, columns)
     page = _made(services, visit, place, view, day, days, columns, (begin, end), found)
     page = replace(page, cut=expansion.cut, unreadable=expansion.unreadable, missing=missing, query=query)
     return services.pages.answer(visit, template, page)
@@ -217,7 +225,7 @@ def _made(
         zones=school_holidays.of(services.settings.directory).zones,
         month=mini_month.around(services, visit, view, day),
         classes=class_colours.met(visit, place, found),
-        done=announcement(visit),
+        done=flash_texts.announcement(visit),
         undo=visit.query("retour"),
         count=len(found),
     )
@@ -246,7 +254,7 @@ def _column(
         marks += [f"vue={view}"] if visit.interface != SIMPLE else []
         address += "?" + "&".join(marks) if marks else ""
         movable = not hidden and is_movable(visit, shelf, one.foreign)
-        shown = replace(one, title=busy) if hidden else one
+        shown = replace(one, title=busy, school_class="") if hidden else one
         colour = class_colours.colour_of(visit, shelf, one)
         return Link(shown, shelf, address, words.hours(language, one, day), movable, colour, at)
 
@@ -270,9 +278,23 @@ def _column(
         whole,
         timed,
         laid.more,
-        hidden,
-        whole_hidden,
-        day.month != chosen.month,
+        hidden=hidden,
+        whole_hidden=whole_hidden,
+        outside=day.month != chosen.month,
+    )
+
+
+async def _with_tasks(services: Services, visit: Visit, place: Desk, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The same days with the tasks that are due then."""
+    lines = await task_lines.between(services, visit, place, columns[0].day, columns[-1].day)
+    due: dict[datetime.date, list[Line]] = {}
+    for line in lines:
+        if line.task.due is not None:
+            due.setdefault(line.task.due.date(), []).append(line)
+    return tuple(
+        replace(column, tasks=tuple(those[:IN_DAY]), tasks_hidden=max(0, len(those) - IN_DAY))
+        for column in columns
+        for those in [due.get(column.day, [])]
     )
 
 
@@ -348,36 +370,3 @@ def _subtitle(visit: Visit, view: str, day: datetime.date) -> str:
     text = visit._("semaine %(number)s") % {"number": day.isocalendar().week}
     letter = week_letter(day, visit.preferences.week_a)
     return f"{text} · {letter}" if letter else text
-
-
-def announcement(visit: Visit) -> str:
-    """The sentence for what the address says was done; only our own words."""
-    _ = visit._
-    return {
-        "cree": _("Événement créé."),
-        "modifie": _("Événement modifié."),
-        "deplace": _("Événement déplacé."),
-        "copie": _("Événement copié."),
-        "supprime": _("Événement supprimé."),
-        "repris": _("La modification est annulée."),
-        "tard": _("Il est trop tard pour annuler."),
-        "affichage": _("Affichage enregistré."),
-        "agenda-cree": _("Agenda créé."),
-        "agenda-modifie": _("Agenda modifié."),
-        "agenda-supprime": _("Agenda supprimé."),
-        "abonne": _("Abonnement enregistré."),
-        "desabonne": _("L’abonnement est terminé."),
-        "actualise": _("Agenda actualisé."),
-        "agenda-quitte": _("Cet agenda n’est plus parmi les vôtres."),
-        "partage": _("Partage enregistré."),
-        "partage-retire": _("Partage retiré."),
-        "importe": visit.language.texts.ngettext(
-            "%(n)s événement importé.", "%(n)s événements importés.", _number(visit)
-        )
-        % {"n": visit.language.number(_number(visit))},
-    }.get(visit.query("agenda"), "")
-
-
-def _number(visit: Visit) -> int:
-    text = visit.query("n")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0

@@ -9,9 +9,13 @@ from mailserver.calendars import rules
 from mailserver.calendars.events import Draft
 from mailserver.calendars.occurrences import DAY, Occurrence
 from mailserver.calendars.rules import Rule
+from mailserver.calendars.tasks import Task
 from mailserver.calendars.zones import known
 from webui.page.context import Visit
 from webui.page.language import Language
+
+NEAR_DAYS = 180
+"""Days away from today that need no year."""
 
 
 def zone_of(visit: Visit) -> ZoneInfo:
@@ -85,6 +89,18 @@ def hours(language: Language, one: Occurrence, day: datetime.date) -> str:
     if ends:
         return _("jusqu’à %(hour)s") % {"hour": hour(language, one.end)}
     return _("Toute la journée")
+
+
+def due(visit: Visit, task: Task) -> str:
+    """When a task has to be done: `aujourd’hui`, `mardi 24 novembre, 08:30`; empty for any time."""
+    if task.due is None:
+        return ""
+    language, day = visit.language, task.due.date()
+    _ = language.texts.gettext
+    away = (day - today(visit)).days
+    named = {0: _("aujourd’hui"), 1: _("demain"), -1: _("hier")}
+    text = named.get(away) or (full_day(language, day) if abs(away) < NEAR_DAYS else long_day(language, day))
+    return text if task.all_day else f"{text}, {hour(language, task.due)}"
 
 
 def when(language: Language, draft: Draft) -> str:

@@ -40,7 +40,7 @@ function place() {
 
 if (box?.showPopover) {
   document.addEventListener("click", (click) => {
-    const event = click.target.closest?.("a.ev");
+    const event = click.target.closest?.("a.ev:not(.tache)");
     if (!event || click.defaultPrevented || click.button || click.ctrlKey || click.metaKey || click.shiftKey || innerWidth < WIDE) return;
     click.preventDefault();
     open(event);
