@@ -224,6 +224,8 @@ class Web(_Section):
     """Browsers may install the web interface and keep its last lists and letters for when there is no network."""
     phishing: Annotated[str, AfterValidator(check_mailbox)] = Field(default="", max_length=320)
     """Who is sent the messages that people report as phishing; empty: the button is not shown."""
+    formatted: bool = False
+    """New messages begin formatted in the complete interface, unless a person chose otherwise."""
 
 
 class Passwords(_Section):

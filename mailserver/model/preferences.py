@@ -22,6 +22,8 @@ MAX_CLASSES = 60
 MAX_CLASS_NAME = 20
 MAX_SIGNATURE = 2000
 NEVER = -1
+SPELLING = ("fr", "en", "de", "es", "it", "pt", "ar")
+"""Languages that messages are written in: those that are taught, and of many families."""
 TAG_COLOURS = ("rouge", "orange", "jaune", "vert", "turquoise", "bleu", "violet", "rose", "brun", "gris")
 """Colours by name: style sheets say what they look like, in light and in dark."""
 AGENDA_COLOURS = ("bleu", "vert", "violet", "brun", "rouge", "sarcelle", "rose", "gris")
@@ -113,8 +115,10 @@ class Preferences:
     answer_below: bool = _flag(False)
     """The answer goes below the quoted text."""
     signature: str = _text(MAX_SIGNATURE)
-    rich: bool = _flag(False)
-    """New messages begin formatted instead of plain."""
+    composing: str = _one_of("", "forme", "texte")
+    """New messages begin formatted or plain; empty: as the academy has it (`[web] formatted`)."""
+    spelling: str = _one_of("", *SPELLING)
+    """The language that a browser checks new messages in; empty: the interface's."""
     panel: bool = _flag(True)
     """The complete interface opens letters over the page, where the window is wide enough."""
     undo_send: int = _one_of(10, 0, 5, 20, 30)
@@ -255,6 +259,8 @@ def read(text: str) -> Preferences:
     if not isinstance(kept, dict):
         return Preferences()
     known = {name: value for name, value in kept.items() if name in _FIELDS}
+    if kept.get("rich") is True:  # until 0.6: formatted, by one's own choice
+        known.setdefault("composing", "forme")
     if "tags" in known:
         known["tags"] = _tags(known["tags"])
     for pairs in ("colours", "class_colours"):

@@ -282,7 +282,7 @@ def test_what_became_of_a_letter_is_said_without_reloading(house: House, watched
 
 def test_formatted_letter(house: House, watched: Watched, person: Principal, lise: Principal, tmp_path: Path) -> None:
     """The bar is one tab stop; what leaves is multipart/alternative, cleaned, its picture within."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"rich": True})
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
     page, keys = watched.page, watched.page.keyboard
     source = house.deliver(person, mail("Question", sender=f"Lise <{lise.address}>", body="Combien ?\n"))
     write(page, house, f"?repondre={source}")
@@ -323,6 +323,78 @@ def test_formatted_letter(house: House, watched: Watched, person: Principal, lis
     assert watched.complaints == []
 
 
+def test_bars_of_the_editor(house: House, watched: Watched, person: Principal, lise: Principal, tmp_path: Path) -> None:
+    """Colour, size, alignment, a table, a link and a picture, by keys and menus; the policy of pages refuses nothing."""
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
+    page, keys = watched.page, watched.page.keyboard
+    watched.note_refusals()
+    write(page, house)
+    page.fill("#a", f"{lise.login},")
+    page.fill("#objet", "Barres")
+    editor = page.locator("#editeur")
+    expect(editor).to_be_visible()
+
+    def choose(menu: str, item: str) -> None:
+        page.get_by_role("button", name=menu, exact=True).click()
+        page.get_by_role("button", name=item, exact=True).click()
+        expect(editor).to_be_focused()
+
+    editor.click()
+    keys.type("rouge")
+    keys.press("Shift+Home")
+    choose("Couleur du texte", "rouge")
+    choose("Taille du texte", "grande")
+    choose("Alignement", "au centre")
+    choose("Couleur du texte", "bleu")
+    keys.press("End")
+    keys.press("Enter")
+    choose("Tableau", "Insérer un tableau de 2 × 2")
+    keys.type("a")
+    keys.press("Tab")
+    keys.type("b")
+    choose("Tableau", "Ajouter une ligne")
+    choose("Tableau", "Ajouter une colonne")
+    page.get_by_role("button", name="Tableau", exact=True).click()
+    expect(page.get_by_role("button", name="Insérer un tableau de 2 × 2")).to_be_disabled()
+    keys.press("Escape")
+    expect(editor.locator("td")).to_have_count(9)
+    choose("Tableau", "Supprimer la ligne")
+    choose("Tableau", "Supprimer la colonne")
+    expect(editor.locator("td")).to_have_count(4)
+    page.get_by_role("button", name="Défaire").click()
+    expect(editor.locator("td")).to_have_count(6)
+    page.get_by_role("button", name="Refaire").click()
+    editor.locator("xpath=./div[last()]").click()
+    keys.press("Control+k")
+    page.get_by_label("Adresse du lien").fill("ac-exemple.fr")
+    page.get_by_label("Texte du lien").fill("l’académie")
+    keys.press("Enter")
+    expect(editor.get_by_role("link", name="l’académie")).to_have_attribute("href", "https://ac-exemple.fr")
+    picture = tmp_path / "point.png"
+    picture.write_bytes(PIXEL)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Image").click()
+    chooser.value.set_files(picture)
+    page.get_by_label("Texte de remplacement").fill("un point")
+    page.get_by_label("Largeur").select_option("240")
+    keys.press("Enter")
+    expect(editor.locator("img")).to_have_attribute("width", "240")
+    watched.picture("ecrire-8-barres")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    told(page, "Message envoyé")
+    octets = house.octets(lise, "INBOX")
+    html = next(part for part in unpack(scan(octets).parts).walk() if part.type == "text/html").text(octets)
+    assert re.search(r"color: ?rgb\(28, ?79, ?143\)", html)
+    assert "163" not in html  # one colour takes the other's place
+    assert re.search(r"font-size: ?large", html)
+    assert re.search(r"text-align: ?center", html)
+    assert html.count("<td>") == 4
+    assert re.search(r'<table[^>]* border="1"', html)
+    assert re.search(r'<img[^>]* width="240"', html)
+    assert 'href="https://ac-exemple.fr"' in html
+    assert watched.complaints == []
+
+
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
     "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
@@ -338,7 +410,7 @@ def test_screens_are_accessible(
     house: House, chromium: Browser, person: Principal, lise: Principal, size: str, scheme: str
 ) -> None:
     """axe finds nothing, nothing is wider than the screen."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"rich": True})
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
     source = house.deliver(person, mail("Question", sender=f"Lise <{lise.address}>", body="Combien ?\n" * 5))
     for interface in ("simple", "complet"):
         base = "/s" if interface == "simple" else "/m"
@@ -364,7 +436,7 @@ SCREENS = {
 
 def test_pages_are_small(house: House, chromium: Browser, person: Principal) -> None:
     """On the TLS door, headers apart: the simple page under 8 kB, the complete one with its editor under 40."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"rich": True})
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
     for interface, most in (("simple", 8_000), ("complet", 40_000)):
         context = chromium.new_context(ignore_https_errors=True, locale="fr-FR")
         page = context.new_page()

@@ -2,12 +2,14 @@
 that a script keeps, attachments from elsewhere, several messages passed on."""
 
 import re
+from html import unescape
 from typing import Any
 
 import httpx
 import pytest
 
 from mailserver.mime import Part, scan, unpack
+from mailserver.model import preferences
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.people import lists
@@ -86,6 +88,57 @@ def test_without_the_editor_changed_text_wins_and_unchanged_text_keeps_its_form(
     browser.post("/m/ecrire", form(browser, html="<div>Bonjour à toutes</div>", faire="format:texte"))
     assert 'name="html"' not in browser.text
     assert form(browser)["texte"].strip() == "Bonjour à toutes"
+
+
+WRITTEN = (
+    '<div style="text-align: center"><span style="color: rgb(163, 25, 28)">rouge</span> '
+    '<span style="font-size: large">grand</span> <b>gras</b> <i>italique</i> <u>souligné</u> <s>barré</s></div>'
+    "<ul><li>un</li></ul><ol><li>deux</li></ol><blockquote>cité</blockquote>"
+    '<table border="1" cellpadding="6" cellspacing="0" width="100%" style="border-collapse: collapse">'
+    "<tbody><tr><td><div>a</div></td><td><div>b</div></td></tr></tbody></table>"
+    '<div><a href="https://ac-exemple.fr/">lien</a> <a href="mailto:a@ac-exemple.fr">écrire</a></div>'
+)
+"""What the editor's bars make."""
+
+
+def test_what_the_editor_makes_goes_round(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
+    """Kept as a draft, opened and kept again, sent: the cleaner takes nothing of it away."""
+    browser.get("/m/ecrire")
+    for _ in range(2):
+        html = browser.text.partition('<textarea name="html" hidden>')[2].partition("</textarea>")[0]
+        data = form(browser, a=zoe.login, objet="En forme", html=unescape(html).strip() or WRITTEN, editeur="1")
+        browser.post("/m/ecrire", {**data, "texte": "texte", "langue": "en", "faire": "enregistrer"})
+    browser.post("/m/ecrire", {**form(browser), "html": unescape(
+        browser.text.partition('<textarea name="html" hidden>')[2].partition("</textarea>")[0]).strip(),
+        "editeur": "1", "langue": "en", "faire": "envoyer"})  # fmt: skip
+    sent = part(house.octets(zoe, "INBOX"), "text/html")
+    spaced = re.sub(r"\s*([:;])\s*", r"\1", sent)
+    for piece in WRITTEN.split("<"):
+        tag = re.sub(r"\s*([:;])\s*", r"\1", piece.partition(">")[0])
+        assert all(one in spaced for one in re.findall(r'[a-z-]+="[^"]*"', tag)), piece
+    for tag in ("b", "i", "u", "s", "ul", "ol", "blockquote", "td"):
+        assert f"<{tag}>" in sent
+    assert '<html lang="en">' in sent
+
+
+@pytest.mark.parametrize(
+    ("academy", "chosen", "begins"),
+    [(False, "", False), (True, "", True), (True, "texte", False), (False, "forme", True)],
+)
+def test_letters_begin_as_the_academy_has_it_unless_somebody_chose(
+    house: House, person: Principal, browser: Visitor, monkeypatch: pytest.MonkeyPatch,
+    academy: bool, chosen: str, begins: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setitem(house.settings.web.__dict__, "formatted", academy)
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": chosen, "spelling": "es"})
+    assert ('name="html"' in browser.get("/m/ecrire").text) == begins
+    assert 'lang="es" spellcheck="true"' in browser.text
+    assert 'name="html"' not in browser.get("/s/ecrire").text
+
+
+def test_who_wrote_formatted_before_still_does() -> None:
+    assert preferences.read('{"version": 1, "rich": true}').composing == "forme"
+    assert preferences.read('{"version": 1, "rich": 1}').composing == ""
 
 
 # ---------------------------------------------------------------------- quotations

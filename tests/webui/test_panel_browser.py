@@ -225,7 +225,7 @@ def test_reload_loses_nothing(house: House, watched: Watched, person: Principal)
 
 
 def test_untouched_letter_leaves_no_draft(house: House, watched: Watched, person: Principal) -> None:
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"rich": True, "signature": "Paul"})
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme", "signature": "Paul"})
     page = watched.page
     page.click(".courriels a:has-text('Sujet 2')")
     reply = page.locator("#lecteur").get_by_role("link", name="Répondre", exact=True).first
@@ -571,7 +571,7 @@ def test_formatted_letter_under_the_policy_of_every_page(
     house: House, watched: Watched, person: Principal, lise: Principal, tmp_path: Path
 ) -> None:
     """The editor comes with the first formatted letter; styles that are pasted and pictures need no laxer policy."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"rich": True})
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
     page = watched.page
     watched.note_refusals()
     page.reload()
@@ -691,7 +691,7 @@ def test_every_state_is_accessible(
         field(answer, "texte").fill("Douze, je crois.")
         kept(answer)
         look(watched, scheme, f"panneau-reponse-{scheme}")
-        house.store.write_now(sessions.revise_preferences, person.account_id, {"rich": True})
+        house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
         letter = write(page)
         to(letter, "lise.moreau@ac-exemple.fr, ailleurs@exemple.org")
         field(letter, "objet").fill("Conseil de classe")

@@ -10,6 +10,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store.account import sessions
 from webui.account.session_start import YEAR
+from webui.compose.message_form import SPOKEN
 from webui.page import durations
 from webui.page.context import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
 from webui.page.flash import done
@@ -132,13 +133,17 @@ def _reading(visit: Visit) -> tuple[Setting, ...]:
 def _writing(visit: Visit) -> tuple[Setting, ...]:
     _ = visit._
     place = _options((False, _("au-dessus du message cité")), (True, _("en dessous")))
-    kind = _options((False, _("texte simple")), (True, _("mise en forme")))
+    kind = _options(
+        ("", _("la forme que l’académie a choisie")), ("texte", _("texte simple")), ("forme", _("mise en forme"))
+    )
+    language = _options(("", _("celle de l’interface")), *SPOKEN.items())
     seconds = visit._("%(n)s secondes")
     where = _options((True, _("un panneau, par-dessus la liste")), (False, _("une page")))
     undo = _options((0, _("non")), *((n, seconds % {"n": n}) for n in (5, 10, 20, 30)))
     return (
         Setting("answer_below", _("Écrire ma réponse"), place),
-        Setting("rich", _("Commencer un message en"), kind, complete_only=True),
+        Setting("composing", _("Commencer un message en"), kind, complete_only=True),
+        Setting("spelling", _("Langue du correcteur orthographique"), language),
         Setting("panel", _("Écrire dans"), where, complete_only=True),
         Setting("undo_send", _("Pouvoir annuler un envoi pendant"), undo),
         Setting("signature", _("Signature"), length=MAX_SIGNATURE),

@@ -28,6 +28,7 @@ from webui.compose.message_form import (
     listed,
     outgoing,
     plain,
+    spoken,
 )
 from webui.http.offload import computed
 from webui.page.context import Services, Visit
@@ -107,7 +108,8 @@ def _bodies(letter: Letter, quoted: Quoted | None, *, below: bool) -> tuple[str,
         pages.reverse()
     text = "\n\n".join(filter(None, texts)) + "\n"
     page = "\n".join(filter(None, pages))
-    html = f'<!DOCTYPE html><html><head><meta charset="utf-8"></head><body>{page}</body></html>'
+    language = f' lang="{letter.language}"' if letter.language else ""
+    html = f'<!DOCTYPE html><html{language}><head><meta charset="utf-8"></head><body>{page}</body></html>'
     return text, html if letter.html else ""
 
 
@@ -130,6 +132,7 @@ def _fields(visit: Visit, letter: Letter, *, draft: bool) -> list[tuple[str, str
             "apart": letter.apart,
             "copy": letter.copy,
             "signature": letter.signature,
+            "language": letter.language,
         }
         more += [
             ("X-Web-Letter", json.dumps({name: value for name, value in known.items() if value})),
@@ -208,6 +211,7 @@ def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:
         apart=known.get("apart") is True,
         copy=_integer(known.get("copy")),
         signature=_integer(known.get("signature")),
+        language=spoken(str(known.get("language", ""))),
     )
 
 

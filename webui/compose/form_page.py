@@ -1,6 +1,6 @@
 """The page of a letter: the form with what is in it, what is open about its recipients, what went wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from starlette.responses import Response
@@ -63,6 +63,10 @@ class ComposePage:
     """Moments at which the letter may leave, beside one that is typed."""
     earliest: str
     """The first moment a letter may be planned for, as the form has it."""
+    languages: Mapping[str, str]
+    """What the letter may be written in."""
+    language: str
+    """What it is checked in."""
     options: bool
     """Something beyond the usual is chosen."""
     preview: bool
@@ -109,6 +113,8 @@ async def answer(
         other=other,
         presets=send_times.presets(services, visit),
         earliest=send_times.earliest(visit),
+        languages=message_form.SPOKEN,
+        language=letter.language or visit.preferences.spelling or visit.language.code,
         options=letter.urgent or letter.receipt or letter.delivery or letter.apart or bool(letter.copy),
         preview=preview,
     )

@@ -16,6 +16,16 @@ MAX_TEXT = 1_000_000
 MAX_RECIPIENTS_TEXT = 60_000
 MAX_NAME = 200
 MAX_FORWARDS = 50
+SPOKEN = {
+    "fr": "Français",
+    "en": "English",
+    "de": "Deutsch",
+    "es": "Español",
+    "it": "Italiano",
+    "pt": "Português",
+    "ar": "العربية",
+}
+"""Languages a letter may be in (`mailserver.model.preferences.SPELLING`), by their own names."""
 USUAL, NONE = 0, -1
 """Instead of the number of a signature, or of the mailbox for the copy: the usual one, none."""
 
@@ -56,6 +66,8 @@ class Letter:
     copy: int = USUAL
     """The mailbox for the sender's copy."""
     signature: int = USUAL
+    language: str = ""
+    """What it is written in, one of SPOKEN; empty: it was not said."""
 
     @property
     def recipients(self) -> str:
@@ -109,6 +121,7 @@ def from_form(form: Form) -> Letter:
         apart=form.has("separes"),
         copy=_choice(form.text("copie")),
         signature=_choice(form.text("signature")),
+        language=spoken(form.text("langue")),
     )
 
 
@@ -136,6 +149,11 @@ def numbers(text: str) -> tuple[int, ...]:
     """Positive numbers between commas, at most MAX_FORWARDS."""
     found = (positive(one) for one in text[:2000].split(",")[:MAX_FORWARDS])
     return tuple(dict.fromkeys(number for number in found if number))
+
+
+def spoken(code: str) -> str:
+    """A language of SPOKEN, or empty."""
+    return code if code in SPOKEN else ""
 
 
 def _choice(text: str) -> int:

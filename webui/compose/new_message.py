@@ -50,14 +50,16 @@ async def begin(services: Services, visit: Visit) -> Beginning:
         if named:
             letter, original = await make(services, visit, Start(named, box, author=author))
             # A message that is written anew has its signature already.
-            return (letter if name == "modifier" else _opened(visit, letter, found)), original
+            return (letter if name == "modifier" else _opened(services, visit, letter, found)), original
     to, subject = clean_recipients(visit.query("a")), visit.query("objet")
-    return _opened(visit, Letter(to=to, subject=subject, box=box, sender=author.sender), found), None
+    return _opened(services, visit, Letter(to=to, subject=subject, box=box, sender=author.sender), found), None
 
 
-def _opened(visit: Visit, letter: Letter, found: ComposeData) -> Letter:
-    formatted = visit.preferences.rich and visit.interface == COMPLETE
-    return signatures.begun(visit, letter, found.signatures, formatted=formatted)
+def _opened(services: Services, visit: Visit, letter: Letter, found: ComposeData) -> Letter:
+    chosen = visit.preferences.composing
+    formatted = chosen == "forme" or (not chosen and services.settings.web.formatted)
+    letter = replace(letter, language=visit.preferences.spelling)
+    return signatures.begun(visit, letter, found.signatures, formatted=formatted and visit.interface == COMPLETE)
 
 
 async def _source(services: Services, visit: Visit, start: Start, upto: int) -> Source:

@@ -59,6 +59,9 @@ export function begin(form, host) {
   desk.saving = keeping(desk);
   uploads(desk, desk.saving);
   sending(desk, desk.saving);
+  desk.field("langue").addEventListener("change", ({ target }) => {
+    for (const one of form.querySelectorAll(".corps-lettre [lang]")) one.lang = target.value;
+  });
   const html = form.querySelector("textarea[name=html]");
   if (html && form.dataset.editeur) {
     const plain = desk.one("texte");

@@ -20,6 +20,8 @@ const TOGGLES = {
 // Of a letter, which most people read on white paper.
 const COLOURS = { rouge: "#a3191c", brun: "#8a4b14", vert: "#1b6b45", bleu: "#1c4f8f", violet: "#6a3d9a", gris: "#4f5868" };
 
+const narrow = matchMedia("(max-width: 59.99rem)");
+
 export function mount(desk, field, saving) {
   const { form } = desk;
   const plain = desk.one("texte");
@@ -35,6 +37,7 @@ export function mount(desk, field, saving) {
   plain.before(root);
   form.querySelector(".mise .trait").after(bar);
   form.querySelector(".mise").before(more, ...menus);
+  if (narrow.matches) more.hidden = true;
   form.classList.add("avec-editeur");
   const editor = new Squire(root, { blockTag: "DIV", sanitizeToDOMFragment: clean });
   editor._imageResizer.destroy(); // its handles want style attributes; ours is a dialog
@@ -122,6 +125,7 @@ export function mount(desk, field, saving) {
   const toBar = toolbar(bar, () => editor.focus());
   toolbar(more, () => editor.focus());
   const unfold = bar.querySelector("[data-plus]");
+  unfold.setAttribute("aria-expanded", String(!more.hidden));
   unfold.addEventListener("click", () => {
     more.hidden = !more.hidden;
     unfold.setAttribute("aria-expanded", String(!more.hidden));
