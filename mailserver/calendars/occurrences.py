@@ -140,22 +140,25 @@ def _of(
     zone: datetime.tzinfo,
     budget: Budget,
 ) -> Iterator[Occurrence]:
-    query, recurs = _series(row.text or "", budget)
-    for event in _events(query, start - MARGIN, end + MARGIN, budget):
+    for event, recurs in components(row.text or "", start - MARGIN, end + MARGIN, budget):
         made = shown(collection_id, row, event, zone, recurs=recurs)
         if made.start < end and (made.end > start or made.start >= start):
             yield made
 
 
-def _events(
-    query: recurring_ical_events.CalendarQuery, start: datetime.datetime, end: datetime.datetime, budget: Budget
-) -> Iterator[Any]:
-    """What `query.between` finds, one at a time: the budget is looked at before each. Raises Refused(LIMIT)."""
+def components(
+    text: str, start: datetime.datetime, end: datetime.datetime, budget: Budget
+) -> Iterator[tuple[Any, bool]]:
+    """The occurrences between as components, and whether the event recurs. The budget is looked at before each.
+
+    Raises BadSyntax, Refused(INVALID | LIMIT).
+    """
+    query, recurs = _series(text, budget)
     first, last = query.to_datetime(start), query.to_datetime(end)
     for series in query.series:
         for occurrence in series.between(first, last):
             budget.check()
-            yield occurrence.as_component(query.keep_recurrence_attributes)
+            yield occurrence.as_component(query.keep_recurrence_attributes), recurs
 
 
 def shown(collection_id: int, row: Item, event: Any, zone: datetime.tzinfo, *, recurs: bool) -> Occurrence:

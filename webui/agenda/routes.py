@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from webui.agenda import class_colours, event, event_actions, form, manage, tasks_page, transfer, views
+from webui.agenda import class_colours, event, event_actions, form, manage, reminders_feed, tasks_page, transfer, views
 from webui.agenda.subscriptions import Subscribing
 from webui.page.dispatch import Doors
 
@@ -26,6 +26,7 @@ def complete(doors: Doors) -> Sequence[BaseRoute]:
         Route("/", visit(views.index)),
         Route("/classes", visit(class_colours.show_classes), methods=["GET"]),
         Route("/classes", visit(class_colours.choose), methods=["POST"]),
+        Route("/rappels", visit(reminders_feed.upcoming)),
         Route("/affichage", visit(manage.display), methods=["POST"]),
         Route("/agendas", visit(manage.show_agendas), methods=["GET"]),
         Route("/agendas", visit(manage.create), methods=["POST"]),

@@ -8,3 +8,4 @@ import "./core/floating.js";
 import "./core/keys.js";
 import "./core/live.js";
 import "./core/offline.js";
+import "./core/reminders.js";

@@ -1,23 +1,24 @@
 // The page's one polite region, at the lower left of the list: what was done, and what went wrong.
 
 const SHOWN_MS = 10000;
+const STAYS = "[data-envoi], [data-rappel]";
 const place = document.getElementById("dit");
 let timer = 0;
 
 export const texts = place?.dataset ?? {};
 
 // Say a text, or show nodes (a text and a form that undoes it). What has the pointer or the focus stays, and so does a
-// letter that can still be called back.
+// letter that can still be called back, or a reminder.
 export function say(...what) {
   if (!place || !what[0]) return;
-  const waiting = [...place.querySelectorAll("[data-envoi]")].filter((one) => !what.includes(one));
+  const waiting = [...place.querySelectorAll(STAYS)].filter((one) => !what.includes(one));
   place.replaceChildren(...waiting, ...what);
   clearTimeout(timer);
   timer = setTimeout(leave, SHOWN_MS);
 }
 
 function leave() {
-  if (place.matches(":hover, :focus-within, :has([data-envoi])")) timer = setTimeout(leave, 2000);
+  if (place.matches(`:hover, :focus-within, :has(${STAYS})`)) timer = setTimeout(leave, 2000);
   else place.replaceChildren();
 }
 

@@ -1,0 +1,106 @@
+"""Reminders of events: what the server tells of the next day, and what the page shows of it, once."""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from mailserver.calendars import reading
+from mailserver.model.identity import Principal
+from mailserver.store.agenda import agenda_items, agendas
+from tests.webui.browser import faults_of, log_in, visiting
+from tests.webui.house import House, Visitor
+
+NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+MINUTE, HOUR, DAY = (datetime.timedelta(minutes=n) for n in (1, 60, 1440))
+
+
+def alarm(trigger: str, action: str = "DISPLAY", more: str = "") -> str:
+    return f"BEGIN:VALARM\r\nACTION:{action}\r\nDESCRIPTION:x\r\nTRIGGER{trigger}\r\n{more}END:VALARM\r\n"
+
+
+def put(house: House, person: Principal, title: str, start: datetime.datetime, more: str, name: str = "agenda") -> None:
+    """An event of an hour, with whatever else it says."""
+    house.store.write_now(agendas.provision, person.account_id)
+    held = house.store.read_now(agendas.find, person.account_id, name)
+    assert held is not None
+    uid = title.replace(" ", "-")
+    text = (
+        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:{uid}\r\nDTSTAMP:20260901T080000Z\r\n"
+        f"DTSTART:{start:%Y%m%dT%H%M%SZ}\r\nDTEND:{start + HOUR:%Y%m%dT%H%M%SZ}\r\nSUMMARY:{title}\r\n"
+        f"{more}END:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    house.store.write_now(
+        agenda_items.put, person.account_id, held.id, reading.read(f"{abs(hash(uid))}.ics", text), None
+    )
+
+
+def told(visitor: Visitor) -> Mapping[str, Any]:
+    answer = visitor.get("/agenda/rappels")
+    assert answer.headers["content-type"] == "application/json"
+    return {one["title"]: one for one in answer.json()["reminders"]}
+
+
+def test_what_rings_within_a_day_is_told(house: House, visitor: Visitor, person: Principal) -> None:
+    """Shown alarms alone, related to start or end or at a moment of their own; each occurrence of a series."""
+    later = NOW + 3 * HOUR
+    put(house, person, "Cours", later, "LOCATION:B07\r\n" + alarm(":-PT15M"))
+    put(house, person, "Fin", later, alarm(";RELATED=END:-PT5M"))
+    put(house, person, "Moment", later + 5 * DAY, alarm(f";VALUE=DATE-TIME:{NOW + HOUR:%Y%m%dT%H%M%SZ}"))
+    put(house, person, "Semaine", later + 7 * DAY, alarm(":-P7D"))
+    put(house, person, "Serie", later - 14 * DAY, "RRULE:FREQ=WEEKLY\r\n" + alarm(":-PT1H"))
+    put(house, person, "Courriel", later, alarm(":-PT15M", "EMAIL", "SUMMARY:x\r\nATTENDEE:mailto:x@exemple.fr\r\n"))
+    put(house, person, "Annule", later, "STATUS:CANCELLED\r\n" + alarm(":-PT15M"))
+    put(house, person, "Vu", later, alarm(":-PT15M", "DISPLAY", f"ACKNOWLEDGED:{later:%Y%m%dT%H%M%SZ}\r\n"))
+    put(house, person, "Trop tard", NOW + 3 * DAY, alarm(":-PT15M"))
+    put(house, person, "Sans", later, "")
+    visitor.log_in(person.login, interface="complet")
+    found = told(visitor)
+    ring = {title: datetime.datetime.fromtimestamp(one["at"], datetime.UTC) for title, one in found.items()}
+    assert ring == {
+        "Cours": later - 15 * MINUTE,
+        "Fin": later + 55 * MINUTE,
+        "Moment": NOW + HOUR,
+        "Semaine": later,
+        "Serie": later - HOUR,
+    }
+    assert "B07" in found["Cours"]["text"]
+    assert visitor.get(found["Serie"]["href"]).status_code == 200
+
+
+def test_a_new_event_begins_with_ones_own_reminder(visitor: Visitor, person: Principal) -> None:
+    visitor.log_in(person.login, interface="complet")
+    assert 'value="30" selected' not in visitor.get("/agenda/nouveau").text
+    visitor.get("/m/reglages/agenda")
+    form = {"agenda_view": "semaine", "day_begins": "8", "day_ends": "18", "week_begins": "0", "reminder": "30"}
+    visitor.post("/m/reglages/agenda", form)
+    visitor.get("/agenda/nouveau")
+    assert 'value="30" selected' in " ".join(visitor.text.split())
+
+
+@pytest.mark.needs("chromium")
+def test_a_reminder_is_shown_once_in_every_tab_that_is_looked_at(
+    house: House, chromium: Browser, person: Principal
+) -> None:
+    put(house, person, "Conseil de classe", NOW + 14 * MINUTE, alarm(":-PT15M"))
+    put(house, person, "Plus tard", NOW + 5 * HOUR, alarm(":-PT15M"))
+    with visiting(chromium, script=True, bypass_csp=True) as watched:
+        page = watched.page
+        log_in(page, house, person.login, "complet")
+        toast = page.locator("#dit .rappel")
+        expect(toast).to_contain_text("Conseil de classe")
+        watched.picture("agenda-rappel")
+        assert faults_of(page) == []
+        other = page.context.new_page()
+        other.goto(f"{house.url}/agenda/jour/{datetime.datetime.now(ZoneInfo('Europe/Paris')).date()}")
+        expect(other.locator(".semaine")).to_be_visible()
+        assert other.locator("#dit .rappel").count() == 0
+        toast.get_by_role("link", name="Ouvrir").click()
+        expect(page.locator("h1")).to_have_text("Conseil de classe")
+        assert page.evaluate("JSON.parse(localStorage.getItem('rappels-dits')).length") == 1
+        page.goto(f"{house.url}/agenda/taches")
+        expect(page.locator("h1")).to_have_text("Tâches")
+        assert page.locator("#dit .rappel").count() == 0

@@ -1,0 +1,45 @@
+"""What the browser reminds one of: the alarms of the next day, for the tab that watches the time."""
+
+import datetime
+import json
+
+from starlette.responses import Response
+
+from mailserver.calendars import own_events, reminders
+from mailserver.calendars.reminders import Reminder
+from webui.agenda import event_items, words
+from webui.http import headers
+from webui.page.context import Services, Visit
+
+HOURS = 24
+MISSED = datetime.timedelta(minutes=5)
+"""What rang so recently is told, too: the browser may just have started."""
+
+
+async def upcoming(services: Services, visit: Visit) -> Response:
+    """GET /agenda/rappels: as JSON, what rings within a day, and what time it is here."""
+    now = words.now(visit)
+    start, end = now - MISSED, now + datetime.timedelta(hours=HOURS)
+    rows = await services.store.read(
+        own_events.around, visit.account_id, start - reminders.AHEAD, end + reminders.AHEAD
+    )
+    found = await event_items.computed(visit, reminders.due, rows, start, end, words.zone_of(visit))
+    told = {"now": visit.now, "reminders": [_told(visit, one) for one in found]}
+    fields = {**headers.page(visit.secure), "Content-Type": "application/json"}
+    return Response(json.dumps(told, ensure_ascii=False), 200, fields)
+
+
+def _told(visit: Visit, one: Reminder) -> dict[str, str | float]:
+    event, language = one.event, visit.language
+    item = event_items.item_id(event.collection_id, event.href)
+    day = event.start.date()
+    when = words.hours(language, event, day)
+    if day != words.today(visit):
+        when = f"{words.full_day(language, day)}, {when}"
+    return {
+        "id": f"{item}.{event.key}.{one.at.timestamp():.0f}",
+        "at": one.at.timestamp(),
+        "title": event.title or visit._("(sans titre)"),
+        "text": f"{when}, {event.place}" if event.place else when,
+        "href": f"/agenda/evenement/{item}" + (f"?le={event.key}" if event.key else ""),
+    }
