@@ -30,6 +30,7 @@ from mailserver.login.security_notices import SecurityNotices
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory
 from mailserver.notices.announcements import Announcements
+from mailserver.previews.service import Previews
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.messages import Quota
@@ -109,6 +110,7 @@ def create(
             clock=clock,
         ),
         large=LargeAnswers(),
+        previews=Previews(),
         pictures=Pictures(),
         browsing=Browsing(store, directory, ours=settings.ldap is None, quota=Quota.of(settings.limits).octets),
     )

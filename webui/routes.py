@@ -31,8 +31,10 @@ from webui.account.data_export import DataExport
 from webui.account.password_feedback import Verifying
 from webui.admin import access
 from webui.admin import routes as admin
+from webui.agenda import from_message as events
 from webui.agenda import routes as agenda
 from webui.compose import attach_from, scheduled, sending, signatures_page, suggestions, uploads, writing
+from webui.contacts import from_message as cards
 from webui.lists import moderation, owned, personal
 from webui.mail import actions, folders, notifications, search_page, shares, shortcuts, simple_list, tags_page
 from webui.mail.bulk_download import Gathering
@@ -195,6 +197,7 @@ def _mail(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence[Ba
         *_lists(doors),
         *reader.mail(doors),
         *reader.abroad(doors),
+        *_files(doors),
         *_writing(doors),
         *_settings(doors),
     ]
@@ -240,6 +243,16 @@ def _lists(doors: Doors) -> Sequence[BaseRoute]:
         Route("/liste/{address}", visit(owned.change, files=True), methods=["POST"]),
         Route("/liste/{address}/attente", visit(owned.queue), methods=["GET"]),
         Route("/liste/{address}/attente", visit(owned.decide), methods=["POST"]),
+    ]
+
+
+def _files(doors: Doors) -> Sequence[BaseRoute]:
+    """What a message brings as a file, put where it belongs."""
+    visit = doors.visit
+    return [
+        Route(f"{at}/apercu/{{number}}/{where}", visit(take), methods=["POST"])
+        for at in ("/message/{message:key}", "/partage/{box:key}/{message:key}")
+        for where, take in (("agenda", events.take), ("contacts", cards.take))
     ]
 
 

@@ -264,14 +264,17 @@ def test_previews_and_the_archive(house: House, at_home: Visitor, emma: Principa
         )
     text = shown(house, at_home, emma, octets + b"--b--\r\n")
     content = opened(text)
-    assert text.count("Aperçu") == 5
-    assert re.findall(r"– <bdi>(\w+)</bdi></small>", text) == ["TXT", "PNG", "PNG", "PDF", "HTML", "PNG"]
+    assert len(re.findall(r'href="[^"]+/apercu/\d', text)) == 5
+    kinds = re.findall(r"<small>\s*<bdi>(\w+)</bdi>,", text)
+    assert kinds == ["Texte", "Image", "Image", "PDF", "HTML", "Image"]
     view = at_home.http.get(f"/s/piece/{content}/1/voir")
     assert view.headers["content-type"] == "text/plain; charset=utf-8"
     assert "sandbox" in view.headers["content-security-policy"]
     assert "héhé" in view.text
-    assert "image?" not in at_home.get(f"/s/message/{content}/apercu/2").text
+    assert "2 sur 5" in at_home.get(f"/s/message/{content}/apercu/2").text
+    assert (at_home.rel("prev"), at_home.rel("next")) != ("", "")
     assert f"/s/piece/{content}/2?image=1" in at_home.text
+    assert "<script" not in at_home.text
     assert "n’est pas ce que son type annonce" in at_home.get(f"/s/message/{content}/apercu/3").text
     assert at_home.http.get(f"/s/piece/{content}/4/voir").headers["content-type"] == "application/pdf"
     assert at_home.http.get(f"/s/piece/{content}/5/voir").headers["content-disposition"].startswith("attachment")

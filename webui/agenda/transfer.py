@@ -1,6 +1,5 @@
 """Files in and out of an agenda: export, and import after a look at what would come."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -117,7 +116,17 @@ def _line(visit: Visit, incoming: Incoming, here: dict[str, Item]) -> Line:
 
 
 async def _store(services: Services, visit: Visit, shelf: Shelf, parcel: Parcel, here: dict[str, Item]) -> Response:
-    replace = visit.form.text("doublons") == REPLACE
+    try:
+        count = await put(services, visit, shelf, parcel, here, replace=visit.form.text("doublons") == REPLACE)
+    except Refused as refused:
+        return await manage.one(services, visit, import_fault=_fault(visit, refused))
+    return redirect(visit, f"{home(visit)}/agendas", agenda="importe", n=count, _at="annonce")
+
+
+async def put(
+    services: Services, visit: Visit, shelf: Shelf, parcel: Parcel, here: dict[str, Item], *, replace: bool = False
+) -> int:
+    """Store what an agenda lacks of a file, with `replace` what is different there, too; how many. Raises Refused."""
     steps: list[Step] = []
     for event in parcel.events:
         known = here.get(event.item.uid)
@@ -126,16 +135,9 @@ async def _store(services: Services, visit: Visit, shelf: Shelf, parcel: Parcel,
         elif replace and known.etag != event.item.etag:
             item = transfer.named(event.item, known.href)
             steps.append(Step(shelf.id, known.href, known.etag, item))
-    try:
-        await _in_parts(services, visit, steps)
-    except Refused as refused:
-        return await manage.one(services, visit, import_fault=_fault(visit, refused))
-    return redirect(visit, f"{home(visit)}/agendas", agenda="importe", n=len(steps), _at="annonce")
-
-
-async def _in_parts(services: Services, visit: Visit, steps: Sequence[Step]) -> None:
     for at in range(0, len(steps), AT_ONCE):
         await services.store.write(agenda_changes.apply, visit.account_id, steps[at : at + AT_ONCE])
+    return len(steps)
 
 
 def _fault(visit: Visit, error: Exception) -> str:

@@ -118,7 +118,7 @@ async def take(services: Services, visit: Visit) -> Response:
     wanted = [one for one in judged if one.standing is Standing.NEW or how == ADD]
     twins = [one for one in judged if one.standing is Standing.KNOWN] if how == COMPLETE else []
     refused = [one.shown for one in judged if one.standing is Standing.REFUSED]
-    added, full = await _add(services, visit, book, wanted, entries, refused)
+    added, full = await add(services, visit, book, wanted, entries, refused)
     completed = await _complete(services, visit, book, twins)
     page = ReportPage(
         frame=await surroundings(services, visit),
@@ -166,7 +166,7 @@ def _unpacked(packed: str, entries: Sequence[Entry]) -> list[Candidate]:
     return importing.judge(importing.unpack(packed), entries)
 
 
-async def _add(
+async def add(
     services: Services,
     visit: Visit,
     book: Book,

@@ -43,9 +43,26 @@ const used = new Set(["lucide-static"]);
 // Old browsers get the style sheets and classic scripts; one that cannot read a module does without it.
 const targets = { iife: ["es2020", "chrome87", "firefox78", "safari14"], esm: ["es2022"] };
 
+// pdf.js fetches the decoders of scanned pages from an address by a fixed name; ours are named by content, so they become
+// part of its worker.
+const decoders = {
+  name: "decoders",
+  setup({ onLoad }) {
+    onLoad({ filter: /pdfjs-dist\/legacy\/build\/pdf\.worker\.mjs$/ }, async ({ path }) => {
+      let code = await readFile(path, "utf8");
+      for (const name of ["jbig2", "openjpeg"]) {
+        const asked = new RegExp(`(\\}${name}_nowasm_fallback\\.js\`;\\s+let instance = null;\\s+try \\{\\s+const mod = await import\\()[^)]*\\)`);
+        if (!asked.test(code)) throw new Error(`pdf.js asks for ${name} in another way`);
+        code = code.replace(asked, `$1"../../wasm/${name}_nowasm_fallback.js")`);
+      }
+      return { contents: code };
+    });
+  },
+};
+
 // One file of static/ (a classic script or a style sheet) or one module of src/ with all that it imports.
 async function bundled(entry, format) {
-  const result = await build({ ...options, entryPoints: [entry], format, target: targets[format] });
+  const result = await build({ ...options, entryPoints: [entry], format, target: targets[format], plugins: [decoders] });
   const own = [];
   for (const input of Object.keys(result.metafile.inputs)) {
     const library = input.match(/node_modules\/((?:@[^/]+\/)?[^/]+)\//);
@@ -61,7 +78,7 @@ async function notices() {
   for (const name of [...used].sort()) {
     const folder = new URL(`${name}/`, modules);
     const { version, license } = JSON.parse(await readFile(new URL("package.json", folder), "utf8"));
-    const files = (await readdir(folder)).filter((file) => /^licen[cs]e/i.test(file));
+    const files = (await readdir(folder, { recursive: true })).filter((file) => /^(?!.*node_modules)(.*\/)?licen[cs]e[^/]*$/i.test(file));
     const texts = await Promise.all(files.map((file) => readFile(new URL(file, folder), "utf8")));
     packages.push(`${name} ${version} (${license})\n\n${texts.join("\n").trim()}\n`);
   }

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-    "connect-src 'self'; frame-src 'self'; form-action 'self'; manifest-src 'self'; worker-src 'self'; "
+    "connect-src 'self'; frame-src 'self'; media-src 'self'; form-action 'self'; manifest-src 'self'; "
+    "worker-src 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; report-uri /csp-rapport"
 )
 BODY_POLICY = (
@@ -16,6 +17,11 @@ BODY_POLICY = (
 ATTACHMENT_POLICY = "default-src 'none'; sandbox"
 
 TEXT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
+OFFICE_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+"""An office file that was made HTML: of no origin, it brings its pictures along and fetches nothing."""
 PDF_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"

@@ -26,6 +26,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory, Principal
 from mailserver.model.preferences import Preferences
 from mailserver.notices.announcements import Announcements
+from mailserver.previews.service import Previews
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.account.sessions import Session
 from mailserver.store.engine.transactions import Store
@@ -88,6 +89,7 @@ class Services:
     browsing: Browsing
     large: LargeAnswers
     pictures: Pictures
+    previews: Previews
 
     @property
     def attachment_octets(self) -> int:

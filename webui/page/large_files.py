@@ -1,5 +1,6 @@
 """Files that are sent: large ones from the disk, at the browser's pace."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import IO
 
@@ -22,6 +23,30 @@ async def send_made(
 ) -> Response:
     """What `write` makes, in a thread, into a file; it returns how many octets there are. Raises Temporary."""
     return _FromDisk(await services.large.keep(visit.account_id, new_file(), write), fields)
+
+
+async def send_ranges(services: Services, visit: Visit, octets: bytes, fields: Mapping[str, str]) -> Response:
+    """Octets of which a browser may ask for one range (RFC 9110 section 14), as players of sound and video do. Raises
+    Temporary."""
+    fields = {**fields, "Accept-Ranges": "bytes"}
+    asked = _RANGE.fullmatch(visit.request.headers.get("range", ""))
+    if asked is None or not any(asked.groups()):
+        return await send(services, visit, octets, fields)
+    first, last = asked.groups()
+    if first:
+        start, end = int(first), min(int(last) if last else len(octets) - 1, len(octets) - 1)
+    else:
+        start, end = max(0, len(octets) - int(last)), len(octets) - 1
+    if start > end:
+        return Response(status_code=416, headers={**fields, "Content-Range": f"bytes */{len(octets)}"})
+    answer = await send(services, visit, octets[start : end + 1], fields)
+    answer.status_code = 206
+    answer.headers["Content-Range"] = f"bytes {start}-{end}/{len(octets)}"
+    return answer
+
+
+_RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
+"""One range; several are answered with the whole."""
 
 
 class _FromDisk(StreamingResponse):

@@ -1,8 +1,10 @@
-"""Looking at an attachment without saving it, and saving all of them at once."""
+"""Attachments as octets: alone in an answer that runs nothing, to save, and all of them at once.
+
+The page around one is `webui.reader.preview`.
+"""
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import IO
 
@@ -10,67 +12,19 @@ from starlette.responses import Response
 
 from mailserver.mime import Part, unpack
 from mailserver.model.errors import Reason, Refused
+from mailserver.previews.faults import Unreadable
 from mailserver.store.web.webmail import Stored
 from webui.http import headers, raster
 from webui.http.offload import computed
 from webui.page import large_files, plain
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import MailShell, surroundings
-from webui.reader import message_parts
-from webui.reader.place import Place, place
+from webui.reader import message_parts, office_view, preview, preview_kinds
+from webui.reader.place import place
 
 MAX_TEXT = 300_000
 """Characters of a text that are shown."""
-MAX_PICTURE = 10 * 1024 * 1024
 _PACKED = frozenset({"application/zip", "application/pdf", "video/mp4", "audio/mpeg"}) | raster.TYPES
 """What another compression would only cost time."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreviewPage:
-    """An attachment, and those beside it."""
-
-    frame: MailShell
-    place: Place
-    piece: message_parts.Piece
-    kind: str
-    """`image`, `pdf`, `texte`; empty when it is not what it says and cannot be shown."""
-    before: message_parts.Piece | None
-    after: message_parts.Piece | None
-
-
-async def preview(services: Services, visit: Visit) -> Response:
-    """GET /message/{id}/apercu/{number}: the page around an attachment."""
-    async with message_parts.load_whole(services, visit) as (found, octets):
-        return await _previewed(services, visit, found, octets)
-
-
-async def _previewed(services: Services, visit: Visit, found: Stored, octets: bytes) -> Response:
-    root = unpack(found.parts)
-    all_pieces = [piece for piece in message_parts.pieces(root) if piece.preview]
-    number = visit.request.path_params["number"]
-    at = next((at for at, piece in enumerate(all_pieces) if piece.number == number), None)
-    part = root.find(number)
-    if at is None or part is None:
-        raise Refused(Reason.NOT_FOUND)
-    piece = all_pieces[at]
-    kind = piece.preview if await computed(part.size, _is_what_it_says, octets, part, piece.preview) else ""
-    page = PreviewPage(
-        await surroundings(services, visit, found.box.id),
-        place(visit, found),
-        piece,
-        kind,
-        all_pieces[at - 1] if at else None,
-        all_pieces[at + 1] if at + 1 < len(all_pieces) else None,
-    )
-    return services.pages.answer(visit, "reader/preview.html", page)
-
-
-def _is_what_it_says(octets: bytes, part: Part, kind: str) -> bool:
-    if kind == "texte":
-        return True
-    start = part.content(octets, 4096)
-    return start.startswith(b"%PDF-") if kind == "pdf" else bool(raster.sniffed(start)) and part.size < MAX_PICTURE * 2
 
 
 async def view(services: Services, visit: Visit) -> Response:
@@ -86,20 +40,38 @@ async def _shown(services: Services, visit: Visit, found: Stored, octets: bytes)
     part = unpack(found.parts).find(visit.request.path_params["number"])
     if part is None or not part.is_attachment or not part.number:
         raise Refused(Reason.NOT_FOUND)
-    kind = message_parts.preview_kind(part)
+    kind = preview_kinds.kind(part)
     name = plain.line(part.filename, 200) or f"piece-{part.number}"
-    if kind == "texte":
-        text = (await computed(part.size, part.text, octets, MAX_TEXT * 4))[:MAX_TEXT]
+    if kind == preview_kinds.TEXT:
+        text = (await computed(part.size, preview.text, octets, part))[:MAX_TEXT]
         fields = headers.shown(visit.secure, "text/plain; charset=utf-8", name, headers.TEXT_POLICY)
         return Response(text.encode("utf-8", "replace"), headers=fields)
+    if kind == preview_kinds.OFFICE:
+        return await _office(services, visit, octets, part, name)
     data = await computed(part.size, part.content, octets)
-    if kind == "pdf" and data.startswith(b"%PDF-"):
+    if kind in (preview_kinds.SOUND, preview_kinds.VIDEO):
+        fields = headers.shown(visit.secure, preview_kinds.MEDIA[preview_kinds.ending(part)], name, headers.TEXT_POLICY)
+        return await large_files.send_ranges(services, visit, data, fields)
+    if kind == preview_kinds.PDF and b"%PDF-" in data[:1024]:
         fields = headers.shown(visit.secure, "application/pdf", name, headers.PDF_POLICY)
-    elif kind == "image" and len(data) <= MAX_PICTURE and (sniffed := raster.sniffed(data)):
+    elif kind == preview_kinds.IMAGE and len(data) <= preview.MAX_PICTURE and (sniffed := raster.sniffed(data)):
         fields = headers.shown(visit.secure, sniffed, name, headers.TEXT_POLICY)
     else:
         fields = headers.download(visit.secure, part.type, name)
     return await large_files.send(services, visit, data, fields)
+
+
+async def _office(services: Services, visit: Visit, octets: bytes, part: Part, name: str) -> Response:
+    """An office file as a page for its frame."""
+    try:
+        made = await preview.office(services, visit, octets, part)
+    except Unreadable as why:
+        text = preview.spoken(visit, why.fault)
+        fields = headers.shown(visit.secure, "text/plain; charset=utf-8", name, headers.TEXT_POLICY)
+        return Response(text.encode(), 422, fields)
+    cleaned = await computed(len(made.html), office_view.clean, made.html)
+    document = office_view.document(cleaned, visit.language.code, name, preview_kinds.family(part))
+    return services.pages.html(visit, document, policy=headers.OFFICE_POLICY)
 
 
 async def save(services: Services, visit: Visit) -> Response:
@@ -121,6 +93,17 @@ async def eml(services: Services, visit: Visit) -> Response:
     async with message_parts.load_whole(services, visit) as (found, octets):
         name = (found.subject or visit._("message")) + ".eml"
         return await large_files.send(services, visit, octets, headers.download(visit.secure, "message/rfc822", name))
+
+
+async def content_of(services: Services, visit: Visit, kind: str) -> tuple[bytes, str]:
+    """The octets of the file that the address names, and the address of the page that shows it. Raises
+    Refused(NOT_FOUND): it is of another kind, too."""
+    async with message_parts.load_whole(services, visit) as (found, octets):
+        part = unpack(found.parts).find(visit.request.path_params["number"])
+        if part is None or not part.is_attachment or preview_kinds.kind(part) != kind:
+            raise Refused(Reason.NOT_FOUND)
+        at = place(visit, found)
+        return await computed(part.size, part.content, octets), f"{at.here}/apercu/{part.number}?{at.query}"
 
 
 # ---------------------------------------------------------------------- all at once

@@ -15,12 +15,12 @@ from mailserver.mime.header.addresses import Mailbox
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored, handling
-from webui.http import headers, raster
+from webui.http import headers
 from webui.http.forms import positive
 from webui.http.offload import computed
 from webui.page import plain
 from webui.page.context import Services, Visit
-from webui.reader import cautions, html_view, images, plain_text
+from webui.reader import cautions, html_view, images, plain_text, preview_kinds
 from webui.reader.place import box_of, place
 
 TEXT_OCTETS = 4 * 1024 * 1024
@@ -49,7 +49,9 @@ class Piece:
     type: str
     octets: int
     preview: str = ""
-    """How it can be looked at here: `image`, `pdf`, `texte`; empty: only saved."""
+    """How it can be looked at here (`webui.reader.preview_kinds`); empty: only saved."""
+    family: str = ""
+    """What people would call it."""
     danger: str = ""
     """Its ending, when opening it may run something."""
 
@@ -143,19 +145,17 @@ def pieces(root: Part) -> list[Piece]:
         octets = part.size * 57 // 78 if part.encoding == "base64" else part.size
         name = plain.line(part.filename, 200) or f"piece-{part.number}"
         found.append(
-            Piece(part.number, name, part.type, octets, preview_kind(part), cautions.danger(part.filename, part.type))
+            Piece(
+                part.number,
+                name,
+                part.type,
+                octets,
+                preview_kinds.kind(part),
+                preview_kinds.family(part),
+                cautions.danger(part.filename, part.type),
+            )
         )
     return found
-
-
-def preview_kind(part: Part) -> str:
-    """How an attachment can be looked at, by the type it claims; what it is shows when it is opened."""
-    if part.type in raster.TYPES or part.type == "image/jpg":
-        return "image"
-    if part.type == "application/pdf":
-        return "pdf"
-    # Not text/html and its like: they would show as source, and what people want is the page.
-    return "texte" if part.type in ("text/plain", "text/csv", "text/calendar", "text/markdown") else ""
 
 
 def inline(visit: Visit, found: Stored, root: Part) -> Callable[[str], str]:

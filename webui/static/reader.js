@@ -1,4 +1,5 @@
-// Comfort for the reader: the frame of a formatted message grows to its content. Without it the frame scrolls.
+// Comfort for the reader: the frame of a formatted message grows to its content, and files open over the page. Without it
+// the frame scrolls, and files have a page of their own.
 // Listens on the document, so that a message which arrives in the pane later is served as well.
 
 const MOST = 20000;
@@ -29,3 +30,19 @@ addEventListener("resize", () => {
   width = innerWidth;
   document.querySelectorAll("iframe.feuille").forEach(watch);
 });
+
+// A phone shows a file on its own page: its button for "back" leads to the message.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest && event.target.closest("[data-script] a[data-apercu]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || innerWidth < 960) return;
+  const script = link.closest("[data-script]").dataset.script;
+  const style = link.closest("[data-script]").dataset.style;
+  event.preventDefault();
+  if (!document.querySelector(`link[href="${style}"]`)) {
+    const sheet = document.createElement("link");
+    sheet.rel = "stylesheet";
+    sheet.href = style;
+    document.head.append(sheet);
+  }
+  import(script).then((module) => module.open(link)).catch(() => location.assign(link.href));
+}, true);

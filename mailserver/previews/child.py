@@ -1,0 +1,60 @@
+"""The process that reads one file: `python -m mailserver.previews.child KIND LANGUAGE`, the file on its input.
+
+Its answer is one line of JSON, then HTML. It has its limits before it reads anything, opens no file of anybody, and
+begins no process; what it cannot show is said by its exit code.
+"""
+
+import importlib
+import json
+import resource
+import sys
+from collections.abc import Callable
+
+import defusedxml
+
+from mailserver.previews.faults import EXIT_CODES, Fault, Unreadable
+from mailserver.previews.markup import Markup
+from mailserver.previews.numbers import HABITS, Habits
+
+MEMORY = 768 * 1024 * 1024
+"""Octets of address space: what a parser needs for the largest file that is read."""
+PROCESSOR_SECONDS = 10
+FILES = 32
+READERS = {"docx": "documents", "xlsx": "sheets", "csv": "tables", "pptx": "slides", "odf": "opendocument"}
+"""The module of each kind; the others are not loaded."""
+
+
+def _confine() -> None:
+    limits = {
+        resource.RLIMIT_AS: MEMORY,
+        resource.RLIMIT_CPU: PROCESSOR_SECONDS,
+        resource.RLIMIT_NOFILE: FILES,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NPROC: 0,
+    }
+    for name, limit in limits.items():
+        resource.setrlimit(name, (limit, limit))
+
+
+def main() -> int:
+    """Read, write, and say how it went."""
+    defusedxml.defuse_stdlib()  # type: ignore[attr-defined] # the readers parse with what they find
+    module = importlib.import_module(f"mailserver.previews.{READERS[sys.argv[1]]}")
+    write: Callable[[bytes, Markup, Habits], None] = module.write
+    _confine()
+    out = Markup()
+    try:
+        write(sys.stdin.buffer.read(), out, HABITS.get(sys.argv[2], HABITS["fr"]))
+    except Unreadable as why:
+        return EXIT_CODES[why.fault]
+    except (MemoryError, RecursionError):
+        return EXIT_CODES[Fault.TOO_BIG]
+    except Exception:  # whatever a reader trips over is the file's fault
+        return EXIT_CODES[Fault.BROKEN]
+    sys.stdout.buffer.write(json.dumps({"cut": out.cut}).encode() + b"\n" + out.finish().encode("utf-8", "replace"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Has files read by processes of their own: few at once, each with an end."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import structlog
+
+import mailserver
+from mailserver.model.errors import Temporary
+from mailserver.previews.faults import EXIT_CODES, Fault, Unreadable
+from mailserver.store.engine.memory import Memory
+
+log = structlog.get_logger("previews")
+
+MAX_OCTETS = 20 * 1024 * 1024
+"""Of a file that is read."""
+MAX_ANSWER = 12 * 1024 * 1024
+"""Octets of its HTML, pictures included."""
+SECONDS = 20.0
+"""By the clock; of the processor it has fewer (`child`)."""
+AT_ONCE = 2
+"""Processes of one worker."""
+MAX_WAITING = 10
+"""Requests of one account that wait for their turn."""
+KEPT_OCTETS = 24 * 1024 * 1024
+_FAULTS = {code: fault for fault, code in EXIT_CODES.items()}
+_ROOT = Path(mailserver.__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A file as HTML that nobody has cleaned yet."""
+
+    html: str
+    cut: bool
+    """It goes on beyond what is shown."""
+
+
+class _Line(asyncio.Lock):
+    """The requests of one account: one is worked on."""
+
+    waiting = 0
+
+
+class Previews:
+    """One per worker."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._lines: WeakValueDictionary[int, _Line] = WeakValueDictionary()
+        self._kept = Memory(KEPT_OCTETS)
+
+    async def convert(self, account_id: int, kind: str, language: str, octets: bytes) -> Converted:
+        """The file as HTML; the same again is remembered. Raises Unreadable, Temporary."""
+        if len(octets) > MAX_OCTETS:
+            raise Unreadable(Fault.TOO_BIG)
+        key = (kind, language, hashlib.sha256(octets).digest())
+        async with self.turn(account_id):
+            kept: Converted | Fault | None = self._kept.get(key)
+            if kept is None:
+                kept = await _converted(kind, language, octets)
+                self._kept.put(key, kept, 100 if isinstance(kept, Fault) else 4 * len(kept.html))
+        if isinstance(kept, Fault):
+            raise Unreadable(kept)
+        return kept
+
+    @contextlib.asynccontextmanager
+    async def turn(self, account_id: int) -> AsyncIterator[None]:
+        """Hold while a file of this account is read: one of each, few of a worker. Raises Temporary: too many wait."""
+        line = self._lines.setdefault(account_id, _Line())
+        if line.waiting >= MAX_WAITING:
+            raise Temporary("too many previews are waited for")
+        line.waiting += 1
+        try:
+            async with line, self._turns:
+                yield
+        finally:
+            line.waiting -= 1
+
+
+async def _converted(kind: str, language: str, octets: bytes) -> Converted | Fault:
+    """What became of it in a process."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mailserver.previews.child", kind, language,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        cwd="/", env={"PYTHONPATH": str(_ROOT), "LANG": "C.UTF-8"},
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(SECONDS):
+            answer, _ = await asyncio.gather(_read(child), _write(child, octets))
+            code = await child.wait()
+    except TimeoutError:
+        log.warning("a preview took too long", kind=kind)
+        return Fault.TOO_BIG
+    finally:
+        await _end(child)
+    if code == 0 and answer is not None:
+        head, _, html = answer.partition(b"\n")
+        return Converted(html.decode("utf-8", "replace"), bool(json.loads(head)["cut"]))
+    if code not in _FAULTS:  # a limit, or a fault of ours
+        log.warning("a preview's process failed", kind=kind, code=code)
+    return _FAULTS.get(code, Fault.TOO_BIG)
+
+
+async def _read(child: asyncio.subprocess.Process) -> bytes | None:
+    """Its answer; None when that is too long."""
+    assert child.stdout is not None
+    pieces: list[bytes] = []
+    octets = 0
+    while piece := await child.stdout.read(256 * 1024):
+        octets += len(piece)
+        if octets > MAX_ANSWER:
+            _kill(child)
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _write(child: asyncio.subprocess.Process, octets: bytes) -> None:
+    assert child.stdin is not None
+    with contextlib.suppress(ConnectionError):  # it ended without reading everything: its code says why
+        child.stdin.write(octets)
+        await child.stdin.drain()
+        child.stdin.close()
+        await child.stdin.wait_closed()
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """However it goes: nothing of it is left."""
+    if child.returncode is None:
+        _kill(child)
+        await asyncio.shield(child.wait())
+
+
+def _kill(child: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
