@@ -14,7 +14,7 @@ import defusedxml
 
 from mailserver.previews.faults import EXIT_CODES, Fault, Unreadable
 from mailserver.previews.markup import Markup
-from mailserver.previews.numbers import HABITS, Habits
+from mailserver.previews.cell_values import HABITS, Habits
 
 MEMORY = 768 * 1024 * 1024
 """Octets of address space: what a parser needs for the largest file that is read."""
@@ -50,7 +50,7 @@ def main() -> int:
         return EXIT_CODES[why.fault]
     except (MemoryError, RecursionError):
         return EXIT_CODES[Fault.TOO_BIG]
-    except Exception:  # whatever a reader trips over is the file's fault
+    except Exception:  # noqa: BLE001 - whatever a reader trips over is the file's fault
         return EXIT_CODES[Fault.BROKEN]
     sys.stdout.buffer.write(json.dumps({"cut": out.cut}).encode() + b"\n" + out.finish().encode("utf-8", "replace"))
     return 0

@@ -7,7 +7,7 @@ import mammoth  # type: ignore[import-untyped]
 
 from mailserver.previews import archives
 from mailserver.previews.markup import MAX_PICTURES, Markup
-from mailserver.previews.numbers import Habits
+from mailserver.previews.cell_values import Habits
 
 
 def write(octets: bytes, out: Markup, _habits: Habits) -> None:

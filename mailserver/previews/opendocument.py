@@ -11,7 +11,7 @@ from typing import Any
 from mailserver.previews import archives
 from mailserver.previews.faults import Fault, Unreadable
 from mailserver.previews.markup import MAX_PICTURES, Markup
-from mailserver.previews.numbers import Habits
+from mailserver.previews.cell_values import Habits
 from mailserver.previews.tables import MAX_COLUMNS, MAX_ROWS, MAX_SHEETS, table
 
 MAX_DEPTH = 40

@@ -8,7 +8,7 @@ from typing import Any
 from mailserver.previews import archives
 from mailserver.previews.faults import Fault, Unreadable
 from mailserver.previews.markup import MAX_PICTURES, Markup
-from mailserver.previews.numbers import Habits
+from mailserver.previews.cell_values import Habits
 
 MAX_SLIDES = 300
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from mailserver.previews.markup import Markup
-from mailserver.previews.numbers import Habits
+from mailserver.previews.cell_values import Habits
 
 MAX_SHEETS = 20
 MAX_ROWS = 1000
