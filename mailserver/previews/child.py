@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import defusedxml
 
+from mailserver.previews.cell_values import HABITS, Habits
 from mailserver.previews.faults import EXIT_CODES, Fault, Unreadable
 from mailserver.previews.markup import Markup
-from mailserver.previews.cell_values import HABITS, Habits
 
 MEMORY = 768 * 1024 * 1024
 """Octets of address space: what a parser needs for the largest file that is read."""
@@ -39,7 +39,7 @@ def _confine() -> None:
 
 def main() -> int:
     """Read, write, and say how it went."""
-    defusedxml.defuse_stdlib()  # type: ignore[attr-defined] # the readers parse with what they find
+    defusedxml.defuse_stdlib()  # type: ignore[attr-defined]  # the readers parse with what they find
     module = importlib.import_module(f"mailserver.previews.{READERS[sys.argv[1]]}")
     write: Callable[[bytes, Markup, Habits], None] = module.write
     _confine()

@@ -6,8 +6,8 @@ from typing import Any
 import mammoth  # type: ignore[import-untyped]
 
 from mailserver.previews import archives
-from mailserver.previews.markup import MAX_PICTURES, Markup
 from mailserver.previews.cell_values import Habits
+from mailserver.previews.markup import MAX_PICTURES, Markup
 
 
 def write(octets: bytes, out: Markup, _habits: Habits) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from mailserver.previews import archives
+from mailserver.previews.cell_values import Habits
 from mailserver.previews.faults import Fault, Unreadable
 from mailserver.previews.markup import MAX_PICTURES, Markup
-from mailserver.previews.cell_values import Habits
 from mailserver.previews.tables import MAX_COLUMNS, MAX_ROWS, MAX_SHEETS, table
 
 MAX_DEPTH = 40

@@ -8,8 +8,8 @@ from typing import Any
 import openpyxl
 
 from mailserver.previews import archives
-from mailserver.previews.markup import Markup
 from mailserver.previews.cell_values import Habits
+from mailserver.previews.markup import Markup
 from mailserver.previews.tables import MAX_COLUMNS, MAX_ROWS, MAX_SHEETS, table
 
 

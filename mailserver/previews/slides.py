@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from mailserver.previews import archives
+from mailserver.previews.cell_values import Habits
 from mailserver.previews.faults import Fault, Unreadable
 from mailserver.previews.markup import MAX_PICTURES, Markup
-from mailserver.previews.cell_values import Habits
 
 MAX_SLIDES = 300
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"

@@ -5,8 +5,8 @@ import io
 import itertools
 from collections.abc import Iterable, Sequence
 
-from mailserver.previews.markup import Markup
 from mailserver.previews.cell_values import Habits
+from mailserver.previews.markup import Markup
 
 MAX_SHEETS = 20
 MAX_ROWS = 1000

@@ -8,8 +8,8 @@ import pytest
 from mailserver.model.errors import Temporary
 from mailserver.previews import service
 from mailserver.previews.archives import MAX_UNPACKED
-from mailserver.previews.faults import Fault, Unreadable
 from mailserver.previews.cell_values import HABITS
+from mailserver.previews.faults import Fault, Unreadable
 from mailserver.previews.service import Converted, Previews
 from tests.previews.files import docx, odf, packed, picture, pptx, word, xlsx
 
