@@ -133,6 +133,7 @@ def _site(settings: Settings, assets: Assets) -> Site:
     """What every page says of the instance."""
     return Site(
         web=settings.web,
+        push=settings.push,
         domain=settings.domain,
         icons=assets.icons,
         favicon=assets.url("icon.svg"),

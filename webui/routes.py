@@ -43,6 +43,7 @@ from webui.mail.folder_transfer import MAX_BROUGHT, FolderFiles
 from webui.offline import routes as offline
 from webui.page.context import Services
 from webui.page.dispatch import Doors, Endpoint, VisitHandler
+from webui.push.subscriptions import Subscribing
 from webui.reader import routes as reader
 from webui.secretariat import desk, people, printing
 
@@ -122,13 +123,15 @@ def _entrance(doors: Doors) -> Sequence[BaseRoute]:
 
 def _account(doors: Doors) -> Sequence[BaseRoute]:
     """One's own account, and the end of a first connection."""
-    visit, takeaway = doors.visit, DataExport()
+    visit, takeaway, subscribing = doors.visit, DataExport(), Subscribing()
     return [
         Route("/compte", visit(security.show_security)),
         Route("/compte/double-authentification", visit(second_factor.show_second_factor), methods=["GET"]),
         Route("/compte/double-authentification", visit(second_factor.change), methods=["POST"]),
         Route("/compte/appareils", visit(devices.show_devices), methods=["GET"]),
         Route("/compte/appareils", visit(devices.change), methods=["POST"]),
+        Route("/compte/notifications", visit(subscribing.key), methods=["GET"]),
+        Route("/compte/notifications", visit(subscribing.change), methods=["POST"]),
         Route("/compte/sessions", visit(security.show_sessions), methods=["GET"]),
         Route("/compte/sessions", visit(security.close_sessions), methods=["POST"]),
         Route("/compte/mot-de-passe", visit(password.show_password), methods=["GET"]),

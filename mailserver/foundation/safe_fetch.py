@@ -13,7 +13,7 @@ import contextlib
 import ipaddress
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
@@ -116,9 +116,9 @@ class SafeFetch:
                 address = _onward(address, onward)
             raise Unreachable("too many redirects")
 
-    async def post(self, address: str, body: bytes, media_type: str) -> int:
-        """Post a form; the status. Redirects are not followed (RFC 8058 section 3.1). Raises Unreachable."""
-        fields = [("Content-Type", media_type), ("Content-Length", str(len(body)))]
+    async def post(self, address: str, body: bytes, media_type: str, more: Sequence[tuple[str, str]] = ()) -> int:
+        """Post something; the status. Redirects are not followed (RFC 8058 section 3.1). Raises Unreachable."""
+        fields = [("Content-Type", media_type), ("Content-Length", str(len(body))), *more]
         async with _deadline(self.seconds):
             answer, _ = await self._exchange(self._place(address), "POST", fields, body, MAX_HEADER)
         return answer.status

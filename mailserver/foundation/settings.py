@@ -228,6 +228,19 @@ class Web(_Section):
     """New messages begin formatted in the complete interface, unless a person chose otherwise."""
 
 
+class Push(_Section):
+    """Notifications for browsers that are closed. They pass through the servers of whoever made the browser."""
+
+    enabled: bool = False
+    services: tuple[HostName, ...] = (
+        "fcm.googleapis.com",
+        "push.services.mozilla.com",
+        "push.apple.com",
+        "notify.windows.com",
+    )
+    """Hosts, and all below them, that may be asked; a browser of another service cannot subscribe."""
+
+
 class Passwords(_Section):
     """What people may choose as password, and for how long."""
 
@@ -316,6 +329,7 @@ class Settings(_Section):
     ldap: LdapDirectory | None = None
     """None: the embedded directory."""
     web: Web = Field(default_factory=Web)
+    push: Push = Field(default_factory=Push)
     passwords: Passwords = Field(default_factory=Passwords)
     login: LoginSettings = Field(default_factory=LoginSettings)
     accounts: Accounts = Field(default_factory=Accounts)

@@ -20,6 +20,7 @@ from mailserver.health import disk_space, file_permissions
 from mailserver.health.instance import place_of
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, NotThere, Temporary
+from mailserver.push import vapid
 from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep import condition, opening
 from mailserver.store.upkeep.condition import Condition
@@ -104,7 +105,8 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
-    for name in (*SECRETS, f"dkim-{settings.dkim_selector}.pem"):
+    pushed = (vapid.FILE,) if (settings.directory / "secrets" / vapid.FILE).exists() else ()
+    for name in (*SECRETS, f"dkim-{settings.dkim_selector}.pem", *pushed):
         path = settings.directory / "secrets" / name
         try:
             settings.secret(name)

@@ -134,6 +134,14 @@ class Preferences:
     sound: bool = _flag(False)
     """With the device's own sound."""
 
+    push_shows: str = _one_of("rien", "expediteur", "objet")
+    """What a notification of a closed browser says: that there is something, who wrote, also about what."""
+    quiet_from: int = _one_of(20, 18, 19, 21, 22, NEVER)
+    """The hour from which closed browsers are told nothing; -1: at no hour."""
+    quiet_to: int = _one_of(7, 5, 6, 8, 9, 10)
+    quiet_weekends: bool = _flag(True)
+    """Nothing on Saturdays and Sundays."""
+
     # Agenda
     day_begins: int = _one_of(8, 6, 7, 9, 10)
     """First hour that a week shows without scrolling."""

@@ -38,6 +38,7 @@ from mailserver.login import Login
 from mailserver.model.clock import Clock, SystemClock
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
+from mailserver.push.sender import PushSender
 from mailserver.runtime.workers import Life
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine import news
@@ -298,6 +299,13 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "moderation": moderation.run,
         "audit_sealing": audit_sealer.run,
         "scheduled": outbox.run,
+        "push": PushSender(
+            settings=services.settings,
+            store=services.store,
+            outside=SafeFetch(),
+            clock=services.clock,
+            changes=services.changes,
+        ).run,
         "feeds": Feeds(store=services.store, outside=SafeFetch(), clock=services.clock).run,
     }
     return always | ({"scram": services.login.scram.run} if services.settings.login.scram else {})

@@ -64,7 +64,7 @@ ELSEWHERE = {
     *("/agenda/", "/listes", "/m/corps/{message:key}", "/m/piece/{message:key}/{number}", "/m/destinataires"),
     *("/m/dossier/{box:key}/imprimer", "/m/dossier/{box:key}/vider"),
     *("/m/ecrire/{draft:key}", "/m/ecrire/{draft:key}/depuis"),
-    "/hors-connexion",
+    *("/hors-connexion", "/compte/notifications"),
     *("/m/liste", "/m/liste/{address}", "/m/liste/{address}/attente", "/moderation/{key}"),
 }
 """What no link leads to from there: guests' pages, addresses that lead on, answers that are no page, and pages that

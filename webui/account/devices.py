@@ -18,6 +18,8 @@ from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 from webui.pages import AddressesPage, addresses
+from webui.push import subscriptions
+from webui.push.subscriptions import Browsers
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class DevicesPage:
     name: str = ""
     fault: str = ""
     password_fault: str = ""
+    told: Browsers | None = None
+    """Browsers that are told of news while they are closed."""
     tab: str = "appareils"
 
 
@@ -121,6 +125,7 @@ async def _page(
         form.text("nom")[:MAX_NAME],
         fault,
         password_fault,
+        await subscriptions.listed(services, visit, "appareils"),
     )
     return services.pages.answer(visit, "account/devices.html", page, status)
 

@@ -17,6 +17,7 @@ from webui.page.context import BASES, SESSION, Guest, Services, Visit, set_cooki
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.push import browser
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,7 @@ async def change_password(services: Services, visit: Visit) -> Response:
             case _:
                 raise
     await services.store.write(sessions.close_all, visit.account_id)
+    await browser.alone(services, visit)
     token = services.keys.new_token()
     await services.store.write(
         sessions.open_session,

@@ -33,6 +33,7 @@ from webui.page.context import (
 )
 from webui.page.dispatch import RESCUED
 from webui.page.rendering import NOBODY, READER, redirect
+from webui.push import browser
 
 _NEXT = re.compile(r"/(?:[sm]/|compte|bienvenue|admin)[A-Za-z0-9/?=&%._+-]{0,300}")
 
@@ -182,6 +183,7 @@ def throttled(services: Services, guest: Guest, template: str, page: PortalPage,
 async def log_out(services: Services, visit: Visit) -> Response:
     """POST /deconnexion."""
     await services.store.write(sessions.close, visit.session.token_hash)
+    await browser.left(services, visit)
     page = PortalPage(
         visit.interface,
         notice=visit._("Vous êtes déconnecté. Sur un ordinateur partagé, fermez aussi le navigateur."),

@@ -16,6 +16,8 @@ from webui.page.context import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, V
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.push import subscriptions
+from webui.push.subscriptions import Browsers
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Setting:
     length: int = 0
     hint: str = ""
     complete_only: bool = False
+    push: bool = False
+    """It is about browsers that are told while they are closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class SettingsPage:
     tabs: Sequence[Tab]
     section: Section
     chosen: dict[str, object] = field(default_factory=dict)
+    told: Browsers | None = None
+    """Browsers that are told while they are closed, on the page where that is chosen."""
 
 
 def sections(visit: Visit) -> tuple[Section, ...]:
@@ -163,6 +169,24 @@ def _news(visit: Visit) -> tuple[Setting, ...]:
         Setting("desktop", _("Les montrer aussi sur l’écran de l’appareil"), hint=hint, complete_only=True),
         Setting("desktop_shows", _("Y montrer"), shows, complete_only=True),
         Setting("sound", _("Avec un son"), complete_only=True),
+        *_closed(visit),
+    )
+
+
+def _closed(visit: Visit) -> tuple[Setting, ...]:
+    _ = visit._
+    shows = _options(
+        ("rien", _("« Nouveau message » seulement")),
+        ("expediteur", _("l’expéditeur")),
+        ("objet", _("l’expéditeur et l’objet")),
+    )
+    begins = _options((NEVER, _("à aucune heure")), *((hour, f"{hour:02}:00") for hour in (18, 19, 20, 21, 22)))
+    ends = tuple(Option(hour, f"{hour:02}:00") for hour in (5, 6, 7, 8, 9, 10))
+    return (
+        Setting("push_shows", _("Navigateur fermé, montrer"), shows, complete_only=True, push=True),
+        Setting("quiet_from", _("Ne rien montrer à partir de"), begins, complete_only=True, push=True),
+        Setting("quiet_to", _("jusqu’à"), ends, complete_only=True, push=True),
+        Setting("quiet_weekends", _("Ni le samedi ni le dimanche"), complete_only=True, push=True),
     )
 
 
@@ -231,29 +255,31 @@ def settings_of(visit: Visit, section: Section) -> tuple[Setting, ...]:
     return tuple(setting for setting in section.settings if visit.interface == COMPLETE or not setting.complete_only)
 
 
-def _section(visit: Visit) -> Section:
+def _section(services: Services, visit: Visit) -> Section:
     code = visit.request.path_params.get("section", "affichage")
     found = next((section for section in sections(visit) if section.code == code), None)
     if found is None or not settings_of(visit, found):
         raise Refused(Reason.NOT_FOUND)
-    return Section(found.code, found.title, settings_of(visit, found))
+    push = subscriptions.is_on(services.settings)
+    return Section(found.code, found.title, tuple(one for one in settings_of(visit, found) if push or not one.push))
 
 
 async def show_preferences(services: Services, visit: Visit) -> Response:
     """GET /reglages/{section}; without a section the display."""
-    section = _section(visit)
+    section = _section(services, visit)
     chosen = {setting.name: getattr(visit.preferences, setting.name) for setting in section.settings}
     if "interface" in chosen:
         chosen["interface"] = visit.interface
     if "language" in chosen:
         chosen["language"] = visit.language.code
-    page = SettingsPage(await surroundings(services, visit), tabs(visit, section.code), section, chosen)
+    told = await subscriptions.listed(services, visit, "reglages") if section.code == "notifications" else None
+    page = SettingsPage(await surroundings(services, visit), tabs(visit, section.code), section, chosen, told)
     return services.pages.answer(visit, "account/settings.html", page)
 
 
 async def save(services: Services, visit: Visit) -> Response:
     """POST /reglages/{section}: keep what is valid; a value that is none stays as it was."""
-    section = _section(visit)
+    section = _section(services, visit)
     changes = {setting.name: _value(visit, setting) for setting in section.settings}
     chosen = await services.store.write(sessions.revise_preferences, visit.account_id, changes)
     base = visit.base

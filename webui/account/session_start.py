@@ -16,6 +16,7 @@ from webui.page.context import BASES, INTERFACE, SESSION, Guest, Services, Visit
 from webui.page.dispatch import session_owner
 from webui.page.flash import done
 from webui.page.rendering import NOBODY, READER, redirect
+from webui.push import browser
 
 log = structlog.get_logger("webui")
 
@@ -55,6 +56,7 @@ async def admit(services: Services, guest: Guest, principal: Principal, wish: Wi
     web = services.settings.web
     lifetime = web.shared_session_minutes * 60 if wish.shared else web.session_hours * 3600
     token = await open_session(services, guest, principal, lifetime, wish.interface)
+    await browser.left(services, guest, principal.account_id)
     response = await _destination(services, guest, principal, wish, token)
     set_cookie(response, guest, SESSION, token)
     if not wish.shared:
@@ -90,6 +92,7 @@ async def renew(services: Services, visit: Visit) -> tuple[Visit, str]:
     fresh = services.keys.stored(token)
     version = visit.principal.login_version
     await services.store.write(sessions.renew, visit.account_id, visit.session.token_hash, fresh, version)
+    await browser.alone(services, visit)
     session = replace(visit.session, token_hash=fresh, current=True)
     return replace(visit, session=session, owner=session_owner(fresh)), token
 

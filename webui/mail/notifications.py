@@ -1,7 +1,7 @@
 """What a browser's notification says of messages that have just come: no more than the person chose to have shown.
 
-The page asks for it when the stream (`flux`) has told it that the inbox grew. Nothing is pushed: without an open page
-there is no notification.
+The page asks for it when the stream (`flux`) has told it that the inbox grew. Browsers without an open page are told by
+`mailserver.push`.
 """
 
 import json

@@ -159,6 +159,7 @@ def _account(visit: Visit, count: int) -> dict[str, str]:
         "session": _("Session fermée."),
         "sessions": _("Vos autres sessions sont fermées, sur tous vos appareils."),
         "revoque": _("Mot de passe d’application révoqué."),
+        "avis-retire": _("Ce navigateur ne sera plus prévenu."),
         "simple": _("Double authentification désactivée."),
         "secours": ngettext(
             "Code de secours accepté. Il vous en reste %(n)s.",

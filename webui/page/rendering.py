@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 from starlette.responses import Response
 
-from mailserver.foundation.settings import Web
+from mailserver.foundation.settings import Push, Web
 from mailserver.notices.announcements import Announcements
 from webui.http import headers
 from webui.http.assets import Assets
@@ -38,6 +38,7 @@ class Site:
     """Facts of the instance that every page may show."""
 
     web: Web
+    push: Push
     domain: str
     icons: str
     favicon: str

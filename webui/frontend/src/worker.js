@@ -2,6 +2,7 @@
 // lists and letters stand in for it only while nothing can be had. `self.BUILD` is written above this by the server.
 
 import { forget, kept, keep, follow } from "./worker/kept.js";
+import "./worker/push.js";
 import { shown, without } from "./worker/shown.js";
 
 const { name, shell, pages } = self.BUILD;

@@ -1,0 +1,65 @@
+"""What a notification says, in its reader's language, and when it says nothing."""
+
+import datetime
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailserver.model.preferences import NEVER, Preferences
+from mailserver.store.web.webmail.reading import Line
+from mailserver.texts.languages import LanguageCode
+from mailserver.texts.text import Text
+
+ONE_BY_ONE = 3
+"""Up to so many messages have a notification each; more are counted in one."""
+MAX_TITLE, MAX_TEXT = 100, 200
+_NEW = Text("Nouveau message")
+_NO_SUBJECT = Text("(sans objet)")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One notification."""
+
+    title: str
+    text: str
+    address: str
+    """The page it leads to."""
+    mark: str
+    """A later one of the same mark takes its place."""
+
+    def octets(self) -> bytes:
+        """As the worker reads it (`worker/push.js`)."""
+        told = {"titre": self.title, "texte": self.text, "adresse": self.address, "marque": self.mark}
+        return json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def of_mail(lines: Sequence[Line], shows: str, language: LanguageCode) -> list[Note]:
+    """About unread messages, the newest first. Who wrote, and about what, is said only if `shows` asks for it."""
+    if not lines:
+        return []
+    if shows == "rien" or len(lines) > ONE_BY_ONE:
+        title = _NEW if len(lines) == 1 else Text("{count} nouveaux messages", count=len(lines))
+        return [Note(title.to(language), "", f"/m/message/{lines[0].id}" if len(lines) == 1 else "/m/", "messages")]
+    return [_about(line, shows, language) for line in reversed(lines)]
+
+
+def _about(line: Line, shows: str, language: LanguageCode) -> Note:
+    subject = (plain(line.subject, MAX_TEXT) or _NO_SUBJECT.to(language)) if shows == "objet" else ""
+    title = plain(line.sender, MAX_TITLE) or _NEW.to(language)
+    return Note(title, subject, f"/m/message/{line.id}", f"message-{line.id}")
+
+
+def is_quiet(chosen: Preferences, zone: datetime.tzinfo, now: float) -> bool:
+    """True in the hours and on the days when nothing is to be told."""
+    here = datetime.datetime.fromtimestamp(now, zone)
+    if chosen.quiet_weekends and here.weekday() >= 5:
+        return True
+    if chosen.quiet_from == NEVER:
+        return False
+    return here.hour >= chosen.quiet_from or here.hour < chosen.quiet_to
+
+
+def plain(text: str, limit: int) -> str:
+    """A stranger's words on one line, without what does not show or turns the direction of what follows."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:limit]

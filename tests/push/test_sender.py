@@ -1,0 +1,274 @@
+"""Telling closed browsers: what leaves the house, to whom, when, and what becomes of refusals."""
+
+import datetime
+import stat
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.model.identity import Principal
+from mailserver.model.preferences import NEVER, Preferences
+from mailserver.push import notifications, sender, vapid
+from mailserver.push.sender import PushSender
+from mailserver.store.account import sessions
+from mailserver.store.record.audit import Origin
+from mailserver.store.web import push_subscriptions, webmail
+from mailserver.store.web.push_subscriptions import MAX_FAILURES, NewSubscription
+from tests.push.receiver import Receiver, Service
+from tests.webui.house import House, mail
+
+_counter: list[int] = []
+
+
+@pytest.fixture
+def person(house: House) -> Principal:
+    """Somebody who is told at any hour."""
+    _counter.append(0)
+    made = house.person("Awa", f"Avisée-{len(_counter)}")
+    choose(house, made, quiet_from=NEVER, quiet_weekends=False)
+    return made
+
+
+@pytest.fixture
+def name() -> str:
+    """Of an address at the push service."""
+    _counter.append(0)
+    return f"p{len(_counter)}"
+
+
+@pytest.fixture(autouse=True)
+def alone(house: House) -> Iterator[None]:
+    """Whom one test subscribed the next one does not tell."""
+    yield
+    for number in house.store.read_now(push_subscriptions.with_news, 100):
+        due = house.store.write_now(push_subscriptions.claim, number)
+        if due is not None:
+            house.store.write_now(push_subscriptions.gone, due)
+
+
+def choose(house: House, person: Principal, **changes: object) -> None:
+    house.store.write_now(sessions.revise_preferences, person.account_id, changes)
+
+
+def subscribe(house: House, person: Principal, endpoint: str, browser: Receiver) -> int:
+    known = endpoint.encode()[-32:].rjust(32)
+    new = NewSubscription(endpoint, browser.public, browser.secret, known, "Firefox sous Linux", "fr")
+    return house.store.write_now(push_subscriptions.subscribe, person.account_id, new)
+
+
+def later(house: House, seconds: int) -> None:
+    house.clock.ahead += seconds
+
+
+def test_it_says_that_there_is_something_and_no_more(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    house.deliver(person, mail("D’avant"))
+    subscribe(house, person, service.endpoint(name), browser)
+    assert service.round() == 0
+    letter = house.deliver(person, mail("Conseil de discipline"))
+    assert service.round() == 1
+    assert service.told(name, browser) == [
+        {"titre": "Nouveau message", "texte": "", "adresse": f"/m/message/{letter}", "marque": "messages"}
+    ]
+    (request,) = service.asked(name)
+    assert (request.head["content-encoding"], request.head["ttl"]) == ("aes128gcm", "43200")
+    claims = request.claims()
+    assert claims["aud"] == f"https://{service.host}:{service.site.port}"
+    assert claims["sub"] == "mailto:postmaster@ac-exemple.fr"
+    assert 0 < claims["exp"] - house.clock.now() <= 86400
+    assert b"discipline" not in request.body
+    # Once only, whoever looks again.
+    later(house, 60)
+    assert service.round() == 0
+
+
+def test_who_and_what_for_as_was_chosen(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    subscribe(house, person, service.endpoint(name), browser)
+    for shows, language, title, text in (
+        ("expediteur", "fr", "Awa Diallo", ""),
+        ("objet", "fr", "Awa Diallo", "Sortie"),
+        ("rien", "en", "New message", ""),
+    ):
+        choose(house, person, push_shows=shows, language=language)
+        house.deliver(person, mail("Sortie"))
+        service.round()
+        told = service.told(name, browser)[-1]
+        assert (told["titre"], told["texte"]) == (title, text)
+        later(house, 60)
+    choose(house, person, push_shows="objet", language="fr")
+    for number in range(5):
+        house.deliver(person, mail(f"Lettre {number}"))
+    service.round()
+    assert service.told(name, browser)[-1]["titre"] == "5 nouveaux messages"
+    assert len(service.asked(name)) == 4
+
+
+def test_what_is_read_filed_or_in_other_folders_is_not_told(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    subscribe(house, person, service.endpoint(name), browser)
+    content = house.deliver(person, mail("Déjà lue"))
+    inbox = house.box(person, "INBOX")
+    house.store.write_now(webmail.flag, person.account_id, inbox.id, [content], "+", ("\\Seen",))
+    filed = house.deliver(person, mail("Rangée par une règle"))
+    junk = house.box(person, "Junk")
+    house.store.write_now(webmail.move, person.account_id, inbox.id, junk.id, [filed], (b"t" * 32, 60))
+    service.round()
+    assert service.asked(name) == []
+
+
+def test_what_comes_at_once_is_told_together(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    subscribe(house, person, service.endpoint(name), browser)
+    house.deliver(person, mail("Un"))
+    service.round()
+    for number in range(3):
+        house.deliver(person, mail(f"Encore {number}"))
+        assert service.round() == 0
+    later(house, push_subscriptions.PAUSE_SECONDS)
+    assert service.round() == 1
+    assert [one["titre"] for one in service.told(name, browser)] == ["Nouveau message", "3 nouveaux messages"]
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "410 Gone"])
+def test_a_subscription_that_is_gone_is_forgotten(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str, status: str
+) -> None:
+    subscribe(house, person, service.endpoint(name, status), browser)
+    house.deliver(person, mail("Perdue"))
+    service.round()
+    assert house.store.read_now(push_subscriptions.listing, person.account_id) == []
+
+
+def test_refusals_are_tried_again_later_and_not_for_ever(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    subscribe(house, person, service.endpoint(name, "503 Busy"), browser)
+    house.deliver(person, mail("Patience"))
+    assert service.round() == 1
+    assert service.round() == 0
+    later(house, push_subscriptions.RETRY_SECONDS)
+    service.endpoint(name)
+    assert service.round() == 1
+    assert len(service.asked(name)) == 2
+    service.endpoint(name, "429 Too Many Requests")
+    later(house, 60)
+    house.deliver(person, mail("Encore"))
+    for _ in range(MAX_FAILURES):
+        assert service.round() == 1
+        later(house, push_subscriptions.LONGEST_RETRY)
+    assert service.round() == 0
+    assert house.store.read_now(push_subscriptions.listing, person.account_id) == []
+
+
+def test_two_workers_tell_once(house: House, service: Service, person: Principal, browser: Receiver, name: str) -> None:
+    number = subscribe(house, person, service.endpoint(name), browser)
+    house.deliver(person, mail("Une fois"))
+    first = house.store.write_now(push_subscriptions.claim, number)
+    assert first is not None
+    assert house.store.write_now(push_subscriptions.claim, number) is None
+    assert service.round() == 0
+    # The worker that had it was killed: another has its turn when the lease is over.
+    later(house, push_subscriptions.LEASE_SECONDS)
+    assert service.round() == 1
+    assert len(service.asked(name)) == 1
+
+
+def test_the_inside_is_never_reached(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    """What a browser gives as address is a stranger's: it leads where the settings say, and never inside."""
+    strict = PushSender(
+        settings=house.settings,
+        store=house.store,
+        outside=SafeFetch(
+            resolver=service.names.resolver(), trust=service.site.trust, ports=frozenset({443, service.site.port})
+        ),
+        clock=house.clock,
+        changes=house.changes,
+    )
+    subscribe(house, person, service.endpoint(name), browser)
+    before = service.site.connections
+    house.deliver(person, mail("Dedans"))
+    assert house.run(strict.round()) == 1
+    assert service.site.connections == before
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "allowed"),
+    [
+        ("https://push.example.org/x", True),
+        ("https://eu.push.example.org/x", True),
+        ("http://push.example.org/x", False),
+        ("https://push.example.org.evil.example/x", False),
+        ("https://xpush.example.org/x", False),
+        ("https://evil.example/push.example.org", False),
+        ("https://push.example.org@evil.example/", False),
+        ("https://[::1/x", False),
+        ("", False),
+    ],
+)
+def test_only_services_of_the_settings_are_asked(house: House, endpoint: str, allowed: bool) -> None:
+    assert sender.is_allowed(house.settings.push, endpoint) is allowed
+
+
+def test_an_account_that_is_not_in_use_is_not_told(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    subscribe(house, person, service.endpoint(name), browser)
+    house.deliver(person, mail("Trop tard"))
+    house.run(house.login.log_out_everywhere(person, Origin("self", "web", "")))
+    assert service.round() == 0
+    assert house.store.read_now(push_subscriptions.listing, person.account_id) == []
+
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "day", "hour", "quiet"),
+    [
+        ({}, 25, 12, False),  # a Wednesday
+        ({}, 25, 20, True),
+        ({}, 25, 6, True),
+        ({}, 25, 7, False),
+        ({}, 28, 12, True),  # a Saturday
+        ({"quiet_weekends": False}, 28, 12, False),
+        ({"quiet_from": NEVER}, 25, 3, False),
+        ({"quiet_from": 22, "quiet_to": 6}, 25, 21, False),
+    ],
+)
+def test_quiet_hours(chosen: dict[str, object], day: int, hour: int, quiet: bool) -> None:
+    now = datetime.datetime(2026, 11, day, hour, 30, tzinfo=PARIS).timestamp()
+    assert notifications.is_quiet(Preferences(**chosen), PARIS, now) is quiet  # type: ignore[arg-type]
+
+
+def test_what_comes_in_quiet_hours_is_not_told_afterwards(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    hour = datetime.datetime.fromtimestamp(house.clock.now(), ZoneInfo(house.settings.web.timezone)).hour
+    choose(house, person, quiet_from=18, quiet_to=9)
+    later(house, ((20 - hour) % 24) * 3600)
+    subscribe(house, person, service.endpoint(name), browser)
+    house.deliver(person, mail("La nuit"))
+    service.round()
+    choose(house, person, quiet_from=NEVER)
+    service.round()
+    assert service.asked(name) == []
+    house.deliver(person, mail("Le jour"))
+    service.round()
+    assert len(service.asked(name)) == 1
+
+
+def test_the_key_is_made_once_and_is_the_owner_s(house: House) -> None:
+    path = house.settings.directory / "secrets" / vapid.FILE
+    before = vapid.own(house.settings).public
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert vapid.own(house.settings).public == before
+    assert [one.name for one in path.parent.iterdir() if "vapid" in one.name] == [vapid.FILE]
