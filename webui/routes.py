@@ -36,7 +36,17 @@ from webui.agenda import routes as agenda
 from webui.compose import attach_from, scheduled, sending, signatures_page, suggestions, uploads, writing
 from webui.contacts import from_message as cards
 from webui.lists import moderation, owned, personal
-from webui.mail import actions, folders, notifications, search_page, shares, shortcuts, simple_list, tags_page
+from webui.mail import (
+    actions,
+    folders,
+    message_list,
+    notifications,
+    search_page,
+    shares,
+    shortcuts,
+    simple_list,
+    tags_page,
+)
 from webui.mail.bulk_download import Gathering
 from webui.mail.event_stream import EventStream
 from webui.mail.folder_transfer import MAX_BROUGHT, FolderFiles
@@ -214,6 +224,7 @@ def _folders(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence
         Route("/dossier/{box:key}", visit(simple_list.show_simple_list)),
         Route("/dossier/{box:key}/emporter", visit(gathering.fetch), methods=["POST"]),
         Route("/dossier/{box:key}/agir", visit(actions.act), methods=["POST"]),
+        Route("/dossier/{box:key}/affichage", visit(message_list.change_view), methods=["POST"]),
         Route("/dossier/{box:key}/vider", visit(actions.ask_empty), methods=["GET"]),
         Route("/dossier/{box:key}/vider", visit(actions.empty), methods=["POST"]),
         Route("/dossier/{box:key}/modifier", visit(folders.one), methods=["GET"]),
@@ -224,6 +235,7 @@ def _folders(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence
         Route("/dossier/{box:key}/importer", visit(files.bring, room=MAX_BROUGHT), methods=["POST"]),
         Route("/dossiers", visit(folders.show_folders), methods=["GET"]),
         Route("/dossiers", visit(folders.create), methods=["POST"]),
+        Route("/dossiers/replier", visit(folders.fold), methods=["POST"]),
         Route("/annuler", visit(actions.last_acts), methods=["GET"]),
         Route("/annuler", visit(actions.undo), methods=["POST"]),
         Route("/recherche", visit(search_page.show_results)),

@@ -20,6 +20,8 @@ MAX_TAG_NAME = 40
 MAX_COLOURS = 300
 MAX_CLASSES = 60
 MAX_CLASS_NAME = 20
+MAX_FOLDED = 300
+MAX_RECENT_FOLDERS = 5
 MAX_SIGNATURE = 2000
 NEVER = -1
 SPELLING = ("fr", "en", "de", "es", "it", "pt", "ar")
@@ -67,6 +69,11 @@ def _text(limit: int) -> Any:
     return field(default="", metadata={"limit": limit})
 
 
+def _numbers(limit: int) -> Any:
+    """A field that takes ids, each once."""
+    return field(default=(), metadata={"numbers": limit})
+
+
 @dataclass(frozen=True, slots=True)
 class Preferences:
     """What a person chose on the settings page, section by section."""
@@ -79,13 +86,16 @@ class Preferences:
     text_size: str = _one_of("normal", "grand", "tres-grand")
     theme: str = _one_of("auto", "clair", "sombre")
     """`auto`: as the device is set."""
-    density: str = _one_of("normale", "confort", "compacte")
-    """Lines of an item of the list: 2, 3 or 1."""
+    density: str = _one_of("auto", "confort", "normale", "compacte")
+    """Lines of an item of the list: 3 or 2 by the height of the window, 3, 2 or 1."""
     layout: str = _one_of("droite", "bas", "liste")
     """Where the complete interface shows a message: right of the list, below it, or in its place."""
     sort: str = _one_of("date", "de", "objet", "taille")
     """What a list is ordered by when its address does not say."""
     ascending: bool = _flag(False)
+
+    swipe: str = _one_of("supprimer", "lu", "rien")
+    """What a list on a phone does with a message that is pushed to the right."""
 
     # Accessibility
     contrast: bool = _flag(False)
@@ -180,6 +190,10 @@ class Preferences:
     # Folders
     colours: tuple[tuple[int, str], ...] = ()
     """Mailbox ids with the name of a colour each."""
+    folded: tuple[int, ...] = _numbers(MAX_FOLDED)
+    """Ids of the mailboxes below which the column of folders shows nothing."""
+    recent_folders: tuple[int, ...] = _numbers(MAX_RECENT_FOLDERS)
+    """Ids of the mailboxes that messages were moved to last, the latest first."""
 
     def colour(self, mailbox_id: int) -> str:
         """The colour of a folder, empty when none was chosen."""
@@ -192,6 +206,7 @@ class Preferences:
 
 
 _FIELDS = {one.name: one for one in fields(Preferences)}
+_IDS = {name for name, one in _FIELDS.items() if "numbers" in one.metadata}
 
 
 def revise(before: Preferences, changes: Mapping[str, object]) -> Preferences:
@@ -208,6 +223,8 @@ def _is_value(name: str, value: object) -> bool:
         return isinstance(value, tuple) and are_colours(value)
     if name == "class_colours":
         return isinstance(value, tuple) and are_class_colours(value)
+    if limit := one.metadata.get("numbers"):
+        return isinstance(value, tuple) and are_ids(value, limit)
     if values := one.metadata.get("values"):
         return any(value == choice and type(value) is type(choice) for choice in values)
     return isinstance(value, str) and len(value) <= one.metadata["limit"]
@@ -234,6 +251,12 @@ def _is_class_colour(pair: object) -> bool:
         case (str(name), str(colour)):
             return 0 < len(name) <= MAX_CLASS_NAME and colour in (*AGENDA_COLOURS, NO_COLOUR)
     return False
+
+
+def are_ids(ids: tuple[object, ...], limit: int) -> bool:
+    """True for ids of rows, each once, not too many."""
+    numbers = [one for one in ids if type(one) is int and one > 0]
+    return len(ids) == len(numbers) == len(set(numbers)) <= limit
 
 
 def _is_colour(pair: object) -> bool:
@@ -274,6 +297,7 @@ def read(text: str) -> Preferences:
     for pairs in ("colours", "class_colours"):
         if isinstance(known.get(pairs), list):
             known[pairs] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in known[pairs])
+    known |= {name: tuple(ids) for name, ids in known.items() if name in _IDS and isinstance(ids, list)}
     return revise(Preferences(), known)
 
 

@@ -155,6 +155,14 @@ def log_in(page: Page, house: House, login: str, interface: str = "simple", pass
     page.wait_for_load_state()
 
 
+def log_out(page: Page) -> None:
+    """By the button of the simplified interface, or by the account's menu of the complete one."""
+    menu = page.locator("[popovertarget=mon-compte]")
+    if menu.count():
+        menu.click()
+    page.get_by_role("button", name="Déconnexion").click()
+
+
 def overflow(page: Page) -> int:
     """By how many pixels the page is wider than its window."""
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

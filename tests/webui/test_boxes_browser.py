@@ -95,7 +95,7 @@ def test_complete_with_script(house: House, chromium: Browser, rose: Principal, 
         assert "Re: Urgent" in box.kept("Sent")
         assert "\\Answered" in box.kept()["Urgent"]
         page.locator(".courriels li:has-text('Urgent') input").check()
-        page.get_by_role("button", name="Supprimer").first.click()
+        page.locator(".barre").get_by_role("button", name="Supprimer").click()
         expect(page.locator("#dit")).to_contain_text("1 message mis à la corbeille")
         assert "Urgent" in box.kept("Trash")
         page.locator("#dit").get_by_role("button", name="Annuler").click()

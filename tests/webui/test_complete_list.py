@@ -58,7 +58,9 @@ def act(house: House, browser: Visitor, person: Principal, name: str = "INBOX", 
     browser.post(f"/m/dossier/{house.box(person, name).id}/agir", {"retour": "tri=date", **form})
 
 
-def test_filters_are_chips_that_combine(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
+def test_filters_are_tabs_and_combine_in_an_address(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
     written = mail("Interne", sender=f"Zoé <{zoe.address}>")
     house.run(house.submission.submit(zoe, zoe.address, (person.address,), written))
     house.deliver(person, mail("Faux", sender=f"Zoé <{zoe.address}>"))
@@ -71,7 +73,8 @@ def test_filters_are_chips_that_combine(house: House, person: Principal, browser
     assert shown(browser) == ["Externe suivi", "Piège", "Faux", "Interne"]
     browser.get(f"/m/dossier/{box}?f=nonlus")
     assert shown(browser) == ["Piège", "Faux", "Interne"]
-    assert f"/m/dossier/{box}?f=nonlus%2Cinternes" in unescape(browser.text)
+    assert re.findall(r"aria-current=true>([^<]+)</a>", unescape(browser.text))[:1] == ["Non lus"]
+    assert f'href="/m/dossier/{box}?f=internes&tri=date"' in unescape(browser.text)
     browser.get(f"/m/dossier/{box}?f=nonlus,internes")
     assert shown(browser) == ["Interne"]
     browser.get(f"/m/dossier/{box}?f=suivis")

@@ -12,15 +12,14 @@ from mailserver.calendars.events import Draft
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.agenda import agenda_items, agendas
-from tests.webui.browser import Watched, log_in, overflow, visiting
+from tests.webui.browser import SETTLE, Watched, log_in, log_out, overflow, visiting
 from tests.webui.house import House, mail
 
 pytestmark = pytest.mark.needs("chromium")
 PARIS = ZoneInfo("Europe/Paris")
 WINDOWS = {"bureau": (1366, 768), "grand": (1920, 1080), "telephone": (390, 844)}
 LOOKS = [("bureau", "light"), ("bureau", "dark"), ("grand", "light"), ("telephone", "light"), ("telephone", "dark")]
-HIDDEN = """(menu) => {
-    const box = menu.querySelector(":scope > :is(div, ul)");
+HIDDEN = """(box) => {
     const { left, top, right, bottom } = box.getBoundingClientRect();
     const faults = [];
     if (right - left < 20 || bottom - top < 20) faults.push("nothing");
@@ -57,17 +56,16 @@ def at(house: House, chromium: Browser, size: str, scheme: str, reader: Principa
 def opened_menus(page: Page, name: str, watched: Watched) -> int:
     """Open every menu that has a button to see, one by one; each is wholly visible."""
     count = 0
-    for menu in page.locator("details.menu").all():
-        button = menu.locator("summary")
-        if not button.is_visible():
-            continue
+    for button in page.locator("[popovertarget]:visible:not(#gestes *)").all():
+        menu = page.locator(f"#{button.get_attribute('popovertarget')}")
         button.click()
-        expect(menu).to_have_attribute("open", "")
-        assert menu.evaluate(HIDDEN) == [], menu.get_attribute("id") or menu.get_attribute("class")
-        if menu.get_attribute("id") == "menu-reporter":
-            watched.picture(f"menu-reporter-{name}")
+        expect(menu).to_be_visible()
+        page.evaluate(SETTLE)
+        assert menu.evaluate(HIDDEN) == [], menu.get_attribute("id")
+        watched.picture(f"{menu.get_attribute('id')}-{name}")
         count += 1
-        button.click()
+        page.keyboard.press("Escape")
+        expect(menu).to_be_hidden()
     return count
 
 
@@ -76,9 +74,9 @@ def test_every_menu_is_wholly_visible(at: Watched, size: str, scheme: str) -> No
     """In the list with and without the reader beside it, and on phones, where the bar is at the foot."""
     page = at.page
     expect(page.locator(".courriels li").first).to_be_visible()
-    assert opened_menus(page, f"{size}-{scheme}-0", at) >= 1
+    assert opened_menus(page, f"{size}-{scheme}-0", at) >= 2
     page.locator(".courriels input[type=checkbox]").first.check(force=True)
-    assert opened_menus(page, f"{size}-{scheme}", at) >= (4 if size == "telephone" else 5)
+    assert opened_menus(page, f"{size}-{scheme}", at) >= (5 if size == "telephone" else 4)
     if size != "telephone":
         page.locator(".courriels li a").first.click()
         expect(page.locator(".lecteur article")).to_be_visible()
@@ -86,22 +84,57 @@ def test_every_menu_is_wholly_visible(at: Watched, size: str, scheme: str) -> No
     assert at.complaints == []
 
 
-def test_a_menu_acts_and_follows_its_button(house: House, chromium: Browser, reader: Principal) -> None:
-    """Above the panes it is still part of its form: a message is moved by it; a smaller window does not cut it off."""
+def test_a_menu_acts_filters_and_remembers(house: House, chromium: Browser, reader: Principal) -> None:
+    """Above the panes it is still part of its form: letters find a folder, Enter moves there, and it comes first then."""
     with visiting(chromium, script=True) as watched:
         page = watched.page
         log_in(page, house, reader.login, "complet")
+        expect(page.locator("#cocher input")).to_have_count(1)
         page.locator(".courriels input[type=checkbox]").first.check()
         before = len(house.subjects(reader, "Archive"))
         menu = page.locator("#menu-ranger")
-        menu.locator("summary").click()
+        assert menu.get_by_role("heading", name="Récents").count() == 0
+        page.click("[popovertarget=menu-ranger]")
+        field = menu.get_by_role("searchbox", name="Chercher un dossier")
+        expect(field).to_be_focused()
         page.set_viewport_size({"width": 1000, "height": 700})
-        expect(menu).to_have_attribute("open", "")
         assert menu.evaluate(HIDDEN) == []
-        menu.locator("select").select_option(str(house.box(reader, "Archive").id))
-        menu.get_by_role("button", name="Déplacer").click()
-        expect(page.locator("#annonce, #dit").filter(has_text="déplacé")).to_have_count(1)
+        field.fill("nulle part")
+        expect(menu).to_contain_text("Aucun dossier de ce nom")
+        expect(menu.locator("li:visible")).to_have_count(0)
+        field.fill("ARCHÏV")
+        expect(menu.locator("li:visible")).to_have_text(["Archives"])
+        page.keyboard.press("Enter")
+        expect(page.locator("#dit").filter(has_text="déplacé")).to_have_count(1)
         assert len(house.subjects(reader, "Archive")) == before + 1
+        page.locator(".courriels a").first.focus()
+        page.keyboard.press("v")
+        expect(menu.locator(".recents li")).to_have_text(["Archives"])
+        page.keyboard.press("ArrowDown")
+        expect(menu.locator(".recents button")).to_be_focused()
+        menu.get_by_label("Laisser une copie ici").check()
+        menu.locator(".recents button").click()
+        expect(page.locator("#dit").filter(has_text="copié")).to_have_count(1)
+        assert len(house.subjects(reader, "Archive")) == before + 2
+
+
+def test_menus_open_and_act_without_a_script(house: House, chromium: Browser, reader: Principal) -> None:
+    """The whole list of folders; the account's menu leads out."""
+    with visiting(chromium) as watched:
+        page = watched.page
+        log_in(page, house, reader.login, "complet")
+        before = len(house.subjects(reader, "Archive"))
+        page.locator(".courriels input[type=checkbox]").first.check()
+        page.click("[popovertarget=menu-ranger]")
+        expect(page.locator("#menu-ranger .filtre")).to_be_hidden()
+        page.locator("#menu-ranger").get_by_role("button", name="Archives").last.click()
+        expect(page.locator("#annonce")).to_contain_text("1 message déplacé")
+        assert len(house.subjects(reader, "Archive")) == before + 1
+        page.click("[popovertarget=menu-tri]")
+        page.get_by_role("button", name="Une ligne").click()
+        expect(page.locator("#liste")).to_have_class("liste compacte")
+        log_out(page)
+        expect(page.locator("#identifiant")).to_be_visible()
 
 
 # ---------------------------------------------------------------------- the agenda

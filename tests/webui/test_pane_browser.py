@@ -159,8 +159,8 @@ def test_several_messages_are_printed_on_one_page(pane: Watched) -> None:
     page = pane.page
     for number in (0, 1, 2):
         page.locator(".courriels input").nth(number).check()
-    page.locator("#menu-plus summary").click()
-    page.get_by_role("button", name="Imprimer").click()
+    page.locator(".barre").get_by_role("button", name="Plus").click()
+    page.locator("#menu-plus").get_by_role("button", name="Imprimer").click()
     expect(page.locator("h1")).to_have_text("3 messages à imprimer")
     expect(page.locator(".a-imprimer h2")).to_have_text([MEETING, "Lettre 1", "Lettre 0"])
     expect(page.locator(".a-imprimer").first).to_contain_text("La salle est prise.")

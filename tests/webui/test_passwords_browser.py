@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.webui.browser import SIZES, Watched, faults_of, log_in, visiting
+from tests.webui.browser import SIZES, Watched, faults_of, log_in, log_out, visiting
 from tests.webui.house import PASSWORD, House
 from tests.webui.test_passwords import (
     BORN,
@@ -110,7 +110,7 @@ def test_renewal(house: House, chromium: Browser, size: str, scheme: str) -> Non
                 expect(page.locator("main")).to_contain_text(text)
                 looked_at(watched, f"{name}-{size}-{scheme}")
                 if days < 0:
-                    page.get_by_role("button", name="Déconnexion").click()
+                    log_out(page)
             page.fill("#actuel", PASSWORD)
             page.fill("#nouveau", CHOSEN)
             page.fill("#encore", CHOSEN)

@@ -11,7 +11,7 @@ from passlib.totp import TOTP  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
 
 from mailserver.model.identity import Principal, Role
-from tests.webui.browser import Watched, faults_of, log_in, overflow, photograph, visiting
+from tests.webui.browser import Watched, faults_of, log_in, log_out, overflow, photograph, visiting
 from tests.webui.house import PASSWORD, House
 
 pytestmark = pytest.mark.needs("chromium")
@@ -57,7 +57,7 @@ def walk(house: House, page: Page, person: Principal, look: Look) -> None:
     page.goto(f"{house.url}{SESSIONS}")
     expect(page.locator(".rangees li")).to_have_count(1)
     look("sessions")
-    page.get_by_role("button", name="Déconnexion").click()
+    log_out(page)
 
     log_in(page, house, person.login)
     expect(page.locator("h1")).to_have_text("Je confirme que c’est moi")
@@ -68,7 +68,7 @@ def walk(house: House, page: Page, person: Principal, look: Look) -> None:
     page.fill("#code", code(house, secret))
     page.get_by_role("button", name="Valider").click()
     expect(page.locator("h1")).to_have_text("Boîte de réception")
-    page.get_by_role("button", name="Déconnexion").click()
+    log_out(page)
 
     log_in(page, house, person.login)
     page.get_by_text("Je n’ai pas mon téléphone").click()

@@ -94,7 +94,13 @@ def _display(visit: Visit) -> tuple[Setting, ...]:
     _ = visit._
     size = _options(("normal", _("normale")), ("grand", _("grande")), ("tres-grand", _("très grande")))
     theme = _options(("auto", _("comme mon appareil")), ("clair", _("clair")), ("sombre", _("sombre")))
-    density = _options(("confort", _("aérée")), ("normale", _("normale")), ("compacte", _("compacte")))
+    density = _options(
+        ("auto", _("selon la hauteur de la fenêtre")),
+        ("confort", _("trois lignes")),
+        ("normale", _("deux lignes")),
+        ("compacte", _("une ligne")),
+    )
+    swipe = _options(("supprimer", _("le supprime")), ("lu", _("le marque comme lu")), ("rien", _("ne fait rien")))
     layout = _options(
         ("droite", _("à droite de la liste")), ("bas", _("sous la liste")), ("liste", _("à la place de la liste"))
     )
@@ -108,6 +114,7 @@ def _display(visit: Visit) -> tuple[Setting, ...]:
         Setting("theme", _("Couleurs"), theme),
         Setting("density", _("Densité de la liste"), density, complete_only=True),
         Setting("layout", _("Message ouvert"), layout, complete_only=True),
+        Setting("swipe", _("Sur un téléphone, pousser un message vers la droite"), swipe, complete_only=True),
         Setting("sort", _("Trier les messages par"), sort, complete_only=True),
         Setting("ascending", _("Du plus ancien au plus récent"), complete_only=True),
     )

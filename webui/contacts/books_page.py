@@ -11,7 +11,8 @@ from mailserver.addressbook.books import MAX_TITLE, Book, Entry
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.agenda import agenda_grants, agendas
 from webui import granting
-from webui.contacts.page_context import Around, address_of, around, home, initials
+from webui.contacts.page_context import Around, address_of, around, home
+from webui.page.avatars import initials
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings

@@ -14,8 +14,9 @@ from mailserver.addressbook.contentlines import Line
 from mailserver.model.errors import Reason, Refused
 from webui.contacts import card_form, groups
 from webui.contacts.card_form import Draft
-from webui.contacts.page_context import Around, address_of, around, book_to_fill, home, initials, kinds
+from webui.contacts.page_context import Around, address_of, around, book_to_fill, home, kinds
 from webui.http import headers
+from webui.page.avatars import initials
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings

@@ -7,7 +7,8 @@ from starlette.responses import Response
 from mailserver.addressbook.books import Entry
 from mailserver.model.folding import search_key
 from mailserver.store.web.webmail import correspondents
-from webui.contacts.page_context import PAGE, Around, around, groups_of, initials
+from webui.contacts.page_context import PAGE, Around, around, groups_of
+from webui.page.avatars import initials
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import MailShell, query_string, surroundings
 

@@ -7,8 +7,9 @@ from starlette.responses import Response
 from mailserver.addressbook.books import Entry
 from mailserver.addressbook.browsing import Person, Wanted
 from mailserver.store.people.schools import School
-from webui.contacts.page_context import PAGE, Around, around, initials
+from webui.contacts.page_context import PAGE, Around, around
 from webui.http.forms import positive
+from webui.page.avatars import initials
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import MailShell, query_string, surroundings
 from webui.page.role_labels import role_words

@@ -93,12 +93,6 @@ def kinds(visit: Visit) -> tuple[tuple[str, str], ...]:
     return (("", _("autre")), (WORK, _("travail")), (HOME, _("domicile")), (CELL, _("mobile")), (FAX, _("fax")))
 
 
-def initials(name: str) -> str:
-    """At most two letters that stand for somebody."""
-    words = [word for word in name.replace("-", " ").split() if word[0].isalnum()]
-    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
-
-
 def groups_of(entries: list[Entry]) -> list[Entry]:
     """The groups among cards."""
     return [entry for entry in entries if entry.card.is_group]

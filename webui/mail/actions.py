@@ -5,7 +5,7 @@ A form names messages (`m`), conversations by their newest message (`c`), or wit
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
@@ -15,7 +15,7 @@ from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.messages import Quota
 from mailserver.store.web import webmail
-from mailserver.store.web.webmail import Chosen, Line, handling
+from mailserver.store.web.webmail import Chosen, Line, folders, handling
 from mailserver.store.web.webmail.handling import Marks, Step
 from webui.mail import snooze_times, views
 from webui.page import mail_shell
@@ -57,8 +57,29 @@ class Order:
     chosen: Chosen
 
 
+_CHOICES = {
+    "ranger": ("deplacer", "vers"),
+    "poser": ("etiqueter", "etiquette"),
+    "retirer": ("desetiqueter", "etiquette"),
+    "revient": ("reporter", "quand"),
+}
+"""Entries of menus, each one button: what it does, and the field that its value stands for."""
+
+
+def _spelt_out(visit: Visit) -> Visit:
+    """The same with the entry of a menu as the action and the field that it stands for."""
+    form = visit.form
+    for name, (action, field) in _CHOICES.items():
+        if form.has(name):
+            action = "copier" if action == "deplacer" and form.has("copie") else action
+            fields = {**form.fields, "faire": (action,), field: form.every(name)}
+            return replace(visit, form=replace(form, fields=fields))
+    return visit
+
+
 async def act(services: Services, visit: Visit) -> Response:
     """POST /dossier/{box}/agir: one of the buttons above a list, or below a message."""
+    visit = _spelt_out(visit)
     box_id = int(visit.request.path_params["box"])
     action, back = visit.form.text("faire"), return_address(visit, box_id)
     viewer = await services.sharing.viewer(visit.principal)
@@ -149,6 +170,8 @@ async def _move(services: Services, visit: Visit, order: Order, action: str) -> 
         return one
 
     count = await _all(step)
+    if action == "deplacer":
+        await services.store.write(folders.used, visit.account_id, target)
     return redirect(visit, back, **done(action, count, kept))
 
 
@@ -179,7 +202,9 @@ async def _copy(services: Services, visit: Visit, order: Order) -> Response:
     def step(after: int) -> Awaitable[Step]:
         return services.store.write(handling.duplicate, order.viewer, order.box_id, target, order.chosen, after, quota)
 
-    return redirect(visit, back, **done("copier", await _all(step)))
+    count = await _all(step)
+    await services.store.write(folders.used, visit.account_id, target)
+    return redirect(visit, back, **done("copier", count))
 
 
 async def _put_off(services: Services, visit: Visit, order: Order) -> Response:

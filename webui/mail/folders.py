@@ -14,6 +14,7 @@ from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, View, folders, handling
+from webui.http import headers
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import Folder, MailShell, surround
@@ -99,6 +100,13 @@ async def show_folders(services: Services, visit: Visit, fault: str = "", typed:
     )
     page = FoldersPage(around, rows, fault, typed)
     return services.pages.answer(visit, "mail/folders.html", page, 422 if fault else 200)
+
+
+async def fold(services: Services, visit: Visit) -> Response:
+    """POST /dossiers/replier: what the column of folders folds away, as the script of the page tells."""
+    box_id, folded = visit.form.number("dossier"), visit.form.has("plie")
+    await services.store.write(folders.fold, visit.account_id, box_id, folded)
+    return Response(status_code=204, headers=headers.page(visit.secure))
 
 
 async def create(services: Services, visit: Visit) -> Response:

@@ -2,21 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from starlette.responses import Response
 
+from mailserver.store.account import sessions
 from mailserver.store.mail import snooze
 from mailserver.store.mail.flags import names
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.web.webmail import Item, Listed, Sort, View, mailbox_pages
 from mailserver.store.web.webmail.mailbox_pages import ItemsPage
 from webui.mail import snooze_times, views
+from webui.mail.actions import list_address
 from webui.mail.allowed_actions import offered, opening
 from webui.mail.views import FILTERS, Asked
 from webui.page import mail_shell
 from webui.page.context import Services, Visit
+from webui.page.language import NO_BREAK
 from webui.page.mail_shell import Folder, MailShell, surround
 from webui.page.rendering import redirect
+
+PREVIEW = 120
+"""Characters of a message's text in a row, at most."""
+LEAST = 15
+"""Of which a row shows so many, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +44,22 @@ class Shown:
     item: Item
     labels: Sequence[Label]
     date: str
-    back: str
-    """When it comes back, of a message that was put off."""
+    preview: str
+    """Its first words; of a message that was put off, when it comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Items of a day or of a longer time."""
+
+    title: str
+    """Empty where the list is in another order."""
+    shown: Sequence[Shown]
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter: what it does to the address, and whether it is on."""
+    """A filter: the address that shows what it lets through, and whether it is on."""
 
     title: str
     query: str
@@ -64,8 +82,11 @@ class MailboxPage:
     frame: MailShell
     folder: Folder
     shown: Sequence[Shown]
+    groups: Sequence[Days]
     total: int
     caption: str
+    told: str
+    """What is new in it, beside its name."""
     conversations: bool
     here: str
     """This page's parameters: where an action returns to, and what `everything` means."""
@@ -73,10 +94,15 @@ class MailboxPage:
     older: str
     chips: Sequence[Chip]
     sorts: Sequence[SortChoice]
+    densities: Sequence[tuple[str, str]]
     is_filtered: bool
+    is_top: bool
+    """New messages come in above its first item."""
     all: bool
     all_query: str
     targets: Sequence[Folder]
+    recent: Sequence[Folder]
+    """Those of them that messages were last moved to."""
     labels: Sequence[Label]
     moments: Sequence[tuple[str, str]]
     offers: frozenset[str]
@@ -117,22 +143,30 @@ def _page(visit: Visit, found: ItemsPage, wanted: Asked) -> MailboxPage:
     own = not folder.foreign
     every = visit.query("tout") == "1"
     here = wanted.query()
+    filtered = bool(wanted.filters or wanted.tag)
+    shown = [_shown(visit, found, item, known) for item in found.listed.items]
+    targets = around.targets(folder)
     return MailboxPage(
         around,
         folder,
-        [_shown(visit, found, item, known) for item in found.listed.items],
+        shown,
+        _by_day(visit, shown) if wanted.sort is Sort.DATE else [Days("", shown)],
         total,
         _caption(visit, found.listed, first, last),
+        f"{visit.language.number(folder.count)} {folder.counted}" if folder.count else "",
         found.listed.conversations,
         here,
         wanted.query(page=wanted.page - 1) if wanted.page > 1 else "",
         wanted.query(page=wanted.page + 1) if last < total else "",
         _chips(visit, wanted),
         _sorts(visit, wanted, folder),
-        bool(wanted.filters or wanted.tag),
+        densities(visit),
+        filtered,
+        wanted.page == 1 and not filtered and wanted.sort is Sort.DATE and not wanted.ascending,
         every,
         here if every else f"{here}&tout=1",
-        around.targets(folder),
+        targets,
+        recent(visit, targets),
         list(known.values()),
         snooze_times.choices(visit.language, visit.now) if own else (),
         offered(around, folder),
@@ -156,7 +190,44 @@ def _shown(visit: Visit, found: ItemsPage, item: Item, known: dict[str, Label]) 
     marks = [known[flag.casefold()] for flag in flags if flag.casefold() in known]
     until = found.wakes.get(item.line.uid, 0)
     back = visit._("Revient le %(date)s") % {"date": visit.language.long_date(until)} if until else ""
-    return Shown(item, marks, visit.language.short_date(item.line.date, visit.now), back)
+    return Shown(item, marks, visit.language.row_date(item.line.date, visit.now), back or preview(item.line.preview))
+
+
+def preview(text: str) -> str:
+    """The first words of a message as a row shows them. Their beginning has no room to break: a row that cannot show
+    that much of it shows none."""
+    words = text[:PREVIEW] if len(text) <= PREVIEW else text[:PREVIEW].rpartition(" ")[0] or text[:PREVIEW]
+    return words[:LEAST].replace(" ", NO_BREAK) + words[LEAST:]
+
+
+def _by_day(visit: Visit, shown: Sequence[Shown]) -> list[Days]:
+    """In the order of the list, with a title above each day or longer time."""
+    groups = groupby(shown, lambda one: visit.language.period(one.item.line.date, visit.now))
+    return [Days(title, list(those)) for title, those in groups]
+
+
+def recent(visit: Visit, targets: Sequence[Folder]) -> list[Folder]:
+    """Those of the folders that the person moved messages to last."""
+    there = {folder.id: folder for folder in targets}
+    return [there[number] for number in visit.preferences.recent_folders if number in there]
+
+
+def densities(visit: Visit) -> tuple[tuple[str, str], ...]:
+    """How many lines an item may have: what the preference says, and what people read."""
+    _ = visit._
+    return (
+        ("auto", _("Selon la hauteur de la fenêtre")),
+        ("confort", _("Trois lignes")),
+        ("normale", _("Deux lignes")),
+        ("compacte", _("Une ligne")),
+    )
+
+
+async def change_view(services: Services, visit: Visit) -> Response:
+    """POST /m/dossier/{box}/affichage: how the list is shown, here and in every folder."""
+    changes = {"density": visit.form.text("densite")}
+    await services.store.write(sessions.revise_preferences, visit.account_id, changes)
+    return redirect(visit, list_address(visit, int(visit.request.path_params["box"]), visit.form.text("retour")))
 
 
 def _caption(visit: Visit, listed: Listed, first: int, last: int) -> str:
@@ -173,13 +244,14 @@ def _caption(visit: Visit, listed: Listed, first: int, last: int) -> str:
 def _chips(visit: Visit, wanted: Asked) -> list[Chip]:
     _ = visit._
     titles = (_("Non lus"), _("Suivis"), _("Pièces jointes"), _("Internes"))
-    chips = [
-        Chip(title, wanted.toggled(name), name in wanted.filters) for name, title in zip(FILTERS, titles, strict=True)
-    ]
+    everything = wanted.query(f="", etiquette="", page="")
+    chips = [Chip(_("Tous"), everything, not wanted.filters and not wanted.tag)]
+    for name, title in zip(FILTERS, titles, strict=True):
+        chips.append(Chip(title, wanted.query(f=name, page=""), name in wanted.filters))
     if wanted.tag:
         tag = visit.preferences.tag(wanted.tag)
         name = views.tag_name(visit.language, wanted.tag, tag.name if tag else "")
-        chips.append(Chip(name, wanted.query(etiquette="", page=""), True))
+        chips.append(Chip(name, wanted.query(page=""), True))
     return chips
 
 

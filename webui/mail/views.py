@@ -38,11 +38,6 @@ class Asked:
         }
         return query_string(**{**said, **other})
 
-    def toggled(self, name: str) -> str:
-        """The same with one filter added or taken away, from the first page on."""
-        kept = [one for one in FILTERS if (one in self.filters) != (one == name)]
-        return self.query(f=",".join(kept), page="")
-
 
 def asked(parameters: Mapping[str, str], preferences: Preferences) -> Asked:
     """Read the parameters of an address; what is none is left out."""

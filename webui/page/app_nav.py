@@ -17,6 +17,8 @@ class Application:
     address: str
     icon: str
     current: bool
+    desk: bool
+    """Of the office: phones have it in the menu of the account alone."""
 
 
 def applications(visit: Visit) -> tuple[Application, ...]:
@@ -38,4 +40,7 @@ def applications(visit: Visit) -> tuple[Application, ...]:
     current = max(
         (place for place in places if path.startswith(place[0])), key=lambda one: len(one[0]), default=("", "")
     )[1]
-    return tuple(Application(title, address, icon, address == current) for title, address, icon in known)
+    desks = ("/secretariat", "/admin")
+    return tuple(
+        Application(title, address, icon, address == current, address in desks) for title, address, icon in known
+    )

@@ -95,6 +95,34 @@ class Language:
             return f"{day.day}{NO_BREAK}{self.months[day.month - 1]}"
         return f"{day.day:02}/{day.month:02}/{day.year}"
 
+    def row_date(self, moment: float, now: float) -> str:
+        """The same beside a title that says which day it is (`period`): yesterday has its time, too."""
+        when = datetime.fromtimestamp(max(moment, 0), self.zone)
+        if moment > 0 and when.date() == self.day(now) - timedelta(days=1):
+            return f"{when.hour:02}:{when.minute:02}"
+        return self.short_date(moment, now)
+
+    def period(self, moment: float, now: float) -> str:
+        """The title above messages of a time: a day while it is near, then a week, a month, a month of its year."""
+        _ = self.texts.gettext
+        if moment <= 0:
+            return _("Sans date")
+        day, today = self.day(moment), self.day(now)
+        monday = today - timedelta(days=today.weekday())
+        if day > today:
+            return _("À venir")
+        for begin, title in (
+            (today, _("Aujourd’hui")),
+            (today - timedelta(days=1), _("Hier")),
+            (monday, _("Cette semaine")),
+            (monday - timedelta(days=7), _("La semaine dernière")),
+            (today.replace(day=1), _("Ce mois-ci")),
+        ):
+            if day >= begin:
+                return title
+        written = self.written(day, "MMMM y")
+        return written[:1].upper() + written[1:]
+
     def long_date(self, moment: float) -> str:
         """For reading: `mardi 24 novembre 2026 à 11:48`."""
         if moment <= 0:

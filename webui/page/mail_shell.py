@@ -11,13 +11,15 @@ from mailserver.store.mail.mailboxes import INBOX, SEPARATOR, Mailbox
 from mailserver.store.web.webmail import folders
 from webui.http.forms import positive
 from webui.page.app_nav import Application, applications
+from webui.page.avatars import Avatar, avatar
 from webui.page.context import COMPLETE, Services, Visit
 from webui.page.flash import announcement
 from webui.page.language import Language
 
 DRAFTS, SENT, JUNK, TRASH, ARCHIVE = "\\Drafts", "\\Sent", "\\Junk", "\\Trash", "\\Archive"
 _ORDER = ("", DRAFTS, SENT, ARCHIVE, JUNK, TRASH)
-_ICONS = {DRAFTS: "pencil", SENT: "send", ARCHIVE: "archive", JUNK: "flame", TRASH: "trash-2"}
+_ICONS = {DRAFTS: "file-pen-line", SENT: "send", ARCHIVE: "archive", JUNK: "shield-alert", TRASH: "trash-2"}
+_BELOW = " › "
 UNDO_SECONDS = 300
 NEARLY_FULL = 0.95
 MAX_SHARED = 200
@@ -71,11 +73,23 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A folder with those below it."""
+
+    folder: Folder
+    below: tuple["Branch", ...]
+    inside: int
+    """Unread messages in all of those below."""
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MailShell:
     """The surroundings of a page."""
 
     folders: tuple[Folder, ...]
     rail: tuple[Application, ...]
+    avatar: Avatar
     space: str
     used: int
     quota: int
@@ -95,11 +109,23 @@ class MailShell:
     """Mailboxes of others, where a page shows them."""
     abroad: int = 0
     """The mailbox of others that the page is about: a letter that is begun here begins there."""
+    folded: tuple[int, ...] = ()
+    """The mailboxes below which the column shows nothing."""
 
     @property
     def all_folders(self) -> tuple[Folder, ...]:
         """One's own and those of others."""
         return (*self.folders, *self.shared)
+
+    @property
+    def usual(self) -> Sequence[Branch]:
+        """The inbox and the folders of special use."""
+        return branches([folder for folder in self.folders if not folder.own], ())
+
+    @property
+    def made(self) -> Sequence[Branch]:
+        """The folders the person made, as a tree."""
+        return branches([folder for folder in self.folders if folder.own], self.folded)
 
     @property
     def holders(self) -> Mapping[str, Sequence[Folder]]:
@@ -154,6 +180,7 @@ def surround(
     return MailShell(
         tuple(folders),
         applications(visit) if visit.interface == COMPLETE else (),
+        avatar(visit.principal.name, visit.principal.address),
         _space(visit, used, quota),
         used,
         quota,
@@ -167,6 +194,7 @@ def surround(
         positive(visit.query("brouillon")),
         tuple(sorted((_shared(visit, reach, current) for reach in shown), key=_shared_rank)),
         current if current in {reach.box.id for reach in shown} else 0,
+        visit.preferences.folded,
     )
 
 
@@ -206,7 +234,7 @@ def _shared_rank(folder: Folder) -> tuple[str, int, str]:
 
 def _rank(folder: Folder) -> tuple[int, str]:
     if folder.own:
-        return len(_ORDER), folder.path.casefold()
+        return len(_ORDER), folder.path.casefold().replace(_BELOW, "\0")  # those below a folder come at once behind it
     return _ORDER.index(folder.use), ""
 
 
@@ -224,10 +252,27 @@ def folder(visit: Visit, box: Mailbox, current: int) -> Folder:
         if use == DRAFTS
         else language.texts.ngettext("non lu", "non lus", count)
     )
-    path = title if inbox or use else " › ".join(levels)
+    path = title if inbox or use else _BELOW.join(levels)
     depth = 0 if inbox or use else len(levels) - 1
     colour, owner = visit.preferences.colour(box.id), box.account_id
     return Folder(box.id, title, path, icon, use, depth, count, counted, box.id == current, colour, owner, name=title)
+
+
+def branches(folders: Sequence[Folder], folded: Collection[int]) -> tuple[Branch, ...]:
+    """The tree of folders that stand one after another, those below a folder behind it. What is shown is not folded
+    away."""
+    found: list[Branch] = []
+    at = 0
+    while at < len(folders):
+        top = folders[at]
+        end = at + 1
+        while end < len(folders) and folders[end].depth > top.depth:
+            end += 1
+        below = folders[at + 1 : end]
+        is_folded = top.id in folded and not any(one.current for one in below)
+        found.append(Branch(top, branches(below, folded), sum(one.count for one in below), is_folded))
+        at = end
+    return tuple(found)
 
 
 def inbox_title(language: Language) -> str:

@@ -4,7 +4,8 @@
 import "./core/answers.js";
 import "./core/opening.js";
 import "./core/back.js";
-import "./core/floating.js";
+import "./core/folding.js";
+import "./core/menus.js";
 import "./core/keys.js";
 import "./core/live.js";
 import "./core/offline.js";

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from mailserver.model.preferences import TAG_COLOURS, Preferences
+from mailserver.model.preferences import MAX_FOLDED, MAX_RECENT_FOLDERS, TAG_COLOURS, Preferences
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes, messages, retention
@@ -66,3 +66,24 @@ def change_settings(tx: Tx, account_id: int, box: Mailbox, followed: bool, colou
         return {"colours": (*others, *chosen)}
 
     sessions.change_preferences(tx, account_id, colours)
+
+
+def used(tx: Tx, account_id: int, box_id: int) -> None:
+    """Messages were just moved there: it comes first among the folders that menus offer."""
+
+    def latest(kept: Preferences) -> dict[str, object]:
+        others = [one for one in kept.recent_folders if one != box_id]
+        return {"recent_folders": (box_id, *others)[:MAX_RECENT_FOLDERS]}
+
+    sessions.change_preferences(tx, account_id, latest)
+
+
+def fold(tx: Tx, account_id: int, box_id: int, folded: bool) -> None:
+    """Show nothing below a folder of one's own, or show it again; folders that are gone are forgotten."""
+    there = {box.id for box in mailboxes.listing(tx, account_id)}
+
+    def changed(kept: Preferences) -> dict[str, object]:
+        others = [one for one in kept.folded if one != box_id and one in there]
+        return {"folded": tuple([*others, box_id] if folded and box_id in there else others)[-MAX_FOLDED:]}
+
+    sessions.change_preferences(tx, account_id, changed)

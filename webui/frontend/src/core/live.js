@@ -17,11 +17,18 @@ function show(boxes) {
     if (link) count(link, box);
     if (link?.hasAttribute("aria-current")) title(box.n);
   }
+  document.querySelectorAll(".dossiers .somme").forEach(add);
   document.dispatchEvent(new CustomEvent("dossiers", { detail: boxes }));
 }
 
+// A folded folder shows what is new in it and in all that it hides.
+function add(place) {
+  const counts = [...place.closest("li").querySelectorAll(".compte:not(.somme)")];
+  place.firstChild.data = counts.reduce((sum, one) => sum + parseInt(one.textContent, 10), 0);
+}
+
 function count(link, box) {
-  let place = link.querySelector(".compte");
+  let place = link.querySelector(".compte:not(.somme)");
   if (!box.n) {
     place?.remove();
     return;
@@ -29,7 +36,7 @@ function count(link, box) {
   if (!place) {
     place = document.createElement("span");
     place.className = "compte";
-    link.append(place);
+    link.querySelector(".somme") ? link.querySelector(".somme").before(place) : link.append(place);
   }
   const words = document.createElement("span");
   words.className = "vh";

@@ -1,22 +1,23 @@
 // The forms that act on messages, in the list and in the reader: the list is replaced by what comes of it.
 
-import { choose, chosen, items } from "./choosing.js";
+import { show } from "../core/showing.js";
+import { choose, chosen, clear, items } from "./choosing.js";
 import { fill } from "./pane.js";
 import { form, list, load } from "./place.js";
 
-// Do what a button of the bar does to what is chosen, or else to the item that has the focus.
+// Do what a button of the bar or its menus does to what is chosen, or else to the item that has the focus.
 export function act(name) {
-  const button = form()?.querySelector(`[name=faire][value="${name}"]`);
+  const button = [...(form()?.elements ?? [])].find((one) => one.name === "faire" && one.value === name);
   if (!button || !pick()) return false;
   form().requestSubmit(button);
 }
 
-// Open one of the bar's menus at its first field.
+// Open one of the bar's menus.
 export function open(id) {
   const menu = document.getElementById(id);
   if (!menu || !pick()) return false;
-  menu.open = true;
-  menu.querySelector("select, button").focus();
+  show(menu, { source: document.querySelector(`.barre [popovertarget="${id}"], .barre [popovertarget="menu-plus"]`) });
+  menu.querySelector(".filtre:not([hidden]) input, li > button")?.focus();
 }
 
 function pick() {
@@ -63,14 +64,16 @@ document.addEventListener("submit", (event) => {
   load("POST", action, { event, source: sent });
 });
 
-// A menu closes when one acts elsewhere, or by Escape.
+// A menu opened from a row is about that row, and what is no longer wanted is not chosen.
 document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
-});
-document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && event.target.closest?.(".menu[open]");
-  if (!menu) return;
-  menu.open = false;
-  menu.querySelector("summary").focus();
-  event.stopPropagation();
+  const link = event.target.closest?.("#rien-choisir, #tout-cocher");
+  if (!link || !list()) return;
+  event.preventDefault();
+  if (link.id === "tout-cocher") {
+    link.closest("[popover]").hidePopover();
+    document.querySelector("#cocher input")?.click();
+  } else {
+    clear();
+    document.querySelector(".courriels a")?.focus({ preventScroll: true });
+  }
 });

@@ -1,4 +1,4 @@
-// Messages dragged to a folder; with Ctrl they are copied. The menu "Ranger" does the same.
+// Messages dragged to a folder; with Ctrl they are copied. The menu of folders does the same.
 
 import { choose, chosen, clear } from "./choosing.js";
 import { form } from "./place.js";
@@ -30,11 +30,11 @@ document.addEventListener("dragover", (event) => {
 });
 document.addEventListener("drop", (event) => {
   const target = folder(event);
-  const where = form()?.elements.vers;
-  if (!target || !where || !event.dataTransfer.types.includes(KIND)) return;
+  const button = target && form()?.querySelector(`[name=ranger][value="${CSS.escape(target.dataset.boite)}"]`);
+  if (!button || !event.dataTransfer.types.includes(KIND)) return;
   event.preventDefault();
   target.classList.remove("cible");
-  where.value = target.dataset.boite;
-  const button = form().querySelector(`[value="${event.ctrlKey ? "copier" : "deplacer"}"]`);
-  if (where.value && button) form().requestSubmit(button);
+  const copies = form().querySelector("[name=copie][type=checkbox]");
+  if (copies) copies.checked = event.ctrlKey;
+  form().requestSubmit(button);
 });

@@ -12,7 +12,7 @@ function current() {
 function step(by) {
   return (event) => {
     const all = items();
-    if (!all.length || event.target.closest?.("#lecteur, .menu, [role=separator], .volet")) return false;
+    if (!all.length || event.target.closest?.("#lecteur, [popover], [role=separator], .volet")) return false;
     const to = current() < 0 ? 0 : Math.min(Math.max(current() + by, 0), all.length - 1);
     const link = all[to].querySelector("a");
     link.focus({ preventScroll: true });
@@ -33,7 +33,7 @@ bind({
     choose(item, !item.querySelector("input").checked);
   },
   Escape: (event) => {
-    if (event.target.closest?.("#lecteur, .menu")) return false;
+    if (event.target.closest?.("#lecteur") || document.querySelector(":popover-open")) return false;
     clear();
   },
   e: press("archiver"),

@@ -54,7 +54,7 @@ document.addEventListener("click", (event) => {
     const item = document.querySelector(`.courriels a[id="m${id}"]`);
     if (item && link.relList.length) read(item, { focus: true });
     else fill("GET", link.getAttribute("href"), { focus: true });
-  } else if (link.matches("#liste :is(.puces, .suite) a, #actualiser")) {
+  } else if (link.matches("#liste :is(.filtres-liste, .suite, #menu-tri .coches) a, #actualiser")) {
     event.preventDefault();
     load("GET", link.href, { keep: link.id === "actualiser" }).then((done) => {
       if (!done) return;

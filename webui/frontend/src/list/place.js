@@ -14,12 +14,7 @@ export function hasPane() {
 }
 
 // Give a fresh list what only scripts can do.
-export function dress() {
-  prepare();
-  for (const button of document.querySelectorAll(".barre :is(button, summary), .outils-liste .bouton")) {
-    button.title = button.textContent.trim();
-  }
-}
+export const dress = prepare;
 
 export function announce() {
   document.dispatchEvent(new CustomEvent("annonce"));
@@ -30,7 +25,13 @@ function remember() {
   const focused = all.findIndex((item) => item.contains(document.activeElement));
   const chosen = all.findIndex((item) => item.querySelector("input").checked);
   const place = focused >= 0 && !all[focused].querySelector("input").checked ? focused : Math.max(chosen, focused);
-  return { id: all[place]?.querySelector("a").id, place, top: list().scrollTop };
+  return {
+    id: all[place]?.querySelector("a").id,
+    place,
+    top: list().scrollTop,
+    ticked: all.filter((item) => item.querySelector("input").checked).map((item) => item.querySelector("a").id),
+    within: list().contains(document.activeElement) || document.activeElement === document.body,
+  };
 }
 
 function restore({ id, place, top }) {
@@ -43,8 +44,17 @@ function restore({ id, place, top }) {
   link?.scrollIntoView({ block: "nearest" });
 }
 
-// Fetch a list and put it in place of this one.
-export async function load(method, address, { event, source, keep = true } = {}) {
+// What is the same list anew keeps what is chosen, and the focus where it was, if it was in the list.
+function resume({ id, top, ticked, within }) {
+  for (const item of items()) item.querySelector("input").checked = ticked.includes(item.querySelector("a").id);
+  list().scrollTop = top;
+  const link = id && document.getElementById(id);
+  if (within && link && document.activeElement === document.body) link.focus({ preventScroll: true });
+}
+
+// Fetch a list and put it in place of this one; `keep`: the focus goes where it was or next to it; `same`: nothing was
+// done, and nothing moves but what came.
+export async function load(method, address, { event, source, keep = true, same = false } = {}) {
   const before = remember();
   const busy = list();
   busy.setAttribute("aria-busy", "true");
@@ -52,10 +62,11 @@ export async function load(method, address, { event, source, keep = true } = {})
   await htmx.ajax(method, address, { target: "#liste", swap: "outerHTML", source, event });
   busy.removeAttribute("aria-busy");
   if (busy.isConnected) return false;
+  if (same) resume(before);
   dress();
   announce();
   if (open) document.getElementById(open)?.setAttribute("aria-current", "true");
   if (open && !document.getElementById(open)) reader()?.replaceChildren();
-  if (keep) restore(before);
+  if (keep && !same) restore(before);
   return true;
 }

@@ -17,6 +17,12 @@ function keep(percent) {
   localStorage.setItem(key, place(percent));
 }
 
+// What the list takes, as the style sheet gave it.
+function share() {
+  const [list, whole] = [document.getElementById("liste").getBoundingClientRect(), desk.getBoundingClientRect()];
+  return Math.round(100 * (upright ? list.width / whole.width : list.height / whole.height)) || 40;
+}
+
 function drag(event) {
   const { left, top, width, height } = desk.getBoundingClientRect();
   place(upright ? ((event.clientX - left) / width) * 100 : ((event.clientY - top) / height) * 100);
@@ -24,7 +30,9 @@ function drag(event) {
 
 if (bar) {
   bar.hidden = false;
-  place(Number(localStorage.getItem(key)) || Number(bar.getAttribute("aria-valuenow")));
+  const kept = Number(localStorage.getItem(key));
+  if (kept) place(kept);
+  else bar.setAttribute("aria-valuenow", share());
   bar.addEventListener("pointerdown", (event) => {
     bar.setPointerCapture(event.pointerId);
     bar.addEventListener("pointermove", drag);
