@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from webui import contacts, pages
 from webui.account import (
     activation,
+    announcements,
     clients,
     devices,
     password,
@@ -55,7 +56,7 @@ from webui.page.context import Services
 from webui.page.dispatch import Doors, Endpoint, VisitHandler
 from webui.push.subscriptions import Subscribing
 from webui.reader import routes as reader
-from webui.secretariat import desk, people, printing
+from webui.secretariat import batches, desk, people, printing
 
 
 class KeyConvertor(Convertor[int]):
@@ -150,6 +151,7 @@ def _account(doors: Doors) -> Sequence[BaseRoute]:
         Route("/compte/secours", visit(recovery_address.change), methods=["POST"]),
         Route("/compte/export", visit(takeaway.show), methods=["GET"]),
         Route("/compte/export", visit(takeaway.fetch), methods=["POST"]),
+        Route("/annonces/{bulletin:key}/fermer", visit(announcements.close), methods=["POST"]),
         Route("/bienvenue", visit(welcome.show_welcome), methods=["GET"]),
         Route("/bienvenue", visit(welcome.accept), methods=["POST"]),
         Route("/bienvenue/informations", visit(welcome.take)),
@@ -164,6 +166,7 @@ def _secretariat(doors: Doors) -> Sequence[BaseRoute]:
 
     return [
         Route("/secretariat", visit(people.show_people)),
+        Route("/secretariat/lettres", visit(batches.show_letters), methods=["GET"]),
         Route("/secretariat/lettres", visit(printing.print_letters), methods=["POST"]),
         Route("/secretariat/code/{account:key}", visit(printing.ask_renewal), methods=["GET"]),
         Route("/secretariat/code/{account:key}", visit(printing.renew), methods=["POST"]),

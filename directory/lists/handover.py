@@ -39,6 +39,8 @@ class Box:
     entry: ListEntry
     holders: tuple[Holder, ...]
     may_hand_over: bool
+    managers: tuple[str, ...]
+    """Whom to ask for it: the names of who manages the box, or owns its list."""
 
 
 def of_school(tx: Tx, viewer: Principal, uai: str, members: Collection[int]) -> tuple[list[Box], list[ListEntry]]:
@@ -92,8 +94,11 @@ def hand_over(
 def _box(tx: Tx, viewer: Principal, entry: ListEntry, members: Collection[int]) -> Box:
     holders = [_holder(tx, address, words, members) for address, words in lists.holders(tx, entry.address)]
     manages = any(holder.account_id == viewer.account_id and MANAGE in holder.words for holder in holders)
-    owns = any(map(viewer.owns, lists.owners(tx, entry)))
-    return Box(entry, tuple(holders), viewer.role is Role.ADMIN or manages or owns)
+    owners = lists.owners(tx, entry)
+    owns = any(map(viewer.owns, owners))
+    named = [holder.name for holder in holders if holder.account_id and MANAGE in holder.words]
+    named += [person.name for address in owners if (person := people.find(tx, address)) is not None]
+    return Box(entry, tuple(holders), viewer.role is Role.ADMIN or manages or owns, tuple(dict.fromkeys(named)))
 
 
 def _holder(tx: Tx, address: str, words: str, members: Collection[int]) -> Holder:

@@ -28,16 +28,18 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import affiliations, schools
 from mailserver.store.people import letters as record
-from mailserver.store.people.letters import Doorstep, Entry, Moved
+from mailserver.store.people.letters import Doorstep, Entry, Moved, Printing
 from mailserver.store.people.lists import ListEntry
 from mailserver.store.people.schools import School
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.texts.causes import NOTHING
+from mailserver.texts.causes import Cause
 
 UNIT = 50
 """Codes of one unit: mail that arrives meanwhile waits no longer than that takes."""
 MAX_LOGGED = 500
+MAX_PRINTINGS = 30
+BATCH_OCTETS = 4
 _SHOWN = {Role.PUPIL: (Tie.CLASS,), Role.TEACHER: (Tie.DISCIPLINE, Tie.FUNCTION)}
 RENEWING_SECONDS = 60
 """Longest time from the press of the button to the letter."""
@@ -133,8 +135,9 @@ class Secretariat:
     ) -> Printed:
         """Letters with fresh codes for people who wait for activation; a code printed before is dead.
 
-        Who opened their account while the codes were made gets none; who has a printed code that is still good gets
-        one only `again`. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT), and INVALID when nobody needs a letter.
+        They lie by class or discipline, then by name. Who opened their account while the codes were made gets none; who
+        has a printed code that is still good gets one only `again`. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT), and
+        INVALID when nobody needs a letter.
         """
         asked = set(wanted)
         if len(asked) > letters.MAX_LETTERS:
@@ -142,11 +145,15 @@ class Secretariat:
         members = [person for person in await self.people(viewer, uai) if person.principal.account_id in asked]
         waiting = [member for member in members if member.waits]
         expires = int(self._clock.now()) + self._settings.accounts.code_days * DAY
+        waiting.sort(key=_by_class)
+        batch = self._batch()
         codes = {one.principal.account_id: Code(new_code(self._clock), expires) for one in waiting}
         hashes = [(account_id, self._proofs.code(code.text)) for account_id, code in codes.items()]
         given: set[int] = set()
         for start in range(0, len(hashes), UNIT):
-            given |= await self._store.write(_hand_out, origin, hashes[start : start + UNIT], expires, again)
+            given |= await self._store.write(
+                _hand_out, origin, hashes[start : start + UNIT], expires, batch, again=again
+            )
         waiting = [one for one in waiting if one.principal.account_id in given]
         if not waiting:
             raise Refused(Reason.INVALID, "nobody here waits for a letter")
@@ -177,7 +184,7 @@ class Secretariat:
             directory=self._directory, store=self._store, proofs=self._proofs, clock=self._clock, origin=origin
         )
         code = await desk.reset(member.principal.login)
-        await self._store.write(audit.record, origin, Action.LETTER_PRINTED, account_id)
+        await self._store.write(audit.record, origin, Action.LETTER_PRINTED, account_id, self._batch())
         return Printed(await self._render(viewer, uai, [member], {account_id: code}), 1)
 
     async def log(self, viewer: Principal, uai: str) -> list[Logged]:
@@ -193,6 +200,16 @@ class Secretariat:
             if one.entry.action is Action.LETTER_PRINTED:
                 found.setdefault(one.entry.account_id, one.entry)
         return found
+
+    async def printings(self, viewer: Principal, uai: str) -> list[Printing]:
+        """The latest printings of a school's letters, newest first. Raises Refused(FORBIDDEN | NOT_FOUND)."""
+        ids = [person.principal.account_id for person in await self.people(viewer, uai)]
+        return await self._store.read(record.printings, ids, MAX_PRINTINGS)
+
+    async def of_printing(self, viewer: Principal, uai: str, batch: str) -> set[int]:
+        """The accounts of a printing. Raises Refused(FORBIDDEN | NOT_FOUND)."""
+        ids = [person.principal.account_id for person in await self.people(viewer, uai)]
+        return await self._store.read(record.of_batch, ids, batch)
 
     async def moves(self, viewer: Principal, uai: str, since: float) -> list[Move]:
         """Who came and who left since a moment, and who will leave, the latest first.
@@ -218,6 +235,10 @@ class Secretariat:
         known = {member.principal.account_id: member.principal for member in members if member.may_be_opened}
         house = House.of(self._settings)
         await self._store.write(handover.hand_over, house, viewer, (place[0].upper(), place[1]), change, known, origin)
+
+    def _batch(self) -> Cause:
+        """What the letters of one document have on record, and no others."""
+        return Cause(record.BATCH, batch=self._clock.token(BATCH_OCTETS).hex())
 
     async def _render(self, viewer: Principal, uai: str, members: Sequence[Member], codes: dict[int, Code]) -> bytes:
         school = await self.school(viewer, uai)
@@ -264,14 +285,21 @@ def _may_be_opened(person: Principal, ties: Sequence[Affiliation], own: set[str]
     return {person.uai, *(tie.code for tie in ties if tie.kind is Tie.SCHOOL)} <= own | {""}
 
 
-def _hand_out(tx: Tx, origin: Origin, hashes: Sequence[tuple[int, bytes]], expires: int, again: bool) -> set[int]:
+def _by_class(member: Member) -> tuple[bool, str]:
+    """Pupils first, class by class; whoever sorts by this keeps the order of names."""
+    return member.principal.role is not Role.PUPIL, member.detail
+
+
+def _hand_out(
+    tx: Tx, origin: Origin, hashes: Sequence[tuple[int, bytes]], expires: int, batch: Cause, *, again: bool
+) -> set[int]:
     """Keep the codes of those who still wait; who they are. A letter that is out is replaced only `again`."""
     if not again:
         steps = record.doorsteps(tx, [account_id for account_id, _ in hashes])
         hashes = [digest for digest in hashes if digest[0] in steps and not steps[digest[0]].has_letter(tx.now)]
     given = {one for one, hashed in hashes if accounts.set_waiting_code(tx, one, hashed, expires)}
     audit.record_many(
-        tx, origin, [(Action.LETTER_PRINTED, account_id, NOTHING) for account_id, _ in hashes if account_id in given]
+        tx, origin, [(Action.LETTER_PRINTED, account_id, batch) for account_id, _ in hashes if account_id in given]
     )
     return given
 

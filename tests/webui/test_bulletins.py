@@ -1,6 +1,7 @@
 """Announcements and maintenance: what everybody is told, when, and what is then closed."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,82 @@ def test_an_announcement_is_on_the_portal_and_above_the_mail(house: House, at_ho
     assert "New servers are coming." in house.visitor().get("/login?lang=en").text
     house.store.write_now(bulletins.withdraw, ORIGIN, number)
     assert "neufs" not in at_home.get("/s/").text
+
+
+def close(visitor: Visitor, number: int, **more: str) -> str:
+    """Press the button of an announcement that the page shows."""
+    form = visitor.text.partition(f"/annonces/{number}/fermer")[2].partition("</form>")[0]
+    fields = dict(re.findall(r'name="(ecrite|retour)" value="([^"]*)"', form))
+    assert set(fields) == {"ecrite", "retour"}, "no button"
+    visitor.post(f"/annonces/{number}/fermer", {**fields, **more})
+    return visitor.text
+
+
+def test_whoever_has_read_an_announcement_closes_it_in_every_interface(
+    house: House, at_home: Visitor, marc: Principal
+) -> None:
+    number = post(house, Kind.ANNOUNCEMENT, 0, 0, "Panne vendredi.")
+    assert "/fermer" not in house.visitor().get("/login").text
+    at_home.get("/s/recherche?q=panne")
+    assert "Panne vendredi." not in close(at_home, number)
+    assert str(at_home.page and at_home.page.url).endswith("/s/recherche?q=panne")
+    for path in ("/s/", "/m/", "/agenda", "/contacts", "/compte", "/s/reglages"):
+        assert "Panne vendredi." not in at_home.get(path).text, path
+    other = house.visitor()
+    other.log_in(marc.login)
+    assert "Panne vendredi." in other.get("/m/").text
+    draft = Draft(Kind.ANNOUNCEMENT, int(house.clock.now()), 0, "Panne samedi.")
+    house.store.write_now(bulletins.revise, ORIGIN, number, draft)
+    assert "Panne samedi." in at_home.get("/s/").text
+    assert "Panne samedi." not in close(at_home, number)
+
+
+def test_an_urgent_announcement_comes_back_with_the_next_session(house: House, emma: Principal) -> None:
+    now = int(house.clock.now())
+    draft = Draft(Kind.ANNOUNCEMENT, now, 0, "Hameçonnage en cours.", urgent=True)
+    number = house.store.write_now(bulletins.post, ORIGIN, draft)
+    house.clock.ahead += 60
+    for _ in range(2):
+        visitor = house.visitor()
+        visitor.log_in(emma.login)
+        assert "Hameçonnage en cours." in visitor.get("/s/").text
+        assert "Hameçonnage en cours." not in close(visitor, number)
+        house.clock.ahead += 60
+
+
+def test_a_forged_closing_hides_nothing_and_leads_nowhere_else(house: House, at_home: Visitor) -> None:
+    number = post(house, Kind.ANNOUNCEMENT, 0, 0, "Toujours là.")
+    for retour in ("https://exemple.net/", "//exemple.net/", "/\\exemple.net/", "/s/\r\nX: y", "javascript:1"):
+        at_home.get("/s/")
+        assert "Toujours là." in close(at_home, number, ecrite="1", retour=retour)
+        assert str(at_home.page and at_home.page.url).removeprefix(house.url) == "/s/", retour
+    at_home.get("/s/")
+    at_home.post(f"/annonces/{number + 1}/fermer", {"ecrite": "1"})
+    assert "Toujours là." in at_home.text
+    maintenance = post(house, Kind.READ_ONLY, 0, HOUR, "Copie.")
+    at_home.get("/s/")
+    assert "/fermer" not in at_home.text, "nothing is written meanwhile"
+    assert f"/annonces/{maintenance}" not in at_home.text
+
+
+def test_many_announcements_leave_room_for_the_mail(house: House, at_home: Visitor) -> None:
+    for number in range(5):
+        post(house, Kind.ANNOUNCEMENT, 0, 0, f"Avis n° {number}.")
+    shown, _, folded = at_home.get("/s/").text.partition("2 autres annonces")
+    assert shown.count("Avis n°") == 3
+    assert folded.count("Avis n°") == 2
+
+
+def test_what_was_closed_is_forgotten_once_it_is_over(house: House, at_home: Visitor, emma: Principal) -> None:
+    first = post(house, Kind.ANNOUNCEMENT, 0, HOUR, "Une heure.")
+    at_home.get("/s/")
+    close(at_home, first)
+    house.clock.ahead += 2 * HOUR
+    second = post(house, Kind.ANNOUNCEMENT, 0, HOUR, "Une autre.")
+    at_home.log_in(emma.login)
+    at_home.get("/s/")
+    close(at_home, second)
+    assert set(house.store.read_now(bulletins.closed, emma.account_id)) == {second}
 
 
 def test_planned_maintenance_is_announced_from_48_hours_before(house: House, visitor: Visitor) -> None:

@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 from pypdf import PdfReader
 
-from mailserver.model.identity import Principal, Role, State
+from mailserver.model.identity import Affiliation, Principal, Role, State, Tie
+from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
-from mailserver.store.people import schools
+from mailserver.store.people import affiliations, schools
 from tests.webui.browser import SIZES, faults_of, log_in, visiting
 from tests.webui.house import House, Visitor
 
@@ -129,12 +130,80 @@ def test_a_letter_that_is_out_is_replaced_only_when_asked(office: Visitor, house
     (only,) = pages(office)
     assert "Numéro 012" in only
     assert house.store.read_now(accounts.get, int(chosen[0])) == first
-    house.clock.ahead += 2  # what is printed within a second is one printing
     office.post("/secretariat/lettres", {**fields, "compte": chosen, "encore": "oui"}, asked)
     assert len(pages(office)) == 2
     assert house.store.read_now(accounts.get, int(chosen[0])) != first
     office.get(f"/secretariat?etablissement={TILLEULS}")
     assert re.search(r"Dernière impression\s: 2 lettres, le .*, par rleroy", office.text)
+
+
+def printings(office: Visitor) -> list[tuple[int, int, int]]:
+    """Letters, activated, waiting of each printing, newest first."""
+    office.get(f"/secretariat/lettres?etablissement={TILLEULS}")
+    table = office.text.partition('id="t-impressions"')[2]
+    rows = re.findall(r'data-nom="(?:lettres|activés|en attente)">(\d+)', table)
+    return [(int(rows[at]), int(rows[at + 1]), int(rows[at + 2])) for at in range(0, len(rows), 3)]
+
+
+def test_whole_classes_are_printed_followed_and_printed_again(office: Visitor, house: House) -> None:
+    """A page each, class by class; two printings of one second are two; the second is for those who still wait."""
+    people = {
+        name: house.person("Zoé", name, Role.PUPIL, password="", uai=TILLEULS) for name in ("Un", "Deux", "Trois")
+    }
+    for name, label in (("Un", "6e B"), ("Deux", "6e A"), ("Trois", "5e C")):
+        tie = (Affiliation(Tie.CLASS, label[:2] + label[-1], TILLEULS, label),)
+        house.store.write_now(affiliations.replace, people[name].account_id, tie)
+    office.get(f"/secretariat/lettres?etablissement={TILLEULS}")
+    keys = {label: f"pupil|{label}" for label in ("6e A", "6e B", "5e C")}
+    assert all(f'value="{key}"' in office.text for key in keys.values())
+    known, page = len(printings(office)), office.text
+    fields = {"etablissement": TILLEULS, "faire": "groupes"}
+    office.post("/secretariat/lettres", {**fields, "groupe": [keys["6e B"], keys["6e A"], "pupil|nulle part"]}, page)
+    first, second = pages(office)
+    assert "Zoé Deux" in first
+    assert "Zoé Un" in second
+    office.post("/secretariat/lettres", {**fields, "groupe": [keys["5e C"]]}, page)
+    assert len(pages(office)) == 1
+    assert printings(office)[: len(printings(office)) - known] == [(1, 0, 1), (2, 0, 2)]
+    house.run(house.directory.set_password(people["Deux"].account_id, Secret("Academie#2026")))
+    assert printings(office)[1] == (2, 1, 1)
+    lots = re.findall(r'name="lot" value="([0-9a-f]+)"', office.text)
+    again = {"etablissement": TILLEULS, "faire": "lot", "lot": lots[1]}
+    assert office.post("/secretariat/lettres", again).status_code == 409
+    office.post("/secretariat/lettres", {**again, "encore": "oui"})
+    (only,) = pages(office)
+    assert "Zoé Un" in only
+    assert printings(office)[0] == (1, 0, 1)
+    none = {**fields, "groupe": ["pupil|nulle part"]}
+    assert office.post("/secretariat/lettres", none).status_code == 422
+    assert "Personne n’a besoin d’une lettre" in office.text
+    assert "Impressions" in office.text, "on the page where it was asked"
+
+
+def test_what_is_missing_is_printed_with_one_press(office: Visitor, house: House) -> None:
+    """Those whose letter is out keep it."""
+    out = house.person("Yves", "Lettré", Role.PUPIL, password="", uai=TILLEULS)
+    page = office.get(f"/secretariat?etablissement={TILLEULS}&q=lettr").text
+    fields = {"etablissement": TILLEULS, "faire": "choisies", "compte": [str(out.account_id)]}
+    office.post("/secretariat/lettres", fields, page)
+    assert len(pages(office)) == 1
+    office.get(f"/secretariat/lettres?etablissement={TILLEULS}")
+    (missing,) = re.findall(r"Imprimer les (\d+) lettres qui manquent", office.text)
+    office.post("/secretariat/lettres", {"etablissement": TILLEULS, "faire": "toutes", "encore": "non"})
+    found = pages(office)
+    assert len(found) == int(missing)
+    assert not any("Yves Lettré" in text for text in found)
+    office.get(f"/secretariat/lettres?etablissement={TILLEULS}")
+    assert "qui manque" not in office.text
+
+
+def test_the_card_of_somebody_who_waits_has_their_letter(office: Visitor, house: House) -> None:
+    new = house.person("Ulysse", "Nouveau", Role.PUPIL, password="", uai=TILLEULS)
+    office.get(f"/secretariat/code/{new.account_id}?etablissement={TILLEULS}")
+    assert "Ulysse Nouveau" in office.text
+    fields = {"etablissement": TILLEULS, "faire": "choisies", "compte": office.field("compte")}
+    office.post("/secretariat/lettres", fields)
+    assert len(pages(office)) == 1
 
 
 def test_a_renewal_is_printed_once_and_says_what_it_is(office: Visitor, house: House) -> None:

@@ -10,6 +10,7 @@ from mailserver.store.account import bulletins
 from mailserver.store.account.bulletins import Bulletin, Draft, Kind
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, moment, top, words
+from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
 
@@ -35,6 +36,10 @@ class BulletinsPage:
     lines: tuple[Line, ...]
     kinds: tuple[tuple[str, str], ...]
     form: dict[str, str]
+    revised: int
+    """The number of the one that the form changes; 0: it makes a new one."""
+    full: bool
+    """No more can be posted."""
 
 
 async def show_bulletins(
@@ -57,17 +62,33 @@ async def show_bulletins(
         )
         for one in posted
     )
+    changed = next((one for one in posted if one.id == _number(visit)), None)
+    filled = _filled(visit, changed) if changed is not None else dict.fromkeys(_FIELDS, "")
     page = BulletinsPage(
         top(visit, "annonces", fault),
         lines,
         tuple((kind.value, told) for kind, told in kinds.items()),
-        form or dict.fromkeys(_FIELDS, ""),
+        form or filled,
+        changed.id if changed is not None else 0,
+        len(posted) >= bulletins.MAX_BULLETINS,
     )
     return services.pages.answer(visit, "admin/bulletins.html", page, 422 if fault else 200)
 
 
+def _number(visit: Visit) -> int:
+    """Of the bulletin that is changed."""
+    return visit.form.number("numero") or positive(visit.query("modifier"))
+
+
+def _filled(visit: Visit, one: Bulletin) -> dict[str, str]:
+    """The form with a bulletin that is posted."""
+    begins, ends = _written(visit, one.begins), _written(visit, one.ends)
+    urgent = "oui" if one.urgent else ""
+    return dict(zip(_FIELDS, (one.kind.value, begins, ends, one.fr, one.en, urgent), strict=True))
+
+
 async def act(services: Services, visit: Visit) -> Response:
-    """POST /admin/annonces: post one, or withdraw one."""
+    """POST /admin/annonces: post one, change one, or withdraw one."""
     form = visit.form
     if form.text("faire") == "retirer":
         await services.store.write(bulletins.withdraw, origin(visit), form.number("numero"))
@@ -76,7 +97,10 @@ async def act(services: Services, visit: Visit) -> Response:
     try:
         begins, ends = _moment(visit, kept["debut"]) or int(visit.now), _moment(visit, kept["fin"])
         draft = Draft(Kind(kept["nature"]), begins, ends, kept["fr"], kept["en"], form.has("urgente"))
-        await services.store.write(bulletins.post, origin(visit), draft)
+        if _number(visit):
+            await services.store.write(bulletins.revise, origin(visit), _number(visit), draft)
+        else:
+            await services.store.write(bulletins.post, origin(visit), draft)
     except ValueError:
         return await show_bulletins(services, visit, words(visit, Refused(Reason.INVALID)), kept)
     except Refused as refusal:
@@ -85,6 +109,13 @@ async def act(services: Services, visit: Visit) -> Response:
             return await show_bulletins(services, visit, text, kept)
         return await show_bulletins(services, visit, words(visit, refusal), kept)
     return redirect(visit, "/admin/annonces", **done("annonce"))
+
+
+def _written(visit: Visit, seconds: int) -> str:
+    """A moment as a field of day and hour has it; empty for none."""
+    if not seconds:
+        return ""
+    return datetime.datetime.fromtimestamp(seconds, visit.language.zone).strftime("%Y-%m-%dT%H:%M")
 
 
 def _moment(visit: Visit, text: str) -> int:

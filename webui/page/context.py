@@ -1,6 +1,6 @@
 """What a handler is given: the services, and the person (or guest) whose request it answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,6 +28,7 @@ from mailserver.model.preferences import Preferences
 from mailserver.notices.announcements import Announcements
 from mailserver.previews.service import Previews
 from mailserver.sharing.viewers import Sharing
+from mailserver.store.account.bulletins import Bulletin, Closed
 from mailserver.store.account.sessions import Session
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
@@ -142,6 +143,15 @@ class Guest:
         """Whose page an answer is, for the service worker; empty: it does not tell."""
         return ""
 
+    def unread(self, announcements: Sequence[Bulletin]) -> Sequence[Bulletin]:
+        """Those that are shown: to somebody who is not logged in, all."""
+        return announcements
+
+    @property
+    def closes(self) -> bool:
+        """Whether this reader closes announcements."""
+        return False
+
     def _(self, text: str) -> str:
         """The text in the reader's language."""
         return self.language.texts.gettext(text)
@@ -155,6 +165,8 @@ class Visit(Guest):
     principal: Principal
     preferences: Preferences
     interface: str
+    closed: Mapping[int, Closed] = field(default_factory=dict)
+    """Announcements that the person has closed."""
     searches: tuple[Search, ...] = ()
     """Saved ones, shown beside the folders."""
     must_set_up: bool = False
@@ -183,6 +195,23 @@ class Visit(Guest):
         size = chosen.text_size if chosen.text_size != "normal" else ""
         marks = {"contraste": chosen.contrast, "calme": chosen.calm, "souligne": chosen.underlined}
         return " ".join(filter(None, (size, *(name for name, on in marks.items() if on))))
+
+    def unread(self, announcements: Sequence[Bulletin]) -> Sequence[Bulletin]:
+        """Those that the person has not closed."""
+        closed, since = self.closed, self.session.created
+        return [one for one in announcements if one.id not in closed or not closed[one.id].hides(one, since)]
+
+    @property
+    def closes(self) -> bool:
+        return True
+
+    @property
+    def here(self) -> str:
+        """The page, to come back to after a form that many pages have; empty where it is no page of its own."""
+        url = self.request.url
+        if self.request.method != "GET" or self.fragment:
+            return ""
+        return url.path + (f"?{url.query}" if url.query else "")
 
     @property
     def account_id(self) -> int:

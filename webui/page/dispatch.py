@@ -17,7 +17,7 @@ from mailserver.foundation.peers import identify_request
 from mailserver.login import renewal
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.identity import State
-from mailserver.store.account import sessions
+from mailserver.store.account import bulletins, sessions
 from mailserver.store.account.accounts import NEVER
 from mailserver.store.account.bulletins import Kind
 from mailserver.store.account.sessions import Session
@@ -230,6 +230,8 @@ class Doors:
         must_renew = renewal.is_expired(passwords, known, now)
         is_soon = must_renew or renewal.days_left(passwords, known, now) is not None
         path = request.url.path
+        announced = services.board.announcements(guest.now)
+        closed = await services.store.read(bulletins.closed, session.account_id) if announced else {}
         interface = (
             COMPLETE if path.startswith(("/m/", "/agenda")) else SIMPLE if path.startswith("/s/") else session.interface
         )
@@ -243,6 +245,7 @@ class Doors:
                 principal=principal,
                 preferences=preferences,
                 interface=interface,
+                closed=closed,
                 searches=saved,
                 must_set_up=not session.factor_on and services.login.factors.required(principal),
                 renew_before=renewal.expires_at(passwords, known) if is_soon else 0,

@@ -3,7 +3,7 @@
 Who may see which school is decided by `directory.people.secretariat`; nothing here trusts an address or a form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from directory.people.secretariat import Logged, Member, Secretariat
 from mailserver.model.folding import search_key
 from mailserver.model.identity import Role, State
-from mailserver.store.people.letters import Entry
+from mailserver.store.people.letters import Printing
 from mailserver.store.people.schools import School
 from mailserver.store.record.audit import Action
 from webui.page.context import Services, Visit
@@ -37,6 +37,7 @@ class Line:
     printed: str
     seen: str
     """The day of the last connection."""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ class PeoplePage:
     detail: str
     roles: tuple[Choice, ...]
     states: tuple[Choice, ...]
-    details: tuple[str, ...]
+    classes: tuple[str, ...]
+    disciplines: tuple[str, ...]
+    """And functions."""
     page: int
     pages: int
     last: str
@@ -138,12 +141,11 @@ async def people(services: Services, visit: Visit, uai: str, fault: str = "") ->
         states=tuple(
             Choice(state.value, state_words(visit, state)) for state in (State.PENDING, State.ACTIVE, State.SUSPENDED)
         ),
-        details=tuple(
-            sorted({member.detail for member in members if member.principal.role is Role.PUPIL and member.detail})
-        ),
+        classes=_details(members, pupils=True),
+        disciplines=_details(members, pupils=False),
         page=part.number,
         pages=part.pages,
-        last=_last(visit, await office.printed(visit.principal, school.uai)),
+        last=_last(visit, await office.printings(visit.principal, school.uai)),
         fault=fault,
     )
     return services.pages.answer(visit, "secretariat/people.html", page, 422 if fault else 200)
@@ -169,18 +171,24 @@ class Wanted:
         )
 
 
-def _last(visit: Visit, printed: Mapping[int, Entry]) -> str:
+def _details(members: Sequence[Member], *, pupils: bool) -> tuple[str, ...]:
+    """What the people of a school are there: classes of its pupils, or disciplines and functions of the others."""
+    here = (one for one in members if (one.principal.role is Role.PUPIL) is pupils)
+    return tuple(sorted({one.detail for one in here if one.detail}))
+
+
+def _last(visit: Visit, printings: Sequence[Printing]) -> str:
     """What is said of the last letters above the list; empty when there are none."""
-    last = max(printed.values(), key=lambda one: one.at, default=None)
-    if last is None:
+    if not printings:
         return ""
-    count = sum(1 for one in printed.values() if (one.at, one.actor) == (last.at, last.actor))
+    last = printings[0]
     text = visit.language.texts.ngettext(
         "Dernière impression : %(n)s lettre, le %(at)s, par %(who)s.",
         "Dernière impression : %(n)s lettres, le %(at)s, par %(who)s.",
-        count,
+        last.letters,
     )
-    return text % {"n": visit.language.number(count), "at": visit.language.long_date(last.at), "who": last.actor}
+    at = visit.language.long_date(last.at)
+    return text % {"n": visit.language.number(last.letters), "at": at, "who": last.actor}
 
 
 # ---------------------------------------------------------------------- the log
@@ -231,4 +239,5 @@ def line(visit: Visit, member: Member) -> Line:
         can_renew=step.state is State.ACTIVE and member.may_be_opened and person.account_id != visit.account_id,
         printed=visit.language.plain_date(step.printed) if step.printed else "",
         seen=visit.language.plain_date(step.last_login) if step.last_login else "",
+        address=person.address,
     )

@@ -17,13 +17,17 @@ from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.secretariat import batches
 from webui.secretariat.people import Line, Wanted, line, office_of, people, school_of
 
 MAX_CHOSEN = 300
 """Boxes of one page of people; more are printed with the button for all of them."""
 MAX_NAMED = 20
 """People with a letter who are named on the page that asks."""
+MAX_BATCH = 40
 FILTERS = ("q", "role", "etat", "classe")
+GROUPS, BATCH = "groupes", "lot"
+"""What the buttons of the page of letters do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,16 @@ class AgainPage:
     """How many of those who were chosen have none."""
     fields: Sequence[tuple[str, str]]
     """What was chosen, as the form had it."""
+    back: str
+    """The page of the secretariat's that the form was on."""
 
 
 # ---------------------------------------------------------------------- first connections
 
 
 async def print_letters(services: Services, visit: Visit) -> Response:
-    """POST /secretariat/lettres: the letters of those who were ticked, or of everybody that the filters find.
+    """POST /secretariat/lettres: the letters of those who were ticked, of everybody that the filters find, of whole
+    groups, or of a printing once more.
 
     `encore`: `oui` replaces letters that are out, `non` leaves these people out; without it that is asked.
     """
@@ -74,30 +81,47 @@ async def print_letters(services: Services, visit: Visit) -> Response:
         wanted = [one.principal.account_id for one in chosen]
         printed = await office.print_letters(visit.principal, uai, wanted, visit.origin, again=again == "oui")
     except Refused as refusal:
-        if refusal.reason not in (Reason.INVALID, Reason.LIMIT):
-            raise
-        text = visit._("Personne n’a besoin d’une lettre parmi les personnes choisies.")
-        return await people(services, visit, uai, text)
+        return await _refused(services, visit, uai, refusal)
     return _document(visit, printed, f"lettres-{uai.upper()}.pdf")
+
+
+async def _refused(services: Services, visit: Visit, uai: str, refusal: Refused) -> Response:
+    """The page that the form was on, with why nothing was printed. Raises what it has no words for."""
+    if refusal.reason is Reason.INVALID:
+        text = visit._("Personne n’a besoin d’une lettre parmi les personnes choisies.")
+    elif refusal.reason is Reason.LIMIT:
+        text = visit._("C’est plus de lettres que n’en tient un document : choisissez moins de groupes.")
+    else:
+        raise refusal
+    if visit.form.text("faire") in (GROUPS, BATCH):
+        return await batches.letters(services, visit, uai, text)
+    return await people(services, visit, uai, text)
 
 
 async def _chosen(services: Services, visit: Visit, uai: str) -> list[Member]:
     """Those of the chosen who wait for a letter. Raises BadSyntax, Refused(FORBIDDEN | NOT_FOUND)."""
-    ticked = set(visit.form.numbers("compte", MAX_CHOSEN))
-    members = [person for person in await office_of(services).people(visit.principal, uai) if person.waits]
-    if visit.form.text("faire") == "toutes":
-        wanted = Wanted(*(visit.form.text(name)[:200] for name in FILTERS))
-        return [member for member in members if wanted.takes(member)]
+    form, office = visit.form, office_of(services)
+    ticked = set(form.numbers("compte", MAX_CHOSEN))
+    members = [person for person in await office.people(visit.principal, uai) if person.waits]
+    match form.text("faire"):
+        case "toutes":
+            wanted = Wanted(*(form.text(name)[:200] for name in FILTERS))
+            return [member for member in members if wanted.takes(member)]
+        case "groupes":
+            groups = set(form.every("groupe")[: batches.MAX_GROUPS])
+            return [member for member in members if batches.group_of(member) in groups]
+        case "lot":
+            ticked = await office.of_printing(visit.principal, uai, form.text("lot")[:MAX_BATCH])
     return [member for member in members if member.principal.account_id in ticked]
 
 
 async def _ask_again(services: Services, visit: Visit, uai: str, out: Sequence[Member], others: int) -> Response:
-    office = office_of(services)
+    office, form = office_of(services), visit.form
     printed = await office.printed(visit.principal, uai)
     named = [(one.principal.name, _said(visit, one, printed.get(one.principal.account_id))) for one in out[:MAX_NAMED]]
-    fields = [(name, visit.form.text(name)) for name in (*FILTERS, "faire")]
-    if visit.form.text("faire") != "toutes":
-        fields += [("compte", value) for value in visit.form.every("compte")]
+    fields = [(name, form.text(name)) for name in (*FILTERS, "faire", "lot") if form.text(name)]
+    if form.text("faire") != "toutes":
+        fields += [(name, value) for name in ("compte", "groupe") for value in form.every(name)[: batches.MAX_GROUPS]]
     page = AgainPage(
         await surroundings(services, visit),
         await office.school(visit.principal, uai),
@@ -105,6 +129,7 @@ async def _ask_again(services: Services, visit: Visit, uai: str, out: Sequence[M
         len(out) - len(named),
         others,
         fields,
+        "/lettres" if form.text("faire") in (GROUPS, BATCH) else "",
     )
     return services.pages.answer(visit, "secretariat/again.html", page, 409)
 

@@ -9,6 +9,8 @@ document.addEventListener("submit", async (event) => {
   if (busy) return;
   busy = true;
   const fields = new URLSearchParams(new FormData(form, event.submitter));
+  const status = form.querySelector(".preparation") ?? document.querySelector(".preparation");
+  if (status) status.textContent = status.dataset.texte;
   try {
     const response = await fetch(form.action, { method: "POST", body: fields });
     if (response.ok && response.headers.get("content-type") === "application/pdf") {
@@ -23,6 +25,7 @@ document.addEventListener("submit", async (event) => {
     }
   } finally {
     busy = false;
+    if (status) status.textContent = "";
   }
 });
 

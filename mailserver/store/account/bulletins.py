@@ -7,18 +7,22 @@ For a console or a command: `post`, `revise`, `withdraw`, `listing`, each a func
 Kinds: `ANNOUNCEMENT` is shown from `begins` to `ends`. `READ_ONLY` and `CLOSED` are maintenance of the web interface:
 announced from 48 hours before, then mail can be read and sent but nothing else changed, or every page but the state of
 the service and the administration answers 503 with reason and end. They need an end; it may be moved while they last.
+
+People close announcements (`close`): what was closed stays so until it is revised; an urgent one comes back with the
+next session.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.bulletins import bulletin
+from mailserver.store.schema.bulletins import bulletin, bulletin_closed
 from mailserver.texts.causes import Cause
 
 NEWS = -4
@@ -79,6 +83,19 @@ class Bulletin:
         return self.begins <= now and (not self.ends or now < self.ends)
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """That somebody has closed an announcement."""
+
+    written: int
+    """Which version of it."""
+    at: int
+
+    def hides(self, one: Bulletin, session: int) -> bool:
+        """Whether it stays away from a session that began then."""
+        return self.written == one.written and (not one.urgent or self.at >= session)
+
+
 _COLUMNS = (
     bulletin.c.id,
     bulletin.c.kind,
@@ -116,11 +133,53 @@ def post(tx: Tx, origin: Origin, draft: Draft) -> int:
     return number
 
 
+def revise(tx: Tx, origin: Origin, number: int, draft: Draft) -> None:
+    """Change a bulletin; whoever closed it sees it again. Raises Refused(NOT_FOUND | INVALID)."""
+    written = tx.execute(select(bulletin.c.written).where(bulletin.c.id == number)).scalar()
+    if written is None:
+        raise Refused(Reason.NOT_FOUND)
+    # No two versions were written at the same second: that is how a closing knows its own.
+    values = {**_values(draft, tx.now), "author": origin.actor, "written": max(tx.now, int(written) + 1)}
+    tx.execute(update(bulletin).where(bulletin.c.id == number).values(**values))
+    _changed(tx, origin, _told("bulletin-revised", number, draft))
+
+
 def withdraw(tx: Tx, origin: Origin, number: int) -> None:
     """Take a bulletin away; maintenance that lasts is over. Raises Refused(NOT_FOUND)."""
     if not tx.execute(delete(bulletin).where(bulletin.c.id == number)).rowcount:
         raise Refused(Reason.NOT_FOUND)
     _changed(tx, origin, Cause("bulletin-withdrawn", number=number))
+
+
+# ---------------------------------------------------------------------- closed by their readers
+
+
+def closed(tx: Tx, account_id: int) -> Mapping[int, Closed]:
+    """What somebody has closed, by bulletin."""
+    here = bulletin_closed.c.account_id == account_id
+    rows = tx.execute(
+        select(bulletin_closed.c.bulletin_id, bulletin_closed.c.written, bulletin_closed.c.at).where(here)
+    )
+    return {row.bulletin_id: Closed(row.written, row.at) for row in rows}
+
+
+def close(tx: Tx, account_id: int, number: int, written: int) -> None:
+    """Somebody has read an announcement as it was written then. What they closed and is over is forgotten, so that
+    there are never more of these than bulletins. Raises Refused(NOT_FOUND)."""
+    lasting = (bulletin.c.ends == 0) | (bulletin.c.ends > tx.now)
+    found = tx.execute(
+        select(bulletin.c.id).where(
+            bulletin.c.id == number, bulletin.c.kind == Kind.ANNOUNCEMENT.value, bulletin.c.written == written, lasting
+        )
+    ).first()
+    if found is None:
+        raise Refused(Reason.NOT_FOUND)
+    mine = bulletin_closed.c.account_id == account_id
+    known = select(bulletin.c.id).where(lasting)
+    gone = (bulletin_closed.c.bulletin_id == number) | bulletin_closed.c.bulletin_id.not_in(known)
+    tx.execute(delete(bulletin_closed).where(mine, gone))
+    values = {"account_id": account_id, "bulletin_id": number, "written": written, "at": tx.now}
+    tx.execute(insert(bulletin_closed).values(**values))
 
 
 def _values(draft: Draft, now: int) -> dict[str, str | int]:

@@ -4,16 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from mailserver.model.identity import State
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record.audit import Action
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.audits import audit
+from mailserver.texts import causes
+from mailserver.texts.causes import Cause
 
 IN_LIST = 1000
 """Values of one IN list: both engines bound the parameters of a statement."""
+BATCH = "letter-batch"
+"""The sentence of a letter's row: which printing it is of."""
 LOGGED = (Action.LETTER_PRINTED, Action.CODE_ISSUED, Action.ACTIVATED)
 
 
@@ -66,6 +70,19 @@ class Entry:
     service: str
 
 
+@dataclass(frozen=True, slots=True)
+class Printing:
+    """Letters of one document."""
+
+    batch: str
+    """Empty: of before printings had a name."""
+    at: int
+    actor: str
+    letters: int
+    waiting: int
+    """People of it whose account is not activated."""
+
+
 def doorsteps(tx: Tx, account_ids: Sequence[int]) -> dict[int, Doorstep]:
     """Where each of these accounts stands."""
     found: dict[int, Doorstep] = {}
@@ -116,6 +133,55 @@ def journal(tx: Tx, account_ids: Sequence[int], limit: int) -> list[Entry]:
         )
         found += [Entry(row.at, row.actor, Action(row.action), row.account_id, row.service) for row in rows]
     return sorted(found, key=lambda one: -one.at)[:limit]
+
+
+def printings(tx: Tx, account_ids: Sequence[int], limit: int) -> list[Printing]:
+    """The latest printings among the letters of these accounts, newest first."""
+    old = case((audit.c.code == "", audit.c.at), else_=0).label("old")
+    is_waiting = func.sum(case((account.c.state == State.PENDING.value, 1), else_=0)).label("waiting")
+    found: dict[tuple[str, str, int], Printing] = {}
+    for ids in _portions(account_ids):
+        rows = tx.execute(
+            select(audit.c.actor, audit.c.code, audit.c.parameters, old)
+            .add_columns(func.max(audit.c.at).label("last"), func.count().label("letters"), is_waiting)
+            .join(account, account.c.id == audit.c.account_id)
+            .where(audit.c.account_id.in_(ids), audit.c.action == Action.LETTER_PRINTED.value)
+            .group_by(audit.c.actor, audit.c.code, audit.c.parameters, old)
+            .order_by(func.max(audit.c.at).desc())
+            .limit(limit)
+        )
+        for row in rows:
+            key = (row.actor, row.parameters, row.old)
+            known = found.get(key, Printing("", 0, "", 0, 0))
+            found[key] = Printing(
+                _batch(row.code, row.parameters),
+                max(known.at, row.last),
+                row.actor,
+                known.letters + int(row.letters),
+                known.waiting + int(row.waiting),
+            )
+    return sorted(found.values(), key=lambda one: -one.at)[:limit]
+
+
+def of_batch(tx: Tx, account_ids: Sequence[int], batch: str) -> set[int]:
+    """Which of these accounts have a letter of a printing."""
+    kept = causes.parameters(Cause(BATCH, batch=batch))
+    found: set[int] = set()
+    for ids in _portions(account_ids):
+        rows = tx.execute(
+            select(audit.c.account_id).where(
+                audit.c.account_id.in_(ids),
+                audit.c.action == Action.LETTER_PRINTED.value,
+                audit.c.code == BATCH,
+                audit.c.parameters == kept,
+            )
+        )
+        found |= set(rows.scalars())
+    return found
+
+
+def _batch(code: str, kept: str) -> str:
+    return str(causes.of_row(code, kept).values.get("batch", "")) if code == BATCH else ""
 
 
 def moves(tx: Tx, account_ids: Sequence[int], since: int) -> list[Moved]:
