@@ -33,7 +33,7 @@ RECORDS = [
     ("recovery-asked", "wrong", "réponses fausses"),
     ("login", "code", "code à usage unique"),
     ("login", "recovery code", "code de secours"),
-    ("login", "12 Tablette du CDI", "12 Tablette du CDI"),
+    ("login", "12 Tablette du CDI", "« Tablette du CDI », n° 12"),
     ("login-refused", "app-password", "mot de passe d’application exigé"),
 ]
 

@@ -11,7 +11,8 @@ from directory.lists import rosters
 from directory.lists.rosters import House as Lists
 from directory.lists.rosters import NewList
 from mailserver.model.identity import ListKind, Principal, Role, State
-from mailserver.store.account import accounts, rules
+from mailserver.store.account import accounts, jobs, rules
+from mailserver.store.account.jobs import JobState
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people import imports, lists, people, schools
 from mailserver.store.people.imports import RunState
@@ -458,6 +459,9 @@ def test_the_queue_is_held_tried_again_and_thrown_away(house: House, console: Vi
     text = opened(console, house, phone, "/admin/file")
     rows = re.findall(r'name="envoi"\s+value="(\d+)"', text)
     assert len(rows) == 3
+    first = opened(console, house, phone, "/admin").partition('id="t-file"')[2]
+    assert re.search(r'exemple\.org\s*<td.*?>3\s*<td class="d">maintenant', first.replace("\n", " "))
+    opened(console, house, phone, "/admin/file")
     assert "Cochez au moins un envoi" in console.post("/admin/file", {"faire": "retenir"}).text
     console.post("/admin/file", {"faire": "retenir", "envoi": rows[:2]})
     assert "2 envois retenus" in console.text
@@ -507,7 +511,9 @@ def test_rules_and_the_brake(house: House, console: Visitor, phone: Phone) -> No
     console.post("/admin/regles", {**form, "confirme": "frein"})
     brake = house.store.read_now(rules.brakes)[0]
     assert (brake.population.value, brake.actor, brake.reason) == ("teacher", "achef", "hameçonnage")
-    assert "serré" in opened(console, house, phone, "/admin")
+    text = opened(console, house, phone, "/admin")
+    assert "Le frein d’urgence est serré." in text
+    assert "Enseignants : rien ne part plus." in plain(text)
     opened(console, house, phone, "/admin/regles")
     console.post("/admin/regles", {"faire": "desserrer", "population": "teacher"})
     assert not house.store.read_now(rules.brakes)
@@ -538,7 +544,7 @@ def finished(console: Visitor, house: House, phone: Phone) -> str:
     assert path.startswith("/admin/travaux/"), console.text
     until = time.monotonic() + 60
     # The house's clock is ahead of the job's, which then looks as if it had died.
-    while re.search(r'class="etat">(en cours|interrompu)', opened(console, house, phone, path)):
+    while re.search(r'class="etiquette (?:bleu|rouge)">(en cours|interrompu)', opened(console, house, phone, path)):
         assert time.monotonic() < until
         time.sleep(0.2)
     return console.text
@@ -615,7 +621,9 @@ def test_what_was_refused_is_taken_away_in_the_readers_language(house: House, co
 def test_the_record_is_filtered_taken_away_and_verified(
     house: House, console: Visitor, phone: Phone, administrator: Principal
 ) -> None:
-    odd = house.person("Jo", "Formule")
+    odd, other = house.person("Jo", "Formule"), house.person("Jean", "Reste")
+    many = [(Action.QUOTA_SET, other.account_id, Cause("quota-messages", count=count)) for count in range(101)]
+    house.store.write_now(audit.record_many, ORIGIN, many)
     house.store.write_now(audit.record, ORIGIN, Action.CHANGED, odd.account_id, Cause("plain", text="=1+1"))
     text = opened(console, house, phone, f"/admin/journal?compte={odd.login}&acte=changed")
     assert "=1+1" in text
@@ -659,6 +667,11 @@ def test_measures_are_counted_from_the_traces_and_drawn(house: House, console: V
         text = opened(console, house, phone, f"/admin/mesures?duree={span}")
         assert "<rect" in text
         assert "style=" not in text
+        chart = text.partition('id="t-messages"')[2].partition("</figure>")[0]
+        assert re.search(r'text-anchor="end">0</text>', chart), "a scale from 0"
+        assert re.search(r'aria-label="Messages par (heure|jour)\. De 0 à ', chart)
+        values = [int(count) for count in re.findall(r'<th scope="row">[^<]*<td class="d">(\d+)', chart)]
+        assert sum(values) >= 4, "the same as a table"
 
 
 def test_health_and_overview(house: House, console: Visitor, phone: Phone) -> None:
@@ -668,6 +681,67 @@ def test_health_and_overview(house: House, console: Visitor, phone: Phone) -> No
     assert "le certificat est auto-signé" in text
     assert "the certificate is self-signed" in opened(console, house, phone, "/admin?lang=en")
     opened(console, house, phone, "/admin?lang=fr")
+
+
+def test_one_search_finds_accounts_schools_lists_and_boxes(house: House, console: Visitor, phone: Phone) -> None:
+    person = house.person("Zoé", "Rechercheuse", uai=UAI)
+    house.person("Zoé", "Rechercheuse", uai=UAI)
+    wanted = NewList(f"rechercheuses@{DOMAIN}", "Rechercheuses", uai=UAI)
+    house.store.write_now(rosters.make, Lists.of(house.settings), wanted, ORIGIN)
+    text = opened(console, house, phone, "/admin/recherche?q=recherch")
+    assert text.count("Zoé Rechercheuse") == 2
+    assert f"/admin/listes/rechercheuses@{DOMAIN}" in text
+    opened(console, house, phone, f"/admin/recherche?q={person.login}")
+    assert (
+        f"/admin/comptes/{person.account_id}" in str(console.page and console.page.url) or person.login in console.text
+    )
+    house.store.write_now(schools.upsert, [schools.Facts("0580031U", "Collège Les Loges", "CLG", town="Nevers")])
+    opened(console, house, phone, "/admin/recherche?q=loges+nevers")
+    assert str(console.page and console.page.url).endswith("/admin/etablissements/0580031U"), "the only one opens"
+    assert "Ni compte, ni établissement" in opened(console, house, phone, "/admin/recherche?q=zzz&lang=fr")
+    opened(console, house, phone, "/admin/recherche?q=")
+    assert "/admin/comptes" in str(console.page and console.page.url)
+
+
+def test_a_running_job_is_watched_and_that_is_no_activity(
+    house: House, console: Visitor, phone: Phone, administrator: Principal
+) -> None:
+    number = house.store.write_now(jobs.begin, "apply", administrator.account_id, "achef", "", {"original": "r.csv"})
+    house.store.write_now(jobs.advance, number, 320, 1000)
+    text = opened(console, house, phone, f"/admin/travaux/{number}")
+    assert "32 %" in plain(text).replace("\xa0", " ")
+    refresh = str(console.page and console.page.headers["refresh"])
+    assert refresh == f"3; url=/admin/travaux/{number}?suivi=oui"
+    before = console.http.cookies.get(access.PROOF)
+    assert before
+    console.get(f"/admin/travaux/{number}?suivi=oui")
+    assert console.http.cookies.get(access.PROOF) == before, "who only watches is asked again after a while"
+    assert "refresh" not in console.get(f"/admin/travaux/{number}?suivi=non").headers
+    house.store.write_now(jobs.end, number, JobState.DONE, {})
+    assert "refresh" not in console.get(f"/admin/travaux/{number}?suivi=oui").headers
+
+
+def test_differences_are_said_in_plain_words(
+    house: House, console: Visitor, phone: Phone, administrator: Principal
+) -> None:
+    person = {"line": 2, "file": "", "login": "lroux", "address": "", "name": "Léo Roux", "elder": "", "changed": []}
+    details = [
+        ["class", "0210006T:4B=4e B", "0210006T:3A=3e A|3C"],
+        ["role", "pupil", "staff"],
+        ["hidden", "False", "True"],
+    ]
+    found = [{**person, "details": details}, {**person, "details": [], "changed": ["recovery_address", "numen"]}]
+    result = {"counts": {"changed": 2}, "kinds": {"moved": 2}, "people": {"moved": found}}
+    number = house.store.write_now(jobs.begin, "plan", administrator.account_id, "achef", "", {"original": "r.csv"})
+    house.store.write_now(jobs.end, number, JobState.DONE, result)
+    text = re.sub(r"\s+", " ", opened(console, house, phone, f"/admin/travaux/{number}"))
+    for words in (
+        "<td>classe <td>4e B (0210006T) <td>3e A (0210006T), 3C",
+        "<td>population <td>Élève <td>Personnel",
+        "<td>caché dans l’annuaire <td>non <td>oui",
+        '<td>adresse de secours, NUMEN <td class="rien">– <td>modifié',
+    ):
+        assert words in text
 
 
 def led(house: House, person: Principal, phone: Phone) -> Visitor:
@@ -688,6 +762,13 @@ def test_announcements_and_maintenance(house: House, console: Visitor, phone: Ph
     assert console.post("/admin/annonces", {"nature": "closed", "fr": "Travaux"}).status_code == 422
     console.post("/admin/annonces", {"nature": "announcement", "fr": "Bonne rentrée à tous"})
     assert "Bonne rentrée" in house.visitor().get("/").text
+    (number,) = re.findall(r"modifier=(\d+)", opened(console, house, phone, "/admin/annonces"))
+    assert "Bonne rentrée à tous</textarea>" in opened(console, house, phone, f"/admin/annonces?modifier={number}")
+    form = {"nature": "announcement", "fr": "Bonne fin d’année", "faire": "annoncer", "numero": number}
+    assert console.post("/admin/annonces", {**form, "fr": ""}).status_code == 422
+    console.post("/admin/annonces", form)
+    assert "Bonne fin d’année" in house.visitor().get("/").text
+    assert "Bonne rentrée" not in house.visitor().get("/").text
     opened(console, house, phone, "/admin/annonces")
     form = {"nature": "closed", "fr": "Mise à jour", "fin": "2035-01-01T00:00"}
     console.post("/admin/annonces", form)
@@ -697,4 +778,4 @@ def test_announcements_and_maintenance(house: House, console: Visitor, phone: Ph
     for number in re.findall(r'name="numero"\s+value="(\d+)"', text):
         console.post("/admin/annonces", {"faire": "retirer", "numero": number})
     assert house.visitor().get("/").status_code == 200
-    assert len(acts(house, Action.BULLETIN_CHANGED)) == 4
+    assert len(acts(house, Action.BULLETIN_CHANGED)) == 5

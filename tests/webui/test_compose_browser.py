@@ -324,7 +324,7 @@ def test_formatted_letter(house: House, watched: Watched, person: Principal, lis
 
 
 def test_bars_of_the_editor(house: House, watched: Watched, person: Principal, lise: Principal, tmp_path: Path) -> None:
-    """Colour, size, alignment, a table, a link and a picture, by keys and menus; the policy of pages refuses nothing."""
+    """Colour, size, alignment, a table, a link and a picture, by keys and menus; our policy refuses nothing."""
     house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
     page, keys = watched.page, watched.page.keyboard
     watched.note_refusals()

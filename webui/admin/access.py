@@ -33,6 +33,8 @@ LONGEST_SECONDS = 8 * 3600
 FRESH_SECONDS = 5 * 60
 """Somebody who has just logged in has just proven both factors: they are not asked again (WCAG 3.3.7)."""
 PROOF = "console"
+WATCHING = "suivi"
+"""The parameter of a page that comes anew by itself: nobody's activity, so it does not keep the proof fresh."""
 CONFIRM = "/admin/confirmer"
 DESK = "/secretariat"
 POLICY = (
@@ -108,7 +110,7 @@ def _proving(handler: VisitHandler) -> VisitHandler:
         if is_new:
             await services.store.write(audit_access.record_entry, origin(visit), visit.account_id)
         response = await handler(services, visit)
-        if proven:
+        if proven and visit.query(WATCHING) != "oui":
             _give(services, visit, response, proven)
         return response
 

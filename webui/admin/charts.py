@@ -1,59 +1,25 @@
-"""Charts of traffic and storage: bars as SVG, drawn on the server by attributes alone, each with its table."""
+"""Charts of traffic and storage, drawn on the server (`drawing`), each with its table."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 
 from starlette.responses import Response
 
-from mailserver.model.clock import DAY, HOUR
+from mailserver.model.clock import HOUR
 from mailserver.store.queue.traces import Step
 from mailserver.store.upkeep import measures
-from mailserver.store.upkeep.measures import ACCOUNTS, DATABASE, MAIL, Measure
+from mailserver.store.upkeep.measures import ACCOUNTS, DATABASE, MAIL, QUEUE, Measure
 from webui.admin.console_page import Top, top
+from webui.admin.drawing import Chart, Measured, Series, Slot, chart, thinned
 from webui.page.context import Services, Visit
 
-WIDTH, HEIGHT, FOOT, LEFT = 720, 180, 22, 8
-SPANS = {"jour": DAY, "semaine": 7 * DAY, "mois": 30 * DAY, "an": 365 * DAY}
-LABELS = 8
-"""Words under one chart, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One bar, placed, with what it says."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    when: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A word under the bars."""
-
-    x: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A chart of one measure."""
-
-    key: str
-    title: str
-    summary: str
-    bars: tuple[Bar, ...]
-    labels: tuple[Label, ...]
-    top: str
-    """What the highest line stands for."""
-    empty: bool
-    width: int = WIDTH
-    height: int = HEIGHT
-    foot: int = HEIGHT - FOOT
+SPANS = {"jour": 1, "semaine": 7, "mois": 30, "an": 365}
+"""Days; one day is shown by the hour."""
+MONTHLY_FROM = 60
+"""Days of a chart from which on months are named instead of days."""
+HOURS = 24
+NAMES = (*(step.value for step in Step), MAIL, ACCOUNTS, DATABASE, QUEUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,94 +32,122 @@ class ChartsPage:
     charts: tuple[Chart, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """An hour or a day, and what was measured in it."""
-
-    at: int
-    when: str
-    short: str
-    value: int
-
-
 async def show_charts(services: Services, visit: Visit) -> Response:
     """GET /admin/mesures: a day by the hour, longer spans by the day."""
-    span = visit.query("duree")
-    span = span if span in SPANS else "jour"
-    counters = [step.value for step in Step]
-    now = int(visit.now)
-    begin = now - SPANS[span]
-    begin -= begin % HOUR
-    rows = await services.store.read(measures.since, (*counters, MAIL, ACCOUNTS, DATABASE), begin)
-    charts = tuple(_charts(visit, rows, begin, daily=span != "jour"))
+    span = visit.query("duree") if visit.query("duree") in SPANS else "jour"
+    slots = hours(visit) if span == "jour" else days(visit, SPANS[span])
+    rows = await services.store.read(measures.since, NAMES, slots[0].at)
     _ = visit._
     spans = (("jour", _("24 heures")), ("semaine", _("7 jours")), ("mois", _("30 jours")), ("an", _("Un an")))
-    return services.pages.answer(visit, "admin/charts.html", ChartsPage(top(visit, "mesures"), span, spans, charts))
+    page = ChartsPage(top(visit, "mesures"), span, spans, tuple(_charts(visit, rows, slots)))
+    return services.pages.answer(visit, "admin/charts.html", page)
 
 
-def _charts(visit: Visit, rows: Sequence[Measure], begin: int, *, daily: bool) -> list[Chart]:
+def hourly(visit: Visit, rows: Sequence[Measure]) -> Chart:
+    """What came and what was sent in the last 24 hours."""
+    return _traffic(visit, rows, hours(visit))
+
+
+def _charts(visit: Visit, rows: Sequence[Measure], slots: Sequence[Slot]) -> Iterator[Chart]:
     _ = visit._
-    number, size = visit.language.number, visit.language.size
-    counted = (
-        (Step.RECEIVED.value, _("Messages reçus")),
-        (Step.SUBMITTED.value, _("Messages envoyés par nos utilisateurs")),
-        (Step.SENT.value, _("Remises à d’autres serveurs")),
-        (Step.DEFERRED.value, _("Remises différées")),
-        (Step.FAILED.value, _("Remises en échec")),
+    yield _traffic(visit, rows, slots)
+    relayed = (
+        (Step.SENT.value, _("remises")),
+        (Step.DEFERRED.value, _("différées")),
+        (Step.FAILED.value, _("en échec")),
     )
-    charts = []
-    for name, title in counted:
-        slots = _slots(visit, [(row.at, row.count) for row in rows if row.name == name], begin, daily=daily, add=True)
-        total = sum(slot.value for slot in slots)
-        charts.append(_chart(name, title, _("Au total : %(n)s") % {"n": number(total)}, slots, number))
-    for name, title in ((MAIL, _("Courrier conservé")), (DATABASE, _("Base de données"))):
-        octets = [(row.at, row.octets) for row in rows if row.name == name]
-        last = size(octets[-1][1]) if octets else "–"
-        slots = _slots(visit, octets, begin, daily=daily, add=False)
-        charts.append(_chart(name, title, _("À présent : %(n)s") % {"n": last}, slots, size))
-    opened = [(row.at, row.count) for row in rows if row.name == ACCOUNTS]
-    last = number(opened[-1][1]) if opened else "–"
-    slots = _slots(visit, opened, begin, daily=daily, add=False)
-    charts.append(_chart(ACCOUNTS, _("Comptes actifs"), _("À présent : %(n)s") % {"n": last}, slots, number))
-    return charts
+    yield _counters(visit, rows, slots, ("remises", _("Remises à d’autres serveurs"), relayed))
+    yield _gauge(visit, rows, slots, (QUEUE, _("File d’attente"), _("envois")))
+    yield _gauge(visit, rows, slots, (MAIL, _("Courrier conservé"), ""))
+    yield _gauge(visit, rows, slots, (DATABASE, _("Base de données"), ""))
+    yield _gauge(visit, rows, slots, (ACCOUNTS, _("Comptes actifs"), _("comptes")))
 
 
-def _slots(visit: Visit, points: Sequence[tuple[int, int]], begin: int, *, daily: bool, add: bool) -> list[_Slot]:
-    """A slot for every hour or day up to now; a gauge's last value of the day counts, a counter's are added."""
-    zone, now = visit.language.zone, int(visit.now)
-    slots: dict[str, _Slot] = {}
-    for at in range(begin, now + 1, HOUR):
-        when = datetime.fromtimestamp(at, UTC).astimezone(zone)
-        key = when.strftime("%Y-%m-%d" if daily else "%Y-%m-%d %H:00")
-        short = f"{when.day}/{when.month:02}" if daily else f"{when.hour:02}:00"
-        slots.setdefault(key, _Slot(at, key, short, 0))
-    for at, value in points:
-        when = datetime.fromtimestamp(at, UTC).astimezone(zone)
-        key = when.strftime("%Y-%m-%d" if daily else "%Y-%m-%d %H:00")
-        known = slots.get(key)
-        if known is not None:
-            slots[key] = _Slot(known.at, known.when, known.short, known.value + value if add else value)
-    return list(slots.values())
+def _traffic(visit: Visit, rows: Sequence[Measure], slots: Sequence[Slot]) -> Chart:
+    _ = visit._
+    title = _("Messages par heure") if len(slots) == HOURS else _("Messages par jour")
+    names = ((Step.RECEIVED.value, _("reçus")), (Step.SUBMITTED.value, _("envoyés")))
+    return _counters(visit, rows, slots, ("messages", title, names))
 
 
-def _chart(key: str, title: str, summary: str, slots: Sequence[_Slot], spoken: Callable[[int], str]) -> Chart:
-    highest = max((slot.value for slot in slots), default=0)
-    room, step = HEIGHT - FOOT - 18, (WIDTH - 2 * LEFT) / max(1, len(slots))
-    bars = tuple(
-        Bar(
-            x=round(LEFT + place * step, 1),
-            y=round(HEIGHT - FOOT - (slot.value / highest * room if highest else 0), 1),
-            width=round(max(1.0, step * 0.8), 1),
-            height=round(slot.value / highest * room if highest else 0, 1),
-            when=slot.when,
-            text=spoken(slot.value),
-        )
-        for place, slot in enumerate(slots)
+def _counters(
+    visit: Visit,
+    rows: Sequence[Measure],
+    slots: Sequence[Slot],
+    about: tuple[str, str, Sequence[tuple[str, str]]],
+) -> Chart:
+    """Counted things, a colour for each; what falls into a slot is added up."""
+    key, title, names = about
+    number = visit.language.number
+    filled = _filled(visit, slots, [[(row.at, row.count) for row in rows if row.name == name] for name, _ in names])
+    series = tuple(
+        Series(words, number(sum(slot.values[place] for slot in filled))) for place, (_, words) in enumerate(names)
     )
-    every = -(-len(slots) // LABELS) or 1
-    labels = tuple(
-        Label(round(LEFT + place * step, 1), slot.short)
-        for place, slot in enumerate(slots)
-        if place % every == 0 and LEFT + place * step < WIDTH - 40
-    )
-    return Chart(key, title, summary, bars, labels, spoken(highest), empty=not highest)
+    return chart(Measured(key, title, visit._("messages"), series), filled, number, _spoken(visit))
+
+
+def _gauge(visit: Visit, rows: Sequence[Measure], slots: Sequence[Slot], about: tuple[str, str, str]) -> Chart:
+    """How something stood; the last value of a slot counts. Without a unit the values are octets."""
+    key, title, unit = about
+    text = visit.language.number if unit else visit.language.size
+    points = [(row.at, row.count if unit else row.octets) for row in rows if row.name == key]
+    filled = _filled(visit, slots, [points], add=False)
+    series = (Series(visit._("à présent"), text(points[-1][1]) if points else "–"),)
+    return chart(Measured(key, title, unit, series, octets=not unit), filled, text, _spoken(visit))
+
+
+def _spoken(visit: Visit) -> str:
+    return visit._("De %(low)s à %(high)s, le plus haut : %(when)s.")
+
+
+# ---------------------------------------------------------------------- time
+
+
+def hours(visit: Visit) -> list[Slot]:
+    """The last 24 hours, this one included."""
+    now = int(visit.now)
+    first = now - now % HOUR - (HOURS - 1) * HOUR
+    return [_hour(visit, first + place * HOUR) for place in range(HOURS)]
+
+
+def _hour(visit: Visit, at: int) -> Slot:
+    when = datetime.fromtimestamp(at, visit.language.zone)
+    short = visit._("%(hour)s h") % {"hour": when.hour} if when.hour % 3 == 0 else ""
+    return Slot(at, _key(visit, at, daily=False), short, ())
+
+
+def days(visit: Visit, count: int) -> list[Slot]:
+    """The last days, today included."""
+    language = visit.language
+    today = language.day(visit.now)
+    slots = []
+    for back in range(count - 1, -1, -1):
+        day = today - timedelta(days=back)
+        at = int(datetime.combine(day, time(), language.zone).timestamp())
+        if count < MONTHLY_FROM:
+            short = f"{day.day}/{day.month:02}"
+        else:
+            short = language.written(day, "LLL") if day.day == 1 else ""
+        slots.append(Slot(at, _key(visit, at, daily=True), short, ()))
+    return slots if count >= MONTHLY_FROM else thinned(slots)
+
+
+def _key(visit: Visit, at: int, *, daily: bool) -> str:
+    """What a slot is called; no two of a chart are called the same but the hour that is repeated in autumn."""
+    when = datetime.fromtimestamp(at, UTC).astimezone(visit.language.zone)
+    return when.strftime("%d/%m/%Y" if daily else "%d/%m/%Y %H:00")
+
+
+def _filled(
+    visit: Visit, slots: Sequence[Slot], series: Sequence[Sequence[tuple[int, int]]], *, add: bool = True
+) -> list[Slot]:
+    """The slots with what was measured: added up, or the last value."""
+    daily = len(slots) > 1 and slots[1].at - slots[0].at > HOUR
+    places = {slot.when: place for place, slot in enumerate(slots)}
+    values = [[0] * len(series) for _ in slots]
+    for number, points in enumerate(series):
+        for at, value in points:
+            place = places.get(_key(visit, at, daily=daily))
+            if place is not None:
+                values[place][number] = values[place][number] + value if add else value
+    return [replace(slot, values=tuple(mine)) for slot, mine in zip(slots, values, strict=True)]

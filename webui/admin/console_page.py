@@ -18,11 +18,13 @@ class Top:
     tab: str
     done: str = ""
     fault: str = ""
+    query: str = ""
+    """What is searched for in all of the console."""
 
 
-def top(visit: Visit, tab: str, fault: str = "") -> Top:
+def top(visit: Visit, tab: str, fault: str = "", query: str = "") -> Top:
     """The frame of a page of a section."""
-    return Top(tab, announced(visit), fault)
+    return Top(tab, announced(visit), fault, query)
 
 
 def done(what: str, count: int = 0) -> dict[str, str | int]:

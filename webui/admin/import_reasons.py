@@ -50,7 +50,16 @@ def told(visit: Visit, cause: Cause) -> str:
     """What a row says, in the reader's language; what others said, as they said it."""
     if cause.name == "plain":
         return str(cause)
+    if cause.name == "quota":
+        return _quota(visit, int(cause.values.get("octets", 0)))
     return visit.language.say(cause, lambda seconds: stamp(visit, seconds))
+
+
+def _quota(visit: Visit, octets: int) -> str:
+    """How much an account may hold."""
+    if octets < 0:
+        return visit._("celui du réglage")
+    return visit.language.size(octets) if octets else visit._("sans limite")
 
 
 async def download(services: Services, visit: Visit) -> Response:

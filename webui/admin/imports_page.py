@@ -20,14 +20,18 @@ from mailserver.store.account import jobs
 from mailserver.store.account.jobs import LOST_SECONDS, Job, JobState
 from mailserver.store.people import imports
 from mailserver.store.people.imports import Run, RunState
+from webui.admin import access
 from webui.admin.console_page import Top, moment, top
 from webui.admin.import_reasons import Why, why, whys
+from webui.admin.import_words import Difference, differences
 from webui.admin.jobs import start
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
 
 MAX_OCTETS = 512 * 1024 * 1024
 LISTED = 20
+WATCHING = access.WATCHING
+WATCH_SECONDS = 3
 REFUSED_SHOWN, REMARKS_SHOWN = 500, 100
 """On the page; all that the result has are in the file to download."""
 
@@ -54,6 +58,8 @@ class JobLine:
     at: str
     words: str
     state: str
+    hue: str
+    """The class of colours of its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ class JobPage:
     top: Top
     line: JobLine
     lost: bool
+    watched: bool
+    """The page comes anew by itself."""
     share: int
     """Of a hundred; -1: nobody knows."""
     result: Mapping[str, Any]
@@ -82,8 +90,10 @@ class JobPage:
     leaving: int
     may_apply: bool
     counted: tuple[tuple[str, int], ...]
-    fields: Mapping[str, str]
-    """The words for what changes of somebody."""
+    people: Mapping[str, tuple[Difference, ...]]
+    """What becomes of whom, by the names of `kinds`."""
+    shown: Mapping[str, int]
+    """How many of each kind are among them."""
     fault: Why
     """Why the job failed."""
     refused: tuple[Why, ...]
@@ -101,7 +111,7 @@ async def show_imports(services: Services, visit: Visit, fault: str = "") -> Res
         top(visit, "import", fault),
         ldap is not None and ldap.read_only,
         tuple(_run(services, visit, run) for run in runs),
-        tuple(_job(visit, one) for one in listed),
+        tuple(job_line(visit, one) for one in listed),
     )
     return services.pages.answer(visit, "admin/import.html", page, 422 if fault else 200)
 
@@ -149,10 +159,13 @@ async def job(services: Services, visit: Visit, fault: str = "") -> Response:
     result = await services.store.read(jobs.result, found.id)
     counts = result.get("counts", {})
     touched = _touched(counts)
+    people = result.get("people", {})
+    watched = found.state is JobState.RUNNING and not is_lost(visit, found) and visit.query(WATCHING) != "non"
     page = JobPage(
         top=top(visit, "import", fault),
-        line=_job(visit, found),
-        lost=_is_lost(visit, found),
+        line=job_line(visit, found),
+        lost=is_lost(visit, found),
+        watched=watched,
         share=min(100, 100 * found.done // found.total) if found.total else -1,
         result=result,
         kinds=tuple(
@@ -165,14 +178,18 @@ async def job(services: Services, visit: Visit, fault: str = "") -> Response:
         may_apply=found.kind == importing.PLAN
         and found.state is JobState.DONE
         and touched + int(counts.get("places", 0)) > 0,
-        counted=_counted(visit, counts),
-        fields=_field_words(visit),
+        counted=counted(visit, counts),
+        people={kind: tuple(differences(visit, found)) for kind, found in people.items()},
+        shown={kind: len(found) for kind, found in people.items()},
         fault=why(visit, result.get("fault", "")),
         refused=whys(visit, result.get("refused", ())[:REFUSED_SHOWN]),
         remarks=whys(visit, result.get("remarks", ())[:REMARKS_SHOWN]),
         left=whys(visit, result.get("left", ())),
     )
-    return services.pages.answer(visit, "admin/job.html", page, 422 if fault else 200)
+    answer = services.pages.answer(visit, "admin/job.html", page, 422 if fault else 200)
+    if watched:
+        answer.headers["Refresh"] = f"{WATCH_SECONDS}; url=/admin/travaux/{found.id}?{WATCHING}=oui"
+    return answer
 
 
 async def apply(services: Services, visit: Visit) -> Response:
@@ -214,7 +231,8 @@ async def _found(services: Services, visit: Visit) -> Job:
     return found
 
 
-def _is_lost(visit: Visit, one: Job) -> bool:
+def is_lost(visit: Visit, one: Job) -> bool:
+    """Whether its process has died: nothing was heard of it for long."""
     return one.state is JobState.RUNNING and one.seen < visit.now - LOST_SECONDS
 
 
@@ -224,7 +242,7 @@ def _is_lost(visit: Visit, one: Job) -> bool:
 def _run(services: Services, visit: Visit, run: Run) -> RunLine:
     until = (run.finished or run.at) + services.settings.accounts.undo_hours * 3600
     open_still = run.state in (RunState.DONE, RunState.APPLYING) and until > visit.now
-    told = ", ".join(f"{text.lower()} : {number}" for text, number in _counted(visit, run.counts))
+    told = ", ".join(f"{text.lower()} : {number}" for text, number in counted(visit, run.counts))
     _ = visit._
     state = {
         RunState.APPLYING: _("en cours, ou interrompu"),
@@ -242,7 +260,8 @@ def _touched(counts: Mapping[str, Any]) -> int:
     return sum(int(counts.get(name, 0)) for name in ("created", "changed", "leaving"))
 
 
-def _job(visit: Visit, one: Job) -> JobLine:
+def job_line(visit: Visit, one: Job) -> JobLine:
+    """A job in words."""
     _ = visit._
     told = {
         importing.PLAN: _("Différences de %(file)s"),
@@ -254,10 +273,14 @@ def _job(visit: Visit, one: Job) -> JobLine:
         JobState.DONE: _("terminé"),
         JobState.FAILED: _("en échec"),
     }[one.state]
-    if _is_lost(visit, one):
+    if is_lost(visit, one):
         state = _("interrompu")
     words = told % {"file": one.options.get("original", ""), "run": one.options.get("run", "")}
-    return JobLine(one, moment(visit, one.created), words, state)
+    hue = "rouge" if one.state is JobState.FAILED or is_lost(visit, one) else _HUES[one.state]
+    return JobLine(one, moment(visit, one.created), words, state, hue)
+
+
+_HUES = {JobState.RUNNING: "bleu", JobState.DONE: "vert"}
 
 
 def _kinds(visit: Visit) -> dict[str, str]:
@@ -273,7 +296,8 @@ def _kinds(visit: Visit) -> dict[str, str]:
     }
 
 
-def _counted(visit: Visit, counts: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+def counted(visit: Visit, counts: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    """What an import did, in words."""
     _ = visit._
     told = {
         "created": _("Créés"),
@@ -284,22 +308,3 @@ def _counted(visit: Visit, counts: Mapping[str, Any]) -> tuple[tuple[str, int], 
         "places": _("Établissements et libellés"),
     }
     return tuple((words, int(counts.get(name, 0))) for name, words in told.items() if counts.get(name))
-
-
-def _field_words(visit: Visit) -> dict[str, str]:
-    _ = visit._
-    return {
-        "given_name": _("prénom"),
-        "surname": _("nom"),
-        "display_name": _("nom affiché"),
-        "common_names": _("noms (cn)"),
-        "role": _("population"),
-        "uai": _("établissement"),
-        "discipline": _("discipline"),
-        "address": _("adresse"),
-        "recovery_address": _("adresse de secours"),
-        "title": _("civilité"),
-        "hidden": _("caché"),
-        "close_at": _("fermeture"),
-        "source_key": _("numéro dans l’export"),
-    }

@@ -119,6 +119,13 @@ async def show_people(services: Services, visit: Visit) -> Response:
     return services.pages.answer(visit, "admin/people.html", page)
 
 
+async def search(services: Services, visit: Visit, text: str) -> tuple[Line, ...]:
+    """Whoever answers to some words: a page at most."""
+    filters = Filters(text)
+    external = services.settings.ldap is not None
+    return (await (_known(services, visit, filters) if external else _found(services, visit, filters)))[0]
+
+
 async def _found(services: Services, visit: Visit, filters: Filters) -> tuple[tuple[Line, ...], int]:
     """A page of the embedded directory."""
     numen = re.sub(r"\s", "", filters.text).upper()

@@ -23,6 +23,7 @@ from webui.page.context import Services, Visit
 from webui.page.role_labels import role_words, state_words
 
 SHOWN_EVENTS = 40
+HUES = {State.PENDING: "bleu", State.ACTIVE: "vert", State.SUSPENDED: "brun", State.CLOSED: "gris"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class HistoryRow:
     at: str
     actor: str
     action: str
-    service: str
-    peer: str
+    door: str
+    """By which door it was done, and from where."""
     detail: str
 
 
@@ -86,6 +87,8 @@ class PersonPage:
     login: str
     name: str
     state: str
+    hue: str
+    """The class of colours of the state."""
     facts: tuple[Fact, ...]
     planned: tuple[Fact, ...]
     used: int
@@ -135,6 +138,7 @@ async def show_person(services: Services, visit: Visit, fault: str = "") -> Resp
         login=principal.login,
         name=principal.name,
         state=state_words(visit, standing.state),
+        hue=HUES[standing.state],
         facts=_facts(visit, account, facts),
         planned=_planned(visit, standing),
         used=facts.used,
@@ -218,15 +222,30 @@ def _device(visit: Visit, one: Device) -> DeviceRow:
 
 def row(visit: Visit, event: Event) -> HistoryRow:
     """A line of the record in words."""
-    actor = visit._("la personne elle-même") if event.actor == "self" else event.actor
+    own = event.service in ("internal", "service")
+    actor = visit._("le service") if own else event.actor
     return HistoryRow(
         stamp(visit, event.at),
-        actor,
+        visit._("la personne elle-même") if event.actor == "self" else actor,
         action_words(visit, event.action),
-        event.service,
-        event.peer,
+        ", ".join(filter(None, ("" if own else door_words(visit, event.service), event.peer))),
         told(visit, event.detail),
     )
+
+
+def door_words(visit: Visit, service: str) -> str:
+    """A door in the reader's language; one that is called the same in both stands as it is."""
+    _ = visit._
+    return {
+        "web": _("site web"),
+        "console": _("console"),
+        "submission": _("envoi par logiciel"),
+        "imap": "IMAP",
+        "smtp": "SMTP",
+        "dav": _("agendas et contacts (DAV)"),
+        "ldap": _("annuaire (LDAP)"),
+        "import": _("import"),
+    }.get(service, service)
 
 
 def action_words(visit: Visit, action: audit.Action) -> str:

@@ -21,6 +21,7 @@ from webui.admin import (
     queue_page,
     rules_page,
     schools_page,
+    search,
 )
 from webui.page.dispatch import Doors, Endpoint, VisitHandler
 
@@ -38,6 +39,7 @@ def routes(doors: Doors) -> Sequence[BaseRoute]:
         Route("/admin", inside(overview.show_overview), methods=["GET"]),
         *pair(access.CONFIRM, access.ask, access.prove),
         Route("/admin/quitter", inside(access.leave), methods=["POST"]),
+        Route("/admin/recherche", inside(search.show_search), methods=["GET"]),
         Route("/admin/mesures", inside(charts.show_charts), methods=["GET"]),
         Route("/admin/sante", inside(health.show_health), methods=["GET"]),
         *pair("/admin/annonces", bulletins_page.show_bulletins, bulletins_page.act),

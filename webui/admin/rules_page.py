@@ -57,7 +57,7 @@ async def show_rules(services: Services, visit: Visit, fault: str = "") -> Respo
     }
     page = RulesPage(
         top(visit, "regles", fault),
-        tuple((one.value, _words(visit, one)) for one in Population),
+        tuple((one.value, population_words(visit, one)) for one in Population),
         frozenset((one.value, other.value) for one, other in now.denied),
         _brakes(visit, now),
         tuple((name, told.get(name, name)) for name in PRESETS),
@@ -115,7 +115,7 @@ def _brakes(visit: Visit, now: Rules) -> tuple[BrakeRow, ...]:
     return tuple(
         BrakeRow(
             brake.population.value,
-            _words(visit, brake.population),
+            population_words(visit, brake.population),
             moment(visit, brake.since),
             moment(visit, brake.until) if brake.until else visit._("jusqu’à ce qu’on le desserre"),
             brake.actor,
@@ -125,7 +125,8 @@ def _brakes(visit: Visit, now: Rules) -> tuple[BrakeRow, ...]:
     )
 
 
-def _words(visit: Visit, population: Population) -> str:
+def population_words(visit: Visit, population: Population) -> str:
+    """A population in the reader's language."""
     _ = visit._
     return {
         Population.PUPIL: _("Élèves"),

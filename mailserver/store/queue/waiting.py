@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select, update
 
 from mailserver.store.engine.statements import Tx
+from mailserver.store.queue import spool
 from mailserver.store.queue.spool import BRAKED, HELD, HELD_UNTIL, errors
 from mailserver.store.schema.spool import queued, queued_domain
+from mailserver.texts.causes import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,18 @@ class State:
     """When the oldest message was queued; 0: the queue is empty."""
     failing: int
     """Rows that were tried in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What waits for one domain."""
+
+    domain: str
+    rows: int
+    due: int
+    """When the next of them is tried; `HELD_UNTIL` and later: when an operator lets it go."""
+    error: Cause
+    """What the last attempt of one of them came to."""
 
 
 def hold(tx: Tx, rows: Sequence[int]) -> int:
@@ -39,3 +53,14 @@ def state(tx: Tx) -> State:
     failing = tx.execute(select(func.coalesce(func.sum(has_failed), 0))).scalar_one()
     oldest = tx.execute(select(func.min(queued.c.created))).scalar()
     return State(int(rows), int(held), int(oldest or 0), int(failing))
+
+
+def by_domain(tx: Tx, limit: int) -> list[Destination]:
+    """The domains most deliveries wait for."""
+    columns = queued_domain.c
+    sums = (columns.domain, func.count().label("rows"), func.min(columns.due).label("due"), func.max(columns.id))
+    busiest = select(*sums).group_by(columns.domain).order_by(func.count().desc(), columns.domain).limit(limit)
+    found = [tuple(row) for row in tx.execute(busiest)]
+    newest = [last for _, _, _, last in found]
+    said = {row.id: spool.error_of(row) for row in tx.execute(select(queued_domain).where(columns.id.in_(newest)))}
+    return [Destination(domain, int(rows), int(due), said[last]) for domain, rows, due, last in found]

@@ -1,7 +1,7 @@
 """Counters and gauges by the hour, which the console draws. The housekeeper takes them.
 
-Counters: the steps of `traces.Step`. Gauges: `mail` (messages, octets of all mailboxes), `accounts` (open ones) and
-`database` (its octets). Kept for `KEPT_SECONDS`.
+Counters: the steps of `traces.Step`. Gauges: `mail` (messages, octets of all mailboxes), `accounts` (open ones),
+`queue` (deliveries that wait) and `database` (its octets). Kept for `KEPT_SECONDS`.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, insert, select, text, update
 from mailserver.model.clock import HOUR
 from mailserver.model.identity import State
 from mailserver.store.engine.statements import Tx
-from mailserver.store.queue import traces
+from mailserver.store.queue import traces, waiting
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.console import measure
 from mailserver.store.schema.mail import mailbox
@@ -21,7 +21,7 @@ KEPT_SECONDS = 400 * 86400
 SETTLED_SECONDS = 60
 COUNTED = 5000
 """Steps that one unit counts."""
-MAIL, ACCOUNTS, DATABASE = "mail", "accounts", "database"
+MAIL, ACCOUNTS, DATABASE, QUEUE = "mail", "accounts", "database", "queue"
 Counted = tuple[int, int, str, int, int]
 """A step as `traces.after` gives it."""
 _MARK = "trace"
@@ -81,6 +81,7 @@ def gauges(tx: Tx) -> tuple[Measure, ...]:
         Measure(MAIL, hour, messages, octets),
         Measure(ACCOUNTS, hour, int(opened), 0),
         Measure(DATABASE, hour, 0, database_octets(tx)),
+        Measure(QUEUE, hour, waiting.state(tx).rows, 0),
     )
 
 

@@ -7,7 +7,7 @@ changes nothing.
 
 from mailserver.store.queue.spool.enqueue import enqueue, new_name
 from mailserver.store.queue.spool.leases import HOLD, LEASE, give_back, lease, next_due, octets, renew, settle
-from mailserver.store.queue.spool.operating import HELD_UNTIL, drop, find, release, retry, show
+from mailserver.store.queue.spool.operating import HELD_UNTIL, drop, error_of, find, release, retry, show
 from mailserver.store.queue.spool.rows import (
     BRAKED,
     DEFAULT_NOTIFY,
@@ -40,6 +40,7 @@ __all__ = [
     "Target",
     "drop",
     "enqueue",
+    "error_of",
     "errors",
     "find",
     "give_back",

@@ -51,13 +51,14 @@ def show(tx: Tx, limit: int = 1000, after: int = 0) -> list[Entry]:
             due=row.due,
             attempts=row.attempts,
             sending=bool(row.lease) and row.due > tx.now,
-            error=_error(row),
+            error=error_of(row),
         )
         for row in tx.execute(clause).all()
     ]
 
 
-def _error(row: Any) -> Cause:
+def error_of(row: Any) -> Cause:
+    """What the last attempt of a row came to."""
     if row.error_code:
         return causes.of_row(row.error_code, row.error_parameters)
     return legacy_details.read(row.error)
