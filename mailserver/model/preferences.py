@@ -146,6 +146,8 @@ class Preferences:
 
     push_shows: str = _one_of("rien", "expediteur", "objet")
     """What a notification of a closed browser says: that there is something, who wrote, also about what."""
+    push_reminders: bool = _flag(True)
+    """They are told of the agenda's reminders, too."""
     quiet_from: int = _one_of(20, 18, 19, 21, 22, NEVER)
     """The hour from which closed browsers are told nothing; -1: at no hour."""
     quiet_to: int = _one_of(7, 5, 6, 8, 9, 10)

@@ -5,6 +5,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailserver.calendars.occurrences import Occurrence
+from mailserver.calendars.reminders import Reminder
 from mailserver.model.preferences import NEVER, Preferences
 from mailserver.store.web.webmail.reading import Line
 from mailserver.texts.languages import LanguageCode
@@ -15,6 +17,7 @@ ONE_BY_ONE = 3
 MAX_TITLE, MAX_TEXT = 100, 200
 _NEW = Text("Nouveau message")
 _NO_SUBJECT = Text("(sans objet)")
+_REMINDER = Text("Rappel de l’agenda")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,25 @@ def _about(line: Line, shows: str, language: LanguageCode) -> Note:
     subject = (plain(line.subject, MAX_TEXT) or _NO_SUBJECT.to(language)) if shows == "objet" else ""
     title = plain(line.sender, MAX_TITLE) or _NEW.to(language)
     return Note(title, subject, f"/m/message/{line.id}", f"message-{line.id}")
+
+
+def of_reminders(rings: Sequence[Reminder], shows: str, language: LanguageCode) -> list[Note]:
+    """About events, the earliest first; which they are leaves the house only with the subjects of mail."""
+    if not rings:
+        return []
+    if shows != "objet" or len(rings) > ONE_BY_ONE:
+        title = _REMINDER if len(rings) == 1 else Text("{count} rappels de l’agenda", count=len(rings))
+        return [Note(title.to(language), "", "/agenda", "rappels")]
+    return [_ringing(one.event, language) for one in rings]
+
+
+def _ringing(event: Occurrence, language: LanguageCode) -> Note:
+    when = "" if event.all_day else f"{event.start:%H:%M}"
+    text = ", ".join(filter(None, (when, plain(event.place, MAX_TITLE))))
+    title = plain(event.title, MAX_TITLE) or _REMINDER.to(language)
+    return Note(
+        title, text, f"/agenda/jour/{event.start:%Y-%m-%d}", f"rappel-{event.collection_id}-{event.href}"[:MAX_TEXT]
+    )
 
 
 def is_quiet(chosen: Preferences, zone: datetime.tzinfo, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""Telling closed browsers of new mail: the work in the background.
+"""Telling closed browsers of new mail and of what rings in the agenda: the work in the background.
 
 Who is due is asked of the database, each browser by itself: its row says up to where it was told, so nothing is lost
 when a push service or a worker fails, and what came meanwhile is told together. A lease in the row keeps two workers
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from mailserver.calendars.reminders import Reminder
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.safe_fetch import SafeFetch, Unreachable
 from mailserver.foundation.settings import Push, Settings, SettingsError
@@ -22,6 +23,7 @@ from mailserver.model.errors import Temporary
 from mailserver.push import notifications, vapid
 from mailserver.push.encryption import SALT, BrowserKeys, seal
 from mailserver.push.notifications import Note
+from mailserver.push.reminder_plans import ReminderPlans
 from mailserver.push.vapid import Vapid
 from mailserver.store.engine.transactions import Store
 from mailserver.store.web import push_subscriptions
@@ -34,6 +36,8 @@ PERIOD = 5.0
 """Seconds between two looks at who is due."""
 RETRY_LOOK = 30.0
 """The same while nothing was committed: those whose push service failed come back."""
+REMIND_LOOK = 15.0
+"""The same at what rings."""
 BATCH = 200
 LANES = 8
 """Push services that a worker talks to at a time."""
@@ -54,24 +58,48 @@ class PushSender:
         self._clock = clock
         self._changes = changes
         self._key: Vapid | None = None
+        self._plans = ReminderPlans(settings=settings, store=store, clock=clock, changes=changes)
 
     async def run(self) -> None:
         """Look who is due until cancelled; an idle store is asked now and then only."""
-        seen, looked = -1, -RETRY_LOOK
+        seen, looked, reminded = -1, -RETRY_LOOK, -REMIND_LOOK
         while True:
             generation, now = self._changes.generation(), self._clock.monotonic()
-            if self._settings.push.enabled and (generation != seen or now - looked >= RETRY_LOOK):
-                seen, looked = generation, now
-                await self.round()
+            if self._settings.push.enabled:
+                if generation != seen or now - looked >= RETRY_LOOK:
+                    seen, looked = generation, now
+                    await self.round()
+                if now - reminded >= REMIND_LOOK:
+                    reminded = now
+                    await self.remind()
             await asyncio.sleep(PERIOD)
 
     async def round(self) -> int:
-        """Tell every browser that is due; how many there were."""
+        """Tell every browser whose owner has new mail; how many there were."""
         try:
-            waiting = await self._store.read(push_subscriptions.with_news, BATCH)
+            return await self._tell_all(await self._store.read(push_subscriptions.with_news, BATCH))
         except Temporary as error:
             log.warning("notifications wait", why=str(error))
             return 0
+
+    async def remind(self) -> int:
+        """Tell every browser in whose owner's agenda something rings; how many there were."""
+        try:
+            known = await self._store.read(push_subscriptions.reminded)
+            await self._plans.refresh(known)
+            now = self._clock.now()
+            ringing = [
+                number
+                for account_id, waiting in known.items()
+                for number, since in waiting
+                if self._plans.rings(account_id, since, now)
+            ]
+            return await self._tell_all(ringing[:BATCH])
+        except Temporary as error:
+            log.warning("reminders wait", why=str(error))
+            return 0
+
+    async def _tell_all(self, waiting: list[int]) -> int:
         count = len(waiting)
         async with asyncio.TaskGroup() as group:
             for _ in range(min(LANES, count)):
@@ -94,7 +122,8 @@ class PushSender:
         if due is None:
             return
         now = int(self._clock.now())
-        notes = self._notes(due, now)
+        rings = self._plans.rings(due.account_id, due.reminded, now)
+        notes = self._notes(due, rings or [], now)
         status = 0
         for note in notes:
             status = await self._post(due, note)
@@ -107,13 +136,17 @@ class PushSender:
             kept = await self._store.write(push_subscriptions.failed, due)
             log.warning("notification not taken", account=due.account_id, status=status, given_up=not kept)
         else:
-            await self._store.write(push_subscriptions.told, due, now, pause=bool(notes))
+            # Where nobody has looked into the agenda yet, nothing counts as told.
+            reminded = due.reminded if rings is None else now
+            await self._store.write(push_subscriptions.told, due, reminded, pause=bool(notes))
 
-    def _notes(self, due: Due, now: int) -> Sequence[Note]:
+    def _notes(self, due: Due, rings: Sequence[Reminder], now: int) -> Sequence[Note]:
         chosen = due.preferences
         if notifications.is_quiet(chosen, ZoneInfo(chosen.zone or self._settings.web.timezone), now):
             return []
-        return notifications.of_mail(due.lines, chosen.push_shows, language_of(due))
+        language = language_of(due)
+        rung = notifications.of_reminders(rings, chosen.push_shows, language) if chosen.push_reminders else []
+        return [*rung, *notifications.of_mail(due.lines, chosen.push_shows, language)]
 
     async def _post(self, due: Due, note: Note) -> int:
         """What a push service answers; 0: nothing, or it is none that may be asked any more."""

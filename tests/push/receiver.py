@@ -99,6 +99,10 @@ class Service:
         """The worker looks once who is due."""
         return self.house.run(self.sender.round())
 
+    def remind(self) -> int:
+        """The worker looks once what rings."""
+        return self.house.run(self.sender.remind())
+
     def asked(self, name: str) -> list[Request]:
         """What was asked at an address, oldest first."""
         return [Request.of(one) for one in self.site.asked if one.startswith(f"POST /{name} ".encode())]

@@ -17,8 +17,9 @@ from mailserver.store.record.audit import Origin
 from mailserver.store.web import push_subscriptions, webmail
 from mailserver.store.web.push_subscriptions import MAX_FAILURES, NewSubscription
 from tests.push.receiver import Receiver, Service
-from tests.webui.house import House, mail
+from tests.webui.house import PASSWORD, House, mail
 
+PARIS = ZoneInfo("Europe/Paris")
 _counter: list[int] = []
 
 
@@ -228,7 +229,51 @@ def test_an_account_that_is_not_in_use_is_not_told(
     assert house.store.read_now(push_subscriptions.listing, person.account_id) == []
 
 
-PARIS = ZoneInfo("Europe/Paris")
+def put(house: House, person: Principal, name: str, start: datetime.datetime, alarm: str) -> None:
+    """An event in the person's agenda, over CalDAV."""
+    day = start.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    lines = (
+        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:{name}\r\nDTSTAMP:20260101T000000Z\r\n"
+        f"DTSTART:{day}\r\nDURATION:PT1H\r\nSUMMARY:Conseil {name}\r\nLOCATION:Salle 4\r\n"
+        f"BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:x\r\nTRIGGER:{alarm}\r\nEND:VALARM\r\n"
+        "END:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    visitor = house.visitor()
+    answer = visitor.http.put(
+        f"/dav/{person.login}/agenda/{name}.ics",
+        content=lines,
+        headers={"content-type": "text/calendar"},
+        auth=(person.login, PASSWORD),
+    )
+    assert answer.status_code == 201
+
+
+def test_reminders_ring_once_and_in_their_time(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    choose(house, person, push_shows="objet", zone="Europe/Paris")
+    subscribe(house, person, service.endpoint(name), browser)
+    start = datetime.datetime.fromtimestamp(house.clock.now(), PARIS).replace(second=0) + datetime.timedelta(minutes=40)
+    put(house, person, "un", start, "-PT30M")
+    assert service.remind() == 0
+    later(house, 11 * 60)
+    assert service.remind() == 1
+    (told,) = service.told(name, browser)
+    assert (told["titre"], told["texte"]) == ("Conseil un", f"{start:%H:%M}, Salle 4")
+    assert told["adresse"] == f"/agenda/jour/{start:%Y-%m-%d}"
+    later(house, 60)
+    assert service.remind() == 0
+    # One that was made after the agenda had been looked at; in words that say nothing, or not at all.
+    choose(house, person, push_shows="rien")
+    put(house, person, "deux", start + datetime.timedelta(minutes=10), "-PT35M")
+    later(house, 4 * 60)
+    assert service.remind() == 1
+    assert service.told(name, browser)[-1]["titre"] == "Rappel de l’agenda"
+    choose(house, person, push_reminders=False)
+    put(house, person, "trois", start + datetime.timedelta(minutes=15), "-PT35M")
+    later(house, 5 * 60)
+    service.remind()
+    assert len(service.asked(name)) == 2
 
 
 @pytest.mark.parametrize(

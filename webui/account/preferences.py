@@ -191,6 +191,7 @@ def _closed(visit: Visit) -> tuple[Setting, ...]:
     ends = tuple(Option(hour, f"{hour:02}:00") for hour in (5, 6, 7, 8, 9, 10))
     return (
         Setting("push_shows", _("Navigateur fermé, montrer"), shows, complete_only=True, push=True),
+        Setting("push_reminders", _("Avec les rappels de l’agenda"), complete_only=True, push=True),
         Setting("quiet_from", _("Ne rien montrer à partir de"), begins, complete_only=True, push=True),
         Setting("quiet_to", _("jusqu’à"), ends, complete_only=True, push=True),
         Setting("quiet_weekends", _("Ni le samedi ni le dimanche"), complete_only=True, push=True),

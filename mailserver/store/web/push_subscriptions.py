@@ -158,6 +158,22 @@ def with_news(tx: Tx, limit: int) -> list[int]:
     return list(tx.execute(grown).scalars())
 
 
+def reminded(tx: Tx) -> dict[int, list[tuple[int, int]]]:
+    """Of each account in use that has a browser which is told: the subscriptions that may be told now, and up to which
+    moment each was reminded."""
+    rows = tx.execute(
+        select(subscription.c.account_id, subscription.c.id, subscription.c.reminded, subscription.c.due)
+        .join(account, account.c.id == subscription.c.account_id)
+        .where(*_IN_USE)
+    )
+    found: dict[int, list[tuple[int, int]]] = {}
+    for row in rows:
+        waiting = found.setdefault(row.account_id, [])
+        if row.due <= tx.now:
+            waiting.append((row.id, row.reminded))
+    return found
+
+
 def claim(tx: Tx, number: int) -> Due | None:
     """What a browser is to be told, which nobody else tells for a while; None: another does, or it is gone."""
     taken = (

@@ -1,0 +1,98 @@
+"""What will ring in the agendas of those whose closed browsers are told, looked up for some hours at once.
+
+A plan is made anew when it ends, and soon after anything of the account has changed. Each worker has its own; that a
+reminder is told once is the affair of the subscription's row.
+"""
+
+import asyncio
+import datetime
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from mailserver.calendars import own_events, reminders
+from mailserver.calendars.reminders import Reminder
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import Clock
+from mailserver.store.account import sessions
+from mailserver.store.agenda.agenda_items import Item
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+
+AHEAD = datetime.timedelta(hours=4)
+"""How far a plan reaches."""
+MISSED = datetime.timedelta(minutes=5)
+"""What rang so recently is told, too; what is older is over."""
+AT_ONCE = 20
+"""Plans that are made at one look: each may take a moment of a thread."""
+REST_SECONDS = 60
+"""Between two plans of one account, however often it changes."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What rings for an account until a moment."""
+
+    made: float
+    until: float
+    found: tuple[Reminder, ...]
+    stale: bool = False
+    end: Callable[[], None] = field(default=lambda: None)
+
+    def turn_stale(self) -> None:
+        self.stale = True
+
+
+class ReminderPlans:
+    """Those of one worker."""
+
+    def __init__(self, *, settings: Settings, store: Store, clock: Clock, changes: Changes) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._changes = changes
+        self._plans: dict[int, _Plan] = {}
+
+    async def refresh(self, accounts: Collection[int]) -> None:
+        """Make the plans that are missing, a few at a time; those of other accounts go. Raises Temporary."""
+        for gone in self._plans.keys() - set(accounts):
+            self._plans.pop(gone).end()
+        now = self._clock.now()
+        wanted = [account_id for account_id in accounts if self._is_wanted(account_id, now)]
+        for account_id in wanted[:AT_ONCE]:
+            await self._make(account_id, now)
+
+    def rings(self, account_id: int, since: float, now: float) -> list[Reminder] | None:
+        """What rang after `since` and not too long ago; None: nobody knows yet."""
+        plan = self._plans.get(account_id)
+        if plan is None or plan.until < now:
+            return None
+        first = max(since, now - MISSED.total_seconds())
+        return [one for one in plan.found if first < one.at.timestamp() <= now]
+
+    def _is_wanted(self, account_id: int, now: float) -> bool:
+        plan = self._plans.get(account_id)
+        return plan is None or plan.until < now or (plan.stale and now - plan.made >= REST_SECONDS)
+
+    async def _make(self, account_id: int, now: float) -> None:
+        if (former := self._plans.pop(account_id, None)) is not None:
+            former.end()
+        plan = _Plan(now, 0.0, ())
+        # Heard from now on: what changes while the plan is made makes it stale.
+        plan.end = self._changes.subscribe("account", account_id, plan.turn_stale)
+        self._plans[account_id] = plan
+        start = datetime.datetime.fromtimestamp(now, datetime.UTC) - MISSED
+        end = start + MISSED + AHEAD
+        zone, rows = await self._store.read(_asked, account_id, start, end)
+        zone_info = ZoneInfo(zone or self._settings.web.timezone)
+        plan.found = await asyncio.to_thread(reminders.due, rows, start, end, zone_info)
+        plan.until = now + AHEAD.total_seconds()
+
+
+def _asked(
+    tx: Tx, account_id: int, start: datetime.datetime, end: datetime.datetime
+) -> tuple[str, list[tuple[int, Item]]]:
+    """The person's time zone, and the events with alarms that may ring."""
+    rows = own_events.around(tx, account_id, start - reminders.AHEAD, end + reminders.AHEAD)
+    return sessions.preferences(tx, account_id).zone, [row for row in rows if "BEGIN:VALARM" in (row[1].text or "")]
