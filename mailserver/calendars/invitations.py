@@ -109,6 +109,11 @@ def read(octets: bytes) -> Invitation | None:
         return None
 
 
+def stored(text: str) -> Invitation | None:
+    """The invitation that an event of an agenda came from; None when it cannot be understood as one."""
+    return read(text.replace("BEGIN:VCALENDAR\r\n", f"BEGIN:VCALENDAR\r\nMETHOD:{Method.REQUEST}\r\n", 1).encode())
+
+
 def _read(text: str, method: Method, events: list[Any]) -> Invitation:
     event = next((one for one in events if "RECURRENCE-ID" not in one), events[0])
     start = event["DTSTART"].dt
@@ -198,6 +203,15 @@ def noted(stored: str, reply: Invitation) -> str | None:
         return None
     changed = [_mark(one, [who.address], answer) for one in calendar.walk("VEVENT")]
     return str(calendar.to_ical().decode("utf-8")) if any(changed) else None
+
+
+def marked(stored: str, addresses: Iterable[str], answer: Answer) -> str:
+    """A stored event with what one of these attendees answers to it."""
+    calendar: Any = icalendar.Calendar.from_ical(stored)
+    wanted = tuple(addresses)
+    for one in calendar.walk("VEVENT"):
+        _mark(one, wanted, answer)
+    return str(calendar.to_ical().decode("utf-8"))
 
 
 def answered(stored: str, addresses: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from mailserver.calendars.events import Attendee, Draft
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda.agenda_changes import Step
 from webui.agenda import class_colours, event_items, views, words
+from webui.agenda.collections_shown import addresses_of
 from webui.agenda.event_items import Desk, Found, home
 from webui.page import durations
 from webui.page.context import SIMPLE, Services, Visit
@@ -39,6 +40,8 @@ class EventPage:
     attendees: tuple[Attendee, ...]
     organizer: str
     own: bool
+    invited: str
+    """What the person has answered to an invitation that can be answered here; empty: there is none."""
     cancelled: bool
     recurs: bool
     school_class: str
@@ -94,6 +97,7 @@ async def show_event(services: Services, visit: Visit) -> Response:
         events.attendees(shown)[:500],
         organizer,
         not found.hidden and views.is_movable(visit, found.shelf, organizer),
+        invited_as(services, visit, found, shown),
         occurrences.first_text(shown, "STATUS").upper() == "CANCELLED",
         recurs,
         *_class_of(visit, found, draft),
@@ -192,6 +196,23 @@ def check_own(visit: Visit, found: Found, shown: "Mapping[str, object]") -> None
     """Raises Refused(READ_ONLY) for an event that somebody else organizes, or keeps from the person."""
     if found.hidden or not views.is_movable(visit, found.shelf, occurrences.organizer(shown)):
         raise Refused(Reason.READ_ONLY)
+
+
+def invited_as(services: Services, visit: Visit, found: Found, shown: "Mapping[str, object]") -> str:
+    """What the person has answered to whoever of the academy invited them; empty where nothing can be answered."""
+    organizer = occurrences.organizer(shown).casefold()
+    mine = {address.casefold() for address in addresses_of(visit.principal)}
+    if found.closed or found.shelf.owner or organizer in mine:
+        return ""
+    if organizer.rpartition("@")[2] not in services.settings.domains:
+        return ""
+    return next((one.status for one in events.attendees(shown)[:500] if one.address.casefold() in mine), "")
+
+
+def check_answerable(services: Services, visit: Visit, found: Found, shown: "Mapping[str, object]") -> None:
+    """Raises Refused(FORBIDDEN) for what is no invitation of the academy's to the person."""
+    if not invited_as(services, visit, found, shown):
+        raise Refused(Reason.FORBIDDEN)
 
 
 def scope_of(visit: Visit, found: Found, recurs: bool) -> str:

@@ -14,6 +14,8 @@ def announcement(visit: Visit) -> str:
         "supprime": _("Événement supprimé."),
         "repris": _("La modification est annulée."),
         "tard": _("Il est trop tard pour annuler."),
+        "repondu": _("Votre réponse est partie."),
+        "repondu-seul": _("Votre réponse est notée, mais n’a pas pu partir."),
         "tache-creee": _("Tâche ajoutée."),
         "tache-modifiee": _("Tâche modifiée."),
         "tache-faite": _("Tâche faite."),

@@ -4,7 +4,18 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from webui.agenda import class_colours, event, event_actions, form, manage, reminders_feed, tasks_page, transfer, views
+from webui.agenda import (
+    answering,
+    class_colours,
+    event,
+    event_actions,
+    form,
+    manage,
+    reminders_feed,
+    tasks_page,
+    transfer,
+    views,
+)
 from webui.agenda.subscriptions import Subscribing
 from webui.page.dispatch import Doors
 
@@ -62,6 +73,7 @@ def _events(doors: Doors) -> Sequence[BaseRoute]:
         Route("/evenement/{item}/modifier", visit(form.edit), methods=["GET"]),
         Route("/evenement/{item}/modifier", visit(form.save), methods=["POST"]),
         Route("/evenement/{item}/deplacer", visit(event_actions.move), methods=["POST"]),
+        Route("/evenement/{item}/repondre", visit(answering.reply), methods=["POST"]),
         Route("/evenement/{item}/supprimer", visit(event_actions.ask_erase), methods=["GET"]),
         Route("/evenement/{item}/supprimer", visit(event_actions.erase), methods=["POST"]),
     ]

@@ -141,8 +141,10 @@ class AgendaPage:
 
 
 async def index(services: Services, visit: Visit) -> Response:
-    """GET /agenda: the view the person prefers, today; a date chosen in the form leads to its page."""
-    view = visit.query("vue") if visit.query("vue") in VIEWS else visit.preferences.agenda_view
+    """GET /agenda: the view the person prefers, the day on a phone; a date chosen in the form leads to its page."""
+    phone = "Mobi" in visit.request.headers.get("user-agent", "")
+    usual = DAY_VIEW if phone and visit.preferences.agenda_view == WEEK else visit.preferences.agenda_view
+    view = visit.query("vue") if visit.query("vue") in VIEWS else usual
     day = day_of(visit.query("jour")) or words.today(visit)
     if visit.interface == SIMPLE:
         return redirect(visit, f"{home(visit)}/{day}")

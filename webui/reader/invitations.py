@@ -245,12 +245,17 @@ async def _take(
         await services.store.write(agenda_items.remove, visit.account_id, held.collection_id, held.href, held.etag)
     if forged:
         return "organisateur-autre" if chosen is Answer.NO else "organisateur-autre-note"
+    sent = await tell(services, visit, invitation, chosen)
+    return action if sent else ("non-echec" if chosen is Answer.NO else "oui-echec")
+
+
+async def tell(services: Services, visit: Visit, invitation: Invitation, chosen: Answer) -> bool:
+    """Send an answer to the organizer; False when it could not leave."""
     _ = visit._
     words = {Answer.YES: _("Accepté"), Answer.MAYBE: _("Peut-être"), Answer.NO: _("Refusé")}
     name, now = visit.principal.name, _now(services)
     calendar = invitations.reply(invitation, name, _invited(visit, invitation), chosen, now)
-    sent = await _send(services, visit, invitation, Said(words[chosen], Method.REPLY, calendar))
-    return action if sent else ("non-echec" if chosen is Answer.NO else "oui-echec")
+    return await _send(services, visit, invitation, Said(words[chosen], Method.REPLY, calendar))
 
 
 async def _store(services: Services, visit: Visit, held: OwnEvent | None, uid: str, text: str) -> None:
