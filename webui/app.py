@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.applications import Starlette
@@ -135,6 +136,7 @@ def _site(settings: Settings, assets: Assets) -> Site:
         web=settings.web,
         push=settings.push,
         domain=settings.domain,
+        host=urlsplit(settings.public_url).hostname or settings.name,
         icons=assets.icons,
         favicon=assets.url("icon.svg"),
         version=__version__,

@@ -26,6 +26,7 @@ from webui.account import (
     second_factor,
     security,
     session_renewal,
+    settings_search,
     welcome,
 )
 from webui.account.data_export import DataExport
@@ -297,7 +298,7 @@ def _writing(doors: Doors) -> Sequence[BaseRoute]:
 def _settings(doors: Doors) -> Sequence[BaseRoute]:
     visit = doors.visit
     return [
-        Route("/reglages", visit(preferences.show_preferences), methods=["GET"]),
+        Route("/reglages", visit(settings_search.show_settings), methods=["GET"]),
         Route("/reglages/ecriture", visit(signatures_page.show_signatures), methods=["GET"]),
         Route("/reglages/ecriture", visit(signatures_page.save), methods=["POST"]),
         Route("/reglages/etiquettes", visit(tags_page.show_tags), methods=["GET"]),

@@ -2,9 +2,9 @@
 
     await suggestions.people_matching(principal, "emm du", 8)
 
-Everything a person may write to is asked, in this order: whom they wrote to lately, their own cards and groups, their
-own lists, functional boxes, lists of the academy that take their mail, and the directory as far as they see it
-(`mailserver.model.visibility`). Nobody stands there twice.
+Everything a person may write to is asked, in this order: whom they wrote to lately, their own cards and groups, whom
+they heard from lately, their own lists, functional boxes, lists of the academy that take their mail, and the directory
+as far as they see it (`mailserver.model.visibility`). Nobody stands there twice.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,6 +40,9 @@ class Kind(StrEnum):
     """Where a suggestion comes from."""
 
     RECENT = "recent"
+    """Written to lately."""
+    HEARD = "heard"
+    """Heard from lately."""
     CONTACT = "contact"
     GROUP = "group"
     """Of contacts: `addresses` says whom it stands for."""
@@ -64,6 +67,8 @@ class Suggestion:
     """Of a group or list; 0: not known."""
     internal: bool = False
     """All addresses are in our domains."""
+    also: tuple[Kind, ...] = ()
+    """Where else the same address was found."""
 
     @property
     def address(self) -> str:
@@ -100,19 +105,31 @@ class Suggestions:
         typed = " ".join(prefix[:MAX_TYPED].split())
         words = search_key(typed).split()[:MAX_WORDS]
         own = await self._store.read(self._own, principal, words, limit)
-        known: dict[str, Suggestion] = {}
-        for one in own:
-            known.setdefault(one.addresses[0].casefold(), one)
+        known = _once(own)
         if len(typed) >= 2 and len(known) < limit:
             for person in await self._directory.search(typed, MAX_FOUND, principal):
                 # The directory finds a word anywhere, in our own domain too.
                 if _begin(words, f"{person.name} {person.address.partition('@')[0]} {person.login}"):
                     found = Suggestion(Kind.PERSON, person.name, (person.address,), person.discipline)
-                    known.setdefault(person.address.casefold(), found)
+                    _add(known, found, (person.address, *person.aliases))
         return [self._marked(one) for one in list(known.values())[:limit]]
 
     def _marked(self, one: Suggestion) -> Suggestion:
         return replace(one, internal=all(address.casefold().endswith(self._domains) for address in one.addresses))
+
+    async def acquainted(self, principal: Principal, typed: str) -> list[Suggestion]:
+        """Whom a name means among one's own cards, whom one wrote to, and persons of the academy one heard from.
+
+        What somebody was called in a letter is known to its reader, whoever the directory shows them. A stranger who
+        wrote is not among them: any name may stand in front of their address.
+        """
+        words = search_key(typed[:MAX_TYPED]).split()[:MAX_WORDS]
+        if not words:
+            return []
+        own = await self._store.read(self._own, principal, words, MAX_FOUND)
+        persons = (Kind.RECENT, Kind.HEARD, Kind.CONTACT)
+        found = [self._marked(one) for one in _once(one for one in own if one.kind in persons).values()]
+        return [one for one in found if _begin(words, one.name) and (one.kind is not Kind.HEARD or one.internal)]
 
     def _own(self, tx: Tx, principal: Principal, words: Sequence[str], limit: int) -> list[Suggestion]:
         """What the store knows, the most likely first."""
@@ -128,6 +145,11 @@ class Suggestions:
         if not words:
             return found[:limit]
         found += contacts(cards, words, limit)
+        found += [
+            Suggestion(Kind.HEARD, named.get(one.address.casefold()) or one.name, (one.address,))
+            for one in correspondents.heard_from(tx, principal.account_id, LATELY)
+            if not principal.owns(one.address) and _begin(words, f"{one.name} {one.address}")
+        ]
         found += self._own_lists(tx, principal, words)
         found += self._lists(tx, principal, words, limit)
         return found
@@ -183,6 +205,26 @@ def contacts(cards: Sequence[Entry], words: Sequence[str], limit: int) -> list[S
             detail = entry.card.organisation
             found += [Suggestion(Kind.CONTACT, entry.name, (email.text,), detail) for email in entry.card.emails]
     return found
+
+
+def _once(found: Iterable[Suggestion]) -> dict[str, Suggestion]:
+    """By address, the first of each; it knows where else the same address stands."""
+    known: dict[str, Suggestion] = {}
+    for one in found:
+        _add(known, one, one.addresses[:1])
+    return known
+
+
+def _add(known: dict[str, Suggestion], one: Suggestion, addresses: Sequence[str]) -> None:
+    """Take in somebody who has these addresses, unless one of them is there."""
+    keys = [address.casefold() for address in addresses]
+    here = next((key for key in keys if key in known), None)
+    if here is None:
+        known[keys[0]] = one
+        return
+    first = known[here]
+    if one.kind is not first.kind and one.kind not in first.also:
+        known[here] = replace(first, name=first.name or one.name, also=(*first.also, one.kind))
 
 
 def _likely(found: Iterable[Recent]) -> list[Recent]:

@@ -151,16 +151,19 @@ def log_in(page: Page, house: House, login: str, interface: str = "simple", pass
     page.goto(f"{house.url}/{'login' if interface == 'complet' else 'roundcube'}")
     page.fill("#identifiant", login)
     page.fill("#mot_de_passe", password)
-    page.click("text=Valider")
+    page.click("text=Me connecter")
     page.wait_for_load_state()
 
 
 def log_out(page: Page) -> None:
-    """By the button of the simplified interface, or by the account's menu of the complete one."""
+    """By the form of the page, which phones have beside the folders, or by the account's menu of the complete one."""
     menu = page.locator("[popovertarget=mon-compte]")
+    leave = page.get_by_role("button", name="Déconnexion")
     if menu.count():
         menu.click()
-    page.get_by_role("button", name="Déconnexion").click()
+    elif not leave.count():
+        page.get_by_role("link", name="Dossiers et compte").click()
+    leave.click()
 
 
 def overflow(page: Page) -> int:

@@ -65,7 +65,7 @@ def _log_in(page: Page, address: str) -> None:
     page.goto(address)
     page.fill("#identifiant", "edupont")
     page.fill("#mot_de_passe", DEMO_PASSWORD)
-    page.click("text=Valider")
+    page.click("text=Me connecter")
     page.wait_for_load_state()
 
 

@@ -443,7 +443,7 @@ def test_pages_are_small(house: House, chromium: Browser, person: Principal) -> 
         page.goto(f"{house.tls_url}/{'login' if interface == 'complet' else 'roundcube'}")
         page.fill("#identifiant", person.login)
         page.fill("#mot_de_passe", PASSWORD)
-        page.click("text=Valider")
+        page.click("text=Me connecter")
         page.wait_for_load_state("networkidle")
         network = context.new_cdp_session(page)
         network.send("Network.enable")

@@ -10,7 +10,7 @@ from mailserver.addressbook.suggestions import Kind, Suggestion, Suggestions
 from mailserver.model.identity import Affiliation, Principal, Role, Tie, Writers
 from mailserver.store.people import personal_lists, schools, vocabulary_entries
 from mailserver.store.record.audit import Origin
-from tests.webui.house import DOMAIN, PASSWORD, House, Visitor
+from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
 
 UAI = "0210006T"
 
@@ -114,3 +114,50 @@ def test_the_directory_is_asked_as_far_as_one_sees_it(
 def test_what_is_typed_is_bounded(house: House, lise: Principal) -> None:
     assert asked(house, lise, "x " * 100_000, 10**6) == []
     assert asked(house, lise, '%_\\\0"<') == []
+
+
+# ---------------------------------------------------------------------- once, whatever says it
+
+
+def test_somebody_is_suggested_once_and_it_says_from_where(house: House, lise: Principal) -> None:
+    ana = house.person("Ana", "Doublet")
+    put_card(house, lise, "d1", f"UID:d1\nFN:Ana Doublet\nN:Doublet;Ana;;;\nEMAIL:{ana.aliases[0]}")
+    (found,) = asked(house, lise, "doublet")
+    assert (found.kind, found.also) == (Kind.CONTACT, (Kind.PERSON,))
+    visitor = house.visitor()
+    visitor.log_in(lise.login)
+    (line,) = visitor.get("/m/destinataires?q=doublet").json()["resultats"]
+    assert line["quoi"] == "contact, annuaire"
+
+
+def test_who_wrote_to_a_pupil_is_known_to_them_though_the_directory_hides_them(
+    house: House, tom: Principal, lise: Principal
+) -> None:
+    friend = house.person("Lucas", "Camarade", Role.PUPIL, uai=UAI)
+    assert asked(house, tom, "lucas") == []
+    house.deliver(tom, mail("Exposé", sender=f"Lucas Camarade <{friend.address}>", to=tom.address))
+    (found,) = asked(house, tom, "cam")
+    assert (found.kind, found.name, found.address, found.internal) == (
+        Kind.HEARD,
+        "Lucas Camarade",
+        friend.address,
+        True,
+    )
+    visitor = house.visitor()
+    visitor.log_in(tom.login)
+    visitor.get("/s/ecrire")
+    letter = {"a": "Lucas Camarade", "objet": "Re", "texte": "Oui.", "faire": "envoyer", "cle": visitor.field("cle")}
+    assert "Message envoyé" in visitor.post("/s/ecrire", letter).text
+    assert house.subjects(friend, "INBOX") == ["Re"]
+    assert visitor.get(f"/s/contacts/annuaire/{friend.address}").status_code == 404
+
+
+def test_a_stranger_who_wrote_is_suggested_as_such_and_never_taken_for_a_name(house: House, tom: Principal) -> None:
+    house.deliver(tom, mail("Cadeau", sender="Lycée Truc <promo@exemple.test>", to=tom.address))
+    (found,) = asked(house, tom, "truc")
+    assert (found.kind, found.internal) == (Kind.HEARD, False)
+    visitor = house.visitor()
+    visitor.log_in(tom.login)
+    visitor.get("/s/ecrire")
+    letter = {"a": "Lycée Truc", "objet": "Re", "texte": "Oui.", "faire": "envoyer", "cle": visitor.field("cle")}
+    assert "n’est pas dans l’annuaire" in visitor.post("/s/ecrire", letter).text

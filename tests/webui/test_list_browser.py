@@ -294,7 +294,7 @@ def test_a_fault_never_lands_in_a_pane(house: House, chromium: Browser, person: 
         expect(page.locator("#mot_de_passe")).to_be_visible()
         page.fill("#identifiant", person.login)
         page.fill("#mot_de_passe", PASSWORD)
-        page.click("text=Valider")
+        page.click("text=Me connecter")
         expect(page.locator("h1.sujet")).to_have_text("Sujet 4")
 
 
@@ -413,7 +413,7 @@ def test_budget_of_the_first_inbox(house: House, chromium: Browser, person: Prin
         watched.requests.clear()
         page.fill("#identifiant", person.login)
         page.fill("#mot_de_passe", PASSWORD)
-        page.click("text=Valider")
+        page.click("text=Me connecter")
         expect(page.locator(".courriels > li")).to_have_count(50)
         page.wait_for_load_state("load")
         # The browser asks for the icon of the login page when it pleases, sometimes only now.

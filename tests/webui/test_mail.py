@@ -29,7 +29,7 @@ def _all_logins(tx) -> list[str]:  # type: ignore[no-untyped-def]
 def rows(text: str) -> list[str]:
     """Subjects of the list on a page, in order."""
     return [
-        re.sub(r"<[^>]+>", "", found).replace("Non lu\u202f:", "").strip()
+        re.sub(r"<[^>]+>", "", found).replace("Non lu", "", 1).strip()
         for found in re.findall(r'<td class="o">\s*<a [^>]*>(.*?)</a>', text)
     ]
 

@@ -732,7 +732,7 @@ def test_bytes_of_a_panel(house: House, chromium: Browser, person: Principal) ->
     page.goto(f"{house.tls_url}/login")
     page.fill("#identifiant", person.login)
     page.fill("#mot_de_passe", PASSWORD)
-    page.click("text=Valider")
+    page.click("text=Me connecter")
     expect(page.locator("#cocher input")).to_have_count(1)
     page.wait_for_load_state()
     octets = []

@@ -171,7 +171,7 @@ def test_recovery_codes_print_on_one_page(house: House, chromium: Browser) -> No
         page.get_by_role("button", name="Activer").click()
         page.emulate_media(media="print")
         watched.picture("securite-codes-imprimes")
-        expect(page.locator(".tete")).to_be_hidden()
+        expect(page.locator("header")).to_be_hidden()
         expect(page.locator(".onglets")).to_be_hidden()
         expect(page.locator(".codes code").first).to_be_visible()
         assert page.locator("main").inner_text().count(person.login) >= 1

@@ -10,6 +10,7 @@ import pytest
 from mailserver.model.identity import Principal
 from mailserver.model.preferences import MAX_TAGS, Preferences
 from mailserver.store.account import sessions
+from mailserver.store.web import webmail
 from tests.webui.house import DOMAIN, House, Visitor, mail
 
 
@@ -128,6 +129,50 @@ def test_tags_are_bounded_and_unlike(house: House, person: Principal, browser: V
         save(browser, "etiquettes", faire="ajouter", nom=f"É {number}", couleur="vert")
     assert len(tags(house, person)) == MAX_TAGS
     assert f"déjà {MAX_TAGS}" in save(browser, "etiquettes", faire="ajouter", nom="Trop", couleur="vert")
+
+
+def test_a_tag_says_how_many_messages_have_it_and_what_was_saved(
+    house: House, person: Principal, browser: Visitor
+) -> None:
+    keyword = tags(house, person)[0][0]
+    contents = [house.deliver(person, mail(f"Compte {number}")) for number in range(3)]
+    box = house.box(person, "INBOX")
+    house.store.write_now(webmail.flag, person.account_id, box.id, contents[:2], "+", (keyword.upper(),))
+    page = browser.get("/m/reglages/etiquettes").text
+    counts = re.findall(r'href="/m/recherche\?q=[^>]*>\s*(\d+)\s+message', page)
+    assert counts[0] == "2"
+    assert set(counts[1:]) == {"0"}
+    browser.get("/s/reglages/etiquettes")
+    text = browser.post(
+        "/s/reglages/etiquettes", {"faire": "changer", "cle": keyword, "nom": "Devoirs", "couleur": "vert"}
+    ).text
+    assert re.search(r"<b>Devoirs</b>\s*<span class=.etiquette vert.>.*?enregistrée", text, re.DOTALL)
+    assert text.count("enregistrée</span>") == 1
+
+
+# ---------------------------------------------------------------------- finding one
+
+
+def test_a_setting_is_found_by_its_words_and_leads_to_its_place(browser: Visitor) -> None:
+    for base in ("/s", "/m"):
+        page = browser.get(f"{base}/reglages?q=accuses").text
+        link = re.search(rf'href="({base}/reglages/lecture)#s-receipts"', page)
+        assert link, base
+        assert 'id="s-receipts"' in browser.get(link[1]).text
+    assert "/m/reglages/affichage#s-density" in browser.get("/m/reglages?q=DENSITE").text
+    assert "s-density" not in browser.get("/s/reglages?q=densite").text
+    assert "/compte/appareils" in browser.get("/s/reglages?q=appareils").text
+    nothing = browser.get("/s/reglages?q=%3Cscript%3E" + "z" * 5000).text
+    assert "Aucun réglage" in nothing
+    assert "<script>zz" not in nothing
+
+
+def test_the_page_that_is_open_is_marked_in_the_menu(browser: Visitor) -> None:
+    for base in ("/s", "/m"):
+        for path in ("/compte", "/compte/mot-de-passe", f"{base}/reglages/etiquettes"):
+            browser.get(f"{base}/")
+            found = re.findall(r'href="([^"]*)"\s+aria-current=page', browser.get(path).text)
+            assert path in found, path
 
 
 # ---------------------------------------------------------------------- other programs

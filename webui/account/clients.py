@@ -8,7 +8,6 @@ a password, and none tells who exists: they repeat the address that was asked fo
 import plistlib
 import re
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +19,6 @@ from starlette.routing import Route
 
 from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Principal
-from webui.account.preferences import Tab, tabs
 from webui.account.second_factor import drawing
 from webui.http import headers
 from webui.page.context import Services, Visit
@@ -38,7 +36,6 @@ class ClientsPage:
     """The settings of other programs, with the addresses and ports of this instance."""
 
     frame: MailShell
-    tabs: Sequence[Tab]
     at: AddressesPage
     dav: str
     page: str
@@ -51,9 +48,7 @@ async def show_clients(services: Services, visit: Visit) -> Response:
     at = addresses(services.settings)
     base = web_address(services.settings)
     own = f"{base}{visit.base}/reglages/logiciels"
-    page = ClientsPage(
-        await surroundings(services, visit), tabs(visit, "logiciels"), at, f"{base}/dav/", own, drawing(own)
-    )
+    page = ClientsPage(await surroundings(services, visit), at, f"{base}/dav/", own, drawing(own))
     return services.pages.answer(visit, "account/clients.html", page)
 
 

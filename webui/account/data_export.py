@@ -31,7 +31,6 @@ class TakeawayPage:
     octets: int
     messages: int
     closing: str
-    tab: str = "export"
 
 
 class DataExport:

@@ -46,7 +46,6 @@ class DevicesPage:
     password_fault: str = ""
     told: Browsers | None = None
     """Browsers that are told of news while they are closed."""
-    tab: str = "appareils"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,6 @@ class MadePage:
     password: str = field(repr=False)
     scopes: tuple[str, ...]
     at: AddressesPage
-    tab: str = "appareils"
 
 
 async def show_devices(services: Services, visit: Visit) -> Response:

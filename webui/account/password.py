@@ -90,7 +90,6 @@ class PasswordPage:
     old_fault: str = ""
     fault: str = ""
     again_fault: str = ""
-    tab: str = "motdepasse"
 
 
 def choose_page(services: Services, guest: Guest, page: ChoosePage) -> Response:

@@ -1,6 +1,5 @@
 """The settings pages: a section each, saved by itself. What may be chosen is said by `mailserver.model.preferences`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from starlette.responses import Response
@@ -52,20 +51,10 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Tab:
-    """A page of the settings in their menu."""
-
-    address: str
-    title: str
-    current: bool
-
-
-@dataclass(frozen=True, slots=True)
 class SettingsPage:
     """A section with what is chosen."""
 
     frame: MailShell
-    tabs: Sequence[Tab]
     section: Section
     chosen: dict[str, object] = field(default_factory=dict)
     told: Browsers | None = None
@@ -242,22 +231,6 @@ def _access(visit: Visit) -> tuple[Setting, ...]:
     )
 
 
-def tabs(visit: Visit, current: str) -> list[Tab]:
-    """The menu of the settings; `current`: a section's code, or another page's."""
-    _, base = visit._, f"{visit.base}/reglages"
-    shown = [section for section in sections(visit) if settings_of(visit, section)]
-    pages = [(section.code, f"{base}/{section.code}", section.title) for section in shown]
-    pages[3:3] = [("ecriture", f"{base}/ecriture", _("Signatures et modèles"))]
-    pages += [
-        ("etiquettes", f"{base}/etiquettes", _("Étiquettes")),
-        ("dossiers", f"{visit.base}/dossiers", _("Dossiers")),
-        ("logiciels", f"{base}/logiciels", _("Autres logiciels et téléphone")),
-        ("compte", "/compte", _("Compte et sécurité")),
-        ("export", "/compte/export", _("Emporter mes données")),
-    ]
-    return [Tab(address, title, code == current) for code, address, title in pages]
-
-
 def settings_of(visit: Visit, section: Section) -> tuple[Setting, ...]:
     """What a section offers in this interface."""
     return tuple(setting for setting in section.settings if visit.interface == COMPLETE or not setting.complete_only)
@@ -281,7 +254,7 @@ async def show_preferences(services: Services, visit: Visit) -> Response:
     if "language" in chosen:
         chosen["language"] = visit.language.code
     told = await subscriptions.listed(services, visit, "reglages") if section.code == "notifications" else None
-    page = SettingsPage(await surroundings(services, visit), tabs(visit, section.code), section, chosen, told)
+    page = SettingsPage(await surroundings(services, visit), section, chosen, told)
     return services.pages.answer(visit, "account/settings.html", page)
 
 

@@ -33,7 +33,6 @@ class AddressPage:
     address_fault: str = ""
     password_fault: str = ""
     code_fault: str = ""
-    tab: str = "secours"
 
     @property
     def fault(self) -> str:

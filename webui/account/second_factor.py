@@ -37,7 +37,6 @@ class FactorPage:
     asks_password: bool
     password_fault: str = ""
     code_fault: str = ""
-    tab: str = "double"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,6 @@ class SetupPage:
     secret: str = field(repr=False)
     sealed: str
     code_fault: str = ""
-    tab: str = "double"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,6 @@ class CodesPage:
     date: str
     fresh: bool
     """The factor has just been switched on."""
-    tab: str = "double"
 
 
 async def show_second_factor(services: Services, visit: Visit) -> Response:

@@ -31,7 +31,6 @@ class OverviewPage:
     codes_text: str
     devices_text: str
     sessions_text: str
-    tab: str = "compte"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,6 @@ class SessionsPage:
     frame: MailShell
     sessions: tuple[ShownSession, ...]
     logins: tuple[ShownLogin, ...]
-    tab: str = "sessions"
 
 
 def origin(visit: Visit) -> Origin:

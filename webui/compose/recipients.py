@@ -96,6 +96,12 @@ async def _recognise(services: Services, visit: Visit, typed: str) -> Correspond
     if len(matches) == 1:
         return Correspondent(matches[0].name, matches[0].address)
     if not matches:
+        known = await services.suggestions.acquainted(visit.principal, typed)
+        if len(known) == 1:
+            return Correspondent(known[0].name, known[0].address)
+        if known:
+            named = ", ".join(one.text for one in known[:MAX_CHOICES])
+            return Question(typed, _("« %(typed)s » peut être : %(names)s.") % {"typed": typed, "names": named})
         return Question(typed, _("« %(typed)s » n’est pas dans l’annuaire.") % {"typed": typed})
     why = _("« %(typed)s » : plusieurs personnes correspondent.") % {"typed": typed}
     return Question(typed, why, tuple(matches[:MAX_CHOICES]))

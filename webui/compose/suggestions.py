@@ -10,7 +10,7 @@ from webui.http import headers
 from webui.page.context import Services, Visit
 
 MAX_FOUND = 8
-PERSONS = frozenset({Kind.RECENT, Kind.CONTACT, Kind.PERSON})
+PERSONS = frozenset({Kind.RECENT, Kind.HEARD, Kind.CONTACT, Kind.PERSON})
 
 
 async def find(services: Services, visit: Visit) -> Response:
@@ -41,6 +41,7 @@ def _what(visit: Visit, one: Suggestion) -> str:
     _ = visit._
     words = {
         Kind.RECENT: _("récent"),
+        Kind.HEARD: _("vous a écrit"),
         Kind.CONTACT: _("contact"),
         Kind.GROUP: _("groupe"),
         Kind.OWN_LIST: _("ma liste"),
@@ -49,6 +50,7 @@ def _what(visit: Visit, one: Suggestion) -> str:
         Kind.PERSON: one.detail,
     }
     if not one.members:
-        return words[one.kind]
+        said = (one.kind, *(kind for kind in one.also if kind is not Kind.HEARD))
+        return ", ".join(dict.fromkeys(filter(None, (words[kind] or _("annuaire") for kind in said))))
     members = visit.language.texts.ngettext("%(n)s membre", "%(n)s membres", one.members)
     return f"{words[one.kind]}, {members % {'n': visit.language.number(one.members)}}"

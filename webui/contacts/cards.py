@@ -1,5 +1,6 @@
 """One card: to read, to make, to change, to delete; and the page when somebody else was faster."""
 
+import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from starlette.responses import Response
 
 from mailserver.addressbook import card as reading
-from mailserver.addressbook import pictures, rewriting
+from mailserver.addressbook import merging, pictures, rewriting
 from mailserver.addressbook.books import Entry, Stored, href_of
 from mailserver.addressbook.card import Card, Value
 from mailserver.addressbook.contentlines import Line
@@ -22,6 +23,8 @@ from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
+LOOKED_UP = 3
+"""Addresses of a card that are looked for in the directory."""
 SPARE = 2
 """Empty lines for further addresses and numbers."""
 
@@ -41,6 +44,10 @@ class CardPage:
     """Those that the contact is in."""
     all_groups: tuple[Entry, ...]
     members: tuple[Entry, ...]
+    elsewhere: tuple[tuple[Entry, str], ...]
+    """Cards of other books with an address of this one."""
+    listed: str
+    """Their address in the directory, as far as one sees it."""
     missing: int
     """Members of a group whose cards are gone."""
     everyone: str
@@ -97,12 +104,31 @@ async def show_card(services: Services, visit: Visit, fault: str = "") -> Respon
         groups=tuple(group for group in all_groups if card.uid in group.card.members),
         all_groups=tuple(all_groups[: groups.MAX_GROUPS]),
         members=tuple(sorted(members, key=lambda entry: entry.key)),
+        elsewhere=_elsewhere(place, entries, stored),
+        listed=await _listed(services, visit, card),
         missing=len(card.members) - len(members) if card.is_group else 0,
         everyone=", ".join(addresses) if len(addresses) <= groups.MAX_TOGETHER else "",
         kinds=dict(kinds(visit)),
         fault=fault,
     )
     return services.pages.answer(visit, "contacts/card.html", page, 422 if fault else 200)
+
+
+def _elsewhere(place: Around, entries: Sequence[Entry], stored: Stored) -> tuple[tuple[Entry, str], ...]:
+    """The same person's cards in other books, each with the book's title."""
+    here = next((entry for entry in entries if (entry.book, entry.href) == (stored.book.name, stored.href)), None)
+    titles = {book.name: book.title for book in place.books}
+    return tuple((one, titles.get(one.book, "")) for one in merging.beside(entries, here)) if here is not None else ()
+
+
+async def _listed(services: Services, visit: Visit, card: Card) -> str:
+    """The first address of a card that is somebody's in the directory."""
+    ours = tuple(f"@{domain}" for domain in services.settings.domains)
+    for email in card.emails[:LOOKED_UP]:
+        if email.text.casefold().endswith(ours):
+            with contextlib.suppress(Refused):
+                return (await services.browsing.person(visit.principal, email.text)).principal.address
+    return ""
 
 
 async def photo(services: Services, visit: Visit) -> Response:

@@ -1,10 +1,12 @@
 """One's own contacts and the latest correspondents, as lists."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from mailserver.addressbook.books import Entry
+from mailserver.addressbook.merging import Merged, merge
 from mailserver.model.folding import search_key
 from mailserver.store.web.webmail import correspondents
 from webui.contacts.page_context import PAGE, Around, around, groups_of
@@ -24,6 +26,9 @@ class Line:
     entry: Entry
     initials: str
     members: int = 0
+    books: tuple[str, ...] = ()
+    """Where their cards stand, when that is not one book of one's own."""
+    other_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +83,9 @@ async def show_contacts(services: Services, visit: Visit) -> Response:
     entries = await services.books.entries(visit.account_id, name)
     groups = groups_of(entries)
     group, words = visit.query("groupe"), search_key(visit.query("q")).split()[:8]
-    found = [
-        entry for entry in entries if _in_group(entry, group, groups) and all(word in entry.words for word in words)
-    ]
+    surrounding = await around(services, visit, "contacts")
+    everybody = merge(entries, {book.name for book in surrounding.books if book.owner})
+    found = [one for one in everybody if _fits(one, group, groups, words)]
     after = (visit.query("ordre"), visit.query("dans"), visit.query("apres"))
     rest = [one for one in found if one.key > after] if after[2] or after[0] else found
     shown = rest[:PAGE]
@@ -88,12 +93,12 @@ async def show_contacts(services: Services, visit: Visit) -> Response:
     if len(rest) > PAGE:
         order, book, href = shown[-1].key
         more = query_string(carnet=name, groupe=group, q=visit.query("q"), ordre=order, dans=book, apres=href)
-    addresses = list(dict.fromkeys(one.card.emails[0].text for one in found if one.card.emails))
+    addresses = list(dict.fromkeys(one.entry.card.emails[0].text for one in found if one.entry.card.emails))
     page = ContactsPage(
         frame=await surroundings(services, visit),
-        around=await around(services, visit, "contacts"),
-        lines=tuple(Line(one, initials(one.name), len(one.card.members)) for one in shown),
-        total=len(entries),
+        around=surrounding,
+        lines=tuple(_line(one, surrounding) for one in shown),
+        total=len(everybody),
         found=len(found),
         book=name,
         query=visit.query("q"),
@@ -105,6 +110,19 @@ async def show_contacts(services: Services, visit: Visit) -> Response:
         begins=rest is found,
     )
     return services.pages.answer(visit, "contacts/list.html", page)
+
+
+def _line(one: Merged, surrounding: Around) -> Line:
+    entry, titles = one.entry, {book.name: book for book in surrounding.books}
+    homes = [titles[card.book] for card in one.entries if card.book in titles]
+    alone = len(homes) == 1 and not homes[0].owner
+    books = () if alone else tuple(dict.fromkeys(book.title for book in homes))
+    return Line(entry, initials(entry.name), len(entry.card.members), books, one.other_names)
+
+
+def _fits(one: Merged, group: str, groups: list[Entry], words: Sequence[str]) -> bool:
+    said = " ".join(entry.words for entry in one.entries)
+    return any(_in_group(entry, group, groups) for entry in one.entries) and all(word in said for word in words)
 
 
 def _in_group(entry: Entry, wanted: str, groups: list[Entry]) -> bool:

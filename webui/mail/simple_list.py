@@ -43,6 +43,8 @@ class ListPage:
     frame: MailShell
     box: BoxView
     unread: int
+    counted: str
+    """How many are unread, of how many."""
     newer: str
     older: str
     all: bool
@@ -103,6 +105,7 @@ def _page(visit: Visit, listed: MessagesPage) -> ListPage:
         around,
         box_view(visit, around, folder, lines, _caption(visit, found, first), here),
         found.box.unseen if folder.use != mail_shell.TRASH else 0,
+        _counted(visit, folder, found),
         newer,
         older,
         every,
@@ -110,6 +113,16 @@ def _page(visit: Visit, listed: MessagesPage) -> ListPage:
         visit._("Liste de %(time)s") % {"time": visit.language.clock_time(visit.now)},
         not folder.foreign and folder.use in (mail_shell.TRASH, mail_shell.JUNK) and found.box.messages > 0,
     )
+
+
+def _counted(visit: Visit, folder: Folder, found: Page) -> str:
+    total = visit.language.number(found.box.messages)
+    if folder.use in (mail_shell.TRASH, mail_shell.DRAFTS, mail_shell.SENT) or not found.box.unseen:
+        return visit.language.texts.ngettext("%(n)s message", "%(n)s messages", found.box.messages) % {"n": total}
+    unread = visit.language.texts.ngettext(
+        "%(n)s non lu sur %(total)s", "%(n)s non lus sur %(total)s", found.box.unseen
+    )
+    return unread % {"n": visit.language.number(found.box.unseen), "total": total}
 
 
 def _caption(visit: Visit, found: Page, first: int) -> str:

@@ -11,7 +11,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import strip_marks
 from mailserver.model.preferences import MAX_TAG_NAME, MAX_TAGS, TAG_COLOURS, USUAL_TAGS, Preferences, Tag
 from mailserver.store.account import sessions
-from webui.account.preferences import Tab, tabs
+from mailserver.store.web.webmail.tag_counts import tag_counts
 from webui.mail.folders import colours
 from webui.mail.labels import tag_name
 from webui.page.context import Services, Visit
@@ -24,18 +24,20 @@ MAX_KEYWORD = 30
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A tag with the name that people see."""
+    """A tag with the name that people see, and how many messages have it."""
 
     tag: Tag
     name: str
+    count: int
+    saved: bool
+    """It has just been changed or added."""
 
 
 @dataclass(frozen=True, slots=True)
 class TagsPage:
-    """Every tag in a form of its own, and an empty one."""
+    """Every tag on a line that opens to be changed, and an empty form."""
 
     frame: MailShell
-    tabs: Sequence[Tab]
     tags: Sequence[Shown]
     colours: tuple[tuple[str, str], ...]
     usual_missing: bool
@@ -45,11 +47,15 @@ class TagsPage:
 
 async def show_tags(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
     """GET /reglages/etiquettes."""
-    tags = [Shown(tag, tag_name(visit.language, tag)) for tag in visit.preferences.tags]
+    keywords = [tag.keyword for tag in visit.preferences.tags]
+    counts = await services.store.read_slow(visit.account_id, tag_counts, visit.account_id, keywords)
+    saved = visit.query("cle")
+    tags = [
+        Shown(tag, tag_name(visit.language, tag), counts[tag.keyword.casefold()], tag.keyword == saved)
+        for tag in visit.preferences.tags
+    ]
     missing = any(visit.preferences.tag(tag.keyword) is None for tag in USUAL_TAGS)
-    page = TagsPage(
-        await surroundings(services, visit), tabs(visit, "etiquettes"), tags, colours(visit), missing, fault, typed
-    )
+    page = TagsPage(await surroundings(services, visit), tags, colours(visit), missing, fault, typed)
     return services.pages.answer(visit, "mail/tags.html", page, 422 if fault else 200)
 
 
@@ -70,7 +76,8 @@ async def save(services: Services, visit: Visit) -> Response:
         if refusal.reason not in texts:
             raise
         return await show_tags(services, visit, texts[refusal.reason], name)
-    return redirect(visit, f"{visit.base}/reglages/etiquettes", **done("reglages"))
+    changed = form.text("cle")[:60] if form.text("faire") == "changer" else ""
+    return redirect(visit, f"{visit.base}/reglages/etiquettes", cle=changed, **done("reglages"))
 
 
 def _changed(

@@ -21,6 +21,7 @@ from mailserver.notices.announcements import Announcements
 from webui.http import headers
 from webui.http.assets import Assets
 from webui.http.keys import Keys
+from webui.page import settings_nav
 from webui.page.context import VISITOR, Guest, set_cookie
 from webui.page.language import Language
 
@@ -40,6 +41,8 @@ class Site:
     web: Web
     push: Push
     domain: str
+    host: str
+    """The name in the address of the web interface."""
     icons: str
     favicon: str
     version: str
@@ -131,6 +134,8 @@ def _environment(language: Language, site: Site, assets: Assets) -> Environment:
     )
     environment.install_gettext_translations(language.texts, newstyle=True)  # type: ignore[attr-defined]
     environment.policies["ext.i18n.trimmed"] = True
-    environment.globals.update(site=site, lang=language, icons=site.icons, asset=assets.url)
+    environment.globals.update(
+        site=site, lang=language, icons=site.icons, asset=assets.url, settings_menu=settings_nav.menu
+    )
     environment.filters.update(size=language.size, number=language.number, encode=urlencode)
     return environment

@@ -1,4 +1,4 @@
-// Comfort for the account pages: show a password, warn of Caps Lock, tick off the password's rules while typing.
+// Comfort for the account pages: show a password, warn of Caps Lock, tick off while typing what a password or a code has to be.
 // Nothing depends on it: without it every page works, and the server alone judges a password.
 
 for (const button of document.querySelectorAll(".voir")) {
@@ -92,8 +92,50 @@ for (const list of document.querySelectorAll("[data-pour]")) {
       item.classList.toggle("non", input.value !== "" && !good);
     }
     clearTimeout(timer);
-    timer = setTimeout(() => { count.textContent = count.dataset.texte.replace("0", met).replace("9", all); }, 700);
+    const text = input.value === "" ? "" : count.dataset.texte.replace("0", met).replace("9", all);
+    timer = setTimeout(() => { if (count.textContent !== text) count.textContent = text; }, 700);
   });
+}
+
+// What a code, a number or a date looks like. It is ticked when it does and never called wrong: the server alone knows.
+const squeezed = (text) => text.replace(/[^\p{L}\p{Nd}]/gu, "");
+const forms = {
+  numen: (text) => squeezed(text).length === 13,
+  ine: (text) => squeezed(text).length === 11,
+  code: (text) => squeezed(text).length === 16,
+  six: (text) => /^\d{6}$/.test(squeezed(text)),
+  date: isDate,
+};
+
+function isDate(text) {
+  const typed = text.trim().replace(/^(\d{4})-(\d\d?)-(\d\d?)$/, "$3/$2/$1");
+  const found = /^(\d\d?)(?:er)?[\s/.-]+(\d\d?|\p{L}{3,})[\s/.-]+(\d{4})$/u.exec(typed);
+  if (!found) return false;
+  const within = (number, least, most) => number >= least && number <= most;
+  const isMonth = /^\p{L}/u.test(found[2]) || within(Number(found[2]), 1, 12);
+  return within(Number(found[1]), 1, 31) && isMonth && within(Number(found[3]), 1900, new Date().getFullYear());
+}
+
+for (const list of document.querySelectorAll("[data-formes]")) {
+  const input = document.getElementById(list.dataset.formes);
+  const first = list.dataset.comme && document.getElementById(list.dataset.comme);
+  const said = document.querySelector(`[data-dit="${input.id}"]`);
+  let timer = 0;
+  const judge = () => {
+    let met = false;
+    for (const item of list.children) {
+      const good = first ? input.value !== "" && input.value === first.value : forms[item.dataset.forme](input.value);
+      item.classList.toggle("oui", good);
+      met ||= good;
+    }
+    clearTimeout(timer);
+    const text = met ? said.dataset.texte : "";
+    // Said once it holds, and not at every key.
+    timer = setTimeout(() => { if (said.textContent !== text) said.textContent = text; }, 700);
+  };
+  input.addEventListener("input", judge);
+  if (first) first.addEventListener("input", judge);
+  if (input.value) judge();
 }
 
 // A password that is refused stays in its fields, to be mended: the answer's words are put around them.
