@@ -303,7 +303,7 @@ def browser_src(text: str) -> str:
 def test_attachments_are_saved_never_shown(house: House, person: Principal, browser: Visitor) -> None:
     content = house.deliver(person, formatted())
     browser.get(f"/s/message/{content}")
-    names = re.findall(r'<bdi class="nom">([^<]+)</bdi>', browser.text)
+    names = re.findall(r'class="nom"><bdi>([^<]+)</bdi>', browser.text)
     assert names == ["page.html", "résumé.pdf"]
     page, pdf = browser.links(r"/s/piece/")
     answer = browser.http.get(page)
