@@ -114,6 +114,20 @@ class Suggestions:
                     _add(known, found, (person.address, *person.aliases))
         return [self._marked(one) for one in list(known.values())[:limit]]
 
+    async def known_addresses(self, principal: Principal, limit: int) -> Sequence[str]:
+        """The addresses that the person wrote to lately and those of their contacts, folded, at most `limit`.
+
+        Raises Temporary.
+        """
+        return await self._store.read(self._known, principal.account_id, limit)
+
+    def _known(self, tx: Tx, account_id: int, limit: int) -> Sequence[str]:
+        lately = [one.address.casefold() for one in correspondents.written_to(tx, account_id, LATELY)]
+        cards = [
+            email.text.casefold() for entry in self._books.entries_of(tx, account_id) for email in entry.card.emails
+        ]
+        return list(dict.fromkeys((*lately, *cards)))[:limit]
+
     def _marked(self, one: Suggestion) -> Suggestion:
         return replace(one, internal=all(address.casefold().endswith(self._domains) for address in one.addresses))
 

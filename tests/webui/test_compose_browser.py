@@ -199,18 +199,20 @@ def test_files_are_dropped_watched_and_limited(
 # ---------------------------------------------------------------------- questions, and calling back
 
 
-def test_question_is_asked_over_the_page(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
+def test_questions_are_asked_below_the_text(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
     page = watched.page
     write(page, house)
     page.fill("#a", f"{lise.login},")
     page.fill("#texte", "Voir ci-joint.")
     page.get_by_role("button", name="Envoyer", exact=True).click()
-    dialog = page.locator("#question")
-    expect(dialog).to_contain_text("n’a pas d’objet")
-    expect(dialog).to_contain_text("annonce une pièce jointe")
+    asked = page.get_by_role("region", name="Envoyer ce message ?")
+    expect(asked).to_be_focused()
+    expect(asked).to_contain_text("n’a pas d’objet")
+    expect(asked).to_contain_text("annonce une pièce jointe")
     watched.picture("ecrire-3-question")
-    dialog.get_by_role("link", name="Revenir au message").click()
-    expect(dialog).to_be_hidden()
+    asked.get_by_role("button", name="Corriger").click()
+    expect(asked).to_be_hidden()
+    expect(page.locator("#objet")).to_be_focused()
     page.fill("#objet", "Avec un objet")
     page.fill("#texte", "Sans rien.")
     page.get_by_role("button", name="Envoyer", exact=True).click()

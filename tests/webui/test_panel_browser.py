@@ -402,21 +402,34 @@ def test_faults_and_questions_are_said_in_the_panel(
     send.click()
     expect(letter.get_by_text("Des destinataires sont à préciser")).to_be_visible()
     expect(letter.locator("[id^=precisions]")).to_be_focused()
+    told = letter.get_by_text("Vérifiez aussi")
+    expect(told).to_be_visible()  # and is not asked again
     expect(letter.get_by_role("combobox", name="À", exact=True)).to_have_attribute("aria-invalid", "true")
     watched.picture("panneau-faute")
     letter.get_by_role("button", name="Retirer nulle@ac-exemple.fr").click()
     to(letter, lise.login)
     send.click()
-    question = letter.get_by_role("dialog", name="Envoyer ce message ?")
-    expect(question).to_contain_text("n’a pas d’objet")
+    expect(letter).to_have_count(0)
+    assert house.subjects(lise, "INBOX")[-1] == ""
+    letter = write(page)
+    to(letter, lise.login)
+    field(letter, "texte").fill("Voir ci-joint.")
+    letter.get_by_role("button", name="Envoyer", exact=True).click()
+    question = letter.get_by_role("region", name="Envoyer ce message ?")
+    expect(question).to_be_focused()
+    expect(question.get_by_role("listitem")).to_have_count(2)
     watched.picture("panneau-question")
-    question.get_by_role("link", name="Revenir au message").click()
+    page.keyboard.press("Escape")
     expect(question).to_be_hidden()
-    field(letter, "objet").fill("Deux fois")
-    send.click()
-    question.get_by_role("button", name="Envoyer ainsi").click()
-    expect(page.locator("#dit")).to_contain_text("Message envoyé")
+    expect(field(letter, "objet")).to_be_focused()
+    page.keyboard.type("Deux fois")
+    letter.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(question.get_by_role("listitem")).to_have_count(1)
+    field(letter, "texte").fill("Voir ci-joint, sans rien.")
+    question.get_by_role("button", name="Envoyer quand même").click()
+    expect(letter).to_have_count(0)
     assert house.subjects(lise, "INBOX")[-1] == "Deux fois"
+    assert b"sans rien" in house.octets(lise, "INBOX")  # what is typed while it asks leaves, too
     assert house.subjects(person, "Drafts") == []
 
 

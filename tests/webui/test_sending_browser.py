@@ -80,13 +80,13 @@ def test_waiting_at_the_reminder(house: House, watched: Watched, person: Princip
     page.clock.install()
     write(page, house, lise, "Six secondes")
     press(page)
-    expect(page.locator("#question")).to_contain_text("annonce une pièce jointe")
+    expect(page.locator("#verifs")).to_contain_text("annonce une pièce jointe")
     page.clock.run_for(30_000)
     page.wait_for_load_state("networkidle")
     assert not [request for request in watched.requests if request.endswith("/ecrire/garder")], (
         "nothing is to be kept again"
     )
-    press(page, "Envoyer ainsi")
+    press(page, "Envoyer quand même")
     sent(page)
     assert house.subjects(lise, "INBOX").count("Six secondes") == 1
     assert house.subjects(person, "Drafts") == []
@@ -101,14 +101,14 @@ def test_the_draft_moves_at_the_reminder(
     page, subject = watched.page, f"Ailleurs {elsewhere}"
     write(page, house, lise, subject)
     press(page)
-    expect(page.locator("#question")).to_be_visible()
+    expect(page.locator("#verifs")).to_be_visible()
     key, draft = (page.locator(f"#lettre [name={name}]").input_value() for name in ("cle", "brouillon"))
     if elsewhere == "deleted":
         box = house.box(person, "Drafts")
         house.store.write_now(webmail.erase, person.account_id, box.id, [int(draft)])
     else:
         save_elsewhere(page, ANNOUNCES if elsewhere == "same" else "écrit ailleurs", key, draft)
-    press(page, "Envoyer ainsi")
+    press(page, "Envoyer quand même")
     sent(page)
     assert house.subjects(lise, "INBOX").count(subject) == 1
     assert ANNOUNCES in body(house.octets(lise, "INBOX"))
@@ -123,7 +123,7 @@ def test_back_to_the_letter_and_sent_with_other_words(
     page = watched.page
     write(page, house, lise, "Reprise")
     press(page)
-    page.locator("#question").get_by_role("link", name="Revenir au message").click()
+    page.locator("#verifs").get_by_role("button", name="Corriger").click()
     page.fill("#texte", "Sans rien d’annoncé.")
     expect(page.locator("#etat")).to_contain_text("Enregistré à")
     press(page)
@@ -148,7 +148,7 @@ def test_a_passed_on_file_leaves_once_after_a_question(
     page.fill("#a", f"{lise.login},")
     page.fill("#objet", "")
     press(page)
-    page.locator("#question").get_by_role("link", name="Revenir au message").click()
+    page.locator("#verifs").get_by_role("button", name="Corriger").click()
     page.fill("#objet", "Transmis")
     press(page)
     sent(page)

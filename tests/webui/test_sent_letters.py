@@ -175,7 +175,7 @@ def test_other_words_while_the_first_wait(house: House, person: Principal, brows
 def test_the_answer_is_pressed_twice_while_the_draft_moves(
     house: House, person: Principal, browser: Visitor, lise: Principal, turn: int
 ) -> None:
-    """Three presses of "Envoyer ainsi" and the timer at the same time: one copy leaves."""
+    """Three presses of "Envoyer quand même" and the timer at the same time: one copy leaves."""
     subject = f"En même temps {turn}"
     browser.get("/s/ecrire")
     data = form(browser, a=lise.login, objet=subject, texte=ANNOUNCES)

@@ -13,6 +13,7 @@ from webui.compose import identities, message_form, quotation, send_times
 from webui.compose.identities import Identity
 from webui.compose.message_form import Enclosed, Letter
 from webui.compose.recipients import Field, Question, look
+from webui.compose.send_checks import Doubt
 from webui.compose.send_times import Preset
 from webui.page.context import COMPLETE, Services, Visit
 from webui.page.mail_shell import DRAFTS, Folder, MailShell, surroundings
@@ -71,6 +72,8 @@ class ComposePage:
     """Something beyond the usual is chosen."""
     preview: bool
     """The letter is shown above the form as it will be read."""
+    doubts: Sequence[Doubt]
+    """What a colleague would ask, told beside what has to be put right."""
 
 
 async def answer(
@@ -85,6 +88,7 @@ async def answer(
     other: int = 0,
     status: int = 200,
     preview: bool = False,
+    doubts: Sequence[Doubt] = (),
 ) -> Response:
     """The form as a page, with what has to be said about it."""
     found = await services.store.read(compose_data.find, visit.account_id)
@@ -117,6 +121,7 @@ async def answer(
         language=letter.language or visit.preferences.spelling or visit.language.code,
         options=letter.urgent or letter.receipt or letter.delivery or letter.apart or bool(letter.copy),
         preview=preview,
+        doubts=doubts,
     )
     return services.pages.answer(visit, "compose/form.html", page, status)
 
@@ -200,6 +205,7 @@ async def checked(
     status: int = 200,
     *,
     preview: bool = False,
+    doubts: Sequence[Doubt] = (),
 ) -> Response:
     """The form again with every recipient recognised, or the questions that are left; `preview`: the letter above."""
     fields = await fields_of(services, visit, letter)
@@ -211,4 +217,6 @@ async def checked(
     if not any(field.people or field.questions for field in fields.values()):
         faults.append(visit._("Indiquez au moins un destinataire."))
         status = 422
-    return await answer(services, visit, shown, attachments, questions=questions, faults=faults, status=status)
+    return await answer(
+        services, visit, shown, attachments, questions=questions, faults=faults, status=status, doubts=doubts
+    )

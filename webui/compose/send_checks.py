@@ -10,11 +10,15 @@ from mailserver.model.errors import Refused
 from mailserver.model.identity import ListKind
 from webui.compose import message_form, sources
 from webui.compose.message_form import Letter
+from webui.compose.near_misses import near_misses
 from webui.compose.recipients import Field
 from webui.page.context import Services, Visit
 
 MANY_RECIPIENTS = 10
 """Personal addresses that everybody would see: above this the page asks."""
+LARGE = 50
+"""People, of a list or of the letter: above this the number is said."""
+MANY = "many"
 _ANNOUNCED = re.compile(
     r"ci[- ]?joint|pi[eè]ces?[- ]jointes?|(?:document|fichier)s?[- ]joints?|ci[- ]annex|en annexe|trouverez joint"
     r"|je (?:vous |te )?joins|attached|enclosed|attachment",
@@ -23,38 +27,85 @@ _ANNOUNCED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Doubts:
-    """The questions, and whether many would see each other's addresses."""
+class Doubt:
+    """One question."""
 
-    sentences: tuple[str, ...] = ()
+    code: str
+    """By which a form says that it was asked already."""
+    sentence: str
+    field: str = "a"
+    """The field of the form where it is put right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """Everything that is to be asked, at once."""
+
+    those: tuple[Doubt, ...] = ()
     many: bool = False
+    """Many would see each other's addresses."""
+
+    def unless(self, asked: str) -> "Doubts":
+        """Those whose codes are not in `asked`, between commas."""
+        codes = asked.split(",")
+        return Doubts(tuple(one for one in self.those if one.code not in codes), self.many and MANY not in codes)
 
 
 async def doubts(
     services: Services, visit: Visit, letter: Letter, fields: dict[str, Field], attachments: Sequence[Attachment]
 ) -> Doubts:
-    """What is to be asked about a letter whose recipients are known. Raises Temporary."""
+    """What is to be asked about a letter, of the recipients those that are known. Raises Temporary."""
     _ = visit._
     found = []
     if not letter.subject:
-        found.append(_("Votre message n’a pas d’objet."))
+        found.append(Doubt("subject", _("Votre message n’a pas d’objet."), "objet"))
     if not attachments and announces(letter):
-        found.append(_("Votre message annonce une pièce jointe, mais il n’y en a pas."))
+        text = _("Votre message annonce une pièce jointe, mais il n’y en a pas.")
+        found.append(Doubt("attachment", text, "piece"))
     visible = [person.address for name in ("a", "cc") for person in fields[name].people]
-    hidden = fields["cci"].people
-    listed = [one for one in visible if await _is_list(services, one)]
-    personal = len(visible) - len(listed)
+    hidden = [person.address for person in fields["cci"].people]
+    lists = {address: count for address in (*visible, *hidden) if (count := await _members(services, address))}
+    personal = sum(address not in lists for address in visible)
     many = personal > MANY_RECIPIENTS and not letter.apart
     if many:
-        found.append(_("%(n)s destinataires verront l’adresse de tous les autres.") % {"n": personal})
+        text = _("%(n)s destinataires verront l’adresse de tous les autres.") % {"n": personal}
+        found.append(Doubt(MANY, text))
     if hidden and not visible and not letter.apart:
-        found.append(
-            _("Tous les destinataires sont en copie cachée : ils verront un message sans destinataire visible.")
-        )
+        text = _("Tous les destinataires sont en copie cachée : ils verront un message sans destinataire visible.")
+        found.append(Doubt("hidden", text))
+    found += _crowds(visit, letter, lists, len(visible) + len(hidden))
+    found += await _mistyped(services, visit, [*visible, *hidden])
     if letter.answers:
-        found += [_("Votre réponse part à toute la liste %(list)s.") % {"list": one} for one in listed]
-        found += await _strangers(services, visit, letter, [*visible, *(one.address for one in hidden)])
+        found += await _strangers(services, visit, letter, [*visible, *hidden])
     return Doubts(tuple(found), many)
+
+
+def _crowds(visit: Visit, letter: Letter, lists: dict[str, int], total: int) -> list[Doubt]:
+    """Lists that are large or answered to as a whole, and a letter to very many."""
+    _, found = visit._, []
+    for address, members in lists.items():
+        count = _count(visit, members)
+        if letter.answers:
+            text = _("Votre réponse part à toute la liste %(list)s : %(count)s.")
+        elif members > LARGE:
+            text = _("Votre message part à toute la liste %(list)s : %(count)s.")
+        else:
+            continue
+        found.append(Doubt(f"list {address}", text % {"list": address, "count": count}))
+    if total > LARGE:
+        found.append(Doubt("crowd", _("Votre message part à %(count)s.") % {"count": _count(visit, total)}))
+    return found
+
+
+def _count(visit: Visit, n: int) -> str:
+    text = visit.language.texts.ngettext("%(n)s destinataire", "%(n)s destinataires", n)
+    return text % {"n": visit.language.number(n)}
+
+
+async def _mistyped(services: Services, visit: Visit, addresses: Sequence[str]) -> list[Doubt]:
+    text = visit._("%(typed)s : vouliez-vous dire %(meant)s ?")
+    found = await near_misses(services.suggestions, visit.principal, addresses, services.settings.domains)
+    return [Doubt(f"near {typed}", text % {"typed": typed, "meant": meant}) for typed, meant in found]
 
 
 def announces(letter: Letter) -> bool:
@@ -69,14 +120,19 @@ def is_ours(services: Services, address: str) -> bool:
     return address.rpartition("@")[2].casefold() in {domain.casefold() for domain in services.settings.domains}
 
 
-async def _is_list(services: Services, address: str) -> bool:
+async def _members(services: Services, address: str) -> int:
+    """How many a list reaches, the lists within it included; 0: it is no list."""
     if not is_ours(services, address):
-        return False
+        return 0
     rosters = await services.directory.rosters(address)
-    return bool(rosters) and rosters[0].kind is not ListKind.FUNCTION
+    if not rosters or rosters[0].kind is ListKind.FUNCTION:
+        return 0
+    accounts = {account for roster in rosters for account in roster.accounts}
+    others = {other.casefold() for roster in rosters for other in roster.others}
+    return max(1, len(accounts) + len(others))
 
 
-async def _strangers(services: Services, visit: Visit, letter: Letter, addresses: Sequence[str]) -> list[str]:
+async def _strangers(services: Services, visit: Visit, letter: Letter, addresses: Sequence[str]) -> list[Doubt]:
     """People elsewhere who get an answer within a conversation that was the academy's own."""
     outside = [address for address in addresses if not is_ours(services, address)]
     if not outside:
@@ -91,8 +147,5 @@ async def _strangers(services: Services, visit: Visit, letter: Letter, addresses
     ]
     if not before or not all(is_ours(services, address) for address in before):
         return []
-    shown = ", ".join(outside[:5])
-    return [
-        visit._("Cette conversation était interne ; votre réponse part aussi à l’extérieur : %(addresses)s.")
-        % {"addresses": shown}
-    ]
+    text = visit._("Cette conversation était interne ; votre réponse part aussi à l’extérieur : %(addresses)s.")
+    return [Doubt("outside", text % {"addresses": ", ".join(outside[:5])})]

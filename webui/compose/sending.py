@@ -27,7 +27,7 @@ from webui.compose import attached_files, drafts, form_page, identities, quotati
 from webui.compose.drafts import kept
 from webui.compose.message_form import USUAL, Letter, from_form, listed
 from webui.compose.recipients import Field, merged, refusal_text, spoken
-from webui.compose.send_checks import Doubts, doubts
+from webui.compose.send_checks import Doubt, Doubts, doubts
 from webui.compose.send_times import moment
 from webui.compose.versions import Located
 from webui.page.context import Services, Visit
@@ -35,6 +35,8 @@ from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
+MAX_ASKED = 4000
+"""Characters of the codes that a form says were asked."""
 TWICE_SECONDS = 5.0
 """How long the second press of a button waits for what the first one does."""
 
@@ -45,7 +47,7 @@ class ConfirmPage:
 
     frame: MailShell
     letter: Letter
-    doubts: Sequence[str]
+    doubts: Sequence[Doubt]
     many: bool
     when: str
     """The planned time as the form has it; empty: now."""
@@ -64,14 +66,22 @@ async def confirm(services: Services, visit: Visit) -> Response:
         draft = await kept(services, visit, number)
         located = Located(draft.letter, draft.attachments)
     letter, choice = located.letter, visit.form.text("faire")
-    if choice == "cci":
-        everybody = ", ".join(filter(None, (letter.to, letter.cc, letter.bcc)))
-        letter = replace(letter, to="", cc="", bcc=everybody)
-    if choice == "separes":
-        letter = replace(letter, apart=True)
+    letter = answered(letter, choice)
     changed = attached_files.changed(visit, located.attachments) if located.moved else ""
     letter = await versions.keep(services, visit, letter, located.attachments)
     return await send(services, visit, letter, located.attachments, asked=True, question=changed)
+
+
+ANSWERS = ("quand-meme", "cci", "separes")
+"""What is answered to the questions: send it as it is, everybody hidden, one copy for each."""
+
+
+def answered(letter: Letter, choice: str) -> Letter:
+    """The letter as the answer to the questions wants it."""
+    if choice == "cci":
+        everybody = ", ".join(filter(None, (letter.to, letter.cc, letter.bcc)))
+        return replace(letter, to="", cc="", bcc=everybody)
+    return replace(letter, apart=True) if choice == "separes" else letter
 
 
 async def send(
@@ -91,12 +101,14 @@ async def send(
         when = planned(visit)
         due = moment(visit, when) if when else 0
         fields = await form_page.fields_of(services, visit, letter)
-        if any(field.questions for field in fields.values()) or not any(field.people for field in fields.values()):
-            return await form_page.checked(services, visit, letter, attachments, 422)
         found = Doubts() if asked else await doubts(services, visit, letter, fields, attachments)
-        sentences = [*found.sentences, *filter(None, [question])]
-        if sentences:
-            return await _ask(services, visit, letter, attachments, replace(found, sentences=tuple(sentences)))
+        found = found.unless(visit.form.text("vus")[:MAX_ASKED])
+        if any(field.questions for field in fields.values()) or not any(field.people for field in fields.values()):
+            return await form_page.checked(services, visit, letter, attachments, 422, doubts=found.those)
+        if question:
+            found = replace(found, those=(*found.those, Doubt("files", question, "piece")))
+        if found.those:
+            return await _ask(services, visit, letter, attachments, found)
         return await _hold(services, visit, letter, attachments, fields, due)
     except Refused as refusal:
         fault = refused(visit, refusal)
@@ -106,9 +118,9 @@ async def send(
 async def _ask(
     services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment], found: Doubts
 ) -> Response:
-    """The page that asks; its form is the whole letter."""
+    """The page that asks, once for all; its form is the whole letter."""
     files = len(form_page.enclosed(attachments))
-    page = ConfirmPage(await surroundings(services, visit), letter, found.sentences, found.many, planned(visit), files)
+    page = ConfirmPage(await surroundings(services, visit), letter, found.those, found.many, planned(visit), files)
     return services.pages.answer(visit, "compose/confirm.html", page)
 
 
@@ -263,7 +275,7 @@ async def _ask_again(services: Services, visit: Visit, letter: Letter, attachmen
     letter = replace(letter, key=services.keys.new_token())
     letter = await versions.keep(services, visit, letter, attachments)
     text = visit._("Une autre version de ce message est déjà partie, ou attend de partir. Celle-ci ne l’est pas.")
-    return await _ask(services, visit, letter, attachments, Doubts((text,)))
+    return await _ask(services, visit, letter, attachments, Doubts((Doubt("version", text),)))
 
 
 async def _home(services: Services, visit: Visit, letter: Letter) -> str:

@@ -62,7 +62,8 @@ async def _go_on(services: Services, visit: Visit, draft_id: int) -> Response:
 async def post(services: Services, visit: Visit) -> Response:
     """POST /ecrire: keep the letter as a draft, then do what the button said."""
     action = visit.form.text("faire")
-    sends = action.partition(":")[0] in ("envoyer", "planifier")
+    answers = action in sending.ANSWERS
+    sends = answers or action.partition(":")[0] in ("envoyer", "planifier")
     find = versions.locate_to_send if sends else versions.locate
     located = await find(services, visit, from_form(visit.form))
     if located is None:
@@ -91,7 +92,7 @@ async def post(services: Services, visit: Visit) -> Response:
         raise
     if sends:
         changed = attached_files.changed(visit, before) if located.moved else ""
-        return await sending.send(services, visit, letter, attachments, question=changed)
+        return await sending.send(services, visit, letter, attachments, asked=answers, question=changed)
     return await _act(services, visit, letter, attachments, action)
 
 
@@ -101,6 +102,8 @@ async def _changed(
     """The letter with what the button changes in it, and pictures that come with that."""
     if action in ("verifier", "apercu"):
         return await form_page.with_choices(services, visit, letter), ()
+    if action in sending.ANSWERS:
+        return sending.answered(letter, action), ()
     if action == "citer":
         return await quotation.imported(services, visit, letter)
     if action == "format:html" and not letter.html:

@@ -74,7 +74,7 @@ def _is_like(host: str, domain: str) -> bool:
         return False
     tail = _skeleton(".".join(labels[-count:]))
     wanted = _skeleton(domain)
-    if tail == wanted or _one_off(tail, wanted):
+    if tail == wanted or one_off(tail, wanted):
         return True
     # ac-exemple.fr.evil.test, ac-exemple-fr.evil.test, ac-exemple.com
     whole = f".{_skeleton('.'.join(labels)).replace('-', '.')}."
@@ -94,7 +94,7 @@ def _skeleton(text: str) -> str:
     return plain
 
 
-def _one_off(one: str, other: str) -> bool:
+def one_off(one: str, other: str) -> bool:
     """True when one letter was added, left out, changed, or changed places with the next."""
     if one == other or abs(len(one) - len(other)) > 1:
         return False

@@ -1,14 +1,17 @@
-// Sending: what the page would ask is asked over it; what it would say of a fault is put into it.
+// Sending: what a page would ask is asked below the text, once for all; what it would say of a fault is put into it.
 
+import { asking } from "./questions.js";
 import { waiting } from "./waiting.js";
 
 export function sending(desk, saving) {
   const { form, host } = desk;
   const later = waiting(desk);
+  const questions = asking(desk);
 
   desk.listen(form, "submit", (event) => {
     event.preventDefault();
     desk.editor?.write();
+    if (!questions.has(event.submitter)) questions.close();
     event.submitter?.closest("[popover]")?.hidePopover();
     go(event.submitter, form.action, { faire: event.submitter?.value ?? "enregistrer" });
   });
@@ -50,7 +53,10 @@ export function sending(desk, saving) {
     const question = page.querySelector("#verification");
     if (question) {
       saving.posted(before);
-      ask(question);
+      const sent = question.querySelector("form");
+      for (const name of ["brouillon", "cle", "pieces"]) desk.field(name).value = sent.elements[name].value;
+      saving.taken();
+      questions.ask(question);
     } else if (page.querySelector("#lettre")) {
       saving.forget();
       host.put(page);
@@ -58,26 +64,5 @@ export function sending(desk, saving) {
       saving.touched();
       desk.say(desk.texts.refus);
     }
-  }
-
-  function ask(question) {
-    const dialog = desk.one("question");
-    const body = desk.one("question-corps");
-    for (const one of question.querySelectorAll("[id]")) one.id = desk.id(one.id);
-    body.replaceChildren(...question.childNodes);
-    const sent = body.querySelector("form");
-    for (const name of ["brouillon", "cle", "pieces"]) desk.field(name).value = sent.elements[name].value;
-    saving.taken();
-    sent.addEventListener("submit", (event) => {
-      event.preventDefault();
-      dialog.close();
-      go(event.submitter, sent.action, new FormData(sent, event.submitter));
-    });
-    body.querySelector("[data-revenir]").addEventListener("click", (event) => {
-      event.preventDefault();
-      dialog.close();
-    });
-    dialog.showModal();
-    body.querySelector("button.principal").focus();
   }
 }
