@@ -57,7 +57,7 @@ def test_what_was_told_beside_a_fault_is_not_asked_again(
     assert len(found) == 1
     assert "vouliez-vous dire paul@gmail.com" in found[0]
     browser.get("/s/ecrire")
-    assert "Message envoyé" in send(browser, **told, a=zoe.login, texte="Voir ci-joint.").text
+    assert "Message envoyé" in send(browser, None, **told, a=zoe.login, texte="Voir ci-joint.").text
 
 
 @pytest.mark.parametrize(
