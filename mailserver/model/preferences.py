@@ -110,6 +110,8 @@ class Preferences:
     # Reading
     formatted: bool = _flag(False)
     """Show the formatted version of a message first."""
+    paper: str = _one_of("blanc", "sombre")
+    """In dark colours, formatted messages lie on white paper, or are turned dark."""
     mark_read: int = _one_of(0, 3, 10, NEVER)
     """Seconds after which an open message counts as read; -1: never by itself."""
     images: str = _one_of("demander", "internes", "toujours")

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from mailserver.model.identity import Principal
+from tests.webui.hostile.envelopes import PNG, file, html, multipart
 from tests.webui.house import House, Visitor, mail
 from webui.reader.printing import MAX_MESSAGES
 
@@ -45,6 +46,14 @@ def test_the_texts_of_all_on_one_page(house: House, visitor: Visitor, reader: Pr
     assert "Texte du second" in text
     assert "Pas choisi" not in text
     assert not re.search(r"<script|<iframe|<img|a\.example|style=", text)
+    assert visitor.page is not None
+    formatted = visitor.get(f"{visitor.page.url.raw_path.decode()}&forme=1")
+    assert re.search(r"<p style=\"color:\s?red\">Texte du second", formatted.text)
+    assert not re.search(r"<script|<iframe|a\.example|onerror", formatted.text)
+    policy = formatted.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox allow-same-origin allow-modals" in policy
+    assert "script" not in policy
     assert f"{base}/dossier/{house.box(reader, 'INBOX').id}?page=1" in text
 
 
@@ -68,6 +77,29 @@ def test_a_page_holds_a_bounded_number(house: House, visitor: Visitor, reader: P
     assert len(re.findall(r"<article", text)) == MAX_MESSAGES
     assert "au plus 50 messages" in text
     assert "Lettre 0<" not in text
+
+
+def test_one_message_and_its_conversation(house: House, visitor: Visitor, reader: Principal) -> None:
+    """With who, when and what is attached; the conversation the oldest first, with pictures of the open one alone."""
+    question = mail("Sortie", body="La question\n")
+    root = re.findall(rb"Message-ID: (\S+)", question)[0].decode()
+    first = house.deliver(reader, question)
+    answer = mail("Re: Sortie", more=f"References: {root}\r\n").split(b"Content-Type")[0]
+    page = b'<p>La suite<img src="https://a.example/p.png"><img src="cid:logo">'
+    logo = file(PNG, "image/png", "inline", "Content-ID: <logo>\r\n")
+    plan = file(b"%PDF-1.4", "application/pdf", 'attachment; filename="plan.pdf"')
+    last = house.deliver(reader, answer + multipart(html(page), logo, plan))
+    text = visitor.get(f"/s/message/{last}/imprimer?forme=1").text
+    for said in ("Re: Sortie", "awa.diallo@exemple.org", "plan.pdf", "La suite", "novembre 2026"):
+        assert said in text
+    assert "La question" not in text
+    assert "a.example" not in text
+    assert re.search(rf'<img src="/s/piece/{last}/2\?image=1"', text)
+    assert "https%3A%2F%2Fa.example%2Fp.png" in visitor.get(f"/s/message/{last}/imprimer?forme=1&images=1").text
+    whole = visitor.get(visitor.links(r"fil=1")[0]).text
+    assert re.findall(r"<h2[^>]*>\s*<bdi>([^<]*)", whole) == ["Sortie", "Re: Sortie"]
+    assert whole.index("La question") < whole.index("La suite")
+    assert "fil=1" in visitor.get(f"/s/message/{first}/imprimer").text
 
 
 def test_nothing_chosen_is_said_in_the_list(house: House, visitor: Visitor, reader: Principal) -> None:

@@ -112,6 +112,7 @@ def _display(visit: Visit) -> tuple[Setting, ...]:
 def _reading(visit: Visit) -> tuple[Setting, ...]:
     _ = visit._
     shown = _options((False, _("version texte")), (True, _("version mise en forme")))
+    paper = _options(("blanc", _("sur papier blanc")), ("sombre", _("en sombre")))
     seconds = visit._("après %(n)s secondes")
     marked = _options(
         (0, _("aussitôt")), (3, seconds % {"n": 3}), (10, seconds % {"n": 10}), (NEVER, _("jamais de lui-même"))
@@ -123,6 +124,12 @@ def _reading(visit: Visit) -> tuple[Setting, ...]:
     order = _options((False, _("du plus ancien au plus récent")), (True, _("du plus récent au plus ancien")))
     return (
         Setting("formatted", _("Ouvrir un message en"), shown),
+        Setting(
+            "paper",
+            _("Avec des couleurs sombres, messages mis en forme"),
+            paper,
+            hint=_("Ceux qui sont déjà sombres restent comme ils sont."),
+        ),
         Setting("mark_read", _("Marquer comme lu un message ouvert"), marked, complete_only=True),
         Setting("images", _("Montrer les images venues d’ailleurs"), images),
         Setting("receipts", _("Envoyer les accusés de lecture demandés"), receipts),

@@ -14,6 +14,11 @@ BODY_POLICY = (
     "frame-ancestors 'self'; sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 )
 """A message's own HTML. No scripts, ever; `allow-same-origin` lets its inline images come with the session."""
+PRINT_POLICY = (
+    "default-src 'none'; img-src 'self'; style-src 'self' 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'self'; sandbox allow-same-origin allow-modals allow-popups allow-popups-to-escape-sandbox"
+)
+"""Messages for paper: as their bodies, in our sheet; `allow-modals` lets the browser print."""
 ATTACHMENT_POLICY = "default-src 'none'; sandbox"
 
 TEXT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"

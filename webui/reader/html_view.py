@@ -19,7 +19,7 @@ from webui.reader.html_balance import balanced
 
 MAX_OCTETS = 2 * 1024 * 1024
 """Characters of HTML that are shown; a message may hold more, a page does not."""
-OURS = ("/s/piece/", "/m/piece/", "/image?")
+OURS = ("/s/piece/", "/m/piece/", "/s/partage/", "/m/partage/", "/image?")
 """Where the inline parts of messages, and remote pictures, are served."""
 MAX_STYLE = 4000
 MAX_ADDRESS = 4000
@@ -148,16 +148,17 @@ def _style(value: str) -> str | None:
     return "; ".join(filter(None, kept)) or None
 
 
-def document(cleaned: str, language: str, title: str) -> str:
-    """The page of the frame: the cleaned message on white paper, in no one's style but its own."""
+def document(cleaned: str, language: str, title: str, dark: str = "") -> str:
+    """The page of the frame: the cleaned message on white paper, in no one's style but its own; with the style of
+    `html_dark.style` turned dark."""
     return (
         f'<!doctype html><html lang="{escape(language)}"><meta charset="utf-8">'
         f"<title>{escape(title)}</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1"><base target="_blank">'
         "<style>html{background:#fff;color:#111;font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}"
-        "body{margin:12px}img{max-width:100%;height:auto}table{max-width:100%}"
-        "blockquote{margin:8px 0;padding-left:12px;border-left:3px solid #bbb}pre{white-space:pre-wrap}</style>"
-        f"<main>{cleaned}</main></html>"
+        "body{margin:0}main{display:flow-root;padding:12px}img{max-width:100%;height:auto}table{max-width:100%}"
+        "blockquote{margin:8px 0;padding-left:12px;border-left:3px solid #bbb}pre{white-space:pre-wrap}"
+        f"{dark}</style><main>{cleaned}</main></html>"
     )
 
 

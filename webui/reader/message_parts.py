@@ -20,7 +20,7 @@ from webui.http.forms import positive
 from webui.http.offload import computed
 from webui.page import plain
 from webui.page.context import Services, Visit
-from webui.reader import cautions, html_view, images, plain_text, preview_kinds
+from webui.reader import cautions, html_dark, html_view, images, plain_text, preview_kinds
 from webui.reader.place import box_of, place
 
 TEXT_OCTETS = 4 * 1024 * 1024
@@ -160,11 +160,22 @@ def pieces(root: Part) -> list[Piece]:
 
 def inline(visit: Visit, found: Stored, root: Part) -> Callable[[str], str]:
     """Where the part that a `cid:` names is served; empty for a name that no part has."""
+    return _served(place(visit, found).file, root)
+
+
+def inline_of(visit: Visit, found: Stored, root: Part) -> Callable[[str], str]:
+    """The same of a message that the address of the page does not name."""
+    if found.box.account_id == visit.account_id:
+        return _served(f"{visit.base}/piece/{found.id}/", root)
+    return _served(f"{visit.base}/partage/{found.box.id}/{found.id}/piece/", root)
+
+
+def _served(before: str, root: Part) -> Callable[[str], str]:
     numbers = {part.content_id: part.number for part in root.walk() if part.content_id and part.number}
 
     def address(name: str) -> str:
         number = numbers.get(name)
-        return f"{place(visit, found).file}{number}?image=1" if number else ""
+        return f"{before}{number}?image=1" if number else ""
 
     return address
 
@@ -187,5 +198,6 @@ async def _formatted(services: Services, visit: Visit, found: Stored, octets: by
     text = 3 * html_view.MAX_OCTETS
     source = await computed(formatted.size, formatted.text, octets, text)
     cleaned = await computed(formatted.size, html_view.clean, source, inline(visit, found, root), remote)
-    document = html_view.document(cleaned.html, visit.language.code, visit._("Message mis en forme"))
+    dark = await computed(formatted.size, html_dark.style, visit, source)
+    document = html_view.document(cleaned.html, visit.language.code, visit._("Message mis en forme"), dark)
     return services.pages.html(visit, document, policy=headers.BODY_POLICY)

@@ -30,6 +30,7 @@ from webui.reader import (
     badges,
     cautions,
     conversations,
+    html_dark,
     html_view,
     images,
     invitations,
@@ -110,6 +111,8 @@ class ReadPage:
     has_formatted: bool
     formatted: bool
     """Show the formatted version, in its frame."""
+    paper: str
+    """What that lies on in the dark (`html_dark`)."""
     pictures: Pictures
     warnings: Sequence[Warned]
     badges: Sequence[badges.Badge]
@@ -125,6 +128,12 @@ class ReadPage:
     reports_phishing: bool = False
     beside: Sequence[Line] = ()
     """The messages around it, in the complete interface."""
+
+    @property
+    def for_paper(self) -> str:
+        """The address at which it is printed as it is shown."""
+        shown = "&images=1" if self.seen.shown else ""
+        return f"{self.place.here}/imprimer?{self.place.query}&forme={int(self.formatted)}{shown}"
 
 
 async def show_message(services: Services, visit: Visit) -> Response:
@@ -224,6 +233,7 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
         seen=seen,
         has_formatted=formatted is not None,
         formatted=show_formatted,
+        paper=html_dark.chosen(visit),
         pictures=Pictures(seen.blocked, seen.shown, known.shows_pictures, _lasting(at, found)),
         warnings=_warnings(services, visit, found, root, seen, header),
         badges=_badges(visit, found, origin, known),
@@ -329,9 +339,3 @@ def _badges(visit: Visit, found: Stored, origin: badges.Origin, known: Acquainta
     if found.box.special_use in (SENT, DRAFTS) or visit.principal.owns(found.sender_address):
         return []
     return badges.badges(origin, known.first_time, visit.account_id, visit._)
-
-
-async def printable(services: Services, visit: Visit) -> Response:
-    """GET /message/{id}/imprimer: the message alone, for paper."""
-    found, octets = await message_parts.load(services, visit, upto=message_parts.TEXT_OCTETS)
-    return services.pages.answer(visit, "reader/print.html", await _page(services, visit, found, octets))

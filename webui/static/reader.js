@@ -46,3 +46,31 @@ document.addEventListener("click", (event) => {
   }
   import(script).then((module) => module.open(link)).catch(() => location.assign(link.href));
 }, true);
+
+// A message prints whole, as its page for paper, which no pane cuts: by the link, and by the keys of the browser.
+function printed(address) {
+  const frame = document.createElement("iframe");
+  frame.className = "vh";
+  frame.setAttribute("aria-hidden", "true");
+  frame.tabIndex = -1;
+  frame.src = address;
+  frame.addEventListener("load", () => {
+    frame.contentWindow.addEventListener("afterprint", () => setTimeout(() => frame.remove()));
+    frame.contentWindow.focus();
+    frame.contentWindow.print();
+  }, { once: true });
+  document.body.append(frame);
+}
+
+const paper = () => document.querySelector(".lecture a[href*='/imprimer']");
+document.addEventListener("click", (event) => {
+  const link = event.target.closest && event.target.closest(".lecture a[href*='/imprimer']");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.defaultPrevented) return;
+  event.preventDefault();
+  printed(link.href);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "p" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || !paper()) return;
+  event.preventDefault();
+  printed(paper().href);
+});
