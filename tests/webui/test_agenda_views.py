@@ -241,7 +241,7 @@ def test_five_equal_days_fit_and_hold_what_overlaps(
 
 @pytest.mark.needs("chromium")
 def test_the_panel_and_the_keys(house: House, chromium: Browser, crowded: Principal) -> None:
-    """A click opens the event beside the grid, Escape gives the focus back; c and an arrow copy it; Control-z undoes."""
+    """A click opens the event beside the grid, Escape gives the focus back; c copies, Control-z undoes."""
     with visiting(chromium, script=True) as watched:
         page = watched.page
         log_in(page, house, crowded.login, "complet")
@@ -267,6 +267,51 @@ def test_the_panel_and_the_keys(house: House, chromium: Browser, crowded: Princi
         page.keyboard.press("n")
         page.wait_for_url("**/agenda/nouveau?jour=2026-11-25*")
         assert watched.complaints == []
+
+
+@pytest.mark.needs("chromium")
+def test_a_finger_that_stays_takes_an_event_along(house: House, chromium: Browser) -> None:
+    """One that only passes scrolls the page and moves nothing."""
+    person = house.person("Zoé", "Doigt")
+    put(house, person, "Cours", "09:00-10:00")
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        log_in(page, house, person.login, "complet")
+        page.goto(f"{house.url}/agenda/semaine/{DAY}")
+        device = page.context.new_cdp_session(page)
+        device.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        box, other = page.locator(".temps .ev").bounding_box(), page.locator(".jour").nth(3).bounding_box()
+        assert box
+        assert other
+
+        def touch(kind: str, *at: float) -> None:
+            points = [{"x": at[0], "y": at[1]}] if at else []
+            device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        x, y = box["x"] + 20, box["y"] + 10
+        touch("touchStart", x, y)
+        expect(page.locator(".ev.tire")).to_be_visible()
+        touch("touchMove", other["x"] + 30, y)
+        touch("touchMove", other["x"] + 30, y + box["height"] + 2)
+        expect(page.locator("#agenda-dit")).to_contain_text("jeudi 26 novembre, 10:00 – 11:00")
+        touch("touchEnd")
+        expect(page.locator("#annonce, #dit").filter(has_text="Événement déplacé")).to_have_count(1)
+        expect(page.locator(".jour").nth(3).locator(".temps .ev")).to_contain_text("10:00 – 11:00")
+        assert watched.complaints == []
+
+
+@pytest.mark.needs("chromium")
+def test_a_stroke_turns_the_day_on_a_phone(house: House, chromium: Browser, crowded: Principal) -> None:
+    with visiting(chromium, size="telephone", script=True) as watched:
+        page = watched.page
+        log_in(page, house, crowded.login, "complet")
+        page.goto(f"{house.url}/agenda/jour/{DAY}")
+        device = page.context.new_cdp_session(page)
+        device.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        for kind, x in (("touchStart", 300), ("touchMove", 200), ("touchMove", 120), ("touchEnd", 0)):
+            points = [{"x": x, "y": 600}] if x else []
+            device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        page.wait_for_url("**/agenda/jour/2026-11-25")
 
 
 @pytest.mark.needs("chromium")

@@ -20,8 +20,9 @@ from mailserver.store.agenda import agenda_changes, agenda_reach, agendas
 from mailserver.store.agenda.agenda_changes import Step
 from mailserver.store.agenda.agenda_items import MAX_HREF, Item
 from mailserver.store.agenda.agenda_masks import is_private
-from webui.agenda import words
+from webui.agenda import mini_month, words
 from webui.agenda.collections_shown import Shelf, arranged
+from webui.agenda.mini_month import MiniMonth
 from webui.granting import people_of
 from webui.page.context import SIMPLE, Services, Visit
 from webui.page.mail_shell import MailShell, surround
@@ -70,6 +71,8 @@ class Desk:
 
     frame: MailShell
     shelves: tuple[Shelf, ...]
+    month: MiniMonth | None = None
+    """This month, beside pages of no day of their own."""
 
     def shelf(self, collection_id: int) -> Shelf:
         """The agenda of that id. Raises Refused(NOT_FOUND)."""
@@ -109,7 +112,10 @@ async def desk(services: Services, visit: Visit) -> Desk:
         await services.store.write(provision, visit.account_id)
         found = await services.store.read(overview.find, visit.account_id)
     owners = await people_of(services, (reach.owner for reach in found.reaches))
-    return Desk(surround(visit, found.boxes), arranged(visit, found.reaches, owners, found.shared))
+    month = None
+    if visit.interface != SIMPLE:
+        month = mini_month.around(services, visit, visit.preferences.agenda_view, words.today(visit))
+    return Desk(surround(visit, found.boxes), arranged(visit, found.reaches, owners, found.shared), month)
 
 
 def item_id(collection_id: int, href: str) -> str:
