@@ -669,7 +669,7 @@ def test_measures_are_counted_from_the_traces_and_drawn(house: House, console: V
         assert "style=" not in text
         chart = text.partition('id="t-messages"')[2].partition("</figure>")[0]
         assert re.search(r'text-anchor="end">0</text>', chart), "a scale from 0"
-        assert re.search(r'aria-label="Messages par (heure|jour)\. De 0 à ', chart)
+        assert re.search(r'aria-label="Messages par (heure|jour|semaine)\. De 0 à ', chart)
         values = [int(count) for count in re.findall(r'<th scope="row">[^<]*<td class="d">(\d+)', chart)]
         assert sum(values) >= 4, "the same as a table"
 

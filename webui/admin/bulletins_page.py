@@ -57,7 +57,7 @@ async def show_bulletins(
             one,
             kinds[one.kind],
             moment(visit, one.begins),
-            moment(visit, one.ends) if one.ends else visit._("jusqu’à ce qu’on la retire"),
+            moment(visit, one.ends),
             one.holds(visit.now),
         )
         for one in posted

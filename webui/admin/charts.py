@@ -1,8 +1,9 @@
 """Charts of traffic and storage, drawn on the server (`drawing`), each with its table."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from starlette.responses import Response
 
@@ -10,15 +11,12 @@ from mailserver.model.clock import HOUR
 from mailserver.store.queue.traces import Step
 from mailserver.store.upkeep import measures
 from mailserver.store.upkeep.measures import ACCOUNTS, DATABASE, MAIL, QUEUE, Measure
-from webui.admin.console_page import Top, top
+from webui.admin.console_page import Top, begin_of, top
 from webui.admin.drawing import Chart, Measured, Series, Slot, chart, thinned
 from webui.page.context import Services, Visit
 
-SPANS = {"jour": 1, "semaine": 7, "mois": 30, "an": 365}
-"""Days; one day is shown by the hour."""
-MONTHLY_FROM = 60
-"""Days of a chart from which on months are named instead of days."""
-HOURS = 24
+SPANS = ("jour", "semaine", "mois", "an")
+HOURS, WEEKS = 24, 53
 NAMES = (*(step.value for step in Step), MAIL, ACCOUNTS, DATABASE, QUEUE)
 
 
@@ -33,9 +31,15 @@ class ChartsPage:
 
 
 async def show_charts(services: Services, visit: Visit) -> Response:
-    """GET /admin/mesures: a day by the hour, longer spans by the day."""
+    """GET /admin/mesures: a day by the hour, longer spans by the day, a year by the week."""
     span = visit.query("duree") if visit.query("duree") in SPANS else "jour"
-    slots = hours(visit) if span == "jour" else days(visit, SPANS[span])
+    match span:
+        case "jour":
+            slots = hours(visit)
+        case "an":
+            slots = _weeks(visit)
+        case _:
+            slots = _days(visit, 7 if span == "semaine" else 30)
     rows = await services.store.read(measures.since, NAMES, slots[0].at)
     _ = visit._
     spans = (("jour", _("24 heures")), ("semaine", _("7 jours")), ("mois", _("30 jours")), ("an", _("Un an")))
@@ -65,7 +69,7 @@ def _charts(visit: Visit, rows: Sequence[Measure], slots: Sequence[Slot]) -> Ite
 
 def _traffic(visit: Visit, rows: Sequence[Measure], slots: Sequence[Slot]) -> Chart:
     _ = visit._
-    title = _("Messages par heure") if len(slots) == HOURS else _("Messages par jour")
+    title = {HOURS: _("Messages par heure"), WEEKS: _("Messages par semaine")}.get(len(slots), _("Messages par jour"))
     names = ((Step.RECEIVED.value, _("reçus")), (Step.SUBMITTED.value, _("envoyés")))
     return _counters(visit, rows, slots, ("messages", title, names))
 
@@ -79,7 +83,7 @@ def _counters(
     """Counted things, a colour for each; what falls into a slot is added up."""
     key, title, names = about
     number = visit.language.number
-    filled = _filled(visit, slots, [[(row.at, row.count) for row in rows if row.name == name] for name, _ in names])
+    filled = _filled(slots, [[(row.at, row.count) for row in rows if row.name == name] for name, _ in names])
     series = tuple(
         Series(words, number(sum(slot.values[place] for slot in filled))) for place, (_, words) in enumerate(names)
     )
@@ -91,7 +95,7 @@ def _gauge(visit: Visit, rows: Sequence[Measure], slots: Sequence[Slot], about: 
     key, title, unit = about
     text = visit.language.number if unit else visit.language.size
     points = [(row.at, row.count if unit else row.octets) for row in rows if row.name == key]
-    filled = _filled(visit, slots, [points], add=False)
+    filled = _filled(slots, [points], add=False)
     series = (Series(visit._("à présent"), text(points[-1][1]) if points else "–"),)
     return chart(Measured(key, title, unit, series, octets=not unit), filled, text, _spoken(visit))
 
@@ -113,41 +117,35 @@ def hours(visit: Visit) -> list[Slot]:
 def _hour(visit: Visit, at: int) -> Slot:
     when = datetime.fromtimestamp(at, visit.language.zone)
     short = visit._("%(hour)s h") % {"hour": when.hour} if when.hour % 3 == 0 else ""
-    return Slot(at, _key(visit, at, daily=False), short, ())
+    return Slot(at, when.strftime("%d/%m/%Y %H:00"), short, ())
 
 
-def days(visit: Visit, count: int) -> list[Slot]:
+def _days(visit: Visit, count: int) -> list[Slot]:
     """The last days, today included."""
-    language = visit.language
-    today = language.day(visit.now)
-    slots = []
-    for back in range(count - 1, -1, -1):
-        day = today - timedelta(days=back)
-        at = int(datetime.combine(day, time(), language.zone).timestamp())
-        if count < MONTHLY_FROM:
-            short = f"{day.day}/{day.month:02}"
-        else:
-            short = language.written(day, "LLL") if day.day == 1 else ""
-        slots.append(Slot(at, _key(visit, at, daily=True), short, ()))
-    return slots if count >= MONTHLY_FROM else thinned(slots)
+    today = visit.language.day(visit.now)
+    found = [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
+    return thinned([_day(visit, day, f"{day.day}/{day.month:02}") for day in found])
 
 
-def _key(visit: Visit, at: int, *, daily: bool) -> str:
-    """What a slot is called; no two of a chart are called the same but the hour that is repeated in autumn."""
-    when = datetime.fromtimestamp(at, UTC).astimezone(visit.language.zone)
-    return when.strftime("%d/%m/%Y" if daily else "%d/%m/%Y %H:00")
+def _weeks(visit: Visit) -> list[Slot]:
+    """The last weeks from Monday on, this one included; a month is named where its first week begins."""
+    today = visit.language.day(visit.now)
+    monday = today - timedelta(days=today.weekday())
+    found = [monday - timedelta(weeks=back) for back in range(WEEKS - 1, -1, -1)]
+    return [_day(visit, day, visit.language.written(day, "LLL") if day.day <= 7 else "") for day in found]
 
 
-def _filled(
-    visit: Visit, slots: Sequence[Slot], series: Sequence[Sequence[tuple[int, int]]], *, add: bool = True
-) -> list[Slot]:
-    """The slots with what was measured: added up, or the last value."""
-    daily = len(slots) > 1 and slots[1].at - slots[0].at > HOUR
-    places = {slot.when: place for place, slot in enumerate(slots)}
+def _day(visit: Visit, day: date, short: str) -> Slot:
+    return Slot(begin_of(visit, day), day.strftime("%d/%m/%Y"), short, ())
+
+
+def _filled(slots: Sequence[Slot], series: Sequence[Sequence[tuple[int, int]]], *, add: bool = True) -> list[Slot]:
+    """The slots with what was measured from the beginning of each to that of the next: added up, or the last value."""
+    begins = [slot.at for slot in slots]
     values = [[0] * len(series) for _ in slots]
     for number, points in enumerate(series):
         for at, value in points:
-            place = places.get(_key(visit, at, daily=daily))
-            if place is not None:
+            place = bisect_right(begins, at) - 1
+            if place >= 0:
                 values[place][number] = values[place][number] + value if add else value
     return [replace(slot, values=tuple(mine)) for slot, mine in zip(slots, values, strict=True)]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 STEPS = 4
 """Lines above the ground, at most."""
 SPARK_HEIGHT = 32
+EDGE = 0.02
+"""Share of the width within which a word begins at its bar."""
 LABELS = 8
 """Words under a chart, at most."""
 
@@ -56,6 +58,8 @@ class Label:
     """A word under the bars; `minor` where there is little room for words."""
 
     x: float
+    anchor: str
+    """Which part of the word stands there: its middle, or its beginning at the scale."""
     text: str
     minor: bool
 
@@ -176,7 +180,10 @@ def _labels(slots: Sequence[Slot]) -> tuple[Label, ...]:
     named = [(place, slot.short) for place, slot in enumerate(slots) if slot.short]
     step = 1 / max(1, len(slots))
     return tuple(
-        Label(_percent((place + 0.5) * step), short, bool(number % 2)) for number, (place, short) in enumerate(named)
+        Label(
+            _percent((place + 0.5) * step), "middle" if place * step > EDGE else "start", short, minor=bool(number % 2)
+        )
+        for number, (place, short) in enumerate(named)
     )
 
 

@@ -99,10 +99,11 @@ async def show_overview(services: Services, visit: Visit) -> Response:
     findings = await asyncio.to_thread(_findings, services.settings)
     disk = shutil.disk_usage(services.settings.data)
     braked = tuple(population_words(visit, Population(name)) for name in facts.braked)
+    alerts = [*_store_alerts(visit, facts, braked), *_finding_alerts(visit, findings)]
     page = OverviewPage(
         top(visit, "accueil"),
         visit.language.long_date(visit.now),
-        (*_store_alerts(visit, facts, braked), *_finding_alerts(visit, findings)),
+        tuple(sorted(alerts, key=lambda one: not one.grave)),
         _figures(visit, facts),
         hourly(visit, facts.measured),
         facts.queue.rows,

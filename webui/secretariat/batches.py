@@ -12,7 +12,7 @@ from mailserver.store.people.schools import School
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.role_labels import role_words
-from webui.secretariat.people import office_of, school_of
+from webui.secretariat.people import moment, office_of, school_of
 
 MAX_GROUPS = 500
 """Boxes of the page."""
@@ -117,5 +117,5 @@ def _groups(services: Services, visit: Visit, members: Sequence[Member]) -> list
 
 
 def _row(visit: Visit, one: Printing) -> PrintingRow:
-    at = visit.language.long_date(one.at)
+    at = moment(visit, one.at)
     return PrintingRow(one.batch, at, one.actor, one.letters, one.letters - one.waiting, one.waiting)

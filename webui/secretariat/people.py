@@ -213,7 +213,7 @@ def _row(visit: Visit, one: Logged) -> LogRow:
         Action.ACTIVATED: _("Compte activé"),
     }[one.entry.action]
     actor = _("la personne elle-même") if one.entry.actor == "self" else one.entry.actor
-    return LogRow(visit.language.long_date(one.entry.at), actor, what, one.person.name, one.person.login)
+    return LogRow(moment(visit, one.entry.at), actor, what, one.person.name, one.person.login)
 
 
 # ---------------------------------------------------------------------- shared
@@ -237,7 +237,17 @@ def line(visit: Visit, member: Member) -> Line:
         state=state_words(visit, step.state),
         waits=member.waits,
         can_renew=step.state is State.ACTIVE and member.may_be_opened and person.account_id != visit.account_id,
-        printed=visit.language.plain_date(step.printed) if step.printed else "",
-        seen=visit.language.plain_date(step.last_login) if step.last_login else "",
+        printed=_numbers(visit, step.printed),
+        seen=_numbers(visit, step.last_login),
         address=person.address,
     )
+
+
+def moment(visit: Visit, seconds: int) -> str:
+    """A day and an hour as tables have them."""
+    return f"{_numbers(visit, seconds)} {visit.language.clock_time(seconds)}"
+
+
+def _numbers(visit: Visit, seconds: int) -> str:
+    """A day as a narrow column has it; empty for never."""
+    return visit.language.day(seconds).strftime("%d/%m/%Y") if seconds else ""
