@@ -18,6 +18,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.people import schools
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import NOTHING
 
 TILLEULS, LYCEE = "0210006T", "0710023X"
 ORIGIN = Origin("rleroy", "web", "192.0.2.7")
@@ -231,3 +232,25 @@ async def test_too_many_letters_at_once(office: Secretariat, embedded: EmbeddedD
     with pytest.raises(Refused) as refused:
         await office.print_letters(viewer, TILLEULS, range(1, 3000), ORIGIN)
     assert refused.value.reason is Reason.LIMIT
+
+
+async def test_each_document_is_one_printing_whoever_has_an_earlier_letter_too(
+    office: Secretariat, embedded: EmbeddedDirectory, store: Store
+) -> None:
+    """Two documents of one second are two; rows of before printings had names go together by second and actor."""
+    viewer = await rleroy(embedded)
+    pupils = [await add(embedded, "Sami", f"Kaci{letter}", Role.PUPIL) for letter in "ABC"]
+    ids = [pupil.account_id for pupil in pupils]
+    store.write_now(audit.record_many, ORIGIN, [(Action.LETTER_PRINTED, account_id, NOTHING) for account_id in ids])
+    await office.print_letters(viewer, TILLEULS, ids[:2], ORIGIN)
+    await office.print_letters(viewer, TILLEULS, ids, ORIGIN)
+    await embedded.set_password(ids[0], Secret("Academie#2026"))
+    found = await office.printings(viewer, TILLEULS)
+    assert [(one.letters, one.waiting, bool(one.batch)) for one in found] == [(3, 2, True), (2, 1, True), (3, 2, False)]
+    assert await office.of_printing(viewer, TILLEULS, found[0].batch) == set(ids)
+    assert await office.of_printing(viewer, TILLEULS, found[1].batch) == set(ids[:2])
+    for batch in ("", "00000000", '"%'):
+        assert await office.of_printing(viewer, TILLEULS, batch) == set()
+    with pytest.raises(Refused) as refused:
+        await office.of_printing(viewer, LYCEE, found[0].batch)
+    assert refused.value.reason is Reason.NOT_FOUND

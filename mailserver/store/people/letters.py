@@ -139,19 +139,22 @@ def printings(tx: Tx, account_ids: Sequence[int], limit: int) -> list[Printing]:
     """The latest printings among the letters of these accounts, newest first."""
     old = case((audit.c.code == "", audit.c.at), else_=0).label("old")
     is_waiting = func.sum(case((account.c.state == State.PENDING.value, 1), else_=0)).label("waiting")
+    newest = func.max(audit.c.id).label("newest")
     found: dict[tuple[str, str, int], Printing] = {}
+    order: dict[tuple[str, str, int], int] = {}
     for ids in _portions(account_ids):
         rows = tx.execute(
             select(audit.c.actor, audit.c.code, audit.c.parameters, old)
-            .add_columns(func.max(audit.c.at).label("last"), func.count().label("letters"), is_waiting)
+            .add_columns(func.max(audit.c.at).label("last"), func.count().label("letters"), is_waiting, newest)
             .join(account, account.c.id == audit.c.account_id)
             .where(audit.c.account_id.in_(ids), audit.c.action == Action.LETTER_PRINTED.value)
             .group_by(audit.c.actor, audit.c.code, audit.c.parameters, old)
-            .order_by(func.max(audit.c.at).desc())
+            .order_by(newest.desc())
             .limit(limit)
         )
         for row in rows:
             key = (row.actor, row.parameters, row.old)
+            order[key] = max(order.get(key, 0), row.newest)
             known = found.get(key, Printing("", 0, "", 0, 0))
             found[key] = Printing(
                 _batch(row.code, row.parameters),
@@ -160,7 +163,7 @@ def printings(tx: Tx, account_ids: Sequence[int], limit: int) -> list[Printing]:
                 known.letters + int(row.letters),
                 known.waiting + int(row.waiting),
             )
-    return sorted(found.values(), key=lambda one: -one.at)[:limit]
+    return [found[key] for key in sorted(found, key=lambda key: -order[key])][:limit]
 
 
 def of_batch(tx: Tx, account_ids: Sequence[int], batch: str) -> set[int]:
