@@ -21,6 +21,7 @@ def announcement(visit: Visit) -> str:
         "tache-faite": _("Tâche faite."),
         "tache-rouverte": _("Tâche à refaire."),
         "tache-supprimee": _("Tâche supprimée."),
+        "deja-a-rendre": _("Ce message est déjà parmi ce qui est à rendre : changez sa date ici."),
         "affichage": _("Affichage enregistré."),
         "agenda-cree": _("Agenda créé."),
         "agenda-modifie": _("Agenda modifié."),

@@ -182,7 +182,8 @@ async def _write(services: Services, visit: Visit, found: Found, text: str | Non
 
 
 def _done(visit: Visit, what: str, token: str = "") -> Response:
-    return redirect(visit, f"{home(visit)}/taches", agenda=what, retour=token, _at="annonce")
+    place = "a-rendre" if visit.form.text("liste") == "a-rendre" else "taches"
+    return redirect(visit, f"{home(visit)}/{place}", agenda=what, retour=token, _at="annonce")
 
 
 def _typed(visit: Visit, before: TaskDraft) -> tuple[TaskDraft, str]:

@@ -62,6 +62,9 @@ def _messages(visit: Visit, count: int) -> dict[str, str]:
         "nonlu": ngettext("%(n)s message marqué comme non lu.", "%(n)s messages marqués comme non lus.", count),
         "suivre": ngettext("%(n)s message suivi.", "%(n)s messages suivis.", count),
         "plussuivre": ngettext("%(n)s message n’est plus suivi.", "%(n)s messages ne sont plus suivis.", count),
+        "a-rendre": _("La date est notée : ce message est parmi ce qui est à rendre."),
+        "a-rendre-plein": _("Votre liste de tâches est pleine : la date n’a pas été notée."),
+        "quel-jour": _("Choisissez le jour où c’est à rendre."),
         "reporter": ngettext(
             "%(n)s message reporté : il reviendra le %(moment)s.",
             "%(n)s messages reportés : ils reviendront le %(moment)s.",
