@@ -80,10 +80,8 @@ async def add_homework(services: Services, visit: Visit) -> Response:
     place = await event_items.desk(services, visit)
     found, _missing = await _look(services, visit, place)
     link = task_making.address_of(services, letter)
-    known = next((task for task in found.tasks if task.link == link and not task.done), None)
-    if known is not None:
-        there = task_lines.line_of(services, visit, place, known).address
-        return redirect(visit, there, agenda="deja-a-rendre", _at="annonce")
+    if any(task.link == link and not task.done for task in found.tasks):
+        return redirect(visit, f"{home(visit)}/{VIEW}", agenda="deja-a-rendre", _at="annonce")
     draft = TaskDraft(
         _title(stored.subject) or visit._("(sans objet)"),
         due=datetime.datetime.combine(day, datetime.time()),
