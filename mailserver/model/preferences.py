@@ -120,8 +120,10 @@ class Preferences:
     """Read receipts that senders ask for."""
     conversations: bool = _flag(True)
     """Messages of one conversation are one item of the list and one page."""
-    newest_first: bool = _flag(False)
+    newest_first: bool = _flag(True)
     """Order of the messages within a conversation."""
+    after_action: str = _one_of("suivant", "precedent", "liste")
+    """What is shown once the message that is read has been put away: the next one, the one before, or the list."""
 
     # Composing
     answer_below: bool = _flag(False)

@@ -31,8 +31,11 @@ def test_box_is_in_the_column_and_opens(
     page = browser.get(f"{base}/partage/{box.id()}/{content}").text
     assert "Puis-je avoir un certificat" in page
     assert "\\Seen" in box.kept()["Certificat"]
-    for offered in ("archiver", "supprimer", "nonlu", "suivre", "indesirable", "deplacer", "copier"):
+    for offered in ("archiver", "supprimer", "nonlu", "suivre", "indesirable"):
         assert f'value="{offered}"' in page, offered
+    where = ("ranger", "copie") if base == "/m" else ("vers",)
+    assert all(f'name="{name}"' in page for name in where), "what is moved may be copied instead"
+    assert base == "/m" or ('value="deplacer"' in page and 'value="copier"' in page)
     for end in ("source", "entetes", "imprimer", "eml", "apercu/2", "piece/2", "piece/2/voir"):
         assert browser.get(f"{base}/partage/{box.id()}/{content}/{end}").status_code == 200, end
     assert browser.get(f"{base}/partage/{box.id()}/{content}/pieces.zip").content[:2] == b"PK"
@@ -41,11 +44,13 @@ def test_box_is_in_the_column_and_opens(
 def test_who_only_reads_is_offered_only_that(house: House, rose: Principal, browser: Visitor, zoe: Principal) -> None:
     box = Box(house, {rose.login: {"read"}})
     content = question(box, zoe)
-    for path in (f"/s/dossier/{box.id()}", f"/m/dossier/{box.id()}", f"/s/partage/{box.id()}/{content}"):
+    reading = [f"{base}/partage/{box.id()}/{content}" for base in ("/s", "/m")]
+    for path in (f"/s/dossier/{box.id()}", f"/m/dossier/{box.id()}", *reading):
         page = browser.get(path).text
         for absent in ("archiver", "supprimer", "lu", "nonlu", "suivre", "indesirable", "deplacer", "effacer"):
             assert f'value="{absent}"' not in page, (path, absent)
-        assert 'value="copier"' in page
+        copying = ('<input type="hidden" name="copie"', 'value="copier"')
+        assert copying[0 if path.startswith("/m") else 1] in page, path
     assert "\\Seen" not in box.kept()["Certificat"]
 
 
@@ -105,7 +110,7 @@ def test_conversation_is_the_boxs_own(house: House, rose: Principal, browser: Vi
     page = browser.get(f"/s/partage/{box.id()}/{content}?deplier=1").text
     assert "Encore moi" in page
     assert "À part" not in page
-    assert "2 messages dans cette conversation" in page
+    assert "2 messages, " in page
 
 
 # ---------------------------------------------------------------------- search

@@ -114,6 +114,34 @@ def test_orders_and_pages(house: House, person: Principal, browser: Visitor) -> 
     assert len(shown(browser)) == 25  # beyond the end: the first page
 
 
+def test_one_walks_in_the_list_one_came_from(house: House, person: Principal, browser: Visitor) -> None:
+    """A letter opened from a filtered list leads to the next one that the filter shows, and so does putting it away."""
+    ids = [house.deliver(person, mail(f"Sujet {number}", body=f"{number}\n")) for number in range(5)]
+    box = house.box(person, "INBOX").id
+    browser.get(f"/m/dossier/{box}")
+    for number in (0, 2, 4):
+        browser.post(f"/m/dossier/{box}/agir", {"m": str(ids[number]), "faire": "suivre"})
+    browser.get(f"/m/dossier/{box}?f=suivis")
+    (newest,) = browser.links(rf"/m/message/{ids[4]}\?")
+    browser.get(newest)
+    assert not browser.rel("prev")
+    following = browser.rel("next")
+    assert f"/m/message/{ids[2]}?" in following
+    browser.get(following)
+    form = {name: browser.field(name) for name in ("m", "lecteur", "retour", "vue")}
+    done = browser.post(f"/m/dossier/{box}/agir", {**form, "faire": "supprimer"})
+    assert f"/m/message/{ids[0]}" in str(done.url), "not Sujet 1, which the filter hides"
+    assert "1 message mis à la corbeille" in browser.text
+    form = {name: browser.field(name) for name in ("m", "lecteur", "retour", "vue")}
+    done = browser.post(f"/m/dossier/{box}/agir", {**form, "faire": "archiver"})
+    assert f"/m/dossier/{box}?f=suivis" in str(done.url), "nothing is left below: the same list"
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"after_action": "precedent"})
+    browser.get(f"/m/message/{ids[3]}?d={box}")
+    form = {name: browser.field(name) for name in ("m", "lecteur", "retour", "vue")}
+    done = browser.post(f"/m/dossier/{box}/agir", {**form, "faire": "supprimer"})
+    assert f"/m/message/{ids[4]}" in str(done.url)
+
+
 def test_conversations_are_one_item_and_act_whole(house: House, person: Principal, browser: Visitor) -> None:
     first = "Message-ID: <racine@exemple.org>\r\n"
     house.deliver(

@@ -60,7 +60,7 @@ def test_references_make_one_conversation(
     assert items(complete) == ["m", "c"]
     opened = complete.links(r"/m/message/\d+\?d=\d+&amp;fil=1")
     page = complete.get(opened[0]).text
-    assert "3 messages dans cette conversation" in page
+    assert "3 messages, 1 personne" in page
 
 
 def test_in_reply_to_alone_links_also_other_folders(house: House, person: Principal, complete: Visitor) -> None:
@@ -68,7 +68,7 @@ def test_in_reply_to_alone_links_also_other_folders(house: House, person: Princi
     for number in (1, 2, 3):
         content = house.deliver(person, turn(number, refs(number - 1, field="In-Reply-To") if number > 1 else ""))
     assert items(complete) == ["c"]
-    assert "3 messages dans cette conversation" in complete.get(f"/m/message/{content}").text
+    assert "3 messages, 1 personne" in complete.get(f"/m/message/{content}").text
 
 
 def test_a_long_conversation_is_counted_and_shown_whole(house: House, person: Principal, complete: Visitor) -> None:
@@ -79,9 +79,10 @@ def test_a_long_conversation_is_counted_and_shown_whole(house: House, person: Pr
     (address,) = complete.links(r"/m/message/\d+\?d=\d+&amp;fil=1")
     assert f"/{last}?" in address, "it opens at the newest"
     page = complete.get(address).text
-    assert "300 messages dans cette conversation" in page
+    assert "300 messages, 1 personne" in page
     assert "279 autres messages de la conversation" in page
-    assert len(re.findall(r'href="/m/message/\d+\?d=\d+">\s*<b>', page)) == 299
+    assert "299 messages plus anciens, 299 non lus" in " ".join(page.split()), "what was new until it was opened"
+    assert len(re.findall(r'href="/m/message/\d+\?d=\d+"(?: class=n)?>\s*<span class="avatar p', page)) == 299
     box = house.box(person, "INBOX")
     assert box.unseen == 0, "what was opened as one is read"
     complete.get("/m/")
@@ -94,7 +95,7 @@ def test_the_reader_acts_as_the_list_does(house: House, person: Principal, compl
         content = house.deliver(person, turn(number, refs(1) if number > 1 else ""))
     inbox, archive = house.box(person, "INBOX"), house.box(person, "Archive")
     complete.get(f"/m/message/{content}?d={inbox.id}&amp;fil=1")
-    assert "Pour les 3 messages de la conversation" in complete.text
+    assert re.search(r"Archiver\s: les 3 messages de la conversation", complete.text)
     fields = {"m": str(content), "lecteur": "1", "retour": f"message/{content}?d={inbox.id}"}
     act = f"/m/dossier/{inbox.id}/agir"
     complete.post(act, {**fields, "faire": "suivre"})

@@ -84,8 +84,9 @@ def test_the_tools_of_a_long_message_stay_at_the_top_of_the_pane(
         enter(page, house, person)
         page.click(item(page, "Très long"))
         expect(page.locator("#lecteur .lettre")).to_contain_text("Une ligne")
-        page.evaluate("document.getElementById('lecteur').scrollTop = 2000")
-        pane, tools = page.locator("#lecteur").bounding_box(), page.locator("#lecteur .outils").bounding_box()
+        page.evaluate("document.querySelector('#lecteur .rouleau').scrollTop = 2000")
+        assert page.evaluate("document.querySelector('#lecteur .rouleau').scrollTop") > 1000
+        pane, tools = page.locator("#lecteur").bounding_box(), page.locator("#lecteur .outils-lecture").bounding_box()
         assert pane is not None
         assert tools is not None
         assert abs(pane["y"] - tools["y"]) < 1
@@ -153,7 +154,7 @@ def test_messages_are_dragged_to_folders(house: House, chromium: Browser, person
 
 
 def test_news_reach_every_tab_by_one_stream(house: House, chromium: Browser, person: Principal) -> None:
-    """Rows come in where the list is at its top, a button where one has scrolled; what is chosen stays so, and the focus
+    """Rows come in where the list is at its top, a button where one has scrolled; what is chosen stays, and the focus
     and the place. The second tab takes over from the first."""
     with visiting(chromium, script=True) as watched:
         first = watched.page

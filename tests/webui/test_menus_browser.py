@@ -85,7 +85,7 @@ def test_every_menu_is_wholly_visible(at: Watched, size: str, scheme: str) -> No
 
 
 def test_a_menu_acts_filters_and_remembers(house: House, chromium: Browser, reader: Principal) -> None:
-    """Above the panes it is still part of its form: letters find a folder, Enter moves there, and it comes first then."""
+    """Above the panes it is still part of its form: letters find a folder, Enter moves there; it comes first then."""
     with visiting(chromium, script=True) as watched:
         page = watched.page
         log_in(page, house, reader.login, "complet")

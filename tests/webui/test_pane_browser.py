@@ -65,6 +65,11 @@ def open_meeting(page: Page) -> None:
     expect(page.locator("#lecteur h2.sujet")).to_have_text(MEETING)
 
 
+def more(page: Page) -> None:
+    """The menu of everything else that can be done with the message."""
+    page.locator(".lecture").get_by_role("button", name="Plus", exact=True).click()
+
+
 def same(page: Page) -> None:
     """The page was never left: the list as it was, the message open in it."""
     assert page.evaluate("window.same") is True
@@ -94,7 +99,7 @@ def test_answers_to_the_message_stay_in_the_pane(pane: Watched) -> None:
         expect(lecteur.locator("h2.sujet")).to_have_text(MEETING)
         same(page)
     pane.picture("volet-repondu")
-    lecteur.locator("#autres summary").click()
+    more(page)
     lecteur.get_by_role("button", name="Se désabonner").click()
     expect(page.locator("#dit")).to_contain_text("désabonnement")
     same(page)
@@ -108,20 +113,20 @@ def test_pages_about_the_message_open_in_the_pane_and_lead_back(pane: Watched) -
         ("En-têtes", "En-têtes du message"),
         ("Rediriger", "Rediriger ce message"),
     ):
-        lecteur.locator("#autres summary").click()
+        more(page)
         lecteur.get_by_role("link", name=link, exact=True).click()
         expect(lecteur.get_by_role("heading", name=heading)).to_be_visible()
         pane.picture(f"volet-{heading[:5].strip().lower()}")
         same(page)
         lecteur.get_by_role("link", name="Retour au message").click()
         expect(lecteur.locator("h2.sujet")).to_have_text(MEETING)
-    lecteur.get_by_role("link", name="Aperçu plan.png").click()
-    expect(lecteur.locator(".image-seule img")).to_be_visible()
+    lecteur.locator("a[data-apercu]:has-text('plan.png')").click()  # over the page (test_previews_browser.py)
+    expect(page.locator("dialog[open] .image-seule img")).to_be_visible()
     pane.picture("volet-apercu")
-    lecteur.get_by_role("link", name="Pièce suivante").click()
-    expect(lecteur.get_by_role("heading", name="notes.txt")).to_be_visible()
-    lecteur.get_by_role("link", name="Retour au message").click()
-    lecteur.locator("#autres summary").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    same(page)
+    more(page)
     lecteur.get_by_role("link", name="Rediriger", exact=True).click()
     lecteur.get_by_role("button", name="Rediriger").click()
     expect(lecteur.locator("#faute, .faute").first).to_be_visible()
@@ -134,6 +139,7 @@ def test_pages_about_the_message_open_in_the_pane_and_lead_back(pane: Watched) -
 
 def test_a_quick_answer_comes_back_to_the_same_list_and_message(pane: Watched) -> None:
     page = pane.page
+    page.locator("#lecteur .rapide summary").click()
     page.locator("#texte-rapide").fill("Entendu.")
     page.locator("#lecteur .reponse-rapide").get_by_role("button", name="Envoyer").click()
     expect(page.locator("#dit")).to_contain_text(re.compile("Annuler|Message envoyé"))
@@ -186,7 +192,7 @@ def test_what_the_pane_holds_is_accessible(house: House, chromium: Browser, read
         watched.picture(f"volet-{size}")
         watched.picture(f"volet-entier-{size}", whole=True)
         found = faults_of(page)
-        page.locator("#autres summary").click()
+        more(page)
         page.get_by_role("link", name="Rediriger", exact=True).click()
         expect(page.get_by_role("heading", name=re.compile("Rediriger"))).to_be_visible()
         watched.picture(f"volet-rediriger-{size}")

@@ -93,17 +93,17 @@ def kept(letter: Locator) -> None:
 
 
 def test_list_lives_on_beside_a_letter(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
-    """One answers in a panel, reads another message meanwhile, sends; the page is never left."""
+    """One writes in a panel, reads messages meanwhile, sends; the page is never left."""
     page = watched.page
     house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 10})
     page.evaluate("window.same = true")
     page.click(".courriels a:has-text('Sujet 2')")
-    reply = page.locator("#lecteur").get_by_role("link", name="Répondre", exact=True).first
-    reply.click()
-    letter = panel(page, "Re: Sujet 2")
-    expect(field(letter, "texte")).to_be_focused()
+    letter = write(page)
+    to(letter, lise.login)
+    field(letter, "objet").fill("Douze")
+    field(letter, "texte").focus()
     page.keyboard.type("Douze.")
-    watched.picture("panneau-reponse")
+    watched.picture("panneau-lettre")
     page.click(".courriels a:has-text('Sujet 1')")
     expect(page.locator("#lecteur h2")).to_have_text("Sujet 1")
     house.deliver(person, mail("Arrivé entre-temps"))
@@ -116,7 +116,7 @@ def test_list_lives_on_beside_a_letter(house: House, watched: Watched, person: P
     assert house.subjects(person, "Drafts") == []
     house.clock.ahead += 60
     house.run(house.outbox().round())
-    assert house.subjects(lise, "INBOX")[-1] == "Re: Sujet 2"
+    assert house.subjects(lise, "INBOX")[-1] == "Douze"
     assert watched.complaints == []
 
 

@@ -128,6 +128,10 @@ def test_cautions_are_said_and_ordinary_mail_has_none(house: House, at_home: Vis
     )
     assert "ressemble à ac-exemple.fr" in phish
     assert "parle de mot de passe" in phish
+    assert phish.count("mefiance") == 1, "one notice for all that was noticed"
+    assert "L’adresse imite ac-exemple.fr et il demande un mot de passe." in phish
+    assert "reponse-rapide" in quiet
+    assert "reponse-rapide" not in phish, "nobody is led to answer in haste"
     named = shown(house, at_home, emma, mail("Nom", sender='"drh@ac-exemple.fr" <x@evil.test>'))
     assert "Le nom affiché contient drh@ac-exemple.fr" in named
     lies = shown(house, at_home, emma, html('<a href="https://evil.test/">https://www.ac-exemple.fr/</a>'), "?forme=1")
@@ -448,21 +452,27 @@ def test_a_conversation_is_around_its_message(house: House, at_home: Visitor, em
     house.deliver(emma, mail("Sortie", more="Message-ID: <s1@x.example>\r\n", body="premier\n"))
     text = shown(house, at_home, emma, mail("Re: Sortie", more="References: <s1@x.example>\r\n", body="second\n"))
     content = opened(text)
-    assert "2 messages dans cette conversation" not in text  # the first one has two Message-IDs: its own comes first
+    assert "2 messages, 1 personne" not in text  # the first one has two Message-IDs: its own comes first
     first = (
         mail("Conseil").replace(b"Message-ID: <", b"X-Id: <").replace(b"MIME-", b"Message-ID: <c1@x.example>\r\nMIME-")
     )
     house.deliver(emma, first)
     text = shown(house, at_home, emma, mail("Re: Conseil", more="References: <c1@x.example>\r\n", body="second\n"))
     content = opened(text)
-    assert "2 messages dans cette conversation" in text
-    assert text.index("fil-conversation") < text.index('class="lettre"')
+    assert "2 messages, 1 personne" in text
+    assert text.index('class="lettre"') < text.index('id="fil"'), "the others stand below the one that is open"
+    assert "1 message plus ancien" in text
     assert "deplie" in at_home.get(f"/s/message/{content}?deplier=1").text
-    choose(house, emma, newest_first=True)
-    text = at_home.get(f"/s/message/{content}").text
-    assert text.index("fil-conversation") > text.index('class="lettre"')
+    third = house.deliver(emma, mail("Re: Conseil", more="References: <c1@x.example>\r\n", body="troisième\n"))
+    whole = at_home.get(f"/s/message/{content}").text
+    assert "2 autres messages de la conversation, 2 non lus" in " ".join(whole.split())
+    assert at_home.links(rf"/s/message/{third}\?")[0] in whole[: whole.index("Tout déplier")], "the way to the newest"
+    assert whole.index("troisième") < whole.index("À demain")
+    choose(house, emma, newest_first=False)
+    whole = at_home.get(f"/s/message/{content}").text
+    assert whole.index("À demain") < whole.index("troisième")
     choose(house, emma, conversations=False)
-    assert "fil-conversation" not in at_home.get(f"/s/message/{content}").text
+    assert 'id="fil"' not in at_home.get(f"/s/message/{content}").text
     choose(house, emma)
 
 

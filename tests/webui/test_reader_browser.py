@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
 from tests.webui.browser import SIZES, faults_of, log_in, overflow, rules_of, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
 from tests.webui.house import House, mail
@@ -64,6 +65,37 @@ def test_axe_finds_nothing(
                 watched.picture(f"lecteur-entier-{size}", whole=True)
             found[name] = faults_of(page, rules_of(size, scheme))
         assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("texte", 210), ("forme", 256), ("mefiance", 320)])
+def test_the_text_begins_in_the_upper_third(
+    house: House, chromium: Browser, marc: Principal, kind: str, limit: int
+) -> None:
+    """Of a window of 1366x768, beside the list, whatever is to be said of the letter."""
+    reader = house.person("Léa", f"Tiers-{kind}")
+    head = mail("Lettre", sender="Canopé <lettre@exemple.org>", to=reader.address).split(b"Content-Type")[0]
+    if kind == "texte":
+        octets = mail(
+            "Lettre", sender=f"Marc Martin <{marc.address}>", to=f"{reader.address}, a@exemple.org, b@exemple.org"
+        )
+        house.run(house.submission.submit(marc, marc.address, [reader.address], octets))
+    elif kind == "forme":
+        house.deliver(reader, head + multipart(html(b"<p>Bonjour</p><img src=https://images.exemple.org/a.png>")))
+    else:
+        head = head.replace(b"exemple.org>", b"ac-exernple.fr>")
+        text = "<p>Votre mot de passe expire, cliquez : <a href=https://evil.test/>www.ac-exemple.fr</a></p>"
+        house.deliver(reader, head + multipart(html(text.encode())))
+    house.store.write_now(sessions.revise_preferences, reader.account_id, {"formatted": True})
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        log_in(page, house, reader.login, "complet")
+        page.click(".courriels a:has-text('Lettre')")
+        shown = page.locator("#lecteur .lettre > div, #lecteur iframe.feuille")
+        shown.wait_for()
+        box = shown.bounding_box()
+        assert box is not None
+        assert box["y"] <= limit
+        assert page.locator("#lecteur .mefiance").count() == (kind == "mefiance"), "one notice for all that is noticed"
 
 
 def test_the_frame_grows_within_the_policy(

@@ -220,8 +220,16 @@ def test_the_first_page_follows_what_comes_and_goes(store: Store, emma: int) -> 
 def test_message_knows_its_place(store: Store, emma: int, marc: int) -> None:
     appended = fill(store, emma, [1, 2, 3])
     middle = appended[1].content_id
-    found = store.read_now(webmail.stored, emma, middle, neighbours=True)
-    assert (found.newer_id, found.older_id) == (appended[2].content_id, appended[0].content_id)
+    found = store.read_now(webmail.stored, emma, middle)
+    around = (appended[2].content_id, appended[0].content_id)
+    for grouped in (False, True):
+        assert store.read_now(webmail.neighbours, found.box, webmail.View(grouped=grouped), found.uid) == around
+    assert store.read_now(webmail.neighbours, found.box, webmail.View(ascending=True), found.uid) == around[::-1]
+    newest = webmail.View(sort=webmail.Sort.SIZE)
+    ids = [item.line.id for item in store.read_now(webmail.listed, found.box, newest, 3, 0).items]
+    at = ids.index(middle)
+    expected = tuple(ids[place] if 0 <= place < 3 else 0 for place in (at - 1, at + 1))
+    assert store.read_now(webmail.neighbours, found.box, newest, found.uid) == expected
     archive = store.read_now(mailboxes.get, emma, "Archive")
     moved = store.write_now(webmail.move, emma, found.box.id, archive.id, [middle], (token(1), 60), (["$X"], []))
     assert moved == 1

@@ -121,7 +121,10 @@ def _reading(visit: Visit) -> tuple[Setting, ...]:
         ("demander", _("me demander")), ("internes", _("de l’académie seulement")), ("toujours", _("toujours"))
     )
     receipts = _options(("demander", _("me demander")), ("toujours", _("toujours")), ("jamais", _("jamais")))
-    order = _options((False, _("du plus ancien au plus récent")), (True, _("du plus récent au plus ancien")))
+    order = _options((True, _("du plus récent au plus ancien")), (False, _("du plus ancien au plus récent")))
+    after = _options(
+        ("suivant", _("ouvrir le suivant")), ("precedent", _("ouvrir le précédent")), ("liste", _("revenir à la liste"))
+    )
     return (
         Setting("formatted", _("Ouvrir un message en"), shown),
         Setting(
@@ -131,6 +134,7 @@ def _reading(visit: Visit) -> tuple[Setting, ...]:
             hint=_("Ceux qui sont déjà sombres restent comme ils sont."),
         ),
         Setting("mark_read", _("Marquer comme lu un message ouvert"), marked, complete_only=True),
+        Setting("after_action", _("Après avoir rangé, reporté ou supprimé un message"), after),
         Setting("images", _("Montrer les images venues d’ailleurs"), images),
         Setting("receipts", _("Envoyer les accusés de lecture demandés"), receipts),
         Setting("conversations", _("Réunir les messages d’une même conversation"), complete_only=True),

@@ -2,6 +2,9 @@
 
 A form names messages (`m`), conversations by their newest message (`c`), or with `tout=dossier` all that the list shows
 (`vue`: its parameters). Whatever the number, it is done in units of a few hundred.
+
+After what takes a message out of its folder the reader shows the next one, the
+one before or the list, as the person has chosen.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -55,6 +58,8 @@ class Order:
     viewer: Viewer
     box_id: int
     chosen: Chosen
+    back: str
+    """Where one is when it is done."""
 
 
 _CHOICES = {
@@ -81,12 +86,13 @@ async def act(services: Services, visit: Visit) -> Response:
     """POST /dossier/{box}/agir: one of the buttons above a list, or below a message."""
     visit = _spelt_out(visit)
     box_id = int(visit.request.path_params["box"])
-    action, back = visit.form.text("faire"), return_address(visit, box_id)
+    action = visit.form.text("faire")
     viewer = await services.sharing.viewer(visit.principal)
     chosen = await read_chosen(services, visit, viewer, box_id)
     if chosen is None:
-        return redirect(visit, back, **done("rien"))
-    order = Order(viewer, box_id, chosen)
+        return redirect(visit, return_address(visit, box_id), **done("rien"))
+    back = await _back(services, visit, viewer, box_id, chosen)
+    order = Order(viewer, box_id, chosen, back)
     if action == "effacer":
         return await _erase(services, visit, order)
     if action in _FLAGS:
@@ -111,6 +117,10 @@ _FLAGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "suivre": ("+", ("\\Flagged",)),
     "plussuivre": ("-", ("\\Flagged",)),
 }
+_STAYING = frozenset({"suivre", "plussuivre", "etiqueter", "desetiqueter", "lu"})
+"""What leaves the message that is read where it is, and open."""
+_LEAVING = frozenset({"supprimer", "archiver", "indesirable", "desirable", "deplacer", "reporter", "masquer"})
+"""What takes it out of its folder: the next one is opened."""
 _USES = {"supprimer": mail_shell.TRASH, "archiver": mail_shell.ARCHIVE, "indesirable": mail_shell.JUNK}
 
 
@@ -125,7 +135,7 @@ async def read_chosen(services: Services, visit: Visit, viewer: Viewer, box_id: 
     if ids and visit.form.has("lecteur"):
         # Where the list is of conversations the message that is read stands for its own, as in the list.
         back = visit.form.text("retour")
-        listed = back if "=" in back and "/" not in back else ""
+        listed = back if "=" in back and "/" not in back else visit.form.text("vue")
         box = await services.store.read(handling.readable, viewer, box_id)
         if not back.startswith("recherche?") and views.acts_whole(visit, mail_shell.folder(visit, box, 0), listed):
             return Chosen((), ids)
@@ -152,10 +162,9 @@ async def _flag(services: Services, order: Order, mode: str, flags: Sequence[str
 
 async def _move(services: Services, visit: Visit, order: Order, action: str) -> Response:
     """Everything that ends in another folder."""
-    back = return_address(visit, order.box_id)
     target, marks = await _target(services, visit, order, action)
     if not target:
-        return redirect(visit, back, **done("ou"))
+        return redirect(visit, return_address(visit, order.box_id), **done("ou"))
     token = services.keys.new_token()
     undo = (services.keys.stored(token), UNDO_SECONDS)
     quota = Quota.of(services.settings.limits)
@@ -172,7 +181,7 @@ async def _move(services: Services, visit: Visit, order: Order, action: str) -> 
     count = await _all(step)
     if action == "deplacer":
         await services.store.write(folders.used, visit.account_id, target)
-    return redirect(visit, back, **done(action, count, kept))
+    return redirect(visit, order.back, **done(action, count, kept))
 
 
 async def _target(services: Services, visit: Visit, order: Order, action: str) -> tuple[int, Marks]:
@@ -209,10 +218,9 @@ async def _copy(services: Services, visit: Visit, order: Order) -> Response:
 
 async def _put_off(services: Services, visit: Visit, order: Order) -> Response:
     """Away until a moment."""
-    back = return_address(visit, order.box_id)
     until = snooze_times.moment(visit.language, visit.now, visit.form.text("quand"), visit.form.text("quand_le"))
     if not until:
-        return redirect(visit, back, **done("quand"))
+        return redirect(visit, return_address(visit, order.box_id), **done("quand"))
     token = services.keys.new_token()
     undo = (services.keys.stored(token), UNDO_SECONDS)
 
@@ -220,7 +228,7 @@ async def _put_off(services: Services, visit: Visit, order: Order) -> Response:
         return services.store.write(handling.put_off, visit.account_id, order.box_id, order.chosen, after, until, undo)
 
     count = await _all(step)
-    return redirect(visit, back, **done("reporter", count, token if count else ""), quand=until)
+    return redirect(visit, order.back, **done("reporter", count, token if count else ""), quand=until)
 
 
 async def _mute(services: Services, visit: Visit, order: Order) -> Response:
@@ -228,7 +236,7 @@ async def _mute(services: Services, visit: Visit, order: Order) -> Response:
     if order.chosen.everything is not None:
         raise BadSyntax("Conversations are muted one by one")
     whole = await services.store.write(handling.mute, visit.account_id, order.box_id, order.chosen)
-    silenced = Order(order.viewer, order.box_id, Chosen((), whole))
+    silenced = replace(order, chosen=Chosen((), whole))
     return await _move(services, visit, silenced, "archiver")
 
 
@@ -352,10 +360,35 @@ async def undo(services: Services, visit: Visit) -> Response:
 # ---------------------------------------------------------------------- where to go back to
 
 
+async def _back(services: Services, visit: Visit, viewer: Viewer, box_id: int, chosen: Chosen) -> str:
+    """Where one is after an act. Without a script that has the list beside the reader, that is another message."""
+    address, after = return_address(visit, box_id), visit.preferences.after_action
+    action, back = visit.form.text("faire"), visit.form.text("retour")
+    named = chosen.ids or chosen.whole
+    if not visit.form.has("lecteur") or visit.fragment or action not in _LEAVING or after == "liste" or not named:
+        return address
+    if back.startswith("recherche?"):
+        return address
+    box = await services.store.read(handling.readable, viewer, box_id)
+    folder, listed = mail_shell.folder(visit, box, 0), views.kept(visit, visit.form.text("vue"))
+    view = views.of_list(visit, folder, listed, services.settings.domain)
+    try:
+        above, below = await services.store.read(handling.beside, viewer, box_id, view, named[0])
+    except Refused:  # it has gone meanwhile
+        return address
+    found = below if after == "suivant" else above
+    if not found:
+        return f"{visit.base}/dossier/{box_id}?{listed}" if listed else f"{visit.base}/dossier/{box_id}"
+    foreign = box.account_id != visit.account_id
+    opening = f"{visit.base}/partage/{box_id}/" if foreign else f"{visit.base}/message/"
+    whole = "1" if view.shows_conversations else ""
+    return f"{opening}{found}?{mail_shell.query_string(d=box_id, fil=whole, vue=listed)}"
+
+
 def return_address(visit: Visit, box_id: int) -> str:
     """Back to where the form was: the same page of the folder, a search, or a message. Never elsewhere."""
     back = visit.form.text("retour")
-    if back.startswith(("message/", "partage/")) and visit.form.text("faire") in ("suivre", "plussuivre"):
+    if back.startswith(("message/", "partage/")) and visit.form.text("faire") in _STAYING:
         return f"{visit.base}/{_plain(back)}"
     return list_address(visit, box_id, back)
 

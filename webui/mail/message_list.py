@@ -113,6 +113,8 @@ class MailboxPage:
     emptiable: bool
     open: str
     """Address before a message's id."""
+    about: str
+    """What it says behind the id: this mailbox, and this list where it is not the usual one."""
 
 
 async def show_message_list(services: Services, visit: Visit) -> Response:
@@ -174,6 +176,7 @@ def _page(visit: Visit, found: ItemsPage, wanted: Asked) -> MailboxPage:
         box.uidnext,
         own and folder.use in (mail_shell.TRASH, mail_shell.JUNK) and box.messages > 0,
         opening(visit, folder),
+        mail_shell.query_string(d=box.id, vue=views.kept(visit, here)),
     )
 
 

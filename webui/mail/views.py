@@ -1,7 +1,7 @@
 """How a list's address says what it shows: `?f=nonlus,pj&tri=de&sens=haut&page=3`, and the person's own defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs
 
 from mailserver.model.preferences import Preferences
@@ -73,13 +73,26 @@ def view(wanted: Asked, folder: Folder, preferences: Preferences, domain: str) -
     )
 
 
+def kept(visit: Visit, text: str) -> str:
+    """The parameters of the list that a message was opened from, as its page keeps them; empty: the usual list."""
+    if not text or visit.interface != COMPLETE:
+        return ""
+    said = from_text(text, visit.preferences)
+    usual = asked({}, visit.preferences)
+    return "" if replace(said, page=1) == usual else said.query(page="")
+
+
+def of_list(visit: Visit, folder: Folder, text: str, domain: str) -> View:
+    """What the list shows that a message was opened from (`text`: its parameters)."""
+    if visit.interface != COMPLETE:
+        return View(outgoing=folder.outgoing)
+    return view(from_text(text, visit.preferences), folder, visit.preferences, domain)
+
+
 def acts_whole(visit: Visit, folder: Folder, back: str) -> bool:
     """Whether what is done to the message that is read is done to its conversation: where the list that one goes back
     to (the parameters of its address) has conversations as one."""
-    if visit.interface != COMPLETE:
-        return False
-    wanted = from_text(back, visit.preferences)
-    return view(wanted, folder, visit.preferences, "").shows_conversations
+    return of_list(visit, folder, back, "").shows_conversations
 
 
 def tag_name(language: Language, keyword: str, name: str) -> str:

@@ -130,6 +130,14 @@ class Language:
         when = datetime.fromtimestamp(moment, self.zone)
         return f"{self.written(when.date(), 'EEEE d MMMM y')}, {when:%H:%M}"
 
+    def brief_date(self, moment: float, now: float) -> str:
+        """Beside a name: `lun. 30 nov., 14:32`; of another year with that year, instead of the weekday."""
+        if moment <= 0:
+            return self.texts.gettext("date inconnue")
+        when = datetime.fromtimestamp(moment, self.zone)
+        same_year = when.year == datetime.fromtimestamp(now, self.zone).year
+        return f"{self.written(when.date(), 'EEE d MMM' if same_year else 'd MMM y')}, {when:%H:%M}"
+
     def plain_date(self, moment: float) -> str:
         """`24 novembre 2026`."""
         return self.written(self.day(moment), "d MMMM y")

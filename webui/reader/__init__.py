@@ -4,6 +4,7 @@
 * `page` is the reader itself, as a whole page and as a fragment for the pane; `notes` collects what its modules have
   to say about a message: `badges` (where it comes from), `cautions` (what a careful reader would notice), `receipts`,
   `invitations` (with `counters`: another time), `unsubscribing`. `lookalikes` are what `cautions` compares names with.
+* `addressees` says in a line whom a message is to; what is open counts as read when its reader has chosen (`page`).
 * Whatever a message says is data. Addresses it names are followed only through `mailserver.foundation.safe_fetch`, by
   `images` and `unsubscribing`, and never before the reader has asked.
 * `attachments` shows one in a response that can run nothing; what is not on its short list is saved.

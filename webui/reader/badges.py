@@ -77,6 +77,8 @@ class Badge:
     """`bon`, `neutre` or `attention`."""
     text: str
     title: str
+    way: bool = False
+    """It says how the message came, not whom to believe."""
 
 
 def origin(octets: bytes, message: Part, sender: str, domains: Sequence[str], provenance: Provenance) -> Origin:
@@ -111,7 +113,8 @@ def _list_name(value: str) -> tuple[str, str]:
 
 
 def badges(origin: Origin, first_time: bool, reader: int, _: Callable[[str], str]) -> list[Badge]:
-    """The words shown beside the sender, to the reader with this account."""
+    """Everything that is to be said of where a message comes from, to the reader with this account: what may be
+    believed first (`seal`), then by what way it came."""
     shown = []
     if origin.verified:
         shown.append(Badge("bon", _("interne vérifié"), _("Envoyé depuis un compte de l’académie, après connexion.")))
@@ -130,7 +133,20 @@ def badges(origin: Origin, first_time: bool, reader: int, _: Callable[[str], str
             Badge("attention", _("déposé"), _("Mis dans ce dossier par quelqu’un : ce n’est pas un message reçu."))
         )
     if origin.list_name:
-        shown.append(Badge("neutre", _("liste : %(name)s") % {"name": origin.list_name}, _("Diffusé par une liste.")))
+        shown.append(
+            Badge("neutre", _("liste : %(name)s") % {"name": origin.list_name}, _("Diffusé par une liste."), True)
+        )
     if origin.resent_by:
-        shown.append(Badge("neutre", _("redirigé par %(who)s") % {"who": origin.resent_by}, _("Transmis tel quel.")))
+        shown.append(
+            Badge("neutre", _("redirigé par %(who)s") % {"who": origin.resent_by}, _("Transmis tel quel."), True)
+        )
     return shown
+
+
+def seal(shown: Sequence[Badge]) -> Badge | None:
+    """What may be believed of the sender, as one badge: the ways that a message went stand elsewhere."""
+    said = [one for one in shown if not one.way]
+    if not said:
+        return next(iter(shown), None)
+    kind = next((kind for kind in ("attention", "neutre") if any(one.kind == kind for one in said)), "bon")
+    return Badge(kind, ", ".join(one.text for one in said), " ".join(one.title for one in said))

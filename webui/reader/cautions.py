@@ -58,6 +58,18 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Caution:
+    """All findings about a message as one notice."""
+
+    title: str
+    text: str
+    """One sentence."""
+    reasons: Sequence[str]
+    """Each finding in full, where the sentence is an abridgement."""
+    grave: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What is looked at."""
 
@@ -198,3 +210,60 @@ def spoken(finding: Finding, _: Callable[[str], str]) -> str:
         "indesirable": _("Ce message a été classé indésirable. Ne donnez jamais votre mot de passe en réponse."),
     }
     return texts[finding.kind] % {"shown": finding.shown, "real": finding.real}
+
+
+MAX_ABRIDGED = 3
+
+
+def caution(noticed: Sequence[Finding], domains: Sequence[str], _: Callable[[str], str]) -> Caution | None:
+    """One notice for everything noticed, the gravest first; None: there is nothing to say."""
+    if not noticed:
+        return None
+    grave = any(one.grave for one in noticed)
+    reasons = [spoken(one, _) for one in noticed]
+    if len(noticed) == 1:
+        return Caution(_("Méfiance :") if grave else "", reasons[0], (), grave)
+    ours = {domain.lower() for domain in domains}
+    borrowed = any(one.kind == "non-verifie" or (one.kind == "domaine" and one.real in ours) for one in noticed)
+    if borrowed:
+        title = _("Méfiance : ce message n’est sans doute pas de l’académie.")
+    elif grave:
+        title = _("Méfiance : ce message pourrait vous tromper.")
+    else:
+        title = _("À vérifier avant de répondre ou d’ouvrir un fichier.")
+    brief = list(dict.fromkeys(_abridged(one, _) for one in noticed))[:MAX_ABRIDGED]
+    return Caution(title, _sentence(brief, _), reasons, grave)
+
+
+def _sentence(clauses: Sequence[str], _: Callable[[str], str]) -> str:
+    """Clauses joined to a sentence."""
+    joined = (
+        clauses[0]
+        if len(clauses) == 1
+        else _("%(first)s et %(last)s")
+        % {
+            "first": ", ".join(clauses[:-1]),
+            "last": clauses[-1],
+        }
+    )
+    return f"{joined[0].upper()}{joined[1:]}."
+
+
+def _abridged(finding: Finding, _: Callable[[str], str]) -> str:
+    """A finding as a clause of the notice's one sentence."""
+    texts = {
+        "domaine": _("l’adresse imite %(real)s"),
+        "alphabets": _("l’adresse mêle plusieurs alphabets"),
+        "nom-mele": _("le nom mêle plusieurs alphabets"),
+        "nom-adresse": _("le nom affiche une autre adresse"),
+        "reponse": _("une réponse partirait à une autre adresse"),
+        "lien": _("un lien mène ailleurs"),
+        "lien-domaine": _("un lien mène ailleurs"),
+        "lien-alphabets": _("un lien mène ailleurs"),
+        "mot-de-passe": _("il demande un mot de passe"),
+        "fichier": _("un fichier est dangereux"),
+        "macros": _("un fichier peut contenir des macros"),
+        "non-verifie": _("l’envoi n’est pas d’un compte de l’académie"),
+        "indesirable": _("il est classé indésirable"),
+    }
+    return texts[finding.kind] % {"real": finding.real}

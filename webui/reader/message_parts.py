@@ -79,9 +79,7 @@ class Letterhead:
 # ---------------------------------------------------------------------- parts of a message
 
 
-async def load(
-    services: Services, visit: Visit, *, upto: int | None = None, neighbours: bool = False
-) -> tuple[Stored, bytes]:
+async def load(services: Services, visit: Visit, *, upto: int | None = None) -> tuple[Stored, bytes]:
     """The message of the address and its octets (no more than the first `upto`). Raises Refused(NOT_FOUND).
 
     An address that names the mailbox, too, may be about a message in a mailbox of others (`webui.reader.place`): then
@@ -91,7 +89,7 @@ async def load(
     if box := box_of(visit):
         return await load_from(services, visit, content_id, box, upto=upto)
     hint = positive(visit.query("d"))
-    found = await services.store.read(webmail.stored, visit.account_id, content_id, hint, neighbours=neighbours)
+    found = await services.store.read(webmail.stored, visit.account_id, content_id, hint)
     folder = services.settings.data / "blobs"
     return found, await services.store.read(webmail.octets, visit.account_id, content_id, folder, upto)
 

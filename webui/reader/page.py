@@ -12,21 +12,26 @@ from starlette.responses import Response
 from mailserver.foundation.settings import Settings
 from mailserver.mime import Part, unpack
 from mailserver.mime.writing import replies
+from mailserver.model.preferences import NEVER
 from mailserver.model.provenance import Door
 from mailserver.store.mail import access, known_senders
-from mailserver.store.mail.flags import SEEN
+from mailserver.store.mail.flags import SEEN, names
 from mailserver.store.mail.known_senders import Acquaintance
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, Edge, Line, Stored, handling
 from webui.compose import identities
 from webui.compose.message_form import listed
 from webui.http.offload import computed
+from webui.mail import snooze_times, views
 from webui.mail.allowed_actions import offered
+from webui.mail.message_list import Label, labels, recent
 from webui.page import plain
+from webui.page.avatars import Avatar, avatar
 from webui.page.context import COMPLETE, Services, Visit
 from webui.page.mail_shell import DRAFTS, JUNK, SENT, Folder, MailShell, surroundings
 from webui.page.rendering import redirect
 from webui.reader import (
+    addressees,
     badges,
     cautions,
     conversations,
@@ -39,6 +44,7 @@ from webui.reader import (
     receipts,
     unsubscribe,
 )
+from webui.reader.badges import Badge
 from webui.reader.cautions import Evidence, Finding
 from webui.reader.flash_texts import said
 from webui.reader.place import Place, box_of, place
@@ -48,14 +54,6 @@ MAX_UNITS = 20
 """Units in which a conversation is marked as read: 10,000 messages."""
 BESIDE = 20
 """Messages of the list shown on either side of the one that is read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """A caution as it is shown."""
-
-    text: str
-    grave: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +112,19 @@ class ReadPage:
     paper: str
     """What that lies on in the dark (`html_dark`)."""
     pictures: Pictures
-    warnings: Sequence[Warned]
-    badges: Sequence[badges.Badge]
+    caution: cautions.Caution | None
+    badges: Sequence[Badge]
+    avatar: Avatar
+    addressees: addressees.Addressees
+    labels: Sequence[Label]
+    """All tags of the reader's."""
+    tagged: frozenset[str]
+    """Keywords of those that the message has."""
+    moments: Sequence[tuple[str, str]]
+    """When it may come back, once put off."""
     targets: Sequence[Folder]
+    recent: Sequence[Folder]
+    """Those last used."""
     list_address: str
     reply: QuickReply
     conversation: conversations.Conversation
@@ -128,6 +136,23 @@ class ReadPage:
     reports_phishing: bool = False
     beside: Sequence[Line] = ()
     """The messages around it, in the complete interface."""
+    above: int = 0
+    below: int = 0
+    """Its neighbours in the list it was opened from, 0 at the ends."""
+    opens_whole: bool = False
+    """That list is of conversations."""
+    mark_after: int = 0
+    """Seconds after which the script of the page marks it as read; NEVER: it stays unread; 0: it is read."""
+
+    @property
+    def seal(self) -> Badge | None:
+        """What may be believed of the sender."""
+        return badges.seal(self.badges)
+
+    @property
+    def onward(self) -> str:
+        """What the address of a neighbour says behind its id."""
+        return f"{self.place.query}&fil=1" if self.opens_whole else self.place.query
 
     @property
     def for_paper(self) -> str:
@@ -141,18 +166,42 @@ async def show_message(services: Services, visit: Visit) -> Response:
 
     `images=1` shows remote pictures this once; with `fil=1` it was opened as a conversation, which is read then.
     """
-    found, octets = await message_parts.load(services, visit, upto=message_parts.TEXT_OCTETS, neighbours=True)
+    found, octets = await message_parts.load(services, visit, upto=message_parts.TEXT_OCTETS)
     if found.box.special_use == DRAFTS and found.box.account_id == visit.account_id:
         return redirect(visit, f"{visit.base}/ecrire/{found.id}")
     whole = visit.query("fil") == "1" and visit.preferences.conversations
-    if (whole or not found.flags & SEEN) and "prefetch" not in visit.request.headers.get("sec-purpose", ""):
+    unread = (whole or not found.seen) and "prefetch" not in visit.request.headers.get("sec-purpose", "")
+    delay = _delay(visit)
+    fresh = frozenset[int]()
+    if unread and not delay:
+        fresh = await conversations.unread(services, found) if whole else fresh
         found = await _seen(services, visit, found, whole=whole)
-    page = await _page(services, visit, found, octets)
+    page = await _page(services, visit, found, octets, fresh)
+    if unread and delay and "lu" in page.offers:
+        page = replace(page, mark_after=delay)
+    page = await _between(services, visit, page)
     if visit.interface == COMPLETE and not visit.fragment:
         edge = Edge(found.date, found.uid)
         beside = await services.store.read(webmail.around, found.box.account_id, found.box.id, edge, BESIDE)
         page = replace(page, beside=beside)
     return services.pages.answer(visit, "reader/read.html", page)
+
+
+def _delay(visit: Visit) -> int:
+    """Seconds after which an open message counts as read, by the script of the complete interface; NEVER: it does not.
+
+    Nothing counts seconds in the simplified one.
+    """
+    chosen = visit.preferences.mark_read
+    return chosen if visit.interface == COMPLETE or chosen == NEVER else 0
+
+
+async def _between(services: Services, visit: Visit, page: ReadPage) -> ReadPage:
+    """The page with its neighbours in the list it was opened from."""
+    found = page.message
+    view = views.of_list(visit, page.folder, page.place.view, services.settings.domain)
+    above, below = await services.store.read(webmail.neighbours, found.box, view, found.uid)
+    return replace(page, above=above, below=below, opens_whole=view.shows_conversations)
 
 
 async def _seen(services: Services, visit: Visit, found: Stored, *, whole: bool) -> Stored:
@@ -196,7 +245,9 @@ def _header(octets: bytes, root: Part, found: Stored, settings: Settings, owns: 
     )
 
 
-async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) -> ReadPage:
+async def _page(
+    services: Services, visit: Visit, found: Stored, octets: bytes, fresh: frozenset[int] = frozenset()
+) -> ReadPage:
     root = unpack(found.parts)
     at = place(visit, found)
     known = await services.store.read(known_senders.acquaintance, visit.account_id, found.sender_address, found.id)
@@ -221,11 +272,12 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
         seen = await computed(plain_text.weight(root), _plain, octets, root, f"{visit.base}/ecrire?a=")
     around = await surroundings(services, visit, found.box.id)
     folder = around.folder(found.box.id)
+    offers, targets = offered(around, folder), around.targets(folder)
     page = ReadPage(
         frame=around,
         folder=folder,
         place=at,
-        offers=offered(around, folder),
+        offers=offers,
         message=found,
         head=header.letterhead,
         pieces=message_parts.pieces(root),
@@ -235,12 +287,18 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
         formatted=show_formatted,
         paper=html_dark.chosen(visit),
         pictures=Pictures(seen.blocked, seen.shown, known.shows_pictures, _lasting(at, found)),
-        warnings=_warnings(services, visit, found, root, seen, header),
+        caution=_caution(services, visit, found, root, seen, header),
         badges=_badges(visit, found, origin, known),
-        targets=around.targets(folder),
+        avatar=_avatar(header.letterhead),
+        addressees=addressees.in_short(visit, header.letterhead),
+        labels=labels(visit),
+        tagged=frozenset(name.casefold() for name in names(found.flags, found.keywords)),
+        moments=snooze_times.choices(visit.language, visit.now) if "reporter" in offers else (),
+        targets=targets,
+        recent=recent(visit, targets),
         list_address=origin.list_address,
         reply=QuickReply(listed(header.reply.to), header.reply.subject, author.sender, services.keys.new_token()),
-        conversation=await conversations.around(services, visit, found, around),
+        conversation=await conversations.around(services, visit, found, around, fresh),
         said=said(visit),
     )
     return page if at.foreign else await _personal(services, visit, page, octets, root, header)
@@ -305,17 +363,22 @@ def _formatted(octets: bytes, part: Part, inline: html_view.Addresses, remote: h
     )
 
 
-def _warnings(
+def _avatar(head: message_parts.Letterhead) -> Avatar:
+    sender = head.sender[0] if head.sender else message_parts.Person("", "")
+    return avatar(sender.name or sender.address, sender.address)
+
+
+def _caution(
     services: Services,
     visit: Visit,
     found: Stored,
     root: Part,
     seen: Seen,
     header: _Header,
-) -> list[Warned]:
+) -> cautions.Caution | None:
     """What a careful reader would notice; nothing about what one has written oneself."""
     if found.box.special_use in (SENT, DRAFTS):
-        return []
+        return None
     origin = header.origin
     evidence = Evidence(
         sender=found.sender_address,
@@ -332,10 +395,10 @@ def _warnings(
         noticed.insert(0, Finding("non-verifie", grave=True))
     if found.box.special_use == JUNK:
         noticed.append(Finding("indesirable"))
-    return [Warned(cautions.spoken(one, visit._), one.grave) for one in noticed]
+    return cautions.caution(noticed, services.settings.domains, visit._)
 
 
-def _badges(visit: Visit, found: Stored, origin: badges.Origin, known: Acquaintance) -> list[badges.Badge]:
+def _badges(visit: Visit, found: Stored, origin: badges.Origin, known: Acquaintance) -> list[Badge]:
     if found.box.special_use in (SENT, DRAFTS) or visit.principal.owns(found.sender_address):
         return []
     return badges.badges(origin, known.first_time, visit.account_id, visit._)

@@ -6,6 +6,7 @@ Both are read on the same pages. The address of the second names the mailbox, to
 from dataclasses import dataclass
 
 from mailserver.store.web.webmail import Stored
+from webui.mail import views
 from webui.page.context import Visit
 from webui.page.mail_shell import query_string
 
@@ -24,8 +25,10 @@ class Place:
     """Before the number of one of its attachments."""
     body: str
     """Its formatted version, for the frame."""
+    view: str
+    """The parameters of the list it was opened from, where that is not the usual one."""
     query: str
-    """Parameters that keep the folder it is read in."""
+    """Parameters that keep the folder and the list it is read in."""
     source: str
     """What the address of a letter says behind the message's id."""
 
@@ -41,11 +44,12 @@ def box_of(visit: Visit) -> int:
 
 def place(visit: Visit, found: Stored) -> Place:
     """The place of the message that the address is about."""
-    base, box, query = visit.base, box_of(visit), query_string(d=found.box.id)
+    base, box, view = visit.base, box_of(visit), views.kept(visit, visit.query("vue"))
+    query = query_string(d=found.box.id, vue=view)
     if box:
         opening = f"{base}/partage/{box}/"
         here = f"{opening}{found.id}"
-        return Place(box, opening, here, f"{here}/piece/", f"{here}/corps", query, f"&boite={box}")
+        return Place(box, opening, here, f"{here}/piece/", f"{here}/corps", view, query, f"&boite={box}")
     opening = f"{base}/message/"
     here = f"{opening}{found.id}"
-    return Place(0, opening, here, f"{base}/piece/{found.id}/", f"{base}/corps/{found.id}", query, "")
+    return Place(0, opening, here, f"{base}/piece/{found.id}/", f"{base}/corps/{found.id}", view, query, "")

@@ -1,5 +1,6 @@
 // Comfort for the reader: the frame of a formatted message grows to its content, and files open over the page. Without it
-// the frame scrolls, and files have a page of their own.
+// the frame scrolls, and files have a page of their own. A letter counts as read once it has been open for as long as its
+// reader chose.
 // Listens on the document, so that a message which arrives in the pane later is served as well.
 
 const MOST = 20000;
@@ -74,3 +75,32 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   printed(paper().href);
 });
+
+let reading = 0;
+
+async function markRead(letter) {
+  if (!letter.isConnected) return;
+  if (document.hidden) {
+    document.addEventListener("visibilitychange", count, { once: true });
+    return;
+  }
+  const form = letter.querySelector(".barre-lecture");
+  const fields = new URLSearchParams(new FormData(form));
+  fields.set("faire", "lu");
+  // Where the answer leads is of no interest.
+  const answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual" }).catch(() => null);
+  if (answer?.type !== "opaqueredirect") return;
+  letter.removeAttribute("data-lu");
+  document.dispatchEvent(new CustomEvent("lue", { detail: letter.dataset.message }));
+}
+
+function count() {
+  clearTimeout(reading);
+  const letter = document.querySelector(".lecture[data-lu]");
+  if (letter) reading = setTimeout(markRead, Number(letter.dataset.lu) * 1000, letter);
+}
+
+document.addEventListener("lecture", count);
+count();
+// What was done to the letter before this one is said where it does not move the text.
+if (document.querySelector(".lire .lecture")) addEventListener("load", () => document.dispatchEvent(new CustomEvent("annonce")));

@@ -7,6 +7,7 @@ import "./core/back.js";
 import "./core/folding.js";
 import "./core/menus.js";
 import "./core/keys.js";
+import "./core/letter.js";
 import "./core/live.js";
 import "./core/offline.js";
 import "./core/reminders.js";

@@ -2,6 +2,7 @@
 // is replaced on the page; a page that follows opens them again, from the drafts that this tab remembers.
 
 import { away } from "./core/away.js";
+import { awaited, berth, dock, follow, isDocked } from "./panels/dock.js";
 import { PARTIAL, parsed, rename, styles } from "./panels/fragment.js";
 import { keepFirst } from "./panels/leaving.js";
 import { regret, say, tell } from "./panels/said.js";
@@ -12,19 +13,21 @@ const KEY = "panneaux";
 const MOST = 3;
 const LETTER = /^\/m\/ecrire\/\d+$/;
 const panels = [];
+const floating = () => panels.filter((one) => !isDocked(one));
 const asked = new Set();
 let count = 0;
 let restoring = false;
 
 // ------------------------------------------------------------------ opened
 
-// Open the letter of an address. `quiet`: it was open on the page before, and takes no focus. True: nothing answered.
-export async function open(address, { opener = null, quiet = false, state = "", origin = address } = {}) {
+// Open the letter of an address. `quiet`: it was open on the page before, and takes no focus. `home`: the letter that is
+// read, which it answers. True: nothing answered.
+export async function open(address, { opener = null, quiet = false, state = "", origin = address, home = null } = {}) {
   const draft = new URL(address, location.href).pathname.split("/")[3];
   const already = panels.find((one) => (draft ? one.drafts.has(draft) : address.includes("?") && one.origin === address));
   if (already) {
     toggle(already, false);
-    fit(panels, already);
+    fit(floating(), already);
     keep();
     return false;
   }
@@ -34,7 +37,7 @@ export async function open(address, { opener = null, quiet = false, state = "", 
   try {
     response = await get(address);
     const page = response.ok && (await parsed(response));
-    if (page && page.querySelector(".panneau-barre")) await put(page, { opener, quiet, state, origin });
+    if (page && page.querySelector(".panneau-barre")) await put(page, { opener, quiet, state, origin, home: home ?? berth(address) });
     else if (!quiet) away(() => location.assign(address));
   } catch {
     // The server was reached, but not what panels are made of: the page says more.
@@ -56,8 +59,10 @@ async function get(address) {
   return fetch(address, { headers: PARTIAL });
 }
 
-async function put(page, { opener, quiet, state, origin }) {
+async function put(page, { opener, quiet, state, origin, home = null }) {
   const [{ begin }] = await Promise.all([import(place.dataset.forme), styles(place.dataset.styles)]);
+  const docked = home && panels.find(isDocked);
+  if (docked && !(await close(docked))) return;
   if (panels.length >= MOST && !(await close(panels[0]))) return;
   count += 1;
   const section = document.createElement("section");
@@ -70,10 +75,11 @@ async function put(page, { opener, quiet, state, origin }) {
   panels.push(panel);
   listen(panel);
   fill(panel, page, quiet);
+  if (home?.isConnected) dock(panel, home);
   if (!quiet && !section.contains(document.activeElement)) focusIn(panel);
   if (state === "grand") grow(panel, true);
   else if (state === "reduit") shrink(panel, true);
-  fit(panels, panel);
+  fit(floating(), panel);
   keep();
 }
 
@@ -99,7 +105,7 @@ function fill(panel, page, quiet = false) {
   body.append(...page.body.childNodes);
   panel.desk?.end();
   panel.desk = null;
-  section.replaceChildren(panel.bar, body, ...dialogs);
+  section.replaceChildren(...section.querySelectorAll(":scope > .poignee-quai"), panel.bar, body, ...dialogs);
   panel.title = section.querySelector(".panneau-titre");
   const form = body.querySelector("form[data-base]");
   if (!form) return;
@@ -182,7 +188,7 @@ function remove(panel) {
   panels.splice(panels.indexOf(panel), 1);
   panel.section.remove();
   if (inside) focusOut(panel);
-  fit(panels);
+  fit(floating());
   keep();
   document.dispatchEvent(new CustomEvent("brouillons"));
 }
@@ -208,7 +214,13 @@ async function detach(panel) {
 
 function keep() {
   if (restoring) return;
-  const lettres = panels.map(({ key, draft, origin, section }) => ({ key, draft, origin, state: section.dataset.etat ?? "" }));
+  const lettres = panels.map((one) => ({
+    key: one.key,
+    draft: one.draft,
+    origin: one.origin,
+    state: one.section.dataset.etat ?? "",
+    letter: isDocked(one) ? one.letter : "",
+  }));
   try {
     if (lettres.length) sessionStorage.setItem(KEY, JSON.stringify({ qui: place.dataset.qui, lettres }));
     else sessionStorage.removeItem(KEY);
@@ -227,15 +239,23 @@ export async function restore() {
   if (found?.qui !== place.dataset.qui || restoring) return;
   restoring = true;
   let waiting = false;
-  for (const { key, draft, origin, state } of found.lettres.slice(0, MOST)) {
-    const address = new URL(addressOf({ draft, origin }), location.href);
-    address.searchParams.set("cle", key);
-    if (await open(address.href, { quiet: true, state, origin })) waiting = true;
-  }
+  const lettres = found.lettres.slice(0, MOST);
+  for (const one of lettres.filter(({ letter }) => !letter)) if (await again(one)) waiting = true;
   restoring = false;
   // What could not be had for want of a network is opened when there is one: the tab goes on remembering it.
   if (waiting) document.addEventListener("reseau-revenu", restore, { once: true });
   else keep();
+  for (const one of lettres.filter(({ letter }) => letter)) {
+    const home = await awaited(one.letter);
+    if (home) await again(one, home);
+    else if (one.draft) say(place.dataset.garde);
+  }
+}
+
+function again({ key, draft, origin, state }, home = null) {
+  const address = new URL(addressOf({ draft, origin }), location.href);
+  address.searchParams.set("cle", key);
+  return open(address.href, { quiet: true, state: home ? "" : state, origin, home });
 }
 
 // ------------------------------------------------------------------ what people do
@@ -254,14 +274,14 @@ function listen(panel) {
     if (gesture && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
       event.preventDefault();
       Promise.resolve(GESTURES[gesture.dataset.geste](panel)).then(() => {
-        fit(panels, panel);
+        fit(floating(), panel);
         keep();
       });
       return;
     }
     if (event.target.closest(".panneau-barre") && section.dataset.etat === "reduit") {
       toggle(panel, false);
-      fit(panels, panel);
+      fit(floating(), panel);
       keep();
     }
     const link = event.target.closest("a[href^='/m/ecrire/']");
@@ -284,6 +304,10 @@ function listen(panel) {
   section.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented || section.querySelector("dialog[open], :popover-open")) return;
     event.preventDefault();
+    if (isDocked(panel)) {
+      document.getElementById("sujet")?.focus({ preventScroll: true });
+      return;
+    }
     shrink(panel, true);
     focusOut(panel);
     keep();
@@ -309,5 +333,6 @@ document.addEventListener("submit", async (event) => {
 });
 
 walk(panels);
+follow(panels, place, close);
 keepFirst(() => panels.filter((one) => one.desk?.saving.isDirty()).map((one) => one.desk.saving));
-addEventListener("resize", () => fit(panels));
+addEventListener("resize", () => fit(floating()));

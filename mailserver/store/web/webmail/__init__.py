@@ -12,7 +12,7 @@ from mailserver.store.web.webmail.conversation import conversation
 from mailserver.store.web.webmail.drafting import drafts, is_draft, replace_draft, versions_of
 from mailserver.store.web.webmail.reading import Edge, Line, Page, Stored, around, lines, octets, page, pick, stored
 from mailserver.store.web.webmail.searching import Found, Group, Scope, excerpts, find, find_in
-from mailserver.store.web.webmail.views import Item, Listed, Sort, View, listed, of_message
+from mailserver.store.web.webmail.views import Item, Listed, Sort, View, listed, neighbours, of_message
 
 __all__ = [
     "Chosen",
@@ -42,6 +42,7 @@ __all__ = [
     "lines",
     "listed",
     "move",
+    "neighbours",
     "octets",
     "of_message",
     "page",

@@ -22,7 +22,7 @@ from mailserver.store.mail.messages import Quota
 from mailserver.store.schema.mail import content, message
 from mailserver.store.web.webmail.choosing import BATCH, Chosen, next_uids
 from mailserver.store.web.webmail.reading import Line, Stored, lines, octets, stored
-from mailserver.store.web.webmail.views import listed
+from mailserver.store.web.webmail.views import View, listed, neighbours
 
 Marks = tuple[Sequence[str], Sequence[str]]
 """Flags to set and flags to clear."""
@@ -194,7 +194,7 @@ def reached(tx: Tx, viewer: Viewer, mailbox_id: int, content_id: int) -> tuple[S
     Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | NOT_FOUND).
     """
     owner, rights = access.require(tx, viewer, mailbox_id, "r")
-    found = stored(tx, owner, content_id, mailbox_id, neighbours=True)
+    found = stored(tx, owner, content_id, mailbox_id)
     if found.box.id != mailbox_id:
         raise Refused(Reason.NOT_FOUND)
     return replace(found, boxes=[]), rights
@@ -206,6 +206,15 @@ def read(
     """The same with its octets (no more than the first `upto`), on one snapshot. Raises as `reached`."""
     found, rights = reached(tx, viewer, mailbox_id, content_id)
     return found, octets(tx, found.box.account_id, content_id, folder, upto), rights
+
+
+def beside(tx: Tx, viewer: Viewer, mailbox_id: int, view: View, content_id: int) -> tuple[int, int]:
+    """Content ids of what a view shows above and below a message in a mailbox that somebody may read, 0 at the ends.
+
+    Raises as `reached`.
+    """
+    found, _ = reached(tx, viewer, mailbox_id, content_id)
+    return neighbours(tx, found.box, view, found.uid)
 
 
 def bin_of(tx: Tx, viewer: Viewer, mailbox_id: int, use: str) -> Mailbox:

@@ -55,6 +55,7 @@ class Line(Flagged):
     preview: str
     attachments: int
     mailbox_id: int
+    sender_address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,6 @@ class Stored(Flagged):
 
     boxes: list[Mailbox]
     box: Mailbox
-    newer_id: int
-    older_id: int
-    """Neighbours in its mailbox, 0 at the ends."""
     keywords: tuple[str, ...]
     id: int
     uid: int
@@ -115,6 +113,7 @@ LINE_COLUMNS = (
     content.c.preview,
     content.c.attachments,
     message.c.mailbox_id,
+    content.c.sender_address,
 )
 _LINES = ManyStatement(
     select(*LINE_COLUMNS)
@@ -142,8 +141,6 @@ _FROM = Statement(_keys(message.c.uid >= bindparam("low")).order_by(*_NEWEST_FIR
 _LATEST_BELOW = Statement(select(func.max(message.c.internal_date)).where(_IN_BOX, message.c.uid < bindparam("low")))
 _OLDER = Statement(_keys(_BEFORE).order_by(*_NEWEST_FIRST))
 _NEWER = Statement(_keys(_AFTER).order_by(*_OLDEST_FIRST))
-_OLDER_ID = Statement(select(message.c.content_id).where(_IN_BOX, _BEFORE).order_by(*_NEWEST_FIRST).limit(1))
-_NEWER_ID = Statement(select(message.c.content_id).where(_IN_BOX, _AFTER).order_by(*_OLDEST_FIRST).limit(1))
 _STORED = Statement(
     select(
         message.c.mailbox_id,
@@ -238,7 +235,7 @@ def pick(boxes: Sequence[Mailbox], mailbox_id: int) -> Mailbox:
     raise Refused(Reason.NO_SUCH_MAILBOX)
 
 
-def stored(tx: Tx, account_id: int, content_id: int, mailbox_id: int = 0, *, neighbours: bool = False) -> Stored:
+def stored(tx: Tx, account_id: int, content_id: int, mailbox_id: int = 0) -> Stored:
     """A message of the account; where it appears several times, the appearance in `mailbox_id` if there is one.
 
     Raises Refused(NOT_FOUND).
@@ -249,13 +246,8 @@ def stored(tx: Tx, account_id: int, content_id: int, mailbox_id: int = 0, *, nei
     row = next((row for row in rows if row[0] == mailbox_id), rows[0])
     boxes = mailboxes.listing(tx, account_id)
     box = pick(boxes, row[0])
-    newer = older = 0
-    if neighbours:
-        edge = {"box": box.id, "date": row[3], "edge": row[1]}
-        newer = _number(tx.one(_NEWER_ID, **edge))
-        older = _number(tx.one(_OLDER_ID, **edge))
     values = (*row[1:-3], Provenance.stored(*row[-3:]))
-    return Stored(boxes, box, newer, older, mailboxes.keywords(tx, box.id), content_id, *values)
+    return Stored(boxes, box, mailboxes.keywords(tx, box.id), content_id, *values)
 
 
 def octets(tx: Tx, account_id: int, content_id: int, folder: Path, upto: int | None = None) -> bytes:
@@ -283,7 +275,3 @@ def uids_of(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> lis
         .order_by(message.c.uid)
     )
     return [int(row[0]) for row in rows]
-
-
-def _number(row: Row | None) -> int:
-    return int(row[0]) if row else 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, tuple_
 
 from mailserver.model.provenance import Door
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
@@ -120,6 +120,43 @@ def conversation_uids(tx: Tx, box: Mailbox, uids: Sequence[int]) -> list[int]:
     """UIDs of all messages in the conversations of these, ascending."""
     wanted = set(uids)
     return sorted(uid for group in _conversations(tx, box) if wanted.intersection(group) for uid in group)
+
+
+def neighbours(tx: Tx, box: Mailbox, view: View, uid: int) -> tuple[int, int]:
+    """Content ids of what a view shows above and below a message, 0 at the ends: of conversations the newest messages.
+
+    A message that the view no longer shows, because it has been read, keeps its place where the order is that of dates.
+    """
+    if view.shows_conversations:
+        groups = _conversations(tx, box)
+        at = next((place for place, group in enumerate(groups) if uid in group), -1)
+        around = [groups[place][0] if 0 <= place < len(groups) else 0 for place in (at - 1, at + 1)]
+        above, below = around if at >= 0 else (0, 0)
+    elif view.sort is Sort.DATE:
+        later, earlier = (_nearest(tx, box, view, uid, later=later) for later in (True, False))
+        above, below = (earlier, later) if view.ascending else (later, earlier)
+    else:
+        uids = _singles(tx, box, view, box.messages, 0)[0]
+        at = uids.index(uid) if uid in uids else -1
+        above = uids[at - 1] if at > 0 else 0
+        below = uids[at + 1] if 0 <= at < len(uids) - 1 else 0
+    ids = {line.uid: line.id for line in lines(tx, box.id, [one for one in (above, below) if one])}
+    return ids.get(above, 0), ids.get(below, 0)
+
+
+def _nearest(tx: Tx, box: Mailbox, view: View, uid: int, *, later: bool) -> int:
+    """UID of what a view shows next to a message by date; 0: nothing."""
+    key = tuple_(message.c.internal_date, message.c.uid)
+    edge = select(message.c.internal_date, message.c.uid).where(message.c.mailbox_id == box.id, message.c.uid == uid)
+    row = tx.execute(edge).first()
+    if row is None:
+        return 0
+    beyond = key > tuple_(*row) if later else key < tuple_(*row)
+    order_by = [column.asc() if later else column.desc() for column in (message.c.internal_date, message.c.uid)]
+    found = tx.execute(
+        _filtered(tx, box, view, select(message.c.uid)).where(beyond).order_by(*order_by).limit(1)
+    ).first()
+    return int(found[0]) if found else 0
 
 
 # ---------------------------------------------------------------------- messages one by one

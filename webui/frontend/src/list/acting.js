@@ -2,8 +2,8 @@
 
 import { show } from "../core/showing.js";
 import { choose, chosen, clear, items } from "./choosing.js";
-import { fill } from "./pane.js";
-import { form, list, load } from "./place.js";
+import { close, fill, read } from "./pane.js";
+import { during, form, list, load, reader } from "./place.js";
 
 // Do what a button of the bar or its menus does to what is chosen, or else to the item that has the focus.
 export function act(name) {
@@ -29,10 +29,58 @@ function pick() {
 
 const WITHIN = /^\/m\/(message|partage\/\d+)\/\d+\/(invitation|accuse|images|desabonner|rediriger|hameconnage)$/;
 
+// What a button does; entries of menus name a field (webui/mail/actions.py).
+const NAMED = { ranger: "deplacer", poser: "etiqueter", retirer: "desetiqueter", revient: "reporter" };
+const doing = (button) => NAMED[button?.name] ?? button?.value;
+const LEAVING = ["archiver", "supprimer", "indesirable", "desirable", "deplacer", "reporter", "masquer"];
+const STAYING = ["suivre", "plussuivre", "etiqueter", "desetiqueter"];
+
+const current = () => document.querySelector(".courriels a[aria-current]");
+
+// Where the list goes on once what is acted upon has left it: the item after it or before it, as the person has chosen.
+function following() {
+  const all = items();
+  const open = current()?.closest("li");
+  const gone = new Set(chosen());
+  gone.add(open);
+  const at = all.indexOf(open);
+  const by = reader()?.dataset.apres === "precedent" ? -1 : 1;
+  for (let place = at + by; all[place]; place += by) if (!gone.has(all[place])) return { id: all[place].querySelector("a").id, at };
+  return { id: "", at: by > 0 ? at - all.slice(0, at).filter((item) => gone.has(item)).length : -1 };
+}
+
+// What is done takes the open letter away, and the next one is opened; what was open comes back with it when it is undone.
+let swept = "";
+
+async function sweep(event, sent, action, inReader) {
+  const open = current().id;
+  const next = following();
+  const focus = inReader || reader().contains(document.activeElement);
+  if (!(await load("POST", action, { event, source: sent, keep: !focus, sweep: true }))) return;
+  if (document.getElementById(open)) return;
+  swept = open;
+  const link = (next.id && document.getElementById(next.id)) || items()[next.at]?.querySelector("a");
+  if (!link || reader().dataset.apres === "liste") {
+    await close();
+    if (focus) (link ?? document.querySelector(".courriels a, #titre"))?.focus();
+    return;
+  }
+  if (!focus) link.focus({ preventScroll: true });
+  await read(link, { focus });
+}
+
+async function undo(event, sent) {
+  const within = reader()?.contains(document.activeElement);
+  if (!(await load("POST", sent.action, { event, source: sent, keep: !within }))) return;
+  const link = swept && document.getElementById(swept);
+  swept = "";
+  if (link && reader()?.getClientRects().length) await read(link, { focus: within });
+}
+
 // What is answered to the message itself: it comes back in the pane, and says what was done.
-async function within(event, sent) {
-  const moves = sent.action.includes("/hameconnage");
-  const done = await fill("POST", sent.action, { event, source: sent, focus: true });
+async function within(event, sent, action) {
+  const moves = action.includes("/hameconnage");
+  const done = await fill("POST", action, { event, source: sent, focus: true });
   if (done && moves) load("GET", list().dataset.adresse);
 }
 
@@ -42,26 +90,36 @@ function back(sent) {
   if (place) place.value = new URL(list().dataset.adresse, location.href).search.slice(1) || "page=1";
 }
 
+// The letter stays open, and the list shows what has changed about it.
+async function stay(event, sent) {
+  if (await fill("POST", sent.action, { event, source: sent, focus: true, same: true })) await load("GET", list().dataset.adresse, { keep: false });
+}
+
 document.addEventListener("submit", (event) => {
   const sent = event.target;
   const inList = sent === form() || sent.closest?.("#liste, .dit");
-  if (sent.closest?.("#lecteur") && WITHIN.test(new URL(sent.action, location.href).pathname)) {
+  const action = event.submitter?.getAttribute("formaction") ?? sent.getAttribute("action");
+  if (sent.closest?.("#lecteur") && WITHIN.test(new URL(action, location.href).pathname)) {
     event.preventDefault();
-    within(event, sent);
+    during(within(event, sent, action));
     return;
   }
-  const inReader = sent.closest?.("#lecteur") && sent.matches(".agir, [action$='/agir']");
+  const inReader = sent.closest?.("#lecteur") && sent.matches("[action$='/agir']");
   if (!list() || event.submitter?.hasAttribute("data-direct") || !(inList || inReader)) return;
-  const what = event.submitter?.value;
+  const what = doing(event.submitter);
+  if (inReader && STAYING.includes(what)) {
+    event.preventDefault();
+    during(stay(event, sent));
+    return;
+  }
   if (inReader) back(sent);
   if (inReader && what === "effacer") return; // a page asks first, then leads back to this list
   event.preventDefault();
-  if (inReader && ["suivre", "plussuivre"].includes(what)) {
-    fill("POST", sent.action, { event, source: sent });
-    return;
-  }
-  const action = event.submitter?.getAttribute("formaction") ?? sent.action;
-  load("POST", action, { event, source: sent });
+  const open = current()?.closest("li");
+  if (action.endsWith("/annuler")) during(undo(event, sent));
+  else if (LEAVING.includes(what) && open && reader()?.getClientRects().length && (inReader || chosen().includes(open))) {
+    during(sweep(event, sent, action, inReader));
+  } else during(load("POST", action, { event, source: sent }));
 });
 
 // A menu opened from a row is about that row, and what is no longer wanted is not chosen.

@@ -3,7 +3,8 @@
 import { act, open } from "./acting.js";
 import { choose, clear, items } from "./choosing.js";
 import { bind } from "../core/bind.js";
-import { list, load } from "./place.js";
+import { step as read } from "./pane.js";
+import { during, list, load, reader, whenFree } from "./place.js";
 
 function current() {
   return items().findIndex((item) => item.contains(document.activeElement));
@@ -20,11 +21,31 @@ function step(by) {
   };
 }
 
-const press = (name) => () => act(name);
+// While a letter is read the next one is opened, else the focus goes to the next item.
+function go(by) {
+  const walk = step(by);
+  return (event) => {
+    const here = event.target === document.body || event.target.closest?.("#lecteur, .courriels a[aria-current]");
+    if (!here || !reader()?.querySelector(".lecture")) return walk(event);
+    whenFree(() => during(read(by)));
+  };
+}
+
+// The reader's own menu, or else that of the list's bar.
+function menu(id, other) {
+  return (event) => {
+    const button = reader()?.contains(event.target) && reader().querySelector(`[popovertarget="${id}"]`);
+    if (!button) return open(other);
+    button.click();
+    document.getElementById(id).querySelector("input:not([type=checkbox]), button")?.focus();
+  };
+}
+
+const press = (name) => () => whenFree(() => act(name));
 
 bind({
-  j: step(1),
-  k: step(-1),
+  j: go(1),
+  k: go(-1),
   ArrowDown: step(1),
   ArrowUp: step(-1),
   x: () => {
@@ -46,9 +67,9 @@ bind({
   i: press("lu"),
   s: press("suivre"),
   m: press("masquer"),
-  v: () => open("menu-ranger"),
-  l: () => open("menu-etiquettes"),
-  b: () => open("menu-reporter"),
+  v: menu("lecture-deplacer", "menu-ranger"),
+  l: menu("lecture-etiqueter", "menu-etiquettes"),
+  b: menu("lecture-reporter", "menu-reporter"),
   z: () => {
     const undo = document.querySelector("#dit form");
     if (!undo) return location.assign("/m/annuler");

@@ -2,6 +2,7 @@
 
 import { away } from "../core/away.js";
 import { keep, kept } from "../core/kept.js";
+import { items } from "./choosing.js";
 import { announce, hasPane, list, load, reader } from "./place.js";
 
 const { htmx } = window;
@@ -9,7 +10,8 @@ const MESSAGE = /^\/m\/(message|partage\/\d+)\/\d+$/;
 const WITHIN = /^\/m\/(message|partage\/\d+)\/\d+\/(rediriger|source|entetes|apercu\/[\d.]+)$/; // pages about one message
 
 // Put what an address answers into the pane; false when it answered with a fault, which is said elsewhere.
-export async function fill(method, address, { focus = false, event, source } = {}) {
+export async function fill(method, address, { focus = false, event, source, same = false } = {}) {
+  await quit(address, same);
   const before = reader().firstElementChild;
   reader().setAttribute("aria-busy", "true");
   await htmx.ajax(method, address, { target: "#lecteur", swap: "innerHTML ignoreTitle:true", event, source });
@@ -17,6 +19,7 @@ export async function fill(method, address, { focus = false, event, source } = {
   if (before?.isConnected) return false;
   reader().scrollTop = 0;
   announce();
+  document.dispatchEvent(new CustomEvent("lecture"));
   const heading = reader().querySelector("h1, h2");
   if (focus && heading) {
     heading.tabIndex = -1;
@@ -25,12 +28,29 @@ export async function fill(method, address, { focus = false, event, source } = {
   return true;
 }
 
-async function read(link, how) {
+// What is being written below the letter is kept before something else is shown (panels/dock.js).
+async function quit(address = "", same = false) {
+  const waits = [];
+  document.dispatchEvent(new CustomEvent("quitter", { detail: { address, same, waits } }));
+  await Promise.all(waits);
+}
+
+// No letter is open: what stood there at first says so.
+const nothing = [...(reader()?.childNodes ?? [])].map((node) => node.cloneNode(true));
+
+export async function close() {
+  if (!reader()) return;
+  await quit();
+  reader().replaceChildren(...nothing.map((node) => node.cloneNode(true)));
+}
+
+export async function read(link, how) {
   const before = document.querySelector(".courriels a[aria-current]");
   before?.removeAttribute("aria-current");
   link.setAttribute("aria-current", "true");
   if (await fill("GET", link.getAttribute("href"), how)) {
-    link.closest("li")?.classList.remove("n");
+    if (!reader().querySelector("[data-nonlu]")) link.closest("li")?.classList.remove("n");
+    link.scrollIntoView({ block: "nearest" });
     keep(list().dataset.adresse, link.id, link.pathname);
   } else {
     link.removeAttribute("aria-current");
@@ -64,6 +84,28 @@ document.addEventListener("click", (event) => {
     });
   }
 });
+document.addEventListener("partie", close);
+// The letter has been open for as long as its reader chose.
+document.addEventListener("lue", (event) => {
+  document.getElementById(`m${event.detail}`)?.closest("li")?.classList.remove("n");
+});
+
+// The next or the previous item of the list opens; beyond its end, the first or last of the page that follows.
+export async function step(by) {
+  const all = items();
+  const at = all.findIndex((item) => item.querySelector("a[aria-current]"));
+  if (at < 0 || !hasPane()) return;
+  let item = all[at + by];
+  if (!item) {
+    const page = document.querySelector(`#liste .suite a[rel=${by > 0 ? "next" : "prev"}]`);
+    if (!page || !(await load("GET", page.href, { keep: false }))) return;
+    history.pushState(null, "", page.href);
+    item = by > 0 ? items()[0] : items().at(-1);
+  }
+  const link = item?.querySelector("a");
+  if (link) await read(link, { focus: true });
+}
+
 addEventListener("popstate", () => away(() => location.reload()));
 
 // Open again the message that the address names: after a page that one came back from, or a reload.

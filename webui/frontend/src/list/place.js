@@ -13,6 +13,25 @@ export function hasPane() {
   return Boolean(reader()?.getClientRects().length);
 }
 
+// Keys come faster than answers: what is pressed meanwhile is done after it, in its order.
+const waiting = [];
+let busy = 0;
+
+export async function during(work) {
+  busy += 1;
+  try {
+    return await work;
+  } finally {
+    busy -= 1;
+    while (!busy && waiting.length) waiting.shift()();
+  }
+}
+
+export function whenFree(act) {
+  if (!busy) return act();
+  waiting.push(act);
+}
+
 // Give a fresh list what only scripts can do.
 export const dress = prepare;
 
@@ -53,8 +72,8 @@ function resume({ id, top, ticked, within }) {
 }
 
 // Fetch a list and put it in place of this one; `keep`: the focus goes where it was or next to it; `same`: nothing was
-// done, and nothing moves but what came.
-export async function load(method, address, { event, source, keep = true, same = false } = {}) {
+// done, and nothing moves but what came; `sweep`: whoever asks shows another letter where the open one has gone.
+export async function load(method, address, { event, source, keep = true, same = false, sweep = false } = {}) {
   const before = remember();
   const busy = list();
   busy.setAttribute("aria-busy", "true");
@@ -66,7 +85,7 @@ export async function load(method, address, { event, source, keep = true, same =
   dress();
   announce();
   if (open) document.getElementById(open)?.setAttribute("aria-current", "true");
-  if (open && !document.getElementById(open)) reader()?.replaceChildren();
+  if (open && !document.getElementById(open) && !sweep) document.dispatchEvent(new CustomEvent("partie"));
   if (keep && !same) restore(before);
   return true;
 }

@@ -1,0 +1,135 @@
+"""Answering below the letter, in a real Chromium: it stays in sight, and what is written is never lost."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from mailserver.model.identity import Principal
+from tests.webui.browser import Watched, faults_of, log_in, visiting
+from tests.webui.house import House, mail
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+@pytest.fixture(scope="module")
+def lise(house: House) -> Principal:
+    return house.person("Lise", "Moreau")
+
+
+_counter: list[int] = []
+
+
+@pytest.fixture
+def person(house: House, lise: Principal) -> Principal:
+    _counter.append(0)
+    made = house.person("Paul", f"Quai-{len(_counter)}")
+    for number in range(3):
+        text = f"Combien {number} ?\n" + "Une ligne\n" * 60
+        house.deliver(made, mail(f"Sujet {number}", sender=f"Lise <{lise.address}>", to=made.address, body=text))
+    return made
+
+
+@pytest.fixture
+def watched(house: House, chromium: Browser, person: Principal) -> Iterator[Watched]:
+    with visiting(chromium, script=True) as made:
+        log_in(made.page, house, person.login, "complet")
+        expect(made.page.locator("#cocher input")).to_have_count(1)
+        yield made
+        assert made.complaints == []
+
+
+def answer(page: Page, subject: str) -> Locator:
+    """Open a letter of the list and the dock below it."""
+    page.click(f".courriels a:has-text('{subject}')")
+    expect(page.locator("#lecteur h2.sujet")).to_have_text(subject)
+    page.locator("#lecteur .outils-lecture").get_by_role("link", name="Répondre", exact=True).click()
+    dock = page.locator("#lecteur .quai")
+    expect(dock.locator("[name=texte]")).to_be_focused()
+    return dock
+
+
+def test_the_letter_stays_in_sight(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
+    """The dock has at most 64 % of the reader, the text scrolls above it; by its handle it is higher or lower."""
+    page = watched.page
+    dock = answer(page, "Sujet 2")
+    letter = page.locator("#lecteur .rouleau")
+    above, below = letter.bounding_box(), dock.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] + above["height"] <= below["y"] + 1, "neither covers the other"
+    expect(letter.get_by_text("Combien 2 ?")).to_be_in_viewport()
+    letter.evaluate("one => { one.scrollTop = 400 }")
+    assert letter.evaluate("one => one.scrollTop") == 400
+    handle = dock.get_by_role("separator", name="Hauteur de la réponse")
+    handle.focus()
+    for _ in range(30):
+        page.keyboard.press("ArrowUp")
+    article = page.locator("#lecteur .lecture").evaluate("one => one.clientHeight")
+    highest = dock.evaluate("one => one.offsetHeight")
+    assert 0.6 * article < highest <= 0.64 * article + 1
+    for _ in range(30):
+        page.keyboard.press("ArrowDown")
+    assert 160 < dock.evaluate("one => one.offsetHeight") < 200
+    dock.locator("[name=texte]").press_sequentially("Douze.")
+    page.keyboard.press("Escape")
+    expect(page.locator("#lecteur h2.sujet")).to_be_focused()
+    page.keyboard.press("F6")
+    dock.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(dock).to_have_count(0)
+    expect(page.locator("#dit")).to_contain_text("Message envoyé")
+    assert house.subjects(lise, "INBOX")[-1] == "Re: Sujet 2"
+    assert house.subjects(person, "Drafts") == []
+
+
+def test_what_is_begun_is_kept_when_one_goes_on(house: House, watched: Watched, person: Principal) -> None:
+    """By a click, by a key, by a reload; the same letter anew has its dock again; untouched it leaves nothing."""
+    page = watched.page
+    dock = answer(page, "Sujet 2")
+    dock.locator("[name=texte]").press_sequentially("commencé")
+    page.locator("#lecteur .outils-lecture").get_by_role("button", name="Suivre").click()
+    expect(page.locator("#lecteur .outils-lecture").get_by_role("button", name="Ne plus suivre")).to_have_count(1)
+    expect(dock.locator("[name=texte]")).to_have_value("commencé")
+    page.click(".courriels a:has-text('Sujet 1')")
+    expect(page.locator("#lecteur h2.sujet")).to_have_text("Sujet 1")
+    expect(page.locator("#dit")).to_contain_text("Brouillon enregistré")
+    expect(page.locator(".panneau")).to_have_count(0)
+    assert house.subjects(person, "Drafts") == ["Re: Sujet 2"]
+    dock = answer(page, "Sujet 1")
+    dock.locator("[name=texte]").press_sequentially("et l’autre")
+    expect(dock.get_by_text("Enregistré à")).to_be_visible()
+    page.reload()
+    expect(page.locator("#lecteur .quai [name=texte]")).to_have_value("et l’autre")
+    page.locator("#lecteur h2.sujet").focus()
+    page.keyboard.press("j")
+    expect(page.locator("#lecteur h2.sujet")).to_have_text("Sujet 0")
+    expect(page.locator(".panneau")).to_have_count(0)
+    assert house.subjects(person, "Drafts") == ["Re: Sujet 2", "Re: Sujet 1"]
+    answer(page, "Sujet 0")
+    page.click(".courriels a:has-text('Sujet 2')")
+    expect(page.locator("#lecteur h2.sujet")).to_have_text("Sujet 2")
+    expect(page.locator(".panneau")).to_have_count(0)
+    assert house.subjects(person, "Drafts") == ["Re: Sujet 2", "Re: Sujet 1"]
+
+
+def test_below_a_letter_on_its_own_page(house: House, watched: Watched, person: Principal) -> None:
+    """The page of one letter has the dock, too; new letters float."""
+    page = watched.page
+    href = page.locator(".courriels a:has-text('Sujet 2')").get_attribute("href")
+    page.goto(f"{house.url}{href}")
+    page.keyboard.press("r")
+    dock = page.locator(".lire .quai")
+    expect(dock.locator("[name=texte]")).to_be_focused()
+    page.get_by_role("link", name="Écrire", exact=True).click()
+    expect(page.locator("#panneaux .panneau")).to_have_count(1)
+    expect(dock).to_have_count(1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_dock_is_accessible(house: House, chromium: Browser, person: Principal, scheme: str) -> None:
+    with visiting(chromium, script=True, scheme=scheme, bypass_csp=True) as watched:
+        log_in(watched.page, house, person.login, "complet")
+        expect(watched.page.locator("#cocher input")).to_have_count(1)
+        answer(watched.page, "Sujet 2")
+        watched.picture(f"quai-{scheme}")
+        assert faults_of(watched.page) == []
