@@ -18,6 +18,8 @@ from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agenda_items import NewItem
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages
+from mailserver.store.web import signatures
+from mailserver.store.web.signatures import Model, Signature
 from tests.background.conftest import House
 
 MESSAGE = b"From: a@b.fr\r\nTo: e@ac-exemple.fr\r\nSubject: Un\r\nStatus: X\r\n\r\nBonjour\r\nFrom ici\r\n>From la\r\n"
@@ -40,6 +42,8 @@ async def packed(house: House, login: str = "edupont") -> zipfile.ZipFile:
 
 
 def _fill(tx: Tx, account_id: int) -> None:
+    signatures.save_signature(tx, account_id, Signature(0, "Longue", "Emma, Lycée"))
+    signatures.save_model(tx, account_id, Model(0, account_id, "Convocation", "Réunion", "Venez."))
     inbox = mailboxes.get(tx, account_id, mailboxes.INBOX)
     box = mailboxes.create(tx, account_id, "Élèves/../3e: B")
     messages.copy(tx, account_id, inbox.id, box.id, [1])
@@ -68,6 +72,8 @@ async def test_everything_is_in_it(house: House, tmp_path: Path) -> None:
         profile = json.loads(file.read("profil.json"))
         assert (profile["login"], profile["recovery_address"]) == ("edupont", "moi@ailleurs.fr")
         assert "password" not in str(profile).lower()
+        assert [one["name"] for one in profile["signatures"]] == ["Longue"]
+        assert profile["models"] == [{"name": "Convocation", "subject": "Réunion", "text": "Venez.", "html": ""}]
         file.extractall(tmp_path / "out")
         calendar = icalendar.Calendar.from_ical(file.read("agendas/Agenda.ics"))
         assert len(calendar.walk("VEVENT")) == 3

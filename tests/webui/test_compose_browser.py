@@ -12,6 +12,8 @@ from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.mail import messages
 from mailserver.store.queue import outbox
+from mailserver.store.web import signatures
+from mailserver.store.web.signatures import Signature
 from tests.webui.browser import SIZES, Watched, faults_of, log_in, rules_of, visiting
 from tests.webui.house import PASSWORD, House, mail
 
@@ -276,6 +278,29 @@ def test_what_became_of_a_letter_is_said_without_reloading(house: House, watched
     page.goto(f"{house.url}/m/?fait=part&n=1&envoi=999999&brouillon={draft}")
     link = page.locator("#annonce").get_by_role("link", name="n’est pas parti")
     expect(link).to_have_attribute("href", f"/m/ecrire/{draft}")
+    assert watched.complaints == []
+
+
+def test_each_address_signs_as_its_own(house: House, watched: Watched, person: Principal) -> None:
+    """Another address brings its signature; one that was chosen for this letter stays. What was typed stays, too."""
+    alias = person.aliases[0]
+    for one in (Signature(0, "Alias", "Paul, pour la section", alias), Signature(0, "Autre", "P. A.", "x@y.fr")):
+        house.store.write_now(signatures.save_signature, person.account_id, one)
+    page = watched.page
+    write(page, house)
+    text = page.locator("#texte")
+    text.fill("Bonjour")
+    page.select_option("#de", alias)
+    expect(page).to_have_url(re.compile(r"/ecrire/\d+"))
+    expect(text).to_have_value(re.compile("Bonjour\\n\\n-- \\nPaul, pour la section"))
+    expect(page.locator("#de")).to_have_value(alias)
+    page.get_by_role("button", name="Options", exact=True).click()
+    page.get_by_label("Signature", exact=True).select_option(label="Autre")
+    page.get_by_role("button", name="Appliquer").click()
+    expect(text).to_have_value(re.compile("Bonjour\\n\\n-- \\nP. A."))
+    page.select_option("#de", "")
+    expect(page.locator("#etat")).to_contain_text("Enregistré à")
+    expect(text).to_have_value(re.compile("P. A."))
     assert watched.complaints == []
 
 

@@ -13,7 +13,8 @@ from mailserver.model import preferences
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.people import lists
-from mailserver.store.web import webmail
+from mailserver.store.web import signatures, webmail
+from mailserver.store.web.signatures import Model
 from tests.webui.house import PASSWORD, House, Visitor, mail
 from tests.webui.test_compose import form, send
 from tests.webui.test_mail import formatted
@@ -220,6 +221,64 @@ def test_signatures_belong_to_purposes_and_can_be_changed(
     assert text.strip() == "Corps\n\n-- \nInès, habituelle"
     browser.post("/s/ecrire", form(browser, texte=text.replace("Corps", "Corps changé"), signe="-1", faire="signature"))
     assert form(browser)["texte"].strip() == "Corps changé"
+
+
+def test_a_letter_is_kept_as_a_model(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
+    """Formatted, without its signature and pictures; under the same name it takes the other's place."""
+    house.store.write_now(
+        sessions.revise_preferences, person.account_id, {"signature": "Inès, usuelle", "composing": "forme"}
+    )
+    for words in ("Première version", "Vous êtes <b>convoqué</b>.<script>x</script><img src='cid:a@b'>"):
+        browser.get("/m/ecrire")
+        html = browser.text.partition('<textarea name="html" hidden>')[2].partition("</textarea>")[0]
+        data = form(browser, html=f"<div>{words}</div>{unescape(html).strip()}", editeur="1", objet="Réunion")
+        said = browser.post("/m/ecrire", {**data, "nom_modele": "Convocation", "faire": "retenir"}).text
+        assert "Modèle enregistré" in said
+    (model,) = house.store.read_now(signatures.models, person.account_id)
+    assert (model.name, model.subject, model.text) == ("Convocation", "Réunion", "Vous êtes convoqué.")
+    assert "<b>convoqué</b>" in model.html
+    assert not any(word in model.html for word in ("usuelle", "script", "img"))
+    browser.get("/m/ecrire")
+    html = browser.text.partition('<textarea name="html" hidden>')[2].partition("</textarea>")[0]
+    data = form(browser, html=unescape(html).strip(), editeur="1", faire=f"modele:{model.id}")
+    browser.post("/m/ecrire", data)
+    assert "<b>convoqué</b>" in unescape(browser.text)
+    assert unescape(browser.text).index("convoqué") < unescape(browser.text).index("Inès, usuelle")
+    # Changed where there is no editor it is plain; with the same words it stays as it is.
+    keep_habit(browser, quoi="modele", numero=str(model.id), nom="Autre nom", texte="Vous êtes convoqué.")
+    (model,) = house.store.read_now(signatures.models, person.account_id)
+    assert (model.name, bool(model.html)) == ("Autre nom", True)
+    keep_habit(browser, quoi="modele", numero=str(model.id), nom="Autre nom", texte="Venez.")
+    (model,) = house.store.read_now(signatures.models, person.account_id)
+    assert (model.text, model.html) == ("Venez.", "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"texte": "x"}, "Donnez un nom et un texte"),
+        ({"texte": " ", "nom_modele": "Vide"}, "Donnez un nom et un texte"),
+        ({"texte": "x" * 20_001, "nom_modele": "Long"}, "trop long pour un modèle"),
+    ],
+)
+def test_what_is_no_model(house: House, person: Principal, browser: Visitor, fields: dict[str, str], says: str) -> None:
+    browser.get("/s/ecrire")
+    answer = browser.post("/s/ecrire", form(browser, **{**fields, "faire": "retenir"}))
+    assert answer.status_code == 422
+    assert says in answer.text
+    assert house.store.read_now(signatures.models, person.account_id) == []
+
+
+def test_too_many_models(house: House, person: Principal, browser: Visitor) -> None:
+    for number in range(signatures.MAX_KEPT):
+        model = Model(0, person.account_id, f"M{number}", "", "x")
+        house.store.write_now(signatures.save_model, person.account_id, model)
+    browser.get("/s/ecrire")
+    answer = browser.post("/s/ecrire", form(browser, texte="x", nom_modele="Un de trop", faire="retenir"))
+    assert (answer.status_code, "déjà cent" in answer.text) == (422, True)
+    browser.get("/s/ecrire")
+    answer = browser.post("/s/ecrire", form(browser, texte="autre", nom_modele="M7", faire="retenir"))
+    assert "Modèle enregistré" in answer.text
 
 
 def test_models_are_inserted_and_are_ones_own(

@@ -9,7 +9,7 @@ from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Refused
 from mailserver.store.web.webmail import compose_data
 from mailserver.store.web.webmail.compose_data import ComposeData
-from webui.compose import identities, message_form, quotation, send_times
+from webui.compose import identities, message_form, quotation, send_times, signatures
 from webui.compose.identities import Identity
 from webui.compose.message_form import Enclosed, Letter
 from webui.compose.recipients import Field, Question, look
@@ -53,6 +53,8 @@ class ComposePage:
     room: Room
     kept_at: str
     identities: Sequence[Identity]
+    fitting: Mapping[str, int]
+    """The signature that belongs to each of them."""
     notices: Sequence[str]
     """In whose name the letter leaves and where its copy goes, where that is not as ever."""
     desk: ComposeData
@@ -110,6 +112,9 @@ async def answer(
         room=room(services, visit, attachments),
         kept_at=visit.language.clock_time(visit.now) if letter.draft and visit.request.method == "POST" else "",
         identities=names,
+        fitting={
+            one.value: signatures.fitting(visit, replace(letter, sender=one.address), found.signatures) for one in names
+        },
         notices=await _notices(services, visit, letter, names),
         desk=found,
         folders=[folder for folder in around.folders if folder.use != DRAFTS] if visit.interface == COMPLETE else (),

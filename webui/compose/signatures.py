@@ -1,10 +1,10 @@
-"""Signatures and models: which one belongs to a letter, and putting one into its text."""
+"""Signatures: which one belongs to a letter, and putting one into its text."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 
-from mailserver.store.web.signatures import ANY, NEW, REPLY, Model, Signature
+from mailserver.store.web.signatures import ANY, NEW, REPLY, Signature
 from webui.compose.message_form import NONE, USUAL, Letter
 from webui.page.context import Visit
 
@@ -42,13 +42,6 @@ def begun(visit: Visit, letter: Letter, those: Sequence[Signature], *, formatted
     if text:
         html = html + _page(text) if html else ""
     return replace(letter, text=letter.text + _block(text), html=html)
-
-
-def with_model(letter: Letter, model: Model) -> Letter:
-    """The letter with a model before what is written already; its subject where there is none."""
-    text = f"{model.text.rstrip()}\n\n{letter.text.lstrip(chr(10))}" if letter.text.strip() else model.text
-    html = f"<div>{lines(model.text)}</div>{letter.html}" if letter.html else ""
-    return replace(letter, subject=letter.subject or model.subject, text=text, html=html)
 
 
 def lines(text: str) -> str:

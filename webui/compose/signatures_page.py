@@ -10,15 +10,13 @@ from mailserver.model.preferences import MAX_SIGNATURE
 from mailserver.store.mail.access import boxes
 from mailserver.store.web import signatures
 from mailserver.store.web.signatures import Model, Signature
-from webui.compose import identities
+from webui.compose import identities, models
 from webui.compose.identities import Identity
-from webui.compose.message_form import MAX_SUBJECT
+from webui.compose.message_form import MAX_SUBJECT, plain
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
-
-MAX_MODEL = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +54,9 @@ async def save(services: Services, visit: Visit) -> Response:
     try:
         await _save(services, visit)
     except Refused as refusal:
-        texts = {
-            Reason.INVALID: visit._("Donnez un nom et un texte."),
-            Reason.LIMIT: visit._("Vous en avez déjà cent : supprimez-en d’abord."),
-        }
-        if refusal.reason not in texts:
+        if not (text := models.refused(visit, refusal.reason)):
             raise
-        return await _page(services, visit, texts[refusal.reason], 422)
+        return await _page(services, visit, text, 422)
     return redirect(visit, f"{visit.base}/reglages/ecriture", **done("ecriture"))
 
 
@@ -80,7 +74,13 @@ async def _save(services: Services, visit: Visit) -> None:
     if what == "modele":
         subject = " ".join(form.text("objet").split())[:MAX_SUBJECT]
         owner = form.number("proprietaire") or visit.account_id
-        await write(signatures.save_model, visit.account_id, Model(number, owner, name, subject, text[:MAX_MODEL]))
+        known = await services.store.read(signatures.models, visit.account_id)
+        html = next((one.html for one in known if one.id == number), "")
+        # What is changed here, where there is no editor, is plain from now on.
+        same = plain(html).split() == text.split()
+        await write(
+            signatures.save_model, visit.account_id, Model(number, owner, name, subject, text, html if same else "")
+        )
         return
     known = {identity.address for identity in await identities.identities(services, visit)}
     sender = form.text("de") if form.text("de") in known else ""

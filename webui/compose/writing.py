@@ -20,6 +20,7 @@ from webui.compose import (
     drafts,
     form_page,
     message_form,
+    models,
     new_message,
     quotation,
     sending,
@@ -116,7 +117,7 @@ async def _changed(
         return signatures.signed(visit, letter, desk.signatures, -1 if wanted == "-1" else positive(wanted)), ()
     if action.startswith("modele:"):
         model = next((one for one in desk.models if f"modele:{one.id}" == action), None)
-        return (signatures.with_model(letter, model) if model else letter), ()
+        return (models.inserted(letter, model) if model else letter), ()
     return letter, ()
 
 
@@ -128,6 +129,8 @@ async def _act(
         return await _abandon(services, visit, letter)
     if action in ("verifier", "apercu"):
         return await form_page.checked(services, visit, letter, attachments, preview=action == "apercu")
+    if action == "retenir":
+        return await _keep_model(services, visit, letter, attachments)
     address = f"{visit.base}/ecrire/{letter.draft}"
     if action == "depuis":
         return redirect(visit, f"{address}/depuis")
@@ -136,6 +139,18 @@ async def _act(
     attached = bool(visit.form.files) or action.startswith("retirer:")
     in_text = action.partition(":")[0] in ("citer", "signature", "modele", "format")
     return redirect(visit, address, _at="pieces" if attached else "texte" if in_text else "a")
+
+
+async def _keep_model(services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment]) -> Response:
+    """The letter's words become a model; the letter goes on."""
+    desk = await services.store.read(compose_data.find, visit.account_id)
+    try:
+        await models.keep(services, visit, letter, desk)
+    except Refused as refusal:
+        if not (fault := models.refused(visit, refusal.reason)):
+            raise
+        return await form_page.answer(services, visit, letter, attachments, faults=[fault], status=422)
+    return redirect(visit, f"{visit.base}/ecrire/{letter.draft}", **done("modele"))
 
 
 async def _too_big(services: Services, visit: Visit, letter: Letter, before: Sequence[Attachment]) -> Response:

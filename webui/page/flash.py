@@ -122,6 +122,7 @@ def _letters(visit: Visit, count: int) -> dict[str, str]:
         ),
         "deja-rappele": _("L’envoi était déjà annulé : votre message est dans vos brouillons."),
         "ecriture": _("Signatures et modèles enregistrés."),
+        "modele": _("Modèle enregistré."),
         "abandon": _("Brouillon mis à la corbeille."),
         "retrouve": _("Votre texte est là : relisez-le, puis envoyez-le."),
         "fichiers": _("Votre texte est là. Ajoutez de nouveau vos pièces jointes, relisez-le, puis envoyez-le."),

@@ -21,6 +21,7 @@ from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.people import personal_lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.store.web import signatures
 from mailserver.texts.catalogue import N_
 from mailserver.texts.text import Text, both
 
@@ -110,6 +111,8 @@ class _Archive:
             "recovery_address": standing.recovery_address,
             "preferences": asdict(preferences),
             "personal_lists": lists,
+            "signatures": self._store.read_now(_signatures, self._account_id),
+            "models": self._store.read_now(_models, self._account_id),
             "folders": [{"name": box.name, "messages": box.messages, "octets": box.octets} for box in boxes],
         }
         return json.dumps(profile, ensure_ascii=False, indent=2).encode()
@@ -153,6 +156,22 @@ def _personal_lists(tx: Tx, account_id: int) -> list[dict[str, object]]:
     return [
         {"name": one.name, "members": list(personal_lists.members(tx, account_id, one.id))}
         for one in personal_lists.listing(tx, account_id)
+    ]
+
+
+def _signatures(tx: Tx, account_id: int) -> list[dict[str, object]]:
+    return [
+        {"name": one.name, "text": one.text, "sender": one.sender, "purpose": one.purpose}
+        for one in signatures.signatures(tx, account_id)
+    ]
+
+
+def _models(tx: Tx, account_id: int) -> list[dict[str, object]]:
+    """The person's own; those of functional boxes are the boxes'."""
+    return [
+        {"name": one.name, "subject": one.subject, "text": one.text, "html": one.html}
+        for one in signatures.models(tx, account_id)
+        if one.owner == account_id
     ]
 
 

@@ -51,6 +51,8 @@ model = Table(
     Column("name", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
-"""Texts one writes again and again. Those of a functional box's account are its holders'."""
+"""Texts one writes again and again; `html`: the same formatted, empty for plain ones. Those of a functional box's
+account are its holders'."""

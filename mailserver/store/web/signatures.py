@@ -13,6 +13,10 @@ from mailserver.store.schema.writing import model, signature
 MAX_KEPT = 100
 """Signatures, or models, of one account."""
 MAX_NAME = 80
+MAX_MODEL = 20_000
+"""Characters of a model's text."""
+MAX_FORMATTED = 60_000
+"""Of the same as HTML."""
 NEW, REPLY, ANY = "new", "reply", ""
 PURPOSES = (ANY, NEW, REPLY)
 
@@ -37,6 +41,8 @@ class Model:
     name: str
     subject: str
     text: str
+    html: str = ""
+    """The text formatted and cleaned; empty: it is plain."""
 
 
 def signatures(tx: Tx, account_id: int) -> list[Signature]:
@@ -69,7 +75,7 @@ def models(tx: Tx, account_id: int) -> list[Model]:
     """The person's models, and those of the functional boxes in whose name they may write, by name."""
     owners = _owners(tx, account_id)
     rows = tx.execute(
-        select(model.c.id, model.c.account_id, model.c.name, model.c.subject, model.c.text)
+        select(model.c.id, model.c.account_id, model.c.name, model.c.subject, model.c.text, model.c.html)
         .where(model.c.account_id.in_(owners))
         .order_by(model.c.name, model.c.id)
     )
@@ -77,11 +83,13 @@ def models(tx: Tx, account_id: int) -> list[Model]:
 
 
 def save_model(tx: Tx, account_id: int, wanted: Model) -> None:
-    """Keep a model of the person or of one of their boxes. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT)."""
+    """Keep a model of the person or of one of their boxes. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT | TOO_BIG)."""
+    if len(wanted.text) > MAX_MODEL or len(wanted.html) > MAX_FORMATTED:
+        raise Refused(Reason.TOO_BIG)
     owners = _owners(tx, account_id)
     if wanted.owner not in owners:
         raise Refused(Reason.FORBIDDEN)
-    values = {"name": wanted.name[:MAX_NAME], "subject": wanted.subject, "text": wanted.text}
+    values = {"name": wanted.name[:MAX_NAME], "subject": wanted.subject, "text": wanted.text, "html": wanted.html}
     if wanted.id:
         mine = (model.c.id == wanted.id, model.c.account_id.in_(owners))
         if not tx.execute(update(model).where(*mine).values(account_id=wanted.owner, **values)).rowcount:

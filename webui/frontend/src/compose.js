@@ -12,6 +12,7 @@ import { keeping } from "./compose/saving.js";
 import { tokens } from "./compose/tokens.js";
 import { uploads } from "./compose/uploads.js";
 import { sending } from "./compose/sending.js";
+import { signing } from "./compose/signing.js";
 
 export function begin(form, host) {
   const desk = {
@@ -59,6 +60,7 @@ export function begin(form, host) {
   desk.saving = keeping(desk);
   uploads(desk, desk.saving);
   sending(desk, desk.saving);
+  signing(desk);
   desk.field("langue").addEventListener("change", ({ target }) => {
     for (const one of form.querySelectorAll(".corps-lettre [lang]")) one.lang = target.value;
   });
