@@ -74,8 +74,8 @@ async def _save(services: Services, visit: Visit) -> None:
     if what == "modele":
         subject = " ".join(form.text("objet").split())[:MAX_SUBJECT]
         owner = form.number("proprietaire") or visit.account_id
-        known = await services.store.read(signatures.models, visit.account_id)
-        html = next((one.html for one in known if one.id == number), "")
+        before = await services.store.read(signatures.models, visit.account_id)
+        html = next((one.html for one in before if one.id == number), "")
         # What is changed here, where there is no editor, is plain from now on.
         same = plain(html).split() == text.split()
         await write(
