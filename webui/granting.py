@@ -14,7 +14,7 @@ from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Principal
 from mailserver.model.rules import Denied
 from mailserver.notices import sharing as notices
-from mailserver.notices.house import house_of
+from mailserver.notices.house import house_for, house_of
 from mailserver.store.agenda import agenda_grants, agendas
 from mailserver.store.agenda.agenda_grants import Role
 from mailserver.store.agenda.agendas import Collection
@@ -160,9 +160,8 @@ async def _let_in(services: Services, visit: Visit, held: Collection, person: Pr
         return
     book = held.tag == agendas.ADDRESS_BOOK
     what = notices.Shared(visit.principal.name, visit.principal.address, book, notices.Use(role.value))
-    octets = notices.build(
-        house_of(services.settings), what, person, token=services.clock.token(12), now=services.clock.now()
-    )
+    house = await house_for(services.store, house_of(services.settings), person.account_id)
+    octets = notices.build(house, what, person, token=services.clock.token(12), now=services.clock.now())
     try:
         await services.submission.post(person.address, octets)
     except (Refused, Temporary) as error:

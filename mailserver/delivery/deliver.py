@@ -23,11 +23,13 @@ from mailserver.model.identity import Directory, Population, Roster
 from mailserver.model.provenance import Door, Provenance
 from mailserver.model.rules import Sender
 from mailserver.notices import house, moderation
+from mailserver.store.account import sessions
 from mailserver.store.engine.transactions import Store, Uncertain
 from mailserver.store.mail import blobs
 from mailserver.store.queue.moderation_queue import Hold, Owner
 from mailserver.store.queue.spool import DEFAULT_NOTIFY, Notify, Options, Target
 from mailserver.store.queue.traces import Step, Trace
+from mailserver.texts.languages import LanguageCode
 
 log = structlog.get_logger("deliver")
 
@@ -130,6 +132,12 @@ class Delivery(Addressing):
         )
         return hold, [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
 
+    async def language(self, recipient: Recipient) -> LanguageCode | None:
+        """The language of whoever gets mail for a recipient; None: it is not one person here, or nobody knows."""
+        if len(recipient.accounts) != 1 or recipient.remote:
+            return None
+        return (await self._store.read(sessions.preferences, recipient.accounts[0])).reads
+
     def moderation_token(self, key: str) -> bytes:
         """What the store keeps of a moderation link."""
         if not self._key:
@@ -141,7 +149,8 @@ class Delivery(Addressing):
         scan = waiting.scan
         what = moderation.Waiting(roster.address, roster.name, scan.sender, scan.subject, expires, key)
         to = head_of(roster).owner
-        octets = moderation.waiting(self._house, what, to, token=self._clock.token(12), now=self._clock.now())
+        speaking = await house.house_for(self._store, self._house, owner.account_id)
+        octets = moderation.waiting(speaking, what, to, token=self._clock.token(12), now=self._clock.now())
         return Part(
             await self.prepare(return_path("") + octets),
             "",

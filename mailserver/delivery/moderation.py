@@ -173,7 +173,8 @@ class Moderation:
             return []
         what = moderation.Decided(waiting.list, waiting.subject, reason, in_time)
         now = self._clock.now()
-        octets = moderation.decided(self._house, what, principal.address, token=self._clock.token(12), now=now)
+        speaking = await house.house_for(self._store, self._house, principal.account_id)
+        octets = moderation.decided(speaking, what, principal.address, token=self._clock.token(12), now=now)
         prepared = await self._delivery.prepare(return_path("") + octets)
         service = Provenance(Door.SERVICE)
         return [Part(prepared, "", recipient.accounts, recipient.remote, provenance=service)]

@@ -27,7 +27,7 @@ from mailserver.model.identity import Directory, Principal, State
 from mailserver.model.proofs import Proofs, new_code, parse_date, same
 from mailserver.model.sasl import Secret
 from mailserver.notices import passwords
-from mailserver.notices.house import house_of
+from mailserver.notices.house import House, house_for, house_of
 from mailserver.notices.passwords import Owner
 from mailserver.store.account import accounts, login_failures, recoveries, sessions
 from mailserver.store.account.accounts import Mark, Standing
@@ -156,7 +156,8 @@ class Recovery:
         if address:
             token = self._clock.token(MESSAGE_ID_OCTETS)
             now = self._clock.now()
-            await self._post(address, passwords.forgotten(self._house, address, code, minutes, token=token, now=now))
+            house = await house_for(self._store, self._house, account_id)
+            await self._post(address, passwords.forgotten(house, address, code, minutes, token=token, now=now))
 
     async def _remind(self, question: Question, peer: str) -> None:
         """Send the identifier to the private address of whom the number and the birth date are."""
@@ -170,7 +171,8 @@ class Recovery:
         if person is not None:
             owner = Owner(person.name, person.login, person.address)
             token, now = self._clock.token(MESSAGE_ID_OCTETS), self._clock.now()
-            await self._post(address, passwords.identifier(self._house, owner, address, token=token, now=now))
+            house = await house_for(self._store, self._house, account_id)
+            await self._post(address, passwords.identifier(house, owner, address, token=token, now=now))
 
     # ------------------------------------------------------------------ using the code
 
@@ -186,11 +188,12 @@ class Recovery:
         principal = await self._login.choosing.recover(login, code, new_password, peer)
         await self._store.write(sessions.close_all, principal.account_id)
         log.info("password recovered", account=principal.account_id)
-        await self._telling.tell(principal, self._recovered)
+        await self._telling.tell(principal, _recovered)
         return principal
 
-    def _recovered(self, owner: Owner, to: str, token: bytes, now: float) -> bytes:
-        return passwords.recovered(self._house, owner, to, token=token, now=now)
+
+def _recovered(house: House, owner: Owner, to: str, token: bytes, now: float) -> bytes:
+    return passwords.recovered(house, owner, to, token=token, now=now)
 
 
 def _count_peer(tx: Tx, key: str, limits: Limits) -> int:

@@ -17,7 +17,7 @@ from mailserver.model.identity import Principal
 from mailserver.model.proofs import Proofs, new_code, same
 from mailserver.model.sasl import Secret
 from mailserver.notices import passwords
-from mailserver.notices.house import house_of
+from mailserver.notices.house import house_for, house_of
 from mailserver.notices.passwords import Owner
 from mailserver.store.account import login_failures, recoveries
 from mailserver.store.account.recoveries import Pending
@@ -95,7 +95,8 @@ class PrivateAddresses:
         owner = Owner(principal.name, principal.login, principal.address)
         token, now = self._clock.token(MESSAGE_ID_OCTETS), self._clock.now()
         try:
-            await self._post(before, passwords.readdressed(self._house, owner, before, removed, token=token, now=now))
+            house = await house_for(self._store, self._house, principal.account_id)
+            await self._post(before, passwords.readdressed(house, owner, before, removed, token=token, now=now))
         except (Refused, Temporary) as error:
             log.warning("former private address not told", account=principal.account_id, why=str(error))
 

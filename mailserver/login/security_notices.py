@@ -13,7 +13,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Refused, Temporary
 from mailserver.model.identity import Principal
 from mailserver.notices import protection
-from mailserver.notices.house import house_of
+from mailserver.notices.house import House, house_for, house_of
 from mailserver.notices.passwords import Owner
 from mailserver.notices.protection import Change, Place
 from mailserver.store.account import recoveries
@@ -33,8 +33,8 @@ class Post(Protocol):
     async def __call__(self, to: str, octets: bytes) -> None: ...
 
 
-Write = Callable[[Owner, str, bytes, float], bytes]
-"""Writes the message: to whom it is, to which address, random octets for its id, the time."""
+Write = Callable[[House, Owner, str, bytes, float], bytes]
+"""Writes the message: who writes, to whom it is, to which address, random octets for its id, the time."""
 
 
 class SecurityNotices:
@@ -50,8 +50,8 @@ class SecurityNotices:
         """The protection of the account has changed. `device`: the name of the app password that was made."""
         place = Place(origin.actor == OWNER, origin.peer)
 
-        def write(owner: Owner, to: str, token: bytes, now: float) -> bytes:
-            return protection.build(self._house, owner, to, change, place, device, token=token, now=now)
+        def write(house: House, owner: Owner, to: str, token: bytes, now: float) -> bytes:
+            return protection.build(house, owner, to, change, place, device, token=token, now=now)
 
         await self.tell(principal, write)
 
@@ -59,8 +59,9 @@ class SecurityNotices:
         """A message to each of the two addresses; one that cannot go undoes nothing."""
         owner = Owner(principal.name, principal.login, principal.address)
         private = await self._store.read(recoveries.address, principal.account_id)
+        house = await house_for(self._store, self._house, principal.account_id)
         for to in filter(None, (principal.address, private)):
             try:
-                await self._post(to, write(owner, to, self._clock.token(MESSAGE_ID_OCTETS), self._clock.now()))
+                await self._post(to, write(house, owner, to, self._clock.token(MESSAGE_ID_OCTETS), self._clock.now()))
             except (Refused, Temporary) as error:
                 log.warning("owner not told", account=principal.account_id, why=type(error).__name__)

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from mailserver.texts.languages import LANGUAGES, LanguageCode
+
 VERSION = 1
 MAX_OCTETS = 32 * 1024
 """The whole of what one person chose, as JSON in UTF-8."""
@@ -182,6 +184,8 @@ class Preferences:
     # Language and zone
     zone: str = _text(64)
     """IANA name of the time zone; empty: the academy's."""
+    spoken: str = _one_of("", "fr", "en")
+    """The language of the pages at the last login: mail is written in it while none was chosen."""
 
     # Search
     remember_searches: bool = _flag(True)
@@ -200,6 +204,12 @@ class Preferences:
     """Ids of the mailboxes below which the column of folders shows nothing."""
     recent_folders: tuple[int, ...] = _numbers(MAX_RECENT_FOLDERS)
     """Ids of the mailboxes that messages were moved to last, the latest first."""
+
+    @property
+    def reads(self) -> LanguageCode | None:
+        """The language to write to the person in; None: nobody knows."""
+        wanted = self.language or self.spoken
+        return next((code for code in LANGUAGES if code == wanted), None)
 
     def colour(self, mailbox_id: int) -> str:
         """The colour of a folder, empty when none was chosen."""

@@ -13,7 +13,7 @@ from mailserver.mime.header.addresses import parse, people
 from mailserver.mime.writing import compose, replies
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import HALVES, House
-from mailserver.texts.text import Text, both
+from mailserver.texts.text import Text
 
 MAX_FIELDS = 1000
 """Fields of a header that are looked at."""
@@ -97,7 +97,7 @@ def build(house: House, gone: Gone, to: str, octets: bytes, message: Part, *, to
             date=now,
             message_id=compose.message_id(token, house.domain),
             to=(Correspondent("", to),),
-            subject=f"{both(_SUBJECT)} : {subject}".rstrip(" :"),
+            subject=f"{house.say(_SUBJECT)} : {subject}".rstrip(" :"),
             text=text,
             in_reply_to=in_reply_to,
             references=references,
@@ -114,4 +114,4 @@ def _standard(house: House, gone: Gone) -> str:
         address=gone.address,
         academy=house.academy,
     )
-    return both(text, HALVES)
+    return house.say(text, HALVES)

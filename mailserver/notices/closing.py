@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
-from mailserver.texts.text import Text, both
+from mailserver.texts.text import Text
 
 EXPORT_PATH = "/compte/export"
 
@@ -42,5 +42,5 @@ def build(house: House, closing: Closing, to: str, *, token: bytes, now: float) 
         path=EXPORT_PATH,
         until=until,
     )
-    subject = both(Text("Fermeture de votre compte le {day}", day=close_day))
+    subject = house.say(Text("Fermeture de votre compte le {day}", day=close_day))
     return notice(house, Correspondent(closing.name, to), subject, text, token=token, now=now)

@@ -1,15 +1,18 @@
 """What every notice says of the service: its name, its front page, whom to call, and how days are written."""
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing import compose
 from mailserver.mime.writing.fields import Correspondent
+from mailserver.store.account import sessions
+from mailserver.store.engine.transactions import Store
 from mailserver.texts.catalogue import N_, NC_
 from mailserver.texts.dates import Day, Moment
-from mailserver.texts.text import Text, Untranslated, both
+from mailserver.texts.languages import LanguageCode
+from mailserver.texts.text import Text, Untranslated, spoken
 
 HELP = Text("l'assistance informatique de l'académie")
 """Whom to call when the settings name nobody."""
@@ -26,9 +29,15 @@ _SIGNED = N_(
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The service as its notices name it, by the settings of the moment."""
+    """The service as its notices name it, by the settings of the moment, and the language it speaks in them."""
 
     settings: Settings
+    language: LanguageCode | None = None
+    """Of whoever reads; None: it is not known, and both are spoken."""
+
+    def say(self, text: Text, between: str = " / ") -> str:
+        """A text in the reader's language."""
+        return spoken(text, self.language, between)
 
     @property
     def domain(self) -> str:
@@ -69,8 +78,13 @@ def house_of(settings: Settings) -> House:
     return House(settings)
 
 
+async def house_for(store: Store, house: House, account_id: int) -> House:
+    """The house as it speaks to somebody. Raises Temporary."""
+    return replace(house, language=(await store.read(sessions.preferences, account_id)).reads)
+
+
 def notice(house: House, to: Correspondent, subject: str, text: Text, *, token: bytes, now: float) -> bytes:
-    """A notice from the service in both languages. `token`: random octets for its message id."""
+    """A notice from the service in the language of its reader. `token`: random octets for its message id."""
     return compose.build(
         compose.NewMessage(
             author=Correspondent(f"Messagerie, {house.academy}", f"postmaster@{house.domain}"),
@@ -78,7 +92,7 @@ def notice(house: House, to: Correspondent, subject: str, text: Text, *, token: 
             message_id=compose.message_id(token, house.domain),
             to=(to,),
             subject=subject,
-            text=both(Text(_SIGNED, text=text, help=house.help, academy=house.academy), HALVES),
+            text=house.say(Text(_SIGNED, text=text, help=house.help, academy=house.academy), HALVES),
             more=(("Auto-Submitted", "auto-generated"),),  # RFC 3834 section 5
         )
     )

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
-from mailserver.texts.text import Text, both
+from mailserver.texts.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +33,5 @@ def ending(house: House, what: Ending, to: str, *, token: bytes, now: float) -> 
         last=house.day(last),
         link=link,
     )
-    subject = both(Text("La liste {address} se ferme bientôt", address=what.address))
+    subject = house.say(Text("La liste {address} se ferme bientôt", address=what.address))
     return notice(house, Correspondent("", to), subject, text, token=token, now=now)

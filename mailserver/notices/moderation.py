@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import NO_SUBJECT, House, notice
 from mailserver.texts.catalogue import NC_
-from mailserver.texts.text import Text, both
+from mailserver.texts.text import Text
 
 PATH = "/moderation/"
 MAX_SHOWN = 200
@@ -55,14 +55,14 @@ def waiting(house: House, what: Waiting, to: str, *, token: bytes, now: float) -
         link=link,
         expires=house.day(what.expires),
     )
-    subject = both(Text(NC_("notice", "Un message attend votre décision")))
+    subject = house.say(Text(NC_("notice", "Un message attend votre décision")))
     return notice(house, Correspondent("", to), f"{subject}: {what.list_address}", text, token=token, now=now)
 
 
 def decided(house: House, what: Decided, to: str, *, token: bytes, now: float) -> bytes:
     """To the author: the list did not take the message."""
     text = Text("Bonjour,\n\n{fate}\n\nObjet : {subject}", fate=_fate(what), subject=_shown(what.subject) or NO_SUBJECT)
-    subject = both(Text("Message non diffusé"))
+    subject = house.say(Text("Message non diffusé"))
     return notice(house, Correspondent("", to), f"{subject}: {what.list_address}", text, token=token, now=now)
 
 

@@ -2,7 +2,7 @@
 
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import NO_SUBJECT, House, notice
-from mailserver.texts.text import Text, both
+from mailserver.texts.text import Text
 
 MAX_SHOWN = 200
 
@@ -19,5 +19,5 @@ def not_sent(house: House, to: Correspondent, subject: str, why: Text, *, token:
         why=why,
         subject=shown or NO_SUBJECT,
     )
-    title = both(Text("Message non envoyé"))
+    title = house.say(Text("Message non envoyé"))
     return notice(house, to, f"{title}: {shown}".rstrip(": "), text, token=token, now=now)

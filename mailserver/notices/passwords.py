@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
-from mailserver.texts.text import Text, both
+from mailserver.texts.text import Text
 
 RECOVER_PATH = "/initialiser"
 
@@ -38,7 +38,7 @@ def renewal(house: House, owner: Owner, to: str, expires_at: int, *, token: byte
         day=house.day(expires_at),
         url=house.url,
     )
-    subject = both(Text("Mot de passe à renouveler avant le {day}", day=house.day(expires_at)))
+    subject = house.say(Text("Mot de passe à renouveler avant le {day}", day=house.day(expires_at)))
     return notice(house, Correspondent(owner.name, to), subject, text, token=token, now=now)
 
 
@@ -58,7 +58,7 @@ def forgotten(house: House, to: str, code: str, minutes: int, *, token: bytes, n
         url=house.url,
         path=RECOVER_PATH,
     )
-    subject = both(Text("Votre code pour un nouveau mot de passe"))
+    subject = house.say(Text("Votre code pour un nouveau mot de passe"))
     return notice(house, Correspondent("", to), subject, text, token=token, now=now)
 
 
@@ -76,7 +76,7 @@ def identifier(house: House, owner: Owner, to: str, *, token: bytes, now: float)
         address=owner.address,
         url=house.url,
     )
-    subject = both(Text("Votre identifiant de messagerie"))
+    subject = house.say(Text("Votre identifiant de messagerie"))
     return notice(house, Correspondent(owner.name, to), subject, text, token=token, now=now)
 
 
@@ -92,7 +92,7 @@ def recovered(house: House, owner: Owner, to: str, *, token: bytes, now: float) 
         login=owner.login,
         when=house.moment(int(now)),
     )
-    subject = both(Text("Votre mot de passe a été changé"))
+    subject = house.say(Text("Votre mot de passe a été changé"))
     return notice(house, Correspondent(owner.name, to), subject, text, token=token, now=now)
 
 
@@ -108,7 +108,7 @@ def confirmation(house: House, to: str, code: str, minutes: int, *, token: bytes
         minutes=minutes,
         code=code,
     )
-    subject = both(Text("Confirmez votre adresse de secours"))
+    subject = house.say(Text("Confirmez votre adresse de secours"))
     return notice(house, Correspondent("", to), subject, text, token=token, now=now)
 
 
@@ -124,5 +124,5 @@ def readdressed(house: House, owner: Owner, to: str, removed: bool, *, token: by
         when=house.moment(int(now)),
         fate=Text("elle a été retirée") if removed else Text("une autre l’a remplacée"),
     )
-    subject = both(Text("Votre adresse de secours a changé"))
+    subject = house.say(Text("Votre adresse de secours a changé"))
     return notice(house, Correspondent(owner.name, to), subject, text, token=token, now=now)

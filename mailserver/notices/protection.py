@@ -10,7 +10,7 @@ from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
 from mailserver.notices.passwords import Owner
 from mailserver.texts.catalogue import N_, NC_
-from mailserver.texts.text import Text, both
+from mailserver.texts.text import Text
 
 
 class Change(Enum):
@@ -83,7 +83,7 @@ def build(
         name=owner.name,
         told=Text(told, when=when, where=where, login=owner.login, device=device),
     )
-    return notice(house, Correspondent(owner.name, to), both(subject), text, token=token, now=now)
+    return notice(house, Correspondent(owner.name, to), house.say(subject), text, token=token, now=now)
 
 
 def _where(place: Place) -> Text:

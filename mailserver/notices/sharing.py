@@ -9,7 +9,7 @@ from enum import Enum
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.identity import Principal
 from mailserver.notices.house import House, notice
-from mailserver.texts.text import Text, both
+from mailserver.texts.text import Text
 
 
 class Use(Enum):
@@ -57,4 +57,4 @@ def build(house: House, what: Shared, to: Principal, *, token: bytes, now: float
     subject = (
         Text("Un carnet d'adresses est partagé avec vous") if what.is_book else Text("Un agenda est partagé avec vous")
     )
-    return notice(house, Correspondent(to.name, to.address), both(subject), text, token=token, now=now)
+    return notice(house, Correspondent(to.name, to.address), house.say(subject), text, token=token, now=now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.identity import Role
 from mailserver.notices.house import House, notice
-from mailserver.texts.text import Text, both
+from mailserver.texts.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def build(house: House, account: NewAccount, *, token: bytes, now: float) -> byt
         proof=_PROOFS[account.role is Role.PUPIL],
     )
     to = Correspondent(account.name, account.private_address)
-    subject = both(Text("Votre messagerie académique"))
+    subject = house.say(Text("Votre messagerie académique"))
     return notice(house, to, subject, text, token=token, now=now)
 
 

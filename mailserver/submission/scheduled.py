@@ -21,7 +21,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Directory, Principal, State
 from mailserver.model.rules import Denied
-from mailserver.notices.house import house_of
+from mailserver.notices.house import house_for, house_of
 from mailserver.notices.outbox import not_sent
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine.transactions import Store, Tx
@@ -196,7 +196,7 @@ class ScheduledMail:
         if principal is None:
             return []
         octets = not_sent(
-            self._house,
+            await house_for(self._store, self._house, principal.account_id),
             Correspondent(principal.name, principal.address),
             waiting.subject,
             _why(refusal),

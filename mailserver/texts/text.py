@@ -65,6 +65,11 @@ def both(text: Translated, between: str = " / ") -> str:
     return text.to(FRENCH) + between + text.to(ENGLISH)
 
 
+def spoken(text: Translated, language: LanguageCode | None, between: str = " / ") -> str:
+    """In a reader's language, in both where it is not known."""
+    return text.to(language) if language else both(text, between)
+
+
 def both_in_ascii(text: Translated) -> str:
     """The same where nothing else may stand: replies of SMTP and response texts of IMAP (RFC 5321 section 4.2, RFC 3501
     section 9). Accents go: a telephone number in it matters more than they do."""

@@ -57,7 +57,9 @@ class Reporter:
         arrival: float = 0,
         whole: bool = False,
     ) -> Written | None:
-        """A report and whom it goes to; None when nobody is there to get it, which is logged. Raises Temporary."""
+        """A report in the language of whom it goes to, and who that is; None when nobody is there to get it, which is
+        logged. Raises Temporary.
+        """
         if not reverse_path:
             return None
         try:
@@ -75,6 +77,7 @@ class Reporter:
             arrival=arrival,
             envid=envid,
             whole=whole,
+            language=await self._delivery.language(recipient),
         )
         log.info("report", sender=reverse_path, recipients=len(fates), action=fates[0].action.value)
         return Written(recipient, return_path("") + dsn.build(report, _returnable(original)))

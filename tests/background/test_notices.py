@@ -1,11 +1,13 @@
 """People are told in time, in both languages, once, and nothing secret."""
 
+import pytest
+
 from directory.lists import rosters
 from directory.lists.rosters import ListChange, NewList
 from mailserver.background.housekeeping.notices import WELCOMES
 from mailserver.background.housekeeping.states import ORIGIN
 from mailserver.model.identity import NewPerson, Role, State
-from mailserver.store.account import accounts
+from mailserver.store.account import accounts, sessions
 from mailserver.store.record.audit import Action
 from tests.background.conftest import DAY, PRIVATE, House, text_of
 
@@ -138,6 +140,30 @@ async def test_renewal_notices(house: House) -> None:
     assert len(await house.inbox(person)) == 3
     await house.round(30 * DAY)
     assert len(await house.inbox(person)) == 3
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said", "unsaid"),
+    [
+        ({"language": "en"}, "renewed", "renouveler"),
+        ({"language": "fr", "spoken": "en"}, "renouveler", "renewed"),
+        ({"spoken": "en"}, "renewed", "renouveler"),
+    ],
+)
+async def test_a_notice_speaks_its_reader_s_language(
+    house: House, chosen: dict[str, object], said: str, unsaid: str
+) -> None:
+    """The one that was chosen, else that of the pages at the last login; at both of one's addresses."""
+    person = await house.person(recovery_address=PRIVATE)
+    await house.store.write(sessions.revise_preferences, person.account_id, chosen)
+    await house.round(336 * DAY)
+    told = [*await house.inbox(person), *(notice for _, notice in await house.outgoing())]
+    assert len(told) == 2
+    for notice in told:
+        text = text_of(notice)
+        assert said in text
+        assert unsaid not in text
+        assert "----------" not in text
 
 
 async def test_owners_are_told_two_weeks_before_their_list_ends(house: House) -> None:

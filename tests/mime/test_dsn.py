@@ -1,8 +1,12 @@
 """Delivery status notifications: what the sender gave as xtext is said in plain text."""
 
+import email
+import email.policy
+
 import pytest
 
 from mailserver.mime.writing.dsn import Action, Fate, Report, build
+from mailserver.texts.languages import LanguageCode
 
 ORIGINAL = b"From: a@ac-exemple.fr\r\nSubject: x\r\n\r\nBonjour\r\n"
 
@@ -24,3 +28,25 @@ def test_xtext_is_decoded(orcpt: str, said: str) -> None:
     octets = build(report, ORIGINAL)
     assert b"\r\nOriginal-Envelope-Id: id+1+0D+0AStatus: 2.0.0\r\n" in octets
     assert f"\r\nOriginal-Recipient: {said}\r\n".encode() in octets
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "said", "unsaid"),
+    [
+        ("fr", "Message non remis : x", "n'a pas pu", "could not"),
+        ("en", "Undelivered message : x", "could not", "n'a pas pu"),
+        (None, "Message non remis / Undelivered message : x", "could not", ""),
+    ],
+)
+def test_the_part_for_people_is_in_their_language(
+    language: LanguageCode | None, subject: str, said: str, unsaid: str
+) -> None:
+    """To whom nobody knows in both, French first."""
+    fate = Fate("un@ailleurs.fr", Action.FAILED, "5.1.1")
+    report = Report("ac-exemple.fr", "mx.ac-exemple.fr", "a@ac-exemple.fr", 0, "<1@x>", (fate,), language=language)
+    message = email.message_from_bytes(build(report, ORIGINAL), policy=email.policy.default)
+    text = next(part for part in message.walk() if part.get_content_type() == "text/plain").get_content()
+    assert message["Subject"] == subject
+    assert said in text
+    assert not unsaid or unsaid not in text
+    assert language or text.index("n'a pas pu") < text.index("could not")

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from mailserver.foundation import tls
+from mailserver.store.account import sessions
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.spool import Notify, Target
@@ -117,6 +118,27 @@ def test_whole_message_refused(relayed: House, smarthost: Elsewhere, command: st
     (returned,) = [part for part in message.walk() if part.get_content_type() == "message/rfc822"]
     assert "Bonjour" in returned.as_string()
     assert relayed.mail("ada")[0].startswith(b"Return-Path: <>\r\n")
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "unsaid"), [("en", "could not", "n'a pas pu"), ("fr", "n'a pas pu", "could")]
+)
+def test_a_report_speaks_its_reader_s_language(
+    relayed: House, smarthost: Elsewhere, language: str, said: str, unsaid: str
+) -> None:
+    found = relayed.run(relayed.directory.find("ada"))
+    assert found is not None
+    relayed.store.write_now(sessions.revise_preferences, found.account_id, {"language": language})
+    smarthost.inbox.answers = {"x@ailleurs.fr": "550 5.1.1 No such user"}
+    submit(relayed, "x@ailleurs.fr")
+    until(lambda: relayed.mail("ada"))
+    message, _ = report_in(relayed.mail("ada")[-1])
+    body = message.get_body()
+    assert body is not None
+    text = body.get_content()
+    assert said in text
+    assert unsaid not in text
+    relayed.store.write_now(sessions.revise_preferences, found.account_id, {"language": ""})
 
 
 def test_no_report_where_none_is_wanted(relayed: House, smarthost: Elsewhere) -> None:

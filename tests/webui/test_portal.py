@@ -192,6 +192,17 @@ def test_language_is_chosen_and_kept(visitor: Visitor) -> None:
     assert "Sign in" in visitor.get("/", headers={"accept-language": "en-GB,en;q=0.9,fr;q=0.5"}).text
 
 
+def test_the_language_of_the_pages_at_the_login_is_that_of_mail_to_the_person(house: House, visitor: Visitor) -> None:
+    """Until one is chosen."""
+    person = house.person("Rosa", "Parlante")
+    visitor.get("/login?lang=en")
+    visitor.log_in(person.login)
+    assert house.store.read_now(sessions.preferences, person.account_id).reads == "en"
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"language": "fr"})
+    assert house.store.read_now(sessions.preferences, person.account_id).reads == "fr"
+    assert house.store.read_now(sessions.preferences, 0).reads is None
+
+
 def test_security_headers(visitor: Visitor) -> None:
     answer = visitor.get("/")
     policy = answer.headers["content-security-policy"]

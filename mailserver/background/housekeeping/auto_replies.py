@@ -14,7 +14,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, Principal
 from mailserver.notices import away
-from mailserver.notices.house import House
+from mailserver.notices.house import House, house_for
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.upkeep import caretaking
@@ -57,18 +57,24 @@ class Answers:
             principal.name, principal.address, _addresses(principal), standing.auto_reply or self._accounts.reply_text
         )
         sender = away.sender_to_answer(header, message, gone)
+        house = await self._house_of(sender)
 
         def counts(tx: Tx) -> bool:
             return caretaking.answered(tx, one) and caretaking.may_answer(tx, one.account_id, fold_login(sender))
 
         def write(to: str) -> bytes:
             token = self._clock.token(TOKEN_OCTETS)
-            return away.build(self._house, gone, to, header, message, token=token, now=self._clock.now())
+            return away.build(house, gone, to, header, message, token=token, now=self._clock.now())
 
         if not sender:
             await self._store.write(caretaking.answered, one)
         elif await self._post.send([sender], write, counts):
             log.info("closed account answered", account=one.account_id)
+
+    async def _house_of(self, sender: str) -> House:
+        """As the house speaks to whoever wrote: in both languages to somebody from elsewhere."""
+        author = await self._directory.find(sender) if sender else None
+        return await house_for(self._store, self._house, author.account_id) if author is not None else self._house
 
 
 def _addresses(principal: Principal) -> frozenset[str]:

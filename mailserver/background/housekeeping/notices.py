@@ -13,7 +13,7 @@ from mailserver.model.clock import DAY, Clock
 from mailserver.model.identity import Directory, Principal
 from mailserver.notices import closing, passwords, welcome
 from mailserver.notices import lists as notes
-from mailserver.notices.house import House
+from mailserver.notices.house import House, house_for
 from mailserver.store.account import accounts, renewals
 from mailserver.store.account.accounts import Standing
 from mailserver.store.account.renewals import Due
@@ -99,8 +99,10 @@ class Letters:
         what = closing.Closing(name, standing.login, address, standing.close_at, end)
         counts = self._counting(account_id, "closing", lambda tx: caretaking.told(tx, account_id, what.close_at, count))
 
+        house = await house_for(self._store, self._house, account_id)
+
         def write(to: str) -> bytes:
-            return closing.build(self._house, what, to, token=self._token(), now=now)
+            return closing.build(house, what, to, token=self._token(), now=now)
 
         if await self._post.send(addresses, write, counts):
             log.info("closing notice", account=account_id, number=count)
@@ -125,8 +127,10 @@ class Letters:
             return
         owner = passwords.Owner(principal.name, principal.login, principal.address)
 
+        house = await house_for(self._store, self._house, one.account_id)
+
         def write(to: str) -> bytes:
-            return passwords.renewal(self._house, owner, to, one.end, token=self._token(), now=self._clock.now())
+            return passwords.renewal(house, owner, to, one.end, token=self._token(), now=self._clock.now())
 
         if await self._post.send([principal.address, one.recovery_address], write, counts):
             log.info("renewal notice", account=one.account_id, number=count)

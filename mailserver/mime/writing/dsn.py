@@ -11,7 +11,8 @@ from mailserver.mime.header import dates
 from mailserver.mime.writing.compose import NewMessage, Piece, envelope_fields, message_part, multipart, text_part
 from mailserver.mime.writing.fields import MAX_LINE, Correspondent, field
 from mailserver.texts.catalogue import N_, NC_
-from mailserver.texts.text import NOTHING, Text, both
+from mailserver.texts.languages import LanguageCode
+from mailserver.texts.text import NOTHING, Text, spoken
 
 MAX_RETURNED = 64 * 1024
 """Octets of a message that are returned whole, where its sender asked for it (RFC 3461 section 4.3)."""
@@ -62,6 +63,8 @@ class Report:
     """ENVID as it was given: xtext."""
     whole: bool = False
     """Return all of the message, not only its header (RET=FULL)."""
+    language: LanguageCode | None = None
+    """Of whoever reads it; None: it is not known, and both are written."""
 
 
 def build(report: Report, original: bytes) -> bytes:
@@ -72,7 +75,7 @@ def build(report: Report, original: bytes) -> bytes:
         date=report.date,
         message_id=report.message_id,
         to=(Correspondent("", report.recipient),),
-        subject=_subject(report.fates, about.subject),
+        subject=_subject(report, about.subject),
         in_reply_to=about.message_id,
         references=(about.message_id,) if about.message_id else (),
         more=(("Auto-Submitted", "auto-replied"),),  # RFC 3834 section 3.1
@@ -97,8 +100,8 @@ def _gravest(fates: Sequence[Fate]) -> Action:
     return next((one for one in (Action.FAILED, Action.DELAYED) if one in actions), Action.DELIVERED)
 
 
-def _subject(fates: Sequence[Fate], subject: str) -> str:
-    title = both(_SUBJECTS.get(_gravest(fates), Text("Message remis")))
+def _subject(report: Report, subject: str) -> str:
+    title = spoken(_SUBJECTS.get(_gravest(report.fates), Text("Message remis")), report.language)
     return f"{title} : {subject[:200]}" if subject else title
 
 
@@ -115,7 +118,7 @@ _TEXTS = {
 
 
 def _explain(report: Report, subject: str) -> str:
-    """The part for people: French first, then English."""
+    """The part for people: in the reader's language, or French first, then English."""
     end = max((fate.retry_until for fate in report.fates), default=0)
     until = Text(" jusqu'au {day}", day=dates.write(end)) if end else NOTHING
     text = Text(
@@ -125,7 +128,7 @@ def _explain(report: Report, subject: str) -> str:
         fates="".join(f"  {_explained(fate)}\n" for fate in report.fates),
         domain=report.domain,
     )
-    return both(text, "\n---\n\n")
+    return spoken(text, report.language, "\n---\n\n")
 
 
 def _explained(fate: Fate) -> str:
