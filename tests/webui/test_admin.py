@@ -643,6 +643,50 @@ def test_the_record_is_filtered_taken_away_and_verified(
     assert {row.detail for row in acts(house, Action.AUDIT_READ)} == {"exported", "verified"}
 
 
+def test_the_record_speaks_in_sentences(house: House, console: Visitor, phone: Phone) -> None:
+    """Letters of rights, octets and names of doors are words."""
+    someone = house.person("Dora", "Dite")
+    rows = [
+        (Action.QUOTA_SET, Cause("quota", octets=3 << 30), "3 Go"),
+        (Action.QUOTA_SET, Cause("quota", octets=-1), "celui du réglage"),
+        (Action.QUOTA_SET, Cause("quota", octets=0), "sans limite"),
+        (Action.QUOTA_SET, Cause("quota", octets="abîmé"), "abîmé"),
+        (
+            Action.RIGHTS_CHANGED,
+            Cause("box-holders", address="b@x", holders="a@x read send; c@x manage"),
+            "b@x : a@x peut lire, écrire en son nom ; c@x peut gérer",
+        ),
+        (
+            Action.RIGHTS_CHANGED,
+            Cause("mailbox-rights", mailbox="INBOX", who="emma", rights=("lrsi",)),
+            "INBOX : emma peut lire, marquer, déposer",
+        ),
+        (
+            Action.RIGHTS_CHANGED,
+            Cause("mailbox-rights", mailbox="INBOX", who="-emma", rights=("lr",)),
+            "INBOX : emma ne peut pas lire",
+        ),
+        (
+            Action.RIGHTS_CHANGED,
+            Cause("mailbox-rights", mailbox="/dav/ Cours", who="emma", rights=("write",)),
+            "Cours : emma peut lire et modifier",
+        ),
+        (
+            Action.RIGHTS_CHANGED,
+            Cause("mailbox-rights", mailbox="INBOX", who="emma", rights=("nothing",)),
+            "INBOX : emma n’a plus de droit",
+        ),
+    ]
+    origin = Origin("directory", "internal")
+    facts = [(action, someone.account_id, cause) for action, cause, _ in rows]
+    house.store.write_now(audit.record_many, origin, facts)
+    text = plain(opened(console, house, phone, f"/admin/journal?compte={someone.login}")).replace("\xa0", " ")
+    for _action, _cause, words in rows:
+        assert f"<td>{words}\n" in text, words
+    assert "<td>le service\n" in text
+    assert "internal" not in text
+
+
 def test_measures_are_counted_from_the_traces_and_drawn(house: House, console: Visitor, phone: Phone) -> None:
     reader = house.person("Léa", "Mesure")
     for number in range(4):

@@ -1,8 +1,9 @@
 """Why an import refused, remarked, left or failed, in the reader's language; and the same as a table to take away."""
 
+import contextlib
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import jobs
 from mailserver.texts import causes
 from mailserver.texts.causes import Cause
+from webui.admin import rights_words
 from webui.admin.console_page import plain_cell, stamp
 from webui.http import headers
 from webui.page.context import Services, Visit
@@ -50,16 +52,27 @@ def told(visit: Visit, cause: Cause) -> str:
     """What a row says, in the reader's language; what others said, as they said it."""
     if cause.name == "plain":
         return str(cause)
-    if cause.name == "quota":
-        return _quota(visit, int(cause.values.get("octets", 0)))
+    speaks = _SPOKEN.get(cause.name)
+    if speaks is not None:
+        with contextlib.suppress(*causes.UNREADABLE):  # a damaged row is said as it stands
+            return speaks(visit, cause)
     return visit.language.say(cause, lambda seconds: stamp(visit, seconds))
 
 
-def _quota(visit: Visit, octets: int) -> str:
+def _quota(visit: Visit, cause: Cause) -> str:
     """How much an account may hold."""
+    octets = int(cause.values["octets"])
     if octets < 0:
         return visit._("celui du réglage")
     return visit.language.size(octets) if octets else visit._("sans limite")
+
+
+_SPOKEN: Mapping[str, Callable[[Visit, Cause], str]] = {
+    "quota": _quota,
+    "box-holders": rights_words.box_holders,
+    "mailbox-rights": rights_words.mailbox_rights,
+}
+"""What the console says otherwise than the command line."""
 
 
 async def download(services: Services, visit: Visit) -> Response:
