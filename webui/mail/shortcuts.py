@@ -85,4 +85,15 @@ def _groups(visit: Visit) -> tuple[tuple[str, tuple[Key, ...]], ...]:
                 Key("z", _("Annuler la dernière action")),
             ),
         ),
+        (
+            _("Dans l’agenda, sur un événement"),
+            (
+                Key("← ↑ ↓ →", _("Déplacer")),
+                Key(_("Majuscule ↑ ↓"), _("Allonger ou raccourcir")),
+                Key("c", _("Copier")),
+                Key(_("Entrée"), _("Enregistrer ce qui est déplacé ou copié, sinon ouvrir")),
+                Key("n", _("Nouvel événement")),
+                Key("z", _("Annuler la dernière action")),
+            ),
+        ),
     )

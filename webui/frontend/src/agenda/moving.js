@@ -240,12 +240,12 @@ if (week && form) {
   restore(status);
 }
 
-// n: a new event, on the day one is at; Control and z takes back what was just done.
+// n: a new event, on the day one is at; z, with Control or alone, takes back what was just done.
 const typing = (key) => key.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], dialog");
 document.addEventListener("keydown", (key) => {
   if (typing(key) || key.defaultPrevented) return;
   const undo = document.querySelector('form[action$="/annuler"]:has([name=jeton])');
-  if ((key.ctrlKey || key.metaKey) && key.key === "z" && undo) {
+  if (key.key === "z" && undo && !key.altKey && (letters || key.ctrlKey || key.metaKey)) {
     key.preventDefault();
     undo.requestSubmit();
   } else if (letters && key.key === "n" && !key.ctrlKey && !key.metaKey && !key.altKey) {
