@@ -93,7 +93,8 @@ def test_files_open_over_the_message_and_arrows_lead_on(
         assert after is not None
         assert after["width"] > before["width"] * 1.2
         page.keyboard.press("ArrowRight")
-        expect(page.locator("dialog")).to_contain_text("protégé par un mot de passe")
+        expect(page.locator("dialog h2")).to_have_text("secret.pdf")
+        expect(page.get_by_role("alert").filter(has_text="protégé par un mot de passe")).to_be_visible()
         page.keyboard.press("ArrowRight")
         shown = page.frame_locator("dialog iframe")
         expect(shown.locator("strong")).to_have_text("Présents")
