@@ -169,6 +169,8 @@ class Visit(Guest):
     """Announcements that the person has closed."""
     searches: tuple[Search, ...] = ()
     """Saved ones, shown beside the folders."""
+    planned: int = 0
+    """Letters that leave at a time that was chosen."""
     must_set_up: bool = False
     """The person's role needs a second factor, and there is none yet: nothing else is open."""
     renew_before: int = 0

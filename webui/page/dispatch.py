@@ -211,7 +211,7 @@ class Doors:
         found = await services.store.read(visitors.find, token_hash)
         if found is None:
             return None, None
-        session, preferences, saved = found
+        session, preferences, saved, planned = found
         if session.state in (State.SUSPENDED, State.CLOSED):
             return None, session
         if not session.current or session.state != State.ACTIVE:
@@ -247,6 +247,7 @@ class Doors:
                 interface=interface,
                 closed=closed,
                 searches=saved,
+                planned=planned,
                 must_set_up=not session.factor_on and services.login.factors.required(principal),
                 renew_before=renewal.expires_at(passwords, known) if is_soon else 0,
                 must_renew=must_renew,

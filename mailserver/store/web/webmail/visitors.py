@@ -1,14 +1,24 @@
 """Whose session a request of the web belongs to, with what every page asks of them."""
 
+from sqlalchemy import bindparam, func, select
+
 from mailserver.model.preferences import Preferences
 from mailserver.store.account import sessions
 from mailserver.store.account.sessions import Session
-from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.schema.writing import outbox
 from mailserver.store.web import searches
 from mailserver.store.web.searches import Search
 
+_PLANNED = Statement(
+    select(func.count()).select_from(outbox).where(outbox.c.account_id == bindparam("account"), outbox.c.planned == 1)
+)
 
-def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences, tuple[Search, ...]] | None:
-    """The open session of a token, and what its owner chose and saved."""
+
+def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences, tuple[Search, ...], int] | None:
+    """The open session of a token, what its owner chose and saved, and how many of their letters are planned."""
     found = sessions.find(tx, token_hash)
-    return None if found is None else (*found, tuple(searches.saved(tx, found[0].account_id)))
+    if found is None:
+        return None
+    account_id = found[0].account_id
+    return *found, tuple(searches.saved(tx, account_id)), int(tx.all(_PLANNED, account=account_id)[0][0])
