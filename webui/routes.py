@@ -43,6 +43,7 @@ from webui.mail import (
     folders,
     message_list,
     notifications,
+    search_help,
     search_page,
     shares,
     shortcuts,
@@ -244,6 +245,7 @@ def _folders(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence
         Route("/annuler", visit(actions.undo), methods=["POST"]),
         Route("/recherche", visit(search_page.show_results)),
         Route("/recherche/garder", visit(search_page.keep), methods=["POST"]),
+        Route("/recherche/aide", visit(search_help.show_help)),
     ]
 
 

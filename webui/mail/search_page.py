@@ -73,6 +73,10 @@ class SearchPage:
     recent: Sequence[Search] = field(default=())
     saved: Search | None = None
     """This search, when it was saved."""
+    here: str = ""
+    """Parameters of this page."""
+    scopes: Sequence[tuple[str, str, bool]] = ()
+    """Where the same words may be looked for: title, parameters, whether it is there."""
 
 
 async def show_results(services: Services, visit: Visit) -> Response:
@@ -82,7 +86,7 @@ async def show_results(services: Services, visit: Visit) -> Response:
     around = await surroundings(services, visit, query=typed)
     box_id = _where(visit.query("d")) or _named(around, query.folder)
     recent = await services.store.read(searches.recent, visit.account_id) if visit.preferences.remember_searches else ()
-    if query.is_empty:
+    if query.is_empty or visit.query("guide"):
         page = SearchPage(around, typed, box_id, described(typed), recent=recent)
         return services.pages.answer(visit, "mail/search.html", page)
     before, below = _edge(visit.query("avant")), positive(visit.query("sous"))
@@ -107,8 +111,24 @@ async def show_results(services: Services, visit: Visit) -> Response:
         first=first,
         recent=recent,
         saved=next((search for search in visit.searches if (search.words, search.mailbox_id) == (typed, box_id)), None),
+        here=_here(visit, typed, box_id),
+        scopes=_scopes(visit, around, typed, box_id),
     )
     return services.pages.answer(visit, "mail/search.html", page)
+
+
+def _here(visit: Visit, typed: str, box_id: int) -> str:
+    return query_string(q=typed, d=box_id, avant=visit.query("avant"), sous=visit.query("sous"))
+
+
+def _scopes(visit: Visit, around: MailShell, typed: str, box_id: int) -> list[tuple[str, str, bool]]:
+    _ = visit._
+    offered = [(0, _("Mes dossiers") if around.shared else _("Tous les dossiers"))]
+    if around.shared:
+        offered += [(OTHERS, _("Boîtes partagées")), (EVERYWHERE, _("Partout"))]
+    if box_id > 0:
+        offered.append((box_id, around.folder(box_id).path))
+    return [(title, query_string(q=typed, d=scope), scope == box_id) for scope, title in offered]
 
 
 def _where(text: str) -> int:
@@ -193,7 +213,7 @@ def _results(
     visit: Visit, around: MailShell, typed: str, box_id: int, group: Group, query: Query, excerpts: Mapping[int, str]
 ) -> Results:
     folder = around.folder(group.box.id)
-    back = "recherche?" + query_string(q=typed, d=box_id, avant=visit.query("avant"), sous=visit.query("sous"))
+    back = "recherche?" + _here(visit, typed, box_id)
     marked = {}
     for line in group.lines:
         people = (line.recipients if folder.outgoing else line.sender) or "—"

@@ -3,6 +3,7 @@
 
 import "./core/answers.js";
 import "./core/opening.js";
+import "./core/asking.js";
 import "./core/back.js";
 import "./core/folding.js";
 import "./core/menus.js";

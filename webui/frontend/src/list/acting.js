@@ -87,7 +87,8 @@ async function within(event, sent, action) {
 // After what is done below a message, this list comes back.
 function back(sent) {
   const place = sent.querySelector("[name=retour]");
-  if (place) place.value = new URL(list().dataset.adresse, location.href).search.slice(1) || "page=1";
+  const { pathname, search } = new URL(list().dataset.adresse, location.href);
+  if (place) place.value = pathname.endsWith("/recherche") ? `recherche${search}` : search.slice(1) || "page=1";
 }
 
 // The letter stays open, and the list shows what has changed about it.

@@ -5,7 +5,9 @@ import { items, prepare } from "./choosing.js";
 const { htmx } = window;
 
 export const list = () => document.getElementById("liste");
-export const form = () => document.getElementById("choix");
+// Results of a search have a form for each folder: the one of what is chosen, or in hand.
+export const form = () => document.getElementById("choix")
+  ?? document.querySelector(".groupe:has(:checked), .groupe:has(a:focus), .groupe:has(a[aria-current])");
 export const reader = () => document.getElementById("lecteur");
 
 // A reader that the layout and the width of the window show.
