@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, expect, sync_playwright
@@ -164,6 +165,45 @@ def log_out(page: Page) -> None:
     elif not leave.count():
         page.get_by_role("link", name="Dossiers et compte").click()
     leave.click()
+
+
+class Wire:
+    """What a page has cost on the network from now on, by the browser's own account: what comes from its cache is free."""
+
+    def __init__(self, page: Page) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("Network.enable")
+        self._session.send("Network.setBypassServiceWorker", {"bypass": True})
+        self._session.on("Network.requestWillBeSent", self._sent)
+        self._session.on("Network.requestServedFromCache", lambda event: self._free(event["requestId"]))
+        self._session.on("Network.responseReceived", self._answered)
+        self._session.on("Network.loadingFinished", self._finished)
+        self.requests: list[tuple[str, str]] = []
+        """Identity and address of each."""
+        self.octets = 0.0
+
+    def forget(self) -> None:
+        """Count from here on."""
+        self.requests, self.octets = [], 0.0
+
+    @property
+    def addresses(self) -> list[str]:
+        """What was asked of the server."""
+        return [address for _, address in self.requests]
+
+    def _sent(self, event: dict[str, Any]) -> None:
+        if not event["request"]["url"].startswith(("data:", "blob:")):
+            self.requests.append((event["requestId"], event["request"]["url"]))
+
+    def _free(self, request: str) -> None:
+        self.requests = [one for one in self.requests if one[0] != request]
+
+    def _answered(self, event: dict[str, Any]) -> None:
+        if event["response"].get("fromDiskCache") or event["response"].get("fromPrefetchCache"):
+            self._free(event["requestId"])
+
+    def _finished(self, event: dict[str, Any]) -> None:
+        self.octets += event["encodedDataLength"]
 
 
 def overflow(page: Page) -> int:

@@ -331,7 +331,7 @@ def test_forwarding_leads_to_a_letter_with_the_messages(house: House, person: Pr
 
 
 def test_panes_get_fragments(house: House, person: Principal, browser: Visitor) -> None:
-    """What htmx asks for is the content of a pane; caches are told."""
+    """What a script asks for is the content of a pane; caches are told."""
     content = house.deliver(person, mail("Volet"))
     asks = {"hx-request": "true", "hx-request-type": "partial"}
     for path, there in (("/m/", 'id="liste"'), (f"/m/message/{content}", "À demain.")):

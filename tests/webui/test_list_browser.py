@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.mail import mailboxes, messages
-from tests.webui.browser import Watched, faults_of, log_in, rules_of, visiting
+from tests.webui.browser import Watched, Wire, faults_of, log_in, rules_of, visiting
 from tests.webui.house import PASSWORD, House, mail
 from webui.mail import event_stream
 
@@ -400,29 +400,32 @@ def test_folders_made_while_nobody_listened_are_in_the_column(
 
 
 def test_budget_of_the_first_inbox(house: House, chromium: Browser, person: Principal) -> None:
-    """Requests, octets and nodes of the complete interface with 50 messages."""
+    """Requests, octets and nodes of the complete interface with 50 messages: the first time, and again."""
     for number in range(60):
         house.deliver(person, mail(f"Lot {number}", body="Une phrase ordinaire pour l’extrait de la liste.\n" * 4))
     with visiting(chromium, script=True) as watched:
         page = watched.page
         page.goto(f"{house.url}/login")
-        devtools = page.context.new_cdp_session(page)
-        devtools.send("Network.enable")
-        octets: list[float] = []
-        devtools.on("Network.loadingFinished", lambda event: octets.append(event["encodedDataLength"]))
-        before = set(watched.requests)
-        watched.requests.clear()
+        wire = Wire(page)
         page.fill("#identifiant", person.login)
         page.fill("#mot_de_passe", PASSWORD)
-        page.click("text=Me connecter")
-        expect(page.locator(".courriels > li")).to_have_count(50)
-        page.wait_for_load_state("load")
-        # The browser asks for the icon of the login page when it pleases, sometimes only now.
-        apart = re.compile(r"/(flux|connexion|icon\.\w+\.svg)$")
-        loaded = [url for url in watched.requests if url not in before and not apart.search(url)]
-        assert len(loaded) <= 8, loaded
-        assert sum(octets) <= 70_000
+        page.click("text=Valider")
+        settled(page)
+        assert len(wire.requests) <= 14, wire.addresses
+        assert wire.octets <= 34_000
         assert page.evaluate("document.querySelectorAll('*').length") <= 900
+        wire.forget()
+        page.goto(f"{house.url}/m/")
+        settled(page)
+        assert len(wire.requests) <= 3, wire.addresses
+        assert wire.octets <= 10_000
+
+
+def settled(page: Page) -> None:
+    """All that a page of the list loads has come, and the stream has been asked for."""
+    expect(page.locator(".courriels > li")).to_have_count(50)
+    expect(page.locator("#cocher input")).to_have_count(1)
+    page.wait_for_load_state("load")
 
 
 def test_links_lead_on_when_a_script_does_not_come(house: House, chromium: Browser, person: Principal) -> None:

@@ -123,7 +123,7 @@ class Guest:
 
     @property
     def fragment(self) -> bool:
-        """True when htmx asks for the content of a pane, not for a page."""
+        """True when a script asks for the content of a pane, not for a page."""
         return self.request.headers.get("hx-request-type", "") == "partial"
 
     def query(self, name: str) -> str:

@@ -1,4 +1,4 @@
-// What every page of the complete interface loads: htmx, and what becomes of answers that are no content; news of the
+// What every page of the complete interface loads: what becomes of answers that are no content; news of the
 // folders; the keys that work everywhere; letters in panels; the way back to the message that was open.
 
 import "./core/answers.js";

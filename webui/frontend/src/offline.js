@@ -64,7 +64,7 @@ if (place) {
   addEventListener("visibilitychange", () => {
     if (away && !document.hidden) probe();
   });
-  document.addEventListener("htmx:error", probe);
+  document.addEventListener("sans-reponse", probe);
   document.addEventListener("reseau-perdu", probe);
   if (away || !navigator.onLine) probe();
 }

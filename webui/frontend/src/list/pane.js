@@ -1,11 +1,11 @@
 // A message opens in the pane beside the list; filters, orders and pages replace the list alone.
 
 import { away } from "../core/away.js";
+import { exchange } from "../core/exchange.js";
 import { keep, kept } from "../core/kept.js";
 import { items } from "./choosing.js";
 import { announce, hasPane, list, load, reader } from "./place.js";
 
-const { htmx } = window;
 const MESSAGE = /^\/m\/(message|partage\/\d+)\/\d+$/;
 const WITHIN = /^\/m\/(message|partage\/\d+)\/\d+\/(rediriger|source|entetes|apercu\/[\d.]+)$/; // pages about one message
 
@@ -14,7 +14,7 @@ export async function fill(method, address, { focus = false, event, source, same
   await quit(address, same);
   const before = reader().firstElementChild;
   reader().setAttribute("aria-busy", "true");
-  await htmx.ajax(method, address, { target: "#lecteur", swap: "innerHTML ignoreTitle:true", event, source });
+  await exchange(method, address, "#lecteur", { event, source });
   reader().removeAttribute("aria-busy");
   if (before?.isConnected) return false;
   reader().scrollTop = 0;

@@ -1,8 +1,7 @@
 // Where the list is on the page, and how it is replaced by what the server answers, without losing the focus.
 
+import { exchange } from "../core/exchange.js";
 import { items, prepare } from "./choosing.js";
-
-const { htmx } = window;
 
 export const list = () => document.getElementById("liste");
 // Results of a search have a form for each folder: the one of what is chosen, or in hand.
@@ -80,7 +79,7 @@ export async function load(method, address, { event, source, keep = true, same =
   const busy = list();
   busy.setAttribute("aria-busy", "true");
   const open = document.querySelector(".courriels a[aria-current]")?.id;
-  await htmx.ajax(method, address, { target: "#liste", swap: "outerHTML", source, event });
+  await exchange(method, address, "#liste", { whole: true, source, event });
   busy.removeAttribute("aria-busy");
   if (busy.isConnected) return false;
   if (same) resume(before);

@@ -1,4 +1,4 @@
-// What the list becomes with htmx.
+// What the list becomes with its script.
 
 import "./acting.js";
 import "./arrival.js";
