@@ -168,7 +168,7 @@ def log_out(page: Page) -> None:
 
 
 class Wire:
-    """What a page has cost on the network from now on, by the browser's own account: what comes from its cache is free."""
+    """What a page costs on the network from now on, as the browser counts; what comes from its cache is free."""
 
     def __init__(self, page: Page) -> None:
         self._session = page.context.new_cdp_session(page)
