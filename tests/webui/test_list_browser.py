@@ -409,7 +409,7 @@ def test_budget_of_the_first_inbox(house: House, chromium: Browser, person: Prin
         wire = Wire(page)
         page.fill("#identifiant", person.login)
         page.fill("#mot_de_passe", PASSWORD)
-        page.click("text=Valider")
+        page.click("text=Me connecter")
         settled(page)
         assert len(wire.requests) <= 14, wire.addresses
         assert wire.octets <= 34_000
