@@ -263,7 +263,7 @@ def test_the_column_of_folders_folds_and_remembers(house: House, chromium: Brows
     with visiting(chromium, script=True) as watched:
         page = watched.page
         enter(page, house, person)
-        names = page.locator(".volet .dossiers").last.locator("xpath=ancestor-or-self::ul[last()]")
+        names = page.locator(".volet .arbre").last.locator("xpath=ancestor-or-self::ul[last()]")
         expect(names.locator("a > span:first-of-type")).to_have_text(["Classes", "4e B", "Classes 2"])
         inner = page.locator(".volet").get_by_role("link", name="4e B")
         with page.expect_response(lambda answer: answer.url.endswith("/m/dossiers/replier")) as kept:

@@ -1,7 +1,7 @@
 // The server keeps which folders are folded away.
 
 document.addEventListener("click", (event) => {
-  const details = event.target.closest?.(".dossiers summary")?.parentElement;
+  const details = event.target.closest?.(".arbre summary")?.parentElement;
   if (!details) return;
   const link = details.parentElement.querySelector(":scope > a");
   const told = new URLSearchParams({ m_: document.querySelector("#deconnexion [name=m_]").value, dossier: link.dataset.boite });

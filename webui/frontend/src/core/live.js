@@ -17,7 +17,7 @@ function show(boxes) {
     if (link) count(link, box);
     if (link?.hasAttribute("aria-current")) title(box.n);
   }
-  document.querySelectorAll(".dossiers .somme").forEach(add);
+  document.querySelectorAll(".arbre .somme").forEach(add);
   document.dispatchEvent(new CustomEvent("dossiers", { detail: boxes }));
 }
 
