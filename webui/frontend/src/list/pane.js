@@ -9,11 +9,34 @@ import { announce, hasPane, list, load, reader } from "./place.js";
 const MESSAGE = /^\/m\/(message|partage\/\d+)\/\d+$/;
 const WITHIN = /^\/m\/(message|partage\/\d+)\/\d+\/(rediriger|source|entetes|apercu\/[\d.]+)$/; // pages about one message
 
+// What a letter looks like, and its script, come with the first one, or when a pointer comes near.
+let outfit = null;
+
+function added(tag, fields) {
+  return new Promise((done) => {
+    const made = document.createElement(tag);
+    made.onload = made.onerror = done;
+    Object.assign(made, fields);
+    document.head.append(made);
+  });
+}
+
+function equip() {
+  const { feuille, code } = reader()?.dataset ?? {};
+  if (feuille) outfit ??= Promise.all([added("link", { rel: "stylesheet", href: feuille }), added("script", { src: code })]);
+  return outfit;
+}
+
+document.addEventListener("pointerover", (event) => {
+  if (hasPane() && event.target.closest?.(".courriels a")) equip();
+});
+
 // Put what an address answers into the pane; false when it answered with a fault, which is said elsewhere.
 export async function fill(method, address, { focus = false, event, source, same = false } = {}) {
   await quit(address, same);
   const before = reader().firstElementChild;
   reader().setAttribute("aria-busy", "true");
+  await equip();
   await exchange(method, address, "#lecteur", { event, source });
   reader().removeAttribute("aria-busy");
   if (before?.isConnected) return false;
