@@ -65,7 +65,7 @@ class Pages:
         self._site = site
         self._keys = keys
         self._board = board
-        self._environments = {code: _environment(language, site, assets) for code, language in languages.items()}
+        self._environments = {code: environment(language, site, assets) for code, language in languages.items()}
 
     def render(self, guest: Guest, template: str, page: object = None) -> str:
         """The text of a page."""
@@ -122,8 +122,9 @@ class Indentation(Extension):
         return re.sub(r"^[ \t]+", "", source, flags=re.MULTILINE)
 
 
-def _environment(language: Language, site: Site, assets: Assets) -> Environment:
-    environment = Environment(
+def environment(language: Language, site: Site, assets: Assets) -> Environment:
+    """Everything templates are made with, in one language."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -132,10 +133,8 @@ def _environment(language: Language, site: Site, assets: Assets) -> Environment:
         cache_size=-1,
         extensions=["jinja2.ext.i18n", Indentation],
     )
-    environment.install_gettext_translations(language.texts, newstyle=True)  # type: ignore[attr-defined]
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.globals.update(
-        site=site, lang=language, icons=site.icons, asset=assets.url, settings_menu=settings_nav.menu
-    )
-    environment.filters.update(size=language.size, number=language.number, encode=urlencode)
-    return environment
+    made.install_gettext_translations(language.texts, newstyle=True)  # type: ignore[attr-defined]
+    made.policies["ext.i18n.trimmed"] = True
+    made.globals.update(site=site, lang=language, icons=site.icons, asset=assets.url, settings_menu=settings_nav.menu)
+    made.filters.update(size=language.size, number=language.number, encode=urlencode)
+    return made
