@@ -14,7 +14,7 @@ from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_grants, agenda_items, agendas
 from mailserver.store.agenda.agenda_grants import Role
 from mailserver.store.record.audit import Origin
-from tests.webui.browser import log_in, narrow, overflow, visiting
+from tests.webui.browser import faults_of, log_in, narrow, overflow, visiting
 from tests.webui.house import House, Visitor
 from webui.agenda.class_colours import usual
 
@@ -267,6 +267,40 @@ def test_the_panel_and_the_keys(house: House, chromium: Browser, crowded: Princi
         page.keyboard.press("n")
         page.wait_for_url("**/agenda/nouveau?jour=2026-11-25*")
         assert watched.complaints == []
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.parametrize(("size", "scheme"), [("bureau", "light"), ("telephone", "dark")])
+def test_tasks_classes_and_the_panel_are_accessible(
+    house: House, chromium: Browser, crowded: Principal, size: str, scheme: str
+) -> None:
+    today = datetime.datetime.now(PARIS).date()
+    with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
+        page = watched.page
+        log_in(page, house, crowded.login, "complet")
+        for title, days in (("Rendre les bulletins", -2), ("Corriger les copies de 4e B", 1), ("Photocopies", 0)):
+            page.goto(f"{house.url}/agenda/taches")
+            page.fill("#titre", title)
+            page.fill("#jour", (today + datetime.timedelta(days)).isoformat())
+            page.get_by_role("button", name="Ajouter").click()
+            expect(page.get_by_role("link", name=title).first).to_be_visible()
+        page.get_by_role("button", name="C’est fait : Photocopies").first.click()
+        page.locator(".faites summary").click()
+        assert faults_of(page) == []
+        with narrow(page):
+            assert overflow(page) <= 0
+        page.get_by_role("link", name="Rendre les bulletins").first.click()
+        expect(page.locator("h1")).to_have_text("Rendre les bulletins")
+        assert faults_of(page) == []
+        page.goto(f"{house.url}/agenda/classes")
+        assert faults_of(page) == []
+        page.goto(f"{house.url}/agenda/semaine/{DAY}")
+        page.get_by_role("link", name=re.compile("^Anglais 6e A")).click()
+        if size == "bureau":
+            expect(page.get_by_role("dialog", name="Événement")).to_be_visible()
+        else:
+            expect(page.locator("h1")).to_have_text("Anglais 6e A")
+        assert faults_of(page) == []
 
 
 @pytest.mark.needs("chromium")
