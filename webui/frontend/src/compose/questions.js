@@ -42,6 +42,7 @@ export function asking(desk) {
       buttons.replaceChildren(...sent.querySelectorAll("[name=prevu]"), ...answers, back);
       place.hidden = false;
       place.focus();
+      place.scrollIntoView({ block: "nearest" });
     },
     has: (button) => Boolean(button) && buttons.contains(button),
     close,
