@@ -8,9 +8,9 @@ import pytest
 
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, messages
-from mailserver.store.queue import spool
+from mailserver.store.queue import spool, waiting
 from mailserver.store.queue.spool import Notify, Options, Target
-from mailserver.texts.causes import MAX_VALUE, plain
+from mailserver.texts.causes import MAX_VALUE, NOTHING, plain
 
 MESSAGE = b"Return-Path: <a@b.fr>\r\nSubject: x\r\n\r\nx\r\n"
 LIFETIME = 1000
@@ -130,3 +130,17 @@ def test_operators_see_retry_and_drop(store: Store) -> None:
     assert [one.domain for one in store.read_now(spool.show)] == ["two.fr"]
     assert store.write_now(spool.drop, [entries[1].id]) == 1
     assert store.read_now(spool.next_due) is None
+
+
+def test_the_busiest_domains_are_named_with_what_was_said_last(store: Store) -> None:
+    for number in range(3):
+        store.write_now(enqueue, f"x{number}@one.fr", f"x{number}@two.fr")
+    store.write_now(enqueue, "x@two.fr", "x@three.fr")
+    rows = {entry.id: entry.domain for entry in store.read_now(spool.show)}
+    held = [row for row, domain in rows.items() if domain == "three.fr"]
+    assert store.write_now(waiting.hold, held) == 1
+    found = store.read_now(waiting.by_domain, 5)
+    assert [(one.domain, one.rows) for one in found] == [("two.fr", 4), ("one.fr", 3), ("three.fr", 1)]
+    assert [one.due >= spool.HELD_UNTIL for one in found] == [False, False, True]
+    assert [one.error.name for one in found] == [NOTHING.name, NOTHING.name, spool.HELD.name]
+    assert [one.domain for one in store.read_now(waiting.by_domain, 1)] == ["two.fr"]

@@ -107,6 +107,7 @@ def hers(house: House, emma: Principal) -> Mapping[str, str]:
         "address": "secret@ac-exemple.fr",
         "key": "secret",
         "number": str(waiting),
+        "bulletin": "1",  # everybody's; whether there is one is not told
         **dict.fromkeys(("job", "run", "uai"), "1"),  # the administration console's: nothing of it exists for others
     }
 
