@@ -92,7 +92,7 @@ def test_results_are_accessible_and_fit(house: House, chromium: Browser, reader:
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
         log_in(page, house, reader.login, "complet")
-        found = []
+        found: list[str] = []
         for path in (
             "/m/recherche?q=voyage",
             "/m/recherche?q=voyage&guide=1",
