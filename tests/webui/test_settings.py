@@ -62,9 +62,15 @@ def test_every_setting_has_its_place(browser: Visitor) -> None:
     for place in dict.fromkeys(places):
         found = re.findall(r'<(?:input|select|textarea)[^>]*\sname="([a-z_]+)"', browser.get(place).text)
         names += set(found) - {"m_", "q"}
-    wanted = {field.name for field in fields(Preferences)} - {"tags", "colours", "charter"}
+    wanted = {field.name for field in fields(Preferences)} - {"tags", "colours", "charter", "spoken"}
     elsewhere = {"school_zone", "week_a", "hidden_agendas", "class_colours", "folded", "recent_folders"}
-    elsewhere |= {"push_shows", "quiet_from", "quiet_to", "quiet_weekends"}  # where the academy has it: test_push
+    elsewhere |= {
+        "push_shows",
+        "push_reminders",
+        "quiet_from",
+        "quiet_to",
+        "quiet_weekends",
+    }  # where the academy has it: test_push
     assert wanted - elsewhere <= set(names)
 
 
