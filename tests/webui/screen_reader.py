@@ -9,8 +9,9 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, Playwright, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.waiting import PATIENCE, until
 from tests.webui.browser import CHROMIUM, FLAGS
@@ -28,7 +29,7 @@ BUS_LAUNCHER = "/usr/libexec/at-spi-bus-launcher"
 
 
 class ScreenReader:
-    """A page in Chromium, and what Orca says of it. `mark` forgets what was said; `hears` waits for words in their order."""
+    """A page in Chromium, and what Orca says of it: `hears` waits for words in their order."""
 
     def __init__(self, page: Page, log: Path, environment: dict[str, str]) -> None:
         self.page = page
@@ -80,7 +81,7 @@ class ScreenReader:
 
 
 @contextlib.contextmanager
-def listening(folder: Path, playwright: Playwright | None = None) -> Iterator[ScreenReader]:
+def listening(folder: Path) -> Iterator[ScreenReader]:
     """A screen, the accessibility bus, Orca and Chromium, which all end with the block."""
     with contextlib.ExitStack() as stack:
         environment = _environment(folder)
@@ -95,12 +96,18 @@ def listening(folder: Path, playwright: Playwright | None = None) -> Iterator[Sc
         log = folder / "orca.log"
         _run(stack, "orca", ["orca", "--replace", f"--debug-file={log}"], environment, folder)
         until(lambda: log.exists() and SPEECH.search(log.read_text(errors="replace")))
-        driver = playwright or stack.enter_context(sync_playwright())
+        driver = stack.enter_context(sync_playwright())
         browser = driver.chromium.launch(
             executable_path=str(CHROMIUM),
             headless=False,
-            args=[*FLAGS, "--force-renderer-accessibility", "--window-position=0,0", "--window-size=1366,860", "--lang=fr"],
-            env=environment,
+            args=[
+                *FLAGS,
+                "--force-renderer-accessibility",
+                "--window-position=0,0",
+                "--window-size=1366,860",
+                "--lang=fr",
+            ],
+            env={**environment},
         )
         stack.callback(browser.close)
         context = browser.new_context(no_viewport=True, locale="fr-FR", timezone_id="Europe/Paris")
@@ -121,14 +128,16 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**kept, "HOME": str(home), "XDG_RUNTIME_DIR": str(run), "LC_ALL": "fr_FR.UTF-8", "LANGUAGE": "fr"}
 
 
-def _run(stack: contextlib.ExitStack, name: str, command: list[str], environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+def _run(
+    stack: contextlib.ExitStack, name: str, command: list[str], environment: dict[str, str], folder: Path
+) -> subprocess.Popen[bytes]:
     output = stack.enter_context((folder / f"{name}.txt").open("wb"))
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     stack.callback(_end, process)
     return process
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[Any]) -> None:
     process.terminate()
     try:
         process.wait(10)
@@ -144,7 +153,11 @@ def _screen(stack: contextlib.ExitStack, environment: dict[str, str], folder: Pa
         output = stack.enter_context((folder / "screen.txt").open("wb"))
         process = subprocess.Popen(
             ["Xvfb", "-displayfd", str(far), "-screen", "0", "1366x900x24", "-nolisten", "tcp"],
-            env=environment, pass_fds=[far], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            env=environment,
+            pass_fds=[far],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
         )
         stack.callback(_end, process)
         os.close(far)
@@ -155,7 +168,11 @@ def _session_bus(stack: contextlib.ExitStack, environment: dict[str, str], folde
     output = stack.enter_context((folder / "bus.txt").open("wb"))
     process = subprocess.Popen(
         ["dbus-daemon", "--session", "--nofork", "--print-address"],
-        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output, text=True,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=output,
+        text=True,
     )
     stack.callback(_end, process)
     assert process.stdout is not None
