@@ -106,7 +106,7 @@ def test_every_screen_is_accessible(house: House, chromium: Browser, busy: Princ
         octets = editing.create(draft, "portes", datetime.datetime.now(datetime.UTC)).encode()
         page.set_input_files("#fichier", {"name": "portes.ics", "mimeType": "text/calendar", "buffer": octets})
         page.get_by_role("button", name="Voir le contenu").click()
-        expect(page.locator("table")).to_contain_text("Portes ouvertes")
+        expect(page.get_by_role("table", name="Contenu du fichier")).to_contain_text("Portes ouvertes")
         check(watched, f"agenda-import-{size}")
 
 

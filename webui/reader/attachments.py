@@ -52,7 +52,7 @@ async def _shown(services: Services, visit: Visit, found: Stored, octets: bytes)
     if kind in (preview_kinds.SOUND, preview_kinds.VIDEO):
         fields = headers.shown(visit.secure, preview_kinds.MEDIA[preview_kinds.ending(part)], name, headers.TEXT_POLICY)
         return await large_files.send_ranges(services, visit, data, fields)
-    if kind == preview_kinds.PDF and b"%PDF-" in data[:1024]:
+    if kind == preview_kinds.PDF and data.startswith(b"%PDF-"):
         fields = headers.shown(visit.secure, "application/pdf", name, headers.PDF_POLICY)
     elif kind == preview_kinds.IMAGE and len(data) <= preview.MAX_PICTURE and (sniffed := raster.sniffed(data)):
         fields = headers.shown(visit.secure, sniffed, name, headers.TEXT_POLICY)

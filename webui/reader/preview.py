@@ -104,7 +104,7 @@ async def _filled(services: Services, visit: Visit, page: PreviewPage, octets: b
 def _is_what_it_says(octets: bytes, part: Part, kind: str) -> bool:
     start = part.content(octets, 4096)
     if kind == preview_kinds.PDF:
-        return b"%PDF-" in start[:1024] and part.size < MAX_PDF * 2
+        return start.startswith(b"%PDF-") and part.size < MAX_PDF * 2
     return bool(raster.sniffed(start)) and part.size < MAX_PICTURE * 2
 
 

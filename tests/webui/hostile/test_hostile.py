@@ -18,6 +18,7 @@ from tests.webui.hostile import EVIL, RAN
 from tests.webui.hostile.envelopes import Case, cases
 from tests.webui.house import House, Visitor
 from webui.http import headers
+from webui.reader.preview_kinds import MEDIA
 from webui.reader import plain_text
 
 pytestmark = pytest.mark.needs("chromium")
@@ -260,17 +261,20 @@ def _is_shown(plain: Visitor, watch: Watch, address: str) -> bool:
     if answer.status_code == 404:
         return False
     fields = answer.headers
-    kept = fields["content-disposition"].startswith("attachment")
-    sandboxed = fields["content-security-policy"] in (headers.ATTACHMENT_POLICY, headers.TEXT_POLICY)
+    converted = fields["content-security-policy"] == headers.OFFICE_POLICY  # a page of ours, made of what it holds
+    named = "" if converted else fields["content-disposition"]
+    kept = named.startswith("attachment")
+    sandboxed = converted or fields["content-security-policy"] in (headers.ATTACHMENT_POLICY, headers.TEXT_POLICY)
     pdf = fields["content-type"] == "application/pdf" and answer.content.startswith(b"%PDF-")
     if not (fields["x-content-type-options"] == "nosniff" and (sandboxed or pdf)):
         watch.note(f"{address} under {fields['content-security-policy']}")
-    if not kept and not SAFE_INLINE.fullmatch(fields["content-type"]):
+    safe = SAFE_INLINE.fullmatch(fields["content-type"]) or fields["content-type"] in MEDIA.values()
+    if not (kept or converted or safe):
         watch.note(f"{address} shown as {fields['content-type']}")
     if kept and re.search(r"html|svg|xml|script", fields["content-type"]):
         watch.note(f"{address} saved as {fields['content-type']}")
-    if re.search(r"[\u202a-\u202e\u2066-\u2069\r\n/\\]", fields["content-disposition"]):
-        watch.note(f"{address} named {fields['content-disposition']}")
+    if re.search(r"[\u202a-\u202e\u2066-\u2069\r\n/\\]", named):
+        watch.note(f"{address} named {named}")
     return not kept
 
 
