@@ -13,6 +13,7 @@ from mailserver.store.web.push_subscriptions import MAX_SUBSCRIPTIONS
 from tests.push.receiver import Receiver, text_of
 from tests.webui.browser import browsers, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House, Visitor, mail
+from tests.webui.test_offline import log_in_shared
 
 HOST = "push.example.org"
 SETTINGS = "/m/reglages/notifications"
@@ -130,6 +131,18 @@ def test_a_new_password_leaves_this_browser_alone(house: House, person: Principa
     other.post("/compte/mot-de-passe", {"actuel": PASSWORD, "nouveau": new, "encore": new}, page=page)
     assert "ce navigateur" in other.get(SETTINGS).text
     assert len(told(house, person)) == 1
+
+
+def test_a_shared_computer_is_not_told(house: House, person: Principal) -> None:
+    own, shared = enter(house, person), house.visitor()
+    assert 'id="abonner"' in own.get(SETTINGS).text
+    assert 'href="/compte/appareils">Appareils</a>.' in own.get("/compte/sessions").text
+    log_in_shared(shared, person)
+    text = shared.get(SETTINGS).text
+    assert "ne peut pas être prévenu" in text
+    assert 'id="abonner"' not in text
+    assert subscribe(shared) == 422
+    assert told(house, person) == []
 
 
 def test_where_the_academy_does_not_want_it_there_is_nothing(house: House, person: Principal) -> None:

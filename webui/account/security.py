@@ -16,6 +16,7 @@ from webui.page.context import SESSION, Services, Visit, set_cookie
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.push import subscriptions
 
 SHOWN_LOGINS = 30
 ID_LETTERS = 24
@@ -64,6 +65,8 @@ class SessionsPage:
     frame: MailShell
     sessions: tuple[ShownSession, ...]
     logins: tuple[ShownLogin, ...]
+    told: bool
+    """Browsers may be told while they are closed."""
 
 
 def origin(visit: Visit) -> Origin:
@@ -111,6 +114,7 @@ async def show_sessions(services: Services, visit: Visit) -> Response:
         await surroundings(services, visit),
         tuple(_shown(services, visit, one) for one in opened),
         _collapsed(visit, events),
+        subscriptions.is_on(services.settings),
     )
     return services.pages.answer(visit, "account/sessions.html", page)
 

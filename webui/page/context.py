@@ -185,10 +185,14 @@ class Visit(Guest):
 
     def reader(self, shared_seconds: int) -> str:
         """The account, and how long a copy may be read without a network: no longer than the session lasts, and not at
-        all on a shared computer, whose sessions are of `shared_seconds` or less."""
-        session = self.session
-        left = session.expires - int(self.now) if session.lifetime > shared_seconds else 0
+        all on a shared computer."""
+        left = 0 if self.is_shared(shared_seconds) else self.session.expires - int(self.now)
         return f"{self.account_id} {max(0, left)}"
+
+    def is_shared(self, shared_seconds: int) -> bool:
+        """True for a session on a shared computer, as for one that is no longer than those are: nothing that outlives
+        it is left in the browser."""
+        return self.session.lifetime <= shared_seconds
 
     @property
     def looks(self) -> str:

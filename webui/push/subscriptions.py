@@ -41,6 +41,8 @@ class Browsers:
 
     page: str
     browsers: tuple[ShownBrowser, ...]
+    shared: bool
+    """The session is one of a shared computer: whoever comes next would be told."""
 
     @property
     def here(self) -> bool:
@@ -61,7 +63,7 @@ async def listed(services: Services, visit: Visit, page: str) -> Browsers | None
     shown = (
         ShownBrowser(one.id, one.name, visit.language.plain_date(one.created), one.browser == mine) for one in found
     )
-    return Browsers(page, tuple(shown))
+    return Browsers(page, tuple(shown), _is_shared(services, visit))
 
 
 class Subscribing:
@@ -86,6 +88,8 @@ class Subscribing:
         return redirect(visit, PAGES.get(visit.form.text("page"), PAGES["reglages"]), **done("avis-retire"))
 
     async def _subscribe(self, services: Services, visit: Visit) -> Response:
+        if _is_shared(services, visit):
+            return _json(visit, {"texte": visit._("Un ordinateur partagé n’est pas prévenu.")}, 422)
         form = visit.form
         endpoint = form.text("adresse")
         token, known = browser.named(services, visit)
@@ -107,6 +111,10 @@ class Subscribing:
         response = _json(visit, {"texte": visit._("Ce navigateur sera prévenu.")})
         browser.name(response, visit, token)
         return response
+
+
+def _is_shared(services: Services, visit: Visit) -> bool:
+    return visit.is_shared(services.settings.web.shared_session_minutes * 60)
 
 
 def _require(services: Services) -> None:
