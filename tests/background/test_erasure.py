@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Column, insert, select
 
 from directory.people import lifecycle
 from mailserver.background.blob_gc import BlobCollector
@@ -94,8 +94,13 @@ def _fill(tx: Tx, name: str, account_id: int) -> None:
         ):
             continue
         else:
-            row[column.name] = {int: 7, str: "Zwyrtkiewicz"[:4], bytes: b"Z" * 32}[kind]
+            row[column.name] = {int: 7, str: _word(column), bytes: b"Z" * 32}[kind]
     tx.execute(insert(table), row)
+
+
+def _word(column: Column[Any]) -> str:
+    """The name, as much of it as the column holds."""
+    return SURNAME[: getattr(column.type, "length", None) or len(SURNAME)]
 
 
 def _parent(tx: Tx, name: str) -> Any:
@@ -110,7 +115,7 @@ def _left(tx: Tx, account_id: int) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, table in metadata.tables.items():
         for row in tx.execute(select(table)).mappings():
-            named = any(_tells(value) for value in row.values())
+            named = any(_tells(value) or value == _word(table.c[column]) for column, value in row.items())
             if named or row.get("account_id") == account_id:
                 found.setdefault(name, []).append(str(dict(row))[:200])
     return found
