@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -33,6 +33,8 @@ AT_ONCE = 2
 MAX_WAITING = 10
 """Requests of one account that wait for their turn."""
 KEPT_OCTETS = 24 * 1024 * 1024
+Take = Callable[[], Awaitable[bytes]]
+"""Gives a file's octets when it is its turn: nobody holds them, nor what they are taken of, while they wait."""
 _FAULTS = {code: fault for fault, code in EXIT_CODES.items()}
 _ROOT = Path(mailserver.__file__).parent.parent
 
@@ -60,12 +62,13 @@ class Previews:
         self._lines: WeakValueDictionary[int, _Line] = WeakValueDictionary()
         self._kept = Memory(KEPT_OCTETS)
 
-    async def convert(self, account_id: int, kind: str, language: str, octets: bytes) -> Converted:
+    async def convert(self, account_id: int, kind: str, language: str, take: Take) -> Converted:
         """The file as HTML; the same again is remembered. Raises Unreadable, Temporary."""
-        if len(octets) > MAX_OCTETS:
-            raise Unreadable(Fault.TOO_BIG)
-        key = (kind, language, hashlib.sha256(octets).digest())
         async with self.turn(account_id):
+            octets = await take()
+            if len(octets) > MAX_OCTETS:
+                raise Unreadable(Fault.TOO_BIG)
+            key = (kind, language, hashlib.sha256(octets).digest())
             kept: Converted | Fault | None = self._kept.get(key)
             if kept is None:
                 kept = await _converted(kind, language, octets)

@@ -10,15 +10,22 @@ from mailserver.previews import service
 from mailserver.previews.archives import MAX_UNPACKED
 from mailserver.previews.cell_values import HABITS
 from mailserver.previews.faults import Fault, Unreadable
-from mailserver.previews.service import Converted, Previews
+from mailserver.previews.service import Converted, Previews, Take
 from tests.previews.files import docx, odf, packed, picture, pptx, word, xlsx
 
 BOLD = '<style:style style:name="T1" style:family="text"><style:text-properties fo:font-weight="bold"/></style:style>'
 GRADES: list[list[object]] = [["Élève", "Note", "Jour"], ["Léa", 12.5, datetime.date(2026, 11, 30)], [None, True, None]]
 
 
+def given(octets: bytes) -> Take:
+    async def take() -> bytes:
+        return octets
+
+    return take
+
+
 def converted(kind: str, octets: bytes, language: str = "fr") -> Converted:
-    return asyncio.run(Previews().convert(1, kind, language, octets))
+    return asyncio.run(Previews().convert(1, kind, language, given(octets)))
 
 
 def fault_of(kind: str, octets: bytes) -> Fault:
@@ -139,8 +146,8 @@ def test_one_at_a_time_of_an_account_and_few_that_wait(monkeypatch: pytest.Monke
             return Converted("<p>x</p>", cut=False)
 
         monkeypatch.setattr(service, "_converted", slow)
-        asked = [asyncio.ensure_future(previews.convert(1, "csv", "fr", b"%d" % n)) for n in range(12)]
-        other = asyncio.ensure_future(previews.convert(2, "csv", "fr", b"other"))
+        asked = [asyncio.ensure_future(previews.convert(1, "csv", "fr", given(b"%d" % n))) for n in range(12)]
+        other = asyncio.ensure_future(previews.convert(2, "csv", "fr", given(b"other")))
         await asyncio.sleep(0)
         let_go.set()
         return await asyncio.gather(*asked, other, return_exceptions=True)

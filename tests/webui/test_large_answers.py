@@ -1,5 +1,6 @@
 """Who reads slowly holds a piece of what is sent, not all of it; others are served meanwhile."""
 
+import asyncio
 import base64
 import contextlib
 import io
@@ -15,6 +16,8 @@ from PIL import Image
 
 from mailserver.addressbook import pictures
 from mailserver.foundation import large_answers
+from mailserver.previews import service
+from mailserver.previews.faults import Fault
 from tests.waiting import PATIENCE, until
 from tests.webui.house import PASSWORD, House, Visitor
 
@@ -91,6 +94,32 @@ def test_a_large_file_that_was_not_taken_gives_its_room_back(roomy: House, monke
         assert sock.recv(100).startswith(b"HTTP/1.1 200")
         assert visitor.http.get(f"/s/piece/{content}/2").status_code == 503
     until(lambda: visitor.http.get(f"/s/piece/{content}/2").status_code == 200)
+
+
+@pytest.mark.parametrize("path", ["message/{id}/apercu/3", "piece/{id}/3/voir"])
+def test_an_office_file_that_takes_long_holds_no_turn(roomy: House, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """The large message that it is of is sent meanwhile, to the very same person."""
+    emma = roomy.person("Emma", "Dupont")
+    sheet = (
+        b'--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename="a.csv"\r\n\r\na;b\r\n\r\n--b--'
+    )
+    content = roomy.deliver(emma, large_message().replace(b"--b--", sheet))
+    visitor = roomy.visitor()
+    visitor.log_in(emma.login)
+    begun, go_on = threading.Event(), threading.Event()
+    really = service._converted
+
+    async def slowly(kind: str, language: str, octets: bytes) -> service.Converted | Fault:
+        begun.set()
+        await asyncio.to_thread(go_on.wait, PATIENCE)
+        return await really(kind, language, octets)
+
+    monkeypatch.setattr(service, "_converted", slowly)
+    with slow_reader(roomy, visitor, f"/s/{path.format(id=content)}") as sock:
+        assert begun.wait(PATIENCE)
+        assert visitor.http.get(f"/s/piece/{content}/2").status_code == 200
+        go_on.set()
+        assert sock.recv(100).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.alone

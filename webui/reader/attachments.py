@@ -13,7 +13,6 @@ from starlette.responses import Response
 from mailserver.mime import Part, unpack
 from mailserver.model.errors import Reason, Refused
 from mailserver.previews.faults import Unreadable
-from mailserver.store.web.webmail import Stored
 from webui.http import headers, raster
 from webui.http.offload import computed
 from webui.page import large_files, plain
@@ -32,22 +31,23 @@ async def view(services: Services, visit: Visit) -> Response:
 
     A text is decoded here and sent as UTF-8, so that no browser guesses an alphabet in which it would be a page.
     """
-    async with message_parts.load_whole(services, visit) as (found, octets):
-        return await _shown(services, visit, found, octets)
-
-
-async def _shown(services: Services, visit: Visit, found: Stored, octets: bytes) -> Response:
+    found, _ = await message_parts.load(services, visit, upto=0)
     part = unpack(found.parts).find(visit.request.path_params["number"])
     if part is None or not part.is_attachment or not part.number:
         raise Refused(Reason.NOT_FOUND)
-    kind = preview_kinds.kind(part)
     name = plain.line(part.filename, 200) or f"piece-{part.number}"
+    if preview_kinds.kind(part) == preview_kinds.OFFICE:
+        return await _office(services, visit, part, name)
+    async with message_parts.load_whole(services, visit) as (_, octets):
+        return await _shown(services, visit, octets, part, name)
+
+
+async def _shown(services: Services, visit: Visit, octets: bytes, part: Part, name: str) -> Response:
+    kind = preview_kinds.kind(part)
     if kind == preview_kinds.TEXT:
         text = (await computed(part.size, preview.text, octets, part))[:MAX_TEXT]
         fields = headers.shown(visit.secure, "text/plain; charset=utf-8", name, headers.TEXT_POLICY)
         return Response(text.encode("utf-8", "replace"), headers=fields)
-    if kind == preview_kinds.OFFICE:
-        return await _office(services, visit, octets, part, name)
     data = await computed(part.size, part.content, octets)
     if kind in (preview_kinds.SOUND, preview_kinds.VIDEO):
         fields = headers.shown(visit.secure, preview_kinds.MEDIA[preview_kinds.ending(part)], name, headers.TEXT_POLICY)
@@ -61,10 +61,10 @@ async def _shown(services: Services, visit: Visit, found: Stored, octets: bytes)
     return await large_files.send(services, visit, data, fields)
 
 
-async def _office(services: Services, visit: Visit, octets: bytes, part: Part, name: str) -> Response:
+async def _office(services: Services, visit: Visit, part: Part, name: str) -> Response:
     """An office file as a page for its frame."""
     try:
-        made = await preview.office(services, visit, octets, part)
+        made = await preview.office(services, visit, part)
     except Unreadable as why:
         text = preview.spoken(visit, why.fault)
         fields = headers.shown(visit.secure, "text/plain; charset=utf-8", name, headers.TEXT_POLICY)

@@ -1,7 +1,8 @@
 """The page around one file of a message: what it shows, and the files beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -59,46 +60,54 @@ class PreviewPage:
 
 async def show(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/apercu/{number}: the page around an attachment."""
-    async with message_parts.load_whole(services, visit) as (found, octets):
-        root = unpack(found.parts)
-        pieces = [piece for piece in message_parts.pieces(root) if piece.preview]
-        number = visit.request.path_params["number"]
-        at = next((at for at, piece in enumerate(pieces) if piece.number == number), None)
-        part = root.find(number)
-        if at is None or part is None:
-            raise Refused(Reason.NOT_FOUND)
-        page = PreviewPage(
-            await surroundings(services, visit, found.box.id),
-            place(visit, found),
-            pieces[at],
-            at + 1,
-            len(pieces),
-            pieces[at - 1] if at else None,
-            pieces[at + 1] if at + 1 < len(pieces) else None,
-            _said(visit),
-        )
-        page = await _filled(services, visit, page, octets, part)
+    found, _ = await message_parts.load(services, visit, upto=0)
+    root = unpack(found.parts)
+    pieces = [piece for piece in message_parts.pieces(root) if piece.preview]
+    number = visit.request.path_params["number"]
+    at = next((at for at, piece in enumerate(pieces) if piece.number == number), None)
+    part = root.find(number)
+    if at is None or part is None:
+        raise Refused(Reason.NOT_FOUND)
+    page = PreviewPage(
+        await surroundings(services, visit, found.box.id),
+        place(visit, found),
+        pieces[at],
+        at + 1,
+        len(pieces),
+        pieces[at - 1] if at else None,
+        pieces[at + 1] if at + 1 < len(pieces) else None,
+        _said(visit),
+    )
+    page = await _filled(services, visit, page, part)
     return services.pages.answer(visit, "reader/preview.html", page)
 
 
-async def _filled(services: Services, visit: Visit, page: PreviewPage, octets: bytes, part: Part) -> PreviewPage:
+async def _filled(services: Services, visit: Visit, page: PreviewPage, part: Part) -> PreviewPage:
     """The page with what has to be read of the file beforehand."""
     kind = page.piece.preview
     if kind in (preview_kinds.IMAGE, preview_kinds.PDF):
-        good = await computed(part.size, _is_what_it_says, octets, part, kind)
+        async with message_parts.load_whole(services, visit) as (_, octets):
+            good = await computed(part.size, _is_what_it_says, octets, part, kind)
         return page if good else replace(page, fault=_not_it(visit))
     if kind == preview_kinds.OFFICE:
         try:
-            return replace(page, cut=(await office(services, visit, octets, part)).cut)
+            return replace(page, cut=(await office(services, visit, part)).cut)
         except Unreadable as why:
             return replace(page, fault=spoken(visit, why.fault))
     if kind == preview_kinds.MESSAGE:
-        return replace(page, letter=await computed(part.size, _letter, visit, octets, part.children[0]))
+        async with message_parts.load_whole(services, visit) as (_, octets):
+            return replace(page, letter=await computed(part.size, _letter, visit, octets, part.children[0]))
     if kind in (preview_kinds.EVENTS, preview_kinds.CARDS):
         read = preview_items.events if kind == preview_kinds.EVENTS else preview_items.cards
-        items = await read(services, visit, await computed(part.size, part.content, octets))
+        items = await read(services, visit, partial(_taken, services, visit, part, _content))
         return replace(page, items=items, fault="" if items.count else _not_it(visit))
     return page
+
+
+async def _taken(services: Services, visit: Visit, part: Part, read: Callable[[bytes, Part], bytes]) -> bytes:
+    """What is converted, once its message has been let go of: that takes a while, and large messages have few turns."""
+    async with message_parts.load_whole(services, visit) as (_, octets):
+        return await computed(part.size, read, octets, part)
 
 
 def _is_what_it_says(octets: bytes, part: Part, kind: str) -> bool:
@@ -108,11 +117,11 @@ def _is_what_it_says(octets: bytes, part: Part, kind: str) -> bool:
     return bool(raster.sniffed(start)) and part.size < MAX_PICTURE * 2
 
 
-async def office(services: Services, visit: Visit, octets: bytes, part: Part) -> Converted:
+async def office(services: Services, visit: Visit, part: Part) -> Converted:
     """An office file as HTML that nobody has cleaned yet. Raises Unreadable, Temporary."""
     kind = preview_kinds.CONVERTERS[preview_kinds.ending(part)]
-    content = await computed(part.size, _text if kind == "csv" else _content, octets, part)
-    return await services.previews.convert(visit.account_id, kind, visit.language.code, content)
+    take = partial(_taken, services, visit, part, _text if kind == "csv" else _content)
+    return await services.previews.convert(visit.account_id, kind, visit.language.code, take)
 
 
 def _content(octets: bytes, part: Part) -> bytes:

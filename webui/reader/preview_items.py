@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mailserver.addressbook import importing
 from mailserver.calendars import occurrences, overview, transfer
 from mailserver.model.errors import BadSyntax, Refused, Temporary
+from mailserver.previews.service import Take
 from mailserver.store.agenda import agendas
 from webui.page import plain
 from webui.page.context import Services, Visit
@@ -41,12 +42,13 @@ class Items:
     shelves: Sequence[Shelf]
 
 
-async def events(services: Services, visit: Visit, octets: bytes) -> Items:
+async def events(services: Services, visit: Visit, take: Take) -> Items:
     """The events of an iCalendar file, and the agendas one may write in."""
-    if len(octets) > transfer.MAX_FILE:
-        return Items((), 0, ())
     try:
         async with services.previews.turn(visit.account_id):
+            octets = await take()
+            if len(octets) > transfer.MAX_FILE:
+                return Items((), 0, ())
             parcel = await asyncio.to_thread(transfer.unpack, octets)
     except (BadSyntax, Refused):
         return Items((), 0, ())
@@ -82,12 +84,13 @@ async def _name(services: Services, login: str) -> str:
     return found.name if found is not None else login
 
 
-async def cards(services: Services, visit: Visit, octets: bytes) -> Items:
+async def cards(services: Services, visit: Visit, take: Take) -> Items:
     """The contacts of a vCard file, and the books one may write in."""
-    if len(octets) > importing.MAX_OCTETS:
-        return Items((), 0, ())
     try:
         async with services.previews.turn(visit.account_id):
+            octets = await take()
+            if len(octets) > importing.MAX_OCTETS:
+                return Items((), 0, ())
             read = await asyncio.to_thread(importing.read, octets)
     except ValueError:
         return Items((), 0, ())
