@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["mailbox", "account"]
+Kind = Literal["mailbox", "account", "agenda"]
+"""`agenda`: of an account what is of no mailbox. Deliveries and flags, which are frequent, do not wake these."""
 
 MANY = 1000
 """Changes told at once, above which the subscriptions are gone through instead."""
@@ -104,6 +105,7 @@ class Changes:
             keys: tuple[tuple[Kind, int], ...] = (
                 ("mailbox", change.mailbox_id),
                 ("account", change.account_id),
+                *((("agenda", change.account_id),) if change.mailbox_id == 0 else ()),
             )
             for key in keys:
                 for callback in list(self._subscribers.get(key, {}).values()):
@@ -114,6 +116,7 @@ class Changes:
         moved: dict[Kind, set[int]] = {
             "mailbox": {change.mailbox_id for change in changes},
             "account": {change.account_id for change in changes},
+            "agenda": {change.account_id for change in changes if change.mailbox_id == 0},
         }
         for (kind, key), group in list(self._subscribers.items()):
             if key in moved[kind]:

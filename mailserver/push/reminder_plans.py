@@ -1,7 +1,7 @@
 """What will ring in the agendas of those whose closed browsers are told, looked up for some hours at once.
 
-A plan is made anew when it ends, and soon after anything of the account has changed. Each worker has its own; that a
-reminder is told once is the affair of the subscription's row.
+A plan is made anew when it ends, and soon after the account's agendas or settings may have changed. Each worker has
+its own; that a reminder is told once is the affair of the subscription's row.
 """
 
 import asyncio
@@ -55,12 +55,13 @@ class ReminderPlans:
         self._plans: dict[int, _Plan] = {}
 
     async def refresh(self, accounts: Collection[int]) -> None:
-        """Make the plans that are missing, a few at a time; those of other accounts go. Raises Temporary."""
+        """Make the plans that are missing or over, then those of what has changed, a few at a time and the oldest
+        first; those of other accounts go. Raises Temporary."""
         for gone in self._plans.keys() - set(accounts):
             self._plans.pop(gone).end()
         now = self._clock.now()
         wanted = [account_id for account_id in accounts if self._is_wanted(account_id, now)]
-        for account_id in wanted[:AT_ONCE]:
+        for account_id in sorted(wanted, key=lambda one: self._rank(one, now))[:AT_ONCE]:
             await self._make(account_id, now)
 
     def rings(self, account_id: int, since: float, now: float) -> list[Reminder] | None:
@@ -75,12 +76,17 @@ class ReminderPlans:
         plan = self._plans.get(account_id)
         return plan is None or plan.until < now or (plan.stale and now - plan.made >= REST_SECONDS)
 
+    def _rank(self, account_id: int, now: float) -> tuple[bool, float]:
+        """Whoever has no plan that holds is told nothing meanwhile: they come before those whose plan is stale."""
+        plan = self._plans.get(account_id)
+        return (plan is not None and plan.until >= now, plan.made if plan is not None else 0.0)
+
     async def _make(self, account_id: int, now: float) -> None:
         if (former := self._plans.pop(account_id, None)) is not None:
             former.end()
         plan = _Plan(now, 0.0, ())
         # Heard from now on: what changes while the plan is made makes it stale.
-        plan.end = self._changes.subscribe("account", account_id, plan.turn_stale)
+        plan.end = self._changes.subscribe("agenda", account_id, plan.turn_stale)
         self._plans[account_id] = plan
         start = datetime.datetime.fromtimestamp(now, datetime.UTC) - MISSED
         end = start + MISSED + AHEAD

@@ -10,7 +10,7 @@ import pytest
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.model.identity import Principal
 from mailserver.model.preferences import NEVER, Preferences
-from mailserver.push import notifications, sender, vapid
+from mailserver.push import notifications, reminder_plans, sender, vapid
 from mailserver.push.sender import PushSender
 from mailserver.store.account import sessions
 from mailserver.store.record.audit import Origin
@@ -274,6 +274,24 @@ def test_reminders_ring_once_and_in_their_time(
     later(house, 5 * 60)
     service.remind()
     assert len(service.asked(name)) == 2
+
+
+def test_who_has_no_plan_comes_before_whose_agenda_has_changed(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe(house, person, service.endpoint(name), browser)
+    service.remind()
+    monkeypatch.setattr(reminder_plans, "AT_ONCE", 1)
+    start = datetime.datetime.fromtimestamp(house.clock.now(), PARIS) + datetime.timedelta(minutes=40)
+    put(house, person, "quatre", start, "-PT5M")
+    later(house, 61)
+    other = house.person("Léon", f"Patient-{name}")
+    choose(house, other, quiet_from=NEVER, quiet_weekends=False)
+    put(house, other, "cinq", start, "-PT38M30S")
+    subscribe(house, other, service.endpoint(f"{name}o"), browser)
+    later(house, 61)
+    assert service.remind() == 1
+    assert len(service.asked(f"{name}o")) == 1
 
 
 @pytest.mark.parametrize(
