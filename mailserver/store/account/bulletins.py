@@ -22,6 +22,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.store.schema.accounts import account
 from mailserver.store.schema.bulletins import bulletin, bulletin_closed
 from mailserver.texts.causes import Cause
 
@@ -174,6 +175,8 @@ def close(tx: Tx, account_id: int, number: int, written: int) -> None:
     ).first()
     if found is None:
         raise Refused(Reason.NOT_FOUND)
+    # The account's row is locked where rows can be: what is closed twice at once is put in one after the other.
+    tx.execute(select(account.c.id).where(account.c.id == account_id).with_for_update())
     mine = bulletin_closed.c.account_id == account_id
     known = select(bulletin.c.id).where(lasting)
     gone = (bulletin_closed.c.bulletin_id == number) | bulletin_closed.c.bulletin_id.not_in(known)

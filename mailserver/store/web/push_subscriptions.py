@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State
@@ -76,7 +76,10 @@ class Due:
 
 
 def subscribe(tx: Tx, account_id: int, new: NewSubscription) -> int:
-    """Keep a subscription from now on; one of the same endpoint or browser gives way. Raises Refused(LIMIT)."""
+    """Keep a subscription from now on; one of the same endpoint or browser gives way.
+
+    Raises Refused(LIMIT | CONFLICT): too many, or another account does the same at this moment.
+    """
     # The account's row is locked where rows can be: two that are added at once are counted one after the other.
     version = tx.execute(
         select(account.c.login_version).where(account.c.id == account_id).with_for_update()
@@ -102,7 +105,9 @@ def subscribe(tx: Tx, account_id: int, new: NewSubscription) -> int:
         "due": 0,
         "failures": 0,
     }
-    return int(tx.execute(insert(subscription).returning(subscription.c.id), values).scalar_one())
+    if not tx.insert_ignore(subscription, values):
+        raise Refused(Reason.CONFLICT, "Somebody else subscribes with the same endpoint")
+    return int(tx.execute(select(subscription.c.id).where(subscription.c.digest == digest)).scalar_one())
 
 
 def listing(tx: Tx, account_id: int) -> list[Shown]:
