@@ -60,6 +60,20 @@ def test_what_was_told_beside_a_fault_is_not_asked_again(
     assert "Message envoyé" in send(browser, None, **told, a=zoe.login, texte="Voir ci-joint.").text
 
 
+def test_whoever_is_added_afterwards_is_asked_about(house: House, person: Principal, browser: Visitor) -> None:
+    """What was told of sixty people is not the answer for a hundred."""
+    many = [f"p{number}@exemple.org" for number in range(100)]
+    browser.get("/s/ecrire")
+    send(browser, a=", ".join((*many[:60], "nulle@ac-exemple.fr")), objet="Sortie", texte="x")
+    told = {"vus": browser.field("vus"), "faire": "envoyer"}
+    found = asked(browser.post("/s/ecrire", form(browser, **told, a=", ".join(many))).text)
+    assert len(found) == 2
+    assert "100 destinataires verront" in found[0]
+    browser.get("/s/ecrire")
+    fields = form(browser, **told, a=", ".join(many[:60]), objet="Sortie", texte="x")
+    assert "Message envoyé" in browser.post("/s/ecrire", fields).text
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [

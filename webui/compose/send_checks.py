@@ -1,5 +1,6 @@
 """What a colleague would ask before a letter leaves."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,13 +43,16 @@ class Doubts:
     """Everything that is to be asked, at once."""
 
     those: tuple[Doubt, ...] = ()
-    many: bool = False
-    """Many would see each other's addresses."""
+
+    @property
+    def many(self) -> bool:
+        """Many would see each other's addresses."""
+        return any(one.code.startswith(f"{MANY} ") for one in self.those)
 
     def unless(self, asked: str) -> "Doubts":
         """Those whose codes are not in `asked`, between commas."""
         codes = asked.split(",")
-        return Doubts(tuple(one for one in self.those if one.code not in codes), self.many and MANY not in codes)
+        return Doubts(tuple(one for one in self.those if one.code not in codes))
 
 
 async def doubts(
@@ -65,22 +69,27 @@ async def doubts(
     visible = [person.address for name in ("a", "cc") for person in fields[name].people]
     hidden = [person.address for person in fields["cci"].people]
     lists = {address: count for address in (*visible, *hidden) if (count := await _members(services, address))}
-    personal = sum(address not in lists for address in visible)
-    many = personal > MANY_RECIPIENTS and not letter.apart
-    if many:
-        text = _("%(n)s destinataires verront l’adresse de tous les autres.") % {"n": personal}
-        found.append(Doubt(MANY, text))
+    personal = [address for address in visible if address not in lists]
+    if len(personal) > MANY_RECIPIENTS and not letter.apart:
+        text = _("%(n)s destinataires verront l’adresse de tous les autres.") % {"n": len(personal)}
+        found.append(Doubt(_about(MANY, personal), text))
     if hidden and not visible and not letter.apart:
         text = _("Tous les destinataires sont en copie cachée : ils verront un message sans destinataire visible.")
         found.append(Doubt("hidden", text))
-    found += _crowds(visit, letter, lists, len(visible) + len(hidden))
+    found += _crowds(visit, letter, lists, [*visible, *hidden])
     found += await _mistyped(services, visit, [*visible, *hidden])
     if letter.answers:
         found += await _strangers(services, visit, letter, [*visible, *hidden])
-    return Doubts(tuple(found), many)
+    return Doubts(tuple(found))
 
 
-def _crowds(visit: Visit, letter: Letter, lists: dict[str, int], total: int) -> list[Doubt]:
+def _about(code: str, addresses: Sequence[str]) -> str:
+    """The code of a question about these: when others are added it is another question."""
+    those = "\n".join(sorted({address.casefold() for address in addresses}))
+    return f"{code} {hashlib.sha256(those.encode()).hexdigest()[:16]}"
+
+
+def _crowds(visit: Visit, letter: Letter, lists: dict[str, int], addresses: Sequence[str]) -> list[Doubt]:
     """Lists that are large or answered to as a whole, and a letter to very many."""
     _, found = visit._, []
     for address, members in lists.items():
@@ -92,8 +101,9 @@ def _crowds(visit: Visit, letter: Letter, lists: dict[str, int], total: int) -> 
         else:
             continue
         found.append(Doubt(f"list {address}", text % {"list": address, "count": count}))
-    if total > LARGE:
-        found.append(Doubt("crowd", _("Votre message part à %(count)s.") % {"count": _count(visit, total)}))
+    if len(addresses) > LARGE:
+        text = _("Votre message part à %(count)s.") % {"count": _count(visit, len(addresses))}
+        found.append(Doubt(_about("crowd", addresses), text))
     return found
 
 
@@ -148,4 +158,4 @@ async def _strangers(services: Services, visit: Visit, letter: Letter, addresses
     if not before or not all(is_ours(services, address) for address in before):
         return []
     text = visit._("Cette conversation était interne ; votre réponse part aussi à l’extérieur : %(addresses)s.")
-    return [Doubt("outside", text % {"addresses": ", ".join(outside[:5])})]
+    return [Doubt(_about("outside", outside), text % {"addresses": ", ".join(outside[:5])})]
