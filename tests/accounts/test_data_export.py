@@ -14,11 +14,15 @@ from hypothesis import strategies as st
 
 from mailserver.accounts.data_export import archive, mbox
 from mailserver.accounts.data_export.calendars import FOOT, HEAD, Calendar
+from mailserver.store.account import bulletins
+from mailserver.store.account.bulletins import Draft, Kind
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agenda_items import NewItem
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages
-from mailserver.store.web import signatures
+from mailserver.store.record.audit import Origin
+from mailserver.store.web import push_subscriptions, signatures
+from mailserver.store.web.push_subscriptions import NewSubscription
 from mailserver.store.web.signatures import Model, Signature
 from tests.background.conftest import House
 
@@ -44,6 +48,10 @@ async def packed(house: House, login: str = "edupont") -> zipfile.ZipFile:
 def _fill(tx: Tx, account_id: int) -> None:
     signatures.save_signature(tx, account_id, Signature(0, "Longue", "Emma, Lycée"))
     signatures.save_model(tx, account_id, Model(0, account_id, "Convocation", "Réunion", "Venez."))
+    new = NewSubscription("https://push.example.org/verborgen", b"key", b"secret", b"b" * 32, "Firefox", "fr")
+    push_subscriptions.subscribe(tx, account_id, new)
+    number = bulletins.post(tx, Origin("admin", "test"), Draft(Kind.ANNOUNCEMENT, 0, 0, "Panne"))
+    bulletins.close(tx, account_id, number, tx.now)
     inbox = mailboxes.get(tx, account_id, mailboxes.INBOX)
     box = mailboxes.create(tx, account_id, "Élèves/../3e: B")
     messages.copy(tx, account_id, inbox.id, box.id, [1])
@@ -74,6 +82,9 @@ async def test_everything_is_in_it(house: House, tmp_path: Path) -> None:
         assert "password" not in str(profile).lower()
         assert [one["name"] for one in profile["signatures"]] == ["Longue"]
         assert profile["models"] == [{"name": "Convocation", "subject": "Réunion", "text": "Venez.", "html": ""}]
+        assert [(one["name"], one["created"][:2]) for one in profile["notified_browsers"]] == [("Firefox", "20")]
+        assert [(one["id"], one["closed"][:2]) for one in profile["closed_announcements"]] == [(1, "20")]
+        assert "verborgen" not in str(profile)
         file.extractall(tmp_path / "out")
         calendar = icalendar.Calendar.from_ical(file.read("agendas/Agenda.ics"))
         assert len(calendar.walk("VEVENT")) == 3

@@ -11,7 +11,7 @@ from mailserver.accounts.data_export import calendars, folder
 from mailserver.accounts.data_export.calendars import Calendar
 from mailserver.accounts.data_export.zipping import Zip, path
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import bulletins, sessions
 from mailserver.store.account.accounts import Standing
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agendas import ADDRESS_BOOK, DISPLAY_NAME, Collection
@@ -21,7 +21,7 @@ from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.people import personal_lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.web import signatures
+from mailserver.store.web import push_subscriptions, signatures
 from mailserver.texts.catalogue import N_
 from mailserver.texts.text import Text, both
 
@@ -113,6 +113,8 @@ class _Archive:
             "personal_lists": lists,
             "signatures": self._store.read_now(_signatures, self._account_id),
             "models": self._store.read_now(_models, self._account_id),
+            "notified_browsers": self._store.read_now(_notified, self._account_id),
+            "closed_announcements": self._store.read_now(_closed, self._account_id),
             "folders": [{"name": box.name, "messages": box.messages, "octets": box.octets} for box in boxes],
         }
         return json.dumps(profile, ensure_ascii=False, indent=2).encode()
@@ -173,6 +175,16 @@ def _models(tx: Tx, account_id: int) -> list[dict[str, object]]:
         for one in signatures.models(tx, account_id)
         if one.owner == account_id
     ]
+
+
+def _notified(tx: Tx, account_id: int) -> list[dict[str, object]]:
+    """The browsers that are told while they are closed; how they are reached is a secret of theirs."""
+    found = push_subscriptions.listing(tx, account_id)
+    return [{"name": one.name, "created": _moment(one.created)} for one in found]
+
+
+def _closed(tx: Tx, account_id: int) -> list[dict[str, object]]:
+    return [{"id": number, "closed": _moment(one.at)} for number, one in bulletins.closed(tx, account_id).items()]
 
 
 def _lines(text: str) -> str:
