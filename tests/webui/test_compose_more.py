@@ -295,6 +295,8 @@ def test_models_are_inserted_and_are_ones_own(
     other = house.visitor()
     other.log_in(zoe.login)
     assert "Convocation" not in other.get("/s/ecrire").text
+    other.post("/s/ecrire", form(other, texte="PS", faire=f"modele:{number[1]}"))
+    assert form(other)["texte"].strip() == "PS"
     other.get("/s/reglages/ecriture")
     forged = {"quoi": "modele", "numero": number[1], "nom": "Volé", "texte": "x"}
     assert other.post("/s/reglages/ecriture", forged).status_code == 404

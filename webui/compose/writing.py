@@ -12,6 +12,7 @@ from starlette.responses import Response
 from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.mail import mailboxes
+from mailserver.store.web import signatures as stored
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import compose_data
 from webui.account import stash
@@ -111,12 +112,13 @@ async def _changed(
         return replace(letter, html=f"<div>{signatures.lines(letter.text)}</div>"), ()
     if action == "format:texte" and letter.html:
         return replace(letter, html="", text=message_form.plain(letter.html)), ()
-    desk = await services.store.read(compose_data.find, visit.account_id)
     if action == "signature":
+        desk = await services.store.read(compose_data.find, visit.account_id)
         wanted = visit.form.text("signe")
         return signatures.signed(visit, letter, desk.signatures, -1 if wanted == "-1" else positive(wanted)), ()
     if action.startswith("modele:"):
-        model = next((one for one in desk.models if f"modele:{one.id}" == action), None)
+        number = positive(action.partition(":")[2])
+        model = await services.store.read(stored.one_model, visit.account_id, number)
         return (models.inserted(letter, model) if model else letter), ()
     return letter, ()
 

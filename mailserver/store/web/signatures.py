@@ -45,6 +45,15 @@ class Model:
     """The text formatted and cleaned; empty: it is plain."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelName:
+    """A model without what it says."""
+
+    id: int
+    owner: int
+    name: str
+
+
 def signatures(tx: Tx, account_id: int) -> list[Signature]:
     """The person's signatures by name."""
     rows = tx.execute(
@@ -80,6 +89,26 @@ def models(tx: Tx, account_id: int) -> list[Model]:
         .order_by(model.c.name, model.c.id)
     )
     return [Model(*tuple(row)) for row in rows]
+
+
+def model_names(tx: Tx, account_id: int) -> list[ModelName]:
+    """The names of the same."""
+    rows = tx.execute(
+        select(model.c.id, model.c.account_id, model.c.name)
+        .where(model.c.account_id.in_(_owners(tx, account_id)))
+        .order_by(model.c.name, model.c.id)
+    )
+    return [ModelName(*tuple(row)) for row in rows]
+
+
+def one_model(tx: Tx, account_id: int, number: int) -> Model | None:
+    """One of them; None: it is gone, or is none of theirs."""
+    row = tx.execute(
+        select(model.c.id, model.c.account_id, model.c.name, model.c.subject, model.c.text, model.c.html).where(
+            model.c.id == number, model.c.account_id.in_(_owners(tx, account_id))
+        )
+    ).first()
+    return Model(*tuple(row)) if row is not None else None
 
 
 def save_model(tx: Tx, account_id: int, wanted: Model) -> None:

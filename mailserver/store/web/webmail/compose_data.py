@@ -7,7 +7,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.web import signatures
-from mailserver.store.web.signatures import Model, Signature
+from mailserver.store.web.signatures import ModelName, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class ComposeData:
 
     boxes: Sequence[Mailbox]
     signatures: Sequence[Signature]
-    models: Sequence[Model]
+    models: Sequence[ModelName]
 
 
 def find(tx: Tx, account_id: int) -> ComposeData:
@@ -24,5 +24,5 @@ def find(tx: Tx, account_id: int) -> ComposeData:
     return ComposeData(
         mailboxes.listing(tx, account_id),
         signatures.signatures(tx, account_id),
-        signatures.models(tx, account_id),
+        signatures.model_names(tx, account_id),
     )
