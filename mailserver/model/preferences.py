@@ -12,11 +12,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from mailserver.model.errors import Reason, Refused
 from mailserver.texts.languages import LANGUAGES, LanguageCode
 
 VERSION = 1
-MAX_OCTETS = 32 * 1024
-"""The whole of what one person chose, as JSON in UTF-8."""
+MAX_LETTERS = 32 * 1024
+"""Characters of the whole of what one person chose, as JSON."""
+NOTED = ("spoken", "charter", "recent_folders")
+"""What is kept without having been asked for, in `NOTED_LETTERS` beyond those: a login never fails for it."""
+NOTED_LETTERS = 1024
 MAX_TAGS = 40
 MAX_TAG_NAME = 40
 MAX_COLOURS = 300
@@ -265,7 +269,7 @@ def are_class_colours(colours: tuple[object, ...]) -> bool:
 def _is_class_colour(pair: object) -> bool:
     match pair:
         case (str(name), str(colour)):
-            return 0 < len(name) <= MAX_CLASS_NAME and colour in (*AGENDA_COLOURS, NO_COLOUR)
+            return 0 < len(name) <= MAX_CLASS_NAME and name.isprintable() and colour in (*AGENDA_COLOURS, NO_COLOUR)
     return False
 
 
@@ -289,18 +293,25 @@ def _is_tag(tag: Tag) -> bool:
 
 
 def write(chosen: Preferences) -> str:
-    """As JSON: the version, and what differs from the defaults."""
+    """As JSON: the version, and what differs from the defaults. Raises Refused(TOO_BIG): it could not be read again."""
     plain = Preferences()
     kept: dict[str, object] = {
         name: value for name, value in asdict(chosen).items() if getattr(chosen, name) != getattr(plain, name)
     }
+    asked_for = {name: value for name, value in kept.items() if name not in NOTED}
+    if len(_json(asked_for)) > MAX_LETTERS:
+        raise Refused(Reason.TOO_BIG, "Too much is chosen for these settings")
+    return _json(kept)
+
+
+def _json(kept: Mapping[str, object]) -> str:
     return json.dumps({"version": VERSION, **kept}, ensure_ascii=False, separators=(",", ":"))
 
 
 def read(text: str) -> Preferences:
     """From JSON. Never raises: what cannot be understood is left at its default."""
     try:
-        kept = json.loads(text) if len(text) <= MAX_OCTETS else None
+        kept = json.loads(text) if len(text) <= MAX_LETTERS + NOTED_LETTERS else None
     except (ValueError, RecursionError):
         kept = None
     if not isinstance(kept, dict):

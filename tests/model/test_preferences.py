@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.model import preferences
-from mailserver.model.preferences import MAX_OCTETS, USUAL_TAGS, Preferences, Tag, read, revise, write
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.preferences import MAX_LETTERS, NOTED_LETTERS, USUAL_TAGS, Preferences, Tag, read, revise, write
 
 
 def test_defaults_take_no_room() -> None:
@@ -48,7 +49,23 @@ def test_tags_are_kept_and_checked() -> None:
         assert revise(chosen, {"tags": bad}) == chosen
 
 
-@given(st.text(max_size=200) | st.just("[" * 5000) | st.just("x" * (MAX_OCTETS + 1)))
+def test_what_could_not_be_read_again_is_refused() -> None:
+    """Characters that JSON writes in six: nothing is dropped for them later."""
+    long = {"signature": "\x01" * preferences.MAX_SIGNATURE, "hidden_agendas": "\x01" * 3000}
+    large = revise(Preferences(), long)
+    assert read(write(large)) == large
+    noted = {"charter": "c" * 64, "spoken": "fr", "recent_folders": tuple(range(10**9, 10**9 + 5))}
+    assert read(write(revise(large, noted))) == revise(large, noted)
+    with pytest.raises(Refused) as refused:
+        write(revise(large, {"hidden_agendas": "\x01" * 3600}))
+    assert refused.value.reason is Reason.TOO_BIG
+
+
+def test_a_class_has_a_name_that_can_be_read() -> None:
+    assert revise(Preferences(), {"class_colours": (("3e\x07B", "bleu"),)}).class_colours == ()
+
+
+@given(st.text(max_size=200) | st.just("[" * 5000) | st.just("x" * (MAX_LETTERS + NOTED_LETTERS + 1)))
 def test_no_text_is_an_error(text: str) -> None:
     assert read(text) == Preferences() or text.lstrip().startswith("{")
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from mailserver.calendars.occurrences import Occurrence
 from mailserver.model.errors import BadSyntax
-from mailserver.model.preferences import AGENDA_COLOURS, MAX_CLASS_NAME, MAX_CLASSES, NO_COLOUR
+from mailserver.model.preferences import AGENDA_COLOURS, MAX_CLASSES, NO_COLOUR, are_class_colours
 from mailserver.store.account import sessions
 from webui.agenda import event_items, words
 from webui.agenda.collections_shown import Shelf, colour_names
@@ -111,7 +111,7 @@ async def choose(services: Services, visit: Visit) -> Response:
         raise BadSyntax("As many colours as classes")
     for name, colour in zip(names, colours, strict=True):
         kept.pop(name, None)
-        if colour in (*AGENDA_COLOURS, NO_COLOUR) and 0 < len(name) <= MAX_CLASS_NAME:
+        if are_class_colours(((name, colour),)):
             kept[name] = colour
     newest = tuple(kept.items())[-MAX_CLASSES:]
     await services.store.write(sessions.revise_preferences, visit.account_id, {"class_colours": newest})
