@@ -108,11 +108,12 @@ def test_one_notification_for_all_tabs_of_a_browser(house: House, chromium: Brow
         until(page, "navigator.locks.query().then(one => one.held.some(lock => lock.name === 'flux'))")
         other = page.context.new_page()
         other.goto(f"{house.url}/m/")
+        expect(other.locator("#liste")).to_contain_text("Aucun message dans ce dossier.")
         until(page, "heard > 0")  # the stream has said where things stand
         house.deliver(person, mail("Réunion avancée"))
         until(page, "shown.length > 0")
         assert page.evaluate("shown") == [["Awa Diallo", "Réunion avancée", True]]
-        expect(other.locator("#arrivee")).to_be_visible()
+        expect(other.locator(".courriels > li")).to_contain_text(["Réunion avancée"])
         assert other.evaluate("shown") == []
         assert watched.complaints == []
 
