@@ -276,6 +276,7 @@ def test_previews_and_the_archive(house: House, at_home: Visitor, emma: Principa
     assert "sandbox" in view.headers["content-security-policy"]
     assert "héhé" in view.text
     assert "2 sur 5" in at_home.get(f"/s/message/{content}/apercu/2").text
+    assert "image?" not in at_home.text
     assert (at_home.rel("prev"), at_home.rel("next")) != ("", "")
     assert f"/s/piece/{content}/2?image=1" in at_home.text
     assert "<script" not in at_home.text
