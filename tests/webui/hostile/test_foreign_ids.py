@@ -7,6 +7,7 @@ does not know fails the test until it is told whose it is.
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from mailserver.mime.header.headers import clean
 from mailserver.model.identity import Principal
+from mailserver.store.account import bulletins, sessions
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes
@@ -22,8 +24,14 @@ from mailserver.store.mail.access import Viewer
 from mailserver.store.people import personal_lists
 from mailserver.store.record.audit import Origin
 from mailserver.store.schema.agendas import item
+from mailserver.store.schema.bulletins import bulletin_closed
 from mailserver.store.schema.mail import message
-from mailserver.store.schema.writing import outbox
+from mailserver.store.schema.push import push_subscription
+from mailserver.store.schema.sessions import preference
+from mailserver.store.schema.writing import model, outbox, signature
+from mailserver.store.web import push_subscriptions, signatures
+from mailserver.store.web.push_subscriptions import NewSubscription
+from mailserver.store.web.signatures import Model, Signature
 from tests.webui.hostile.envelopes import PNG, TEXT, file, html, multipart
 from tests.webui.hostile.envelopes import message as written
 from tests.webui.house import House, Visitor
@@ -68,21 +76,26 @@ def addresses(house: House) -> list[tuple[str, str, frozenset[str]]]:
 @pytest.fixture(scope="module")
 def hers(house: House, emma: Principal) -> Mapping[str, str]:
     """Something of Emma's for each parameter."""
-    content = house.deliver(
-        emma, written(multipart(html(b"<b>secret</b>"), file(PNG, "image/png"), TEXT), subject="secret")
-    )
+    events = file(_EVENT.encode(), "text/calendar", 'attachment; filename="x.ics"')
+    cards = file(_CARD.encode(), "text/vcard", 'attachment; filename="x.vcf"')
+    parts = (html(b"<b>secret</b>"), file(PNG, "image/png"), TEXT, events, cards)
+    content = house.deliver(emma, written(multipart(*parts), subject="secret"))
     write = house.store.write_now
     box = write(mailboxes.create, emma.account_id, "Secret")
     made = write(personal_lists.create, emma.account_id, "secret", ["x@exemple.org"])
     write(agendas.provision, emma.account_id)
     shelf = house.store.read_now(agendas.find, emma.account_id, "agenda")
     book = house.store.read_now(agendas.find, emma.account_id, "contacts")
+    chores = house.store.read_now(agendas.find, emma.account_id, "taches")
     assert shelf is not None
     assert book is not None
+    assert chores is not None
     event = agenda_items.NewItem("e.ics", "e", "etag", "e", "VEVENT", 1_800_000_000, 1_800_003_600, _EVENT)
     card = agenda_items.NewItem("c.vcf", "c", "etag", "c", "VCARD", 0, 0, _CARD)
     write(agenda_items.put, emma.account_id, shelf.id, event, None)
     write(agenda_items.put, emma.account_id, book.id, card, None)
+    task = agenda_items.NewItem("t.ics", "t", "etag", "t", "VTODO", 0, 0, _TASK)
+    write(agenda_items.put, emma.account_id, chores.id, task, None)
     browser = house.visitor()
     browser.log_in(emma.login)
     browser.get("/s/ecrire")
@@ -101,13 +114,14 @@ def hers(house: House, emma: Principal) -> Mapping[str, str]:
         "list": str(made),
         "shelf": str(shelf.id),
         "item": item_id(shelf.id, "e.ics"),
+        "task": item_id(chores.id, "t.ics"),
         "book": "contacts",
         "href": "c.vcf",
         "account": str(emma.account_id),
         "address": "secret@ac-exemple.fr",
         "key": "secret",
         "number": str(waiting),
-        "bulletin": "1",  # everybody's; whether there is one is not told
+        "bulletin": str(_closed_by_her(house, emma)),  # everybody's; whether there is one is not told
         **dict.fromkeys(("job", "run", "uai"), "1"),  # the administration console's: nothing of it exists for others
     }
 
@@ -117,6 +131,10 @@ _EVENT = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:e\r\nDTSTAMP:20261101T000000Z\r\n"
     "DTSTART:20270115T080000Z\r\nDTEND:20270115T090000Z\r\nSUMMARY:secret\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 )
+_TASK = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTODO\r\nUID:t\r\nDTSTAMP:20261101T000000Z\r\n"
+    "SUMMARY:secret\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
+)
 _CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c\r\nFN:secret\r\nN:secret;;;;\r\nEMAIL:s@exemple.org\r\nEND:VCARD\r\n"
 
 
@@ -124,19 +142,61 @@ def _waiting(tx: Tx, account_id: int) -> int:
     return int(tx.execute(select(func.max(outbox.c.id)).where(outbox.c.account_id == account_id)).scalar() or 0)
 
 
-def _state(tx: Tx) -> tuple[list[tuple[int, ...]], list[tuple[object, ...]]]:
-    """What must be the same afterwards: every message's place and flags, every item."""
+def _closed_by_her(house: House, emma: Principal) -> int:
+    """An announcement to everybody; beside it what else is hers and has no address: a browser, texts, choices."""
+    write, now = house.store.write_now, int(house.clock.now())
+    draft = bulletins.Draft(bulletins.Kind.ANNOUNCEMENT, now, 0, "Panne vendredi.")
+    number = write(bulletins.post, Origin("admin", "test"), draft)
+    write(bulletins.close, emma.account_id, number, _written(house, number))
+    told = NewSubscription("https://push.example.org/a", b"p" * 65, b"s" * 16, b"b" * 32, "Firefox", "fr")
+    write(push_subscriptions.subscribe, emma.account_id, told)
+    write(signatures.save_model, emma.account_id, Model(0, emma.account_id, "secret", "secret", "secret"))
+    write(signatures.save_signature, emma.account_id, Signature(0, "secret", "secret"))
+    write(sessions.revise_preferences, emma.account_id, {"page_size": 25})
+    return number
+
+
+def _written(house: House, number: int) -> int:
+    return next(one.written for one in house.store.read_now(bulletins.listing) if one.id == number)
+
+
+class State(NamedTuple):
+    """What must be the same afterwards."""
+
+    messages: list[tuple[int, ...]]
+    """Every message's place and flags."""
+    items: list[tuple[object, ...]]
+    owned: dict[str, list[tuple[object, ...]]]
+    """What is Emma's alone, by table."""
+
+
+OWNED = (model, signature, outbox, push_subscription, bulletin_closed, preference)
+
+
+def _state(tx: Tx, account_id: int) -> State:
     messages = tx.execute(
         select(message.c.mailbox_id, message.c.uid, message.c.flags).order_by(message.c.mailbox_id, message.c.uid)
     ).all()
     items = tx.execute(select(item.c.collection_id, item.c.href, item.c.etag).order_by(item.c.href)).all()
-    return [tuple(row) for row in messages], [tuple(row) for row in items]
+    owned = {
+        table.name: sorted(
+            (tuple(row) for row in tx.execute(select(table).where(table.c.account_id == account_id))), key=repr
+        )
+        for table in OWNED
+    }
+    return State([tuple(row) for row in messages], [tuple(row) for row in items], owned)
+
+
+PARTS = {"agenda": "4", "contacts": "5"}
+"""The part of the message that is put there; the first is read."""
 
 
 def _filled(path: str, values: Mapping[str, str]) -> str:
     def value(found: re.Match[str]) -> str:
         name = found.group(1)
-        return "1" if name == "number" and "/envois/" not in path else values[name]
+        if name == "item" and "/taches/" in path:
+            return values["task"]
+        return PARTS.get(path.rpartition("/")[2], "1") if name == "number" and "/envois/" not in path else values[name]
 
     return re.sub(r"\{(\w+)(?::\w+)?\}", value, path)
 
@@ -166,20 +226,40 @@ def test_every_parameter_is_known(addresses: list[tuple[str, str, frozenset[str]
     assert [name for name, value in hers.items() if value in ("", "0")] == []
 
 
+def test_what_is_tried_is_there_for_its_owner(house: House, emma: Principal, hers: Mapping[str, str]) -> None:
+    """A part that is no file of events, or a task that is none, would be refused to everybody."""
+    owner = house.visitor()
+    owner.log_in(emma.login)
+    assert "secret" in owner.get(f"/agenda/taches/{hers['task']}").text
+    for where, number in PARTS.items():
+        assert f"/apercu/{number}/{where}" in owner.get(f"/s/message/{hers['message']}/apercu/{number}").text
+    owned = house.store.read_now(_state, emma.account_id).owned
+    assert [name for name, rows in owned.items() if not rows] == []
+
+
 def test_ids_of_others_are_refused_like_ids_of_nobody(
-    house: House, stranger: Visitor, addresses: list[tuple[str, str, frozenset[str]]], hers: Mapping[str, str]
+    house: House,
+    stranger: Visitor,
+    marc: Principal,
+    emma: Principal,
+    addresses: list[tuple[str, str, frozenset[str]]],
+    hers: Mapping[str, str],
 ) -> None:
     nobodys = {
         **dict.fromkeys(hers, NOBODY),
         "item": item_id(int(NOBODY), "e.ics"),
+        "task": item_id(int(NOBODY), "t.ics"),
         "address": "nobody@ac-exemple.fr",
         "book": "contacts",
         "href": "x.vcf",
     }
     mark = re.search(r'name="m_" value="([^"]+)"', stranger.text)
     assert mark
+    house.store.write_now(agendas.provision, marc.account_id)
+    shelf = house.store.read_now(agendas.find, marc.account_id, "agenda")
+    assert shelf is not None
     faults = []
-    before = house.store.read_now(_state)
+    before = house.store.read_now(_state, emma.account_id)
     for method, path, names in addresses:
         if names <= PUBLIC or PUBLIC_PATHS.search(path):
             continue
@@ -195,6 +275,9 @@ def test_ids_of_others_are_refused_like_ids_of_nobody(
                     "m": hers["message"],
                     "vers": hers["box"],
                     "confirme": "1",
+                    "etag": "etag",
+                    "ecrite": str(_written(house, int(hers["bulletin"]))),
+                    "ou": str(shelf.id) if path.endswith("/agenda") else "",
                 }
                 address = _filled(path, values)
                 answer = stranger.http.get(address) if method == "GET" else stranger.http.post(address, data=form)
@@ -208,7 +291,8 @@ def test_ids_of_others_are_refused_like_ids_of_nobody(
             if "secret" in said[0][2].replace("secretariat", "") and "secret" not in path:
                 faults.append(f"{where} tells")
     assert not faults, "\n".join(faults)
-    assert house.store.read_now(_state) == before
+    assert house.store.read_now(_state, emma.account_id) == before
+    assert int(hers["bulletin"]) in house.store.read_now(bulletins.closed, marc.account_id), "for himself alone"
 
 
 def test_ids_in_forms_and_queries_are_refused_too(
@@ -218,7 +302,7 @@ def test_ids_in_forms_and_queries_are_refused_too(
     inbox = house.box(marc, "INBOX")
     mark = re.search(r'name="m_" value="([^"]+)"', stranger.text)
     assert mark
-    before = house.store.read_now(_state)
+    before = house.store.read_now(_state, emma.account_id)
     own = house.deliver(marc, written(TEXT, subject="à moi"))
     for deed in ("lu", "supprimer", "archiver", "effacer"):
         form = {"m_": mark.group(1), "m": hers["message"], "faire": deed, "confirme": "1"}
@@ -244,8 +328,8 @@ def test_ids_in_forms_and_queries_are_refused_too(
         assert "Aucun résultat" in found.text
     assert stranger.http.get(f"/s/message/{own}?d={hers['box']}").status_code == 200
     stranger.http.get(f"/s/recherche?q=secret&d={hers['box']}")
-    after = house.store.read_now(_state)
-    assert [row for row in after[0] if row in before[0]] == before[0]
+    after = house.store.read_now(_state, emma.account_id)
+    assert [row for row in after.messages if row in before.messages] == before.messages
 
 
 def test_rights_that_are_gone_are_gone_in_every_form(
@@ -269,7 +353,7 @@ def test_rights_that_are_gone_are_gone_in_every_form(
     assert key
     assert mark
     let("")
-    before = house.store.read_now(_state)
+    before = house.store.read_now(_state, emma.account_id)
     for end in ("", "/eml", "/source", "/entetes", "/imprimer", "/pieces.zip", "/apercu/2", "/corps", "/piece/2"):
         assert stranger.http.get(at + end).status_code == 404, end
     for query in ("repondre", "tous", "liste", "transferer", "joindre", "modifier"):
@@ -287,8 +371,10 @@ def test_rights_that_are_gone_are_gone_in_every_form(
     for deed in ("lu", "supprimer", "archiver", "effacer", "transferer", "copier"):
         form = {"m_": mark.group(1), "m": hers["message"], "faire": deed, "confirme": "1", "vers": box}
         assert stranger.http.post(f"/s/dossier/{box}/agir", data=form).status_code == 404, deed
-    after = house.store.read_now(_state)
-    assert [row for row in after[0] if row[0] == inbox.id] == [row for row in before[0] if row[0] == inbox.id]
+    after = house.store.read_now(_state, emma.account_id)
+    assert [row for row in after.messages if row[0] == inbox.id] == [
+        row for row in before.messages if row[0] == inbox.id
+    ]
     for name in ("INBOX", "Sent"):
         assert not any("secret" in subject for subject in house.subjects(marc, name))
         for place in range(len(house.subjects(marc, name))):
