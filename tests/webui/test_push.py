@@ -8,9 +8,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
 from mailserver.store.web import push_subscriptions
 from mailserver.store.web.push_subscriptions import MAX_SUBSCRIPTIONS
 from tests.push.receiver import Receiver, text_of
+from tests.waiting import until
 from tests.webui.browser import browsers, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House, Visitor, mail
 from tests.webui.test_offline import log_in_shared
@@ -157,6 +159,42 @@ def test_where_the_academy_does_not_want_it_there_is_nothing(house: House, perso
         house.settings.push.__dict__["enabled"] = True
 
 
+def test_what_is_told_and_when_is_chosen_where_the_academy_has_it(house: House) -> None:
+    """The five settings that test_settings does not find: they are here and kept, and outlast a page without them."""
+    person = house.person("Odile", "Silence")
+    visitor = enter(house, person)
+    chosen = {"push_shows": "objet", "quiet_from": 22, "quiet_to": 6}
+    unticked = {"push_reminders": False, "quiet_weekends": False}
+
+    def kept() -> dict[str, object]:
+        found = house.store.read_now(sessions.preferences, person.account_id)
+        return {name: getattr(found, name) for name in (chosen | unticked)}
+
+    def offered() -> set[str]:
+        page = visitor.get(SETTINGS).text
+        return set(re.findall(r'<(?:input|select|textarea)[^>]*\sname="([a-z_]+)"', page)) & kept().keys()
+
+    assert all(kept()[name] != value for name, value in (chosen | unticked).items())
+    assert offered() == kept().keys()
+    visitor.post(SETTINGS, chosen)
+    assert kept() == chosen | unticked
+    assert offered() == kept().keys()
+    for value in chosen.values():
+        assert re.search(rf'value="{value}"[^>]*\s(?:selected|checked)', visitor.text), value
+    for name in unticked:
+        assert not re.search(rf'name="{name}"[^>]*\schecked', visitor.text), name
+    visitor.post(SETTINGS, {**chosen, **dict.fromkeys(unticked, "True")})
+    assert kept() == chosen | dict.fromkeys(unticked, True)
+    house.settings.push.__dict__["enabled"] = False
+    try:
+        assert offered() == set()
+        visitor.post(SETTINGS, {"announce": "True", "push_shows": "rien", "quiet_from": "18"})
+        assert "Réglages enregistrés" in visitor.text
+        assert kept() == chosen | dict.fromkeys(unticked, True)
+    finally:
+        house.settings.push.__dict__["enabled"] = True
+
+
 @pytest.mark.needs("chromium")
 def test_a_notification_is_shown_and_opens_its_letter(house: House, person: Principal) -> None:
     letter = house.deliver(person, mail("Poussée"))
@@ -173,8 +211,12 @@ def test_a_notification_is_shown_and_opens_its_letter(house: House, person: Prin
             lambda event: found.extend(one["registrationId"] for one in event["registrations"]),
         )
         watching.send("ServiceWorker.enable")
-        while not found:
-            page.wait_for_timeout(50)
+
+        def registered() -> bool:
+            page.wait_for_timeout(50)  # events come while the page is waited for
+            return bool(found)
+
+        until(registered)
         # Nobody looks at a page of ours.
         page.goto("about:blank")
         (worker,) = page.context.service_workers
@@ -183,11 +225,8 @@ def test_a_notification_is_shown_and_opens_its_letter(house: House, person: Prin
             "ServiceWorker.deliverPushMessage", {"origin": house.url, "registrationId": found[0], "data": data}
         )
         shown = "async () => (await self.registration.getNotifications()).map(one => [one.title, one.body, one.data])"
-        for _ in range(600):
-            if notes := worker.evaluate(shown):
-                break
-            page.wait_for_timeout(50)
-        assert notes == [["Awa Diallo", "Poussée", f"/m/message/{letter}"]]
+        until(lambda: worker.evaluate(shown))
+        assert worker.evaluate(shown) == [["Awa Diallo", "Poussée", f"/m/message/{letter}"]]
         # A click, as the browser tells the worker of it; only a real one may open a window.
         worker.evaluate(
             """async () => {
@@ -197,11 +236,8 @@ def test_a_notification_is_shown_and_opens_its_letter(house: House, person: Prin
               self.dispatchEvent(new NotificationEvent('notificationclick', { notification }));
             }"""
         )
-        for _ in range(600):
-            if opened := worker.evaluate("() => self.opened"):
-                break
-            page.wait_for_timeout(50)
-        assert opened == [f"{house.url}/m/message/{letter}"]
+        until(lambda: worker.evaluate("() => self.opened"))
+        assert worker.evaluate("() => self.opened") == [f"{house.url}/m/message/{letter}"]
         assert worker.evaluate(shown) == []
 
 
