@@ -100,7 +100,7 @@ def test_a_contact_by_keyboard_and_without_scripts(house: House, chromium: Brows
         page.focus("#cherche")
         page.keyboard.type("mercier")
         page.keyboard.press("Enter")
-        expect(page.locator("main [role=status]").first).to_contain_text("1 contact")
+        expect(page.get_by_role("main").get_by_role("status").first).to_contain_text("1 contact")
         page.locator("a.nom").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_contain_text("Samuel Mercier")
@@ -120,7 +120,7 @@ def test_a_contact_by_keyboard_and_without_scripts(house: House, chromium: Brows
         table = "Prénom;Nom;E-mail\nZoé;Import;zoe@exemple.org\nNadia;Benali;nadia.benali@exemple.org\nX;Y;faux\n"
         page.set_input_files("#fichier", {"name": "f.csv", "mimeType": "text/csv", "buffer": table.encode()})
         page.get_by_role("button", name="Voir ce qu’il contient").press("Enter")
-        expect(page.locator("main [role=status]").first).to_contain_text("1 nouveau contact")
+        expect(page.get_by_role("main").get_by_role("status").first).to_contain_text("1 nouveau contact")
         watched.picture("contacts-apercu")
         page.get_by_role("button", name="Importer dans").press("Enter")
         expect(page.locator("#annonce")).to_contain_text("1 contact ajouté")
