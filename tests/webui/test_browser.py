@@ -233,7 +233,11 @@ def test_comforts_of_the_account_pages_with_javascript(house: House, chromium: B
         expect(page.locator("[data-regle=personnel]")).to_have_class("non")
         expect(page.locator("[data-regle=chiffre]")).to_have_class("oui")
         page.fill("#nouveau", "kX7!pluie-vélo-43")
-        expect(page.locator("[data-regle].oui")).to_have_count(6)
+        for rule in ("longueur", "minuscule", "majuscule", "chiffre", "special", "personnel"):
+            expect(page.locator(f"[data-regle={rule}]")).to_have_class("oui")
+        for judged_by_server in ("dictionnaire", "devinable"):
+            expect(page.locator(f"[data-regle={judged_by_server}]")).to_have_class("oui")
+        expect(page.locator("[data-regle].oui")).to_have_count(8)
         expect(page.locator("#regles-compte")).to_have_text("6 règles respectées sur 6")
         watched.picture("activation-3-regles")
         assert watched.complaints == []
