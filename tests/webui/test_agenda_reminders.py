@@ -14,8 +14,12 @@ from mailserver.store.agenda import agenda_items, agendas
 from tests.webui.browser import faults_of, log_in, visiting
 from tests.webui.house import House, Visitor
 
-NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 MINUTE, HOUR, DAY = (datetime.timedelta(minutes=n) for n in (1, 60, 1440))
+
+
+@pytest.fixture
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
 def alarm(trigger: str, action: str = "DISPLAY", more: str = "") -> str:
@@ -44,18 +48,20 @@ def told(visitor: Visitor) -> Mapping[str, Any]:
     return {one["title"]: one for one in answer.json()["reminders"]}
 
 
-def test_what_rings_within_a_day_is_told(house: House, visitor: Visitor, person: Principal) -> None:
+def test_what_rings_within_a_day_is_told(
+    house: House, visitor: Visitor, person: Principal, now: datetime.datetime
+) -> None:
     """Shown alarms alone, related to start or end or at a moment of their own; each occurrence of a series."""
-    later = NOW + 3 * HOUR
+    later = now + 3 * HOUR
     put(house, person, "Cours", later, "LOCATION:B07\r\n" + alarm(":-PT15M"))
     put(house, person, "Fin", later, alarm(";RELATED=END:-PT5M"))
-    put(house, person, "Moment", later + 5 * DAY, alarm(f";VALUE=DATE-TIME:{NOW + HOUR:%Y%m%dT%H%M%SZ}"))
+    put(house, person, "Moment", later + 5 * DAY, alarm(f";VALUE=DATE-TIME:{now + HOUR:%Y%m%dT%H%M%SZ}"))
     put(house, person, "Semaine", later + 7 * DAY, alarm(":-P7D"))
     put(house, person, "Serie", later - 14 * DAY, "RRULE:FREQ=WEEKLY\r\n" + alarm(":-PT1H"))
     put(house, person, "Courriel", later, alarm(":-PT15M", "EMAIL", "SUMMARY:x\r\nATTENDEE:mailto:x@exemple.fr\r\n"))
     put(house, person, "Annule", later, "STATUS:CANCELLED\r\n" + alarm(":-PT15M"))
     put(house, person, "Vu", later, alarm(":-PT15M", "DISPLAY", f"ACKNOWLEDGED:{later:%Y%m%dT%H%M%SZ}\r\n"))
-    put(house, person, "Trop tard", NOW + 3 * DAY, alarm(":-PT15M"))
+    put(house, person, "Trop tard", now + 3 * DAY, alarm(":-PT15M"))
     put(house, person, "Sans", later, "")
     visitor.log_in(person.login, interface="complet")
     found = told(visitor)
@@ -63,7 +69,7 @@ def test_what_rings_within_a_day_is_told(house: House, visitor: Visitor, person:
     assert ring == {
         "Cours": later - 15 * MINUTE,
         "Fin": later + 55 * MINUTE,
-        "Moment": NOW + HOUR,
+        "Moment": now + HOUR,
         "Semaine": later,
         "Serie": later - HOUR,
     }
@@ -83,10 +89,10 @@ def test_a_new_event_begins_with_ones_own_reminder(visitor: Visitor, person: Pri
 
 @pytest.mark.needs("chromium")
 def test_a_reminder_is_shown_once_in_every_tab_that_is_looked_at(
-    house: House, chromium: Browser, person: Principal
+    house: House, chromium: Browser, person: Principal, now: datetime.datetime
 ) -> None:
-    put(house, person, "Conseil de classe", NOW + 14 * MINUTE, alarm(":-PT15M"))
-    put(house, person, "Plus tard", NOW + 5 * HOUR, alarm(":-PT15M"))
+    put(house, person, "Conseil de classe", now + 14 * MINUTE, alarm(":-PT15M"))
+    put(house, person, "Plus tard", now + 5 * HOUR, alarm(":-PT15M"))
     with visiting(chromium, script=True, bypass_csp=True) as watched:
         page = watched.page
         log_in(page, house, person.login, "complet")

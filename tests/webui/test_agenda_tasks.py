@@ -13,7 +13,6 @@ from caldav import DAVClient
 from mailserver.model.identity import Principal
 from tests.webui.house import PASSWORD, House, Visitor
 
-TODAY = datetime.datetime.now(ZoneInfo("Europe/Paris")).date()
 DAY = datetime.timedelta(days=1)
 TASK = """BEGIN:VCALENDAR
 VERSION:2.0
@@ -46,6 +45,11 @@ class Client:
             for task in cast(Any, icalendar.Calendar.from_ical(item.data)).walk("VTODO")
         ]
         return {str(task["SUMMARY"]): task for task in found if "RECURRENCE-ID" not in task}
+
+
+@pytest.fixture
+def today() -> datetime.date:
+    return datetime.datetime.now(ZoneInfo("Europe/Paris")).date()
 
 
 @pytest.fixture
@@ -94,24 +98,26 @@ def act(page: Visitor, title: str, what: str, **fields: Any) -> Any:
     return page.post(found.group(1), {"etag": page.field("etag"), "faire": what, **fields})
 
 
-def test_a_task_is_made_shown_changed_ticked_off_and_deleted(page: Visitor, client: Client) -> None:
+def test_a_task_is_made_shown_changed_ticked_off_and_deleted(
+    page: Visitor, client: Client, today: datetime.date
+) -> None:
     assert "Rien à faire" in page.get("/agenda/taches").text
-    add(page, "Corriger les copies", TODAY + DAY)
+    add(page, "Corriger les copies", today + DAY)
     assert "Tâche ajoutée" in page.text
     assert sections(page.text) == {"À faire": ["Corriger les copies"]}
     assert "demain" in page.text
-    assert client.tasks()["Corriger les copies"]["DUE"].dt == TODAY + DAY
-    assert "tâche à faire" in page.get(f"/agenda/jour/{TODAY + DAY}").text
-    assert "tâche à faire" not in page.get(f"/agenda/jour/{TODAY}").text
-    assert "Corriger les copies" in page.get(f"/agenda/mois/{TODAY + DAY}").text
-    assert "Corriger les copies" in page.get(f"/agenda/liste/{TODAY}").text
+    assert client.tasks()["Corriger les copies"]["DUE"].dt == today + DAY
+    assert "tâche à faire" in page.get(f"/agenda/jour/{today + DAY}").text
+    assert "tâche à faire" not in page.get(f"/agenda/jour/{today}").text
+    assert "Corriger les copies" in page.get(f"/agenda/mois/{today + DAY}").text
+    assert "Corriger les copies" in page.get(f"/agenda/liste/{today}").text
 
-    fields = {"titre": "Corriger", "jour": TODAY, "heure": "18:30", "priorite": "1", "description": "4e B"}
+    fields = {"titre": "Corriger", "jour": today, "heure": "18:30", "priorite": "1", "description": "4e B"}
     act(page, "Corriger les copies", "garder", complet="1", **fields)
     assert "Tâche modifiée" in page.text
     assert "priorité haute" in page.text
     task = client.tasks()["Corriger"]
-    assert task["DUE"].dt == datetime.datetime.combine(TODAY, datetime.time(18, 30), ZoneInfo("Europe/Paris"))
+    assert task["DUE"].dt == datetime.datetime.combine(today, datetime.time(18, 30), ZoneInfo("Europe/Paris"))
     assert (int(task["PRIORITY"]), str(task["DESCRIPTION"])) == (1, "4e B")
 
     act(page, "Corriger", "cocher")
@@ -119,7 +125,7 @@ def test_a_task_is_made_shown_changed_ticked_off_and_deleted(page: Visitor, clie
     task = client.tasks()["Corriger"]
     assert str(task["STATUS"]) == "COMPLETED"
     assert "COMPLETED" in task
-    page.post("/agenda/annuler", {"jeton": page.field("jeton"), "jour": TODAY, "vue": "taches"})
+    page.post("/agenda/annuler", {"jeton": page.field("jeton"), "jour": today, "vue": "taches"})
     assert "annulée" in page.text
     assert "COMPLETED" not in client.tasks()["Corriger"]
     act(page, "Corriger", "cocher")
@@ -130,11 +136,13 @@ def test_a_task_is_made_shown_changed_ticked_off_and_deleted(page: Visitor, clie
     assert "Rien à faire" in page.text
 
 
-def test_what_a_client_writes_is_shown_and_what_it_says_beside_is_kept(page: Visitor, client: Client) -> None:
+def test_what_a_client_writes_is_shown_and_what_it_says_beside_is_kept(
+    page: Visitor, client: Client, today: datetime.date
+) -> None:
     """Late ones first, by urgency; a client's change shows at once; its own properties survive ours."""
-    client.list.save_todo(text("a", "Hier", f"DUE;VALUE=DATE:{TODAY - DAY:%Y%m%d}\n"))
+    client.list.save_todo(text("a", "Hier", f"DUE;VALUE=DATE:{today - DAY:%Y%m%d}\n"))
     client.list.save_todo(text("b", "Sans date", "X-ACADEMIE:gardé\nCATEGORIES:perso\n"))
-    client.list.save_todo(text("c", "Demain", f"DUE;VALUE=DATE:{TODAY + DAY:%Y%m%d}\nPRIORITY:2\n"))
+    client.list.save_todo(text("c", "Demain", f"DUE;VALUE=DATE:{today + DAY:%Y%m%d}\nPRIORITY:2\n"))
     client.list.save_todo(text("d", "Finie", "STATUS:COMPLETED\nCOMPLETED:20261101T100000Z\n"))
     page.get("/agenda/taches")
     assert sections(page.text) == {"En retard": ["Hier"], "À faire": ["Demain", "Sans date"], "": ["Finie"]}
@@ -148,8 +156,8 @@ def test_what_a_client_writes_is_shown_and_what_it_says_beside_is_kept(page: Vis
     assert "Avant-hier" in page.get("/agenda/taches").text
 
 
-def test_a_task_that_recurs_is_there_once_and_goes_on(page: Visitor, client: Client) -> None:
-    first = TODAY - 2 * DAY
+def test_a_task_that_recurs_is_there_once_and_goes_on(page: Visitor, client: Client, today: datetime.date) -> None:
+    first = today - 2 * DAY
     rule = f"DTSTART;VALUE=DATE:{first:%Y%m%d}\nDUE;VALUE=DATE:{first:%Y%m%d}\nRRULE:FREQ=WEEKLY;COUNT=3\n"
     client.list.save_todo(text("a", "Cahier de textes", rule))
     page.get("/agenda/taches")
@@ -174,8 +182,8 @@ def test_a_task_that_recurs_is_there_once_and_goes_on(page: Visitor, client: Cli
     assert str(client.tasks()["Cahier de textes"]["STATUS"]) == "COMPLETED"
 
 
-def test_a_task_about_a_letter_leads_to_it(page: Visitor, client: Client) -> None:
-    add(page, "Rendre l’autorisation", TODAY + DAY, lettre="4711")
+def test_a_task_about_a_letter_leads_to_it(page: Visitor, client: Client, today: datetime.date) -> None:
+    add(page, "Rendre l’autorisation", today + DAY, lettre="4711")
     assert str(client.tasks()["Rendre l’autorisation"]["URL"]).endswith("/m/message/4711")
     assert 'href="/m/message/4711"' in page.text
     client.list.save_todo(text("b", "D’ailleurs", "URL:https://ailleurs.exemple/m/message/12\n"))
@@ -198,10 +206,12 @@ def test_bad_input_conflicts_and_others(page: Visitor, client: Client, house: Ho
     assert page.get("/agenda/taches").status_code == 200
 
 
-def test_the_simplified_interface_has_the_same_tasks(visitor: Visitor, someone: Principal, client: Client) -> None:
+def test_the_simplified_interface_has_the_same_tasks(
+    visitor: Visitor, someone: Principal, client: Client, today: datetime.date
+) -> None:
     visitor.log_in(someone.login)
     visitor.get("/s/agenda/taches")
-    visitor.post("/s/agenda/taches", {"titre": "Rendre le livre", "jour": str(TODAY)})
+    visitor.post("/s/agenda/taches", {"titre": "Rendre le livre", "jour": str(today)})
     assert "Tâche ajoutée" in visitor.text
-    assert client.tasks()["Rendre le livre"]["DUE"].dt == TODAY
-    assert "Rendre le livre" in visitor.get(f"/s/agenda/{TODAY}").text
+    assert client.tasks()["Rendre le livre"]["DUE"].dt == today
+    assert "Rendre le livre" in visitor.get(f"/s/agenda/{today}").text
