@@ -1,8 +1,10 @@
 """The portal: choice of interface, login, logout, throttling, suspended, sessions, cookies, forgery."""
 
 import re
+from collections.abc import Iterable, Iterator
 
 import pytest
+from starlette.routing import BaseRoute, Mount, Route
 
 from mailserver.foundation.peers import is_loopback
 from mailserver.model.errors import Reason, Temporary
@@ -155,6 +157,34 @@ def test_post_needs_the_mark_of_its_own_session(house: House, at_home: Visitor, 
     assert at_home.http.post("/s/reglages/affichage", data={"page_size": "25"}).status_code == 403
     marks = {re.findall(r'name="m_"\s+value="([^"]+)"', at_home.get("/s/").text)[0] for _ in range(3)}
     assert len(marks) == 3  # masked anew each time (BREACH)
+
+
+AUTODISCOVER = ("/autodiscover/autodiscover.xml", "/Autodiscover/Autodiscover.xml")
+
+
+def posts(found: Iterable[BaseRoute], prefix: str = "") -> Iterator[str]:
+    """Every address that may be posted to, its parameters filled in."""
+    for one in found:
+        if isinstance(one, Mount):
+            yield from posts(one.routes, prefix + one.path)
+        elif isinstance(one, Route) and "POST" in (one.methods or ()):
+            yield prefix + re.sub(r"\{\w+(?::key)?\}", "1", one.path)
+
+
+def test_nothing_is_posted_without_a_mark(house: House, at_home: Visitor) -> None:
+    """Whatever may be posted: refused, but for what is named."""
+    paths = list(posts(house.door.routes))
+    assert len(paths) > 150
+    assert not [path for path in paths if "{" in path]
+    answers = {path: at_home.http.post(path, data={"x": "1"}, follow_redirects=False).status_code for path in paths}
+    others = {path: code for path, code in answers.items() if code != 403}
+    # The console is not there for others than administrators (test_admin). Two doors are for programs, and change
+    # nothing: browsers report what the policy stopped; mail programs ask in XML where our servers are.
+    hidden = {path: 404 for path in paths if path.startswith("/admin/")}
+    assert hidden
+    programs = {"/csp-rapport": 204, **dict.fromkeys(AUTODISCOVER, 400)}
+    assert others == {**hidden, **programs}
+    assert at_home.get("/s/").url.path == "/s/", "still logged in"
 
 
 def test_cookies_have_their_prefix_on_the_tls_door_only(house: House, emma: Principal) -> None:
