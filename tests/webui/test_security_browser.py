@@ -172,7 +172,9 @@ def test_recovery_codes_print_on_one_page(house: House, chromium: Browser) -> No
         page.emulate_media(media="print")
         watched.picture("securite-codes-imprimes")
         expect(page.locator("header")).to_be_hidden()
-        expect(page.locator(".onglets")).to_be_hidden()
+        menu = page.locator("details.menu-reglages")
+        expect(menu).to_have_count(1)
+        expect(menu).to_be_hidden()
         expect(page.locator(".codes code").first).to_be_visible()
         assert page.locator("main").inner_text().count(person.login) >= 1
         assert page.pdf()[:4] == b"%PDF"
