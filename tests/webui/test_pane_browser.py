@@ -191,7 +191,7 @@ def test_what_the_pane_holds_is_accessible(house: House, chromium: Browser, read
     with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:
         page = watched.page
         log_in(page, house, reader.login, "complet")
-        page.click(f".courriels a:has-text('{MEETING}')", position={"x": 20, "y": 10})  # beside what hovering shows
+        page.click(f".courriels a:has-text('{MEETING}')")
         expect(page.locator(".sujet")).to_have_text(MEETING)
         watched.picture(f"volet-{size}")
         watched.picture(f"volet-entier-{size}", whole=True)
