@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from mailserver.model.identity import Principal
 from tests.webui.browser import Watched, faults_of, log_in, visiting
@@ -110,6 +110,61 @@ def test_what_is_begun_is_kept_when_one_goes_on(house: House, watched: Watched, 
     expect(page.locator("#lecteur h2.sujet")).to_have_text("Sujet 2")
     expect(page.locator(".panneau")).to_have_count(0)
     assert house.subjects(person, "Drafts") == ["Re: Sujet 2", "Re: Sujet 1"]
+
+
+def held_back(page: Page, dock: Locator) -> Route:
+    """Press "Envoyer"; no answer comes before the route goes on."""
+    held: list[Route] = []
+    page.route("**/m/ecrire", lambda route: held.append(route), times=1)
+    with page.expect_request("**/m/ecrire"):
+        dock.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(dock.locator("form.ecrire")).to_have_attribute("aria-busy", "true")
+    return held[0]
+
+
+@pytest.mark.parametrize("answered", ["question", "fault", "sent"])
+def test_going_on_while_it_is_being_sent(
+    house: House, watched: Watched, person: Principal, lise: Principal, answered: str
+) -> None:
+    """What the server asks, or finds wrong, is seen beside the next letter; another letter stays as it was."""
+    page = watched.page
+    page.get_by_role("link", name="Écrire", exact=True).click()
+    other = page.get_by_role("dialog", name="Nouveau message", exact=True)
+    expect(other.get_by_role("combobox", name="À", exact=True)).to_be_focused()
+    other.get_by_role("button", name="Réduire").click()
+    dock = answer(page, "Sujet 2")
+    number = len(house.subjects(lise, "INBOX"))
+    if answered == "fault":
+        dock.get_by_role("combobox", name="À", exact=True).fill("inconnu@ac-exemple.fr,")
+    dock.locator("[name=texte]").fill("Bonjour." if answered == "sent" else "Voir ci-joint.")
+    if answered != "question":
+        page.locator("#lecteur h2.sujet").focus()  # the field tells its last change as it is left
+        expect(dock.get_by_text("Enregistré à")).to_be_visible()
+    held = held_back(page, dock)
+    if answered == "fault":
+        page.click(".courriels a:has-text('Sujet 1')")
+    else:
+        page.locator("#lecteur h2.sujet").focus()
+        page.keyboard.press("j")
+    expect(page.locator("#lecteur h2.sujet")).to_have_text("Sujet 1")
+    reply = page.locator("#panneaux").get_by_role("dialog", name="Re: Sujet 2", exact=True)
+    expect(reply).to_be_visible()
+    expect(dock).to_have_count(0)
+    held.continue_()
+    if answered == "question":
+        reply.locator("[id^=verifs]").get_by_role("button", name="Envoyer quand même").click()
+    elif answered == "fault":
+        expect(reply.locator("[id^=faute], [id^=precisions]")).to_be_focused()
+        reply.get_by_role("button", name="Retirer inconnu@ac-exemple.fr").click()
+        reply.get_by_role("button", name="Envoyer", exact=True).click()
+        assert "422" in watched.complaints.pop()
+    expect(page.locator("#dit")).to_contain_text("Message envoyé")
+    expect(reply).to_have_count(0)
+    assert house.subjects(lise, "INBOX")[number:] == ["Re: Sujet 2"]
+    assert house.subjects(person, "Drafts") == []
+    expect(other).to_have_count(1)
+    page.reload()
+    expect(other).to_have_count(1)
 
 
 def test_below_a_letter_on_its_own_page(house: House, watched: Watched, person: Principal) -> None:

@@ -182,6 +182,7 @@ async function turn(panel, address, options = {}) {
 // ------------------------------------------------------------------ closed
 
 function remove(panel) {
+  if (!panels.includes(panel)) return;
   // A button that was pressed and is not to be pressed twice has lost the focus.
   const inside = document.activeElement === document.body || panel.section.contains(document.activeElement);
   panel.desk?.end();
@@ -193,21 +194,33 @@ function remove(panel) {
   document.dispatchEvent(new CustomEvent("brouillons"));
 }
 
-// The draft is kept, and that is said; a letter that nobody touched leaves none. False: it could not be kept.
+// A letter that is being sent stays until it has left: what is answered may be a question, or a fault.
+const isSent = ({ desk }) => Boolean(desk?.saving.sending);
+
+// The draft is kept, and that is said; a letter that nobody touched leaves none. False: it could not be kept, or is being sent.
 async function close(panel) {
+  if (isSent(panel)) return false;
   if (panel.desk?.saving.isDirty() && !(await panel.desk.saving.save())) {
     toggle(panel, false);
     return false;
   }
+  if (isSent(panel)) return false;
+  if (!panels.includes(panel)) return true;
   remove(panel);
   if (panel.draft) say(place.dataset.garde);
   return true;
 }
 
 async function detach(panel) {
-  if (panel.desk?.saving.isDirty() && !(await panel.desk.saving.save())) return;
+  if (isSent(panel) || (panel.desk?.saving.isDirty() && !(await panel.desk.saving.save())) || isSent(panel)) return;
   window.open(addressOf(panel), "_blank", "popup,noopener,width=960,height=800");
   remove(panel);
+}
+
+// It had to leave its dock.
+function afloat(panel) {
+  fit(floating(), panel);
+  keep();
 }
 
 // ------------------------------------------------------------------ remembered by this tab
@@ -333,6 +346,6 @@ document.addEventListener("submit", async (event) => {
 });
 
 walk(panels);
-follow(panels, place, close);
+follow(panels, place, close, afloat);
 keepFirst(() => panels.filter((one) => one.desk?.saving.isDirty()).map((one) => one.desk.saving));
 addEventListener("resize", () => fit(floating()));

@@ -46,8 +46,7 @@ export function sending(desk, saving) {
     if (response.redirected) {
       desk.leaving = true;
       saving.forget();
-      host.go(response);
-      return;
+      return host.go(response);
     }
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const question = page.querySelector("#verification");

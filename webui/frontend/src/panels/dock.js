@@ -75,8 +75,9 @@ function handle(section, article) {
 
 // ------------------------------------------------------------------ it leaves with its letter
 
-// `panels`: those that are open; `place`: where they float; `close`: keeps the draft, or says false when it cannot.
-export function follow(panels, place, close) {
+// `panels`: those that are open; `place`: where they float; `close`: keeps the draft, or says false when it cannot; `afloat`:
+// of one that stays open without its letter.
+export function follow(panels, place, close, afloat) {
   document.addEventListener("quitter", ({ detail: { address, same, waits } }) => {
     const stays = same ? null : PAGE.exec(new URL(address, location.href).pathname)?.[1];
     for (const one of panels.filter(isDocked)) {
@@ -88,7 +89,9 @@ export function follow(panels, place, close) {
     }
   });
   async function leave(one) {
-    if (!(await close(one))) undock(one, place);
+    if (await close(one)) return;
+    undock(one, place);
+    afloat(one);
   }
   // The same letter anew: with its pictures, or flagged.
   document.addEventListener("lecture", () => {
