@@ -1,7 +1,7 @@
 """Writing in a real Chromium: with the form's script, without any in both interfaces, by keyboard alone."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -333,6 +333,13 @@ def test_formatted_letter(house: House, watched: Watched, person: Principal, lis
     page.get_by_role("dialog", name="Image").get_by_role("button", name="Valider").click()
     expect(editor.locator("img[alt='un point']")).to_be_visible()
     watched.picture("ecrire-7-mise-en-forme")
+    bars = page.locator("[role=toolbar]:visible").evaluate_all("all => all.map(one => one.ariaLabel)")
+    assert "Mise en forme" in bars
+    editor.focus()
+    # Each bar is one stop, the next one is out of it; so on the way back to the letter.
+    there = bars_on_the_way(page, "Tab", len(bars))
+    assert sorted(there) == sorted(bars)
+    assert bars_on_the_way(page, "Shift+Tab", len(bars)) == there[::-1]
     page.get_by_role("button", name="Envoyer", exact=True).click()
     told(page, "Message envoyé")
     octets = house.octets(lise, "INBOX")
@@ -422,6 +429,18 @@ def test_bars_of_the_editor(house: House, watched: Watched, person: Principal, l
     assert watched.complaints == []
 
 
+def bars_on_the_way(page: Page, key: str, wanted: int) -> list[str]:
+    """The bar of each stop that is in one, until so many are behind."""
+    found: list[str] = []
+    for _ in range(60):
+        page.keyboard.press(key)
+        bar = page.evaluate("document.activeElement.closest('[role=toolbar]')?.ariaLabel ?? ''")
+        if not bar and len(found) >= wanted:
+            break
+        found += [bar] if bar else []
+    return found
+
+
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
     "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
@@ -451,6 +470,23 @@ def test_screens_are_accessible(
                     page.evaluate("document.querySelectorAll('#lettre details').forEach((one) => (one.open = true))")
                 made.picture(f"ecrire-{name}-{interface}-{size}-{scheme}")
                 assert faults_of(page, rules_of(size, scheme)) == [], (name, interface)
+                if (name, interface) == ("nouveau", "complet"):
+                    menus_are_accessible(page, rules_of(size, scheme))
+
+
+def menus_are_accessible(page: Page, rules: Sequence[str]) -> None:
+    """Each menu of the letter, open."""
+    found = set()
+    for button in page.locator("#lettre [popovertarget]:visible").all():
+        name = str(button.get_attribute("popovertarget"))
+        menu = page.locator(f"#{name}")
+        button.click()
+        expect(menu).to_be_visible()
+        assert faults_of(page, rules) == [], name
+        page.keyboard.press("Escape")
+        expect(menu).to_be_hidden()
+        found.add(name)
+    assert {"programmer", "modeles", "options", "couleurs", "tailles", "alignements", "tableaux"} == found
 
 
 SCREENS = {
