@@ -69,7 +69,8 @@ export function begin(form, host) {
     const plain = desk.one("texte");
     plain.readOnly = true; // what is typed before the editor stands there would not be in it
     import(form.dataset.editeur)
-      .then(({ mount }) => {
+      .then(async ({ dressed, mount }) => {
+        await dressed(form.dataset.editeurStyle);
         if (!desk.life.signal.aborted) desk.editor = mount(desk, html, desk.saving);
       })
       .catch(() => { plain.readOnly = false; }); // without the editor the plain field is the letter

@@ -8,6 +8,8 @@ import { pictures } from "./editor/pictures.js";
 import { tables } from "./editor/tables.js";
 import { toolbar } from "./editor/toolbar.js";
 
+export { dressed } from "./core/sheets.js";
+
 const TOGGLES = {
   gras: ["b", "bold", "removeBold"],
   italique: ["i", "italic", "removeItalic"],

@@ -2,8 +2,9 @@
 // is replaced on the page; a page that follows opens them again, from the drafts that this tab remembers.
 
 import { away } from "./core/away.js";
-import { awaited, berth, dock, follow, isDocked } from "./panels/dock.js";
-import { PARTIAL, parsed, rename, styles } from "./panels/fragment.js";
+import { dressed } from "./core/sheets.js";
+import { awaited, berth, isDocked } from "./panels/berth.js";
+import { PARTIAL, parsed, rename } from "./panels/fragment.js";
 import { keepFirst } from "./panels/leaving.js";
 import { regret, say, tell } from "./panels/said.js";
 import { fit, focusOut, grow, shrink, toggle, walk } from "./panels/places.js";
@@ -60,7 +61,14 @@ async function get(address) {
 }
 
 async function put(page, { opener, quiet, state, origin, home = null }) {
-  const [{ begin }] = await Promise.all([import(place.dataset.forme), styles(place.dataset.styles)]);
+  const { forme, styles, quai, quaiStyle } = place.dataset;
+  const [{ begin }, below] = await Promise.all([
+    import(forme),
+    home && import(quai),
+    dressed(styles),
+    home && dressed(quaiStyle),
+  ]);
+  below?.follow(panels, place, close, afloat);
   const docked = home && panels.find(isDocked);
   if (docked && !(await close(docked))) return;
   if (panels.length >= MOST && !(await close(panels[0]))) return;
@@ -75,7 +83,7 @@ async function put(page, { opener, quiet, state, origin, home = null }) {
   panels.push(panel);
   listen(panel);
   fill(panel, page, quiet);
-  if (home?.isConnected) dock(panel, home);
+  if (home?.isConnected) below.dock(panel, home);
   if (!quiet && !section.contains(document.activeElement)) focusIn(panel);
   if (state === "grand") grow(panel, true);
   else if (state === "reduit") shrink(panel, true);
@@ -346,6 +354,5 @@ document.addEventListener("submit", async (event) => {
 });
 
 walk(panels);
-follow(panels, place, close, afloat);
 keepFirst(() => panels.filter((one) => one.desk?.saving.isDirty()).map((one) => one.desk.saving));
 addEventListener("resize", () => fit(floating()));

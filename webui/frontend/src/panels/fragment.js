@@ -17,20 +17,3 @@ export function rename(root, suffix) {
   }
   for (const one of root.querySelectorAll("template")) rename(one.content, suffix);
 }
-
-// What the panel needs of the page's head, once.
-let dressed = null;
-
-export function styles(addresses) {
-  dressed ??= Promise.all(
-    addresses.split(" ").map(
-      (href) =>
-        new Promise((done) => {
-          const link = document.createElement("link");
-          Object.assign(link, { rel: "stylesheet", href, onload: done, onerror: done });
-          document.head.append(link);
-        }),
-    ),
-  );
-  return dressed;
-}

@@ -1,26 +1,13 @@
 // The dock: a letter that answers the one that is read stands below it, in the reader, and leaves with it. It is a panel
-// like the others (panels.js) in another place.
+// like the others (panels.js) in another place. Comes with the first such letter.
 
-const ANSWERS = ["repondre", "tous", "liste", "transferer"];
+import { isDocked, shown, wide } from "./panels/berth.js";
+
 const PAGE = /^\/m\/(?:message|partage\/\d+)\/(\d+)/;
 const LEAST = 176; // pixels: a line of recipients, two of text, the bar
 const MOST = 0.64; // of the reader: the letter stays in sight
 const STEP = 32;
-const wide = matchMedia("(min-width: 60rem)");
-
-export const isDocked = ({ section }) => section.classList.contains("quai");
-
-function shown(letter) {
-  const article = document.querySelector(".lecture[data-message]");
-  return article?.dataset.message === letter ? article : null;
-}
-
-// The letter that is read, where an address answers it; null: the panel floats.
-export function berth(address) {
-  const { searchParams } = new URL(address, location.href);
-  const letter = ANSWERS.map((name) => searchParams.get(name)).find(Boolean);
-  return letter && wide.matches ? shown(letter) : null;
-}
+let following = false;
 
 export function dock(panel, article) {
   const { section } = panel;
@@ -31,7 +18,7 @@ export function dock(panel, article) {
   section.prepend(handle(section, article));
 }
 
-export function undock(panel, place) {
+function undock(panel, place) {
   const { section } = panel;
   section.classList.remove("quai");
   section.style.removeProperty("height");
@@ -78,6 +65,8 @@ function handle(section, article) {
 // `panels`: those that are open; `place`: where they float; `close`: keeps the draft, or says false when it cannot; `afloat`:
 // of one that stays open without its letter.
 export function follow(panels, place, close, afloat) {
+  if (following) return;
+  following = true;
   document.addEventListener("quitter", ({ detail: { address, same, waits } }) => {
     const stays = same ? null : PAGE.exec(new URL(address, location.href).pathname)?.[1];
     for (const one of panels.filter(isDocked)) {
@@ -103,13 +92,5 @@ export function follow(panels, place, close, afloat) {
   });
   wide.addEventListener("change", () => {
     if (!wide.matches) for (const one of panels.filter(isDocked)) undock(one, place);
-  });
-}
-
-// Whether the letter of a dock is shown, or will be at once: the list opens again the one that its address names.
-export function awaited(letter) {
-  if (shown(letter) || !document.getElementById("liste") || location.hash !== `#m${letter}`) return Promise.resolve(shown(letter));
-  return new Promise((done) => {
-    document.addEventListener("lecture", () => done(shown(letter)), { once: true });
   });
 }
