@@ -45,8 +45,8 @@ def test_sharing_by_keyboard_and_its_screens(
         assert faults_of(page) == []
         for key in ("Tab", "End", "Tab", "Enter"):
             page.keyboard.press(key)
-        expect(page.locator("table")).to_contain_text("Marc Martin")
-        expect(page.locator("table")).to_contain_text("lecture et écriture")
+        expect(page.get_by_role("table", name="Personnes qui ont accès")).to_contain_text("Marc Martin")
+        expect(page.get_by_role("table", name="Personnes qui ont accès")).to_contain_text("lecture et écriture")
         for path, name in (
             (f"/agenda/agendas/{hers['agenda']}/partage", "agenda"),
             ("/agenda/agendas", "agendas"),
@@ -73,4 +73,4 @@ def test_sharing_without_a_script(house: House, chromium: Browser, emma: Princip
         page.goto(f"{house.url}/agenda/agendas/{hers['taches']}/partage")
         page.get_by_label("Personnes").fill("Marc Martin")
         page.get_by_role("button", name="Partager").click()
-        expect(page.locator("table")).to_contain_text(marc.address)
+        expect(page.get_by_role("table", name="Personnes qui ont accès")).to_contain_text(marc.address)
