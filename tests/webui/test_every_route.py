@@ -62,6 +62,7 @@ NO_PAGES = (
 ELSEWHERE = {
     *("/login", "/roundcube", "/connexion", "/connexion/code", "/activation", "/initialiser", "/initialiser/code"),
     *("/agenda/", "/listes", "/m/corps/{message:key}", "/m/piece/{message:key}/{number}", "/m/destinataires"),
+    *("/agenda/rappels", "/m/recherche/aide"),
     *("/m/dossier/{box:key}/imprimer", "/m/dossier/{box:key}/vider"),
     *("/m/ecrire/{draft:key}", "/m/ecrire/{draft:key}/depuis"),
     *("/hors-connexion", "/compte/notifications"),
@@ -96,7 +97,7 @@ def pattern_of(found: list[tuple[str, Route]], path: str) -> str:
 
 @pytest.fixture(scope="module")
 def office(house: House) -> Principal:
-    """A secretary with mail, folders, contacts, events and lists: somebody who sees every page but the console."""
+    """A secretary with mail, folders, contacts, events, tasks and lists: who sees every page but the console."""
     house.store.write_now(schools.upsert, [schools.Facts(UAI, "Collège Les Tilleuls", "CLG", town="Nevers")])
     house.person("Marc", "Martin", Role.TEACHER, uai=UAI, discipline="Mathématiques")
     person = house.person("Régine", "Leroy", Role.SECRETARIAT, uai=UAI)
@@ -114,10 +115,13 @@ def office(house: House) -> Principal:
     put(house, person, "a", "FN:Nadia Benali\nN:Benali;Nadia;;;\nEMAIL:nadia@exemple.org\nCATEGORIES:Parents")
     here = zoneinfo.ZoneInfo(house.settings.web.timezone)  # the agenda leaves out what is on another day of a week-end
     day = datetime.datetime.fromtimestamp(house.clock.now(), here).strftime("%Y%m%d")
-    event = f"UID:1\nDTSTAMP:20260101T000000Z\nDTSTART:{day}T080000Z\nDTEND:{day}T090000Z\nSUMMARY:Chorale"
+    event = f"UID:1\nDTSTAMP:20260101T000000Z\nDTSTART:{day}T080000Z\nDTEND:{day}T090000Z\nSUMMARY:Chorale des 4e B"
     lines = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\n{event}\nEND:VEVENT\nEND:VCALENDAR\n"
     client, kind = house.visitor().http, {"content-type": "text/calendar"}
     client.put(f"/dav/{person.login}/agenda/1.ics", content=lines, headers=kind, auth=(person.login, PASSWORD))
+    task = "UID:2\nDTSTAMP:20260101T000000Z\nSUMMARY:Relancer les familles"
+    lines = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VTODO\n{task}\nEND:VTODO\nEND:VCALENDAR\n"
+    client.put(f"/dav/{person.login}/taches/2.ics", content=lines, headers=kind, auth=(person.login, PASSWORD))
     return person
 
 
