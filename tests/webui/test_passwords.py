@@ -362,7 +362,9 @@ def test_a_birth_date_that_means_no_day_is_asked_for_again(visitor: Visitor, pat
     fields = {"identifiant": "edupont", "numero": "21E2600123ABC", "naissance": "hier"}
     answer = visitor.post(path, fields)
     assert answer.status_code == 422
-    assert 'id="naissance-faute">Cette date n’a pas été comprise' in answer.text
+    fault = re.search(r'id="naissance-faute"><svg[^>]*>.*?</svg><span>([^<]*)</span></span>', answer.text, re.DOTALL)
+    assert fault
+    assert fault[1].startswith("Cette date n’a pas été comprise")
     assert visitor.field("naissance") == "hier"
     assert "21E2600123ABC" not in answer.text
     assert visitor.post(path, {**fields, "naissance": "1er avril 1980"}).status_code == 200
