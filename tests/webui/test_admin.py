@@ -376,7 +376,10 @@ def test_guesses_are_forgotten_and_sessions_closed(house: House, console: Visito
 def test_a_new_account_gets_its_code(house: House, console: Visitor, phone: Phone) -> None:
     opened(console, house, phone, "/admin/comptes/nouveau")
     assert console.post("/admin/comptes/nouveau", {"given_name": "Zoé"}).status_code == 422
-    assert re.findall(r'id="(\w+)-faute">À remplir', console.text) == ["surname", "role"]
+    assert re.findall(r'id="(\w+)-faute"><svg[^>]*>(?:(?!</svg>).)*</svg><span>À remplir', console.text, re.DOTALL) == [
+        "surname",
+        "role",
+    ]
     assert console.field("given_name") == "Zoé"
     form = {"given_name": "Zoé", "surname": "Nouvelle", "role": "teacher", "uai": UAI}
     console.post("/admin/comptes/nouveau", form)
