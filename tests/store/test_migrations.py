@@ -147,8 +147,8 @@ def test_people_of_before_are_shown_by_their_names(old_url: str, tmp_path: Path)
 
 
 FRENCH = {
-    "3 Téléphone": "3 Téléphone",
-    "12 Tablette du CDI": "12 Tablette du CDI",
+    "3 Téléphone": "« Téléphone », n° 3",
+    "12 Tablette du CDI": "« Tablette du CDI », n° 12",
     "500000": "500000",
     "20 messages": "20 messages",
     "essai": "essai",
