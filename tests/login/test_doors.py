@@ -258,7 +258,7 @@ def test_it_removes_a_lost_factor_and_the_audit_says_who(somebody: Person) -> No
     assert "imap" not in somebody.opened(PASSWORD)
     assert "none" in run("account", "factors", "DIR", somebody.login, "--remove").stdout
     assert somebody.opened(PASSWORD) == set(DOORS)
-    assert "by the help desk" in newest_text(somebody)
+    assert "par l'assistance informatique" in newest_text(somebody)
     assert "factor-removed" in run("account", "log", "DIR", somebody.login).stdout
     assert run("account", "devices", "DIR", somebody.login, "--revoke", 999, check=False).returncode == 1
 

@@ -81,7 +81,7 @@ def form(browser: Visitor, **changed: str) -> dict[str, str]:
         name: browser.field(name) for name in ("cle", "brouillon", "repond", "transfere", "boite", "signature", "objet")
     }
     kept |= {name: browser.field(name) for name in ("a", "cc", "cci")}
-    chosen = re.search(r'<option value="([^"]*)" selected>[^<]*&lt;', browser.text)
+    chosen = re.search(r'<option value="([^"]*)"[^>]* selected>[^<]*&lt;', browser.text)
     kept["de"] = unescape(chosen.group(1)) if chosen else ""
     if 'name="citation"' in browser.text:
         kept["citation"] = "on"

@@ -123,7 +123,7 @@ def test_copy_of_who_may_file_nothing_there_is_their_own(
 def test_folder_of_a_person_is_answered_in_ones_own_name(
     house: House, rose: Principal, browser: Visitor, zoe: Principal, marc: Principal
 ) -> None:
-    content = house.deliver(marc, mail("Pour Marc", sender=f"Zoé <{zoe.address}>"))
+    content = house.deliver(marc, mail("Pour Marc", sender="Une voisine <x@exemple.org>"))
     owner, inbox = Viewer.of(marc.account_id, marc.login), house.box(marc, "INBOX").id
     house.store.write_now(access.change, owner, "INBOX", rose.login, "=", frozenset("lrsw"), ORIGIN, negative=False)
     browser.get(f"/s/partage/{inbox}/{content}")
