@@ -7,12 +7,13 @@ report. `deliver` stores the content once and one appearance per account, as one
 A list is a transaction of its own within that unit: its members get the list's copy (`mailserver.delivery.list_copy`),
 reports about its remote members go to its owners. What a moderated list holds back is stored once, too.
 
-Modules: `envelope` (the values), `addressing` (who gets it), `walking` (through lists), `delivery` (the class),
-`units` (what one transaction of the store does).
+Modules: `envelope` (the values), `recipients` (who gets it), `nested_lists` (through lists), `deliver` (the class),
+`placement` (which mailboxes it goes to), `units` (what one transaction of the store does).
 """
 
 from mailserver.delivery.deliver import Delivery
 from mailserver.delivery.envelope import UNPROVEN, Envelope, Part, Recipient
+from mailserver.delivery.placement import Placement
 from mailserver.delivery.recipients import is_role
 from mailserver.delivery.units import deliver_parts
 
@@ -21,6 +22,7 @@ __all__ = [
     "Delivery",
     "Envelope",
     "Part",
+    "Placement",
     "Recipient",
     "deliver_parts",
     "is_role",

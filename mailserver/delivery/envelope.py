@@ -1,8 +1,9 @@
 """Envelopes, accepted recipients, and the copies that a message becomes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailserver.delivery.list_copy import Head
+from mailserver.delivery.placement import Placements
 from mailserver.model.identity import Population, Roster
 from mailserver.model.provenance import UNKNOWN, Door, Provenance
 from mailserver.model.rules import Sender
@@ -76,3 +77,5 @@ class Part:
     provenance: Provenance = UNKNOWN
     only_if_held: str = ""
     """A notice to the owners of this list: not placed where so many wait already that nobody is told of each."""
+    placements: Placements = field(default_factory=dict)
+    """Where it goes in the mailboxes of some of the accounts; the others get it in INBOX."""

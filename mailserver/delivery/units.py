@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from mailserver.accounts.provision import provision
+from mailserver.delivery import placement
 from mailserver.delivery.envelope import Part
-from mailserver.model.errors import Temporary
+from mailserver.delivery.placement import Placements
 from mailserver.model.provenance import Provenance
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import blobs, messages
+from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.queue import moderation_queue, spool, traces
 from mailserver.store.queue.traces import Trace
 
@@ -28,11 +28,13 @@ def deliver_parts(
     crowded: set[str] = set()
     for part in parts:
         file = part.prepared.file
-        if part.only_if_held in crowded:
+        if part.only_if_held in crowded or _is_for_nobody(part):
             unused += [file] if file is not None else []
             continue
         inboxes = {account: known[account] for account in part.accounts if account in known}
-        content_id, used, placed = deliver_unit(tx, part.prepared, part.accounts, inboxes, part.provenance)
+        content_id, used, placed = deliver_unit(
+            tx, part.prepared, part.accounts, inboxes, part.provenance, part.placements
+        )
         first = first or content_id
         unused += [file] if file is not None and not used else []
         targets.update(placed)
@@ -52,22 +54,42 @@ def deliver_unit(
     accounts: Sequence[int],
     known: dict[int, int],
     provenance: Provenance,
+    placements: Placements | None = None,
 ) -> tuple[int, bool, dict[int, int]]:
-    """One content, one appearance in each account's INBOX.
+    """One content, one appearance in each account's INBOX, or where `placements` say.
 
-    Returns the content's id, whether `prepared` became it, and the INBOX of each account.
+    Returns the content's id, whether `prepared` became it, and the INBOX of each account that got it there.
     """
     content_id, used = messages.store_content(tx, prepared)
-    if len(accounts) == 1 and accounts[0] in known:
+    if placements:
+        accounts, told = _told(accounts, placements)
+        wanted = placement.resolve(tx, told)
+    else:
+        wanted = {}
+    if not accounts:
+        targets: dict[int, int] = {}
+    elif len(accounts) == 1 and accounts[0] in known and not wanted:
         messages.place(tx, accounts[0], known[accounts[0]], content_id, prepared.size, provenance=provenance)
-        targets = known
+        return content_id, used, known
     else:
         targets = messages.inboxes(tx, accounts)
-        for account_id in accounts:
-            if account_id not in targets:
-                provision(tx, account_id)
-                targets.update(messages.inboxes(tx, [account_id]))
-            if account_id not in targets:  # nothing may be acknowledged that nobody gets
-                raise Temporary("An account has no INBOX")
+        targets.update((account, placement.inbox(tx, account)) for account in accounts if account not in targets)
+    if wanted:
+        mailboxes.lock_all(tx, [*targets.values(), *(mailbox_id for mailbox_id, _ in wanted)])
+        placement.place(tx, wanted, content_id, prepared.size, provenance)
+    if targets:
         messages.place_many(tx, targets, content_id, prepared.size, provenance)
     return content_id, used, targets
+
+
+def _told(accounts: Sequence[int], placements: Placements) -> tuple[list[int], Placements]:
+    """Accounts that get the message in INBOX, and the placements of the others."""
+    plain = [account for account in accounts if account not in placements]
+    return plain, {account: placements[account] for account in accounts if account in placements}
+
+
+def _is_for_nobody(part: Part) -> bool:
+    """True when nothing of it would be stored but a content that nothing refers to."""
+    if part.targets or part.holds or not part.placements:
+        return False
+    return not any(part.placements.get(account, True) for account in part.accounts)

@@ -1,0 +1,110 @@
+"""Where in an account's mailboxes a message goes, when not simply to INBOX."""
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mailserver.accounts.provision import provision
+from mailserver.model.errors import Refused, Temporary
+from mailserver.model.provenance import Provenance
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import mailboxes, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One appearance in a mailbox of the account.
+
+    A mailbox that is gone when the message is stored, or a name that cannot be made, stands for INBOX.
+    """
+
+    mailbox: str = mailboxes.INBOX
+    flags: tuple[str, ...] = ()
+    """Those that the mailbox cannot hold are left out."""
+    create: bool = False
+    """Make the mailbox where it is missing."""
+    special_use: str = ""
+    """The mailbox with this special use where there is one, `mailbox` otherwise (RFC 8579)."""
+
+
+Placements = Mapping[int, tuple[Placement, ...]]
+"""By account; an account that is missing gets the message in INBOX, one with an empty tuple not at all."""
+
+
+def inbox(tx: Tx, account_id: int) -> int:
+    """The account's INBOX, made where it is missing. Raises Temporary."""
+    found = messages.inboxes(tx, [account_id])
+    if account_id not in found:
+        provision(tx, account_id)
+        found = messages.inboxes(tx, [account_id])
+    if account_id not in found:  # nothing may be acknowledged that nobody gets
+        raise Temporary("An account has no INBOX")
+    return found[account_id]
+
+
+Wanted = dict[tuple[int, int], tuple[str, ...]]
+"""Flags by mailbox and account."""
+
+
+def resolve(tx: Tx, placements: Placements) -> Wanted:
+    """The mailboxes of placements as they are now; missing ones are made first, so that rows are locked in order."""
+    wanted: dict[tuple[int, int], dict[str, None]] = {}
+    for account_id in sorted(placements):
+        for placement in placements[account_id]:
+            key = (_mailbox(tx, account_id, placement), account_id)
+            wanted.setdefault(key, {}).update(dict.fromkeys(placement.flags))
+    return {key: tuple(wanted[key]) for key in sorted(wanted)}
+
+
+def place(tx: Tx, wanted: Wanted, content_id: int, size: int, provenance: Provenance) -> None:
+    """One appearance of a stored content in each mailbox."""
+    for (mailbox_id, account_id), flags in wanted.items():
+        mask = _mask(tx, mailbox_id, flags)
+        messages.place(tx, account_id, mailbox_id, content_id, size, mask, provenance=provenance)
+
+
+def _mailbox(tx: Tx, account_id: int, placement: Placement) -> int:
+    found = _existing(tx, account_id, placement)
+    if found is None and placement.special_use:  # an account that never got anything has none of its folders yet
+        provision(tx, account_id)
+        found = _existing(tx, account_id, placement)
+    if found is None and placement.create:
+        found = _made(tx, account_id, placement)
+    return inbox(tx, account_id) if found is None else found
+
+
+def _existing(tx: Tx, account_id: int, placement: Placement) -> int | None:
+    if placement.special_use:
+        box = mailboxes.by_use(tx, account_id, placement.special_use)
+        if box is not None:
+            return box.id
+    with contextlib.suppress(Refused):
+        return mailboxes.get(tx, account_id, placement.mailbox).id
+    return None
+
+
+def _made(tx: Tx, account_id: int, placement: Placement) -> int | None:
+    """A new mailbox, subscribed, since mail programs show little else; None: it cannot be."""
+    use = placement.special_use if placement.special_use in mailboxes.SPECIAL_USES else ""
+    try:
+        box = mailboxes.create(tx, account_id, placement.mailbox, use)
+    except Refused:
+        return None
+    with contextlib.suppress(Refused):
+        mailboxes.subscribe(tx, account_id, box.name, True)
+    return box.id
+
+
+def _mask(tx: Tx, mailbox_id: int, flags: Sequence[str]) -> int:
+    try:
+        return messages.ensure_flags(tx, mailbox_id, flags)
+    except Refused:
+        return _possible(tx, mailbox_id, flags)
+
+
+def _possible(tx: Tx, mailbox_id: int, flags: Iterable[str]) -> int:
+    mask = 0
+    for flag in flags:
+        with contextlib.suppress(Refused):
+            mask |= messages.ensure_flags(tx, mailbox_id, (flag,))
+    return mask
