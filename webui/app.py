@@ -38,7 +38,7 @@ from mailserver.store.mail.messages import Quota
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 from webui import routes
-from webui.account import portal
+from webui.account.login import portal
 from webui.http.assets import Assets
 from webui.http.keys import Keys
 from webui.mail.event_stream import EventStream

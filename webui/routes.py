@@ -13,24 +13,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from webui import contacts, pages
-from webui.account import (
-    activation,
-    announcements,
-    clients,
-    devices,
-    password,
-    portal,
-    preferences,
-    recovery,
-    recovery_address,
-    second_factor,
-    security,
-    session_renewal,
-    settings_search,
-    welcome,
-)
-from webui.account.data_export import DataExport
-from webui.account.password_feedback import Verifying
+from webui.account.login import activation, portal, recovery, session_renewal, welcome
+from webui.account.security import devices, overview, password, recovery_address, second_factor
+from webui.account.security.password_feedback import Verifying
+from webui.account.settings import announcements, clients, preferences, settings_search
+from webui.account.settings.data_export import DataExport
 from webui.admin import access
 from webui.admin import routes as admin
 from webui.agenda import from_message as events
@@ -138,15 +125,15 @@ def _account(doors: Doors) -> Sequence[BaseRoute]:
     """One's own account, and the end of a first connection."""
     visit, takeaway, subscribing = doors.visit, DataExport(), Subscribing()
     return [
-        Route("/compte", visit(security.show_security)),
+        Route("/compte", visit(overview.show_security)),
         Route("/compte/double-authentification", visit(second_factor.show_second_factor), methods=["GET"]),
         Route("/compte/double-authentification", visit(second_factor.change), methods=["POST"]),
         Route("/compte/appareils", visit(devices.show_devices), methods=["GET"]),
         Route("/compte/appareils", visit(devices.change), methods=["POST"]),
         Route("/compte/notifications", visit(subscribing.key), methods=["GET"]),
         Route("/compte/notifications", visit(subscribing.change), methods=["POST"]),
-        Route("/compte/sessions", visit(security.show_sessions), methods=["GET"]),
-        Route("/compte/sessions", visit(security.close_sessions), methods=["POST"]),
+        Route("/compte/sessions", visit(overview.show_sessions), methods=["GET"]),
+        Route("/compte/sessions", visit(overview.close_sessions), methods=["POST"]),
         Route("/compte/mot-de-passe", visit(password.show_password), methods=["GET"]),
         Route("/compte/mot-de-passe", visit(password.change_password), methods=["POST"]),
         Route("/compte/secours", visit(recovery_address.show_recovery_address), methods=["GET"]),

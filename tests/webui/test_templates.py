@@ -16,7 +16,7 @@ OF_NO_PACKAGE = {"portal", "shared"}
 
 def named(path: Path) -> Iterator[str]:
     """The templates that a module or a template names."""
-    yield from re.findall(r"[\"']([a-z]+/[a-z_]+\.html)[\"']", path.read_text(encoding="utf-8"))
+    yield from re.findall(r"[\"']([a-z]+(?:/[a-z_]+)+\.html)[\"']", path.read_text(encoding="utf-8"))
 
 
 def templates() -> dict[str, Path]:
@@ -30,15 +30,16 @@ def modules() -> Iterator[Path]:
 
 
 def test_a_folder_is_a_package_s() -> None:
-    packages = {path.parent.name for path in WEBUI.glob("*/__init__.py")}
-    assert {name.partition("/")[0] for name in templates()} <= packages | OF_NO_PACKAGE
+    packages = {path.parent.relative_to(WEBUI).as_posix() for path in WEBUI.rglob("__init__.py")}
+    assert {name.rpartition("/")[0] for name in templates()} <= packages | OF_NO_PACKAGE
 
 
 def test_a_page_stands_in_the_folder_of_the_package_that_answers_with_it() -> None:
     for module in modules():
-        package = module.relative_to(WEBUI).parts[0]
-        folder = package if (TEMPLATES / package).is_dir() else "portal"
-        assert {name.partition("/")[0] for name in named(module)} <= {folder}, module
+        package = module.relative_to(WEBUI).parent
+        folders = [folder.as_posix() for folder in (package, *package.parents) if folder.name]
+        found = [folder for folder in folders if (TEMPLATES / folder).is_dir()]
+        assert {name.rpartition("/")[0] for name in named(module)} <= {found[0] if found else "portal"}, module
 
 
 def test_every_template_is_used_and_every_one_used_is_there() -> None:

@@ -21,9 +21,9 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role
 from mailserver.model.sasl import Secret
 from mailserver.store.record.audit import Origin
-from webui.account.password_feedback import MAX_PASSWORD
-from webui.account.second_factor import MAX_CODE
-from webui.account.session_start import wait_text, waiting_seconds
+from webui.account.security.password_feedback import MAX_PASSWORD
+from webui.account.security.second_factor import MAX_CODE
+from webui.account.session.session_start import wait_text, waiting_seconds
 from webui.page.context import Services, Visit, set_cookie
 from webui.page.dispatch import VisitHandler
 from webui.page.rendering import redirect

@@ -15,7 +15,7 @@ from mailserver.store.mail import messages
 from mailserver.store.mail.messages import Quota
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Event
-from webui.account.user_agent import in_words
+from webui.account.security.user_agent import in_words
 from webui.admin.console_page import Top, moment, stamp, top
 from webui.admin.import_reasons import told
 from webui.admin.people import service

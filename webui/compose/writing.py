@@ -15,7 +15,7 @@ from mailserver.store.mail import mailboxes
 from mailserver.store.web import signatures as stored
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import compose_data
-from webui.account import stash
+from webui.account.session import stash
 from webui.compose import (
     attached_files,
     drafts,

@@ -12,7 +12,7 @@ from mailserver.push.encryption import browser_keys
 from mailserver.push.sender import is_allowed
 from mailserver.store.web import push_subscriptions
 from mailserver.store.web.push_subscriptions import MAX_SUBSCRIPTIONS, NewSubscription
-from webui.account.user_agent import in_words
+from webui.account.security.user_agent import in_words
 from webui.http import headers
 from webui.page.context import Services, Visit
 from webui.page.flash import done

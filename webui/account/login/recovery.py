@@ -11,10 +11,10 @@ from mailserver.login.recovery import Question
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.sasl import Secret
-from webui.account.activation import MAX_DATE, MAX_LOGIN, MAX_PROOF, SECONDS, chosen_interface, date_fault
-from webui.account.password import ChoosePage, choose_page
-from webui.account.password_feedback import MAX_PASSWORD, explained
-from webui.account.session_start import Wish, enter, suspended, wait_text, waiting_seconds
+from webui.account.login.activation import MAX_DATE, MAX_LOGIN, MAX_PROOF, SECONDS, chosen_interface, date_fault
+from webui.account.security.password import ChoosePage, choose_page
+from webui.account.security.password_feedback import MAX_PASSWORD, explained
+from webui.account.session.session_start import Wish, enter, suspended, wait_text, waiting_seconds
 from webui.page import sealed_fields
 from webui.page.context import Guest, Services
 
@@ -56,7 +56,7 @@ class CodePage:
 
 async def show_recovery(services: Services, guest: Guest) -> Response:
     """GET /initialiser."""
-    return services.pages.answer(guest, "account/reset.html", AskPage(services.directory.read_only))
+    return services.pages.answer(guest, "account/login/reset.html", AskPage(services.directory.read_only))
 
 
 async def ask(services: Services, guest: Guest) -> Response:
@@ -66,7 +66,7 @@ async def ask(services: Services, guest: Guest) -> Response:
     birth_date = form.text("naissance").strip()[:MAX_DATE]
     if wrong := date_fault(guest, birth_date):
         asking = AskPage(services.directory.read_only, login, birth_date=birth_date, date_fault=wrong)
-        return services.pages.answer(guest, "account/reset.html", asking, 422)
+        return services.pages.answer(guest, "account/login/reset.html", asking, 422)
     question = Question(login or "-", birth_date, Secret(form.text("numero").strip()[:MAX_PROOF]))
     try:
         await services.recovery.ask(question, guest.peer)
@@ -74,7 +74,7 @@ async def ask(services: Services, guest: Guest) -> Response:
         # The peer's own pace: it says nothing of any account.
         seconds = waiting_seconds(refusal)
         page = AskPage(services.directory.read_only, login, wait_text(guest, seconds), birth_date)
-        response = services.pages.answer(guest, "account/reset.html", page, 429)
+        response = services.pages.answer(guest, "account/login/reset.html", page, 429)
         response.headers["Retry-After"] = str(seconds)
         return response
     return _code_page(services, guest, login, asked=True)
@@ -82,7 +82,7 @@ async def ask(services: Services, guest: Guest) -> Response:
 
 async def show_forgotten(services: Services, guest: Guest) -> Response:
     """GET /identifiant: for whoever has forgotten their identifier."""
-    return services.pages.answer(guest, "account/identifier.html", IdentifierPage())
+    return services.pages.answer(guest, "account/login/identifier.html", IdentifierPage())
 
 
 async def ask_identifier(services: Services, guest: Guest) -> Response:
@@ -91,16 +91,16 @@ async def ask_identifier(services: Services, guest: Guest) -> Response:
     birth_date, number = form.text("naissance").strip()[:MAX_DATE], form.text("numero").strip()[:MAX_PROOF]
     if wrong := date_fault(guest, birth_date):
         asking = IdentifierPage(birth_date=birth_date, date_fault=wrong)
-        return services.pages.answer(guest, "account/identifier.html", asking, 422)
+        return services.pages.answer(guest, "account/login/identifier.html", asking, 422)
     try:
         await services.recovery.ask(Question("", birth_date, Secret(number)), guest.peer)
     except Refused as refusal:
         seconds = waiting_seconds(refusal)
         page = IdentifierPage(fault=wait_text(guest, seconds), birth_date=birth_date)
-        response = services.pages.answer(guest, "account/identifier.html", page, 429)
+        response = services.pages.answer(guest, "account/login/identifier.html", page, 429)
         response.headers["Retry-After"] = str(seconds)
         return response
-    return services.pages.answer(guest, "account/identifier.html", IdentifierPage(asked=True))
+    return services.pages.answer(guest, "account/login/identifier.html", IdentifierPage(asked=True))
 
 
 async def show_code(services: Services, guest: Guest) -> Response:
@@ -112,7 +112,7 @@ def _code_page(
     services: Services, guest: Guest, login: str = "", fault: str = "", status: int = 200, *, asked: bool = False
 ) -> Response:
     page = CodePage(asked, services.settings.accounts.recovery_minutes, login, fault)
-    return services.pages.answer(guest, "account/reset_code.html", page, status)
+    return services.pages.answer(guest, "account/login/reset_code.html", page, status)
 
 
 async def use_code(services: Services, guest: Guest) -> Response:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Principal
-from webui.account.second_factor import drawing
+from webui.account.security.second_factor import drawing
 from webui.http import headers
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import MailShell, surroundings
@@ -49,7 +49,7 @@ async def show_clients(services: Services, visit: Visit) -> Response:
     base = web_address(services.settings)
     own = f"{base}{visit.base}/reglages/logiciels"
     page = ClientsPage(await surroundings(services, visit), at, f"{base}/dav/", own, drawing(own))
-    return services.pages.answer(visit, "account/clients.html", page)
+    return services.pages.answer(visit, "account/settings/clients.html", page)
 
 
 def web_address(settings: Settings) -> str:

@@ -9,9 +9,9 @@ from mailserver.login.factors import Setup
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.sasl import Secret
 from mailserver.notices.protection import Change
-from webui.account.password_feedback import MAX_PASSWORD
-from webui.account.security import codes_text, origin
-from webui.account.session_start import renew, wait_text, waiting_seconds
+from webui.account.security.overview import codes_text, origin
+from webui.account.security.password_feedback import MAX_PASSWORD
+from webui.account.session.session_start import renew, wait_text, waiting_seconds
 from webui.page import sealed_fields
 from webui.page.context import SESSION, Services, Visit, set_cookie
 from webui.page.flash import done
@@ -182,7 +182,7 @@ async def _page(services: Services, visit: Visit, refusal: Refused | None = None
         password_fault,
         code_fault,
     )
-    return services.pages.answer(visit, "account/factor.html", page, status)
+    return services.pages.answer(visit, "account/security/factor.html", page, status)
 
 
 async def _setup_page(services: Services, visit: Visit, setup: Setup, fault: str = "") -> Response:
@@ -193,12 +193,12 @@ async def _setup_page(services: Services, visit: Visit, setup: Setup, fault: str
         sealed_fields.seal(services, visit, PURPOSE, [visit.account_id], SECONDS),
         fault,
     )
-    return services.pages.answer(visit, "account/factor_setup.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "account/security/factor_setup.html", page, 422 if fault else 200)
 
 
 async def _codes_page(services: Services, visit: Visit, codes: tuple[str, ...], *, fresh: bool) -> Response:
     page = CodesPage(await surroundings(services, visit), codes, visit.language.plain_date(visit.now), fresh)
-    return services.pages.answer(visit, "account/factor_codes.html", page)
+    return services.pages.answer(visit, "account/security/factor_codes.html", page)
 
 
 def drawing(text: str) -> str:

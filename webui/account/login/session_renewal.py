@@ -10,10 +10,10 @@ from mailserver.model.identity import Principal
 from mailserver.model.sasl import Secret
 from mailserver.store.account import sessions
 from mailserver.store.account.sessions import Former
-from webui.account import stash
-from webui.account.password_feedback import MAX_PASSWORD
-from webui.account.second_factor import MAX_CODE
-from webui.account.session_start import open_session, wait_text, waiting_seconds
+from webui.account.security.password_feedback import MAX_PASSWORD
+from webui.account.security.second_factor import MAX_CODE
+from webui.account.session import stash
+from webui.account.session.session_start import open_session, wait_text, waiting_seconds
 from webui.http import headers
 from webui.page import faults
 from webui.page.context import SESSION, Guest, Services, set_cookie

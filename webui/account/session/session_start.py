@@ -9,8 +9,8 @@ from mailserver.login.throttle import TooManyAttempts
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, State
 from mailserver.store.account import accounts, sessions
-from webui.account import second_step_page, stash
-from webui.account.second_step_page import Wish as Wish
+from webui.account.session import second_step_page, stash
+from webui.account.session.second_step_page import Wish as Wish
 from webui.compose import writing
 from webui.page.context import BASES, INTERFACE, SESSION, Guest, Services, Visit, drop_cookie, set_cookie
 from webui.page.dispatch import session_owner
@@ -148,11 +148,11 @@ async def suspended(services: Services, guest: Guest, account_id: int, *, kept_t
     since = guest.language.plain_date(standing.since)
     if standing.state is State.CLOSED:
         kept = guest.language.plain_date(standing.erase_at) if standing.erase_at else ""
-        response = services.pages.answer(guest, "account/closed.html", ClosedPage(since, kept), 403)
+        response = services.pages.answer(guest, "account/session/closed.html", ClosedPage(since, kept), 403)
     else:
         until = guest.language.long_date(standing.suspend_until) if standing.suspend_until else ""
         page = SuspendedPage(since, until, standing.reason, standing.may_receive, kept_text)
-        response = services.pages.answer(guest, "account/suspended.html", page, 403)
+        response = services.pages.answer(guest, "account/session/suspended.html", page, 403)
     drop_cookie(response, guest, SESSION)
     response.headers[READER] = NOBODY
     return response

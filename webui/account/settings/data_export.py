@@ -11,7 +11,7 @@ from mailserver.accounts.data_export import archive
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import accounts
 from mailserver.store.mail import messages
-from webui.account.security import origin
+from webui.account.security.overview import origin
 from webui.http import headers
 from webui.http.turns import Turns
 from webui.page.context import Services, Visit
@@ -44,7 +44,7 @@ class DataExport:
         octets, count = await services.store.read(messages.usage, visit.account_id)
         frame = await surroundings(services, visit)
         page = TakeawayPage(frame, octets, count, frame.closing)
-        return services.pages.answer(visit, "account/takeaway.html", page)
+        return services.pages.answer(visit, "account/settings/takeaway.html", page)
 
     async def fetch(self, services: Services, visit: Visit) -> Response:
         """POST /compte/export: the archive, as it is made."""

@@ -10,9 +10,9 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.sasl import Secret
 from mailserver.notices.protection import Change
 from mailserver.store.account.devices import MAX_DEVICES, Device, Scope
-from webui.account.password_feedback import MAX_PASSWORD
-from webui.account.security import origin
-from webui.account.session_start import wait_text, waiting_seconds
+from webui.account.security.overview import origin
+from webui.account.security.password_feedback import MAX_PASSWORD
+from webui.account.session.session_start import wait_text, waiting_seconds
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -106,7 +106,7 @@ async def _make(services: Services, visit: Visit) -> Response:
         tuple(scope.value for scope in scopes),
         addresses(services.settings),
     )
-    return services.pages.answer(visit, "account/device_made.html", page)
+    return services.pages.answer(visit, "account/security/device_made.html", page)
 
 
 async def _page(
@@ -125,7 +125,7 @@ async def _page(
         password_fault,
         await subscriptions.listed(services, visit, "appareils"),
     )
-    return services.pages.answer(visit, "account/devices.html", page, status)
+    return services.pages.answer(visit, "account/security/devices.html", page, status)
 
 
 def _words(visit: Visit) -> dict[Scope, str]:

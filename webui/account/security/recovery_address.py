@@ -7,8 +7,8 @@ from starlette.responses import Response
 from mailserver.login.recovery_address import PrivateAddresses
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.sasl import Secret
-from webui.account.password_feedback import MAX_PASSWORD
-from webui.account.session_start import wait_text, waiting_seconds
+from webui.account.security.password_feedback import MAX_PASSWORD
+from webui.account.session.session_start import wait_text, waiting_seconds
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -70,7 +70,7 @@ async def _page(services: Services, visit: Visit, faults: _Faults = NO_FAULT) ->
         faults.password,
         faults.code,
     )
-    return services.pages.answer(visit, "account/private.html", page, faults.status)
+    return services.pages.answer(visit, "account/security/private.html", page, faults.status)
 
 
 async def change(services: Services, visit: Visit) -> Response:

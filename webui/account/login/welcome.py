@@ -10,8 +10,8 @@ from starlette.responses import Response
 from mailserver.foundation.settings import Settings
 from mailserver.login import charter as charter_acceptance
 from mailserver.store.account import recoveries
-from webui.account.clients import web_address
-from webui.account.security import origin
+from webui.account.security.overview import origin
+from webui.account.settings.clients import web_address
 from webui.http import headers
 from webui.page.context import BASES, Services, Visit
 from webui.page.flash import announcement
@@ -43,7 +43,7 @@ async def show_welcome(services: Services, visit: Visit, fault: str = "") -> Res
     charter = charter_of(services.settings)
     paragraphs = charter.split("\n\n") if charter and visit.preferences.charter != _digest(charter) else []
     page = WelcomePage(address or "", paragraphs, f"{BASES[visit.session.interface]}/", fault, announcement(visit))
-    return services.pages.answer(visit, "account/welcome.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "account/login/welcome.html", page, 422 if fault else 200)
 
 
 async def accept(services: Services, visit: Visit) -> Response:

@@ -10,12 +10,13 @@ from mailserver.model.identity import State
 from mailserver.model.sasl import Secret
 from mailserver.store.account import sessions
 from mailserver.store.account.sessions import Session
-from webui.account import activation, second_step_page, stash
-from webui.account.activation import MAX_LOGIN
-from webui.account.password_feedback import MAX_PASSWORD
-from webui.account.second_factor import MAX_CODE
-from webui.account.second_step_page import SecondPage
-from webui.account.session_start import YEAR, Wish, admit, enter, suspended, wait_text, waiting_seconds
+from webui.account.login import activation
+from webui.account.login.activation import MAX_LOGIN
+from webui.account.security.password_feedback import MAX_PASSWORD
+from webui.account.security.second_factor import MAX_CODE
+from webui.account.session import second_step_page, stash
+from webui.account.session.second_step_page import SecondPage
+from webui.account.session.session_start import YEAR, Wish, admit, enter, suspended, wait_text, waiting_seconds
 from webui.http import headers
 from webui.page import faults
 from webui.page.context import (
@@ -74,7 +75,7 @@ async def show_simple(services: Services, guest: Guest) -> Response:
 
 
 def _portal(services: Services, guest: Guest, page: PortalPage, status: int = 200) -> Response:
-    response = services.pages.answer(guest, "account/portal.html", page, status)
+    response = services.pages.answer(guest, "account/login/portal.html", page, status)
     response.headers[READER] = NOBODY
     if guest.query("lang") == guest.language.code:
         set_cookie(response, guest, LANGUAGE, guest.language.code, seconds=YEAR)
@@ -123,7 +124,7 @@ async def _refused(services: Services, guest: Guest, page: PortalPage, secret: S
         case Reason.NOT_ACTIVATED:
             return await activation.begin(services, guest, page.login, secret, page.interface)
         case Reason.THROTTLED:
-            return throttled(services, guest, "account/portal.html", page, refusal)
+            return throttled(services, guest, "account/login/portal.html", page, refusal)
         case _:
             fault = _("L’identifiant et le mot de passe ne correspondent pas. Vérifiez les majuscules, puis réessayez.")
     return _portal(services, guest, _with(page, fault), faults.STATUS[refusal.reason])

@@ -53,7 +53,7 @@ def ask(services: Services, guest: Guest, principal: Principal, wish: Wish) -> R
 
 def show_second_step(services: Services, guest: Guest, page: SecondPage, status: int = 200) -> Response:
     """The form, with what was wrong with it."""
-    return services.pages.answer(guest, "account/second.html", page, status)
+    return services.pages.answer(guest, "account/session/second.html", page, status)
 
 
 async def halfway(services: Services, guest: Guest, sealed: str) -> Halfway | None:

@@ -11,8 +11,8 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.sasl import Secret
 from mailserver.store.account import sessions
-from webui.account.password_feedback import MAX_PASSWORD, explained
-from webui.account.session_start import wait_text, waiting_seconds
+from webui.account.security.password_feedback import MAX_PASSWORD, explained
+from webui.account.session.session_start import wait_text, waiting_seconds
 from webui.page.context import BASES, SESSION, Guest, Services, Visit, set_cookie
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -94,7 +94,7 @@ class PasswordPage:
 
 def choose_page(services: Services, guest: Guest, page: ChoosePage) -> Response:
     """The form for a new password, with what was wrong with the last one."""
-    return services.pages.answer(guest, "account/choose.html", page, 422 if page.fault or page.again_fault else 200)
+    return services.pages.answer(guest, "account/security/choose.html", page, 422 if page.fault or page.again_fault else 200)
 
 
 # ---------------------------------------------------------------------- a new password
@@ -129,7 +129,7 @@ async def _password_page(
         fault,
         again_fault,
     )
-    return services.pages.answer(visit, "account/password.html", page, status)
+    return services.pages.answer(visit, "account/security/password.html", page, status)
 
 
 async def change_password(services: Services, visit: Visit) -> Response:

@@ -8,7 +8,7 @@ from mailserver.calendars.zones import ACADEMIES
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store.account import sessions
-from webui.account.session_start import YEAR
+from webui.account.session.session_start import YEAR
 from webui.compose.message_form import SPOKEN
 from webui.page import durations
 from webui.page.context import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
@@ -266,7 +266,7 @@ async def show_preferences(services: Services, visit: Visit) -> Response:
         chosen["language"] = visit.language.code
     told = await subscriptions.listed(services, visit, "reglages") if section.code == "notifications" else None
     page = SettingsPage(await surroundings(services, visit), section, chosen, told)
-    return services.pages.answer(visit, "account/settings.html", page)
+    return services.pages.answer(visit, "account/settings/settings.html", page)
 
 
 async def save(services: Services, visit: Visit) -> Response:

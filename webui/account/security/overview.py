@@ -10,8 +10,8 @@ from mailserver.login import recent
 from mailserver.store.account import sessions
 from mailserver.store.account.sessions import Opened
 from mailserver.store.record.audit import Action, Event, Origin
-from webui.account.session_start import renew
-from webui.account.user_agent import in_words
+from webui.account.security.user_agent import in_words
+from webui.account.session.session_start import renew
 from webui.page.context import SESSION, Services, Visit, set_cookie
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -100,7 +100,7 @@ async def show_security(services: Services, visit: Visit) -> Response:
         devices,
         open_now,
     )
-    return services.pages.answer(visit, "account/overview.html", page)
+    return services.pages.answer(visit, "account/security/overview.html", page)
 
 
 # ---------------------------------------------------------------------- sessions
@@ -116,7 +116,7 @@ async def show_sessions(services: Services, visit: Visit) -> Response:
         _collapsed(visit, events),
         subscriptions.is_on(services.settings),
     )
-    return services.pages.answer(visit, "account/sessions.html", page)
+    return services.pages.answer(visit, "account/security/sessions.html", page)
 
 
 async def close_sessions(services: Services, visit: Visit) -> Response:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.model.folding import search_key
-from webui.account.preferences import sections, settings_of, show_preferences
+from webui.account.settings.preferences import sections, settings_of, show_preferences
 from webui.page import settings_nav
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import MailShell, surroundings
@@ -41,7 +41,7 @@ async def show_settings(services: Services, visit: Visit) -> Response:
     if not query:
         return await show_preferences(services, visit)
     page = FoundPage(await surroundings(services, visit), query, found(visit, query))
-    return services.pages.answer(visit, "account/settings_found.html", page)
+    return services.pages.answer(visit, "account/settings/settings_found.html", page)
 
 
 def found(visit: Visit, text: str) -> Sequence[Hit]:

@@ -12,9 +12,9 @@ from mailserver.login.provisional import Proof
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.sasl import Secret
-from webui.account.password import ChoosePage, choose_page
-from webui.account.password_feedback import MAX_PASSWORD, explained
-from webui.account.session_start import Wish, enter, suspended, wait_text, waiting_seconds
+from webui.account.security.password import ChoosePage, choose_page
+from webui.account.security.password_feedback import MAX_PASSWORD, explained
+from webui.account.session.session_start import Wish, enter, suspended, wait_text, waiting_seconds
 from webui.page import sealed_fields
 from webui.page.context import BASES, COMPLETE, INTERFACE, Guest, Services
 
@@ -69,7 +69,7 @@ def date_fault(guest: Guest, typed: str) -> str:
 
 async def show_activation(services: Services, guest: Guest) -> Response:
     """GET /activation: step one; a letter's QR brings the identifier along, and the code behind `#`."""
-    return services.pages.answer(guest, "account/activation.html", IdentityPage(guest.query("identifiant")[:64]))
+    return services.pages.answer(guest, "account/login/activation.html", IdentityPage(guest.query("identifiant")[:64]))
 
 
 async def activate(services: Services, guest: Guest) -> Response:
@@ -104,7 +104,7 @@ async def _prove(services: Services, guest: Guest, claim: _Claim, again: str = "
     except Refused as refusal:
         return await _refused(services, guest, claim, refusal)
     if proven is Proof.HALF:
-        return services.pages.answer(guest, "account/birth.html", BirthPage(claim.seal(services, guest)))
+        return services.pages.answer(guest, "account/login/birth.html", BirthPage(claim.seal(services, guest)))
     return await _choose(services, guest, principal, claim.seal(services, guest), again=again)
 
 
@@ -116,7 +116,7 @@ async def _refused(services: Services, guest: Guest, claim: _Claim, refusal: Ref
     if refusal.reason is Reason.THROTTLED:
         seconds = waiting_seconds(refusal)
         page = IdentityPage(claim.login, claim.birth_date, wait_text(guest, seconds))
-        response = services.pages.answer(guest, "account/activation.html", page, 429)
+        response = services.pages.answer(guest, "account/login/activation.html", page, 429)
         response.headers["Retry-After"] = str(seconds)
         return response
     fault = guest._(
@@ -124,12 +124,12 @@ async def _refused(services: Services, guest: Guest, claim: _Claim, refusal: Ref
         "demandez un code au secrétariat de votre établissement."
     )
     page = IdentityPage(claim.login, claim.birth_date, fault, date_fault(guest, claim.birth_date))
-    return services.pages.answer(guest, "account/activation.html", page, 403)
+    return services.pages.answer(guest, "account/login/activation.html", page, 403)
 
 
 def _too_late(services: Services, guest: Guest) -> Response:
     page = IdentityPage(fault=guest._("La page est restée ouverte trop longtemps. Recommencez, s’il vous plaît."))
-    return services.pages.answer(guest, "account/activation.html", page, 403)
+    return services.pages.answer(guest, "account/login/activation.html", page, 403)
 
 
 async def _choose(

@@ -1,0 +1,1 @@
+"""Coming in: the portal, the first connection, a forgotten password, a session that is renewed."""

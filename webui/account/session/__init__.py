@@ -1,0 +1,1 @@
+"""A session begins: what leads to it once the password was right, and what waits for it."""

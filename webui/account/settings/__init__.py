@@ -1,0 +1,1 @@
+"""What a person chooses and takes along: the settings pages, their search, mail programs, the export."""
