@@ -20,8 +20,8 @@ from webui.account.settings import announcements, clients, preferences, settings
 from webui.account.settings.data_export import DataExport
 from webui.admin import access
 from webui.admin import routes as admin
-from webui.agenda import from_message as events
 from webui.agenda import routes as agenda
+from webui.agenda.events import from_message as events
 from webui.compose import attach_from, scheduled, sending, signatures_page, suggestions, uploads, writing
 from webui.contacts import from_message as cards
 from webui.lists import moderation, owned, personal

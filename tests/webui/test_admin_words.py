@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from mailserver.store.record.audit import Action
-from webui.admin.person import action_words
+from webui.admin.directory.person import action_words
 from webui.page.context import Visit
 
 IN_FRENCH = cast(Visit, SimpleNamespace(_=lambda message: message))

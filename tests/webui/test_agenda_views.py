@@ -16,7 +16,7 @@ from mailserver.store.agenda.agenda_grants import Role
 from mailserver.store.record.audit import Origin
 from tests.webui.browser import faults_of, log_in, narrow, overflow, visiting
 from tests.webui.house import House, Visitor
-from webui.agenda.class_colours import usual
+from webui.agenda.calendars.class_colours import usual
 
 PARIS = ZoneInfo("Europe/Paris")
 DAY = "2026-11-24"

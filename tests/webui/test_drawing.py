@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webui.admin.drawing import STEPS, Measured, Series, Slot, chart, sparkline, steps_up_to, thinned
+from webui.admin.monitoring.drawing import STEPS, Measured, Series, Slot, chart, sparkline, steps_up_to, thinned
 
 
 @pytest.mark.parametrize(

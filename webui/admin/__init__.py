@@ -9,9 +9,8 @@
   type that number. What takes long is a job in the store, carried out by a process of its own (`jobs`); its page comes
   anew by itself, by a header, and that is nobody's activity.
 
-Map: `routes` the addresses; `access` who enters; `console_page` what is around each page; `search` one search in all of
-it; `overview` the first page; `people`, `person` and `acts` accounts; `schools_page`; `lists_page` lists and functional
-boxes; `imports_page`, its words in `import_words` and `import_reasons`, and `jobs`; `queue_page`, `message_trace`,
-`rules_page` the flow of messages; `bulletins_page` announcements and maintenance; `audit_log` the record; `health` and
-`charts`, which `drawing` draws, the instance itself.
+Map: `routes` the addresses; `access` who enters; `console_page` what is around each page; `directory` accounts,
+schools, lists and functional boxes, and one search in all of them; `monitoring` the first page, charts, the instance
+itself; `imports_page` and `jobs`; `queue_page`, `message_trace`, `rules_page` the flow of messages; `bulletins_page`
+announcements and maintenance; `audit_log` the record; `words` what is on record as sentences.
 """

@@ -15,8 +15,8 @@ from mailserver.store.record.audit import Action, Event, Wanted
 from mailserver.texts import causes
 from webui.admin.access import origin
 from webui.admin.console_page import Top, begin_of, day_of, plain_cell, top
-from webui.admin.import_reasons import told
-from webui.admin.person import HistoryRow, action_words, row
+from webui.admin.directory.person import HistoryRow, action_words, row
+from webui.admin.words.import_reasons import told
 from webui.http import headers
 from webui.http.forms import positive
 from webui.page.context import Services, Visit

@@ -22,9 +22,9 @@ from mailserver.store.people import imports
 from mailserver.store.people.imports import Run, RunState
 from webui.admin import access
 from webui.admin.console_page import Top, moment, top
-from webui.admin.import_reasons import Why, why, whys
-from webui.admin.import_words import Difference, differences
 from webui.admin.jobs import start
+from webui.admin.words.import_reasons import Why, why, whys
+from webui.admin.words.import_words import Difference, differences
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
 

@@ -11,7 +11,7 @@ from mailserver.store.queue import traces
 from mailserver.store.queue.traces import Step, Traced, Wanted
 from webui.admin.access import origin
 from webui.admin.console_page import Top, begin_of, day_of, stamp, top
-from webui.admin.import_reasons import told
+from webui.admin.words.import_reasons import told
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
 

@@ -11,7 +11,7 @@ from mailserver.store.queue.waiting import State
 from mailserver.submission import queue_admin
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, stamp, top
-from webui.admin.import_reasons import told
+from webui.admin.words.import_reasons import told
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect

@@ -4,25 +4,10 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from webui.admin import (
-    access,
-    acts,
-    audit_log,
-    bulletins_page,
-    charts,
-    health,
-    import_reasons,
-    imports_page,
-    lists_page,
-    message_trace,
-    overview,
-    people,
-    person,
-    queue_page,
-    rules_page,
-    schools_page,
-    search,
-)
+from webui.admin import access, audit_log, bulletins_page, imports_page, message_trace, queue_page, rules_page
+from webui.admin.directory import acts, lists_page, people, person, schools_page, search
+from webui.admin.monitoring import charts, health, overview
+from webui.admin.words import import_reasons
 from webui.page.dispatch import Doors, Endpoint, VisitHandler
 
 

@@ -4,20 +4,11 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from webui.agenda import (
-    answering,
-    class_colours,
-    event,
-    event_actions,
-    form,
-    homework,
-    manage,
-    reminders_feed,
-    tasks_page,
-    transfer,
-    views,
-)
-from webui.agenda.subscriptions import Subscribing
+from webui.agenda import reminders_feed, views
+from webui.agenda.calendars import class_colours, manage, transfer
+from webui.agenda.calendars.subscriptions import Subscribing
+from webui.agenda.events import answering, event, event_actions, form
+from webui.agenda.tasks import homework, tasks_page
 from webui.page.dispatch import Doors
 
 

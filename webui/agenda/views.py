@@ -11,14 +11,16 @@ from mailserver.calendars import school_holidays
 from mailserver.calendars.occurrences import DAY, Occurrence
 from mailserver.calendars.school_holidays import week_letter
 from mailserver.model.errors import Reason, Refused
-from webui.agenda import class_colours, event_items, flash_texts, grid, mini_month, task_lines, words
-from webui.agenda.class_colours import SchoolClass
+from webui.agenda import event_items, flash_texts, grid, mini_month, words
+from webui.agenda.calendars import class_colours
+from webui.agenda.calendars.class_colours import SchoolClass
 from webui.agenda.collections_shown import Shelf, addresses_of
 from webui.agenda.event_items import Desk, home
 from webui.agenda.form_values import YEARS
 from webui.agenda.grid import More, Place
 from webui.agenda.mini_month import MiniMonth
-from webui.agenda.task_lines import Line
+from webui.agenda.tasks import task_lines
+from webui.agenda.tasks.task_lines import Line
 from webui.page.context import SIMPLE, Services, Visit
 from webui.page.rendering import redirect
 

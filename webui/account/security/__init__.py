@@ -1,1 +1,1 @@
-"""What protects an account: its password, its second factor, its devices, the browsers it is open in, the recovery address."""
+"""What protects an account: its password, second factor, devices, open sessions, recovery address."""

@@ -94,7 +94,9 @@ class PasswordPage:
 
 def choose_page(services: Services, guest: Guest, page: ChoosePage) -> Response:
     """The form for a new password, with what was wrong with the last one."""
-    return services.pages.answer(guest, "account/security/choose.html", page, 422 if page.fault or page.again_fault else 200)
+    return services.pages.answer(
+        guest, "account/security/choose.html", page, 422 if page.fault or page.again_fault else 200
+    )
 
 
 # ---------------------------------------------------------------------- a new password

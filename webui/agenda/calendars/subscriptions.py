@@ -8,10 +8,11 @@ from mailserver.calendars.feeds import Fault, Unfit, address
 from mailserver.foundation.safe_fetch import MAX_ADDRESS
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.store.agenda import agenda_feeds
-from webui.agenda import event_items, feed_state, manage
+from webui.agenda import event_items
+from webui.agenda.calendars import feed_state, manage
+from webui.agenda.calendars.feed_state import Asked
 from webui.agenda.collections_shown import MAX_NAME, fresh, unused
 from webui.agenda.event_items import home
-from webui.agenda.feed_state import Asked
 from webui.http.turns import Turns
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect

@@ -12,7 +12,8 @@ from mailserver.store.account import sessions
 from mailserver.store.agenda import agenda_feeds, agenda_grants, agendas
 from mailserver.store.agenda.agendas import CALENDAR, Collection
 from webui import granting
-from webui.agenda import event_items, feed_state
+from webui.agenda import event_items
+from webui.agenda.calendars import feed_state
 from webui.agenda.collections_shown import MAX_NAME, Shelf, colour_names, described, fresh, hex_of
 from webui.agenda.event_items import Desk, home
 from webui.agenda.flash_texts import announcement

@@ -17,8 +17,8 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Event
 from webui.account.security.user_agent import in_words
 from webui.admin.console_page import Top, moment, stamp, top
-from webui.admin.import_reasons import told
-from webui.admin.people import service
+from webui.admin.directory.people import service
+from webui.admin.words.import_reasons import told
 from webui.page.context import Services, Visit
 from webui.page.role_labels import role_words, state_words
 

@@ -6,7 +6,8 @@ from mailserver.calendars import transfer as files
 from mailserver.calendars.transfer import MAX_FILE
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agenda_reach
-from webui.agenda import event_items, transfer
+from webui.agenda import event_items
+from webui.agenda.calendars import transfer
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect

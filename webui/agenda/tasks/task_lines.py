@@ -8,7 +8,8 @@ from mailserver.calendars import own_tasks, tasks
 from mailserver.calendars.tasks import Listing, Task
 from mailserver.model.errors import Refused
 from mailserver.store.agenda import agenda_reach
-from webui.agenda import class_colours, event_items, words
+from webui.agenda import event_items, words
+from webui.agenda.calendars import class_colours
 from webui.agenda.collections_shown import Shelf
 from webui.agenda.event_items import MARGIN, Desk, home
 from webui.page import task_making

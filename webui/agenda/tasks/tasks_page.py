@@ -8,12 +8,13 @@ from starlette.responses import Response
 from mailserver.calendars import own_tasks, tasks
 from mailserver.calendars.tasks import PRIORITIES, Task, TaskDraft
 from mailserver.model.errors import BadSyntax, Reason, Refused
-from webui.agenda import event_items, task_lines, words
+from webui.agenda import event_items, words
 from webui.agenda.collections_shown import Shelf
 from webui.agenda.event_items import Desk, Found, home
 from webui.agenda.flash_texts import announcement
 from webui.agenda.form_values import MAX_DESCRIPTION, MAX_TITLE, moment_of
-from webui.agenda.task_lines import Line
+from webui.agenda.tasks import task_lines
+from webui.agenda.tasks.task_lines import Line
 from webui.page import task_making
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect

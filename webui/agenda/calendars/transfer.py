@@ -10,7 +10,8 @@ from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agenda_changes, agenda_reach
 from mailserver.store.agenda.agenda_changes import Step
 from mailserver.store.agenda.agenda_items import Item
-from webui.agenda import event_items, manage, words
+from webui.agenda import event_items, words
+from webui.agenda.calendars import manage
 from webui.agenda.collections_shown import Shelf
 from webui.agenda.event_items import Desk, home
 from webui.http import headers

@@ -12,7 +12,8 @@ from mailserver.calendars.editing import SCOPES, Series
 from mailserver.calendars.events import Attendee, Draft
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda.agenda_changes import Step
-from webui.agenda import class_colours, event_items, views, words
+from webui.agenda import event_items, views, words
+from webui.agenda.calendars import class_colours
 from webui.agenda.collections_shown import addresses_of
 from webui.agenda.event_items import Desk, Found, home
 from webui.page import durations

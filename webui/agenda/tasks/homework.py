@@ -8,12 +8,13 @@ from starlette.responses import Response
 from mailserver.calendars.tasks import Listing, TaskDraft
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.web import webmail
-from webui.agenda import event_items, task_lines, words
+from webui.agenda import event_items, words
 from webui.agenda.collections_shown import Shelf
 from webui.agenda.event_items import Desk, home
 from webui.agenda.flash_texts import announcement
 from webui.agenda.form_values import MAX_TITLE
-from webui.agenda.task_lines import Line
+from webui.agenda.tasks import task_lines
+from webui.agenda.tasks.task_lines import Line
 from webui.page import task_making
 from webui.page.context import Services, Visit
 from webui.page.flash import done

@@ -8,9 +8,10 @@ from mailserver.calendars import editing, events
 from mailserver.calendars.editing import SCOPES
 from mailserver.calendars.events import Draft
 from mailserver.model.errors import BadSyntax, Reason, Refused
-from webui.agenda import event_items, tasks_page, views, words
-from webui.agenda.event import AskPage, answer, back_to, check_own, key_of, read, scope_of, view_of, write
+from webui.agenda import event_items, views, words
 from webui.agenda.event_items import Found, home
+from webui.agenda.events.event import AskPage, answer, back_to, check_own, key_of, read, scope_of, view_of, write
+from webui.agenda.tasks import tasks_page
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
 

@@ -12,7 +12,7 @@ from mailserver.store.queue.traces import Step
 from mailserver.store.upkeep import measures
 from mailserver.store.upkeep.measures import ACCOUNTS, DATABASE, MAIL, QUEUE, Measure
 from webui.admin.console_page import Top, begin_of, top
-from webui.admin.drawing import Chart, Measured, Series, Slot, chart, thinned
+from webui.admin.monitoring.drawing import Chart, Measured, Series, Slot, chart, thinned
 from webui.page.context import Services, Visit
 
 SPANS = ("jour", "semaine", "mois", "an")

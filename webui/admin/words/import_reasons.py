@@ -13,8 +13,8 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import jobs
 from mailserver.texts import causes
 from mailserver.texts.causes import Cause
-from webui.admin import rights_words
 from webui.admin.console_page import plain_cell, stamp
+from webui.admin.words import rights_words
 from webui.http import headers
 from webui.page.context import Services, Visit
 

@@ -11,7 +11,7 @@ from mailserver.calendars.invitations import Answer
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from webui.agenda import event_items
 from webui.agenda.collections_shown import addresses_of
-from webui.agenda.event import answer, check_answerable, key_of, read
+from webui.agenda.events.event import answer, check_answerable, key_of, read
 from webui.page.context import Services, Visit
 from webui.reader.invitations import CHOICES, tell
 

@@ -18,12 +18,12 @@ from mailserver.store.queue.spool import HELD_UNTIL
 from mailserver.store.queue.traces import Step
 from mailserver.store.queue.waiting import Destination, State
 from mailserver.store.upkeep.measures import ACCOUNTS, MAIL, QUEUE, Measure
-from webui.admin.charts import hourly, hours
 from webui.admin.console_page import Top, moment, top
-from webui.admin.drawing import Chart, sparkline
-from webui.admin.import_reasons import told
 from webui.admin.imports_page import counted, is_lost, job_line
+from webui.admin.monitoring.charts import hourly, hours
+from webui.admin.monitoring.drawing import Chart, sparkline
 from webui.admin.rules_page import population_words
+from webui.admin.words.import_reasons import told
 from webui.page.context import Services, Visit
 
 WEEK = 7 * DAY

@@ -14,7 +14,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.health.doctor import Finding, Grade, examine
 from mailserver.store.upkeep import measures
 from webui.admin.console_page import Top, top
-from webui.admin.person import Fact
+from webui.admin.directory.person import Fact
 from webui.page.context import Services, Visit
 
 

@@ -9,10 +9,10 @@ from directory.people.lifecycle import Account, farewell
 from mailserver.login import throttle
 from mailserver.model.errors import Reason, Refused
 from mailserver.notices.protection import Change
-from webui.admin import person
 from webui.admin.access import origin
 from webui.admin.console_page import done, words
-from webui.admin.people import service, show_code
+from webui.admin.directory import person
+from webui.admin.directory.people import service, show_code
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
 

@@ -9,8 +9,8 @@ from mailserver.model.identity import ListKind
 from mailserver.store.people import lists, schools
 from mailserver.store.people.lists import ListEntry
 from mailserver.store.people.schools import School
-from webui.admin import people
 from webui.admin.console_page import Top, top
+from webui.admin.directory import people
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
 

@@ -1,0 +1,1 @@
+"""How the instance is: what wants attention, figures of a day, charts, health."""

@@ -1,0 +1,1 @@
+"""The calendars themselves: made, renamed, coloured, subscribed to, files in and out."""

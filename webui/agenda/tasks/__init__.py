@@ -1,0 +1,1 @@
+"""Tasks: their lists, one of them, and what classes have to hand in."""
