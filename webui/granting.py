@@ -20,8 +20,8 @@ from mailserver.store.agenda.agenda_grants import Role
 from mailserver.store.agenda.agendas import Collection
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
-from webui.compose import recipients
-from webui.compose.recipients import Question
+from webui.compose.addressing import recipients
+from webui.compose.addressing.recipients import Question
 from webui.page.context import Services, Visit
 
 log = structlog.get_logger("web")

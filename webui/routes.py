@@ -22,24 +22,15 @@ from webui.admin import access
 from webui.admin import routes as admin
 from webui.agenda import routes as agenda
 from webui.agenda.events import from_message as events
-from webui.compose import attach_from, scheduled, sending, signatures_page, suggestions, uploads, writing
+from webui.compose import attach_from, scheduled, sending, signatures_page, uploads, writing
+from webui.compose.addressing import suggestions
 from webui.contacts import from_message as cards
 from webui.lists import moderation, owned, personal
-from webui.mail import (
-    actions,
-    folders,
-    message_list,
-    notifications,
-    search_help,
-    search_page,
-    shares,
-    shortcuts,
-    simple_list,
-    tags_page,
-)
+from webui.mail import actions, folders, message_list, notifications, shares, shortcuts, simple_list, tags_page
 from webui.mail.bulk_download import Gathering
 from webui.mail.event_stream import EventStream
 from webui.mail.folder_transfer import MAX_BROUGHT, FolderFiles
+from webui.mail.search import search_help, search_page
 from webui.offline import routes as offline
 from webui.page.context import Services
 from webui.page.dispatch import Doors, Endpoint, VisitHandler

@@ -14,7 +14,7 @@ from mailserver.store.account import sessions
 from tests.webui.browser import log_in, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
 from tests.webui.house import House, mail
-from webui.reader.html_dark import is_dark
+from webui.reader.content.html_dark import is_dark
 
 pytestmark = pytest.mark.needs("chromium")
 HEADING = "Lettre des professeurs"

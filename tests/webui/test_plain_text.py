@@ -24,12 +24,12 @@ from mailserver.model.criteria import (
     Text,
 )
 from tests.clocks import MovingClock
-from webui.compose.recipients import entries
+from webui.compose.addressing.recipients import entries
 from webui.http import headers
 from webui.http.forms import positive
 from webui.http.keys import MAX_SEALED, Keys
-from webui.mail import highlight, query
-from webui.reader import plain_text
+from webui.mail.search import highlight, query
+from webui.reader.content import plain_text
 
 
 class Checker(HTMLParser):

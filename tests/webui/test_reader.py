@@ -20,7 +20,9 @@ from mailserver.store.schema.mail import blob
 from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.website import Website, page, world
-from webui.reader import cautions, lookalikes, message_parts, unsubscribe
+from webui.reader import message_parts
+from webui.reader.requests import unsubscribe
+from webui.reader.trust import cautions, lookalikes
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
 

@@ -13,12 +13,13 @@ from mailserver.model.criteria import And, HasAttachment
 from mailserver.model.errors import Refused
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Line, Scope
-from webui.compose import attached_files, form_page, sources
-from webui.compose.drafts import Kept, keep, kept
-from webui.compose.message_form import Letter
+from webui.compose import form_page
+from webui.compose.message import attached_files, sources
+from webui.compose.message.drafts import Kept, keep, kept
+from webui.compose.message.message_form import Letter
 from webui.compose.writing import other_version
 from webui.http.forms import positive
-from webui.mail.query import MAX_QUERY, parse
+from webui.mail.search.query import MAX_QUERY, parse
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import Folder, MailShell, surround
 from webui.page.rendering import redirect

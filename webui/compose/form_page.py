@@ -9,12 +9,13 @@ from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Refused
 from mailserver.store.web.webmail import compose_data
 from mailserver.store.web.webmail.compose_data import ComposeData
-from webui.compose import identities, message_form, quotation, send_times, signatures
-from webui.compose.identities import Identity
-from webui.compose.message_form import Enclosed, Letter
-from webui.compose.recipients import Field, Question, look
-from webui.compose.send_checks import Doubt
-from webui.compose.send_times import Preset
+from webui.compose.addressing import identities
+from webui.compose.addressing.identities import Identity
+from webui.compose.addressing.recipients import Field, Question, look
+from webui.compose.addressing.send_checks import Doubt
+from webui.compose.message import message_form, quotation, send_times, signatures
+from webui.compose.message.message_form import Enclosed, Letter
+from webui.compose.message.send_times import Preset
 from webui.page.context import COMPLETE, Services, Visit
 from webui.page.mail_shell import DRAFTS, Folder, MailShell, surroundings
 from webui.reader import message_parts

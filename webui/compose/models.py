@@ -7,10 +7,10 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.web import signatures as kept
 from mailserver.store.web.signatures import Model
 from mailserver.store.web.webmail.compose_data import ComposeData
-from webui.compose import signatures
-from webui.compose.message_form import NONE, Letter, plain
+from webui.compose.message import signatures
+from webui.compose.message.message_form import NONE, Letter, plain
 from webui.page.context import Services, Visit
-from webui.reader import html_view
+from webui.reader.content import html_view
 
 _PICTURE = re.compile(r'<img(?:[^>"]|"[^"]*")*>')
 """As the cleaner writes one."""

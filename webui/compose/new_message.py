@@ -6,17 +6,19 @@ from dataclasses import dataclass, field, replace
 from mailserver.mime.writing.replies import correspondents, forward_subject, reply
 from mailserver.store.web.webmail import compose_data
 from mailserver.store.web.webmail.compose_data import ComposeData
-from webui.compose import identities, message_form, signatures, sources
+from webui.compose.addressing import identities
+from webui.compose.addressing.identities import Answering
+from webui.compose.addressing.recipients import clean_recipients
 from webui.compose.form_page import Original
-from webui.compose.identities import Answering
-from webui.compose.message_form import MAX_FORWARDS, Letter, listed
-from webui.compose.recipients import clean_recipients
-from webui.compose.sources import Source
+from webui.compose.message import message_form, signatures, sources
+from webui.compose.message.message_form import MAX_FORWARDS, Letter, listed
+from webui.compose.message.sources import Source
 from webui.http.forms import positive
 from webui.http.offload import computed
 from webui.page.context import COMPLETE, Services, Visit
-from webui.reader import message_parts, plain_text
-from webui.reader.badges import origin
+from webui.reader import message_parts
+from webui.reader.content import plain_text
+from webui.reader.trust.badges import origin
 
 Beginning = tuple[Letter, Original | None]
 

@@ -10,7 +10,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.queue import outbox
 from mailserver.store.queue.outbox import Fate, Waiting
 from mailserver.store.web import webmail
-from webui.compose.send_times import moment
+from webui.compose.message.send_times import moment
 from webui.compose.sending import refused
 from webui.http import headers
 from webui.http.forms import positive

@@ -23,13 +23,15 @@ from mailserver.store.queue import outbox
 from mailserver.store.queue.outbox import Terms
 from mailserver.store.queue.spool import Notify
 from mailserver.store.web import webmail
-from webui.compose import attached_files, drafts, form_page, identities, quotation, versions
-from webui.compose.drafts import kept
-from webui.compose.message_form import USUAL, Letter, from_form, listed
-from webui.compose.recipients import Field, merged, refusal_text, spoken
-from webui.compose.send_checks import Doubt, Doubts, doubts
-from webui.compose.send_times import moment
-from webui.compose.versions import Located
+from webui.compose import form_page
+from webui.compose.addressing import identities
+from webui.compose.addressing.recipients import Field, merged, refusal_text, spoken
+from webui.compose.addressing.send_checks import Doubt, Doubts, doubts
+from webui.compose.message import attached_files, drafts, quotation, versions
+from webui.compose.message.drafts import kept
+from webui.compose.message.message_form import USUAL, Letter, from_form, listed
+from webui.compose.message.send_times import moment
+from webui.compose.message.versions import Located
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings

@@ -10,9 +10,10 @@ from mailserver.model.preferences import MAX_SIGNATURE
 from mailserver.store.mail.access import boxes
 from mailserver.store.web import signatures
 from mailserver.store.web.signatures import Model, Signature
-from webui.compose import identities, models
-from webui.compose.identities import Identity
-from webui.compose.message_form import MAX_SUBJECT, plain
+from webui.compose import models
+from webui.compose.addressing import identities
+from webui.compose.addressing.identities import Identity
+from webui.compose.message.message_form import MAX_SUBJECT, plain
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings

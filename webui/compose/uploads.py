@@ -10,9 +10,10 @@ from starlette.responses import JSONResponse, Response
 
 from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Reason, Refused
-from webui.compose import attached_files, drafts, form_page, message_form, sources, versions, writing
-from webui.compose.drafts import keep, kept
-from webui.compose.message_form import Letter, from_form
+from webui.compose import form_page, writing
+from webui.compose.message import attached_files, drafts, message_form, sources, versions
+from webui.compose.message.drafts import keep, kept
+from webui.compose.message.message_form import Letter, from_form
 from webui.http import headers
 from webui.page.context import Services, Visit
 from webui.reader import message_parts

@@ -16,20 +16,10 @@ from mailserver.store.web import signatures as stored
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import compose_data
 from webui.account.session import stash
-from webui.compose import (
-    attached_files,
-    drafts,
-    form_page,
-    message_form,
-    models,
-    new_message,
-    quotation,
-    sending,
-    signatures,
-    versions,
-)
-from webui.compose.drafts import keep, kept
-from webui.compose.message_form import Letter, from_form
+from webui.compose import form_page, models, new_message, sending
+from webui.compose.message import attached_files, drafts, message_form, quotation, signatures, versions
+from webui.compose.message.drafts import keep, kept
+from webui.compose.message.message_form import Letter, from_form
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.flash import done

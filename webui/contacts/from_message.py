@@ -10,7 +10,8 @@ from webui.contacts import transfer
 from webui.contacts.page_context import book_to_fill
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
-from webui.reader import attachments, preview_kinds
+from webui.reader import attachments
+from webui.reader.content import preview_kinds
 
 
 async def take(services: Services, visit: Visit) -> Response:

@@ -11,7 +11,7 @@ from mailserver.addressbook import rewriting
 from mailserver.addressbook.books import Entry, Stored, href_of
 from mailserver.addressbook.card import Card
 from mailserver.model.folding import search_key
-from webui.compose.message_form import commas
+from webui.compose.message.message_form import commas
 from webui.contacts import card_form
 from webui.contacts.page_context import Around, address_of, around, book_to_fill
 from webui.page.context import Services, Visit

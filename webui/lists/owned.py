@@ -20,8 +20,8 @@ from mailserver.store.people import lists
 from mailserver.store.people.lists import ListEntry
 from mailserver.store.queue import moderation_queue
 from mailserver.store.queue.moderation_queue import Held
-from webui.compose.message_form import commas
-from webui.compose.recipients import spoken
+from webui.compose.addressing.recipients import spoken
+from webui.compose.message.message_form import commas
 from webui.http.offload import computed
 from webui.lists import list_preview, terms
 from webui.page.context import Guest, Services, Visit

@@ -13,8 +13,8 @@ from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.people import personal_lists
 from mailserver.store.people.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
-from webui.compose import recipients
-from webui.compose.recipients import Question
+from webui.compose.addressing import recipients
+from webui.compose.addressing.recipients import Question
 from webui.lists import list_preview, owned
 from webui.page.context import Services, Visit
 from webui.page.flash import done

@@ -1,9 +1,10 @@
 """Folders and the messages in them.
 
-* `listing` (simplified) and `maillist` (complete) show a folder; `views` is what the latter's address asks for.
-* `acting` does what is chosen, `moments` say when things come back, `gathering` makes one file of messages; `labels`
-  are the tags, `tagging` their page. `shortcuts`: the page of the keys. `flux`: news of the folders, as a stream.
-  `offers`: which of these a folder has, one's own or of others, by rights.
-* `finding` searches by what `query` understands, `marking` marks the words.
-* `folders` are made, moved and emptied, `shares` opens them to others, `folderfiles` brings them in and out.
+* `simple_list` (simplified) and `message_list` (complete) show a folder; `views` is what the latter's address asks for,
+  `allowed_actions` what rights allow in it, one's own or of others.
+* `actions` does what is chosen, `snooze_times` say when things come back, `bulk_download` makes one file of messages;
+  `labels` are the tags, `tags_page` their page. `shortcuts`: the page of the keys.
+* `event_stream`: news of the folders for open pages, `notifications` for browsers that are elsewhere.
+* `search`: what is typed, what is found, with the words marked.
+* `folders` are made, moved and emptied, `shares` opens them to others, `folder_transfer` brings them in and out.
 """

@@ -12,7 +12,7 @@ from mailserver.store.mail import access, mailboxes
 from mailserver.store.mail.access import ANYONE, GROUP, Rights, Viewer
 from mailserver.store.mail.access.rights import WORDS, write
 from mailserver.store.web import webmail
-from webui.compose.recipients import spoken
+from webui.compose.addressing.recipients import spoken
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import Folder, MailShell, surround

@@ -1,6 +1,6 @@
 """Attachments as octets: alone in an answer that runs nothing, to save, and all of them at once.
 
-The page around one is `webui.reader.preview`.
+The page around one is `webui.reader.previews.preview`.
 """
 
 import zipfile
@@ -17,8 +17,10 @@ from webui.http import headers, raster
 from webui.http.offload import computed
 from webui.page import large_files, plain
 from webui.page.context import Services, Visit
-from webui.reader import message_parts, office_view, preview, preview_kinds
+from webui.reader import message_parts
+from webui.reader.content import office_view, preview_kinds
 from webui.reader.place import place
+from webui.reader.previews import preview
 
 MAX_TEXT = 300_000
 """Characters of a text that are shown."""

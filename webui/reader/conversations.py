@@ -15,7 +15,8 @@ from webui.page import plain
 from webui.page.avatars import Avatar, avatar
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import SENT, Folder, MailShell, query_string
-from webui.reader import message_parts, plain_text
+from webui.reader import message_parts
+from webui.reader.content import plain_text
 
 MAX_UNFOLDED = 20
 """Messages whose text is shown at once."""

@@ -20,8 +20,9 @@ from webui.http.forms import positive
 from webui.http.offload import computed
 from webui.page import plain
 from webui.page.context import Services, Visit
-from webui.reader import cautions, html_dark, html_view, images, plain_text, preview_kinds
+from webui.reader.content import html_dark, html_view, images, plain_text, preview_kinds
 from webui.reader.place import box_of, place
+from webui.reader.trust import cautions
 
 TEXT_OCTETS = 4 * 1024 * 1024
 """Of a message's octets, what its text is looked for in: text comes before attachments."""
@@ -49,7 +50,7 @@ class Piece:
     type: str
     octets: int
     preview: str = ""
-    """How it can be looked at here (`webui.reader.preview_kinds`); empty: only saved."""
+    """How it can be looked at here (`webui.reader.content.preview_kinds`); empty: only saved."""
     family: str = ""
     """What people would call it."""
     danger: str = ""

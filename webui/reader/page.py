@@ -19,8 +19,8 @@ from mailserver.store.mail.flags import SEEN, names
 from mailserver.store.mail.known_senders import Acquaintance
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, Edge, Line, Stored, handling
-from webui.compose import identities
-from webui.compose.message_form import listed
+from webui.compose.addressing import identities
+from webui.compose.message.message_form import listed
 from webui.http.offload import computed
 from webui.mail import snooze_times, views
 from webui.mail.allowed_actions import offered
@@ -30,24 +30,14 @@ from webui.page.avatars import Avatar, avatar
 from webui.page.context import COMPLETE, Services, Visit
 from webui.page.mail_shell import DRAFTS, JUNK, SENT, Folder, MailShell, surroundings
 from webui.page.rendering import redirect
-from webui.reader import (
-    addressees,
-    badges,
-    cautions,
-    conversations,
-    html_dark,
-    html_view,
-    images,
-    invitations,
-    message_parts,
-    plain_text,
-    receipts,
-    unsubscribe,
-)
-from webui.reader.badges import Badge
-from webui.reader.cautions import Evidence, Finding
+from webui.reader import addressees, conversations, message_parts
+from webui.reader.content import html_dark, html_view, images, plain_text
 from webui.reader.flash_texts import said
 from webui.reader.place import Place, box_of, place
+from webui.reader.requests import invitations, receipts, unsubscribe
+from webui.reader.trust import badges, cautions
+from webui.reader.trust.badges import Badge
+from webui.reader.trust.cautions import Evidence, Finding
 
 _NOTHING = Markup()
 MAX_UNITS = 20

@@ -23,7 +23,8 @@ from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import surroundings
 from webui.page.rendering import redirect
-from webui.reader import html_view, images, message_parts, plain_text
+from webui.reader import message_parts
+from webui.reader.content import html_view, images, plain_text
 from webui.reader.message_parts import Letterhead, Piece
 from webui.reader.place import place
 

@@ -14,8 +14,8 @@ from mailserver.model.rules import Denied
 from mailserver.store.mail import mailboxes
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored
-from webui.compose.message_form import MAX_RECIPIENTS_TEXT, author
-from webui.compose.recipients import Question, look, refusal_text, spoken
+from webui.compose.addressing.recipients import Question, look, refusal_text, spoken
+from webui.compose.message.message_form import MAX_RECIPIENTS_TEXT, author
 from webui.http.offload import computed
 from webui.page import plain
 from webui.page.context import Services, Visit

@@ -18,8 +18,8 @@ from tests.webui.hostile import EVIL, RAN
 from tests.webui.hostile.envelopes import Case, cases
 from tests.webui.house import House, Visitor
 from webui.http import headers
-from webui.reader import plain_text
-from webui.reader.preview_kinds import MEDIA
+from webui.reader.content import plain_text
+from webui.reader.content.preview_kinds import MEDIA
 
 pytestmark = pytest.mark.needs("chromium")
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.webui.hostile.fragments import HOSTILE
-from webui.reader import html_balance, html_view
+from webui.reader.content import html_balance, html_view
 
 
 def inline(name: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from starlette.responses import Response
 
 from mailserver.store.account import sessions
-from webui.compose.message_form import Letter, from_form
+from webui.compose.message.message_form import Letter, from_form
 from webui.page.context import PARKED, SESSION, Guest, Services, drop_cookie, set_cookie
 
 PARKED_SECONDS = 30 * 60

@@ -9,7 +9,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store.account import sessions
 from webui.account.session.session_start import YEAR
-from webui.compose.message_form import SPOKEN
+from webui.compose.message.message_form import SPOKEN
 from webui.page import durations
 from webui.page.context import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
 from webui.page.flash import done

@@ -13,7 +13,7 @@ from webui.agenda import event_items
 from webui.agenda.collections_shown import addresses_of
 from webui.agenda.events.event import answer, check_answerable, key_of, read
 from webui.page.context import Services, Visit
-from webui.reader.invitations import CHOICES, tell
+from webui.reader.requests.invitations import CHOICES, tell
 
 
 async def reply(services: Services, visit: Visit) -> Response:

@@ -11,7 +11,8 @@ from webui.agenda.calendars import transfer
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
-from webui.reader import attachments, preview_kinds
+from webui.reader import attachments
+from webui.reader.content import preview_kinds
 
 
 async def take(services: Services, visit: Visit) -> Response:

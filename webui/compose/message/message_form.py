@@ -9,7 +9,7 @@ from mailserver.mime.writing.compose import Attachment
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.identity import Principal
 from webui.http.forms import Form, positive
-from webui.reader import html_view, plain_text
+from webui.reader.content import html_view, plain_text
 
 MAX_SUBJECT = 500
 MAX_TEXT = 1_000_000

@@ -5,7 +5,7 @@ from dataclasses import replace
 from html import escape
 
 from mailserver.store.web.signatures import ANY, NEW, REPLY, Signature
-from webui.compose.message_form import NONE, USUAL, Letter
+from webui.compose.message.message_form import NONE, USUAL, Letter
 from webui.page.context import Visit
 
 

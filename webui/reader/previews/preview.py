@@ -18,8 +18,10 @@ from webui.http.offload import computed
 from webui.page import plain
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import MailShell, surroundings
-from webui.reader import message_parts, plain_text, preview_items, preview_kinds
+from webui.reader import message_parts
+from webui.reader.content import plain_text, preview_kinds
 from webui.reader.place import Place, place
+from webui.reader.previews import preview_items
 
 MAX_PICTURE = 10 * 1024 * 1024
 MAX_PDF = 40 * 1024 * 1024

@@ -9,10 +9,10 @@ from mailserver.mime.writing.compose import Attachment
 from mailserver.mime.writing.replies import correspondents
 from mailserver.model.errors import Refused
 from mailserver.model.identity import ListKind
-from webui.compose import message_form, sources
-from webui.compose.message_form import Letter
-from webui.compose.near_misses import near_misses
-from webui.compose.recipients import Field
+from webui.compose.addressing.near_misses import near_misses
+from webui.compose.addressing.recipients import Field
+from webui.compose.message import message_form, sources
+from webui.compose.message.message_form import Letter
 from webui.page.context import Services, Visit
 
 MANY_RECIPIENTS = 10

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.store.web import searches
-from webui.mail.query import MAX_QUERY
+from webui.mail.search.query import MAX_QUERY
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import query_string
 

@@ -12,12 +12,13 @@ from mailserver.mime import Part
 from mailserver.mime.writing.compose import Attachment
 from mailserver.mime.writing.replies import quote
 from mailserver.model.errors import Refused
-from webui.compose import sources
-from webui.compose.message_form import Letter, Quoted
-from webui.compose.sources import Source
+from webui.compose.message import sources
+from webui.compose.message.message_form import Letter, Quoted
+from webui.compose.message.sources import Source
 from webui.http.offload import computed
 from webui.page.context import Services, Visit
-from webui.reader import html_view, message_parts, plain_text
+from webui.reader import message_parts
+from webui.reader.content import html_view, plain_text
 
 MAX_SHOWN = 4000
 """Characters of a quotation that the form shows."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from mailserver.mime import Part
 from webui.page import plain
-from webui.reader import lookalikes
-from webui.reader.html_view import host
+from webui.reader.content.html_view import host
+from webui.reader.trust import lookalikes
 
 MAX_FINDINGS = 12
 MAX_TEXT = 100_000

@@ -17,8 +17,8 @@ from webui.page import plain
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import DRAFTS, JUNK, SENT, TRASH
 from webui.reader import message_parts
-from webui.reader.badges import is_credible
 from webui.reader.flash_texts import back
+from webui.reader.trust.badges import is_credible
 
 KEYWORD = "$MDNSent"
 ALWAYS, NEVER = "toujours", "jamais"

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import nh3
 
-from webui.reader.html_balance import balanced
+from webui.reader.content.html_balance import balanced
 
 MAX_OCTETS = 2 * 1024 * 1024
 """Characters of HTML that are shown; a message may hold more, a page does not."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.model.identity import Principal
-from webui.reader.lookalikes import one_off
+from webui.reader.trust.lookalikes import one_off
 
 PROVIDERS = (
     "gmail.com",

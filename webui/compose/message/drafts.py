@@ -17,8 +17,8 @@ from mailserver.mime.writing.replies import correspondents, thread
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.mail import messages
 from mailserver.store.web import webmail
-from webui.compose import sources
-from webui.compose.message_form import (
+from webui.compose.message import sources
+from webui.compose.message.message_form import (
     MAX_FORWARDS,
     MAX_TEXT,
     Letter,
@@ -32,7 +32,7 @@ from webui.compose.message_form import (
 )
 from webui.http.offload import computed
 from webui.page.context import Services, Visit
-from webui.reader import plain_text
+from webui.reader.content import plain_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from mailserver.store.web import searches, webmail
 from mailserver.store.web.searches import EVERYWHERE, OTHERS, Search
 from mailserver.store.web.webmail import Edge, Found, Group, Scope
 from webui.http.forms import positive
-from webui.mail.highlight import mark
 from webui.mail.labels import keywords
-from webui.mail.query import FORM, MAX_QUERY, Query, compose, described, parse
+from webui.mail.search.highlight import mark
+from webui.mail.search.query import FORM, MAX_QUERY, Query, compose, described, parse
 from webui.mail.simple_list import BoxView, box_view
 from webui.page.context import Services, Visit
 from webui.page.flash import done

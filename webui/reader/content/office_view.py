@@ -6,7 +6,7 @@ from html import escape
 
 import nh3
 
-from webui.reader.html_balance import balanced
+from webui.reader.content.html_balance import balanced
 
 
 def _words(text: str) -> frozenset[str]:

@@ -23,7 +23,7 @@ from mailserver.mime.writing.compose import NewMessage
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model import address
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
-from webui.compose.message_form import author
+from webui.compose.message.message_form import author
 from webui.page.context import Services, Visit
 from webui.reader import message_parts
 from webui.reader.flash_texts import back

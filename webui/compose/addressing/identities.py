@@ -8,7 +8,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.access.boxes import Standing
-from webui.compose.message_form import Letter
+from webui.compose.message.message_form import Letter
 from webui.page.context import Services, Visit
 
 

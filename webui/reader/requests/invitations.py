@@ -26,11 +26,11 @@ from webui.http.offload import computed
 from webui.page import plain
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import DRAFTS, SENT
-from webui.reader import counter_proposal
 from webui.reader import message_parts as messages
-from webui.reader.badges import is_credible
-from webui.reader.counter_proposal import Slot
 from webui.reader.flash_texts import back
+from webui.reader.requests import counter_proposal
+from webui.reader.requests.counter_proposal import Slot
+from webui.reader.trust.badges import is_credible
 
 MAX_CONFLICTS = 5
 OTHER_TIME = "horaire"

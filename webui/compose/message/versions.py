@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.store.web import webmail
-from webui.compose import drafts
-from webui.compose.message_form import Letter, plain
+from webui.compose.message import drafts
+from webui.compose.message.message_form import Letter, plain
 from webui.page.context import Services, Visit
 
 MAX_VERSIONS = 10

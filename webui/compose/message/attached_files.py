@@ -7,8 +7,8 @@ from starlette.datastructures import UploadFile
 
 from mailserver.mime.header.headers import clean as clean_text
 from mailserver.mime.writing.compose import Attachment
-from webui.compose import message_form, sources
-from webui.compose.message_form import Letter
+from webui.compose.message import message_form, sources
+from webui.compose.message.message_form import Letter
 from webui.http import headers
 from webui.http.forms import positive
 from webui.page.context import Services, Visit

@@ -1,0 +1,1 @@
+"""What a message asks of its reader: an answer to an invitation, a receipt, leaving a list."""

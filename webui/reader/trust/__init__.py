@@ -1,0 +1,1 @@
+"""Where a message comes from, and what a careful reader would notice about it."""
