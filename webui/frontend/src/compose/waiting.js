@@ -1,5 +1,5 @@
 // A letter that was to leave while there was no network: it leaves when there is one again, unless its author goes on writing.
-// Its key lets it leave once, also if the first try had arrived after all (compose/letter/versions.py).
+// Its key lets it leave once, also if the first try had arrived after all (compose/message/versions.py).
 
 export function waiting(desk) {
   let life = null;
