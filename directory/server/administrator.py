@@ -1,6 +1,6 @@
 """Binding as `cn=admin`: one secret for the whole directory, so its guesses are counted for all workers.
 
-As with people (`login.throttle`): after some wrong guesses each further one doubles the wait, per peer address
+As with people (`login.attempts.throttle`): after some wrong guesses each further one doubles the wait, per peer address
 and for all strangers together; a peer from which the administrator came within the month is counted apart,
 so that strangers cannot keep the administrator out. The secret is compared in constant time.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from mailserver.foundation.settings import Limits
-from mailserver.login import throttle
+from mailserver.login.attempts import throttle
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.sasl import Secret
 from mailserver.store.account import login_failures

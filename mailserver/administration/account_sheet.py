@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailserver.login import throttle
+from mailserver.login.attempts import throttle
 from mailserver.store.account import login_failures, sessions
 from mailserver.store.account.sessions import Opened
 from mailserver.store.engine.statements import Tx

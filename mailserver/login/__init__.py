@@ -20,14 +20,15 @@ scopes and never the web; it is found by its HMAC in step 2, and step 3 is skipp
 `second_step` completes the login. Who needs one by role and has none is led by the web to setting it up. `stays`
 answers doors that ask whether what was opened may stay open.
 
-An account that waits for activation enters nowhere. `choosing.activate` takes NUMEN and birth date (before the first
-activation) or the one-time code; the provisional secret is dead then. A forgotten password comes back by a code
-sent to the private address (`recovery`, `private`). An expired one opens the web alone, as far as a new one
-(`renewal`). Whoever chooses meets `choice`. What changes the protection of an account is told to its owner (`telling`).
+An account that waits for activation enters nowhere. `password_change` takes NUMEN and birth date (before the first
+activation) or the one-time code; the provisional secret is dead then. A forgotten password comes back by a code sent
+to the private address (`recovery`, `recovery_address`). An expired one opens the web alone, as far as a new one
+(`passwords.renewal`). Whoever chooses meets `passwords.new_password`. What changes the protection of an account is
+told to its owner (`security_notices`).
 
-Modules: `entrance` (the class), `gate` (the policy that all ways share), `choosing` (new passwords), `memory` (recent
-successes), `throttle`, `turns`, `devices`, `factors`, `scram`, `staying`, `provisional`; `choice`, `policy`, `own`,
-`dates`, `words`, `history` (what a chosen password may be); `recent` (the last logins), `charter`.
+Modules: `service` (the class), `checks` (the policy that all ways share), `attempts` (throttle, one at a time, recent
+successes), `password_change`, `passwords` (what a chosen password may be, and what opens an account before one is
+chosen), `devices`, `factors`, `scram`, `session_validity`; `recent` (the last logins), `charter`.
 """
 
 from mailserver.login.service import Login

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 import structlog
 
 from mailserver.foundation.settings import Settings
-from mailserver.login import provisional, renewal, session_validity, throttle
-from mailserver.login.attempt_lock import AttemptLock
+from mailserver.login import session_validity
+from mailserver.login.attempts import throttle
+from mailserver.login.attempts.attempt_lock import AttemptLock
+from mailserver.login.attempts.throttle import Attempt, Facts, Waits
 from mailserver.login.devices import DEVICE_NEEDED
-from mailserver.login.provisional import Claim, Proof
-from mailserver.login.throttle import Attempt, Facts, Waits
+from mailserver.login.passwords import provisional, renewal
+from mailserver.login.passwords.provisional import Claim, Proof
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal, State

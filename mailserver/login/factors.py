@@ -16,8 +16,8 @@ from passlib.exc import TokenError  # type: ignore[import-untyped]
 from passlib.totp import TOTP  # type: ignore[import-untyped]
 
 from mailserver.foundation.settings import Settings
-from mailserver.login import throttle
-from mailserver.login.throttle import Attempt
+from mailserver.login.attempts import throttle
+from mailserver.login.attempts.throttle import Attempt
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal

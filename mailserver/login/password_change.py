@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from mailserver.login import provisional, throttle
+from mailserver.login.attempts import throttle
+from mailserver.login.attempts.throttle import Attempt, Facts
 from mailserver.login.checks import WEB, WRONG, LoginChecks
 from mailserver.login.devices import revoke_all
-from mailserver.login.new_password import Choice
-from mailserver.login.policy import Weakness
-from mailserver.login.provisional import Claim, Proof
-from mailserver.login.throttle import Attempt, Facts
+from mailserver.login.passwords import provisional
+from mailserver.login.passwords.new_password import Choice
+from mailserver.login.passwords.policy import Weakness
+from mailserver.login.passwords.provisional import Claim, Proof
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal, State

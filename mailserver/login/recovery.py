@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 import structlog
 
 from mailserver.foundation.settings import Limits, Settings
-from mailserver.login import throttle
+from mailserver.login.attempts import throttle
+from mailserver.login.attempts.throttle import PEER_FACTOR, PEER_WAIT, Attempt
 from mailserver.login.checks import WEB
-from mailserver.login.provisional import NOBODY
+from mailserver.login.passwords.provisional import NOBODY
 from mailserver.login.security_notices import MESSAGE_ID_OCTETS, Post, SecurityNotices
 from mailserver.login.service import Login
-from mailserver.login.throttle import PEER_FACTOR, PEER_WAIT, Attempt
 from mailserver.model.clock import HOUR, Clock
 from mailserver.model.errors import Refused, Temporary
 from mailserver.model.folding import fold_login

@@ -7,7 +7,7 @@ that somebody who guessed a password cannot take the account over unnoticed.
 import structlog
 
 from mailserver.foundation.settings import Settings
-from mailserver.login import throttle
+from mailserver.login.attempts import throttle
 from mailserver.login.checks import WEB
 from mailserver.login.security_notices import MESSAGE_ID_OCTETS, Post
 from mailserver.model import address

@@ -11,7 +11,7 @@ import base64
 import structlog
 
 from mailserver.foundation.verifiers import Verifiers
-from mailserver.login import throttle
+from mailserver.login.attempts import throttle
 from mailserver.login.checks import LoginChecks
 from mailserver.model.errors import Temporary
 from mailserver.model.folding import fold_login

@@ -7,15 +7,16 @@ import structlog
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.verifiers import Verifiers
-from mailserver.login import session_validity, throttle
+from mailserver.login import session_validity
+from mailserver.login.attempts import throttle
+from mailserver.login.attempts.success_cache import CHECKED_SECONDS, Memory, Success
+from mailserver.login.attempts.throttle import Attempt, Facts
 from mailserver.login.checks import WEB, WRONG, LoginChecks
 from mailserver.login.devices import OTHER_SCOPE, REVOKED, SERVICES, Devices, candidate, opened_by
 from mailserver.login.factors import Factors, Proven
-from mailserver.login.new_password import Choice
 from mailserver.login.password_change import Choosing
+from mailserver.login.passwords.new_password import Choice
 from mailserver.login.scram import Scram
-from mailserver.login.success_cache import CHECKED_SECONDS, Memory, Success
-from mailserver.login.throttle import Attempt, Facts
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login

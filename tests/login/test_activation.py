@@ -6,7 +6,7 @@ import time
 import pytest
 
 from mailserver.login.checks import EVEN_SECONDS
-from mailserver.login.provisional import Proof
+from mailserver.login.passwords.provisional import Proof
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, State
 from mailserver.model.sasl import Secret

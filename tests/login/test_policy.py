@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailserver.foundation.settings import Passwords
-from mailserver.login import dates, words
-from mailserver.login.policy import LONGEST, SHORTEST, Profile, Weakness, rules, troubles, weaknesses
+from mailserver.login.passwords import dates, words
+from mailserver.login.passwords.policy import LONGEST, SHORTEST, Profile, Weakness, rules, troubles, weaknesses
 from mailserver.model.identity import Principal, Role, State
 from mailserver.model.proofs import Proofs
 from mailserver.model.sasl import Secret

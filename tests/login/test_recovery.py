@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailserver.login import recovery as module
-from mailserver.login.policy import Weakness
+from mailserver.login.passwords.policy import Weakness
 from mailserver.login.recovery import CODES_AN_HOUR, Question, Recovery
 from mailserver.login.recovery_address import CODES_AN_HOUR as CONFIRMATIONS
 from mailserver.login.recovery_address import PrivateAddresses

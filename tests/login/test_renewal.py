@@ -6,9 +6,9 @@ import pytest
 
 from directory.people.lifecycle import Accounts
 from mailserver.foundation.settings import Passwords
-from mailserver.login import renewal
-from mailserver.login.history import History
-from mailserver.login.policy import Weakness
+from mailserver.login.passwords import renewal
+from mailserver.login.passwords.history import History
+from mailserver.login.passwords.policy import Weakness
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, State

@@ -8,7 +8,7 @@ import pytest
 from directory.issuing.letters import Letter
 from directory.people.lifecycle import Code
 from mailserver.login.factors import Setup
-from mailserver.login.provisional import Claim
+from mailserver.login.passwords.provisional import Claim
 from mailserver.login.recovery import Question
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import NewPerson, Role, State

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from mailserver.login.throttle import FIRST_WAIT, PEER_FACTOR, PEER_WAIT, peer_name, wait
+from mailserver.login.attempts.throttle import FIRST_WAIT, PEER_FACTOR, PEER_WAIT, peer_name, wait
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.sasl import Secret
 from mailserver.store.account import login_failures

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from mailserver.login import recovery, renewal
+from mailserver.login import recovery
+from mailserver.login.passwords import renewal
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.sasl import Secret

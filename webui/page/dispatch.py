@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mailserver.foundation.peers import identify_request
-from mailserver.login import renewal
+from mailserver.login.passwords import renewal
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.identity import State
 from mailserver.store.account import bulletins, sessions

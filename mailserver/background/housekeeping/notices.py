@@ -8,7 +8,7 @@ from mailserver.background.housekeeping.sending import Post, each
 from mailserver.background.housekeeping.states import ORIGIN
 from mailserver.delivery.list_copy import Head
 from mailserver.foundation.settings import Settings
-from mailserver.login import renewal
+from mailserver.login.passwords import renewal
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.identity import Directory, Principal
 from mailserver.notices import closing, passwords, welcome

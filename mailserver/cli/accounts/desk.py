@@ -12,7 +12,7 @@ import typer
 from directory.people.lifecycle import Account, Accounts
 from mailserver.cli.shared import date, open_store, origin, run
 from mailserver.foundation.settings import Passwords, Settings
-from mailserver.login import renewal
+from mailserver.login.passwords import renewal
 from mailserver.model.identity import State
 from mailserver.model.proofs import Proofs
 from mailserver.runtime.app import make_directory

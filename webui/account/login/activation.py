@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
-from mailserver.login import dates
-from mailserver.login.provisional import Proof
+from mailserver.login.passwords import dates
+from mailserver.login.passwords.provisional import Proof
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.sasl import Secret

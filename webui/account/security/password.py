@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.foundation.settings import Passwords
-from mailserver.login import policy
-from mailserver.login.policy import Weakness, WeakPassword
+from mailserver.login.passwords import policy
+from mailserver.login.passwords.policy import Weakness, WeakPassword
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.sasl import Secret

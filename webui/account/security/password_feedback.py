@@ -9,9 +9,9 @@ from collections import OrderedDict
 
 from starlette.responses import JSONResponse, Response
 
-from mailserver.login import policy
-from mailserver.login.policy import Trouble, Weakness, WeakPassword
-from mailserver.login.throttle import peer_name
+from mailserver.login.attempts.throttle import peer_name
+from mailserver.login.passwords import policy
+from mailserver.login.passwords.policy import Trouble, Weakness, WeakPassword
 from mailserver.model.errors import Refused
 from mailserver.model.sasl import Secret
 from webui.http import headers

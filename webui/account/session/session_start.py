@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import structlog
 from starlette.responses import Response
 
-from mailserver.login.throttle import TooManyAttempts
+from mailserver.login.attempts.throttle import TooManyAttempts
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, State
 from mailserver.store.account import accounts, sessions

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.responses import Response
 
 from directory.people.lifecycle import Account, farewell
-from mailserver.login import throttle
+from mailserver.login.attempts import throttle
 from mailserver.model.errors import Reason, Refused
 from mailserver.notices.protection import Change
 from webui.admin.access import origin

@@ -35,7 +35,7 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """What decides when a chosen password has to be renewed (`mailserver.login.renewal`)."""
+    """What decides when a chosen password has to be renewed (`mailserver.login.passwords.renewal`)."""
 
     password_set: int = 0
     """When the password was set; 0: never, or elsewhere."""

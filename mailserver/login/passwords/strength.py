@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-from mailserver.login import words
+from mailserver.login.passwords import words
 from mailserver.model.folding import strip_marks
 
 ENOUGH = 10**8

@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Literal
 
 from mailserver.foundation.settings import Passwords
-from mailserver.login import personal_data, strength, words
+from mailserver.login.passwords import personal_data, strength, words
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.proofs import Proofs
@@ -101,7 +101,7 @@ def weaknesses(
     """Every rule the password breaks; empty when it may be chosen. Takes milliseconds: not for the event loop.
 
     `school` is the name of the person's school, whose words are the person's own. The last passwords are not
-    looked at here (`mailserver.login.history`).
+    looked at here (`mailserver.login.passwords.history`).
     """
     # As it is hashed: a letter and its accent are one character, however the keyboard sends them.
     text = _normal(secret)

@@ -7,7 +7,7 @@ every part of the password that may be one of them is hashed and compared.
 import re
 from collections.abc import Iterable
 
-from mailserver.login import dates, words
+from mailserver.login.passwords import dates, words
 from mailserver.model.folding import strip_marks
 from mailserver.model.identity import Principal
 from mailserver.model.proofs import Proofs, same

@@ -8,9 +8,9 @@ import asyncio
 import hashlib
 
 from mailserver.foundation.settings import Settings
-from mailserver.login import policy, words
-from mailserver.login.history import History
-from mailserver.login.policy import Weakness, WeakPassword
+from mailserver.login.passwords import policy, words
+from mailserver.login.passwords.history import History
+from mailserver.login.passwords.policy import Weakness, WeakPassword
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal
 from mailserver.model.proofs import Proofs
