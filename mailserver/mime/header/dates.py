@@ -34,6 +34,8 @@ class Moment(NamedTuple):
     """Seconds since the Unix epoch."""
     day: int
     """Proleptic ordinal of the written day (`date.fromordinal`)."""
+    offset: int = 0
+    """Seconds east of Greenwich of the zone it is written in."""
 
 
 def parse(value: str) -> Moment | None:
@@ -70,8 +72,9 @@ def _moment(
     hours, minutes, seconds = int(hour), int(minute), int(second or 0)
     if hours > 24 or minutes > 59 or seconds > 60:
         return None
-    instant = (ordinal - _EPOCH) * 86400 + hours * 3600 + minutes * 60 + seconds - _offset(zone)
-    return Moment(instant, ordinal)
+    offset = _offset(zone)
+    instant = (ordinal - _EPOCH) * 86400 + hours * 3600 + minutes * 60 + seconds - offset
+    return Moment(instant, ordinal, offset)
 
 
 def _offset(zone: str | None) -> int:

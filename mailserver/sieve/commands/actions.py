@@ -1,0 +1,134 @@
+"""What becomes of the message: `keep`, `fileinto`, `redirect`, `discard` (RFC 5228 section 4), `reject` and `ereject`
+(RFC 5429), with `:copy` (RFC 3894), `:create` (RFC 5490), `:specialuse` (RFC 8579) and `:mailboxid` (RFC 9042)."""
+
+from mailserver.model import address
+from mailserver.model.errors import BadSyntax
+from mailserver.sieve.commands.flags import FLAGS_TAG, flags_of
+from mailserver.sieve.compiling.arguments import Call
+from mailserver.sieve.compiling.compiler import Compiler
+from mailserver.sieve.compiling.specification import Action, Kind, Tag
+from mailserver.sieve.errors import Fault, RunError
+from mailserver.sieve.grammar.tree import Words
+from mailserver.sieve.interface import FileInto, Redirect, Reject
+from mailserver.sieve.machine import Machine, Phrase, Step
+from mailserver.texts.text import Text
+
+COPY = Tag("copy", extension="copy")
+CREATE = Tag("create", extension="mailbox")
+SPECIAL_USE = Tag("specialuse", Kind.STRING, extension="special-use", group="place")
+MAILBOX_ID = Tag("mailboxid", Kind.STRING, extension="mailboxid", group="place")
+MAX_MAILBOX = 1000
+"""Characters of the name of a mailbox."""
+
+
+def mailbox_name(compiler: Compiler, words: Words) -> Phrase:
+    """The name of a mailbox; a constant one is checked at once. Raises Fault."""
+    made = compiler.string(words)
+    if not isinstance(made, str):
+        return made
+    if not is_mailbox(made):
+        raise Fault(words.at, Text("« {name} » n’est pas le nom d’un dossier.", name=made[:60]))
+    compiler.asks.add(made)
+    return lambda machine: made
+
+
+def is_mailbox(name: str) -> bool:
+    """Whether a mailbox could have this name; whether it exists is for the host to say."""
+    return 0 < len(name) <= MAX_MAILBOX and name.isprintable() and bool(name.strip())
+
+
+def special_use(compiler: Compiler, call: Call) -> str:
+    """The flag that `:specialuse` names; empty without it. Raises Fault."""
+    words = call.tag_words("specialuse")
+    if words is None:
+        return ""
+    return use_flag(compiler.constant(words, ":specialuse"), words.at)
+
+
+def use_flag(flag: str, at: int) -> str:
+    """A special-use flag as it is written (RFC 6154). Raises Fault."""
+    if not (flag.startswith("\\") and flag[1:].isascii() and flag[1:].isalnum() and len(flag) < 60):
+        raise Fault(at, Text("« {name} » n’est pas un usage particulier de dossier.", name=flag[:60]))
+    return flag
+
+
+def _keep(compiler: Compiler, call: Call) -> Step:
+    flags = flags_of(compiler, call)
+    return lambda machine: machine.effects.keep(flags(machine))
+
+
+def _fileinto(compiler: Compiler, call: Call) -> Step:
+    name = mailbox_name(compiler, call.words(0))
+    flags = flags_of(compiler, call)
+    copy, create = call.has("copy"), call.has("create")
+    use = special_use(compiler, call)
+    words = call.tag_words("mailboxid")
+    by_id = compiler.constant(words, ":mailboxid") if words is not None else ""
+
+    def step(machine: Machine) -> None:
+        mailbox = name(machine)
+        if not is_mailbox(mailbox):
+            raise RunError(Text("« {name} » n’est pas le nom d’un dossier.", name=mailbox[:60]))
+        if mailbox.upper() == "INBOX" and not use and not by_id:
+            machine.effects.inbox(flags(machine), copy=copy)
+        else:
+            filed = FileInto(mailbox, flags(machine), create, use, by_id)
+            machine.effects.file(filed, copy=copy)
+
+    return step
+
+
+def _redirect(compiler: Compiler, call: Call) -> Step:
+    words = call.words(0)
+    copy = call.has("copy")
+    if call.has("list"):
+        name = compiler.phrase(words)
+        return lambda machine: machine.effects.redirect(Redirect("", copy, name(machine)))
+    made = compiler.string(words)
+    if isinstance(made, str):
+        target = checked_address(made)
+        if target is None:
+            raise Fault(words.at, Text("« {name} » n’est pas une adresse.", name=made[:60]))
+        return lambda machine: machine.effects.redirect(Redirect(target, copy))
+    return lambda machine: _redirect_to(machine, made(machine), copy)
+
+
+def _redirect_to(machine: Machine, text: str, copy: bool) -> None:
+    target = checked_address(text)
+    if target is None:
+        raise RunError(Text("« {name} » n’est pas une adresse.", name=text[:60]))
+    machine.effects.redirect(Redirect(target, copy))
+
+
+def checked_address(text: str) -> str | None:
+    """An address as SMTP takes it, from how people write one (RFC 5228 section 4.2 wants it bare); None when it is
+    none."""
+    text = text.strip()
+    if text.endswith(">"):
+        text = text[text.rfind("<") + 1 : -1]
+    try:
+        return str(address.parse(text))
+    except BadSyntax:
+        return None
+
+
+def _discard(compiler: Compiler, call: Call) -> Step:
+    return lambda machine: machine.effects.discard()
+
+
+def _reject(compiler: Compiler, call: Call) -> Step:
+    reason = compiler.phrase(call.words(0))
+    extended = call.node.name == "ereject"
+    return lambda machine: machine.effects.reject(Reject(reason(machine), extended))
+
+
+_PLACE = (COPY, CREATE, FLAGS_TAG, SPECIAL_USE, MAILBOX_ID)
+ACTIONS = (
+    Action("keep", _keep, tags=(FLAGS_TAG,)),
+    Action("fileinto", _fileinto, (Kind.STRING,), _PLACE, extension="fileinto"),
+    Action("redirect", _redirect, (Kind.STRING,), (COPY, Tag("list", extension="extlists"))),
+    Action("discard", _discard),
+    Action("reject", _reject, (Kind.STRING,), extension="reject"),
+    Action("ereject", _reject, (Kind.STRING,), extension="ereject"),
+)
+EXTENSIONS = ("fileinto", "copy", "mailbox", "special-use", "mailboxid", "reject", "ereject", "extlists")

@@ -1,0 +1,85 @@
+"""`body` (RFC 5173): the message's text, its parts of some types, or its octets."""
+
+from mailserver.sieve.compiling import matching
+from mailserver.sieve.compiling.arguments import Call
+from mailserver.sieve.compiling.compiler import Compiler
+from mailserver.sieve.compiling.specification import Kind, Tag, TestOf
+from mailserver.sieve.compiling.strings import Strings
+from mailserver.sieve.machine import Machine, Test
+from mailserver.sieve.message.parts import Parts
+
+
+def _body(compiler: Compiler, call: Call) -> Test:
+    match = matching.matcher(compiler, call, call.words(0), keeps=False)
+    words = call.tag_words("content")
+    if words is not None:
+        return _of_types(compiler.strings(words), match)
+    if call.has("raw"):
+        return lambda machine: match(machine, (machine.message.parts.raw(),))
+    return _of_text(match)
+
+
+def _of_text(match: matching.Match) -> Test:
+    """What people read: text parts, HTML without its tags (RFC 5173 section 5.3)."""
+
+    def test(machine: Machine) -> bool:
+        parts = machine.message.parts
+        machine.spend(1 + (len(parts.body) >> 6))
+        return match(machine, [parts.readable(place) for place in parts.leaves() if _is_text(parts, place)])
+
+    return test
+
+
+def _is_text(parts: Parts, place: int) -> bool:
+    return parts.all[place].type.startswith("text/")
+
+
+def _of_types(types: Strings, match: matching.Match) -> Test:
+    """RFC 5173 section 5.2."""
+
+    def test(machine: Machine) -> bool:
+        wanted = [_type(one) for one in types.get(machine)]
+        parts = machine.message.parts
+        machine.spend(len(wanted) * len(parts.all) + (len(parts.body) >> 6))
+        return match(
+            machine,
+            [
+                parts.content(place)
+                for place in range(len(parts.all))
+                if any(_fits(parts.all[place].type, one) for one in wanted)
+            ],
+        )
+
+    return test
+
+
+def _type(text: str) -> str | None:
+    """A type as it is compared; None for what can be none."""
+    lower = text.lower()
+    main, slash, sub = lower.partition("/")
+    if lower and (not main or (slash and not sub) or "/" in sub):
+        return None
+    return lower
+
+
+def _fits(kind: str, wanted: str | None) -> bool:
+    if wanted is None:
+        return False
+    return not wanted or kind == wanted or ("/" not in wanted and kind.startswith(f"{wanted}/"))
+
+
+TESTS = (
+    TestOf(
+        "body",
+        _body,
+        (Kind.STRINGS,),
+        (
+            *matching.TAGS,
+            Tag("raw", group="transform"),
+            Tag("content", Kind.STRINGS, group="transform"),
+            Tag("text", group="transform"),
+        ),
+        extension="body",
+    ),
+)
+EXTENSIONS = ("body",)

@@ -1,0 +1,101 @@
+"""`include`, `return`, `global` (RFC 6609)."""
+
+from mailserver.sieve.compiling.arguments import Call
+from mailserver.sieve.compiling.compiler import Compiler
+from mailserver.sieve.compiling.specification import Action, Kind, Tag
+from mailserver.sieve.compiling.strings import NAME
+from mailserver.sieve.errors import Fault, RunError
+from mailserver.sieve.machine import Broken, Machine, Returned, Scope, Step
+from mailserver.texts.text import Text
+
+MAX_NAME = 128
+"""Characters of a script's name (RFC 5804 section 1.6)."""
+
+
+def is_script_name(name: str) -> bool:
+    """Whether a script can have this name (RFC 5804 section 1.6)."""
+    return 0 < len(name) <= MAX_NAME and name.isprintable()
+
+
+def _include(compiler: Compiler, call: Call) -> Step:
+    words = call.words(0)
+    name = compiler.string(words)
+    location = "global" if call.has("global") else "personal"
+    once, optional = call.has("once"), call.has("optional")
+    if not isinstance(name, str):
+        return lambda machine: _run(machine, location, name(machine), once, optional)
+    if not is_script_name(name):
+        raise Fault(words.at, Text("« {name} » n’est pas le nom d’un script.", name=name[:60]))
+    compiler.includes[location, name] = None
+    return lambda machine: _run(machine, location, name, once, optional)
+
+
+def _run(machine: Machine, location: str, name: str, once: bool, optional: bool) -> None:
+    machine.spend(20)
+    key = (location, name)
+    if once and key in machine.once:
+        return
+    script = machine.host.script(location, name) if is_script_name(name) else None
+    if script is None:
+        if optional:
+            return
+        raise RunError(Text("Le script « {name} », que le filtre demande, n’existe pas.", name=name[:60]))
+    if key in machine.stack:
+        raise RunError(Text("Le script « {name} » se demande lui-même.", name=name[:60]))
+    machine.included += 1
+    if len(machine.stack) >= machine.limits.include_depth or machine.included > machine.limits.includes:
+        raise RunError(Text("Trop de scripts en demandent d’autres."))
+    machine.once.add(key)
+    outer, loops = machine.scope, machine.parts
+    machine.scope = Scope(script)
+    machine.stack.append(key)
+    try:
+        machine.run(script.steps)
+    except (Returned, Broken):
+        pass
+    finally:
+        machine.scope, machine.parts = outer, loops
+        machine.stack.pop()
+
+
+def _return(compiler: Compiler, call: Call) -> Step:
+    def step(machine: Machine) -> None:
+        raise Returned
+
+    return step
+
+
+def _global(compiler: Compiler, call: Call) -> Step:
+    words = call.words(0)
+    if "variables" not in compiler.required:
+        raise Fault(
+            call.at, Text('« {name} » demande « require "{extension}" ».', name="global", extension="variables")
+        )
+    names = compiler.strings(words).constant
+    if names is None:
+        raise Fault(words.at, Text("« {name} » attend un texte sans variables.", name="global"))
+    for name, at in zip(names, words.places, strict=True):
+        if not NAME.fullmatch(name) or len(name) > compiler.limits.name:
+            raise Fault(at, Text("« {name} » n’est pas le nom d’une variable.", name=name[:60]))
+        if name.lower() in compiler.own:
+            raise Fault(at, Text("« {name} » est déjà une variable de ce script seul.", name=name))
+        compiler.globals.add(name.lower())
+    return _nothing
+
+
+def _nothing(machine: Machine) -> None:
+    """Decided when the script was read."""
+
+
+ACTIONS = (
+    Action(
+        "include",
+        _include,
+        (Kind.STRING,),
+        (Tag("personal", group="where"), Tag("global", group="where"), Tag("once"), Tag("optional")),
+        extension="include",
+    ),
+    Action("return", _return, extension="include"),
+    Action("global", _global, (Kind.STRINGS,), extension="include"),
+)
+EXTENSIONS = ("include",)

@@ -1,0 +1,53 @@
+"""Parts of addresses (RFC 5228 section 2.7.4, RFC 5233) and of the envelope."""
+
+from collections.abc import Callable
+
+from mailserver.sieve.compiling.arguments import Call
+from mailserver.sieve.compiling.specification import Tag
+
+PART_TAGS = (
+    Tag("all", group="part"),
+    Tag("localpart", group="part"),
+    Tag("domain", group="part"),
+    Tag("user", group="part", extension="subaddress"),
+    Tag("detail", group="part", extension="subaddress"),
+)
+
+Part = Callable[[str, str, str, str], str | None]
+"""From the whole address, its local part, its domain and the separator to what is compared; None when it has none."""
+
+
+def part_of(call: Call) -> Part:
+    """What a test compares of each address."""
+    return _PARTS[call.one_of("all", "localpart", "domain", "user", "detail") or "all"]
+
+
+def _all(whole: str, local: str, domain: str, separator: str) -> str:
+    return whole
+
+
+def _localpart(whole: str, local: str, domain: str, separator: str) -> str:
+    return local
+
+
+def _domain(whole: str, local: str, domain: str, separator: str) -> str:
+    return domain
+
+
+def _user(whole: str, local: str, domain: str, separator: str) -> str:
+    return local.partition(separator)[0]
+
+
+def _detail(whole: str, local: str, domain: str, separator: str) -> str | None:
+    """Nothing, not the empty text, where no separator stands (RFC 5233 section 4)."""
+    _, found, detail = local.partition(separator)
+    return detail if found else None
+
+
+_PARTS: dict[str, Part] = {
+    "all": _all,
+    "localpart": _localpart,
+    "domain": _domain,
+    "user": _user,
+    "detail": _detail,
+}

@@ -1,0 +1,17 @@
+"""One run of a script."""
+
+from contextlib import suppress
+
+from mailserver.sieve.interface import Facts, Host, Outcome
+from mailserver.sieve.machine import Broken, Machine, Returned, Stopped
+from mailserver.sieve.script import Script
+
+
+def run(script: Script, facts: Facts, host: Host) -> Outcome:
+    """What a script decides about a message. Raises RunError: the message is to be kept as if there were no script
+    (RFC 5228 section 2.10.6)."""
+    machine = Machine(script, facts, host)
+    with suppress(Stopped, Returned, Broken):
+        machine.run(script.steps)
+    header = machine.message.header if machine.message.edited else None
+    return Outcome(machine.effects.resolved(), header, tuple(machine.effects.marks))

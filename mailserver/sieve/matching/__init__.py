@@ -1,0 +1,1 @@
+"""How values are compared with keys: comparators and match types."""

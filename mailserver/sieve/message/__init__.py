@@ -1,0 +1,1 @@
+"""The message as a script sees it: fields, addresses, body, parts."""

@@ -1,0 +1,24 @@
+"""A script that was compiled."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mailserver.sieve.limits import Limits
+
+Steps = tuple[Callable[[Any], None], ...]
+"""Commands, ready to run on a machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Ready to run, any number of times, in any thread."""
+
+    steps: Steps
+    extensions: frozenset[str]
+    """What it requires."""
+    limits: Limits
+    includes: tuple[tuple[str, str], ...] = ()
+    """Location and name of the scripts that it includes by constant names, optional ones among them."""
+    asks: frozenset[str] = frozenset()
+    """Names of mailboxes and lists that it asks its host for, as far as they are constant."""

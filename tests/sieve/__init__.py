@@ -1,0 +1,1 @@
+"""Sieve: the language and what runs decide."""

@@ -1,0 +1,111 @@
+"""The base language (RFC 5228): what tests say of a message, and what becomes of it."""
+
+import pytest
+
+from mailserver import sieve
+from mailserver.sieve import Discard, FileInto, Keep, Redirect
+from tests.sieve.runs import LETTER, actions, facts, holds
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ("true", True),
+        ("false", False),
+        ("not false", True),
+        ("not not not true", False),
+        ("allof (true, true, false)", False),
+        ("allof (true)", True),
+        ("anyof (false, false, true)", True),
+        ("anyof (false)", False),
+        # header: decoded, unfolded, without case by default
+        ('header :is "subject" "Réunion de rentrée"', True),
+        ('header "SUBJECT" "Réunion de rentrée"', True),
+        ('header :is "subject" "réunion de rentrée"', True),
+        ('header :is "subject" "RÉUNION DE RENTRÉE"', False),  # i;ascii-casemap leaves É alone
+        ('header :comparator "i;unicode-casemap" :is "subject" "RÉUNION DE RENTRÉE"', True),
+        ('header :comparator "i;octet" :is "subject" "réunion de rentrée"', False),
+        ('header :contains "subject" "DE RENTR"', True),
+        ('header :comparator "i;octet" :contains "subject" "DE RENTR"', False),
+        ('header :matches "subject" "*rentr?e"', True),
+        ('header :matches "subject" "rentr*"', False),
+        ('header :contains ["x-none", "subject"] ["zzz", "de"]', True),
+        ('header :contains "x-none" ""', False),
+        ('header :contains "x-empty" ""', True),
+        ('header :is "x-empty" ""', True),
+        ('header :matches "x-empty" "*"', True),
+        ('header :matches "x-empty" "?"', False),
+        # exists
+        ('exists "from"', True),
+        ('exists ["from", "x-none"]', False),
+        ('exists ["From", "X-Empty"]', True),
+        # address
+        ('address :all "from" "jean.dupont@example.org"', True),
+        ('address "from" "jean.dupont@example.org"', True),
+        ('address :localpart "from" "JEAN.dupont"', True),
+        ('address :domain :is "from" "example.ORG"', True),
+        ('address :domain :contains ["to", "cc"] "ac-exemple"', True),
+        ('address :is "to" "b@example.org"', True),  # within a group
+        ('address :contains "to" "groupe"', False),  # neither names nor groups are addresses
+        ('address :contains "from" "Jean Dupont"', False),
+        # size
+        ("size :over 100", True),
+        ("size :over 1M", False),
+        ("size :under 1K", True),
+        (f"size :over {len(LETTER)}", False),
+        (f"size :under {len(LETTER)}", False),
+    ],
+)
+def test_tests(test: str, expected: bool) -> None:
+    assert holds(test) is expected
+
+
+@pytest.mark.parametrize(
+    ("test", "sender", "expected"),
+    [
+        ('envelope "from" "jean@example.org"', "jean@example.org", True),
+        ('envelope :domain "from" "example.org"', "jean@example.org", True),
+        ('envelope "from" ""', "", True),
+        ('envelope :localpart "from" ""', "", True),
+        ('envelope :domain "from" ""', "", True),
+        ('envelope :contains "from" "x"', "", False),
+        ('envelope :localpart "to" "edupont+classe"', "", True),
+        ('envelope :user "to" "edupont"', "", True),
+        ('envelope :detail "to" "classe"', "", True),
+        ('envelope :detail :contains "from" ""', "jean@example.org", False),
+        ('envelope :detail :is "from" ""', "jean+@example.org", True),
+    ],
+)
+def test_envelope(test: str, sender: str, expected: bool) -> None:
+    assert holds(test, facts(envelope_from=sender)) is expected
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("", [Keep()]),
+        ("keep;", [Keep()]),
+        ("keep; keep;", [Keep()]),
+        ("discard;", [Discard()]),
+        ("discard; keep;", [Keep()]),
+        ("stop; discard;", [Keep()]),
+        ("discard; stop; keep;", [Discard()]),
+        ("if true { discard; } else { keep; }", [Discard()]),
+        ("if false { discard; } elsif true { stop; } else { discard; }", [Keep()]),
+        ("if false { discard; } elsif false { discard; } else { keep; }", [Keep()]),
+        ("if true { if false { stop; } } discard;", [Discard()]),
+        ('redirect "a@example.org";', [Redirect("a@example.org")]),
+        ('redirect "a@example.org"; redirect "A@EXAMPLE.org"; keep;', [Redirect("A@example.org"), Keep()]),
+        ('require "copy"; redirect :copy "a@example.org";', [Redirect("a@example.org", copy=True), Keep()]),
+        ('require "fileinto"; fileinto "Notes";', [FileInto("Notes")]),
+        ('require "fileinto"; fileinto "Notes"; fileinto "Notes";', [FileInto("Notes")]),
+        ('require "fileinto"; fileinto "Notes"; keep;', [FileInto("Notes"), Keep()]),
+        ('require "fileinto"; fileinto "inbox"; keep;', [Keep()]),
+        ('require ["fileinto", "copy"]; fileinto :copy "Notes";', [FileInto("Notes"), Keep()]),
+        ('require ["fileinto", "copy"]; fileinto :copy "INBOX"; discard;', [Keep()]),
+        ('require ["fileinto", "copy"]; fileinto :copy "Notes"; discard;', [FileInto("Notes")]),
+        ("# nothing\r\n/* keep;\r\n*/ discard /**/ ;", [Discard()]),
+    ],
+)
+def test_actions(script: str, expected: list[sieve.Action]) -> None:
+    assert actions(script) == expected
