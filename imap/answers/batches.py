@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from imap.session.fetch_cache import FetchCache
 from imap.session.snapshot import Snapshot
 from imap.session.view import LOT, Lot, View, cut
-from imap.wire import blocks
-from imap.wire.fetch import Attribute
+from imap.wire.fetch import blocks
+from imap.wire.fetch.fetch_items import Attribute
 
 WORTH_KEEPING = 100
 """Messages whose UIDs are worth remembering as text."""

@@ -13,7 +13,7 @@ from typing import IO, Any
 import structlog
 
 from imap.answers import fields
-from imap.wire.fetch import Coding, Octets, OnDisk, Section, SectionText, Unknown
+from imap.wire.fetch.fetch_items import Coding, Octets, OnDisk, Section, SectionText, Unknown
 from mailserver.foundation.large_answers import LARGE
 from mailserver.mime.body import structure
 from mailserver.mime.header import transfer_encoding

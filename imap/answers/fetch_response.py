@@ -20,9 +20,9 @@ from imap.answers.fields import is_listed
 from imap.session import message_limit
 from imap.session.session import Selected, Session
 from imap.session.view import LOT, Lot, cut
-from imap.wire import blocks, fetch_lines
-from imap.wire.blocks import Block
-from imap.wire.fetch import Attribute, Coding, FetchItem, OnDisk, Section, Unknown
+from imap.wire.fetch import blocks, fetch_lines
+from imap.wire.fetch.blocks import Block
+from imap.wire.fetch.fetch_items import Attribute, Coding, FetchItem, OnDisk, Section, Unknown
 from imap.wire.flags import SEEN
 from mailserver.foundation.large_answers import LARGE, Kept, new_file
 from mailserver.model.errors import DamagedDatabase, Reason, Refused

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from imap.wire.fetch import Section, SectionText
+from imap.wire.fetch.fetch_items import Section, SectionText
 from mailserver.mime.header import headers, listed_fields
 
 FEW_NAMES = 2048

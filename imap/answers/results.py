@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 from imap.session.session import Session
 from imap.session.view import View
-from imap.wire import search_results
-from imap.wire.search_program import Partial, Returns, SearchReturn
-from imap.wire.search_results import Origin
+from imap.wire.search import search_results
+from imap.wire.search.search_program import Partial, Returns, SearchReturn
+from imap.wire.search.search_results import Origin
 from mailserver.model.criteria import Criterion, mentions_modseq
 from mailserver.model.errors import Refused, Temporary
 

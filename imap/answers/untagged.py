@@ -8,10 +8,11 @@ from dataclasses import replace
 from imap.session.session import Ended, Selected, Session, recent
 from imap.session.snapshot import compare
 from imap.session.view import News, Told
-from imap.wire import codes, fetch_lines, responses
-from imap.wire.fetch import Attribute, FetchItem
+from imap.wire import codes, responses
+from imap.wire.extensions.notify import MESSAGE_EVENTS, Event, Events
+from imap.wire.fetch import fetch_lines
+from imap.wire.fetch.fetch_items import Attribute, FetchItem
 from imap.wire.flags import FlagNames
-from imap.wire.notify import MESSAGE_EVENTS, Event, Events
 from mailserver.model.errors import Refused
 
 

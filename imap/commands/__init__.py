@@ -33,11 +33,11 @@ from imap.commands import (
 from imap.session.session import Ended, Session
 from imap.session.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, State
 from imap.wire import commands as c
-from imap.wire import metadata as wire_metadata
-from imap.wire import notify as wire_notify
-from imap.wire import quota as wire_quota
-from imap.wire import rights as wire_rights
 from imap.wire.codes import Code, CodeName
+from imap.wire.extensions import metadata as wire_metadata
+from imap.wire.extensions import notify as wire_notify
+from imap.wire.extensions import quota as wire_quota
+from imap.wire.extensions import rights as wire_rights
 from imap.wire.responses import Condition, Reply, bad, bye, no
 from mailserver.model.criteria import Numbers, walk
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary

@@ -14,7 +14,7 @@ from imap.session import message_limit
 from imap.session.session import Session
 from imap.wire import codes, commands
 from imap.wire.codes import Code, CodeName
-from imap.wire.fetch import Attribute, FetchItem
+from imap.wire.fetch.fetch_items import Attribute, FetchItem
 from imap.wire.responses import Reply, no, ok
 from imap.wire.sets import SequenceSet, ranges_of, spell
 from mailserver.model.errors import BadSyntax

@@ -8,10 +8,10 @@ from imap.session.session import Session
 from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import ListReturn, ListSelect, StatusItem
-from imap.wire.metadata import metadata
+from imap.wire.extensions.metadata import metadata
+from imap.wire.extensions.rights import my_rights_line
 from imap.wire.patterns import Matcher, matcher, steps
 from imap.wire.responses import Reply, no, ok
-from imap.wire.rights import my_rights_line
 from mailserver.model import objectids
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.transactions import Tx

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from functools import partial
 
 from imap.session.session import Session
-from imap.wire import metadata as wire
+from imap.wire.extensions import metadata as wire
 from imap.wire.responses import Reply, no, ok
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role

@@ -12,10 +12,10 @@ from imap.search import contexts
 from imap.search.matcher import find
 from imap.session.session import Session
 from imap.session.states import State
-from imap.wire import search_results
 from imap.wire.responses import Reply, ok
-from imap.wire.search_program import MailboxFilter, MultiSearch, Scope, SearchReturn
-from imap.wire.search_results import Origin
+from imap.wire.search import search_results
+from imap.wire.search.search_program import MailboxFilter, MultiSearch, Scope, SearchReturn
+from imap.wire.search.search_results import Origin
 from mailserver.model.criteria import LastResult, mentions_modseq, walk
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.engine.statements import Tx

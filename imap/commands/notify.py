@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator
 from imap.session.notify import Notifier
 from imap.session.session import Session
 from imap.session.visible_mailboxes import look
-from imap.wire import notify as wire
-from imap.wire.fetch import Attribute
-from imap.wire.notify import Event
+from imap.wire.extensions import notify as wire
+from imap.wire.extensions.notify import Event
+from imap.wire.fetch.fetch_items import Attribute
 from imap.wire.responses import Reply, no, ok
 
 Outputs = AsyncGenerator[bytes | Reply, None]

@@ -13,10 +13,11 @@ from imap.search import contexts
 from imap.search.matcher import find
 from imap.search.sort import sort_places, sorted_line, threads_line
 from imap.session.session import Session
-from imap.wire import commands, search_results
+from imap.wire import commands
 from imap.wire.responses import Reply, ok
-from imap.wire.search_program import SearchReturn
-from imap.wire.search_results import Origin
+from imap.wire.search import search_results
+from imap.wire.search.search_program import SearchReturn
+from imap.wire.search.search_results import Origin
 from mailserver.model.criteria import mentions_modseq
 
 Outputs = AsyncGenerator[bytes | Reply, None]

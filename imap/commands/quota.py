@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from imap.session.session import Session
-from imap.wire import quota as wire
+from imap.wire.extensions import quota as wire
 from imap.wire.responses import Reply, ok
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.mail.access import quotas

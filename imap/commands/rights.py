@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from imap.session.session import Session
-from imap.wire import rights as wire
+from imap.wire.extensions import rights as wire
 from imap.wire.responses import Reply, ok
 from mailserver.model.errors import Refused
 from mailserver.model.folding import fold_login

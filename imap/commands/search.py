@@ -13,11 +13,12 @@ from imap.search import contexts
 from imap.search.matcher import find, scope
 from imap.session import message_limit
 from imap.session.session import Session
-from imap.wire import codes, commands, search_results
+from imap.wire import codes, commands
 from imap.wire.codes import Code
 from imap.wire.responses import Reply, ok
-from imap.wire.search_program import SearchReturn
-from imap.wire.search_results import Origin
+from imap.wire.search import search_results
+from imap.wire.search.search_program import SearchReturn
+from imap.wire.search.search_results import Origin
 from mailserver.model.criteria import mentions_modseq
 from mailserver.model.errors import BadSyntax
 

@@ -22,7 +22,7 @@ from imap.session.snapshot import Snapshot, reflag
 from imap.session.view import LOT, View, cut
 from imap.wire import codes, commands
 from imap.wire.commands import StoreAction
-from imap.wire.fetch import Attribute
+from imap.wire.fetch.fetch_items import Attribute
 from imap.wire.flags import RECENT
 from imap.wire.responses import Reply, no, ok
 from mailserver.model.criteria import STAR

@@ -15,11 +15,12 @@ from imap.search.sort import sort_places
 from imap.session.session import Session
 from imap.session.snapshot import Difference
 from imap.session.view import View
-from imap.wire import codes, search_results
-from imap.wire.fetch import Attribute, FetchItem
+from imap.wire import codes
+from imap.wire.fetch.fetch_items import Attribute, FetchItem
 from imap.wire.responses import no
-from imap.wire.search_program import Returns, SearchReturn, SortKey
-from imap.wire.search_results import Origin
+from imap.wire.search import search_results
+from imap.wire.search.search_program import Returns, SearchReturn, SortKey
+from imap.wire.search.search_results import Origin
 from imap.wire.sets import ranges_of
 from mailserver.model.criteria import STAR, And, Criterion, Older, Uids, Younger, walk
 from mailserver.model.errors import BadSyntax, Refused, Temporary

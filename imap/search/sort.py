@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from imap.answers.results import numbers
 from imap.session.session import Session
 from imap.session.view import View
-from imap.wire import search_results
-from imap.wire.search_program import SortField, SortKey, ThreadAlgorithm
+from imap.wire.search import search_results
+from imap.wire.search.search_program import SortField, SortKey, ThreadAlgorithm
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import order
 from mailserver.store.mail.columns import Field

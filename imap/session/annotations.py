@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from imap.wire.metadata import metadata_changed
+from imap.wire.extensions.metadata import metadata_changed
 from mailserver.foundation.changes import Changes
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.access import Viewer, annotations

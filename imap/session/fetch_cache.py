@@ -9,7 +9,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from imap.wire.blocks import Block
+from imap.wire.fetch.blocks import Block
 
 LIMIT = 32 * 1024 * 1024
 """Octets that a worker keeps; the least recently used block goes first."""

@@ -12,8 +12,8 @@ from imap.session.visible_mailboxes import VisibleMailbox, changed_names, look, 
 from imap.wire import responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import StatusItem
-from imap.wire.notify import MESSAGE_EVENTS, Event, EventGroup, Events
-from imap.wire.search_program import Scope
+from imap.wire.extensions.notify import MESSAGE_EVENTS, Event, EventGroup, Events
+from imap.wire.search.search_program import Scope
 from mailserver.foundation.changes import Changes
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import access

@@ -17,7 +17,7 @@ from imap.session.snapshot_cache import Shared, SnapshotCache
 from imap.session.states import State, Turn
 from imap.session.view import View
 from imap.wire import codes, responses
-from imap.wire.fetch import Attribute, FetchItem
+from imap.wire.fetch.fetch_items import Attribute, FetchItem
 from imap.wire.sets import ranges_of
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.large_answers import LargeAnswers

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from imap.wire import responses
-from imap.wire.notify import Event
+from imap.wire.extensions.notify import Event
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes
 from mailserver.store.mail.access import Viewer

@@ -2,7 +2,7 @@
 
 The way in: `framing.Framer` cuts the stream into complete commands and holds every limit; it knows lines
 and literals and nothing else. `syntax.parse` turns one command's octets into one frozen value of `commands`
-or raises `BadCommand` with the tag. The way out: `responses`, `codes` and `fetchlines` turn values into
+or raises `BadCommand` with the tag. The way out: `responses`, `codes` and `fetch` turn values into
 octets.
 
 Rules that hold here:

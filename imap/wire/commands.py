@@ -8,14 +8,14 @@ since 1970; passwords hide in `Secret`. Where a command exists as `X` and `UID X
 from dataclasses import dataclass
 from enum import Enum
 
-from imap.wire import metadata, notify, quota, rights
-from imap.wire.fetch import Attribute, FetchItem
+from imap.wire.extensions import metadata, notify, quota, rights
+from imap.wire.fetch.fetch_items import Attribute, FetchItem
 from imap.wire.flags import NO_FLAGS, Flags
-from imap.wire.search_program import CancelUpdate as CancelUpdate
-from imap.wire.search_program import MultiSearch as MultiSearch
-from imap.wire.search_program import Search as Search
-from imap.wire.search_program import Sort as Sort
-from imap.wire.search_program import Thread as Thread
+from imap.wire.search.search_program import CancelUpdate as CancelUpdate
+from imap.wire.search.search_program import MultiSearch as MultiSearch
+from imap.wire.search.search_program import Search as Search
+from imap.wire.search.search_program import Sort as Sort
+from imap.wire.search.search_program import Thread as Thread
 from imap.wire.sets import SequenceSet
 from mailserver.model.sasl import Secret
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import TypeVar
 
-from imap.wire import metadata
 from imap.wire.commands import List, ListReturn, ListSelect, Lsub, Status, StatusItem
+from imap.wire.extensions import metadata
 from imap.wire.grammar import Cursor
 from mailserver.model.errors import BadSyntax
 

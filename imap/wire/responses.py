@@ -1,4 +1,4 @@
-"""Everything the server says but FETCH (`imap.wire.fetch_lines`), as octets (RFC 3501 section 7).
+"""Everything the server says but FETCH (`imap.wire.fetch.fetch_lines`), as octets (RFC 3501 section 7).
 
 Each function gives whole lines with their CRLF, ready to write; those that take many numbers give many
 lines in one string. Text for people is made safe here: whatever it holds, it stays within its line.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from imap.wire import fetch, listing, metadata, notify, quota, rights, search, select_examine
+from imap.wire import listing, select_examine
 from imap.wire.commands import (
     Append,
     Authenticate,
@@ -43,11 +43,14 @@ from imap.wire.commands import (
     Unselect,
     Unsubscribe,
 )
-from imap.wire.fetch import Attribute, FetchItem
+from imap.wire.extensions import metadata, notify, quota, rights
+from imap.wire.fetch import fetch_items
+from imap.wire.fetch.fetch_items import Attribute, FetchItem
 from imap.wire.flags import NO_FLAGS
 from imap.wire.framing import CommandLine
 from imap.wire.grammar import BadCharset, BadCommand, BadMailbox, Cursor
 from imap.wire.names import BadName
+from imap.wire.search import search_keys
 from mailserver.model.criteria import STAR
 from mailserver.model.errors import BadSyntax
 from mailserver.model.sasl import Secret, decode_response
@@ -257,7 +260,7 @@ def _fetch(by_uid: bool) -> Callable[[Cursor], Command]:
 
 
 def _asked(cursor: Cursor, by_uid: bool) -> Asked:
-    items = fetch.items(cursor)
+    items = fetch_items.items(cursor)
     modifiers = _FetchModifiers()
     if cursor.skip(b" "):
         modifiers.read(cursor)
@@ -289,7 +292,7 @@ class _FetchModifiers:
             self.changed_since = cursor.number64()
         elif word == "PARTIAL" and self.partial is None:
             cursor.space()
-            self.partial = search.partial_range(cursor)
+            self.partial = search_keys.partial_range(cursor)
         elif word == "VANISHED" and not self.vanished:
             self.vanished = True
         else:
@@ -369,11 +372,11 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"CLOSE": _constant(Close()),
     b"UNSELECT": _constant(Unselect()),
     b"EXPUNGE": _constant(Expunge()),
-    b"SEARCH": lambda cursor: search.search(cursor, by_uid=False),
-    b"ESEARCH": search.esearch,
-    b"CANCELUPDATE": search.cancel_update,
-    b"SORT": lambda cursor: search.sort(cursor, by_uid=False),
-    b"THREAD": lambda cursor: search.thread(cursor, by_uid=False),
+    b"SEARCH": lambda cursor: search_keys.search(cursor, by_uid=False),
+    b"ESEARCH": search_keys.esearch,
+    b"CANCELUPDATE": search_keys.cancel_update,
+    b"SORT": lambda cursor: search_keys.sort(cursor, by_uid=False),
+    b"THREAD": lambda cursor: search_keys.thread(cursor, by_uid=False),
     b"FETCH": _fetch(by_uid=False),
     b"STORE": _store(by_uid=False),
     b"REPLACE": _replace(by_uid=False),
@@ -383,9 +386,9 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
 
 _UID_COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"EXPUNGE": _uid_expunge,
-    b"SEARCH": lambda cursor: search.search(cursor, by_uid=True),
-    b"SORT": lambda cursor: search.sort(cursor, by_uid=True),
-    b"THREAD": lambda cursor: search.thread(cursor, by_uid=True),
+    b"SEARCH": lambda cursor: search_keys.search(cursor, by_uid=True),
+    b"SORT": lambda cursor: search_keys.sort(cursor, by_uid=True),
+    b"THREAD": lambda cursor: search_keys.thread(cursor, by_uid=True),
     b"FETCH": _fetch(by_uid=True),
     b"STORE": _store(by_uid=True),
     b"REPLACE": _replace(by_uid=True),

@@ -1,6 +1,6 @@
 """The search language as frozen values: what an IMAP SEARCH says and what the web's search field says.
 
-A criterion is pure: the IMAP grammar (`imap.wire.search`) and the web build the same values, and
+A criterion is pure: the IMAP grammar (`imap.wire.search.search_keys`) and the web build the same values, and
 `mailserver.store.search.search` answers them. RFC 3501 section 6.4.4 keys map so:
 
     ALL                                   All()

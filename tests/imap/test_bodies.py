@@ -10,7 +10,7 @@ from sqlalchemy import update
 from imap.answers import bodies, fields
 from imap.commands import fetch
 from imap.wire.commands import Fetch
-from imap.wire.fetch import Attribute, Section, SectionText
+from imap.wire.fetch.fetch_items import Attribute, Section, SectionText
 from imap.wire.responses import Reply
 from imap.wire.sets import SequenceSet
 from mailserver.mime.body import parser

@@ -13,7 +13,7 @@ from imap.commands import folders, store
 from imap.search import matcher
 from imap.wire.flags import FlagNames
 from imap.wire.framing import BEFORE_LOGIN
-from imap.wire.search_program import MailboxFilter, Scope
+from imap.wire.search.search_program import MailboxFilter, Scope
 from mailserver.store.engine.transactions import Store
 from tests.harness import Instance, workers_of
 from tests.imap.bench_hostile import Client as Plain

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imap.session.fetch_cache import ASKED, LARGEST, LIMIT, FetchCache
-from imap.wire import blocks, fetch_lines
-from imap.wire.fetch import Attribute, Section
+from imap.wire.fetch import blocks, fetch_lines
+from imap.wire.fetch.fetch_items import Attribute, Section
 from imap.wire.flags import ANSWERED, SEEN, FlagNames
 
 NAMES = FlagNames(("$Forwarded", "projet"))

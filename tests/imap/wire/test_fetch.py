@@ -3,7 +3,7 @@
 import pytest
 
 from imap.wire.commands import Fetch
-from imap.wire.fetch import MAX_PART_DEPTH, Attribute, FetchItem, Section, SectionText
+from imap.wire.fetch.fetch_items import MAX_PART_DEPTH, Attribute, FetchItem, Section, SectionText
 from imap.wire.framing import CommandLine
 from imap.wire.grammar import BadCommand
 from imap.wire.syntax import parse

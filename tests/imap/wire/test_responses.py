@@ -6,15 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap.wire import codes, fetch_lines, responses, search_results, strings
+from imap.wire import codes, responses, strings
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import ListSelect, StatusItem
-from imap.wire.fetch import Attribute, OnDisk, Section
+from imap.wire.fetch import fetch_lines
+from imap.wire.fetch.fetch_items import Attribute, OnDisk, Section
 from imap.wire.flags import DELETED, RECENT, SEEN, FlagNames
 from imap.wire.framing import CommandLine, Rejected
 from imap.wire.grammar import BadCharset, BadCommand, BadMailbox, Cursor
-from imap.wire.search_program import SearchReturn
-from imap.wire.search_results import Origin
+from imap.wire.search import search_results
+from imap.wire.search.search_program import SearchReturn
+from imap.wire.search.search_results import Origin
 
 NAMES = FlagNames(("$Forwarded", "work"))
 

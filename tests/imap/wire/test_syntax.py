@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imap.wire import commands as c
-from imap.wire import search_program as q
 from imap.wire.commands import ListReturn, ListSelect, StatusItem
-from imap.wire.fetch import Attribute, Section
+from imap.wire.fetch.fetch_items import Attribute, Section
 from imap.wire.flags import Flags
 from imap.wire.framing import CommandLine, Framer, after_login
 from imap.wire.grammar import BadCharset, BadCommand
+from imap.wire.search import search_program as q
 from imap.wire.sets import SequenceSet
 from imap.wire.syntax import ends_idle, parse
 from mailserver.model.criteria import All

@@ -12,7 +12,7 @@ from itertools import chain
 from time import gmtime
 
 from imap.wire import strings
-from imap.wire.fetch import Attribute, Coding, Octets, OnDisk, Section, Unknown
+from imap.wire.fetch.fetch_items import Attribute, Coding, Octets, OnDisk, Section, Unknown
 from imap.wire.flags import FlagNames
 from mailserver.model import objectids
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imap.wire import names, strings
-from imap.wire.search_program import Partial, Returns, SearchReturn
+from imap.wire.search.search_program import Partial, Returns, SearchReturn
 from imap.wire.sets import compact
 
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import cast
 
-from imap.wire.fetch import Attribute, Section
-from imap.wire.fetch_lines import FORMS, NAMES, conversion
+from imap.wire.fetch.fetch_items import Attribute, Section
+from imap.wire.fetch.fetch_lines import FORMS, NAMES, conversion
 from imap.wire.flags import FlagNames
 
 DYNAMIC = frozenset({Attribute.FLAGS, Attribute.MODSEQ})

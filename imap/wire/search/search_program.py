@@ -1,9 +1,9 @@
-"""SEARCH, SORT, THREAD and their kin as frozen values. `imap.wire.search` makes them from octets."""
+"""SEARCH, SORT, THREAD and their kin as frozen values. `imap.wire.search.search_keys` makes them from octets."""
 
 from dataclasses import dataclass
 from enum import Enum
 
-from imap.wire.fetch import FetchItem
+from imap.wire.fetch.fetch_items import FetchItem
 from imap.wire.patterns import SEPARATOR
 from mailserver.model.criteria import Criterion
 

@@ -7,10 +7,10 @@ anything is searched.
 
 from collections.abc import Callable, Iterable
 
-from imap.wire import fetch
-from imap.wire.fetch import FetchItem
+from imap.wire.fetch import fetch_items
+from imap.wire.fetch.fetch_items import FetchItem
 from imap.wire.grammar import BadCharset, Cursor, utf8_text
-from imap.wire.search_program import (
+from imap.wire.search.search_program import (
     SELECTED,
     CancelUpdate,
     Items,
@@ -323,7 +323,7 @@ def _return(cursor: Cursor, items: dict[FetchItem, None]) -> tuple[SearchReturn,
         raise BadSyntax("Unknown return option") from None
     if option is SearchReturn.UPDATE and (cursor.sees(b" (") or cursor.sees(b"(")):
         cursor.skip(b" ")  # the grammar of RFC 5465 section 8 has none, the example of section 7 has one
-        items.update(dict.fromkeys(fetch.quiet_items(cursor)))
+        items.update(dict.fromkeys(fetch_items.quiet_items(cursor)))
     if option is not SearchReturn.PARTIAL:
         return option, None
     cursor.space()

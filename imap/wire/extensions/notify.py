@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from imap.wire import fetch, search
 from imap.wire.codes import Code, CodeName
-from imap.wire.fetch import FetchItem
+from imap.wire.fetch import fetch_items
+from imap.wire.fetch.fetch_items import FetchItem
 from imap.wire.grammar import Cursor
-from imap.wire.search_program import MailboxFilter, Scope
+from imap.wire.search import search_keys
+from imap.wire.search.search_program import MailboxFilter, Scope
 from mailserver.model.errors import BadSyntax
 
 MAX_GROUPS = 50
@@ -83,7 +84,7 @@ def _group(cursor: Cursor, unknown: dict[str, None]) -> EventGroup:
         cursor.word()
         mailboxes = MailboxFilter(Scope.SELECTED)
     else:
-        mailboxes = search.mailbox_filter(cursor)
+        mailboxes = search_keys.mailbox_filter(cursor)
     cursor.space()
     if cursor.sees_word(b"NONE)"):
         cursor.word()
@@ -110,7 +111,7 @@ def _event(cursor: Cursor, items: list[FetchItem], unknown: dict[str, None], sel
         if not selected:
             raise BadSyntax("Only of the selected mailbox messages are fetched")  # section 5.1
         cursor.space()
-        items += fetch.quiet_items(cursor)
+        items += fetch_items.quiet_items(cursor)
     return event
 
 

@@ -1,0 +1,1 @@
+"""FETCH: what it asks for, and its lines."""
