@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+from mailserver.model.credentials.sasl import Credentials, Secret, decode_response, parse_plain
 from mailserver.model.errors import BadSyntax
-from mailserver.model.sasl import Credentials, Secret, decode_response, parse_plain
 
 MECHANISMS = ("PLAIN", "LOGIN")
 USERNAME = b"Username:"

@@ -10,9 +10,9 @@ import structlog
 
 from mailserver.foundation.peers import Entry
 from mailserver.login import Login
+from mailserver.model.credentials.sasl import decode_response
 from mailserver.model.errors import BadSyntax, Refused, Temporary
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import decode_response
 from smtp import authentication, capabilities
 from smtp.connection import Connection, Gone
 from smtp.door import Door

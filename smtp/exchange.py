@@ -7,7 +7,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.provenance import Door
+from mailserver.model.messages.provenance import Door
 from mailserver.store.queue.spool import new_name
 from smtp import policy
 from smtp.own_domain import OwnDomain

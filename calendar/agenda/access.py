@@ -10,9 +10,9 @@ from radicale.auth import BaseAuth
 from mailserver.foundation.peers import is_loopback
 from mailserver.foundation.settings import Settings
 from mailserver.login import Login
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 from mailserver.texts.text import Text, both
 
 MAX_HEADER = 8 * 1024

@@ -20,8 +20,8 @@ from directory.issuing.hashing import Passwords
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.verifiers import Verifiers
 from mailserver.model.clock import DAY
+from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.errors import BadSyntax, Temporary
-from mailserver.model.proofs import Proofs
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import schools
 from mailserver.store.record.audit import Origin

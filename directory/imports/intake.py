@@ -14,8 +14,8 @@ from directory.imports.records import Export
 from directory.imports.target import Left, Outcome, Target
 from directory.imports.text_encoding import Encoding
 from directory.issuing.hashing import Passwords
+from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.proofs import Proofs
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import imports

@@ -16,11 +16,11 @@ from directory.imports.report_lines import result
 from directory.imports.target import Answers, Candidate, Keys, Outcome, Result, Target
 from directory.issuing.hashing import NO_PASSWORD, Kept, Passwords
 from directory.issuing.issuing import Hints, Names, keep_hints
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import State
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.store.engine.scratch import Scratch
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import bulk_people

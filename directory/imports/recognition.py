@@ -7,10 +7,10 @@ from directory.imports.records import Fault, PersonRecord, SchoolRecord, TermRec
 from directory.imports.target import Candidate
 from directory.issuing import issuing
 from directory.issuing.enrolment import MAX_TEXT, checked_recovery, checked_title
+from mailserver.model.credentials.proofs import Proofs, parse_date
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login, search_key
 from mailserver.model.identity import Affiliation
-from mailserver.model.proofs import Proofs, parse_date
 from mailserver.store.account.accounts import Marks
 from mailserver.store.people import affiliations
 from mailserver.texts import causes

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Affiliation, Role, Tie
-from mailserver.model.sasl import Secret
 from mailserver.texts.causes import Cause
 
 

@@ -12,9 +12,9 @@ from directory.imports import text_encoding
 from directory.imports.records import Fault, Item, PersonRecord, Remark
 from directory.imports.text_encoding import Encoding
 from directory.issuing.enrolment import role_of
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax, Refused
 from mailserver.model.identity import Affiliation, Tie
-from mailserver.model.sasl import Secret
 from mailserver.texts import causes
 from mailserver.texts.causes import Cause
 

@@ -13,9 +13,9 @@ from directory.issuing import issuing
 from directory.issuing.hashing import NO_PASSWORD, Kept
 from directory.schema import names
 from mailserver.model.address import parse
+from mailserver.model.credentials.proofs import Proofs, parse_date
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role, State, Tie
-from mailserver.model.proofs import Proofs, parse_date
 from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Mark, Marks
 from mailserver.store.engine.statements import Tx

@@ -15,8 +15,8 @@ from typing import ParamSpec, TypeVar
 from passlib.hash import argon2  # type: ignore[import-untyped]
 
 from mailserver.foundation.verifiers import Verifiers
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Temporary
-from mailserver.model.sasl import Secret
 
 P = ParamSpec("P")
 T = TypeVar("T")

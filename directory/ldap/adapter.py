@@ -20,11 +20,11 @@ from directory.schema import names
 from mailserver.foundation.settings import Settings
 from mailserver.model import visibility
 from mailserver.model.clock import Clock
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.folding import MAX_NAME, fold_login, search_key
 from mailserver.model.identity import MailingList, NewPerson, PersonChange, Principal, Roster, State
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.model.unicode import normalize
 from mailserver.model.visibility import SERVICE, Viewer, sees
 from mailserver.store.account import accounts

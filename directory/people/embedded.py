@@ -11,11 +11,11 @@ from mailserver.foundation.settings import Settings
 from mailserver.foundation.verifiers import Verifiers
 from mailserver.model import visibility
 from mailserver.model.clock import Clock
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import MAX_NAME, fold_login
 from mailserver.model.identity import MailingList, NewPerson, PersonChange, Principal, Roster
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.people import affiliations, people

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from mailserver.foundation.settings import Accounts as Terms
 from mailserver.model.clock import DAY, Clock
+from mailserver.model.credentials.proofs import Proofs, new_code
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, NewPerson, PersonChange, Principal, State
-from mailserver.model.proofs import Proofs, new_code
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.account.accounts import NO_FAREWELL, Farewell, Standing
 from mailserver.store.engine.statements import Tx

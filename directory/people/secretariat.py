@@ -20,9 +20,9 @@ from directory.lists.rosters import House
 from directory.people.lifecycle import Accounts, Code
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
+from mailserver.model.credentials.proofs import Proofs, new_code
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Affiliation, Directory, Principal, Role, State, Tie
-from mailserver.model.proofs import Proofs, new_code
 from mailserver.store.account import accounts, sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store

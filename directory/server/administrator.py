@@ -14,8 +14,8 @@ import structlog
 
 from mailserver.foundation.settings import Limits
 from mailserver.login.attempts import throttle
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.sasl import Secret
 from mailserver.store.account import login_failures
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store

@@ -8,10 +8,10 @@ from directory.server.entries import NOBODY, Viewer
 from directory.server.faults import Fault, fault_of
 from directory.server.messages import Bind, Code
 from mailserver.login import Login
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from mailserver.foundation.peers import Crowd, Peers
 from mailserver.foundation.settings import Limits, Settings
 from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Directory
-from mailserver.model.sasl import Secret
 from mailserver.store.engine.transactions import Store
 
 ADMINISTRATOR_SECRET = "ldap-admin"  # noqa: S105 - the name of a file, not its content

@@ -7,8 +7,8 @@ from enum import IntEnum
 from directory.server import ber, filters, updates
 from directory.server.partial import attribute_rows
 from directory.server.updates import Add, Delete, Modify, Rename
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax
-from mailserver.model.sasl import Secret
 
 MAX_ID = 2**31 - 1
 MAX_CONTROLS = 16

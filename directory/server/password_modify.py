@@ -14,10 +14,10 @@ from directory.server.faults import Fault, fault_of
 from directory.server.messages import Code
 from directory.server.passwords import NewPassword
 from mailserver.login import Login
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal, State
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store

@@ -13,7 +13,7 @@ from directory.server import ber
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from mailserver.model.clock import Clock
-from mailserver.model.sasl import Secret
+from mailserver.model.credentials.sasl import Secret
 
 SCHEME = "{ARGON2}"
 LENGTH = 16

@@ -20,9 +20,9 @@ from directory.server.writing.schools import Schools
 from directory.server.writing.terms import Terms
 from directory.server.writing.units import Asked, is_password
 from mailserver.foundation.settings import Settings
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax, Refused
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import people

@@ -13,8 +13,8 @@ from imap.session.view import View
 from imap.wire.search import search_results
 from imap.wire.search.search_program import Partial, Returns, SearchReturn
 from imap.wire.search.search_results import Origin
-from mailserver.model.criteria import Criterion, mentions_modseq
 from mailserver.model.errors import Refused, Temporary
+from mailserver.model.messages.criteria import Criterion, mentions_modseq
 
 _DATA = frozenset({SearchReturn.MIN, SearchReturn.MAX, SearchReturn.ALL, SearchReturn.COUNT, SearchReturn.PARTIAL})
 LONG = 5000

@@ -39,8 +39,8 @@ from imap.wire.extensions import notify as wire_notify
 from imap.wire.extensions import quota as wire_quota
 from imap.wire.extensions import rights as wire_rights
 from imap.wire.responses import Condition, Reply, bad, bye, no
-from mailserver.model.criteria import Numbers, walk
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.model.messages.criteria import Numbers, walk
 from mailserver.model.rules import Denied
 from mailserver.store.mail.access import MissingTarget
 from mailserver.texts.languages import ENGLISH

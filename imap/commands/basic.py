@@ -11,10 +11,10 @@ from imap.session.states import State, Turn
 from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Reply, bye, no, ok
-from mailserver.model import sasl, sasl_scram
+from mailserver.model.credentials import sasl, sasl_scram
+from mailserver.model.credentials.sasl import Credentials, Secret
 from mailserver.model.errors import BadSyntax
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Credentials, Secret
 
 log = structlog.get_logger("imap")
 

@@ -12,8 +12,8 @@ from imap.wire.extensions.metadata import metadata
 from imap.wire.extensions.rights import my_rights_line
 from imap.wire.patterns import Matcher, matcher, steps
 from imap.wire.responses import Reply, no, ok
-from mailserver.model import objectids
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.messages import objectids
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import ALL, Rights, Viewer, annotations

@@ -16,8 +16,8 @@ from imap.wire.responses import Reply, ok
 from imap.wire.search import search_results
 from imap.wire.search.search_program import MailboxFilter, MultiSearch, Scope, SearchReturn
 from imap.wire.search.search_results import Origin
-from mailserver.model.criteria import LastResult, mentions_modseq, walk
 from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.messages.criteria import LastResult, mentions_modseq, walk
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import ALL, Reach, Viewer

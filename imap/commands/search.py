@@ -19,8 +19,8 @@ from imap.wire.responses import Reply, ok
 from imap.wire.search import search_results
 from imap.wire.search.search_program import SearchReturn
 from imap.wire.search.search_results import Origin
-from mailserver.model.criteria import mentions_modseq
 from mailserver.model.errors import BadSyntax
+from mailserver.model.messages.criteria import mentions_modseq
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 

@@ -10,8 +10,8 @@ from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Reply, ok
 from imap.wire.sets import LARGEST, SequenceSet
-from mailserver.model import objectids
 from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.messages import objectids
 from mailserver.store.mail import access, mailboxes
 from mailserver.store.mail.flags import MAX_KEYWORDS
 

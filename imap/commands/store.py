@@ -25,7 +25,7 @@ from imap.wire.commands import StoreAction
 from imap.wire.fetch.fetch_items import Attribute
 from imap.wire.flags import RECENT
 from imap.wire.responses import Reply, no, ok
-from mailserver.model.criteria import STAR
+from mailserver.model.messages.criteria import STAR
 from mailserver.store.mail import access, bulk_flags
 from mailserver.store.mail import flags as bits
 

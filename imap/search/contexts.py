@@ -22,8 +22,8 @@ from imap.wire.search import search_results
 from imap.wire.search.search_program import Returns, SearchReturn, SortKey
 from imap.wire.search.search_results import Origin
 from imap.wire.sets import ranges_of
-from mailserver.model.criteria import STAR, And, Criterion, Older, Uids, Younger, walk
 from mailserver.model.errors import BadSyntax, Refused, Temporary
+from mailserver.model.messages.criteria import STAR, And, Criterion, Older, Uids, Younger, walk
 
 MAX_CONTEXTS = 16
 MAX_SORTED = 4

@@ -14,7 +14,8 @@ from imap.session.session import Session
 from imap.session.view import View
 from imap.wire.flags import FIRST_KEYWORD, SYSTEM_BITS
 from imap.wire.sets import SequenceSet, batched, ranges_of
-from mailserver.model.criteria import (
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.messages.criteria import (
     All,
     And,
     Criterion,
@@ -29,7 +30,6 @@ from mailserver.model.criteria import (
     rewrite,
     walk,
 )
-from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Tx
 from mailserver.store.search import search
 

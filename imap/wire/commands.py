@@ -17,7 +17,7 @@ from imap.wire.search.search_program import Search as Search
 from imap.wire.search.search_program import Sort as Sort
 from imap.wire.search.search_program import Thread as Thread
 from imap.wire.sets import SequenceSet
-from mailserver.model.sasl import Secret
+from mailserver.model.credentials.sasl import Secret
 
 # Any state (RFC 3501 section 6.1)
 

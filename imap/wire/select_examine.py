@@ -5,8 +5,8 @@ from collections.abc import Callable
 from imap.wire.commands import Command, Resync, Select
 from imap.wire.grammar import Cursor
 from imap.wire.sets import SequenceSet
-from mailserver.model.criteria import STAR
 from mailserver.model.errors import BadSyntax
+from mailserver.model.messages.criteria import STAR
 
 
 def select(read_only: bool) -> Callable[[Cursor], Command]:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from mailserver.model.criteria import STAR
 from mailserver.model.errors import BadSyntax
+from mailserver.model.messages.criteria import STAR
 
 MAX_RANGES = 20_000
 """Ranges of one set: more than any client sends in a line of 64 KiB, less than an attack needs."""

@@ -51,9 +51,9 @@ from imap.wire.framing import CommandLine
 from imap.wire.grammar import BadCharset, BadCommand, BadMailbox, Cursor
 from imap.wire.names import BadName
 from imap.wire.search import search_keys
-from mailserver.model.criteria import STAR
+from mailserver.model.credentials.sasl import Secret, decode_response
 from mailserver.model.errors import BadSyntax
-from mailserver.model.sasl import Secret, decode_response
+from mailserver.model.messages.criteria import STAR
 
 _START = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,200}) (?:(UID) )?([A-Z]+)", re.IGNORECASE)
 _TAG = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,200})(?: |\Z)")

@@ -13,9 +13,9 @@ from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.health import instance
 from mailserver.model.address import check_domain
 from mailserver.model.clock import DAY
+from mailserver.model.credentials.proofs import new_code
 from mailserver.model.errors import BadSyntax, Temporary
 from mailserver.model.identity import NewPerson, Role
-from mailserver.model.proofs import new_code
 from mailserver.store.account import accounts
 from mailserver.texts.command_line import _, of_error
 

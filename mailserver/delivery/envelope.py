@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from mailserver.delivery.list_copy import Head
 from mailserver.delivery.placement import Placements
 from mailserver.model.identity import Population, Roster
-from mailserver.model.provenance import UNKNOWN, Door, Provenance
+from mailserver.model.messages.provenance import UNKNOWN, Door, Provenance
 from mailserver.model.rules import Sender
 from mailserver.store.mail import blobs
 from mailserver.store.queue.moderation_queue import Hold

@@ -19,7 +19,7 @@ from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Directory, State
-from mailserver.model.provenance import Door, Provenance
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Sender
 from mailserver.notices import house, moderation
 from mailserver.store.account import accounts

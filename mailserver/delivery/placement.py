@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mailserver.accounts.provision import provision
 from mailserver.model.errors import Refused, Temporary
-from mailserver.model.provenance import Provenance
+from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mailserver.delivery import placement
 from mailserver.delivery.envelope import Part
 from mailserver.delivery.placement import Placements
-from mailserver.model.provenance import Provenance
+from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.queue import moderation_queue, spool, traces

@@ -23,8 +23,8 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.clock import SystemClock
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Principal
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.agenda import agenda_grants, agenda_items, agendas
 from mailserver.store.agenda.agenda_grants import Role

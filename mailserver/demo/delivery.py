@@ -13,7 +13,7 @@ from mailserver.mime.writing import compose
 from mailserver.mime.writing.compose import NewMessage
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.mime.writing.trace_fields import Hop, received, return_path
-from mailserver.model.provenance import Door, Provenance
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 

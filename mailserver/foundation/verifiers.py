@@ -9,8 +9,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mailserver.foundation.settings import Settings
-from mailserver.model.sasl import Secret
-from mailserver.model.sasl_scram import ITERATIONS, KEY_OCTETS, SALT_OCTETS, Verifier
+from mailserver.model.credentials.sasl import Secret
+from mailserver.model.credentials.sasl_scram import ITERATIONS, KEY_OCTETS, SALT_OCTETS, Verifier
 
 NONCE_OCTETS = 12
 _LAYOUT = struct.Struct(f">{SALT_OCTETS}sI{KEY_OCTETS}s{KEY_OCTETS}s")

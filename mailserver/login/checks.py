@@ -15,10 +15,10 @@ from mailserver.login.devices import DEVICE_NEEDED
 from mailserver.login.passwords import provisional, renewal
 from mailserver.login.passwords.provisional import Claim, Proof
 from mailserver.model.clock import Clock
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal, State
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.notices.house import house_of
 from mailserver.store.account.accounts import Standing
 from mailserver.store.engine.transactions import Store

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import structlog
 
 from mailserver.model.clock import Clock
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.store.account import devices
 from mailserver.store.account.devices import Device, Scope
 from mailserver.store.engine.statements import Tx

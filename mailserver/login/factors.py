@@ -19,10 +19,10 @@ from mailserver.foundation.settings import Settings
 from mailserver.login.attempts import throttle
 from mailserver.login.attempts.throttle import Attempt
 from mailserver.model.clock import Clock
+from mailserver.model.credentials.proofs import Proofs, new_code
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.model.proofs import Proofs, new_code
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts, factors, login_failures
 from mailserver.store.account.factors import Factor
 from mailserver.store.engine.statements import Tx

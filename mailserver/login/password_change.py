@@ -12,10 +12,10 @@ from mailserver.login.passwords import provisional
 from mailserver.login.passwords.new_password import Choice
 from mailserver.login.passwords.policy import Weakness
 from mailserver.login.passwords.provisional import Claim, Proof
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal, State
-from mailserver.model.sasl import Secret
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record.audit import Action
 from mailserver.texts.causes import NOTHING, Cause

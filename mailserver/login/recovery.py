@@ -21,11 +21,11 @@ from mailserver.login.passwords.provisional import NOBODY
 from mailserver.login.security_notices import MESSAGE_ID_OCTETS, Post, SecurityNotices
 from mailserver.login.service import Login
 from mailserver.model.clock import HOUR, Clock
+from mailserver.model.credentials.proofs import Proofs, new_code, parse_date, same
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Refused, Temporary
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, Principal, State
-from mailserver.model.proofs import Proofs, new_code, parse_date, same
-from mailserver.model.sasl import Secret
 from mailserver.notices import passwords
 from mailserver.notices.house import House, house_for, house_of
 from mailserver.notices.passwords import Owner

@@ -12,10 +12,10 @@ from mailserver.login.checks import WEB
 from mailserver.login.security_notices import MESSAGE_ID_OCTETS, Post
 from mailserver.model import address
 from mailserver.model.clock import HOUR, Clock
+from mailserver.model.credentials.proofs import Proofs, new_code, same
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.identity import Principal
-from mailserver.model.proofs import Proofs, new_code, same
-from mailserver.model.sasl import Secret
 from mailserver.notices import passwords
 from mailserver.notices.house import house_for, house_of
 from mailserver.notices.passwords import Owner

@@ -13,10 +13,10 @@ import structlog
 from mailserver.foundation.verifiers import Verifiers
 from mailserver.login.attempts import throttle
 from mailserver.login.checks import LoginChecks
+from mailserver.model.credentials.sasl_scram import Opening, Proof, Verifier, challenge, signature
 from mailserver.model.errors import Temporary
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal
-from mailserver.model.sasl_scram import Opening, Proof, Verifier, challenge, signature
 from mailserver.store.account import verifiers
 
 log = structlog.get_logger("login")

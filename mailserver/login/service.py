@@ -18,10 +18,10 @@ from mailserver.login.password_change import Choosing
 from mailserver.login.passwords.new_password import Choice
 from mailserver.login.scram import Scram
 from mailserver.model.clock import Clock
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, Principal, State
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts, devices, sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store

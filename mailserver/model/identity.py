@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.folding import could_be_address
-from mailserver.model.sasl import Secret
 
 
 class State(StrEnum):

@@ -22,7 +22,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, Principal, State
-from mailserver.model.provenance import Door, Provenance
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Sender
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages

@@ -13,7 +13,7 @@ from mailserver.mime.writing.dsn import Action, Fate, Report
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused, Temporary
-from mailserver.model.provenance import Door
+from mailserver.model.messages.provenance import Door
 from smtp.session import Transaction
 from smtp.wire.framing import Content
 

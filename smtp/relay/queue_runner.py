@@ -19,7 +19,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.dsn import Action, Fate
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Damaged, Temporary
-from mailserver.model.provenance import Door, Provenance
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.queue import spool, traces

@@ -15,9 +15,9 @@ import uvicorn
 
 from agenda import application
 from mailserver.foundation.settings import Settings
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, Role, State
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from tests.conftest import StoreMaker

@@ -20,9 +20,9 @@ from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import write_secret
 from mailserver.login import Login
 from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Refused
 from mailserver.model.identity import NewPerson, Principal, Role
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Standing
 from mailserver.store.engine.transactions import Store, Tx

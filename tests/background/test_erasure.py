@@ -10,10 +10,10 @@ from sqlalchemy import Column, insert, select
 from directory.people import lifecycle
 from mailserver.background.blob_gc import BlobCollector
 from mailserver.background.housekeeping import states
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import NewPerson, Principal, Role, State
 from mailserver.model.preferences import Preferences
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts, sessions
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agenda_items import NewItem

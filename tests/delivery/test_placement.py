@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from mailserver.accounts.provision import provision
 from mailserver.delivery import Part, Placement, deliver_parts
 from mailserver.delivery.placement import Placements
-from mailserver.model.provenance import Door, Provenance
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.flags import SEEN, names

@@ -24,8 +24,8 @@ from directory.issuing.enrolment import Academy
 from directory.issuing.issuing import uai_letter
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
+from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.identity import NewPerson, Role
-from mailserver.model.proofs import Proofs
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin

@@ -21,8 +21,8 @@ from mailserver.foundation.settings import Database, Limits, LoginSettings, Sett
 from mailserver.foundation.tls import Certificate, make_certificate, write_secret
 from mailserver.login import Login
 from mailserver.model.clock import SystemClock
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Principal, Role
-from mailserver.model.sasl import Secret
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import people, schools
 

@@ -12,9 +12,9 @@ from directory.people.embedded import MAX_FOUND, REMEMBERED_SECONDS, EmbeddedDir
 from directory.people.lifecycle import Accounts
 from mailserver.accounts.provision import provision
 from mailserver.foundation.settings import Settings
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import NewPerson, Role, State
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.agenda import agendas
 from mailserver.store.engine.transactions import Store

@@ -27,10 +27,10 @@ from directory.ldap.bulk import Add, Bulk
 from directory.ldap.pool import Pool
 from directory.schema import names
 from mailserver.foundation.tls import write_secret
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import State
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import bulk_people, imports, schools

@@ -15,10 +15,10 @@ from directory.imports.records import Fault, Item, PersonRecord, Remark
 from directory.imports.target import Candidate, Outcome
 from directory.imports.text_encoding import Encoding
 from directory.people.embedded import EmbeddedDirectory
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax
 from mailserver.model.identity import Role, State
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts, recoveries
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import schools

@@ -15,9 +15,9 @@ from directory.issuing.enrolment import Academy, Enrolled
 from directory.issuing.issuing import Issued, Wish, is_reserved
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
+from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import NewPerson, PersonChange, Role
-from mailserver.model.proofs import Proofs
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.people import claims

@@ -17,9 +17,9 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import LdapDirectory as Section
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import write_secret
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import NewPerson, PersonChange, Role, State
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from tests.clocks import SteppedClock

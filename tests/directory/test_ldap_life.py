@@ -13,10 +13,10 @@ from directory.people.lifecycle import Accounts
 from mailserver.background.housekeeping import Housekeeper
 from mailserver.delivery import Delivery
 from mailserver.login import Login
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import NewPerson, Role, State
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.people import claims
 from mailserver.store.queue import spool

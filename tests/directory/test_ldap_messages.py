@@ -39,8 +39,8 @@ from directory.server.messages import (
     Unbind,
 )
 from directory.server.updates import Add, Delete
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax
-from mailserver.model.sasl import Secret
 
 # ---------------------------------------------------------------------------- a writer for requests
 

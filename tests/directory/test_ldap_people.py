@@ -11,8 +11,8 @@ from ldap3.core.exceptions import LDAPExceptionError
 from directory.issuing.hashing import Passwords
 from directory.server import ber, messages
 from directory.server.messages import Code
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Affiliation, Principal, Role, State, Tie
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.people import affiliations, claims, people, schools
 from mailserver.store.record import audit

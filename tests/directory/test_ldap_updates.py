@@ -15,8 +15,8 @@ from directory.server.filters import Equality
 from directory.server.messages import Code, Control, Malformed, Request, Tag
 from directory.server.passwords import NewPassword
 from directory.server.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax
-from mailserver.model.sasl import Secret
 from tests.directory.test_ldap_messages import octets, texts, write_filter, write_request
 
 # ---------------------------------------------------------------------------- the wire

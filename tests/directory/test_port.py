@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Affiliation, Directory, NewPerson, PersonChange, Principal, Role, State, Tie
-from mailserver.model.sasl import Secret
 from tests.directory.conftest import DOMAIN, OTHER_DOMAIN, House
 
 PASSWORD = Secret("Soixante-dix-8!")

@@ -10,9 +10,9 @@ from directory.people.embedded import EmbeddedDirectory
 from directory.people.secretariat import Printed, Secretariat
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import SystemClock
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Affiliation, NewPerson, Principal, Role, State, Tie
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import schools

@@ -10,8 +10,8 @@ from ldap3 import MODIFY_REPLACE
 from directory.issuing.hashing import Passwords
 from mailserver.foundation.settings import Limits, LoginSettings
 from mailserver.foundation.verifiers import Verifiers
-from mailserver.model.sasl import Secret
-from mailserver.model.sasl_scram import Verifier
+from mailserver.model.credentials.sasl import Secret
+from mailserver.model.credentials.sasl_scram import Verifier
 from mailserver.store.account import verifiers
 from tests.directory.door import BASE, PASSWORD, Academy, academy
 

@@ -20,8 +20,8 @@ from directory.server.messages import Tag
 from mailserver.foundation import listeners
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import make_certificate
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Role
-from mailserver.model.sasl import Secret
 from mailserver.runtime import app
 from tests.harness import PORTS
 from tests.waiting import until

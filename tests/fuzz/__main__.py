@@ -31,8 +31,8 @@ def main() -> None:
         include=[
             "imap.wire",
             "mailserver.mime",
-            "mailserver.model.threads",
-            "mailserver.model.sasl",
+            "mailserver.model.messages.threads",
+            "mailserver.model.credentials.sasl",
             "directory.server",
         ]
     ):

@@ -14,8 +14,9 @@ from imap.wire.grammar import BadCommand
 from imap.wire.sets import SequenceSet, normalise
 from mailserver.mime.body import text
 from mailserver.mime.header import casemap, headers, subjects
-from mailserver.model import sasl, threads
+from mailserver.model.credentials import sasl
 from mailserver.model.errors import BadSyntax
+from mailserver.model.messages import threads
 from mailserver.store.mail import mailboxes
 from tests.mime.test_scanning import check
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.flags import MAX_KEYWORDS
 from tests.imap.world import Client, World, play

@@ -19,11 +19,11 @@ from mailserver.foundation.peers import Entry
 from mailserver.foundation.settings import Limits, Settings
 from mailserver.foundation.wakeups import Wakeup
 from mailserver.login import session_validity
-from mailserver.model import sasl_scram
+from mailserver.model.credentials import sasl_scram
+from mailserver.model.credentials.sasl import Secret
+from mailserver.model.credentials.sasl_scram import Opening, Proof, Verifier
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, Role, Roster, State
-from mailserver.model.sasl import Secret
-from mailserver.model.sasl_scram import Opening, Proof, Verifier
 from mailserver.notices.house import house_of
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.account import accounts

@@ -8,8 +8,8 @@ from typing import Any
 from directory.lists import rosters
 from directory.lists.rosters import NewList
 from mailserver.delivery.moderation import Moderation
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Affiliation, NewPerson, Principal, Role, Tie
-from mailserver.model.sasl import Secret
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people import lists, schools, vocabulary_entries
 from mailserver.store.queue import moderation_queue, spool

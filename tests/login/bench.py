@@ -22,8 +22,8 @@ from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import write_secret
 from mailserver.login import Login
 from mailserver.model.clock import SystemClock
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Principal, Role
-from mailserver.model.sasl import Secret
 from mailserver.store.account.devices import Scope
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin

@@ -15,9 +15,9 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Limits, LoginSettings, Passwords, Settings, Web
 from mailserver.foundation.tls import write_secret
 from mailserver.login import Login
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Refused
 from mailserver.model.identity import NewPerson, Principal, Role
-from mailserver.model.sasl import Secret
 from mailserver.store.account import login_failures
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record import audit

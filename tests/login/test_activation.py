@@ -7,9 +7,9 @@ import pytest
 
 from mailserver.login.checks import EVEN_SECONDS
 from mailserver.login.passwords.provisional import Proof
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, State
-from mailserver.model.sasl import Secret
 from mailserver.store.record.audit import Action
 from tests.login.conftest import DOMAIN, LIMIT, LOCAL, NUMEN, PASSWORD, SCHOOL, WINDOW, Gate
 

@@ -8,9 +8,9 @@ import pytest
 
 from mailserver.login.devices import LENGTH, LETTERS, MAX_NAME, Made, candidate, new_password
 from mailserver.model.clock import SystemClock
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts, devices
 from mailserver.store.account.devices import MAX_DEVICES, Scope
 from mailserver.store.record.audit import Action, Origin

@@ -7,9 +7,9 @@ import pytest
 from passlib.totp import TOTP  # type: ignore[import-untyped]
 
 from mailserver.login.factors import LONGEST_WAIT, RECOVERY_CODES, WRONG_LIMIT
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 from mailserver.store.account import factors
 from mailserver.store.record.audit import Action, Origin
 from tests.login.conftest import HOME, PASSWORD, SCHOOL, Gate

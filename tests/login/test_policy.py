@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from mailserver.foundation.settings import Passwords
 from mailserver.login.passwords import dates, words
 from mailserver.login.passwords.policy import LONGEST, SHORTEST, Profile, Weakness, rules, troubles, weaknesses
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Principal, Role, State
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.store.account.accounts import Marks
 
 PROOFS = Proofs(b"k" * 32)

@@ -13,9 +13,9 @@ from mailserver.login.recovery import CODES_AN_HOUR, Question, Recovery
 from mailserver.login.recovery_address import CODES_AN_HOUR as CONFIRMATIONS
 from mailserver.login.recovery_address import PrivateAddresses
 from mailserver.model.clock import HOUR
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts, recoveries, sessions
 from mailserver.store.record.audit import Action
 from mailserver.texts.text import both

@@ -10,9 +10,9 @@ from mailserver.login.passwords import renewal
 from mailserver.login.passwords.history import History
 from mailserver.login.passwords.policy import Weakness
 from mailserver.model.clock import DAY
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, State
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts, former_passwords, renewals
 from mailserver.store.account.accounts import Renewal
 from mailserver.store.record.audit import Action, Origin

@@ -10,10 +10,10 @@ from directory.people.embedded import keep_password
 from mailserver.foundation.settings import LoginSettings
 from mailserver.foundation.settings import Passwords as PasswordRules
 from mailserver.login.checks import EVEN_SECONDS
+from mailserver.model.credentials.sasl import Secret
+from mailserver.model.credentials.sasl_scram import parse_opening, parse_proof
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import NewPerson, Principal, Role
-from mailserver.model.sasl import Secret
-from mailserver.model.sasl_scram import parse_opening, parse_proof
 from mailserver.store.account import verifiers
 from mailserver.store.record.audit import Action
 from tests.login.conftest import HOME, LIMIT, LOCAL, NUMEN, PASSWORD, SCHOOL, WINDOW, Gate

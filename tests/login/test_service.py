@@ -10,9 +10,9 @@ from directory.people.lifecycle import Code
 from mailserver.login.factors import Setup
 from mailserver.login.passwords.provisional import Claim
 from mailserver.login.recovery import Question
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import NewPerson, Role, State
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.agenda import agendas
 from mailserver.store.mail import mailboxes

@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from mailserver.login.attempts.throttle import FIRST_WAIT, PEER_FACTOR, PEER_WAIT, peer_name, wait
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.sasl import Secret
 from mailserver.store.account import login_failures
 from tests.login.conftest import DOMAIN, HOME, LIMIT, LOCAL, PASSWORD, SCHOOL, WINDOW, Gate
 

@@ -7,9 +7,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailserver.foundation.verifiers import Verifiers
+from mailserver.model.credentials.sasl import Secret
+from mailserver.model.credentials.sasl_scram import (
+    Opening,
+    Verifier,
+    challenge,
+    parse_opening,
+    parse_proof,
+    prepared,
+    signature,
+)
 from mailserver.model.errors import BadSyntax, Refused
-from mailserver.model.sasl import Secret
-from mailserver.model.sasl_scram import Opening, Verifier, challenge, parse_opening, parse_proof, prepared, signature
 from tests.scram import ScramClient
 
 SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")

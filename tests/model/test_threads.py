@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.model import threads
-from mailserver.model.threads import Forest
+from mailserver.model.messages import threads
+from mailserver.model.messages.threads import Forest
 
 Shape = list[object]
 """Threads as nested lists: [message, child, child …], None for a dummy."""

@@ -18,8 +18,8 @@ from mailserver.foundation.tls import Certificate
 from mailserver.health import instance
 from mailserver.login import Login
 from mailserver.model.clock import Clock, SystemClock
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Principal, Role
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages

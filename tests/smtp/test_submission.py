@@ -10,8 +10,8 @@ import pytest
 from mailserver.accounts.provision import provision
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.provenance import Door as ProvenanceDoor
-from mailserver.model.provenance import Provenance
+from mailserver.model.messages.provenance import Door as ProvenanceDoor
+from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import accounts
 from mailserver.store.mail import mailboxes
 from mailserver.store.queue import spool

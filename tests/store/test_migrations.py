@@ -13,7 +13,7 @@ from sqlalchemy import Connection, LargeBinary, MetaData, String, insert, select
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
 from mailserver.model.identity import Population
-from mailserver.model.provenance import UNKNOWN
+from mailserver.model.messages.provenance import UNKNOWN
 from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import people

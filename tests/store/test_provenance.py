@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailserver.model.provenance import UNKNOWN, Door, Provenance
+from mailserver.model.messages.provenance import UNKNOWN, Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import access, blobs, known_senders, mailboxes, messages
 from mailserver.store.mail.access import Viewer

@@ -22,7 +22,8 @@ from mailserver.mime.header import dates
 from mailserver.mime.writing.compose import base64, quoted_printable
 from mailserver.mime.writing.fields import Correspondent, addresses, field
 from mailserver.model.clock import SystemClock
-from mailserver.model.criteria import (
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.messages.criteria import (
     STAR,
     All,
     And,
@@ -45,7 +46,6 @@ from mailserver.model.criteria import (
     Text,
     Uids,
 )
-from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.memory import ENTRY, Memory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, mailboxes, messages

@@ -23,8 +23,8 @@ from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import FILE_NAME, Settings
 from mailserver.foundation.tls import Certificate, make_certificate
 from mailserver.login import Login
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Principal, Role
-from mailserver.model.sasl import Secret
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.account import sessions
 from mailserver.store.engine.transactions import Store, Tx

@@ -13,9 +13,9 @@ import pytest
 
 from mailserver.login import recovery
 from mailserver.login.passwords import renewal
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts, renewals
 from mailserver.store.record import audit
 from tests.waiting import until

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.model.criteria import (
+from mailserver.model.messages.criteria import (
     And,
     Criterion,
     Flag,

@@ -13,8 +13,8 @@ from sqlalchemy import update
 
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.identity import Principal
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.preferences import Preferences, revise
-from mailserver.model.provenance import Door, Provenance
 from mailserver.store.account import sessions
 from mailserver.store.schema.mail import blob
 from tests.smtp.elsewhere import Names

@@ -5,8 +5,8 @@ from html import unescape
 
 import pytest
 
-from mailserver.model.criteria import Text
 from mailserver.model.identity import Principal
+from mailserver.model.messages.criteria import Text
 from mailserver.store.mail.access import Viewer
 from mailserver.store.web import searches, webmail
 from mailserver.store.web.webmail import Scope, searching

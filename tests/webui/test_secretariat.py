@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 from pypdf import PdfReader
 
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Affiliation, Principal, Role, State, Tie
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.people import affiliations, schools
 from tests.webui.browser import SIZES, faults_of, log_in, visiting

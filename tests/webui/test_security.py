@@ -7,9 +7,9 @@ from html import unescape
 
 import pytest
 
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, Role
-from mailserver.model.sasl import Secret
 from mailserver.store.record.audit import Origin
 from tests.webui.house import PASSWORD, House, Visitor
 from tests.webui.secondstep import FACTOR, Phone, begin, set_up

@@ -17,9 +17,9 @@ from starlette.responses import Response
 from mailserver.administration import audit_access
 from mailserver.foundation.peers import is_loopback, is_within
 from mailserver.foundation.settings import Settings
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role
-from mailserver.model.sasl import Secret
 from mailserver.store.record.audit import Origin
 from webui.account.security.password_feedback import MAX_PASSWORD
 from webui.account.security.second_factor import MAX_CODE

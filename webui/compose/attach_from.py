@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.mime.writing.compose import Attachment
-from mailserver.model.criteria import And, HasAttachment
 from mailserver.model.errors import Refused
+from mailserver.model.messages.criteria import And, HasAttachment
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Line, Scope
 from webui.compose import form_page

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from mailserver.foundation.settings import Settings
 from mailserver.mime import Part, unpack
 from mailserver.mime.writing import replies
+from mailserver.model.messages.provenance import Door
 from mailserver.model.preferences import NEVER
-from mailserver.model.provenance import Door
 from mailserver.store.mail import access, known_senders
 from mailserver.store.mail.flags import SEEN, names
 from mailserver.store.mail.known_senders import Acquaintance

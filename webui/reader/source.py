@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from mailserver.mime import unpack
 from mailserver.mime.header import headers
-from mailserver.model.provenance import Door
+from mailserver.model.messages.provenance import Door
 from mailserver.store.web.webmail import Stored
 from webui.page import plain
 from webui.page.context import Services, Visit

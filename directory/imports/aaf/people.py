@@ -19,8 +19,8 @@ from directory.imports.aaf.functions import (
 from directory.imports.aaf.requests import Request, Verb
 from directory.imports.aaf.schools import Structures
 from directory.imports.records import Departure, Fault, Item, PersonRecord, Remark
+from mailserver.model.credentials.proofs import parse_date
 from mailserver.model.identity import Affiliation, Role, Tie
-from mailserver.model.proofs import parse_date
 from mailserver.texts.causes import Cause
 
 STAFF, PUPIL = "PersEducNat", "Eleve"

@@ -14,7 +14,7 @@ from time import gmtime
 from imap.wire import strings
 from imap.wire.fetch.fetch_items import Attribute, Coding, Octets, OnDisk, Section, Unknown
 from imap.wire.flags import FlagNames
-from mailserver.model import objectids
+from mailserver.model.messages import objectids
 
 Row = Sequence[int | bytes | str]
 """One message: its number, then one value for each attribute in the order asked."""

@@ -1,8 +1,8 @@
 """Search keys, charset and return options of SEARCH, ESEARCH, SORT and THREAD (RFC 3501 section 6.4.4).
 
-The keys become `mailserver.model.criteria` values, whose module says which key is which. Texts are decoded here,
-strictly: a charset we do not know, and octets that are not what they are said to be, are refused before
-anything is searched.
+The keys become `mailserver.model.messages.criteria` values, whose module says which key is which. Texts are decoded
+here, strictly: a charset we do not know, and octets that are not what they are said to be, are refused before anything
+is searched.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,7 +28,8 @@ from imap.wire.search.search_program import (
     ThreadAlgorithm,
 )
 from imap.wire.sets import LARGEST
-from mailserver.model.criteria import (
+from mailserver.model.errors import BadSyntax
+from mailserver.model.messages.criteria import (
     MAX_DEPTH,
     MAX_TERMS,
     All,
@@ -56,7 +57,6 @@ from mailserver.model.criteria import (
     Uids,
     Younger,
 )
-from mailserver.model.errors import BadSyntax
 
 CHARSETS = ("US-ASCII", "UTF-8")
 """Without CHARSET the text is taken as UTF-8, which US-ASCII is a part of: many clients leave it out."""

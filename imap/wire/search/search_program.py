@@ -5,7 +5,7 @@ from enum import Enum
 
 from imap.wire.fetch.fetch_items import FetchItem
 from imap.wire.patterns import SEPARATOR
-from mailserver.model.criteria import Criterion
+from mailserver.model.messages.criteria import Criterion
 
 
 class SearchReturn(Enum):

@@ -17,10 +17,10 @@ from mailserver.cli.accounts.desk import Name as Name
 from mailserver.cli.accounts.log import PIPE_WIDTH
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, settings_of, with_help
 from mailserver.foundation.settings import Passwords, Settings
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Refused
 from mailserver.model.folding import fold_login, search_key
 from mailserver.model.identity import NewPerson, Role, State
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import messages

@@ -13,8 +13,8 @@ from directory.people.lifecycle import Account, Accounts
 from mailserver.cli.shared import date, open_store, origin, run
 from mailserver.foundation.settings import Passwords, Settings
 from mailserver.login.passwords import renewal
+from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.identity import State
-from mailserver.model.proofs import Proofs
 from mailserver.runtime.app import make_directory
 from mailserver.store.account.accounts import Standing
 from mailserver.store.engine.transactions import Store

@@ -17,9 +17,9 @@ from mailserver.foundation.settings import Settings
 from mailserver.login.devices import Devices
 from mailserver.login.factors import Factors, FactorState
 from mailserver.login.security_notices import SecurityNotices
+from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal
-from mailserver.model.proofs import Proofs
 from mailserver.notices.protection import Change
 from mailserver.runtime.app import make_directory
 from mailserver.store.account.devices import Device

@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 
 from mailserver.model.clock import Clock
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 
 PROVEN_SECONDS = 60.0
 """How long a success stands for the next one."""

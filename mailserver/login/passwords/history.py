@@ -6,7 +6,7 @@ the logins of others never wait for.
 
 from directory.issuing.hashing import Passwords as Hasher
 from mailserver.foundation.settings import Passwords
-from mailserver.model.sasl import Secret
+from mailserver.model.credentials.sasl import Secret
 from mailserver.store.account import former_passwords
 from mailserver.store.engine.transactions import Store, Tx
 

@@ -11,10 +11,10 @@ from mailserver.foundation.settings import Settings
 from mailserver.login.passwords import policy, words
 from mailserver.login.passwords.history import History
 from mailserver.login.passwords.policy import Weakness, WeakPassword
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts, sessions
 from mailserver.store.account.accounts import Marks
 from mailserver.store.engine.transactions import Store, Tx

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable
 
 from mailserver.login.passwords import dates, words
+from mailserver.model.credentials.proofs import Proofs, same
 from mailserver.model.folding import strip_marks
 from mailserver.model.identity import Principal
-from mailserver.model.proofs import Proofs, same
 from mailserver.store.account.accounts import Marks
 
 SHORTEST = 3

@@ -19,10 +19,10 @@ from typing import Literal
 
 from mailserver.foundation.settings import Passwords
 from mailserver.login.passwords import personal_data, strength, words
+from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.model.proofs import Proofs
-from mailserver.model.sasl import Secret
 from mailserver.store.account.accounts import Marks
 from mailserver.texts.text import Text, both
 

@@ -11,8 +11,8 @@ learns one there, and the birth date is still asked.
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from mailserver.model.proofs import Proofs, parse_date, same
-from mailserver.model.sasl import Secret
+from mailserver.model.credentials.proofs import Proofs, parse_date, same
+from mailserver.model.credentials.sasl import Secret
 from mailserver.store.account.accounts import Marks, Standing
 
 NOBODY = Marks()

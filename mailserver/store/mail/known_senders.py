@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select
 
-from mailserver.model.provenance import Door
+from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.mail import content, mailbox, message
 from mailserver.store.schema.sessions import picture_sender

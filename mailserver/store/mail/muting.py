@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select, update
 
-from mailserver.model import objectids
+from mailserver.model.messages import objectids
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.schema.mail import content, mailbox, message

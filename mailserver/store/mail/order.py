@@ -8,8 +8,8 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mailserver.model import threads
-from mailserver.model.threads import Forest
+from mailserver.model.messages import threads
+from mailserver.model.messages.threads import Forest
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.columns import NUMBERS, Field, columns

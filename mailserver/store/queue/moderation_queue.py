@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population
-from mailserver.model.provenance import Door
+from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.schema.mail import content
@@ -56,7 +56,7 @@ class Held:
     account_id: int
     population: Population
     door: int
-    """Which door took it (`mailserver.model.provenance`)."""
+    """Which door took it (`mailserver.model.messages.provenance`)."""
     held: int
     expires: int
     sender: str

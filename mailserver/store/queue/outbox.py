@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, not_, select, update
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.provenance import Door, Provenance
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect, messages

@@ -95,7 +95,7 @@ content = Table(
     Column("listed_fields", LargeBinary),
     sqlite_autoincrement=True,
 )
-"""`thread`: the conversation as a number (`mailserver.model.objectids.thread_number`)."""
+"""`thread`: the conversation as a number (`mailserver.model.messages.objectids.thread_number`)."""
 Index("ix_content_thread", content.c.thread)
 Index("ix_content_sender_address", content.c.sender_address, content.c.id)
 
@@ -131,7 +131,7 @@ message = Table(
     Column("through_list", SmallInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
-"""`door`, `door_account`, `through_list`: where it came from (`mailserver.model.provenance`)."""
+"""`door`, `door_account`, `through_list`: where it came from (`mailserver.model.messages.provenance`)."""
 Index("ix_message_content_id_mailbox_id", message.c.content_id, message.c.mailbox_id)
 
 expunged = Table(

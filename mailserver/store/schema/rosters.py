@@ -87,7 +87,7 @@ held_message = Table(
     sqlite_autoincrement=True,
 )
 """Messages to a list that wait for one of its owners. `account_id`: who sent it; 0: from outside. `door`: which took it
-(`mailserver.model.provenance`)."""
+(`mailserver.model.messages.provenance`)."""
 Index("ix_held_message_list", held_message.c.list)
 Index("ix_held_message_content_id", held_message.c.content_id)
 Index("ix_held_message_expires", held_message.c.expires)

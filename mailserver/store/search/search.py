@@ -23,9 +23,9 @@ from sqlalchemy import bindparam, select
 from mailserver.mime.body.structure import unpack
 from mailserver.mime.body.text import fold
 from mailserver.mime.header import dates
-from mailserver.model import objectids
 from mailserver.model.budget import Budget
-from mailserver.model.criteria import (
+from mailserver.model.messages import objectids
+from mailserver.model.messages.criteria import (
     STAR,
     All,
     And,

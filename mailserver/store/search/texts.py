@@ -15,8 +15,8 @@ import structlog
 from mailserver.mime.body import folded_fields
 from mailserver.mime.body.text import MAX_TEXT, fold
 from mailserver.model.budget import Budget
-from mailserver.model.criteria import Body, Header, Text
 from mailserver.model.errors import Damaged
+from mailserver.model.messages.criteria import Body, Header, Text
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import blobs
 from mailserver.store.search import index

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, o
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Damaged
 from mailserver.model.identity import State
-from mailserver.model.provenance import DELIVERED
+from mailserver.model.messages.provenance import DELIVERED
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import blobs, mailboxes, snooze
 from mailserver.store.people import imports

@@ -9,7 +9,7 @@ from imap.wire.commands import Search
 from imap.wire.framing import CommandLine, Framer, after_login
 from imap.wire.grammar import BadCommand
 from imap.wire.syntax import parse
-from mailserver.model.criteria import (
+from mailserver.model.messages.criteria import (
     MAX_DEPTH,
     MAX_TERMS,
     All,

@@ -15,8 +15,8 @@ from imap.wire.grammar import BadCharset, BadCommand
 from imap.wire.search import search_program as q
 from imap.wire.sets import SequenceSet
 from imap.wire.syntax import ends_idle, parse
-from mailserver.model.criteria import All
-from mailserver.model.sasl import Secret
+from mailserver.model.credentials.sasl import Secret
+from mailserver.model.messages.criteria import All
 
 
 def read(octets: bytes, utf8: bool = False) -> c.Command:

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from mailserver.login.passwords import dates
 from mailserver.login.passwords.provisional import Proof
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 from webui.account.security.password import ChoosePage, choose_page
 from webui.account.security.password_feedback import MAX_PASSWORD, explained
 from webui.account.session.session_start import Wish, enter, suspended, wait_text, waiting_seconds

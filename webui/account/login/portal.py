@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State
-from mailserver.model.sasl import Secret
 from mailserver.store.account import sessions
 from mailserver.store.account.sessions import Session
 from webui.account.login import activation

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.login.recovery import Question
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 from webui.account.login.activation import MAX_DATE, MAX_LOGIN, MAX_PROOF, SECONDS, chosen_interface, date_fault
 from webui.account.security.password import ChoosePage, choose_page
 from webui.account.security.password_feedback import MAX_PASSWORD, explained

@@ -5,9 +5,9 @@ The page's script asks for the password over the text and posts it here; nothing
 
 from starlette.responses import JSONResponse, Response
 
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 from mailserver.store.account import sessions
 from mailserver.store.account.sessions import Former
 from webui.account.security.password_feedback import MAX_PASSWORD

@@ -6,8 +6,8 @@ from starlette.responses import Response
 
 from mailserver.foundation.peers import is_loopback
 from mailserver.login.devices import MAX_NAME
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.sasl import Secret
 from mailserver.notices.protection import Change
 from mailserver.store.account.devices import MAX_DEVICES, Device, Scope
 from webui.account.security.overview import origin

@@ -7,9 +7,9 @@ from starlette.responses import Response
 from mailserver.foundation.settings import Passwords
 from mailserver.login.passwords import policy
 from mailserver.login.passwords.policy import Weakness, WeakPassword
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.model.sasl import Secret
 from mailserver.store.account import sessions
 from webui.account.security.password_feedback import MAX_PASSWORD, explained
 from webui.account.session.session_start import wait_text, waiting_seconds

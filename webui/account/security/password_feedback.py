@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from mailserver.login.attempts.throttle import peer_name
 from mailserver.login.passwords import policy
 from mailserver.login.passwords.policy import Trouble, Weakness, WeakPassword
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Refused
-from mailserver.model.sasl import Secret
 from webui.http import headers
 from webui.page.context import Guest, Services
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.login.recovery_address import PrivateAddresses
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.sasl import Secret
 from webui.account.security.password_feedback import MAX_PASSWORD
 from webui.account.session.session_start import wait_text, waiting_seconds
 from webui.page.context import Services, Visit

@@ -6,8 +6,8 @@ import segno
 from starlette.responses import Response
 
 from mailserver.login.factors import Setup
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.sasl import Secret
 from mailserver.notices.protection import Change
 from webui.account.security.overview import codes_text, origin
 from webui.account.security.password_feedback import MAX_PASSWORD

@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from directory.issuing import enrolment
 from directory.people.lifecycle import Accounts, Code
+from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.errors import Refused
 from mailserver.model.folding import search_key
 from mailserver.model.identity import NewPerson, Principal, Role, State
-from mailserver.model.proofs import Proofs
 from mailserver.store.account import accounts
 from mailserver.store.people import people
 from mailserver.store.people.conditions import All, Condition, Contains, Equals, Field, Some, named

@@ -1,4 +1,4 @@
-"""What people type into the search field -> `mailserver.model.criteria`, in French and English words.
+"""What people type into the search field -> `mailserver.model.messages.criteria`, in French and English words.
 
     de:dupont objet:"conseil de classe" avant:2026-11-01 est:nonlu a:pj -brouillon
 
@@ -27,7 +27,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from mailserver.model.criteria import (
+from mailserver.model.folding import strip_marks
+from mailserver.model.messages.criteria import (
     And,
     AttachmentNamed,
     Body,
@@ -43,7 +44,6 @@ from mailserver.model.criteria import (
     Smaller,
     Text,
 )
-from mailserver.model.folding import strip_marks
 
 MAX_QUERY = 300
 MAX_TERMS = 30

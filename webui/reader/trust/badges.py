@@ -1,5 +1,5 @@
 """Where a message comes from, in words: by the door that took it, which the store knows
-(`mailserver.model.provenance`).
+(`mailserver.model.messages.provenance`).
 
 The header proves nothing: whoever may put a message into a mailbox may write any trace field. What it says of a list
 is shown as a list's of ours only where one of ours sent it.
@@ -13,7 +13,7 @@ from mailserver.mime import Part
 from mailserver.mime.header import headers
 from mailserver.mime.header.addresses import MAX_READ
 from mailserver.model.folding import fold_login
-from mailserver.model.provenance import Door, Provenance
+from mailserver.model.messages.provenance import Door, Provenance
 from webui.page import plain
 
 _ANGLE = re.compile(r"<([^<>]*)>")

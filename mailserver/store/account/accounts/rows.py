@@ -26,7 +26,7 @@ class Mark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Keyed hashes (`mailserver.model.proofs`) of what the academy knows of a person and we do not keep."""
+    """Keyed hashes (`mailserver.model.credentials.proofs`) of what the academy knows of a person and we do not keep."""
 
     numen: bytes | None = None
     ine: bytes | None = None

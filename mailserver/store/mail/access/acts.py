@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.provenance import Door, Provenance
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Row, Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.access.reaching import Reach, check, find, is_foreign, require

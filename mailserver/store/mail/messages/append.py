@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, SmallInteger, bindparam, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mailserver.model import objectids
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.provenance import UNKNOWN, Provenance
+from mailserver.model.messages import objectids
+from mailserver.model.messages.provenance import UNKNOWN, Provenance
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.blobs import Prepared

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from mailserver.model.objectids import thread_number
+from mailserver.model.messages.objectids import thread_number
 
 revision = "0009"
 down_revision = "0008"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
 
-from mailserver.model.provenance import Door, Provenance
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.blobs import Prepared

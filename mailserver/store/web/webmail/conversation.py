@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select
 
-from mailserver.model import objectids
+from mailserver.model.messages import objectids
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.schema.mail import content, mailbox, message

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, or_, select
 
 from mailserver.mime.header import headers
 from mailserver.model.folding import could_be_address
-from mailserver.model.provenance import Door
+from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.schema.mail import content, message

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.provenance import Door, Provenance
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.blobs import Prepared

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from mailserver.model import objectids
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.messages import objectids
 from mailserver.store.account import sessions
 from mailserver.store.account.sessions import Undo
 from mailserver.store.engine.statements import Tx

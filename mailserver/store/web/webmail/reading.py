@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Select, bindparam, func, select
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.provenance import Provenance
+from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.flags import ANSWERED, FLAGGED, SEEN

@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from mailserver.mime.body.structure import unpack
 from mailserver.mime.body.text import body_text, fold
-from mailserver.model.criteria import And, Criterion, Uids
 from mailserver.model.errors import Refused
+from mailserver.model.messages.criteria import And, Criterion, Uids
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Reach, Viewer

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, or_, select, tuple_
 
-from mailserver.model.provenance import Door
+from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.mail import order
 from mailserver.store.mail.columns import Field, columns
@@ -204,7 +204,7 @@ def _filtered(tx: Tx, box: Mailbox, view: View, query: Any) -> Any:
     if view.inside:
         conditions += (
             func.lower(content.c.sender_address).endswith(f"@{view.inside.lower()}", autoescape=True),
-            # Not what is known to come from somebody else than it says (`mailserver.model.provenance`).
+            # Not what is known to come from somebody else than it says (`mailserver.model.messages.provenance`).
             message.c.door.not_in([int(door) for door in (Door.SMTP, Door.LMTP, Door.RESENT)]),
             or_(message.c.door != int(Door.APPENDED), message.c.door_account == box.account_id),
         )

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from passlib.utils import saslprep  # type: ignore[import-untyped]
 
+from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax, Reason, Refused
-from mailserver.model.sasl import Secret
 
 MECHANISM = "SCRAM-SHA-256"
 ITERATIONS = 10_000
