@@ -1,7 +1,7 @@
 """Each attribute of a person's entry as a function of a few facts about the person. Pure.
 
 An attribute names the facts it is made of, so whoever writes many entries knows what two people have in common and
-writes that once (`directory.server.rendering`).
+writes that once (`directory.server.reading.rendering`).
 """
 
 import time

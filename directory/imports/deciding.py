@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from directory.imports.recognition import identities
-from directory.imports.records import PersonRecord
+from directory.imports.sources.records import PersonRecord
 from directory.imports.target import LEFT, Answers, Candidate, Keys, Outcome
 from directory.issuing import issuing
 from directory.issuing.issuing import Hints, Issued, Names, Wish

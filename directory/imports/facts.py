@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from directory.imports.records import PersonRecord
+from directory.imports.sources.records import PersonRecord
 from directory.imports.target import Candidate
 from mailserver.model.identity import Affiliation, Role, Tie
 from mailserver.store.account.accounts import Marks

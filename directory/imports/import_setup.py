@@ -6,16 +6,16 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from directory.imports import aaf
 from directory.imports.deciding import Terms
-from directory.imports.embedded import EmbeddedTarget
-from directory.imports.external import open_target
 from directory.imports.intake import Intake
-from directory.imports.records import Export
-from directory.imports.restoring import Ending
-from directory.imports.rows import CsvExport
+from directory.imports.sources import aaf
+from directory.imports.sources.records import Export
+from directory.imports.sources.rows import CsvExport
+from directory.imports.sources.text_encoding import Encoding
 from directory.imports.target import Target
-from directory.imports.text_encoding import Encoding
+from directory.imports.targets.embedded import EmbeddedTarget
+from directory.imports.targets.external import open_target
+from directory.imports.targets.restoring import Ending
 from directory.issuing.hashing import Passwords
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.verifiers import Verifiers

@@ -10,9 +10,9 @@ from directory.imports import applying
 from directory.imports.applying import Pace
 from directory.imports.deciding import Terms
 from directory.imports.planning import Listener, Plan, Planner, Rules, Tally
-from directory.imports.records import Export
+from directory.imports.sources.records import Export
+from directory.imports.sources.text_encoding import Encoding
 from directory.imports.target import Left, Outcome, Target
-from directory.imports.text_encoding import Encoding
 from directory.issuing.hashing import Passwords
 from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.errors import Reason, Refused

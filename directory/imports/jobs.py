@@ -15,9 +15,9 @@ import structlog
 from directory.imports import import_setup
 from directory.imports.intake import Intake, Options
 from directory.imports.planning import Tally
-from directory.imports.records import Export, Fault, Remark
+from directory.imports.sources.records import Export, Fault, Remark
+from directory.imports.sources.text_encoding import Encoding
 from directory.imports.target import Outcome, Result
-from directory.imports.text_encoding import Encoding
 from mailserver.accounts import uploads
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import BadSyntax, Refused, Temporary

@@ -11,8 +11,17 @@ from typing import Protocol, TypeVar
 from directory.imports import facts
 from directory.imports.deciding import Step, Terms, decide
 from directory.imports.recognition import Recogniser, place_fault, uai_fault, uais_of
-from directory.imports.records import Departure, Export, Fault, Item, PersonRecord, Remark, SchoolRecord, TermRecord
 from directory.imports.report_lines import result
+from directory.imports.sources.records import (
+    Departure,
+    Export,
+    Fault,
+    Item,
+    PersonRecord,
+    Remark,
+    SchoolRecord,
+    TermRecord,
+)
 from directory.imports.target import Answers, Candidate, Keys, Outcome, Result, Target
 from directory.issuing.hashing import NO_PASSWORD, Kept, Passwords
 from directory.issuing.issuing import Hints, Names, keep_hints

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import lru_cache
 
-from directory.imports.records import Fault, PersonRecord, SchoolRecord, TermRecord
+from directory.imports.sources.records import Fault, PersonRecord, SchoolRecord, TermRecord
 from directory.imports.target import Candidate
 from directory.issuing import issuing
 from directory.issuing.enrolment import MAX_TEXT, checked_recovery, checked_title

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeVar
 
-from directory.imports.records import PersonRecord, SchoolRecord, TermRecord
+from directory.imports.sources.records import PersonRecord, SchoolRecord, TermRecord
 from directory.issuing.issuing import Names
 from mailserver.model.identity import Affiliation
 from mailserver.store.account.accounts import Marks

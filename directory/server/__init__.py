@@ -8,15 +8,10 @@ is a unit of the store, by the rules and with the audit of the `mailserver` comm
     session      who the client is, each operation's answer    knows the services
     binding, administrator, password_modify   who it is        know `mailserver.login`
     updating, writing   add, modify, rename, delete            know the services
-    modifying, constraints   a modify, the schema's rules      pure
     search       scopes, and which entries to look at          knows entries
     answer       limits, pages, output of one answer           knows entries
-    entries      rows of the store as entries of the tree      knows the store
-    pages        which people, and the facts about them        knows the store
-    selection, rendering, partial   chosen attributes, as octets   pure
-    narrowing, asked   filter -> condition for the database    pure
-    matching     filter x entry -> true, false, undefined      pure
-    messages, updates, controls, filters, ber   the wire      pure
+    reading      rows of the store as entries of the tree, narrowed, matched, selected   knows the store
+    controls, faults, wire   requests and answers as octets    pure
 
 How a search runs. The filter is read with bounds on depth and items, compiled once for matching, and
 translated once into a condition the database answers from its indexes (`store.people.candidates`; parts of names

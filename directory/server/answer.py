@@ -8,11 +8,12 @@ from typing import NoReturn
 
 from directory.entries import tree
 from directory.entries.tree import Entry
-from directory.server import ber, matching, messages
-from directory.server.entries import People, Position, Viewer
-from directory.server.messages import Code, Page, Search, Tag
-from directory.server.rendering import Render
-from directory.server.selection import PersonView, View, selection_of
+from directory.server.reading import matching
+from directory.server.reading.entries import People, Position, Viewer
+from directory.server.reading.rendering import Render
+from directory.server.reading.selection import PersonView, View, selection_of
+from directory.server.wire import ber, messages
+from directory.server.wire.messages import Code, Page, Search, Tag
 
 SLICE = 0.001
 """Seconds of work before the event loop is given back: a request of somebody else takes several turns of the loop."""

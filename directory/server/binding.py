@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from directory.entries.tree import Kind, Tree
 from directory.server.administrator import Administrator
-from directory.server.entries import NOBODY, Viewer
 from directory.server.faults import Fault, fault_of
-from directory.server.messages import Bind, Code
+from directory.server.reading.entries import NOBODY, Viewer
+from directory.server.wire.messages import Bind, Code
 from mailserver.login import Login
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary

@@ -12,9 +12,9 @@ from typing import Protocol, cast
 
 import structlog
 
-from directory.server import ber, messages
-from directory.server.messages import RESPONSES, Abandon, Code, Extended, Malformed, Request, Tag, Unbind
 from directory.server.session import Channel, Ended, Services, Session
+from directory.server.wire import ber, messages
+from directory.server.wire.messages import RESPONSES, Abandon, Code, Extended, Malformed, Request, Tag, Unbind
 from mailserver.foundation.peers import Entry
 from mailserver.foundation.settings import Limits
 from mailserver.model.errors import BadSyntax, Temporary

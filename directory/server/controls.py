@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from directory.server import ber, filters
-from directory.server.filters import Filter
-from directory.server.messages import Control, Tag
-from directory.server.partial import attribute_rows
+from directory.server.wire import ber, filters
+from directory.server.wire.filters import Filter
+from directory.server.wire.messages import Control, Tag
+from directory.server.wire.partial import attribute_rows
 from mailserver.model.errors import BadSyntax
 
 ASSERTION = "1.3.6.1.1.12"

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from directory.entries.tree import Tree
 from directory.issuing.hashing import Passwords
 from directory.people.embedded import EmbeddedDirectory
-from directory.server import messages
 from directory.server.administrator import Administrator
 from directory.server.binding import Binder
 from directory.server.connection import Connection
-from directory.server.entries import Entries
-from directory.server.messages import Code
 from directory.server.password_modify import PasswordModify
+from directory.server.reading.entries import Entries
 from directory.server.search import Searcher
 from directory.server.session import Services
 from directory.server.updating import Updater
+from directory.server.wire import messages
+from directory.server.wire.messages import Code
 from mailserver.foundation.listeners import Listener
 from mailserver.foundation.peers import Crowd, Peers
 from mailserver.foundation.settings import Limits, Settings

@@ -1,6 +1,6 @@
 """Why an update is refused: a result code, a sentence, and how far the name went (RFC 4511 section 4.1.9)."""
 
-from directory.server.messages import Code
+from directory.server.wire.messages import Code
 from mailserver.model.errors import Reason, Refused
 
 

@@ -11,8 +11,8 @@ from directory.people.embedded import keep_password
 from directory.server import passwords
 from directory.server.binding import Binder
 from directory.server.faults import Fault, fault_of
-from directory.server.messages import Code
 from directory.server.passwords import NewPassword
+from directory.server.wire.messages import Code
 from mailserver.login import Login
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from directory.issuing.hashing import MAX_PASSWORD, Kept, Passwords
-from directory.server import ber
 from directory.server.faults import Fault
-from directory.server.messages import Code
+from directory.server.wire import ber
+from directory.server.wire.messages import Code
 from mailserver.model.clock import Clock
 from mailserver.model.credentials.sasl import Secret
 

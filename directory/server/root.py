@@ -2,7 +2,8 @@
 
 from directory.entries.tree import Entry, Kind, Place, Tree
 from directory.schema import schema
-from directory.server import controls, messages
+from directory.server import controls
+from directory.server.wire import messages
 from mailserver import __version__
 
 MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2"

@@ -11,11 +11,12 @@ import contextlib
 from directory.entries import tree
 from directory.entries.tree import Entry, Kind, Tree
 from directory.schema import names
-from directory.server import entries, root
+from directory.server import root
 from directory.server.answer import Answer, Send, Stop
-from directory.server.entries import Entries, People, Position, Viewer, Walk
-from directory.server.messages import Code, Page, Scope, Search
-from directory.server.selection import asks_ties
+from directory.server.reading import entries
+from directory.server.reading.entries import Entries, People, Position, Viewer, Walk
+from directory.server.reading.selection import asks_ties
+from directory.server.wire.messages import Code, Page, Scope, Search
 from mailserver.model.errors import BadSyntax
 
 _FIXED = frozenset({Kind.BASE, Kind.ADMIN, *tree.BRANCHES})

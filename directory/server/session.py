@@ -11,15 +11,22 @@ import structlog
 from directory.entries import tree
 from directory.entries.tree import Tree
 from directory.schema import schema
-from directory.server import matching, messages, root
+from directory.server import root
 from directory.server.administrator import ACTOR, SERVICE
 from directory.server.answer import Send
 from directory.server.binding import Binder, Bound
 from directory.server.controls import SERVED, wishes
-from directory.server.entries import NOBODY, Entries, Viewer
 from directory.server.faults import Fault
-from directory.server.filters import Equality
-from directory.server.messages import (
+from directory.server.password_modify import PasswordModify
+from directory.server.passwords import NewPassword, generated_password
+from directory.server.reading import matching
+from directory.server.reading.entries import NOBODY, Entries, Viewer
+from directory.server.reading.selection import View
+from directory.server.search import Searcher
+from directory.server.updating import Updater
+from directory.server.wire import messages
+from directory.server.wire.filters import Equality
+from directory.server.wire.messages import (
     RESPONSES,
     Bind,
     Code,
@@ -30,12 +37,7 @@ from directory.server.messages import (
     Search,
     Tag,
 )
-from directory.server.password_modify import PasswordModify
-from directory.server.passwords import NewPassword, generated_password
-from directory.server.search import Searcher
-from directory.server.selection import View
-from directory.server.updates import Add, Delete, Modify, Rename, Update
-from directory.server.updating import Updater
+from directory.server.wire.updates import Add, Delete, Modify, Rename, Update
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.peers import Account, Entry
 from mailserver.login import Login

@@ -7,10 +7,10 @@ from directory.issuing.enrolment import Academy
 from directory.issuing.hashing import NO_PASSWORD, Kept, Passwords
 from directory.lists.rosters import House
 from directory.server import controls, passwords
-from directory.server.entries import Viewer
 from directory.server.faults import Fault, fault_of
-from directory.server.messages import Code, Control, Request
-from directory.server.updates import Add, Delete, Edit, Modify, Rename, Update
+from directory.server.reading.entries import Viewer
+from directory.server.wire.messages import Code, Control, Request
+from directory.server.wire.updates import Add, Delete, Edit, Modify, Rename, Update
 from directory.server.writing import units
 from directory.server.writing.contacts import Contacts
 from directory.server.writing.desk import Desk, Password, Writer

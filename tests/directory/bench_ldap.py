@@ -30,7 +30,8 @@ from sqlalchemy import create_engine
 import directory.server
 from directory.entries.tree import Tree
 from directory.people.embedded import EmbeddedDirectory
-from directory.server import ber, entries, messages
+from directory.server.reading import entries
+from directory.server.wire import ber, messages
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import Certificate, make_certificate, write_secret

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from directory.imports.deciding import Terms
-from directory.imports.embedded import EmbeddedTarget
 from directory.imports.intake import Intake, Options, Report, Undone
 from directory.imports.planning import Listener, Tally
-from directory.imports.records import Fault, Remark
-from directory.imports.restoring import Ending
-from directory.imports.rows import CsvExport
+from directory.imports.sources.records import Fault, Remark
+from directory.imports.sources.rows import CsvExport
 from directory.imports.target import Outcome, Result
+from directory.imports.targets.embedded import EmbeddedTarget
+from directory.imports.targets.restoring import Ending
 from directory.people.embedded import EmbeddedDirectory
 from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Standing

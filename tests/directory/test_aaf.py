@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.imports.aaf import AafExport, parts, people, recognises
-from directory.imports.aaf import requests as wire
-from directory.imports.aaf.functions import role_of
-from directory.imports.aaf.people import Vocabulary
-from directory.imports.aaf.requests import Request, RequestReader, Unreadable, Verb
-from directory.imports.aaf.schools import Structures
-from directory.imports.records import Departure, Fault, Item, PersonRecord, Remark, SchoolRecord, TermRecord
+from directory.imports.sources.aaf import AafExport, parts, people, recognises
+from directory.imports.sources.aaf import requests as wire
+from directory.imports.sources.aaf.functions import role_of
+from directory.imports.sources.aaf.people import Vocabulary
+from directory.imports.sources.aaf.requests import Request, RequestReader, Unreadable, Verb
+from directory.imports.sources.aaf.schools import Structures
+from directory.imports.sources.records import Departure, Fault, Item, PersonRecord, Remark, SchoolRecord, TermRecord
 from mailserver.model.errors import BadSyntax
 from mailserver.model.identity import Role
 from mailserver.texts.causes import Cause
@@ -366,7 +366,7 @@ def test_numbers_with_the_prefix_of_a_directory_are_the_same_numbers() -> None:
 
 
 def test_parents_are_counted_wherever_a_tag_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("directory.imports.aaf.export.READ", 17)
+    monkeypatch.setattr("directory.imports.sources.aaf.export.READ", 17)
     path = tmp_path / "ENT_X_Complet_1_PersRelEleve_0000.xml"
     path.write_bytes(file_of(*(add(PERSON, "PersRelEleve", number, {"sn": ("P",)}) for number in range(40))))
     assert lines(read(path))[0] == "0 remark 40 parents counted, not imported: they have no accounts"

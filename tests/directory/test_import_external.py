@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from directory.imports.aaf import AafExport, parts
 from directory.imports.deciding import Terms
-from directory.imports.embedded import EmbeddedTarget
-from directory.imports.external import ExternalTarget, open_target
 from directory.imports.intake import Intake, Options, Report
-from directory.imports.records import Fault, Remark
-from directory.imports.restoring import Ending
-from directory.imports.rows import CsvExport
+from directory.imports.sources.aaf import AafExport, parts
+from directory.imports.sources.records import Fault, Remark
+from directory.imports.sources.rows import CsvExport
 from directory.imports.target import Outcome, Result, Target
+from directory.imports.targets.embedded import EmbeddedTarget
+from directory.imports.targets.external import ExternalTarget, open_target
+from directory.imports.targets.restoring import Ending
 from directory.issuing.hashing import Passwords
 from directory.ldap import lookups
 from directory.ldap.bulk import Add, Bulk

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from directory.imports.aaf import AafExport, parts
 from directory.imports.intake import Options
+from directory.imports.sources.aaf import AafExport, parts
 from directory.imports.target import Outcome
 from directory.people.embedded import EmbeddedDirectory
 from mailserver.store.engine.transactions import Store

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from directory.imports.applying import LARGEST, SMALLEST, Pace
-from directory.imports.embedded import EmbeddedTarget
 from directory.imports.intake import Options
 from directory.imports.planning import Seen
+from directory.imports.sources.text_encoding import Encoding
 from directory.imports.target import LEFT, Outcome
-from directory.imports.text_encoding import Encoding
+from directory.imports.targets.embedded import EmbeddedTarget
 from directory.issuing import enrolment
 from directory.people import lifecycle
 from directory.people.embedded import EmbeddedDirectory

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.imports import rows
 from directory.imports.recognition import Recogniser
-from directory.imports.records import Fault, Item, PersonRecord, Remark
+from directory.imports.sources import rows
+from directory.imports.sources.records import Fault, Item, PersonRecord, Remark
+from directory.imports.sources.text_encoding import Encoding
 from directory.imports.target import Candidate, Outcome
-from directory.imports.text_encoding import Encoding
 from directory.people.embedded import EmbeddedDirectory
 from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.credentials.sasl import Secret

@@ -14,10 +14,11 @@ from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
 
 from directory.entries.tree import Kind, Place
 from directory.lists import rosters
-from directory.server import ber, controls
-from directory.server.entries import Viewer
-from directory.server.filters import Equality, Filter
-from directory.server.messages import Code
+from directory.server import controls
+from directory.server.reading.entries import Viewer
+from directory.server.wire import ber
+from directory.server.wire.filters import Equality, Filter
+from directory.server.wire.messages import Code
 from mailserver.foundation import listeners, peers
 from mailserver.foundation.settings import Limits
 from mailserver.model.identity import Affiliation, Role, Tie, Writers

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory.server import ber, connection, messages
-from directory.server.entries import Entries
-from directory.server.filters import Equality, Present
-from directory.server.messages import Code, Scope, Search, Tag
+from directory.server import connection
+from directory.server.reading.entries import Entries
 from directory.server.search import Searcher
+from directory.server.wire import ber, messages
+from directory.server.wire.filters import Equality, Present
+from directory.server.wire.messages import Code, Scope, Search, Tag
 from mailserver.foundation import listeners
 from mailserver.foundation.settings import Limits
 from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, Academy, academy, receive

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from ldap3.utils.asn1 import decode_message_fast
 from pyasn1.codec.ber.encoder import encode
 
-from directory.server import ber, filters, messages
-from directory.server.filters import (
+from directory.server.wire import ber, filters, messages
+from directory.server.wire.filters import (
     And,
     Approximate,
     Equality,
@@ -23,7 +23,7 @@ from directory.server.filters import (
     Present,
     Substrings,
 )
-from directory.server.messages import (
+from directory.server.wire.messages import (
     Abandon,
     Bind,
     Code,
@@ -38,7 +38,7 @@ from directory.server.messages import (
     Tag,
     Unbind,
 )
-from directory.server.updates import Add, Delete
+from directory.server.wire.updates import Add, Delete
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax
 

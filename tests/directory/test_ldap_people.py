@@ -9,8 +9,8 @@ from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
 from ldap3.core.exceptions import LDAPExceptionError
 
 from directory.issuing.hashing import Passwords
-from directory.server import ber, messages
-from directory.server.messages import Code
+from directory.server.wire import ber, messages
+from directory.server.wire.messages import Code
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Affiliation, Principal, Role, State, Tie
 from mailserver.store.account import accounts

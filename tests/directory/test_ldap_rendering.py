@@ -11,8 +11,8 @@ from directory.entries.person_attributes import values_of
 from directory.entries.person_entries import Person, facts_of
 from directory.entries.tree import Tree
 from directory.schema import schema
-from directory.server import ber
-from directory.server.selection import Selection, View, selection_of
+from directory.server.reading.selection import Selection, View, selection_of
+from directory.server.wire import ber
 from tests.directory.test_ldap_tree import people
 
 TREE = Tree("dc=ac-exemple,dc=fr", "ac-exemple.fr")

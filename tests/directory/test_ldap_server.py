@@ -9,7 +9,8 @@ from ldap3.core.exceptions import LDAPExceptionError
 
 from directory.entries.tree import PERSON_CLASSES
 from directory.lists import rosters
-from directory.server import answer, ber, messages, session
+from directory.server import answer, session
+from directory.server.wire import ber, messages
 from mailserver.model.identity import Principal, Role
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Tx

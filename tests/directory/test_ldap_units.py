@@ -8,11 +8,11 @@ import pytest
 from directory.entries.tree import Tree
 from directory.issuing.hashing import Passwords
 from directory.people.embedded import EmbeddedDirectory
-from directory.server.entries import Viewer
 from directory.server.faults import Fault
-from directory.server.messages import Code, Request, Tag
-from directory.server.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
+from directory.server.reading.entries import Viewer
 from directory.server.updating import Updater
+from directory.server.wire.messages import Code, Request, Tag
+from directory.server.wire.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
 from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Affiliation, NewPerson, Role, Tie
 from mailserver.store.engine.statements import Tx

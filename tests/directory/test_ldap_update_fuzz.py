@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from directory.entries.tree import CARRIED, Kind
 from directory.schema import matching_rules, schema
-from directory.server.entries import Viewer
 from directory.server.faults import Fault
-from directory.server.messages import Request
-from directory.server.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
+from directory.server.reading.entries import Viewer
+from directory.server.wire.messages import Request
+from directory.server.wire.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
 from tests.directory.door import ADMIN, BASE, SCHOOL, Academy, academy
 from tests.directory.test_ldap_units import ORIGIN, TAGS
 

@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from directory.schema import names
-from directory.server import ber, constraints, controls, messages, modifying, updates
+from directory.server import controls
 from directory.server.controls import Wishes
 from directory.server.faults import Fault
-from directory.server.filters import Equality
-from directory.server.messages import Code, Control, Malformed, Request, Tag
 from directory.server.passwords import NewPassword
-from directory.server.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
+from directory.server.wire import ber, messages, updates
+from directory.server.wire.filters import Equality
+from directory.server.wire.messages import Code, Control, Malformed, Request, Tag
+from directory.server.wire.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
+from directory.server.writing import constraints, modifying
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax
 from tests.directory.test_ldap_messages import octets, texts, write_filter, write_request

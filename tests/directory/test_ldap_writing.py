@@ -12,7 +12,7 @@ from typing import Any
 import ldap3
 import pytest
 
-from directory.server.messages import Code
+from directory.server.wire.messages import Code
 from tests.directory import slapd
 from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, academy
 from tests.directory.slapd import Slapd

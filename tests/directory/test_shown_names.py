@@ -9,7 +9,7 @@ import pytest
 from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
 
 from directory.people.embedded import EmbeddedDirectory
-from directory.server.messages import Code
+from directory.server.wire.messages import Code
 from mailserver.model.identity import PersonChange, Principal, Role
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Action

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import pytest
 import uvloop
 
-from directory.server import ber, messages
-from directory.server.messages import Tag
+from directory.server.wire import ber, messages
+from directory.server.wire.messages import Tag
 from mailserver.foundation import listeners
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import make_certificate

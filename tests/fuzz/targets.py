@@ -7,7 +7,8 @@ first ones choose modes and sizes, so that one string of octets is one case.
 from collections.abc import Callable, Iterator
 
 from directory.entries.tree import Kind, Tree
-from directory.server import ber, filters, matching, messages, narrowing
+from directory.server.reading import matching, narrowing
+from directory.server.wire import ber, filters, messages
 from imap.wire import framing, names, responses, syntax
 from imap.wire.commands import Authenticate, Copy, Fetch, Idle, Login, Move, Store, Tagged
 from imap.wire.grammar import BadCommand

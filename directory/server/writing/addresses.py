@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from directory.issuing import issuing
 from directory.server.faults import Fault
-from directory.server.messages import Code
+from directory.server.wire.messages import Code
 from directory.server.writing.desk import Desk
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax

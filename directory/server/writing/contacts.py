@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from directory.entries.tree import BRANCHES, Entry, Kind, Place
 from directory.schema import names
 from directory.server.faults import Fault
-from directory.server.messages import Code
-from directory.server.modifying import Values
+from directory.server.wire.messages import Code
 from directory.server.writing.desk import Desk, Password, refuse_password
+from directory.server.writing.modifying import Values
 from directory.server.writing.reading import ACCOUNT_CLASS
 from mailserver.model.folding import fold_login
 from mailserver.store.people import claims, contacts

@@ -10,8 +10,8 @@ from directory.issuing.hashing import Kept
 from directory.lists.rosters import House
 from directory.schema import names, schema
 from directory.server.faults import Fault
-from directory.server.messages import Code
-from directory.server.modifying import Values
+from directory.server.wire.messages import Code
+from directory.server.writing.modifying import Values
 from mailserver.foundation.settings import Accounts as Terms
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record.audit import Origin

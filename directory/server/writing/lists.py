@@ -12,9 +12,9 @@ from directory.lists import rosters
 from directory.lists.rosters import ListChange, NewList
 from directory.schema import names
 from directory.server.faults import Fault
-from directory.server.messages import Code
-from directory.server.modifying import Values
+from directory.server.wire.messages import Code
 from directory.server.writing.desk import Desk, Password, refuse_password, touched
+from directory.server.writing.modifying import Values
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax
 from mailserver.model.folding import fold_login

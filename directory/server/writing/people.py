@@ -11,13 +11,13 @@ from directory.issuing.hashing import NO_PASSWORD
 from directory.people import lifecycle
 from directory.people.embedded import keep_password
 from directory.schema import names, schema
-from directory.server.computed_assertions import CODED
 from directory.server.faults import Fault
-from directory.server.messages import Code
-from directory.server.modifying import Values
+from directory.server.reading.computed_assertions import CODED
+from directory.server.wire.messages import Code
 from directory.server.writing import addresses, reading
 from directory.server.writing.addresses import Mails
 from directory.server.writing.desk import Desk, Password, touched
+from directory.server.writing.modifying import Values
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role, State, Tie
 from mailserver.store.account import accounts

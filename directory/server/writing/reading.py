@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from directory.entries.tree import BRANCHES, TERMS, Entry, Kind, Place, Tree
 from directory.schema import names, schema
-from directory.server.entries import person_of
 from directory.server.faults import Fault
-from directory.server.groups import group_of
-from directory.server.messages import Code
+from directory.server.reading.entries import person_of
+from directory.server.reading.groups import group_of
+from directory.server.wire.messages import Code
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.people import bulk_people, contacts, lists, people, schools, vocabulary_entries

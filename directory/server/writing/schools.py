@@ -6,9 +6,9 @@ from directory.entries.tree import Entry, Place
 from directory.issuing import issuing
 from directory.schema import names
 from directory.server.faults import Fault
-from directory.server.messages import Code
-from directory.server.modifying import Values
+from directory.server.wire.messages import Code
 from directory.server.writing.desk import Desk, Password, refuse_password
+from directory.server.writing.modifying import Values
 from mailserver.store.people import removals, schools
 from mailserver.store.people.schools import Facts
 from mailserver.store.record import audit

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from directory.entries.tree import TERMS, Entry, Place
 from directory.schema import names
 from directory.server.faults import Fault
-from directory.server.messages import Code
-from directory.server.modifying import Values
+from directory.server.wire.messages import Code
 from directory.server.writing.desk import Desk, Password, refuse_password
+from directory.server.writing.modifying import Values
 from directory.server.writing.reading import place_of_term
 from mailserver.store.people import affiliations, removals, vocabulary_entries
 from mailserver.store.record import audit

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from directory.entries import tree
 from directory.entries.tree import Entry, Kind, Place
 from directory.schema import names
-from directory.server import constraints, matching, modifying
 from directory.server.controls import POST_READ, PRE_READ, Wishes, read_entry
-from directory.server.entries import Viewer
 from directory.server.faults import Fault
-from directory.server.messages import Code, Control
-from directory.server.selection import View, selection_of
-from directory.server.updates import Add, Delete, Modify, Rename
-from directory.server.writing import reading
+from directory.server.reading import matching
+from directory.server.reading.entries import Viewer
+from directory.server.reading.selection import View, selection_of
+from directory.server.wire.messages import Code, Control
+from directory.server.wire.updates import Add, Delete, Modify, Rename
+from directory.server.writing import constraints, modifying, reading
 from directory.server.writing.desk import Desk, Password, Writer, hold_to, touched
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Role

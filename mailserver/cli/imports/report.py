@@ -11,7 +11,7 @@ from rich.table import Table
 
 from directory.imports.jobs import kind_of
 from directory.imports.planning import Tally
-from directory.imports.records import Fault, Remark
+from directory.imports.sources.records import Fault, Remark
 from directory.imports.target import Outcome, Result
 from mailserver.texts.command_line import _
 

@@ -12,9 +12,9 @@ import typer
 from directory.imports.intake import Intake, Options, Report
 from directory.imports.jobs import count_facts
 from directory.imports.planning import Plan
-from directory.imports.records import Export
+from directory.imports.sources.records import Export
+from directory.imports.sources.text_encoding import Encoding
 from directory.imports.target import Outcome
-from directory.imports.text_encoding import Encoding
 from mailserver.cli.imports.report import Collector, place, sentence
 from mailserver.cli.imports.source import alone, export_of, intake_of, progress
 from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help

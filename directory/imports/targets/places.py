@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from directory.imports.records import SchoolRecord, TermRecord
+from directory.imports.sources.records import SchoolRecord, TermRecord
 from mailserver.model.identity import Affiliation, Tie
 from mailserver.store.engine.statements import Tx
 from mailserver.store.people import bulk_people, imports, schools, vocabulary_entries

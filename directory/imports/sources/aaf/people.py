@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from directory.imports.aaf.functions import (
+from directory.imports.sources.aaf.functions import (
     HEAD,
     PRINCIPAL,
     Function,
@@ -16,9 +16,9 @@ from directory.imports.aaf.functions import (
     number,
     role_of,
 )
-from directory.imports.aaf.requests import Request, Verb
-from directory.imports.aaf.schools import Structures
-from directory.imports.records import Departure, Fault, Item, PersonRecord, Remark
+from directory.imports.sources.aaf.requests import Request, Verb
+from directory.imports.sources.aaf.schools import Structures
+from directory.imports.sources.records import Departure, Fault, Item, PersonRecord, Remark
 from mailserver.model.credentials.proofs import parse_date
 from mailserver.model.identity import Affiliation, Role, Tie
 from mailserver.texts.causes import Cause

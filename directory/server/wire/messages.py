@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from directory.server import ber, filters, updates
-from directory.server.partial import attribute_rows
-from directory.server.updates import Add, Delete, Modify, Rename
+from directory.server.wire import ber, filters, updates
+from directory.server.wire.partial import attribute_rows
+from directory.server.wire.updates import Add, Delete, Modify, Rename
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax
 

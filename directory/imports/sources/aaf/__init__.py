@@ -5,7 +5,7 @@
     functions   which function makes which role: the table
     schools     EtabEducNat -> schools, classes, groups; structure numbers -> UAI codes
     people      PersEducNat, Eleve -> people; what a modification does not say stays as it is
-    export      all of it, as `directory.imports.records.Export`
+    export      all of it, as `directory.imports.sources.records.Export`
 
 How it is read. Schools come first, because people name them by number; a delta that brings no schools is read
 with the numbers that earlier exports left in the table of schools. Subjects and MEF give labels. One record
@@ -21,7 +21,7 @@ academy that adds it as ENTPersonNumen has it kept as the keyed hash. ENTEleveDa
 read where they are: a pupil whose last day is past has left.
 """
 
-from directory.imports.aaf.export import AafExport, open_export
-from directory.imports.aaf.files import parts, recognises
+from directory.imports.sources.aaf.export import AafExport, open_export
+from directory.imports.sources.aaf.files import parts, recognises
 
 __all__ = ["AafExport", "open_export", "parts", "recognises"]

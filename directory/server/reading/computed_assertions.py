@@ -1,6 +1,6 @@
 """What assertions about computed attributes ask of people: labels, posts, numbers, times, names of entries. Pure.
 
-Every condition is wider than its assertion, never narrower (`directory.server.narrowing`).
+Every condition is wider than its assertion, never narrower (`directory.server.reading.narrowing`).
 """
 
 from directory.entries.person_attributes import AFFILIATIONS, EXTRA, PERSON_CLASSES

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from directory.imports import places, restoring, steps
 from directory.imports.deciding import Step, Terms, decide
-from directory.imports.places import Places
-from directory.imports.records import SchoolRecord, TermRecord
 from directory.imports.report_lines import result
+from directory.imports.sources.records import SchoolRecord, TermRecord
 from directory.imports.target import Answers, Candidate, Keys, Left, Outcome, Result
+from directory.imports.targets import places, restoring, steps
+from directory.imports.targets.places import Places
 from directory.issuing.issuing import ClaimedNames, Hints, Names, keep_hints
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx

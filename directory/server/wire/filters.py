@@ -6,7 +6,7 @@ buy an unbounded amount of work for each entry.
 
 from dataclasses import dataclass
 
-from directory.server import ber
+from directory.server.wire import ber
 from mailserver.model.errors import BadSyntax
 
 MAX_DEPTH = 16

@@ -5,8 +5,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from directory.schema import schema
 from directory.schema.schema import AttributeType
 from directory.server.faults import Fault
-from directory.server.messages import Code
-from directory.server.updates import Edit, Modification
+from directory.server.wire.messages import Code
+from directory.server.wire.updates import Edit, Modification
 
 Values = dict[str, tuple[str, ...]]
 """Attribute name, as the schema spells it, to values."""

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from directory.schema import names, schema
 from directory.schema.schema import AttributeType, Rule
-from directory.server import filters
-from directory.server.filters import Filter
+from directory.server.wire import filters
+from directory.server.wire.filters import Filter
 from mailserver.model.unicode import normalize
 
 Truth = bool | None

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from directory.imports import facts, places
+from directory.imports import facts
 from directory.imports.target import Left, Outcome
+from directory.imports.targets import places
 from mailserver.model.identity import Affiliation, State, Tie
 from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Farewell

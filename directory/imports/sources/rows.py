@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
-from directory.imports import text_encoding
-from directory.imports.records import Fault, Item, PersonRecord, Remark
-from directory.imports.text_encoding import Encoding
+from directory.imports.sources import text_encoding
+from directory.imports.sources.records import Fault, Item, PersonRecord, Remark
+from directory.imports.sources.text_encoding import Encoding
 from directory.issuing.enrolment import role_of
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax, Refused

@@ -24,11 +24,11 @@ from directory.entries.tree import (
     load_extra,
 )
 from directory.schema import names
-from directory.server import narrowing
-from directory.server.filters import Filter
-from directory.server.groups import Groups
-from directory.server.narrowing import Surroundings
-from directory.server.pages import FIRST_PAGE, PAGE, Wanted, chosen_page, everybodys_page, first_page, names_few
+from directory.server.reading import narrowing
+from directory.server.reading.groups import Groups
+from directory.server.reading.narrowing import Surroundings
+from directory.server.reading.pages import FIRST_PAGE, PAGE, Wanted, chosen_page, everybodys_page, first_page, names_few
+from directory.server.wire.filters import Filter
 from mailserver.foundation.settings import Web
 from mailserver.model import visibility
 from mailserver.model.folding import search_key

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from directory.entries.tree import Entry, Group, Kind, Tree
 from directory.schema.schema import DN_MATCH
-from directory.server import filters, narrowing
-from directory.server.filters import Filter
-from directory.server.matching import decode
+from directory.server.reading import narrowing
+from directory.server.reading.matching import decode
+from directory.server.wire import filters
+from directory.server.wire.filters import Filter
 from mailserver.model.errors import BadSyntax
 from mailserver.model.folding import fold_login, search_key
 from mailserver.model.identity import ListKind, Writers

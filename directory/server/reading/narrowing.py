@@ -1,7 +1,7 @@
 """From a filter to a condition that the database answers through its indexes.
 
 The condition is wider than the filter, never narrower: whatever it lets through is looked at again by
-`directory.server.matching`, which alone decides. So an attribute without a column simply narrows nothing, and
+`directory.server.reading.matching`, which alone decides. So an attribute without a column simply narrows nothing, and
 the folding of the columns (which also drops accents) need only be coarser than the matching rules' own.
 """
 
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from directory.entries.tree import CARRIED, CLASSES, OWN, PUBLIC, Kind, Tree
 from directory.schema import names, schema
 from directory.schema.schema import AttributeType
-from directory.server import computed_assertions, filters
-from directory.server.filters import Filter
-from directory.server.matching import contains, decode
+from directory.server.reading import computed_assertions
+from directory.server.reading.matching import contains, decode
+from directory.server.wire import filters
+from directory.server.wire.filters import Filter
 from mailserver.model.folding import search_key, strip_marks
 from mailserver.store.people.conditions import (
     All,

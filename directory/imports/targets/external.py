@@ -25,15 +25,15 @@ import structlog
 
 from directory.entries import place_entries, tree
 from directory.entries.tree import Person, Tree
-from directory.imports import embedded, joining, places, steps
 from directory.imports.deciding import Step, Terms, decide
-from directory.imports.embedded import StoredNames
-from directory.imports.joining import Joined, person_of
-from directory.imports.places import Places, Term
-from directory.imports.records import SchoolRecord, TermRecord
 from directory.imports.report_lines import result
-from directory.imports.restoring import Ending, Undoing
+from directory.imports.sources.records import SchoolRecord, TermRecord
 from directory.imports.target import Answers, Candidate, Keys, Left, Outcome, Result
+from directory.imports.targets import embedded, joining, places, steps
+from directory.imports.targets.embedded import StoredNames
+from directory.imports.targets.joining import Joined, person_of
+from directory.imports.targets.places import Places, Term
+from directory.imports.targets.restoring import Ending, Undoing
 from directory.issuing.issuing import ClaimedNames, Hints, Names, keep_hints
 from directory.ldap.bulk import Add, Bulk, Change, Put, Remove, Replace
 from directory.ldap.pool import Pool

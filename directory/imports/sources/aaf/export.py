@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from directory.imports.aaf import people, schools
-from directory.imports.aaf.files import FAMILIES, Family, Octets, Part, parts
-from directory.imports.aaf.functions import number
-from directory.imports.aaf.people import Vocabulary
-from directory.imports.aaf.requests import Request, RequestReader, Unreadable, Verb
-from directory.imports.aaf.schools import Structures
-from directory.imports.records import Fault, Item, PersonRecord, Remark
+from directory.imports.sources.aaf import people, schools
+from directory.imports.sources.aaf.files import FAMILIES, Family, Octets, Part, parts
+from directory.imports.sources.aaf.functions import number
+from directory.imports.sources.aaf.people import Vocabulary
+from directory.imports.sources.aaf.requests import Request, RequestReader, Unreadable, Verb
+from directory.imports.sources.aaf.schools import Structures
+from directory.imports.sources.records import Fault, Item, PersonRecord, Remark
 from mailserver.model.errors import BadSyntax
 from mailserver.texts import causes
 from mailserver.texts.causes import Cause
@@ -48,7 +48,7 @@ def open_export(
 
 
 class AafExport:
-    """An import's files; implements `directory.imports.records.Export`."""
+    """An import's files; implements `directory.imports.sources.records.Export`."""
 
     def __init__(self, parts: Sequence[Part], known: Mapping[str, str], today: date, source: str = "aaf") -> None:
         """`parts` in the order of reading; `known`: the UAI of each structure number that an earlier export named."""

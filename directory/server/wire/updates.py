@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from directory.server import ber
+from directory.server.wire import ber
 from mailserver.model.errors import BadSyntax
 
 MAX_VALUES = 10_000

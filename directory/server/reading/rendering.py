@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable
 from operator import itemgetter
 
 from directory.entries.person_attributes import EXTRA_NAMES, MADE, TIED, Facts, Made, tied
-from directory.server import partial
+from directory.server.wire import partial
 
 FEW = frozenset({"role", "scope", "hidden", "state", "title", "discipline", "expires"})
 """Facts that are the same for thousands of people."""

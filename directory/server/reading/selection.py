@@ -7,9 +7,9 @@ from functools import lru_cache
 from directory.entries.person_attributes import Facts, values_of
 from directory.entries.tree import Entry
 from directory.schema import schema
-from directory.server import filters
-from directory.server.partial import attribute_rows
-from directory.server.rendering import PersonRendering, Render
+from directory.server.reading.rendering import PersonRendering, Render
+from directory.server.wire import filters
+from directory.server.wire.partial import attribute_rows
 
 MAX_KEPT = 2048
 """Characters of a selection that is kept for the next search."""

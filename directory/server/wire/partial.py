@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterable, Sequence
 
-from directory.server import ber
+from directory.server.wire import ber
 
 
 def attribute_rows(attributes: Iterable[tuple[str, Sequence[str]]]) -> bytes:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from directory.schema import names, schema
 from directory.schema.schema import ObjectClass
 from directory.server.faults import Fault
-from directory.server.messages import Code
-from directory.server.modifying import Draft, Values, attribute_type, texts
+from directory.server.wire.messages import Code
+from directory.server.writing.modifying import Draft, Values, attribute_type, texts
 
 Attributes = Mapping[str, Sequence[str]]
 

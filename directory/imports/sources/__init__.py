@@ -1,0 +1,1 @@
+"""What exports say: CSV and AAF read into neutral records."""
