@@ -26,7 +26,7 @@ have in common, role or school, is written once and remembered under those facts
 follows from them alone. Selections are kept for the next search: a dump by pages asks the same one over and over. A
 condition that names its people (`uid=`, `mail=`) is read without waking a thread while the disk need not be asked
 (`Store.read_inline`). Everything else is read by threads, and looked at on the loop for a millisecond at a time.
-`python -m tests.directory.bench_ldap` measures it beside OpenLDAP.
+`python -m tests.directory.server.bench_ldap` measures it beside OpenLDAP.
 
 Rules:
 * Sizes, nesting and counts are checked before anything is decoded; BER is read in one linear pass.

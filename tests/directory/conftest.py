@@ -18,7 +18,8 @@ from mailserver.foundation.tls import write_secret
 from mailserver.model.clock import SystemClock
 from mailserver.model.identity import Directory
 from mailserver.store.engine.transactions import Store
-from tests.directory import door, slapd
+from tests.directory import slapd
+from tests.directory.server import door
 from tests.directory.slapd import Slapd
 
 DOMAIN = "ac-exemple.fr"

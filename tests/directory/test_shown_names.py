@@ -14,9 +14,9 @@ from mailserver.model.identity import PersonChange, Principal, Role
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Action
 from tests.directory.conftest import DOMAIN
-from tests.directory.door import BASE, Academy, academy, names_of
-from tests.directory.importing import Importer
-from tests.directory.test_ldap_people import add, dn_of, entry_of, found, history, modify
+from tests.directory.imports.importing import Importer
+from tests.directory.server.door import BASE, Academy, academy, names_of
+from tests.directory.server.test_ldap_people import add, dn_of, entry_of, found, history, modify
 from tests.postgres import Postgres
 
 SHOWN = {"cn": ["PETIT Marie", "Marie-Claire Petit"], "displayName": "Mme Petit-Durand"}

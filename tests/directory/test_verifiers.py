@@ -13,7 +13,7 @@ from mailserver.foundation.verifiers import Verifiers
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.credentials.sasl_scram import Verifier
 from mailserver.store.account import verifiers
-from tests.directory.door import BASE, PASSWORD, Academy, academy
+from tests.directory.server.door import BASE, PASSWORD, Academy, academy
 
 LOGIN = "edupont"
 DN = f"uid={LOGIN},ou=people,{BASE}"

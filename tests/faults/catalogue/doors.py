@@ -107,7 +107,7 @@ FAULTS = (
         "directory/server/binding.py",
         "        if not protected:\n",
         "        if False:\n",
-        ("tests/directory/test_ldap_connection.py",),
+        ("tests/directory/server/test_ldap_connection.py",),
     ),
     Fault(
         "ldap-update-in-clear",
@@ -115,7 +115,7 @@ FAULTS = (
         "directory/server/session.py",
         "return self.tls or self._channel.entry.is_loopback",
         "return True",
-        ("tests/directory/test_ldap_connection.py",),
+        ("tests/directory/server/test_ldap_connection.py",),
     ),
     Fault(
         "dav-password-in-clear",

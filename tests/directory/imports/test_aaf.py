@@ -23,8 +23,8 @@ from directory.imports.sources.records import Departure, Fault, Item, PersonReco
 from mailserver.model.errors import BadSyntax
 from mailserver.model.identity import Role
 from mailserver.texts.causes import Cause
-from tests.directory import aaf_generator
-from tests.directory.aaf_generator import Academy, add, delete, document, modify
+from tests.directory.imports import aaf_generator
+from tests.directory.imports.aaf_generator import Academy, add, delete, document, modify
 
 SAMPLES = Path(__file__).parent / "aaf"
 TODAY = date(2026, 11, 25)

@@ -14,7 +14,7 @@ import pytest
 
 from directory.server.wire.messages import Code
 from tests.directory import slapd
-from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, academy
+from tests.directory.server.door import ADMIN, ADMIN_PASSWORD, BASE, academy
 from tests.directory.slapd import Slapd
 
 pytestmark = pytest.mark.needs("slapd")

@@ -3,7 +3,7 @@
 Everything follows from the seed: person number n is always the same person, so a delta can say what changed of
 somebody whom a full export named. Run as a program it writes an export:
 
-    python -m tests.directory.aaf_generator FOLDER --staff 300 --pupils 3000 --schools 12
+    python -m tests.directory.imports.aaf_generator FOLDER --staff 300 --pupils 3000 --schools 12
 """
 
 import argparse

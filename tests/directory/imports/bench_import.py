@@ -1,6 +1,6 @@
 """How long an import takes, how much memory, and how fast identifiers are issued. Not a test: run it.
 
-    python -m tests.directory.bench_import --people 330000 [--engine postgresql] [--openldap] [--issuing]
+    python -m tests.directory.imports.bench_import --people 330000 [--engine postgresql] [--openldap] [--issuing]
 
 Makes a CSV of an academy with realistic homonyms (seeded, so that two runs read the same file), imports it from nothing
 by the command that an operator uses, then a file of 2,000 changes, then the whole file with 2,000 changed under
@@ -29,7 +29,7 @@ from mailserver.model.identity import NewPerson, Role
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from tests.directory.measuring import LIMIT, Figures, heading, instance, markdown, measure, openldap, swept
+from tests.directory.imports.measuring import LIMIT, Figures, heading, instance, markdown, measure, openldap, swept
 from tests.directory.slapd import Slapd
 from tests.postgres import Postgres
 from tests.schema import create_schema

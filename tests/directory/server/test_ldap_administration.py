@@ -26,8 +26,8 @@ from mailserver.store.people import affiliations, claims, lists, people, schools
 from mailserver.store.people.people import Entry
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
-from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, SCHOOL, Academy, academy, names_of
-from tests.directory.test_ldap_messages import write_filter
+from tests.directory.server.door import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, SCHOOL, Academy, academy, names_of
+from tests.directory.server.test_ldap_messages import write_filter
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.needs("ldapadd")

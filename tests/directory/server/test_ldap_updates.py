@@ -19,7 +19,7 @@ from directory.server.wire.updates import Add, Delete, Edit, Modification, Modif
 from directory.server.writing import constraints, modifying
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax
-from tests.directory.test_ldap_messages import octets, texts, write_filter, write_request
+from tests.directory.server.test_ldap_messages import octets, texts, write_filter, write_request
 
 # ---------------------------------------------------------------------------- the wire
 

@@ -39,7 +39,7 @@ from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema import metadata
 from tests.cli.test_accounts import Console
 from tests.directory.conftest import DOMAIN
-from tests.directory.importing import Done, Importer
+from tests.directory.imports.importing import Done, Importer
 from tests.harness import environment
 from tests.hatchery import ROOT
 

@@ -12,8 +12,8 @@ from directory.ldap.bulk import Add, Bulk, Put, Remove, Replace
 from directory.ldap.pool import Pool
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role, Tie
+from tests.directory.ldap.test_ldap_adapter import Home
 from tests.directory.slapd import BASE, PASSWORD, Slapd
-from tests.directory.test_ldap_adapter import Home
 
 pytestmark = pytest.mark.needs("slapd", "ldapadd", "ldapdelete")
 

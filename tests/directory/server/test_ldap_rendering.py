@@ -13,7 +13,7 @@ from directory.entries.tree import Tree
 from directory.schema import schema
 from directory.server.reading.selection import Selection, View, selection_of
 from directory.server.wire import ber
-from tests.directory.test_ldap_tree import people
+from tests.directory.server.test_ldap_tree import people
 
 TREE = Tree("dc=ac-exemple,dc=fr", "ac-exemple.fr")
 ADDRESS_BOOK = ("cn", "mail")

@@ -35,11 +35,11 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import bulk_people, imports, schools
 from mailserver.store.record.audit import Origin
-from tests.directory import aaf_generator
-from tests.directory.aaf_generator import Academy, add, delete, modify, write_files
 from tests.directory.conftest import sqlite_store
+from tests.directory.imports import aaf_generator
+from tests.directory.imports.aaf_generator import Academy, add, delete, modify, write_files
+from tests.directory.ldap.test_ldap_adapter import Home
 from tests.directory.slapd import ADMIN, BASE, PASSWORD, Slapd
-from tests.directory.test_ldap_adapter import Home
 from tests.harness import run_command
 
 ACADEMY = Academy(staff=30, pupils=120, schools=5)

@@ -11,8 +11,8 @@ from directory.imports.sources.aaf import AafExport, parts
 from directory.imports.target import Outcome
 from directory.people.embedded import EmbeddedDirectory
 from mailserver.store.engine.transactions import Store
-from tests.directory.aaf_generator import add, document
-from tests.directory.importing import Heard, Importer, ignore
+from tests.directory.imports.aaf_generator import add, document
+from tests.directory.imports.importing import Heard, Importer, ignore
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from mailserver.store.people import claims
 from mailserver.store.queue import spool
 from mailserver.store.record.audit import Origin
 from mailserver.submission.submit import Submission
+from tests.directory.ldap.test_ldap_adapter import Home, entry
 from tests.directory.slapd import Slapd
-from tests.directory.test_ldap_adapter import Home, entry
 
 pytestmark = pytest.mark.needs("slapd")
 PASSWORD = "Craie-Bleue#31"

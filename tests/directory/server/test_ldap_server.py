@@ -14,7 +14,17 @@ from directory.server.wire import ber, messages
 from mailserver.model.identity import Principal, Role
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Tx
-from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, SCHOOL, Academy, academy, names_of, receive
+from tests.directory.server.door import (
+    ADMIN,
+    ADMIN_PASSWORD,
+    BASE,
+    PASSWORD,
+    SCHOOL,
+    Academy,
+    academy,
+    names_of,
+    receive,
+)
 
 pytestmark = pytest.mark.needs("ldapsearch")
 

@@ -1,6 +1,6 @@
 """Imports of both formats into both directories, in one table; not a test.
 
-    python -m tests.directory.bench_intake --people 330000 --slapd-people 20000
+    python -m tests.directory.imports.bench_intake --people 330000 --slapd-people 20000
 
 CSV and AAF from nothing, the same files again (nothing changes), an AAF delta of 2,000. slapd has fewer people by
 default, for an entry takes it and the client some 2 ms; the table says how many. A command that takes longer than
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.directory import bench_aaf, bench_import
-from tests.directory.measuring import LIMIT, Figures, heading, instance, markdown, measure, openldap, swept
+from tests.directory.imports import bench_aaf, bench_import
+from tests.directory.imports.measuring import LIMIT, Figures, heading, instance, markdown, measure, openldap, swept
 from tests.directory.slapd import Slapd
 
 FORMATS = ("csv", "aaf")

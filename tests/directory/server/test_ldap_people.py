@@ -17,7 +17,7 @@ from mailserver.store.account import accounts
 from mailserver.store.people import affiliations, claims, people, schools
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Event
-from tests.directory.door import BASE, PASSWORD, SCHOOL, Academy, academy
+from tests.directory.server.door import BASE, PASSWORD, SCHOOL, Academy, academy
 
 PEOPLE = f"ou=people,{BASE}"
 ADMINISTRATOR = "cn=admin"

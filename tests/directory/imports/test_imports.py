@@ -24,7 +24,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.people import schools
 from mailserver.store.record import audit
 from tests.directory.conftest import DOMAIN
-from tests.directory.importing import HEADER, Importer
+from tests.directory.imports.importing import HEADER, Importer
 
 NUMEN, OTHER_NUMEN = "21E2600123ABC", "07G9912345XYZ"
 

@@ -25,7 +25,7 @@ from mailserver.store.people import affiliations, contacts, lists, people, schoo
 from mailserver.store.people.schools import Facts
 from mailserver.store.schema.accounts import account
 from tests.directory import slapd as openldap
-from tests.directory.door import BASE, SCHOOL, Academy, academy
+from tests.directory.server.door import BASE, SCHOOL, Academy, academy
 from tests.directory.slapd import Slapd
 
 Scope = Literal["BASE", "LEVEL", "SUBTREE"]

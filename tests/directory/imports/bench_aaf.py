@@ -1,7 +1,7 @@
 """How long an academy's AAF export takes, into the embedded directory and into OpenLDAP; not a test.
 
-    python -m tests.directory.bench_aaf --people 330000            embedded
-    python -m tests.directory.bench_aaf --people 50000 --openldap  a real slapd with our schema, indexes and argon2
+    python -m tests.directory.imports.bench_aaf --people 330000            embedded
+    python -m tests.directory.imports.bench_aaf --people 50000 --openldap  a real slapd: our schema, indexes and argon2
 
 For each: a full export into nothing, the same again (nothing changes), a delta of 2,000 changes, that again. One
 person in eleven is staff; a school has some 200. `bench_intake` shows both formats and both directories in one table.
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.directory.aaf_generator import Academy
-from tests.directory.measuring import LIMIT, Figures, heading, instance, markdown, measure, openldap, swept
+from tests.directory.imports.aaf_generator import Academy
+from tests.directory.imports.measuring import LIMIT, Figures, heading, instance, markdown, measure, openldap, swept
 from tests.directory.slapd import Slapd
 
 DELTA = 2000

@@ -21,7 +21,7 @@ from mailserver.store.people import affiliations, bulk_people, contacts, lists, 
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.people import person
-from tests.directory.door import ADMIN, BASE, SCHOOL
+from tests.directory.server.door import ADMIN, BASE, SCHOOL
 from tests.waiting import PATIENCE
 
 PEOPLE, GROUPS, SCHOOLS = (f"ou={name},{BASE}" for name in ("people", "groups", "structures"))

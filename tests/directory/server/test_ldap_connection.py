@@ -21,8 +21,8 @@ from directory.server.wire.filters import Equality, Present
 from directory.server.wire.messages import Code, Scope, Search, Tag
 from mailserver.foundation import listeners
 from mailserver.foundation.settings import Limits
-from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, Academy, academy, receive
-from tests.directory.test_ldap_messages import write_request, write_search
+from tests.directory.server.door import ADMIN, ADMIN_PASSWORD, BASE, Academy, academy, receive
+from tests.directory.server.test_ldap_messages import write_request, write_search
 from tests.waiting import PATIENCE, until
 
 START_TLS = ber.sequence((ber.octets(messages.START_TLS, 0x80),), Tag.EXTENDED)

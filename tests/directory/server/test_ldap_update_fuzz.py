@@ -14,8 +14,8 @@ from directory.server.faults import Fault
 from directory.server.reading.entries import Viewer
 from directory.server.wire.messages import Request
 from directory.server.wire.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
-from tests.directory.door import ADMIN, BASE, SCHOOL, Academy, academy
-from tests.directory.test_ldap_units import ORIGIN, TAGS
+from tests.directory.server.door import ADMIN, BASE, SCHOOL, Academy, academy
+from tests.directory.server.test_ldap_units import ORIGIN, TAGS
 
 PERSON, CONTACT = f"uid=edupont,ou=people,{BASE}", f"cn=Zoé,ou=contacts,{BASE}"
 LIST, PLACE = f"cn=profs,ou=groups,{BASE}", f"ou={SCHOOL},ou=structures,{BASE}"

@@ -1,6 +1,6 @@
 """Our LDAP server and OpenLDAP beside one another, over the wire, on the same people of an invented academy.
 
-    python -m tests.directory.bench_ldap [--people 330000]
+    python -m tests.directory.server.bench_ldap [--people 330000]
 
 Both are filled with the same entries (ours by batches into the store, slapd by slapadd -q with the indexes a
 careful administrator makes), then asked the same questions in one run: one worker of ours, slapd as it comes.
@@ -421,7 +421,7 @@ def run(folder: Path, count: int, beside: bool) -> None:
         fill_theirs(theirs, folder / "ours")
     everybody = list(invented(count, random.Random(7)))
     sample = random.Random(3).sample(everybody, min(2000, count))
-    command = [sys.executable, "-m", "tests.directory.bench_ldap", "--serve", str(folder / "ours")]
+    command = [sys.executable, "-m", "tests.directory.server.bench_ldap", "--serve", str(folder / "ours")]
     clients: dict[str, Client] = {}
     ours = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

@@ -1,0 +1,1 @@
+"""The adapter to LDAP servers, against a real slapd."""

@@ -1,0 +1,1 @@
+"""The LDAP server, asked by real clients and by octets."""
