@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -12,10 +12,12 @@ import structlog
 from mailserver.delivery import list_copy
 from mailserver.delivery.envelope import PLAIN, Delivered, Envelope, Part, Recipient
 from mailserver.delivery.nested_lists import head_of
-from mailserver.delivery.recipients import Addressing
+from mailserver.delivery.placement import SPAM
+from mailserver.delivery.recipients import Addressing, is_role
 from mailserver.delivery.units import deliver_parts
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
+from mailserver.junk.verdicts import JunkFilter
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused, Temporary
@@ -26,6 +28,7 @@ from mailserver.notices import house, moderation
 from mailserver.store.account import sessions
 from mailserver.store.engine.transactions import Store, Uncertain
 from mailserver.store.mail import blobs
+from mailserver.store.mail.junk import Verdict
 from mailserver.store.queue.moderation_queue import Hold, Owner
 from mailserver.store.queue.spool import DEFAULT_NOTIFY, Notify, Options, Target
 from mailserver.store.queue.traces import Step, Trace
@@ -51,6 +54,7 @@ class Delivery(Addressing):
         self._inboxes: dict[int, int] = {}
         self._house = house.house_of(settings)
         self._key = b""
+        self._junk = JunkFilter(settings=settings, store=store)
 
     async def deliver(self, envelope: Envelope, octets: bytes) -> Delivered:
         """Store the message for every recipient, as one unit; returns after the commit is on disk.
@@ -59,7 +63,7 @@ class Delivery(Addressing):
         """
         await self.check_brake(envelope.sender, envelope.recipients)
         options = _OPTIONS[envelope.sender.population] if envelope.sender else PLAIN
-        parts = await self.parts(envelope, octets, options)
+        parts = await self._judged(envelope, octets, await self.parts(envelope, octets, options))
         alone = [part.accounts[0] for part in parts if len(part.accounts) == 1]
         known = {account: self._inboxes[account] for account in alone if account in self._inboxes}
         async with self.discarding(*(part.prepared for part in parts)):
@@ -72,6 +76,27 @@ class Delivery(Addressing):
             self._inboxes.clear()
         self._inboxes.update((account, targets[account]) for account in alone if account in targets)
         return Delivered(content_id, sum(len(part.accounts) for part in parts))
+
+    async def _judged(self, envelope: Envelope, octets: bytes, parts: list[Part]) -> list[Part]:
+        """The copies, what is junk to somebody on its way to their Spam. The house is never judged by its words."""
+        sender = envelope.sender
+        if sender is None or sender.account_id or envelope.door not in (Door.SMTP, Door.LMTP):
+            return parts
+        copies = [part for part in parts if part.accounts and not part.only_if_held]
+        scanned = next((part.prepared.scan for part in copies if not part.provenance.through_list), None)
+        if scanned is not None and self._is_of_the_house(scanned.sender_address):
+            return parts
+        spared = {account for one in envelope.recipients if is_role(one.address) for account in one.accounts}
+        asked = [account for part in copies for account in part.accounts if account not in spared]
+        verdicts = await self._junk.judge(octets, scanned, asked)
+        if not verdicts:
+            return parts
+        log.info("junk", id=envelope.name, accounts=len(verdicts), score=max(one.score for one in verdicts.values()))
+        return [_aside(part, verdicts) for part in parts]
+
+    def _is_of_the_house(self, author: str) -> bool:
+        """Whether an author's address is one of ours, where nobody but our own relays may say so."""
+        return self._settings.smtp.own_domain_from_outside == "refuse" and "@" in author and self.is_local(author)
 
     async def parts(
         self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target] = ()
@@ -193,6 +218,14 @@ def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]
     if passed and len(passed) == len(lists) and alone:
         raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")
     return [one for one in lists if one not in passed] if passed else lists
+
+
+def _aside(part: Part, verdicts: Mapping[int, Verdict]) -> Part:
+    """A copy that goes to the Spam of those to whom it is junk."""
+    mine = {account: verdicts[account] for account in part.accounts if account in verdicts}
+    if not mine or part.only_if_held:
+        return part
+    return replace(part, placements={**dict.fromkeys(mine, (SPAM,)), **part.placements}, verdicts=mine)
 
 
 def _trace(envelope: Envelope, size: int) -> Trace:

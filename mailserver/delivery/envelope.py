@@ -1,5 +1,6 @@
 """Envelopes, accepted recipients, and the copies that a message becomes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mailserver.delivery.list_copy import Head
@@ -8,6 +9,7 @@ from mailserver.model.identity import Population, Roster
 from mailserver.model.messages.provenance import UNKNOWN, Door, Provenance
 from mailserver.model.rules import Sender
 from mailserver.store.mail import blobs
+from mailserver.store.mail.junk import Verdict
 from mailserver.store.queue.moderation_queue import Hold
 from mailserver.store.queue.spool import Options, Target
 
@@ -78,4 +80,6 @@ class Part:
     only_if_held: str = ""
     """A notice to the owners of this list: not placed where so many wait already that nobody is told of each."""
     placements: Placements = field(default_factory=dict)
+    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
+    """Why it goes to the Spam of these accounts."""
     """Where it goes in the mailboxes of some of the accounts; the others get it in INBOX."""

@@ -27,6 +27,9 @@ class Placement:
     """The mailbox with this special use where there is one, `mailbox` otherwise (RFC 8579)."""
 
 
+SPAM = Placement("Junk", flags=("$Junk",), create=True, special_use="\\Junk")
+"""Where junk goes."""
+
 Placements = Mapping[int, tuple[Placement, ...]]
 """By account; an account that is missing gets the message in INBOX, one with an empty tuple not at all."""
 

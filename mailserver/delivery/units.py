@@ -7,7 +7,7 @@ from mailserver.delivery.envelope import Part
 from mailserver.delivery.placement import Placements
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.mail import blobs, junk, mailboxes, messages
 from mailserver.store.queue import moderation_queue, spool, traces
 from mailserver.store.queue.traces import Trace
 
@@ -35,6 +35,7 @@ def deliver_parts(
         content_id, used, placed = deliver_unit(
             tx, part.prepared, part.accounts, inboxes, part.provenance, part.placements
         )
+        junk.record(tx, content_id, part.verdicts.items())
         first = first or content_id
         unused += [file] if file is not None and not used else []
         targets.update(placed)

@@ -189,6 +189,19 @@ class Smtp(_Section):
     """Networks of peers that pass on what people of the house wrote elsewhere, and look after who may."""
 
 
+class Junk(_Section):
+    """What is done about junk mail from outside."""
+
+    filter: bool = True
+    """The filter of the house judges, once it has learned enough, and puts junk into the Spam folder."""
+    learn: bool = True
+    """What people move into Spam and out of it teaches the filter, their own and the academy's."""
+    threshold: int = Field(default=990, ge=600, le=1000)
+    """How sure the filter must be, in thousandths."""
+    least: int = Field(default=100, ge=10, le=100_000)
+    """Messages of junk, and as many good ones, that a model must have learned before it judges."""
+
+
 class LdapDirectory(_Section):
     """An external LDAP directory."""
 
@@ -326,6 +339,7 @@ class Settings(_Section):
     storage: Storage = Field(default_factory=Storage)
     outbound: Outbound = Field(default_factory=Outbound)
     smtp: Smtp = Field(default_factory=Smtp)
+    junk: Junk = Field(default_factory=Junk)
     ldap: LdapDirectory | None = None
     """None: the embedded directory."""
     web: Web = Field(default_factory=Web)

@@ -34,6 +34,7 @@ from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import Certificate
 from mailserver.foundation.wakeups import Wakeup
+from mailserver.junk.learning import Learner
 from mailserver.login import Login
 from mailserver.model.clock import Clock, SystemClock
 from mailserver.model.errors import Temporary
@@ -131,6 +132,9 @@ async def _index(life: Life) -> None:
         await stack.enter_async_context(_news(store, changes, life.wakeup))
         await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
         await stack.enter_async_context(_task("indexer", Indexer(store=store, clock=clock, changes=changes).run))
+        await stack.enter_async_context(
+            _task("learner", Learner(settings=settings.junk, store=store, changes=changes).run)
+        )
         _say_ready(life)
         await stopping.wait()
 

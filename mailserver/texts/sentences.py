@@ -205,6 +205,8 @@ _RECORDED = {
     "suspended-span": N_("du {start} au {end} : {reason}"),
     "suspended-from": N_("dès le {start} : {reason}"),
     "suspended-until": N_("jusqu’au {end} : {reason}"),
+    "junk-trained": N_("{spam} indésirables et {ham} autres messages appris"),
+    "junk-forgotten": N_("{count} modèles oubliés"),
     "too-many-questions": N_("trop de questions"),
     "too-many-codes": N_("trop de codes"),
     "no-private-address": N_("pas d’adresse de secours"),

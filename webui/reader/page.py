@@ -35,7 +35,7 @@ from webui.reader.content import html_dark, html_view, images, plain_text
 from webui.reader.flash_texts import said
 from webui.reader.place import Place, box_of, place
 from webui.reader.requests import invitations, receipts, unsubscribe
-from webui.reader.trust import badges, cautions
+from webui.reader.trust import badges, cautions, spam
 from webui.reader.trust.badges import Badge
 from webui.reader.trust.cautions import Evidence, Finding
 
@@ -103,6 +103,8 @@ class ReadPage:
     """What that lies on in the dark (`html_dark`)."""
     pictures: Pictures
     caution: cautions.Caution | None
+    spam: Sequence[str]
+    """Why it stands in Spam."""
     badges: Sequence[Badge]
     avatar: Avatar
     addressees: addressees.Addressees
@@ -278,6 +280,7 @@ async def _page(
         paper=html_dark.chosen(visit),
         pictures=Pictures(seen.blocked, seen.shown, known.shows_pictures, _lasting(at, found)),
         caution=_caution(services, visit, found, root, seen, header),
+        spam=await spam.why(services, visit, found),
         badges=_badges(visit, found, origin, known),
         avatar=_avatar(header.letterhead),
         addressees=addressees.in_short(visit, header.letterhead),

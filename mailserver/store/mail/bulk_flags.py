@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, ColumnElement, bindparam, update
 
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail import lessons, mailboxes, messages
 from mailserver.store.mail.flags import SEEN, census
 from mailserver.store.schema.mail import mailbox, message
 
@@ -108,5 +108,6 @@ def flag(
     begun()
     tx.many(_SETTING[mode], rows)
     tx.run(_COUNTING, box=mailbox_id, now=modseq, more=unseen)
+    lessons.note_flags(tx, account_id, mailbox_id, uids, mode, names)
     tx.changed(account_id, mailbox_id)
     return Flagged(modseq, mask, known=True)

@@ -60,6 +60,8 @@ class Action(StrEnum):
     """Somebody looked for messages by their envelopes."""
     AUDIT_READ = "audit-read"
     """Somebody took the record away, or had it verified."""
+    JUNK_TAUGHT = "junk-taught"
+    """A model of the filter was trained from files, or forgotten."""
     LOGIN = "login"
     LOGIN_FAILED = "login-failed"
     LOGIN_REFUSED = "login-refused"

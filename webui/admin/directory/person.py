@@ -292,6 +292,7 @@ def action_words(visit: Visit, action: audit.Action) -> str:
         kind.AUDIT_READ: _("Journal exporté ou vérifié"),
         kind.CHARTER_ACCEPTED: _("Charte acceptée"),
         kind.BULLETIN_CHANGED: _("Annonce ou maintenance modifiée"),
+        kind.JUNK_TAUGHT: _("Filtre des indésirables"),
         kind.LOGIN: _("Connexion"),
         kind.LOGIN_FAILED: _("Connexion manquée"),
         kind.LOGIN_REFUSED: _("Connexion refusée"),

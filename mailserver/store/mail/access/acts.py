@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Row, Tx
-from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail import lessons, mailboxes, messages
 from mailserver.store.mail.access.reaching import Reach, check, find, is_foreign, require
 from mailserver.store.mail.access.rights import Viewer, changeable
 from mailserver.store.mail.blobs import Prepared
@@ -65,6 +65,7 @@ def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota
         for (prepared, _, received), (content_id, _), flags in zip(batch, stored, wanted, strict=True)
     ]
     appended = messages.place_batch(tx, owner, box.id, placings)
+    lessons.note_appended(tx, owner, box.id, box.special_use, [one.uid for one in appended], wanted)
     record(tx, viewer, owner, box.name, "append", [one.uid for one in appended])
     return appended, unused
 
@@ -139,9 +140,11 @@ def replace(
         messages.check_quota(tx, receiver, quota, prepared.size, 1)
     elif prepared.size > old[0][1]:
         messages.check_quota(tx, owner, quota, prepared.size - old[0][1])
-    mask = messages.ensure_flags(tx, box.id, permitted(flags, changeable(target.rights)))
+    wanted = permitted(flags, changeable(target.rights))
+    mask = messages.ensure_flags(tx, box.id, wanted)
     brought = Provenance(Door.APPENDED, viewer.account_id)
     appended = messages.place(tx, receiver, box.id, content_id, prepared.size, mask, received, brought)
+    lessons.note_appended(tx, receiver, box.id, box.special_use, [appended.uid], [wanted])
     messages.erase(tx, owner, source_id, [uid])
     record(tx, viewer, receiver, box.name, "append", [appended.uid])
     record(tx, viewer, owner, _name(tx, source_id), "replace", [uid])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, cast, func, insert, literal, select, update
 
 from mailserver.store.engine.statements import Row, Tx
-from mailserver.store.mail import mailboxes
+from mailserver.store.mail import lessons, mailboxes
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, SEEN
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.mail.messages.append import INSERT_MESSAGE, MESSAGE_COLUMNS
@@ -45,8 +45,8 @@ def copy(
     Raises Refused(NO_SUCH_MAILBOX | OVER_QUOTA | LIMIT).
     """
     owner = account_id if target_account is None else target_account
-    _lock_both(tx, {source_id: account_id, target_id: owner})
-    target = mailboxes.by_id(tx, owner, target_id)
+    boxes = _lock_both(tx, {source_id: account_id, target_id: owner})
+    target = boxes[target_id]
     rows = state(tx, source_id, uids)
     if not rows:
         return Copied(target.uidvalidity, [], [])
@@ -74,6 +74,9 @@ def copy(
         )
     )
     check_quota(tx, owner, quota, 0)
+    said = lessons.said_by_move(boxes[source_id].special_use, target.special_use)
+    teacher = owner if said is lessons.Said.SPAM else account_id
+    lessons.note_new(tx, teacher, target_id, target.uidnext, said)
     tx.changed(owner, target_id)
     return Copied(target.uidvalidity, found, list(range(target.uidnext, target.uidnext + len(found))))
 
@@ -116,10 +119,9 @@ def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
     move(tx, account_id, inbox.id, target.id, None)
 
 
-def _lock_both(tx: Tx, boxes: dict[int, int]) -> None:
+def _lock_both(tx: Tx, boxes: dict[int, int]) -> dict[int, Mailbox]:
     """Lock rows in id order, so that two copies in opposite directions cannot deadlock; `boxes`: their owners."""
-    for mailbox_id in sorted(boxes):
-        mailboxes.lock(tx, boxes[mailbox_id], mailbox_id)
+    return {mailbox_id: mailboxes.lock(tx, boxes[mailbox_id], mailbox_id) for mailbox_id in sorted(boxes)}
 
 
 def _translation(tx: Tx, source_id: int, target_id: int, rows: list[Row], keep: int) -> dict[int, int] | None:

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, bindparam, insert, literal, select, update
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import mailboxes
+from mailserver.store.mail import lessons, mailboxes
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, MAX_KEYWORD_LENGTH, MAX_KEYWORDS, SEEN, known_mask
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.mail.messages.reading import CHUNK, ranges, state
@@ -64,6 +64,7 @@ def store_flags(
     keeps its mod-sequence. `only`: the flags that may change at all, as a mask.
     """
     box = mailboxes.lock(tx, account_id, mailbox_id)
+    flags = tuple(flags)
     mask = ensure_flags(tx, mailbox_id, flags) & only
     before = state(tx, mailbox_id, uids)
     modified = [row[0] for row in before if unchanged_since is not None and row[2] > unchanged_since]
@@ -89,6 +90,7 @@ def store_flags(
         .where(mailbox.c.id == mailbox_id)
         .values(modseq=modseq, flags_modseq=modseq, unseen=mailbox.c.unseen + unseen)
     )
+    lessons.note_flags(tx, account_id, mailbox_id, changing, mode, flags)
     tx.changed(account_id, mailbox_id)
     return modseq, after, modified
 

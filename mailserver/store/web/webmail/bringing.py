@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail import lessons, mailboxes, messages
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.messages import Quota
 from mailserver.store.schema.mail import content, message
@@ -20,7 +20,7 @@ def append_new(tx: Tx, account_id: int, mailbox_id: int, brought: Sequence[New],
 
     Raises Refused(NO_SUCH_MAILBOX | OVER_QUOTA | LIMIT).
     """
-    mailboxes.check(tx, account_id, mailbox_id)
+    use = mailboxes.by_id(tx, account_id, mailbox_id).special_use
     new: dict[bytes, New] = {}
     spare: list[str] = []
     for one in brought:
@@ -34,9 +34,11 @@ def append_new(tx: Tx, account_id: int, mailbox_id: int, brought: Sequence[New],
     # Contents before the mailbox: the order in which rows are locked (`store.mail.messages`).
     stored = [(messages.store_content(tx, one[0]), one) for one in new.values()]
     for (content_id, fresh), (prepared, flags, received) in stored:
+        flags = tuple(flags)
         mask = messages.ensure_flags(tx, mailbox_id, flags)
         came = received or prepared.scan.sent_at or None
-        messages.place(tx, account_id, mailbox_id, content_id, prepared.size, mask, came, provenance)
+        placed = messages.place(tx, account_id, mailbox_id, content_id, prepared.size, mask, came, provenance)
+        lessons.note_appended(tx, account_id, mailbox_id, use, [placed.uid], [flags])
         spare += [] if fresh else _file(prepared)
     return len(new), spare
 

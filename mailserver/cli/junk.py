@@ -1,0 +1,132 @@
+"""`mailserver junk`: what the filter has learned, teaching it from files, and making it forget."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailserver.cli.accounts.desk import Desk, at_desk
+from mailserver.cli.shared import AsJson, InstanceDir, fail, origin, settings_of, with_help
+from mailserver.junk import teaching
+from mailserver.store.mail import junk
+from mailserver.store.mail.junk import ACADEMY
+from mailserver.texts.command_line import _
+
+app = typer.Typer(no_args_is_help=True)
+
+Login = Annotated[str, typer.Option(metavar="LOGIN", help=_("Le modèle de ce compte, au lieu de celui de l’académie."))]
+Paths = list[Path] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a model has learned."""
+
+    login: str
+    spam: int
+    ham: int
+    least: int
+    waiting: int
+    filter: bool
+
+    @property
+    def judges(self) -> bool:
+        return self.filter and min(self.spam, self.ham) >= self.least
+
+
+@app.command()
+@with_help(_("Montrer ce que le filtre des indésirables a appris, et s’il juge déjà."))
+def show(directory: InstanceDir, login: Login = "", as_json: AsJson = False) -> None:
+    """Show what the filter has learned, and whether it judges yet."""
+    settings = settings_of(directory)
+
+    async def work(desk: Desk) -> _State:
+        model = await desk.store.read(junk.standing, await _account(desk, login))
+        waiting = await desk.store.read(junk.waiting)
+        spam, ham = (model.spam, model.ham) if model is not None else (0, 0)
+        return _State(login, spam, ham, settings.junk.least, waiting, settings.junk.filter)
+
+    state = at_desk(settings, work)
+    if as_json:
+        facts = {"spam": state.spam, "ham": state.ham, "least": state.least, "waiting": state.waiting}
+        print(json.dumps({"login": login, **facts, "judges": state.judges}))
+        return
+    print(
+        _(
+            "{who} : {spam} indésirables et {ham} autres messages appris ; {waiting} en attente.",
+            who=login or _("L’académie"),
+            spam=state.spam,
+            ham=state.ham,
+            waiting=state.waiting,
+        )
+    )
+    if state.judges:
+        print(_("Ce modèle juge les messages de l’extérieur."))
+    elif not state.filter:
+        print(_("Le filtre est éteint ([junk] filter)."))
+    else:
+        print(_("Il ne juge pas encore : il en faut {least} de chaque sorte.", least=state.least))
+
+
+@app.command()
+@with_help(
+    _(
+        "Apprendre des messages : fichiers, mbox, Maildir ou dossiers. Un message nommé deux fois à la "
+        "fois compte une fois ; le même message appris par deux commandes compte deux fois."
+    )
+)
+def train(
+    directory: InstanceDir,
+    spam: Annotated[Paths, typer.Option(metavar="PATH", help=_("Des indésirables."))] = None,
+    ham: Annotated[Paths, typer.Option(metavar="PATH", help=_("Des messages désirables."))] = None,
+    login: Login = "",
+    as_json: AsJson = False,
+) -> None:
+    """Learn messages: files, mbox, Maildir or folders. A message named twice at once counts once."""
+    settings = settings_of(directory)
+    for path in (*(spam or ()), *(ham or ())):
+        if not path.exists():
+            fail(_("{path} : il n’y a rien là", path=path))
+    if not spam and not ham:
+        fail(_("dites --spam PATH, --ham PATH ou les deux"))
+
+    async def work(desk: Desk) -> tuple[int, int]:
+        account_id = await _account(desk, login)
+        return await teaching.train(desk.store, account_id, teaching.lessons_of(spam or [], ham or []), origin())
+
+    learned = dict(zip(("spam", "ham"), at_desk(settings, work), strict=True))
+    print(json.dumps(learned) if as_json else _("Appris : {spam} indésirables, {ham} autres messages.", **learned))
+
+
+@app.command()
+@with_help(
+    _(
+        "Oublier ce que l’académie a appris, ou un compte (--login), ou tous (--everything). Le courrier "
+        "reste où il est ; sans modèle rien n’est jugé."
+    )
+)
+def reset(
+    directory: InstanceDir,
+    login: Login = "",
+    everything: Annotated[
+        bool, typer.Option("--everything", help=_("Le modèle de l’académie et ceux de tous les comptes."))
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Forget what the academy, or an account, or everybody has taught."""
+    settings = settings_of(directory)
+    if login and everything:
+        fail(_("dites --login ou --everything, pas les deux"))
+
+    async def work(desk: Desk) -> int:
+        account_id = None if everything else await _account(desk, login)
+        return await desk.store.write(teaching.forget, account_id, origin())
+
+    count = at_desk(settings, work)
+    print(json.dumps({"forgotten": count}) if as_json else _("{count} modèles oubliés.", count=count))
+
+
+async def _account(desk: Desk, login: str) -> int:
+    return (await desk.accounts.find(login)).principal.account_id if login else ACADEMY

@@ -1,0 +1,83 @@
+"""From counts to a score: naive Bayes as Robinson and Graham have it, combined by Fisher's method (chi-square), as
+SpamBayes and bogofilter do. Pure.
+
+What an account has taught stands before what the academy has: the academy's probability of a token is what is
+believed of it until the account knows better (Robinson's f(w) with that as its prior).
+"""
+
+import math
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+from mailserver.junk.counts import Counts
+
+STRENGTH = 0.45
+"""How much is needed to move the belief of a token away from what it was (Robinson's s)."""
+UNKNOWN = 0.5
+CERTAIN = 0.1
+"""Tokens nearer to 0.5 than this say nothing."""
+MOST = 150
+"""Tokens that are combined: those that say most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How much a message looks like junk, and which tokens said so."""
+
+    permille: int
+    """0: certainly not, 1000: certainly."""
+    telling: tuple[str, ...] = ()
+    """The tokens that spoke for junk, the loudest first."""
+
+
+def numbers(tokens: Iterable[str]) -> "array[int]":
+    """What stands for tokens in the counts."""
+    return array("I", [crc32(token.encode("utf-8", "surrogatepass")) for token in tokens])
+
+
+def score(tokens: Sequence[str], academy: Counts | None, own: Counts | None) -> Score:
+    """What a message's tokens say by what the academy and an account have taught; None: not enough yet."""
+    keys = numbers(tokens)
+    believed = [UNKNOWN] * len(keys)
+    for counts in (academy, own):
+        if counts is not None and counts.spam and counts.ham:
+            believed = _believe(believed, counts.of(keys), counts.spam, counts.ham)
+    told = [(probability, place) for place, probability in enumerate(believed) if abs(probability - 0.5) >= CERTAIN]
+    told.sort(key=_distance, reverse=True)
+    del told[MOST:]
+    if not told:
+        return Score(500)
+    # Fisher: the product of many probabilities is as good as certain one way, or the other, or neither.
+    junk = _chi_square(-2 * sum([math.log(1 - one) for one, _ in told]), len(told))
+    good = _chi_square(-2 * sum([math.log(one) for one, _ in told]), len(told))
+    permille = round(500 * (1 + (1 - junk) - (1 - good)))
+    telling = sorted(((one, place) for one, place in told if one > 0.5), reverse=True)
+    return Score(permille, tuple(tokens[place] for _, place in telling[:40]))
+
+
+def _distance(told: tuple[float, int]) -> float:
+    return abs(told[0] - 0.5)
+
+
+def _believe(before: list[float], seen: Sequence[tuple[int, int]], spam: int, ham: int) -> list[float]:
+    """Robinson's f(w): what was believed before, moved by what was counted."""
+    after = before.copy()
+    for place, (junk, good) in enumerate(seen):
+        if junk or good:
+            count = junk + good
+            found = junk * ham / (junk * ham + good * spam)
+            belief = (STRENGTH * before[place] + count * found) / (STRENGTH + count)
+            after[place] = min(max(belief, 0.0001), 0.9999)
+    return after
+
+
+def _chi_square(value: float, pairs: int) -> float:
+    """The probability that a chi-square of 2 * `pairs` degrees of freedom is at least so large."""
+    half = value / 2
+    term = total = math.exp(-min(half, 700.0))
+    for step in range(1, pairs):
+        term *= half / step
+        total += term
+    return min(total, 1.0)

@@ -1,0 +1,111 @@
+"""Judges a message from outside for each account that is to get it. One per worker.
+
+The academy's model judges for everybody, with an account's own before it where that account has taught something.
+Nothing is judged before enough was learned, and nobody's words are held against the house, against whom the account
+knows, or before `postmaster@` and `abuse@`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from mailserver.foundation.settings import Settings
+from mailserver.junk import bayes
+from mailserver.junk.counts import Counts
+from mailserver.junk.learning import opened
+from mailserver.junk.tokens import tokens
+from mailserver.mime import Scan, scan, unpack
+from mailserver.model.errors import Temporary
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import blobs, junk
+from mailserver.store.mail.junk import ACADEMY, Model, Source, Verdict
+
+log = structlog.get_logger("junk")
+
+MOST_OWN = 100
+"""Recipients of one copy whose own models are asked; a mailing to more is judged by the academy's alone."""
+FEW = 4
+"""Models that the event loop asks by itself."""
+_SHOWN = 12
+"""Tokens that are kept to say why."""
+NOTHING: Mapping[int, Verdict] = {}
+
+
+class JunkFilter:
+    """The embedded filter."""
+
+    def __init__(self, *, settings: Settings, store: Store) -> None:
+        self._settings = settings.junk
+        self._store = store
+        self._revision = -1
+        self._academy: Counts | None = None
+
+    async def judge(self, octets: bytes, found: Scan | None, accounts: Sequence[int]) -> Mapping[int, Verdict]:
+        """The accounts among these to which a message is junk, and why. `found`: its scan, where somebody made it.
+
+        Raises Temporary.
+        """
+        if not self._settings.filter or not accounts:
+            return NOTHING
+        try:
+            return await self._verdicts(octets, found, accounts)
+        except Temporary:
+            raise
+        except Exception:
+            # Refused for now, it would be refused whenever it came: what cannot be judged is delivered.
+            log.exception("a message could not be judged")
+            return NOTHING
+
+    async def _verdicts(self, octets: bytes, found: Scan | None, accounts: Sequence[int]) -> Mapping[int, Verdict]:
+        asked = list(accounts) if len(accounts) <= MOST_OWN else []
+        models = await self._store.read_inline(junk.models, asked, self._revision)
+        academy = await self._opened(models.pop(ACADEMY, None))
+        own = {account: opened(model, account) for account, model in models.items() if self._is_enough(model)}
+        if academy is None and not own:
+            return NOTHING
+        if blobs.is_quick(octets) and len(own) < FEW:
+            sender, verdicts = self._judge(octets, found, accounts, academy, own)
+        else:
+            sender, verdicts = await asyncio.to_thread(self._judge, octets, found, accounts, academy, own)
+        if not verdicts:
+            return NOTHING
+        known = await self._store.read_slow(ACADEMY, junk.who_know, list(verdicts), sender)
+        return {account: one for account, one in verdicts.items() if account not in known}
+
+    async def _opened(self, model: Model | None) -> Counts | None:
+        """The academy's model as it is now; None: it has not learned enough."""
+        if model is None:
+            self._revision, self._academy = -1, None
+            return None
+        if model.counts is not None:
+            self._academy = await asyncio.to_thread(opened, model, ACADEMY)
+            self._revision = model.revision
+        return self._academy if self._is_enough(model) else None
+
+    def _is_enough(self, model: Model) -> bool:
+        return min(model.spam, model.ham) >= self._settings.least
+
+    def _judge(
+        self,
+        octets: bytes,
+        scanned: Scan | None,
+        accounts: Sequence[int],
+        academy: Counts | None,
+        own: Mapping[int, Counts],
+    ) -> tuple[str, dict[int, Verdict]]:
+        """The sender's address, and the verdicts. Pure work: a millisecond for a message of a few kilobytes."""
+        scanned = scanned or scan(octets)
+        found = tokens(octets, unpack(scanned.parts))
+        common = self._verdict(bayes.score(found, academy, None)) if academy is not None else None
+        verdicts: dict[int, Verdict] = {}
+        for account in accounts:
+            one = self._verdict(bayes.score(found, academy, own[account])) if account in own else common
+            if one is not None:
+                verdicts[account] = one
+        return scanned.sender_address, verdicts
+
+    def _verdict(self, score: bayes.Score) -> Verdict | None:
+        if score.permille < self._settings.threshold:
+            return None
+        return Verdict(Source.WORDS, score.permille, self._settings.threshold, score.telling[:_SHOWN])

@@ -1,0 +1,54 @@
+"""What people teach about junk mail, what was learned of it, and why messages stand in Spam.
+
+`account_id` 0 is the academy.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, SmallInteger, Table, Text
+
+from mailserver.store.schema.base import metadata
+
+junk_lesson = Table(
+    "junk_lesson",
+    metadata,
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("content_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("wanted", SmallInteger, nullable=False),
+    Column("taught", SmallInteger, nullable=False, server_default="0"),
+    Column("public", SmallInteger, nullable=False, server_default="0"),
+    Column("at", BigInteger, nullable=False),
+)
+"""What an account says of a message (`wanted`; 0: nothing any more) and what its model has learned of it (`taught`).
+`public`: one of our doors took it from outside, so that it counts for the academy, too."""
+Index(
+    "ix_junk_lesson_at",
+    junk_lesson.c.at,
+    sqlite_where=junk_lesson.c.wanted != junk_lesson.c.taught,
+    postgresql_where=junk_lesson.c.wanted != junk_lesson.c.taught,
+)
+Index("ix_junk_lesson_content_id", junk_lesson.c.content_id)
+
+junk_model = Table(
+    "junk_model",
+    metadata,
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("spam", BigInteger, nullable=False),
+    Column("ham", BigInteger, nullable=False),
+    Column("counts", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""How often tokens were seen (`mailserver.junk.counts`), one row a teacher. `revision` is never given twice."""
+
+junk_verdict = Table(
+    "junk_verdict",
+    metadata,
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("content_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("source", SmallInteger, nullable=False),
+    Column("score", BigInteger, nullable=False),
+    Column("threshold", BigInteger, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""Why delivery put a message into an account's Spam."""
+Index("ix_junk_verdict_content_id", junk_verdict.c.content_id)

@@ -1,0 +1,28 @@
+"""A house whose filter has learned."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from mailserver.junk.teaching import teach
+from mailserver.store.mail.junk import ACADEMY
+from tests.junk.samples import taught
+from tests.smtp.house import House, make_instance
+
+
+@pytest.fixture(scope="package")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    directory = make_instance(tmp_path_factory.mktemp("instance") / "dir")
+    house = House(directory, junk={"least": 50})
+    asyncio.run(teach(house.store, ACADEMY, taught(60)))
+    yield house
+    house.stop()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def house(trained: House) -> House:
+    trained.empty()
+    return trained

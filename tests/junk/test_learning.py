@@ -1,0 +1,167 @@
+"""What is learned of what people say: once, undone exactly, by the academy only what most say."""
+
+import asyncio
+
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Junk
+from mailserver.junk import learning
+from mailserver.junk.learning import Learner
+from mailserver.model.messages.provenance import Door, Provenance
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, junk, mailboxes, messages
+from mailserver.store.mail.junk import ACADEMY
+from mailserver.store.schema.mail import blob
+from tests.conftest import StoreMaker
+from tests.junk.samples import arrive, bad, good
+from tests.store.conftest import create_account, edupont, mmartin
+
+__all__ = ["edupont", "mmartin"]
+
+
+def learner(store: Store, **settings: bool) -> Learner:
+    return Learner(settings=Junk(**settings), store=store, changes=Changes())
+
+
+def learn(store: Store, **settings: bool) -> int:
+    """Rounds until nothing waits; how many lessons there were."""
+
+    async def work() -> int:
+        one, total = learner(store, **settings), 0
+        while count := await one.learn():
+            total += count
+        return total
+
+    return asyncio.run(work())
+
+
+def move(tx: Tx, account: int, source: str, target: str) -> None:
+    """Everything in one mailbox to another."""
+    here, there = (mailboxes.get(tx, account, name).id for name in (source, target))
+    messages.move(tx, account, here, there, None)
+
+
+def counted(store: Store, account: int) -> tuple[int, int]:
+    """Messages of junk and good ones that a model has learned."""
+    model = store.read_now(junk.standing, account)
+    return (model.spam, model.ham) if model is not None else (0, 0)
+
+
+def test_in_and_out_of_spam(store: Store, edupont: int) -> None:
+    for number in range(3):
+        store.write_now(arrive, edupont, bad(number))
+    for source, target, expected in (
+        ("INBOX", "Junk", (3, 0)),
+        ("Junk", "Archive", (0, 3)),
+        ("Archive", "INBOX", (0, 3)),
+        ("INBOX", "Junk", (3, 0)),
+        ("Junk", "Trash", (3, 0)),
+    ):
+        store.write_now(move, edupont, source, target)
+        learn(store)
+        assert (counted(store, edupont), counted(store, ACADEMY)) == (expected, expected)
+
+
+def test_what_is_taken_back_leaves_nothing(store: Store, edupont: int) -> None:
+    came = store.write_now(arrive, edupont, bad(1))
+    inbox = came.mailbox_id
+    for mode in "+-":
+        store.write_now(messages.store_flags, edupont, inbox, [came.uid], mode, ("$Junk",))
+        learn(store)
+    model = store.read_now(junk.models, [edupont])
+    for account in (edupont, ACADEMY):
+        opened = learning.opened(model[account], account)
+        assert (opened.spam, opened.ham) == (0, 0)
+        assert opened.packed() == learning.opened(None, account).packed()
+
+
+def test_said_twice_before_it_is_learned_counts_once(store: Store, edupont: int) -> None:
+    store.write_now(arrive, edupont, bad(1))
+    for source, target in (("INBOX", "Junk"), ("Junk", "INBOX"), ("INBOX", "Junk")):
+        store.write_now(move, edupont, source, target)
+    assert learn(store) == 1
+    assert counted(store, edupont) == (1, 0)
+
+
+def test_the_academy_learns_what_most_say_of_a_message(store: Store) -> None:
+    accounts = [store.write_now(create_account, f"p{number}") for number in range(3)]
+    for account in accounts:
+        store.write_now(arrive, account, bad(1), "Junk")
+    store.write_now(move, accounts[0], "Junk", "INBOX")
+    learn(store)
+    assert counted(store, ACADEMY) == (0, 1)
+    for account in accounts[1:]:
+        store.write_now(move, account, "Junk", "INBOX")
+        store.write_now(move, account, "INBOX", "Junk")
+    learn(store)
+    assert counted(store, ACADEMY) == (1, 0)
+    assert [counted(store, account) for account in accounts] == [(0, 1), (1, 0), (1, 0)]
+
+
+def test_what_an_account_brought_teaches_itself_alone(store: Store, edupont: int) -> None:
+    store.write_now(arrive, edupont, bad(1), "INBOX", Provenance(Door.APPENDED, edupont))
+    store.write_now(move, edupont, "INBOX", "Junk")
+    learn(store)
+    assert (counted(store, edupont), counted(store, ACADEMY)) == ((1, 0), (0, 0))
+
+
+def test_two_that_learn_at_once(make_store: StoreMaker) -> None:
+    one, other = make_store(), make_store()
+    accounts = [one.write_now(create_account, f"p{number}") for number in range(4)]
+    for number, account in enumerate(accounts):
+        for step in range(10):
+            one.write_now(arrive, account, bad(number * 100 + step))
+        one.write_now(move, account, "INBOX", "Junk")
+
+    async def race() -> None:
+        while any(await asyncio.gather(*(learner(store).learn() for store in (one, other)))):
+            pass
+
+    asyncio.run(race())
+    assert counted(one, ACADEMY) == (40, 0)
+    assert [counted(one, account) for account in accounts] == [(10, 0)] * 4
+
+
+def test_turned_off_nothing_waits_and_nothing_is_learned(store: Store, edupont: int) -> None:
+    store.write_now(arrive, edupont, bad(1))
+    store.write_now(move, edupont, "INBOX", "Junk")
+    assert learn(store, learn=False) == 1
+    assert (store.read_now(junk.waiting), counted(store, edupont)) == (0, (0, 0))
+
+
+def test_a_damaged_message_keeps_nobody_waiting(store: Store, edupont: int) -> None:
+    first = store.write_now(arrive, edupont, bad(1))
+    store.write_now(arrive, edupont, good(1))
+    damage = blob.update().where(blob.c.content_id == first.content_id).values(octets=b"no frame")
+    store.write_now(lambda tx: tx.execute(damage))
+    store.write_now(move, edupont, "INBOX", "Junk")
+    assert learn(store) == 2
+    assert counted(store, edupont) == (2, 0)
+
+
+def test_forgetting(store: Store, edupont: int) -> None:
+    store.write_now(arrive, edupont, bad(1))
+    store.write_now(move, edupont, "INBOX", "Junk")
+    learn(store)
+    assert store.write_now(junk.forget, edupont) == 1
+    assert (counted(store, edupont), counted(store, ACADEMY)) == ((0, 0), (1, 0))
+    store.write_now(move, edupont, "Junk", "INBOX")
+    learn(store)
+    assert counted(store, edupont) == (0, 1)
+    store.write_now(junk.forget, None)
+    assert (counted(store, edupont), counted(store, ACADEMY)) == ((0, 0), (0, 0))
+
+
+def test_a_large_message_is_learned_from_its_beginning(store: Store, edupont: int) -> None:
+    noise = bytes(range(256)) * 4096
+    whole = bad(1) + noise
+    prepared = blobs.prepare(whole, store.blobs)
+
+    def bring(tx: Tx) -> None:
+        content_id, _ = messages.store_content(tx, prepared)
+        box = mailboxes.get(tx, edupont, "INBOX").id
+        messages.place(tx, edupont, box, content_id, len(whole), provenance=Provenance(Door.SMTP))
+
+    store.write_now(bring)
+    store.write_now(move, edupont, "INBOX", "Junk")
+    learn(store)
+    assert counted(store, edupont) == (1, 0)
