@@ -114,8 +114,8 @@ FAULTS = (
         "replace-keeps-every-flag",
         "REPLACE sets flags in a mailbox where one may not.",
         ACTS,
-        "mask = messages.ensure_flags(tx, box.id, permitted(flags, changeable(target.rights)))",
-        "mask = messages.ensure_flags(tx, box.id, tuple(flags))",
+        "wanted = permitted(flags, changeable(target.rights))\n    mask",
+        "wanted = tuple(flags)\n    mask",
         ("tests/store/test_each_right.py",),
     ),
     Fault(
