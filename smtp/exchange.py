@@ -72,7 +72,8 @@ class Exchange:
             recipient.recipient for recipient in transaction.recipients if recipient.recipient is not None
         )
         sender = self._delivery.outsider(mail.reverse_path)
-        envelope = Envelope(mail.reverse_path, recipients, sender, name, Door.LMTP if self.is_lmtp else Door.SMTP)
+        door = Door.LMTP if self.is_lmtp else Door.SMTP
+        envelope = Envelope(mail.reverse_path, recipients, sender, name, door, client.address)
         delivered = await self._delivery.deliver(envelope, whole)
         log.info(
             "delivered",

@@ -17,6 +17,7 @@ from mailserver.delivery.recipients import Addressing, is_role
 from mailserver.delivery.units import deliver_parts
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
+from mailserver.junk.rspamd import Handed
 from mailserver.junk.verdicts import JunkFilter
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import DAY, Clock
@@ -88,7 +89,8 @@ class Delivery(Addressing):
             return parts
         spared = {account for one in envelope.recipients if is_role(one.address) for account in one.accounts}
         asked = [account for part in copies for account in part.accounts if account not in spared]
-        verdicts = await self._junk.judge(octets, scanned, asked)
+        handed = Handed(envelope.reverse_path, [one.address for one in envelope.recipients], envelope.peer)
+        verdicts = await self._junk.judge(octets, scanned, asked, handed)
         if not verdicts:
             return parts
         log.info("junk", id=envelope.name, accounts=len(verdicts), score=max(one.score for one in verdicts.values()))

@@ -48,6 +48,8 @@ class Envelope:
     """The identifier told to whoever handed it over; empty: nobody was told one."""
     door: Door = Door.SMTP
     """Which door took it; without a word of it, the one where nobody proves anything."""
+    peer: str = ""
+    """The address of whoever handed it over; empty: nobody from outside."""
 
     @property
     def provenance(self) -> Provenance:

@@ -200,6 +200,14 @@ class Junk(_Section):
     """How sure the filter must be, in thousandths."""
     least: int = Field(default=100, ge=10, le=100_000)
     """Messages of junk, and as many good ones, that a model must have learned before it judges."""
+    rspamd: NextHop = ""
+    """`host:port` of an rspamd (its worker "normal") that judges in the filter's place; empty: none."""
+    scanner_away: Literal["accept", "refuse"] = "accept"
+    """What becomes of mail from outside while the scanner cannot be asked: it is taken unasked, or told to come later
+    (451)."""
+    scanner_seconds: int = Field(default=20, ge=1, le=300)
+    scanned_octets: int = Field(default=10 * 1024 * 1024, ge=1024, le=MOST_OCTETS)
+    """Larger messages are not shown to the scanner."""
 
 
 class LdapDirectory(_Section):

@@ -1,5 +1,7 @@
 """Judges a message from outside for each account that is to get it. One per worker.
 
+rspamd judges where there is one (`[junk] rspamd`), and the filter of the house otherwise, or while it is away.
+
 The academy's model judges for everybody, with an account's own before it where that account has taught something.
 Nothing is judged before enough was learned, and nobody's words are held against the house, against whom the account
 knows, or before `postmaster@` and `abuse@`.
@@ -14,6 +16,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.junk import bayes
 from mailserver.junk.counts import Counts
 from mailserver.junk.learning import opened
+from mailserver.junk.rspamd import Away, Handed, Rspamd, Scanned
 from mailserver.junk.tokens import tokens
 from mailserver.mime import Scan, scan, unpack
 from mailserver.model.errors import Temporary
@@ -30,6 +33,7 @@ FEW = 4
 _SHOWN = 12
 """Tokens that are kept to say why."""
 NOTHING: Mapping[int, Verdict] = {}
+NOBODY = Handed()
 
 
 class JunkFilter:
@@ -38,15 +42,28 @@ class JunkFilter:
     def __init__(self, *, settings: Settings, store: Store) -> None:
         self._settings = settings.junk
         self._store = store
+        self._rspamd = Rspamd(settings.junk, store.clock)
         self._revision = -1
         self._academy: Counts | None = None
 
-    async def judge(self, octets: bytes, found: Scan | None, accounts: Sequence[int]) -> Mapping[int, Verdict]:
+    async def judge(
+        self, octets: bytes, found: Scan | None, accounts: Sequence[int], handed: Handed = NOBODY
+    ) -> Mapping[int, Verdict]:
         """The accounts among these to which a message is junk, and why. `found`: its scan, where somebody made it.
 
         Raises Temporary.
         """
-        if not self._settings.filter or not accounts:
+        if not accounts:
+            return NOTHING
+        if self._rspamd.is_on:
+            try:
+                scanned = await self._rspamd.scan(octets, handed)
+            except Away as away:
+                if self._settings.scanner_away == "refuse":
+                    raise Temporary("The junk scanner is away: try again later") from away
+            else:
+                return _scanned(scanned, accounts)
+        if not self._settings.filter:
             return NOTHING
         try:
             return await self._verdicts(octets, found, accounts)
@@ -109,3 +126,10 @@ class JunkFilter:
         if score.permille < self._settings.threshold:
             return None
         return Verdict(Source.WORDS, score.permille, self._settings.threshold, score.telling[:_SHOWN])
+
+
+def _scanned(scanned: Scanned | None, accounts: Sequence[int]) -> Mapping[int, Verdict]:
+    """What the scanner says holds for everybody; of what was too large for it, nobody says anything."""
+    if scanned is None or not scanned.is_junk:
+        return NOTHING
+    return dict.fromkeys(accounts, Verdict(Source.SCANNER, scanned.score, scanned.needed, scanned.symbols))
