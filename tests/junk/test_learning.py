@@ -18,15 +18,15 @@ from tests.store.conftest import create_account, edupont, mmartin
 __all__ = ["edupont", "mmartin"]
 
 
-def learner(store: Store, **settings: bool) -> Learner:
-    return Learner(settings=Junk(**settings), store=store, changes=Changes())
+def learner(store: Store, *, learn: bool = True) -> Learner:
+    return Learner(settings=Junk(learn=learn), store=store, changes=Changes())
 
 
-def learn(store: Store, **settings: bool) -> int:
+def learn(store: Store, *, wanted: bool = True) -> int:
     """Rounds until nothing waits; how many lessons there were."""
 
     async def work() -> int:
-        one, total = learner(store, **settings), 0
+        one, total = learner(store, learn=wanted), 0
         while count := await one.learn():
             total += count
         return total
@@ -124,7 +124,7 @@ def test_two_that_learn_at_once(make_store: StoreMaker) -> None:
 def test_turned_off_nothing_waits_and_nothing_is_learned(store: Store, edupont: int) -> None:
     store.write_now(arrive, edupont, bad(1))
     store.write_now(move, edupont, "INBOX", "Junk")
-    assert learn(store, learn=False) == 1
+    assert learn(store, wanted=False) == 1
     assert (store.read_now(junk.waiting), counted(store, edupont)) == (0, (0, 0))
 
 
