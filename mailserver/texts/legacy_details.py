@@ -74,6 +74,19 @@ _OF_ACTION = {
 _DEVICE = re.compile(r"(?P<id>\d+) (?P<name>.+)", re.DOTALL)
 _WITH_DEVICE = frozenset(("login", "app-password-made", "app-password-revoked"))
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_NUMBERED = r"(?P<uids>\d[\d:,]*)"
+_MESSAGES = (("act-messages", re.compile(_NUMBERED)),)
+_ACTS = {
+    **dict.fromkeys(("append", "copy in", "replace", "expunge"), _MESSAGES),
+    "move out": (("act-moved", re.compile(rf"to (?P<target>.+) {_NUMBERED}", re.DOTALL)),),
+    "flags": (*_MESSAGES, ("act-flags", re.compile(rf"(?P<flags>.*\S) {_NUMBERED}", re.DOTALL))),
+    "create": (("act-created", re.compile(r"mailbox (?P<number>\d+)")),),
+    "delete": (("act-deleted", re.compile(r"(?P<count>\d+) messages")),),
+    "rename": (("act-renamed", re.compile(r"to (?P<name>.+)", re.DOTALL)),),
+    "annotate": (("act-annotated", re.compile(r"(?P<entries>.+)", re.DOTALL)),),
+    "send": (("act-sent", re.compile(r"(?P<name>.+)", re.DOTALL)),),
+}
+"""What a row of the record of mailboxes says, by act; texts were cut at 300 characters."""
 _GAPS = {
     **dict.fromkeys(("start", "end"), r"0|\d{9,11}|\d{4}-\d\d-\d\d|released"),
     **dict.fromkeys(("run", "count", "added", "gone", "limit", "number"), r"\d+"),
@@ -98,6 +111,16 @@ def read_attempt(text: str) -> Cause:
     """What became of an attempt to deliver: a status, and what was said by us or by another server."""
     status, _, said = text.partition(" ")
     return Cause("attempt", status=status, said=read(said)) if _STATUS.fullmatch(status) else read(text)
+
+
+def read_act(text: str, act: str) -> Cause:
+    """What a row says of an act of this kind in a mailbox of somebody else."""
+    if not text:
+        return NOTHING
+    for name, pattern in _ACTS.get(act, ()):
+        if (found := pattern.fullmatch(text)) is not None:
+            return Cause(name, **found.groupdict())
+    return plain(text)
 
 
 def _sentence(text: str) -> Cause | None:

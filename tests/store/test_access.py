@@ -202,9 +202,14 @@ def test_folders_of_others(store: Store, edupont: int, mmartin: int) -> None:
     for call in (mailboxes.create, mailboxes.rename):
         args = ("Partagés/x",) if call is mailboxes.create else ("Archive", "Fonctions/x")
         assert refused(store.write_now, call, edupont, *args) is Reason.CANNOT
-    said = [(act.act, act.mailbox) for act in store.read_now(access.acts, mmartin, 10)]
+    acts = store.read_now(access.acts, mmartin, 10)
+    said = [(act.act, act.mailbox) for act in acts]
     assert said[0] == ("delete", "Projet/Bilan")
     assert ("create", "Projet/2026/Bilan") in said
+    assert acts[0].detail.to("fr") == "0 messages"
+    details = {act.act: act.detail.to("fr") for act in acts if act.mailbox == "Projet/2026/Bilan"}
+    assert details["create"].startswith("dossier n° ")
+    assert details["rename"] == "devient Projet/Bilan"
     store.write_now(access.remove, viewer(mmartin, "mmartin"), "Projet")
     rest = store.read_now(lambda tx: tx.execute(select(mailbox_right.c.mailbox_id).distinct()).all())
     assert len(rest) == 1, "the rights of a mailbox go with it"
@@ -248,6 +253,7 @@ def test_a_box_is_reached_by_its_holders_as_their_words_say(store: Store, edupon
         (mmartin, "expunge", 1, "1"),
         (mmartin, "flags", 1, "+\\Seen \\Deleted 1"),
     ]
+    assert [act.detail.name for act in acts] == ["act-messages", "act-flags"]
     assert refused(store.write_now, boxes.sent, edupont, (box,), "x") is Reason.FORBIDDEN
     store.write_now(lists.set_rights, BOX, {"mmartin@ac-exemple.fr": "manage"})
     store.write_now(access.create, writer, "Fonctions/ce.0210006t/Neuf")

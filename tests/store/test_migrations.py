@@ -16,6 +16,8 @@ from mailserver.model.identity import Population
 from mailserver.model.messages.provenance import UNKNOWN
 from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import access
+from mailserver.store.mail.access.acts import record
 from mailserver.store.people import people
 from mailserver.store.people.conditions import named
 from mailserver.store.queue import moderation_queue, spool, traces, waiting
@@ -263,6 +265,42 @@ def test_attempts_of_before_read_well_and_what_is_held_stays_held(old_url: str, 
             "mx.a.example: 5.1.1 550 5.1.1 No such user",
             "5.1.2 le domaine a.example n’existe pas",
         ]
+    finally:
+        store.close()
+
+
+ACTS = {
+    "append": ("7:9,12", "7:9,12"),
+    "copy in": ("1", "1"),
+    "move out": ("to Élèves 2026 4:5", "vers Élèves 2026 : 4:5"),
+    "flags": ("+\\Seen $Wichtig 3", "+\\Seen $Wichtig 3"),
+    "create": ("mailbox 31", "dossier n° 31"),
+    "delete": ("2 messages", "2 messages"),
+    "rename": ("to Classé", "devient Classé"),
+    "annotate": ("/comment", "/comment"),
+    "send": ("A1B2C3", "A1B2C3"),
+}
+"""What rows of before said, by act, and how they are read."""
+
+
+def test_acts_of_before_read_well_and_new_ones_have_a_code(old_url: str, tmp_path: Path) -> None:
+    def fill(add: Add) -> None:
+        add("account", id=1, login="mmartin")
+        for number, (act, (said, _)) in enumerate(ACTS.items(), 1):
+            add("mailbox_act", id=number - 100, owner_id=1, actor_id=2, mailbox="Projet", act=act, detail=said)
+
+    store = before(old_url, tmp_path, "What others did", ["account", "mailbox_act"], fill)
+    try:
+        found = store.read_now(access.acts, 1, 20)
+        assert [(act.act, str(act.detail)) for act in reversed(found)] == [
+            (act, said) for act, (said, _) in ACTS.items()
+        ]
+        assert [act.detail.to("fr") for act in reversed(found)] == [french for _, french in ACTS.values()]
+        assert "plain" not in {act.detail.name for act in found}
+        renamed = Cause("act-renamed", name="Divers")
+        store.write_now(record, access.Viewer(2), 1, "Projet", "rename", (), renamed)
+        newest = store.read_now(access.acts, 1, 1)[0]
+        assert (newest.detail.name, newest.detail.to("fr")) == ("act-renamed", "devient Divers")
     finally:
         store.close()
 

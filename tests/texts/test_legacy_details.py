@@ -68,6 +68,22 @@ def test_what_others_say_stays_as_it_is(text: str) -> None:
     assert legacy_details.read("") == ""
 
 
+@pytest.mark.parametrize(
+    ("act", "text"),
+    [
+        ("move out", "to " + "x" * 297),
+        ("append", "7:9,12 and more"),
+        ("flags", "\\Seen"),
+        ("create", "mailbox x"),
+        ("of-tomorrow", "to x 1"),
+    ],
+)
+def test_an_act_that_was_cut_or_is_unknown_stays_as_it_is(act: str, text: str) -> None:
+    said = legacy_details.read_act(text, act)
+    assert (said.name, str(said)) == ("plain", text)
+    assert legacy_details.read_act("", act) == ""
+
+
 @pytest.mark.parametrize("name", legacy_details._TEMPLATES)
 def test_every_kept_sentence_is_found_again(name: str) -> None:
     words = {

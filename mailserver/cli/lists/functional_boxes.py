@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -18,7 +18,8 @@ from mailserver.store.mail import access
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.access.rights import WORDS
 from mailserver.store.people import lists
-from mailserver.texts.command_line import _
+from mailserver.texts.causes import Cause
+from mailserver.texts.command_line import LANGUAGE, _
 
 WORDS_HELP = ", ".join(WORDS)
 
@@ -104,6 +105,8 @@ def acts(
                 "act": act.act,
                 "messages": act.messages,
                 "detail": act.detail,
+                "code": act.detail.name if act.detail else "",
+                "parameters": act.detail.facts["values"] if act.detail else {},
             }
             for act in found
         ]
@@ -114,5 +117,6 @@ def acts(
         return
     for one in found:
         at = datetime.datetime.fromtimestamp(int(str(one["at"])), datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        print(f"{at}  {one['login']}  {one['act']}  {one['mailbox']}  {one['detail']}".rstrip())
+        detail = cast(Cause, one["detail"]).to(LANGUAGE)
+        print(f"{at}  {one['login']}  {one['act']}  {one['mailbox']}  {detail}".rstrip())
     print(_("{count} actes.", count=len(found)))

@@ -28,9 +28,12 @@ mailbox_act = Table(
     Column("act", String(12), nullable=False),
     Column("messages", Integer, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("code", String(40), nullable=False, server_default=""),
+    Column("parameters", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
-"""What somebody else than its owner did in a mailbox, by account id; `detail` names UIDs or flags, never content."""
+"""What somebody else than its owner did in a mailbox, by account id. `code` and `parameters` (`causes.Cause`) name UIDs
+or flags, never content; rows of before have an English `detail` (`legacy_details`)."""
 Index("ix_mailbox_act_owner_id_id", mailbox_act.c.owner_id, mailbox_act.c.id)
 
 annotation = Table(

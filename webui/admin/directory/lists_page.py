@@ -16,6 +16,7 @@ from mailserver.store.people import lists
 from mailserver.store.people.lists import ListEntry
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, stamp, top, words
+from webui.admin.words.import_reasons import told
 from webui.lists import terms
 from webui.page.context import Services, Visit
 from webui.page.paging import numbered
@@ -226,7 +227,7 @@ def _rights(visit: Visit) -> tuple[tuple[str, str], ...]:
 
 
 def _act_row(visit: Visit, one: access.Act, login: str) -> ActRow:
-    """What somebody did in the box, in words; where to is an arrow in any language."""
+    """What somebody did in the box, in words."""
     _ = visit._
     words = {
         "append": _("dépôt"),
@@ -241,9 +242,8 @@ def _act_row(visit: Visit, one: access.Act, login: str) -> ActRow:
         "annotate": _("annotation"),
         "send": _("envoi"),
     }
-    to = one.act in ("move out", "rename") and one.detail.startswith("to ")
-    detail = f"→ {one.detail.removeprefix('to ')}" if to else one.detail
-    return ActRow(stamp(visit, one.at), login, words.get(one.act, one.act), one.mailbox, one.messages, detail)
+    what = words.get(one.act, one.act)
+    return ActRow(stamp(visit, one.at), login, what, one.mailbox, one.messages, told(visit, one.detail))
 
 
 async def make_box(services: Services, visit: Visit) -> Response:

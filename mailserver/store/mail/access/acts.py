@@ -5,6 +5,7 @@ A unit for each of IMAP's commands. Mailboxes of one's own are changed as ever, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, insert, select
 
@@ -19,6 +20,8 @@ from mailserver.store.mail.flags import SYSTEM, known_mask
 from mailserver.store.mail.messages import Appended, Copied, Quota, ranges
 from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.sharing import mailbox_act
+from mailserver.texts import causes, legacy_details
+from mailserver.texts.causes import Cause
 
 New = tuple[Prepared, tuple[str, ...], int | None]
 """A message ready to be stored, its flags, its internal date."""
@@ -29,6 +32,7 @@ class MissingTarget(Refused):
 
 
 MAX_DETAIL = 300
+"""Characters of each value that a row keeps."""
 KEPT = 20_000
 """Acts on record for one owner; older ones go."""
 SWEEP = 500
@@ -44,7 +48,7 @@ class Act:
     mailbox: str
     act: str
     messages: int
-    detail: str
+    detail: Cause
 
 
 def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota) -> tuple[list[Appended], list[str]]:
@@ -113,7 +117,8 @@ def move(
         keep=changeable(target.rights),
     )
     if moved.source_uids and owner != viewer.account_id:
-        record(tx, viewer, owner, _name(tx, source_id), "move out", moved.source_uids, f"to {target.name}")
+        where = Cause("act-moved", target=target.name, uids=numbered(moved.source_uids))
+        record(tx, viewer, owner, _name(tx, source_id), "move out", moved.source_uids, where)
     return _copied(tx, viewer, target, moved, uids, whole)
 
 
@@ -187,9 +192,10 @@ def store_flags(
     if (flags and not wanted) or not keep:
         check(rights, "swt" if not keep else "".join(sorted(_needed(flags) - rights)))
     done = messages.store_flags(tx, owner, mailbox_id, uids, mode, wanted, unchanged_since, only=keep)
-    if done[0]:
+    if done[0] and owner != viewer.account_id:
         changed = [row[0] for row in done[1] if row[2] == done[0]]
-        record(tx, viewer, owner, _name(tx, mailbox_id), "flags", changed, f"{mode}{' '.join(wanted)}")
+        which = Cause("act-flags", flags=f"{mode}{' '.join(wanted)}", uids=numbered(changed))
+        record(tx, viewer, owner, _name(tx, mailbox_id), "flags", changed, which)
     return done
 
 
@@ -222,11 +228,16 @@ def _name(tx: Tx, mailbox_id: int) -> str:
 # ---------------------------------------------------------------------- the record
 
 
-def record(tx: Tx, viewer: Viewer, owner: int, name: str, act: str, uids: Sequence[int] = (), detail: str = "") -> None:
-    """Put on record what somebody did in a mailbox of another; nothing for one's own, or where nothing happened."""
+def record(
+    tx: Tx, viewer: Viewer, owner: int, name: str, act: str, uids: Sequence[int] = (), detail: Cause | None = None
+) -> None:
+    """Put on record what somebody did in a mailbox of another; nothing for one's own, or where nothing happened.
+
+    Without a detail the messages' numbers are told.
+    """
     if owner == viewer.account_id or not (uids or detail):
         return
-    said = " ".join(filter(None, (detail, _compact(uids))))
+    told = detail or Cause("act-messages", uids=numbered(uids))
     row = tx.execute(
         insert(mailbox_act)
         .values(
@@ -236,7 +247,9 @@ def record(tx: Tx, viewer: Viewer, owner: int, name: str, act: str, uids: Sequen
             mailbox=name,
             act=act,
             messages=len(uids),
-            detail=said[:MAX_DETAIL],
+            detail="",
+            code=told.name,
+            parameters=causes.parameters(told, MAX_DETAIL),
         )
         .returning(mailbox_act.c.id)
     ).scalar_one()
@@ -248,9 +261,10 @@ def record(tx: Tx, viewer: Viewer, owner: int, name: str, act: str, uids: Sequen
             tx.execute(delete(mailbox_act).where(mine, mailbox_act.c.id <= last))
 
 
-def _compact(uids: Sequence[int]) -> str:
-    """UIDs as a set, as far as there is room for them."""
-    return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in ranges(uids)[:MAX_DETAIL])
+def numbered(uids: Sequence[int]) -> str:
+    """UIDs as a set, as many as there is room for: a number that is cut would be another message's."""
+    text = ",".join(str(low) if low == high else f"{low}:{high}" for low, high in ranges(uids)[:MAX_DETAIL])
+    return text if len(text) <= MAX_DETAIL else f"{text[: MAX_DETAIL - 1].rpartition(',')[0]},…"
 
 
 def acts(tx: Tx, owner: int, limit: int) -> list[Act]:
@@ -263,9 +277,15 @@ def acts(tx: Tx, owner: int, limit: int) -> list[Act]:
             mailbox_act.c.act,
             mailbox_act.c.messages,
             mailbox_act.c.detail,
+            mailbox_act.c.code,
+            mailbox_act.c.parameters,
         )
         .where(mailbox_act.c.owner_id == owner)
         .order_by(mailbox_act.c.id.desc())
         .limit(limit)
     )
-    return [Act(*tuple(row)) for row in rows]
+    return [Act(row.at, row.actor_id, row.mailbox, row.act, row.messages, _detail(row)) for row in rows]
+
+
+def _detail(row: Any) -> Cause:
+    return causes.of_row(row.code, row.parameters) if row.code else legacy_details.read_act(row.detail, row.act)

@@ -20,6 +20,7 @@ from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.sharing import annotation, mailbox_right
+from mailserver.texts.causes import Cause
 
 MAX_VALUE = 16 * 1024
 """Octets of a value."""
@@ -142,7 +143,8 @@ def _octets(tx: Tx, mailbox_id: int, owner: int) -> int:
 def _tell(tx: Tx, viewer: Viewer, box: Mailbox | None, entries: Iterable[str]) -> None:
     """Wake whoever may want to hear of it (`changed`)."""
     if box is not None:
-        record(tx, viewer, box.account_id, box.name, "annotate", detail=" ".join(entries))
+        which = Cause("act-annotated", entries=" ".join(entries))
+        record(tx, viewer, box.account_id, box.name, "annotate", detail=which)
         tx.changed(box.account_id, box.id)
         shared_with = tx.execute(
             select(mailbox_right.c.mailbox_id).where(mailbox_right.c.mailbox_id == box.id).limit(1)

@@ -21,6 +21,7 @@ from mailserver.store.mail.access.rights import Viewer
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.rosters import list_member, mailing_list
+from mailserver.texts.causes import Cause
 
 USUAL = "read write send"
 SEND = "send"
@@ -131,4 +132,4 @@ def sent(tx: Tx, account_id: int, box_ids: tuple[int, ...], name: str) -> None:
     if not set(box_ids) <= set(sendable(tx, account_id).values()):
         raise Refused(Reason.FORBIDDEN, "You may not write in the name of this box")
     for box_id in box_ids:
-        record(tx, Viewer(account_id), box_id, "", "send", detail=name)
+        record(tx, Viewer(account_id), box_id, "", "send", detail=Cause("act-sent", name=name))

@@ -8,6 +8,7 @@ from mailserver.store.mail.access.acts import record
 from mailserver.store.mail.access.reaching import check, find, held_boxes, is_foreign, place, rights_on
 from mailserver.store.mail.access.rights import Viewer
 from mailserver.store.mail.mailboxes import INBOX, SEPARATOR, Mailbox
+from mailserver.texts.causes import Cause
 
 
 def create(tx: Tx, viewer: Viewer, name: str, special_use: str = "") -> Mailbox:
@@ -25,7 +26,7 @@ def create(tx: Tx, viewer: Viewer, name: str, special_use: str = "") -> Mailbox:
         for box in mailboxes.listing(tx, owner):
             if box.name not in before:
                 inherit(tx, parent.id, box.id)
-    record(tx, viewer, owner, made.name, "create", detail=f"mailbox {made.id}")
+    record(tx, viewer, owner, made.name, "create", detail=Cause("act-created", number=made.id))
     return made
 
 
@@ -57,7 +58,7 @@ def remove(tx: Tx, viewer: Viewer, name: str) -> int:
     """
     box = find(tx, viewer, name, "x").box
     removed = mailboxes.remove(tx, box.account_id, box.name)
-    record(tx, viewer, box.account_id, box.name, "delete", detail=f"{box.messages} messages")
+    record(tx, viewer, box.account_id, box.name, "delete", detail=Cause("act-deleted", count=box.messages))
     return removed
 
 
@@ -82,7 +83,7 @@ def rename(tx: Tx, viewer: Viewer, old: str, new: str) -> None:
     if owner != viewer.account_id:
         _check_create(tx, viewer, owner, _above(inner, boxes))
     mailboxes.rename(tx, owner, box.name, inner)
-    record(tx, viewer, owner, box.name, "rename", detail=f"to {inner}")
+    record(tx, viewer, owner, box.name, "rename", detail=Cause("act-renamed", name=inner))
 
 
 def subscribe(tx: Tx, viewer: Viewer, name: str, subscribed: bool) -> None:
