@@ -87,7 +87,7 @@ def _compared(settings: Settings, *, repair: bool) -> list[Finding]:
         if not repair:
             return list(deep_check.findings(settings, found))
         done = deep_check.mend(store, found)
-        told = [Finding("repair", Grade.OK, Untranslated(line)) for line in done]
+        told = [Finding("repair", Grade.OK, line) for line in done]
         return told + list(deep_check.findings(settings, _looked(store) if done else found))
     except (Temporary, OSError) as error:
         return [Finding("database", Grade.PROBLEM, Untranslated(str(error)))]

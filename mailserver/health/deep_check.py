@@ -14,6 +14,8 @@ from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep import integrity
 from mailserver.store.upkeep.integrity import Flaw, Part
+from mailserver.texts import causes
+from mailserver.texts.causes import NOTHING, Cause
 from mailserver.texts.text import Text, Untranslated
 
 MAX_TOLD = 100
@@ -41,7 +43,7 @@ def look(store: Store, told: Callable[[Progress], None] = lambda _: None) -> dic
         try:
             found[part] = work()
         except Temporary as error:  # pages of the database that cannot be read
-            found[part] = [Flaw(part, f"cannot be looked at: {error}", mendable=False)]
+            found[part] = [Flaw(part, Cause("not-looked-at", error=causes.of(error)), mendable=False)]
     return found
 
 
@@ -57,14 +59,14 @@ def _contents(store: Store, told: Callable[[Progress], None]) -> list[Flaw]:
         told(Progress(done, total))
 
 
-def mend(store: Store, found: dict[Part, list[Flaw]]) -> list[str]:
+def mend(store: Store, found: dict[Part, list[Flaw]]) -> list[Cause]:
     """Mend what can be; what was done. Raises Temporary."""
-    done: list[str] = []
+    done: list[Cause] = []
     keys = dict.fromkeys(flaw.key for flaw in found[Part.MESSAGES] if flaw.mendable)
     done += [store.write_now(integrity.mend_content, store.blobs, key) for key in keys]
     if all(flaw.mendable for flaw in found[Part.MESSAGES]):
         healed = store.write_now(integrity.forget_healed, list(keys))
-        done.append(f"{healed} contents are no longer damaged" if healed else "")
+        done.append(Cause("contents-healed", count=healed) if healed else NOTHING)
     done += [store.write_now(integrity.mend_index, flaw.key) for flaw in found[Part.INDEX] if flaw.mendable]
     done += [store.write_now(integrity.mend_counts, flaw.key) for flaw in found[Part.COUNTS] if flaw.mendable]
     return [line for line in done if line]
@@ -76,7 +78,7 @@ def findings(settings: Settings, found: dict[Part, list[Flaw]]) -> Iterator[Find
         if not flaws:
             yield Finding(part.value, Grade.OK, Text("tout a été lu et concorde"))
         for flaw in flaws[:MAX_TOLD]:
-            yield Finding(part.value, Grade.PROBLEM, Untranslated(flaw.what), _remedy(settings, flaw))
+            yield Finding(part.value, Grade.PROBLEM, flaw.what, _remedy(settings, flaw))
         if len(flaws) > MAX_TOLD:
             more = len(flaws) - MAX_TOLD
             yield Finding(part.value, Grade.PROBLEM, Text("et {more} autres", more=more))

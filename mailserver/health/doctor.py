@@ -25,7 +25,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep import condition, opening
 from mailserver.store.upkeep.condition import Condition
 from mailserver.submission.dkim import dns_record
-from mailserver.texts.text import NOTHING, Text, Untranslated
+from mailserver.texts.text import NOTHING, Text, Translated, Untranslated
 
 DNS_SECONDS = 4.0
 QUICK_SECONDS = 5.0
@@ -52,7 +52,7 @@ class Finding:
     subject: str
     """A key of `SUBJECTS`."""
     grade: Grade
-    text: Text
+    text: Translated
     remedy: Text = NOTHING
 
     @property
@@ -283,7 +283,7 @@ def _pages(settings: Settings, state: Condition) -> Iterator[Finding]:
         )
         return
     for fault in state.faults:
-        yield Finding("database", Grade.PROBLEM, Untranslated(fault), deep)
+        yield Finding("database", Grade.PROBLEM, fault, deep)
     if not state.faults:
         yield Finding(
             "database",

@@ -6,6 +6,8 @@ constant text.
 
 from enum import Enum
 
+from mailserver.texts.causes import Cause
+
 
 class Reason(Enum):
     """Why a legal request is refused. Each door owns one table from these to its own codes."""
@@ -65,10 +67,10 @@ class Refused(Exception):
 class Damaged(Refused):
     """What was stored is not what is read: an object costs itself, never those beside it."""
 
-    def __init__(self, fault: str) -> None:
+    def __init__(self, fault: Cause) -> None:
         super().__init__(Reason.DAMAGED, "This message is damaged in the storage")
         self.fault = fault
-        """What was found, for the log."""
+        """What was found."""
 
 
 class Temporary(Exception):

@@ -229,4 +229,34 @@ _RECORDED = {
 }
 """Details of the audit, and what became of attempts to deliver: rows keep them for years."""
 
-SENTENCES = {"plain": "{text}"} | _PLACES | _FILES | _RECORDS | _PEOPLE | _REMARKS | _RUNS | _RECORDED
+_STORED = {
+    # faults of an object
+    "octets-missing": N_("ses octets manquent"),
+    "octets-altered": N_("ses octets ne sont pas ceux qui ont été conservés"),
+    "file-lost": N_("le fichier est perdu"),
+    "file-in-quarantine": N_("son fichier {file} est en quarantaine"),
+    "disk-cannot-read": N_("le disque ne peut pas le lire"),
+    "not-a-frame": N_("ce n’est pas un bloc compressé"),
+    "frame-damaged": N_("un bloc compressé qui ne s’ouvre pas"),
+    "frame-too-large": N_("un bloc compressé qui annonce trop d’octets"),
+    # what a deep check found
+    "content-flaw": N_("contenu {id} : {fault}"),
+    "content-file-flaw": N_("contenu {id} (fichier {file}) : {fault}"),
+    "text-missing": N_("contenu {id} : son texte manque"),
+    "text-damaged": N_("contenu {id} : son texte est abîmé"),
+    "index-damaged": N_("compte {id} : son index de recherche est abîmé"),
+    "counts-wrong": N_("dossier {id} : sa ligne dit {counts}"),
+    "count-wrong": N_("{name} {said} au lieu de {right}"),
+    "unreadable-table": N_("table {name} : {error}"),
+    "not-looked-at": N_("ne peut pas être examiné : {error}"),
+    # what a repair did
+    "content-marked": N_("contenu {id} : marqué comme abîmé ({fault}) ; restaurez-le d’une sauvegarde"),
+    "content-taken-back": N_("contenu {id} : repris de la quarantaine"),
+    "contents-healed": N_("{count} contenus ne sont plus abîmés"),
+    "text-again": N_("contenu {id} : sera indexé de nouveau"),
+    "index-again": N_("compte {id} : son index de recherche est refait"),
+    "counted-again": N_("dossier {id} : recompté"),
+}
+"""What is stored: its faults, and how they were mended."""
+
+SENTENCES = {"plain": "{text}"} | _PLACES | _FILES | _RECORDS | _PEOPLE | _REMARKS | _RUNS | _RECORDED | _STORED

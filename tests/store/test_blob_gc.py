@@ -267,9 +267,13 @@ def test_everything_stored_is_compared(store: Store, edupont: int) -> None:
         (store.blobs / _file(store, edupont, min(sent))).unlink()
         store.write_now(lambda tx: tx.execute(update(mailbox).values(messages=mailbox.c.messages + 1)))
         found = deep_check.look(looking)
-        assert len(found[Part.MESSAGES]) == 1
-        assert found[Part.COUNTS]
-        deep_check.mend(store, found)
+        (lost,) = found[Part.MESSAGES]
+        assert lost.what.to("fr").endswith(" : le fichier est perdu")
+        assert str(lost.what).endswith(": the file is lost")
+        assert "messages 3 au lieu de 2" in " ".join(flaw.what.to("fr") for flaw in found[Part.COUNTS])
+        done = [line.to("fr") for line in deep_check.mend(store, found)]
+        assert f"contenu {lost.key} : marqué comme abîmé (le fichier est perdu) ; restaurez-le d’une sauvegarde" in done
+        assert f"dossier {found[Part.COUNTS][0].key} : recompté" in done
         again = deep_check.look(looking)
         assert not again[Part.COUNTS]
         assert len(again[Part.MESSAGES]) == store.read_now(integrity.known_damage) == 1

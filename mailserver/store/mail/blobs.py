@@ -25,6 +25,7 @@ import zstandard
 
 from mailserver.mime import Scan, scan
 from mailserver.model.errors import Damaged, NoRoom, Temporary
+from mailserver.texts.causes import Cause
 
 log = structlog.get_logger("store")
 
@@ -153,11 +154,11 @@ def compress(octets: bytes | memoryview) -> bytes:
 def expand(frame: bytes) -> bytes:
     """Decompress one frame of ours. Raises Damaged."""
     if unpacked_size(frame) > MAX_OCTETS:
-        raise Damaged("a frame that claims too many octets")
+        raise Damaged(Cause("frame-too-large"))
     try:
         return _decompressor().decompress(frame, max_output_size=MAX_OCTETS)
     except zstandard.ZstdError as error:
-        raise Damaged("a frame that does not expand") from error
+        raise Damaged(Cause("frame-damaged")) from error
 
 
 def unpacked_size(frame: bytes) -> int:
@@ -165,7 +166,7 @@ def unpacked_size(frame: bytes) -> int:
     try:
         return zstandard.frame_content_size(frame)
     except zstandard.ZstdError as error:
-        raise Damaged("not a frame") from error
+        raise Damaged(Cause("not-a-frame")) from error
 
 
 def read_body(folder: Path, octets: bytes | None, file: str | None) -> bytes:
@@ -194,7 +195,7 @@ def read_start(folder: Path, octets: bytes | None, file: str | None, size: int) 
         try:
             return stack.enter_context(_decompressor().stream_reader(frame)).read(size)
         except zstandard.ZstdError as error:
-            raise Damaged("a frame that does not expand") from error
+            raise Damaged(Cause("frame-damaged")) from error
         except OSError as error:
             raise _translated(error, folder, file or "") from error
 
@@ -256,7 +257,7 @@ def _translated(error: OSError, folder: Path, name: str) -> Damaged | Temporary:
     """A file that is gone or cannot be read costs its message; a folder that is gone is an outage."""
     if error.errno == errno.EIO or (error.errno == errno.ENOENT and is_attached(folder)):
         log.error("file of a message cannot be read", file=name, why=error.strerror)
-        return Damaged("the file is lost" if error.errno == errno.ENOENT else "the disk cannot read it")
+        return Damaged(Cause("file-lost" if error.errno == errno.ENOENT else "disk-cannot-read"))
     return Temporary("The disk is out of reach")
 
 

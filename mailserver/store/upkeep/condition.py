@@ -11,13 +11,14 @@ from mailserver.store.record import trusted_clock
 from mailserver.store.record.trusted_clock import Doubt
 from mailserver.store.schema import keeping
 from mailserver.store.upkeep import integrity
+from mailserver.texts.causes import Cause
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """What a short look tells."""
 
-    faults: list[str] | None
+    faults: list[Cause] | None
     """What is wrong with the pages of the database; None: not all of them were looked at."""
     damaged: int
     """Contents that are known to be damaged or lost."""

@@ -23,6 +23,8 @@ from mailserver.store.schema.base import metadata
 from mailserver.store.schema.keeping import damage
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.search import search_account, search_segment, search_text
+from mailserver.texts import causes
+from mailserver.texts.causes import NOTHING, Cause
 
 BATCH = 100
 """Contents that one snapshot reads."""
@@ -46,8 +48,8 @@ class Flaw:
     """Something that is not as it should be."""
 
     part: Part
-    what: str
-    """Plain English, with ids, never content."""
+    what: Cause
+    """With ids, never content."""
     key: int = 0
     """Content, account or mailbox: what `mend` is told."""
     mendable: bool = True
@@ -56,7 +58,7 @@ class Flaw:
 # ---------------------------------------------------------------------- the database's own pages
 
 
-def pages(tx: Tx, *, quick: bool = False, seconds: float = 0) -> list[str] | None:
+def pages(tx: Tx, *, quick: bool = False, seconds: float = 0) -> list[Cause] | None:
     """What the engine finds wrong with its own pages; None: the time (0: any) was over before it had seen all.
 
     PostgreSQL has no such question: every row of every table is read instead (not for `quick`: None).
@@ -74,20 +76,20 @@ def pages(tx: Tx, *, quick: bool = False, seconds: float = 0) -> list[str] | Non
             return None
         raise
     except sqlite3.DatabaseError as error:
-        return [str(error)]
+        return [causes.of(error)]
     finally:
         driver.set_progress_handler(None, 0)
-    return [str(row[0]) for row in rows if row[0] != "ok"]
+    return [causes.plain(str(row[0])) for row in rows if row[0] != "ok"]
 
 
-def _read_all(tx: Tx) -> list[str]:
+def _read_all(tx: Tx) -> list[Cause]:
     """Octets that cannot be read stop the transaction: the first table that has some is told."""
     for table in metadata.sorted_tables:
         name = table.name
         try:
             tx.execute(text(f'SELECT count(md5(t::text)) FROM "{name}" t'))  # noqa: S608 - our own tables
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what was asked
-            return [f"table {name}: {str(error).splitlines()[0]}"]
+            return [Cause("unreadable-table", name=name, error=str(error).splitlines()[0])]
     return []
 
 
@@ -111,27 +113,32 @@ def contents(tx: Tx, folder: Path, after: int) -> tuple[list[Flaw], int, int]:
 def _of_content(folder: Path, row: Sequence[Any]) -> Iterator[Flaw]:
     content_id, digest, size, header, octets, file = row
     if header is None:
-        yield Flaw(Part.MESSAGES, f"content {content_id}: its octets are missing", content_id)
+        yield _flaw(content_id, Cause("octets-missing"))
         return
     if file is not None and not (folder / file).exists() and (folder / blobs.QUARANTINE / file).exists():
-        yield Flaw(Part.MESSAGES, f"content {content_id}: its file {file} is in quarantine", content_id)
+        yield _flaw(content_id, Cause("file-in-quarantine", file=file))
         octets, file = (folder / blobs.QUARANTINE / file).read_bytes(), None
     fault = _fault(folder, digest, size, header, octets, file)
     if fault:
-        where = f" (file {file})" if file else ""
-        yield Flaw(Part.MESSAGES, f"content {content_id}{where}: {fault}", content_id)
+        yield _flaw(content_id, fault, file)
 
 
-def _fault(folder: Path, digest: bytes, size: int, header: bytes, octets: bytes | None, file: str | None) -> str:
+def _flaw(content_id: int, fault: Cause, file: str | None = None) -> Flaw:
+    if file:
+        return Flaw(Part.MESSAGES, Cause("content-file-flaw", id=content_id, file=file, fault=fault), content_id)
+    return Flaw(Part.MESSAGES, Cause("content-flaw", id=content_id, fault=fault), content_id)
+
+
+def _fault(folder: Path, digest: bytes, size: int, header: bytes, octets: bytes | None, file: str | None) -> Cause:
     try:
         whole = blobs.expand(header) + blobs.read_body(folder, octets, file)
     except Damaged as error:
         return error.fault
     except Temporary as error:
-        return str(error)
+        return causes.of(error)
     if len(whole) != size or hashlib.blake2b(whole, digest_size=32).digest() != bytes(digest):
-        return "its octets are not those that were stored"
-    return ""
+        return Cause("octets-altered")
+    return NOTHING
 
 
 def total(tx: Tx) -> int:
@@ -139,19 +146,19 @@ def total(tx: Tx) -> int:
     return int(tx.execute(select(func.count()).select_from(content)).scalar_one())
 
 
-def mend_content(tx: Tx, folder: Path, content_id: int) -> str:
+def mend_content(tx: Tx, folder: Path, content_id: int) -> Cause:
     """Take a file back from quarantine; mark what stays damaged. What was done; empty for nothing to do."""
     row = tx.execute(_CONTENTS.where(content.c.id == content_id)).first()
     if row is None:
-        return ""
+        return NOTHING
     file = row.file
     restored = file is not None and not (folder / file).exists() and blobs.restore_file(folder, file)
-    fault = "its octets are missing" if row.header is None else _fault(folder, *tuple(row)[1:])
+    fault = Cause("octets-missing") if row.header is None else _fault(folder, *tuple(row)[1:])
     tx.execute(delete(damage).where(damage.c.content_id == content_id))
     if fault:
-        tx.execute(insert(damage).values(content_id=content_id, found=tx.now, fault=fault))
-        return f"content {content_id}: marked as damaged ({fault}); restore it from a backup"
-    return f"content {content_id}: taken back from quarantine" if restored else ""
+        tx.execute(insert(damage).values(content_id=content_id, found=tx.now, fault=str(fault)))
+        return Cause("content-marked", id=content_id, fault=fault)
+    return Cause("content-taken-back", id=content_id) if restored else NOTHING
 
 
 def forget_healed(tx: Tx, damaged: Sequence[int]) -> int:
@@ -177,21 +184,21 @@ def index(tx: Tx) -> list[Flaw]:
         content.c.indexed == 1,
         ~select(search_text.c.content_id).where(search_text.c.content_id == content.c.id).exists(),
     )
-    flaws += [Flaw(Part.INDEX, f"content {row[0]}: its text is missing", row[0]) for row in tx.execute(missing).all()]
+    flaws += [Flaw(Part.INDEX, Cause("text-missing", id=row[0]), row[0]) for row in tx.execute(missing).all()]
     after = 0
     while rows := tx.execute(
         select(search_text).where(search_text.c.content_id > after).order_by(search_text.c.content_id).limit(BATCH)
     ).all():
         after = rows[-1].content_id
         flaws += [
-            Flaw(Part.INDEX, f"content {row.content_id}: its text is damaged", row.content_id)
+            Flaw(Part.INDEX, Cause("text-damaged", id=row.content_id), row.content_id)
             for row in rows
             if not (_expands(row.header) and _expands(row.body))
         ]
     segments = select(search_segment.c.account_id, search_segment.c.header_words, search_segment.c.body_words)
     rows_of = map(tuple, tx.execute(segments))
     broken = {owner for owner, head, body in rows_of if not (_expands(head) and _expands(body))}
-    flaws += [Flaw(Part.INDEX, f"account {number}: its search index is damaged", -number) for number in sorted(broken)]
+    flaws += [Flaw(Part.INDEX, Cause("index-damaged", id=number), -number) for number in sorted(broken)]
     return flaws
 
 
@@ -203,17 +210,17 @@ def _expands(frame: bytes) -> bool:
     return True
 
 
-def mend_index(tx: Tx, key: int) -> str:
+def mend_index(tx: Tx, key: int) -> Cause:
     """Have it made again: everything in it follows from the messages. What was done."""
     if key > 0:
         tx.execute(delete(search_text).where(search_text.c.content_id == key))
         tx.execute(update(content).where(content.c.id == key).values(indexed=0))
-        return f"content {key}: is indexed again"
+        return Cause("text-again", id=key)
     tx.execute(delete(search_segment).where(search_segment.c.account_id == -key))
     held = select(func.count()).select_from(message.join(mailbox, mailbox.c.id == message.c.mailbox_id))
     waiting = int(tx.execute(held.where(mailbox.c.account_id == -key)).scalar_one())
     tx.execute(update(search_account).where(search_account.c.account_id == -key).values(waiting=waiting))
-    return f"account {-key}: its search index is made again"
+    return Cause("index-again", id=-key)
 
 
 # ---------------------------------------------------------------------- counts
@@ -241,7 +248,7 @@ _COUNTED = (
 def counts(tx: Tx) -> list[Flaw]:
     """Mailboxes whose row does not say what their messages do; quotas are sums of these rows."""
     return [
-        Flaw(Part.COUNTS, f"mailbox {row.id}: its row says {_said(row, wrong)}", row.id)
+        Flaw(Part.COUNTS, Cause("counts-wrong", id=row.id, counts=_said(row, wrong)), row.id)
         for row in tx.execute(_COUNTED)
         if (wrong := _right(row))
     ]
@@ -260,17 +267,17 @@ def _right(row: Any) -> dict[str, int]:
     return {name: value for name, value in wanted.items() if getattr(row, name) != value}
 
 
-def _said(row: Any, wrong: dict[str, int]) -> str:
-    return ", ".join(f"{name} {getattr(row, name)} and not {value}" for name, value in wrong.items())
+def _said(row: Any, wrong: dict[str, int]) -> tuple[Cause, ...]:
+    return tuple(Cause("count-wrong", name=name, said=getattr(row, name), right=right) for name, right in wrong.items())
 
 
-def mend_counts(tx: Tx, mailbox_id: int) -> str:
+def mend_counts(tx: Tx, mailbox_id: int) -> Cause:
     """Count again, while nobody else writes to the mailbox. What was done; empty for nothing to do."""
     tx.execute(select(mailbox.c.id).where(mailbox.c.id == mailbox_id).with_for_update())
     row = tx.execute(_COUNTED.where(mailbox.c.id == mailbox_id)).first()
     wrong = _right(row) if row is not None else {}
     if row is None or not wrong:
-        return ""
+        return NOTHING
     tx.execute(update(mailbox).where(mailbox.c.id == mailbox_id).values(**wrong))
     tx.changed(row.account_id, mailbox_id)
-    return f"mailbox {mailbox_id}: counted again"
+    return Cause("counted-again", id=mailbox_id)
