@@ -38,7 +38,7 @@ class Facts:
     delivery: Mapping[str, str] = field(default_factory=dict)
     """Parts of the envelope from extensions of SMTP, as in RFC 6009: `orcpt`, `envid`, `ret`, `notify`; and `auth`."""
     subaddress: str = "+"
-    """What stands between a user's name and a detail (RFC 5233)."""
+    """Characters of which the first to stand in a local part separates a user's name from a detail (RFC 5233)."""
 
     @staticmethod
     def of(

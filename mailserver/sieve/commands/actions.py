@@ -1,6 +1,7 @@
 """What becomes of the message: `keep`, `fileinto`, `redirect`, `discard` (RFC 5228 section 4), `reject` and `ereject`
 (RFC 5429), with `:copy` (RFC 3894), `:create` (RFC 5490), `:specialuse` (RFC 8579) and `:mailboxid` (RFC 9042)."""
 
+from mailserver.mime.header import addresses
 from mailserver.model import address
 from mailserver.model.errors import BadSyntax
 from mailserver.sieve.commands.flags import FLAGS_TAG, flags_of
@@ -37,19 +38,26 @@ def is_mailbox(name: str) -> bool:
     return 0 < len(name) <= MAX_MAILBOX and name.isprintable() and bool(name.strip())
 
 
-def special_use(compiler: Compiler, call: Call) -> str:
-    """The flag that `:specialuse` names; empty without it. Raises Fault."""
+def special_use(compiler: Compiler, call: Call) -> Phrase:
+    """The flag that `:specialuse` names; empty without it, or where a variable names none. Raises Fault."""
     words = call.tag_words("specialuse")
-    if words is None:
-        return ""
-    return use_flag(compiler.constant(words, ":specialuse"), words.at)
+    made = compiler.string(words) if words is not None else ""
+    if isinstance(made, str):
+        if words is not None:
+            check_use(made, words.at)
+        return lambda machine: made
+    return lambda machine: flag if is_use(flag := made(machine)) else ""
 
 
-def use_flag(flag: str, at: int) -> str:
-    """A special-use flag as it is written (RFC 6154). Raises Fault."""
-    if not (flag.startswith("\\") and flag[1:].isascii() and flag[1:].isalnum() and len(flag) < 60):
+def is_use(flag: str) -> bool:
+    """Whether a text can be a special-use flag (RFC 6154 section 6)."""
+    return flag.startswith("\\") and flag[1:].isascii() and flag[1:].isalnum() and len(flag) < 60
+
+
+def check_use(flag: str, at: int) -> None:
+    """Raises Fault for a text that can be none."""
+    if not is_use(flag):
         raise Fault(at, Text("« {name} » n’est pas un usage particulier de dossier.", name=flag[:60]))
-    return flag
 
 
 def _keep(compiler: Compiler, call: Call) -> Step:
@@ -61,12 +69,12 @@ def _fileinto(compiler: Compiler, call: Call) -> Step:
     name = mailbox_name(compiler, call.words(0))
     flags = flags_of(compiler, call)
     copy, create = call.has("copy"), call.has("create")
-    use = special_use(compiler, call)
+    use_of = special_use(compiler, call)
     words = call.tag_words("mailboxid")
     by_id = compiler.constant(words, ":mailboxid") if words is not None else ""
 
     def step(machine: Machine) -> None:
-        mailbox = name(machine)
+        mailbox, use = name(machine), use_of(machine)
         if not is_mailbox(mailbox):
             raise RunError(Text("« {name} » n’est pas le nom d’un dossier.", name=mailbox[:60]))
         if mailbox.upper() == "INBOX" and not use and not by_id:
@@ -101,13 +109,15 @@ def _redirect_to(machine: Machine, text: str, copy: bool) -> None:
 
 
 def checked_address(text: str) -> str | None:
-    """An address as SMTP takes it, from how people write one (RFC 5228 section 4.2 wants it bare); None when it is
-    none."""
-    text = text.strip()
-    if text.endswith(">"):
-        text = text[text.rfind("<") + 1 : -1]
+    """An address as SMTP takes it, from one as it may stand in a script, with a name before it (RFC 5228 section
+    2.4.2.3); None when it is none."""
+    found = addresses.parse(text[: address.MAX_PATH])
+    if len(found) != 1 or found[0].route or len(text) > address.MAX_PATH:
+        return None
+    if '"' not in text and text.count("@") != 1:
+        return None
     try:
-        return str(address.parse(text))
+        return str(address.parse(found[0].address))
     except BadSyntax:
         return None
 

@@ -1,5 +1,6 @@
 """`body` (RFC 5173): the message's text, its parts of some types, or its octets."""
 
+from mailserver.mime.header import transfer_encoding
 from mailserver.sieve.compiling import matching
 from mailserver.sieve.compiling.arguments import Call
 from mailserver.sieve.compiling.compiler import Compiler
@@ -15,7 +16,7 @@ def _body(compiler: Compiler, call: Call) -> Test:
     if words is not None:
         return _of_types(compiler.strings(words), match)
     if call.has("raw"):
-        return lambda machine: match(machine, (machine.message.parts.raw(),))
+        return lambda machine: match(machine, machine.message.parts.raw())
     return _of_text(match)
 
 
@@ -25,13 +26,16 @@ def _of_text(match: matching.Match) -> Test:
     def test(machine: Machine) -> bool:
         parts = machine.message.parts
         machine.spend(1 + (len(parts.body) >> 6))
-        return match(machine, [parts.readable(place) for place in parts.leaves() if _is_text(parts, place)])
+        texts = [parts.readable(place) for place in parts.leaves() if _is_text(parts, place)]
+        return match(machine, texts if parts.body else ())
 
     return test
 
 
 def _is_text(parts: Parts, place: int) -> bool:
-    return parts.all[place].type.startswith("text/")
+    part = parts.all[place]
+    known = transfer_encoding.is_known(part.encoding)
+    return known and (part.type.startswith("text/") or part.type == "application/xhtml+xml")
 
 
 def _of_types(types: Strings, match: matching.Match) -> Test:

@@ -16,6 +16,10 @@ IMPLIED = {
 """Extensions that bring others (RFC 6131 section 2)."""
 
 
+LEXICAL = frozenset(("encoded-character", "variables"))
+"""What changes how strings are read cannot begin in the middle of a script (RFC 5463 section 4)."""
+
+
 def _require(compiler: Compiler, call: Call) -> Step:
     words = call.words(0)
     for name, at in zip(words.values, words.places, strict=True):
@@ -57,7 +61,7 @@ def _ihave(compiler: Compiler, call: Call) -> bool:
     words = call.words(0)
     if compiler.strings(words).constant is None:
         raise Fault(words.at, Text("« {name} » attend un texte sans variables.", name="ihave"))
-    if not all(name in compiler.known for name in words.values):
+    if not all(name in compiler.known - LEXICAL for name in words.values):
         return False
     for name in words.values:
         require(compiler, name)

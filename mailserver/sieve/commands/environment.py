@@ -7,7 +7,7 @@ from mailserver.sieve.compiling.compiler import Compiler
 from mailserver.sieve.compiling.specification import Kind, Tag, TestOf
 from mailserver.sieve.machine import Machine, Test
 
-ITEMS = {"name": "mailserver", "location": "MS", "phase": "during"}
+ITEMS = {"name": "mailserver", "version": "1", "location": "MS", "phase": "during"}
 """What every run knows of itself (RFC 5183 section 4.1): it runs while a message is delivered to a mail store."""
 
 

@@ -36,7 +36,7 @@ def fcc(compiler: Compiler, call: Call) -> CopyOf | None:
         mailbox = name(machine)
         if not is_mailbox(mailbox):
             return None
-        return Fcc(mailbox, flags(machine) if flags is not None else (), create, use, object_id)
+        return Fcc(mailbox, flags(machine) if flags is not None else (), create, use(machine), object_id)
 
     return made
 

@@ -1,7 +1,7 @@
 """Tests of the account's mailboxes: `mailboxexists` (RFC 5490), `specialuse_exists` (RFC 8579), `mailboxidexists`
 (RFC 9042), and annotations (RFC 5490)."""
 
-from mailserver.sieve.commands.actions import use_flag
+from mailserver.sieve.commands.actions import check_use
 from mailserver.sieve.compiling import matching
 from mailserver.sieve.compiling.arguments import Call
 from mailserver.sieve.compiling.compiler import Compiler
@@ -26,7 +26,7 @@ def _specialuse_exists(compiler: Compiler, call: Call) -> Test:
     words = call.words(-1)
     wanted = compiler.strings(words)
     for flag, at in zip(wanted.constant or (), words.places, strict=False):
-        use_flag(flag, at)
+        check_use(flag, at)
     mailbox = compiler.phrase(call.words(0)) if len(call.values) == 2 else None
 
     def test(machine: Machine) -> bool:

@@ -65,7 +65,7 @@ def _extracttext(compiler: Compiler, call: Call) -> Step:
     def step(machine: Machine) -> None:
         place = machine.parts[-1]
         parts = machine.message.parts
-        text = parts.text(place) if parts.all[place].type.startswith("text/") else ""
+        text = parts.readable(place) if parts.all[place].type.startswith("text/") else ""
         machine.spend(1 + (len(text) >> 6))
         most = machine.limits.variable if first is None else min(first, machine.limits.variable)
         machine.set_variable(name, change(text[:most]))

@@ -45,7 +45,7 @@ def parse_mailto(uri: str) -> Mailto | None:
     if not colon or scheme.lower() != "mailto" or len(uri) > MAX_URI:
         return None
     path, _, query = rest.partition("?")
-    found = [_decoded(one) for one in path.split(",") if one]
+    found = [one.strip() for one in _decoded(path).split(",") if one.strip()]
     subject: str | None = None
     body = ""
     headers: list[tuple[str, str]] = []
@@ -113,6 +113,11 @@ def _check(compiler: Compiler, call: Call) -> None:
     uri = compiler.string(words)
     if isinstance(uri, str) and parse_mailto(uri) is None:
         raise Fault(words.at, Text("« {name} » n’est pas une adresse « mailto: » valable.", name=uri[:60]))
+    sender = call.tag_words("from")
+    if sender is not None:
+        text = compiler.string(sender)
+        if isinstance(text, str) and checked_address(text) is None:
+            raise Fault(sender.at, Text("« {name} » n’est pas une adresse.", name=text[:60]))
     importance = call.tag_words("importance")
     if importance is not None:
         text = compiler.string(importance)

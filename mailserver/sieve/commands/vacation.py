@@ -1,7 +1,7 @@
 """`vacation` (RFC 5230) and `vacation-seconds` (RFC 6131), with `:fcc` (RFC 8580): whether this message may be
 answered, and with what."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -22,6 +22,7 @@ DAYS = 7
 """Between two answers to one sender, where the script does not say (RFC 5230 section 4.1)."""
 MOST_DAYS = 365
 MAX_ADDRESSES = 100
+MAX_SUBJECT = 256
 
 _LIST_FIELDS = (
     "list-id", "list-help", "list-subscribe", "list-unsubscribe", "list-post", "list-owner", "list-archive",
@@ -111,7 +112,7 @@ def _subject_of(machine: Machine) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:500]
+    return " ".join(text.split())[:MAX_SUBJECT]
 
 
 def _handle(given: str | None, reason: str, subject: str, sender: str, mime: bool) -> str:
@@ -123,7 +124,9 @@ def _handle(given: str | None, reason: str, subject: str, sender: str, mime: boo
 def may_answer(machine: Machine, more: Sequence[str]) -> bool:
     """Whether an answer would go to a person who wrote to this one (RFC 5230 section 4.5 and 4.6, RFC 3834)."""
     sender = machine.facts.envelope_from.lower()
-    if not sender or sender in machine.facts.addresses or _is_robot(sender):
+    own = {*machine.facts.addresses, machine.facts.envelope_to.lower()}
+    own.update(address.lower() for address in more[:MAX_ADDRESSES])
+    if not sender or sender in own or _is_robot(sender):
         return False
     message = machine.message
     if any(message.named(name) for name in _LIST_FIELDS):
@@ -132,9 +135,10 @@ def may_answer(machine: Machine, more: Sequence[str]) -> bool:
         return False
     if any(value.lower() in ("bulk", "list", "junk") for value in message.values("precedence")):
         return False
-    if any(message.named(name) for name in ("x-auto-response-suppress", "x-autorespond", "x-loop")):
+    if any(message.named(name) for name in ("x-autorespond", "x-autoreply", "x-loop")):
         return False
-    return _is_named(machine, more)
+    suppressed = ",".join(message.values("x-auto-response-suppress")).lower().replace(" ", "").split(",")
+    return "all" not in suppressed and "oof" not in suppressed and _is_named(machine, own)
 
 
 def _is_robot(sender: str) -> bool:
@@ -146,10 +150,8 @@ def _is_robot(sender: str) -> bool:
     )
 
 
-def _is_named(machine: Machine, more: Sequence[str]) -> bool:
+def _is_named(machine: Machine, own: Set[str]) -> bool:
     """The message says that it is to this person: blind copies and lists are not answered."""
-    own = {*machine.facts.addresses, machine.facts.envelope_to.lower()}
-    own.update(address.lower() for address in more[:MAX_ADDRESSES])
     for name in _RECIPIENT_FIELDS:
         for field in machine.message.named(name):
             found = field.mailboxes(machine.limits)

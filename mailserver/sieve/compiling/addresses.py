@@ -14,7 +14,7 @@ PART_TAGS = (
 )
 
 Part = Callable[[str, str, str, str], str | None]
-"""From the whole address, its local part, its domain and the separator to what is compared; None when it has none."""
+"""From the whole address, its local part, its domain and the separators to what is compared; None when it has none."""
 
 
 def part_of(call: Call) -> Part:
@@ -34,14 +34,20 @@ def _domain(whole: str, local: str, domain: str, separator: str) -> str:
     return domain
 
 
+def _separated(local: str, separators: str) -> int:
+    """Where the separator stands; -1 for nowhere."""
+    return min((place for place in map(local.find, separators) if place >= 0), default=-1)
+
+
 def _user(whole: str, local: str, domain: str, separator: str) -> str:
-    return local.partition(separator)[0]
+    place = _separated(local, separator)
+    return local if place < 0 else local[:place]
 
 
 def _detail(whole: str, local: str, domain: str, separator: str) -> str | None:
     """Nothing, not the empty text, where no separator stands (RFC 5233 section 4)."""
-    _, found, detail = local.partition(separator)
-    return detail if found else None
+    place = _separated(local, separator)
+    return None if place < 0 else local[place + 1 :]
 
 
 _PARTS: dict[str, Part] = {

@@ -7,7 +7,7 @@ from mailserver.sieve.compiling.arguments import Call
 from mailserver.sieve.compiling.compiler import Compiler
 from mailserver.sieve.compiling.specification import Kind, Tag
 from mailserver.sieve.compiling.strings import MAX_MATCH, Strings
-from mailserver.sieve.errors import Fault, RunError
+from mailserver.sieve.errors import Fault
 from mailserver.sieve.grammar.tree import Words
 from mailserver.sieve.machine import Machine
 from mailserver.sieve.matching import wildcards
@@ -173,13 +173,14 @@ def _regex(compiler: Compiler, wanted: _Wanted, keeps: bool) -> Match:
 
     def match(machine: Machine, values: Sequence[str]) -> bool:
         expressions = known if known is not None else _expressions(machine, wanted)
-        for value in values:
+        for text in values:
+            value = text[: machine.limits.value]
             for expression in expressions:
-                machine.spend(4 + (len(value) >> 3))
-                found = expression.search(value)
-                if found is not None:
+                machine.spend(expression.cost(value))
+                if expression.matches(value):
                     if keeps:
-                        machine.scope.matched = list(found[:MAX_MATCH])
+                        machine.spend(4 * expression.cost(value))
+                        machine.scope.matched = list(expression.capture(value))
                     return True
         return False
 
@@ -187,20 +188,18 @@ def _regex(compiler: Compiler, wanted: _Wanted, keeps: bool) -> Match:
 
 
 def _expressions(machine: Machine, wanted: _Wanted) -> list[Expression]:
-    """Those that are made of variables, each compiled once in a run."""
+    """Those that are made of variables, each compiled once in a run. One that is none matches nothing: what others
+    write into a message must not be able to stop a filter."""
     found = []
     for text in wanted.keys.get(machine):
         key = (text, wanted.comparator.name)
         expression = machine.expressions.get(key)
         if expression is None:
             machine.spend(1000)
-            if len(text) > machine.limits.regex:
-                raise RunError(Text("Cette expression régulière est trop longue."))
             try:
-                expression = Expression(text, wanted.comparator, machine.limits.regex_memory)
-            except BadExpression as error:
-                said = Text("Cette expression régulière n’est pas valable : {why}.", why=str(error))
-                raise RunError(said) from None
+                expression = Expression(text[: machine.limits.regex], wanted.comparator, machine.limits.regex_memory)
+            except BadExpression:
+                continue
             machine.expressions[key] = expression
         found.append(expression)
     return found

@@ -72,8 +72,8 @@ UNICODE_CASEMAP = Comparator("i;unicode-casemap", collate, _composed, collate, c
 ASCII_NUMERIC = Comparator("i;ascii-numeric", _number_key, _same, number, caseless=True, substrings=False)
 
 COMPARATORS = {one.name: one for one in (OCTET, ASCII_CASEMAP, UNICODE_CASEMAP, ASCII_NUMERIC)}
-ALWAYS = frozenset(("i;octet", "i;ascii-casemap"))
-"""Those that need no `require` (RFC 5228 section 2.7.3)."""
+ALWAYS = frozenset(("i;octet", "i;ascii-casemap", "i;unicode-casemap"))
+"""Those that need no `require` (RFC 5228 section 2.7.3); Pigeonhole asks none for the last, and scripts rely on it."""
 
 RELATIONS: dict[str, Callable[[object, object], bool]] = {}
 """`gt` and its kin (RFC 5231 section 4.1)."""

@@ -59,7 +59,8 @@ class Parts:
         part = self.all[place]
         if part.is_message:
             message = part.children[0]
-            return charsets.guess(self.octets[message.start : message.body])
+            header = charsets.guess(self.octets[message.start : message.body])
+            return header.removesuffix("\r\n") if header.endswith("\r\n\r\n") else header
         if part.is_multipart:
             return charsets.guess(self._around(part))
         return self.text(place)
@@ -72,9 +73,9 @@ class Parts:
         # The lines of the boundary belong to neither.
         return before[: before.rfind(b"\n--") + 1] + behind[behind.find(b"\n", 2) + 1 :]
 
-    def raw(self) -> str:
-        """The body as it stands, undecoded (RFC 5173 section 5.1)."""
-        return charsets.guess(self.body[: self._limits.body])
+    def raw(self) -> tuple[str, ...]:
+        """The body as it stands, undecoded (RFC 5173 section 5.1); nothing where there is none (section 4)."""
+        return (charsets.guess(self.body),) if self.body else ()
 
     def fields(self, place: int) -> list[HeaderField]:
         """The fields of a part's header."""

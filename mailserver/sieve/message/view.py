@@ -24,8 +24,10 @@ class Message:
 
     @property
     def size(self) -> int:
-        """Octets of the message as it came."""
-        return self._facts.size
+        """Octets of the message, with the header as it is now (RFC 5293 section 7)."""
+        if not self.edited:
+            return self._facts.size
+        return self._facts.size + len(self.header) - sum(len(one.written) for one in read_fields(self._facts.header))
 
     @property
     def parts(self) -> Parts:
