@@ -1,4 +1,37 @@
-"""Sieve: the language in which people say what becomes of their mail (RFC 5228), without any input or output."""
+"""Sieve: the language in which people say what becomes of their mail (RFC 5228), without any input or output.
+
+Theory of operation. `compile` turns a script's octets into a tree (`grammar`), checks every command against what it
+takes (`compiling`; `commands/table` lists them), and makes closures of it, once. `run` calls these with a `Machine`:
+the message as far as the script has asked for it, its variables, what it has decided, and what it may still spend.
+What comes out is an `Outcome`; whoever delivers carries it out. A script is shared by threads, a machine by nobody.
+
+* Every fault of a script is a `SieveError` with line, column and a sentence. Everything is checked before a script is
+  accepted, but what stands behind a test that `ihave` made false (RFC 5463).
+* A run ends with an Outcome or a `RunError`: then the message is kept as if there were no script. Which of the two
+  does not depend on the clock: work is counted, every search of a regular expression has its price beforehand,
+  wildcards never try anything twice.
+* Python's stack is bounded because nesting is.
+
+Why not sievelib: its tree keeps no places, so no fault can be shown where it is; it takes any extension, and
+`require` anywhere; it knows a third of the commands here, and others are registered for the whole process.
+
+What Pigeonhole or Stalwart have and this has not:
+
+* `enclose` and `replace` (RFC 5703): they write the body anew. A stored message is the octets that arrived, kept once
+  for all who got it.
+* `convert` (RFC 6558): no conversions are offered.
+* `imapsieve` (RFC 6785), `envelope-deliverby`, `redirect-dsn`, `redirect-deliverby` (RFC 6009): nothing runs scripts
+  beside delivery, and the queue chooses its notifications.
+* `comparator-elbonia` is a joke of RFC 5228; `vnd.*` run programs or show what is inside a server.
+
+Where an RFC leaves a choice, or we differ:
+
+* What is stored and redirected has the header as it is when the script ends (`Outcome.header`), not as it was when
+  each action was met (RFC 5293 section 7).
+* Characters, not octets, are what `?` stands for in every comparator.
+* i;unicode-casemap needs no `require`, as in Pigeonhole.
+* A regular expression made of variables that is none matches nothing, so that no sender can stop a filter with it.
+"""
 
 from mailserver.sieve.commands.table import EXTENSIONS
 from mailserver.sieve.compilation import compile_script as compile

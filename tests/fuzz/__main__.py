@@ -33,6 +33,9 @@ def main() -> None:
             "mailserver.mime",
             "mailserver.model.messages.threads",
             "mailserver.model.credentials.sasl",
+            "mailserver.sieve",
+            "mailserver.model.threads",
+            "mailserver.model.sasl",
             "directory.server",
         ]
     ):

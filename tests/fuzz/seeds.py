@@ -7,6 +7,14 @@ from tests.imap import dialogues
 from tests.mime.samples import DIFFICULT, NESTED, corpus
 from tests.mime.test_scanning import MARKS
 
+SCRIPTS = (
+    b'if header :matches "subject" ["*?", "c"] { fileinto "x${1}"; } elsif size :over 2K { discard; }',
+    b'if anyof (not address :domain "from" "b.fr", body :contains "d") { setflag "\\\\Seen"; keep; } else { stop; }',
+    b'foreverypart { if header :mime :type "content-type" "text" { extracttext "a"; break; } } set "b" "${a}";',
+    b'vacation :days 3 text:\n..\n.\n; notify "mailto:a@b.fr?body=%20"; addheader "X" "1"; deleteheader "X";',
+    b'if header :regex "subject" "(c|d)+" { redirect "${1}@b.fr"; } include :optional "y"; # z\n',
+)
+
 
 def of(target: str) -> Iterator[bytes]:
     """Inputs that the target understands."""
@@ -43,6 +51,10 @@ def of(target: str) -> Iterator[bytes]:
             yield bytes.fromhex("a90f8102312e8202736e83026475840101".replace(" ", "") + "ff")
         case "sasl":
             yield from (b"AGVkdXBvbnQAeA==", b"=", b"\0edupont\0secret", b"admin\0edupont\0secret")
+        case "sieve":
+            message = b"From: a@b.fr\r\nSubject: c\r\n\r\nd\r\n"
+            for script in SCRIPTS:
+                yield bytes((1, len(message))) + message + script
 
 
 def words(target: str) -> Iterator[bytes]:
@@ -76,3 +88,7 @@ def words(target: str) -> Iterator[bytes]:
             yield from (b"objectClass", b"uid", b"mail", b"caseIgnoreMatch", b"2.5.13.2", b"\x84\xff\xff\xff\xff")
         case "sasl":
             yield from (b"=", b"\0", b"AA==", b"\xc3\xa9")
+        case "sieve":
+            yield from (b'"', b"{", b"}", b"(", b")", b"[", b"]", b";", b",", b" ", b"\n", b"${", b"\\", b"/*")
+            yield from (b":is", b":matches", b"if ", b"not ", b"anyof (", b"true", b"text:\n", b"\n.\n", b"keep;")
+            yield from (b"stop;", b'set "a" "', b"header ")

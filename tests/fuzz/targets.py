@@ -5,6 +5,8 @@ first ones choose modes and sizes, so that one string of octets is one case.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 
 from directory.entries.tree import Kind, Tree
 from directory.server.reading import matching, narrowing
@@ -13,6 +15,7 @@ from imap.wire import framing, names, responses, syntax
 from imap.wire.commands import Authenticate, Copy, Fetch, Idle, Login, Move, Store, Tagged
 from imap.wire.grammar import BadCommand
 from imap.wire.sets import SequenceSet, normalise
+from mailserver import sieve
 from mailserver.mime.body import text
 from mailserver.mime.header import casemap, headers, subjects
 from mailserver.model.credentials import sasl
@@ -256,6 +259,34 @@ def _plain(message: bytes) -> None:
     assert "\0".join(fields).encode("utf-8") == message
 
 
+# Filters
+
+
+_REQUIRE = b"require [%b];\n" % b", ".join(b'"%b"' % name.encode("ascii") for name in sieve.EXTENSIONS)
+_MOMENT = datetime(2026, 11, 30, 8, 5, 9, tzinfo=UTC)
+
+
+def _check_place(error: sieve.SieveError, source: bytes) -> None:
+    assert 1 <= error.line <= source.count(b"\n") + 1
+    assert 1 <= error.column <= len(source) + 1
+
+
+def filter_script(octets: bytes) -> None:
+    """A script is read or refused with a place in it; one that is read decides or stops, whatever the message."""
+    cuts = Cuts(octets)
+    required = cuts.number(2)
+    size = cuts.number(256)
+    rest = cuts.rest()
+    source, message = (_REQUIRE if required else b"") + rest[size:], rest[:size]
+    try:
+        script = sieve.compile(source)
+    except sieve.SieveError as error:
+        _check_place(error, source)
+        return
+    with suppress(sieve.RunError):
+        assert sieve.run(script, sieve.Facts.of(message, now=_MOMENT), sieve.NoHost()).actions
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "imap": imap,
     "names": mailbox_names,
@@ -264,4 +295,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "subject": subject,
     "thread": thread,
     "sasl": login,
+    "sieve": filter_script,
 }

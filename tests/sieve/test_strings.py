@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mailserver import sieve
 from mailserver.sieve import FileInto, Keep
 from mailserver.sieve.matching import wildcards
-from mailserver.sieve.matching.comparators import ASCII_CASEMAP, OCTET, UNICODE_CASEMAP
+from mailserver.sieve.matching.comparators import ASCII_CASEMAP, OCTET, UNICODE_CASEMAP, Comparator
 from tests.sieve.runs import actions, holds
 
 ALL = 'require ["variables", "fileinto", "encoded-character", "relational", "regex", "comparator-i;ascii-numeric"];\n'
@@ -171,7 +171,7 @@ def test_wildcards_match_as_backtracking_would(pattern: str, value: str) -> None
 
 
 @given(st.text(max_size=20), st.sampled_from((ASCII_CASEMAP, UNICODE_CASEMAP, OCTET)))
-def test_every_text_matches_itself(text: str, comparator: wildcards.Comparator) -> None:
+def test_every_text_matches_itself(text: str, comparator: Comparator) -> None:
     quoted = "".join(f"\\{one}" if one in "*?\\" else one for one in text)
     assert wildcards.match(wildcards.pattern(quoted, comparator), text, comparator) is not None
     found = wildcards.match(wildcards.pattern(f"*{quoted}*", comparator), f"a{text}b", comparator)

@@ -45,6 +45,8 @@ def _of_types(types: Strings, match: matching.Match) -> Test:
         wanted = [_type(one) for one in types.get(machine)]
         parts = machine.message.parts
         machine.spend(len(wanted) * len(parts.all) + (len(parts.body) >> 6))
+        if not parts.body:
+            return match(machine, ())
         return match(
             machine,
             [

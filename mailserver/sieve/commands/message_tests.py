@@ -52,6 +52,7 @@ def _address(compiler: Compiler, call: Call) -> Test:
         found: list[str] = []
         for name in names.get(machine):
             for one in fields(machine, name.lower()):
+                machine.spend(1 + (len(one.value) >> 6))
                 for mailbox in one.mailboxes(machine.limits):
                     value = part(mailbox.address, mailbox.local or "", mailbox.domain or "", separator)
                     if value is not None:

@@ -98,4 +98,6 @@ class Parts:
     def readable(self, place: int) -> str:
         """The same without tags where it is HTML (RFC 5173 section 5.3)."""
         text = self.text(place)
-        return html_to_text(text) if self.all[place].type in ("text/html", "application/xhtml+xml") else text
+        return (
+            html_to_text(text).lstrip("\n") if self.all[place].type in ("text/html", "application/xhtml+xml") else text
+        )
