@@ -12,5 +12,6 @@
 Map: `routes` the addresses; `access` who enters; `console_page` what is around each page; `directory` accounts,
 schools, lists and functional boxes, and one search in all of them; `monitoring` the first page, charts, the instance
 itself; `imports_page` and `jobs`; `queue_page`, `message_trace`, `rules_page` the flow of messages; `bulletins_page`
-announcements and maintenance; `audit_log` the record; `words` what is on record as sentences.
+announcements and maintenance; `models_page` models of letters; `audit_log` the record; `words` what is on record as
+sentences.
 """

@@ -63,6 +63,8 @@ def announced(visit: Visit) -> str:
         "desserre-rien": _("Le frein est desserré."),
         "annonce": _("Annonce enregistrée."),
         "annonce-retiree": _("Annonce retirée."),
+        "modele": _("Modèle enregistré. Il est dans les messages à écrire dès maintenant."),
+        "modele-retire": _("Modèle retiré."),
     }
     return sentence(visit, sentences, count)
 

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from webui.admin import access, audit_log, bulletins_page, imports_page, message_trace, queue_page, rules_page
+from webui.admin import (
+    access,
+    audit_log,
+    bulletins_page,
+    imports_page,
+    message_trace,
+    models_page,
+    queue_page,
+    rules_page,
+)
 from webui.admin.directory import acts, lists_page, people, person, schools_page, search
 from webui.admin.monitoring import charts, health, overview
 from webui.admin.words import import_reasons
@@ -28,6 +37,7 @@ def routes(doors: Doors) -> Sequence[BaseRoute]:
         Route("/admin/mesures", inside(charts.show_charts), methods=["GET"]),
         Route("/admin/sante", inside(health.show_health), methods=["GET"]),
         *pair("/admin/annonces", bulletins_page.show_bulletins, bulletins_page.act),
+        *pair(models_page.PATH, models_page.show_models, models_page.act),
         Route("/admin/comptes", inside(people.show_people), methods=["GET"]),
         *pair("/admin/comptes/nouveau", people.begin, people.create),
         *pair("/admin/comptes/{account:key}", person.show_person, acts.act),

@@ -94,7 +94,7 @@ async def answer(
     doubts: Sequence[Doubt] = (),
 ) -> Response:
     """The form as a page, with what has to be said about it."""
-    found = await services.store.read(compose_data.find, visit.account_id)
+    found = await services.store.read(compose_data.find, visit.account_id, visit.principal.role)
     current = next((box.id for box in found.boxes if box.special_use == DRAFTS), 0) if letter.draft else 0
     letter = letter if letter.key else replace(letter, key=services.keys.new_token())
     _ = visit._

@@ -44,7 +44,7 @@ async def begin(services: Services, visit: Visit) -> Beginning:
 
     Raises Refused(NOT_FOUND | NO_SUCH_MAILBOX | FORBIDDEN).
     """
-    found = await services.store.read(compose_data.find, visit.account_id)
+    found = await services.store.read(compose_data.find, visit.account_id, visit.principal.role)
     query, box = visit.request.query_params, positive(visit.query("boite"))
     author = await identities.answering(services, visit, box)
     for name, make in _BEGINNINGS.items():

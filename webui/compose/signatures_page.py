@@ -28,7 +28,8 @@ class HabitsPage:
     signatures: Sequence[Signature]
     models: Sequence[Model]
     identities: Sequence[Identity]
-    boxes: Mapping[str, int]
+    holders: Mapping[int, str]
+    """The functional boxes in whose name the person may write, by account: their addresses."""
     fault: str = ""
 
 
@@ -44,7 +45,7 @@ async def _page(services: Services, visit: Visit, fault: str = "", status: int =
         await read(signatures.signatures, visit.account_id),
         await read(signatures.models, visit.account_id),
         [identity for identity in await identities.identities(services, visit) if not identity.behalf],
-        await read(boxes.sendable, visit.account_id),
+        {box: address for address, box in (await read(boxes.sendable, visit.account_id)).items()},
         fault,
     )
     return services.pages.answer(visit, "compose/habits.html", page, status)

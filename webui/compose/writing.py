@@ -103,13 +103,15 @@ async def _changed(
     if action == "format:texte" and letter.html:
         return replace(letter, html="", text=message_form.plain(letter.html)), ()
     if action == "signature":
-        desk = await services.store.read(compose_data.find, visit.account_id)
+        desk = await services.store.read(compose_data.find, visit.account_id, visit.principal.role)
         wanted = visit.form.text("signe")
         return signatures.signed(visit, letter, desk.signatures, -1 if wanted == "-1" else positive(wanted)), ()
     if action.startswith("modele:"):
         number = positive(action.partition(":")[2])
         model = await services.store.read(stored.one_model, visit.account_id, number)
         return (models.inserted(letter, model) if model else letter), ()
+    if action.startswith("modele-academie:"):
+        return await models.academy(services, visit, letter, positive(action.partition(":")[2])), ()
     return letter, ()
 
 
@@ -129,13 +131,13 @@ async def _act(
     if action == "enregistrer":
         return redirect(visit, address, **done("brouillon"))
     attached = bool(visit.form.files) or action.startswith("retirer:")
-    in_text = action.partition(":")[0] in ("citer", "signature", "modele", "format")
+    in_text = action.partition(":")[0] in ("citer", "signature", "modele", "modele-academie", "format")
     return redirect(visit, address, _at="pieces" if attached else "texte" if in_text else "a")
 
 
 async def _keep_model(services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment]) -> Response:
     """The letter's words become a model; the letter goes on."""
-    desk = await services.store.read(compose_data.find, visit.account_id)
+    desk = await services.store.read(compose_data.find, visit.account_id, visit.principal.role)
     try:
         await models.keep(services, visit, letter, desk)
     except Refused as refusal:

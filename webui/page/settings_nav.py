@@ -33,6 +33,8 @@ def menu(visit: Visit) -> tuple[Group, ...]:
     )
     if path == f"{visit.base}/reglages":
         best = f"{path}/affichage"
+    if path.startswith(f"{visit.base}/dossier/"):  # one of them: its settings, who shares it
+        best = f"{visit.base}/dossiers"
     return tuple(
         Group(title, tuple(Entry(name, address, icon, address == best) for name, address, icon in those))
         for title, those in groups

@@ -51,6 +51,8 @@ class Action(StrEnum):
     CHARTER_ACCEPTED = "charter-accepted"
     BULLETIN_CHANGED = "bulletin-changed"
     """An announcement or a maintenance window."""
+    MODEL_CHANGED = "model-changed"
+    """A model of letters of the academy's."""
     BRAKED = "braked"
     RELEASED = "released"
     CONSOLE_ENTERED = "console-entered"

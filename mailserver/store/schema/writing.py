@@ -1,4 +1,4 @@
-"""What the web keeps for people who write: letters that wait to leave, signatures, models.
+"""What the web keeps for people who write: letters that wait to leave, signatures, models, those of the academy.
 
 A letter in `outbox` is in no mailbox: the row holds its final octets and the draft it goes back to, and goes in the
 unit that submits it or puts the draft back.
@@ -56,3 +56,19 @@ model = Table(
 )
 """Texts one writes again and again; `html`: the same formatted, empty for plain ones. Those of a functional box's
 account are its holders'."""
+
+academy_model = Table(
+    "web_academy_model",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("written", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""The academy's own, which operators write. `roles`: those that are offered it, a space between them; `author`: the login
+of whoever changed it last."""

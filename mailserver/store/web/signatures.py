@@ -112,19 +112,26 @@ def one_model(tx: Tx, account_id: int, number: int) -> Model | None:
 
 
 def save_model(tx: Tx, account_id: int, wanted: Model) -> None:
-    """Keep a model of the person or of one of their boxes. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT | TOO_BIG)."""
+    """Keep a model of the person or of one of their boxes; what a box's people share stays theirs, and one's own may
+    be given to a box. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT | TOO_BIG)."""
     if len(wanted.text) > MAX_MODEL or len(wanted.html) > MAX_FORMATTED:
         raise Refused(Reason.TOO_BIG)
     owners = _owners(tx, account_id)
     if wanted.owner not in owners:
         raise Refused(Reason.FORBIDDEN)
     values = {"name": wanted.name[:MAX_NAME], "subject": wanted.subject, "text": wanted.text, "html": wanted.html}
-    if wanted.id:
-        mine = (model.c.id == wanted.id, model.c.account_id.in_(owners))
-        if not tx.execute(update(model).where(*mine).values(account_id=wanted.owner, **values)).rowcount:
-            raise Refused(Reason.NOT_FOUND)
+    if wanted.id and wanted.owner != account_id:
+        _give(tx, account_id, wanted)
+    _save(tx, model, wanted.owner, wanted.id, values)
+
+
+def _give(tx: Tx, account_id: int, wanted: Model) -> None:
+    """Give one of the person's own models to a box, where there is room for it; any other stays where it is."""
+    mine = (model.c.id == wanted.id, model.c.account_id == account_id)
+    if tx.execute(select(model.c.id).where(*mine)).first() is None:
         return
-    _save(tx, model, wanted.owner, 0, values)
+    _require_room(tx, model, wanted.owner)
+    tx.execute(update(model).where(*mine).values(account_id=wanted.owner))
 
 
 def remove_model(tx: Tx, account_id: int, number: int) -> None:
@@ -143,7 +150,10 @@ def _save(tx: Tx, table: Any, account_id: int, number: int, values: dict[str, st
         if not tx.execute(update(table).where(*mine).values(**values)).rowcount:
             raise Refused(Reason.NOT_FOUND)
         return
-    held = tx.execute(select(func.count()).where(table.c.account_id == account_id)).scalar_one()
-    if held >= MAX_KEPT:
-        raise Refused(Reason.LIMIT)
+    _require_room(tx, table, account_id)
     tx.execute(insert(table).values(account_id=account_id, **values))
+
+
+def _require_room(tx: Tx, table: Any, account_id: int) -> None:
+    if tx.execute(select(func.count()).where(table.c.account_id == account_id)).scalar_one() >= MAX_KEPT:
+        raise Refused(Reason.LIMIT)
