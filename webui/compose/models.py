@@ -1,4 +1,4 @@
-"""Models: a letter's words kept under a name, and put into other letters; the academy's, with their fields filled in."""
+"""Models: the words of a letter kept under a name, and put into others; the fields of the academy’s filled in."""
 
 import re
 from collections.abc import Mapping

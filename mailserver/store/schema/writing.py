@@ -70,5 +70,5 @@ academy_model = Table(
     Column("written", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
-"""The academy's own, which operators write. `roles`: those that are offered it, a space between them; `author`: the login
-of whoever changed it last."""
+"""The academy's own, which operators write. `roles`: who is offered it, a space between them; `author`: the login of
+whoever changed it last."""

@@ -53,7 +53,6 @@ class AcademyModelName:
     name: str
 
 
-
 _KEPT = (
     *(table.c.id, table.c.name, table.c.roles, table.c.subject),
     *(table.c.text, table.c.html, table.c.author, table.c.written),
