@@ -125,6 +125,13 @@ def check_file_name(text: str) -> str:
     return text
 
 
+def check_program(text: str) -> str:
+    """The path of a program, from the root on; empty means none."""
+    if text and (not text.startswith("/") or not text.isprintable()):
+        raise ValueError(f"{text!r} is no path like /usr/bin/soffice")
+    return text
+
+
 def check_mailbox(text: str) -> str:
     """An address that mail is sent to; empty means none."""
     local, at, domain = text.rpartition("@")

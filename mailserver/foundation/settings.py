@@ -32,6 +32,7 @@ from mailserver.foundation.setting_checks import (
     check_file_name,
     check_listen_address,
     check_mailbox,
+    check_program,
     check_url,
     check_zone,
 )
@@ -262,6 +263,13 @@ class Push(_Section):
     """Hosts, and all below them, that may be asked; a browser of another service cannot subscribe."""
 
 
+class Previews(_Section):
+    """Files of messages as they are looked at in the web interface."""
+
+    libreoffice: Annotated[str, AfterValidator(check_program)] = ""
+    """LibreOffice's program, `/usr/bin/soffice`, which makes PDF of .doc, .xls, .ppt, .rtf; empty: they are saved."""
+
+
 class Passwords(_Section):
     """What people may choose as password, and for how long."""
 
@@ -352,6 +360,7 @@ class Settings(_Section):
     """None: the embedded directory."""
     web: Web = Field(default_factory=Web)
     push: Push = Field(default_factory=Push)
+    previews: Previews = Field(default_factory=Previews)
     passwords: Passwords = Field(default_factory=Passwords)
     login: LoginSettings = Field(default_factory=LoginSettings)
     accounts: Accounts = Field(default_factory=Accounts)

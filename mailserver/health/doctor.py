@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import dns.exception
 import dns.resolver
@@ -20,6 +21,7 @@ from mailserver.health import disk_space, file_permissions
 from mailserver.health.instance import place_of
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, NotThere, Temporary
+from mailserver.previews import office_program
 from mailserver.push import vapid
 from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep import condition, opening
@@ -69,6 +71,7 @@ SUBJECTS = {
     "database": Text("base de données"),
     "disk": Text("disque"),
     "messages": Text("messages"),
+    "previews": Text("aperçus"),
     "index": Text("index de recherche"),
     "counts": Text("compteurs"),
     "upkeep": Text("entretien"),
@@ -88,6 +91,7 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
         _certificate,
         _database,
         _disks,
+        _previews,
         _stored,
         _ports,
         _ldap,
@@ -229,6 +233,24 @@ def _disks(settings: Settings) -> Iterator[Finding]:
             ),
             Text("libérez de la place sur ce disque"),
         )
+
+
+def _previews(settings: Settings) -> Iterator[Finding]:
+    program = settings.previews.libreoffice
+    if not program:
+        return
+    match office_program.lack(Path(program)):
+        case office_program.Lack.PROGRAM:
+            missing = Text("LibreOffice n’est pas à {program} : ses fichiers ne sont pas montrés", program=program)
+            packages = "libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui"
+            yield Finding("previews", Grade.PROBLEM, missing, Untranslated(f"apt-get install {packages}"))
+        case office_program.Lack.CONFINEMENT:
+            open_ = Text("LibreOffice ne peut pas être isolé sur cette machine : il n’est pas lancé")
+            yield Finding(
+                "previews", Grade.PROBLEM, open_, Text("il faut Linux 5.13 avec Landlock, sur x86_64 ou aarch64")
+            )
+        case None:
+            yield Finding("previews", Grade.OK, Text("LibreOffice est là, et peut être isolé"))
 
 
 def _stored(settings: Settings) -> Iterator[Finding]:

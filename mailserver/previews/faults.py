@@ -12,6 +12,11 @@ class Fault(StrEnum):
     TOO_BIG = "too-big"
     """It holds more, or takes longer, than is done for a look at it."""
 
+    UNOPENED = "unopened"
+    """The program that was to open it did not: it is damaged, or under a password."""
+    NO_PROGRAM = "no-program"
+    """That program cannot be started here."""
+
 
 EXIT_CODES = {Fault.BROKEN: 3, Fault.ENCRYPTED: 4, Fault.TOO_BIG: 5}
 """How the process that reads says it."""

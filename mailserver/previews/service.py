@@ -4,20 +4,19 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import os
-import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import structlog
 
-import mailserver
 from mailserver.model.errors import Temporary
+from mailserver.previews import office_program
 from mailserver.previews.faults import EXIT_CODES, Fault, Unreadable
+from mailserver.previews.processes import ROOT, end, kill
 from mailserver.store.engine.memory import Memory
 
 log = structlog.get_logger("previews")
@@ -36,7 +35,6 @@ KEPT_OCTETS = 24 * 1024 * 1024
 Take = Callable[[], Awaitable[bytes]]
 """Gives a file's octets when it is its turn: nobody holds them, nor what they are taken of, while they wait."""
 _FAULTS = {code: fault for fault, code in EXIT_CODES.items()}
-_ROOT = Path(mailserver.__file__).parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +59,12 @@ class Previews:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._lines: WeakValueDictionary[int, _Line] = WeakValueDictionary()
         self._kept = Memory(KEPT_OCTETS)
+        self._program = asyncio.Lock()
 
     async def convert(self, account_id: int, kind: str, language: str, take: Take) -> Converted:
         """The file as HTML; the same again is remembered. Raises Unreadable, Temporary."""
         async with self.turn(account_id):
-            octets = await take()
-            if len(octets) > MAX_OCTETS:
-                raise Unreadable(Fault.TOO_BIG)
-            key = (kind, language, hashlib.sha256(octets).digest())
+            octets, key = await _taken((kind, language), take)
             kept: Converted | Fault | None = self._kept.get(key)
             if kept is None:
                 kept = await _converted(kind, language, octets)
@@ -77,18 +73,40 @@ class Previews:
             raise Unreadable(kept)
         return kept
 
+    async def pages(self, account_id: int, program: Path, kind: str, take: Take) -> bytes:
+        """The file as PDF, by LibreOffice; the same again is remembered. Raises Unreadable, Temporary."""
+        async with self.turn(account_id, self._program):
+            octets, key = await _taken((kind,), take)
+            kept: bytes | Fault | None = self._kept.get(key)
+            if kept is None:
+                kept = await office_program.pages(program, kind, octets)
+                if kept is not Fault.NO_PROGRAM:
+                    self._kept.put(key, kept, 100 if isinstance(kept, Fault) else len(kept))
+        if isinstance(kept, Fault):
+            raise Unreadable(kept)
+        return kept
+
     @contextlib.asynccontextmanager
-    async def turn(self, account_id: int) -> AsyncIterator[None]:
-        """Hold while a file of this account is read: one of each, few of a worker. Raises Temporary: too many wait."""
+    async def turn(self, account_id: int, among: asyncio.Lock | None = None) -> AsyncIterator[None]:
+        """Hold while a file of this account is read: one of each, few of a worker, and one of those that hold the same
+        lock. Raises Temporary: too many wait."""
         line = self._lines.setdefault(account_id, _Line())
         if line.waiting >= MAX_WAITING:
             raise Temporary("too many previews are waited for")
         line.waiting += 1
         try:
-            async with line, self._turns:
+            async with line, among or self._turns:
                 yield
         finally:
             line.waiting -= 1
+
+
+async def _taken(said: tuple[str, ...], take: Take) -> tuple[bytes, Hashable]:
+    """The octets, and what what is made of them is remembered by."""
+    octets = await take()
+    if len(octets) > MAX_OCTETS:
+        raise Unreadable(Fault.TOO_BIG)
+    return octets, (*said, hashlib.sha256(octets).digest())
 
 
 async def _converted(kind: str, language: str, octets: bytes) -> Converted | Fault:
@@ -96,7 +114,7 @@ async def _converted(kind: str, language: str, octets: bytes) -> Converted | Fau
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "mailserver.previews.child", kind, language,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-        cwd="/", env={"PYTHONPATH": str(_ROOT), "LANG": "C.UTF-8"},
+        cwd="/", env={"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
     )  # fmt: skip
     try:
         async with asyncio.timeout(SECONDS):
@@ -106,7 +124,7 @@ async def _converted(kind: str, language: str, octets: bytes) -> Converted | Fau
         log.warning("a preview took too long", kind=kind)
         return Fault.TOO_BIG
     finally:
-        await _end(child)
+        await end(child)
     if code == 0 and answer is not None:
         head, _, html = answer.partition(b"\n")
         return Converted(html.decode("utf-8", "replace"), bool(json.loads(head)["cut"]))
@@ -123,7 +141,7 @@ async def _read(child: asyncio.subprocess.Process) -> bytes | None:
     while piece := await child.stdout.read(256 * 1024):
         octets += len(piece)
         if octets > MAX_ANSWER:
-            _kill(child)
+            kill(child)
             return None
         pieces.append(piece)
     return b"".join(pieces)
@@ -136,15 +154,3 @@ async def _write(child: asyncio.subprocess.Process, octets: bytes) -> None:
         await child.stdin.drain()
         child.stdin.close()
         await child.stdin.wait_closed()
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    """However it goes: nothing of it is left."""
-    if child.returncode is None:
-        _kill(child)
-        await asyncio.shield(child.wait())
-
-
-def _kill(child: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)

@@ -38,8 +38,11 @@ async def view(services: Services, visit: Visit) -> Response:
     if part is None or not part.is_attachment or not part.number:
         raise Refused(Reason.NOT_FOUND)
     name = plain.line(part.filename, 200) or f"piece-{part.number}"
-    if preview_kinds.kind(part) == preview_kinds.OFFICE:
-        return await _office(services, visit, part, name)
+    match preview_kinds.kind(part, as_pages=bool(services.settings.previews.libreoffice)):
+        case preview_kinds.OFFICE:
+            return await _office(services, visit, part, name)
+        case preview_kinds.PAGES:
+            return await _pages(services, visit, part, name)
     async with message_parts.load_whole(services, visit) as (_, octets):
         return await _shown(services, visit, octets, part, name)
 
@@ -68,12 +71,25 @@ async def _office(services: Services, visit: Visit, part: Part, name: str) -> Re
     try:
         made = await preview.office(services, visit, part)
     except Unreadable as why:
-        text = preview.spoken(visit, why.fault)
-        fields = headers.shown(visit.secure, "text/plain; charset=utf-8", name, headers.TEXT_POLICY)
-        return Response(text.encode(), 422, fields)
+        return _unreadable(visit, why, name)
     cleaned = await computed(len(made.html), office_view.clean, made.html)
     document = office_view.document(cleaned, visit.language.code, name, preview_kinds.family(part))
     return services.pages.html(visit, document, policy=headers.OFFICE_POLICY)
+
+
+async def _pages(services: Services, visit: Visit, part: Part, name: str) -> Response:
+    """An old office file as PDF, for our reader or the browser's own."""
+    try:
+        made = await preview.pages(services, visit, part)
+    except Unreadable as why:
+        return _unreadable(visit, why, name)
+    fields = headers.shown(visit.secure, "application/pdf", f"{name}.pdf", headers.PDF_POLICY)
+    return await large_files.send(services, visit, made, fields)
+
+
+def _unreadable(visit: Visit, why: Unreadable, name: str) -> Response:
+    fields = headers.shown(visit.secure, "text/plain; charset=utf-8", name, headers.TEXT_POLICY)
+    return Response(preview.spoken(visit, why.fault).encode(), 422, fields)
 
 
 async def save(services: Services, visit: Visit) -> Response:

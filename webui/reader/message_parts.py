@@ -137,8 +137,8 @@ def addressed(octets: bytes, root: Part, name: str) -> list[Mailbox]:
     return addresses.of(octets, root.start, root.body, name)
 
 
-def pieces(root: Part) -> list[Piece]:
-    """The first attachments, with the size they will have once decoded."""
+def pieces(root: Part, *, as_pages: bool = False) -> list[Piece]:
+    """The first attachments, with the size they will have once decoded. `as_pages` as in `preview_kinds.kind`."""
     found = []
     for part in root.attachments()[:MAX_PIECES]:
         octets = part.size * 57 // 78 if part.encoding == "base64" else part.size
@@ -149,7 +149,7 @@ def pieces(root: Part) -> list[Piece]:
                 name,
                 part.type,
                 octets,
-                preview_kinds.kind(part),
+                preview_kinds.kind(part, as_pages=as_pages),
                 preview_kinds.family(part),
                 cautions.danger(part.filename, part.type),
             )

@@ -272,7 +272,7 @@ async def _page(
         offers=offers,
         message=found,
         head=header.letterhead,
-        pieces=message_parts.pieces(root),
+        pieces=message_parts.pieces(root, as_pages=bool(services.settings.previews.libreoffice)),
         attached=len(root.attachments()),
         seen=seen,
         has_formatted=formatted is not None,

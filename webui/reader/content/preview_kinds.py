@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from mailserver.mime import Part
+from mailserver.previews import office_program
 
-IMAGE, PDF, TEXT, OFFICE, SOUND, VIDEO, EVENTS, CARDS, MESSAGE = (
-    "image", "pdf", "texte", "bureau", "son", "video", "agenda", "fiches", "message"
+IMAGE, PDF, TEXT, OFFICE, PAGES, SOUND, VIDEO, EVENTS, CARDS, MESSAGE = (
+    "image", "pdf", "texte", "bureau", "pages", "son", "video", "agenda", "fiches", "message"
 )  # fmt: skip
 _FAMILIES: Mapping[str, str] = {
     "document": "docx odt ott doc rtf docm pages",
@@ -43,7 +44,8 @@ _ENDINGS: Mapping[str, str] = {
     f"{_OFFICE_XML}presentationml.presentation": "pptx",
     f"{_OASIS}text": "odt", f"{_OASIS}spreadsheet": "ods", f"{_OASIS}presentation": "odp",
     "application/msword": "doc", "application/vnd.ms-excel": "xls", "application/vnd.ms-powerpoint": "ppt",
-    "text/csv": "csv", "text/tab-separated-values": "tsv", "text/markdown": "md", "text/calendar": "ics",
+    "application/rtf": "rtf",
+    "text/rtf": "rtf", "text/csv": "csv", "text/tab-separated-values": "tsv", "text/markdown": "md", "text/calendar": "ics",
     "text/vcard": "vcf", "text/x-vcard": "vcf", "text/directory": "vcf",
     "audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/mp4": "m4a", "audio/x-m4a": "m4a", "audio/aac": "aac",
     "audio/ogg": "ogg", "audio/opus": "opus", "audio/wav": "wav", "audio/x-wav": "wav", "audio/flac": "flac",
@@ -71,11 +73,13 @@ def family(part: Part) -> str:
     return _FAMILY.get(ending(part), "")
 
 
-def kind(part: Part) -> str:
-    """How it is shown here; empty: it can only be saved."""
+def kind(part: Part, *, as_pages: bool = False) -> str:
+    """How it is shown here; empty: it can only be saved. `as_pages`: there is a program that makes PDF of old files."""
     found = ending(part)
     if found in CONVERTERS:
         return OFFICE
+    if found in office_program.KINDS:
+        return PAGES if as_pages else ""
     if found in MEDIA:
         return SOUND if MEDIA[found].startswith("audio/") else VIDEO
     called = _FAMILY.get(found, "")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -64,7 +65,8 @@ async def show(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/apercu/{number}: the page around an attachment."""
     found, _ = await message_parts.load(services, visit, upto=0)
     root = unpack(found.parts)
-    pieces = [piece for piece in message_parts.pieces(root) if piece.preview]
+    as_pages = bool(services.settings.previews.libreoffice)
+    pieces = [piece for piece in message_parts.pieces(root, as_pages=as_pages) if piece.preview]
     number = visit.request.path_params["number"]
     at = next((at for at, piece in enumerate(pieces) if piece.number == number), None)
     part = root.find(number)
@@ -96,6 +98,12 @@ async def _filled(services: Services, visit: Visit, page: PreviewPage, part: Par
             return replace(page, cut=(await office(services, visit, part)).cut)
         except Unreadable as why:
             return replace(page, fault=spoken(visit, why.fault))
+    if kind == preview_kinds.PAGES:
+        try:
+            await pages(services, visit, part)
+        except Unreadable as why:
+            return replace(page, fault=spoken(visit, why.fault))
+        return page
     if kind == preview_kinds.MESSAGE:
         async with message_parts.load_whole(services, visit) as (_, octets):
             return replace(page, letter=await computed(part.size, _letter, visit, octets, part.children[0]))
@@ -124,6 +132,13 @@ async def office(services: Services, visit: Visit, part: Part) -> Converted:
     kind = preview_kinds.CONVERTERS[preview_kinds.ending(part)]
     take = partial(_taken, services, visit, part, _text if kind == "csv" else _content)
     return await services.previews.convert(visit.account_id, kind, visit.language.code, take)
+
+
+async def pages(services: Services, visit: Visit, part: Part) -> bytes:
+    """An old office file as PDF. Raises Unreadable, Temporary."""
+    program = Path(services.settings.previews.libreoffice)
+    take = partial(_taken, services, visit, part, _content)
+    return await services.previews.pages(visit.account_id, program, preview_kinds.ending(part), take)
 
 
 def _content(octets: bytes, part: Part) -> bytes:
@@ -179,6 +194,8 @@ def spoken(visit: Visit, fault: Fault) -> str:
     return {
         Fault.BROKEN: _not_it(visit),
         Fault.ENCRYPTED: _("Ce fichier est protégé par un mot de passe : enregistrez-le pour l’ouvrir."),
+        Fault.UNOPENED: _("Ce fichier est abîmé, ou protégé par un mot de passe : enregistrez-le pour l’ouvrir."),
+        Fault.NO_PROGRAM: _("L’aperçu de ces fichiers ne marche pas en ce moment : enregistrez-le pour l’ouvrir."),
         Fault.TOO_BIG: _("Ce fichier est trop gros ou trop long à lire pour un aperçu : enregistrez-le pour l’ouvrir."),
     }[fault]
 
