@@ -29,13 +29,16 @@ def find(tx: Tx, account_id: int, uid: str) -> OwnEvent | None:
     return None
 
 
-def around(tx: Tx, account_id: int, start: datetime.datetime, end: datetime.datetime) -> list[tuple[int, Item]]:
-    """Events of all agendas whose span touches these moments, a day more on either side for floating times."""
+def around(
+    tx: Tx, account_id: int, start: datetime.datetime, end: datetime.datetime, component: str = "VEVENT"
+) -> list[tuple[int, Item]]:
+    """Events, or tasks, of all agendas whose span touches these moments, a day more on either side for floating
+    times."""
     low, high = int(start.timestamp()) - DAY, int(end.timestamp()) + DAY
     return [
         (collection.id, item)
         for collection in _calendars(tx, account_id)
-        for item in agenda_items.between(tx, account_id, collection.id, low, high, "VEVENT")
+        for item in agenda_items.between(tx, account_id, collection.id, low, high, component)
     ]
 
 

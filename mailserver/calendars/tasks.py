@@ -155,10 +155,10 @@ class _Series:
 def _shown(collection_id: int, row: Item, zone: datetime.tzinfo, budget: Budget) -> Task:
     series = _Series(row.text or "", budget)
     one = series.current()
-    due = _due(one)
+    due = due_of(one)
     all_day = due is not None and not isinstance(due, datetime.datetime)
     completed = one["COMPLETED"].dt if "COMPLETED" in one else None
-    title = line(first_text(one, "SUMMARY"))
+    title = title_of(one)
     return Task(
         collection_id,
         row.href,
@@ -187,7 +187,7 @@ def _priority(one: Any) -> int:
     return NONE if not number else HIGH if number < NORMAL else NORMAL if number == NORMAL else LOW
 
 
-def _due(one: Any) -> datetime.date | None:
+def due_of(one: Any) -> datetime.date | None:
     """When it has to be done: DUE, or DTSTART and DURATION."""
     if "DUE" in one:
         due: datetime.date = one["DUE"].dt
@@ -207,10 +207,21 @@ def _anchor(one: Any) -> datetime.date:
 # ---------------------------------------------------------------------- one task
 
 
+def next_open(text: str, budget: Budget) -> Any:
+    """The component that is shown, as long as it is open; None: it is done. Raises BadSyntax, ValueError, Refused."""
+    one = _Series(text, budget).current()
+    return None if _is_closed(one) else one
+
+
+def title_of(one: Any) -> str:
+    """What a task is called, on one line."""
+    return line(first_text(one, "SUMMARY"))
+
+
 def read(text: str, shown_in: str) -> TaskDraft:
     """What a form shows of a task. Raises BadSyntax, ValueError, Refused."""
     one = _Series(text, Budget(PAGE_SECONDS)).current()
-    due = _due(one)
+    due = due_of(one)
     all_day = not isinstance(due, datetime.datetime)
     zone = shown_in
     if isinstance(due, datetime.datetime) and due.tzinfo is not None:

@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailserver.calendars.occurrences import Occurrence
 from mailserver.calendars.reminders import Reminder
 from mailserver.model.preferences import NEVER, Preferences
 from mailserver.store.web.webmail.reading import Line
@@ -54,22 +53,22 @@ def _about(line: Line, shows: str, language: LanguageCode) -> Note:
 
 
 def of_reminders(rings: Sequence[Reminder], shows: str, language: LanguageCode) -> list[Note]:
-    """About events, the earliest first; which they are leaves the house only with the subjects of mail."""
+    """About events and tasks, the earliest first; which they are leaves the house only with the subjects of mail."""
     if not rings:
         return []
     if shows != "objet" or len(rings) > ONE_BY_ONE:
         title = _REMINDER if len(rings) == 1 else Text("{count} rappels de l’agenda", count=len(rings))
         return [Note(title.to(language), "", "/agenda", "rappels")]
-    return [_ringing(one.event, language) for one in rings]
+    return [_ringing(one, language) for one in rings]
 
 
-def _ringing(event: Occurrence, language: LanguageCode) -> Note:
+def _ringing(one: Reminder, language: LanguageCode) -> Note:
+    event = one.event
     when = "" if event.all_day else f"{event.start:%H:%M}"
     text = ", ".join(filter(None, (when, plain(event.place, MAX_TITLE))))
     title = plain(event.title, MAX_TITLE) or _REMINDER.to(language)
-    return Note(
-        title, text, f"/agenda/jour/{event.start:%Y-%m-%d}", f"rappel-{event.collection_id}-{event.href}"[:MAX_TEXT]
-    )
+    address = "/agenda/taches" if one.is_task else f"/agenda/jour/{event.start:%Y-%m-%d}"
+    return Note(title, text, address, f"rappel-{event.collection_id}-{event.href}"[:MAX_TEXT])
 
 
 def is_quiet(chosen: Preferences, zone: datetime.tzinfo, now: float) -> bool:

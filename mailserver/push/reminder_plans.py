@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from mailserver.calendars import own_events, reminders
+from mailserver.calendars import reminders
 from mailserver.calendars.reminders import Reminder
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
@@ -99,6 +99,5 @@ class ReminderPlans:
 def _asked(
     tx: Tx, account_id: int, start: datetime.datetime, end: datetime.datetime
 ) -> tuple[str, list[tuple[int, Item]]]:
-    """The person's time zone, and the events with alarms that may ring."""
-    rows = own_events.around(tx, account_id, start - reminders.AHEAD, end + reminders.AHEAD)
-    return sessions.preferences(tx, account_id).zone, [row for row in rows if "BEGIN:VALARM" in (row[1].text or "")]
+    """The person's time zone, and the events and tasks with alarms that may ring."""
+    return sessions.preferences(tx, account_id).zone, reminders.rows(tx, account_id, start, end)

@@ -42,6 +42,19 @@ def put(house: House, person: Principal, title: str, start: datetime.datetime, m
     )
 
 
+def put_task(house: House, person: Principal, title: str, says: str) -> None:
+    house.store.write_now(agendas.provision, person.account_id)
+    held = house.store.read_now(agendas.find, person.account_id, "taches")
+    assert held is not None
+    uid = title.replace(" ", "-")
+    text = (
+        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTODO\r\nUID:{uid}\r\nDTSTAMP:20260901T080000Z\r\n"
+        f"SUMMARY:{title}\r\n{says}END:VTODO\r\nEND:VCALENDAR\r\n"
+    )
+    item = reading.read(f"{abs(hash(uid))}.ics", text)
+    house.store.write_now(agenda_items.put, person.account_id, held.id, item, None)
+
+
 def told(visitor: Visitor) -> Mapping[str, Any]:
     answer = visitor.get("/agenda/rappels")
     assert answer.headers["content-type"] == "application/json"
@@ -77,6 +90,31 @@ def test_what_rings_within_a_day_is_told(
     assert visitor.get(found["Serie"]["href"]).status_code == 200
 
 
+def test_tasks_ring_until_they_are_done(
+    house: House, visitor: Visitor, person: Principal, now: datetime.datetime
+) -> None:
+    """Their alarms go by the moment when they are due where they have no start (RFC 5545 section 3.8.6.3)."""
+    due = now + 3 * HOUR
+    at = f"DUE:{due:%Y%m%dT%H%M%SZ}\r\n"
+    put_task(house, person, "Rendre les notes", at + alarm(":-PT15M"))
+    put_task(house, person, "A la fin", f"DTSTART:{now:%Y%m%dT%H%M%SZ}\r\n{at}" + alarm(";RELATED=END:-PT5M"))
+    put_task(house, person, "Au moment", alarm(f";VALUE=DATE-TIME:{now + HOUR:%Y%m%dT%H%M%SZ}"))
+    put_task(house, person, "Sans echeance", alarm(":-PT15M"))
+    put_task(house, person, "Faite", f"{at}STATUS:COMPLETED\r\n" + alarm(":-PT15M"))
+    weekly = f"DTSTART:{due - 14 * DAY:%Y%m%dT%H%M%SZ}\r\nDUE:{due - 14 * DAY:%Y%m%dT%H%M%SZ}\r\nRRULE:FREQ=WEEKLY\r\n"
+    put_task(house, person, "En retard", weekly + alarm(":-PT15M"))
+    put_task(house, person, "Vue", at + alarm(":-PT15M", "DISPLAY", f"ACKNOWLEDGED:{due:%Y%m%dT%H%M%SZ}\r\n"))
+    visitor.log_in(person.login, interface="complet")
+    found = told(visitor)
+    ring = {title: datetime.datetime.fromtimestamp(one["at"], datetime.UTC) for title, one in found.items()}
+    # Of a task that recurs the date that is open rings, which was due two weeks ago.
+    assert ring == {"Rendre les notes": due - 15 * MINUTE, "A la fin": due - 5 * MINUTE, "Au moment": now + HOUR}
+    task = found["Rendre les notes"]
+    assert task["text"].startswith("À faire")
+    assert visitor.get(task["href"]).status_code == 200
+    assert "Rendre les notes" in visitor.text
+
+
 def test_a_new_event_begins_with_ones_own_reminder(visitor: Visitor, person: Principal) -> None:
     visitor.log_in(person.login, interface="complet")
     assert 'value="30" selected' not in visitor.get("/agenda/nouveau").text
@@ -93,20 +131,26 @@ def test_a_reminder_is_shown_once_in_every_tab_that_is_looked_at(
 ) -> None:
     put(house, person, "Conseil de classe", now + 14 * MINUTE, alarm(":-PT15M"))
     put(house, person, "Plus tard", now + 5 * HOUR, alarm(":-PT15M"))
+    due = now + 10 * MINUTE
+    put_task(house, person, "Rendre les notes", f"DUE:{due:%Y%m%dT%H%M%SZ}\r\n" + alarm(":-PT15M"))
     with visiting(chromium, script=True, bypass_csp=True) as watched:
         page = watched.page
         log_in(page, house, person.login, "complet")
-        toast = page.locator("#dit .rappel")
-        expect(toast).to_contain_text("Conseil de classe")
+        toast = page.locator("#dit .rappel").filter(has_text="Conseil de classe")
+        expect(toast).to_be_visible()
+        task = page.locator("#dit .rappel").filter(has_text="Rendre les notes")
+        expect(task).to_contain_text("À faire")
         watched.picture("agenda-rappel")
         assert faults_of(page) == []
         other = page.context.new_page()
         other.goto(f"{house.url}/agenda/jour/{datetime.datetime.now(ZoneInfo('Europe/Paris')).date()}")
         expect(other.locator(".semaine")).to_be_visible()
         assert other.locator("#dit .rappel").count() == 0
+        task.get_by_role("button", name="Fermer").click()
+        expect(task).to_have_count(0)
         toast.get_by_role("link", name="Ouvrir").click()
         expect(page.locator("h1")).to_have_text("Conseil de classe")
-        assert page.evaluate("JSON.parse(localStorage.getItem('rappels-dits')).length") == 1
+        assert page.evaluate("JSON.parse(localStorage.getItem('rappels-dits')).length") == 2
         page.goto(f"{house.url}/agenda/taches")
         expect(page.locator("h1")).to_have_text("Tâches")
         assert page.locator("#dit .rappel").count() == 0

@@ -5,7 +5,7 @@ import json
 
 from starlette.responses import Response
 
-from mailserver.calendars import own_events, reminders
+from mailserver.calendars import reminders
 from mailserver.calendars.reminders import Reminder
 from webui.agenda import event_items, words
 from webui.http import headers
@@ -20,9 +20,7 @@ async def upcoming(services: Services, visit: Visit) -> Response:
     """GET /agenda/rappels: as JSON, what rings within a day, and what time it is here."""
     now = words.now(visit)
     start, end = now - MISSED, now + datetime.timedelta(hours=HOURS)
-    rows = await services.store.read(
-        own_events.around, visit.account_id, start - reminders.AHEAD, end + reminders.AHEAD
-    )
+    rows = await services.store.read(reminders.rows, visit.account_id, start, end)
     found = await event_items.computed(visit, reminders.due, rows, start, end, words.zone_of(visit))
     told = {"now": visit.now, "reminders": [_told(visit, one) for one in found]}
     fields = {**headers.page(visit.secure), "Content-Type": "application/json"}
@@ -33,13 +31,22 @@ def _told(visit: Visit, one: Reminder) -> dict[str, str | float]:
     event, language = one.event, visit.language
     item = event_items.item_id(event.collection_id, event.href)
     day = event.start.date()
-    when = words.hours(language, event, day)
-    if day != words.today(visit):
+    when = words.hour(language, event.start) if one.is_task else words.hours(language, event, day)
+    if one.is_task and event.all_day:
+        when = words.full_day(language, day)
+    elif day != words.today(visit):
         when = f"{words.full_day(language, day)}, {when}"
+    page = f"/agenda/taches/{item}" if one.is_task else f"/agenda/evenement/{item}"
     return {
         "id": f"{item}.{event.key}.{one.at.timestamp():.0f}",
         "at": one.at.timestamp(),
         "title": event.title or visit._("(sans titre)"),
-        "text": f"{when}, {event.place}" if event.place else when,
-        "href": f"/agenda/evenement/{item}" + (f"?le={event.key}" if event.key else ""),
+        "text": _text(visit, one, when),
+        "href": page + (f"?le={event.key}" if event.key else ""),
     }
+
+
+def _text(visit: Visit, one: Reminder, when: str) -> str:
+    if one.is_task:
+        return visit._("À faire : %(when)s") % {"when": when}
+    return f"{when}, {one.event.place}" if one.event.place else when
