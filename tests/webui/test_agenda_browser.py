@@ -133,7 +133,7 @@ def test_the_simplified_interface(house: House, chromium: Browser, busy: Princip
 
 def hour(page: Page) -> float:
     """Pixels of an hour of the grid."""
-    script = "(week) => week.querySelector('.temps').offsetHeight / (week.dataset.fin - week.dataset.debut)"
+    script = "(week) => week.querySelector('.temps').offsetHeight / (week.dataset.heures.split(' ').length - 1)"
     return float(page.locator(".semaine").evaluate(script))
 
 
@@ -189,6 +189,40 @@ def test_moving_with_pointer_and_keyboard(house: House, chromium: Browser) -> No
         page.mouse.up()
         page.wait_for_url("**/agenda/nouveau?*")
         assert (page.input_value("#debut_heure"), page.input_value("#fin_heure")) == ("10:00", "12:00")
+        assert watched.complaints == []
+
+
+def test_an_event_is_moved_over_folded_hours(house: House, chromium: Browser) -> None:
+    """From the evening back into the day: the folded row is as many hours as it says."""
+    person = house.person("Luc", "Nocturne")
+    now = datetime.datetime.now(datetime.UTC)
+    _put(
+        house, person, "agenda", editing.create(Draft("Éclipse", _at(MONDAY, "22:00"), _at(MONDAY, "23:00")), "e", now)
+    )
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        log_in(page, house, person.login, "complet")
+        page.goto(f"{house.url}/agenda/semaine/{MONDAY}")
+        watched.picture("agenda-plie")
+        assert overflow(page) <= 0
+        event = page.locator(".temps .ev")
+        box = event.bounding_box()
+        assert box
+        assert abs(box["height"] - hour(page)) < 4
+        page.mouse.move(box["x"] + 20, box["y"] + 10)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 20, box["y"] + 10 - 2 * hour(page), steps=6)
+        page.mouse.up()
+        expect(page.locator("#annonce")).to_contain_text("Événement déplacé")
+        assert _starts(house, person, "Éclipse") == ["Mon 17:00-18:00"]
+        page.get_by_role("button", name="Annuler").click()
+        expect(page.locator("#annonce")).to_contain_text("annulée")
+        page.locator(".temps .ev").focus()
+        page.keyboard.press("ArrowUp")
+        expect(page.locator("#agenda-dit")).to_contain_text("21:45 – 22:45")
+        page.keyboard.press("Escape")
+        page.locator(".semaine .heures a").click()
+        expect(page.locator(".semaine .heures a")).to_have_count(0)
         assert watched.complaints == []
 
 

@@ -120,8 +120,26 @@ def test_hours_are_ones_own_and_those_that_are_used(house: House, visitor: Visit
     shown = r"<span>(\d\d):00</span>"
     assert re.findall(shown, visitor.get(f"/agenda/semaine/{DAY}").text) == [f"{hour:02}" for hour in range(8, 18)]
     put(house, person, "Spectacle", "20:00-21:30")
-    assert re.findall(shown, visitor.get(f"/agenda/semaine/{DAY}").text)[-1] == "21"
+    assert re.findall(shown, visitor.get(f"/agenda/semaine/{DAY}").text)[-3:] == ["19", "20", "21"]
     assert len(re.findall(shown, visitor.get(f"/agenda/semaine/{DAY}?heures=24").text)) == 24
+
+
+def test_an_evening_far_away_folds_the_hours_on_the_way(house: House, visitor: Visitor, person: Principal) -> None:
+    visitor.log_in(person.login, interface="complet")
+    put(house, person, "Eclipse", "22:15-23:00")
+    put(house, person, "Avion", "04:10-04:50")
+    text = visitor.get(f"/agenda/semaine/{DAY}").text
+    rows = [4, 5, *range(8, 18), 18, 22]
+    assert f'data-heures="{" ".join(map(str, [*rows, 23]))}"' in text
+    assert f'class="semaine k{len(rows)} ' in text
+    assert re.findall(r"<span>(\d\d):00</span>", text) == [f"{hour:02}" for hour in rows if hour not in (5, 18)]
+    assert text.count('<a href="?heures=24" tabindex="-1"') == 2
+    evening = next(line for line in text.splitlines() if "Eclipse" in line or " h13 m3 " in line)
+    assert " h13 m3 d0 e9 " in evening
+    # The bars of the hours that are no working ones end where those begin.
+    assert '<i class="hors h0 d2">' in text
+    assert '<i class="hors h12 d2">' in text
+    assert len(re.findall(r"<span>\d\d:00</span>", visitor.get(f"/agenda/semaine/{DAY}?heures=24").text)) == 24
 
 
 def test_the_panel_says_what_happens_at_once_and_a_copy_is_another_event(

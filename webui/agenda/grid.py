@@ -1,6 +1,7 @@
 """Events in days: which day shows what, and where within it when several overlap. Pure: dates in, places out."""
 
 import datetime
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,13 +16,15 @@ NARROW_DAY = 4
 CROWDED_WEEK = 3
 """Events beside each other in a day of its own, in a week, and in a week of more than five days."""
 
+FOLDED = 3
+"""Hours without anything, outside the working ones, that are folded into one row."""
 MAX_GROUP = 60
 """Events that overlap one after another, whose width is looked for: each is compared with all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an event stands in its day: minutes from the first hour shown, and its lane among `lanes`."""
+    """Where an event stands in its day: minutes from the top of the axis, and its lane among `lanes`."""
 
     one: Occurrence
     start: int
@@ -54,14 +57,46 @@ class Laid:
     more: tuple[More, ...]
 
 
-def hours(days: Sequence[datetime.date], found: Sequence[Occurrence], first: int, last: int) -> tuple[int, int]:
-    """First and last hour to show: the working hours, and further as far as events of these days go."""
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The hours of a day from top to bottom, in rows of one height; a row of several hours is folded."""
+
+    edges: tuple[int, ...]
+    """The hour at which each row begins, and the one at which the last ends."""
+
+    @property
+    def rows(self) -> tuple[tuple[int, int], ...]:
+        """First hour of each, and how many it has."""
+        return tuple((one, after - one) for one, after in itertools.pairwise(self.edges))
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.edges) == 25
+
+    def at(self, minute: int) -> int:
+        """Where a minute of the day is, in minutes from the top as if each row were an hour; at most the last."""
+        for number, (first, count) in enumerate(self.rows):
+            if minute < (first + count) * 60:
+                return number * 60 + max(0, minute - first * 60) // count
+        return len(self.rows) * 60
+
+
+WHOLE_DAY = Axis(tuple(range(25)))
+
+
+def axis(days: Sequence[datetime.date], found: Sequence[Occurrence], first: int, last: int) -> Axis:
+    """The working hours, and further as far as events of these days go, folded where nothing happens on the way."""
+    shown = set(range(first, max(last, first + 1)))
     for day in days:
         for one in timed(found, day):
             start, end = span(one, day)
-            first = min(first, start // 60)
-            last = max(last, -(-max(end, start + LEAST) // 60))
-    return first, min(24, max(last, first + 1))
+            shown.update(range(start // 60, min(24, -(-max(end, start + LEAST) // 60))))
+    edges: list[int] = []
+    for hour, after in itertools.pairwise((*sorted(shown), max(shown) + 1)):
+        edges.append(hour)
+        if after - hour > 1:
+            edges += [hour + 1] if after - hour - 1 >= FOLDED else range(hour + 1, after)
+    return Axis((*edges, max(shown) + 1))
 
 
 def timed(found: Sequence[Occurrence], day: datetime.date) -> Iterator[Occurrence]:
@@ -81,8 +116,8 @@ def span(one: Occurrence, day: datetime.date) -> tuple[int, int]:
     return start, max(start, end)
 
 
-def lay(day: datetime.date, found: Sequence[Occurrence], first: int, lanes: int) -> Laid:
-    """Lay out one day from its first hour shown, at most so many events beside each other."""
+def lay(day: datetime.date, found: Sequence[Occurrence], hours: Axis, lanes: int) -> Laid:
+    """Lay out one day, at most so many events beside each other."""
     whole = tuple(one for one in found if is_whole(one) and one.on(day))
     places: list[Place] = []
     more: list[More] = []
@@ -91,18 +126,18 @@ def lay(day: datetime.date, found: Sequence[Occurrence], first: int, lanes: int)
     for one in sorted(timed(found, day), key=lambda one: span(one, day)):
         start, end = span(one, day)
         if group and start >= until:
-            _close(group, first, lanes, places, more)
+            _close(group, hours, lanes, places, more)
             group = []
         group.append((start, end, one))
         until = max(until if len(group) > 1 else -1, end, start + LEAST)
     if group:
-        _close(group, first, lanes, places, more)
+        _close(group, hours, lanes, places, more)
     return Laid(day, whole, tuple(places), tuple(more))
 
 
 def _close(
     group: Sequence[tuple[int, int, Occurrence]],
-    first: int,
+    hours: Axis,
     most: int,
     places: list[Place],
     more: list[More],
@@ -122,12 +157,12 @@ def _close(
         free[lane] = until
         put.append((start, end, one, lane))
     for start, end, one, lane in put:
-        at, length = _rounded(start - first * 60), _rounded(max(end - start, LEAST))
+        at, length = _rounded(hours.at(start)), _rounded(max(end - start, LEAST))
         width = _free_lanes(put, start, max(end, start + LEAST), lane, len(free)) if len(put) <= MAX_GROUP else 1
         places.append(Place(one, at, length, lane, len(free), width, bool(left)))
     if left:
         start, end = min(left)[0], max(end for _, end in left)
-        more.append(More(len(left), _rounded(start - first * 60), _rounded(max(end - start, 60))))
+        more.append(More(len(left), _rounded(hours.at(start)), _rounded(max(end - start, 60))))
 
 
 def _free_lanes(put: Sequence[tuple[int, int, Occurrence, int]], start: int, until: int, lane: int, lanes: int) -> int:

@@ -17,7 +17,7 @@ from webui.agenda.calendars.class_colours import SchoolClass
 from webui.agenda.collections_shown import Shelf, addresses_of
 from webui.agenda.event_items import Desk, home
 from webui.agenda.form_values import YEARS
-from webui.agenda.grid import More, Place
+from webui.agenda.grid import Axis, More, Place
 from webui.agenda.mini_month import MiniMonth
 from webui.agenda.tasks import task_lines
 from webui.agenda.tasks.task_lines import Line
@@ -120,11 +120,11 @@ class AgendaPage:
     after: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Column, ...], ...]
-    first: int
-    last: int
+    axis: Axis
     clock: int
-    """Minutes from the first hour shown to now, -1 when now is not shown."""
+    """Minutes from the top of the axis to now, -1 when now is not shown."""
     working: tuple[int, int]
+    """The rows in which the working hours begin, and are over."""
     zones: tuple[str, ...]
     month: MiniMonth
     classes: tuple[SchoolClass, ...]
@@ -136,10 +136,6 @@ class AgendaPage:
     unreadable: int = 0
     missing: tuple[Shelf, ...] = ()
     query: str = ""
-
-    @property
-    def hours(self) -> range:
-        return range(self.first, self.last)
 
 
 async def index(services: Services, visit: Visit) -> Response:
@@ -184,14 +180,14 @@ async def _page(services: Services, visit: Visit, view: str, days: int, template
         expansion = replace(expansion, cut=expansion.cut or len(found) < len(expansion.occurrences))
         shown = sorted({one.start.date() for one in found})
     chosen = visit.preferences
-    begin, end = 0, 24
+    hours = grid.WHOLE_DAY
     if view in (WEEK, DAY_VIEW) and visit.query("heures") != ALL_HOURS:
-        begin, end = grid.hours(shown, found, chosen.day_begins, chosen.day_ends)
+        hours = grid.axis(shown, found, chosen.day_begins, chosen.day_ends)
     lanes = grid.WIDE_DAY if len(shown) == 1 else grid.NARROW_DAY if len(shown) < 6 else grid.CROWDED_WEEK
-    columns = tuple(_column(services, visit, place, view, one, day, found, begin, lanes) for one in shown)
+    columns = tuple(_column(services, visit, place, view, one, day, found, hours, lanes) for one in shown)
     if shown and not query:
         columns = await _with_tasks(services, visit, place, columns)
-    page = _made(services, visit, place, view, day, days, columns, (begin, end), found)
+    page = _made(services, visit, place, view, day, days, columns, hours, found)
     page = replace(page, cut=expansion.cut, unreadable=expansion.unreadable, missing=missing, query=query)
     return services.pages.answer(visit, template, page)
 
@@ -204,10 +200,11 @@ def _made(
     day: datetime.date,
     days: int,
     columns: tuple[Column, ...],
-    hours: tuple[int, int],
+    hours: Axis,
     found: Sequence[Occurrence],
 ) -> AgendaPage:
     shown = [column.day for column in columns]
+    chosen = visit.preferences
     return AgendaPage(
         frame=place.frame,
         desk=place,
@@ -222,10 +219,9 @@ def _made(
         after=_beside(visit, view, day, 1, days),
         columns=columns,
         rows=tuple(columns[at : at + 7] for at in range(0, len(columns), 7)) if view == MONTH else (),
-        first=hours[0],
-        last=hours[1],
-        clock=_clock(visit, shown, *hours),
-        working=(visit.preferences.day_begins, visit.preferences.day_ends),
+        axis=hours,
+        clock=_clock(visit, shown, hours),
+        working=(hours.at(chosen.day_begins * 60) // 60, hours.at(chosen.day_ends * 60) // 60),
         zones=school_holidays.of(services.settings.directory).zones,
         month=mini_month.around(services, visit, view, day),
         classes=class_colours.met(visit, place, found),
@@ -243,12 +239,12 @@ def _column(
     day: datetime.date,
     chosen: datetime.date,
     found: Sequence[Occurrence],
-    first: int,
+    hours: Axis,
     lanes: int,
 ) -> Column:
     language = visit.language
     busy = visit._("Occupé")
-    laid = grid.lay(day, found, first, lanes)
+    laid = grid.lay(day, found, hours, lanes)
 
     def link(one: Occurrence, at: Place | None) -> Link:
         shelf = place.shelf(one.collection_id)
@@ -347,10 +343,10 @@ def _beside(visit: Visit, view: str, day: datetime.date, way: int, days: int) ->
     return _address(visit, view, other) if other.year in YEARS else ""
 
 
-def _clock(visit: Visit, shown: Sequence[datetime.date], first: int, last: int) -> int:
+def _clock(visit: Visit, shown: Sequence[datetime.date], hours: Axis) -> int:
     moment = words.now(visit)
-    minutes = (moment.hour - first) * 60 + moment.minute
-    return minutes if moment.date() in shown and 0 <= minutes < (last - first) * 60 else -1
+    is_shown = moment.date() in shown and hours.edges[0] <= moment.hour < hours.edges[-1]
+    return hours.at(moment.hour * 60 + moment.minute) if is_shown else -1
 
 
 def _titles(visit: Visit) -> tuple[tuple[str, str], ...]:

@@ -20,23 +20,42 @@ let held = null;
 let moved = false;
 let pressing = 0;
 
-const hour = () => week.querySelector(".temps").getBoundingClientRect().height / (week.dataset.fin - week.dataset.debut);
+// The hours at which rows begin, and that at which the last one ends; a row of several hours is folded.
+const edges = week ? week.dataset.heures.split(" ").map(Number) : [];
+const rows = edges.length - 1;
+
+const hour = () => week.querySelector(".temps").getBoundingClientRect().height / rows;
+// Where a minute of the day is, in rows from the top, and back.
+function rowOf(minute) {
+  const at = within(edges.findLastIndex((edge) => edge * 60 <= minute), 0, rows - 1);
+  const inside = edges[0] * 60 <= minute && minute < edges[rows] * 60;
+  return inside ? at + (minute / 60 - edges[at]) / (edges[at + 1] - edges[at])
+    : minute < edges[0] * 60 ? minute / 60 - edges[0] : rows + minute / 60 - edges[rows];
+}
+function minuteOf(row) {
+  const at = Math.floor(row);
+  if (row < 0) return (edges[0] + row) * 60;
+  if (row >= rows) return (edges[rows] + row - rows) * 60;
+  return (edges[at] + (row - at) * (edges[at + 1] - edges[at])) * 60;
+}
 const isGrid = () => getComputedStyle(week.querySelector(".heures")).display !== "none";
-const minutes = (pixels) => Math.round((pixels / hour()) * 60 / SNAP) * SNAP;
+const snapped = (minutes) => Math.round(minutes / SNAP) * SNAP;
+// How many minutes of the day lie between a minute and what is so many pixels below it.
+const minutesFrom = (minute, pixels) => snapped(minuteOf(rowOf(minute) + pixels / hour()) - minute);
 const columnAt = (x) => columns.findIndex((one) => { const box = one.getBoundingClientRect(); return x >= box.left && x < box.right; });
 const days = (to, from) => Math.round((new Date(columns[to].dataset.jour) - new Date(columns[from].dataset.jour)) / 864e5);
 const clock = (total) => `${String(Math.floor(total / 60)).padStart(2, "0")}:${String(total % 60).padStart(2, "0")}`;
 const number = (element, name) => Number(getComputedStyle(element).getPropertyValue(name));
-const startOf = (event) => week.dataset.debut * 60 + number(event, "--h") * 60 + number(event, "--m") * STEP;
+const startOf = (event) => Math.round(minuteOf(number(event, "--h") + number(event, "--m") * STEP / 60));
 const lengthOf = (event) => number(event, "--d") * 60 + number(event, "--e") * STEP;
 const within = (value, low, high) => Math.min(high, Math.max(low, value));
 
-function send({ event, rows, target, column, longer, copy }) {
+function send({ event, down, target, column, longer, copy }) {
   const address = new URL(event.href);
   form.action = `${address.pathname}/deplacer`;
   form.elements.le.value = address.searchParams.get("le") ?? "";
   form.elements.etag.value = event.dataset.etag;
-  form.elements.minutes.value = rows + days(target, column) * DAY;
+  form.elements.minutes.value = down + days(target, column) * DAY;
   form.elements.duree.value = longer;
   form.elements.copie.value = copy ? "1" : "";
   keep(event);
@@ -46,16 +65,17 @@ function send({ event, rows, target, column, longer, copy }) {
 // What is held: an event, how many minutes it moved down and how much longer it is, and the column it is over.
 function take(event, more = {}) {
   const column = columns.indexOf(event.closest(".jour"));
-  return { event, rows: 0, longer: 0, length: lengthOf(event), column, target: column, copy: false, ...more };
+  return { event, down: 0, longer: 0, length: lengthOf(event), column, target: column, copy: false, ...more };
 }
 
 function show() {
-  const { event, rows, longer, length, column, target } = held;
+  const { event, down, longer, length, column, target } = held;
   const shift = columns[target].getBoundingClientRect().left - columns[column].getBoundingClientRect().left;
-  event.style.setProperty("transform", `translate(${shift}px, ${rows / 60 * hour()}px)`);
-  event.style.setProperty("height", `${Math.max(0.25, (length + longer) / 60) * hour() - 2}px`);
+  const start = startOf(event) + down;
+  const top = rowOf(start);
+  event.style.setProperty("transform", `translate(${shift}px, ${(top - rowOf(start - down)) * hour()}px)`);
+  event.style.setProperty("height", `${Math.max(0.25, rowOf(start + length + longer) - top) * hour() - 2}px`);
   event.classList.add("tire");
-  const start = startOf(event) + rows;
   const day = columns[target].querySelector(".plein").textContent;
   const said = held.copy ? week.dataset.copie : week.dataset.deplace;
   status.textContent = `${said} ${day}, ${clock(((start % DAY) + DAY) % DAY)} – ${clock((start + length + longer + DAY) % DAY)}`;
@@ -72,9 +92,9 @@ function abandon(say = false) {
   if (say) status.textContent = week.dataset.abandon;
 }
 
-function shift(rows) {
+function shift(down) {
   const start = startOf(held.event);
-  held.rows = within(rows, -start, DAY - SNAP - start);
+  held.down = within(down, -start, DAY - SNAP - start);
 }
 
 // ------------------------------------------------------------------ pointer and finger
@@ -85,7 +105,7 @@ function begin(down, event, time) {
     event.setPointerCapture(down.pointerId);
   } else {
     const { top } = time.getBoundingClientRect();
-    const from = Math.floor((down.clientY - top) / hour() * 60 / 30) * 30;
+    const from = Math.floor(minuteOf((down.clientY - top) / hour()) / 30) * 30;
     held = { draw: document.createElement("div"), time, top, from, to: from + 60, x: down.clientX, y: down.clientY, column: columns.indexOf(time.closest(".jour")) };
     held.draw.className = "creation";
     time.setPointerCapture(down.pointerId);
@@ -121,8 +141,9 @@ function pointerdown(down) {
 }
 
 function draw() {
-  held.draw.style.setProperty("top", `${held.from / 60 * hour()}px`);
-  held.draw.style.setProperty("height", `${(held.to - held.from) / 60 * hour()}px`);
+  const top = rowOf(held.from);
+  held.draw.style.setProperty("top", `${top * hour()}px`);
+  held.draw.style.setProperty("height", `${(rowOf(held.to) - top) * hour()}px`);
   held.time.append(held.draw);
 }
 
@@ -131,16 +152,17 @@ function pointermove(move) {
   if (!moved && Math.hypot(move.clientX - held.x, move.clientY - held.y) < FAR) return;
   moved = true;
   if (held.draw) {
-    held.to = Math.max(held.from + 30, minutes(move.clientY - held.top));
+    held.to = Math.max(held.from + 30, snapped(minuteOf((move.clientY - held.top) / hour())));
     draw();
     return;
   }
-  const by = minutes(move.clientY - held.y);
-  if (held.resize) held.longer = Math.max(SNAP - held.length, by);
+  const start = startOf(held.event);
+  const below = move.clientY - held.y;
+  if (held.resize) held.longer = Math.max(SNAP - held.length, minutesFrom(start + held.length, below));
   else {
     const target = columnAt(move.clientX);
     held.target = target < 0 ? held.column : target;
-    shift(by);
+    shift(minutesFrom(start, below));
   }
   show();
 }
@@ -150,9 +172,9 @@ function pointerup() {
   const done = held;
   if (done.draw) {
     const length = moved ? done.to - done.from : 60;
-    const query = new URLSearchParams({ jour: columns[done.column].dataset.jour, heure: clock(week.dataset.debut * 60 + done.from), duree: length, vue: form.elements.vue.value });
+    const query = new URLSearchParams({ jour: columns[done.column].dataset.jour, heure: clock(done.from), duree: length, vue: form.elements.vue.value });
     location.assign(`/agenda/nouveau?${query}`);
-  } else if (moved && (done.rows || done.longer || done.target !== done.column)) {
+  } else if (moved && (done.down || done.longer || done.target !== done.column)) {
     held = null;
     send(done);
   } else abandon();
@@ -178,14 +200,14 @@ function keydown(key) {
     else if (key.shiftKey) held.longer = Math.max(SNAP - held.length, held.longer + (DOWN[key.key] ?? 0));
     else {
       held.target = within(held.target + (ACROSS[key.key] ?? 0), 0, columns.length - 1);
-      shift(held.rows + (DOWN[key.key] ?? 0));
+      shift(held.down + (DOWN[key.key] ?? 0));
     }
     show();
   } else if (held?.keys && key.key === "Enter") {
     key.preventDefault();
     const done = held;
     held = null;
-    if (done.rows || done.longer || done.copy || done.target !== done.column) send(done);
+    if (done.down || done.longer || done.copy || done.target !== done.column) send(done);
     else {
       held = done;
       abandon(true);
@@ -201,7 +223,7 @@ function choosing(link) {
     key.preventDefault();
     const address = new URL(link.href);
     const now = address.searchParams.get("heure");
-    const at = now ? Number(now.slice(0, 2)) * 60 + Number(now.slice(3)) + step : week.dataset.debut * 60;
+    const at = now ? Number(now.slice(0, 2)) * 60 + Number(now.slice(3)) + step : edges[0] * 60;
     address.searchParams.set("heure", clock(within(at, 0, DAY - 30)));
     link.href = address;
     status.textContent = `${week.dataset.nouveau}, ${link.closest("h2").querySelector(".plein").textContent}, ${address.searchParams.get("heure")}`;
