@@ -1,5 +1,6 @@
 """A house of one's own for each module, and people in it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser
 from mailserver.model.identity import Principal, Role
 from tests.conftest import needs_browser
 from tests.webui.browser import browsers
+from tests.webui.caldav_client import Client
 from tests.webui.house import House, Visitor
 from tests.webui.secondstep import Phone, set_up
 
@@ -69,6 +71,33 @@ def rose(house: House) -> Principal:
 def person(rose: Principal) -> Principal:
     """Whom a test is about; most modules have their own."""
     return rose
+
+
+@pytest.fixture
+def someone(house: House, request: pytest.FixtureRequest) -> Principal:
+    """Somebody with an empty agenda, for one test alone."""
+    return house.person("Claire", re.sub("[^a-z]", "", request.node.name)[-30:])
+
+
+@pytest.fixture
+def page(visitor: Visitor, someone: Principal) -> Visitor:
+    """Them, in the complete interface."""
+    visitor.log_in(someone.login, interface="complet")
+    return visitor
+
+
+@pytest.fixture
+def client(house: House, someone: Principal) -> Iterator[Client]:
+    """Their CalDAV client."""
+    made = Client(house, someone)
+    yield made
+    made.http.close()
+
+
+@pytest.fixture(scope="module")
+def lise(house: House) -> Principal:
+    """A colleague who writes and is answered."""
+    return house.person("Lise", "Moreau")
 
 
 @pytest.fixture(scope="module")

@@ -2,75 +2,23 @@
 
 import datetime
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
-import icalendar
 import pytest
-from caldav import DAVClient
 
 from mailserver.calendars.school_holidays import Seasons
 from mailserver.model.identity import Principal
-from tests.webui.house import PASSWORD, House, Visitor
+from tests.webui.caldav_client import Client, components, written
+from tests.webui.house import House, Visitor
 
 PARIS = ZoneInfo("Europe/Paris")
 MONDAY = "2026-11-23"
-EVENT = """BEGIN:VCALENDAR
-VERSION:2.0
-PRODID:-//autre//client//FR
-{zone}BEGIN:VEVENT
-UID:{uid}
-DTSTAMP:20260901T080000Z
-DTSTART{start}
-DTEND{end}
-SUMMARY:{title}
-{more}END:VEVENT
-END:VCALENDAR
-"""
 
 
 def text(uid: str, start: str, end: str, title: str = "Cours", more: str = "", zone: str = "") -> str:
-    return EVENT.format(uid=uid, start=start, end=end, title=title, more=more, zone=zone).replace("\n", "\r\n")
-
-
-class Client:
-    """A CalDAV client of one person."""
-
-    def __init__(self, house: House, person: Principal) -> None:
-        self.http = cast(Any, DAVClient)(url=f"{house.url}/dav/", username=person.login, password=PASSWORD)
-        self.agenda = next(calendar for calendar in self.http.principal().calendars() if "agenda" in str(calendar.url))
-
-    def events(self) -> list[icalendar.Event]:
-        """Every VEVENT of the agenda, as the server gives them."""
-        return [
-            event
-            for item in self.agenda.events()
-            for event in cast(Any, icalendar.Calendar.from_ical(item.data)).walk("VEVENT")
-        ]
-
-    def one(self, title: str) -> Any:
-        return next(event for event in self.events() if str(event["SUMMARY"]) == title)
-
-
-@pytest.fixture
-def someone(house: House, request: pytest.FixtureRequest) -> Principal:
-    """Somebody with an empty agenda, for this test alone."""
-    return house.person("Claire", re.sub("[^a-z]", "", request.node.name)[-30:])
-
-
-@pytest.fixture
-def page(visitor: Visitor, someone: Principal) -> Visitor:
-    visitor.log_in(someone.login, interface="complet")
-    return visitor
-
-
-@pytest.fixture
-def client(house: House, someone: Principal) -> Iterator[Client]:
-    made = Client(house, someone)
-    yield made
-    made.http.close()
+    return written("VEVENT", uid, title, more, f"DTSTART{start}\nDTEND{end}\n", zone)
 
 
 FIELDS = {
@@ -277,7 +225,7 @@ def starts(client: Client, title: str = "") -> list[str]:
     found = client.agenda.search(
         start=datetime.datetime(2026, 10, 1), end=datetime.datetime(2027, 3, 1), event=True, expand=True
     )
-    events = [cast(Any, icalendar.Calendar.from_ical(one.data)).walk("VEVENT")[0] for one in found]
+    events = components(found, "VEVENT")
     return sorted(
         f"{event['DTSTART'].dt.astimezone(PARIS):%m-%d %H:%M}"
         for event in events

@@ -2,72 +2,25 @@
 
 import datetime
 import re
-from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
-import icalendar
 import pytest
-from caldav import DAVClient
 
 from mailserver.model.identity import Principal
-from tests.webui.house import PASSWORD, House, Visitor
+from tests.webui.caldav_client import Client, written
+from tests.webui.house import House, Visitor
 
 DAY = datetime.timedelta(days=1)
-TASK = """BEGIN:VCALENDAR
-VERSION:2.0
-PRODID:-//autre//client//FR
-BEGIN:VTODO
-UID:{uid}
-DTSTAMP:20260901T080000Z
-SUMMARY:{title}
-{more}END:VTODO
-END:VCALENDAR
-"""
 
 
 def text(uid: str, title: str, more: str = "") -> str:
-    return TASK.format(uid=uid, title=title, more=more).replace("\n", "\r\n")
-
-
-class Client:
-    """A CalDAV client with one person's task list."""
-
-    def __init__(self, house: House, person: Principal) -> None:
-        self.http = cast(Any, DAVClient)(url=f"{house.url}/dav/", username=person.login, password=PASSWORD)
-        self.list = next(one for one in self.http.principal().calendars() if "taches" in str(one.url))
-
-    def tasks(self) -> dict[str, Any]:
-        """Every VTODO that stands for itself, by its title."""
-        found = [
-            task
-            for item in self.list.todos(include_completed=True)
-            for task in cast(Any, icalendar.Calendar.from_ical(item.data)).walk("VTODO")
-        ]
-        return {str(task["SUMMARY"]): task for task in found if "RECURRENCE-ID" not in task}
+    return written("VTODO", uid, title, more)
 
 
 @pytest.fixture
 def today() -> datetime.date:
     return datetime.datetime.now(ZoneInfo("Europe/Paris")).date()
-
-
-@pytest.fixture
-def someone(house: House, request: pytest.FixtureRequest) -> Principal:
-    return house.person("Claire", re.sub("[^a-z]", "", request.node.name)[-30:])
-
-
-@pytest.fixture
-def page(visitor: Visitor, someone: Principal) -> Visitor:
-    visitor.log_in(someone.login, interface="complet")
-    return visitor
-
-
-@pytest.fixture
-def client(house: House, someone: Principal) -> Iterator[Client]:
-    made = Client(house, someone)
-    yield made
-    made.http.close()
 
 
 def add(page: Visitor, title: str, day: datetime.date | str = "", **more: Any) -> None:

@@ -20,11 +20,6 @@ from tests.webui.house import PASSWORD, House, mail
 pytestmark = pytest.mark.needs("chromium")
 
 
-@pytest.fixture(scope="module")
-def lise(house: House) -> Principal:
-    return house.person("Lise", "Moreau")
-
-
 _counter: list[int] = []
 
 

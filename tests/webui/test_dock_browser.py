@@ -6,35 +6,22 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from mailserver.model.identity import Principal
-from tests.webui.browser import Watched, faults_of, log_in, visiting
-from tests.webui.house import House, mail
+from tests.webui.asked import enter, somebody_asked
+from tests.webui.browser import Watched, faults_of, visiting
+from tests.webui.house import House
 
 pytestmark = pytest.mark.needs("chromium")
 
 
-@pytest.fixture(scope="module")
-def lise(house: House) -> Principal:
-    return house.person("Lise", "Moreau")
-
-
-_counter: list[int] = []
-
-
 @pytest.fixture
 def person(house: House, lise: Principal) -> Principal:
-    _counter.append(0)
-    made = house.person("Paul", f"Quai-{len(_counter)}")
-    for number in range(3):
-        text = f"Combien {number} ?\n" + "Une ligne\n" * 60
-        house.deliver(made, mail(f"Sujet {number}", sender=f"Lise <{lise.address}>", to=made.address, body=text))
-    return made
+    return somebody_asked(house, lise, "Combien {number} ?\n" + "Une ligne\n" * 60)
 
 
 @pytest.fixture
 def watched(house: House, chromium: Browser, person: Principal) -> Iterator[Watched]:
     with visiting(chromium, script=True) as made:
-        log_in(made.page, house, person.login, "complet")
-        expect(made.page.locator("#cocher input")).to_have_count(1)
+        enter(made.page, house, person)
         yield made
         assert made.complaints == []
 
@@ -183,8 +170,7 @@ def test_below_a_letter_on_its_own_page(house: House, watched: Watched, person: 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_dock_is_accessible(house: House, chromium: Browser, person: Principal, scheme: str) -> None:
     with visiting(chromium, script=True, scheme=scheme, bypass_csp=True) as watched:
-        log_in(watched.page, house, person.login, "complet")
-        expect(watched.page.locator("#cocher input")).to_have_count(1)
+        enter(watched.page, house, person)
         answer(watched.page, "Sujet 2")
         watched.picture(f"quai-{scheme}")
         assert faults_of(watched.page) == []

@@ -13,6 +13,7 @@ from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.web import signatures
 from mailserver.store.web.signatures import Model, Signature
+from tests.webui.asked import enter, somebody_asked
 from tests.webui.browser import Watched, faults_of, log_in, log_out, overflow, rules_of, visiting
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_compose_browser import PIXEL
@@ -21,24 +22,9 @@ pytestmark = pytest.mark.needs("chromium")
 expect.set_options(timeout=10_000)
 
 
-@pytest.fixture(scope="module")
-def lise(house: House) -> Principal:
-    return house.person("Lise", "Moreau")
-
-
-_counter: list[int] = []
-
-
 @pytest.fixture
 def person(house: House, lise: Principal) -> Principal:
-    """Somebody with three messages."""
-    _counter.append(0)
-    made = house.person("Paul", f"Panneau-{len(_counter)}")
-    for number in range(3):
-        house.deliver(
-            made, mail(f"Sujet {number}", sender=f"Lise <{lise.address}>", to=made.address, body="Combien ?\n")
-        )
-    return made
+    return somebody_asked(house, lise, "Combien ?\n")
 
 
 @pytest.fixture
@@ -47,12 +33,6 @@ def watched(house: House, chromium: Browser, person: Principal) -> Iterator[Watc
     with visiting(chromium, script=True) as made:
         enter(made.page, house, person)
         yield made
-
-
-def enter(page: Page, house: House, person: Principal) -> None:
-    page.set_default_timeout(10_000)
-    log_in(page, house, person.login, "complet")
-    expect(page.locator("#cocher input")).to_have_count(1)  # the script has come
 
 
 def panel(page: Page, title: str) -> Locator:

@@ -19,11 +19,6 @@ pytestmark = pytest.mark.needs("chromium")
 ANNOUNCES = "Bonjour, voir la pièce jointe."
 
 
-@pytest.fixture(scope="module")
-def lise(house: House) -> Principal:
-    return house.person("Lise", "Lointaine")
-
-
 _counter: list[int] = []
 
 

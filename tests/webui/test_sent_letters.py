@@ -20,11 +20,6 @@ ANNOUNCES = "Bonjour, voir la pièce jointe."
 PLANNING = [("piece", ("planning.txt", b"lundi", "text/plain"))]
 
 
-@pytest.fixture(scope="module")
-def lise(house: House) -> Principal:
-    return house.person("Lise", "Destinataire")
-
-
 _counter: list[int] = []
 
 
