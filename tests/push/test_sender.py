@@ -229,18 +229,22 @@ def test_an_account_that_is_not_in_use_is_not_told(
     assert house.store.read_now(push_subscriptions.listing, person.account_id) == []
 
 
-def put(house: House, person: Principal, name: str, start: datetime.datetime, alarm: str) -> None:
-    """An event in the person's agenda, over CalDAV."""
+def put(
+    house: House, person: Principal, name: str, start: datetime.datetime, alarm: str, *, is_task: bool = False
+) -> None:
+    """An event in the person's agenda, or a task that is due then, over CalDAV."""
     day = start.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    kind, shelf = ("VTODO", "taches") if is_task else ("VEVENT", "agenda")
+    when = f"DUE:{day}\r\n" if is_task else f"DTSTART:{day}\r\nDURATION:PT1H\r\nLOCATION:Salle 4\r\n"
     lines = (
-        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:{name}\r\nDTSTAMP:20260101T000000Z\r\n"
-        f"DTSTART:{day}\r\nDURATION:PT1H\r\nSUMMARY:Conseil {name}\r\nLOCATION:Salle 4\r\n"
+        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:{kind}\r\nUID:{name}\r\nDTSTAMP:20260101T000000Z\r\n"
+        f"{when}SUMMARY:Conseil {name}\r\n"
         f"BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:x\r\nTRIGGER:{alarm}\r\nEND:VALARM\r\n"
-        "END:VEVENT\r\nEND:VCALENDAR\r\n"
+        f"END:{kind}\r\nEND:VCALENDAR\r\n"
     )
     visitor = house.visitor()
     answer = visitor.http.put(
-        f"/dav/{person.login}/agenda/{name}.ics",
+        f"/dav/{person.login}/{shelf}/{name}.ics",
         content=lines,
         headers={"content-type": "text/calendar"},
         auth=(person.login, PASSWORD),
@@ -274,6 +278,19 @@ def test_reminders_ring_once_and_in_their_time(
     later(house, 5 * 60)
     service.remind()
     assert len(service.asked(name)) == 2
+
+
+def test_a_tasks_reminder_leads_to_the_tasks(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    choose(house, person, push_shows="objet", zone="Europe/Paris")
+    subscribe(house, person, service.endpoint(name), browser)
+    due = datetime.datetime.fromtimestamp(house.clock.now(), PARIS).replace(second=0) + datetime.timedelta(minutes=40)
+    put(house, person, "notes", due, "-PT30M", is_task=True)
+    later(house, 11 * 60)
+    assert service.remind() == 1
+    (told,) = service.told(name, browser)
+    assert (told["titre"], told["texte"], told["adresse"]) == ("Conseil notes", f"{due:%H:%M}", "/agenda/taches")
 
 
 def test_who_has_no_plan_comes_before_whose_agenda_has_changed(
