@@ -19,11 +19,11 @@ MAX_FILE = 24 * 1024 * 1024
 FILES = 256
 NOT_CONFINED = 90
 """The exit code."""
-MADE = "fait"
-"""The folder, in that of the process, where the PDF is put."""
+PROFILE, MADE = "profile", "made"
+"""Folders in that of the process: what it keeps of itself, and where the PDF is put."""
 _READS = (
     *("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/libreoffice", "/etc/localtime"),
-    *("/etc/alternatives", "/var/lib/libreoffice", "/var/cache/fontconfig"),
+    *("/etc/alternatives", "/var/lib/libreoffice", "/var/spool/libreoffice", "/var/cache/fontconfig"),
 )
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 _LIMITS = {
@@ -44,7 +44,8 @@ def program_of(path: Path) -> Path:
 def _arguments(folder: Path, program: Path, name: str) -> list[str]:
     return [
         str(program),
-        f"-env:UserInstallation={(folder / 'profile').as_uri()}",
+        f"-env:UserInstallation={(folder / PROFILE).as_uri()}",
+        f"-env:OSL_SOCKET_PATH={folder}",
         *("--headless", "--invisible", "--norestore", "--nologo", "--nodefault", "--nolockcheck"),
         *("--convert-to", "pdf", "--outdir", str(folder / MADE), str(folder / name)),
     ]

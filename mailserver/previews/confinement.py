@@ -36,13 +36,15 @@ class _Machine(NamedTuple):
     name: int
     socket: int
     clone: int
+    access: tuple[int, int]
+    """access, or faccessat where there is none; and the place of the mode among its arguments."""
     refused: tuple[int, ...]
     """connect, fork, vfork, ptrace, process_vm_readv and process_vm_writev, where there are such calls."""
 
 
 _MACHINES = {
-    "x86_64": _Machine(0xC000003E, 41, 56, (42, 57, 58, 101, 310, 311)),
-    "aarch64": _Machine(0xC00000B7, 198, 220, (203, 117, 270, 271)),
+    "x86_64": _Machine(0xC000003E, 41, 56, (21, 1), (42, 57, 58, 101, 310, 311)),
+    "aarch64": _Machine(0xC00000B7, 198, 220, (48, 2), (203, 117, 270, 271)),
 }
 
 
@@ -98,7 +100,8 @@ def _restrict_calls(libc: ctypes.CDLL) -> None:
 
 def _program() -> bytes:
     """A filter of calls (seccomp(2)): no sockets but streams of this machine, which connect to nobody; no process
-    beside this one, threads apart, nor looking into another; io_uring, which no filter sees, is missing."""
+    beside this one, threads apart, nor looking into another; io_uring, which no filter sees, is missing. Asked where
+    it may write, every place says no: so the socket that LibreOffice makes goes where it is told to, not to /tmp."""
     machine = _MACHINES[platform.machine()]
     lines: list[tuple[int, int, int, int]] = []
 
@@ -117,6 +120,12 @@ def _program() -> bytes:
     for number, value in [(one, _REFUSE) for one in machine.refused] + [(_IO_URING, _MISSING), (_CLONE3, _MISSING)]:
         lines.append((0x15, 0, 1, number))
         answer(value)
+    number, place = machine.access
+    lines.append((0x15, 0, 4, number))
+    load(16 + 8 * place)
+    lines.append((0x15, 0, 1, os.W_OK))
+    answer(_REFUSE)
+    answer(_ALLOW)
     lines.append((0x15, 0, 4, machine.clone))
     load(16)  # its first argument
     lines.append((0x45, 1, 0, _CLONE_THREAD))

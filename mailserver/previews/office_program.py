@@ -2,10 +2,12 @@
 process with limits of its own and a profile that nothing outlives."""
 
 import asyncio
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +24,7 @@ SECONDS = 45.0
 """By the clock."""
 MAX_PAGES = 10 * 1024 * 1024
 """Octets of the PDF."""
+MAX_PROFILE = 4 * 1024 * 1024
 KINDS = frozenset({"doc", "xls", "ppt", "pps", "rtf"})
 _STARTS = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"{\\rtf")
 """What these files begin with. Word has long saved RTF under the name .doc."""
@@ -57,36 +60,56 @@ def lack(program: Path) -> Lack | None:
     return None if confinement.is_possible() else Lack.CONFINEMENT
 
 
-async def pages(program: Path, kind: str, octets: bytes) -> bytes | Fault:
-    """The file as PDF, or why not."""
-    if not octets.startswith(_STARTS):
-        return Fault.BROKEN
-    folder = await asyncio.to_thread(_folder)
-    try:
-        await asyncio.to_thread(_furnish, folder, kind, octets)
-        async with asyncio.timeout(SECONDS):
-            code = await _run(folder, program, kind)
-            if code == _AGAIN:
+class OfficeProgram:
+    """LibreOffice for one worker, which gives it one file after another."""
+
+    def __init__(self) -> None:
+        self._profile = b""
+        """One that it has made itself before it read anything, packed: making it takes longer than most files."""
+
+    async def pages(self, program: Path, kind: str, octets: bytes) -> bytes | Fault:
+        """The file as PDF, or why not."""
+        if not octets.startswith(_STARTS):
+            return Fault.BROKEN
+        folder = await asyncio.to_thread(_folder)
+        try:
+            await asyncio.to_thread(_furnish, folder, self._profile, kind, octets)
+            async with asyncio.timeout(SECONDS):
                 code = await _run(folder, program, kind)
-        return await asyncio.to_thread(_made, folder, code)
-    except TimeoutError:
-        log.warning("LibreOffice took too long", kind=kind)
-        return Fault.TOO_BIG
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+                if code == _AGAIN:
+                    self._profile = await asyncio.to_thread(_packed, folder)
+                    code = await _run(folder, program, kind)
+            return await asyncio.to_thread(_made, folder, code)
+        except TimeoutError:
+            log.warning("LibreOffice took too long", kind=kind)
+            return Fault.TOO_BIG
+        finally:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
 
 def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="mailserver-preview-")).resolve()
+    return Path(tempfile.mkdtemp(prefix="mailserver-")).resolve()
 
 
-def _furnish(folder: Path, kind: str, octets: bytes) -> None:
-    """The file, and a profile that nobody has used."""
-    user = folder / "profile" / "user"
-    user.mkdir(parents=True)
-    (user / "registrymodifications.xcu").write_text(_PROFILE)
+def _furnish(folder: Path, profile: bytes, kind: str, octets: bytes) -> None:
+    """The file, and a profile that has seen no other."""
+    if profile:
+        with tarfile.open(fileobj=io.BytesIO(profile)) as kept:
+            kept.extractall(folder, filter="data")
+    else:
+        user = folder / confined.PROFILE / "user"
+        user.mkdir(parents=True)
+        (user / "registrymodifications.xcu").write_text(_PROFILE)
     (folder / confined.MADE).mkdir()
     _file(folder, kind).write_bytes(octets)
+
+
+def _packed(folder: Path) -> bytes:
+    """The profile; nothing where it is larger than one can be."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as kept:
+        kept.add(folder / confined.PROFILE, confined.PROFILE)
+    return packed.getvalue() if packed.tell() <= MAX_PROFILE else b""
 
 
 def _file(folder: Path, kind: str) -> Path:

@@ -14,8 +14,8 @@ from weakref import WeakValueDictionary
 import structlog
 
 from mailserver.model.errors import Temporary
-from mailserver.previews import office_program
 from mailserver.previews.faults import EXIT_CODES, Fault, Unreadable
+from mailserver.previews.office_program import OfficeProgram
 from mailserver.previews.processes import ROOT, end, kill
 from mailserver.store.engine.memory import Memory
 
@@ -59,7 +59,8 @@ class Previews:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._lines: WeakValueDictionary[int, _Line] = WeakValueDictionary()
         self._kept = Memory(KEPT_OCTETS)
-        self._program = asyncio.Lock()
+        self._office = OfficeProgram()
+        self._one_office = asyncio.Lock()
 
     async def convert(self, account_id: int, kind: str, language: str, take: Take) -> Converted:
         """The file as HTML; the same again is remembered. Raises Unreadable, Temporary."""
@@ -75,11 +76,11 @@ class Previews:
 
     async def pages(self, account_id: int, program: Path, kind: str, take: Take) -> bytes:
         """The file as PDF, by LibreOffice; the same again is remembered. Raises Unreadable, Temporary."""
-        async with self.turn(account_id, self._program):
+        async with self.turn(account_id, self._one_office):
             octets, key = await _taken((kind,), take)
             kept: bytes | Fault | None = self._kept.get(key)
             if kept is None:
-                kept = await office_program.pages(program, kind, octets)
+                kept = await self._office.pages(program, kind, octets)
                 if kept is not Fault.NO_PROGRAM:
                     self._kept.put(key, kept, 100 if isinstance(kept, Fault) else len(kept))
         if isinstance(kept, Fault):
