@@ -4,6 +4,7 @@ import pytest
 
 from mailserver.model.identity import Principal
 from tests.previews.files import docx, odf, word, xlsx
+from tests.previews.old_files import DOC
 from tests.webui.hostile.envelopes import file, multipart
 from tests.webui.house import House, Visitor, mail
 
@@ -159,3 +160,13 @@ def test_somebody_else_puts_nothing_anywhere(
     other.log_in(marc.login)
     other.get("/s/")
     assert other.post(f"{at}/apercu/2/agenda", {"ou": "1"}).status_code == 404
+
+
+def test_old_office_files_are_saved_where_nothing_shows_them(house: House, browser: Visitor, person: Principal) -> None:
+    at = attached(
+        house, person, ("application/msword", "lettre.doc", DOC), ("application/rtf", "lettre.rtf", b"{\\rtf1}")
+    )
+    assert "/apercu/" not in browser.get(at).text
+    assert browser.get(f"{at}/apercu/2").status_code == 404
+    answer = browser.http.get(at.replace("/message/", "/piece/") + "/3/voir")
+    assert answer.headers["content-disposition"].startswith("attachment")
