@@ -131,7 +131,7 @@ def test_a_reminder_is_shown_once_in_every_tab_that_is_looked_at(
 ) -> None:
     put(house, person, "Conseil de classe", now + 14 * MINUTE, alarm(":-PT15M"))
     put(house, person, "Plus tard", now + 5 * HOUR, alarm(":-PT15M"))
-    due = now + 10 * MINUTE
+    due = now + 13 * MINUTE
     put_task(house, person, "Rendre les notes", f"DUE:{due:%Y%m%dT%H%M%SZ}\r\n" + alarm(":-PT15M"))
     with visiting(chromium, script=True, bypass_csp=True) as watched:
         page = watched.page
