@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def test_what_is_confined_reaches_nothing_of_others(tmp_path: Path) -> None:
 
 def test_without_a_kernel_that_can_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert confinement.is_possible()
-    monkeypatch.setattr(confinement.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     assert not confinement.is_possible()
     monkeypatch.undo()
     monkeypatch.setattr(confinement, "_version", lambda: 0)
