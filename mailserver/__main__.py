@@ -59,7 +59,7 @@ app.add_typer(list_app, name="list", help=_("Listes de diffusion et boîtes fonc
 app.add_typer(bulletins.app, name="bulletins", help=_("Annonces et maintenance de l’interface web."))
 app.add_typer(rules.app, name="rules", help=_("Qui peut écrire à qui ; le frein d’urgence."))
 app.add_typer(outgoing_queue.app, name="queue", help=_("Le courrier qui part."))
-app.add_typer(junk.app, name="junk", help=_("Le filtre des indésirables : ce qu’il a appris."))
+app.add_typer(junk.app, name="junk", help=_("Le filtre des indésirables, et les messages infectés qui sont retenus."))
 app.add_typer(
     storage.app, name="storage", help=_("Ce qu’un opérateur décide du courrier conservé et de son entretien.")
 )

@@ -1,18 +1,28 @@
-"""`mailserver junk`: what the filter has learned, teaching it from files, and making it forget."""
+"""`mailserver junk`: what the filter has learned, teaching it from files, making it forget; what has a virus in it."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from mailserver.cli.accounts.desk import Desk, at_desk
-from mailserver.cli.shared import AsJson, InstanceDir, fail, origin, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, date, fail, origin, settings_of, with_help, with_store
+from mailserver.delivery import Delivery
+from mailserver.delivery.infected import InfectedMail
 from mailserver.junk import teaching
+from mailserver.runtime.app import make_directory
+from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import junk
 from mailserver.store.mail.junk import ACADEMY
+from mailserver.store.queue import infected
+from mailserver.store.queue.infected import Held
 from mailserver.texts.command_line import _
+
+T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -126,6 +136,64 @@ def reset(
 
     count = at_desk(settings, work)
     print(json.dumps({"forgotten": count}) if as_json else _("{count} modèles oubliés.", count=count))
+
+
+Number = Annotated[
+    int, typer.Argument(metavar="ID", help=_("Numéro du message, tel que `junk held` le montre."), min=1)
+]
+
+
+@app.command()
+@with_help(_("Montrer les messages où un virus a été trouvé, retenus pour l’informatique."))
+def held(directory: InstanceDir, as_json: AsJson = False) -> None:
+    """Show the messages in which a virus was found, held for IT."""
+
+    async def work(store: Store) -> list[Held]:
+        found: list[Held] = []
+        while page := await store.read(infected.waiting, found[-1].id if found else 0):
+            found += page
+        return found
+
+    found = with_store(settings_of(directory), work)
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
+        return
+    for one in found:
+        whom = f"{one.reverse_path or '<>'} -> {' '.join(one.recipients[:5])}"
+        print(f"{one.id}  {date(one.held)}  {one.virus}  {whom}  {one.subject}")
+    print(_("{count} messages retenus.", count=len(found)))
+
+
+@app.command()
+@with_help(
+    _("Remettre à ses destinataires un message retenu, avec ce qu’il contient : pour une fausse alerte seulement.")
+)
+def release(directory: InstanceDir, number: Number, as_json: AsJson = False) -> None:
+    """Deliver a held message after all, with what is in it: for a false alarm alone."""
+    count = _deciding(directory, lambda desk: desk.release(number, origin()))
+    facts = {"id": number, "released": True, "accounts": count}
+    print(json.dumps(facts) if as_json else _("{number} : remis à {count} personnes.", number=number, count=count))
+
+
+@app.command()
+@with_help(_("Jeter un message retenu. Ses destinataires ont été prévenus quand il l’a été."))
+def delete(directory: InstanceDir, number: Number, as_json: AsJson = False) -> None:
+    """Throw a held message away."""
+    _deciding(directory, lambda desk: desk.delete(number, origin()))
+    print(json.dumps({"id": number, "deleted": True}) if as_json else _("{number} : supprimé.", number=number))
+
+
+def _deciding(directory: Path, work: Callable[[InfectedMail], Awaitable[T]]) -> T:
+    settings = settings_of(directory)
+
+    async def opened(store: Store) -> T:
+        with closing(make_directory(settings, store, store.clock)) as people:
+            delivery = Delivery(
+                settings=settings, store=store, directory=people, clock=store.clock, changes=store.changes
+            )
+            return await work(InfectedMail(settings=settings, store=store, delivery=delivery, clock=store.clock))
+
+    return with_store(settings, opened)
 
 
 async def _account(desk: Desk, login: str) -> int:

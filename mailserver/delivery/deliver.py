@@ -14,9 +14,11 @@ from mailserver.delivery.envelope import PLAIN, Delivered, Envelope, Part, Recip
 from mailserver.delivery.nested_lists import head_of
 from mailserver.delivery.placement import SPAM
 from mailserver.delivery.recipients import Addressing, is_role
-from mailserver.delivery.units import deliver_parts
+from mailserver.delivery.units import deliver_parts, hold_infected
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
+from mailserver.junk.clamd import Clamd
+from mailserver.junk.patience import Away
 from mailserver.junk.rspamd import Handed
 from mailserver.junk.verdicts import JunkFilter
 from mailserver.mime.writing.trace_fields import return_path
@@ -25,11 +27,12 @@ from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Directory, Population, Roster
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Sender
-from mailserver.notices import house, moderation
+from mailserver.notices import house, moderation, viruses
 from mailserver.store.account import sessions
 from mailserver.store.engine.transactions import Store, Uncertain
 from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Verdict
+from mailserver.store.queue.infected import Infected
 from mailserver.store.queue.moderation_queue import Hold, Owner
 from mailserver.store.queue.spool import DEFAULT_NOTIFY, Notify, Options, Target
 from mailserver.store.queue.traces import Step, Trace
@@ -56,6 +59,7 @@ class Delivery(Addressing):
         self._house = house.house_of(settings)
         self._key = b""
         self._junk = JunkFilter(settings=settings, store=store)
+        self._clamd = Clamd(settings.junk, clock)
 
     async def deliver(self, envelope: Envelope, octets: bytes) -> Delivered:
         """Store the message for every recipient, as one unit; returns after the commit is on disk.
@@ -63,6 +67,9 @@ class Delivery(Addressing):
         `octets` is the message with its trace fields. Raises Refused(LOOP), Denied, Temporary.
         """
         await self.check_brake(envelope.sender, envelope.recipients)
+        virus = await self.virus_in(octets) if _is_from_outside(envelope) else ""
+        if virus:
+            return await self._hold_infected(envelope, octets, virus)
         options = _OPTIONS[envelope.sender.population] if envelope.sender else PLAIN
         parts = await self._judged(envelope, octets, await self.parts(envelope, octets, options))
         alone = [part.accounts[0] for part in parts if len(part.accounts) == 1]
@@ -80,8 +87,7 @@ class Delivery(Addressing):
 
     async def _judged(self, envelope: Envelope, octets: bytes, parts: list[Part]) -> list[Part]:
         """The copies, what is junk to somebody on its way to their Spam. The house is never judged by its words."""
-        sender = envelope.sender
-        if sender is None or sender.account_id or envelope.door not in (Door.SMTP, Door.LMTP):
+        if not _is_from_outside(envelope):
             return parts
         copies = [part for part in parts if part.accounts and not part.only_if_held]
         scanned = next((part.prepared.scan for part in copies if not part.provenance.through_list), None)
@@ -95,6 +101,48 @@ class Delivery(Addressing):
             return parts
         log.info("junk", id=envelope.name, accounts=len(verdicts), score=max(one.score for one in verdicts.values()))
         return [_aside(part, verdicts) for part in parts]
+
+    async def virus_in(self, octets: bytes) -> str:
+        """The name of a virus in a message; empty: none was found, or nobody looks. Raises Temporary."""
+        try:
+            return await self._clamd.scan(octets)
+        except Away as away:
+            if self._settings.junk.scanner_away == "refuse":
+                raise Temporary("The virus scanner is away: try again later") from away
+            return ""
+
+    async def _hold_infected(self, envelope: Envelope, octets: bytes, virus: str) -> Delivered:
+        """Keep a message for IT, and tell its recipients, in one unit. Raises Temporary."""
+        prepared = await self.prepare(octets)
+        expires = int(self._clock.now()) + self._settings.junk.virus_days * DAY
+        addresses = tuple(one.address for one in envelope.recipients)
+        held = Infected(envelope.name, virus, envelope.reverse_path, addresses, int(envelope.door), expires)
+        what = viruses.Infected(prepared.scan.sender, prepared.scan.subject, virus, expires)
+        notices = await self._virus_notices(envelope, what)
+        async with self.discarding(prepared, *(part.prepared for part in notices)):
+            unused = await self._store.write(
+                hold_infected, prepared, held, notices, self._settings.outbound.lifetime, _trace(envelope, len(octets))
+            )
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+        log.warning("virus", id=envelope.name, virus=virus, recipients=len(addresses))
+        return Delivered(0, 0)
+
+    async def _virus_notices(self, envelope: Envelope, what: viruses.Infected) -> list[Part]:
+        """What recipients are told: each in their language, and the members of a list together."""
+        told: list[Part] = []
+        known: set[int] = set()
+        for one in envelope.recipients[:MAX_TOLD]:
+            accounts = tuple(account for account in dict.fromkeys(one.accounts) if account not in known)
+            if not accounts:
+                continue
+            known.update(accounts)
+            alone = accounts[0] if len(accounts) == 1 else 0
+            speaking = await house.house_for(self._store, self._house, alone) if alone else self._house
+            octets = viruses.held(speaking, what, one.address, token=self._clock.token(12), now=self._clock.now())
+            prepared = await self.prepare(return_path("") + octets)
+            told.append(Part(prepared, "", accounts, provenance=Provenance(Door.SERVICE)))
+        return told
 
     def _is_of_the_house(self, author: str) -> bool:
         """Whether an author's address is one of ours, where nobody but our own relays may say so."""
@@ -220,6 +268,12 @@ def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]
     if passed and len(passed) == len(lists) and alone:
         raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")
     return [one for one in lists if one not in passed] if passed else lists
+
+
+def _is_from_outside(envelope: Envelope) -> bool:
+    """Whether nobody of this house sent a message."""
+    sender = envelope.sender
+    return sender is not None and not sender.account_id and envelope.door in (Door.SMTP, Door.LMTP)
 
 
 def _aside(part: Part, verdicts: Mapping[int, Verdict]) -> Part:

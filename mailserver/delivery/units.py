@@ -8,7 +8,8 @@ from mailserver.delivery.placement import Placements
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, junk, mailboxes, messages
-from mailserver.store.queue import moderation_queue, spool, traces
+from mailserver.store.queue import infected, moderation_queue, spool, traces
+from mailserver.store.queue.infected import Infected
 from mailserver.store.queue.traces import Trace
 
 TOLD = 20
@@ -47,6 +48,17 @@ def deliver_parts(
     if trace is not None:
         traces.record(tx, trace)
     return first, unused, targets
+
+
+def hold_infected(
+    tx: Tx, prepared: blobs.Prepared, held: Infected, notices: Sequence[Part], lifetime: int, trace: Trace
+) -> list[str]:
+    """A message is held for IT, and its recipients are told: both or neither. The files that are not needed."""
+    content_id, used = messages.store_content(tx, prepared)
+    infected.hold(tx, content_id, held)
+    unused = deliver_parts(tx, notices, {}, lifetime)[1] if notices else []
+    traces.record(tx, trace)
+    return unused + ([prepared.file] if prepared.file is not None and not used else [])
 
 
 def deliver_unit(

@@ -61,6 +61,13 @@ def check_next_hop(text: str) -> str:
     return text
 
 
+def check_scanner(text: str) -> str:
+    """`host:port`, or `unix:` and the path of a socket; empty means none."""
+    if text.startswith("unix:/"):
+        return text
+    return check_next_hop(text)
+
+
 def check_url(text: str) -> str:
     """An address of the web without path, query or final slash; empty means none."""
     try:

@@ -33,6 +33,7 @@ from mailserver.foundation.setting_checks import (
     check_listen_address,
     check_mailbox,
     check_program,
+    check_scanner,
     check_url,
     check_zone,
 )
@@ -203,9 +204,12 @@ class Junk(_Section):
     """Messages of junk, and as many good ones, that a model must have learned before it judges."""
     rspamd: NextHop = ""
     """`host:port` of an rspamd (its worker "normal") that judges in the filter's place; empty: none."""
+    clamd: Annotated[str, AfterValidator(check_scanner)] = ""
+    """`host:port` or `unix:/path` of a clamd; a message with a virus is held for IT, or not sent. Empty: none."""
+    virus_days: int = Field(default=30, ge=1, le=365)
+    """How long a message with a virus is held."""
     scanner_away: Literal["accept", "refuse"] = "accept"
-    """What becomes of mail from outside while the scanner cannot be asked: it is taken unasked, or told to come later
-    (451)."""
+    """What becomes of mail while a scanner cannot be asked: it is taken unasked, or told to come later (451)."""
     scanner_seconds: int = Field(default=20, ge=1, le=300)
     scanned_octets: int = Field(default=10 * 1024 * 1024, ge=1024, le=MOST_OCTETS)
     """Larger messages are not shown to the scanner."""

@@ -1,7 +1,4 @@
-"""A client of rspamd: one message, one HTTP request (`/checkv2`), bounded in time and size whatever answers.
-
-A scanner that fails several times in a row is left alone for a while: nobody waits for it message after message.
-"""
+"""A client of rspamd: one message, one HTTP request (`/checkv2`), bounded in time and size whatever answers."""
 
 import asyncio
 import contextlib
@@ -12,12 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import h11
-import structlog
 
 from mailserver.foundation.settings import Junk
+from mailserver.junk.patience import Away, Patience
 from mailserver.model.clock import Clock
-
-log = structlog.get_logger("junk")
 
 MAX_ANSWER = 256 * 1024
 MAX_HEADER = 16 * 1024
@@ -26,15 +21,9 @@ _READ = 64 * 1024
 MAX_SYMBOLS = 12
 """Reasons that are kept, the weightiest."""
 MAX_SYMBOL = 64
-FAILURES, REST = 3, 30.0
-"""After so many failures in a row it is left alone for so many seconds."""
 _JUNK = frozenset({"add header", "rewrite subject", "reject"})
 """Actions of rspamd for what is junk; "greylist" and "soft reject" are about time, not about the message."""
 MOST_RECIPIENTS = 100
-
-
-class Away(Exception):
-    """The scanner cannot be reached, is too slow, or answers what nobody understands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +52,7 @@ class Rspamd:
 
     def __init__(self, settings: Junk, clock: Clock) -> None:
         self._settings = settings
-        self._clock = clock
-        self._failures = 0
-        self._rests_until = 0.0
+        self._patience = Patience("rspamd", clock)
 
     @property
     def is_on(self) -> bool:
@@ -75,19 +62,13 @@ class Rspamd:
         """What it says of a message; None of one that is too large for it. Raises Away."""
         if len(octets) > self._settings.scanned_octets:
             return None
-        now = self._clock.monotonic()
-        if self._failures >= FAILURES and now < self._rests_until:
-            raise Away("left alone after failures")
+        self._patience.check()
         try:
             async with asyncio.timeout(self._settings.scanner_seconds):
                 found = read(await self._ask(octets, handed))
         except (OSError, h11.ProtocolError, TimeoutError, Away) as error:
-            self._failures += 1
-            self._rests_until = self._clock.monotonic() + REST
-            why = str(error) or type(error).__name__
-            log.warning("rspamd is away", why=why, failures=self._failures)
-            raise Away(why) from None
-        self._failures = 0
+            raise self._patience.failed(error) from None
+        self._patience.answered()
         return found
 
     async def _ask(self, octets: bytes, handed: Handed) -> bytes:

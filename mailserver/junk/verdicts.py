@@ -16,7 +16,8 @@ from mailserver.foundation.settings import Settings
 from mailserver.junk import bayes
 from mailserver.junk.counts import Counts
 from mailserver.junk.learning import opened
-from mailserver.junk.rspamd import Away, Handed, Rspamd, Scanned
+from mailserver.junk.patience import Away
+from mailserver.junk.rspamd import Handed, Rspamd, Scanned
 from mailserver.junk.tokens import tokens
 from mailserver.mime import Scan, scan, unpack
 from mailserver.model.errors import Temporary

@@ -27,6 +27,7 @@ from mailserver.background.housekeeping import Housekeeper
 from mailserver.background.index_worker import Indexer
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
+from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.foundation import logs, ports
 from mailserver.foundation.changes import Changes
@@ -301,6 +302,9 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "blob_gc": collector.run,
         "housekeeping": housekeeper.run,
         "moderation": moderation.run,
+        "infected": InfectedMail(
+            settings=services.settings, store=services.store, delivery=services.delivery, clock=services.clock
+        ).run,
         "audit_sealing": audit_sealer.run,
         "scheduled": outbox.run,
         "push": PushSender(

@@ -23,7 +23,7 @@ from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, Principal, State
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.model.rules import Sender
+from mailserver.model.rules import Denied, Sender
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.access import Viewer, boxes
@@ -34,6 +34,7 @@ from mailserver.store.queue.traces import Step, Trace
 from mailserver.submission.dkim import Signer
 from mailserver.submission.header_completion import Written, completed_header, missing_fields, read, resent_fields
 from mailserver.submission.routing import Route, Routing
+from mailserver.texts.text import Text
 
 log = structlog.get_logger("submit")
 
@@ -139,6 +140,8 @@ class Submission:
         kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
         is_utf8 = _needs_utf8(reverse_path, route, header if utf8 else b"")
         options = _options(principal, name, ret=ret, envid=envid, utf8=is_utf8)
+        if principal is not None and (virus := await self._delivery.virus_in(whole)):
+            raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
         envelope = _envelope(principal, reverse_path, route, resent=resent)
         parts = await self._delivery.parts(envelope, whole, options, route.remote)
         addresses = [recipient if isinstance(recipient, str) else recipient.address for recipient in recipients]

@@ -38,6 +38,8 @@ NAMES = {
     "approved": "accepté",
     "rejected": "refusé",
     "expired": "expiré",
+    "released": "remis",
+    "deleted": "supprimé",
     "deny": "interdit",
     "allow": "permis",
     "retry": "relancer",

@@ -223,6 +223,7 @@ _RECORDED = {
     "suspended-from": N_("dès le {start} : {reason}"),
     "suspended-until": N_("jusqu’au {end} : {reason}"),
     "junk-trained": N_("{spam} indésirables et {ham} autres messages appris"),
+    "infected-message": N_("message {name} ({virus}), numéro {number} : {verdict}"),
     "junk-forgotten": N_("{count} modèles oubliés"),
     "too-many-questions": N_("trop de questions"),
     "too-many-codes": N_("trop de codes"),

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -26,3 +26,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def house(trained: House) -> House:
     trained.empty()
     return trained
+
+
+@pytest.fixture
+def setting(house: House) -> Iterator[Callable[..., None]]:
+    """Changes settings of the house as SIGHUP does, for one test."""
+    section = house.settings.junk
+    before = dict(section.__dict__)
+    yield lambda **changes: section.__dict__.update(changes)
+    section.__dict__.update(before)

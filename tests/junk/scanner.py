@@ -1,4 +1,4 @@
-"""rspamd of Debian's package on a port of its own, and servers that only pretend to be one."""
+"""rspamd and clamd of Debian's packages on ports of their own, and servers that only pretend to be one."""
 
 import asyncio
 import contextlib
@@ -30,30 +30,61 @@ actions {{ reject = 15; "add header" = 6; }}
 """
 
 
-class Rspamd:
+_CLAMD = """
+DatabaseDirectory {folder}/signatures
+TCPSocket {port}
+TCPAddr 127.0.0.1
+Foreground true
+LogFile {folder}/log
+SelfCheck 0
+MaxThreads 2
+"""
+EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+"""What every scanner calls a virus, and harms nobody."""
+
+
+class _Program:
+    """A scanner that runs until it is stopped."""
+
+    def __init__(self, name: str, *words: str | Path) -> None:
+        program = shutil.which(name, path="/usr/bin:/usr/sbin")
+        assert program
+        self._process = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def wait_for(self, port: int) -> None:
+        def answers() -> bool:
+            assert self._process.poll() is None, "it did not start"
+            with socket.socket() as sock:
+                return sock.connect_ex(("127.0.0.1", port)) == 0
+
+        until(answers)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(60)
+
+
+class Clamd(_Program):
+    """A running clamd with one signature of ours, so that nothing is fetched."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        (folder / "signatures").mkdir()
+        (folder / "signatures" / "ours.ndb").write_text(f"Ours.Eicar:0:*:{EICAR.hex()}\n")
+        (folder / "clamd.conf").write_text(_CLAMD.format(folder=folder, port=self.port))
+        super().__init__("clamd", "-c", folder / "clamd.conf")
+        self.wait_for(self.port)
+
+
+class Rspamd(_Program):
     """A running rspamd that knows nothing but its test patterns."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         (folder / "suffixes").write_text("fr\nexample\n")  # the whole list takes it half a minute
         (folder / "rspamd.conf").write_text(_SETTINGS.format(folder=folder, port=self.port))
-        program = shutil.which("rspamd", path="/usr/bin:/usr/sbin")
-        assert program
-        self._process = subprocess.Popen(
-            [program, "-c", str(folder / "rspamd.conf"), "-f", "--insecure"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        until(self._answers)
-
-    def _answers(self) -> bool:
-        assert self._process.poll() is None, "rspamd did not start"
-        with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(60)
+        super().__init__("rspamd", "-c", folder / "rspamd.conf", "-f", "--insecure")
+        self.wait_for(self.port)
 
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from mailserver.foundation.settings import Junk
 from mailserver.junk import rspamd
-from mailserver.junk.rspamd import FAILURES, REST, Away, Handed, Scanned
-from mailserver.junk.teaching import teach
+from mailserver.junk.patience import FAILURES, REST, Away
+from mailserver.junk.rspamd import Handed, Scanned
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import junk, mailboxes, messages
-from mailserver.store.mail.junk import ACADEMY, Source, Verdict
+from mailserver.store.mail.junk import Source, Verdict
 from tests.clocks import StandingClock
-from tests.junk.samples import bad, good, taught
+from tests.junk.samples import bad, good
 from tests.junk.scanner import MARKED, REJECTED, Answer, Rspamd, pretending
 from tests.ports import free_port
-from tests.smtp.house import DOMAIN, House, make_instance
+from tests.smtp.house import DOMAIN, House
 
 
 @pytest.fixture(scope="module")
@@ -28,24 +28,6 @@ def scanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rspamd]:
     made = Rspamd(tmp_path_factory.mktemp("rspamd"))
     yield made
     made.stop()
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    made = House(make_instance(tmp_path_factory.mktemp("instance") / "dir"), junk={"least": 10})
-    asyncio.run(teach(made.store, ACADEMY, taught(20)))
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def setting(house: House) -> Iterator[Callable[..., None]]:
-    """Changes settings of the house as SIGHUP does."""
-    section = house.settings.junk
-    before = dict(section.__dict__)
-    house.empty()
-    yield lambda **changes: section.__dict__.update(changes)
-    section.__dict__.update(before)
 
 
 def send(house: House, octets: bytes) -> None:

@@ -64,6 +64,8 @@ class Action(StrEnum):
     """Somebody took the record away, or had it verified."""
     JUNK_TAUGHT = "junk-taught"
     """A model of the filter was trained from files, or forgotten."""
+    INFECTED_DECIDED = "infected-decided"
+    """A message with a virus in it was released, deleted or let go."""
     LOGIN = "login"
     LOGIN_FAILED = "login-failed"
     LOGIN_REFUSED = "login-refused"

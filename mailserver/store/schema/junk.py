@@ -1,11 +1,12 @@
-"""What people teach about junk mail, what was learned of it, and why messages stand in Spam.
+"""What people teach about junk mail, what was learned of it, why messages stand in Spam; what has a virus in it.
 
 `account_id` 0 is the academy.
 """
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, SmallInteger, String, Table, Text
 
 from mailserver.store.schema.base import metadata
+from mailserver.store.schema.mail import Identity
 
 junk_lesson = Table(
     "junk_lesson",
@@ -52,3 +53,21 @@ junk_verdict = Table(
 )
 """Why delivery put a message into an account's Spam."""
 Index("ix_junk_verdict_content_id", junk_verdict.c.content_id)
+
+infected = Table(
+    "infected",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("content_id", BigInteger, ForeignKey("content.id"), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("virus", Text, nullable=False),
+    Column("reverse_path", Text, nullable=False),
+    Column("recipients", Text, nullable=False),
+    Column("door", SmallInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Messages from outside that are held for IT: a virus was found in them. `recipients`: addresses, one a line."""
+Index("ix_infected_content_id", infected.c.content_id)
+Index("ix_infected_expires", infected.c.expires)

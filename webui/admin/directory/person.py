@@ -294,6 +294,7 @@ def action_words(visit: Visit, action: audit.Action) -> str:
         kind.BULLETIN_CHANGED: _("Annonce ou maintenance modifiée"),
         kind.JUNK_TAUGHT: _("Filtre des indésirables"),
         kind.MODEL_CHANGED: _("Modèle de lettre de l’académie modifié"),
+        kind.INFECTED_DECIDED: _("Message infecté"),
         kind.LOGIN: _("Connexion"),
         kind.LOGIN_FAILED: _("Connexion manquée"),
         kind.LOGIN_REFUSED: _("Connexion refusée"),

@@ -1,0 +1,85 @@
+"""A client of clamd: one message, one INSTREAM, bounded in time and size whatever answers.
+
+What is in archives, how deep and how large, is clamd's own business, and bounded by its settings.
+"""
+
+import asyncio
+import re
+import struct
+from collections.abc import Iterator
+
+from mailserver.foundation.settings import Junk
+from mailserver.junk.patience import Away, Patience
+from mailserver.model.clock import Clock
+
+CHUNK = 64 * 1024
+MAX_ANSWER = 4096
+MAX_NAME = 100
+UNIX = "unix:"
+_FOUND = re.compile(r"stream: (.{1,300}?)(?:\([0-9a-f]{32}:\d+\))? FOUND")
+_TOO_LARGE = "INSTREAM size limit exceeded"
+
+
+class Clamd:
+    """One per worker."""
+
+    def __init__(self, settings: Junk, clock: Clock) -> None:
+        self._settings = settings
+        self._patience = Patience("clamd", clock)
+
+    async def scan(self, octets: bytes) -> str:
+        """The name of the virus in a message; empty: none, or no clamd is set, or the message is too large for it.
+
+        Raises Away.
+        """
+        if not self._settings.clamd or len(octets) > self._settings.scanned_octets:
+            return ""
+        self._patience.check()
+        try:
+            async with asyncio.timeout(self._settings.scanner_seconds):
+                answer = await self._ask(octets)
+            found = read(answer)
+        except (OSError, EOFError, TimeoutError, Away) as error:
+            raise self._patience.failed(error) from None
+        self._patience.answered()
+        return found
+
+    async def _ask(self, octets: bytes) -> bytes:
+        place = self._settings.clamd
+        if place.startswith(UNIX):
+            reader, writer = await asyncio.open_unix_connection(place.removeprefix(UNIX), limit=MAX_ANSWER)
+        else:
+            host, _, port = place.rpartition(":")
+            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port), limit=MAX_ANSWER)
+        answering = asyncio.ensure_future(reader.read(MAX_ANSWER))
+        try:
+            for piece in _stream(octets):
+                writer.write(piece)
+                await writer.drain()
+                if answering.done():  # it has heard enough
+                    break
+            return await answering
+        finally:
+            answering.cancel()
+            writer.transport.abort()
+
+
+def _stream(octets: bytes) -> Iterator[bytes]:
+    yield b"zINSTREAM\0"
+    view = memoryview(octets)
+    for start in range(0, len(view), CHUNK):
+        piece = view[start : start + CHUNK]
+        yield struct.pack("!I", len(piece))
+        yield bytes(piece)
+    yield struct.pack("!I", 0)
+
+
+def read(answer: bytes) -> str:
+    """The virus that an answer names; empty: none. Raises Away: it is no answer."""
+    text = answer.rstrip(b"\0\n").decode("ascii", "replace")
+    if text == "stream: OK" or _TOO_LARGE in text:
+        return ""
+    found = _FOUND.fullmatch(text)
+    if found is None:
+        raise Away(f"answers {text[:80]!r}")
+    return "".join(char for char in found[1] if char.isprintable())[:MAX_NAME] or "?"

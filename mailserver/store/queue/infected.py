@@ -1,0 +1,110 @@
+"""Messages in which a virus was found, held for IT. They share the stored content; deciding removes the row."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, delete, func, insert, select
+
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.store.engine.statements import Row, Statement, Tx
+from mailserver.store.mail import collect
+from mailserver.store.schema.junk import infected
+from mailserver.store.schema.mail import content
+
+MAX_WAITING = 10_000
+"""Messages that are held; more have to come again."""
+BATCH = 50
+
+collect.also_held_by(infected, infected.c.content_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Infected:
+    """A message about to be held."""
+
+    name: str
+    """The identifier told to whoever handed it over."""
+    virus: str
+    reverse_path: str
+    recipients: tuple[str, ...]
+    door: int
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that is held, with what IT must know of it."""
+
+    id: int
+    content_id: int
+    name: str
+    virus: str
+    reverse_path: str
+    recipients: tuple[str, ...]
+    door: int
+    held: int
+    expires: int
+    sender: str
+    subject: str
+    size: int
+
+
+_ALL = select(
+    *(infected.c.id, infected.c.content_id, infected.c.name, infected.c.virus, infected.c.reverse_path),
+    *(infected.c.recipients, infected.c.door, infected.c.held, infected.c.expires),
+    *(content.c.sender, content.c.subject, content.c.size),
+).join_from(infected, content, content.c.id == infected.c.content_id)
+_COUNT = Statement(select(func.count()).select_from(infected))
+_INSERT = Statement(
+    insert(infected),
+    keys=("content_id", "name", "virus", "reverse_path", "recipients", "door", "held", "expires"),
+)
+_TAKE = Statement(delete(infected).where(infected.c.id == bindparam("row")).returning(infected.c.content_id))
+
+
+def hold(tx: Tx, content_id: int, one: Infected) -> None:
+    """Keep a message for IT. Raises Temporary: too many are kept."""
+    row = tx.one(_COUNT)
+    if row is not None and row[0] >= MAX_WAITING:
+        raise Temporary("Too many infected messages are held")
+    tx.run(
+        _INSERT,
+        content_id=content_id,
+        name=one.name,
+        virus=one.virus,
+        reverse_path=one.reverse_path,
+        recipients="\n".join(one.recipients),
+        door=one.door,
+        held=tx.now,
+        expires=one.expires,
+    )
+
+
+def waiting(tx: Tx, after: int = 0, limit: int = 500) -> list[Held]:
+    """What is held, oldest first, with ids greater than `after`."""
+    rows = tx.execute(_ALL.where(infected.c.id > after).order_by(infected.c.id).limit(limit))
+    return [_held(tuple(row)) for row in rows]
+
+
+def get(tx: Tx, held_id: int) -> Held | None:
+    """One of them."""
+    row = tx.execute(_ALL.where(infected.c.id == held_id)).first()
+    return _held(tuple(row)) if row is not None else None
+
+
+def expired(tx: Tx) -> list[Held]:
+    """What was held long enough; at most BATCH."""
+    rows = tx.execute(_ALL.where(infected.c.expires <= tx.now).order_by(infected.c.expires).limit(BATCH))
+    return [_held(tuple(row)) for row in rows]
+
+
+def take(tx: Tx, held_id: int) -> None:
+    """Decide about a message: it is held no more. Raises Refused(NOT_FOUND): somebody was faster."""
+    row = tx.one(_TAKE, row=held_id)
+    if row is None:
+        raise Refused(Reason.NOT_FOUND, "this message is held no more: somebody has decided already")
+    collect.note(tx, [int(row[0])])
+
+
+def _held(row: Row) -> Held:
+    number, content_id, name, virus, path, recipients, *rest = row
+    return Held(number, content_id, name, virus, path, tuple(recipients.split("\n")), *rest)

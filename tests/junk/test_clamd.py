@@ -1,0 +1,209 @@
+"""Viruses: held for IT, told to whom they were sent, released or deleted; a clamd that is away, bombs, garbage."""
+
+import asyncio
+import base64
+import io
+import smtplib
+import zipfile
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.delivery.infected import InfectedMail
+from mailserver.foundation.settings import Junk
+from mailserver.junk import clamd
+from mailserver.junk.patience import Away
+from mailserver.model.errors import Refused
+from mailserver.store.mail import collect
+from mailserver.store.queue import infected
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin, Wanted
+from mailserver.store.schema.junk import infected as rows
+from tests.clocks import StandingClock
+from tests.junk.samples import good
+from tests.junk.scanner import EICAR, Answer, Clamd, pretending
+from tests.ports import free_port
+from tests.smtp.house import DOMAIN, LIST, PASSWORD, House
+from tests.waiting import until
+
+IT = Origin("it", "test")
+
+
+@pytest.fixture(scope="module")
+def scanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
+    made = Clamd(tmp_path_factory.mktemp("clamd"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def watched(house: House, scanner: Clamd, setting: Callable[..., None]) -> House:
+    """A house that asks clamd, with nothing held."""
+    setting(clamd=f"127.0.0.1:{scanner.port}")
+    for one in house.read(infected.waiting):
+        house.store.write_now(infected.take, one.id)
+    return house
+
+
+def zipped(name: str, octets: bytes, level: int = 9) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
+        archive.writestr(name, octets)
+    return held.getvalue()
+
+
+def carrying(archive: bytes, sender: str = "a@ailleurs.fr") -> bytes:
+    body = base64.encodebytes(archive).replace(b"\n", b"\r\n")
+    head = (
+        f"From: {sender}\r\nSubject: Facture\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    )
+    part = 'Content-Type: application/zip; name="f.zip"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    return (head + "--b\r\n\r\nVoir ci-joint.\r\n--b\r\n" + part).encode() + body + b"--b--\r\n"
+
+
+VIRUS = carrying(zipped("facture.com", EICAR))
+
+
+def send(house: House, octets: bytes, *addresses: str) -> None:
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
+        assert client.sendmail("a@ailleurs.fr", addresses or [f"ada@{DOMAIN}"], octets) == {}
+
+
+def desk(house: House) -> InfectedMail:
+    return InfectedMail(settings=house.settings, store=house.store, delivery=house.delivery, clock=house.clock)
+
+
+@pytest.mark.needs("clamd")
+def test_a_virus_is_held_and_told(watched: House) -> None:
+    send(watched, VIRUS, f"ada@{DOMAIN}", f"bob@{DOMAIN}")
+    send(watched, good(30))
+    (one,) = watched.read(infected.waiting)
+    assert one.virus == "Ours.Eicar.UNOFFICIAL"
+    assert one.recipients == (f"ada@{DOMAIN}", f"bob@{DOMAIN}")
+    assert (one.reverse_path, one.subject) == ("a@ailleurs.fr", "Facture")
+    notice, usual = watched.mail("ada")
+    assert usual.endswith(good(30))
+    assert "Ours.Eicar" in notice.decode()
+    assert EICAR not in notice
+    assert b"Auto-Submitted: auto-generated" in notice
+    assert len(watched.mail("bob")) == 1
+    # Nothing but the held row refers to the message: it is kept all the same.
+    watched.store.write_now(collect.note, [one.content_id])
+    watched.store.write_now(lambda tx: collect.collect(tx, tx.now + 10))
+    assert watched.run(desk(watched).release(one.id, IT)) == 2
+    assert watched.mail("ada")[-1].endswith(VIRUS)
+    assert watched.mail("bob")[-1].endswith(VIRUS)
+    with pytest.raises(Refused):
+        watched.run(desk(watched).delete(one.id, IT))
+    found = [row for row in watched.read(audit.find, Wanted(), 50) if row.action is Action.INFECTED_DECIDED]
+    assert (found[0].actor, "released" in str(found[0].detail)) == ("it", True)
+
+
+@pytest.mark.needs("clamd")
+def test_deleted_and_let_go(watched: House) -> None:
+    send(watched, VIRUS, LIST)
+    send(watched, VIRUS, f"ada@{DOMAIN}")
+    first, second = watched.read(infected.waiting)
+    assert first.recipients == (LIST,)
+    assert len(watched.mail("bob")) == 1
+    watched.run(desk(watched).delete(first.id, IT))
+    later = rows.update().where(rows.c.id == second.id).values(expires=1)
+    watched.store.write_now(lambda tx: tx.execute(later))
+    assert watched.run(desk(watched).expire()) == 1
+    assert watched.read(infected.waiting) == []
+
+
+@pytest.mark.needs("clamd")
+def test_from_the_house_a_virus_is_not_sent(watched: House) -> None:
+    with smtplib.SMTP("127.0.0.1", watched.ports["submission"], timeout=60) as client:
+        client.starttls()
+        client.login("bob", PASSWORD)
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            client.sendmail(f"bob@{DOMAIN}", [f"ada@{DOMAIN}"], carrying(zipped("f.com", EICAR), f"bob@{DOMAIN}"))
+    assert refused.value.smtp_code == 550
+    assert b"Ours.Eicar" in refused.value.smtp_error
+    assert watched.mail("ada") == []
+    assert watched.read(infected.waiting) == []
+
+
+@pytest.mark.needs("clamd")
+def test_a_bomb_keeps_nobody_waiting(watched: House) -> None:
+    bomb = zipped("zeros", zipped("zeros", bytes(60_000_000), 1), 9)
+    send(watched, carrying(bomb))
+    send(watched, good(31))
+    assert len(watched.mail("ada")) + len(watched.read(infected.waiting)) >= 2
+
+
+def test_away_mail_is_taken_or_waits(house: House, setting: Callable[..., None]) -> None:
+    setting(clamd=f"127.0.0.1:{free_port()}")
+    send(house, good(32))
+    setting(scanner_away="refuse")
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        send(house, good(33))
+    assert refused.value.smtp_code == 451
+    assert len(house.mail("ada")) == 1
+
+
+def test_a_scanner_that_never_answers_keeps_others_from_nothing(house: House, setting: Callable[..., None]) -> None:
+    asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read(10)
+        await asyncio.sleep(3600)
+
+    async def deliver() -> None:
+        async with pretending(silent) as port:
+            setting(clamd=f"127.0.0.1:{port}", scanner_seconds=300)
+            waiting = asyncio.create_task(asyncio.to_thread(send, house, good(34)))
+            await asyncio.wait_for(asked.wait(), 60)
+            setting(clamd="")
+            await asyncio.to_thread(send, house, good(35))
+            assert len(house.mail("ada")) == 1
+            waiting.cancel()
+
+    house.run(deliver())
+    until(lambda: len(house.mail("ada")) == 2)
+
+
+def saying(octets: bytes) -> Answer:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(octets)
+        await writer.drain()
+        await reader.read()
+
+    return answer
+
+
+async def asked(answer: Answer, octets: bytes = b"x" * 1_000_000) -> str:
+    async with pretending(answer) as port:
+        return await clamd.Clamd(Junk(clamd=f"127.0.0.1:{port}", scanner_seconds=1), StandingClock()).scan(octets)
+
+
+@pytest.mark.parametrize("said", [b"stream: OK\0", b"INSTREAM size limit exceeded. ERROR\0"])
+async def test_nothing_found(said: bytes) -> None:
+    assert await asked(saying(said)) == ""
+    assert await asked(saying(b"garbage"), b"x" * 20_000_000) == "", "too large to be shown"
+
+
+@pytest.mark.parametrize("said", [b"", b"\0" * 9999, b"stream: OK FOUN", b"PONG\0", b"stream: x ERROR\0", b"\xff" * 10])
+async def test_whatever_answers_it_ends(said: bytes) -> None:
+    with pytest.raises(Away):
+        await asked(saying(said))
+
+
+@given(st.binary(max_size=100))
+def test_any_answer_is_read_or_refused(answer: bytes) -> None:
+    try:
+        assert len(clamd.read(answer)) <= clamd.MAX_NAME
+    except Away:
+        return
+    assert clamd.read(b"stream: " + b"A" * 290 + b" FOUND\0") == "A" * clamd.MAX_NAME
+
+
+def test_a_socket_of_this_machine() -> None:
+    assert Junk(clamd="unix:/run/clamav/clamd.ctl").clamd
+    with pytest.raises(ValueError, match="host:port"):
+        Junk(clamd="clamd.ctl")
