@@ -1,7 +1,6 @@
 """What is to be handed in: letters that are followed until a day, as tasks that lead to them, by date, to be ticked."""
 
 import datetime
-from dataclasses import dataclass
 
 from starlette.responses import Response
 
@@ -11,10 +10,9 @@ from mailserver.store.web import webmail
 from webui.agenda import event_items, words
 from webui.agenda.collections_shown import Shelf
 from webui.agenda.event_items import Desk, home
-from webui.agenda.flash_texts import announcement
 from webui.agenda.form_values import MAX_TITLE
 from webui.agenda.tasks import task_lines
-from webui.agenda.tasks.task_lines import Line
+from webui.agenda.tasks.task_lists import sorted_out
 from webui.page import task_making
 from webui.page.context import Services, Visit
 from webui.page.flash import done
@@ -25,47 +23,14 @@ DONE_SHOWN = 20
 EARLIEST, LATEST = datetime.date(1970, 1, 1), datetime.date(2099, 12, 31)
 
 
-@dataclass(frozen=True, slots=True)
-class HomeworkPage:
-    """The letters with a day, the next first; those without one; what was handed in."""
-
-    frame: object
-    desk: Desk
-    home: str
-    view: str
-    late: tuple[Line, ...]
-    todo: tuple[Line, ...]
-    finished: tuple[Line, ...]
-    cut: bool
-    unreadable: int
-    missing: tuple[Shelf, ...]
-    done: str
-    undo: str
-    day: datetime.date
-
-
 async def show_homework(services: Services, visit: Visit) -> Response:
     """GET /agenda/a-rendre."""
     place = await event_items.desk(services, visit)
-    found, missing = await _look(services, visit, place)
-    lines = [line for task in found.tasks if (line := task_lines.line_of(services, visit, place, task)).letter]
-    opened = [line for line in lines if not line.task.done]
+    looked = await _look(services, visit, place)
+    tasks = looked[0].tasks
+    lines = [line for task in tasks if (line := task_lines.line_of(services, visit, place, task)).letter]
     finished = [line for line in lines if line.task.done][-DONE_SHOWN:]
-    page = HomeworkPage(
-        place.frame,
-        place,
-        home(visit),
-        VIEW,
-        tuple(line for line in opened if line.late),
-        tuple(line for line in opened if not line.late),
-        tuple(reversed(finished)),
-        found.cut,
-        found.unreadable,
-        missing,
-        announcement(visit),
-        visit.query("retour"),
-        words.today(visit),
-    )
+    page = sorted_out(visit, place, VIEW, looked, lines, reversed(finished))
     return services.pages.answer(visit, "agenda/homework.html", page)
 
 

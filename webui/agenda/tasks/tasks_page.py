@@ -1,6 +1,5 @@
 """Tasks: the lists of what is late, to be done and done; and what is done to one of them."""
 
-import datetime
 from dataclasses import dataclass, replace
 
 from starlette.responses import Response
@@ -9,40 +8,17 @@ from mailserver.calendars import own_tasks, tasks
 from mailserver.calendars.tasks import PRIORITIES, Task, TaskDraft
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from webui.agenda import event_items, words
-from webui.agenda.collections_shown import Shelf
 from webui.agenda.event_items import Desk, Found, home
-from webui.agenda.flash_texts import announcement
 from webui.agenda.form_values import MAX_DESCRIPTION, MAX_TITLE, moment_of
 from webui.agenda.tasks import task_lines
 from webui.agenda.tasks.task_lines import Line
+from webui.agenda.tasks.task_lists import sorted_out
 from webui.page import task_making
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
 
 VIEW = "taches"
 DONE_SHOWN = 50
-
-
-@dataclass(frozen=True, slots=True)
-class TasksPage:
-    """Every task."""
-
-    frame: object
-    desk: Desk
-    home: str
-    view: str
-    late: tuple[Line, ...]
-    todo: tuple[Line, ...]
-    finished: tuple[Line, ...]
-    cut: bool
-    unreadable: int
-    missing: tuple[Shelf, ...]
-    title: str
-    due: str
-    fault: str
-    done: str
-    undo: str
-    day: datetime.date
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +43,12 @@ async def show_tasks(services: Services, visit: Visit, fault: str = "") -> Respo
     """GET /agenda/taches."""
     place = await event_items.desk(services, visit)
     shelves = [shelf for shelf in place.shelves if shelf.tasks and not shelf.times_only]
-    found, missing = await task_lines.look(services, visit, shelves, -task_lines.EVER, task_lines.EVER)
-    lines = [task_lines.line_of(services, visit, place, task) for task in found.tasks]
-    opened = [one for one in lines if not one.task.done]
-    finished = sorted((one for one in lines if one.task.done), key=_completion, reverse=True)
-    page = TasksPage(
-        place.frame,
-        place,
-        home(visit),
-        VIEW,
-        tuple(one for one in opened if one.late),
-        tuple(one for one in opened if not one.late),
-        tuple(finished[:DONE_SHOWN]),
-        found.cut,
-        found.unreadable,
-        missing,
-        visit.form.text("titre") if fault else "",
-        visit.form.text("jour") if fault else "",
-        fault,
-        announcement(visit),
-        visit.query("retour"),
-        words.today(visit),
-    )
+    looked = await task_lines.look(services, visit, shelves, -task_lines.EVER, task_lines.EVER)
+    lines = [task_lines.line_of(services, visit, place, task) for task in looked[0].tasks]
+    finished = sorted((line for line in lines if line.task.done), key=_completion, reverse=True)
+    page = sorted_out(visit, place, VIEW, looked, lines, finished[:DONE_SHOWN])
+    if fault:
+        page = replace(page, title=visit.form.text("titre"), due=visit.form.text("jour"), fault=fault)
     return services.pages.answer(visit, "agenda/tasks.html", page, 422 if fault else 200)
 
 
