@@ -108,7 +108,7 @@ class Storage(storage.BaseStorage):
             raise Refused(Reason.FORBIDDEN, "A collection belongs in a person's home")
         new = [measured(_href(item.uid, tag), item) for item in items] if items is not None else None
         held = self._store.write_now(_make, visit.principal.account_id, parts[1], tag, own, new)
-        return Collection(self._store, Reach(held)), {}, [one.href for one in new or ()]
+        return Collection(self._store, Reach(held)), {}, [item.href for item in new or ()]
 
     @contextlib.contextmanager
     def acquire_lock(self, mode: str, user: str = "", *args: object, **kwargs: object) -> Iterator[None]:

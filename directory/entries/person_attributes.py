@@ -150,7 +150,7 @@ def _time(seconds: int) -> Values:
 
 @lru_cache(maxsize=256)
 def _in_scope(role: Role, scope: str) -> Values:
-    return tuple(f"{one}@{scope}" for one in AFFILIATIONS[role])
+    return tuple(f"{affiliation}@{scope}" for affiliation in AFFILIATIONS[role])
 
 
 def _label(uai: str) -> str:
@@ -218,7 +218,7 @@ def values_of(facts: Facts, name: str) -> Values:
 
 def all_values(facts: Facts, made: Mapping[str, Made]) -> dict[str, Values]:
     """Every attribute that has a value: those of a table, affiliations, and what the administrator added."""
-    held = {name: values for name, one in made.items() if (values := one.of(facts))}
+    held = {name: values for name, made_of in made.items() if (values := made_of.of(facts))}
     if facts.ties:
         held |= tied(facts.ties)
     if facts.extra:

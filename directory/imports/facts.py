@@ -58,7 +58,7 @@ def _hex(octets: bytes | None) -> str | None:
 
 
 def _rows(held: Iterable[Affiliation]) -> list[tuple[str, str, str, str]]:
-    return [(one.kind.value, one.code, one.uai, one.label) for one in held]
+    return [(tie.kind.value, tie.code, tie.uai, tie.label) for tie in held]
 
 
 def _rich(name: str, value: Any) -> Any:

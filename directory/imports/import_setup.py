@@ -35,7 +35,7 @@ def export_of(
     """The files, folders or archives as an export; AAF is known by its content. Raises BadSyntax, OSError."""
     if all(aaf.recognises(path) for path in paths):
         # A delta names schools by numbers that an earlier export gave them.
-        known = {one.source_key: one.uai for one in store.read_now(schools.listing) if one.source_key}
+        known = {school.source_key: school.uai for school in store.read_now(schools.listing) if school.source_key}
         with aaf.open_export(paths, known, store.clock.now(), source or "aaf", full=full) as export:
             yield export
     elif any(path.is_dir() for path in paths):

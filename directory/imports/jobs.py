@@ -221,7 +221,7 @@ def _undo(settings: Settings, store: Store, job: Job) -> dict[str, Any]:
     progress: Callable[[int], None] = _Progress(store, job, 0)
     with import_setup.intake_of(settings, store, "", _origin(job), full=False) as intake:
         undone = intake.undo(run_id, oldest, progress)
-    left = [{"login": one.login, **_said(one.reason)} for one in undone.left[:MAX_LINES]]
+    left = [{"login": person.login, **_said(person.reason)} for person in undone.left[:MAX_LINES]]
     return {"run": run_id, "looked_at": undone.looked_at, "left_count": undone.left_count, "left": left}
 
 

@@ -283,10 +283,10 @@ class Planner:
         answers = self._target.look(
             Keys(
                 self._terms.source,
-                source_keys={one.record.source_key for one in about if one.record.source_key},
-                ines={one.marks.ine for one in about if one.marks.ine},
-                numens={one.marks.numen for one in about if one.marks.numen},
-                logins={fold_login(one.record.login) for one in about if one.record.login},
+                source_keys={candidate.record.source_key for candidate in about if candidate.record.source_key},
+                ines={candidate.marks.ine for candidate in about if candidate.marks.ine},
+                numens={candidate.marks.numen for candidate in about if candidate.marks.numen},
+                logins={fold_login(candidate.record.login) for candidate in about if candidate.record.login},
             )
         )
         for known in answers.everybody():
@@ -341,7 +341,7 @@ class _Foreseen:
         ]
         found = self._scratch.by_identities(wanted) if wanted else {}
         ids = {*found.values(), *(known.account_id for known in answers.everybody())}
-        people = {one: Known(**facts.load(text)) for one, text in self._scratch.by_ids(ids).items()}
+        people = {account_id: Known(**facts.load(text)) for account_id, text in self._scratch.by_ids(ids).items()}
         return _overlaid(answers, people)
 
     def absorb(self, decided: Sequence[Step]) -> list[Step]:
@@ -387,7 +387,7 @@ def _overlaid(answers: Answers, people: Mapping[int, Known]) -> Answers:
     """The answers with these people as the plan has made them."""
 
     def by(field_of: Callable[[Known], K | None], known: Mapping[K, Known]) -> dict[K, Known]:
-        kept = {key: one for key, one in known.items() if one.account_id not in people}
+        kept = {key: person for key, person in known.items() if person.account_id not in people}
         kept.update({key: person for person in people.values() if (key := field_of(person))})
         return kept
 

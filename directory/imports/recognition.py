@@ -192,9 +192,9 @@ def checked_ties(held: tuple[Affiliation, ...]) -> tuple[Affiliation, ...]:
     Remembered: thirty pupils in a row are of one class, and what is the same object is compared at once.
     """
     checked = affiliations.canonical(held)
-    for one in checked:
-        if one.uai:
-            _uai(one.uai)
+    for tie in checked:
+        if tie.uai:
+            _uai(tie.uai)
     return checked
 
 

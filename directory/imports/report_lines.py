@@ -69,8 +69,8 @@ def _ties(before: Known, after: Known) -> Iterator[Detail]:
         }
         if was == now:
             continue
-        gone = [one for place, one in was.items() if now.get(place) != one]
-        new = [one for place, one in now.items() if was.get(place) != one]
+        gone = [tie for place, tie in was.items() if now.get(place) != tie]
+        new = [tie for place, tie in now.items() if was.get(place) != tie]
         both = was.keys() & now.keys()
         own = before.uai if before.uai == after.uai else ""
         yield Detail(kind.value, _cell(gone, own, both), _cell(new, own, both))
@@ -79,10 +79,10 @@ def _ties(before: Known, after: Known) -> Iterator[Detail]:
 def _cell(held: Sequence[Affiliation], own: str, both: Set[tuple[str, str]]) -> str:
     """Schools are told where they are not the person's own before and after, labels where it is they that change."""
     cells = []
-    for one in held:
-        place = f"{one.uai}:" if one.uai not in ("", own) and one.kind is not Tie.SCHOOL else ""
-        label = f"={one.label}" if one.label and (one.uai, one.code) in both else ""
-        cells.append(f"{place}{one.code}{label}")
+    for tie in held:
+        place = f"{tie.uai}:" if tie.uai not in ("", own) and tie.kind is not Tie.SCHOOL else ""
+        label = f"={tie.label}" if tie.label and (tie.uai, tie.code) in both else ""
+        cells.append(f"{place}{tie.code}{label}")
     return "|".join(cells)
 
 

@@ -207,7 +207,7 @@ def change(tx: Tx, academy: Academy, account_id: int, wanted: PersonChange, orig
 def know_places(tx: Tx, uai: str, held: Iterable[Affiliation]) -> None:
     """Make sure that the schools and terms that a person's entry speaks of are there."""
     held = tuple(held)
-    places = {one.uai for one in held if one.uai} | {one.code for one in held if one.kind is Tie.SCHOOL}
+    places = {tie.uai for tie in held if tie.uai} | {tie.code for tie in held if tie.kind is Tie.SCHOOL}
     if uai:
         places.add(uai)
     if places:
@@ -326,9 +326,9 @@ def checked_title(text: str) -> str:
 def _placed(held: Iterable[Affiliation]) -> tuple[Affiliation, ...]:
     """Affiliations in canonical form, each at a school by its UAI or nowhere in particular. Raises Refused."""
     kept = affiliations.canonical(held)
-    for one in kept:
-        if one.uai and not issuing.is_uai(one.uai):
-            raise Refused(Reason.INVALID, Cause("not-uai", field=one.kind.value, uai=one.uai))
+    for tie in kept:
+        if tie.uai and not issuing.is_uai(tie.uai):
+            raise Refused(Reason.INVALID, Cause("not-uai", field=tie.kind.value, uai=tie.uai))
     return kept
 
 

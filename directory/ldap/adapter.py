@@ -146,7 +146,7 @@ class LdapDirectory:
         wanted = min(limit * MORE, MAX_FOUND)
         found = await self._pool.run(partial(lookups.search_people, base=self._base, text=text, limit=wanted))
         looking = await self._viewer(viewer)
-        held = {names.fold(one.person.login): one.person for one in found}
+        held = {names.fold(known.person.login): known.person for known in found}
         principals = await self._principals(found)
         return [
             principal for principal in principals if sees(looking, _seen(principal, held[names.fold(principal.login)]))
@@ -202,12 +202,12 @@ class LdapDirectory:
         """Join entries with their accounts, which are made when a person is seen for the first time."""
         seen = [self._seen(known.person) for known in people]
         standings = await self._store.read(external.known, seen)
-        new = [index for index, one in enumerate(seen) if one.login not in standings]
+        new = [index for index, person in enumerate(seen) if person.login not in standings]
         if new:
             standings |= await self._store.write(external.adopt, [seen[index] for index in new])
             await self._number([people[index] for index in new], standings)
         pairs = zip(people, seen, strict=True)
-        return [self._join(known, standings[one.login]) for known, one in pairs if one.login in standings]
+        return [self._join(known, standings[person.login]) for known, person in pairs if person.login in standings]
 
     def _seen(self, person: Person) -> Seen:
         names_held = (fold_login(address) for address in (person.address, *person.aliases))

@@ -101,7 +101,7 @@ def either(parts: Iterable[str]) -> str:
 
 
 def _people(found: Iterable[Found]) -> list[KnownPerson]:
-    people = ((one.dn, tree.read_person(one.attributes)) for one in found)
+    people = ((entry.dn, tree.read_person(entry.attributes)) for entry in found)
     return [KnownPerson(dn, person) for dn, person in people if person is not None]
 
 
@@ -184,11 +184,11 @@ def expand_group(connection: ldap3.Connection, base: str, spellings: Sequence[st
     """The list that has this address, its members resolved."""
     wanted = f"(&{either(equals('mail', address) for address in spellings)}(!{PEOPLE}))"
     folded = {names.fold(address) for address in spellings}
-    for one in search(connection, base, wanted, GROUP_ATTRIBUTES, limit=2):
-        group = tree.read_group(one.attributes)
-        if group is not None and not folded.isdisjoint(map(names.fold, one.attributes["mail"])):
+    for entry in search(connection, base, wanted, GROUP_ATTRIBUTES, limit=2):
+        group = tree.read_group(entry.attributes)
+        if group is not None and not folded.isdisjoint(map(names.fold, entry.attributes["mail"])):
             members = _Members(connection, base)
-            members.add(group, one.dn, 0)
+            members.add(group, entry.dn, 0)
             owner = members.address_of(group.owner) if group.owner else ""
             return Expanded(group.address, group.name, tuple(members.addresses), owner)
     return None
@@ -242,8 +242,8 @@ class _Members:
         found: dict[str, Found] = {}
         for start in range(0, len(addresses), BATCH):
             asked = either(equals("mail", address) for address in addresses[start : start + BATCH])
-            for one in search(self._connection, self._base, f"(&{asked}(!{PEOPLE}))", GROUP_ATTRIBUTES):
-                found.update({names.fold(address): one for address in one.attributes.get("mail", ())})
+            for entry in search(self._connection, self._base, f"(&{asked}(!{PEOPLE}))", GROUP_ATTRIBUTES):
+                found.update({names.fold(address): entry for address in entry.attributes.get("mail", ())})
         return found
 
     def _enter(self, one: Found, depth: int) -> None:

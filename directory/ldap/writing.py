@@ -81,7 +81,7 @@ def replace_person(connection: ldap3.Connection, dn: str, attributes: Attributes
 def _widened(connection: ldap3.Connection, dn: str) -> bool:
     """Add the classes of people that an entry has not; True when there was any."""
     found = search(connection, dn, "(objectClass=*)", ("objectClass",), scope="BASE")
-    held = {name.lower() for one in found for name in one.attributes.get("objectClass", ())}
+    held = {name.lower() for entry in found for name in entry.attributes.get("objectClass", ())}
     missing = [name for name in PERSON_CLASSES if name.lower() not in held]
     if not held or not missing:
         return False

@@ -74,8 +74,8 @@ def hand_over(
     if not box.may_hand_over:
         raise Refused(Reason.FORBIDDEN)
     by_address = {holder.address: holder for holder in box.holders}
-    gone = [by_address[one] for one in removed if one in by_address]
-    if any(not one.may_be_removed for one in gone):
+    gone = [by_address[address] for address in removed if address in by_address]
+    if any(not holder.may_be_removed for holder in gone):
         raise Refused(Reason.FORBIDDEN)
     wanted: dict[str, Collection[str]] = {}
     if account_id:
@@ -83,11 +83,11 @@ def hand_over(
         if person is None or person.role is Role.PUPIL:
             raise Refused(Reason.NOT_FOUND)
         # Whoever takes over from somebody who managed the box manages it.
-        words = {word for one in gone for word in one.words} | set(boxes.USUAL.split())
+        words = {word for holder in gone for word in holder.words} | set(boxes.USUAL.split())
         wanted[person.address] = words
     if not wanted and len(gone) == len(box.holders):
         raise Refused(Reason.INVALID, "somebody has to hold the box")
-    kept = [one.address for one in gone if one.address not in {house.fold(address) for address in wanted}]
+    kept = [holder.address for holder in gone if holder.address not in {house.fold(address) for address in wanted}]
     rosters.hold(tx, house, entry.address, wanted, kept, origin)
 
 

@@ -63,13 +63,15 @@ def _roster(tx: Tx, house: House, address: str) -> Roster | None:
             absent = set(selecting.members(tx, who, MAX_RECEIVERS)).difference(found)
         return Roster(entry.address, entry.name, owners, policy, tuple(found), absent=tuple(absent))
     addresses = [house.fold(member) for member in lists.members(tx, entry.address)]
-    ours = [one for one in addresses if house.is_local(one)]
+    ours = [address for address in addresses if house.is_local(address)]
     inner = lists.existing(tx, ours)
-    accounts, known, away = selecting.holders(tx, [one for one in ours if one not in inner], house.quota)
-    left = [one for one in addresses if one not in known and one not in inner]
+    accounts, known, away = selecting.holders(tx, [address for address in ours if address not in inner], house.quota)
+    left = [address for address in addresses if address not in known and address not in inner]
     if house.standing:
         inner |= {
-            one for one in left if house.is_local(one) and virtual_lists.find(tx, one.rpartition("@")[0]) is not None
+            address
+            for address in left
+            if house.is_local(address) and virtual_lists.find(tx, address.rpartition("@")[0]) is not None
         }
     return Roster(
         entry.address,
@@ -77,8 +79,8 @@ def _roster(tx: Tx, house: House, address: str) -> Roster | None:
         owners,
         policy,
         tuple(accounts),
-        tuple(one for one in addresses if one in inner),
-        tuple(one for one in left if one not in inner),
+        tuple(address for address in addresses if address in inner),
+        tuple(address for address in left if address not in inner),
         tuple(away),
         entry.kind,
         entry.box_id,
@@ -150,20 +152,22 @@ def _addresses(tx: Tx, house: House, address: str) -> Roster | None:
     if entry.kind is ListKind.LIVING:
         return Roster(entry.address, entry.name, owners, others=_found(tx, _parsed(entry.query)))
     addresses = lists.members(tx, entry.address)
-    folded: Mapping[str, str] = {one: house.fold(one) for one in addresses}
+    folded: Mapping[str, str] = {address: house.fold(address) for address in addresses}
     inner = lists.existing(tx, list(folded.values()))
     if house.standing:
         inner |= {
-            one for one in folded.values() if house.is_local(one) and virtual_lists.find(tx, one.rpartition("@")[0])
+            address
+            for address in folded.values()
+            if house.is_local(address) and virtual_lists.find(tx, address.rpartition("@")[0])
         }
     return Roster(
         entry.address,
         entry.name,
         owners,
-        inner=tuple(one for one in folded.values() if one in inner),
-        others=tuple(one for one in addresses if folded[one] not in inner),
+        inner=tuple(address for address in folded.values() if address in inner),
+        others=tuple(address for address in addresses if folded[address] not in inner),
     )
 
 
 def _found(tx: Tx, who: Selection) -> tuple[str, ...]:
-    return tuple(one.address for one in selecting.found(tx, who, MAX_RECEIVERS))
+    return tuple(person.address for person in selecting.found(tx, who, MAX_RECEIVERS))

@@ -42,7 +42,7 @@ class Preview:
 def of_query(tx: Tx, who: Selection, viewer: Principal) -> Preview:
     """Whom a query finds."""
     found = selecting.found(tx, who, MAX_NAMES)
-    names = tuple(Named(one.name, one.address) for one in _visible(tx, viewer, found))
+    names = tuple(Named(person.name, person.address) for person in _visible(tx, viewer, found))
     count = selecting.count(tx, who)
     return Preview(count, names, len(names) < count)
 
@@ -52,23 +52,23 @@ def of_list(tx: Tx, house: House, address: str, viewer: Principal) -> Preview:
     outlook = membership.outlook(tx, house, address)
     entries = people.by_accounts(tx, outlook.accounts[:MAX_NAMES])
     shown = sorted(_visible(tx, viewer, list(entries.values())), key=lambda one: (one.surname, one.given_name))
-    names = tuple(Named(one.name, one.address) for one in shown)
+    names = tuple(Named(person.name, person.address) for person in shown)
     return Preview(outlook.count, names, len(names) < len(outlook.accounts), outlook)
 
 
 def _visible(tx: Tx, viewer: Principal, found: Sequence[Found | Entry]) -> list[Found | Entry]:
-    ties = affiliations.of(tx, [viewer.account_id, *(one.account_id for one in found)])
+    ties = affiliations.of(tx, [viewer.account_id, *(person.account_id for person in found)])
     who = visibility.viewer(viewer, ties.get(viewer.account_id, ()))
     return [
-        one
-        for one in found
+        person
+        for person in found
         if visibility.sees(
             who,
             Seen(
-                one.account_id,
-                one.role,
-                visibility.schools_of(one.uai, ties.get(one.account_id, ())),
-                hidden=one.hidden,
+                person.account_id,
+                person.role,
+                visibility.schools_of(person.uai, ties.get(person.account_id, ())),
+                hidden=person.hidden,
             ),
         )
     ]

@@ -128,7 +128,7 @@ def dangling(tx: Tx, house: House, addresses: Iterable[str]) -> list[str]:
     """Those of our domains' addresses that lead to nobody: a member who left, a list that was deleted."""
     ours = [house.fold(address) for address in addresses if house.is_local(address)]
     known = people.logins(tx, ours).keys() | lists.existing(tx, ours)
-    return [one for one in ours if one not in known and not _leads_somewhere(tx, house, one)]
+    return [address for address in ours if address not in known and not _leads_somewhere(tx, house, address)]
 
 
 def _leads_somewhere(tx: Tx, house: House, address: str) -> bool:

@@ -252,12 +252,12 @@ def require(tx: Tx, address: str) -> lists.ListEntry:
 
 def check_known(tx: Tx, house: House, addresses: Sequence[str]) -> None:
     """Addresses of ours must lead to somebody, or to a list. Raises Refused(NO_SUCH_RECIPIENT) naming the first."""
-    ours = [one for one in addresses if house.is_local(one)]
-    folded = [house.fold(one) for one in ours]
+    ours = [address for address in addresses if house.is_local(address)]
+    folded = [house.fold(address) for address in ours]
     known = people.logins(tx, folded).keys() | lists.existing(tx, folded)
-    for address, one in zip(ours, folded, strict=True):
-        local = one.rpartition("@")[0]
-        if one in known or local in ROLE_ADDRESSES:
+    for address, whole in zip(ours, folded, strict=True):
+        local = whole.rpartition("@")[0]
+        if whole in known or local in ROLE_ADDRESSES:
             continue
         if house.standing and virtual_lists.find(tx, local) is not None:
             continue
@@ -284,7 +284,7 @@ def check_holders(tx: Tx, addresses: Sequence[str]) -> None:
 
     Raises Refused(INVALID) naming the first who is none.
     """
-    known = people.logins(tx, [fold_login(one) for one in addresses])
+    known = people.logins(tx, [fold_login(address) for address in addresses])
     for address in addresses:
         if fold_login(address) not in known:
             raise Refused(Reason.INVALID, f"{address}: only people of this house hold a functional box")
@@ -300,14 +300,14 @@ def hold(
     entry = require(tx, house.fold(address))
     if entry.kind is not ListKind.FUNCTION:
         raise Refused(Reason.INVALID, f"{address}: not a functional box")
-    held = {house.fold(one): words for one, words in wanted.items()}
+    held = {house.fold(address): words for address, words in wanted.items()}
     for words in held.values():
         if not words or not set(words) <= WORDS.keys():
             raise Refused(Reason.INVALID, f"a holder's words are of {', '.join(WORDS)}")
     edit_checked(tx, house, address, tuple(held), removed, origin)
-    ordered = {one: " ".join(word for word in WORDS if word in words) for one, words in held.items()}
+    ordered = {address: " ".join(word for word in WORDS if word in words) for address, words in held.items()}
     lists.set_rights(tx, entry.address, ordered)
-    said = "; ".join(f"{one} {words}" for one, words in ordered.items())
+    said = "; ".join(f"{address} {words}" for address, words in ordered.items())
     detail = Cause("box-holders", address=entry.address, holders=said)
     audit.record(tx, origin, Action.RIGHTS_CHANGED, entry.box_id, detail)
 

@@ -118,7 +118,9 @@ class Secretariat:
         """Everybody of a school but those who left, by name. Raises Refused(FORBIDDEN | NOT_FOUND)."""
         await self.school(viewer, uai)
         own = {school.uai for school in await self.schools(viewer)}
-        principals = [one for one in await self._directory.of_school(uai) if one.state is not State.CLOSED]
+        principals = [
+            principal for principal in await self._directory.of_school(uai) if principal.state is not State.CLOSED
+        ]
         ids = [principal.account_id for principal in principals]
         steps = await self._store.read(record.doorsteps, ids)
         ties = await self._store.read(affiliations.of, ids)
@@ -147,14 +149,14 @@ class Secretariat:
         expires = int(self._clock.now()) + self._settings.accounts.code_days * DAY
         waiting.sort(key=_by_class)
         batch = self._batch()
-        codes = {one.principal.account_id: Code(new_code(self._clock), expires) for one in waiting}
+        codes = {member.principal.account_id: Code(new_code(self._clock), expires) for member in waiting}
         hashes = [(account_id, self._proofs.code(code.text)) for account_id, code in codes.items()]
         given: set[int] = set()
         for start in range(0, len(hashes), UNIT):
             given |= await self._store.write(
                 _hand_out, origin, hashes[start : start + UNIT], expires, batch, again=again
             )
-        waiting = [one for one in waiting if one.principal.account_id in given]
+        waiting = [member for member in waiting if member.principal.account_id in given]
         if not waiting:
             raise Refused(Reason.INVALID, "nobody here waits for a letter")
         pdf = await self._render(viewer, uai, waiting, codes)
@@ -196,9 +198,9 @@ class Secretariat:
     async def printed(self, viewer: Principal, uai: str) -> dict[int, Entry]:
         """The last letter of each account of a school, as far as the log goes back. Raises as `log`."""
         found: dict[int, Entry] = {}
-        for one in await self.log(viewer, uai):
-            if one.entry.action is Action.LETTER_PRINTED:
-                found.setdefault(one.entry.account_id, one.entry)
+        for logged in await self.log(viewer, uai):
+            if logged.entry.action is Action.LETTER_PRINTED:
+                found.setdefault(logged.entry.account_id, logged.entry)
         return found
 
     async def printings(self, viewer: Principal, uai: str) -> list[Printing]:
@@ -217,9 +219,9 @@ class Secretariat:
         Raises Refused(FORBIDDEN | NOT_FOUND).
         """
         await self.school(viewer, uai)
-        people = {one.account_id: one for one in await self._directory.of_school(uai)}
+        people = {principal.account_id: principal for principal in await self._directory.of_school(uai)}
         found = await self._store.read(record.moves, list(people), int(since))
-        return [Move(one, people[one.account_id]) for one in found]
+        return [Move(account_id, people[account_id.account_id]) for account_id in found]
 
     async def boxes(self, viewer: Principal, uai: str) -> tuple[list[Box], list[ListEntry]]:
         """The functional boxes and the lists of a school. Raises Refused(FORBIDDEN | NOT_FOUND)."""
@@ -297,7 +299,7 @@ def _hand_out(
     if not again:
         steps = record.doorsteps(tx, [account_id for account_id, _ in hashes])
         hashes = [digest for digest in hashes if digest[0] in steps and not steps[digest[0]].has_letter(tx.now)]
-    given = {one for one, hashed in hashes if accounts.set_waiting_code(tx, one, hashed, expires)}
+    given = {account_id for account_id, hashed in hashes if accounts.set_waiting_code(tx, account_id, hashed, expires)}
     audit.record_many(
         tx, origin, [(Action.LETTER_PRINTED, account_id, batch) for account_id, _ in hashes if account_id in given]
     )
@@ -317,7 +319,7 @@ def _detail(person: Principal, ties: Sequence[Affiliation], uai: str) -> str:
     """What a person is at this school, in words."""
     here = [tie for tie in ties if tie.uai in ("", uai)]
     for kind in _SHOWN.get(person.role, (Tie.FUNCTION,)):
-        words = list(dict.fromkeys(one.label or one.code for one in here if one.kind is kind))
+        words = list(dict.fromkeys(tie.label or tie.code for tie in here if tie.kind is kind))
         if words:
             return ", ".join(words[:4])
     return person.discipline

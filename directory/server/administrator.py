@@ -101,7 +101,7 @@ def _look(tx: Tx, peer: str, limits: Limits) -> _Facts:
     if peer:
         keys.append((f"peer {peer}", limit * throttle.PEER_FACTOR, throttle.PEER_WAIT))
     known = login_failures.get(tx, [key for key, _, _ in keys])
-    blocked_until = max((one.blocked_until for one in known.values()), default=0)
+    blocked_until = max((guesses.blocked_until for guesses in known.values()), default=0)
     return _Facts(tuple(keys), blocked_until, keys[0][0] in known)
 
 

@@ -228,7 +228,7 @@ def speaks_of_numbers(command: c.Command) -> bool:
     if not getattr(command, "by_uid", True):
         return True
     criterion = getattr(command, "criterion", None)
-    return criterion is not None and any(isinstance(one, Numbers) for one in walk(criterion))
+    return criterion is not None and any(isinstance(term, Numbers) for term in walk(criterion))
 
 
 def farewell(session: Session, end: Ended) -> bytes:

@@ -49,7 +49,7 @@ async def append(session: Session, command: commands.Append) -> Outputs:
     The answer carries APPENDUID (RFC 4315 section 3) and comes after the commit is on disk.
     """
     appended = await session.appends.outcome(command, functools.partial(_append, session))
-    yield ok("APPEND completed", codes.append_uid(appended[0].uidvalidity, [one.uid for one in appended]))
+    yield ok("APPEND completed", codes.append_uid(appended[0].uidvalidity, [message.uid for message in appended]))
 
 
 async def _append(session: Session, command: commands.Append) -> list[Appended]:
@@ -72,7 +72,7 @@ async def _append(session: Session, command: commands.Append) -> list[Appended]:
                 await stored
         appended, spare = await stored
         unused += spare
-    session.made(appended[0].uidvalidity, [one.uid for one in appended])
+    session.made(appended[0].uidvalidity, [message.uid for message in appended])
     return appended
 
 

@@ -40,7 +40,7 @@ async def esearch(session: Session, command: MultiSearch) -> Outputs:
     with results.saving(selected.view if selected is not None else None, returns):
         reached = await session.services.store.read(_sources, session.viewer, command.sources, own)
         others = [reach.box for reach in reached if reach.box.id != own]
-        if others and any(isinstance(one, LastResult) for one in walk(criterion)):
+        if others and any(isinstance(term, LastResult) for term in walk(criterion)):
             raise Refused(Reason.INVALID, "The last result is about the selected mailbox")
         elsewhere = await _elsewhere(session, others, command)
         for reach in reached:

@@ -104,14 +104,14 @@ def follow(
 ) -> bytes:
     """Keep a result up from now on, or say why not: NO [NOUPDATE] (RFC 5267 section 4.3.1)."""
     view = session.mailbox.view
-    if any(isinstance(one, Older | Younger) for one in walk(criterion)):
+    if any(isinstance(term, Older | Younger) for term in walk(criterion)):
         return refuse(origin.tag, "What depends on the time of day is not kept up")
     by_tag = _by_tag(session)
     held = list(by_tag.values())
-    too_many = len(held) >= MAX_CONTEXTS or (keys and sum(bool(one.keys) for one in held) >= MAX_SORTED)
-    if too_many or sum(len(one.uids) for one in held) + len(places) > MAX_UIDS:
+    too_many = len(held) >= MAX_CONTEXTS or (keys and sum(bool(context.keys) for context in held) >= MAX_SORTED)
+    if too_many or sum(len(context.uids) for context in held) + len(places) > MAX_UIDS:
         return refuse(origin.tag, "Too many contexts")
-    stars = any(isinstance(one, Uids) and any(STAR in ends for ends in one.ranges) for one in walk(criterion))
+    stars = any(isinstance(term, Uids) and any(STAR in ends for ends in term.ranges) for term in walk(criterion))
     uids = array("I", [view.snapshot.uids[place] for place in places])
     by_tag[origin.tag] = Context(origin, fixed(view, criterion), keys, uids, stars, items)
     return session.enable_condstore() if Attribute.MODSEQ in items else b""

@@ -137,7 +137,7 @@ def _as_uids(view: View, leaf: Criterion) -> Criterion:
 def _split(criterion: Criterion) -> tuple[And, And | None]:
     """The part a snapshot answers, and the part (if any) that must hold too but needs the store."""
     terms = criterion.terms if isinstance(criterion, And) else (criterion,)
-    known = tuple(term for term in terms if all(isinstance(one, _KNOWN) for one in walk(term)))
+    known = tuple(term for term in terms if all(isinstance(inner, _KNOWN) for inner in walk(term)))
     other = tuple(term for term in terms if term not in known)
     return And(known), And(other) if other else None
 

@@ -39,7 +39,9 @@ class AnnotationNews:
         self._moved = False
         self._heard, found = await self._store.read(annotations.changed, viewer, self._heard, tuple(self._own))
         self._own.clear()
-        return b"".join(metadata_changed(one.mailbox, one.entries, utf8) for one in found if wants(one.mailbox))
+        return b"".join(
+            metadata_changed(change.mailbox, change.entries, utf8) for change in found if wants(change.mailbox)
+        )
 
     def close(self) -> None:
         for stop in self._stops:

@@ -83,7 +83,7 @@ def changed_names(before: VisibleMailbox, after: VisibleMailbox, wants: Wants, u
     told: dict[str, bytes] = {}
     for name, key in sorted(after.keys.items()):
         old = before.names.get(key)
-        if old != name and any(wants(Event.MAILBOX_NAME, one, after) for one in (name, old) if one):
+        if old != name and any(wants(Event.MAILBOX_NAME, named, after) for named in (name, old) if named):
             if old is None:
                 _with_parent(told, name, after, wants, utf8)
             elif not _follows(told, old, name, before, after):

@@ -299,7 +299,7 @@ class ExternalTarget:
 
     def _school(self, uai: str) -> str:
         if not self._schools:
-            self._schools = {one.uai: one.name for one in self._store.read_now(schools.listing)}
+            self._schools = {school.uai: school.name for school in self._store.read_now(schools.listing)}
         return self._schools.get(uai, "") if uai else ""
 
     # ------------------------------------------------------------------ places

@@ -129,7 +129,7 @@ def _write_terms(tx: Tx, terms: dict[Term, str], changes: dict[Term, tuple[str |
 
 def _school_changes(tx: Tx, records: Sequence[SchoolRecord]) -> tuple[list[Facts], list[Change]]:
     """Schools that are new or otherwise; what a record leaves out stays as it is."""
-    known = {one.uai: one.facts for one in schools.listing(tx)} if records else {}
+    known = {school.uai: school.facts for school in schools.listing(tx)} if records else {}
     changes: list[Change] = []
     wanted: list[Facts] = []
     for record in records:

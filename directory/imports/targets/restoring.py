@@ -131,8 +131,8 @@ class Undoing:
     def write_entries(self) -> None:
         """What was decided about entries."""
         gone = set(self.withdrawn)
-        entries = {one: values for one, values in self.of_entry.items() if one not in gone}
-        held = {one: ties for one, ties in self.held.items() if one not in gone}
+        entries = {account_id: values for account_id, values in self.of_entry.items() if account_id not in gone}
+        held = {account_id: ties for account_id, ties in self.held.items() if account_id not in gone}
         if entries:
             bulk_people.set_entries(self.tx, entries)
         if held:
@@ -209,4 +209,4 @@ def _people(tx: Tx, standing: Sequence[Change]) -> dict[int, Known]:
     ids = {change.account_id for change in standing if change.account_id}
     found = bulk_people.by_ids(tx, ids) if ids else {}
     held = bulk_people.ties(tx, ids) if ids else {}
-    return {one: known._replace(affiliations=held.get(one, ())) for one, known in found.items()}
+    return {account_id: known._replace(affiliations=held.get(account_id, ())) for account_id, known in found.items()}

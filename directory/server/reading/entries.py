@@ -326,8 +326,8 @@ class _Schools:
 
 
 def _read_schools(tx: Tx) -> _Schools:
-    found = {one.uai: one for one in schools.listing(tx)}
-    keys = {uai: search_key(one.name) for uai, one in found.items()}
+    found = {school.uai: school for school in schools.listing(tx)}
+    keys = {uai: search_key(school.name) for uai, school in found.items()}
     return _Schools(found, keys, frozenset(schools.with_terms(tx)), bool(contacts.matching(tx, Everything(), 1)))
 
 

@@ -48,7 +48,7 @@ class Groups:
     async def at(self, key: str, members: bool) -> Entry | None:
         """The list of this name."""
         address = self._tree.group_address(key)
-        found = next((one.entry for one in await self._all() if one.entry.address == address), None)
+        found = next((group.entry for group in await self._all() if group.entry.address == address), None)
         return await self._entry(found, members) if found is not None else None
 
     async def walk(

@@ -91,7 +91,9 @@ class Surroundings:
 _EVERY = frozenset(Kind)
 _CARRIERS = {
     known.name: frozenset(
-        kind for kind in Kind if kind not in CARRIED or any(one.name in CARRIED[kind] for one in schema.kinds(known))
+        kind
+        for kind in Kind
+        if kind not in CARRIED or any(attribute.name in CARRIED[kind] for attribute in schema.kinds(known))
     )
     for known in schema.ATTRIBUTES
 }
@@ -326,10 +328,10 @@ def predicate(condition: Condition) -> Callable[[Keys], bool]:
     """
     match condition:
         case All(conditions):
-            parts = [predicate(one) for one in conditions]
+            parts = [predicate(condition) for condition in conditions]
             return lambda keys: all(part(keys) for part in parts)
         case Some(conditions):
-            parts = [predicate(one) for one in conditions]
+            parts = [predicate(condition) for condition in conditions]
             return lambda keys: any(part(keys) for part in parts)
         case Equals(field, value):
             key = search_key(value)

@@ -67,7 +67,7 @@ def first_page(tx: Tx, wanted: Wanted, limit: int, after: int) -> PeoplePage:
     if chosen is None:
         return everybodys_page(tx, wanted, limit, after)
     if after:
-        chosen = [one for one in chosen if one > after]
+        chosen = [account_id for account_id in chosen if account_id > after]
     return chosen_page(tx, wanted, chosen[:PAGE], chosen[PAGE:])
 
 

@@ -30,15 +30,21 @@ class PersonRendering:
         chosen = set(names)
         self._extra = chosen & EXTRA_NAMES
         self._tied = chosen & TIED
-        made = {name: one for name, one in MADE.items() if name in chosen}
-        few = {name: one for name, one in made.items() if FEW.issuperset(one.fields)}
-        places = {name: one for name, one in made.items() if name not in few and PLACE.issuperset(one.fields)}
+        made = {name: attribute for name, attribute in MADE.items() if name in chosen}
+        few = {name: attribute for name, attribute in made.items() if FEW.issuperset(attribute.fields)}
+        places = {
+            name: attribute
+            for name, attribute in made.items()
+            if name not in few and PLACE.issuperset(attribute.fields)
+        }
         self._shared = [_block(group) for group in (few, places) if group]
         own: dict[Made, list[str]] = {}
-        for name, one in made.items():
+        for name, attribute in made.items():
             if name not in few and name not in places:
-                own.setdefault(one, []).append(name)
-        self._own = [(one.of, [(name, partial.heads(name)) for name in group]) for one, group in own.items()]
+                own.setdefault(attribute, []).append(name)
+        self._own = [
+            (attribute.of, [(name, partial.heads(name)) for name in group]) for attribute, group in own.items()
+        ]
 
     def rows(self, facts: Facts) -> bytes:
         """The attributes of an entry as PartialAttributes, one after another (RFC 4511 section 4.1.7)."""
@@ -68,14 +74,14 @@ class PersonRendering:
 
 def _block(group: dict[str, Made]) -> Render:
     """Rows that follow from a few facts together, remembered under them."""
-    fields = sorted({field for one in group.values() for field in one.fields})
+    fields = sorted({field for attribute in group.values() for field in attribute.fields})
     key = _key(fields)
     known: dict[Hashable, bytes] = {}
 
     def render(facts: Facts) -> bytes:
         found = known.get(key(facts))
         if found is None:
-            values = ((name, one.of(facts)) for name, one in group.items())
+            values = ((name, attribute.of(facts)) for name, attribute in group.items())
             found = b"".join([partial.attribute_row(name, held) for name, held in values if held])
             if len(known) >= MAX_BLOCKS:
                 known.clear()

@@ -41,7 +41,11 @@ def set_new(desk: Desk, account_id: int, wanted: Mails) -> None:
     row = _row(desk, account_id)
     own = _own(desk, row)
     asked = [_ours(desk, address) for address in wanted.every]
-    primary = _ours(desk, wanted.primary) if wanted.primary else next((one for one in asked if one != own), row.address)
+    primary = (
+        _ours(desk, wanted.primary)
+        if wanted.primary
+        else next((address for address in asked if address != own), row.address)
+    )
     _set(desk, row, primary, (*asked, own))
     # Nobody has seen what the rules gave in this unit: it is as if it had not been issued.
     unused = {row.address, *row.aliases} - {primary, own, *asked}
@@ -61,9 +65,9 @@ def set_wanted(desk: Desk, account_id: int, wanted: Mails, *, primary_given: boo
     if primary_given and wanted.primary:
         primary = _ours(desk, wanted.primary)
     else:
-        primary = row.address if row.address in asked else next((one for one in asked if one != own), own)
+        primary = row.address if row.address in asked else next((address for address in asked if address != own), own)
     _set(desk, row, primary, asked)
-    gone = [one for one in (row.address, *row.aliases) if one not in {primary, *asked}]
+    gone = [address for address in (row.address, *row.aliases) if address not in {primary, *asked}]
     if gone:
         claims.retire(desk.tx, gone)
         removals.readdress(desk.tx, gone, own)
@@ -74,8 +78,8 @@ def _set(desk: Desk, row: Row, primary: str, others: Sequence[str]) -> None:
     every = dict.fromkeys((primary, *others))
     if len(every) > MAX_ADDRESSES:
         raise Fault(Code.ADMIN_LIMIT_EXCEEDED, f"mail: at most {MAX_ADDRESSES} addresses")
-    _claim(desk, row.account_id, [one for one in every if one not in (row.address, *row.aliases)])
-    aliases = " ".join(one for one in every if one != primary)
+    _claim(desk, row.account_id, [address for address in every if address not in (row.address, *row.aliases)])
+    aliases = " ".join(address for address in every if address != primary)
     people.change_entry(desk.tx, row.account_id, {"address": primary, "aliases": aliases})
 
 

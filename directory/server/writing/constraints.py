@@ -72,7 +72,7 @@ def with_naming(rdn: Sequence[names.Ava], attributes: Attributes) -> Values:
     for kind, value in rdn:
         known = attribute_type(kind)
         (text,) = texts(known, [value.encode("utf-8", "surrogatepass")])
-        if _key(known, text) not in {_key(known, one) for one in held.get(known.name, ())}:
+        if _key(known, text) not in {_key(known, value) for value in held.get(known.name, ())}:
             draft.add(known, {_key(known, text): text})
     return draft.values()
 
@@ -85,7 +85,7 @@ def without(rdn: Sequence[names.Ava], attributes: Attributes) -> Values:
         if known is None:
             continue
         gone = _key(known, value)
-        left[known.name] = tuple(one for one in left.get(known.name, ()) if _key(known, one) != gone)
+        left[known.name] = tuple(value for value in left.get(known.name, ()) if _key(known, value) != gone)
     return {name: values for name, values in left.items() if values}
 
 

@@ -152,7 +152,9 @@ def _holders(values: Values) -> dict[str, str]:
 def _set_holders(desk: Desk, address: str, values: Values) -> None:
     wanted = _holders(values)
     members = lists.members(desk.tx, address)
-    rosters.edit_checked(desk.tx, desk.house, address, [one for one in wanted if one not in members], [], desk.origin)
+    rosters.edit_checked(
+        desk.tx, desk.house, address, [address for address in wanted if address not in members], [], desk.origin
+    )
     gone = [member for member, _ in lists.holders(desk.tx, address) if member not in wanted]
     rosters.edit_checked(desk.tx, desk.house, address, [], gone, desk.origin)
     lists.set_rights(desk.tx, address, wanted)
@@ -197,8 +199,8 @@ def _owners(desk: Desk, values: Values) -> tuple[str, ...]:
 def _kept_owners(desk: Desk, address: str, values: Values) -> tuple[str, ...]:
     """The owners as written, and those who have no name in the tree: the client could not see them."""
     held = lists.owners(desk.tx, rosters.require(desk.tx, address))
-    found = people.logins(desk.tx, [fold_login(one) for one in held])
-    unseen = [one for one in held if fold_login(one) not in found]
+    found = people.logins(desk.tx, [fold_login(address) for address in held])
+    unseen = [address for address in held if fold_login(address) not in found]
     return tuple(dict.fromkeys([*_owners(desk, values), *unseen]))
 
 
@@ -218,8 +220,12 @@ def _set_members(desk: Desk, address: str, entry: Entry, values: Values) -> None
     wanted = dict.fromkeys(map(rosters.canonical, values.get("acadMemberAddress", ())))
     held = lists.members(desk.tx, address)
     found = people.logins(desk.tx, held) if leaving else {}
-    removed = [one for one in held if (one in was and one not in wanted) or _dn(desk, found, one) in leaving]
-    added = [*named, *(one for one in wanted if one not in was)]
+    removed = [
+        address
+        for address in held
+        if (address in was and address not in wanted) or _dn(desk, found, address) in leaving
+    ]
+    added = [*named, *(address for address in wanted if address not in was)]
     rosters.edit_checked(desk.tx, desk.house, address, added, removed, desk.origin)
 
 

@@ -157,7 +157,7 @@ def _change(desk: Desk, row: Row, was: Person, wanted: Person) -> PersonChange:
 def _labelled(desk: Desk, account_id: int, ties: Iterable[Affiliation]) -> tuple[Affiliation, ...]:
     """Affiliations with the labels that the export gave them: an entry does not show them."""
     held = affiliations.of(desk.tx, (account_id,)).get(account_id, ())
-    labels = {(one.kind, one.uai, one.code): one.label for one in held}
+    labels = {(tie.kind, tie.uai, tie.code): tie.label for tie in held}
     return tuple(dataclasses.replace(tie, label=labels.get((tie.kind, tie.uai, tie.code), "")) for tie in ties)
 
 

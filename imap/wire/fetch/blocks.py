@@ -79,7 +79,7 @@ def make(
         space = b" "
     group.text(b")\r\n")
     pieces.append(group.end())
-    return Block(uids, tuple(one for one in attributes if one in DYNAMIC), tuple(pieces))
+    return Block(uids, tuple(attribute for attribute in attributes if attribute in DYNAMIC), tuple(pieces))
 
 
 class _Group:

@@ -27,11 +27,11 @@ _BOXES = ManyStatement(select(mailing_list.c.box_id), mailing_list.c.box_id)
 def of_accounts(tx: Tx, account_ids: Iterable[int]) -> dict[int, Population]:
     """The populations of accounts; who is not known to be of any is left out."""
     wanted = list(dict.fromkeys(account_ids))
-    found = {int(one): Role(role).population for one, role in _ROLES.rows(tx, wanted)}
-    left = [one for one in wanted if one not in found]
-    found.update((int(one), Population(seen)) for one, seen in _SEEN.rows(tx, left))
-    left = [one for one in left if one not in found]
-    found.update((int(one), Population.STAFF) for (one,) in _BOXES.rows(tx, left))
+    found = {int(account_id): Role(role).population for account_id, role in _ROLES.rows(tx, wanted)}
+    left = [account_id for account_id in wanted if account_id not in found]
+    found.update((int(account_id), Population(seen)) for account_id, seen in _SEEN.rows(tx, left))
+    left = [account_id for account_id in left if account_id not in found]
+    found.update((int(account_id), Population.STAFF) for (account_id,) in _BOXES.rows(tx, left))
     return found
 
 
@@ -54,33 +54,37 @@ class Ties:
 
 def wide_sharers(tx: Tx, account_ids: Iterable[int]) -> set[int]:
     """Those who may share with everybody or with a list."""
-    return {one for one, population in of_accounts(tx, account_ids).items() if may_share_widely(population)}
+    return {
+        account_id for account_id, population in of_accounts(tx, account_ids).items() if may_share_widely(population)
+    }
 
 
 def limit(tx: Tx, givers: Iterable[int], reader_id: int) -> Sharing:
     """How far all of these accounts may go in sharing with somebody."""
     given = list(givers)
     table, known = rules.table(tx), of_accounts(tx, (*given, reader_id))
-    return min(sharing(table, known.get(one), known.get(reader_id)) for one in given if one != reader_id)
+    return min(
+        sharing(table, known.get(account_id), known.get(reader_id)) for account_id in given if account_id != reader_id
+    )
 
 
 def check_sharing(tx: Tx, givers: Iterable[int], reader_id: int, wanted: Sharing) -> None:
     """May these accounts (an owner, and whoever acts for them) let somebody in that far? Raises Denied."""
     given = list(givers)
     now, known = rules.load(tx), of_accounts(tx, (*given, reader_id))
-    for one in given:
-        _check_brake(tx, now, known.get(one), one)
-        if one != reader_id and sharing(now, known.get(one), known.get(reader_id)) < wanted:
-            raise sentences.may_not_share(known.get(one), known.get(reader_id))
+    for account_id in given:
+        _check_brake(tx, now, known.get(account_id), account_id)
+        if account_id != reader_id and sharing(now, known.get(account_id), known.get(reader_id)) < wanted:
+            raise sentences.may_not_share(known.get(account_id), known.get(reader_id))
 
 
 def check_wide_sharing(tx: Tx, givers: Iterable[int]) -> None:
     """May these accounts share with everybody, or with a list? Raises Denied."""
     given = list(givers)
     now, known = rules.load(tx), of_accounts(tx, given)
-    for one in given:
-        _check_brake(tx, now, known.get(one), one)
-        if not may_share_widely(known.get(one)):
+    for account_id in given:
+        _check_brake(tx, now, known.get(account_id), account_id)
+        if not may_share_widely(known.get(account_id)):
             raise sentences.may_not_share_widely()
 
 

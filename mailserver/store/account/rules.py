@@ -35,13 +35,13 @@ _BRAKES = Statement(
 
 def load(tx: Tx) -> Rules:
     """Everything that is forbidden now. A brake whose time is over is left out."""
-    denied = frozenset((Population(one), Population(other)) for one, other in tx.all(_DENIED))
+    denied = frozenset((Population(sender), Population(other)) for sender, other in tx.all(_DENIED))
     return Rules(denied, {brake.population: brake for brake in brakes(tx)})
 
 
 def table(tx: Tx) -> Rules:
     """The table of populations alone."""
-    return Rules(frozenset((Population(one), Population(other)) for one, other in tx.all(_DENIED)))
+    return Rules(frozenset((Population(sender), Population(other)) for sender, other in tx.all(_DENIED)))
 
 
 def brakes(tx: Tx) -> list[Brake]:
@@ -73,7 +73,7 @@ def forbid(tx: Tx, origin: Origin, sender: Population, recipient: Population, *,
 def set_table(tx: Tx, origin: Origin, name: str, denied: Iterable[tuple[Population, Population]]) -> None:
     """Replace the whole table; `name` is what the audit calls it."""
     tx.execute(delete(population_rule))
-    rows = [{"sender": one.value, "recipient": other.value, "verdict": DENY} for one, other in sorted(denied)]
+    rows = [{"sender": sender.value, "recipient": other.value, "verdict": DENY} for sender, other in sorted(denied)]
     if rows:
         tx.execute(insert(population_rule), rows)
     audit.record(tx, origin, Action.RULE_CHANGED, 0, Cause("rule-preset", name=name))

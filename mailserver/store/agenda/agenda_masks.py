@@ -85,6 +85,10 @@ def _line(inside: list[str], name: str, parameters: str, value: str) -> list[str
         return [f"END:{inside[-1]}"] if inside else []
     if not inside or name not in _KEPT[inside[-1]]:
         return []
-    kept = "".join(f";{one[1]}={one[2]}" for one in _PARAMETER.finditer(parameters) if one[1].upper() in _PARAMETERS)
+    kept = "".join(
+        f";{parameter[1]}={parameter[2]}"
+        for parameter in _PARAMETER.finditer(parameters)
+        if parameter[1].upper() in _PARAMETERS
+    )
     whole = f"{name}{kept}:{value}"
     return ["\r\n ".join(whole[at : at + WIDTH] for at in range(0, len(whole), WIDTH))]

@@ -63,7 +63,7 @@ def several(tx: Tx, account_id: int, collection_id: int, hrefs: Iterable[str]) -
     """The items of these hrefs that exist, with texts."""
     reach = require(tx, account_id, collection_id)
     found = agenda_items.several(tx, reach.held.account_id, collection_id, hrefs)
-    return {one.href: one for one in _shown(reach, found.values())}
+    return {item.href: item for item in _shown(reach, found.values())}
 
 
 def holder(tx: Tx, account_id: int, collection_id: int, uid: str) -> str | None:

@@ -74,7 +74,7 @@ def _link(own: str, in_reply_to: str, references: str) -> "array[int]":
 
     Ids become the process's own keyed hashes of 64 bits: nobody can make two collide.
     """
-    ids = [_number(one) for one in references.split()] if references else []
+    ids = [_number(message_id) for message_id in references.split()] if references else []
     if not ids and "@" in in_reply_to:
         ids = [_number(in_reply_to)]
     return array("q", [_number(own) if own else 0, *ids])

@@ -49,18 +49,18 @@ _Key = tuple[Tie, str, str]
 def canonical(affiliations: Iterable[Affiliation]) -> tuple[Affiliation, ...]:
     """The form in which affiliations are kept: folded, in order, none twice. Raises Refused(INVALID | LIMIT)."""
     kept: dict[_Key, Affiliation] = {}
-    for one in affiliations:
-        uai, code = one.uai.strip().upper(), code_key(one.code)
-        if one.kind is Tie.SCHOOL:
+    for tie in affiliations:
+        uai, code = tie.uai.strip().upper(), code_key(tie.code)
+        if tie.kind is Tie.SCHOOL:
             uai = code = uai or code
-        label = " ".join(one.label.split())
+        label = " ".join(tie.label.split())
         if not code:
-            raise Refused(Reason.INVALID, Cause("code-missing", field=one.kind.value))
+            raise Refused(Reason.INVALID, Cause("code-missing", field=tie.kind.value))
         if len(code) > MAX_CODE or len(label) > MAX_CODE or not label.isprintable():
-            raise Refused(Reason.INVALID, Cause("code-too-long", field=one.kind.value))
+            raise Refused(Reason.INVALID, Cause("code-too-long", field=tie.kind.value))
         if uai and not (uai.isascii() and uai.isalnum() and len(uai) <= MAX_UAI):
-            raise Refused(Reason.INVALID, Cause("not-a-uai", field=one.kind.value))
-        kept.setdefault((one.kind, uai, code), Affiliation(one.kind, code, uai, label))
+            raise Refused(Reason.INVALID, Cause("not-a-uai", field=tie.kind.value))
+        kept.setdefault((tie.kind, uai, code), Affiliation(tie.kind, code, uai, label))
     if len(kept) > MAX_TIES:
         raise Refused(Reason.LIMIT, Cause("too-many-ties", most=MAX_TIES))
     return tuple(kept[key] for key in sorted(kept))
@@ -93,17 +93,17 @@ def replace_many(tx: Tx, wanted: Mapping[int, Sequence[Affiliation]]) -> set[int
     renamed: list[dict[str, str | int]] = []
     changed: set[int] = set()
     for account_id, affiliations in wanted.items():
-        held = {_key(one): one for one in before.get(account_id, ())}
-        now = {key: _named(one, held.get(key)) for key, one in _keyed(canonical(affiliations))}
+        held = {_key(tie): tie for tie in before.get(account_id, ())}
+        now = {key: _named(tie, held.get(key)) for key, tie in _keyed(canonical(affiliations))}
         if held == now:
             continue
         changed.add(account_id)
         gone += [_place(account_id, key) for key in held if key not in now]
-        new += [_row(account_id, one) for key, one in now.items() if key not in held]
+        new += [_row(account_id, tie) for key, tie in now.items() if key not in held]
         renamed += [
-            {**_place(account_id, key), "text": one.label}
-            for key, one in now.items()
-            if key in held and held[key].label != one.label
+            {**_place(account_id, key), "text": tie.label}
+            for key, tie in now.items()
+            if key in held and held[key].label != tie.label
         ]
     for statement, rows in ((_DELETE, gone), (_RELABEL, renamed), (_INSERT, new)):
         if rows:
@@ -128,7 +128,7 @@ def _portions(account_ids: Iterable[int]) -> Iterator[list[int]]:
 
 
 def _keyed(affiliations: Iterable[Affiliation]) -> Iterator[tuple[_Key, Affiliation]]:
-    return ((_key(one), one) for one in affiliations)
+    return ((_key(tie), tie) for tie in affiliations)
 
 
 def _named(one: Affiliation, held: Affiliation | None) -> Affiliation:

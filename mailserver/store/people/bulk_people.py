@@ -311,9 +311,9 @@ def add_entries(tx: Tx, people: Sequence[tuple[Known, str]]) -> None:
         ],
     )
     held = [
-        {"account_id": known.account_id, "kind": one.kind.value, "uai": one.uai, "code": one.code, "label": one.label}
+        {"account_id": known.account_id, "kind": tie.kind.value, "uai": tie.uai, "code": tie.code, "label": tie.label}
         for known, _ in people
-        for one in known.affiliations
+        for tie in known.affiliations
     ]
     if held:
         tx.many(_ADD_TIE, held)
@@ -325,9 +325,9 @@ def set_ties(tx: Tx, held: Mapping[int, Sequence[Affiliation]]) -> None:
     """What people are where, exactly: in canonical form, labels and all (`affiliations.replace` keeps labels)."""
     tx.many(_DROP_TIES, [{"wanted": account_id} for account_id in held])
     rows = [
-        {"account_id": account_id, "kind": one.kind.value, "uai": one.uai, "code": one.code, "label": one.label}
+        {"account_id": account_id, "kind": tie.kind.value, "uai": tie.uai, "code": tie.code, "label": tie.label}
         for account_id, ties_ in held.items()
-        for one in ties_
+        for tie in ties_
     ]
     if rows:
         tx.many(_ADD_TIE, rows)
@@ -445,7 +445,7 @@ def set_entries(tx: Tx, values: Mapping[int, Mapping[str, Any]]) -> None:
             row["discipline_key"] = search_key(columns["discipline"])
         whole[account_id] = row
     _set(tx, person, whole)
-    words.refresh(tx, [one for one, columns in values.items() if not _INDEXED.isdisjoint(columns)])
+    words.refresh(tx, [account_id for account_id, columns in values.items() if not _INDEXED.isdisjoint(columns)])
 
 
 @lru_cache(maxsize=256)

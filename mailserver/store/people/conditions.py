@@ -224,9 +224,9 @@ def clause(condition: Condition, columns: Columns = _COLUMNS) -> ColumnElement[b
         case Undefined():
             return null() == literal(1)
         case All(conditions):
-            return and_(true(), *(clause(one, columns) for one in conditions))
+            return and_(true(), *(clause(inner, columns) for inner in conditions))
         case Some(conditions):
-            return or_(false(), *(clause(one, columns) for one in conditions))
+            return or_(false(), *(clause(inner, columns) for inner in conditions))
         case Negation(inner):
             return not_(clause(inner, columns))
         case Tied():

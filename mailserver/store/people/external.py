@@ -43,7 +43,7 @@ def known(tx: Tx, people: Sequence[Seen]) -> dict[str, Standing]:
     for start in range(0, len(people), BATCH):
         part = {person.login: person for person in people[start : start + BATCH]}
         standings = accounts.by_logins(tx, list(part))
-        found.update({login: one for login, one in standings.items() if _is_current(part[login], one)})
+        found.update({login: standing for login, standing in standings.items() if _is_current(part[login], standing)})
     return found
 
 
@@ -95,12 +95,12 @@ def unfinished(tx: Tx, base: str, marks: Marks, source: tuple[str, str]) -> list
             ids.append(found)
     known = bulk_people.by_ids(tx, set(ids)).values()
     return sorted(
-        (one.account_id, one.login)
-        for one in known
-        if one.awaits
-        and not one.provisioned
-        and (one.source, one.source_key) == source
-        and Marks(one.numen, one.ine, one.birth_date) == marks
+        (person.account_id, person.login)
+        for person in known
+        if person.awaits
+        and not person.provisioned
+        and (person.source, person.source_key) == source
+        and Marks(person.numen, person.ine, person.birth_date) == marks
     )
 
 

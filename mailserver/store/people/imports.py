@@ -192,13 +192,13 @@ def record(tx: Tx, run_id: int, changes: Sequence[Change]) -> None:
             {
                 "run_id": run_id,
                 "seq": first + number,
-                "line": one.line,
-                "outcome": one.outcome,
-                "account_id": one.account_id,
-                "before": one.before,
-                "after": one.after,
+                "line": change.line,
+                "outcome": change.outcome,
+                "account_id": change.account_id,
+                "before": change.before,
+                "after": change.after,
             }
-            for number, one in enumerate(changes)
+            for number, change in enumerate(changes)
         ],
     )
 

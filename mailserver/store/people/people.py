@@ -195,7 +195,7 @@ def matching(tx: Tx, condition: Condition, limit: int, after: int = 0) -> list[E
         rows = tx.execute(_ALL.where(beyond, clause(condition)).order_by(person.c.account_id).limit(limit))
         return [_entry(tuple(row)) for row in rows]
     found: list[Entry] = []
-    for part in _portions(sorted(one for one in found_by_index if one > after)):
+    for part in _portions(sorted(account_id for account_id in found_by_index if account_id > after)):
         wanted = _ALL.where(person.c.account_id.in_(part), clause(condition)).order_by(person.c.account_id)
         found += [_entry(tuple(row)) for row in tx.execute(wanted.limit(limit - len(found)))]
         if len(found) == limit:

@@ -140,4 +140,4 @@ def _fill(tx: Tx, list_id: int, addresses: Sequence[str]) -> None:
     if len(wanted) > MAX_MEMBERS:
         raise Refused(Reason.LIMIT, f"at most {MAX_MEMBERS} members")
     if wanted:
-        tx.execute(insert(personal_list_member), [{"list_id": list_id, "member": one} for one in wanted])
+        tx.execute(insert(personal_list_member), [{"list_id": list_id, "member": member} for member in wanted])

@@ -193,7 +193,7 @@ class Words:
 
     @property
     def octets(self) -> int:
-        return sum(len(one.blob) + 12 * len(one.ids) for one in (*self.names, *self.handles))
+        return sum(len(part.blob) + 12 * len(part.ids) for part in (*self.names, *self.handles))
 
     def find(self, part: Part) -> list[int] | None:
         """Numbers of the words with a fragment; None: too many."""
@@ -270,7 +270,7 @@ def parts_of(piece: str, *, handle: bool, starts: bool = False, ends: bool = Fal
         found[0] = replace(found[0], starts=True)
     if (ends or piece[-1:].isspace()) and _TOKEN.match(folded[-1]):
         found[-1] = replace(found[-1], ends=True)
-    return tuple([Part(one, handle) for one in found])
+    return tuple([Part(fragment, handle) for fragment in found])
 
 
 def people_with(tx: Tx, parts: Iterable[Part]) -> set[int] | None:

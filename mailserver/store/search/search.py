@@ -118,7 +118,7 @@ def among(
     terms = list(_conjuncts(criterion))
     costly = sorted(filter(_is_costly, terms), key=lambda term: not _leaves(term))
     cheap = [term for term in terms if not _is_costly(term)]
-    read = _pairs if all(isinstance(one, _BY_PAIRS) for one in walk(criterion)) else _rows
+    read = _pairs if all(isinstance(term, _BY_PAIRS) for term in walk(criterion)) else _rows
     rows: dict[int, Sequence[Row]] = {}
     tests: dict[int, _Tests] = {}
     for box in boxes:
@@ -167,7 +167,7 @@ def _conjuncts(criterion: Criterion) -> Iterator[Criterion]:
 
 def _is_costly(criterion: Criterion) -> bool:
     """Whether more than rows is asked for."""
-    return any(isinstance(one, Header | Body | Text | AttachmentNamed) for one in walk(criterion))
+    return any(isinstance(term, Header | Body | Text | AttachmentNamed) for term in walk(criterion))
 
 
 def _rows(tx: Tx, box: Mailbox) -> Sequence[Row]:
@@ -220,7 +220,7 @@ def _having(rows: Sequence[Row], found: Set[int]) -> list[Row]:
 
 def _leaves(criterion: Criterion) -> list[Textual]:
     """The criteria about texts in a tree, each once."""
-    return list(dict.fromkeys(one for one in walk(criterion) if isinstance(one, Header | Body | Text)))
+    return list(dict.fromkeys(term for term in walk(criterion) if isinstance(term, Header | Body | Text)))
 
 
 # ---------------------------------------------------------------------- what rows know

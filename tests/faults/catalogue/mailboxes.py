@@ -122,7 +122,7 @@ FAULTS = (
         "rename-takes-subfolders-along",
         "RENAME moves mailboxes below that one may not remove.",
         FOLDERS,
-        '            check(rights_on(tx, viewer, owner, one.id), "x")\n',
+        '            check(rights_on(tx, viewer, owner, known.id), "x")\n',
         "            pass\n",
         ("tests/store/test_each_right.py",),
     ),

@@ -106,11 +106,11 @@ class _Reading:
         """The records of a file."""
         reader = RequestReader()
         while octets := file.read(READ):
-            for one in reader.feed(octets):
-                yield from self._items(one, name)
+            for request in reader.feed(octets):
+                yield from self._items(request, name)
             advance(len(octets))
-        for one in reader.close():
-            yield from self._items(one, name)
+        for request in reader.close():
+            yield from self._items(request, name)
 
     def count(self, file: Octets, advance: Callable[[int], None]) -> None:
         """Parents have no account here: they are counted, at the speed of the disk."""

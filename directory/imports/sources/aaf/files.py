@@ -147,10 +147,10 @@ def _holds_a_part(path: Path) -> bool:
     """The first XML file of a tar archive tells: an export is not unpacked twice."""
     packed, unpacked = path.stat().st_size, 0
     with tarfile.open(path, "r:*") as archive:
-        for one in archive:
-            unpacked += one.size
+        for member in archive:
+            unpacked += member.size
             _bounded(path.name, packed, unpacked)
-            source = archive.extractfile(one) if one.isreg() and one.name.lower().endswith(".xml") else None
+            source = archive.extractfile(member) if member.isreg() and member.name.lower().endswith(".xml") else None
             if source is not None:
                 return _ROOT.search(source.read(HEAD)) is not None
     return False
@@ -205,7 +205,7 @@ def _zipped(path: Path, label: str) -> list[Part]:
     found: list[Part] = []
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [one for one in archive.infolist() if one.filename.lower().endswith(".xml")]
+            members = [member for member in archive.infolist() if member.filename.lower().endswith(".xml")]
             if len(members) > MAX_PARTS:
                 raise _in_file(label, Cause("too-many-files", most=MAX_PARTS))
             # Of the file as it is: several members may name the same octets.
@@ -230,16 +230,18 @@ def _tarred(path: Path, label: str, stack: ExitStack) -> list[Part]:
     found: list[Part] = []
     try:
         with tarfile.open(path, "r:*") as archive:
-            for one in archive:
-                unpacked += one.size
+            for member in archive:
+                unpacked += member.size
                 _bounded(label, packed, unpacked)
-                source = archive.extractfile(one) if one.isreg() and one.name.lower().endswith(".xml") else None
+                source = (
+                    archive.extractfile(member) if member.isreg() and member.name.lower().endswith(".xml") else None
+                )
                 if source is None:
                     continue
                 if len(found) >= MAX_PARTS:
                     raise _in_file(label, Cause("too-many-files", most=MAX_PARTS))
                 start, head = spool.tell(), source.read(HEAD)
-                part = _part(f"{label}/{one.name}", head, one.size, path)
+                part = _part(f"{label}/{member.name}", head, member.size, path)
                 if part is not None:
                     spool.write(head)
                     shutil.copyfileobj(source, spool, _COPY)

@@ -125,7 +125,9 @@ def _fault(request: Request) -> Cause | None:
 
 def _staff(request: Request, key: str, uais: Sequence[str], words: Vocabulary, file: str) -> PersonRecord:
     values = request.values
-    functions = [one for one in map(function_of, values.get("ENTPersonFonctions", ())) if one is not None]
+    functions = [
+        function for function in map(function_of, values.get("ENTPersonFonctions", ())) if function is not None
+    ]
     whole = request.verb is Verb.ADD
     ties: set[Tie] = set()
     found: list[Affiliation] = []

@@ -97,7 +97,7 @@ def change(
         return
     if rights and mode != "-" and (not negative or identifier.startswith(GROUP)):
         _check_giving(tx, viewer, box, identifier, rights)
-    held = {(one, taken): had for one, taken, had in _entries(tx, box.id)}
+    held = {(identifier, taken): had for identifier, taken, had in _entries(tx, box.id)}
     before = held.get((identifier, negative), NONE)
     after = rights if mode == "=" else before | rights if mode == "+" else before - rights
     here = (
@@ -196,7 +196,7 @@ def inherit(tx: Tx, parent_id: int, child_id: int) -> None:
     Raises Refused(LIMIT): the account would have given too many.
     """
     owner = tx.execute(select(mailbox.c.account_id).where(mailbox.c.id == parent_id)).scalar()
-    identifiers = list(dict.fromkeys(one for one, _, _ in _entries(tx, parent_id)))
+    identifiers = list(dict.fromkeys(identifier for identifier, _, _ in _entries(tx, parent_id)))
     if owner is not None and identifiers:
         _check_room(tx, int(owner), identifiers)
     rows = select(

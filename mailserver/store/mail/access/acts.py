@@ -60,7 +60,11 @@ def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota
     reach = appendable(tx, viewer, name, sum(prepared.size for prepared, _, _ in batch), len(batch), quota)
     box, owner, keep = reach.box, reach.box.account_id, changeable(reach.rights)
     stored = messages.store_contents(tx, [prepared for prepared, _, _ in batch])
-    unused = [one.file for (one, _, _), (_, new) in zip(batch, stored, strict=True) if not new and one.file is not None]
+    unused = [
+        prepared.file
+        for (prepared, _, _), (_, new) in zip(batch, stored, strict=True)
+        if not new and prepared.file is not None
+    ]
     wanted = [permitted(flags, keep) for _, flags, _ in batch]
     masks = {flags: messages.ensure_flags(tx, box.id, flags) for flags in dict.fromkeys(wanted)}
     brought = Provenance(Door.APPENDED, viewer.account_id)
@@ -69,8 +73,8 @@ def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota
         for (prepared, _, received), (content_id, _), flags in zip(batch, stored, wanted, strict=True)
     ]
     appended = messages.place_batch(tx, owner, box.id, placings)
-    lessons.note_appended(tx, owner, box.id, box.special_use, [one.uid for one in appended], wanted)
-    record(tx, viewer, owner, box.name, "append", [one.uid for one in appended])
+    lessons.note_appended(tx, owner, box.id, box.special_use, [message.uid for message in appended], wanted)
+    record(tx, viewer, owner, box.name, "append", [message.uid for message in appended])
     return appended, unused
 
 

@@ -170,7 +170,7 @@ def changed(tx: Tx, viewer: Viewer, since: int, own: Sequence[int] = ()) -> tupl
     if not rows:
         return newest, []
     names = {box.id: box.name for box in mailboxes.listing(tx, viewer.account_id)}
-    names.update((one.box.id, one.name) for one in listing(tx, viewer) if one.rights & READING)
+    names.update((reach.box.id, reach.name) for reach in listing(tx, viewer) if reach.rights & READING)
     names[SERVER] = ""
     found: dict[str, list[str]] = {}
     for row in rows:

@@ -76,10 +76,10 @@ def rename(tx: Tx, viewer: Viewer, old: str, new: str) -> None:
         raise Refused(Reason.CANNOT, "A mailbox stays its owner's: move its messages instead")
     if box.name == INBOX:
         raise Refused(Reason.CANNOT, "INBOX keeps its name")
-    boxes = {one.name: one for one in mailboxes.listing(tx, owner)}
-    for one in boxes.values():
-        if one.name.startswith(box.name + SEPARATOR):
-            check(rights_on(tx, viewer, owner, one.id), "x")
+    boxes = {known.name: known for known in mailboxes.listing(tx, owner)}
+    for known in boxes.values():
+        if known.name.startswith(box.name + SEPARATOR):
+            check(rights_on(tx, viewer, owner, known.id), "x")
     if owner != viewer.account_id:
         _check_create(tx, viewer, owner, _above(inner, boxes))
     mailboxes.rename(tx, owner, box.name, inner)

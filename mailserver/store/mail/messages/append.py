@@ -116,11 +116,13 @@ def store_contents(tx: Tx, batch: Iterable[Prepared]) -> list[tuple[int, bool]]:
     """The same of several."""
     stored: list[tuple[int, bool]] = []
     blobs: list[dict[str, Any]] = []
-    for one in batch:
-        content_id, new = _store_row(tx, one)
+    for prepared in batch:
+        content_id, new = _store_row(tx, prepared)
         stored.append((content_id, new))
         if new:
-            blobs.append({"content_id": content_id, "header": one.header, "octets": one.octets, "file": one.file})
+            blobs.append(
+                {"content_id": content_id, "header": prepared.header, "octets": prepared.octets, "file": prepared.file}
+            )
     if blobs:
         tx.many(_INSERT_BLOB, blobs)
     return stored
@@ -205,8 +207,8 @@ def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placin
         box=mailbox_id,
         account=account_id,
         more=more,
-        unread=sum(not one.mask & SEEN for one in batch),
-        sizes=sum(one.size for one in batch),
+        unread=sum(not placing.mask & SEEN for placing in batch),
+        sizes=sum(placing.size for placing in batch),
     )
     if row is None:
         raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
@@ -219,21 +221,21 @@ def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placin
             {
                 "mailbox_id": mailbox_id,
                 "uid": uid,
-                "content_id": one.content_id,
-                "flags": one.mask,
+                "content_id": placing.content_id,
+                "flags": placing.mask,
                 "modseq": modseq,
-                "internal_date": now if one.internal_date is None else one.internal_date,
+                "internal_date": now if placing.internal_date is None else placing.internal_date,
                 "saved": now,
-                "size": one.size,
-                "door": int(one.provenance.door),
-                "door_account": one.provenance.account_id,
-                "through_list": int(one.provenance.through_list),
+                "size": placing.size,
+                "door": int(placing.provenance.door),
+                "door_account": placing.provenance.account_id,
+                "through_list": int(placing.provenance.through_list),
             }
-            for uid, modseq, one in numbered
+            for uid, modseq, placing in numbered
         ],
     )
     tx.changed(account_id, mailbox_id)
-    return [Appended(mailbox_id, uidvalidity, uid, modseq, one.content_id) for uid, modseq, one in numbered]
+    return [Appended(mailbox_id, uidvalidity, uid, modseq, placing.content_id) for uid, modseq, placing in numbered]
 
 
 _INBOXES = select(mailbox.c.account_id, mailbox.c.id).where(mailbox.c.name == mailboxes.INBOX)

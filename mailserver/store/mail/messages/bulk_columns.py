@@ -141,8 +141,8 @@ def _statement(columns: tuple[str, ...]) -> Statement:
             .order_by(message.c.uid)
         )
         found = in_order(rows).subquery()
-        joined = [numbers_of(one) if isinstance(one.type, Integer) else texts_of(one) for one in found.c]
-        lacking = sum((func.count() - func.count(one) for one in found.c if _is_octets(one)), literal(0))
+        joined = [numbers_of(column) if isinstance(column.type, Integer) else texts_of(column) for column in found.c]
+        lacking = sum((func.count() - func.count(column) for column in found.c if _is_octets(column)), literal(0))
         known = _statements[columns] = Statement(select(func.count(), lacking, *joined).select_from(found))
     return known
 

@@ -72,7 +72,7 @@ def used(tx: Tx, account_id: int, box_id: int) -> None:
     """Messages were just moved there: it comes first among the folders that menus offer."""
 
     def latest(kept: Preferences) -> dict[str, object]:
-        others = [one for one in kept.recent_folders if one != box_id]
+        others = [number for number in kept.recent_folders if number != box_id]
         return {"recent_folders": (box_id, *others)[:MAX_RECENT_FOLDERS]}
 
     sessions.change_preferences(tx, account_id, latest)
@@ -83,7 +83,7 @@ def fold(tx: Tx, account_id: int, box_id: int, folded: bool) -> None:
     there = {box.id for box in mailboxes.listing(tx, account_id)}
 
     def changed(kept: Preferences) -> dict[str, object]:
-        others = [one for one in kept.folded if one != box_id and one in there]
+        others = [number for number in kept.folded if number != box_id and number in there]
         return {"folded": tuple([*others, box_id] if folded and box_id in there else others)[-MAX_FOLDED:]}
 
     sessions.change_preferences(tx, account_id, changed)

@@ -44,7 +44,7 @@ class ItemsPage:
 def open_mailbox(tx: Tx, viewer: Viewer, box_id: int) -> Opened:
     """By id; 0 is one's INBOX. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
     boxes, shared = folders.own_and_shared(tx, viewer)
-    reach = next((one for one in shared if box_id and one.box.id == box_id), None)
+    reach = next((reach for reach in shared if box_id and reach.box.id == box_id), None)
     if reach is None:
         return Opened(reading.pick(boxes, box_id), boxes, shared)
     access.require(tx, viewer, box_id, "r")
