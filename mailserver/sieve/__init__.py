@@ -28,6 +28,8 @@ Where an RFC leaves a choice, or we differ:
 
 * What is stored and redirected has the header as it is when the script ends (`Outcome.header`), not as it was when
   each action was met (RFC 5293 section 7).
+* A script that is included within `foreverypart` sees the whole message, its `:mime` tests the part (RFC 6609 section
+  3.5 wants it to see the part alone).
 * Characters, not octets, are what `?` stands for in every comparator.
 * i;unicode-casemap needs no `require`, as in Pigeonhole.
 * A regular expression made of variables that is none matches nothing, so that no sender can stop a filter with it.

@@ -25,10 +25,18 @@ def compile_script(source: bytes, *, limits: Limits = LIMITS) -> Script:
         if "\0" in text:
             raise Fault(text.index("\0"), Text("Le caractère « {character} » n’a pas sa place ici.", character="NUL"))
         compiler = Compiler(ACTIONS, TESTS, _KNOWN, limits)
-        steps = compiler.block(parse(text, limits))
+        nodes, depth = parse(text, limits)
+        steps = compiler.block(nodes)
     except Fault as fault:
         raise _placed(text, fault.at, fault.text) from None
-    return Script(steps, frozenset(compiler.required), limits, tuple(compiler.includes), frozenset(compiler.asks))
+    return Script(
+        steps,
+        frozenset(compiler.required),
+        limits,
+        depth,
+        tuple(compiler.includes),
+        frozenset(compiler.asks),
+    )
 
 
 def _placed(text: str, at: int, said: Text) -> SieveError:

@@ -149,9 +149,6 @@ class Redirect:
     """The message is kept as well, unless something else says otherwise (RFC 3894)."""
     list: str = ""
     """Members of this external list instead of an address (RFC 6134 section 2.4)."""
-    notify: str = ""
-    ret: str = ""
-    """Of the delivery status notifications that are asked for (RFC 6009 section 3)."""
 
 
 @dataclass(frozen=True, slots=True)

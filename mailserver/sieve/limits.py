@@ -36,6 +36,8 @@ class Limits:
     """Scripts that one run includes (RFC 6609 section 3)."""
     include_depth: int = 10
     """Scripts within scripts (RFC 6609 section 3 asks for 3)."""
+    depth: int = 120
+    """Levels of all scripts that are within each other: what Python's stack bears."""
     loops: int = 4
     """`foreverypart` within `foreverypart` (RFC 5703 section 3)."""
     value: int = 64 * 1024

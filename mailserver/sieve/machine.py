@@ -51,6 +51,7 @@ class Machine:
 
     __slots__ = (
         "added",
+        "depth",
         "effects",
         "expressions",
         "facts",
@@ -79,6 +80,8 @@ class Machine:
         """Regular expressions that were made of variables."""
         self.added = 0
         """Fields of the header."""
+        self.depth = script.depth
+        """Levels of the scripts that are being run."""
         self.stack: list[tuple[str, str]] = []
         """The scripts that are being included."""
         self.included = 0

@@ -18,6 +18,8 @@ class Script:
     extensions: frozenset[str]
     """What it requires."""
     limits: Limits
+    depth: int = 0
+    """Levels of its blocks and tests, at most."""
     includes: tuple[tuple[str, str], ...] = ()
     """Location and name of the scripts that it includes by constant names, optional ones among them."""
     asks: frozenset[str] = frozenset()

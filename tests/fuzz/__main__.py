@@ -34,8 +34,6 @@ def main() -> None:
             "mailserver.model.messages.threads",
             "mailserver.model.credentials.sasl",
             "mailserver.sieve",
-            "mailserver.model.threads",
-            "mailserver.model.sasl",
             "directory.server",
         ]
     ):

@@ -139,6 +139,7 @@ def test_what_ihave_makes_false_is_not_looked_at() -> None:
     script = b"""require "ihave";
         if ihave "zork" { zork :a ["b"] 1; }
         elsif allof (ihave "zork", zork "a") { zork; }
+        elsif allof (true, ihave "zork") { zork; }
         elsif not ihave "copy" { zork; }
         elsif ihave ["fileinto", "copy"] { fileinto :copy "Notes"; }
         else { zork; }"""

@@ -133,6 +133,14 @@ def test_bounds_of_a_run(script: bytes, limit: str) -> None:
     assert limit in found
 
 
+def test_deep_scripts_within_each_other() -> None:
+    """Python's stack is not the bound."""
+    before = 'require "include";' + "if true {" * 30 + "if " + "not " * 30 + "true { include "
+    scripts = {("personal", f"n{number}"): f'{before}"n{number + 1}"; {"}" * 31}' for number in range(20)}
+    with pytest.raises(sieve.RunError, match="Too many scripts"):
+        sieve.run(sieve.compile(b'require "include"; include "n0";'), facts(), Account(scripts=scripts))
+
+
 def test_flags_are_bounded() -> None:
     found = run(b'setflag "' + b" ".join(b"f%d" % number for number in range(1000)) + b'";')
     assert isinstance(found, sieve.Outcome)

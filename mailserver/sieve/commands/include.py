@@ -43,11 +43,14 @@ def _run(machine: Machine, location: str, name: str, once: bool, optional: bool)
     if key in machine.stack:
         raise RunError(Text("Le script « {name} » se demande lui-même.", name=name[:60]))
     machine.included += 1
-    if len(machine.stack) >= machine.limits.include_depth or machine.included > machine.limits.includes:
+    limits = machine.limits
+    deep = len(machine.stack) >= limits.include_depth or machine.depth + script.depth > limits.depth
+    if deep or machine.included > limits.includes:
         raise RunError(Text("Trop de scripts en demandent d’autres."))
     machine.once.add(key)
     outer, loops = machine.scope, machine.parts
     machine.scope = Scope(script)
+    machine.depth += script.depth
     machine.stack.append(key)
     try:
         machine.run(script.steps)
@@ -55,6 +58,7 @@ def _run(machine: Machine, location: str, name: str, once: bool, optional: bool)
         pass
     finally:
         machine.scope, machine.parts = outer, loops
+        machine.depth -= script.depth
         machine.stack.pop()
 
 

@@ -7,15 +7,12 @@ from mailserver.sieve.machine import Machine, Test
 
 
 def _read(compiler: Compiler, call: Call, decides: bool) -> tuple[Test, ...] | bool:
-    """The tests that are not decided yet; what they decide where one does. What follows it is not looked at."""
+    """The tests that are not decided yet; what all of them decide where one does. What follows it is not looked at."""
     found: list[Test] = []
     for node in call.node.tests:
         test = compiler.test(node)
-        if test is decides and not found:
-            return decides
         if test is decides:
-            found.append(lambda machine: decides)
-            break
+            return decides
         if not isinstance(test, bool):
             found.append(test)
     return tuple(found) or not decides

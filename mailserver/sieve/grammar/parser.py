@@ -9,9 +9,10 @@ from mailserver.sieve.limits import Limits
 from mailserver.texts.text import Text
 
 
-def parse(source: str, limits: Limits) -> tuple[Node, ...]:
-    """The commands of a script whose lines end with LF. Raises Fault."""
-    return _Parser(tokens(source), limits).script()
+def parse(source: str, limits: Limits) -> tuple[tuple[Node, ...], int]:
+    """The commands of a script whose lines end with LF, and how many levels they have. Raises Fault."""
+    parser = _Parser(tokens(source), limits)
+    return parser.script(), parser.blocks + parser.tests
 
 
 class _Parser:
@@ -20,6 +21,10 @@ class _Parser:
         self._token = next(stream)
         self._limits = limits
         self._left = limits.commands
+        self.blocks = 0
+        """The deepest level of blocks so far."""
+        self.tests = 0
+        """The same of tests."""
 
     def script(self) -> tuple[Node, ...]:
         commands = self._commands(0)
@@ -60,6 +65,7 @@ class _Parser:
 
     def _command(self, depth: int) -> Node:
         self._count(depth)
+        self.blocks = max(self.blocks, depth)
         name = self._next()
         arguments = self._arguments()
         tests, listed = self._tests(0)
@@ -126,6 +132,7 @@ class _Parser:
         if self._token.kind != "word":
             raise self._unexpected()
         self._count(depth)
+        self.tests = max(self.tests, depth + 1)
         name = self._next()
         arguments = self._arguments()
         tests, listed = self._tests(depth + 1)

@@ -36,11 +36,13 @@ class Comparator:
     """`fold` leaves every character where it stands."""
 
 
-_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
-
-
 def _ascii_upper(text: str) -> str:
-    return text.upper() if text.isascii() else text.translate(_UPPER)
+    """Only letters of ASCII, at the speed of C."""
+    return (
+        text.upper()
+        if text.isascii()
+        else text.encode("utf-8", "surrogatepass").upper().decode("utf-8", "surrogatepass")
+    )
 
 
 def _same(text: str) -> str:
