@@ -19,9 +19,10 @@ What Pigeonhole or Stalwart have and this has not:
 
 * `enclose` and `replace` (RFC 5703): they write the body anew. A stored message is the octets that arrived, kept once
   for all who got it.
+* `envelope-dsn`, `envelope-deliverby` (RFC 6009): of the envelope scripts know the two paths.
 * `convert` (RFC 6558): no conversions are offered.
-* `imapsieve` (RFC 6785), `envelope-deliverby`, `redirect-dsn`, `redirect-deliverby` (RFC 6009): nothing runs scripts
-  beside delivery, and the queue chooses its notifications.
+* `imapsieve` (RFC 6785), `redirect-dsn`, `redirect-deliverby` (RFC 6009): nothing runs scripts beside delivery, and
+  the queue chooses its notifications.
 * `comparator-elbonia` is a joke of RFC 5228; `vnd.*` run programs or show what is inside a server.
 
 Where an RFC leaves a choice, or we differ:

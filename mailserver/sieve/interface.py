@@ -35,8 +35,6 @@ class Facts:
     """1 (none) to 5 (surely), as RFC 5235 section 3 counts; None where nobody looked."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Items of `environment` (RFC 5183) beside those that every run knows."""
-    delivery: Mapping[str, str] = field(default_factory=dict)
-    """Parts of the envelope from extensions of SMTP, as in RFC 6009: `orcpt`, `envid`, `ret`, `notify`; and `auth`."""
     subaddress: str = "+"
     """Characters of which the first to stand in a local part separates a user's name from a detail (RFC 5233)."""
 

@@ -109,3 +109,45 @@ def test_envelope(test: str, sender: str, expected: bool) -> None:
 )
 def test_actions(script: str, expected: list[sieve.Action]) -> None:
     assert actions(script) == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "test", "expected"),
+    [
+        # what breaks the rules is read as far as it makes sense
+        (b"From: Jean Dupont jd@example.org", 'address "from" "jd@example.org"', True),
+        (b'From: "pdg@ac-exemple.fr" <x@evil.example>', 'address :domain "from" "ac-exemple.fr"', False),
+        (b'From: "pdg@ac-exemple.fr" <x@evil.example>', 'address :all "from" "x@evil.example"', True),
+        (b"From: (comment) a@example.org (b@example.org)", 'address :is "from" "a@example.org"', True),
+        (b"From: a@example.org (b@example.org)", 'address :contains "from" "b@"', False),
+        (b"From: personne", 'address "from" "personne"', True),
+        (b"From: personne", 'address :localpart "from" "personne"', False),
+        (b"From: personne", 'address :domain :contains "from" ""', False),
+        (b"From: undisclosed-recipients:;", 'address :contains "from" ""', False),
+        (b"From:", 'address :contains "from" ""', False),
+        (b"From: <a@example.org", 'address "from" "a@example.org"', True),
+        (b"From: a@example.org\r\nFrom: b@example.org", 'address "from" "b@example.org"', True),
+        (b"from:\r\n a@example.org", 'address "from" "a@example.org"', True),
+        (b'From: "a\\"b c"@example.org', 'address :localpart "from" "a\\"b c"', True),
+        (b"From: =?utf-8?q?=22x=40y=2Efr=22?= <a@example.org>", 'address :count "eq" "from" "1"', True),
+        (b"From: \xc3\xa9l\xc3\xa8ve@\xc3\xa9cole.fr", 'address "from" "\u00e9l\u00e8ve@\u00e9cole.fr"', True),
+        # charsets of headers
+        (b"Subject: \xe9t\xe9", 'header "subject" "\u00e9t\u00e9"', True),
+        (b"Subject: \xc3\xa9t\xc3\xa9", 'header "subject" "\u00e9t\u00e9"', True),
+        (b"Subject: =?iso-8859-15?q?10_=A4?=", 'header "subject" "10 \u20ac"', True),
+        (b"Subject: =?gb2312?b?xOO6ww==?=", 'header "subject" "\u4f60\u597d"', True),
+        (b"Subject: =?utf-8?b?w6k=?= =?utf-8?b?dMOp?=", 'header "subject" "\u00e9t\u00e9"', True),
+        (b"Subject: =?utf-8?b?w?= =?utf-8?b?6k=?=", 'header :contains "subject" ""', True),
+        (b"Subject: =?x-none?q?abc?=", 'header "subject" "abc"', True),
+        (b"Subject: =?utf-8?q?abc", 'header "subject" "=?utf-8?q?abc"', True),
+        (b"Subject:   a\r\n\tb  ", 'header :matches "subject" "a?b"', True),
+        (b"Subject : a", 'header "subject" "a"', True),
+        (b"Subject: a\r\nNot a field\r\nX-A: b", 'header "x-a" "b"', True),
+        (b"Subject: \x00a\x07", 'header :contains "subject" "a"', True),
+        # names that cannot be name no field (RFC 5228 section 2.4.2.2)
+        (b"Subject: a", 'header :contains "subject:" ""', False),
+        (b"Subject: a", 'exists ""', False),
+    ],
+)
+def test_headers_that_break_rules(field: bytes, test: str, expected: bool) -> None:
+    assert holds(test, field + b"\r\n\r\nbody") is expected

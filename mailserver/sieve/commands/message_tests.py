@@ -21,8 +21,6 @@ ADDRESSED = frozenset({
 """Fields that `address` may be asked about (RFC 5228 section 5.1)."""
 
 ENVELOPE_PARTS = frozenset(("from", "to"))
-DELIVERY_PARTS = frozenset(("orcpt", "envid", "ret", "notify"))
-"""RFC 6009 section 2."""
 
 
 def _header(compiler: Compiler, call: Call) -> Test:
@@ -44,7 +42,7 @@ def _address(compiler: Compiler, call: Call) -> Test:
         if name not in ADDRESSED:
             raise Fault(at, Text("« {name} » n’est pas un champ d’adresses.", name=name[:60]))
     fields = sources.source(call)
-    part = addresses.part_of(call)
+    part, whole = addresses.part_of(call), addresses.is_whole(call)
     match = matching.matcher(compiler, call, call.words(1))
 
     def test(machine: Machine) -> bool:
@@ -54,6 +52,8 @@ def _address(compiler: Compiler, call: Call) -> Test:
             for one in fields(machine, name.lower()):
                 machine.spend(1 + (len(one.value) >> 6))
                 for mailbox in one.mailboxes(machine.limits):
+                    if not (whole or (mailbox.local and mailbox.domain)):
+                        continue
                     value = part(mailbox.address, mailbox.local or "", mailbox.domain or "", separator)
                     if value is not None:
                         found.append(value)
@@ -66,14 +66,9 @@ def _address(compiler: Compiler, call: Call) -> Test:
 def _envelope(compiler: Compiler, call: Call) -> Test:
     words = call.words(0)
     names = compiler.strings(words)
-    allowed = set(ENVELOPE_PARTS)
-    if "envelope-dsn" in compiler.required:
-        allowed |= DELIVERY_PARTS
     for name, at in zip(names.constant or (), words.places, strict=False):
-        if name.lower() not in allowed:
+        if name.lower() not in ENVELOPE_PARTS:
             raise Fault(at, Text("« {name} » n’est pas une partie de l’enveloppe.", name=name[:60]))
-        if name.lower() in DELIVERY_PARTS - {"orcpt"} and call.one_of("localpart", "domain", "user", "detail"):
-            raise Fault(at, Text("« {name} » n’est pas une adresse.", name=name[:60]))
     part = addresses.part_of(call)
     match = matching.matcher(compiler, call, call.words(1))
 
@@ -95,19 +90,9 @@ def _envelope_values(machine: Machine, name: str, part: addresses.Part) -> Seque
     elif name == "to":
         whole = facts.envelope_to
     else:
-        return _delivery_values(machine, name, part)
+        return ()
     value = _cut(whole, part, facts.subaddress)
     return () if value is None else (value,)
-
-
-def _delivery_values(machine: Machine, name: str, part: addresses.Part) -> Sequence[str]:
-    value = machine.facts.delivery.get(name)
-    if value is None:
-        return ()
-    if name == "orcpt":
-        address = _cut(value.partition(";")[2], part, machine.facts.subaddress)
-        return () if address is None else (address,)
-    return value.split(",") if name == "notify" else (value,)
 
 
 def _cut(whole: str, part: addresses.Part, separator: str) -> str | None:
@@ -163,4 +148,4 @@ TESTS = (
     TestOf("exists", _exists, (Kind.STRINGS,), (*sources.MIME_TAGS,)),
     TestOf("size", _size, (Kind.NUMBER,), (Tag("over", group="size"), Tag("under", group="size"))),
 )
-EXTENSIONS = ("envelope", "envelope-dsn", "subaddress", "index", "relational", "regex", "mime")
+EXTENSIONS = ("envelope", "subaddress", "index", "relational", "regex", "mime")

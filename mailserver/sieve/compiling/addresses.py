@@ -17,6 +17,11 @@ Part = Callable[[str, str, str, str], str | None]
 """From the whole address, its local part, its domain and the separators to what is compared; None when it has none."""
 
 
+def is_whole(call: Call) -> bool:
+    """Whether whole addresses are compared: also those that are wrong (RFC 5228 section 2.7.4)."""
+    return call.one_of("localpart", "domain", "user", "detail") == ""
+
+
 def part_of(call: Call) -> Part:
     """What a test compares of each address."""
     return _PARTS[call.one_of("all", "localpart", "domain", "user", "detail") or "all"]
