@@ -11,7 +11,7 @@ import structlog
 from mailserver.foundation.peers import Entry
 from mailserver.login import Login
 from mailserver.model.credentials.sasl import decode_response
-from mailserver.model.errors import BadSyntax, Refused, Temporary
+from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.identity import Principal
 from smtp import authentication, capabilities
 from smtp.connection import Connection, Gone
@@ -220,8 +220,13 @@ class Conversation(Connection):
 
     def _conclude(self, reply: bytes) -> None:
         """LMTP repeats the answer for every recipient that was accepted (RFC 2033 section 4.2)."""
-        count = len(self._transaction.recipients) if self._role.is_lmtp else 1
-        self._say(reply * max(1, count))
+        if not self._role.is_lmtp or not self._transaction.recipients:
+            self._say(reply)
+            return
+        refused = self._transaction.refused
+        for accepted in self._transaction.recipients:
+            why = refused.get(accepted.recipient.address) if accepted.recipient is not None else None
+            self._say(reply if why is None else replies.message_refusal(Refused(Reason.REJECTED, why)))
 
     # ------------------------------------------------------------------ TLS and authentication
 

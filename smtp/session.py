@@ -1,6 +1,7 @@
 """What a connection is and has said so far: the peer, its login, the transaction it has open."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiosmtpd.smtp import Envelope, Session
@@ -42,5 +43,7 @@ class Transaction(Envelope):
         self.recipients: list[Accepted] = []
         self.chunks: Content | None = None
         """What BDAT has brought; None before the first chunk."""
+        self.refused: Mapping[str, str] = {}
+        """Recipients of the message that do not take it after all, and why: LMTP tells of each."""
         self.spoiled = False
         """A chunk was refused: only RSET helps (RFC 3030 section 2)."""

@@ -22,7 +22,7 @@ START_SECONDS = 240
 STOP_SECONDS = 60
 COMMAND_SECONDS = 300
 DEMO_PASSWORD = "Academie#2026"
-PORTS = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "ldap", "ldaps", "http", "https")
+PORTS = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "sieve", "ldap", "ldaps", "http", "https")
 hatchery = Hatchery()
 
 

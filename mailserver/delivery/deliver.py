@@ -5,16 +5,19 @@ import contextlib
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
 from mailserver.delivery import list_copy
+from mailserver.delivery.answering import Answering
 from mailserver.delivery.envelope import PLAIN, Delivered, Envelope, Part, Recipient
 from mailserver.delivery.nested_lists import head_of
 from mailserver.delivery.placement import SPAM
 from mailserver.delivery.recipients import Addressing, is_role
+from mailserver.delivery.sorting import Sorting
 from mailserver.delivery.units import deliver_parts, hold_infected
+from mailserver.filters import Filters
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.junk.clamd import Clamd
@@ -47,6 +50,17 @@ MAX_TOLD = 50
 _OPTIONS = {population: Options(population=population.value) for population in Population}
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A copy on its way to the filters of those who get it."""
+
+    part: Part
+    octets: bytes
+    envelope: Envelope
+    led: Mapping[int, str]
+    """Which address led to an account."""
+
+
 class Delivery(Addressing):
     """Resolves and delivers. One per worker."""
 
@@ -60,21 +74,26 @@ class Delivery(Addressing):
         self._key = b""
         self._junk = JunkFilter(settings=settings, store=store)
         self._clamd = Clamd(settings.junk, clock)
+        filters = Filters(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
+        self.answering = Answering(settings=settings, store=store, clock=clock, deliverer=self)
+        self._sorting = Sorting(settings=settings, store=store, clock=clock, filters=filters, answering=self.answering)
 
-    async def deliver(self, envelope: Envelope, octets: bytes) -> Delivered:
+    async def deliver(self, envelope: Envelope, octets: bytes, *, tells_each: bool = False) -> Delivered:
         """Store the message for every recipient, as one unit; returns after the commit is on disk.
 
-        `octets` is the message with its trace fields. Raises Refused(LOOP), Denied, Temporary.
+        `octets` is the message with its trace fields. `tells_each`: the door answers for each recipient, so that
+        nobody else need tell the sender which of them refuse it. Raises Refused(LOOP | REJECTED), Denied, Temporary.
         """
         await self.check_brake(envelope.sender, envelope.recipients)
         virus = await self.virus_in(octets) if _is_from_outside(envelope) else ""
         if virus:
             return await self._hold_infected(envelope, octets, virus)
         options = _OPTIONS[envelope.sender.population] if envelope.sender else PLAIN
-        parts = await self._judged(envelope, octets, await self.parts(envelope, octets, options))
+        parts = await self.parts(envelope, octets, options, judge=True)
         alone = [part.accounts[0] for part in parts if len(part.accounts) == 1]
         known = {account: self._inboxes[account] for account in alone if account in self._inboxes}
         async with self.discarding(*(part.prepared for part in parts)):
+            parts, refused = _refused(envelope, parts, tells_each=tells_each)
             content_id, unused, targets = await self._store.write(
                 deliver_parts, parts, known, self._settings.outbound.lifetime, _trace(envelope, len(octets))
             )
@@ -83,7 +102,7 @@ class Delivery(Addressing):
         if len(self._inboxes) > INBOX_ENTRIES:
             self._inboxes.clear()
         self._inboxes.update((account, targets[account]) for account in alone if account in targets)
-        return Delivered(content_id, sum(len(part.accounts) for part in parts))
+        return Delivered(content_id, sum(len(part.accounts) for part in parts), refused)
 
     async def _judged(self, envelope: Envelope, octets: bytes, parts: list[Part]) -> list[Part]:
         """The copies, what is junk to somebody on its way to their Spam. The house is never judged by its words."""
@@ -149,12 +168,34 @@ class Delivery(Addressing):
         return self._settings.smtp.own_domain_from_outside == "refuse" and "@" in author and self.is_local(author)
 
     async def parts(
-        self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target] = ()
+        self,
+        envelope: Envelope,
+        octets: bytes,
+        options: Options,
+        targets: Sequence[Target] = (),
+        *,
+        depth: int = 0,
+        judge: bool = False,
     ) -> list[Part]:
-        """The copies a message becomes: what its direct recipients get, then each list's own.
+        """The copies a message becomes: what its direct recipients get, then each list's own, sorted by the filters of
+        those who get them.
 
-        `targets`: direct recipients elsewhere. Nobody gets two copies. Raises Refused(LOOP), Temporary.
+        `targets`: direct recipients elsewhere. `depth`: filters that sent it on until here. `judge`: it may be junk.
+        Nobody gets two copies. Raises Refused(LOOP), Temporary.
         """
+        copies = await self._copies(envelope, octets, options, targets)
+        parts = [copy.part for copy in copies]
+        if judge:
+            parts = await self._judged(envelope, octets, parts)
+        found: list[Part] = []
+        for part, copy in zip(parts, copies, strict=True):
+            found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, depth)
+        return found
+
+    async def _copies(
+        self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target]
+    ) -> list["_Copy"]:
+        """The copies before anybody's filters. Raises Refused(LOOP), Temporary."""
         direct = [recipient for recipient in envelope.recipients if recipient.head is None]
         lists = _lists(envelope, octets, alone=not direct and not targets)
         accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
@@ -163,15 +204,17 @@ class Delivery(Addressing):
         elsewhere: dict[str, Target] = {address: Target(address, notify) for one in direct for address in one.remote}
         elsewhere.update((target.address, target) for target in targets)
         holding = list({roster.address: roster for one in lists for roster in one.held}.values())
-        parts: list[Part] = []
+        copies: list[_Copy] = []
         provenance = envelope.provenance
         if accounts or elsewhere or holding or not lists:
             prepared = await self.prepare(octets)
             reached = tuple(elsewhere.values())
             held = [await self._hold(envelope, roster, prepared) for roster in holding]
             holds = tuple(hold for hold, _ in held)
-            parts.append(Part(prepared, envelope.reverse_path, tuple(accounts), reached, options, holds, provenance))
-            parts += [notice for _, notices in held for notice in notices]
+            part = Part(prepared, envelope.reverse_path, tuple(accounts), reached, options, holds, provenance)
+            led = {account: one.address for one in direct for account in one.accounts}
+            copies.append(_Copy(part, octets, envelope, led))
+            copies += [_Copy(notice, b"", envelope, {}) for _, notices in held for notice in notices]
         for one in lists:
             assert one.head is not None
             members = tuple(each for each in one.accounts if each not in accounts) if accounts else one.accounts
@@ -181,11 +224,13 @@ class Delivery(Addressing):
             accounts.update(dict.fromkeys(members))
             elsewhere.update((address, Target(address)) for address in remote)
             await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
-            copy = await self.prepare(list_copy.copy(one.head, octets))
+            written = list_copy.copy(one.head, octets)
+            prepared = await self.prepare(written)
             plain = replace(options, ret="", envid="")
             sent_on = replace(provenance, through_list=True)
-            parts.append(Part(copy, one.head.bounces, members, remote, plain, provenance=sent_on))
-        return parts
+            part = Part(prepared, one.head.bounces, members, remote, plain, provenance=sent_on)
+            copies.append(_Copy(part, written, replace(envelope, reverse_path=one.head.bounces), {}))
+        return copies
 
     async def _hold(self, envelope: Envelope, roster: Roster, waiting: blobs.Prepared) -> tuple[Hold, list[Part]]:
         """The row of what a list keeps, and the mail that tells each of its owners, with a link of their own."""
@@ -206,6 +251,15 @@ class Delivery(Addressing):
             envelope.door,
         )
         return hold, [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
+
+    async def report_recipient(self, reverse_path: str) -> Recipient:
+        """Who gets a report about what was sent from this address. Raises Refused, Temporary."""
+        if self.is_local(reverse_path):
+            found = await self.resolve(reverse_path)
+            if found.head is not None:  # whoever forges a list's address must not reach its members through a report
+                raise Refused(Reason.FORBIDDEN, "A list takes no reports")
+            return found
+        return Recipient(reverse_path, (), (reverse_path,))
 
     async def language(self, recipient: Recipient) -> LanguageCode | None:
         """The language of whoever gets mail for a recipient; None: it is not one person here, or nobody knows."""
@@ -256,6 +310,27 @@ class Delivery(Addressing):
         if blobs.is_quick(octets):
             return blobs.prepare(octets, self._folder)
         return await asyncio.to_thread(blobs.prepare, octets, self._folder)
+
+
+def _refused(envelope: Envelope, parts: list[Part], *, tells_each: bool) -> tuple[list[Part], dict[str, str]]:
+    """The parts without the reports that the door makes needless, and who refuses the message.
+
+    Raises Refused(REJECTED) when every recipient does: then nothing is stored, and the sender keeps it.
+    """
+    rejections = [part.rejection for part in parts if part.rejection is not None]
+    if not rejections:
+        return parts, {}
+    by_account = {one.account_id: one.reason for one in rejections}
+    refused: dict[str, str] = {}
+    for recipient in envelope.recipients:
+        gone = [by_account[account] for account in recipient.accounts if account in by_account]
+        if recipient.accounts and len(gone) == len(recipient.accounts) and not recipient.remote and not recipient.held:
+            refused[recipient.address] = gone[0]
+    if len(refused) == len(envelope.recipients):
+        raise Refused(Reason.REJECTED, next(iter(refused.values())))
+    if not tells_each:
+        return parts, {}
+    return [part for part in parts if part.rejection is None or part.rejection.address not in refused], refused
 
 
 def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]:

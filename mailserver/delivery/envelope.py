@@ -8,10 +8,12 @@ from mailserver.delivery.placement import Placements
 from mailserver.model.identity import Population, Roster
 from mailserver.model.messages.provenance import UNKNOWN, Door, Provenance
 from mailserver.model.rules import Sender
+from mailserver.store.account.filter_memory import Kind
 from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Verdict
 from mailserver.store.queue.moderation_queue import Hold
 from mailserver.store.queue.spool import Options, Target
+from mailserver.store.queue.traces import Trace
 
 UNPROVEN = "-"
 """Stands for an address of ours that somebody outside claims; it is nobody's."""
@@ -63,9 +65,33 @@ class Delivered:
 
     content_id: int
     accounts: int
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Recipients whose filters refuse the message, and why; nobody else tells its sender."""
 
 
 PLAIN = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Something that a filter remembers until a moment (`store.account.filter_memory`)."""
+
+    account_id: int
+    kind: Kind
+    key: bytes
+    expires: int
+    longer: bool = False
+    """Also when it is remembered already: counted anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A recipient's filter refuses the message (RFC 5429)."""
+
+    address: str
+    """Of the recipient, as the sender gave it."""
+    account_id: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +111,10 @@ class Part:
     verdicts: Mapping[int, Verdict] = field(default_factory=dict)
     """Why it goes to the Spam of these accounts."""
     """Where it goes in the mailboxes of some of the accounts; the others get it in INBOX."""
+    once: Memory | None = None
+    """Placed only when this is not remembered yet; it is from then on."""
+    remembers: tuple[Memory, ...] = ()
+    steps: tuple[Trace, ...] = ()
+    """What is put on record with it."""
+    rejection: Rejection | None = None
+    """A report to the sender, for doors that cannot tell them while they wait."""

@@ -68,7 +68,7 @@ def place(tx: Tx, wanted: Wanted, content_id: int, size: int, provenance: Proven
 
 def _mailbox(tx: Tx, account_id: int, placement: Placement) -> int:
     found = _existing(tx, account_id, placement)
-    if found is None and placement.special_use:  # an account that never got anything has none of its folders yet
+    if found is None:  # an account that never got anything has none of its folders yet
         provision(tx, account_id)
         found = _existing(tx, account_id, placement)
     if found is None and placement.create:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from mailserver.delivery import placement
-from mailserver.delivery.envelope import Part
+from mailserver.delivery.envelope import Memory, Part
 from mailserver.delivery.placement import Placements
 from mailserver.model.messages.provenance import Provenance
+from mailserver.store.account import filter_memory
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, junk, mailboxes, messages
 from mailserver.store.queue import infected, moderation_queue, spool, traces
@@ -24,13 +25,15 @@ def deliver_parts(
     Returns the first content's id, the files that turned out not to be needed, and the INBOX of each account.
     """
     first = 0
-    unused: list[str] = []
+    unused: dict[str, None] = {}
+    kept: set[str] = set()
     targets: dict[int, int] = {}
     crowded: set[str] = set()
+    fresh: dict[Memory, bool] = {}
     for part in parts:
         file = part.prepared.file
-        if part.only_if_held in crowded or _is_for_nobody(part):
-            unused += [file] if file is not None else []
+        if part.only_if_held in crowded or not _is_first(tx, part, fresh) or _is_for_nobody(part):
+            unused.update({file: None} if file is not None else {})
             continue
         inboxes = {account: known[account] for account in part.accounts if account in known}
         content_id, used, placed = deliver_unit(
@@ -38,7 +41,8 @@ def deliver_parts(
         )
         junk.record(tx, content_id, part.verdicts.items())
         first = first or content_id
-        unused += [file] if file is not None and not used else []
+        if file is not None:
+            kept.add(file) if used else unused.setdefault(file)
         targets.update(placed)
         if part.targets:
             spool.enqueue(tx, content_id, part.reverse_path, part.targets, lifetime=lifetime, options=part.options)
@@ -47,7 +51,26 @@ def deliver_parts(
                 crowded.add(hold.list)
     if trace is not None:
         traces.record(tx, trace)
-    return first, unused, targets
+    # Several parts may be made of one content: the file of the first is that of all.
+    return first, [file for file in unused if file not in kept], targets
+
+
+def _is_first(tx: Tx, part: Part, fresh: dict[Memory, bool]) -> bool:
+    """Remember and put on record what goes with a copy; False when it was sent before, and is not to be again.
+
+    `fresh`: what was asked within this unit; copies of one answer share one memory.
+    """
+    once = part.once
+    if once is not None:
+        if once not in fresh:
+            fresh[once] = filter_memory.claim(tx, once.account_id, once.kind, once.key, once.expires)
+        if not fresh[once]:
+            return False
+    for one in part.remembers:
+        filter_memory.remember(tx, one.account_id, one.kind, one.key, one.expires, longer=one.longer)
+    for step in part.steps:
+        traces.record(tx, step)
+    return True
 
 
 def hold_infected(
@@ -103,6 +126,6 @@ def _told(accounts: Sequence[int], placements: Placements) -> tuple[list[int], P
 
 def _is_for_nobody(part: Part) -> bool:
     """True when nothing of it would be stored but a content that nothing refers to."""
-    if part.targets or part.holds or not part.placements:
-        return False
-    return not any(part.placements.get(account, True) for account in part.accounts)
+    return (
+        not part.targets and not part.holds and not any(part.placements.get(account, True) for account in part.accounts)
+    )

@@ -88,6 +88,8 @@ class Listen(_Section):
     lmtp: int = Field(default=2424, ge=0, le=65535)
     imap: int = Field(default=2143, ge=0, le=65535)
     imaps: int = Field(default=2993, ge=0, le=65535)
+    sieve: int = Field(default=4190, ge=0, le=65535)
+    """ManageSieve (RFC 5804)."""
     ldap: int = Field(default=3389, ge=0, le=65535)
     ldaps: int = Field(default=3636, ge=0, le=65535)
     http: int = Field(default=8080, ge=0, le=65535)
@@ -336,6 +338,21 @@ class Lists(_Section):
     """How long a message waits for a list's owner."""
 
 
+class Filters(_Section):
+    """Sieve scripts of people."""
+
+    redirect: Literal["academy", "anywhere", "never"] = "academy"
+    """Where a script may send mail on, and notices of it: to people of this academy, to anybody, to nobody. The rules
+    between populations and the brake hold besides."""
+    redirects_per_day: int = Field(default=200, ge=0)
+    """Of one account, notices included; what is more stays in INBOX."""
+    scripts: int = Field(default=30, ge=1, le=1000)
+    """Of one account."""
+    script_size: int = Field(default=256 * 1024, ge=4096, le=256 * 1024)
+    scripts_size: int = Field(default=1024 * 1024, ge=4096, le=MOST_OCTETS)
+    """Of all of one account, without their former versions."""
+
+
 class Log(_Section):
     """How the service speaks to its operators."""
 
@@ -370,6 +387,7 @@ class Settings(_Section):
     accounts: Accounts = Field(default_factory=Accounts)
     audit: Audit = Field(default_factory=Audit)
     lists: Lists = Field(default_factory=Lists)
+    filters: Filters = Field(default_factory=Filters)
     log: Log = Field(default_factory=Log)
     dkim_selector: HostName = "s1"
     directory: Path = Path()

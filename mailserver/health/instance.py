@@ -84,6 +84,7 @@ address = "127.0.0.1"
 # lmtp = 2424
 # imap = 2143
 # imaps = 2993
+# sieve = 4190
 # ldap = 3389
 # ldaps = 3636
 # http = 8080

@@ -35,6 +35,7 @@ MAX_NAME = 60
 
 SERVICES: Mapping[str, frozenset[Scope]] = {
     "imap": frozenset({Scope.MAIL}),
+    "sieve": frozenset({Scope.MAIL}),
     "submission": frozenset({Scope.SEND}),
     "dav": frozenset({Scope.AGENDA}),
     "ldap": frozenset({Scope.MAIL, Scope.AGENDA}),

@@ -31,6 +31,8 @@ class Reason(Enum):
     TOO_BIG = "too-big"
     LOOP = "loop"
     TOO_MANY_RECIPIENTS = "too-many-recipients"
+    REJECTED = "rejected"
+    """The recipient's own filter refuses the message, in the recipient's words."""
 
     NO_SUCH_MAILBOX = "no-such-mailbox"
     MAILBOX_EXISTS = "mailbox-exists"

@@ -53,33 +53,48 @@ def sender_to_answer(octets: bytes, message: Part, gone: Gone) -> str:
         if count >= MAX_FIELDS:
             break
         value = headers.as_text(octets[field.value : field.end]).strip()
+        if _is_of_machine(field.name, value):
+            return ""
         match field.name:
             case "return-path" if not path:
                 path = value.strip("<> \t")
-            case "auto-submitted" if value.partition(";")[0].strip().lower() != "no":
-                return ""
-            case "precedence" if _BULK.match(value):
-                return ""
-            case "x-auto-response-suppress" if not value.lower().startswith("none"):
-                return ""
-            case "x-loop" | "feedback-id":
-                return ""
-            case name if name.startswith("list-"):
-                return ""
             case "to" | "cc" | "bcc" | "resent-to" | "resent-cc":
                 wanted = wanted or _names(octets[field.value : field.end], gone.addresses)
             case _:
                 pass
-    local = path.rpartition("@")[0]
-    if (
-        len(path) > MAX_PATH
-        or not wanted
-        or not local
-        or _MACHINES.fullmatch(local)
-        or path.casefold() in gone.addresses
-    ):
+    if not wanted or not is_person(path) or path.casefold() in gone.addresses:
         return ""
     return path
+
+
+def is_person(path: str) -> bool:
+    """Whether a sender is one that a person may read: no report, no list, no machine."""
+    local = path.rpartition("@")[0]
+    return bool(local) and len(path) <= MAX_PATH and not _MACHINES.fullmatch(local)
+
+
+def is_automatic(octets: bytes, message: Part) -> bool:
+    """Whether its header says that no person wrote it to one, or that it is not to be answered."""
+    for count, field in enumerate(headers.fields(octets, message.start, message.body)):
+        if count >= MAX_FIELDS:
+            break
+        if _is_of_machine(field.name, headers.as_text(octets[field.value : field.end]).strip()):
+            return True
+    return False
+
+
+def _is_of_machine(name: str, value: str) -> bool:
+    match name:
+        case "auto-submitted":
+            return value.partition(";")[0].strip().lower() != "no"
+        case "precedence":
+            return bool(_BULK.match(value))
+        case "x-auto-response-suppress":
+            return not value.lower().startswith("none")
+        case "x-loop" | "feedback-id":
+            return True
+        case _:
+            return name.startswith("list-")
 
 
 def _names(value: bytes, addresses: Iterable[str]) -> bool:

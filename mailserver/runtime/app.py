@@ -58,6 +58,7 @@ DOORS = (
     "agenda.application",
     "directory.server",
     "imap.connection.door",
+    "smtp.managesieve.server",
     "smtp.relay.queue_runner",
     "smtp.server",
     "webui.server",
@@ -196,6 +197,7 @@ async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) 
     import agenda.application
     import directory.server
     import imap.connection.door
+    import smtp.managesieve.server
     import smtp.server
     import webui.server
 
@@ -221,6 +223,9 @@ async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) 
             directory=services.directory,
             certificate=services.certificate,
             sockets=sockets,
+        ),
+        await smtp.managesieve.server.start(
+            settings=settings, store=store, login=services.login, certificate=services.certificate, sockets=sockets
         ),
         await directory.server.start(
             settings=settings,

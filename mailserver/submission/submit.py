@@ -73,6 +73,7 @@ class Submission:
         self._folder = settings.data / "blobs"
         self._domains = frozenset(domain.lower() for domain in settings.domains)
         self._signer = _signer(settings)
+        delivery.answering.signer = self._signer
         self.routing = Routing(settings=settings, store=store, delivery=delivery)
 
     async def check_sender(self, principal: Principal, reverse_path: str) -> None:

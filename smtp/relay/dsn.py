@@ -12,7 +12,7 @@ from mailserver.mime.writing.compose import message_id
 from mailserver.mime.writing.dsn import Action, Fate, Report
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
-from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.errors import Refused, Temporary
 from mailserver.model.messages.provenance import Door
 from smtp.session import Transaction
 from smtp.wire.framing import Content
@@ -63,7 +63,7 @@ class Reporter:
         if not reverse_path:
             return None
         try:
-            recipient = await self._recipient(reverse_path)
+            recipient = await self._delivery.report_recipient(reverse_path)
         except Refused as refusal:
             log.warning("report has nobody to go to", sender=reverse_path, why=refusal.reason.value)
             return None
@@ -99,14 +99,6 @@ class Reporter:
             await self.report(mail.reverse_path, fates, content.head(dsn.MAX_RETURNED), envid=mail.envid, arrival=now)
         except Temporary as error:
             log.warning("report not sent", sender=mail.reverse_path, why=str(error))
-
-    async def _recipient(self, reverse_path: str) -> Recipient:
-        if self._delivery.is_local(reverse_path):
-            found = await self._delivery.resolve(reverse_path)
-            if found.head is not None:  # whoever forges a list's address must not reach its members through a report
-                raise Refused(Reason.FORBIDDEN, "A list takes no reports")
-            return found
-        return Recipient(reverse_path, (), (reverse_path,))
 
 
 def _returnable(original: bytes) -> bytes:

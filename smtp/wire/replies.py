@@ -110,6 +110,7 @@ CODES: dict[Reason, tuple[int, str]] = {
     Reason.TOO_BIG: (552, "5.3.4"),
     Reason.LOOP: (554, "5.4.6"),
     Reason.TOO_MANY_RECIPIENTS: (452, "4.5.3"),
+    Reason.REJECTED: (550, "5.7.1"),
     Reason.NO_SUCH_MAILBOX: (550, "5.1.1"),
     Reason.MAILBOX_EXISTS: (554, "5.5.0"),
     Reason.HAS_CHILDREN: (554, "5.5.0"),
@@ -156,9 +157,10 @@ def message_refusal(refused: Refused) -> bytes:
 
 
 def _plain(error: Refused | Temporary) -> str:
-    """A rule speaks French first; without SMTPUTF8 a reply is ASCII (RFC 6531 section 3.5)."""
+    """A rule speaks French first, and so do people; without SMTPUTF8 a reply is ASCII (RFC 6531 section 3.5)."""
     text = str(error)
-    if isinstance(error, Denied | Braked) and not text.isascii():
+    is_said = isinstance(error, Denied | Braked) or (isinstance(error, Refused) and error.reason is Reason.REJECTED)
+    if is_said and not text.isascii():
         return strip_marks(text.replace("’", "'")).encode("ascii", "replace").decode("ascii")
     return text
 

@@ -27,13 +27,14 @@ from mailserver.store.people import lists
 from mailserver.submission.submit import Submission
 from smtp import server
 from smtp.door import Door
+from smtp.managesieve import server as managesieve
 from smtp.relay.queue_runner import Relay
 
 T = TypeVar("T")
 
 DOMAIN = "ac-exemple.fr"
 PASSWORD = "Craie-Bleue#31"
-PORTS = ("smtp", "submission", "submissions", "lmtp")
+PORTS = ("smtp", "submission", "submissions", "lmtp", "sieve")
 PEOPLE = ("Ada", "Bob", "Eve", "Zoe", "Gil", "Ida", "Luc", "Noe", "Admin")
 """Gil is suspended, Ida too but keeps receiving, Luc has left, Noe's mailbox is full."""
 LIST = f"equipe@{DOMAIN}"
@@ -106,6 +107,14 @@ class House:
             sockets=self.sockets,
         )
 
+        self.sieve_door: Door = await managesieve.start(
+            settings=self.settings,
+            store=self.store,
+            login=self.login,
+            certificate=Certificate(self.settings.certificate, self.settings.private_key),
+            sockets=self.sockets,
+        )
+
     async def add(self, name: str, role: Role = Role.TEACHER) -> Principal:
         """A person `name` with the address `name@DOMAIN`."""
         found = await self.directory.find(name.lower())
@@ -147,6 +156,7 @@ class House:
             return
         self.stop_relays()
         self.run(self.door.stop(1.0))
+        self.run(self.sieve_door.stop(1.0))
         self.directory.close()
         self.store.close()
         self.loop.call_soon_threadsafe(self.loop.stop)

@@ -90,6 +90,7 @@ def _line(visit: Visit, one: Traced) -> Line:
         Step.SENT: _("Remis ailleurs"),
         Step.DEFERRED: _("Différé"),
         Step.FAILED: _("En échec"),
+        Step.FILTERED: _("Filtré"),
     }[one.step]
     named = ", ".join(one.recipients[:5])
     left = one.count - min(5, len(one.recipients))

@@ -27,6 +27,7 @@ STATUS = {
     Reason.TOO_BIG: 413,
     Reason.LOOP: 422,
     Reason.TOO_MANY_RECIPIENTS: 422,
+    Reason.REJECTED: 422,
     Reason.NO_SUCH_MAILBOX: 404,
     Reason.MAILBOX_EXISTS: 409,
     Reason.HAS_CHILDREN: 409,

@@ -37,6 +37,8 @@ class Step(StrEnum):
     """Another server took it."""
     DEFERRED = "deferred"
     FAILED = "failed"
+    FILTERED = "filtered"
+    """A recipient's filter threw it away, refused it or sent it on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ class Action(StrEnum):
     RIGHTS_CHANGED = "rights-changed"
     """On a mailbox of this account (RFC 4314)."""
     RULE_CHANGED = "rule-changed"
+    FILTERS_CHANGED = "filters-changed"
+    """The sorting of somebody's mail, by an administrator."""
     CHARTER_ACCEPTED = "charter-accepted"
     BULLETIN_CHANGED = "bulletin-changed"
     """An announcement or a maintenance window."""

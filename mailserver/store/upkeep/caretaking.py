@@ -13,6 +13,7 @@ from mailserver.model.clock import DAY
 from mailserver.model.errors import Damaged
 from mailserver.model.identity import State
 from mailserver.model.messages.provenance import DELIVERED
+from mailserver.store.account import filter_memory
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import blobs, mailboxes, snooze
 from mailserver.store.people import imports
@@ -219,5 +220,6 @@ def sweep(tx: Tx, undo_seconds: int) -> int:
         removed += tx.execute(delete(auto_reply).where(mine)).rowcount
     stale = select(pending_recovery.c.account_id).where(pending_recovery.c.expires <= now - DAY).limit(SWEPT)
     removed += tx.execute(delete(pending_recovery).where(pending_recovery.c.account_id.in_(stale))).rowcount
+    removed += filter_memory.sweep(tx)
     # What an import did to each person is kept for as long as it can be taken back.
     return removed + imports.prune(tx, now - undo_seconds, SWEPT)

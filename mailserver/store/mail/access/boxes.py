@@ -79,6 +79,12 @@ def find(tx: Tx, address: str) -> int:
     return int(row[0]) if row is not None else 0
 
 
+def address_of(tx: Tx, box_id: int) -> str:
+    """The address of a functional box; empty: the account is none."""
+    row = tx.one(_ADDRESS, box=box_id)
+    return str(row[0]) if row is not None else ""
+
+
 def sendable(tx: Tx, account_id: int) -> dict[str, int]:
     """The boxes in whose name somebody may write today: address -> the box's account."""
     return {box.address: box.box_id for box in held_boxes(tx, Viewer(account_id)) if SEND in box.words}

@@ -1,0 +1,235 @@
+"""What becomes of a copy by the filters of those who get it: other mailboxes, copies of their own, mail that leaves.
+
+Everything that a filter asks for is a part of the same unit as the message, or is not done, and the message is in
+INBOX. What the service itself says is not sorted: whoever got hold of a password could hide with a filter that the
+owner is told of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from mailserver.delivery.answering import Answering, Occasion
+from mailserver.delivery.envelope import Envelope, Memory, Part
+from mailserver.delivery.placement import Placement
+from mailserver.filters import Arriving, Decision, Filters
+from mailserver.foundation.settings import Settings
+from mailserver.mime.header import header_limit
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.messages.provenance import Door
+from mailserver.model.rules import Denied
+from mailserver.sieve import Discard, FileInto, Keep, Mark, Notify, Outcome, Redirect, Reject, Vacation
+from mailserver.store.account import filter_memory
+from mailserver.store.account.filter_memory import Kind
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import messages
+from mailserver.store.mail.junk import Source, Verdict
+from mailserver.store.mail.messages import Quota
+from mailserver.store.queue.traces import Step, Trace
+from mailserver.texts.causes import Cause
+from mailserver.texts.text import Text
+
+log = structlog.get_logger("filters")
+
+JUNK = "\\Junk"
+JUNK_NAMES = frozenset(("junk", "spam"))
+
+_NOT_ALLOWED = Text("L’académie ne le permet pas.")
+_WHY = {
+    Reason.LIMIT: Text("Le filtre a renvoyé autant de messages qu’il le peut en un jour."),
+    Reason.NO_SUCH_RECIPIENT: Text("Personne n’a cette adresse."),
+    Reason.OVER_QUOTA: Text("La boîte aux lettres est pleine."),
+    Reason.SUSPENDED: Text("Ce compte est suspendu."),
+}
+
+Away = Redirect | Vacation | Notify | Reject
+"""What makes mail of its own."""
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """A copy on its way through the filters of its recipients."""
+
+    part: Part
+    octets: bytes
+    envelope: Envelope
+    depth: int
+    placements: dict[int, tuple[Placement, ...]] = field(default_factory=dict)
+    apart: list[Part] = field(default_factory=list)
+    """Copies with a header of their own, and mail that leaves."""
+    moved: set[int] = field(default_factory=set)
+    """Accounts with a copy of their own."""
+    remembers: list[Memory] = field(default_factory=list)
+    steps: list[Trace] = field(default_factory=list)
+
+    def parts(self) -> list[Part]:
+        accounts = self.part.accounts
+        if self.moved:
+            accounts = tuple(account for account in accounts if account not in self.moved)
+        placements = {**self.part.placements, **self.placements}
+        part = replace(
+            self.part,
+            accounts=accounts,
+            placements=placements,
+            remembers=(*self.part.remembers, *self.remembers),
+            steps=(*self.part.steps, *self.steps),
+        )
+        return [part, *self.apart]
+
+
+class Sorting:
+    """Has the filters run, and does what they say. One per worker."""
+
+    def __init__(
+        self, *, settings: Settings, store: Store, clock: Clock, filters: Filters, answering: Answering
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._filters = filters
+        self._answering = answering
+
+    async def sort(
+        self, part: Part, octets: bytes, envelope: Envelope, addresses: Mapping[int, str], depth: int
+    ) -> list[Part]:
+        """The parts that a copy becomes. `addresses`: which of the envelope led to an account. Raises Temporary."""
+        if part.provenance.door is Door.SERVICE:
+            return [part]
+        scripted = await self._filters.scripted(part.accounts)
+        if not scripted:
+            return [part]
+        spam = {account: _spam(part.verdicts[account]) for account in scripted if account in part.verdicts}
+        arriving = Arriving(octets, envelope.reverse_path, self._environment(), spam)
+        recipients = {account: addresses.get(account, "") for account in scripted}
+        work = _Sorted(part, octets, envelope, depth)
+        for decision in await self._filters.decide(arriving, recipients):
+            await self._apply(work, decision, recipients[decision.owner.account_id])
+        return work.parts()
+
+    def _environment(self) -> Mapping[str, str]:
+        return {"domain": self._settings.domain, "host": self._settings.name, "location": "MS", "phase": "pre"}
+
+    async def _apply(self, work: _Sorted, decision: Decision, recipient: str) -> None:
+        """What one account's filter decided."""
+        outcome, account_id = decision.outcome, decision.owner.account_id
+        if outcome is None:
+            why = decision.fault or Text("Le filtre ne peut pas être lu.")
+            work.apart += await self._answering.failure(decision, why, decision.line)
+            return
+        octets = _edited(work.octets, outcome.header)
+        at = Occasion(decision.owner, octets, work.part, work.envelope, recipient, work.depth)
+        placed, is_gone = _placements(outcome)
+        before = len(work.apart)
+        unsorted = list(work.part.placements.get(account_id, (Placement(),)))
+        if placed == [Placement()]:  # the filter leaves it where it would be without
+            placed = unsorted
+        for action in outcome.actions:
+            if isinstance(action, Away) and not await self._carry_out(work, decision, action, at, placed):
+                is_gone = False
+        if not placed and not is_gone:
+            placed = unsorted
+        if not placed and len(work.apart) == before:
+            step = Trace(
+                Step.FILTERED,
+                work.envelope.name,
+                work.envelope.reverse_path,
+                [recipient or decision.owner.address],
+                len(octets),
+                account_id,
+                detail=Cause("filter-discarded"),
+            )
+            work.steps.append(step)
+            log.info("thrown away by a filter", account=account_id, id=work.envelope.name)
+        work.remembers += self._marks(outcome.marks, account_id)
+        await self._place(work, account_id, await self._fitting(account_id, placed, len(octets)), octets)
+
+    async def _place(self, work: _Sorted, account_id: int, placed: Sequence[Placement], octets: bytes) -> None:
+        if octets is not work.octets and placed:
+            prepared = await self._answering.prepared(octets)
+            part = work.part
+            verdicts = {account_id: part.verdicts[account_id]} if account_id in part.verdicts else {}
+            own = Part(prepared, part.reverse_path, (account_id,), provenance=part.provenance, verdicts=verdicts)
+            work.apart.append(replace(own, placements={account_id: tuple(placed)}))
+            work.moved.add(account_id)
+        elif list(placed) != list(work.part.placements.get(account_id, (Placement(),))):
+            work.placements[account_id] = tuple(placed)
+
+    async def _carry_out(
+        self, work: _Sorted, decision: Decision, action: Away, at: Occasion, placed: Sequence[Placement]
+    ) -> bool:
+        """Mail of the filter's own; False when it may not go, of which the owner is told. Raises Temporary."""
+        try:
+            match action:
+                case Redirect():
+                    work.apart += await self._answering.redirect(action, at)
+                case Vacation() if not any(map(_is_junk, placed)):
+                    work.apart += await self._answering.vacation(action, at)
+                case Notify():
+                    work.apart += await self._answering.notify(action, at)
+                case Reject():
+                    work.apart += await self._answering.reject(action, at)
+                case _:
+                    pass
+        except Refused as refusal:
+            log.info("filter may not send", account=at.owner.account_id, why=refusal.reason.value)
+            if isinstance(action, Redirect) and refusal.reason is not Reason.LOOP:
+                why = refusal.said if isinstance(refusal, Denied) else _WHY.get(refusal.reason, _NOT_ALLOWED)
+                told = Text("Le message n’a pas été renvoyé à {address}. {why}", address=action.address, why=why)
+                work.apart += await self._answering.failure(decision, told)
+            return not isinstance(action, Redirect)
+        return True
+
+    async def _fitting(self, account_id: int, placed: Sequence[Placement], size: int) -> Sequence[Placement]:
+        """As many appearances as the account has room for, and always the first: that one was accepted."""
+        if len(placed) < 2:
+            return placed
+        try:
+            room = await self._store.read(messages.room, account_id, Quota.of(self._settings.limits))
+        except Refused:
+            return placed[:1]
+        return placed if room is None else placed[: max(1, room // max(1, size))]
+
+    def _marks(self, marks: Sequence[Mark], account_id: int) -> list[Memory]:
+        now = int(self._clock.now())
+        return [
+            Memory(account_id, Kind.DUPLICATE, filter_memory.key_of(mark.handle), now + mark.seconds, mark.last)
+            for mark in marks
+        ]
+
+
+def _placements(outcome: Outcome) -> tuple[list[Placement], bool]:
+    """Where a message goes, and whether it may go nowhere because the filter says so."""
+    placed: list[Placement] = []
+    is_gone = False
+    for action in outcome.actions:
+        match action:
+            case Keep():
+                placed.append(Placement(flags=action.flags))
+            case FileInto():
+                placed.append(Placement(action.mailbox, action.flags, action.create, action.special_use))
+            case Discard() | Redirect() | Reject():
+                is_gone = True
+            case _:
+                pass
+    return placed, is_gone or not outcome.actions
+
+
+def _is_junk(placement: Placement) -> bool:
+    return placement.special_use == JUNK or placement.mailbox.casefold() in JUNK_NAMES
+
+
+def _spam(verdict: Verdict) -> int:
+    """A verdict as `spamtest` counts: 6 where it was just enough, 10 where it is sure (RFC 5235 section 2.1)."""
+    if verdict.source is Source.WORDS:
+        return 10
+    return min(10, 1 + int(5 * verdict.score / max(1, verdict.threshold)))
+
+
+def _edited(octets: bytes, header: bytes | None) -> bytes:
+    """The message with the header that a filter left."""
+    if header is None:
+        return octets
+    end = header_limit.end(octets, len(octets))
+    return header + (b"" if header.endswith(b"\n") or not header else b"\r\n") + octets[end:]

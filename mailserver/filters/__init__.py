@@ -1,0 +1,16 @@
+"""Sieve scripts of accounts: kept, checked, made active, and run for mail that arrives.
+
+    scripts   what every door that changes scripts asks (ManageSieve, the web, the command line)
+    active    whose mail runs through which script, and scripts that were compiled
+    owners    whose script it is: addresses, name, population
+    host      what a running script may ask of its account
+    running   what the scripts decide of one message
+
+What becomes of the decisions is delivery's business (`mailserver.delivery.sorting`).
+"""
+
+from mailserver.filters.owners import Owner
+from mailserver.filters.running import Arriving, Decision, Filters
+from mailserver.filters.scripts import Scripts
+
+__all__ = ["Arriving", "Decision", "Filters", "Owner", "Scripts"]

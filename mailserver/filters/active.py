@@ -1,0 +1,76 @@
+"""Whose mail runs through which script, and scripts that were compiled: from memory, so that who has none waits for
+nothing."""
+
+import asyncio
+from collections import OrderedDict
+
+from mailserver import sieve
+from mailserver.foundation.changes import Changes
+from mailserver.model.clock import Clock
+from mailserver.sieve import Script, SieveError
+from mailserver.store.account import filters
+from mailserver.store.engine.transactions import Store
+
+BELIEVED_SECONDS = 60.0
+"""Should news get lost, a script counts after this long all the same."""
+COMPILED = 2000
+"""Scripts that are kept compiled."""
+
+
+class ActiveScripts:
+    """One per worker. Asking costs nothing while nothing moves."""
+
+    def __init__(self, *, store: Store, clock: Clock, changes: Changes) -> None:
+        self._store = store
+        self._clock = clock
+        self._changes = changes
+        self._active: dict[int, bytes] = {}
+        self._until = 0.0
+        self._heard = 0
+        self._compiled: OrderedDict[bytes, Script | SieveError] = OrderedDict()
+        changes.subscribe("mailbox", filters.NEWS, self._forget)
+
+    def _forget(self) -> None:
+        self._until = 0.0
+        self._heard += 1
+
+    async def hashes(self) -> dict[int, bytes]:
+        """The accounts whose mail runs through a script, and the script's hash. Raises Temporary."""
+        self._changes.catch_up()
+        now = self._clock.monotonic()
+        if now < self._until:
+            return self._active
+        heard = self._heard
+        self._active = await self._store.read(filters.active)
+        # What was read before a change that was heard of meanwhile may be old: it is not kept.
+        if heard == self._heard:
+            self._until = now + BELIEVED_SECONDS
+        return self._active
+
+    async def script(self, account_id: int, digest: bytes) -> Script | SieveError | None:
+        """The script of an account, compiled; or why it cannot be. None: it is off by now. Raises Temporary."""
+        known = self._compiled.get(digest)
+        if known is not None:
+            self._compiled.move_to_end(digest)
+            return known
+        found = await self._store.read(filters.active_script, account_id)
+        if found is None:
+            return None
+        stored, source = found
+        compiled = await asyncio.to_thread(compiled_or_fault, source)
+        self.keep(stored.hash, compiled)
+        return compiled
+
+    def keep(self, digest: bytes, compiled: Script | SieveError) -> None:
+        """Remember what a script was compiled to."""
+        self._compiled[digest] = compiled
+        while len(self._compiled) > COMPILED:
+            self._compiled.popitem(last=False)
+
+
+def compiled_or_fault(source: bytes) -> Script | SieveError:
+    """A script ready to run, or what is wrong with it."""
+    try:
+        return sieve.compile(source)
+    except SieveError as error:
+        return error.with_traceback(None)

@@ -1,0 +1,108 @@
+"""What a running script may ask of its account. It runs in a thread of its own, so that it may read the store."""
+
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from mailserver.addressbook.books import AddressBooks
+from mailserver.filters.active import compiled_or_fault
+from mailserver.model.errors import Refused
+from mailserver.model.messages import objectids
+from mailserver.sieve import Script, SieveError
+from mailserver.store.account import filter_memory, filters
+from mailserver.store.account.filter_memory import Kind
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import mailboxes
+from mailserver.store.mail.access import Viewer, annotations
+from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.people import personal_lists
+
+GLOBAL = "sieve"
+"""Folder of the instance with scripts that everybody may include, `NAME.sieve`."""
+MAX_GLOBAL = 256 * 1024
+"""Octets of one of them."""
+
+ADDRESS_BOOK = frozenset((":addrbook:default", "urn:ietf:params:sieve:addrbook:default"))
+"""The one external list whose name a standard gives (RFC 6134 section 2.5)."""
+
+
+class AccountHost:
+    """One account during one run."""
+
+    def __init__(self, store: Store, books: AddressBooks, account_id: int, folder: Path) -> None:
+        self._store = store
+        self._books = books
+        self._account_id = account_id
+        self._folder = folder
+
+    @cached_property
+    def _boxes(self) -> Mapping[str, Mailbox]:
+        return {box.name: box for box in self._store.read_now(mailboxes.listing, self._account_id)}
+
+    def mailbox_exists(self, name: str) -> bool:
+        return mailboxes.canonical(name) in self._boxes
+
+    def special_use(self, use: str) -> str | None:
+        wanted = use.casefold()
+        return next((box.name for box in self._boxes.values() if box.special_use.casefold() == wanted), None)
+
+    def in_list(self, name: str, value: str) -> bool | None:
+        members = self.members(name)
+        return None if members is None else value.casefold() in members
+
+    def members(self, name: str) -> Collection[str] | None:
+        """The addresses of an external list, folded: those of the address book, or of a list of the account's own."""
+        if name in ADDRESS_BOOK:
+            return self._contacts
+        found = self._store.read_now(personal_lists.members_of, self._account_id, personal_lists.key_of(name))
+        return None if found is None else frozenset(member.casefold() for member in found)
+
+    @cached_property
+    def _contacts(self) -> Collection[str]:
+        entries = self._store.read_now(self._books.entries_of, self._account_id, own=True)
+        return frozenset(email.text.casefold() for entry in entries for email in entry.card.emails)
+
+    def script(self, location: str, name: str) -> Script | None:
+        source = self._global(name) if location == "global" else self._personal(name)
+        if source is None:
+            return None
+        compiled = compiled_or_fault(source)
+        if isinstance(compiled, SieveError):
+            raise compiled
+        return compiled
+
+    def _personal(self, name: str) -> bytes | None:
+        try:
+            return self._store.read_now(filters.octets, self._account_id, name)
+        except Refused:
+            return None
+
+    def _global(self, name: str) -> bytes | None:
+        path = self._folder / f"{name}.sieve"
+        if path.parent != self._folder or name.startswith("."):
+            return None
+        try:
+            with path.open("rb") as file:
+                source = file.read(MAX_GLOBAL + 1)
+        except (OSError, ValueError):
+            return None
+        return source if len(source) <= MAX_GLOBAL else None
+
+    def seen(self, handle: str, seconds: int, last: bool) -> bool:
+        key = filter_memory.key_of(handle)
+        return self._store.read_now(filter_memory.seen, self._account_id, Kind.DUPLICATE, key)
+
+    def mailbox_by_id(self, object_id: str) -> str | None:
+        boxes = self._boxes.values()
+        return next((box.name for box in boxes if objectids.mailbox_id(box.uidvalidity) == object_id), None)
+
+    def metadata(self, mailbox: str | None, annotation: str) -> str | None:
+        name = "" if mailbox is None else mailbox
+        try:
+            found = self._store.read_now(annotations.get, Viewer(self._account_id), name)
+        except Refused:
+            return None
+        wanted = annotation.casefold()
+        return next(
+            (value.decode("utf-8", "replace") for key, value in found.items() if key.casefold() == wanted), None
+        )

@@ -1,0 +1,142 @@
+"""What the scripts of accounts decide of one message."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from mailserver import sieve
+from mailserver.addressbook.books import AddressBooks
+from mailserver.filters.active import ActiveScripts
+from mailserver.filters.host import GLOBAL, AccountHost
+from mailserver.filters.owners import Owner, owner
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import Clock
+from mailserver.model.identity import Directory
+from mailserver.sieve import Action, Facts, FileInto, Outcome, Redirect, RunError, Script, SieveError
+from mailserver.store.engine.transactions import Store
+from mailserver.texts.text import Text
+
+log = structlog.get_logger("filters")
+
+AT_ONCE = 20
+"""Scripts that one thread runs before others get their turn."""
+
+MAX_MEMBERS = 20
+"""Of a list that a message is redirected to (RFC 6134 section 2.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """A message at hand."""
+
+    octets: bytes
+    envelope_from: str
+    environment: Mapping[str, str]
+    spam: Mapping[int, int] = field(default_factory=dict)
+    """How surely it is junk to an account, as RFC 5235 section 2.1 counts; an account that is missing was not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the script of one account decided, or why it could not."""
+
+    owner: Owner
+    digest: bytes
+    """The script's hash."""
+    outcome: Outcome | None = None
+    fault: Text | None = None
+    line: int = 0
+    """Where the fault stands; 0: it showed when the script ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    owner: Owner
+    digest: bytes
+    script: Script
+    recipient: str
+
+
+class Filters:
+    """The scripts of all accounts at delivery. One per worker."""
+
+    def __init__(
+        self, *, settings: Settings, store: Store, directory: Directory, clock: Clock, changes: Changes
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+        self._zone = ZoneInfo(settings.web.timezone)
+        self._books = AddressBooks(store)
+        self._folder = settings.directory / GLOBAL
+        self._active = ActiveScripts(store=store, clock=clock, changes=changes)
+
+    async def scripted(self, accounts: Collection[int]) -> list[int]:
+        """Those of the accounts whose mail runs through a script. Raises Temporary."""
+        active = await self._active.hashes()
+        return [account for account in accounts if account in active] if active else []
+
+    async def decide(self, message: Arriving, recipients: Mapping[int, str]) -> Sequence[Decision]:
+        """What becomes of a message, by accounts and the addresses that led to them.
+
+        An account that is missing from the answer has no script. Raises Temporary.
+        """
+        active = await self._active.hashes()
+        decided: list[Decision] = []
+        ready: list[_Ready] = []
+        for account_id, recipient in recipients.items():
+            digest = active.get(account_id)
+            script = await self._active.script(account_id, digest) if digest is not None else None
+            whose = await owner(self._directory, self._store, account_id) if script is not None else None
+            if digest is None or script is None or whose is None:
+                continue
+            if isinstance(script, SieveError):
+                decided.append(Decision(whose, digest, fault=script.text, line=script.line))
+            else:
+                ready.append(_Ready(whose, digest, script, recipient or whose.address))
+        for start in range(0, len(ready), AT_ONCE):
+            decided += await asyncio.to_thread(self._run_all, message, ready[start : start + AT_ONCE])
+        return decided
+
+    def _run_all(self, message: Arriving, ready: Sequence[_Ready]) -> list[Decision]:
+        return [self._run(message, one) for one in ready]
+
+    def _run(self, message: Arriving, one: _Ready) -> Decision:
+        host = AccountHost(self._store, self._books, one.owner.account_id, self._folder)
+        facts = Facts.of(
+            message.octets,
+            now=datetime.fromtimestamp(self._clock.now(), self._zone),
+            envelope_from=message.envelope_from,
+            envelope_to=one.recipient,
+            addresses=one.owner.addresses,
+            spam=message.spam.get(one.owner.account_id),
+            environment=message.environment,
+        )
+        try:
+            return Decision(one.owner, one.digest, _named(sieve.run(one.script, facts, host), host))
+        except RunError as error:
+            return Decision(one.owner, one.digest, fault=error.text)
+        except SieveError as error:
+            return Decision(one.owner, one.digest, fault=error.text, line=error.line)
+        except RecursionError:
+            log.exception("filter too deep", account=one.owner.account_id)
+            return Decision(one.owner, one.digest, fault=Text("Le filtre a demandé trop de travail pour ce message."))
+
+
+def _named(outcome: Outcome, host: AccountHost) -> Outcome:
+    """Mailboxes by name where they were meant by their object id (RFC 9042), and addresses where a list was meant."""
+    actions: list[Action] = []
+    for action in outcome.actions:
+        if isinstance(action, FileInto) and action.mailbox_id:
+            actions.append(replace(action, mailbox=host.mailbox_by_id(action.mailbox_id) or action.mailbox))
+        elif isinstance(action, Redirect) and action.list:
+            members = sorted(host.members(action.list) or ())[:MAX_MEMBERS]
+            actions += [replace(action, address=member, list="") for member in members]
+        else:
+            actions.append(action)
+    return replace(outcome, actions=tuple(actions))

@@ -1,0 +1,97 @@
+"""Scripts as their owners and administrators change them: one place for every door."""
+
+import asyncio
+from collections.abc import Sequence
+
+from mailserver import sieve
+from mailserver.foundation.settings import Settings
+from mailserver.sieve import Script
+from mailserver.store.account import filters
+from mailserver.store.account.filters import Bound, Bounds, OverBound, Stored, Version
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.record.audit import Origin
+from mailserver.texts.text import Text
+
+MAX_NAMED = 5
+"""Scripts that a warning names."""
+
+
+class Scripts:
+    """The scripts of all accounts. One per worker.
+
+    Each method raises Refused as `mailserver.store.account.filters` says, and Temporary.
+    """
+
+    def __init__(self, *, settings: Settings, store: Store) -> None:
+        self._limits = settings.filters
+        self._store = store
+
+    @property
+    def bounds(self) -> Bounds:
+        """What one account may have."""
+        return Bounds(self._limits.scripts, self._limits.script_size, self._limits.scripts_size)
+
+    async def listing(self, account_id: int) -> Sequence[Stored]:
+        """Every script of an account, by name."""
+        return await self._store.read(filters.listing, account_id)
+
+    async def octets(self, account_id: int, name: str) -> bytes:
+        """What a script says. Raises Refused(NOT_FOUND)."""
+        return await self._store.read(filters.octets, account_id, name)
+
+    async def active(self, account_id: int) -> tuple[Stored, bytes] | None:
+        """The script that mail runs through; None: there is none."""
+        return await self._store.read(filters.active_script, account_id)
+
+    async def versions(self, account_id: int, name: str) -> Sequence[Version]:
+        """What a script is and was, newest first. Raises Refused(NOT_FOUND)."""
+        return await self._store.read(filters.versions, account_id, name)
+
+    async def check_room(self, account_id: int, name: str, size: int) -> None:
+        """Raises OverBound when a script of this size does not fit; Refused(INVALID): it cannot have this name."""
+        await self._store.read(filters.check_room, account_id, name, size, self.bounds)
+
+    async def check(self, account_id: int, source: bytes) -> Sequence[Text]:
+        """Compile a script; what its author should know of it. Raises SieveError, OverBound."""
+        if len(source) > self.bounds.size:
+            raise OverBound(Bound.SIZE)
+        script = await asyncio.to_thread(sieve.compile, source)
+        return await self._warnings(account_id, script)
+
+    async def put(
+        self, account_id: int, name: str, source: bytes, *, activate: bool = False, origin: Origin | None = None
+    ) -> Sequence[Text]:
+        """Keep a script that compiles; as `check`. `origin`: an administrator, whose act goes on record."""
+        await self.check_room(account_id, name, len(source))
+        warnings = await self.check(account_id, source)
+        await self._store.write(_put, account_id, name, source, self.bounds, activate, origin)
+        return warnings
+
+    async def activate(self, account_id: int, name: str, origin: Origin | None = None) -> None:
+        """Have mail run through this script; through none when the name is empty. Raises Refused(NOT_FOUND)."""
+        await self._store.write(filters.activate, account_id, name, origin)
+
+    async def remove(self, account_id: int, name: str) -> None:
+        """Raises Refused(NOT_FOUND), Refused(CANNOT) for the active one."""
+        await self._store.write(filters.remove, account_id, name)
+
+    async def rename(self, account_id: int, old: str, new: str) -> None:
+        """Raises Refused(NOT_FOUND | CONFLICT | INVALID)."""
+        await self._store.write(filters.rename, account_id, old, new)
+
+    async def _warnings(self, account_id: int, script: Script) -> Sequence[Text]:
+        """A script that includes others may come before them (RFC 6609 section 3.2)."""
+        wanted = [name for location, name in script.includes if location == "personal"]
+        if not wanted:
+            return ()
+        there = {stored.name for stored in await self.listing(account_id)}
+        missing = [name for name in dict.fromkeys(wanted) if name not in there]
+        return [Text("Le script inclus « {name} » n’existe pas.", name=name) for name in missing[:MAX_NAMED]]
+
+
+def _put(
+    tx: Tx, account_id: int, name: str, source: bytes, bounds: Bounds, activate: bool, origin: Origin | None
+) -> None:
+    filters.put(tx, account_id, name, source, bounds, origin)
+    if activate:
+        filters.activate(tx, account_id, name, origin)

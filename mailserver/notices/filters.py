@@ -1,0 +1,105 @@
+"""What people's filters write: absence messages, notices of mail, and to the owner that a filter fails."""
+
+import re
+from dataclasses import dataclass
+
+from mailserver.mime.body.structure import Part
+from mailserver.mime.writing import compose, replies
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.notices.house import House, notice
+from mailserver.texts.text import NOTHING, Text
+
+MAX_SUBJECT = 200
+_FIELD = re.compile(rb"[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*")
+_SUBJECT = Text("Votre filtre de messages ne fonctionne pas")
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """An absence message (RFC 5230)."""
+
+    author: Correspondent
+    to: str
+    subject: str
+    text: str
+    mime: bool = False
+    """`text` is a MIME entity with its header (RFC 5230 section 4.4)."""
+
+
+def absence(answer: Absence, octets: bytes, message: Part, *, message_id: str, now: float, zone: int) -> bytes:
+    """The octets of an absence message that answers `message` (RFC 3834 section 3, RFC 5230 section 5)."""
+    in_reply_to, references = replies.thread(octets, message)
+    new = compose.NewMessage(
+        author=answer.author,
+        date=now,
+        message_id=message_id,
+        to=(Correspondent("", answer.to),),
+        subject=answer.subject[:MAX_SUBJECT],
+        text="" if answer.mime else answer.text,
+        in_reply_to=in_reply_to,
+        references=references,
+        more=(("Auto-Submitted", "auto-replied"), ("Precedence", "bulk")),
+        zone=zone,
+    )
+    if not answer.mime:
+        return compose.build(new)
+    return compose.envelope_fields(new) + b"MIME-Version: 1.0\r\n" + _entity(answer.text)
+
+
+def _entity(text: str) -> bytes:
+    """A MIME entity with none but fields of MIME in its header: nothing else can be said in ours."""
+    octets = re.sub(rb"\r\n|\r|\n", b"\r\n", text.replace("\0", "").encode("utf-8", "replace"))
+    header, blank, body = octets.partition(b"\r\n\r\n")
+    if octets.startswith(b"\r\n"):
+        header, blank, body = b"", b"\r\n", octets[2:]
+    fields = [field for field in _FIELD.findall(header + b"\r\n") if field[:8].lower() == b"content-"]
+    return b"".join(fields) + b"\r\n" + (body if blank else b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A notice that somebody has mail (RFC 5436)."""
+
+    author: Correspondent
+    owner: str
+    """The address whose filter it is (RFC 5436 section 2.7.1)."""
+    to: str
+    subject: str
+    text: str
+    importance: int = 2
+    more: tuple[tuple[str, str], ...] = ()
+
+
+_IMPORTANCE = {1: "1 (High)", 3: "5 (Low)"}
+
+
+def told(what: Told, *, message_id: str, now: float, zone: int) -> bytes:
+    """The octets of a notice that somebody has mail."""
+    owner = what.owner.replace("\\", "\\\\").replace('"', '\\"')
+    more = [("Auto-Submitted", f'auto-notified; owner-email="{owner}"'), *what.more]
+    if what.importance in _IMPORTANCE:
+        more.append(("X-Priority", _IMPORTANCE[what.importance]))
+    return compose.build(
+        compose.NewMessage(
+            author=what.author,
+            date=now,
+            message_id=message_id,
+            to=(Correspondent("", what.to),),
+            subject=what.subject[:MAX_SUBJECT],
+            text=what.text,
+            more=tuple(more),
+            zone=zone,
+        )
+    )
+
+
+def failed(house: House, to: Correspondent, why: Text, line: int, *, token: bytes, now: float) -> bytes:
+    """To the owner: the filter cannot be used, and mail stays in INBOX."""
+    text = Text(
+        "Bonjour,\n\nVotre filtre de messages n’a pas pu être appliqué :{place} {why}\n\n"
+        "Vos messages restent dans votre boîte de réception jusqu’à ce que le filtre soit corrigé.\n"
+        "Ce message ne vous sera envoyé qu’une fois pour ce filtre.",
+        place=Text(" ligne {line},", line=line) if line else NOTHING,
+        why=why,
+    )
+    return notice(house, to, house.say(_SUBJECT), text, token=token, now=now)

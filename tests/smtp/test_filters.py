@@ -1,0 +1,355 @@
+"""Filters of people at delivery, through the doors that mail comes in by."""
+
+import smtplib
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+from sqlalchemy import select
+
+from mailserver.filters import Scripts
+from mailserver.model.identity import Population
+from mailserver.store.account import filter_memory, rules
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail.flags import names
+from mailserver.store.queue import spool, traces
+from mailserver.store.queue.traces import Step, Wanted
+from mailserver.store.record.audit import Origin
+from mailserver.store.schema.filters import filter_memory as remembered
+from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from tests.smtp.conftest import HouseMaker
+from tests.smtp.dialogues import tls_context
+from tests.smtp.house import DOMAIN, PASSWORD, House
+
+FRIEND = "amie@ailleurs.fr"
+ADA, BOB = f"ada@{DOMAIN}", f"bob@{DOMAIN}"
+ADAS = f"ada.essai@{DOMAIN}"
+"""What Ada's own mail is sent from."""
+
+
+def letter(*fields: str, to: str = ADA, sender: str = FRIEND, subject: str = "Sortie") -> bytes:
+    head = [f"From: {sender}", f"To: {to}", f"Subject: {subject}", "Message-ID: <1@ailleurs.fr>", *fields]
+    return ("\r\n".join(head) + "\r\n\r\nBonjour.\r\n").encode()
+
+
+@pytest.fixture(scope="module")
+def own_house(shared_house: House) -> Iterator[House]:
+    yield shared_house
+    shared_house.empty()
+
+
+@pytest.fixture
+def house(own_house: House) -> Iterator[House]:
+    """The shared house without mail, queue and memory; scripts go afterwards."""
+    own_house.empty()
+    own_house.store.write_now(_forget)
+    yield own_house
+    for person in own_house.people.values():
+        off(own_house, person.login)
+
+
+def _forget(tx: Tx) -> None:
+    for table in (queued_recipient, queued_domain, queued, remembered):
+        tx.execute(table.delete())
+
+
+def filters_of(house: House, login: str, script: str, name: str = "principal") -> None:
+    """What a door does: keep it, have mail run through it."""
+    scripts = Scripts(settings=house.settings, store=house.store)
+    house.run(scripts.put(house.people[login].account_id, name, script.encode(), activate=True))
+
+
+def off(house: House, login: str) -> None:
+    house.run(Scripts(settings=house.settings, store=house.store).activate(house.people[login].account_id, ""))
+
+
+def send(house: House, octets: bytes, *to: str, sender: str = FRIEND) -> None:
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
+        client.sendmail(sender, list(to) or [ADA], octets)
+
+
+def flags_of(house: House, login: str, box: str) -> list[tuple[str, ...]]:
+    def look(tx: Tx) -> list[tuple[str, ...]]:
+        found = mailboxes.get(tx, house.people[login].account_id, box)
+        return [names(mask, mailboxes.keywords(tx, found.id)) for _, mask, _ in messages.state(tx, found.id)]
+
+    return house.read(look)
+
+
+def outgoing(house: House) -> list[tuple[str, str, str, EmailMessage]]:
+    """What is queued: reverse-path, recipient, whose brake holds it, message."""
+
+    def look(tx: Tx) -> list[tuple[str, str, str, EmailMessage]]:
+        rows = tx.execute(
+            select(queued.c.reverse_path, queued_recipient.c.address, queued.c.population, queued.c.content_id)
+            .join(queued_domain, queued_domain.c.queued_id == queued.c.id)
+            .join(queued_recipient, queued_recipient.c.domain_id == queued_domain.c.id)
+            .order_by(queued_recipient.c.id)
+        )
+        folder = house.settings.data / "blobs"
+        return [
+            (row.reverse_path, row.address, row.population, parsed(spool.octets(tx, row.content_id, folder)))
+            for row in rows.all()
+        ]
+
+    return house.read(look)
+
+
+def parsed(octets: bytes) -> EmailMessage:
+    found = message_from_bytes(octets, policy=policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def filtered(house: House) -> list[str]:
+    """What the record says that filters did, newest first."""
+    found = house.read(traces.find, Wanted(0, 1 << 40), 50)
+    return [one.detail.name for one in found.rows if one.step is Step.FILTERED]
+
+
+def test_filed_with_flags_beside_somebody_without_a_filter(house: House) -> None:
+    filters_of(
+        house,
+        "ada",
+        'require ["fileinto", "imap4flags", "mailbox", "copy"];\n'
+        'if header :contains "subject" "sortie" {\n'
+        '  addflag ["\\\\Flagged", "$Classe"]; fileinto :create :copy "Classes/6e B";\n}\n',
+    )
+    send(house, letter(), ADA, BOB)
+    (filed,) = house.mail("ada", "Classes/6e B")
+    assert house.mail("ada") == house.mail("bob") == [filed]
+    assert flags_of(house, "ada", "Classes/6e B") == [("\\Flagged", "$Classe")]
+    assert flags_of(house, "bob", "INBOX") == [()]
+
+
+def test_switched_off_at_once(house: House) -> None:
+    filters_of(house, "ada", "discard;")
+    off(house, "ada")
+    send(house, letter())
+    assert len(house.mail("ada")) == 1
+
+
+def test_thrown_away_is_on_record_and_nowhere_else(house: House) -> None:
+    filters_of(house, "ada", "discard;")
+    send(house, letter())
+    assert house.mail("ada") == []
+    assert filtered(house)[:1] == ["filter-discarded"]
+
+
+@pytest.mark.parametrize("action", ["reject", "ereject"])
+def test_smtp_refuses_what_its_only_recipient_refuses(house: House, action: str) -> None:
+    filters_of(house, "ada", f'require "{action}"; {action} "Je suis parti à la retraite.\r\nÉcrivez au collège.";')
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        send(house, letter())
+    assert refused.value.smtp_code == 550
+    assert refused.value.smtp_error == b"5.7.1 Je suis parti a la retraite. Ecrivez au college."
+    assert house.mail("ada") == []
+    assert outgoing(house) == []
+
+
+def test_lmtp_tells_each_and_smtp_reports(house: House) -> None:
+    filters_of(house, "ada", 'require "reject"; reject "Non merci.";')
+    with smtplib.LMTP("127.0.0.1", house.ports["lmtp"], timeout=60) as client:
+        client.ehlo_or_helo_if_needed()
+        client.mail(FRIEND)
+        for address in (ADA, BOB):
+            client.rcpt(address)
+        client.putcmd("data")
+        client.getreply()
+        client.send(letter() + b".\r\n")
+        assert [client.getreply()[0] for _ in range(2)] == [550, 250]
+    assert outgoing(house) == []
+    assert len(house.mail("bob")) == 1
+    send(house, letter("X-Other: y"), ADA, BOB)
+    ((path, to, _, report),) = outgoing(house)
+    assert (path, to, report.get_content_type()) == ("", FRIEND, "multipart/report")
+    assert "Non merci." in report.as_string()
+    assert len(house.mail("bob")) == 2
+    send(house, letter("X-Other: z"), ADA, BOB, sender="")
+    assert len(outgoing(house)) == 1, "nobody reports on a report"
+
+
+def test_an_absence_is_told_once(house: House) -> None:
+    filters_of(
+        house, "ada", 'require "vacation"; vacation :days 3 :subject "Absente" "Je reviens lundi.\r\nÀ bientôt.";'
+    )
+    send(house, letter())
+    send(house, letter(subject="Encore"))
+    send(house, letter(), sender="autre@ailleurs.fr")
+    first, second = outgoing(house)
+    assert [first[:3], second[:3]] == [("", FRIEND, "teacher"), ("", "autre@ailleurs.fr", "teacher")]
+    answer = first[3]
+    assert answer["Auto-Submitted"] == "auto-replied"
+    assert answer["In-Reply-To"] == answer["References"] == "<1@ailleurs.fr>"
+    assert (answer["Subject"], answer["From"].addresses[0].addr_spec) == ("Absente", ADAS)
+    assert answer["DKIM-Signature"]
+    assert answer.get_content().splitlines() == ["Je reviens lundi.", "À bientôt."]
+    assert len(house.mail("ada")) == 3
+
+
+def test_a_colleague_gets_the_absence_as_hers(house: House) -> None:
+    filters_of(
+        house, "ada", 'require "vacation"; vacation :mime "Content-Type: text/html\r\nTo: x@y\r\n\r\n<b>Absente</b>";'
+    )
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=60) as client:
+        client.starttls(context=tls_context())
+        client.login("bob", PASSWORD)
+        client.sendmail(BOB, [ADA], letter(sender=BOB))
+    (answer,) = map(parsed, house.mail("bob"))
+    assert answer.get_content_type() == "text/html"
+    assert answer["To"] == BOB
+    assert answer["Return-Path"] == "<>"
+
+
+@pytest.mark.parametrize(
+    ("fields", "sender"),
+    [
+        (["Auto-Submitted: auto-generated"], FRIEND),
+        (["List-Id: <x.y>"], FRIEND),
+        (["Precedence: bulk"], FRIEND),
+        (["X-Auto-Response-Suppress: All"], FRIEND),
+        ([], ""),
+        ([], "no-reply@ailleurs.fr"),
+        ([], "mailer-daemon@ailleurs.fr"),
+        ([], "owner-liste@ailleurs.fr"),
+    ],
+)
+def test_no_absence_for_machines(house: House, fields: list[str], sender: str) -> None:
+    filters_of(house, "ada", 'require "vacation"; vacation "Absente";')
+    send(house, letter(*fields), sender=sender)
+    assert outgoing(house) == []
+    assert len(house.mail("ada")) == 1
+
+
+def test_no_absence_for_what_was_not_written_to_one_or_is_junk(house: House) -> None:
+    filters_of(house, "ada", 'require ["vacation", "fileinto"]; fileinto "Junk"; vacation "Absente";')
+    send(house, letter(to="quelqu.un@ailleurs.fr"))
+    send(house, letter())
+    assert outgoing(house) == []
+    assert len(house.mail("ada", "Junk")) == 2
+
+
+def test_sent_on_to_a_colleague_whose_filter_runs(house: House) -> None:
+    filters_of(house, "ada", f'redirect "{BOB}";')
+    filters_of(house, "bob", 'require ["fileinto", "mailbox"]; fileinto :create "Renvoi";')
+    send(house, letter())
+    assert house.mail("ada") == []
+    (sent_on,) = map(parsed, house.mail("bob", "Renvoi"))
+    assert sent_on["X-Sieve-Redirected-From"] == f"<{ADAS}>"
+    assert sent_on["Return-Path"] == f"<{FRIEND}>"
+    assert filtered(house)[:1] == ["filter-sent-on"]
+
+
+def test_a_circle_ends_where_it_began(house: House) -> None:
+    filters_of(house, "ada", f'redirect "{BOB}";')
+    filters_of(house, "bob", f'redirect "{ADA}";')
+    send(house, letter())
+    (kept,) = house.mail("ada")
+    assert house.mail("bob") == []
+    send(house, kept.partition(b"\r\n")[2])
+    assert len(house.mail("ada")) == 2, "what comes back from elsewhere goes round no more"
+
+
+def test_to_oneself_is_no_circle(house: House) -> None:
+    filters_of(house, "ada", f'redirect "{ADA.upper()}";')
+    send(house, letter())
+    assert len(house.mail("ada")) == 1
+
+
+def test_outside_only_where_the_academy_allows(house: House, make_house: HouseMaker) -> None:
+    script = 'require "copy"; if header :is "subject" "secret" { stop; } redirect "moi@perso.fr";'
+    filters_of(house, "ada", script)
+    for _ in range(2):
+        send(house, letter())
+    assert outgoing(house) == []
+    told, *kept = sorted(map(parsed, house.mail("ada")), key=lambda one: one["Auto-Submitted"] is None)
+    assert len(kept) == 2
+    assert "moi@perso.fr" in told.get_content()
+
+    other = make_house(filters={"redirect": "anywhere", "redirects_per_day": 2})
+    filters_of(other, "ada", script)
+    send(other, letter(), sender="")
+    send(other, letter())
+    sent = outgoing(other)
+    assert [one[:3] for one in sent] == [("", "moi@perso.fr", "teacher"), (ADAS, "moi@perso.fr", "teacher")]
+    assert sent[1][3]["X-Sieve-Redirected-From"] == f"<{ADAS}>"
+    assert other.mail("ada") == []
+    send(other, letter())
+    assert len(outgoing(other)) == 2
+    assert len(other.mail("ada")) == 2, "the message, and why it stayed"
+    origin = Origin("test", "console")
+    other.store.write_now(rules.forbid, origin, Population.TEACHER, Population.OUTSIDE, denied=True)
+    other.store.write_now(_forget)
+    send(other, letter())
+    assert outgoing(other) == []
+
+
+def test_a_notice_goes_where_mail_may(house: House) -> None:
+    script = f'require ["enotify", "variables"]; notify :message "Du courrier" "mailto:{BOB}?subject=x&body=Voir";'
+    filters_of(house, "ada", script)
+    filters_of(house, "bob", script.replace(BOB, ADA))
+    send(house, letter())
+    (notice,) = map(parsed, house.mail("bob"))
+    assert notice["Auto-Submitted"].startswith(f'auto-notified; owner-email="{ADAS}"')
+    assert notice["From"].addresses[0].addr_spec == ADAS
+    assert len(house.mail("ada")) == 1
+
+
+def test_a_changed_header_is_a_copy_of_ones_own(house: House) -> None:
+    filters_of(house, "ada", 'require "editheader"; addheader "X-Classe" "6e B"; deleteheader "Subject";')
+    send(house, letter(), ADA, BOB)
+    (mine,), (theirs,) = house.mail("ada"), house.mail("bob")
+    assert b"X-Classe: 6e B\r\n" in mine
+    assert b"Subject:" not in mine
+    assert b"X-Classe" not in theirs
+    assert mine.partition(b"\r\n\r\n")[2] == theirs.partition(b"\r\n\r\n")[2]
+
+
+def test_seen_once_is_not_kept_twice(house: House) -> None:
+    filters_of(house, "ada", 'require ["duplicate", "fileinto"]; if duplicate { fileinto "Trash"; }')
+    for _ in range(2):
+        send(house, letter())
+    assert (len(house.mail("ada")), len(house.mail("ada", "Trash"))) == (1, 1)
+
+
+def test_scripts_include_others(house: House) -> None:
+    folder = house.settings.directory / "sieve"
+    folder.mkdir(exist_ok=True)
+    (folder / "commun.sieve").write_text(
+        'require "fileinto"; if header :is "subject" "a" { fileinto "Archive"; stop; }'
+    )
+    filters_of(house, "ada", 'require "fileinto"; fileinto "Trash";', "mien")
+    filters_of(house, "ada", 'require "include"; include :global "commun"; include :personal "mien";')
+    for subject in ("a", "b"):
+        send(house, letter(subject=subject))
+    assert (len(house.mail("ada", "Archive")), len(house.mail("ada", "Trash"))) == (1, 1)
+
+
+def test_a_filter_that_fails_keeps_mail_and_says_so_once(house: House) -> None:
+    filters_of(house, "ada", 'require "include"; include "parti";')
+    for _ in range(2):
+        send(house, letter())
+    notices = [one for one in map(parsed, house.mail("ada")) if one["Auto-Submitted"]]
+    assert len(house.mail("ada")) == 3
+    assert len(notices) == 1
+    assert "filtre" in notices[0].get_content()
+    assert house.read(filter_memory.count, house.people["ada"].account_id, filter_memory.Kind.FAILURE) == 1
+
+
+def test_lists_bring_mail_through_filters_and_the_service_is_heard(house: House) -> None:
+    filters_of(house, "ada", 'require ["fileinto", "vacation"]; vacation "Absente"; fileinto "Archive";')
+    send(house, letter(to=f"equipe@{DOMAIN}"), f"equipe@{DOMAIN}")
+    assert (len(house.mail("ada", "Archive")), len(house.mail("ada"))) == (1, 0)
+    assert [one[1] for one in outgoing(house)] == [FRIEND], "the list's own copy for a member elsewhere"
+    filters_of(house, "ada", "discard;")
+    house.run(house.submission.post(ADA, letter(sender=f"postmaster@{DOMAIN}")))
+    assert len(house.mail("ada")) == 1
+
+
+def test_a_crowd_of_places_is_bounded_by_the_quota(house: House) -> None:
+    filters_of(house, "ida", 'require "fileinto"; fileinto "Archive"; fileinto "Trash"; keep;')
+    big = letter(to=f"ida@{DOMAIN}") + b"x" * 70 + b"\r\n" + (b"y" * 76 + b"\r\n") * 770
+    send(house, big, f"ida@{DOMAIN}")
+    assert [len(house.mail("ida", box)) for box in ("Archive", "Trash", "INBOX")] == [1, 0, 0]

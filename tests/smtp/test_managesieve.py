@@ -1,0 +1,237 @@
+"""ManageSieve (RFC 5804), by golden dialogues, by hostile octets, and by a real client."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailserver.filters import Scripts
+from mailserver.store.account import filters
+from mailserver.store.account.filters import KEPT
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.record.audit import Origin
+from mailserver.store.schema.filters import filter_script, filter_version
+from smtp.managesieve import framing, replies
+from smtp.managesieve.framing import Broken, Command, Framer
+from tests.smtp.conftest import HouseMaker
+from tests.smtp.house import PASSWORD, House
+from tests.smtp.managesieve import FOLDER, Client, plain, play
+
+DIALOGUES = sorted(FOLDER.glob("*.txt"))
+
+
+def _no_scripts(tx: Tx) -> None:
+    for table in (filter_version, filter_script):
+        tx.execute(table.delete())
+
+
+@pytest.fixture
+def sieve(house: House) -> Iterator[House]:
+    """The shared house, without scripts before and after, and nobody waiting for a wrong password."""
+    house.store.write_now(_no_scripts)
+    yield house
+    house.store.write_now(_no_scripts)
+
+
+@pytest.mark.parametrize("way", ["lines", "octets", "pipelined", "tls"])
+@pytest.mark.parametrize("path", DIALOGUES, ids=lambda path: path.stem)
+def test_dialogue(path: Path, way: str, sieve: House) -> None:
+    play(path, sieve, way=way)
+
+
+# ---------------------------------------------------------------------- octets
+
+
+def commands(octets: bytes, *, pieces: int = 1 << 30, literal: int = 1000) -> list[Command | Broken]:
+    framer = Framer(literal)
+    found = []
+    for start in range(0, len(octets), pieces):
+        framer.feed(octets[start : start + pieces])
+        while (one := framer.next()) is not None:
+            found.append(one)
+    return found
+
+
+ARGUMENT = st.one_of(st.binary(max_size=40), st.integers(0, 10**9))
+
+
+@given(
+    st.lists(st.tuples(st.from_regex(r"\A[A-Z]{1,10}\Z"), st.lists(ARGUMENT, max_size=8)), max_size=4),
+    st.integers(1, 9),
+)
+def test_what_is_written_is_read(lines: list[tuple[str, list[bytes | int]]], pieces: int) -> None:
+    written = b""
+    for name, arguments in lines:
+        words = [name.encode()]
+        for argument in arguments:
+            if isinstance(argument, int):
+                words.append(b"%d" % argument)
+            else:
+                words.append(replies.string(argument).replace(b"}\r\n", b"+}\r\n", 1))
+        written += b" ".join(words) + b"\r\n"
+    assert commands(written, pieces=pieces) == [Command(name, tuple(arguments)) for name, arguments in lines]
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.sampled_from([b"\r\n", b"{3+}", b"{9}", b'"', b"\\", b" ", b"NOOP", b"\n", b"\0", b"a"])
+        | st.binary(max_size=9)
+    )
+)
+def test_anything_is_read_in_any_pieces(pieces: list[bytes]) -> None:
+    octets = b"".join(pieces)
+    whole = commands(octets)
+    assert commands(octets, pieces=1) == whole
+    assert all(isinstance(one, Command | Broken) for one in whole)
+
+
+def test_a_literal_that_is_too_large_is_read_away() -> None:
+    octets = b'PUTSCRIPT "x" {2000+}\r\n' + b"LOGOUT\r\n" * 250 + b"\r\nNOOP\r\n"
+    refused, noop = commands(octets, pieces=7)
+    assert isinstance(refused, Broken)
+    assert (refused.name, refused.too_big, refused.fatal) == ("PUTSCRIPT", True, False)
+    assert noop == Command("NOOP")
+    (fatal,) = commands(b'PUTSCRIPT "x" {9999999999+}\r\nNOOP\r\n')
+    assert isinstance(fatal, Broken)
+    assert fatal.fatal
+    (fatal,) = commands(b"x" * (framing.LINE + 1))
+    assert isinstance(fatal, Broken)
+    assert fatal.fatal
+
+
+def test_memory_of_what_is_read_away_stays_small() -> None:
+    framer = Framer(100)
+    framer.feed(b"CHECKSCRIPT {9000000+}\r\n")
+    for _ in range(100):
+        framer.feed(b"x" * 10_000)
+        assert framer.next() is None
+        assert len(framer) <= 10_000
+
+
+# ---------------------------------------------------------------------- the door
+
+
+def test_passwords_need_tls_unless_nobody_reads_along(sieve: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailserver.foundation.peers.is_loopback", lambda _: False)
+    client = Client(sieve)
+    greeting = client.greeting()
+    assert '"SASL" ""' in greeting
+    assert '"STARTTLS"' in greeting
+    client.send(f'AUTHENTICATE "PLAIN" "{plain("ada")}"\r\n'.encode())
+    assert client.line() == 'NO (ENCRYPT-NEEDED) "Passwords are taken only under TLS"'
+    client.close()
+    secure = Client(sieve, tls=True)
+    greeting = secure.greeting()
+    assert '"SASL" "PLAIN"' in greeting
+    assert '"STARTTLS"' not in greeting
+    secure.log_in("ada")
+    secure.close()
+
+
+def test_what_is_said_before_tls_counts_for_nothing(sieve: House) -> None:
+    client = Client(sieve)
+    client.greeting()
+    client.send(b'STARTTLS\r\nNOOP "smuggled"\r\n')
+    assert client.line() == 'OK "Begin TLS negotiation now"'
+    client.socket.settimeout(60)
+    client.close()
+
+
+def test_the_door_counts_its_peers_and_ends_with_the_account(sieve: House, make_house: HouseMaker) -> None:
+    small = make_house(limits={"connections_per_account": 1})
+    first, second = Client(small), Client(small)
+    for client in (first, second):
+        client.greeting()
+    first.log_in("ada")
+    second.send(f'AUTHENTICATE "PLAIN" "{plain("ada")}"\r\n'.encode())
+    assert second.line() == 'NO (TRYLATER) "Too many connections of this account"'
+    small.run(small.login.log_out_everywhere(small.people["ada"], Origin("test", "console")))
+    first.send(b"LISTSCRIPTS\r\n")
+    assert first.line().startswith("BYE ")
+    first.close()
+    second.close()
+    silent = Client(small)
+    silent.greeting()
+    small.run(small.sieve_door.stop(1.0))
+    assert silent.line() == 'BYE (TRYLATER) "The service is stopping"'
+    assert silent.line() == "<closed>"
+    silent.close()
+
+
+def test_bounds_of_an_account(make_house: HouseMaker) -> None:
+    house = make_house(filters={"scripts": 2, "script_size": 5000, "scripts_size": 6000})
+    client = Client(house)
+    client.greeting()
+    client.log_in("ada")
+
+    def put(name: str, size: int) -> str:
+        script = b"#" * (size - 2) + b"\r\n"
+        client.send(f'PUTSCRIPT "{name}" {{{size}+}}\r\n'.encode() + script + b"\r\n")
+        return client.line()
+
+    assert put("a", 4000) == 'OK "Script stored"'
+    assert put("b", 5001) == 'NO (QUOTA/MAXSIZE) "The script is too large"'
+    assert put("b", 2001) == 'NO (QUOTA) "The scripts together are too large"'
+    assert put("b", 2000) == 'OK "Script stored"'
+    assert put("c", 10) == 'NO (QUOTA/MAXSCRIPTS) "Too many scripts"'
+    client.send(b'HAVESPACE "c" 10\r\n')
+    assert client.line() == 'NO (QUOTA/MAXSCRIPTS) "Too many scripts"'
+    assert put("a", 10) == 'OK "Script stored"'
+    client.close()
+
+
+def test_faults_are_told_in_the_readers_language(sieve: House) -> None:
+    client = Client(sieve, tls=True)
+    client.greeting()
+    client.log_in("ada")
+    client.send(b'CHECKSCRIPT "\r\n')
+    assert client.line() == 'NO "Syntax error"'
+    client.send(b"CHECKSCRIPT {12+}\r\nkeep;\r\nkeepx\r\n")
+    assert client.line().startswith('NO "line 2, column ')
+    client.close()
+
+
+def test_the_last_versions_are_kept(sieve: House) -> None:
+    scripts = Scripts(settings=sieve.settings, store=sieve.store)
+    account = sieve.people["ada"].account_id
+    for number in range(KEPT + 5):
+        sieve.run(scripts.put(account, "x", b"# %d\r\nkeep;" % number))
+    sieve.run(scripts.put(account, "x", b"# 14\r\nkeep;"))
+    kept = sieve.run(scripts.versions(account, "x"))
+    assert [one.octets for one in kept] == [b"# %d\r\nkeep;" % number for number in range(KEPT + 4, 4, -1)]
+    other = sieve.people["bob"].account_id
+    assert sieve.read(filters.listing, other) == []
+
+
+# ---------------------------------------------------------------------- a real client
+
+
+@pytest.mark.skipif(shutil.which("sieve-connect") is None, reason="sieve-connect is not installed")
+def test_sieve_connect(sieve: House, tmp_path: Path) -> None:
+    def run(*commands: str) -> str:
+        words = ["sieve-connect", "--server", "127.0.0.1", "--port", str(sieve.ports["sieve"]), "--user", "ada"]
+        done = subprocess.run(
+            [*words, "--passwordfd", "0", "--notlsverify", *commands],
+            input=PASSWORD,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    (tmp_path / "sorties.sieve").write_bytes('require "fileinto";\r\nfileinto "Été";\r\n'.encode())
+    run("--localsieve", "sorties.sieve", "--remotesieve", "sorties", "--upload")
+    run("--remotesieve", "sorties", "--activate")
+    assert "sorties" in run("--list")
+    run("--remotesieve", "sorties", "--localsieve", "back.sieve", "--download")
+    assert (tmp_path / "back.sieve").read_bytes() == (tmp_path / "sorties.sieve").read_bytes()
+    run("--deactivate")
+    run("--remotesieve", "sorties", "--delete")
+    assert "sorties" not in run("--list")
