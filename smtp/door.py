@@ -1,6 +1,7 @@
 """One worker's SMTP ports: who is connected, how much they are sending; starting and stopping."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from mailserver.foundation.listeners import Listener
@@ -37,6 +38,7 @@ class Door:
         self._members: set[Member] = set()
         self._empty = asyncio.Event()
         self._empty.set()
+        self._last: list[Callable[[], Awaitable[None]]] = []
         self.stopping = False
         self.held = 0
         """Octets of messages under way."""
@@ -44,6 +46,10 @@ class Door:
     def listens(self, listener: Listener) -> None:
         """Remember what to close."""
         self._listeners.append(listener)
+
+    def ends_with(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Remember what to do when everybody is gone."""
+        self._last.append(close)
 
     def enter(self, member: Member) -> None:
         """A connection begins, which leaves through `leave`."""
@@ -69,6 +75,8 @@ class Door:
             await self._is_empty(GOODBYE_SECONDS)
             for member in list(self._members):
                 member.abort()
+        for close in self._last:
+            await close()
 
     async def _is_empty(self, seconds: float) -> bool:
         """True once everybody is gone, False after so long."""

@@ -1,13 +1,18 @@
 """Mail for people of this house, from other servers (port smtp) and from local programs (port lmtp)."""
 
+from dataclasses import replace
+
 import structlog
 
+from mailserver.authentication.check import Arrival, Authenticator, Verified
+from mailserver.authentication.results_field import without
 from mailserver.delivery import Delivery, Envelope, Recipient, is_role
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door
+from mailserver.model.rules import Unauthenticated
 from mailserver.store.queue.spool import new_name
 from smtp import policy
 from smtp.own_domain import OwnDomain
@@ -33,6 +38,7 @@ class Exchange:
         *,
         settings: Settings,
         delivery: Delivery,
+        authenticator: Authenticator,
         clock: Clock,
         is_lmtp: bool = False,
     ) -> None:
@@ -40,6 +46,7 @@ class Exchange:
         self.is_lmtp = is_lmtp
         self._settings = settings
         self._delivery = delivery
+        self._authenticator = authenticator
         self._own_domain = OwnDomain(settings)
         self._clock = clock
 
@@ -58,22 +65,35 @@ class Exchange:
         return await self._delivery.resolve(rcpt.forward_path, mail.size, sender)
 
     async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
-        """Deliver; returns once it is on disk. Raises Refused(LOOP | TOO_BIG), Denied, Temporary."""
+        """Deliver; returns once it is on disk. Raises Refused(LOOP | TOO_BIG), Denied, Unauthenticated, Temporary."""
         mail = transaction.mail
         assert mail is not None
         header = policy.check(content, self._settings.limits)
-        if not all(is_role(recipient.rcpt.forward_path) for recipient in transaction.recipients):
+        only_roles = all(is_role(recipient.rcpt.forward_path) for recipient in transaction.recipients)
+        if not only_roles:
             await self._own_domain.check_authors(client.address, header)
+        verified = await self._authenticate(client, mail.reverse_path, header, content)
+        if only_roles:
+            verified = replace(verified, results=replace(verified.results, quarantined=False))
+        else:
+            await self._own_domain.check_verified(client.address, mail.reverse_path, header, verified)
+            if verified.refuses:
+                raise Unauthenticated(", ".join(verified.authors))
         name = new_name(self._clock)
         now = self._clock.now()
-        field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
-        whole = content.octets(return_path(mail.reverse_path), field)
+        field = received_field(
+            client, self, transaction, host=self._settings.name, name=name, now=now, peer_name=verified.peer_name
+        )
+        trace = (return_path(mail.reverse_path), verified.field, field)
+        # A message stays as it came, but for results that claim to be ours (RFC 8601 section 5).
+        kept = without(header, verified.forged) if verified.forged else b""
+        whole = content.octets(*trace, kept, start=len(header)) if verified.forged else content.octets(*trace)
         recipients = tuple(
             recipient.recipient for recipient in transaction.recipients if recipient.recipient is not None
         )
         sender = self._delivery.outsider(mail.reverse_path)
         door = Door.LMTP if self.is_lmtp else Door.SMTP
-        envelope = Envelope(mail.reverse_path, recipients, sender, name, door, client.address)
+        envelope = Envelope(mail.reverse_path, recipients, sender, name, door, client.address, verified.results)
         delivered = await self._delivery.deliver(envelope, whole, tells_each=self.is_lmtp)
         transaction.refused = delivered.refused
         log.info(
@@ -86,3 +106,15 @@ class Exchange:
             size=content.size,
         )
         return name
+
+    async def _authenticate(self, client: Client, reverse_path: str, header: bytes, content: Content) -> Verified:
+        """What can be found out about who sent it."""
+        arrival = Arrival(
+            client.address,
+            client.name,
+            reverse_path,
+            header,
+            lambda: content.pieces(len(header) + len(b"\r\n")),
+            content.size,
+        )
+        return await self._authenticator.check(arrival)

@@ -35,7 +35,9 @@ def protocol_name(client: Client, role: Role, *, utf8: bool) -> str:
     return f"{'UTF8' if utf8 else ''}{base}{'S' if client.tls else ''}{'A' if client.principal else ''}"
 
 
-def received_field(client: Client, role: Role, transaction: Transaction, *, host: str, name: str, now: float) -> bytes:
+def received_field(
+    client: Client, role: Role, transaction: Transaction, *, host: str, name: str, now: float, peer_name: str = ""
+) -> bytes:
     """The trace field of this hop; one for all recipients of the transaction."""
     mail = transaction.mail
     assert mail is not None
@@ -50,5 +52,6 @@ def received_field(client: Client, role: Role, transaction: Transaction, *, host
             date=now,
             recipient=only,
             tls=client.tls,
+            name=peer_name,
         )
     )

@@ -4,10 +4,12 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 
+from mailserver.authentication.check import Authenticator
 from mailserver.delivery import Delivery
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.listeners import Listener
 from mailserver.foundation.peers import Entry
+from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
@@ -40,17 +42,20 @@ async def start(
     """Listen on the sockets named smtp, lmtp, submission and submissions."""
     context = certificate.context
     clock = store.clock
+    resolver = Resolver(settings.dns)
+    authenticator = Authenticator(settings, resolver)
     reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
     submissions = Submissions(
         settings=settings, delivery=delivery, submission=submission, login=login, reporter=reporter, clock=clock
     )
     roles: dict[str, Role] = {
-        "smtp": Exchange(settings=settings, delivery=delivery, clock=clock),
-        "lmtp": Exchange(settings=settings, delivery=delivery, clock=clock, is_lmtp=True),
+        "smtp": Exchange(settings=settings, delivery=delivery, authenticator=authenticator, clock=clock),
+        "lmtp": Exchange(settings=settings, delivery=delivery, authenticator=authenticator, clock=clock, is_lmtp=True),
         "submission": submissions,
         IMPLICIT_TLS: submissions,
     }
     door = Door(settings.limits)
+    door.ends_with(resolver.close)
     for name, role in roles.items():
         if name in sockets:
             listener = Listener(

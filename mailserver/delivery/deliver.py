@@ -184,7 +184,7 @@ class Delivery(Addressing):
         Nobody gets two copies. Raises Refused(LOOP), Temporary.
         """
         copies = await self._copies(envelope, octets, options, targets)
-        parts = [copy.part for copy in copies]
+        parts = [_put_aside(copy.part) for copy in copies]
         if judge:
             parts = await self._judged(envelope, octets, parts)
         found: list[Part] = []
@@ -249,6 +249,7 @@ class Delivery(Addressing):
             expires,
             tuple((self.moderation_token(key), owner) for key, owner in links),
             envelope.door,
+            envelope.results,
         )
         return hold, [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
 
@@ -331,6 +332,13 @@ def _refused(envelope: Envelope, parts: list[Part], *, tells_each: bool) -> tupl
     if not tells_each:
         return parts, {}
     return [part for part in parts if part.rejection is None or part.rejection.address not in refused], refused
+
+
+def _put_aside(part: Part) -> Part:
+    """The part in the Spam folder of everybody who gets it; a notice of ours stays as it is."""
+    if not part.provenance.results.quarantined:
+        return part
+    return replace(part, placements=dict.fromkeys(part.accounts, (SPAM,)))
 
 
 def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from mailserver.delivery.list_copy import Head
 from mailserver.delivery.placement import Placements
 from mailserver.model.identity import Population, Roster
+from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
 from mailserver.model.messages.provenance import UNKNOWN, Door, Provenance
 from mailserver.model.rules import Sender
 from mailserver.store.account.filter_memory import Kind
@@ -52,11 +53,13 @@ class Envelope:
     """Which door took it; without a word of it, the one where nobody proves anything."""
     peer: str = ""
     """The address of whoever handed it over; empty: nobody from outside."""
+    results: AuthenticationResults = NOT_CHECKED
+    """What was found out about who sent it."""
 
     @property
     def provenance(self) -> Provenance:
         """What is kept of where it came from."""
-        return Provenance(self.door, self.sender.account_id if self.sender else 0)
+        return Provenance(self.door, self.sender.account_id if self.sender else 0, results=self.results)
 
 
 @dataclass(frozen=True, slots=True)

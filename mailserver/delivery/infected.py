@@ -62,7 +62,7 @@ class InfectedMail:
         if not recipients:
             raise refusal
         octets = await self._store.read(spool.octets, held.content_id, self._folder)
-        door = Provenance.stored(held.door, 0, 0).door
+        door = Provenance.stored(held.door, 0, 0, 0).door
         envelope = Envelope(held.reverse_path, tuple(recipients), sender, held.name, door)
         parts = await self._delivery.parts(envelope, octets, Options(name=held.name))
         await self._commit("released", held, parts, origin)

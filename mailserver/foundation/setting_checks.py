@@ -116,6 +116,17 @@ def check_network(text: str) -> str:
     return text
 
 
+def check_name_server(text: str) -> str:
+    """An address, with or without a port; IPv6 with a port in brackets."""
+    address, _, port = text[1:].partition("]") if text.startswith("[") else (text, "", "")
+    if text.count(":") == 1:
+        address, _, port = text.partition(":")
+    number = port.lstrip(":") or "53"
+    if not (_is_address(address) and number.isascii() and number.isdigit() and 0 < int(number) < 65536):
+        raise ValueError(f"{text!r} is no name server like 192.0.2.53, 127.0.0.1:5353 or [2001:db8::53]:5353")
+    return text
+
+
 def check_zone(text: str) -> str:
     """A time zone of the IANA database."""
     try:
@@ -161,6 +172,7 @@ MailDomain = Annotated[str, AfterValidator(check_mail_domain)]
 HostName = Annotated[str, AfterValidator(check_host_name)]
 OptionalHostName = Annotated[str, AfterValidator(check_optional_host_name)]
 NextHop = Annotated[str, AfterValidator(check_next_hop)]
+NameServer = Annotated[str, AfterValidator(check_name_server)]
 Network = Annotated[str, AfterValidator(check_network)]
 Days = Annotated[int, Field(ge=0, le=MOST_DAYS, strict=True)]
 Seconds = Annotated[int, Field(ge=1, le=MOST_SECONDS, strict=True)]

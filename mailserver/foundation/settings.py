@@ -23,6 +23,7 @@ from mailserver.foundation.setting_checks import (
     Days,
     HostName,
     MailDomain,
+    NameServer,
     Network,
     NextHop,
     OptionalHostName,
@@ -187,8 +188,9 @@ class Outbound(_Section):
 class Smtp(_Section):
     """What other servers may do, at the exchange and over LMTP."""
 
-    own_domain_from_outside: Literal["refuse", "accept"] = "refuse"
-    """Mail whose sender (MAIL FROM) or author (From) is in one of our domains, from a peer that is no relay."""
+    own_domain_from_outside: Literal["refuse", "authenticated", "accept"] = "refuse"
+    """Mail whose sender (MAIL FROM) or author (From) is in one of our domains, from a peer that is no relay;
+    `authenticated`: taken where our own DNS stands behind it (SPF, or a signature of ours that came through a list)."""
     relays: tuple[Network, ...] = ("127.0.0.0/8", "::1/128")
     """Networks of peers that pass on what people of the house wrote elsewhere, and look after who may."""
 
@@ -215,6 +217,26 @@ class Junk(_Section):
     scanner_seconds: int = Field(default=20, ge=1, le=300)
     scanned_octets: int = Field(default=10 * 1024 * 1024, ge=1024, le=MOST_OCTETS)
     """Larger messages are not shown to the scanner."""
+
+
+class NameService(_Section):
+    """Name servers that are asked about mail: exchangers of other domains, SPF, keys, policies."""
+
+    nameservers: tuple[NameServer, ...] = ()
+    """`192.0.2.53`, `127.0.0.1:5353`, `[2001:db8::53]:5353`, three at most are asked; empty: those of the system."""
+
+
+class Authentication(_Section):
+    """How mail from other servers is authenticated. Peers in `smtp.relays` are not."""
+
+    dmarc: Literal["apply", "note", "off"] = "apply"
+    """`apply`: what the author's domain asks is done; `note`: results are kept and shown, nothing is refused or put
+    aside; `off`: nothing is looked up at all."""
+    known_lists: tuple[HostName, ...] = ()
+    """Domains of mailing lists elsewhere that change messages on their way: what they send (their own SPF or signature
+    shows it) is neither refused nor put aside for the policy of its author's domain."""
+    trusted_sealers: tuple[HostName, ...] = ()
+    """Domains whose ARC seals are believed when they say that a message met its author's policy (RFC 8617)."""
 
 
 class LdapDirectory(_Section):
@@ -377,6 +399,8 @@ class Settings(_Section):
     outbound: Outbound = Field(default_factory=Outbound)
     smtp: Smtp = Field(default_factory=Smtp)
     junk: Junk = Field(default_factory=Junk)
+    dns: NameService = Field(default_factory=NameService)
+    authentication: Authentication = Field(default_factory=Authentication)
     ldap: LdapDirectory | None = None
     """None: the embedded directory."""
     web: Web = Field(default_factory=Web)

@@ -10,6 +10,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
+from mailserver.foundation.resolver import library_resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Temporary
 from mailserver.texts.causes import Cause
@@ -113,7 +114,7 @@ class Router:
     def _dns(self) -> dns.asyncresolver.Resolver:
         if self._resolver is None:
             try:
-                self._resolver = dns.asyncresolver.Resolver()
+                self._resolver = library_resolver(self._settings.dns)
             except (dns.exception.DNSException, OSError) as error:
                 raise Temporary(Cause("no-name-server", error=type(error).__name__)) from None
         return self._resolver

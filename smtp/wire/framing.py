@@ -5,6 +5,7 @@ with another line end is a fault of that line. Content is moved out of the buffe
 with a line, so that a large message costs time in proportion to its size and no single step is long.
 """
 
+from collections.abc import Iterator
 from enum import Enum
 
 from mailserver.model.errors import BadSyntax
@@ -88,11 +89,20 @@ class Content:
             count += 1
         return self._pieces[0] if count == 1 else b"".join(self._pieces[:count])
 
-    def octets(self, *prefix: bytes) -> bytes:
-        """The whole message with something on top; in one copy, because a large one takes its time."""
-        if not prefix and len(self._pieces) == 1:
+    def octets(self, *prefix: bytes, start: int = 0) -> bytes:
+        """The message from `start` on with something on top; in one copy, because a large one takes its time."""
+        if not prefix and not start and len(self._pieces) == 1:
             return self._pieces[0]
-        return b"".join((*prefix, *self._pieces))
+        return b"".join((*prefix, *self.pieces(start)))
+
+    def pieces(self, start: int = 0) -> Iterator[bytes]:
+        """What has come, from an octet on, as it was cut; only the first piece is copied."""
+        for piece in self._pieces:
+            if start >= len(piece):
+                start -= len(piece)
+            else:
+                yield piece[start:] if start else piece
+                start = 0
 
     def _too_long(self, piece: bytes) -> bool:
         """Look for a line over the limit by leaping from line end to line end."""

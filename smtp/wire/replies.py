@@ -9,7 +9,7 @@ import base64
 from mailserver.foundation.peers import Crowd
 from mailserver.model.errors import NoRoom, Reason, Refused, Temporary
 from mailserver.model.folding import strip_marks
-from mailserver.model.rules import Braked, Denied
+from mailserver.model.rules import Braked, Denied, Unauthenticated
 from smtp.wire.framing import Fault
 
 
@@ -138,6 +138,10 @@ MESSAGE_CODES: dict[Reason, tuple[int, str]] = {
 """What differs when the reason answers the whole message, and so speaks of its header."""
 
 
+UNAUTHENTICATED = (550, "5.7.26")
+"""No check of who sent it passed (RFC 7372 section 3.3)."""
+
+
 def refusal(refused: Refused) -> bytes:
     """The reply for a refused command."""
     code, enhanced = CODES[refused.reason]
@@ -153,6 +157,8 @@ def authentication_refusal(refused: Refused) -> bytes:
 def message_refusal(refused: Refused) -> bytes:
     """The reply for a refused message."""
     code, enhanced = MESSAGE_CODES.get(refused.reason) or CODES[refused.reason]
+    if isinstance(refused, Unauthenticated):
+        code, enhanced = UNAUTHENTICATED
     return reply(code, enhanced, _plain(refused))
 
 

@@ -29,6 +29,7 @@ from smtp import server
 from smtp.door import Door
 from smtp.managesieve import server as managesieve
 from smtp.relay.queue_runner import Relay
+from tests.ports import free_port
 
 T = TypeVar("T")
 
@@ -54,6 +55,7 @@ class House:
     def __init__(self, directory: Path, *, clock: Clock | None = None, **changes: Any) -> None:
         self.clock = clock or SystemClock()
         base = Settings(domain=DOMAIN, directory=directory)
+        changes.setdefault("dns", {"nameservers": [f"127.0.0.1:{free_port('127.0.0.1')}"]})  # nothing leaves loopback
         self.settings = Settings.model_validate({**base.model_dump(), **changes, "directory": directory})
         self.loop = uvloop.new_event_loop()
         self.sockets = {name: _listening() for name in PORTS}

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Chain, Outcome, Reverse
 from mailserver.model.messages.provenance import UNKNOWN, Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import access, blobs, known_senders, mailboxes, messages
@@ -13,7 +16,8 @@ from mailserver.store.mail.messages import NO_QUOTA, Placing
 from mailserver.store.web import webmail
 
 SENT = Provenance(Door.SUBMISSION, 7)
-LISTED = Provenance(Door.SMTP, 0, through_list=True)
+RESULTS = AuthenticationResults(Outcome.PASS, Outcome.FAIL, Alignment.PASS, Chain.PASS, Reverse.FAIL, True, True)
+LISTED = Provenance(Door.SMTP, 0, through_list=True, results=RESULTS)
 OCTETS = b"From: Paul <p@x.fr>\r\nSubject: x\r\n\r\nx\r\n"
 
 
@@ -36,7 +40,8 @@ def kept(store: Store, account: int, name: str) -> list[Provenance]:
 
     def look(tx: Tx) -> list[Provenance]:
         box = mailboxes.get(tx, account, name)
-        rows = messages.fetch(tx, account, box.id, ("uid", "door", "door_account", "through_list"))
+        columns = ("uid", "door", "door_account", "through_list", "authentication")
+        rows = messages.fetch(tx, account, box.id, columns)
         return [Provenance.stored(*row[1:]) for row in rows]
 
     return store.read_now(look)
@@ -97,4 +102,11 @@ def test_what_another_appended_makes_nobody_known(store: Store, edupont: int, mm
 
 
 def test_a_number_of_no_door_proves_nothing() -> None:
-    assert Provenance.stored(99, 7, 1) == Provenance(Door.UNKNOWN, 7, through_list=True)
+    assert Provenance.stored(99, 7, 1, 0) == Provenance(Door.UNKNOWN, 7, through_list=True)
+
+
+@given(st.integers(0, 32_767))
+def test_results_are_one_small_number(number: int) -> None:
+    found = AuthenticationResults.stored(number)
+    assert AuthenticationResults.stored(found.packed) == found
+    assert found.packed in (number, number & ~0b11_0_0000_0000)  # a chain has three states

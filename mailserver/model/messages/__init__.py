@@ -1,1 +1,1 @@
-"""What is known of messages, as values: search criteria, object identifiers, provenance, threads."""
+"""What is known of messages, as values: search criteria, object identifiers, provenance, authentication, threads."""

@@ -7,6 +7,8 @@ append to a mailbox may write any header there. A copy has the provenance of wha
 from dataclasses import dataclass
 from enum import IntEnum
 
+from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
+
 
 class Door(IntEnum):
     """How a message came in. The numbers stand in the store."""
@@ -42,12 +44,15 @@ class Provenance:
     """Who sent, passed on, or appended it; 0: nobody of this house, or nobody knows."""
     through_list: bool = False
     """A list of this house sent it to its members."""
+    results: AuthenticationResults = NOT_CHECKED
+    """What was found out about who sent it, where nobody logged in."""
 
     @classmethod
-    def stored(cls, door: int, account_id: int, through_list: int) -> "Provenance":
+    def stored(cls, door: int, account_id: int, through_list: int, authentication: int) -> "Provenance":
         """From the columns of the store; a number that is none of ours proves nothing."""
         known = door in Door.__members__.values()
-        return cls(Door(door) if known else Door.UNKNOWN, account_id, bool(through_list))
+        results = AuthenticationResults.stored(authentication)
+        return cls(Door(door) if known else Door.UNKNOWN, account_id, bool(through_list), results)
 
     @property
     def delivered(self) -> bool:

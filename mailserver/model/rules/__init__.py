@@ -2,7 +2,7 @@
 
     decisions   the table of populations, the emergency brake        Sender, Rules, check, check_brake
     lists       a list's policy: open, held for its owners, closed   passage
-    sentences   a refusal in French and in English                   Denied, Braked
+    sentences   a refusal in French and in English                   Denied, Unauthenticated, Braked
     presets     whole tables under a name                            PRESETS
     sharing     what may be shared with whom                         sharing, may_share_widely
 
@@ -25,7 +25,7 @@ Rules:
 from mailserver.model.rules.decisions import Brake, Rules, Sender, check, check_brake
 from mailserver.model.rules.lists import Passage, Way, passage
 from mailserver.model.rules.presets import PRESETS
-from mailserver.model.rules.sentences import Braked, Denied
+from mailserver.model.rules.sentences import Braked, Denied, Unauthenticated
 from mailserver.model.rules.sharing import Sharing, may_share_widely, sharing
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Rules",
     "Sender",
     "Sharing",
+    "Unauthenticated",
     "Way",
     "check",
     "check_brake",

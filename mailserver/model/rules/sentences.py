@@ -55,6 +55,15 @@ class Denied(Refused):
         return Denied(Text("{address} : {why}", address=address, why=self.said))
 
 
+class Unauthenticated(Denied):
+    """The domain that a message says it is from does not stand behind it, and asks that such mail be refused."""
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(
+            Text("rien ne prouve que ce message vient de {domain}, qui demande de le refuser (DMARC).", domain=domain)
+        )
+
+
 class Braked(Temporary):
     """Mail from outside that has to wait: its server keeps it and tries again."""
 

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population
+from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
@@ -42,6 +43,7 @@ class Hold:
     keys: tuple[tuple[bytes, Owner], ...] = ()
     """What each owner's link carries, as the store keeps it."""
     door: Door = Door.UNKNOWN
+    results: AuthenticationResults = NOT_CHECKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Held:
     population: Population
     door: int
     """Which door took it (`mailserver.model.messages.provenance`)."""
+    authentication: int
     held: int
     expires: int
     sender: str
@@ -68,7 +71,7 @@ class Held:
 _COLUMNS = (
     *(held_message.c.id, held_message.c.list, mailing_list.c.name, held_message.c.content_id),
     *(held_message.c.reverse_path, held_message.c.account_id, held_message.c.population, held_message.c.door),
-    *(held_message.c.held, held_message.c.expires),
+    *(held_message.c.authentication, held_message.c.held, held_message.c.expires),
     *(content.c.sender, content.c.subject, content.c.preview, content.c.size),
 )
 _ALL = (
@@ -78,7 +81,17 @@ _ALL = (
 )
 _INSERT = Statement(
     insert(held_message).returning(held_message.c.id),
-    keys=("list", "content_id", "reverse_path", "account_id", "population", "door", "held", "expires"),
+    keys=(
+        "list",
+        "content_id",
+        "reverse_path",
+        "account_id",
+        "population",
+        "door",
+        "authentication",
+        "held",
+        "expires",
+    ),
 )
 _INSERT_KEY = Statement(insert(held_key), keys=("token", "held_id", "owner_account", "owner"))
 _WAITING = Statement(select(func.count()).where(held_message.c.list == bindparam("list")))
@@ -101,6 +114,7 @@ def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
         account_id=wanted.account_id,
         population=wanted.population.value,
         door=int(wanted.door),
+        authentication=wanted.results.packed,
         held=tx.now,
         expires=wanted.expires,
     )

@@ -129,9 +129,11 @@ message = Table(
     Column("door", SmallInteger, nullable=False, server_default="0"),
     Column("door_account", BigInteger, nullable=False, server_default="0"),
     Column("through_list", SmallInteger, nullable=False, server_default="0"),
+    Column("authentication", SmallInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
-"""`door`, `door_account`, `through_list`: where it came from (`mailserver.model.messages.provenance`)."""
+"""`door`, `door_account`, `through_list`: where it came from (`mailserver.model.messages.provenance`).
+`authentication`: what was found out about who sent it, as one number (`mailserver.model.messages.authentication`)."""
 Index("ix_message_content_id_mailbox_id", message.c.content_id, message.c.mailbox_id)
 
 expunged = Table(

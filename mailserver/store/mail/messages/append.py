@@ -84,7 +84,7 @@ _INSERT_BLOB = Statement(insert(blob), keys=("content_id", "header", "octets", "
 
 MESSAGE_COLUMNS = (
     *("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size"),
-    *("door", "door_account", "through_list"),
+    *("door", "door_account", "through_list", "authentication"),
 )
 
 INSERT_MESSAGE = Statement(insert(message), keys=MESSAGE_COLUMNS)
@@ -230,6 +230,7 @@ def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placin
                 "door": int(placing.provenance.door),
                 "door_account": placing.provenance.account_id,
                 "through_list": int(placing.provenance.through_list),
+                "authentication": placing.provenance.results.packed,
             }
             for uid, modseq, placing in numbered
         ],
@@ -285,6 +286,7 @@ def place_many(tx: Tx, targets: dict[int, int], content_id: int, size: int, prov
             literal(int(provenance.door), SmallInteger),
             literal(provenance.account_id, BigInteger),
             literal(int(provenance.through_list), SmallInteger),
+            literal(provenance.results.packed, SmallInteger),
         ).where(here)
         tx.execute(insert(message).from_select(MESSAGE_COLUMNS, rows))
     for account_id, mailbox_id in targets.items():

@@ -160,6 +160,7 @@ def _copy_range(tx: Tx, source_id: int, target: Mailbox, low: int, high: int, mo
             message.c.door,
             message.c.door_account,
             message.c.through_list,
+            message.c.authentication,
         )
         .where(message.c.mailbox_id == source_id, message.c.uid.between(low, high))
         .order_by(message.c.uid)
@@ -176,7 +177,10 @@ def _copy_rows(
     modseq: int,
     translate: dict[int, int] | None,
 ) -> None:
-    columns = ("uid", "content_id", "flags", "internal_date", "size", "door", "door_account", "through_list")
+    columns = (
+        *("uid", "content_id", "flags", "internal_date", "size"),
+        *("door", "door_account", "through_list", "authentication"),
+    )
     rows = fetch_uids(tx, account_id, source_id, columns, uids)
     now = tx.now
     tx.many(
@@ -194,7 +198,10 @@ def _copy_rows(
                 "door": door,
                 "door_account": door_account,
                 "through_list": through_list,
+                "authentication": authentication,
             }
-            for place, (_, content_id, mask, date, size, door, door_account, through_list) in enumerate(rows)
+            for place, (_, content_id, mask, date, size, door, door_account, through_list, authentication) in enumerate(
+                rows
+            )
         ],
     )

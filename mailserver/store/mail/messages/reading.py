@@ -29,6 +29,7 @@ COLUMNS: dict[str, Any] = {
     "door": message.c.door,
     "door_account": message.c.door_account,
     "through_list": message.c.through_list,
+    "authentication": message.c.authentication,
     "header_size": content.c.header_size,
     "envelope": content.c.envelope,
     "bodystructure": content.c.bodystructure,

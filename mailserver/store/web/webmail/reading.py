@@ -160,6 +160,7 @@ _STORED = Statement(
         message.c.door,
         message.c.door_account,
         message.c.through_list,
+        message.c.authentication,
     )
     .join(mailbox, mailbox.c.id == message.c.mailbox_id)
     .join(content, content.c.id == message.c.content_id)
@@ -246,7 +247,7 @@ def stored(tx: Tx, account_id: int, content_id: int, mailbox_id: int = 0) -> Sto
     row = next((row for row in rows if row[0] == mailbox_id), rows[0])
     boxes = mailboxes.listing(tx, account_id)
     box = pick(boxes, row[0])
-    values = (*row[1:-3], Provenance.stored(*row[-3:]))
+    values = (*row[1:-4], Provenance.stored(*row[-4:]))
     return Stored(boxes, box, mailboxes.keywords(tx, box.id), content_id, *values)
 
 

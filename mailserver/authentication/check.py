@@ -1,0 +1,320 @@
+"""All checks of one message, and what follows from them."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from mailserver.authentication import arc_check, dkim_check, dmarc, keys, lookups, results_field, reverse, spf
+from mailserver.authentication.arc_check import ArcSet, Sealed
+from mailserver.authentication.dkim_check import Bodies, Signed
+from mailserver.authentication.dmarc import Evaluated, Policy
+from mailserver.authentication.lookups import Lookups
+from mailserver.authentication.signatures import Header, Signature
+from mailserver.foundation import peers
+from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.resolver import LookupFailed, Resolver
+from mailserver.foundation.settings import Settings
+from mailserver.model.address import check_domain
+from mailserver.model.errors import BadSyntax
+from mailserver.model.messages.authentication import (
+    NOT_CHECKED,
+    Alignment,
+    AuthenticationResults,
+    Chain,
+    Outcome,
+    Reverse,
+)
+
+log = structlog.get_logger("authentication")
+
+QUICK = 128 * 1024
+"""Octets that the event loop may hash itself."""
+QUICK_HEADER = 32 * 1024
+"""Octets of a header that it may look through."""
+ONE_CLICK = frozenset(("list-unsubscribe", "list-unsubscribe-post"))
+
+_checked = Counter("authentication_results", "Messages by what DMARC found", ["dmarc"], registry=REGISTRY)
+_refused = Counter("authentication_refused", "Messages refused for their author's policy", registry=REGISTRY)
+_seconds = Histogram("authentication_seconds", "Time to authenticate a message", registry=REGISTRY)
+
+_DKIM_WORDS = {Outcome.SOFTFAIL: "policy"}
+_ALIGNMENT_WORDS = {Alignment.SIGNED: "none", Alignment.EXCUSED: "fail"}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it comes."""
+
+    peer: str
+    helo: str
+    reverse_path: str
+    header: bytes
+    """Its fields alone."""
+    body: Callable[[], Iterable[bytes]]
+    """Its body in pieces."""
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found out of it."""
+
+    results: AuthenticationResults = NOT_CHECKED
+    field: bytes = b""
+    """Ours, to stand on top; empty: nobody looked."""
+    forged: tuple[tuple[int, int], ...] = ()
+    """Fields of its header that claim to be ours."""
+    peer_name: str = ""
+    """Of a peer whose name leads back to it."""
+    authors: tuple[str, ...] = ()
+    """Domains, in small letters."""
+    sender: str = ""
+    """The domain for which SPF passed."""
+    refuses: bool = False
+    """The author's domain wants it refused, and nobody who is trusted says otherwise."""
+
+
+_FAULT = AuthenticationResults(dmarc=Alignment.TEMPERROR)
+_NO_CHAIN = Sealed(Chain.NONE)
+_NOT_EVALUATED = Evaluated(Alignment.NOT_CHECKED)
+
+
+@dataclass(slots=True)
+class _Found:
+    """By one message's checks."""
+
+    domain: str
+    helo: str
+    spf: Outcome = Outcome.NOT_CHECKED
+    helo_spf: Outcome = Outcome.NONE
+    signed: Sequence[Signed] = ()
+    sealed: Sealed = _NO_CHAIN
+    iprev: Reverse = Reverse.NOT_CHECKED
+    name: str = ""
+    evaluated: Evaluated = _NOT_EVALUATED
+
+    @property
+    def signers(self) -> set[str]:
+        return {one.domain for one in self.signed if one.outcome is Outcome.PASS}
+
+    @property
+    def passed(self) -> str:
+        """The domain that SPF shows as the sender's; of a report, the name in EHLO."""
+        if self.domain:
+            return self.domain if self.spf is Outcome.PASS else ""
+        return self.helo if self.helo_spf is Outcome.PASS else ""
+
+    @property
+    def dkim(self) -> Outcome:
+        """The best of its signatures."""
+        outcomes = {one.outcome for one in self.signed}
+        order = (Outcome.PASS, Outcome.TEMPERROR, Outcome.SOFTFAIL, Outcome.FAIL, Outcome.PERMERROR, Outcome.NEUTRAL)
+        return next((one for one in order if one in outcomes), Outcome.NONE)
+
+    @property
+    def unknown(self) -> set[str]:
+        """Domains of which it could not be found out whether they sent it."""
+        unsure = {one.domain for one in self.signed if one.outcome is Outcome.TEMPERROR}
+        return unsure | ({self.domain or self.helo} if self.spf is Outcome.TEMPERROR else set())
+
+
+class Authenticator:
+    """One per worker. The settings are asked each time."""
+
+    def __init__(self, settings: Settings, resolver: Resolver) -> None:
+        self._settings = settings
+        self._resolver = resolver
+
+    async def check(self, arrival: Arrival) -> Verified:
+        """Everything about one message. Never raises for what a stranger sent, nor for name servers that are away."""
+        quick = len(arrival.header) <= QUICK_HEADER
+        header, host = arrival.header, self._settings.name
+        forged = tuple(
+            results_field.forged(header, host) if quick else await asyncio.to_thread(results_field.forged, header, host)
+        )
+        peer = peers.parse(arrival.peer)
+        authentication = self._settings.authentication
+        if authentication.dmarc == "off" or peer is None or peers.is_within(arrival.peer, self._settings.smtp.relays):
+            return Verified(forged=forged)
+        began = time.perf_counter()
+        try:
+            verified = await self._look(arrival, peer, forged)
+        except Exception:  # a fault of ours in reading what a stranger sent must not keep the message away
+            log.exception("not authenticated", peer=arrival.peer)
+            verified = Verified(_FAULT, forged=forged)
+        _seconds.observe(time.perf_counter() - began)
+        _checked.labels(verified.results.dmarc.name.lower()).inc()
+        return verified
+
+    async def _look(self, arrival: Arrival, peer: peers.Address, forged: tuple[tuple[int, int], ...]) -> Verified:
+        header = arrival.header
+        found = _Found(_domain(arrival.reverse_path), _domain(arrival.helo))
+        if not dmarc.is_prepared():
+            await asyncio.to_thread(dmarc.prepare)
+        quick = len(header) <= QUICK_HEADER
+        domains = dmarc.authors(header) if quick else await asyncio.to_thread(dmarc.authors, header)
+        published, *_ = await asyncio.gather(
+            dmarc.discover(self._lookups(lookups.POLICIES), domains),
+            self._spf(found, peer, arrival),
+            self._signatures(found, arrival),
+            self._reverse(found, peer),
+        )
+        found.evaluated = dmarc.evaluate(domains, published, found.passed, found.signers, found.unknown)
+        verified = self._verified(arrival, found, forged, domains)
+        self._log(arrival, found, verified)
+        return verified
+
+    def _lookups(self, most: int) -> Lookups:
+        return Lookups(self._resolver, asyncio.get_running_loop().time(), most)
+
+    async def _spf(self, found: _Found, peer: peers.Address, arrival: Arrival) -> None:
+        """Of the sender's domain and of the name in EHLO (RFC 7208 section 2.3)."""
+        asked = []
+        if found.helo:
+            who = spf.Identity(peer, f"postmaster@{found.helo}", found.helo)
+            asked.append(spf.check(self._lookups(lookups.SPF), who))
+        if found.domain:
+            local = arrival.reverse_path.rpartition("@")[0] or "postmaster"
+            who = spf.Identity(peer, f"{local}@{found.domain}", found.helo or "unknown")
+            asked.append(spf.check(self._lookups(lookups.SPF), who))
+        outcomes = await asyncio.gather(*asked)
+        found.helo_spf = outcomes[0] if found.helo else Outcome.NONE
+        found.spf = outcomes[-1] if found.domain else found.helo_spf
+
+    async def _reverse(self, found: _Found, peer: peers.Address) -> None:
+        found.iprev, found.name = await reverse.check(self._lookups(lookups.NAMES), peer)
+
+    async def _signatures(self, found: _Found, arrival: Arrival) -> None:
+        quick = arrival.size <= QUICK and len(arrival.header) <= QUICK_HEADER
+        header = Header(arrival.header) if quick else await asyncio.to_thread(Header, arrival.header)
+        signed = dkim_check.read(header)
+        sets = arc_check.read(header) if quick else await asyncio.to_thread(arc_check.read, header)
+        chain = sets if isinstance(sets, tuple) else ()
+        good = [one for one in signed if isinstance(one, Signature)]
+        if isinstance(sets, Sealed):
+            found.sealed = sets
+        if not good and not chain:
+            found.signed = [one for one in signed if isinstance(one, Signed)]
+            return
+        wanted = [*good, *(one.seal for one in chain), *(one.message for one in chain[-1:])]
+        known = await _keys(self._lookups(lookups.KEYS), {one.key_name for one in wanted})
+        args = (header, signed, chain, known, arrival.body)
+        work = _verify(*args) if quick else await asyncio.to_thread(_verify, *args)
+        found.signed, sealed = work
+        found.sealed = sealed or found.sealed
+
+    def _verified(
+        self, arrival: Arrival, found: _Found, forged: tuple[tuple[int, int], ...], domains: list[str]
+    ) -> Verified:
+        authentication = self._settings.authentication
+        evaluated = found.evaluated
+        if evaluated.alignment is Alignment.FAIL and self._excused(found):
+            evaluated = replace(evaluated, alignment=Alignment.EXCUSED, policy=Policy.NONE)
+        lot = int.from_bytes(hashlib.sha256(arrival.header).digest()[:4]) % 100
+        policy = dmarc.sampled(evaluated, lot) if authentication.dmarc == "apply" else Policy.NONE
+        results = AuthenticationResults(
+            found.spf,
+            found.dkim,
+            evaluated.alignment,
+            found.sealed.chain,
+            found.iprev,
+            policy is not Policy.NONE,
+            any(one.names >= ONE_CLICK for one in found.signed if one.outcome is Outcome.PASS),
+        )
+        field = results_field.write(self._settings.name, _results(arrival, found, evaluated))
+        refuses = policy is Policy.REJECT
+        if refuses:
+            _refused.inc()
+        return Verified(results, field, forged, found.name, tuple(domains), found.passed, refuses)
+
+    def _excused(self, found: _Found) -> bool:
+        """A known list really sent it, or a trusted sealer says that it was good before it was changed."""
+        authentication = self._settings.authentication
+        lists = [one.lower() for one in authentication.known_lists]
+        sealers = [one.lower() for one in authentication.trusted_sealers]
+        shown = {found.passed, *found.signers}
+        known = any(one == name or one.endswith(f".{name}") for one in shown if one for name in lists)
+        return known or (found.sealed.chain is Chain.PASS and arc_check.attested(found.sealed, sealers))
+
+    def _log(self, arrival: Arrival, found: _Found, verified: Verified) -> None:
+        results = verified.results
+        log.info(
+            "authenticated",
+            peer=arrival.peer,
+            sender=found.domain,
+            author=found.evaluated.domain,
+            spf=results.spf.name.lower(),
+            dkim=results.dkim.name.lower(),
+            dmarc=results.dmarc.name.lower(),
+            arc=results.arc.name.lower(),
+            iprev=results.iprev.name.lower(),
+            refuses=verified.refuses,
+            quarantined=results.quarantined,
+        )
+
+
+def _verify(
+    header: Header,
+    signed: Sequence[Signature | Signed],
+    chain: tuple[ArcSet, ...],
+    known: dkim_check.Keys,
+    body: Callable[[], Iterable[bytes]],
+) -> tuple[list[Signed], Sealed | None]:
+    """The arithmetic; CPU grows with the body."""
+    bodies = Bodies([one for one in signed if isinstance(one, Signature)] + [one.message for one in chain[-1:]])
+    bodies.take(body())
+    done = [dkim_check.verify(header, one, known, bodies) if isinstance(one, Signature) else one for one in signed]
+    return done, arc_check.verify(header, chain, known, bodies) if chain else None
+
+
+async def _keys(asked: Lookups, names: Collection[str]) -> dkim_check.Keys:
+    found: dict[str, keys.Key | keys.BadKey | None] = {}
+
+    async def ask(name: str) -> None:
+        try:
+            found[name] = keys.read(await asked.texts(name))
+        except keys.BadKey as error:
+            found[name] = error
+        except LookupFailed:
+            found[name] = None
+
+    await asyncio.gather(*(ask(name) for name in names))
+    return found
+
+
+def _domain(text: str) -> str:
+    """The domain of an address, or a host's name, in ASCII; empty: none that could be looked up."""
+    domain = text.rpartition("@")[2]
+    try:
+        domain = check_domain(domain)
+    except BadSyntax:
+        return ""
+    return "" if domain.startswith("[") or peers.parse(domain) else domain
+
+
+def _results(arrival: Arrival, found: _Found, evaluated: Evaluated) -> Iterable[str]:
+    """The results, as our field says them."""
+    write = results_field.result
+    if found.domain:
+        full = results_field.word(arrival.reverse_path)
+        yield write("spf", found.spf.name.lower(), smtp_mailfrom=full or found.domain)
+    if not found.domain or found.helo_spf is not Outcome.NONE:
+        yield write("spf", found.helo_spf.name.lower(), smtp_helo=found.helo)
+    for one in found.signed:
+        outcome = _DKIM_WORDS.get(one.outcome, one.outcome.name.lower())
+        yield write("dkim", outcome, one.reason, header_d=one.domain, header_s=one.selector)
+    if not found.signed:
+        yield write("dkim", "none")
+    if found.sealed.chain is not Chain.NONE:
+        sealer = found.sealed.sets[-1].seal.domain if found.sealed.sets else ""
+        yield write("arc", found.sealed.chain.name.lower(), found.sealed.reason, header_d=sealer)
+    outcome = _ALIGNMENT_WORDS.get(evaluated.alignment, evaluated.alignment.name.lower())
+    reason = "" if evaluated.policy is Policy.NONE else f"p={evaluated.policy.name.lower()}"
+    reason = "known list or trusted sealer" if evaluated.alignment is Alignment.EXCUSED else reason
+    yield write("dmarc", outcome, reason, header_from=evaluated.domain)
+    yield write("iprev", found.iprev.name.lower(), found.name, policy_iprev=arrival.peer)

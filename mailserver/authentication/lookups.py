@@ -1,0 +1,36 @@
+"""The questions to name servers that one message may cost: so many, for so long (RFC 7208 section 4.6.4)."""
+
+import asyncio
+
+from mailserver.foundation.resolver import Answer, LookupFailed, Resolver
+
+SPF, KEYS, POLICIES, NAMES = 60, 60, 12, 5
+"""Of one message: of its sender's domain, of 50 seals and 8 signatures, of its authors' domains, of its peer. Each has
+its own, so that a stranger's maze takes nothing from the policy of the domain that he borrows."""
+SECONDS = 10.0
+"""For all of them: a server that hands over a message waits for our answer."""
+
+
+class Lookups:
+    """Asks for one check of one message."""
+
+    def __init__(self, resolver: Resolver, now: float, most: int) -> None:
+        """`now`: by the loop's clock."""
+        self._resolver = resolver
+        self._end = now + SECONDS
+        self._left = most
+
+    async def ask(self, name: str, kind: str) -> Answer:
+        """Raises LookupFailed, also when this message has asked enough."""
+        if self._left <= 0:
+            raise LookupFailed("too many questions")
+        self._left -= 1
+        try:
+            async with asyncio.timeout_at(self._end):
+                return await self._resolver.look_up(name, kind)
+        except TimeoutError:
+            raise LookupFailed("out of time") from None
+
+    async def texts(self, name: str) -> list[bytes]:
+        """TXT records, the strings of each joined. Raises LookupFailed."""
+        return [one for one in (await self.ask(name, "TXT")).records if isinstance(one, bytes)]

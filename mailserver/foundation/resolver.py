@@ -1,0 +1,291 @@
+"""Questions to name servers: asynchronous, cached, bounded, and never a hang.
+
+One resolver serves a worker. An answer is kept for its time to live within bounds, that there is none as well; the
+same question asked by several at once is asked once. Which servers are asked is a setting (`[dns]`), else the system's.
+
+A server that is away costs nobody any time: after a question that no server answered, one that every living server
+knows is asked beside the others (the root's servers); unanswered, too, everything fails at once, and every few seconds
+one question goes out in the background to see whether they are back. A zone that does not answer, which somebody
+hostile may own, thus stops nobody but itself. Before the first answer the time for a question is short.
+"""
+
+import asyncio
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import dns.asyncquery
+import dns.asyncresolver
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.nameserver
+import dns.rcode
+import dns.rdatatype
+import dns.resolver
+from prometheus_client import Counter
+
+from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.settings import NameService
+
+MAX_ANSWER = 64 * 1024
+"""Octets of a message over TCP, by its form; an answer whose records take more in all is none."""
+MAX_RECORDS = 100
+"""Of one answer that are looked at."""
+MAX_ALIASES = 8
+CACHE_ENTRIES = 20_000
+CACHE_OCTETS = 16 * 1024 * 1024
+SHORTEST, LONGEST = 5.0, 86_400.0
+"""Seconds an answer is kept, whatever its time to live."""
+NEGATIVE = 300.0
+"""The most that the lack of an answer is kept (RFC 2308 section 5 allows more)."""
+BROKEN = 10.0
+"""Seconds that a server's failure to find an answer is kept (RFC 2308 section 7)."""
+ANSWER_SECONDS = 4.0
+"""For one question, over all servers."""
+TRY_SECONDS = 1.5
+"""For one server; then the next one is asked, or the same again."""
+FIRST_SECONDS = 0.5
+"""For a question before anybody has answered."""
+AWAY_SECONDS = 5.0
+"""Between two looks whether servers that are away are back."""
+UNDER_WAY = 1000
+"""Questions at once; more fail."""
+
+_asked = Counter("dns_questions", "Questions to name servers by how they ended", ["end"], registry=REGISTRY)
+
+
+class LookupFailed(Exception):
+    """Nobody knows now: no server answered, or it could not find out. The text is a word for a log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The records of a name; none where the name is not there or has none of this kind."""
+
+    records: tuple[str | bytes, ...]
+    """Text (TXT) as octets, everything else as text: addresses, `10 mx.example.`, names."""
+    exists: bool = True
+    """False: the name is not there (NXDOMAIN)."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    answer: Answer | str
+    """The text of a failure, else an answer."""
+    until: float
+    size: int
+
+
+class _Servers(Enum):
+    UNKNOWN = "unknown"
+    THERE = "there"
+    AWAY = "away"
+
+
+Key = tuple[str, str]
+
+
+class Resolver:
+    """See the head of this module. One per worker; belongs to its event loop."""
+
+    def __init__(self, settings: NameService, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._monotonic = monotonic
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
+        self._size = 0
+        self._under_way: dict[Key, asyncio.Task[Answer]] = {}
+        self._state = _Servers.UNKNOWN
+        self._next_look = 0.0
+        self._looking: asyncio.Task[None] | None = None
+
+    async def look_up(self, name: str, kind: str) -> Answer:
+        """The records of `kind` (`TXT`, `A`, `AAAA`, `MX`, `PTR`, `CNAME`) of a name. Raises LookupFailed."""
+        key = (name.rstrip(".").lower(), kind)
+        kept = self._kept.get(key)
+        if kept is not None and kept.until > self._monotonic():
+            self._kept.move_to_end(key)
+            if isinstance(kept.answer, str):
+                raise LookupFailed(kept.answer)
+            return kept.answer
+        question = self._question(key)
+        if self._state is _Servers.AWAY:
+            self._look()
+            _asked.labels("away").inc()
+            raise LookupFailed("away")
+        task = self._under_way.get(key)
+        if task is None:
+            if len(self._under_way) >= UNDER_WAY:
+                raise LookupFailed("busy")
+            task = asyncio.create_task(self._find(key, question))
+            self._under_way[key] = task
+            task.add_done_callback(lambda done: self._done(key, done))
+        # Shielded: who gives up does not take the answer from others who wait for it.
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Give up every question that is under way."""
+        asked: list[asyncio.Task[Answer] | asyncio.Task[None]] = [*self._under_way.values()]
+        asked += [self._looking] if self._looking is not None else []
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+    def _done(self, key: Key, task: "asyncio.Task[Answer]") -> None:
+        self._under_way.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # everybody who asked may have gone
+
+    def _question(self, key: Key) -> dns.message.QueryMessage:
+        try:
+            name = dns.name.from_text(key[0], dns.name.root)
+            return dns.message.make_query(name, key[1], use_edns=True, payload=1232)
+        except (dns.exception.DNSException, UnicodeError, ValueError):
+            raise LookupFailed("malformed name") from None
+
+    async def _find(self, key: Key, question: dns.message.QueryMessage) -> Answer:
+        try:
+            async with asyncio.timeout(FIRST_SECONDS if self._state is _Servers.UNKNOWN else ANSWER_SECONDS):
+                response = await self._ask(question)
+        except (TimeoutError, OSError, dns.exception.DNSException, LookupFailed) as error:
+            _asked.labels("unanswered").inc()
+            why = str(error) if isinstance(error, LookupFailed) else type(error).__name__
+            self._unanswered()
+            if self._state is not _Servers.AWAY:
+                self._keep(key, why, BROKEN)
+            raise LookupFailed(why) from None
+        self._state = _Servers.THERE
+        code = response.rcode()
+        if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            _asked.labels("broken").inc()
+            self._keep(key, dns.rcode.to_text(code), BROKEN)
+            raise LookupFailed(dns.rcode.to_text(code))
+        try:
+            answer, seconds = _read(response, question)
+        except (dns.exception.DNSException, ValueError, AttributeError) as error:
+            _asked.labels("broken").inc()
+            self._keep(key, "malformed", BROKEN)
+            raise LookupFailed("malformed") from error
+        _asked.labels("answered").inc()
+        self._keep(key, answer, seconds)
+        return answer
+
+    async def _ask(self, question: dns.message.QueryMessage) -> dns.message.Message:
+        """The first answer of a server, in turn; each is asked twice. Raises the last one's error."""
+        servers = self._servers()
+        if not servers:
+            raise LookupFailed("no name server")
+        last: Exception = LookupFailed("unanswered")
+        for address, port in servers * 2:
+            try:
+                response, _ = await dns.asyncquery.udp_with_fallback(
+                    question, address, timeout=TRY_SECONDS, port=port, ignore_unexpected=True, ignore_errors=True
+                )
+            except (OSError, EOFError, dns.exception.DNSException) as error:
+                last = error if not isinstance(error, EOFError) else LookupFailed("cut short")
+                continue
+            if response.rcode() in (dns.rcode.SERVFAIL, dns.rcode.REFUSED) and (address, port) != servers[-1]:
+                continue
+            return response
+        raise last
+
+    def _servers(self) -> list[tuple[str, int]]:
+        chosen = [split_server(one) for one in self._settings.nameservers]
+        if not chosen:
+            try:
+                system = dns.resolver.Resolver()
+            except (dns.exception.DNSException, OSError):
+                return []
+            chosen = [(str(one), system.port) for one in system.nameservers[:3] if "://" not in str(one)]
+        if len(chosen) > 1 and self._state is _Servers.UNKNOWN:
+            random.shuffle(chosen)
+        return chosen[:3]
+
+    # ------------------------------------------------------------------ servers that are away
+
+    def _unanswered(self) -> None:
+        if self._state is _Servers.UNKNOWN:
+            self._state = _Servers.AWAY
+        self._look(now=self._state is _Servers.THERE or not self._next_look)
+
+    def _look(self, *, now: bool = False) -> None:
+        """See in the background whether the servers live, if it is time."""
+        if (self._looking is None or self._looking.done()) and (now or self._monotonic() >= self._next_look):
+            self._next_look = self._monotonic() + AWAY_SECONDS
+            self._looking = asyncio.create_task(self._ask_for_root())
+
+    async def _ask_for_root(self) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._ask(dns.message.make_query(dns.name.root, "NS", use_edns=True, payload=1232))
+        except (TimeoutError, OSError, dns.exception.DNSException, LookupFailed):
+            self._state = _Servers.AWAY
+        else:
+            self._state = _Servers.THERE
+
+    # ------------------------------------------------------------------ what is kept
+
+    def _keep(self, key: Key, answer: Answer | str, seconds: float) -> None:
+        if (old := self._kept.pop(key, None)) is not None:
+            self._size -= old.size
+        records: Sequence[str | bytes] = () if isinstance(answer, str) else answer.records
+        size = 200 + len(key[0]) + sum(len(one) + 60 for one in records)
+        self._kept[key] = _Kept(answer, self._monotonic() + seconds, size)
+        self._size += size
+        while len(self._kept) > CACHE_ENTRIES or self._size > CACHE_OCTETS:
+            _, gone = self._kept.popitem(last=False)
+            self._size -= gone.size
+
+
+def library_resolver(settings: NameService) -> dns.asyncresolver.Resolver:
+    """dnspython's, for who takes time and wants its errors (routes of outgoing mail). Raises DNSException, OSError."""
+    if not settings.nameservers:
+        return dns.asyncresolver.Resolver()
+    found = dns.asyncresolver.Resolver(configure=False)
+    found.nameservers = [dns.nameserver.Do53Nameserver(*split_server(one)) for one in settings.nameservers[:3]]
+    return found
+
+
+def split_server(text: str) -> tuple[str, int]:
+    """`192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353` as address and port."""
+    if text.startswith("["):
+        address, _, port = text[1:].partition("]")
+        return address, int(port[1:] or 53)
+    if text.count(":") == 1:
+        address, _, port = text.partition(":")
+        return address, int(port)
+    return text, 53
+
+
+def _read(response: dns.message.Message, question: dns.message.QueryMessage) -> tuple[Answer, float]:
+    """The records that answer the question, aliases followed, and how long they may be kept. Raises ValueError."""
+    asked = question.question[0]
+    name, kind = asked.name, asked.rdtype
+    sets = {(one.name, one.rdtype): one for one in response.answer}
+    seconds = LONGEST
+    for _ in range(MAX_ALIASES):
+        found = sets.get((name, kind))
+        if found is not None:
+            records = tuple(_record(one) for _, one in zip(range(MAX_RECORDS), found, strict=False))
+            if sum(map(len, records)) > MAX_ANSWER:
+                raise ValueError("the answer is too large")
+            return Answer(records), min(max(min(seconds, found.ttl), SHORTEST), LONGEST)
+        alias = sets.get((name, dns.rdatatype.CNAME))
+        if alias is None:
+            break
+        seconds = min(seconds, alias.ttl)
+        name = alias[0].target
+    least = min((one.ttl for one in response.authority if one.rdtype == dns.rdatatype.SOA), default=NEGATIVE)
+    missing = response.rcode() == dns.rcode.NXDOMAIN
+    return Answer((), not missing), min(max(float(least), SHORTEST), NEGATIVE)
+
+
+def _record(record: object) -> str | bytes:
+    strings = getattr(record, "strings", None)
+    if strings is not None:
+        return b"".join(strings)
+    return str(record)
