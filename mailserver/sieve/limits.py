@@ -18,8 +18,10 @@ class Limits:
     second of the processor at most, and a thousand times less in any script that people write."""
     regex: int = 4_096
     """Characters of a regular expression."""
-    regex_memory: int = 1024 * 1024
-    """Octets that one regular expression may take once compiled."""
+    regexes: int = 50
+    """Regular expressions of a script: compiled scripts are kept, and RE2 keeps an automaton for each."""
+    regex_memory: int = 512 * 1024
+    """Octets that one regular expression may take once compiled, and once more where its groups are asked for."""
     variables: int = 512
     """Variables of a script, and global ones (RFC 5229 section 5 asks for 128)."""
     variable: int = 16 * 1024

@@ -1,11 +1,14 @@
 """What extensions decide about a message, each after the examples and traps of its RFC."""
 
+import re
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
 from mailserver import sieve
 from mailserver.sieve import Discard, FileInto, Keep, Redirect, Reject
+from mailserver.sieve.commands.table import ACTIONS, TESTS
 from tests.sieve.runs import LETTER, PARIS, Account, actions, decide, facts, holds
 
 
@@ -19,6 +22,17 @@ def test_what_is_announced() -> None:
         comparator-i;ascii-numeric"""
     assert sorted(set(sieve.EXTENSIONS)) == sorted(sieve.EXTENSIONS)
     assert set(wanted.split()) <= set(sieve.EXTENSIONS)
+
+
+def test_the_table_of_the_readme_has_every_extension_and_no_other() -> None:
+    text = (Path(sieve.__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    table = text.partition("\n## Sieve\n")[2].partition("\n## ")[0]
+    rows = [row.split("|") for row in table.splitlines() if row.startswith("| ")][2:]
+    named = {name for row in rows for name in re.findall(r"`([a-z0-9;-]+)`", row[1])}
+    base = {*ACTIONS, *TESTS, "if"}
+    assert named - base == set(sieve.EXTENSIONS) - base
+    modules = {name for row in rows for name in re.findall(r"`([a-z_/]+)`", row[3])}
+    assert [name for name in modules if not list(Path(sieve.__file__).parent.glob(f"{name.rstrip('/')}*"))] == []
 
 
 FLAGS = 'require ["imap4flags", "fileinto", "variables", "relational", "comparator-i;ascii-numeric"];'

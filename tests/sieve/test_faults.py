@@ -130,6 +130,8 @@ def test_bounds_of_a_script() -> None:
     assert "levels" in fault("if " + "not " * 5 + "true { keep; }", nesting=3).text.to(ENGLISH)
     assert "too long" in fault('redirect "' + "a" * 200 + '";', value=100).text.to(ENGLISH)
     assert "too long" in fault('require "regex"; if header :regex "a" "aaaaaaaaa" {}', regex=8).text.to(ENGLISH)
+    many = "[" + ", ".join(f'"a{number}"' for number in range(60)) + "]"
+    assert "more than 50" in fault(f'require "regex"; if header :regex "a" {many} {{}}').text.to(ENGLISH)
     nested = "if true {" * 3 + "keep;" + "}" * 3
     assert sieve.compile(nested.encode(), limits=sieve.Limits(nesting=3)).steps
 

@@ -30,6 +30,8 @@ class Compiler:
         """Names of the loops around; empty for one without."""
         self.globals: set[str] = set()
         """Variables that the script shares with others."""
+        self.expressions = 0
+        """Regular expressions so far."""
         self.own: set[str] = set()
         """Variables that it has set before."""
         self.includes: dict[tuple[str, str], None] = {}

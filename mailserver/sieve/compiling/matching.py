@@ -164,6 +164,9 @@ def _regex(compiler: Compiler, wanted: _Wanted, keeps: bool) -> Match:
     if wanted.keys.constant is not None:
         known = []
         for text, at in zip(wanted.keys.constant, wanted.words.places, strict=True):
+            compiler.expressions += 1
+            if compiler.expressions > limits.regexes:
+                raise Fault(at, Text("Ce script a plus de {most} expressions régulières.", most=limits.regexes))
             if len(text) > limits.regex:
                 raise Fault(at, Text("Cette expression régulière est trop longue."))
             try:
