@@ -38,11 +38,11 @@ def walk(tx: Tx, house: House, address: str) -> list[Roster]:
     level: Iterable[str] = (house.fold(address),)
     for _ in range(MAX_NESTING):
         below: list[str] = []
-        for one in level:
-            if one in done.entered or len(done.rosters) >= MAX_LISTS:
+        for current in level:
+            if current in done.entered or len(done.rosters) >= MAX_LISTS:
                 continue
-            done.entered.add(one)
-            roster = _roster(tx, house, one)
+            done.entered.add(current)
+            roster = _roster(tx, house, current)
             if roster is not None:
                 done.rosters.append(roster)
                 below += roster.inner
@@ -118,16 +118,16 @@ def expand(tx: Tx, address: str, house: House | None = None) -> MailingList | No
     head: tuple[str, str, tuple[str, ...]] | None = None
     for _ in range(MAX_NESTING):
         below: list[str] = []
-        for one in level:
-            if one in entered or len(entered) >= MAX_LISTS:
+        for current in level:
+            if current in entered or len(entered) >= MAX_LISTS:
                 continue
-            entered.add(one)
-            found = _addresses(tx, where, one)
+            entered.add(current)
+            found = _addresses(tx, where, current)
             if found is None:
                 if head is not None and len(receivers) < MAX_RECEIVERS:
-                    receivers[one] = None
+                    receivers[current] = None
                 continue
-            head = head or (one, found.name, found.owners)
+            head = head or (current, found.name, found.owners)
             for member in found.others:
                 if len(receivers) < MAX_RECEIVERS:
                     receivers[member] = None

@@ -60,18 +60,18 @@ def received_by(tx: Tx, house: House, person: Principal) -> list[Received]:
     for entry in living[:MAX_LIVING]:
         if entry.address not in found and _finds(tx, entry.query, person.account_id):
             found[entry.address] = _received(entry)
-    for one in _standing(tx, house, person) if house.standing else ():
-        found.setdefault(one.address, one)
+    for received in _standing(tx, house, person) if house.standing else ():
+        found.setdefault(received.address, received)
     return sorted(found.values(), key=lambda one: (one.name.casefold(), one.address))
 
 
 def outlook(tx: Tx, house: House, address: str) -> Outlook:
     """Who a list comes to. At most what one message may come to is looked at (`receivers.walk`)."""
     walked = list_expansion.walk(tx, house, address)
-    accounts = dict.fromkeys(account for one in walked for account in one.accounts)
-    others = dict.fromkeys(member for one in walked for member in one.others)
+    accounts = dict.fromkeys(account for roster in walked for account in roster.accounts)
+    others = dict.fromkeys(member for roster in walked for member in roster.others)
     lost = dangling(tx, house, others)
-    absent = list(dict.fromkeys(account for one in walked for account in one.absent if account not in accounts))
+    absent = list(dict.fromkeys(account for roster in walked for account in roster.absent if account not in accounts))
     away = sorted(entry.address for entry in people.by_accounts(tx, absent[:MAX_NAMED]).values())
     outside = len(others) - len(lost)
     return Outlook(tuple(accounts), outside, tuple(lost[:MAX_NAMED]), tuple(away), max(len(walked) - 1, 0))

@@ -228,7 +228,7 @@ class ExternalTarget:
                 # Of somebody new nobody at all has the names; of others, nobody but themselves.
                 holder = step.after.login if step.before is not None else ""
                 wanted.update(dict.fromkeys(steps.names_of(step.after), holder))
-        holders = [one.person for one in self._bulk.holders(list(wanted))] if wanted else []
+        holders = [holder.person for holder in self._bulk.holders(list(wanted))] if wanted else []
         strangers = [
             Seen(fold_login(one.login), one.account_id, tuple(_folded(one)))
             for one in holders

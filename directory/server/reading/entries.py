@@ -265,10 +265,10 @@ class Entries:
         after = start.after
         while True:
             page = await self._store.read(contacts.matching, condition, PAGE, after)
-            for one in page:
-                if branch is None or one.key.endswith(f",ou={branch}"):
-                    entry = self._tree.contact(one.rdn, one.attributes, one.created, one.modified)
-                    yield Position(start.step, one.id), entry
+            for contact in page:
+                if branch is None or contact.key.endswith(f",ou={branch}"):
+                    entry = self._tree.contact(contact.rdn, contact.attributes, contact.created, contact.modified)
+                    yield Position(start.step, contact.id), entry
             if len(page) < PAGE:
                 return
             after = page[-1].id

@@ -99,7 +99,7 @@ def brake(tx: Tx, origin: Origin, population: Population, until: int, reason: st
 
 def release(tx: Tx, origin: Origin, population: Population) -> bool:
     """Let a population send again; False when its brake was not on. What waits in the queue: `spool.release`."""
-    was_on = any(one.population is population for one in brakes(tx))
+    was_on = any(braked.population is population for braked in brakes(tx))
     _forget(tx, population)
     if was_on:
         audit.record(tx, origin, Action.RELEASED, 0, Cause("population", population=(population.value,)))

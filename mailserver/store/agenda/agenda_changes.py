@@ -79,7 +79,7 @@ def take_back(tx: Tx, account_id: int, token_hash: bytes, steps: Sequence[Step])
 
 
 def _remember(tx: Tx, account_id: int, token_hash: bytes, formers: Sequence[Former], seconds: int) -> bool:
-    packed = json.dumps([[one.collection_id, one.href, one.left, one.text] for one in formers])
+    packed = json.dumps([[before.collection_id, before.href, before.left, before.text] for before in formers])
     if len(packed) > MAX_STEPS_OCTETS:
         return False
     mine = agenda_undo.c.account_id == account_id

@@ -131,8 +131,8 @@ def _numbered(tx: Tx, account_ids: Sequence[int]) -> dict[int, set[int]]:
     domains: set[str] = set()
     for account_id, name_key, shown, login, address, aliases in _TEXTS.rows(tx, account_ids):
         handles = set(_TOKEN.findall(search_key(login)))
-        for one in (address, *aliases.split()):
-            local, _, domain = search_key(one).rpartition("@")
+        for whole in (address, *aliases.split()):
+            local, _, domain = search_key(whole).rpartition("@")
             handles.update(_TOKEN.findall(local))
             domains.add(f"@{domain}")
         words[account_id] = {*_TOKEN.findall(name_key), *_TOKEN.findall(shown), *(HANDLE + word for word in handles)}

@@ -189,12 +189,12 @@ def units(texts: Sequence[Packed]) -> Iterator[list[Packed]]:
     """Divide texts into what one unit may write."""
     unit: list[Packed] = []
     octets = 0
-    for one in texts:
-        size = len(one.header) + len(one.body)
+    for packed in texts:
+        size = len(packed.header) + len(packed.body)
         if unit and (len(unit) >= UNIT_TEXTS or octets + size > UNIT_OCTETS):
             yield unit
             unit, octets = [], 0
-        unit.append(one)
+        unit.append(packed)
         octets += size
     if unit:
         yield unit
@@ -221,9 +221,9 @@ def save_texts(tx: Tx, worker: int, texts: Sequence[Packed]) -> bool:
     """Store texts and count them for whoever holds the contents; False when another indexer has the lease."""
     if not take_lease(tx, worker):
         return False
-    ids = [one.content_id for one in texts]
+    ids = [packed.content_id for packed in texts]
     alive = {row[0] for row in _THERE.rows(tx, ids)}
-    rows = [one for one in texts if one.content_id in alive]
+    rows = [packed for packed in texts if packed.content_id in alive]
     tx.many(_INSERT_TEXT, [{"content_id": row.content_id, "header": row.header, "body": row.body} for row in rows])
     tx.many(_MARK, [{"content": row.content_id} for row in rows])
     counts = _HOLDERS.rows(tx, list(alive), most=COUNTED_ACCOUNTS)

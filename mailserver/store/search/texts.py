@@ -144,53 +144,53 @@ class Texts:
         self._budget = budget
         self._needles = [needle(leaf) for leaf in leaves]
         self._hits: dict[Textual, set[int]] = {leaf: set() for leaf in leaves}
-        self._doubts: dict[Needle, set[int]] = {one: set() for one in self._needles}
+        self._doubts: dict[Needle, set[int]] = {sought: set() for sought in self._needles}
         self._lines: list[KeptLines] | None = None
 
     def find(self, wanted: set[int]) -> dict[Textual, set[int]]:
         """For each criterion, which of these contents meet it. Raises Refused(LIMIT) when the time is used up."""
-        for one in self._needles:
+        for sought in self._needles:
             self._budget.check()
-            self._doubts[one] = self._beyond_memory(one, wanted)
+            self._doubts[sought] = self._beyond_memory(sought, wanted)
         unknown = set(wanted) if any(self._doubts.values()) else set()
         for segment in index.documents(self._tx, self._account_id) if unknown else ():
             here = segment.contents & unknown
             if here:
                 unknown -= here
                 self._ask(segment, here)
-        self._verify_fields([one for one in self._needles if isinstance(one.leaf, Header)])
-        self._verify_texts([one for one in self._needles if not isinstance(one.leaf, Header)])
+        self._verify_fields([sought for sought in self._needles if isinstance(sought.leaf, Header)])
+        self._verify_texts([sought for sought in self._needles if not isinstance(sought.leaf, Header)])
         return self._hits
 
     def _ask(self, segment: index.Documents, here: Set[int]) -> None:
         """Ask one segment: what it is sure of is found, what it is not is to be looked at."""
         docs = segment.docs
-        for one in self._needles:
+        for sought in self._needles:
             self._budget.check()
-            doubts = self._doubts[one]
+            doubts = self._doubts[sought]
             asked = here & doubts
             if not asked:
                 continue
             loose = segment.loose & asked
             found: set[int] = set()
             for name in index.FIELDS:
-                if one.looks_in(name) and len(found) < len(docs) - len(segment.loose):
+                if sought.looks_in(name) and len(found) < len(docs) - len(segment.loose):
                     reader = index.reader(self._tx, segment, name)
-                    found.update(map(docs.__getitem__, reader.find(one.parts)))
+                    found.update(map(docs.__getitem__, reader.find(sought.parts)))
             found &= asked
             doubts -= asked
-            if one.exact:
-                self._hits[one.leaf] |= found - loose
+            if sought.exact:
+                self._hits[sought.leaf] |= found - loose
                 doubts |= loose
             else:
                 doubts |= found | loose
 
     def _verify_fields(self, needles: Sequence[Needle]) -> None:
         """Look at headers as they were sent, a batch at a time; never at a body."""
-        for one in needles:
-            if len(self._doubts[one]) > REMEMBERED:
-                self._doubts[one] = self._remember(one, self._doubts[one])
-        doubtful = sorted(set().union(*(self._doubts[one] for one in needles)))
+        for sought in needles:
+            if len(self._doubts[sought]) > REMEMBERED:
+                self._doubts[sought] = self._remember(sought, self._doubts[sought])
+        doubtful = sorted(set().union(*(self._doubts[sought] for sought in needles)))
         memory = self._tx.memory
         unread = []
         for content_id in doubtful:
@@ -250,14 +250,14 @@ class Texts:
                 yield content_id, one.values(SentHeader(_expanded(frame)))
 
     def _compare_fields(self, needles: Sequence[Needle], content_id: int, sent: SentHeader) -> None:
-        for one in needles:
-            if content_id in self._doubts[one] and one.holds_field(sent):
-                self._hits[one.leaf].add(content_id)
+        for sought in needles:
+            if content_id in self._doubts[sought] and sought.holds_field(sent):
+                self._hits[sought.leaf].add(content_id)
 
     def _verify_texts(self, needles: Sequence[Needle]) -> None:
         """Look at the texts of what is in doubt, a batch at a time."""
-        with_header = any(one.header for one in needles)
-        for batch in _batches(sorted(set().union(*(self._doubts[one] for one in needles)))):
+        with_header = any(sought.header for sought in needles)
+        for batch in _batches(sorted(set().union(*(self._doubts[sought] for sought in needles)))):
             without = set(batch)
             for content_id, header, body in index.stored_texts(self._tx, batch, header=with_header):
                 without.discard(content_id)
@@ -270,9 +270,9 @@ class Texts:
 
     def _compare(self, needles: Iterable[Needle], texts: index.Texts) -> None:
         self._budget.check()
-        for one in needles:
-            if texts.content_id in self._doubts[one] and one.holds(texts.header, texts.body):
-                self._hits[one.leaf].add(texts.content_id)
+        for sought in needles:
+            if texts.content_id in self._doubts[sought] and sought.holds(texts.header, texts.body):
+                self._hits[sought.leaf].add(texts.content_id)
 
 
 def _expanded(frame: bytes) -> bytes:

@@ -43,8 +43,8 @@ def tally(tx: Tx) -> int:
     steps = _uncounted(tx, tx.now - SETTLED_SECONDS)
     if not steps:
         return 0
-    for one in _sums(steps):
-        _add(tx, one)
+    for measured in _sums(steps):
+        _add(tx, measured)
     _set(tx, Measure(_MARK, 0, steps[-1][0], 0))
     return len(steps)
 
@@ -90,8 +90,8 @@ _MAILBOXES = select(func.coalesce(func.sum(mailbox.c.messages), 0), func.coalesc
 
 def keep(tx: Tx, taken: Sequence[Measure]) -> None:
     """Write the gauges of an hour, and forget what is too old."""
-    for one in taken:
-        _set(tx, one)
+    for measured in taken:
+        _set(tx, measured)
     tx.execute(delete(measure).where(measure.c.at > 0, measure.c.at < tx.now - KEPT_SECONDS))
 
 
@@ -102,12 +102,12 @@ def since(tx: Tx, names: Sequence[str], at: int) -> list[Measure]:
             measure.c.name.in_(names), measure.c.at >= at, measure.c.at > 0
         )
     )
-    found = {(one.name, one.at): one for one in (Measure(*tuple(row)) for row in rows)}
-    for one in _sums(_uncounted(tx, tx.now + 1)):
-        if one.name in names and one.at >= at:
-            kept = found.get((one.name, one.at), Measure(one.name, one.at, 0, 0))
-            more = Measure(one.name, one.at, kept.count + one.count, kept.octets + one.octets)
-            found[one.name, one.at] = more
+    found = {(measured.name, measured.at): measured for measured in (Measure(*tuple(row)) for row in rows)}
+    for measured in _sums(_uncounted(tx, tx.now + 1)):
+        if measured.name in names and measured.at >= at:
+            kept = found.get((measured.name, measured.at), Measure(measured.name, measured.at, 0, 0))
+            more = Measure(measured.name, measured.at, kept.count + measured.count, kept.octets + measured.octets)
+            found[measured.name, measured.at] = more
     return sorted(found.values(), key=lambda one: one.at)
 
 
