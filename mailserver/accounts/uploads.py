@@ -22,7 +22,7 @@ def folder(settings: Settings) -> Path:
 
 def place(settings: Settings, token: str, original: str) -> Path:
     """Where a file of this name is put; its ending says how it is packed. Nothing of its name but that is used."""
-    ending = next((one for one in ENDINGS if original.lower().endswith(one)), ".csv")
+    ending = next((known for known in ENDINGS if original.lower().endswith(known)), ".csv")
     return folder(settings) / f"{token}{ending}"
 
 

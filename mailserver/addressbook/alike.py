@@ -102,4 +102,4 @@ def _completed(one: Card, other: Card) -> Card:
 
 
 def _union(some: Sequence[T], more: Sequence[T], key: Callable[[T], str]) -> tuple[T, ...]:
-    return tuple({key(one): one for one in reversed((*some, *more))}.values())[::-1][:MAX_MANY]
+    return tuple({key(value): value for value in reversed((*some, *more))}.values())[::-1][:MAX_MANY]

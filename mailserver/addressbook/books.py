@@ -221,7 +221,7 @@ def _texts(tx: Tx, account_id: int, name: str) -> list[str]:
     texts = []
     for book in [_named(books, name)] if name else books:
         hrefs = [row.href for row in agenda_reach.stamps(tx, account_id, book.id)]
-        texts += [one.text or "" for one in agenda_reach.several(tx, account_id, book.id, hrefs).values()]
+        texts += [row.text or "" for row in agenda_reach.several(tx, account_id, book.id, hrefs).values()]
     return texts
 
 
@@ -233,7 +233,7 @@ def _entry(book: str, href: str, etag: str, text: str) -> Entry:
 
 
 def _books(tx: Tx, account_id: int) -> list[Book]:
-    return [_book(one) for one in agenda_reach.listing(tx, account_id) if one.held.tag == ADDRESS_BOOK]
+    return [_book(reach) for reach in agenda_reach.listing(tx, account_id) if reach.held.tag == ADDRESS_BOOK]
 
 
 def _book(reach: Reach) -> Book:

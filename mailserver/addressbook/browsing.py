@@ -93,16 +93,16 @@ class Browsing:
         """
         if not self.ours:
             found = await self._directory.search(wanted.text, size + 1, viewer) if wanted.text.strip() else ()
-            people_found = tuple(Person(one, (), (), _some(one.discipline)) for one in found[:size])
+            people_found = tuple(Person(principal, (), (), _some(principal.discipline)) for principal in found[:size])
             return Found(people_found, len(found) > size)
         return await self._store.read_slow(viewer.account_id, self._page, viewer, wanted, size, after, letter)
 
     async def person(self, viewer: Principal, address: str) -> Person:
         """Somebody by address. Raises Refused(NOT_FOUND) also for whom the viewer may not know of; Temporary."""
         if not self.ours:
-            for one in await self._directory.search(address, 20, viewer):
-                if one.owns(address):
-                    return Person(one, (), (), _some(one.discipline))
+            for principal in await self._directory.search(address, 20, viewer):
+                if principal.owns(address):
+                    return Person(principal, (), (), _some(principal.discipline))
             raise Refused(Reason.NOT_FOUND)
         return await self._store.read(self._person, viewer, address)
 
@@ -112,7 +112,7 @@ class Browsing:
 
     def _page(self, tx: Tx, viewer: Principal, wanted: Wanted, size: int, after: int, letter: str) -> Found:
         places, too_wide = _schools(tx, wanted.school)
-        condition = _condition(tx, viewer, wanted, [one.uai for one in places])
+        condition = _condition(tx, viewer, wanted, [place.uai for place in places])
         place = _place(tx, after, letter)
         entries = people.by_name(tx, condition, size + 1, place)
         return Found(tuple(self._people(tx, entries[:size])), len(entries) > size, tuple(places), too_wide)
@@ -125,17 +125,17 @@ class Browsing:
         return self._people(tx, found)[0]
 
     def _people(self, tx: Tx, entries: Sequence[Entry]) -> list[Person]:
-        ties = affiliations.of(tx, [one.account_id for one in entries])
+        ties = affiliations.of(tx, [entry.account_id for entry in entries])
         names: dict[str, str] = {}
         shown = []
         for entry in entries:
             here = ties.get(entry.account_id, ())
-            uais = dict.fromkeys(filter(None, (entry.uai, *(one.uai for one in here if one.kind is Tie.SCHOOL))))
+            uais = dict.fromkeys(filter(None, (entry.uai, *(tie.uai for tie in here if tie.kind is Tie.SCHOOL))))
             for uai in uais:
                 if uai not in names:
                     school = schools.get(tx, uai)
                     names[uai] = school.name if school is not None and school.name else uai
-            labels = {kind: _labels(tx, kind, [one for one in here if one.kind is kind]) for kind in Tie}
+            labels = {kind: _labels(tx, kind, [tie for tie in here if tie.kind is kind]) for kind in Tie}
             disciplines = labels[Tie.DISCIPLINE] or _some(entry.discipline)
             is_pupil = entry.role is Role.PUPIL
             shown.append(
@@ -183,7 +183,7 @@ def _schools(tx: Tx, text: str) -> tuple[list[School], bool]:
 
 def _tied(tx: Tx, kind: Tie, text: str) -> tuple[Condition, ...]:
     key = search_key(text[:MAX_TEXT])
-    terms = (one for one in vocabulary_entries.listing(tx, kind) if key in search_key(f"{one.label} {one.code}"))
+    terms = (term for term in vocabulary_entries.listing(tx, kind) if key in search_key(f"{term.label} {term.code}"))
     return tuple(Tied(kind, code) for code in dict.fromkeys(term.code for term in terms))[:MAX_TERMS]
 
 
@@ -207,6 +207,6 @@ def _some(text: str) -> tuple[str, ...]:
 
 
 def _terms(tx: Tx) -> tuple[list[str], list[str]]:
-    named = ({one.name for one in vocabulary_entries.listing(tx, kind)} for kind in (Tie.DISCIPLINE, Tie.FUNCTION))
+    named = ({term.name for term in vocabulary_entries.listing(tx, kind)} for kind in (Tie.DISCIPLINE, Tie.FUNCTION))
     disciplines, functions = (sorted(names, key=search_key)[:500] for names in named)
     return disciplines, functions

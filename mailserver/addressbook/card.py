@@ -90,7 +90,7 @@ class Card:
     def name(self) -> str:
         """What a list shows: never empty unless the card is."""
         parts_of_name = " ".join(filter(None, (self.given, self.family)))
-        first = next((one.text for one in (*self.emails, *self.phones)), "")
+        first = next((value.text for value in (*self.emails, *self.phones)), "")
         return self.full_name or parts_of_name or self.organisation or self.nickname or first
 
     @property
@@ -117,7 +117,7 @@ def read(lines: Sequence[Line]) -> Card:
         firsts.setdefault(line.name, line)
     family, given, additional, prefix, suffix = _structure(firsts.get("N"), 5)
     organisation, unit = _structure(firsts.get("ORG"), 2)
-    members = (one.text.strip() for one in lines if one.name in ("MEMBER", GROUP_MEMBER))
+    members = (line.text.strip() for line in lines if line.name in ("MEMBER", GROUP_MEMBER))
     return Card(
         full_name=_text(firsts.get("FN")),
         family=family,
@@ -147,7 +147,7 @@ def read(lines: Sequence[Line]) -> Card:
 def values(lines: Iterable[Line], name: str) -> tuple[Value, ...]:
     """The values of a property that may stand several times, at most MAX_MANY."""
     found = [Value(value_of(line), kind_of(line)) for line in lines if line.name == name]
-    return tuple(one for one in found if one.text)[:MAX_MANY]
+    return tuple(value for value in found if value.text)[:MAX_MANY]
 
 
 def value_of(line: Line) -> str:
@@ -177,7 +177,7 @@ def categories(lines: Iterable[Line]) -> tuple[str, ...]:
 
 def kind_of(line: Line) -> str:
     """What TYPE says a value is for, in one of our words."""
-    types = {one for value in line.param("TYPE") for one in value.split(",")}
+    types = {kind for value in line.param("TYPE") for kind in value.split(",")}
     if types & {"cell", "mobile", "iphone"}:
         return CELL
     return next((kind for kind in (FAX, WORK, HOME) if kind in types), OTHER)
@@ -193,7 +193,7 @@ def birthday(text: str) -> str:
 
 def photo(lines: Iterable[Line]) -> bytes:
     """The octets of the picture in the card; empty when there is none, or only an address of one."""
-    line = next((one for one in lines if one.name == "PHOTO"), None)
+    line = next((line for line in lines if line.name == "PHOTO"), None)
     if line is None:
         return b""
     value = line.value.strip()
@@ -218,5 +218,5 @@ def _text(line: Line | None, most: int = MAX_TEXT, *, lines: bool = False) -> st
 def _structure(line: Line | None, count: int, *, lines: bool = False) -> list[str]:
     """The parts of a structured value, as many as there have to be."""
     found = parts(line.value, ";") if line is not None else []
-    texts = [one if lines else " ".join(one.split()) for one in found]
-    return [one[:MAX_TEXT] for one in (*texts, *[""] * count)][:count]
+    texts = [text if lines else " ".join(text.split()) for text in found]
+    return [text[:MAX_TEXT] for text in (*texts, *[""] * count)][:count]

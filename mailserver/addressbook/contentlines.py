@@ -89,7 +89,7 @@ def parse(raw: str) -> Line | None:
         if values is None:  # vCard 2.1: ;HOME;VOICE
             params.append(("ENCODING" if name == "QUOTED-PRINTABLE" else "TYPE", (name,)))
         else:
-            params.append((name, tuple(one[0] or one[1] for one in _VALUES.findall(values))))
+            params.append((name, tuple(value[0] or value[1] for value in _VALUES.findall(values))))
         at = found.end()
     if raw[at : at + 1] != ":":
         return None

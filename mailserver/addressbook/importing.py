@@ -128,7 +128,8 @@ def pack(candidates: Iterable[Candidate]) -> str:
     kept = [candidate for candidate in candidates if candidate.lines]
     for pictures in (True, False):
         text = "".join(
-            contentlines.write(line for line in one.lines if pictures or line.name != "PHOTO") for one in kept
+            contentlines.write(line for line in candidate.lines if pictures or line.name != "PHOTO")
+            for candidate in kept
         )
         packed = base64.urlsafe_b64encode(zlib.compress(text.encode("utf-8", "replace"))).decode("ascii")
         if len(packed) <= MAX_PACKED:
@@ -145,7 +146,7 @@ def unpack(packed: str) -> list[Candidate]:
     except (zlib.error, binascii.Error):
         raise ValueError("not a packed file") from None
     cards = _some(contentlines.cards(octets.decode("utf-8", "replace")))
-    return [Candidate(n, tuple(one), reading.read(one), Standing.NEW) for n, one in enumerate(cards, 1)]
+    return [Candidate(n, tuple(lines), reading.read(lines), Standing.NEW) for n, lines in enumerate(cards, 1)]
 
 
 def _keys(card: Card) -> Iterable[str]:

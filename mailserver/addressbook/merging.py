@@ -25,7 +25,7 @@ class Merged:
     @property
     def other_names(self) -> tuple[str, ...]:
         """What the other cards call them, where it differs."""
-        names = dict.fromkeys(one.name for one in self.others if one.name and one.name != self.entry.name)
+        names = dict.fromkeys(other.name for other in self.others if other.name and other.name != self.entry.name)
         return tuple(names)
 
 

@@ -33,9 +33,9 @@ class _Lines:
         self.lines[place] = None
         if line is None or not line.group:
             return
-        others = [one for one in self.lines if one is not None and one.group == line.group]
+        others = [other for other in self.lines if other is not None and other.group == line.group]
         if all(other.name.startswith("X-AB") for other in others):
-            self.lines = [one for one in self.lines if one is None or one.group != line.group]
+            self.lines = [other for other in self.lines if other is None or other.group != line.group]
 
     def set(self, name: str, value: str, same: Callable[[Line], bool]) -> None:
         """The one line of this name; an empty value takes it away."""
@@ -126,7 +126,7 @@ def _values(held: _Lines, name: str, wanted: Sequence[Value]) -> None:
     """Lines of the same text are kept, with what else they say; the others go, and new ones come after them."""
     free = held.at(name)
     for value in wanted:
-        place = next((one for one in free if _says(held.lines[one], value.text)), None)
+        place = next((number for number in free if _says(held.lines[number], value.text)), None)
         if place is None:
             types = ("INTERNET",) if name == "EMAIL" else ()
             params = _typed((("TYPE", types),) if types else (), value.kind)
@@ -136,7 +136,7 @@ def _values(held: _Lines, name: str, wanted: Sequence[Value]) -> None:
         line = held.lines[place]
         if line is not None and reading.kind_of(line) != value.kind:
             held.lines[place] = replace(line, params=_typed(line.params, value.kind))
-    for gone in reversed([held.lines[one] for one in free[: reading.MAX_MANY]]):
+    for gone in reversed([held.lines[number] for number in free[: reading.MAX_MANY]]):
         # By identity: dropping a group's line may move the others.
         held.drop(next(place for place, line in enumerate(held.lines) if line is gone))
 
@@ -148,7 +148,7 @@ def _says(line: Line | None, text: str) -> bool:
 def _places(held: _Lines, wanted: Sequence[Place]) -> None:
     free = held.at("ADR")
     for place in wanted:
-        found = next((one for one in free if _is_place(held.lines[one], place)), None)
+        found = next((number for number in free if _is_place(held.lines[number], place)), None)
         if found is not None:
             free.remove(found)
             line = held.lines[found]
@@ -157,7 +157,7 @@ def _places(held: _Lines, wanted: Sequence[Place]) -> None:
             continue
         texts = (place.box, place.extended, place.street, place.city, place.region, place.code, place.country)
         held.lines.append(Line("", "ADR", _typed((), place.kind), joined(texts, ";")))
-    for gone in reversed([held.lines[one] for one in free[: reading.MAX_MANY]]):
+    for gone in reversed([held.lines[number] for number in free[: reading.MAX_MANY]]):
         held.drop(next(place for place, line in enumerate(held.lines) if line is gone))
 
 
@@ -187,7 +187,7 @@ def _group(held: _Lines, before: Card, wanted: Card) -> None:
 
 def _typed(params: Params, kind: str) -> Params:
     """Parameters whose TYPE says one kind of ours, and whatever else it said."""
-    types = [one for key, values in params if key == "TYPE" for value in values for one in value.split(",")]
+    types = [kind for key, values in params if key == "TYPE" for value in values for kind in value.split(",")]
     kept = [type_ for type_ in types if type_.casefold() not in (*KINDS, "mobile", "iphone")]
     named = (*kept, kind.upper()) if kind else tuple(kept)
     rest = _without(params, "TYPE")

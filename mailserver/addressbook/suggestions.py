@@ -80,7 +80,7 @@ class Suggestion:
         if len(self.addresses) > 1 or not self.name:
             return ", ".join(self.addresses)
         name = self.name.replace("\\", "\\\\").replace('"', '\\"')
-        quoted = f'"{name}"' if any(one in name for one in '",;<>@:()[].\\') else name
+        quoted = f'"{name}"' if any(sign in name for sign in '",;<>@:()[].\\') else name
         return f"{quoted} <{self.address}>"
 
 
@@ -112,7 +112,7 @@ class Suggestions:
                 if _begin(words, f"{person.name} {person.address.partition('@')[0]} {person.login}"):
                     found = Suggestion(Kind.PERSON, person.name, (person.address,), person.discipline)
                     _add(known, found, (person.address, *person.aliases))
-        return [self._marked(one) for one in list(known.values())[:limit]]
+        return [self._marked(suggestion) for suggestion in list(known.values())[:limit]]
 
     async def known_addresses(self, principal: Principal, limit: int) -> Sequence[str]:
         """The addresses that the person wrote to lately and those of their contacts, folded, at most `limit`.
@@ -122,7 +122,9 @@ class Suggestions:
         return await self._store.read(self._known, principal.account_id, limit)
 
     def _known(self, tx: Tx, account_id: int, limit: int) -> Sequence[str]:
-        lately = [one.address.casefold() for one in correspondents.written_to(tx, account_id, LATELY)]
+        lately = [
+            correspondent.address.casefold() for correspondent in correspondents.written_to(tx, account_id, LATELY)
+        ]
         cards = [
             email.text.casefold() for entry in self._books.entries_of(tx, account_id) for email in entry.card.emails
         ]
@@ -142,27 +144,39 @@ class Suggestions:
             return []
         own = await self._store.read(self._own, principal, words, MAX_FOUND)
         persons = (Kind.RECENT, Kind.HEARD, Kind.CONTACT)
-        found = [self._marked(one) for one in _once(one for one in own if one.kind in persons).values()]
-        return [one for one in found if _begin(words, one.name) and (one.kind is not Kind.HEARD or one.internal)]
+        found = [
+            self._marked(suggestion)
+            for suggestion in _once(suggestion for suggestion in own if suggestion.kind in persons).values()
+        ]
+        return [
+            suggestion
+            for suggestion in found
+            if _begin(words, suggestion.name) and (suggestion.kind is not Kind.HEARD or suggestion.internal)
+        ]
 
     def _own(self, tx: Tx, principal: Principal, words: Sequence[str], limit: int) -> list[Suggestion]:
         """What the store knows, the most likely first."""
         cards = self._books.entries_of(tx, principal.account_id)
         named = {email.text.casefold(): entry.name for entry in cards for email in entry.card.emails}
-        lately = (one for one in correspondents.written_to(tx, principal.account_id, LATELY))
+        lately = (correspondent for correspondent in correspondents.written_to(tx, principal.account_id, LATELY))
         recent = [
-            Suggestion(Kind.RECENT, named.get(one.address.casefold()) or one.name, (one.address,))
-            for one in _likely(lately)
-            if not principal.owns(one.address) and "+" + personal_lists.PREFIX not in one.address
+            Suggestion(
+                Kind.RECENT, named.get(correspondent.address.casefold()) or correspondent.name, (correspondent.address,)
+            )
+            for correspondent in _likely(lately)
+            if not principal.owns(correspondent.address) and "+" + personal_lists.PREFIX not in correspondent.address
         ]
-        found = [one for one in recent if _begin(words, f"{one.name} {one.address}")]
+        found = [suggestion for suggestion in recent if _begin(words, f"{suggestion.name} {suggestion.address}")]
         if not words:
             return found[:limit]
         found += contacts(cards, words, limit)
         found += [
-            Suggestion(Kind.HEARD, named.get(one.address.casefold()) or one.name, (one.address,))
-            for one in correspondents.heard_from(tx, principal.account_id, LATELY)
-            if not principal.owns(one.address) and _begin(words, f"{one.name} {one.address}")
+            Suggestion(
+                Kind.HEARD, named.get(correspondent.address.casefold()) or correspondent.name, (correspondent.address,)
+            )
+            for correspondent in correspondents.heard_from(tx, principal.account_id, LATELY)
+            if not principal.owns(correspondent.address)
+            and _begin(words, f"{correspondent.name} {correspondent.address}")
         ]
         found += self._own_lists(tx, principal, words)
         found += self._lists(tx, principal, words, limit)
@@ -171,9 +185,9 @@ class Suggestions:
     def _own_lists(self, tx: Tx, principal: Principal, words: Sequence[str]) -> list[Suggestion]:
         domain = self._settings.domain
         return [
-            Suggestion(Kind.OWN_LIST, one.name, (one.address(principal.login, domain),), members=one.members)
-            for one in personal_lists.listing(tx, principal.account_id)
-            if _begin(words, one.name)
+            Suggestion(Kind.OWN_LIST, owned.name, (owned.address(principal.login, domain),), members=owned.members)
+            for owned in personal_lists.listing(tx, principal.account_id)
+            if _begin(words, owned.name)
         ]
 
     def _lists(self, tx: Tx, principal: Principal, words: Sequence[str], limit: int) -> list[Suggestion]:
@@ -224,8 +238,8 @@ def contacts(cards: Sequence[Entry], words: Sequence[str], limit: int) -> list[S
 def _once(found: Iterable[Suggestion]) -> dict[str, Suggestion]:
     """By address, the first of each; it knows where else the same address stands."""
     known: dict[str, Suggestion] = {}
-    for one in found:
-        _add(known, one, one.addresses[:1])
+    for suggestion in found:
+        _add(known, suggestion, suggestion.addresses[:1])
     return known
 
 
@@ -244,7 +258,7 @@ def _add(known: dict[str, Suggestion], one: Suggestion, addresses: Sequence[str]
 def _likely(found: Iterable[Recent]) -> list[Recent]:
     """Those written to often come before those written to last, but not by much."""
     placed = list(enumerate(found))
-    return [one for _, one in sorted(placed, key=lambda pair: pair[0] - 5 * pair[1].times)]
+    return [suggestion for _, suggestion in sorted(placed, key=lambda pair: pair[0] - 5 * pair[1].times)]
 
 
 def _begin(words: Sequence[str], text: str) -> bool:

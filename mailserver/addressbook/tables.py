@@ -218,16 +218,20 @@ def _card(found: Mapping[str, list[str]]) -> Card:
     def text(field: str) -> str:
         return " ".join(" ".join(found.get(field, ())).split())[:MAX_TEXT]
 
-    emails = [Value(one.strip()) for cell in found.get("email", ()) for one in cell.split(" ::: ")]
-    phones = [Value(one, field[4:]) for field in found if field.startswith("tel:") for one in found[field]]
+    emails = [Value(address.strip()) for cell in found.get("email", ()) for address in cell.split(" ::: ")]
+    phones = [Value(number, field[4:]) for field in found if field.startswith("tel:") for number in found[field]]
     places = [_place(found, kind, f":{kind}") for kind in (WORK, HOME)]
     for number in "123456789":
         kind = _kind(text(f"email-kind{number}"))
-        emails += [Value(one.strip(), kind) for cell in found.get(f"email{number}", ()) for one in cell.split(" ::: ")]
+        emails += [
+            Value(address.strip(), kind) for cell in found.get(f"email{number}", ()) for address in cell.split(" ::: ")
+        ]
         kind = _kind(text(f"phone-kind{number}"))
-        phones += [Value(one.strip(), kind) for cell in found.get(f"phone{number}", ()) for one in cell.split(" ::: ")]
+        phones += [
+            Value(phone.strip(), kind) for cell in found.get(f"phone{number}", ()) for phone in cell.split(" ::: ")
+        ]
         places.append(_place(found, _kind(text(f"place-kind{number}")), number))
-    labels = (one.strip(" *") for cell in found.get("categories", ()) for one in re.split(r" ::: |[;,]", cell))
+    labels = (label.strip(" *") for cell in found.get("categories", ()) for label in re.split(r" ::: |[;,]", cell))
     given, family = text("given"), text("family")
     return Card(
         full_name=text("full_name") or " ".join(filter(None, (given, family))),
@@ -243,7 +247,7 @@ def _card(found: Mapping[str, list[str]]) -> Card:
         emails=_once(emails),
         phones=_once(phones),
         places=tuple(filter(None, places)),
-        sites=tuple(Value(one[:MAX_TEXT]) for one in found.get("url", ())),
+        sites=tuple(Value(site[:MAX_TEXT]) for site in found.get("url", ())),
         birthday=_birthday(text("birthday")),
         categories=tuple(
             dict.fromkeys(label[:MAX_TEXT] for label in labels if label and label.casefold() != "mycontacts")

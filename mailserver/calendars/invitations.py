@@ -102,8 +102,8 @@ def read(octets: bytes) -> Invitation | None:
         text = cleaning.clean(octets, Budget())
         calendar = icalendar.Calendar.from_ical(text)
         method = Method(str(calendar.get("METHOD", "")).strip().upper())
-        events = [one for one in calendar.walk("VEVENT") if str(one.get("UID", ""))]
-        uids = {str(one["UID"]) for one in events}
+        events = [vevent for vevent in calendar.walk("VEVENT") if str(vevent.get("UID", ""))]
+        uids = {str(vevent["UID"]) for vevent in events}
         return _read(text, method, events) if len(uids) == 1 else None
     except (BadSyntax, Refused, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, LookupError):
         return None
@@ -115,7 +115,7 @@ def stored(text: str) -> Invitation | None:
 
 
 def _read(text: str, method: Method, events: list[Any]) -> Invitation:
-    event = next((one for one in events if "RECURRENCE-ID" not in one), events[0])
+    event = next((vevent for vevent in events if "RECURRENCE-ID" not in vevent), events[0])
     start = event["DTSTART"].dt
     end = _end(event, start)
     zone = event["DTSTART"].params.get("TZID", "")
@@ -129,7 +129,7 @@ def _read(text: str, method: Method, events: list[Any]) -> Invitation:
         place=_line(event.get("LOCATION", "")),
         description=_words(event.get("DESCRIPTION", ""), MAX_DESCRIPTION),
         organizer=_attendee(event.get("ORGANIZER", "")),
-        attendees=tuple(_attendee(one) for one in listed[:MAX_ATTENDEES]),
+        attendees=tuple(_attendee(attendee) for attendee in listed[:MAX_ATTENDEES]),
         start=start,
         end=end,
         zone=str(zone)[:100],
@@ -181,13 +181,13 @@ def event(invitation: Invitation, addresses: Iterable[str], answer: Answer) -> s
     """The event to be stored: the invitation without its method, and with what its reader answered."""
     calendar: Any = icalendar.Calendar.from_ical(invitation.text)
     calendar.pop("METHOD", None)
-    for one in calendar.walk("VEVENT"):
-        _mark(one, addresses, answer)
+    for vevent in calendar.walk("VEVENT"):
+        _mark(vevent, addresses, answer)
         if answer is Answer.MAYBE:
-            one.pop("STATUS", None)
-            one.add("STATUS", "TENTATIVE")
-        for alarm in [part for part in one.subcomponents if part.name == "VALARM"]:
-            one.subcomponents.remove(alarm)  # whose programs they run on is not for the organizer to say
+            vevent.pop("STATUS", None)
+            vevent.add("STATUS", "TENTATIVE")
+        for alarm in [part for part in vevent.subcomponents if part.name == "VALARM"]:
+            vevent.subcomponents.remove(alarm)  # whose programs they run on is not for the organizer to say
     return str(calendar.to_ical().decode("utf-8"))
 
 
@@ -201,7 +201,7 @@ def noted(stored: str, reply: Invitation) -> str | None:
         answer = Answer(who.answer)
     except ValueError:
         return None
-    changed = [_mark(one, [who.address], answer) for one in calendar.walk("VEVENT")]
+    changed = [_mark(vevent, [who.address], answer) for vevent in calendar.walk("VEVENT")]
     return str(calendar.to_ical().decode("utf-8")) if any(changed) else None
 
 
@@ -209,8 +209,8 @@ def marked(stored: str, addresses: Iterable[str], answer: Answer) -> str:
     """A stored event with what one of these attendees answers to it."""
     calendar: Any = icalendar.Calendar.from_ical(stored)
     wanted = tuple(addresses)
-    for one in calendar.walk("VEVENT"):
-        _mark(one, wanted, answer)
+    for vevent in calendar.walk("VEVENT"):
+        _mark(vevent, wanted, answer)
     return str(calendar.to_ical().decode("utf-8"))
 
 
@@ -218,8 +218,8 @@ def answered(stored: str, addresses: Iterable[str]) -> str:
     """What one of these attendees said in a stored event; empty when none of them is on it."""
     wanted = {address.casefold() for address in addresses}
     calendar: Any = icalendar.Calendar.from_ical(stored)
-    for one in calendar.walk("VEVENT"):
-        attendees = one.get("ATTENDEE", [])
+    for vevent in calendar.walk("VEVENT"):
+        attendees = vevent.get("ATTENDEE", [])
         for value in attendees if isinstance(attendees, list) else [attendees]:
             if (who := _attendee(value)).address.casefold() in wanted:
                 return who.answer
@@ -240,13 +240,13 @@ def times(stored: str) -> tuple[datetime.date, datetime.date] | None:
 def sequence(stored: str) -> int:
     """SEQUENCE of a stored event."""
     calendar: Any = icalendar.Calendar.from_ical(stored)
-    return max((int(one.get("SEQUENCE", 0)) for one in calendar.walk("VEVENT")), default=0)
+    return max((int(vevent.get("SEQUENCE", 0)) for vevent in calendar.walk("VEVENT")), default=0)
 
 
 def organizer(stored: str) -> str:
     """Address of a stored event's organizer, lower case."""
     calendar: Any = icalendar.Calendar.from_ical(stored)
-    found = (_attendee(one.get("ORGANIZER", "")).address for one in calendar.walk("VEVENT"))
+    found = (_attendee(vevent.get("ORGANIZER", "")).address for vevent in calendar.walk("VEVENT"))
     return next(found, "").casefold()
 
 
@@ -273,13 +273,13 @@ def counter(invitation: Invitation, name: str, address: str, proposal: Proposal,
     Of an invitation to one event or one occurrence: a series cannot be answered so.
     """
     said = _said(invitation, Method.COUNTER, name, address, Answer.MAYBE, now)
-    for one in said.walk("VEVENT"):
+    for vevent in said.walk("VEVENT"):
         for key in ("DTSTART", "DTEND", "DURATION"):
-            one.pop(key, None)
-        one.add("DTSTART", proposal.start)
-        one.add("DTEND", proposal.end)
+            vevent.pop(key, None)
+        vevent.add("DTSTART", proposal.start)
+        vevent.add("DTEND", proposal.end)
         if proposal.comment:
-            one.add("COMMENT", proposal.comment)
+            vevent.add("COMMENT", proposal.comment)
     return str(said.to_ical().decode("utf-8"))
 
 
@@ -293,11 +293,11 @@ def _said(
     answered.add("METHOD", str(method))
     for zone in source.walk("VTIMEZONE"):
         answered.add_component(zone)
-    for one in source.walk("VEVENT"):
+    for vevent in source.walk("VEVENT"):
         said = icalendar.Event()
         for key in ("UID", "RECURRENCE-ID", "ORGANIZER", "DTSTART", "DTEND", "DURATION", "SUMMARY", "SEQUENCE"):
-            if key in one:
-                said[key] = copy.deepcopy(one[key])
+            if key in vevent:
+                said[key] = copy.deepcopy(vevent[key])
         said.add("DTSTAMP", now.astimezone(datetime.UTC))
         who = icalendar.vCalAddress(f"mailto:{address}")
         who.params["CN"] = name

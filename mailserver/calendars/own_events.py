@@ -61,4 +61,4 @@ def put(tx: Tx, account_id: int, held: OwnEvent | None, item: NewItem) -> None:
 
 
 def _calendars(tx: Tx, account_id: int) -> list[agendas.Collection]:
-    return [one for one in agendas.listing(tx, account_id) if one.tag == agendas.CALENDAR]
+    return [collection for collection in agendas.listing(tx, account_id) if collection.tag == agendas.CALENDAR]

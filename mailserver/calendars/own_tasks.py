@@ -14,10 +14,10 @@ def put(tx: Tx, account_id: int, item: NewItem) -> int:
     Raises Refused(CONFLICT | LIMIT …).
     """
     agendas.provision(tx, account_id)
-    own = [one for one in agendas.listing(tx, account_id) if one.tag == agendas.CALENDAR]
-    takes = next((one for one in own if COMPONENT in one.components), None)
+    own = [collection for collection in agendas.listing(tx, account_id) if collection.tag == agendas.CALENDAR]
+    takes = next((collection for collection in own if COMPONENT in collection.components), None)
     if takes is None:
-        names = {one.name for one in own}
+        names = {collection.name for collection in own}
         name = next(name for number in range(len(own) + 1) if (name := f"{LIST}{number or ''}") not in names)
         props = {agendas.DISPLAY_NAME: "Tâches", agendas.COMPONENTS: COMPONENT, agendas.COLOUR: "#3d8b5fff"}
         takes = agendas.create(tx, account_id, name, agendas.CALENDAR, props)

@@ -54,11 +54,11 @@ class Seasons:
 
     def on(self, zone: str, day: datetime.date) -> str:
         """What the holidays of that day are called, empty on a school day."""
-        return next((one.name for one in self._of(zone) if one.start <= day < one.end), "")
+        return next((holiday.name for holiday in self._of(zone) if holiday.start <= day < holiday.end), "")
 
     def back(self, zone: str, day: datetime.date) -> datetime.date | None:
         """The first school day after the holidays of that day, or after the next ones; None: they are not known."""
-        return min((one.end for one in self._of(zone) if one.end > day), default=None)
+        return min((holiday.end for holiday in self._of(zone) if holiday.end > day), default=None)
 
     def _of(self, zone: str) -> list[Holiday]:
         """The holidays that a zone has, its own and those of all."""

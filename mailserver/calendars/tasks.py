@@ -117,7 +117,7 @@ class _Series:
         self.parts: list[Any] = self.calendar.walk("VTODO")
         if not self.parts:
             raise Refused(Reason.NOT_FOUND, "Not a task")
-        self.master: Any = next((one for one in self.parts if "RECURRENCE-ID" not in one), self.parts[0])
+        self.master: Any = next((part for part in self.parts if "RECURRENCE-ID" not in part), self.parts[0])
         self.budget = budget
 
     @property
@@ -128,21 +128,21 @@ class _Series:
         """Its occurrences as components, the earliest first. Raises Refused(LIMIT)."""
         start = moment(_anchor(self.master), datetime.UTC) - datetime.timedelta(days=1)
         query = recurring_ical_events.of(self.calendar, components=("VTODO",))
-        for number, one in enumerate(query.after(start)):
+        for number, date in enumerate(query.after(start)):
             self.budget.check()
             if number >= MAX_DATES:
                 return
-            yield one
+            yield date
 
     def current(self) -> Any:
         """The component that is shown: the first date that is still open, else the last."""
         if not self.recurs or _is_closed(self.master):
             return self.master
         last = self.master
-        for one in self.dates():
-            if not _is_closed(one):
-                return one
-            last = one
+        for date in self.dates():
+            if not _is_closed(date):
+                return date
+            last = date
         return last
 
     def text(self) -> str:
@@ -308,11 +308,11 @@ def tick(text: str, now: datetime.datetime, *, done: bool) -> str:
 def _following(series: _Series) -> Any:
     """The open date after the one that is shown; None after the last."""
     passed = False
-    for one in series.dates():
-        if _is_closed(one):
+    for date in series.dates():
+        if _is_closed(date):
             continue
         if passed:
-            return one
+            return date
         passed = True
     return None
 

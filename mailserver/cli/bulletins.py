@@ -24,12 +24,12 @@ def list_(directory: InstanceDir, as_json: AsJson = False) -> None:
     settings = settings_of(directory)
     posted = with_store(settings, lambda store: store.read(bulletins.listing))
     if as_json:
-        print(json.dumps([asdict(one) for one in posted], ensure_ascii=False))
+        print(json.dumps([asdict(bulletin) for bulletin in posted], ensure_ascii=False))
         return
-    for one in posted:
-        end = _shown(settings, one.ends) if one.ends else _("son retrait")
-        span = _("{start} jusqu’à {end}", start=_shown(settings, one.begins), end=end)
-        print(f"{one.id}  {one.kind.value}  {span}  {one.fr}")
+    for bulletin in posted:
+        end = _shown(settings, bulletin.ends) if bulletin.ends else _("son retrait")
+        span = _("{start} jusqu’à {end}", start=_shown(settings, bulletin.begins), end=end)
+        print(f"{bulletin.id}  {bulletin.kind.value}  {span}  {bulletin.fr}")
 
 
 @app.command()

@@ -163,14 +163,14 @@ def release(directory: InstanceDir, population: Braked, as_json: AsJson = False)
 def _tell(settings: Settings, now: Rules, as_json: bool) -> None:
     pairs = sorted(now.denied)
     if as_json:
-        denied = [{"sender": one.value, "recipient": other.value} for one, other in pairs]
+        denied = [{"sender": sender.value, "recipient": other.value} for sender, other in pairs]
         brakes = [asdict(one) for one in now.brakes.values()]
         print(json.dumps({"denied": denied, "brakes": brakes}, ensure_ascii=False))
         return
-    print("from \\ to   " + "".join(f"{one.value:<10}" for one in Population))
+    print("from \\ to   " + "".join(f"{recipient.value:<10}" for recipient in Population))
     verdicts = {pair: "deny" if pair in now.denied else "allow" for pair in product(Population, Population)}
-    for one in Population:
-        print(f"{one.value:<12}" + "".join(f"{verdicts[one, other]:<10}" for other in Population).rstrip())
+    for sender in Population:
+        print(f"{sender.value:<12}" + "".join(f"{verdicts[sender, other]:<10}" for other in Population).rstrip())
     for braked in now.brakes.values():
         end = _("jusqu’à nouvel ordre")
         if braked.until:

@@ -275,7 +275,7 @@ def _is_class_colour(pair: object) -> bool:
 
 def are_ids(ids: tuple[object, ...], limit: int) -> bool:
     """True for ids of rows, each once, not too many."""
-    numbers = [one for one in ids if type(one) is int and one > 0]
+    numbers = [number for number in ids if type(number) is int and number > 0]
     return len(ids) == len(numbers) == len(set(numbers)) <= limit
 
 
@@ -330,6 +330,6 @@ def read(text: str) -> Preferences:
 
 def _tags(kept: object) -> tuple[Tag, ...] | None:
     try:
-        return tuple(Tag(str(one["keyword"]), str(one["name"]), str(one["colour"])) for one in list(kept))  # type: ignore[call-overload]
+        return tuple(Tag(str(tag["keyword"]), str(tag["name"]), str(tag["colour"])) for tag in list(kept))  # type: ignore[call-overload]
     except (TypeError, KeyError):
         return None

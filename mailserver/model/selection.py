@@ -106,7 +106,7 @@ _ROLES = {
     "administrateur": Role.ADMIN.value,
 }
 _POPULATIONS = {
-    **{one.value: one.value for one in Population if one is not Population.OUTSIDE},
+    **{population.value: population.value for population in Population if population is not Population.OUTSIDE},
     "enseignant": Population.TEACHER.value,
     "personnel": Population.STAFF.value,
     "eleve": Population.PUPIL.value,

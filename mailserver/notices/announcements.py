@@ -51,15 +51,17 @@ class Announcements:
 
     def announcements(self, now: float) -> list[Bulletin]:
         """Those of now, warnings first."""
-        shown = [one for one in self._posted if one.kind is Kind.ANNOUNCEMENT and one.holds(now)]
+        shown = [bulletin for bulletin in self._posted if bulletin.kind is Kind.ANNOUNCEMENT and bulletin.holds(now)]
         return sorted(shown, key=lambda one: not one.urgent)
 
     def planned(self, now: float) -> list[Bulletin]:
         """Maintenance that begins within 48 hours."""
-        maintenance = [one for one in self._posted if one.kind is not Kind.ANNOUNCEMENT]
-        return [one for one in maintenance if now < one.begins <= now + FOREWARNING]
+        maintenance = [bulletin for bulletin in self._posted if bulletin.kind is not Kind.ANNOUNCEMENT]
+        return [bulletin for bulletin in maintenance if now < bulletin.begins <= now + FOREWARNING]
 
     def maintenance(self, now: float) -> Bulletin | None:
         """Maintenance of now; closed counts before read-only."""
-        lasting = [one for one in self._posted if one.kind is not Kind.ANNOUNCEMENT and one.holds(now)]
+        lasting = [
+            bulletin for bulletin in self._posted if bulletin.kind is not Kind.ANNOUNCEMENT and bulletin.holds(now)
+        ]
         return min(lasting, key=lambda one: (one.kind is not Kind.CLOSED, -one.ends), default=None)

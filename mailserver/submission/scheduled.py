@@ -147,10 +147,10 @@ class ScheduledMail:
         if not terms.apart:
             await self._submit(waiting, principal, viewer, octets, terms.recipients, copied=terms.copied)
             return
-        for place, one in enumerate(terms.recipients):
-            alone = fields.addresses("To", [Correspondent("", one)]) + octets
+        for place, recipient in enumerate(terms.recipients):
+            alone = fields.addresses("To", [Correspondent("", recipient)]) + octets
             copied = terms.copied or place > 0
-            await self._submit(waiting, principal, viewer, alone, (one,), copied=copied, copy=octets)
+            await self._submit(waiting, principal, viewer, alone, (recipient,), copied=copied, copy=octets)
 
     async def _submit(
         self,

@@ -156,24 +156,24 @@ class _Archive:
 
 def _personal_lists(tx: Tx, account_id: int) -> list[dict[str, object]]:
     return [
-        {"name": one.name, "members": list(personal_lists.members(tx, account_id, one.id))}
-        for one in personal_lists.listing(tx, account_id)
+        {"name": listed.name, "members": list(personal_lists.members(tx, account_id, listed.id))}
+        for listed in personal_lists.listing(tx, account_id)
     ]
 
 
 def _signatures(tx: Tx, account_id: int) -> list[dict[str, object]]:
     return [
-        {"name": one.name, "text": one.text, "sender": one.sender, "purpose": one.purpose}
-        for one in signatures.signatures(tx, account_id)
+        {"name": signature.name, "text": signature.text, "sender": signature.sender, "purpose": signature.purpose}
+        for signature in signatures.signatures(tx, account_id)
     ]
 
 
 def _models(tx: Tx, account_id: int) -> list[dict[str, object]]:
     """The person's own; those of functional boxes are the boxes'."""
     return [
-        {"name": one.name, "subject": one.subject, "text": one.text, "html": one.html}
-        for one in signatures.models(tx, account_id)
-        if one.owner == account_id
+        {"name": model.name, "subject": model.subject, "text": model.text, "html": model.html}
+        for model in signatures.models(tx, account_id)
+        if model.owner == account_id
     ]
 
 
@@ -184,7 +184,9 @@ def _notified(tx: Tx, account_id: int) -> list[dict[str, object]]:
 
 
 def _closed(tx: Tx, account_id: int) -> list[dict[str, object]]:
-    return [{"id": number, "closed": _moment(one.at)} for number, one in bulletins.closed(tx, account_id).items()]
+    return [
+        {"id": number, "closed": _moment(bulletin.at)} for number, bulletin in bulletins.closed(tx, account_id).items()
+    ]
 
 
 def _lines(text: str) -> str:

@@ -181,10 +181,10 @@ def _boxed(name: str, file: Source, limit: int, report: Report) -> Iterator[_Bro
 def _zipped(name: str, file: IO[bytes], limit: int, report: Report) -> Iterator[_Brought]:
     try:
         with zipfile.ZipFile(_Archive(file)) as archive:
-            members = [one for one in archive.infolist() if not one.is_dir()]
+            members = [member for member in archive.infolist() if not member.is_dir()]
             # Of the file as it is, not of what its list says of each member: several may name the same octets.
             most = min(MAX_UNPACKED, ALWAYS_UNPACKED + MAX_RATIO * file.seek(0, os.SEEK_END))
-            if len(members) > MAX_MEMBERS or sum(one.file_size for one in members) > most:
+            if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > most:
                 report.refuse(name, Why.TOO_BIG)
                 return
             for member in members:
@@ -256,13 +256,15 @@ def _store(
     if not batch:
         return
     # What has NUL and cannot be written without it is kept as it is: a damaged message is still somebody's mail.
-    ready = [(blobs.prepare(binary.textual(one.octets) or one.octets, store.blobs), one) for one in batch]
+    ready = [
+        (blobs.prepare(binary.textual(message.octets) or message.octets, store.blobs), message) for message in batch
+    ]
     try:
         _unit(store, account_id, mailbox_id, ready, quota, report)
     except Refused as refusal:
         if len(ready) > 1:
-            for one in batch:
-                _store(store, account_id, mailbox_id, [one], quota, report)
+            for message in batch:
+                _store(store, account_id, mailbox_id, [message], quota, report)
         elif refusal.reason.name in ("OVER_QUOTA", "LIMIT"):
             report.refuse(batch[0].where, Why.FULL)
         else:
@@ -279,7 +281,7 @@ def _unit(
 ) -> None:
     files = [prepared.file for prepared, _ in ready if prepared.file is not None]
     try:
-        new = [(prepared, one.flags, one.received) for prepared, one in ready]
+        new = [(prepared, message.flags, message.received) for prepared, message in ready]
         imported, spare = store.write_now(webmail.append_new, account_id, mailbox_id, new, quota)
     except Uncertain:  # the collector finds out whether they are needed
         raise

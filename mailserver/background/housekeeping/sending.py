@@ -20,13 +20,13 @@ log = structlog.get_logger("housekeeping")
 
 async def each(found: Sequence[T], act: Callable[[T], Awaitable[None]]) -> int:
     """Act on each; one that fails is logged and does not stop the others. How many there were. Raises Temporary."""
-    for one in found:
+    for due in found:
         try:
-            await act(one)
+            await act(due)
         except Temporary:
             raise
         except Exception:
-            log.exception("housekeeper's work failed", about=str(one))
+            log.exception("housekeeper's work failed", about=str(due))
     return len(found)
 
 

@@ -137,7 +137,7 @@ def list_(
 
     found = at_desk(settings, work)
     if as_json:
-        print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
+        print(json.dumps([asdict(listed) for listed in found], ensure_ascii=False))
         return
     # Piped, nothing is cut to the width of a terminal that is not there.
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(found))
@@ -216,7 +216,16 @@ def _entries(tx: Tx, condition: Condition) -> list[Listed]:
     after = 0
     while page := people.matching(tx, condition, PAGE, after):
         found += [
-            Listed(one.login, one.state, one.address, one.name, one.role.value, one.uai, one.discipline) for one in page
+            Listed(
+                principal.login,
+                principal.state,
+                principal.address,
+                principal.name,
+                principal.role.value,
+                principal.uai,
+                principal.discipline,
+            )
+            for principal in page
         ]
         after = page[-1].account_id
     return found
@@ -227,13 +236,13 @@ def _standings(tx: Tx, state: State | None) -> list[Listed]:
     found: list[Listed] = []
     after = 0
     while page := accounts.page(tx, after, PAGE):
-        found += [Listed(one.login, one.state) for one in page if state in (None, one.state)]
+        found += [Listed(standing.login, standing.state) for standing in page if state in (None, standing.state)]
         after = page[-1].id
     return found
 
 
 def _table(found: Sequence[Listed]) -> Table:
     table = Table(_("Identifiant"), _("Nom"), _("Rôle"), _("État"), _("Établissement"), _("Adresse"))
-    for one in found:
-        table.add_row(one.login, one.name, one.role, one.state.value, one.uai, one.address)
+    for listed in found:
+        table.add_row(listed.login, listed.name, listed.role, listed.state.value, listed.uai, listed.address)
     return table

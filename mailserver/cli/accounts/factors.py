@@ -87,12 +87,14 @@ def devices(
 
     found = _with(settings_of(directory), name, work)
     if as_json:
-        print(json.dumps([_facts(one) for one in found], ensure_ascii=False))
+        print(json.dumps([_facts(factor) for factor in found], ensure_ascii=False))
         return
     table = Table(_("Numéro"), _("Nom"), _("Portées"), _("Créé"), _("Dernier usage"), _("Depuis l’adresse"))
-    for one in found:
-        used = date(one.last_used)
-        table.add_row(str(one.id), one.name, " ".join(sorted(one.scopes)), date(one.created), used, one.last_peer)
+    for factor in found:
+        used = date(factor.last_used)
+        table.add_row(
+            str(factor.id), factor.name, " ".join(sorted(factor.scopes)), date(factor.created), used, factor.last_peer
+        )
     Console(soft_wrap=True).print(table)
     print(_("{count} mots de passe d’application.", count=len(found)))
 

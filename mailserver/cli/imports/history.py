@@ -115,11 +115,11 @@ def undo(
 
     undone = run(work)
     if as_json:
-        left = [{"login": one.login, "reason": one.reason, **one.reason.facts} for one in undone.left]
+        left = [{"login": person.login, "reason": person.reason, **person.reason.facts} for person in undone.left]
         print(json.dumps({"run": number, "changes": undone.looked_at, "left": undone.left_count, "left_people": left}))
     else:
-        for one in undone.left[:MAX_LINES]:
-            print(_("{login} : laissé : {reason}", login=one.login, reason=one.reason))
+        for person in undone.left[:MAX_LINES]:
+            print(_("{login} : laissé : {reason}", login=person.login, reason=person.reason))
         print(
             _(
                 "Import {number} : {looked_at} annulés, {left_count} laissés.",

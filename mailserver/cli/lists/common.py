@@ -43,7 +43,7 @@ def whole_address(settings: Settings, address: str) -> str:
 
 
 def whole_addresses(settings: Settings, addresses: Sequence[str] | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(whole_address(settings, one) for one in addresses or ()))
+    return tuple(dict.fromkeys(whole_address(settings, address) for address in addresses or ()))
 
 
 def own(directory: Path) -> Settings:

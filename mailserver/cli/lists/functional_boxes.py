@@ -46,8 +46,8 @@ def holders(
     """Show who holds a functional box, or change it; whoever is taken off loses their access within seconds."""
     settings = own(directory)
     whole = whole_address(settings, address)
-    held = dict(_holder(settings, one) for one in wanted or ())
-    gone = [whole_address(settings, one) for one in removed or ()]
+    held = dict(_holder(settings, text) for text in wanted or ())
+    gone = [whole_address(settings, address) for address in removed or ()]
     by, house = origin(), House.of(settings)
 
     def work(tx: Tx) -> dict[str, str]:

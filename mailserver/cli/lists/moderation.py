@@ -41,10 +41,10 @@ def held_(
 
     found = with_store(settings, lambda store: store.read(look))
     if as_json:
-        print(as_text([asdict(one) for one in found]))
+        print(as_text([asdict(held) for held in found]))
         return
-    for one in found:
-        print(f"{one.id}  {one.list}  {one.sender or one.reverse_path}  {one.subject}")
+    for held in found:
+        print(f"{held.id}  {held.list}  {held.sender or held.reverse_path}  {held.subject}")
     print(_("{count} messages attendent.", count=len(found)))
 
 

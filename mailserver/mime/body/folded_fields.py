@@ -40,7 +40,9 @@ def value(name: bytes, raw: bytes) -> bytes:
     folded = decoded(headers.decode(raw)) if coded else _SPACES.sub(b" ", raw.translate(_LOWER)).strip(b" ")
     if name not in ADDRESSED or not is_tangled(raw):
         return folded
-    plain = dict.fromkeys(fold(one.address).encode("utf-8", "replace") for one in addresses.parse(headers.as_text(raw)))
+    plain = dict.fromkeys(
+        fold(mailbox.address).encode("utf-8", "replace") for mailbox in addresses.parse(headers.as_text(raw))
+    )
     written = set(_BETWEEN.split(folded))  # ten thousand addresses are not looked for in a megabyte one by one
     return b" ".join([folded, *(address for address in plain if address not in written)])
 

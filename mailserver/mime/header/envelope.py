@@ -113,7 +113,7 @@ def references(raw: bytes | None) -> str:
     if raw is None:
         return ""
     text = headers.clean(headers.as_text(raw))
-    ids = list(dict.fromkeys(f"<{''.join(one.split())[:MAX_ID]}>" for one in _ID.findall(text)))
+    ids = list(dict.fromkeys(f"<{''.join(found.split())[:MAX_ID]}>" for found in _ID.findall(text)))
     if len(ids) > MAX_REFERENCES:
         ids = ids[:1] + ids[1 - MAX_REFERENCES :]
     return " ".join(ids)

@@ -120,7 +120,7 @@ def mailboxes(name: str, raw: bytes) -> list[str]:
 def _encoded(text: str) -> set[str]:
     """The addresses that readers find who decode encoded words first; none where there are no such words."""
     decoded = headers.decode_words(text)
-    return set() if decoded == text else {one.address for one in addresses.parse(decoded) if one.domain}
+    return set() if decoded == text else {mailbox.address for mailbox in addresses.parse(decoded) if mailbox.domain}
 
 
 def _text(name: str, raw: bytes) -> str:
@@ -163,7 +163,7 @@ def _readings(value: str, decoded: str) -> Iterator[str]:
     """What readers may show as an address of a field: as it is written, and with its encoded words decoded."""
     for text in dict.fromkeys((value, decoded)):
         found = addresses.people(addresses.parse(text[: addresses.MAX_READ]))
-        yield from (one.address for one in found)
+        yield from (mailbox.address for mailbox in found)
         yield text.partition("<")[2].partition(">")[0]
         yield text.rpartition("<")[2].partition(">")[0]
     written = value[: addresses.MAX_READ]

@@ -96,7 +96,7 @@ def _pieces(named: dict[str, str], name: str) -> list[str]:
     found: list[str] = []
     while True:
         plain = f"{name}*{len(found)}"
-        piece = next((one for one in (plain, plain + "*") if one in named), None)
+        piece = next((key for key in (plain, plain + "*") if key in named), None)
         if piece is None:
             return found
         found.append(piece)

@@ -97,7 +97,7 @@ _SUBJECTS = {
 
 def _gravest(fates: Sequence[Fate]) -> Action:
     actions = {fate.action for fate in fates}
-    return next((one for one in (Action.FAILED, Action.DELAYED) if one in actions), Action.DELIVERED)
+    return next((action for action in (Action.FAILED, Action.DELAYED) if action in actions), Action.DELIVERED)
 
 
 def _subject(report: Report, subject: str) -> str:

@@ -36,13 +36,13 @@ def reply(octets: bytes, message: Part, owns: Callable[[str], bool], *, everybod
         to, rest = others, copies
     else:
         to, rest = authors, others + copies
-    seen = {one.address.casefold() for one in to}
+    seen = {mailbox.address.casefold() for mailbox in to}
     cc: list[Correspondent] = []
-    for one in rest if everybody else ():
-        key = one.address.casefold()
-        if key not in seen and not owns(one.address):
+    for mailbox in rest if everybody else ():
+        key = mailbox.address.casefold()
+        if key not in seen and not owns(mailbox.address):
             seen.add(key)
-            cc.append(one)
+            cc.append(mailbox)
     in_reply_to, references = thread(octets, message)
     return Answer(tuple(to), tuple(cc), reply_subject(message.header(octets, "Subject")), in_reply_to, references)
 
@@ -62,7 +62,7 @@ def thread(octets: bytes, message: Part) -> tuple[str, tuple[str, ...]]:
     if not before:
         parents = envelope.references(_raw(octets, message, "in-reply-to")).split()
         before = parents if len(parents) == 1 else []
-    chain = [one for one in before if one != own]
+    chain = [message_id for message_id in before if message_id != own]
     if own:
         chain.append(own)
     if len(chain) > MAX_REFERENCES:

@@ -276,4 +276,4 @@ def walk(criterion: Criterion) -> Iterator[Criterion]:
 def mentions_modseq(criterion: Criterion) -> bool:
     """True when the search names a mod-sequence: the answer then carries the highest one found (RFC 7162
     section 3.1.5), and the session becomes CONDSTORE aware."""
-    return any(isinstance(one, ModSeq) for one in walk(criterion))
+    return any(isinstance(term, ModSeq) for term in walk(criterion))

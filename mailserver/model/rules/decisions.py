@@ -23,7 +23,7 @@ class Sender:
     @classmethod
     def person(cls, principal: Principal) -> "Sender":
         """Somebody who has logged in."""
-        addresses = frozenset(one.casefold() for one in (principal.address, *principal.aliases))
+        addresses = frozenset(address.casefold() for address in (principal.address, *principal.aliases))
         return cls(principal.role.population, principal.account_id, addresses)
 
     @classmethod

@@ -13,7 +13,9 @@ PRESETS: Mapping[str, Table] = {
     "open": frozenset(),
     "pupils-inside": frozenset({(PUPIL, OUTSIDE), (OUTSIDE, PUPIL)}),
     "pupils-supervised": frozenset({(PUPIL, OUTSIDE), (OUTSIDE, PUPIL), (PUPIL, PUPIL)}),
-    "inside": frozenset({*((one, OUTSIDE) for one in _INSIDE), *((OUTSIDE, one) for one in _INSIDE)}),
+    "inside": frozenset(
+        {*((population, OUTSIDE) for population in _INSIDE), *((OUTSIDE, population) for population in _INSIDE)}
+    ),
 }
 """`open`: everybody writes to everybody. `pupils-inside`: pupils and people outside do not write to each other.
 `pupils-supervised`: and pupils write to teachers and staff only. `inside`: nothing leaves or enters."""

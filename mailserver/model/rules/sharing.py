@@ -30,7 +30,7 @@ def sharing(rules: Rules, owner: Population | None, reader: Population | None) -
 def _allows(rules: Rules, sender: Population | None, recipient: Population | None) -> bool:
     senders = _OURS if sender is None else (sender,)
     recipients = _OURS if recipient is None else (recipient,)
-    return all(rules.allows(one, other) for one in senders for other in recipients)
+    return all(rules.allows(sender, other) for sender in senders for other in recipients)
 
 
 def may_share_widely(population: Population | None) -> bool:
