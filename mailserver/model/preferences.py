@@ -100,6 +100,8 @@ class Preferences:
     """What a list is ordered by when its address does not say."""
     ascending: bool = _flag(False)
 
+    named_icons: bool = _flag(False)
+    """The icons above a message have their names beside them."""
     swipe: str = _one_of("supprimer", "lu", "rien")
     """What a list on a phone does with a message that is pushed to the right."""
 

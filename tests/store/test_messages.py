@@ -41,6 +41,7 @@ def recount(tx: Tx, account: int, name: str) -> None:
     rows = messages.fetch(tx, account, box.id, ("uid", "flags", "modseq", "size"))
     assert box.messages == len(rows)
     assert box.unseen == sum(1 for row in rows if not row[1] & SEEN)
+    assert box.flagged == sum(1 for row in rows if row[1] & FLAGGED)
     assert box.octets == sum(row[3] for row in rows)
     assert all(row[2] <= box.modseq for row in rows)
     assert all(row[0] < box.uidnext for row in rows)

@@ -16,8 +16,9 @@ from mailserver.model.identity import Population
 from mailserver.model.messages.provenance import UNKNOWN
 from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import access
+from mailserver.store.mail import access, mailboxes
 from mailserver.store.mail.access.acts import record
+from mailserver.store.mail.flags import FLAGGED
 from mailserver.store.people import people
 from mailserver.store.people.conditions import named
 from mailserver.store.queue import moderation_queue, spool, traces, waiting
@@ -26,7 +27,7 @@ from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.record.sealing import Break
 from mailserver.store.schema.audits import audit as rows
 from mailserver.store.schema.mail import content
-from mailserver.store.web import webmail
+from mailserver.store.web import signatures, webmail
 from mailserver.texts.causes import Cause
 from tests.postgres import Postgres
 from tests.schema import create_schema
@@ -301,6 +302,41 @@ def test_acts_of_before_read_well_and_new_ones_have_a_code(old_url: str, tmp_pat
         store.write_now(record, access.Viewer(2), 1, "Projet", "rename", (), renamed)
         newest = store.read_now(access.acts, 1, 1)[0]
         assert (newest.detail.name, newest.detail.to("fr")) == ("act-renamed", "devient Divers")
+    finally:
+        store.close()
+
+
+def test_old_models_are_plain(old_url: str, tmp_path: Path) -> None:
+    def fill(add: Add) -> None:
+        add("account", id=1, login="edupont", state="active")
+        add("web_model", id=1, account_id=1, name="Absence", subject="Absent demain", text="Bonjour,\n\nà lundi.")
+
+    store = before(old_url, tmp_path, "Models are kept formatted", ["account", "web_model"], fill)
+    try:
+        kept = store.read_now(signatures.one_model, 1, 1)
+        assert kept is not None
+        assert (kept.subject, kept.text, kept.html) == ("Absent demain", "Bonjour,\n\nà lundi.", "")
+    finally:
+        store.close()
+
+
+def test_what_was_flagged_before_is_counted(old_url: str, tmp_path: Path) -> None:
+    """More mailboxes than one batch; those without a flagged message, or without any, say none."""
+    masks = {1: [4, 1, 5, 0], 2: [], 5: [1, 3], 500: [63], 501: [4], 502: [5, 4]}
+    wanted = {number: sum(mask & FLAGGED > 0 for mask in masks.get(number, ())) for number in range(1, 503)}
+
+    def fill(add: Add) -> None:
+        add("account", id=1, login="edupont", state="active")
+        add("content", id=1)
+        for number in wanted:
+            add("mailbox", id=number, account_id=1, name=f"n{number}", uidvalidity=1)
+            for uid, mask in enumerate(masks.get(number, ()), 1):
+                add("message", mailbox_id=number, uid=uid, content_id=1, flags=mask)
+
+    tables = ["account", "mailbox", "content", "message"]
+    store = before(old_url, tmp_path, "Mailboxes count", tables, fill)
+    try:
+        assert {box.id: box.flagged for box in store.read_now(mailboxes.listing, 1)} == wanted
     finally:
         store.close()
 

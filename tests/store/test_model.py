@@ -226,6 +226,7 @@ class Model:
             assert (row.uidvalidity, row.uidnext, row.modseq) == (box.uidvalidity, box.uidnext, box.modseq)
             assert row.messages == len(box.there)
             assert row.unseen == sum("\\Seen" not in copy.flags for copy in box.there.values())
+            assert row.flagged == sum("\\Flagged" in copy.flags for copy in box.there.values())
             assert row.octets == sum(len(mail(copy.content)) for copy in box.there.values())
             keywords = self.store.read_now(mailboxes.keywords, row.id)
             state = self.store.read_now(messages.state, row.id)

@@ -71,6 +71,36 @@ def test_whoever_has_read_an_announcement_closes_it_in_every_interface(
     assert "Panne samedi." not in close(at_home, number)
 
 
+@pytest.mark.parametrize("base", ["/s", "/m"])
+def test_what_was_closed_is_seen_again_and_comes_back(
+    house: House, visitor: Visitor, emma: Principal, base: str
+) -> None:
+    visitor.log_in(emma.login)
+    assert "Vous n’avez fermé aucune annonce en cours." in visitor.get(f"{base}/annonces").text
+    ids = [post(house, Kind.ANNOUNCEMENT, 0, HOUR, text) for text in ("Cantine.", "<b>Bus</b>.", "Encore là.")]
+    for number in ids[:2]:
+        visitor.get(f"{base}/")
+        close(visitor, number)
+    assert f'href="{base}/annonces"' in visitor.get(f"{base}/").text
+    shown = visitor.get(f"{base}/annonces").text
+    assert re.findall(r"/annonces/(\d+)/rouvrir", shown) == [str(one) for one in ids[:2]]
+    assert "&lt;b&gt;Bus&lt;/b&gt;." in shown
+    assert shown.count("Encore là.") == 1, "above the page, as everywhere"
+    shown = visitor.post(f"/annonces/{ids[0]}/rouvrir", {}).text
+    assert "L’annonce est de nouveau en haut de vos pages." in shown
+    assert "Cantine." in visitor.get(f"{base}/").text
+    assert "Bus" not in visitor.text
+    visitor.post(f"/annonces/{ids[0] + 99}/rouvrir", {})
+    assert re.findall(r"/annonces/(\d+)/rouvrir", visitor.get(f"{base}/annonces").text) == [str(ids[1])]
+    post(house, Kind.READ_ONLY, 0, HOUR, "Copie.")
+    shown = visitor.get(f"{base}/annonces").text
+    assert "&lt;b&gt;Bus&lt;/b&gt;." in shown
+    assert "/rouvrir" not in shown, "nothing is written meanwhile"
+    house.clock.ahead = 2 * HOUR
+    visitor.log_in(emma.login)
+    assert "Vous n’avez fermé aucune annonce en cours." in visitor.get(f"{base}/annonces").text, "its time is over"
+
+
 def test_an_urgent_announcement_comes_back_with_the_next_session(house: House, emma: Principal) -> None:
     now = int(house.clock.now())
     draft = Draft(Kind.ANNOUNCEMENT, now, 0, "Hameçonnage en cours.", urgent=True)

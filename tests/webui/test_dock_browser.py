@@ -1,11 +1,13 @@
 """Answering below the letter, in a real Chromium: it stays in sight, and what is written is never lost."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
 from tests.webui.asked import enter, somebody_asked
 from tests.webui.browser import Watched, faults_of, visiting
 from tests.webui.house import House
@@ -152,6 +154,71 @@ def test_going_on_while_it_is_being_sent(
     expect(other).to_have_count(1)
     page.reload()
     expect(other).to_have_count(1)
+
+
+@pytest.mark.parametrize("answered", ["question", "fault"])
+def test_what_is_asked_opens_what_was_folded_away(
+    house: House, watched: Watched, person: Principal, lise: Principal, answered: str
+) -> None:
+    """A letter that was folded by hand while it was being sent opens for what it is asked and has the focus. Until then
+    it is neither closed nor taken to a window, and says why."""
+    page = watched.page
+    page.get_by_role("link", name="Écrire", exact=True).click()
+    letter = page.locator("#panneaux .panneau")
+    to = "inconnu@ac-exemple.fr" if answered == "fault" else lise.address
+    letter.get_by_role("combobox", name="À", exact=True).fill(f"{to},")
+    letter.locator("[name=objet]").fill("Pliée")
+    letter.locator("[name=texte]").fill("Voir ci-joint.")
+    held = held_back(page, letter)
+    for name in ("Fermer et garder le brouillon", "Ouvrir dans une fenêtre"):
+        button = letter.locator(f"[data-geste]:has-text('{name}')")
+        expect(button).to_have_attribute("aria-disabled", "true")
+        expect(button).to_have_attribute("title", "Le message est en cours d’envoi.")
+        button.click(force=True)
+    expect(letter).to_have_count(1)
+    letter.get_by_role("button", name="Réduire").click()
+    expect(letter.locator("[name=texte]")).to_be_hidden()
+    page.locator(".courriels a").first.focus()
+    held.continue_()
+    asked = letter.locator("section[id^=verifs]" if answered == "question" else "[id^=faute], [id^=precisions]")
+    expect(asked).to_be_visible()
+    expect(asked).to_be_focused()
+    close = letter.get_by_role("button", name="Fermer et garder le brouillon")
+    expect(close).to_have_attribute("aria-disabled", "false")
+    expect(close).to_have_attribute("title", "Fermer et garder le brouillon")
+    close.click()
+    expect(letter).to_have_count(0)
+    assert house.subjects(person, "Drafts") == ["Pliée"]
+    if answered == "fault":
+        assert "422" in watched.complaints.pop()
+
+
+def test_an_answer_is_called_back_in_time(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
+    """Sent from the dock with time to think better of it: it comes back, its text as it was, and leaves once."""
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 10})
+    page = watched.page
+    number = len(house.subjects(lise, "INBOX"))
+    dock = answer(page, "Sujet 2")
+    dock.locator("[name=texte]").press_sequentially("Douze.")
+    dock.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(dock).to_have_count(0)
+    expect(page.locator("#dit")).to_contain_text("Envoi dans 10 secondes")
+    expect(page.locator("#lecteur h2.sujet")).to_have_text("Sujet 2")
+    assert house.subjects(person, "Drafts") == []
+    page.locator("#dit").get_by_role("button", name="Annuler l’envoi").click()
+    again = page.get_by_role("dialog", name="Re: Sujet 2", exact=True)
+    expect(again.locator("[name=texte]")).to_have_value(re.compile("^Douze."))
+    house.clock.ahead += 60
+    house.run(house.outbox().round())
+    assert house.subjects(lise, "INBOX")[number:] == [], "it was taken back"
+    again.locator("[name=texte]").fill("Treize.")
+    again.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.locator("#dit")).to_contain_text("Envoi dans 10 secondes")
+    house.clock.ahead += 60
+    house.run(house.outbox().round())
+    assert house.subjects(lise, "INBOX")[number:] == ["Re: Sujet 2"]
+    assert "Treize." in house.octets(lise, "INBOX").decode()
+    assert house.subjects(person, "Drafts") == []
 
 
 def test_below_a_letter_on_its_own_page(house: House, watched: Watched, person: Principal) -> None:

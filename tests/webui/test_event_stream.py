@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -19,11 +20,13 @@ from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Viewer
+from mailserver.store.queue import outbox
 from mailserver.store.record.audit import Origin
 from tests.waiting import PATIENCE, until
 from tests.webui.house import House, Visitor, mail
 from webui.mail import event_stream
 
+LATER = time.strftime("%Y-%m-%dT08:00", time.localtime(time.time() + 20 * 86400))
 _counter: list[int] = []
 
 
@@ -101,6 +104,33 @@ def test_a_stream_tells_what_moves_and_nothing_twice(house: House, person: Princ
         assert stream.next()["data"][inbox]["u"] == 3
     with listening(browser, last_event_id=second["id"]) as stream:
         assert stream.next()["data"][inbox]["n"] == 2  # what came in between
+
+
+def test_a_stream_tells_how_many_are_flagged_and_planned(house: House, person: Principal, browser: Visitor) -> None:
+    """As pages say it: what a search for flagged messages finds, and the letters that leave at a chosen time."""
+    inbox = house.box(person, "INBOX").id
+    for number in range(2):
+        house.deliver(person, mail(f"N° {number}"))
+    with listening(browser) as stream:
+        assert stream.next()["data"]["suivis"] == {"n": 0, "t": "message suivi"}
+        house.store.write_now(messages.store_flags, person.account_id, inbox, None, "+", ["\\Flagged"])
+        assert stream.next()["data"] == {"suivis": {"n": 2, "t": "messages suivis"}}
+        house.store.write_now(messages.erase, person.account_id, inbox, [1])
+        assert stream.next()["data"]["suivis"]["n"] == 1
+        browser.get("/m/ecrire")
+        fields = {"a": person.address, "objet": "Lundi", "texte": "Bonjour", "faire": "planifier", "quand": LATER}
+        browser.post("/m/ecrire", {**fields, "cle": browser.field("cle")})
+        told: dict[str, Any] = {}
+        while "programmes" not in told:
+            told |= stream.next()["data"]
+        assert told["programmes"] == {"n": 1, "t": "message programmé"}
+        assert re.search(r"Programmés</span>\s*<span class=\"compte calme\">1<", browser.get("/m/").text)
+        assert re.search(r"Suivis</span>\s*<span class=\"compte calme\">1<", browser.text)
+        (waiting,) = house.store.read_now(outbox.listing, person.account_id)
+        house.store.write_now(outbox.call_back, person.account_id, waiting.id)
+        while told["programmes"]["n"]:
+            told |= stream.next()["data"]
+    assert "1 message trouvé" in browser.get("/m/recherche?q=est:suivi").text
 
 
 def test_a_stream_tells_that_folders_came_went_or_were_renamed(

@@ -253,6 +253,36 @@ def test_a_row_is_pushed_aside_on_a_phone(house: House, chromium: Browser, perso
         assert watched.complaints == []
 
 
+@pytest.mark.parametrize("swipe", ["lu", "rien"])
+def test_pushing_to_the_right_does_what_one_has_chosen(
+    house: House, chromium: Browser, person: Principal, swipe: str
+) -> None:
+    """By the form of the settings; to the left it archives as before."""
+    with visiting(chromium, size="telephone", script=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        page.goto(f"{house.url}/m/reglages/affichage")
+        wanted = {"lu": "le marque comme lu", "rien": "ne fait rien"}[swipe]
+        page.get_by_role("radio", name=wanted).check()
+        page.get_by_role("button", name="Enregistrer les réglages").click()
+        enter_again(page, house)
+        push(page, "Sujet 5", 250)
+        if swipe == "lu":
+            expect(page.locator("#dit")).to_contain_text("1 message marqué comme lu")
+        push(page, "Sujet 4", -250)
+        expect(page.locator("#dit")).to_contain_text("1 message archivé")
+        expect(page.locator(".glisse")).to_have_count(0)
+        expect(page.locator(".courriels > li.n").filter(has_text="Sujet 5")).to_have_count(int(swipe == "rien"))
+        assert house.subjects(person, "Archive") == ["Sujet 4"]
+        assert house.subjects(person, "Trash") == []
+        assert watched.complaints == []
+
+
+def enter_again(page: Page, house: House) -> None:
+    page.goto(f"{house.url}/m/")
+    expect(page.locator("#cocher input")).to_have_count(1)
+
+
 def push(page: Page, subject: str, by: int) -> None:
     """What a finger on a row tells the page."""
     page.locator(item(page, subject)).evaluate(
@@ -290,6 +320,30 @@ def test_the_column_of_folders_folds_and_remembers(house: House, chromium: Brows
         page.drag_and_drop(item(page, "Sujet 5"), ".volet a:has-text('Classes') >> nth=0")
         page.goto(f"{house.url}/m/dossier/{house.box(person, 'Classes/4e B').id}")
         expect(inner).to_be_visible()  # what is shown is in the column
+        assert watched.complaints == []
+
+
+def test_the_column_counts_what_is_flagged_as_it_changes(house: House, chromium: Browser, person: Principal) -> None:
+    """Without a reload; the page that the entry leads to finds as many."""
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        flagged = page.locator(".volet a[data-compte=suivis]")
+        expect(flagged).to_have_text("Suivis")
+        page.locator(item(page, "Sujet 5")).focus()
+        page.keyboard.press("s")
+        expect(flagged).to_have_text(re.compile(r"^\s*Suivis\s*1 message suivi$"))
+        house.store.write_now(
+            messages.store_flags, person.account_id, house.box(person, "INBOX").id, [3, 4], "+", ["\\Flagged"]
+        )
+        expect(flagged).to_have_text(re.compile(r"^\s*Suivis\s*3 messages suivis$"))
+        expect(page).to_have_title(re.compile(r"^\(6\)"))
+        flagged.click()
+        expect(page.locator("#liste .fin").first).to_have_text("3 messages trouvés")
+        expect(flagged).to_have_attribute("aria-current", "page")
+        house.store.write_now(messages.store_flags, person.account_id, house.box(person, "INBOX").id, None, "=", [])
+        expect(flagged).to_have_text("Suivis")
+        expect(page).not_to_have_title(re.compile(r"^\("))
         assert watched.complaints == []
 
 

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
 from mailserver.store.web import searches
 from tests.webui.browser import SIZES, faults_of, log_in, narrow, overflow, visiting
 from tests.webui.house import House, Visitor, mail
@@ -83,6 +84,37 @@ def test_the_field_offers_people_operators_and_searches(
         page.keyboard.press("Enter")
         expect(page).to_have_url(re.compile(r"/m/recherche\?q=voyage\+de"))
         expect(page.locator(".courriels > li")).to_have_count(3)
+        assert watched.complaints == []
+
+
+@pytest.mark.parametrize("layout", ["droite", "liste"])
+def test_one_walks_in_the_results_and_comes_back(house: House, chromium: Browser, layout: str) -> None:
+    """By the reader's own buttons and by keys, beside the results or on a page of one's own: what came in between and
+    was not found is never shown."""
+    person = house.person("Nora", f"Marche-{layout}")
+    for number in range(3):
+        house.deliver(person, mail(f"Voyage {number}"))
+        house.deliver(person, mail(f"Cantine {number}"))
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"layout": layout})
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        log_in(page, house, person.login, "complet")
+        page.goto(f"{house.url}/m/recherche?q=voyage")
+        page.locator(".courriels a").first.click()
+        subject, bar = page.locator(".lecture .sujet"), page.locator(".outils-lecture")
+        expect(subject).to_have_text("Voyage 2")
+        expect(bar.get_by_role("link", name="Précédent")).to_have_count(0)
+        bar.get_by_role("link", name="Suivant").click()
+        expect(subject).to_have_text("Voyage 1")
+        page.keyboard.press("j")
+        expect(subject).to_have_text("Voyage 0")
+        expect(bar.get_by_role("link", name="Suivant")).to_have_count(0)
+        page.keyboard.press("k")
+        expect(subject).to_have_text("Voyage 1")
+        if layout == "liste":
+            bar.get_by_role("link", name="Résultats").click()
+        expect(page).to_have_url(re.compile(r"/m/recherche\?q=voyage"))
+        expect(page.locator("#liste .fin").first).to_have_text("3 messages trouvés")
         assert watched.complaints == []
 
 

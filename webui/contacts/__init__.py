@@ -4,14 +4,15 @@ The cards are those that CardDAV serves. Every address works in both interfaces 
 action is a form, and nothing here needs a script.
 
 `shown` lists them, `cards` shows and changes one by the form of `editing`; `groups`; `shelves` the books, and contacts
-that may be one person; `transfer` files in and out; `directory` the academy's people; `place` addresses and frame.
+that may be one person; `senders` those who are trusted; `transfer` files in and out; `directory` the academy's people;
+`place` addresses and frame.
 """
 
 from collections.abc import Sequence
 
 from starlette.routing import Route
 
-from webui.contacts import books_page, cards, contact_list, directory, groups, transfer
+from webui.contacts import books_page, cards, contact_list, directory, groups, senders, transfer
 from webui.page.dispatch import Doors
 
 CARD = "/contacts/fiche/{book}/{href}"
@@ -35,6 +36,8 @@ def routes(doors: Doors) -> Sequence[Route]:
         Route("/contacts/carnets/{shelf:key}/partage", visit(books_page.share), methods=["POST"]),
         Route("/contacts/doublons", visit(books_page.alike_ones), methods=["GET"]),
         Route("/contacts/doublons", visit(books_page.merge), methods=["POST"]),
+        Route("/contacts/expediteurs", visit(senders.show_senders), methods=["GET"]),
+        Route("/contacts/expediteurs", visit(senders.change), methods=["POST"]),
         Route("/contacts/importer", visit(transfer.show_import), methods=["GET"]),
         Route("/contacts/importer", visit(transfer.preview, files=True), methods=["POST"]),
         Route("/contacts/importer/confirmer", visit(transfer.take), methods=["POST"]),

@@ -18,9 +18,10 @@ from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.messages import Quota
 from mailserver.store.web import webmail
-from mailserver.store.web.webmail import Chosen, Line, folders, handling
+from mailserver.store.web.webmail import Chosen, Edge, Line, folders, handling
 from mailserver.store.web.webmail.handling import Marks, Step
 from webui.mail import snooze_times, views
+from webui.mail.search import search_walk
 from webui.page import mail_shell
 from webui.page.context import Services, Visit
 from webui.page.flash import done
@@ -137,7 +138,7 @@ async def read_chosen(services: Services, visit: Visit, viewer: Viewer, box_id: 
         back = visit.form.text("retour")
         listed = back if "=" in back and "/" not in back else visit.form.text("vue")
         box = await services.store.read(handling.readable, viewer, box_id)
-        if not back.startswith("recherche?") and views.acts_whole(visit, mail_shell.folder(visit, box, 0), listed):
+        if not back.startswith(views.SEARCH) and views.acts_whole(visit, mail_shell.folder(visit, box, 0), listed):
             return Chosen((), ids)
     return Chosen(ids, whole) if ids or whole else None
 
@@ -367,13 +368,15 @@ async def _back(services: Services, visit: Visit, viewer: Viewer, box_id: int, c
     named = chosen.ids or chosen.whole
     if not visit.form.has("lecteur") or visit.fragment or action not in _LEAVING or after == "liste" or not named:
         return address
-    if back.startswith("recherche?"):
+    if back.startswith(views.SEARCH):
         return address
+    if view := views.of_search(visit.form.text("vue")) if visit.form.text("vue").startswith(views.SEARCH) else "":
+        return await _onward(services, visit, viewer, box_id, chosen, view)
     box = await services.store.read(handling.readable, viewer, box_id)
     folder, listed = mail_shell.folder(visit, box, 0), views.kept(visit, visit.form.text("vue"))
-    view = views.of_list(visit, folder, listed, services.settings.domain)
+    shown = views.of_list(visit, folder, listed, services.settings.domain)
     try:
-        above, below = await services.store.read(handling.beside, viewer, box_id, view, named[0])
+        above, below = await services.store.read(handling.beside, viewer, box_id, shown, named[0])
     except Refused:  # it has gone meanwhile
         return address
     found = below if after == "suivant" else above
@@ -381,28 +384,23 @@ async def _back(services: Services, visit: Visit, viewer: Viewer, box_id: int, c
         return f"{visit.base}/dossier/{box_id}?{listed}" if listed else f"{visit.base}/dossier/{box_id}"
     foreign = box.account_id != visit.account_id
     opening = f"{visit.base}/partage/{box_id}/" if foreign else f"{visit.base}/message/"
-    whole = "1" if view.shows_conversations else ""
+    whole = "1" if shown.shows_conversations else ""
     return f"{opening}{found}?{mail_shell.query_string(d=box_id, fil=whole, vue=listed)}"
+
+
+async def _onward(services: Services, visit: Visit, viewer: Viewer, box_id: int, chosen: Chosen, view: str) -> str:
+    """The same where a search found the message: the result behind or before it, or all of them."""
+    results = f"{visit.base}/{view}"
+    lines = await services.store.read(handling.chosen_lines, viewer, box_id, chosen)
+    if not lines:
+        return results
+    above, below = await search_walk.neighbours(services, visit, view, box_id, Edge(lines[0].date, lines[0].uid))
+    return (below if visit.preferences.after_action == "suivant" else above) or results
 
 
 def return_address(visit: Visit, box_id: int) -> str:
     """Back to where the form was: the same page of the folder, a search, or a message. Never elsewhere."""
     back = visit.form.text("retour")
     if back.startswith(("message/", "partage/")) and visit.form.text("faire") in _STAYING:
-        return f"{visit.base}/{_plain(back)}"
-    return list_address(visit, box_id, back)
-
-
-def list_address(visit: Visit, box_id: int, back: str) -> str:
-    """The list that `back` names as its forms do: the parameters of a page of the folder, or a search."""
-    base = visit.base
-    if back.startswith("recherche?"):
-        return f"{base}/{_plain(back)}"
-    if "=" in back and "/" not in back:
-        return f"{base}/dossier/{box_id}?{_plain(back)}"
-    return f"{base}/dossier/{box_id}"
-
-
-def _plain(text: str) -> str:
-    """Only what an address of ours may hold: a return address must not smuggle a header or another host."""
-    return "".join(char for char in text[:500] if char.isascii() and (char.isalnum() or char in "?=&%.+-_/"))
+        return f"{visit.base}/{views.plain_address(back)}"
+    return views.list_address(visit, box_id, back)

@@ -1,9 +1,10 @@
 """News for the browser: counts of the folders, as a stream of events (WHATWG HTML, Server-sent events).
 
-A stream carries no mail: only how many messages each folder shows as new, and its next UID. Its first event is all of
-that, unless the browser has seen just this state (`Last-Event-ID`); then come the folders that moved, also those that
-others share, and that folders came, went or were renamed, for which the browser asks for their column anew; who has
-reached a mailbox since is told with the next sign of life. Streams are few: one a browser (the pages see to that),
+A stream carries no mail: only how many messages each folder shows as new, and its next UID, how many are flagged and
+how many letters are planned. Its first event is all of that, unless the browser has seen just this state
+(`Last-Event-ID`); then come the counts that moved, also of folders that others share, and that folders came, went or
+were renamed, for which the browser asks for their column anew; who has reached a mailbox since is told with the next
+sign of life. Streams are few: one a browser (the pages see to that),
 `PER_ACCOUNT` an account, a part of the connections in all.
 """
 
@@ -23,7 +24,7 @@ from mailserver.foundation.settings import Limits
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import State
 from mailserver.store.account import sessions
-from mailserver.store.web.webmail import folders
+from mailserver.store.web.webmail import visitors
 from webui.http import headers
 from webui.page import mail_shell
 from webui.page.context import Services, Visit
@@ -44,7 +45,8 @@ SHARE = 3
 """One connection in so many may be a stream."""
 
 Boxes = Mapping[str, Mapping[str, int | str]]
-"""By mailbox id: `n` how many are new, `t` what they are called, `u` the next UID."""
+"""By mailbox id: `n` how many are new, `t` what they are called, `u` the next UID; by `FLAGGED` and `PLANNED` alike."""
+FLAGGED, PLANNED = "suivis", "programmes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +185,15 @@ async def _gone(visit: Visit) -> None:
 
 async def _look(services: Services, visit: Visit) -> _Told:
     viewer = await services.sharing.viewer(visit.principal)
-    own, shared = await services.store.read(folders.own_and_shared, viewer)
+    own, shared, planned = await services.store.read(visitors.counted, viewer)
     others = [reach.box for reach in shared[: mail_shell.MAX_SHARED]]
     shown: dict[str, dict[str, int | str]] = {}
     for box in (*own, *others):
         folder = mail_shell.folder(visit, box, 0)
         shown[str(box.id)] = {"n": folder.count, "t": folder.counted, "u": box.uidnext}
+    flagged, ngettext = mail_shell.flagged(own), visit.language.texts.ngettext
+    shown[FLAGGED] = {"n": flagged, "t": ngettext("message suivi", "messages suivis", flagged)}
+    shown[PLANNED] = {"n": planned, "t": ngettext("message programmé", "messages programmés", planned)}
     text = json.dumps(shown, sort_keys=True)
     name = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
     places = frozenset((box.id, box.name) for box in (*own, *others))

@@ -13,7 +13,6 @@ from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.web.webmail import Item, Listed, Sort, View, mailbox_pages
 from mailserver.store.web.webmail.mailbox_pages import ItemsPage
 from webui.mail import snooze_times, views
-from webui.mail.actions import list_address
 from webui.mail.allowed_actions import offered, opening
 from webui.mail.views import FILTERS, Asked
 from webui.page import mail_shell
@@ -230,7 +229,7 @@ async def change_view(services: Services, visit: Visit) -> Response:
     """POST /m/dossier/{box}/affichage: how the list is shown, here and in every folder."""
     changes = {"density": visit.form.text("densite")}
     await services.store.write(sessions.revise_preferences, visit.account_id, changes)
-    return redirect(visit, list_address(visit, int(visit.request.path_params["box"]), visit.form.text("retour")))
+    return redirect(visit, views.list_address(visit, int(visit.request.path_params["box"]), visit.form.text("retour")))
 
 
 def _caption(visit: Visit, listed: Listed, first: int, last: int) -> str:

@@ -11,6 +11,10 @@ from webui.page.context import COMPLETE, Visit
 from webui.page.language import Language
 from webui.page.mail_shell import Folder, query_string
 
+SEARCH = "recherche?"
+"""What the parameters of a list begin with that is of results (`webui.mail.search.search_walk`)."""
+MAX_SEARCH = 999
+"""Characters of those: of a parameter no more is read."""
 FILTERS = ("nonlus", "suivis", "pj", "internes")
 ASCENDING = "haut"
 MAX_PAGE = 10_000
@@ -75,6 +79,8 @@ def view(wanted: Asked, folder: Folder, preferences: Preferences, domain: str) -
 
 def kept(visit: Visit, text: str) -> str:
     """The parameters of the list that a message was opened from, as its page keeps them; empty: the usual list."""
+    if text.startswith(SEARCH):
+        return of_search(text)
     if not text or visit.interface != COMPLETE:
         return ""
     said = from_text(text, visit.preferences)
@@ -82,9 +88,18 @@ def kept(visit: Visit, text: str) -> str:
     return "" if replace(said, page=1) == usual else said.query(page="")
 
 
+def of_search(text: str) -> str:
+    """The same of a page of results, written anew so that nothing else stands in it; empty: it is none, or too long."""
+    if len(text) >= MAX_SEARCH:
+        return ""
+    said = {name: values[0] for name, values in parse_qs(text.removeprefix(SEARCH)).items()}
+    parameters = query_string(**{name: said.get(name, "") for name in ("q", "d", "avant", "sous")})
+    return SEARCH + parameters if said.get("q") else ""
+
+
 def of_list(visit: Visit, folder: Folder, text: str, domain: str) -> View:
     """What the list shows that a message was opened from (`text`: its parameters)."""
-    if visit.interface != COMPLETE:
+    if visit.interface != COMPLETE or text.startswith(SEARCH):
         return View(outgoing=folder.outgoing)
     return view(from_text(text, visit.preferences), folder, visit.preferences, domain)
 
@@ -93,6 +108,21 @@ def acts_whole(visit: Visit, folder: Folder, back: str) -> bool:
     """Whether what is done to the message that is read is done to its conversation: where the list that one goes back
     to (the parameters of its address) has conversations as one."""
     return of_list(visit, folder, back, "").shows_conversations
+
+
+def list_address(visit: Visit, box_id: int, back: str) -> str:
+    """The list that `back` names as its forms do: the parameters of a page of the folder, or a search."""
+    base = visit.base
+    if back.startswith(SEARCH):
+        return f"{base}/{plain_address(back)}"
+    if "=" in back and "/" not in back:
+        return f"{base}/dossier/{box_id}?{plain_address(back)}"
+    return f"{base}/dossier/{box_id}"
+
+
+def plain_address(text: str) -> str:
+    """Only what an address of ours may hold: a return address must not smuggle a header or another host."""
+    return "".join(char for char in text[:500] if char.isascii() and (char.isalnum() or char in "?=&%.+-_/"))
 
 
 def tag_name(language: Language, keyword: str, name: str) -> str:

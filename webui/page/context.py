@@ -199,7 +199,12 @@ class Visit(Guest):
         """Classes of the page for what the person chose."""
         chosen = self.preferences
         size = chosen.text_size if chosen.text_size != "normal" else ""
-        marks = {"contraste": chosen.contrast, "calme": chosen.calm, "souligne": chosen.underlined}
+        marks = {
+            "contraste": chosen.contrast,
+            "calme": chosen.calm,
+            "souligne": chosen.underlined,
+            "noms": chosen.named_icons,
+        }
         return " ".join(filter(None, (size, *(name for name, on in marks.items() if on))))
 
     def unread(self, announcements: Sequence[Bulletin]) -> Sequence[Bulletin]:

@@ -149,6 +149,8 @@ def _shelves(visit: Visit) -> dict[str, str]:
         "contact-supprime": _("Fiche supprimée."),
         "groupe-garde": _("Groupe enregistré."),
         "carnet-garde": _("Carnet enregistré."),
+        "annonce-rouverte": _("L’annonce est de nouveau en haut de vos pages."),
+        "expediteur": _("Ce choix est oublié."),
         "carnet-supprime": _("Carnet supprimé avec ses contacts."),
         "fusion": _("Fiches réunies en une seule."),
         "boite-remise": _("Boîte remise : ses titulaires sont à jour."),

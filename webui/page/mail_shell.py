@@ -111,6 +111,8 @@ class MailShell:
     """The mailbox of others that the page is about: a letter that is begun here begins there."""
     folded: tuple[int, ...] = ()
     """The mailboxes below which the column shows nothing."""
+    flagged: int = 0
+    """Messages of one's own that are flagged."""
 
     @property
     def all_folders(self) -> tuple[Folder, ...]:
@@ -195,7 +197,13 @@ def surround(
         tuple(sorted((_shared(visit, reach, current) for reach in shown), key=_shared_rank)),
         current if current in {reach.box.id for reach in shown} else 0,
         visit.preferences.folded,
+        flagged(boxes),
     )
+
+
+def flagged(boxes: Sequence[Mailbox]) -> int:
+    """How many messages of mailboxes are flagged: just those that a search for them finds."""
+    return sum(box.flagged for box in boxes)
 
 
 def _space(visit: Visit, used: int, quota: int) -> str:

@@ -12,6 +12,8 @@ def said(visit: Visit) -> str:
     sentences = {
         "images": _("Les images de cet expéditeur seront affichées."),
         "sans-images": _("Les images de cet expéditeur ne seront plus affichées d’elles-mêmes."),
+        "sur": _("Les messages de cet expéditeur sont sûrs, dites-vous. Cela se reprend dans Contacts, Expéditeurs."),
+        "plus-sur": _("Vous serez de nouveau mis en garde contre les messages de cet expéditeur."),
         "accuse": _("Accusé de lecture envoyé."),
         "accuse-refuse": _("Aucun accusé de lecture ne sera envoyé pour ce message."),
         "accuse-deja": _("La réponse à cette demande d’accusé était déjà donnée."),

@@ -25,19 +25,22 @@ from webui.http.offload import computed
 from webui.mail import snooze_times, views
 from webui.mail.allowed_actions import offered
 from webui.mail.message_list import Label, labels, recent
+from webui.mail.search import search_walk
 from webui.page import plain
 from webui.page.avatars import Avatar, avatar
 from webui.page.context import COMPLETE, Services, Visit
 from webui.page.mail_shell import DRAFTS, JUNK, SENT, Folder, MailShell, surroundings
 from webui.page.rendering import redirect
-from webui.reader import addressees, conversations, message_parts
+from webui.reader import addressees, conversations, correspondent, message_parts
 from webui.reader.content import html_dark, html_view, images, plain_text
+from webui.reader.correspondent import Correspondent
 from webui.reader.flash_texts import said
 from webui.reader.place import Place, box_of, place
 from webui.reader.requests import invitations, receipts, unsubscribe
-from webui.reader.trust import badges, cautions, spam
+from webui.reader.trust import badges, cautions, spam, trusted_senders
 from webui.reader.trust.badges import Badge
 from webui.reader.trust.cautions import Evidence, Finding
+from webui.reader.trust.trusted_senders import Trust
 
 _NOTHING = Markup()
 MAX_UNITS = 20
@@ -105,6 +108,8 @@ class ReadPage:
     caution: cautions.Caution | None
     spam: Sequence[str]
     """Why it stands in Spam."""
+    trusted: bool
+    """The reader has said that this sender's messages are safe."""
     badges: Sequence[Badge]
     avatar: Avatar
     addressees: addressees.Addressees
@@ -126,11 +131,13 @@ class ReadPage:
     invitation: invitations.Card | None = None
     leaving: unsubscribe.Way | None = None
     reports_phishing: bool = False
+    correspondent: Correspondent | None = None
+    """Who wrote, in the complete interface."""
     beside: Sequence[Line] = ()
     """The messages around it, in the complete interface."""
-    above: int = 0
-    below: int = 0
-    """Its neighbours in the list it was opened from, 0 at the ends."""
+    above: str = ""
+    below: str = ""
+    """The addresses of its neighbours in the list it was opened from, empty at the ends."""
     opens_whole: bool = False
     """That list is of conversations."""
     mark_after: int = 0
@@ -172,7 +179,7 @@ async def show_message(services: Services, visit: Visit) -> Response:
     if unread and delay and "lu" in page.offers:
         page = replace(page, mark_after=delay)
     page = await _between(services, visit, page)
-    if visit.interface == COMPLETE and not visit.fragment:
+    if visit.interface == COMPLETE and not visit.fragment and not page.place.found:
         edge = Edge(found.date, found.uid)
         beside = await services.store.read(webmail.around, found.box.account_id, found.box.id, edge, BESIDE)
         page = replace(page, beside=beside)
@@ -190,10 +197,16 @@ def _delay(visit: Visit) -> int:
 
 async def _between(services: Services, visit: Visit, page: ReadPage) -> ReadPage:
     """The page with its neighbours in the list it was opened from."""
-    found = page.message
-    view = views.of_list(visit, page.folder, page.place.view, services.settings.domain)
-    above, below = await services.store.read(webmail.neighbours, found.box, view, found.uid)
-    return replace(page, above=above, below=below, opens_whole=view.shows_conversations)
+    found, at = page.message, page.place
+    if at.found:
+        edge = Edge(found.date, found.uid)
+        above, below = await search_walk.neighbours(services, visit, at.view, found.box.id, edge)
+        return replace(page, above=above, below=below)
+    view = views.of_list(visit, page.folder, at.view, services.settings.domain)
+    ids = await services.store.read(webmail.neighbours, found.box, view, found.uid)
+    page = replace(page, opens_whole=view.shows_conversations)
+    above, below = (f"{at.opening}{one}?{page.onward}" if one else "" for one in ids)
+    return replace(page, above=above, below=below)
 
 
 async def _seen(services: Services, visit: Visit, found: Stored, *, whole: bool) -> Stored:
@@ -245,6 +258,7 @@ async def _page(
     known = await services.store.read(known_senders.acquaintance, visit.account_id, found.sender_address, found.id)
     if at.foreign:  # whom the others know is not told
         known = replace(known, first_time=False)
+    trusting = trusted_senders.of(services, visit, found, given=known.trusted, foreign=at.foreign)
     _, formatted = plain_text.body_parts(root)
     wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
     show_formatted = formatted is not None and wanted == "1"
@@ -279,7 +293,8 @@ async def _page(
         formatted=show_formatted,
         paper=html_dark.chosen(visit),
         pictures=Pictures(seen.blocked, seen.shown, known.shows_pictures, _lasting(at, found)),
-        caution=_caution(services, visit, found, root, seen, header),
+        caution=_caution(services, visit, _noticed(services, visit, found, root, seen, header), trusting),
+        trusted=trusting.given,
         spam=await spam.why(services, visit, found),
         badges=_badges(visit, found, origin, known),
         avatar=_avatar(header.letterhead),
@@ -302,8 +317,13 @@ async def _personal(
 ) -> ReadPage:
     """The page with what asks something of whoever the message came to: not of those who read along."""
     found, sent = page.message, page.message.box.special_use == SENT
+    who: Correspondent | None = None
+    if visit.interface == COMPLETE and not sent and page.caution is None and found.box.special_use != JUNK:
+        verified = header.origin.verified
+        who = await correspondent.beside(services, visit, found, page.head.sender, verified=verified)
     return replace(
         page,
+        correspondent=who,
         receipt=await receipts.note(services, visit, found, octets, root),
         invitation=await invitations.card(services, visit, found, octets, root),
         leaving=header.leaving,
@@ -361,17 +381,12 @@ def _avatar(head: message_parts.Letterhead) -> Avatar:
     return avatar(sender.name or sender.address, sender.address)
 
 
-def _caution(
-    services: Services,
-    visit: Visit,
-    found: Stored,
-    root: Part,
-    seen: Seen,
-    header: _Header,
-) -> cautions.Caution | None:
+def _noticed(
+    services: Services, visit: Visit, found: Stored, root: Part, seen: Seen, header: _Header
+) -> Sequence[Finding]:
     """What a careful reader would notice; nothing about what one has written oneself."""
     if found.box.special_use in (SENT, DRAFTS):
-        return None
+        return ()
     origin = header.origin
     evidence = Evidence(
         sender=found.sender_address,
@@ -388,7 +403,15 @@ def _caution(
         noticed.insert(0, Finding("non-verifie", grave=True))
     if found.box.special_use == JUNK:
         noticed.append(Finding("indesirable"))
-    return cautions.caution(noticed, services.settings.domains, visit._)
+    return noticed
+
+
+def _caution(services: Services, visit: Visit, noticed: Sequence[Finding], trusting: Trust) -> cautions.Caution | None:
+    """The one notice for all that was noticed; none where the reader's word for the sender settles it."""
+    if trusting.settles(noticed):
+        return None
+    found = cautions.caution(noticed, services.settings.domains, visit._)
+    return replace(found, settled=trusting.is_offered(noticed)) if found is not None else None
 
 
 def _badges(visit: Visit, found: Stored, origin: badges.Origin, known: Acquaintance) -> list[Badge]:

@@ -18,7 +18,7 @@ from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, Stored, handling
 from webui.http import headers
 from webui.http.offload import computed
-from webui.mail import actions
+from webui.mail import actions, views
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import surroundings
@@ -123,7 +123,7 @@ async def show_for_print(services: Services, visit: Visit) -> Response:
     await services.store.read(handling.chosen_messages, viewer, box_id, Chosen())
     wanted = [(box_id, int(one)) for one in visit.query("m").split("-") if one.isdecimal() and len(one) < 19]
     letters = await _letters(services, visit, wanted[:MAX_MESSAGES])
-    back = actions.list_address(visit, box_id, visit.query("retour"))
+    back = views.list_address(visit, box_id, visit.query("retour"))
     page = PrintedPage(back, letters, len(wanted) - len(letters), visit.query("plus") == "1")
     return services.pages.answer(visit, "reader/print.html", page, policy=headers.PRINT_POLICY)
 

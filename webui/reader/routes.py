@@ -9,6 +9,7 @@ from webui.reader import attachments, message_parts, page, printing, redirect, s
 from webui.reader.content import images
 from webui.reader.previews import preview
 from webui.reader.requests import invitations, receipts, unsubscribe
+from webui.reader.trust import trusted_senders
 
 
 def mail(doors: Doors) -> Sequence[BaseRoute]:
@@ -23,6 +24,7 @@ def mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/message/{message:key}/pieces.zip", visit(attachments.archive)),
         Route("/message/{message:key}/apercu/{number}", visit(preview.show)),
         Route("/message/{message:key}/images", visit(images.choose), methods=["POST"]),
+        Route("/message/{message:key}/confiance", visit(trusted_senders.choose), methods=["POST"]),
         Route("/message/{message:key}/accuse", visit(receipts.answer), methods=["POST"]),
         Route("/message/{message:key}/invitation", visit(invitations.answer), methods=["POST"]),
         Route("/message/{message:key}/desabonner", visit(unsubscribe.leave), methods=["POST"]),

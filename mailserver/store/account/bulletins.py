@@ -8,8 +8,8 @@ Kinds: `ANNOUNCEMENT` is shown from `begins` to `ends`. `READ_ONLY` and `CLOSED`
 announced from 48 hours before, then mail can be read and sent but nothing else changed, or every page but the state of
 the service and the administration answers 503 with reason and end. They need an end; it may be moved while they last.
 
-People close announcements (`close`): what was closed stays so until it is revised; an urgent one comes back with the
-next session.
+People close announcements (`close`): what was closed stays so until it is revised or they ask for it (`reopen`); an
+urgent one comes back with the next session.
 """
 
 from collections.abc import Mapping
@@ -183,6 +183,12 @@ def close(tx: Tx, account_id: int, number: int, written: int) -> None:
     tx.execute(delete(bulletin_closed).where(mine, gone))
     values = {"account_id": account_id, "bulletin_id": number, "written": written, "at": tx.now}
     tx.execute(insert(bulletin_closed).values(**values))
+
+
+def reopen(tx: Tx, account_id: int, number: int) -> None:
+    """Show somebody again what they closed; what they did not close is fine."""
+    mine = bulletin_closed.c.account_id == account_id
+    tx.execute(delete(bulletin_closed).where(mine, bulletin_closed.c.bulletin_id == number))
 
 
 def _values(draft: Draft, now: int) -> dict[str, str | int]:

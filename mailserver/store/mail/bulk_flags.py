@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, bindparam, update
 
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import lessons, mailboxes, messages
-from mailserver.store.mail.flags import SEEN, census
+from mailserver.store.mail.flags import FLAGGED, SEEN, census
 from mailserver.store.schema.mail import mailbox, message
 
 
@@ -37,7 +37,8 @@ _COUNTING = Statement(
     .values(
         modseq=bindparam("now", type_=BigInteger),
         flags_modseq=bindparam("now", type_=BigInteger),
-        unseen=mailbox.c.unseen + bindparam("more", type_=BigInteger),
+        unseen=mailbox.c.unseen + bindparam("unread", type_=BigInteger),
+        flagged=mailbox.c.flagged + bindparam("starred", type_=BigInteger),
     )
 )
 
@@ -101,13 +102,14 @@ def flag(
     else:
         uids = [uid for uid, flags in zip(known.uids, known.flags, strict=True) if flags in changes]
     unseen = sum(((flags & SEEN) - (after[flags] & SEEN)) * counts[flags] for flags in changes)
+    flagged = sum(((after[flags] & FLAGGED) - (flags & FLAGGED)) * counts[flags] for flags in changes) // FLAGGED
     modseq = box.modseq + 1
     ranges = [(uids[0], uids[-1])] if len(uids) == box.messages else messages.ranges(uids)
     value = ~mask if mode == "-" else mask
     rows = [{"box": mailbox_id, "low": low, "high": high, "mask": value, "now": modseq} for low, high in ranges]
     begun()
     tx.many(_SETTING[mode], rows)
-    tx.run(_COUNTING, box=mailbox_id, now=modseq, more=unseen)
+    tx.run(_COUNTING, box=mailbox_id, now=modseq, unread=unseen, starred=flagged)
     lessons.note_flags(tx, account_id, mailbox_id, uids, mode, names)
     tx.changed(account_id, mailbox_id)
     return Flagged(modseq, mask, known=True)

@@ -1,16 +1,20 @@
-"""What is known of a sender: whether they have written before, and whether their remote pictures are shown."""
+"""What is known of a sender: whether they have written before, whether their remote pictures are shown, and whether
+somebody has said that their messages are safe."""
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select
+from sqlalchemy import Table, bindparam, delete, func, insert, or_, select
 
+from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.mail import content, mailbox, message
-from mailserver.store.schema.sessions import picture_sender
+from mailserver.store.schema.sessions import picture_sender, trusted_sender
 
-MAX_PICTURE_SENDERS = 500
-"""Of one account; the oldest gives way."""
+MAX_SENDERS = 500
+"""Of one account with shown pictures, and of those it trusts; the oldest gives way."""
+MAX_SENDER = 320
+"""Characters of an address (RFC 5321 section 4.5.3.1)."""
 LOOKED_AT = 300
 """Newest messages of a sender, in the whole store, among which one of the account's is looked for."""
 
@@ -21,13 +25,25 @@ class Acquaintance:
 
     shows_pictures: bool
     first_time: bool
+    trusted: bool = False
 
 
-_SHOWS = Statement(
-    select(picture_sender.c.at).where(
-        picture_sender.c.account_id == bindparam("account"), picture_sender.c.sender == bindparam("wanted")
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a person has chosen for a sender, and when; 0: they have not."""
+
+    sender: str
+    trusted: int
+    pictures: int
+
+
+def _kept(table: Table) -> Statement:
+    return Statement(
+        select(table.c.at).where(table.c.account_id == bindparam("account"), table.c.sender == bindparam("wanted"))
     )
-)
+
+
+_SHOWS, _TRUSTS = _kept(picture_sender), _kept(trusted_sender)
 _BY_SENDER = (
     select(content.c.id)
     .where(content.c.sender_address == bindparam("wanted"), content.c.id != bindparam("but"))
@@ -53,25 +69,51 @@ def acquaintance(tx: Tx, account_id: int, sender: str, content_id: int) -> Acqua
 
     A sender with very many messages in the store, none of the newest for this account, counts as new.
     """
-    shows = tx.one(_SHOWS, account=account_id, wanted=sender.casefold()) is not None
+    shows, trusts = (tx.one(one, account=account_id, wanted=sender.casefold()) is not None for one in (_SHOWS, _TRUSTS))
     known = not sender or tx.one(_KNOWN, account=account_id, wanted=sender, but=content_id) is not None
-    return Acquaintance(shows, not known)
+    return Acquaintance(shows, not known, trusts)
+
+
+def chosen(tx: Tx, account_id: int) -> list[Chosen]:
+    """Every sender for whom a person has chosen something, by address."""
+    found: dict[str, list[int]] = {}
+    for place, table in enumerate((trusted_sender, picture_sender)):
+        for row in tx.execute(select(table.c.sender, table.c.at).where(table.c.account_id == account_id)):
+            found.setdefault(row.sender, [0, 0])[place] = row.at
+    return [Chosen(sender, *times) for sender, times in sorted(found.items())]
 
 
 def show_pictures(tx: Tx, account_id: int, sender: str) -> None:
-    """Show the remote pictures of this sender from now on."""
-    own = picture_sender.c.account_id == account_id
-    tx.execute(delete(picture_sender).where(own, picture_sender.c.sender == sender.casefold()))
-    if tx.execute(select(func.count()).select_from(picture_sender).where(own)).scalar_one() >= MAX_PICTURE_SENDERS:
-        oldest = select(func.min(picture_sender.c.at)).where(own).scalar_subquery()
-        tx.execute(delete(picture_sender).where(own, picture_sender.c.at == oldest))
-    tx.execute(insert(picture_sender), {"account_id": account_id, "sender": sender.casefold()[:320], "at": tx.now})
+    """Show the remote pictures of this sender from now on. Raises Refused(INVALID)."""
+    _keep(tx, picture_sender, account_id, sender)
 
 
 def hide_pictures(tx: Tx, account_id: int, sender: str) -> None:
     """Ask again before the remote pictures of this sender are shown."""
-    tx.execute(
-        delete(picture_sender).where(
-            picture_sender.c.account_id == account_id, picture_sender.c.sender == sender.casefold()
-        )
-    )
+    _forget(tx, picture_sender, account_id, sender)
+
+
+def trust(tx: Tx, account_id: int, sender: str) -> None:
+    """The messages of this sender are safe, somebody says. Raises Refused(INVALID)."""
+    _keep(tx, trusted_sender, account_id, sender)
+
+
+def distrust(tx: Tx, account_id: int, sender: str) -> None:
+    """They say so no more."""
+    _forget(tx, trusted_sender, account_id, sender)
+
+
+def _keep(tx: Tx, table: Table, account_id: int, sender: str) -> None:
+    sender = sender.casefold()
+    if not 0 < len(sender) <= MAX_SENDER:
+        raise Refused(Reason.INVALID)
+    _forget(tx, table, account_id, sender)
+    own = table.c.account_id == account_id
+    if tx.execute(select(func.count()).select_from(table).where(own)).scalar_one() >= MAX_SENDERS:
+        oldest = select(func.min(table.c.at)).where(own).scalar_subquery()
+        tx.execute(delete(table).where(own, table.c.at == oldest))
+    tx.execute(insert(table), {"account_id": account_id, "sender": sender, "at": tx.now})
+
+
+def _forget(tx: Tx, table: Table, account_id: int, sender: str) -> None:
+    tx.execute(delete(table).where(table.c.account_id == account_id, table.c.sender == sender.casefold()))

@@ -58,6 +58,7 @@ class Mailbox:
     recent: int
     messages: int
     unseen: int
+    flagged: int
     octets: int
     special_use: str
     flags_modseq: int
@@ -74,6 +75,7 @@ _COLUMNS = (
     mailbox.c.recent,
     mailbox.c.messages,
     mailbox.c.unseen,
+    mailbox.c.flagged,
     mailbox.c.octets,
     mailbox.c.special_use,
     mailbox.c.flags_modseq,

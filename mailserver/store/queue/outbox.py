@@ -289,6 +289,7 @@ def plan(tx: Tx, account_id: int, number: int, due_at: int) -> None:
     mine = (outbox.c.id == number, outbox.c.account_id == account_id, outbox.c.taken <= tx.now, outbox.c.due > tx.now)
     if not tx.execute(update(outbox).where(*mine).values(due=due_at, planned=1)).rowcount:
         raise Refused(Reason.NOT_FOUND)
+    tx.changed(account_id, 0)
 
 
 def get(tx: Tx, account_id: int, number: int) -> Waiting | None:

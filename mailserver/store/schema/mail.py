@@ -40,6 +40,7 @@ mailbox = Table(
     Column("recent", BigInteger, nullable=False, server_default="1"),
     Column("messages", BigInteger, nullable=False, server_default="0"),
     Column("unseen", BigInteger, nullable=False, server_default="0"),
+    Column("flagged", BigInteger, nullable=False, server_default="0"),
     Column("octets", BigInteger, nullable=False, server_default="0"),
     Column("special_use", String(32), nullable=False, server_default=""),
     Column("created", BigInteger, nullable=False),

@@ -97,3 +97,13 @@ picture_sender = Table(
     sqlite_with_rowid=False,
 )
 """Addresses whose remote pictures a person wants shown."""
+
+trusted_sender = Table(
+    "web_trusted_sender",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("sender", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Addresses of which a person has said that their messages are safe."""

@@ -18,7 +18,7 @@ from sqlalchemy import case, delete, func, insert, select, text, update
 from mailserver.model.errors import Damaged, Temporary
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import blobs
-from mailserver.store.mail.flags import SEEN
+from mailserver.store.mail.flags import FLAGGED, SEEN
 from mailserver.store.schema.base import metadata
 from mailserver.store.schema.keeping import damage
 from mailserver.store.schema.mail import blob, content, mailbox, message
@@ -231,11 +231,13 @@ _COUNTED = (
         mailbox.c.account_id,
         mailbox.c.messages,
         mailbox.c.unseen,
+        mailbox.c.flagged,
         mailbox.c.octets,
         mailbox.c.uidnext,
         mailbox.c.modseq,
         func.count(message.c.uid).label("all_messages"),
         func.coalesce(func.sum(case((message.c.flags.op("&")(SEEN) == 0, 1), else_=0)), 0).label("all_unseen"),
+        func.coalesce(func.sum(case((message.c.flags.op("&")(FLAGGED) != 0, 1), else_=0)), 0).label("all_flagged"),
         func.coalesce(func.sum(message.c.size), 0).label("all_octets"),
         func.coalesce(func.max(message.c.uid), 0).label("last_uid"),
         func.coalesce(func.max(message.c.modseq), 0).label("last_modseq"),
@@ -260,6 +262,7 @@ def _right(row: Any) -> dict[str, int]:
     wanted = {
         "messages": int(row.all_messages),
         "unseen": int(row.all_unseen) if row.all_messages else 0,
+        "flagged": int(row.all_flagged),
         "octets": int(row.all_octets),
         "uidnext": max(int(row.uidnext), int(row.last_uid) + 1),
         "modseq": max(int(row.modseq), int(row.last_modseq)),

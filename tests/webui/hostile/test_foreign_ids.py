@@ -19,7 +19,7 @@ from mailserver.model.identity import Principal
 from mailserver.store.account import bulletins, sessions
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import access, mailboxes
+from mailserver.store.mail import access, known_senders, mailboxes
 from mailserver.store.mail.access import Viewer
 from mailserver.store.people import personal_lists
 from mailserver.store.record.audit import Origin
@@ -27,7 +27,7 @@ from mailserver.store.schema.agendas import item
 from mailserver.store.schema.bulletins import bulletin_closed
 from mailserver.store.schema.mail import message
 from mailserver.store.schema.push import push_subscription
-from mailserver.store.schema.sessions import preference
+from mailserver.store.schema.sessions import picture_sender, preference, trusted_sender
 from mailserver.store.schema.writing import model, outbox, signature
 from mailserver.store.web import push_subscriptions, signatures
 from mailserver.store.web.push_subscriptions import NewSubscription
@@ -45,7 +45,7 @@ PUBLIC_PATHS = re.compile(r"/contacts/annuaire/|/static/")
 """The directory is everybody's; who sees whom in it has tests of its own."""
 ALIKE = re.compile(r"/depuis$|/etat$")
 """One's own messages beside a draft, and what no longer waits: answers that depend on nothing of anybody else's."""
-DEEDS = ("", "supprimer", "envoyer", "oui", "toujours")
+DEEDS = ("", "supprimer", "envoyer", "oui", "toujours", "sur")
 """What buttons say: one of them is what a form does."""
 
 
@@ -153,6 +153,8 @@ def _closed_by_her(house: House, emma: Principal) -> int:
     write(signatures.save_model, emma.account_id, Model(0, emma.account_id, "secret", "secret", "secret"))
     write(signatures.save_signature, emma.account_id, Signature(0, "secret", "secret"))
     write(sessions.revise_preferences, emma.account_id, {"page_size": 25})
+    write(known_senders.trust, emma.account_id, "s@exemple.org")
+    write(known_senders.show_pictures, emma.account_id, "s@exemple.org")
     return number
 
 
@@ -170,7 +172,7 @@ class State(NamedTuple):
     """What is Emma's alone, by table."""
 
 
-OWNED = (model, signature, outbox, push_subscription, bulletin_closed, preference)
+OWNED = (model, signature, outbox, push_subscription, bulletin_closed, preference, picture_sender, trusted_sender)
 
 
 def _state(tx: Tx, account_id: int) -> State:

@@ -103,6 +103,12 @@ def _display(visit: Visit) -> tuple[Setting, ...]:
         Setting("theme", _("Couleurs"), theme),
         Setting("density", _("Densité de la liste"), density, complete_only=True),
         Setting("layout", _("Message ouvert"), layout, complete_only=True),
+        Setting(
+            "named_icons",
+            _("Icônes avec leur nom"),
+            hint=_("Dans la barre au-dessus d’un message."),
+            complete_only=True,
+        ),
         Setting("swipe", _("Sur un téléphone, pousser un message vers la droite"), swipe, complete_only=True),
         Setting("sort", _("Trier les messages par"), sort, complete_only=True),
         Setting("ascending", _("Du plus ancien au plus récent"), complete_only=True),

@@ -4,7 +4,8 @@
 // `begin` takes a form where it stands, its host: the page below, or one of the panels (panels.js). A host has `root`, where
 // the form's ids are found, each ending in `suffix`; `headers` of its requests; and what becomes of a letter there:
 // `memory` (under which name the tab remembers its text), `kept` (as which draft), `show` (another address), `warn` (a
-// notice above it), `go` (what was done led elsewhere), `put` (the form again, with what is wrong).
+// notice above it), `go` (what was done led elsewhere), `put` (the form again, with what is wrong), `busy` (it is being sent,
+// or no more), `reveal` (its author has something to see here).
 
 import { guard } from "./compose/session.js";
 import { lines } from "./compose/lines.js";
@@ -94,6 +95,8 @@ const page = {
   warn(box) {
     current.form.before(box);
   },
+  busy() {},
+  reveal() {},
   go(response) {
     location.assign(response.url + (response.url.includes("/ecrire/") ? "" : "#annonce"));
   },

@@ -152,6 +152,8 @@ function hosting(panel) {
     },
     show: (address) => turn(panel, address),
     warn: (box) => panel.bar.after(box),
+    busy: (on) => occupied(panel, on),
+    reveal: () => reveal(panel),
     async go(response) {
       const page = await parsed(response);
       if (new URL(response.url).pathname.startsWith("/m/ecrire/")) return shown(panel, page);
@@ -160,10 +162,19 @@ function hosting(panel) {
     },
     put(page) {
       fill(panel, page);
+      reveal(panel);
       panel.section.querySelector(`[id="faute${panel.suffix}"], [id="precisions${panel.suffix}"]`)?.focus();
       keep();
     },
   };
+}
+
+// What was folded away opens, and has the focus.
+function reveal(panel) {
+  if (panel.section.dataset.etat !== "reduit") return;
+  toggle(panel, false);
+  fit(floating(), panel);
+  keep();
 }
 
 // Another page in the panel; the focus stays where it was, or goes to the page's beginning.
@@ -204,6 +215,14 @@ function remove(panel) {
 
 // A letter that is being sent stays until it has left: what is answered may be a question, or a fault.
 const isSent = ({ desk }) => Boolean(desk?.saving.sending);
+
+// What would part with it meanwhile says why it does nothing.
+function occupied({ bar }, on) {
+  for (const one of bar.querySelectorAll("[data-geste=fenetre], [data-geste=fermer]")) {
+    one.setAttribute("aria-disabled", String(on));
+    one.title = on ? bar.dataset.envoi : one.textContent.trim();
+  }
+}
 
 // The draft is kept, and that is said; a letter that nobody touched leaves none. False: it could not be kept, or is being sent.
 async function close(panel) {

@@ -17,6 +17,7 @@ from webui.mail.labels import keywords
 from webui.mail.search.highlight import mark
 from webui.mail.search.query import FORM, MAX_QUERY, Query, compose, described, parse
 from webui.mail.simple_list import BoxView, box_view
+from webui.mail.views import of_search
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, query_string, surround, surroundings
@@ -53,6 +54,8 @@ class Results:
     """Parameters that show the rest; empty when all is shown."""
     further: str
     """Parameters that search what was not searched; empty when all was."""
+    about: str
+    """Parameters of the address of a message: where it lies, and that it was found here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +87,27 @@ async def show_results(services: Services, visit: Visit) -> Response:
     typed = _typed(visit)
     query = parse(typed, keywords(visit))
     around = await surroundings(services, visit, query=typed)
-    box_id = _where(visit.query("d")) or _named(around, query.folder)
+    box_id = where(visit.query("d")) or _named(around, query.folder)
     recent = await services.store.read(searches.recent, visit.account_id) if visit.preferences.remember_searches else ()
     if query.is_empty or visit.query("guide"):
         page = SearchPage(around, typed, box_id, described(typed), recent=recent)
         return services.pages.answer(visit, "mail/search.html", page)
-    before, below = _edge(visit.query("avant")), positive(visit.query("sous"))
+    before, below = edge(visit.query("avant")), positive(visit.query("sous"))
     viewer = await services.sharing.viewer(visit.principal)
-    found = await _find(services, viewer, query, box_id, visit.preferences.page_size, before, below)
+    page_size = visit.preferences.page_size
+    found = await find(services, viewer, query, box_id, page_size, before, below, SECONDS)
     first = before is None and not below
     if first and visit.preferences.remember_searches:
         await services.store.write(searches.made, visit.account_id, typed, box_id)
     excerpts = await _excerpts(services, viewer, query, found)
     unsearched = found.unsearched[:MAX_UNSEARCHED]
-    named = {box.id for box in (*(group.box for group in found.groups), *unsearched)}
-    around = surround(visit, found.boxes, query=typed, shared=found.shared, needed=named)
+    around = surroundings_of(visit, found, typed)
     page = SearchPage(
         around,
         typed,
         box_id,
         described(typed),
-        [_results(visit, around, typed, box_id, group, query, excerpts) for group in _in_order(around, found)],
+        [_results(visit, around, typed, box_id, group, query, excerpts) for group in in_order(around, found)],
         _summary(visit, found),
         [(around.folder(box.id).path, query_string(q=typed, d=box.id)) for box in unsearched],
         searched=True,
@@ -131,7 +134,7 @@ def _scopes(visit: Visit, around: MailShell, typed: str, box_id: int) -> list[tu
     return [(title, query_string(q=typed, d=scope), scope == box_id) for scope, title in offered]
 
 
-def _where(text: str) -> int:
+def where(text: str) -> int:
     """The mailbox or the scope that an address or a form names; 0: one's own folders."""
     scopes = {str(scope): scope for scope in SCOPES}
     return scopes.get(text) or positive(text)
@@ -152,18 +155,25 @@ def _folded(name: str) -> str:
     return strip_marks(name).casefold().strip()
 
 
-def _edge(text: str) -> Edge | None:
+def edge(text: str) -> Edge | None:
     """`date.uid`, the key of the last message of the page before."""
     date, _, uid = text.partition(".")
     return Edge(positive(date), positive(uid)) if positive(uid) else None
 
 
-async def _find(
-    services: Services, viewer: Viewer, query: Query, box_id: int, size: int, before: Edge | None, below: int
+async def find(
+    services: Services,
+    viewer: Viewer,
+    query: Query,
+    box_id: int,
+    size: int,
+    before: Edge | None,
+    below: int,
+    seconds: float,
 ) -> Found:
-    """Ask the store, in the threads of what takes long."""
+    """Ask the store, in the threads of what takes long; after some seconds for what there is by then."""
     store, clock = services.store, services.clock
-    until = clock.monotonic() + SECONDS
+    until = clock.monotonic() + seconds
 
     def enough() -> bool:
         return clock.monotonic() > until
@@ -203,7 +213,14 @@ async def _excerpts(services: Services, viewer: Viewer, query: Query, found: Fou
     )
 
 
-def _in_order(around: MailShell, found: Found) -> list[Group]:
+def surroundings_of(visit: Visit, found: Found, typed: str) -> MailShell:
+    """The frame of a page that shows what was found."""
+    named = {box.id for box in (*(group.box for group in found.groups), *found.unsearched[:MAX_UNSEARCHED])}
+    return surround(visit, found.boxes, query=typed, shared=found.shared, needed=named)
+
+
+def in_order(around: MailShell, found: Found) -> list[Group]:
+    """What was found in each folder, in the order of the folders."""
     order = {folder.id: place for place, folder in enumerate(around.all_folders)}
     groups = [group for group in found.groups if group.box.id in order]
     return sorted(groups, key=lambda group: order[group.box.id])
@@ -228,7 +245,8 @@ def _results(
     elif group.reached:
         further = query_string(q=typed, d=group.box.id, sous=group.reached)
     view = box_view(visit, around, folder, group.lines, folder.path, back)
-    return Results(view, group.total, marked, more, further)
+    about = query_string(d=folder.id, vue=of_search(back))
+    return Results(view, group.total, marked, more, further, about)
 
 
 def _summary(visit: Visit, found: Found) -> str:
@@ -243,7 +261,7 @@ def _summary(visit: Visit, found: Found) -> str:
 async def keep(services: Services, visit: Visit) -> Response:
     """POST /recherche/garder: save this search beside the folders, or forget one, or all the last ones."""
     form, account = visit.form, visit.account_id
-    typed, box_id = form.text("q")[:MAX_QUERY].strip(), _where(form.text("d"))
+    typed, box_id = form.text("q")[:MAX_QUERY].strip(), where(form.text("d"))
     back = f"{visit.base}/recherche"
     if form.has("oublier"):
         await services.store.write(searches.forget, account, form.number("oublier"))

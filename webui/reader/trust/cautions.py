@@ -42,6 +42,9 @@ _ASKED = re.compile(
     r"unlock|reactivat|upgrade",
     re.IGNORECASE,
 )
+_SETTLED = _words("reponse lien macros")
+"""Findings that a reader's word about the sender settles: habits of newsletters and of offices. Whoever is made to be
+taken for somebody else, a link that is, a request for the password and a file that runs are told whoever wrote."""
 _NEAR = 400
 """Characters between the secret and the verb."""
 
@@ -67,6 +70,8 @@ class Caution:
     reasons: Sequence[str]
     """Each finding in full, where the sentence is an abridgement."""
     grave: bool
+    settled: bool = False
+    """The reader may say that the sender's messages are safe: this notice stands no more then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +80,16 @@ class Evidence:
 
     sender: str
     sender_name: str
-    answers: Sequence[str]
+    answers: Sequence[str] = ()
     """Addresses of Reply-To."""
-    list_address: str
+    list_address: str = ""
     """Where a list's messages go (List-Post); answers that go there are no surprise."""
-    text: str
-    lies: Sequence[tuple[str, str]]
+    text: str = ""
+    lies: Sequence[tuple[str, str]] = ()
     """Links whose text names another host: (shown, real)."""
-    hosts: Sequence[str]
+    hosts: Sequence[str] = ()
     """Hosts of all links."""
-    files: Sequence[tuple[str, str]]
+    files: Sequence[tuple[str, str]] = ()
     """Names of attachments with their dangerous ending (`danger`)."""
 
 
@@ -92,7 +97,7 @@ def findings(evidence: Evidence, domains: Sequence[str]) -> list[Finding]:
     """Everything noticed, the gravest first; no more than MAX_FINDINGS."""
     found: dict[Finding, None] = {}
     for one in (
-        *_sender(evidence, domains),
+        *of_sender(evidence, domains),
         *_links(evidence, domains),
         *_password(evidence, domains),
         *_files(evidence.files),
@@ -101,7 +106,17 @@ def findings(evidence: Evidence, domains: Sequence[str]) -> list[Finding]:
     return sorted(found, key=lambda one: not one.grave)[:MAX_FINDINGS]
 
 
-def _sender(evidence: Evidence, domains: Sequence[str]) -> Iterable[Finding]:
+def is_settled_by_trust(noticed: Sequence[Finding]) -> bool:
+    """There is something, and all of it is settled by a reader who trusts the sender."""
+    return bool(noticed) and all(one.kind in _SETTLED for one in noticed)
+
+
+def of_sender(evidence: Evidence, domains: Sequence[str]) -> list[Finding]:
+    """What is noticed of who wrote."""
+    return list(_of_sender(evidence, domains))
+
+
+def _of_sender(evidence: Evidence, domains: Sequence[str]) -> Iterable[Finding]:
     domain = evidence.sender.rpartition("@")[2].lower()
     if imitated := lookalikes.imitates(domain, (*domains, *lookalikes.IMITATED)):
         yield Finding("domaine", lookalikes.readable(domain), imitated, grave=True)

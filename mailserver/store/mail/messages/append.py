@@ -13,7 +13,7 @@ from mailserver.model.messages.provenance import UNKNOWN, Provenance
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.blobs import Prepared
-from mailserver.store.mail.flags import SEEN
+from mailserver.store.mail.flags import FLAGGED, SEEN
 from mailserver.store.mail.messages.flagging import ensure_flags
 from mailserver.store.mail.messages.quotas import Quota, check_quota
 from mailserver.store.mail.messages.reading import CHUNK
@@ -97,6 +97,7 @@ _MINT = Statement(
         modseq=mailbox.c.modseq + bindparam("more", type_=BigInteger),
         messages=mailbox.c.messages + bindparam("more", type_=BigInteger),
         unseen=mailbox.c.unseen + bindparam("unread", type_=BigInteger),
+        flagged=mailbox.c.flagged + bindparam("starred", type_=BigInteger),
         octets=mailbox.c.octets + bindparam("sizes", type_=BigInteger),
     )
     .returning(mailbox.c.uidnext, mailbox.c.modseq, mailbox.c.uidvalidity)
@@ -208,6 +209,7 @@ def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placin
         account=account_id,
         more=more,
         unread=sum(not placing.mask & SEEN for placing in batch),
+        starred=sum(placing.mask & FLAGGED > 0 for placing in batch),
         sizes=sum(placing.size for placing in batch),
     )
     if row is None:

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, cast, func, insert, literal, select, update
 
 from mailserver.store.engine.statements import Row, Tx
 from mailserver.store.mail import lessons, mailboxes
-from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, SEEN
+from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.mail.messages.append import INSERT_MESSAGE, MESSAGE_COLUMNS
 from mailserver.store.mail.messages.expunge import remove
@@ -62,6 +62,7 @@ def copy(
         _copy_rows(tx, account_id, source_id, target, found, modseq, translate)
     sizes = _total_size(tx, target_id, target.uidnext)
     unseen = sum(1 for row in rows if not row[1] & keep & SEEN)
+    flagged = sum(1 for row in rows if row[1] & keep & FLAGGED)
     tx.execute(
         update(mailbox)
         .where(mailbox.c.id == target_id)
@@ -70,6 +71,7 @@ def copy(
             modseq=modseq,
             messages=mailbox.c.messages + len(found),
             unseen=mailbox.c.unseen + unseen,
+            flagged=mailbox.c.flagged + flagged,
             octets=mailbox.c.octets + sizes,
         )
     )

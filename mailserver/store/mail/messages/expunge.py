@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import collect, mailboxes
-from mailserver.store.mail.flags import DELETED, SEEN
+from mailserver.store.mail.flags import DELETED, FLAGGED, SEEN
 from mailserver.store.mail.messages.reading import CHUNK, marked, ranges, state
 from mailserver.store.schema.mail import expunged, mailbox, message
 
@@ -32,7 +32,7 @@ class _Removal:
     """What removes some messages of a mailbox."""
 
     totals: Executable
-    """How many there are, their octets, how many of them are unread."""
+    """How many there are, their octets, how many of them are unread, and flagged."""
     note: Executable
     bury: Executable
     delete: Executable
@@ -43,9 +43,11 @@ def _removal(
 ) -> _Removal:
     here = (message.c.mailbox_id == box) & chosen
     unread = func.sum(case((message.c.flags.op("&")(SEEN) == 0, 1), else_=0))
+    starred = func.sum(case((message.c.flags.op("&")(FLAGGED) != 0, 1), else_=0))
+    sums = (func.coalesce(one, 0) for one in (func.sum(message.c.size), unread, starred))
     stones = select(box, modseq, message.c.uid, now).where(here)
     return _Removal(
-        select(func.count(), func.coalesce(func.sum(message.c.size), 0), func.coalesce(unread, 0)).where(here),
+        select(func.count(), *sums).where(here),
         collect.noting(select(message.c.content_id).where(here), now),
         insert(expunged).from_select(["mailbox_id", "modseq", "uid", "at"], stones),
         delete(message).where(here),
@@ -68,6 +70,7 @@ _SETTLE = Statement(
         modseq=_MODSEQ,
         messages=mailbox.c.messages - bindparam("fewer", type_=BigInteger),
         unseen=mailbox.c.unseen - bindparam("unread", type_=BigInteger),
+        flagged=mailbox.c.flagged - bindparam("starred", type_=BigInteger),
         octets=mailbox.c.octets - bindparam("freed", type_=BigInteger),
     )
 )
@@ -108,8 +111,8 @@ def remove(tx: Tx, account_id: int, mailbox_id: int, uids: list[int]) -> int:
     else:
         parts = (uids[start : start + CHUNK] for start in range(0, len(uids), CHUNK))
         totals = [_remove_some(tx, mailbox_id, part, modseq) for part in parts]
-    freed, unread = sum(row[1] for row in totals), sum(row[2] for row in totals)
-    tx.run(_SETTLE, box=mailbox_id, modseq_=modseq, fewer=len(uids), unread=int(unread), freed=int(freed))
+    freed, unread, starred = (int(sum(row[column] for row in totals)) for column in (1, 2, 3))
+    tx.run(_SETTLE, box=mailbox_id, modseq_=modseq, fewer=len(uids), unread=unread, starred=starred, freed=freed)
     tx.changed(account_id, mailbox_id)
     return modseq
 

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, bindparam, insert, literal, select, update
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import lessons, mailboxes
-from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, MAX_KEYWORD_LENGTH, MAX_KEYWORDS, SEEN, known_mask
+from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, MAX_KEYWORD_LENGTH, MAX_KEYWORDS, SEEN, known_mask
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.mail.messages.reading import CHUNK, ranges, state
 from mailserver.store.schema.mail import keyword, mailbox, message
@@ -72,7 +72,7 @@ def store_flags(
     modseq = box.modseq + 1
     after: list[Row] = []
     changing: list[int] = []
-    unseen = 0
+    unseen = flagged = 0
     for uid, old, seq in before:
         new = old if uid in blocked else _apply(old, mode, mask, only)
         if new == old:
@@ -82,13 +82,19 @@ def store_flags(
         changing.append(uid)
         after.append((uid, new, modseq))
         unseen += (old & SEEN) - (new & SEEN)
+        flagged += (new & FLAGGED) - (old & FLAGGED)
     if not changing:
         return 0, after, modified  # not box.modseq: that is somebody else's change
     _update_flags(tx, mailbox_id, mode, (mask, only), modseq, changing, everything=len(changing) == box.messages)
     tx.execute(
         update(mailbox)
         .where(mailbox.c.id == mailbox_id)
-        .values(modseq=modseq, flags_modseq=modseq, unseen=mailbox.c.unseen + unseen)
+        .values(
+            modseq=modseq,
+            flags_modseq=modseq,
+            unseen=mailbox.c.unseen + unseen,
+            flagged=mailbox.c.flagged + flagged // FLAGGED,
+        )
     )
     lessons.note_flags(tx, account_id, mailbox_id, changing, mode, flags)
     tx.changed(account_id, mailbox_id)

@@ -22,22 +22,29 @@ export function sending(desk, saving) {
     form.setAttribute("aria-busy", "true");
     const failures = saving.failures;
     saving.sending = true;
+    host.busy(true);
     try {
       await desk.after(async () => {
         // A file that was on its way when the button was pressed did not arrive: its author decides what then.
-        if (saving.failures !== failures) return void desk.say(desk.texts.manque);
+        if (saving.failures !== failures) return void regret(desk.texts.manque);
         const before = saving.count();
         return arrived(await desk.post(address, fields), before);
       });
     } catch (error) {
       // `fetch` fails so when nothing answers.
       if (error instanceof TypeError && !desk.life.signal.aborted) later.until(() => go(button, address, fields));
-      else desk.say(desk.texts.hors);
+      else regret(desk.texts.hors);
     } finally {
       saving.sending = false;
+      host.busy(false);
       form.removeAttribute("aria-busy");
       if (button) button.disabled = false;
     }
+  }
+
+  function regret(text) {
+    host.reveal();
+    desk.say(text);
   }
 
   // What was done leads elsewhere; else there is a question, or the form again with what is wrong said on it. Of any other
@@ -55,13 +62,14 @@ export function sending(desk, saving) {
       const sent = question.querySelector("form");
       for (const name of ["brouillon", "cle", "pieces"]) desk.field(name).value = sent.elements[name].value;
       saving.taken();
+      host.reveal();
       questions.ask(question);
     } else if (page.querySelector("#lettre")) {
       saving.forget();
       host.put(page);
     } else {
       saving.touched();
-      desk.say(desk.texts.refus);
+      regret(desk.texts.refus);
     }
   }
 }

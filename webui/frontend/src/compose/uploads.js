@@ -60,7 +60,8 @@ export function uploads(desk, saving) {
     setTimeout(() => item.remove(), 15_000);
   }
 
-  function add(file, cid = "") {
+  // `placed` puts a picture of this `cid` into the text before anything else is kept: what no text names is dropped.
+  function add(file, cid = "", placed = () => {}) {
     const request = { stopped: false, abort() { this.stopped = true; } };
     const item = row(file.name, KINDS[file.type.split("/")[0]] ?? "file", texts.arreter, () => request.abort());
     item.dataset.envoi = "1";
@@ -76,13 +77,13 @@ export function uploads(desk, saving) {
     bar.value = 0;
     bar.setAttribute("aria-label", texts.envoi.replace("{nom}", file.name));
     item.append(bar);
-    return desk.after(() => send(file, cid, item, bar, request)).finally(() => {
+    return desk.after(() => send(file, cid, item, bar, request, placed)).finally(() => {
       coming -= file.size;
       saving.coming -= 1;
     });
   }
 
-  async function send(file, cid, item, bar, request) {
+  async function send(file, cid, item, bar, request, placed) {
     while (!request.stopped) {
       const { status, answer } = await upload(file, cid, bar, request);
       if (request.stopped) break;
@@ -93,6 +94,7 @@ export function uploads(desk, saving) {
       if (status === 200) {
         item.remove();
         saving.adopt(answer);
+        placed();
         desk.announce(texts.joint.replace("{nom}", file.name));
         return true;
       }

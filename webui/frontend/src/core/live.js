@@ -13,9 +13,9 @@ let source = null;
 
 function show(boxes) {
   for (const [id, box] of Object.entries(boxes)) {
-    const link = document.querySelector(`.volet a[data-boite="${CSS.escape(id)}"]`);
+    const link = document.querySelector(`.volet a:is([data-boite="${CSS.escape(id)}"], [data-compte="${CSS.escape(id)}"])`);
     if (link) count(link, box);
-    if (link?.hasAttribute("aria-current")) title(box.n);
+    if (link?.dataset.boite && link.hasAttribute("aria-current")) title(box.n);
   }
   document.querySelectorAll(".arbre .somme").forEach(add);
   document.dispatchEvent(new CustomEvent("dossiers", { detail: boxes }));
@@ -35,7 +35,7 @@ function count(link, box) {
   }
   if (!place) {
     place = document.createElement("span");
-    place.className = "compte";
+    place.className = link.dataset.compte ? "compte calme" : "compte";
     link.querySelector(".somme") ? link.querySelector(".somme").before(place) : link.append(place);
   }
   const words = document.createElement("span");

@@ -12,12 +12,20 @@ export function pictures(desk, editor, root, saving, ask) {
   async function insert(file) {
     const cid = `${crypto.randomUUID()}@editeur`;
     const range = editor.getSelection();
-    if (!(await saving.upload(file, cid))) return null;
-    const address = `${desk.base}/ecrire/${desk.field("brouillon").value}/image?cid=${encodeURIComponent(cid)}`;
-    editor.setSelection(range);
-    const image = editor.insertImage(address, { alt: "" });
-    image.dataset.cid = cid;
-    await image.decode().catch(() => {});
+    let image = null;
+    await saving.upload(file, cid, () => {
+      const address = `${desk.base}/ecrire/${desk.field("brouillon").value}/image?cid=${encodeURIComponent(cid)}`;
+      editor.setSelection(range);
+      image = editor.insertImage(address, { alt: "" });
+      image.dataset.cid = cid;
+    });
+    if (!image) return null;
+    if (!(await image.decode().then(() => true, () => false))) {
+      image.remove();
+      desk.say(desk.texts.illisible.replace("{nom}", file.name));
+      saving.touched();
+      return null;
+    }
     if (image.naturalWidth > USUAL) image.width = USUAL;
     return image;
   }
