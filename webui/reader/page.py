@@ -31,16 +31,16 @@ from webui.page.avatars import Avatar, avatar
 from webui.page.context import COMPLETE, Services, Visit
 from webui.page.mail_shell import DRAFTS, JUNK, SENT, Folder, MailShell, surroundings
 from webui.page.rendering import redirect
-from webui.reader import addressees, conversations, correspondent, message_parts
+from webui.reader import addressees, conversations, correspondent, message_parts, trusted_senders
 from webui.reader.content import html_dark, html_view, images, plain_text
 from webui.reader.correspondent import Correspondent
 from webui.reader.flash_texts import said
 from webui.reader.place import Place, box_of, place
 from webui.reader.requests import invitations, receipts, unsubscribe
-from webui.reader.trust import badges, cautions, spam, trusted_senders
+from webui.reader.trust import badges, cautions, spam
 from webui.reader.trust.badges import Badge
 from webui.reader.trust.cautions import Evidence, Finding
-from webui.reader.trust.trusted_senders import Trust
+from webui.reader.trusted_senders import Trust
 
 _NOTHING = Markup()
 MAX_UNITS = 20

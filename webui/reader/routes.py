@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from webui.page.dispatch import Doors
-from webui.reader import attachments, message_parts, page, printing, redirect, source
+from webui.reader import attachments, message_parts, page, printing, redirect, source, trusted_senders
 from webui.reader.content import images
 from webui.reader.previews import preview
 from webui.reader.requests import invitations, receipts, unsubscribe
-from webui.reader.trust import trusted_senders
 
 
 def mail(doors: Doors) -> Sequence[BaseRoute]:
