@@ -19,6 +19,7 @@ from mailserver.addressbook.pictures import Pictures
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
+from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
@@ -94,6 +95,7 @@ def create(
         languages=spoken,
         pages=Pages(_site(settings, assets), spoken, keys, assets, board),
         moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
+        infected=InfectedMail(settings=settings, store=store, delivery=delivery, clock=clock),
         board=board,
         health=Health(settings=settings, store=store, clock=clock),
         sharing=sharing,

@@ -89,6 +89,7 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
         "en-cours": f"/admin/travaux/{running}",
         "file": "/admin/file",
         "suivi": "/admin/suivi?chercher=1",
+        "virus": "/admin/virus",
         "regles": "/admin/regles",
         "journal": "/admin/journal",
     }

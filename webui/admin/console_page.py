@@ -55,6 +55,8 @@ def announced(visit: Visit) -> str:
         "relance": ngettext("%(n)s envoi relancé.", "%(n)s envois relancés.", count),
         "retenu": ngettext("%(n)s envoi retenu.", "%(n)s envois retenus.", count),
         "jete": ngettext("%(n)s envoi jeté.", "%(n)s envois jetés.", count),
+        "remis": ngettext("%(n)s message remis.", "%(n)s messages remis.", count),
+        "virus-supprime": ngettext("%(n)s message supprimé.", "%(n)s messages supprimés.", count),
         "regles": _("Règles enregistrées."),
         "frein": _("Le frein est serré : cette population n’envoie plus rien."),
         "desserre": ngettext(

@@ -13,6 +13,7 @@ from mailserver.addressbook.pictures import Pictures
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
+from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
@@ -79,6 +80,7 @@ class Services:
     languages: Mapping[str, Language]
     pages: Renderer
     moderation: Moderation
+    infected: InfectedMail
     outside: SafeFetch
     feeds: Feeds
     board: Announcements
