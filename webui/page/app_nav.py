@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mailserver.model.identity import Role
 from webui.page.context import Visit
 
-_ELSEWHERE = (("/m/liste/", "/m/listes"), ("/compte", "/m/reglages"))
+_ELSEWHERE = (("/m/liste/", "/m/listes"), ("/compte", "/m/reglages"), ("/m/dossiers", "/m/reglages"))
 """Pages whose address does not begin like their application's."""
 
 
@@ -37,6 +37,8 @@ def applications(visit: Visit) -> tuple[Application, ...]:
         known.append((_("Console"), "/admin", "shield"))
     path = visit.request.url.path
     places = [(address, address) for _title, address, _icon in known] + list(_ELSEWHERE)
+    if path.startswith("/m/dossier/") and path.rpartition("/")[2] in ("modifier", "partage", "importer"):
+        path = "/m/dossiers"  # what is set of one, not what is in it
     current = max(
         (place for place in places if path.startswith(place[0])), key=lambda one: len(one[0]), default=("", "")
     )[1]
