@@ -17,6 +17,9 @@ from mailserver.store.people import schools
 from mailserver.store.record.audit import Origin
 from mailserver.store.upkeep import measures
 from mailserver.store.upkeep.measures import Measure
+from mailserver.store.web import academy_models, signatures
+from mailserver.store.web.academy_models import AcademyDraft
+from mailserver.store.web.signatures import Model
 from mailserver.texts.causes import Cause
 from tests.webui.browser import SIZES, faults_of, overflow, rules_of, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail
@@ -66,6 +69,10 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
     write(
         bulletins.post, ORIGIN, Draft(Kind.ANNOUNCEMENT, now, 0, "Campagne de mutations : les serveurs seront chargés.")
     )
+    text = "Madame, Monsieur,\nla classe sort le {date}.\n{prenom} {nom}, {etablissement}"
+    model = write(academy_models.save, ORIGIN, 0, AcademyDraft("Sortie scolaire", frozenset(Role), "Sortie", text))
+    own = Model(0, administrator.account_id, "Convocation", "", "Vous êtes convoqué.", "<b>Vous êtes convoqué.</b>")
+    write(signatures.save_model, administrator.account_id, own)
     job = write(jobs.begin, "plan", administrator.account_id, "achef", "", {"original": "rentrée.csv", "file": "x.csv"})
     write(jobs.end, job, JobState.DONE, _plan())
     running = write(jobs.begin, "apply", administrator.account_id, "achef", "", {"original": "rentrée.csv"})
@@ -75,6 +82,7 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
         "mesures": "/admin/mesures",
         "sante": "/admin/sante",
         "annonces": "/admin/annonces",
+        "modeles": f"/admin/modeles?modifier={model}",
         "comptes": "/admin/comptes",
         "compte": f"/admin/comptes/{person.account_id}",
         "nouveau": "/admin/comptes/nouveau",

@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 from mailserver.mime import scan, unpack
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
-from mailserver.store.web import signatures
+from mailserver.store.record.audit import Origin
+from mailserver.store.web import academy_models, signatures
+from mailserver.store.web.academy_models import AcademyDraft
 from mailserver.store.web.signatures import Model, Signature
 from tests.webui.asked import enter, somebody_asked
 from tests.webui.browser import Watched, faults_of, log_in, log_out, overflow, rules_of, visiting
@@ -457,13 +459,19 @@ def test_models_signatures_and_forms_change_the_letter_in_its_panel(
     """The buttons that bring the form again bring it to the panel; the focus stays on what was pressed."""
     own = Model(0, person.account_id, "Convocation", "Conseil de classe", "Vous êtes convoqué.")
     house.store.write_now(signatures.save_model, person.account_id, own)
+    theirs = AcademyDraft("Sortie", frozenset((person.role,)), "", "Votre professeur, {prenom}")
+    house.store.write_now(academy_models.save, Origin("achef", "console"), 0, theirs)
     house.store.write_now(signatures.save_signature, person.account_id, Signature(0, "Courte", "Paul P.", "", "new"))
     page = watched.page
     page.evaluate("window.same = true")
     letter = write(page)
     expect(field(letter, "texte")).to_have_value(re.compile("Paul P."))
     letter.get_by_role("button", name="Modèles", exact=True).click()
-    letter.get_by_role("button", name="Convocation").click()
+    watched.picture("panneau-modeles")
+    letter.get_by_role("list", name="De l’académie").get_by_role("button", name="Sortie").click()
+    expect(field(letter, "texte")).to_have_value(re.compile("Votre professeur, Paul"))
+    letter.get_by_role("button", name="Modèles", exact=True).click()
+    letter.get_by_role("list", name="Les miens").get_by_role("button", name="Convocation").click()
     expect(field(letter, "objet")).to_have_value("Conseil de classe")
     expect(field(letter, "texte")).to_have_value(re.compile("Vous êtes convoqué."))
     letter.get_by_role("button", name="Options", exact=True).click()
