@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mailserver.foundation.metrics import REGISTRY
 from mailserver.foundation.peers import is_loopback
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused, Temporary
@@ -137,7 +138,8 @@ def metrics(registry: CollectorRegistry) -> GuestHandler:
     async def handler(services: Services, guest: Guest) -> Response:
         if not is_loopback(guest.peer):
             raise Refused(Reason.NOT_FOUND)
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        figures = generate_latest(registry) + generate_latest(REGISTRY)
+        return Response(figures, media_type=CONTENT_TYPE_LATEST)
 
     return handler
 

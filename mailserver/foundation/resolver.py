@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 import dns.asyncquery
 import dns.asyncresolver
@@ -241,11 +242,14 @@ class Resolver:
             self._size -= gone.size
 
 
-def library_resolver(settings: NameService) -> dns.asyncresolver.Resolver:
+_Library = TypeVar("_Library", dns.asyncresolver.Resolver, dns.resolver.Resolver)
+
+
+def library_resolver(kind: type[_Library], settings: NameService) -> _Library:
     """dnspython's, for who takes time and wants its errors (routes of outgoing mail). Raises DNSException, OSError."""
     if not settings.nameservers:
-        return dns.asyncresolver.Resolver()
-    found = dns.asyncresolver.Resolver(configure=False)
+        return kind()
+    found = kind(configure=False)
     found.nameservers = [dns.nameserver.Do53Nameserver(*split_server(one)) for one in settings.nameservers[:3]]
     return found
 

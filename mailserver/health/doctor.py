@@ -15,6 +15,7 @@ from directory.lists.rosters import House
 from mailserver.delivery import exposed_lists
 from mailserver.foundation import instance_lock, ports
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.resolver import library_resolver
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import read_pair
 from mailserver.health import disk_space, file_permissions
@@ -98,7 +99,7 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
         _lists,
     ]
     if dns_too:
-        looks.append(_dns)
+        looks.append(examine_dns)
     yield Finding(
         "settings",
         Grade.OK,
@@ -385,25 +386,43 @@ def _lists(settings: Settings) -> Iterator[Finding]:
         yield Finding("lists", Grade.WARNING, Text("et {more} autres listes", more=more))
 
 
+def examine_dns(settings: Settings) -> Iterator[Finding]:
+    """Whether a name server answers (every living one knows the root's), then what is published of us."""
+    try:
+        library_resolver(dns.resolver.Resolver, settings.dns).resolve(".", "NS", lifetime=DNS_SECONDS)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        pass
+    except (dns.exception.DNSException, OSError):
+        yield Finding(
+            "dns",
+            Grade.WARNING,
+            Text("aucun serveur de noms ne répond : le courrier reçu n’est pas authentifié"),
+            Text("vérifiez [dns] nameservers, ou la résolution de cette machine"),
+        )
+        return
+    yield Finding("dns", Grade.OK, Text("Le serveur de noms répond"))
+    yield from _dns(settings)
+
+
 def _dns(settings: Settings) -> Iterator[Finding]:
     domain, selector = settings.domain, settings.dkim_selector
-    yield _record(domain, "MX", lambda text: bool(text), f"{domain}. MX 10 {settings.name}.")
-    yield _record(domain, "TXT", lambda text: text.startswith("v=spf1"), f'{domain}. TXT "v=spf1 mx -all"')
+    yield _record(settings, domain, "MX", lambda text: bool(text), f"{domain}. MX 10 {settings.name}.")
+    yield _record(settings, domain, "TXT", lambda text: text.startswith("v=spf1"), f'{domain}. TXT "v=spf1 mx -all"')
     name = f"{selector}._domainkey.{domain}"
     try:
         wanted = dns_record(settings.secret(f"dkim-{selector}.pem"))
     except SettingsError:
         wanted = ""
-    yield _record(name, "TXT", lambda text: text == wanted, f'{name}. TXT "{wanted}"')
+    yield _record(settings, name, "TXT", lambda text: text == wanted, f'{name}. TXT "{wanted}"')
     name = f"_dmarc.{domain}"
     record = f'{name}. TXT "v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}"'
-    yield _record(name, "TXT", lambda text: text.startswith("v=DMARC1"), record)
+    yield _record(settings, name, "TXT", lambda text: text.startswith("v=DMARC1"), record)
 
 
-def _record(name: str, kind: str, is_good: Callable[[str], bool], record: str) -> Finding:
+def _record(settings: Settings, name: str, kind: str, is_good: Callable[[str], bool], record: str) -> Finding:
     remedy = Text("publiez : {record}", record=record)
     try:
-        answer = dns.resolver.resolve(name, kind, lifetime=DNS_SECONDS)
+        answer = library_resolver(dns.resolver.Resolver, settings.dns).resolve(name, kind, lifetime=DNS_SECONDS)
         texts = [record.to_text() if kind == "MX" else b"".join(record.strings).decode() for record in answer]
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return Finding(

@@ -114,7 +114,7 @@ class Router:
     def _dns(self) -> dns.asyncresolver.Resolver:
         if self._resolver is None:
             try:
-                self._resolver = library_resolver(self._settings.dns)
+                self._resolver = library_resolver(dns.asyncresolver.Resolver, self._settings.dns)
             except (dns.exception.DNSException, OSError) as error:
                 raise Temporary(Cause("no-name-server", error=type(error).__name__)) from None
         return self._resolver

@@ -7,7 +7,9 @@ import pytest
 
 from mailserver.foundation import resolver as module
 from mailserver.foundation.resolver import LookupFailed, Resolver, split_server
-from mailserver.foundation.settings import NameService
+from mailserver.foundation.settings import NameService, Settings
+from mailserver.health import doctor
+from mailserver.health.doctor import Grade
 from tests.authentication.name_server import NameServer
 from tests.ports import free_port
 
@@ -200,3 +202,12 @@ def test_servers_of_the_setting(text: str, server: tuple[str, int]) -> None:
 def test_what_is_no_server(text: str) -> None:
     with pytest.raises(ValueError, match="no name server"):
         NameService(nameservers=(text,))
+
+
+def test_check_says_whether_a_name_server_answers(names: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "DNS_SECONDS", 5.0)
+    settings = Settings(domain="ac-exemple.fr", dns=NameService(nameservers=(names.setting,)))
+    assert next(doctor.examine_dns(settings)).grade is Grade.OK
+    monkeypatch.setattr(doctor, "DNS_SECONDS", 0.2)
+    names.mood = "silent"
+    assert [one.grade for one in doctor.examine_dns(settings)] == [Grade.WARNING]

@@ -25,6 +25,7 @@ from mailserver.foundation.tls import Certificate, make_certificate
 from mailserver.login import Login
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Principal, Role
+from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.account import sessions
 from mailserver.store.engine.transactions import Store, Tx
@@ -160,10 +161,11 @@ class House:
         assert found is not None
         return found
 
-    def deliver(self, person: Principal, octets: bytes) -> int:
+    def deliver(self, person: Principal, octets: bytes, results: AuthenticationResults = NOT_CHECKED) -> int:
         """A message arrives; its content id."""
         recipient = self.run(self.delivery.resolve(person.address))
-        return self.run(self.delivery.deliver(Envelope("x@exemple.org", (recipient,)), octets)).content_id
+        envelope = Envelope("x@exemple.org", (recipient,), results=results)
+        return self.run(self.delivery.deliver(envelope, octets)).content_id
 
     def box(self, person: Principal, name: str) -> mailboxes.Mailbox:
         return self.store.read_now(mailboxes.get, person.account_id, name)

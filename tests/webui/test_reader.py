@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from mailserver.mime import scan, unpack
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.identity import Principal
+from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Outcome
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.preferences import Preferences, revise
 from mailserver.store.account import sessions
@@ -22,7 +25,7 @@ from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.website import Website, page, world
 from webui.reader import message_parts
 from webui.reader.requests import unsubscribe
-from webui.reader.trust import cautions, lookalikes
+from webui.reader.trust import badges, cautions, lookalikes
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
 
@@ -94,6 +97,64 @@ def test_badges_follow_what_our_own_door_wrote(
     assert "Répondre à la liste" in listed
     forged = shown(house, at_home, emma, mail("Liste", more=said.format(name="Faux", domain="ac-exemple.fr")))
     assert "liste\u202f: Faux" not in forged, "no list of ours sent it"
+
+
+PROVEN = AuthenticationResults(Outcome.PASS, Outcome.PASS, Alignment.PASS, one_click=True)
+FALSE = AuthenticationResults(Outcome.FAIL, Outcome.NONE, Alignment.FAIL)
+
+
+@pytest.mark.parametrize("interface", ["/s", "/m"])
+def test_what_was_found_out_is_one_sign_and_a_line_of_the_details(
+    house: House, at_home: Visitor, emma: Principal, interface: str
+) -> None:
+    author = "Inès <ines@ailleurs.example>"
+
+    def seen(results: AuthenticationResults) -> str:
+        number = house.deliver(emma, mail(f"{interface} {results.packed}", sender=author), results)
+        return str(at_home.get(f"{interface}/message/{number}").text)
+
+    proven = seen(PROVEN)
+    assert ">externe" in proven
+    assert "son domaine confirme l’avoir envoyé" in proven
+    assert "SPF pass, DKIM pass, DMARC pass" in proven
+    false = seen(FALSE)
+    assert ">externe non vérifié" in false
+    assert "SPF fail, DKIM none, DMARC fail" in false
+    assert "Authentification" not in seen(AuthenticationResults())
+    own = f"Marc <marc@{house.settings.domain}>"
+    number = house.deliver(emma, mail(f"{interface} own", sender=own), PROVEN)
+    assert ">interne, autre serveur" in at_home.get(f"{interface}/message/{number}").text
+
+
+def test_who_is_put_aside_is_told_why(house: House, at_home: Visitor, emma: Principal) -> None:
+    number = house.deliver(emma, mail(), replace(FALSE, quarantined=True))
+    assert "qui demande de l’écarter" in at_home.get(f"/s/message/{number}").text
+    assert house.subjects(emma, "Junk")
+
+
+def test_one_borrowed_address_is_believed_nowhere() -> None:
+    def credible(results: AuthenticationResults, sender: str = "a@b.fr") -> bool:
+        return badges.is_credible(Provenance(Door.SMTP, results=results), sender, ["ac.fr"], 1)
+
+    assert credible(PROVEN)
+    assert credible(AuthenticationResults())
+    assert not credible(FALSE)
+    assert not credible(AuthenticationResults(), "a@ac.fr")
+    assert credible(PROVEN, "a@ac.fr")
+    unsure = AuthenticationResults(Outcome.TEMPERROR, Outcome.NONE, Alignment.TEMPERROR)
+    assert not badges.is_authenticated(Provenance(Door.SMTP, results=unsure))
+    assert badges.is_authenticated(Provenance(Door.SMTP))
+
+
+def test_one_click_is_offered_where_a_signature_covers_it() -> None:
+    header = b"List-Unsubscribe: <https://l.fr/u>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n\r\n"
+    root = unpack(scan(header + b"x").parts)
+    found = unsubscribe.way(header, root, (), may_click=True)
+    assert found is not None
+    assert found.one_click
+    found = unsubscribe.way(header, root, (), may_click=False)
+    assert found is not None
+    assert (found.one_click, found.page) == ("", "https://l.fr/u")
 
 
 def test_a_damaged_message_has_a_plain_page(house: House, at_home: Visitor, emma: Principal) -> None:

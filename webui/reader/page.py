@@ -37,7 +37,7 @@ from webui.reader.correspondent import Correspondent
 from webui.reader.flash_texts import said
 from webui.reader.place import Place, box_of, place
 from webui.reader.requests import invitations, receipts, unsubscribe
-from webui.reader.trust import badges, cautions, spam
+from webui.reader.trust import badges, cautions, results, spam
 from webui.reader.trust.badges import Badge
 from webui.reader.trust.cautions import Evidence, Finding
 from webui.reader.trusted_senders import Trust
@@ -149,6 +149,11 @@ class ReadPage:
         return badges.seal(self.badges)
 
     @property
+    def authentication(self) -> str:
+        """What was found out about who sent it, in the field's words; empty: nobody looked."""
+        return results.in_short(self.message.provenance.results)
+
+    @property
     def onward(self) -> str:
         """What the address of a neighbour says behind its id."""
         return f"{self.place.query}&fil=1" if self.opens_whole else self.place.query
@@ -244,7 +249,7 @@ def _header(octets: bytes, root: Part, found: Stored, settings: Settings, owns: 
         badges.origin(octets, root, found.sender_address, settings.domains, found.provenance),
         [one.address for one in message_parts.addressed(octets, root, "reply-to")],
         replies.reply(octets, root, owns),
-        unsubscribe.way(octets, root, unsubscribe.own_names(settings))
+        unsubscribe.way(octets, root, unsubscribe.own_names(settings), unsubscribe.may_click(found))
         if found.box.special_use not in (SENT, DRAFTS)
         else None,
     )
@@ -354,7 +359,7 @@ def _shows_pictures(
         return True
     domains = services.settings.domains
     credible = badges.is_credible(found.provenance, found.sender_address, domains, visit.account_id)
-    return known.shows_pictures and credible
+    return known.shows_pictures and credible and badges.is_authenticated(found.provenance)
 
 
 def _plain(octets: bytes, root: Part, compose: str) -> Seen:

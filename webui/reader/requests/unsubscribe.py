@@ -23,6 +23,7 @@ from mailserver.mime.writing.compose import NewMessage
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model import address
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.store.web.webmail import Stored
 from webui.compose.message.message_form import author
 from webui.page.context import Services, Visit
 from webui.reader import message_parts
@@ -72,10 +73,10 @@ class Way:
         return self.letter.to if self.letter else urlsplit(self.one_click or self.page).hostname or ""
 
 
-def way(octets: bytes, root: Part, own: Collection[str]) -> Way | None:
+def way(octets: bytes, root: Part, own: Collection[str], may_click: bool) -> Way | None:
     """The best way a message names; None when it names none that can be taken.
 
-    `own`: the names of this house, lower case: nothing is sent there.
+    `own`: the names of this house, lower case: nothing is sent there. `may_click`: one click may be enough.
     """
     found: dict[str, str] = {}
     for one in headers.named(octets, root.start, root.body, "list-unsubscribe", "list-unsubscribe-post"):
@@ -83,12 +84,18 @@ def way(octets: bytes, root: Part, own: Collection[str]) -> Way | None:
             found[one.name] = headers.as_text(octets[one.value : one.end])
     entries = _ENTRY.findall(found.get("list-unsubscribe", "")[: 4 * MAX_ADDRESS])[:10]
     page = next((entry for entry in entries if entry[:8].lower() == "https://" and _is_elsewhere(entry, own)), "")
-    if page and _ONE_CLICK in found.get("list-unsubscribe-post", "").replace(" ", "").lower():
+    if may_click and page and _ONE_CLICK in found.get("list-unsubscribe-post", "").replace(" ", "").lower():
         return Way(one_click=page)
     letters = (letter(entry, own) for entry in entries if entry[:7].lower() == "mailto:")
     if (first := next(filter(None, letters), None)) is not None:
         return Way(letter=first)
     return Way(page=page) if page else None
+
+
+def may_click(found: Stored) -> bool:
+    """Whether a valid signature covers the way of one click (RFC 8058 section 4), as far as anybody looked."""
+    results = found.provenance.results
+    return results.one_click or not results.checked
 
 
 def letter(mailto: str, own: Collection[str]) -> Letter | None:
@@ -132,7 +139,7 @@ def _is_elsewhere(entry: str, own: Collection[str]) -> bool:
 async def leave(services: Services, visit: Visit) -> Response:
     """POST /message/{id}/desabonner. Raises Refused(NOT_FOUND) where the message names no way of its own."""
     found, octets = await message_parts.load(services, visit, upto=message_parts.TEXT_OCTETS)
-    chosen = way(octets, unpack(found.parts), own_names(services.settings))
+    chosen = way(octets, unpack(found.parts), own_names(services.settings), may_click(found))
     if chosen is None or chosen.page:
         raise Refused(Reason.NOT_FOUND)
     try:

@@ -40,7 +40,8 @@ class Origin:
     @property
     def claimed(self) -> bool:
         """It says it is from the academy, and is known not to have been sent by whoever it names."""
-        return self.internal and self.provenance.door in (Door.SMTP, Door.LMTP, Door.RESENT, Door.APPENDED)
+        doors = (Door.SMTP, Door.LMTP, Door.RESENT, Door.APPENDED)
+        return self.internal and self.provenance.door in doors and not self.provenance.results.authenticated
 
     def is_put_by_other(self, reader: int) -> bool:
         """Somebody else than this account put it into the mailbox: it never came by mail."""
@@ -56,12 +57,19 @@ class Origin:
 def is_credible(provenance: Provenance, sender: str, domains: Sequence[str], reader: int) -> bool:
     """Whether a message may be taken as its author's by this reader's account.
 
-    An address of the academy is believed of what was sent after a login only; one outside as far as anybody there can
-    be, and of nothing that somebody else put into the mailbox.
+    An address of the academy is believed of what was sent after a login, or where our own DNS stood behind it; one
+    outside unless its domain is known not to have sent this; and nothing that somebody else put into the mailbox.
     """
     if provenance.door is Door.APPENDED:
         return provenance.account_id == reader
-    return provenance.verified or provenance.door is Door.SERVICE or not is_internal(sender, domains)
+    if provenance.verified or provenance.door is Door.SERVICE or provenance.results.authenticated:
+        return True
+    return not is_internal(sender, domains) and not provenance.results.suspect
+
+
+def is_authenticated(provenance: Provenance) -> bool:
+    """Whether the author's domain stood behind a message, as far as anybody looked."""
+    return provenance.results.authenticated or not provenance.results.checked
 
 
 def is_internal(sender: str, domains: Sequence[str]) -> bool:
@@ -124,8 +132,12 @@ def badges(origin: Origin, first_time: bool, reader: int, _: Callable[[str], str
         shown.append(
             Badge("attention", _("interne non vérifié"), _("L’adresse est de l’académie, l’envoi ne l’est pas."))
         )
+    elif origin.internal and origin.provenance.results.authenticated:
+        shown.append(
+            Badge("neutre", _("interne, autre serveur"), _("Vient d’un autre serveur ; notre domaine le confirme."))
+        )
     elif not origin.internal:
-        shown.append(Badge("neutre", _("externe"), _("Vient d’une adresse hors de l’académie.")))
+        shown.append(_outside(origin.provenance, _))
     if first_time and not origin.verified:
         shown.append(Badge("attention", _("première fois"), _("Vous n’aviez aucun message de cette adresse.")))
     if origin.is_put_by_other(reader):
@@ -141,6 +153,23 @@ def badges(origin: Origin, first_time: bool, reader: int, _: Callable[[str], str
             Badge("neutre", _("redirigé par %(who)s") % {"who": origin.resent_by}, _("Transmis tel quel."), True)
         )
     return shown
+
+
+def _outside(provenance: Provenance, _: Callable[[str], str]) -> Badge:
+    """What is said of an address elsewhere."""
+    if provenance.results.suspect:
+        return Badge(
+            "attention",
+            _("externe non vérifié"),
+            _("Rien ne prouve que ce message vient du domaine de son expéditeur."),
+        )
+    if provenance.results.authenticated:
+        return Badge(
+            "neutre",
+            _("externe"),
+            _("Vient d’une adresse hors de l’académie ; son domaine confirme l’avoir envoyé."),
+        )
+    return Badge("neutre", _("externe"), _("Vient d’une adresse hors de l’académie."))
 
 
 def seal(shown: Sequence[Badge]) -> Badge | None:

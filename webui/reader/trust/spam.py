@@ -20,6 +20,8 @@ async def why(services: Services, visit: Visit, found: Stored) -> Sequence[str]:
     if found.box.special_use != JUNK:
         return ()
     verdict, said = await services.store.read(junk.verdict, found.box.account_id, found.id)
+    if verdict is None and said is not Said.SPAM and found.provenance.results.quarantined:
+        return [visit._("Rien ne prouve que ce message vient du domaine de son expéditeur, qui demande de l’écarter.")]
     return sentences(verdict, said, visit._)
 
 
