@@ -417,13 +417,17 @@ def _dns(settings: Settings) -> Iterator[Finding]:
     name = f"_dmarc.{domain}"
     record = f'{name}. TXT "v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}"'
     yield _record(settings, name, "TXT", lambda text: text.startswith("v=DMARC1"), record)
+    if settings.listen.sieve:  # RFC 5804 section 1.8
+        name = f"_sieve._tcp.{domain}"
+        record = f"{name}. SRV 0 1 {settings.listen.sieve} {settings.name}."
+        yield _record(settings, name, "SRV", lambda text: bool(text), record)
 
 
 def _record(settings: Settings, name: str, kind: str, is_good: Callable[[str], bool], record: str) -> Finding:
     remedy = Text("publiez : {record}", record=record)
     try:
         answer = library_resolver(dns.resolver.Resolver, settings.dns).resolve(name, kind, lifetime=DNS_SECONDS)
-        texts = [record.to_text() if kind == "MX" else b"".join(record.strings).decode() for record in answer]
+        texts = [record.to_text() if kind in ("MX", "SRV") else b"".join(record.strings).decode() for record in answer]
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return Finding(
             "dns",

@@ -1,0 +1,61 @@
+"""`mailserver filters`: an operator looks at somebody's filter, and switches it off."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from mailserver.__main__ import app
+from mailserver.cli.shared import open_store, settings_of
+from mailserver.filters import Scripts
+from mailserver.store.account import accounts
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Event
+from tests.harness import Instance
+
+SCRIPT = b'require "fileinto";\r\nfileinto "Archive";\r\n'
+
+
+def run(academy: Instance, *args: str) -> Result:
+    return CliRunner().invoke(app, ["filters", str(academy.directory), *args])
+
+
+@pytest.fixture
+def academy(fresh: Callable[..., Instance]) -> Instance:
+    return fresh("--demo")
+
+
+def of_edupont(academy: Instance, *, write: bool) -> list[Event]:
+    settings = settings_of(academy.directory)
+
+    async def work() -> list[Event]:
+        async with open_store(settings) as store:
+            standing = await store.read(accounts.by_login, "edupont")
+            assert standing is not None
+            if write:
+                scripts = Scripts(settings=settings, store=store)
+                await scripts.put(standing.id, "principal", SCRIPT, activate=True)
+            return await store.read(audit.history, standing.id)
+
+    return asyncio.run(work())
+
+
+def test_shown_and_switched_off(academy: Instance) -> None:
+    assert run(academy, "edupont").exit_code == 0
+    of_edupont(academy, write=True)
+    shown = run(academy, "edupont")
+    assert 'fileinto "Archive";' in shown.stdout
+    told = json.loads(run(academy, "edupont", "--json").stdout)
+    assert (told["active"], told["script"]) == ("principal", SCRIPT.decode())
+    off = json.loads(run(academy, "edupont", "--off", "--json").stdout)
+    assert (off["active"], off["script"], [one["name"] for one in off["scripts"]]) == (None, "", ["principal"])
+    run(academy, "edupont", "--off")
+    acts = [event for event in of_edupont(academy, write=False) if event.action is Action.FILTERS_CHANGED]
+    assert [event.detail.name for event in acts] == ["filter-off"], "nothing was switched off the second time"
+
+
+def test_nobody_and_a_functional_box(academy: Instance) -> None:
+    assert run(academy, "personne").exit_code == 1
+    assert run(academy, "edupont", "--on").exit_code == 2
