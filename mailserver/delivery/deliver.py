@@ -34,7 +34,7 @@ from mailserver.notices import house, moderation, viruses
 from mailserver.store.account import sessions
 from mailserver.store.engine.transactions import Store, Uncertain
 from mailserver.store.mail import blobs
-from mailserver.store.mail.junk import Verdict
+from mailserver.store.mail.junk import Source, Verdict
 from mailserver.store.queue.infected import Infected
 from mailserver.store.queue.moderation_queue import Hold, Owner
 from mailserver.store.queue.spool import DEFAULT_NOTIFY, Notify, Options, Target
@@ -338,7 +338,8 @@ def _put_aside(part: Part) -> Part:
     """The part in the Spam folder of everybody who gets it; a notice of ours stays as it is."""
     if not part.provenance.results.quarantined:
         return part
-    return replace(part, placements=dict.fromkeys(part.accounts, (SPAM,)))
+    verdicts = dict.fromkeys(part.accounts, Verdict(Source.POLICY, 0, 0))
+    return replace(part, placements=dict.fromkeys(part.accounts, (SPAM,)), verdicts=verdicts)
 
 
 def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]:
@@ -364,7 +365,9 @@ def _aside(part: Part, verdicts: Mapping[int, Verdict]) -> Part:
     mine = {account: verdicts[account] for account in part.accounts if account in verdicts}
     if not mine or part.only_if_held:
         return part
-    return replace(part, placements={**dict.fromkeys(mine, (SPAM,)), **part.placements}, verdicts=mine)
+    return replace(
+        part, placements={**dict.fromkeys(mine, (SPAM,)), **part.placements}, verdicts={**mine, **part.verdicts}
+    )
 
 
 def _trace(envelope: Envelope, size: int) -> Trace:

@@ -11,7 +11,8 @@ import pytest
 
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Chain, Outcome, Reverse
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail import junk, mailboxes, messages
+from mailserver.store.mail.junk import Source
 from tests.authentication.name_server import NameServer
 from tests.authentication.signers import KEY, MESSAGE, record, seal, sign
 from tests.smtp.conftest import HouseMaker
@@ -140,6 +141,20 @@ def test_what_somebody_else_sent_is_refused_as_its_domain_asks(house: House, por
     assert house.mail("ada") == house.mail("ada", "Junk") == []
 
 
+def told(house: House, login: str, box: str) -> Source | None:
+    """Who put the only message of a mailbox aside, as its owner is told."""
+    account = house.people[login].account_id
+
+    def look(tx: Tx) -> Source | None:
+        found = mailboxes.get(tx, account, box).id
+        (uid, _, _) = messages.state(tx, found)[0]
+        ((_, content_id),) = messages.fetch_uids(tx, account, found, ("uid", "content_id"), [uid])
+        verdict, _said = junk.verdict(tx, account, content_id)
+        return verdict.source if verdict is not None else None
+
+    return house.read(look)
+
+
 @pytest.mark.parametrize(
     ("author", "box", "alignment"),
     [
@@ -156,6 +171,7 @@ def test_milder_wishes(house: House, author: str, box: str, alignment: Alignment
     assert len(house.mail("ada", box)) == len(house.mail("bob", box)) == 1
     assert results(house, "ada", box).dmarc is alignment
     assert results(house, "ada", box).quarantined == (box == "Junk")
+    assert told(house, "ada", box) is (Source.POLICY if box == "Junk" else None)
 
 
 @pytest.mark.parametrize("author", ["x@missing.np.fr", "x@mild.fr, y@a.fr", "odd, x@a.fr", "Ada <x@A.FR>"])

@@ -35,6 +35,8 @@ class Source(IntEnum):
     """The filter of the house."""
     SCANNER = 2
     """rspamd."""
+    POLICY = 3
+    """The domain that the author claims asks for it (DMARC): the message is not authenticated."""
 
 
 @dataclass(frozen=True, slots=True)
