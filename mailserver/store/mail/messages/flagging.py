@@ -73,6 +73,7 @@ def store_flags(
     after: list[Row] = []
     changing: list[int] = []
     unseen = flagged = 0
+    counts = mode == "=" or bool(mask & FLAGGED)
     for uid, old, seq in before:
         new = old if uid in blocked else _apply(old, mode, mask, only)
         if new == old:
@@ -82,7 +83,8 @@ def store_flags(
         changing.append(uid)
         after.append((uid, new, modseq))
         unseen += (old & SEEN) - (new & SEEN)
-        flagged += (new & FLAGGED) - (old & FLAGGED)
+        if counts:
+            flagged += (new & FLAGGED) - (old & FLAGGED)
     if not changing:
         return 0, after, modified  # not box.modseq: that is somebody else's change
     _update_flags(tx, mailbox_id, mode, (mask, only), modseq, changing, everything=len(changing) == box.messages)
