@@ -1,31 +1,38 @@
 """What a browser pays for the first inbox, ours and Roundcube's in one run: `python -m tests.webui.bench_browser`.
 
+    --demo         the demo academy, made and served for this run, as it is
     --ours URL LOGIN PASSWORD HOST:PORT        the web address, somebody, the IMAP door
     --roundcube URL LOGIN PASSWORD HOST:PORT   the same of the peer (`peers/roundcube.sh` over any IMAP server)
-    --messages N   that the INBOX of both is filled up to first (default 10,000; corpus-like, 1-20 KiB)
-    --runs N       fresh profiles of each; medians are printed (default 5)
+    --messages N   that the INBOX of the last two is filled up to first (default 10,000; corpus-like, 1-20 KiB)
+    --runs N       fresh profiles of each; medians are printed (default 15)
     --network NAME fast (default), slow (1.6 Mbit/s, 150 ms) or rural (400 kbit/s, 400 ms)
 
 Each run: the login page in an empty profile, then from submit to the first rows, the same page again (warm), one
-message, an empty message to write. Octets and requests are those on the wire, by the browser's own account. The times
-to the first rows are the page's own, from the start of the navigation: what drives the browser adds 100 ms a step.
+message, an empty message to write. Octets and requests are those on the wire, by the browser's own account; what comes
+from its cache is free. The times to the first rows are the page's own, from the start of the navigation: what drives
+the browser adds 100 ms a step. The machine's load stands above the figures: they are of a quiet one or of none.
 """
 
 import argparse
 import base64
+import contextlib
 import imaplib
 import json
+import os
 import random
 import socket
 import statistics
+import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.webui.browser import launch
+from tests.harness import DEMO_PASSWORD, Instance
+from tests.webui.browser import Wire, launch
 
 NETWORKS = {"fast": None, "slow": (1_600_000 / 8, 150.0), "rural": (400_000 / 8, 400.0)}
 """Octets a second and milliseconds of a round trip."""
@@ -73,45 +80,35 @@ class Cost:
 
 
 class Meter:
-    """Counts what the network brings, by the DevTools protocol."""
+    """What an act costs: by the network, and by the clock of whoever drives the browser."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self._session: CDPSession = page.context.new_cdp_session(page)
-        self._session.send("Network.enable")
-        self._requests = 0
-        self._octets = 0.0
-        self._session.on("Network.requestWillBeSent", self._sent)
-        self._session.on("Network.loadingFinished", self._finished)
-
-    def throttle(self, speed: float, latency: float) -> None:
-        """Octets a second, milliseconds."""
-        limits = {"offline": False, "latency": latency, "downloadThroughput": speed, "uploadThroughput": speed}
-        self._session.send("Network.emulateNetworkConditions", limits)
+        self._wire = Wire(page)
 
     def settle(self) -> None:
         """Wait until nothing has come for half a second; a stream of events stays open."""
-        seen = -1.0
-        while seen != self._octets + self._requests:
-            seen = self._octets + self._requests
+        seen = None
+        while seen != (now := (len(self._wire.requests), self._wire.octets)):
+            seen = now
             self._page.wait_for_timeout(500)
-
-    def _sent(self, event: dict[str, dict[str, str]]) -> None:
-        self._requests += not event["request"]["url"].startswith("data:")
-
-    def _finished(self, event: dict[str, float]) -> None:
-        self._octets += event["encodedDataLength"]
 
     def of(self, act: Callable[[], None], seen: str) -> Cost:
         """Do something until `seen` is visible; what it cost until the page was idle."""
-        self._requests, self._octets = 0, 0.0
+        self._wire.forget()
         began = time.perf_counter()
         act()
         self._page.locator(seen).first.wait_for(state="visible")
         ended = time.perf_counter()
         self.settle()
         nodes = int(self._page.evaluate("document.getElementsByTagName('*').length"))
-        return Cost((ended - began) * 1000, self._requests, round(self._octets), nodes)
+        return Cost((ended - began) * 1000, len(self._wire.requests), round(self._wire.octets), nodes)
+
+
+def throttle(page: Page, speed: float, latency: float) -> None:
+    """Octets a second, milliseconds."""
+    limits = {"offline": False, "latency": latency, "downloadThroughput": speed, "uploadThroughput": speed}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", limits)
 
 
 def visit(browser: Browser, site: Site, network: str) -> dict[str, Cost]:
@@ -121,9 +118,8 @@ def visit(browser: Browser, site: Site, network: str) -> dict[str, Cost]:
         page = context.new_page()
         page.add_init_script(WATCH % json.dumps(site.rows))
         meter = Meter(page)
-        speed = NETWORKS[network]
-        if speed is not None:
-            meter.throttle(*speed)
+        if (speed := NETWORKS[network]) is not None:
+            throttle(page, *speed)
         user, secret = site.fields
         costs = [meter.of(lambda: void(page.goto(site.url)), secret)]
         page.fill(user, site.login)
@@ -217,12 +213,53 @@ def roundcube(url: str, login: str, password: str) -> Site:
     )
 
 
+@contextlib.contextmanager
+def demo() -> Iterator[list[Site]]:
+    """The demo academy's teacher in both interfaces."""
+    with tempfile.TemporaryDirectory() as folder:
+        instance = Instance(Path(folder) / "var")
+        instance.init("--demo")
+        instance.start("--workers", "1")
+        try:
+            url = f"http://127.0.0.1:{instance.ports['http']}/"
+            yield [one(url, "edupont", DEMO_PASSWORD) for one in (simple, complete)]
+        finally:
+            instance.stop()
+
+
+def measure(sites: list[Site], runs: int, network: str) -> dict[tuple[str, str], list[Cost]]:
+    """What each step cost in each run, by site and step."""
+    found: dict[tuple[str, str], list[Cost]] = defaultdict(list)
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        for _ in range(runs):  # in turn: what else the machine does meets all of them
+            for site in sites:
+                for step, cost in visit(browser, site, network).items():
+                    found[site.name, step].append(cost)
+        browser.close()
+    return found
+
+
+def tell(found: dict[tuple[str, str], list[Cost]]) -> None:
+    """The medians, and between which two the middle half of the times lies."""
+    print(f"{'':24}{'':16}{'ms':>8}{'quartiles':>12}{'requests':>10}{'kB':>8}{'nodes':>8}")
+    for (name, step), costs in found.items():
+        spent, requests, octets, nodes = (
+            statistics.median(getattr(cost, field) for cost in costs) for field in Cost.__slots__
+        )
+        times = [cost.milliseconds for cost in costs]
+        low, _, high = statistics.quantiles(times, n=4, method="inclusive") if len(times) > 1 else times * 3
+        half = f"{low:.0f}-{high:.0f}"
+        print(f"{name:24}{step:16}{spent:8.0f}{half:>12}{requests:10.0f}{octets / 1000:8.1f}{nodes:8.0f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--demo", action="store_true")
     parser.add_argument("--ours", nargs=4, metavar=("URL", "LOGIN", "PASSWORD", "IMAP"))
     parser.add_argument("--roundcube", nargs=4, metavar=("URL", "LOGIN", "PASSWORD", "IMAP"))
     parser.add_argument("--messages", type=int, default=10_000)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--network", choices=NETWORKS, default="fast")
     given = parser.parse_args()
     sites: list[Site] = []
@@ -231,20 +268,11 @@ def main() -> None:
             url, login, password, imap = arguments
             fill(imap, login, password, given.messages)
             sites += [one(url, login, password) for one in make]
-    found: dict[tuple[str, str], list[Cost]] = defaultdict(list)
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        for _ in range(given.runs):  # in turn: what else the machine does meets all of them
-            for site in sites:
-                for step, cost in visit(browser, site, given.network).items():
-                    found[site.name, step].append(cost)
-        browser.close()
-    print(f"{'':24}{'':16}{'ms':>8}{'requests':>10}{'kB':>8}{'nodes':>8}")
-    for (name, step), costs in found.items():
-        spent, requests, octets, nodes = (
-            statistics.median(getattr(cost, field) for cost in costs) for field in Cost.__slots__
-        )
-        print(f"{name:24}{step:16}{spent:8.0f}{requests:10.0f}{octets / 1000:8.1f}{nodes:8.0f}")
+    with demo() if given.demo else contextlib.nullcontext(list[Site]()) as academy:
+        before = os.getloadavg()[0]
+        found = measure(academy + sites, given.runs, given.network)
+        print(f"{given.runs} runs, {os.cpu_count()} cores, load {before:.1f} before, {os.getloadavg()[0]:.1f} after")
+    tell(found)
 
 
 def simple(url: str, login: str, password: str) -> Site:
