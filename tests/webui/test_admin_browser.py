@@ -24,6 +24,7 @@ from mailserver.texts.causes import Cause
 from tests.webui.browser import SIZES, faults_of, overflow, rules_of, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail
 from tests.webui.secondstep import Phone
+from tests.webui.test_every_route import patterns
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -100,6 +101,9 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
         "virus": "/admin/virus",
         "regles": "/admin/regles",
         "journal": "/admin/journal",
+        "recherche": "/admin/recherche?q=carnot",
+        "recherche-vide": "/admin/recherche?q=introuvable",
+        "comptes-aucun": "/admin/comptes?q=introuvable",
     }
 
 
@@ -117,6 +121,17 @@ def _plan() -> dict[str, object]:
         "refused_count": 2,
         "remarks": [{"line": 3, "file": "", **Cause("read-as", encoding="windows-1252").facts}],
         "remark_count": 1,
+    }
+
+
+def test_every_screen_of_the_console_is_looked_at_below(house: House, academy: dict[str, str]) -> None:
+    """But for files, and for the question that stands before the first of them."""
+    known = [(prefix, route) for prefix, route in patterns(house.door.routes) if route.path.startswith("/admin")]
+    paths = {address.split("?")[0] for address in academy.values()}
+    looked_at = {route.path for _, route in known for path in paths if route.path_regex.match(path)}
+    assert {route.path for _, route in known} - looked_at == {
+        "/admin/confirmer",
+        "/admin/travaux/{job:key}/raisons.csv",
     }
 
 

@@ -1,11 +1,13 @@
-"""Every page that a link leads to, in its looks: light and dark, at a desk and on a phone; those of the simplified
-interface light at a desk and dark on a phone.
+"""Every page, in its looks: light and dark, at a desk and on a phone, and 320 pixels wide; those of the simplified
+interface light at a desk and dark on a phone. Each menu of theirs once, open.
 
-The pages are found by following links from where one begins, one page for each route; what no link leads to is listed
-here, so that a new route is looked at or named.
+The pages are found by following links from where one begins and from addresses that only some have, one page for each
+route of the program: a new one is looked at by itself, or its test fails until something leads there. The console has
+the same in `test_admin_browser`.
 """
 
 import datetime
+import re
 import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
@@ -15,18 +17,22 @@ from playwright.sync_api import Browser, Page
 from starlette.routing import BaseRoute, Mount, Route
 
 from mailserver.model.identity import Principal, Role
+from mailserver.store.account import sessions
 from mailserver.store.mail import mailboxes
 from mailserver.store.people import personal_lists, schools
 from mailserver.store.web import webmail
-from tests.webui.browser import LOOK, SIZES, faults_of, log_in, visiting
+from tests.webui.boxes import FULL, Box, question
+from tests.webui.browser import LOOK, SIZES, faults_of, log_in, narrow, overflow, visiting
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_contacts_browser import put
+from tests.webui.test_lists import hold, make
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(900)]  # sixty pages, each in four looks
 
 UAI = "0580001X"
 Looks = Sequence[tuple[str, str]]
 LOOKS: Looks = [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
+FEW: Looks = (LOOKS[0], LOOKS[-1])
 FILES = (
     "/emporter",
     "/eml",
@@ -59,17 +65,24 @@ NO_PAGES = (
 )
 """Addresses that begin like this are no pages, or have tests of their own."""
 
-ELSEWHERE = {
-    *("/login", "/roundcube", "/connexion", "/connexion/code", "/activation", "/initialiser", "/initialiser/code"),
-    *("/agenda/", "/listes", "/m/corps/{message:key}", "/m/piece/{message:key}/{number}", "/m/destinataires"),
-    *("/agenda/rappels", "/m/recherche/aide"),
-    *("/m/dossier/{box:key}/imprimer", "/m/dossier/{box:key}/vider"),
-    *("/m/ecrire/{draft:key}", "/m/ecrire/{draft:key}/depuis"),
-    *("/hors-connexion", "/compte/notifications"),
-    *("/m/liste", "/m/liste/{address}", "/m/liste/{address}/attente", "/moderation/{key}"),
+GUESTS = (
+    *("/login", "/roundcube", "/connexion", "/activation", "/initialiser", "/identifiant", "/moderation"),
+    *("/aide", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/etat", "/hors-connexion"),
+)
+"""Pages of whoever is not logged in begin like this; and `/` is one."""
+GUEST_STEPS = ("/connexion/code", "/initialiser/code")
+"""What they are led to by a form."""
+AT_HOME = ("/m/contacts",)
+"""Pages that stand under another address as well, where they are looked at."""
+ANSWERS = {
+    *("/agenda/", "/listes", "/agenda/rappels", "/compte/notifications"),
+    *("/m/corps/{message:key}", "/m/piece/{message:key}/{number}", "/m/destinataires", "/m/recherche/aide"),
+    *("/m/partage/{box:key}/{message:key}/corps", "/m/partage/{box:key}/{message:key}/piece/{number}"),
+    *("/s/agenda/", "/s/corps/{message:key}", "/s/piece/{message:key}/{number}", "/s/destinataires"),
+    *("/s/recherche/aide", "/s/partage/{box:key}/{message:key}/corps"),
+    *("/s/partage/{box:key}/{message:key}/piece/{number}", "/s/ecrire/{draft:key}/depuis"),
 }
-"""What no link leads to from there: guests' pages, addresses that lead on, answers that are no page, and pages that
-somebody has only with a draft, with a full dustbin or with a list to look after. Tests of their own look at those."""
+"""Addresses that lead on, and answers that are no page."""
 
 
 def patterns(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[tuple[str, Route]]:
@@ -125,40 +138,94 @@ def office(house: House) -> Principal:
     return person
 
 
-def looked_at(page: Page, name: str, looks: Looks) -> list[str]:
-    """What is wrong with a page in any of the looks; all of axe's rules are asked in the first."""
-    wrong = []
+@pytest.fixture(scope="module")
+def starts(house: House, office: Principal) -> dict[str, Sequence[str]]:
+    """Where one begins in each part, and what somebody has only with a draft, with something in the dustbin, with a
+    functional box, with a list to look after."""
+    inbox, trash = house.box(office, "INBOX"), house.box(office, "Trash")
+    gone = house.deliver(office, mail("Périmé", to=office.address))
+    house.store.write_now(webmail.move, office.account_id, inbox.id, trash.id, [gone], (b"t" * 32, 300))
+    shown = house.deliver(office, mail("Imprimé", to=office.address))
+    box = Box(house, {office.login: FULL})
+    asked = question(box, house.person("Zoé", "Parent"))
+    moderated = make(house, "debat", owners=(office.address,), members=(office.address,), moderated=True)
+    hold(house, moderated, "Un long sujet qui demande une décision")
+    notice = house.octets(office, "INBOX").replace(b"=\r\n", b"").decode("latin-1")
+    link = re.search(r"/moderation/[0-9a-f]{40}", notice)
+    assert link
+    author = house.visitor()
+    author.log_in(office.login)
+    author.get("/s/ecrire")
+    author.post("/s/ecrire", {"faire": "garder", "cle": author.field("cle"), "objet": "À finir", "texte": "Bonjour"})
+    drafts = author.get(f"/s/dossier/{house.box(office, 'Drafts').id}")
+    (draft,) = set(re.findall(r"/ecrire/\d+", drafts.text))
+    rare = (
+        *(draft, f"{draft}/depuis", f"/dossier/{trash.id}/vider", f"/dossier/{inbox.id}/imprimer?m={shown}"),
+        *(f"/partage/{box.id()}/{asked}", "/liste", f"/liste/{moderated}", f"/liste/{moderated}/attente"),
+    )
+    return {
+        "complet": ("/m/", "/agenda", "/bienvenue", *(f"/m{path}" for path in rare)),
+        "simple": ("/s/", "/s/agenda", *(f"/s{path}" for path in rare)),
+        "guest": ("/", *(address for address in GUESTS if address != "/moderation"), link[0], *GUEST_STEPS),
+    }
+
+
+OPEN = """(id) => {
+    const buttons = [...document.querySelectorAll(`[popovertarget="${id}"]`)];
+    if (!buttons.some((button) => button.checkVisibility())) return false;
+    document.getElementById(id).showPopover();
+    return true;
+}"""
+
+
+def looked_at(page: Page, name: str, looks: Looks, menus: set[str]) -> list[str]:
+    """What is wrong with a page in any of the looks; all of axe's rules are asked in the first. `menus`: those that
+    were seen open before, on any page."""
+    wrong, shown = [], set[str]()
     page.evaluate("document.querySelectorAll('main details').forEach(d => { d.open = true })")
+    new = [one for one in page.eval_on_selector_all("[popover][id]", "e => e.map(m => m.id)") if one not in menus]
     for size, scheme in looks:
         width, height = SIZES[size]
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
         rules = () if (size, scheme) == looks[0] else LOOK
-        wrong += [f"{name} {size} {scheme}: {fault}" for fault in faults_of(page, rules)]
-    return wrong
+        look = f"{name} {size} {scheme}"
+        wrong += [f"{look}: {fault}" for fault in faults_of(page, rules)]
+        for menu in new if (size, scheme) in (looks[0], looks[-1]) else ():
+            if page.evaluate(OPEN, menu):
+                shown.add(menu)
+                wrong += [f"{look} {menu}: {fault}" for fault in faults_of(page, rules)]
+                page.evaluate("(id) => document.getElementById(id).hidePopover()", menu)
+    menus |= shown
+    with narrow(page):
+        wide = overflow(page)
+    return wrong + ([f"{name} at 320 pixels: overflows by {wide}px"] if wide > 0 else [])
 
 
-@pytest.mark.parametrize(
-    ("interface", "starts", "looks"),
-    [
-        ("complet", ("/m/", "/agenda", "/etat", "/bienvenue", "/identifiant"), LOOKS),
-        ("simple", ("/s/", "/s/agenda"), (LOOKS[0], LOOKS[-1])),
-    ],
-)
-def test_every_page_that_a_link_leads_to(
-    house: House, chromium: Browser, office: Principal, interface: str, starts: tuple[str, ...], looks: Looks
+def part_of(pattern: str) -> str:
+    """Which of the walks looks at a page."""
+    if pattern.startswith("/s/"):
+        return "simple"
+    return "guest" if pattern == "/" or pattern.startswith(GUESTS) or pattern in GUEST_STEPS else "complet"
+
+
+@pytest.mark.parametrize(("part", "looks"), [("complet", LOOKS), ("simple", FEW), ("guest", FEW)])
+def test_every_page(
+    house: House, chromium: Browser, office: Principal, starts: dict[str, Sequence[str]], part: str, looks: Looks
 ) -> None:
     """Pages that both interfaces share are looked at in the complete one."""
     known = list(patterns(house.door.routes))
-    begins = "/" if interface == "complet" else "/s/"
-    waiting, seen, wrong = list(starts), set(), list[str]()
+    pages = {pattern for prefix, route in known if (pattern := prefix + route.path) and is_page(pattern)}
+    wanted = {one for one in pages - ANSWERS if part_of(one) == part and not one.startswith(AT_HOME)}
+    waiting, seen, menus, wrong = list(starts[part]), set[str](), set[str](), list[str]()
     with visiting(chromium, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, office.login, interface)
+        if part != "guest":
+            log_in(page, house, office.login, part)
         while waiting:
             address = waiting.pop(0)
             pattern = pattern_of(known, urlsplit(address).path)
-            if not pattern.startswith(begins) or pattern in seen or (begins == "/" and pattern.startswith("/s/")):
+            if pattern not in wanted or pattern in seen:
                 continue
             seen.add(pattern)
             page.set_viewport_size({"width": 1366, "height": 768})
@@ -166,9 +233,33 @@ def test_every_page_that_a_link_leads_to(
             waiting += page.eval_on_selector_all(
                 "a[href^='/']:not([download])", "e => e.map(a => a.getAttribute('href'))"
             )
-            wrong += looked_at(page, address, looks)
+            wrong += looked_at(page, address, looks, menus)
     assert wrong == []
-    if interface == "complet":
-        pages = {pattern for prefix, route in known if (pattern := prefix + route.path) and is_page(pattern)}
-        unseen = {one for one in pages - seen if not one.startswith(("/s/", "/m/contacts", "/m/partage"))}
-        assert unseen == ELSEWHERE
+    assert wanted - seen == set()
+
+
+NOTHING = (
+    *("/", "/dossiers", "/recherche?q=introuvable", "/envois", "/listes", "/listes/recues", "/annuler"),
+    *("/contacts", "/contacts/recents", "/contacts/doublons", "/contacts/annuaire?q=introuvable"),
+    *("/reglages?q=introuvable", "/reglages/etiquettes"),
+)
+SHARED_NOTHING = (
+    "/agenda/liste/2026-07-30",
+    "/agenda/taches",
+    "/agenda/a-rendre",
+    "/agenda/classes",
+    "/compte/appareils",
+)
+
+
+def test_pages_of_somebody_who_has_nothing_yet(house: House, chromium: Browser) -> None:
+    """What is said instead of a list, and what can be done there: dark, on a phone."""
+    person, wrong = house.person("Nadège", "Arrivée"), list[str]()
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"tags": []})
+    with visiting(chromium, size="telephone", scheme="dark", script=True, bypass_csp=True) as watched:
+        page = watched.page
+        log_in(page, house, person.login, "complet")
+        for address in (*(base + path for base in ("/m", "/s") for path in NOTHING), *SHARED_NOTHING):
+            page.goto(house.url + address)
+            wrong += looked_at(page, address, LOOKS[-1:], set())
+    assert wrong == []
