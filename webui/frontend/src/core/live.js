@@ -15,7 +15,7 @@ function show(boxes) {
   for (const [id, box] of Object.entries(boxes)) {
     const link = document.querySelector(`.volet a:is([data-boite="${CSS.escape(id)}"], [data-compte="${CSS.escape(id)}"])`);
     if (link) count(link, box);
-    if (link?.dataset.boite && link.hasAttribute("aria-current")) title(box.n);
+    if (link?.dataset.boite && link.hasAttribute("aria-current")) title(box);
   }
   document.querySelectorAll(".arbre .somme").forEach(add);
   document.dispatchEvent(new CustomEvent("dossiers", { detail: boxes }));
@@ -44,10 +44,13 @@ function count(link, box) {
   place.replaceChildren(String(box.n), words);
 }
 
-function title(unread) {
+// The page that shows this folder: what is new in it, beside its name and in the window's title.
+function title({ n, t }) {
+  const beside = document.getElementById("nouveaux");
+  if (beside) beside.textContent = n ? `${n.toLocaleString(document.documentElement.lang)} ${t}` : "";
   if (!document.body.classList.contains("annonces")) return;
   const plain = document.title.replace(/^\(\d+\) /, "");
-  document.title = unread && document.getElementById("liste") ? `(${unread}) ${plain}` : plain;
+  document.title = n && document.getElementById("liste") ? `(${n}) ${plain}` : plain;
 }
 
 function tell(boxes) {
