@@ -254,12 +254,12 @@ SHARED_NOTHING = (
 
 def test_pages_of_somebody_who_has_nothing_yet(house: House, chromium: Browser) -> None:
     """What is said instead of a list, and what can be done there: dark, on a phone."""
-    person, wrong = house.person("Nadège", "Arrivée"), list[str]()
+    person, wrong, menus = house.person("Nadège", "Arrivée"), list[str](), set[str]()
     house.store.write_now(sessions.revise_preferences, person.account_id, {"tags": []})
     with visiting(chromium, size="telephone", scheme="dark", script=True, bypass_csp=True) as watched:
         page = watched.page
         log_in(page, house, person.login, "complet")
         for address in (*(base + path for base in ("/m", "/s") for path in NOTHING), *SHARED_NOTHING):
             page.goto(house.url + address)
-            wrong += looked_at(page, address, LOOKS[-1:], set())
+            wrong += looked_at(page, address, LOOKS[-1:], menus)
     assert wrong == []
