@@ -159,7 +159,9 @@ def starts(house: House, office: Principal) -> dict[str, Sequence[str]]:
     author.post("/s/ecrire", {"faire": "garder", "cle": author.field("cle"), "objet": "À finir", "texte": "Bonjour"})
     drafts = author.get(f"/s/dossier/{house.box(office, 'Drafts').id}")
     (draft,) = set(re.findall(r"/ecrire/\d+", drafts.text))
+    (filed,) = (one.id for one in house.store.read_now(webmail.page, inbox, 50).lines if one.subject == "Pièce jointe")
     rare = (
+        *("/annuler", f"/message/{filed}"),
         *(draft, f"{draft}/depuis", f"/dossier/{trash.id}/vider", f"/dossier/{inbox.id}/imprimer?m={shown}"),
         *(f"/partage/{box.id()}/{asked}", "/liste", f"/liste/{moderated}", f"/liste/{moderated}/attente"),
     )

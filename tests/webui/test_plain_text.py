@@ -161,6 +161,8 @@ def test_tags_are_found_by_name() -> None:
 def test_words_are_marked_whatever_their_accents() -> None:
     assert highlight.mark("L’Éducation <b>", ["education", "EDU", ""]) == "L’<mark>Éducation</mark> &lt;b&gt;"
     assert highlight.mark("cœur de cœurs", ["coeur"]) == "<mark>cœur</mark> de <mark>cœur</mark>s"
+    cut = highlight.mark("Bonjour à tous, voici la page que je présenterai au conseil.", ["conseil"], 48)
+    assert cut == "… présenterai au <mark>conseil</mark>."
     cut = highlight.mark("x" * 900 + " mot " + "y" * 900, ["mot"], 100)
     assert "<mark>mot</mark>" in cut
     assert len(cut) < 150

@@ -31,8 +31,11 @@ def _near(text: str, words: Sequence[str], limit: int) -> str:
         return text
     folded, places = _folded(text)
     found = [at for at in (folded.find(fold(word).strip()) for word in words if fold(word).strip()) if at >= 0]
-    start = max(0, (places[min(found)] if found else 0) - limit // 3)
-    return ("… " if start else "") + text[start : start + limit].strip() + " …"
+    word = places[min(found)] if found else 0
+    start = max(0, word - limit // 3)
+    if start and not text[start - 1].isspace():  # within a word: what is shown begins with the next one
+        start = next((at + 1 for at in range(start, word) if text[at].isspace()), start)
+    return ("… " if start else "") + text[start : start + limit].strip() + (" …" if start + limit < len(text) else "")
 
 
 def _folded(text: str) -> tuple[str, list[int]]:
