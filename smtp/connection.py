@@ -382,12 +382,16 @@ class Connection(SMTP):
     async def _start_tls(self, context: ssl.SSLContext) -> None:
         """Answer 220 and turn the connection into TLS; nothing said before counts after. Raises Gone."""
         self._say(replies.START_TLS)
-        # STARTTLS injection: what was pipelined behind the command came from whoever sits on the wire.
-        self._framer.drop()
-        await self._flush()
-        plain = cast(asyncio.Transport, self.transport)
         if self._lost:
             raise Gone
+        plain = cast(asyncio.Transport, self.transport)
+        # STARTTLS injection: what stands behind the command, or comes while the peer does not read the answer, is from
+        # whoever sits on the wire. What is not read now meets TLS, which takes it for a broken handshake.
+        plain.pause_reading()
+        await self._flush()
+        if self._lost:
+            raise Gone
+        self._framer.drop()
         self._reading_paused = False
         try:
             transport = await self.loop.start_tls(

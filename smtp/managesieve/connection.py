@@ -21,6 +21,8 @@ STALL_SECONDS = 300.0
 """With answers that the peer does not read."""
 READ_AHEAD = 512 * 1024
 """Octets taken from a peer while it waits for an answer; then its TCP window closes."""
+ANSWERS = 64 * 1024
+"""Octets of answers to pipelined commands that wait; then the peer has to read before more is obeyed."""
 BURST = 32
 """Pipelined commands obeyed before others get their turn."""
 MAX_FAULTS = 20
@@ -43,6 +45,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._out: list[bytes] = []
+        self._waiting = 0
+        """Octets of `_out`."""
         self._waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._paused = self._ended = self._lost = self._ending = False
@@ -116,6 +120,8 @@ class Connection(asyncio.Protocol):
             count = 0
             while not self._ending:
                 await self._obey(await self.read())
+                if self._waiting > ANSWERS:
+                    await self.flush()
                 count += 1
                 if count % BURST == 0:
                     await asyncio.sleep(0)
@@ -174,7 +180,7 @@ class Connection(asyncio.Protocol):
     async def _more(self) -> None:
         """Send what is to be said and wait for more from the peer. Raises Gone."""
         await self.flush()
-        if self._lost or self._ended or self._ending:
+        if self._ended or self._ending:
             raise Gone
         if self._paused and self._transport is not None:
             self._paused = False
@@ -190,21 +196,28 @@ class Connection(asyncio.Protocol):
             raise Gone
 
     def say(self, reply: bytes) -> None:
-        """Answer; it leaves when there is nothing more to obey."""
+        """Answer; it leaves when there is nothing more to obey, or when much of it waits."""
         self._out.append(reply)
+        self._waiting += len(reply)
 
     async def flush(self) -> None:
         """Write, and wait while the peer does not read. Raises Gone."""
         if self._out and not self._lost and self._transport is not None:
             self._transport.write(b"".join(self._out))
-            self._out.clear()
+        self._out.clear()
+        self._waiting = 0
         if self._writable is not None:
+            until = self._loop.time() + STALL_SECONDS
+            if self.allowed == STRANGER_SECONDS:  # who reads slowly is no less a stranger
+                until = min(until, self._until)
             try:
-                async with asyncio.timeout(STALL_SECONDS):
+                async with asyncio.timeout_at(until):
                     await self._writable
             except TimeoutError:
                 self.abort()
                 raise Gone from None
+        if self._lost:
+            raise Gone
 
     def fault(self, text: str) -> None:
         """Answer a command that makes no sense; too many of them end the connection."""
@@ -227,14 +240,14 @@ class Connection(asyncio.Protocol):
     async def start_tls(self) -> None:
         """Answer OK and turn the connection into TLS; nothing said before counts after. Raises Gone."""
         self.say(replies.ok("Begin TLS negotiation now"))
-        # STARTTLS injection: what was pipelined behind the command came from whoever sits on the wire.
-        self._framer.drop()
-        await self.flush()
         if self._lost or self._transport is None:
             raise Gone
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
+        # STARTTLS injection: what stands behind the command, or comes while the peer does not read the answer, is from
+        # whoever sits on the wire. What is not read now meets TLS, which takes it for a broken handshake.
+        self._transport.pause_reading()
+        await self.flush()
+        self._framer.drop()
+        self._paused = False
         try:
             transport = await self._loop.start_tls(
                 self._transport,

@@ -18,7 +18,7 @@ from mailserver.texts.languages import LanguageCode
 from mailserver.texts.text import Text, spoken
 from smtp.door import Door
 from smtp.managesieve import login, replies
-from smtp.managesieve.connection import IDLE_SECONDS, STRANGER_SECONDS, Connection
+from smtp.managesieve.connection import IDLE_SECONDS, STRANGER_SECONDS, Connection, Gone
 from smtp.managesieve.framing import Argument, Broken, Command
 
 log = structlog.get_logger("managesieve")
@@ -183,6 +183,9 @@ class Conversation(Connection):
     async def _ask(self, challenge: bytes) -> bytes:
         self.say(replies.challenge(login.encode(challenge)))
         line = await self.read()
+        if isinstance(line, Broken) and line.fatal:
+            self.say(replies.bye(line.text))
+            raise Gone
         if not isinstance(line, Command) or line.name or len(line.arguments) != 1:
             raise BadSyntax("A response is one string")
         return login.decode(_octets(line.arguments[0]))

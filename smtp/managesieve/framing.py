@@ -66,8 +66,9 @@ class Framer:
         return len(self._buffer)
 
     def feed(self, octets: bytes) -> None:
-        """What arrived."""
-        self._buffer += octets
+        """What arrived; nothing is kept once nothing can be read."""
+        if not self._dead:
+            self._buffer += octets
 
     def drop(self) -> None:
         """Forget everything that was not obeyed."""

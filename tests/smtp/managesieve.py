@@ -37,11 +37,15 @@ class Client:
         self._reader = self.socket.makefile("rb")
         if tls:
             self.greeting()
-            self.send(b"STARTTLS\r\n")
-            assert self.line().startswith("OK")
-            self._reader.close()
-            self.socket = tls_context().wrap_socket(self.socket)
-            self._reader = self.socket.makefile("rb")
+            self.start_tls()
+
+    def start_tls(self, behind: bytes = b"") -> None:
+        """Begin TLS; `behind` is said in clear behind the command."""
+        self.send(b"STARTTLS\r\n" + behind)
+        assert self.line() == 'OK "Begin TLS negotiation now"'
+        self._reader.close()
+        self.socket = tls_context().wrap_socket(self.socket)
+        self._reader = self.socket.makefile("rb")
 
     def send(self, octets: bytes) -> None:
         self.socket.sendall(octets)

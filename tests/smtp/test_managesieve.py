@@ -1,5 +1,6 @@
 """ManageSieve (RFC 5804), by golden dialogues, by hostile octets, and by a real client."""
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,10 +17,13 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.record.audit import Origin
 from mailserver.store.schema.filters import filter_script, filter_version
 from smtp.managesieve import framing, replies
+from smtp.managesieve.connection import Connection
 from smtp.managesieve.framing import Broken, Command, Framer
 from tests.smtp.conftest import HouseMaker
+from tests.smtp.dialogues import tls_context
 from tests.smtp.house import PASSWORD, House
 from tests.smtp.managesieve import FOLDER, Client, plain, play
+from tests.waiting import until
 
 DIALOGUES = sorted(FOLDER.glob("*.txt"))
 
@@ -104,6 +108,15 @@ def test_a_literal_that_is_too_large_is_read_away() -> None:
     assert fatal.fatal
 
 
+def test_nothing_is_kept_where_nothing_can_be_read() -> None:
+    framer = Framer(100)
+    framer.feed(b"x" * (framing.LINE + 1))
+    assert isinstance(framer.next(), Broken)
+    framer.feed(b"NOOP\r\n" * 100)
+    assert framer.next() is None
+    assert len(framer) == 0
+
+
 def test_memory_of_what_is_read_away_stays_small() -> None:
     framer = Framer(100)
     framer.feed(b"CHECKSCRIPT {9000000+}\r\n")
@@ -136,9 +149,81 @@ def test_passwords_need_tls_unless_nobody_reads_along(sieve: House, monkeypatch:
 def test_what_is_said_before_tls_counts_for_nothing(sieve: House) -> None:
     client = Client(sieve)
     client.greeting()
-    client.send(b'STARTTLS\r\nNOOP "smuggled"\r\n')
+    client.start_tls(b'NOOP "smuggled"\r\nCHECKSCRIPT {9+}\r\nab')
+    greeting = client.greeting()
+    assert greeting[-1] == 'OK "ManageSieve"'
+    assert '"STARTTLS"' not in greeting
+    client.send(b'NOOP "mine"\r\n')
+    assert client.line() == 'OK (TAG "mine") "Done"'
+    client.close()
+
+
+def only_connection(house: House) -> Connection:
+    until(lambda: len(house.sieve_door._members) == 1)
+    (connection,) = house.sieve_door._members
+    assert isinstance(connection, Connection)
+    return connection
+
+
+def test_nothing_is_taken_in_clear_while_the_answer_to_starttls_waits(sieve: House) -> None:
+    """Whoever sits on the wire leaves answers unread, and logs the victim in as somebody else before the handshake."""
+    client = Client(sieve)
+    client.greeting()
+    connection = only_connection(sieve)
+    sieve.loop.call_soon_threadsafe(connection.pause_writing)
+    client.send(b"STARTTLS\r\n")
     assert client.line() == 'OK "Begin TLS negotiation now"'
-    client.socket.settimeout(60)
+    client.send(f'AUTHENTICATE "PLAIN" "{plain("eve")}"\r\n'.encode())
+    for _ in range(5):
+        sieve.run(asyncio.sleep(0))
+    sieve.loop.call_soon_threadsafe(connection.resume_writing)
+    with pytest.raises(OSError):
+        tls_context().wrap_socket(client.socket)
+    client.close()
+
+
+def test_a_peer_that_does_not_read_is_not_answered_ahead(sieve: House) -> None:
+    source = b"#" * 200_000 + b"\r\n"
+    sieve.run(Scripts(settings=sieve.settings, store=sieve.store).put(sieve.people["ada"].account_id, "a", source))
+    client = Client(sieve)
+    client.greeting()
+    client.log_in("ada")
+    connection = only_connection(sieve)
+    client.send(b'GETSCRIPT "a"\r\n' * 100)
+    until(lambda: connection._writable is not None)
+    assert connection._transport is not None
+    assert connection._transport.get_write_buffer_size() + connection._waiting < 2 * len(source)
+    for _ in range(100):
+        assert client.line() == f"{{{len(source)}}}"
+        assert client.line() == "#" * 200_000
+        assert (client.line(), client.line()) == ("", "OK")
+    client.close()
+
+
+def test_a_stranger_who_does_not_read_has_a_strangers_time(sieve: House) -> None:
+    client = Client(sieve)
+    client.greeting()
+    connection = only_connection(sieve)
+
+    async def time_is_up() -> None:
+        connection.pause_writing()
+        connection._until = 0.0
+
+    sieve.run(time_is_up())
+    client.send(b"NOOP\r\n")
+    until(lambda: not sieve.sieve_door._members)
+    client.close()
+
+
+@pytest.mark.parametrize("answer", [b"x" * (framing.LINE + 2), b"{99999999+}\r\n"])
+def test_an_endless_answer_to_a_challenge_ends_the_connection(sieve: House, answer: bytes) -> None:
+    client = Client(sieve)
+    client.greeting()
+    client.send(b'AUTHENTICATE "PLAIN"\r\n')
+    assert client.line() == '""'
+    client.send(answer)
+    assert client.line().startswith("BYE ")
+    assert client.line() == "<closed>"
     client.close()
 
 

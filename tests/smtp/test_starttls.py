@@ -1,5 +1,6 @@
 """STARTTLS: nothing from before acts after."""
 
+import asyncio
 import smtplib
 import socket
 import ssl
@@ -7,8 +8,10 @@ import warnings
 
 import pytest
 
+from smtp.connection import Connection
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, PASSWORD, House
+from tests.waiting import until
 
 
 def test_smtplib_over_starttls(house: House) -> None:
@@ -43,6 +46,25 @@ def test_starttls_injection(house: House, door: str, injected: bytes) -> None:
             assert encrypted.recv(1000) == b"250 2.0.0 Ok\r\n"
             encrypted.sendall(b"MAIL FROM:<a@bar.com>\r\n")
             assert encrypted.recv(1000).startswith(b"503 5.5.1 Say EHLO first")
+
+
+@pytest.mark.parametrize("door", ["smtp", "submission"])
+def test_nothing_is_taken_in_clear_while_the_answer_waits(house: House, door: str) -> None:
+    """Whoever sits on the wire leaves answers unread, and says something in clear before the handshake begins."""
+    with socket.create_connection(("127.0.0.1", house.ports[door]), 60) as plain:
+        plain.recv(200)
+        until(lambda: len(house.door._members) == 1)
+        (connection,) = house.door._members
+        assert isinstance(connection, Connection)
+        house.loop.call_soon_threadsafe(connection.pause_writing)
+        plain.sendall(b"STARTTLS\r\n")
+        assert plain.recv(1000) == b"220 2.0.0 Ready to start TLS\r\n"
+        plain.sendall(b"EHLO mallory.net\r\n")
+        for _ in range(5):
+            house.run(asyncio.sleep(0))
+        house.loop.call_soon_threadsafe(connection.resume_writing)
+        with pytest.raises(OSError):
+            tls_context().wrap_socket(plain)
 
 
 def test_transaction_from_before_is_gone(house: House) -> None:

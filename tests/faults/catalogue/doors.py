@@ -44,6 +44,31 @@ FAULTS = (
         ("tests/smtp/test_starttls.py",),
     ),
     Fault(
+        "smtp-said-before-the-handshake",
+        "What a stranger says while the answer to STARTTLS waits is run under TLS.",
+        "smtp/connection.py",
+        "        plain.pause_reading()\n        await self._flush()\n        if self._lost:\n            raise Gone\n"
+        "        self._framer.drop()\n",
+        "        self._framer.drop()\n        await self._flush()\n        if self._lost:\n            raise Gone\n",
+        ("tests/smtp/test_starttls.py",),
+    ),
+    Fault(
+        "managesieve-said-before-tls",
+        "Commands that a stranger put behind STARTTLS are run under TLS.",
+        "smtp/managesieve/connection.py",
+        "        self._framer.drop()\n",
+        "",
+        ("tests/smtp/test_managesieve.py",),
+    ),
+    Fault(
+        "managesieve-answers-ahead",
+        "Answers that a peer does not read pile up in memory.",
+        "smtp/managesieve/connection.py",
+        "if self._waiting > ANSWERS:",
+        "if False:",
+        ("tests/smtp/test_managesieve.py",),
+    ),
+    Fault(
         "imap-said-before-tls",
         "Commands that a stranger put behind STARTTLS are run under TLS.",
         "imap/connection/reader.py",
