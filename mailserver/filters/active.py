@@ -13,8 +13,12 @@ from mailserver.store.engine.transactions import Store
 
 BELIEVED_SECONDS = 60.0
 """Should news get lost, a script counts after this long all the same."""
-COMPILED = 2000
-"""Scripts that are kept compiled."""
+COMPILED = 128 * 1024 * 1024
+"""Octets of memory that compiled scripts may take, as `weight` reckons: a thousand of the size that people write."""
+GROWTH = 100
+"""Octets that one octet of a script's text becomes at most: 94 was seen, of nothing but variables."""
+FAULT = 4096
+"""Octets of what is kept of a script that cannot be compiled."""
 
 
 class ActiveScripts:
@@ -28,6 +32,10 @@ class ActiveScripts:
         self._until = 0.0
         self._heard = 0
         self._compiled: OrderedDict[bytes, Script | SieveError] = OrderedDict()
+        self._weights: dict[bytes, int] = {}
+        self._weight = 0
+        self._kept_for: dict[int, bytes] = {}
+        """Of each account the script that was last kept for it."""
         changes.subscribe("mailbox", filters.NEWS, self._forget)
 
     def _forget(self) -> None:
@@ -58,14 +66,36 @@ class ActiveScripts:
             return None
         stored, source = found
         compiled = await asyncio.to_thread(compiled_or_fault, source)
-        self.keep(stored.hash, compiled)
+        self._keep(account_id, stored.hash, compiled, weight(source, compiled))
         return compiled
 
-    def keep(self, digest: bytes, compiled: Script | SieveError) -> None:
-        """Remember what a script was compiled to."""
+    def _keep(self, account_id: int, digest: bytes, compiled: Script | SieveError, octets: int) -> None:
+        """Remember what a script was compiled to, instead of what the account had before."""
+        self._drop(self._kept_for.get(account_id, b""))
+        self._drop(digest)
         self._compiled[digest] = compiled
-        while len(self._compiled) > COMPILED:
-            self._compiled.popitem(last=False)
+        self._weights[digest] = octets
+        self._weight += octets
+        self._kept_for[account_id] = digest
+        while self._weight > COMPILED and len(self._compiled) > 1:
+            self._drop(next(iter(self._compiled)))
+
+    @property
+    def held(self) -> tuple[int, int]:
+        """How many scripts are kept compiled, and what they weigh."""
+        return len(self._compiled), self._weight
+
+    def _drop(self, digest: bytes) -> None:
+        self._compiled.pop(digest, None)
+        self._weight -= self._weights.pop(digest, 0)
+
+
+def weight(source: bytes, compiled: Script | SieveError) -> int:
+    """Octets of memory that a compiled script takes at most."""
+    if isinstance(compiled, SieveError):
+        return FAULT
+    # RE2 keeps an automaton with each expression, and a second one where its groups are asked for.
+    return GROWTH * len(source) + 2 * compiled.limits.regex_memory * compiled.regexes
 
 
 def compiled_or_fault(source: bytes) -> Script | SieveError:

@@ -19,7 +19,8 @@ MAX_NAMED = 5
 class Scripts:
     """The scripts of all accounts. One per worker.
 
-    Each method raises Refused as `mailserver.store.account.filters` says, and Temporary.
+    Each method raises Refused as `mailserver.store.account.filters` says, and Temporary. What changes something goes on
+    record, with its origin: a rule that sends mail on is the first thing that a thief of an account leaves behind.
     """
 
     def __init__(self, *, settings: Settings, store: Store) -> None:
@@ -59,25 +60,25 @@ class Scripts:
         return await self._warnings(account_id, script)
 
     async def put(
-        self, account_id: int, name: str, source: bytes, *, activate: bool = False, origin: Origin | None = None
+        self, account_id: int, name: str, source: bytes, origin: Origin, *, activate: bool = False
     ) -> Sequence[Text]:
-        """Keep a script that compiles; as `check`. `origin`: an administrator, whose act goes on record."""
+        """Keep a script that compiles; as `check`."""
         await self.check_room(account_id, name, len(source))
         warnings = await self.check(account_id, source)
         await self._store.write(_put, account_id, name, source, self.bounds, activate, origin)
         return warnings
 
-    async def activate(self, account_id: int, name: str, origin: Origin | None = None) -> None:
+    async def activate(self, account_id: int, name: str, origin: Origin) -> None:
         """Have mail run through this script; through none when the name is empty. Raises Refused(NOT_FOUND)."""
         await self._store.write(filters.activate, account_id, name, origin)
 
-    async def remove(self, account_id: int, name: str) -> None:
+    async def remove(self, account_id: int, name: str, origin: Origin) -> None:
         """Raises Refused(NOT_FOUND), Refused(CANNOT) for the active one."""
-        await self._store.write(filters.remove, account_id, name)
+        await self._store.write(filters.remove, account_id, name, origin)
 
-    async def rename(self, account_id: int, old: str, new: str) -> None:
+    async def rename(self, account_id: int, old: str, new: str, origin: Origin) -> None:
         """Raises Refused(NOT_FOUND | CONFLICT | INVALID)."""
-        await self._store.write(filters.rename, account_id, old, new)
+        await self._store.write(filters.rename, account_id, old, new, origin)
 
     async def _warnings(self, account_id: int, script: Script) -> Sequence[Text]:
         """A script that includes others may come before them (RFC 6609 section 3.2)."""
@@ -89,9 +90,7 @@ class Scripts:
         return [Text("Le script inclus « {name} » n’existe pas.", name=name) for name in missing[:MAX_NAMED]]
 
 
-def _put(
-    tx: Tx, account_id: int, name: str, source: bytes, bounds: Bounds, activate: bool, origin: Origin | None
-) -> None:
+def _put(tx: Tx, account_id: int, name: str, source: bytes, bounds: Bounds, activate: bool, origin: Origin) -> None:
     filters.put(tx, account_id, name, source, bounds, origin)
     if activate:
         filters.activate(tx, account_id, name, origin)

@@ -171,7 +171,6 @@ class Fcc:
     flags: tuple[str, ...] = ()
     create: bool = False
     special_use: str = ""
-    mailbox_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,3 +24,5 @@ class Script:
     """Location and name of the scripts that it includes by constant names, optional ones among them."""
     asks: frozenset[str] = frozenset()
     """Names of mailboxes and lists that it asks its host for, as far as they are constant."""
+    regexes: int = 0
+    """Regular expressions that are kept with it."""

@@ -218,6 +218,8 @@ _RECORDED = {
     "filter-changed": N_("filtre « {name} » écrit"),
     "filter-on": N_("filtre « {name} » mis en service"),
     "filter-off": N_("filtres arrêtés"),
+    "filter-removed": N_("filtre « {name} » supprimé"),
+    "filter-renamed": N_("filtre « {name} » renommé en « {new} »"),
     "filter-discarded": N_("jeté par le filtre du destinataire"),
     "filter-refused": N_("refusé par le filtre du destinataire"),
     "filter-sent-on": N_("renvoyé à {address} par le filtre du destinataire"),

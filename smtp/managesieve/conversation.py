@@ -14,6 +14,7 @@ from mailserver.sieve import SieveError
 from mailserver.store.account import sessions
 from mailserver.store.account.filters import Bound, OverBound
 from mailserver.store.engine.transactions import Store
+from mailserver.store.record.audit import Origin
 from mailserver.texts.languages import LanguageCode
 from mailserver.texts.text import Text, spoken
 from smtp.door import Door
@@ -215,6 +216,11 @@ class Conversation(Connection):
         assert self._person is not None
         return self._person.account_id
 
+    @property
+    def _origin(self) -> Origin:
+        assert self._person is not None
+        return Origin(self._person.login, login.SERVICE, self._entry.peer)
+
     async def _unauthenticate(self, arguments: Sequence[Argument]) -> None:
         """RFC 5804 section 2.14.1."""
         _expect(arguments)
@@ -234,7 +240,7 @@ class Conversation(Connection):
     async def _putscript(self, arguments: Sequence[Argument]) -> None:
         _expect(arguments, bytes, bytes)
         name, source = _text(arguments[0]), _octets(arguments[1])
-        warnings = await self._scripts.put(self._account, name, source)
+        warnings = await self._scripts.put(self._account, name, source, self._origin)
         log.info("script written", account=self._account, size=len(source))
         self._warned(warnings, "Script stored")
 
@@ -254,7 +260,7 @@ class Conversation(Connection):
     async def _setactive(self, arguments: Sequence[Argument]) -> None:
         _expect(arguments, bytes)
         name = _text(arguments[0])
-        await self._scripts.activate(self._account, name)
+        await self._scripts.activate(self._account, name, self._origin)
         log.info("script active" if name else "no script active", account=self._account)
         self.say(replies.ok("Script is active" if name else "No script is active"))
 
@@ -264,12 +270,12 @@ class Conversation(Connection):
 
     async def _deletescript(self, arguments: Sequence[Argument]) -> None:
         _expect(arguments, bytes)
-        await self._scripts.remove(self._account, _text(arguments[0]))
+        await self._scripts.remove(self._account, _text(arguments[0]), self._origin)
         self.say(replies.ok("Script deleted"))
 
     async def _renamescript(self, arguments: Sequence[Argument]) -> None:
         _expect(arguments, bytes, bytes)
-        await self._scripts.rename(self._account, _text(arguments[0]), _text(arguments[1]))
+        await self._scripts.rename(self._account, _text(arguments[0]), _text(arguments[1]), self._origin)
         self.say(replies.ok("Script renamed"))
 
 

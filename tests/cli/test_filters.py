@@ -12,7 +12,7 @@ from mailserver.cli.shared import open_store, settings_of
 from mailserver.filters import Scripts
 from mailserver.store.account import accounts
 from mailserver.store.record import audit
-from mailserver.store.record.audit import Action, Event
+from mailserver.store.record.audit import Action, Event, Origin
 from tests.harness import Instance
 
 SCRIPT = b'require "fileinto";\r\nfileinto "Archive";\r\n'
@@ -36,7 +36,7 @@ def of_edupont(academy: Instance, *, write: bool) -> list[Event]:
             assert standing is not None
             if write:
                 scripts = Scripts(settings=settings, store=store)
-                await scripts.put(standing.id, "principal", SCRIPT, activate=True)
+                await scripts.put(standing.id, "principal", SCRIPT, Origin("edupont", "sieve"), activate=True)
             return await store.read(audit.history, standing.id)
 
     return asyncio.run(work())
@@ -53,7 +53,11 @@ def test_shown_and_switched_off(academy: Instance) -> None:
     assert (off["active"], off["script"], [one["name"] for one in off["scripts"]]) == (None, "", ["principal"])
     run(academy, "edupont", "--off")
     acts = [event for event in of_edupont(academy, write=False) if event.action is Action.FILTERS_CHANGED]
-    assert [event.detail.name for event in acts] == ["filter-off"], "nothing was switched off the second time"
+    assert [(event.actor == "edupont", event.detail.name) for event in reversed(acts)] == [
+        (True, "filter-changed"),
+        (True, "filter-on"),
+        (False, "filter-off"),
+    ], "nothing was switched off the second time"
 
 
 def test_nobody_and_a_functional_box(academy: Instance) -> None:

@@ -28,6 +28,10 @@ def test_an_answer() -> None:
     assert full is not None
     assert (full.subject, full.sender, full.seconds, full.mime) == ("Loin", "É <edupont@ac-exemple.fr>", 259200, True)
     assert full.fcc == sieve.Fcc("Sent", ("\\Seen",), create=True)
+    for number, mailbox in (("F1", "Notes"), ("F2", "Sent")):
+        kept = vacation(f'require "mailboxid"; vacation :fcc "Sent" :mailboxid "{number}" "Absente.";')
+        assert kept is not None
+        assert kept.fcc == sieve.Fcc(mailbox)
     assert [one.seconds for one in map(vacation, ['vacation :days 0 "a";', 'vacation :days 9999 "a";']) if one] == [
         24 * 3600, 365 * 24 * 3600,
     ]  # fmt: skip

@@ -381,6 +381,9 @@ def test_scripts_include_others() -> None:
     assert actions(requires + once, LETTER, host) == [FileInto("1")]
     assert actions(requires + 'include :personal "end"; fileinto "x";', LETTER, host) == [Discard()]
     assert actions(requires + 'include :optional "none"; discard;', LETTER, host) == [Discard()]
+    host.scripts["personal", "d\u00e9part\u00a0(1)"] = "discard; stop;"
+    decomposed = 'include "de\u0301part\u00a0(1)"; keep;'
+    assert actions(requires + decomposed, LETTER, host) == [Discard()], "a name is meant as it is kept"
     assert sieve.compile(requires.encode() + b'include "a"; include :global "b";').includes == (
         ("personal", "a"), ("global", "b"),
     )  # fmt: skip

@@ -23,6 +23,7 @@ from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, PASSWORD, House
 
+ORIGIN = Origin("ada", "sieve")
 FRIEND = "amie@ailleurs.fr"
 ADA, BOB = f"ada@{DOMAIN}", f"bob@{DOMAIN}"
 ADAS = f"ada.essai@{DOMAIN}"
@@ -58,11 +59,11 @@ def _forget(tx: Tx) -> None:
 def filters_of(house: House, login: str, script: str, name: str = "principal") -> None:
     """What a door does: keep it, have mail run through it."""
     scripts = Scripts(settings=house.settings, store=house.store)
-    house.run(scripts.put(house.people[login].account_id, name, script.encode(), activate=True))
+    house.run(scripts.put(house.people[login].account_id, name, script.encode(), ORIGIN, activate=True))
 
 
 def off(house: House, login: str) -> None:
-    house.run(Scripts(settings=house.settings, store=house.store).activate(house.people[login].account_id, ""))
+    house.run(Scripts(settings=house.settings, store=house.store).activate(house.people[login].account_id, "", ORIGIN))
 
 
 def send(house: House, octets: bytes, *to: str, sender: str = FRIEND) -> None:

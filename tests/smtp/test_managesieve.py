@@ -25,6 +25,7 @@ from tests.smtp.house import PASSWORD, House
 from tests.smtp.managesieve import FOLDER, Client, plain, play
 from tests.waiting import until
 
+ORIGIN = Origin("ada", "sieve")
 DIALOGUES = sorted(FOLDER.glob("*.txt"))
 
 
@@ -184,7 +185,9 @@ def test_nothing_is_taken_in_clear_while_the_answer_to_starttls_waits(sieve: Hou
 
 def test_a_peer_that_does_not_read_is_not_answered_ahead(sieve: House) -> None:
     source = b"#" * 200_000 + b"\r\n"
-    sieve.run(Scripts(settings=sieve.settings, store=sieve.store).put(sieve.people["ada"].account_id, "a", source))
+    sieve.run(
+        Scripts(settings=sieve.settings, store=sieve.store).put(sieve.people["ada"].account_id, "a", source, ORIGIN)
+    )
     client = Client(sieve)
     client.greeting()
     client.log_in("ada")
@@ -285,8 +288,8 @@ def test_the_last_versions_are_kept(sieve: House) -> None:
     scripts = Scripts(settings=sieve.settings, store=sieve.store)
     account = sieve.people["ada"].account_id
     for number in range(KEPT + 5):
-        sieve.run(scripts.put(account, "x", b"# %d\r\nkeep;" % number))
-    sieve.run(scripts.put(account, "x", b"# 14\r\nkeep;"))
+        sieve.run(scripts.put(account, "x", b"# %d\r\nkeep;" % number, ORIGIN))
+    sieve.run(scripts.put(account, "x", b"# 14\r\nkeep;", ORIGIN))
     kept = sieve.run(scripts.versions(account, "x"))
     assert [one.octets for one in kept] == [b"# %d\r\nkeep;" % number for number in range(KEPT + 4, 4, -1)]
     other = sieve.people["bob"].account_id

@@ -33,10 +33,11 @@ def fcc(compiler: Compiler, call: Call) -> CopyOf | None:
     object_id = compiler.constant(by_id, ":mailboxid") if by_id is not None else ""
 
     def made(machine: Machine) -> Fcc | None:
-        mailbox = name(machine)
+        by_number = machine.host.mailbox_by_id(object_id) if object_id else None
+        mailbox = by_number or name(machine)
         if not is_mailbox(mailbox):
             return None
-        return Fcc(mailbox, flags(machine) if flags is not None else (), create, use(machine), object_id)
+        return Fcc(mailbox, flags(machine) if flags is not None else (), create, use(machine))
 
     return made
 

@@ -1,5 +1,7 @@
 """`include`, `return`, `global` (RFC 6609)."""
 
+from mailserver.model.script_names import is_script_name
+from mailserver.model.unicode import normalize
 from mailserver.sieve.compiling.arguments import Call
 from mailserver.sieve.compiling.compiler import Compiler
 from mailserver.sieve.compiling.specification import Action, Kind, Tag
@@ -7,14 +9,6 @@ from mailserver.sieve.compiling.strings import NAME
 from mailserver.sieve.errors import Fault, RunError
 from mailserver.sieve.machine import Broken, Machine, Returned, Scope, Step
 from mailserver.texts.text import Text
-
-MAX_NAME = 128
-"""Characters of a script's name (RFC 5804 section 1.6)."""
-
-
-def is_script_name(name: str) -> bool:
-    """Whether a script can have this name (RFC 5804 section 1.6)."""
-    return 0 < len(name) <= MAX_NAME and name.isprintable()
 
 
 def _include(compiler: Compiler, call: Call) -> Step:
@@ -24,14 +18,16 @@ def _include(compiler: Compiler, call: Call) -> Step:
     once, optional = call.has("once"), call.has("optional")
     if not isinstance(name, str):
         return lambda machine: _run(machine, location, name(machine), once, optional)
-    if not is_script_name(name):
-        raise Fault(words.at, Text("« {name} » n’est pas le nom d’un script.", name=name[:60]))
-    compiler.includes[location, name] = None
-    return lambda machine: _run(machine, location, name, once, optional)
+    kept = normalize("NFC", name)
+    if not is_script_name(kept):
+        raise Fault(words.at, Text("« {name} » n’est pas le nom d’un script.", name=kept[:60]))
+    compiler.includes[location, kept] = None
+    return lambda machine: _run(machine, location, kept, once, optional)
 
 
 def _run(machine: Machine, location: str, name: str, once: bool, optional: bool) -> None:
     machine.spend(20)
+    name = normalize("NFC", name)  # as scripts are kept
     key = (location, name)
     if once and key in machine.once:
         return

@@ -4,7 +4,6 @@ What a script may say is not known here; the service (`mailserver.filters`) look
 """
 
 import hashlib
-import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.script_names import is_script_name
 from mailserver.model.unicode import normalize
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import audit
@@ -24,8 +24,6 @@ NEWS = -4
 """The "mailbox" whose news say that somebody's filter has moved (`changes.subscribe("mailbox", NEWS, …)`)."""
 NOBODY = -1
 """The account of those news."""
-MAX_NAME = 512
-"""Octets of a name (RFC 5804 section 1.6: 128 characters at least)."""
 KEPT = 10
 """Versions of a script, the present one among them."""
 
@@ -102,10 +100,8 @@ _LOCK = Statement(select(account.c.id).where(account.c.id == bindparam("account"
 def check_name(name: str) -> str:
     """The name as it is kept. Raises Refused(INVALID) for one that no script may have (RFC 5804 section 1.6)."""
     name = normalize("NFC", name)
-    if not name or len(name.encode("utf-8", "surrogatepass")) > MAX_NAME:
-        raise Refused(Reason.INVALID, "A script's name has 1 to 512 octets")
-    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in name):
-        raise Refused(Reason.INVALID, "A script's name has no control characters")
+    if not is_script_name(name):
+        raise Refused(Reason.INVALID, "A script's name has 1 to 128 characters, none of them a control character")
     return name
 
 
@@ -116,7 +112,9 @@ def listing(tx: Tx, account_id: int) -> list[Stored]:
 
 def get(tx: Tx, account_id: int, name: str) -> Stored:
     """Raises Refused(NOT_FOUND)."""
-    row = tx.one(_BY_NAME, account=account_id, name=normalize("NFC", name))
+    name = normalize("NFC", name)
+    # A name that cannot be is not asked for: PostgreSQL fails on some.
+    row = tx.one(_BY_NAME, account=account_id, name=name) if is_script_name(name) else None
     if row is None:
         raise Refused(Reason.NOT_FOUND, "There is no script by that name")
     return _stored(row)
@@ -152,47 +150,47 @@ def check_room(tx: Tx, account_id: int, name: str, size: int, bounds: Bounds) ->
         raise OverBound(Bound.TOTAL)
 
 
-def put(tx: Tx, account_id: int, name: str, source: bytes, bounds: Bounds, origin: Origin | None = None) -> Stored:
-    """Keep a script; one of that name becomes a version. `origin`: an administrator, whose act goes on record.
-
-    Raises OverBound, Refused(INVALID).
-    """
+def put(tx: Tx, account_id: int, name: str, source: bytes, bounds: Bounds, origin: Origin) -> Stored:
+    """Keep a script; one of that name becomes a version. Raises OverBound, Refused(INVALID)."""
     name = check_name(name)
     tx.one(_LOCK, account=account_id)
     check_room(tx, account_id, name, len(source), bounds)
     digest = hashlib.sha256(source).digest()
     values = {"hash": digest, "size": len(source), "changed": tx.now}
     row = tx.one(_BY_NAME, account=account_id, name=name)
+    is_news = row is None or bytes(row[3]) != digest
     if row is None:
         new = insert(filter_script).values(account_id=account_id, name=name, active=0, **values)
         script_id = int(tx.execute(new.returning(filter_script.c.id)).scalar_one())
     else:
         script_id = int(row[0])
         tx.execute(update(filter_script).where(filter_script.c.id == script_id).values(**values))
-    if row is None or bytes(row[3]) != digest:
+    if is_news:
         tx.execute(insert(filter_version).values(account_id=account_id, script_id=script_id, at=tx.now, octets=source))
         _forget_old(tx, script_id)
-    _record(tx, origin, account_id, Cause("filter-changed", name=name))
-    _told(tx, account_id)
+        _changed(tx, origin, account_id, Cause("filter-changed", name=name))
     return get(tx, account_id, name)
 
 
-def activate(tx: Tx, account_id: int, name: str, origin: Origin | None = None) -> None:
+def activate(tx: Tx, account_id: int, name: str, origin: Origin) -> None:
     """Have mail run through this script, and no other; through none when the name is empty.
 
     Raises Refused(NOT_FOUND).
     """
     tx.one(_LOCK, account=account_id)
     wanted = get(tx, account_id, name) if name else None
+    before = next((script for script in listing(tx, account_id) if script.active), None)
+    if wanted == before:
+        return
     mine = filter_script.c.account_id == account_id
     tx.execute(update(filter_script).where(mine, filter_script.c.active == 1).values(active=0))
     if wanted is not None:
         tx.execute(update(filter_script).where(filter_script.c.id == wanted.id).values(active=1))
-    _record(tx, origin, account_id, Cause("filter-on", name=wanted.name) if wanted else Cause("filter-off"))
-    _told(tx, account_id)
+    said = Cause("filter-on", name=wanted.name) if wanted is not None else Cause("filter-off")
+    _changed(tx, origin, account_id, said)
 
 
-def remove(tx: Tx, account_id: int, name: str) -> None:
+def remove(tx: Tx, account_id: int, name: str, origin: Origin) -> None:
     """Delete a script with its versions. Raises Refused(NOT_FOUND), Refused(CANNOT) for the active one."""
     tx.one(_LOCK, account=account_id)
     script = get(tx, account_id, name)
@@ -200,10 +198,10 @@ def remove(tx: Tx, account_id: int, name: str) -> None:
         raise Refused(Reason.CANNOT, "The active script cannot be deleted")
     tx.execute(delete(filter_version).where(filter_version.c.script_id == script.id))
     tx.execute(delete(filter_script).where(filter_script.c.id == script.id))
-    _told(tx, account_id)
+    _changed(tx, origin, account_id, Cause("filter-removed", name=script.name))
 
 
-def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
+def rename(tx: Tx, account_id: int, old: str, new: str, origin: Origin) -> None:
     """Rename a script; an active one stays active. Raises Refused(NOT_FOUND | CONFLICT | INVALID)."""
     new = check_name(new)
     tx.one(_LOCK, account=account_id)
@@ -211,7 +209,7 @@ def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
     if tx.one(_BY_NAME, account=account_id, name=new) is not None:
         raise Refused(Reason.CONFLICT, "A script by that name exists already")
     tx.execute(update(filter_script).where(filter_script.c.id == script.id).values(name=new))
-    _told(tx, account_id)
+    _changed(tx, origin, account_id, Cause("filter-renamed", name=script.name, new=new))
 
 
 def versions(tx: Tx, account_id: int, name: str) -> list[Version]:
@@ -242,11 +240,8 @@ def _forget_old(tx: Tx, script_id: int) -> None:
         tx.execute(delete(filter_version).where(filter_version.c.id.in_(ids)))
 
 
-def _record(tx: Tx, origin: Origin | None, account_id: int, detail: Cause) -> None:
-    if origin is not None:
-        audit.record(tx, origin, Action.FILTERS_CHANGED, account_id, detail)
-
-
-def _told(tx: Tx, account_id: int) -> None:
+def _changed(tx: Tx, origin: Origin, account_id: int, detail: Cause) -> None:
+    """On record, and known to every worker."""
+    audit.record(tx, origin, Action.FILTERS_CHANGED, account_id, detail)
     tx.changed(account_id, 0)
     tx.changed(NOBODY, NEWS)

@@ -49,7 +49,7 @@ class Action(StrEnum):
     """On a mailbox of this account (RFC 4314)."""
     RULE_CHANGED = "rule-changed"
     FILTERS_CHANGED = "filters-changed"
-    """The sorting of somebody's mail, by an administrator."""
+    """The sorting of somebody's mail, by themselves or by an administrator."""
     CHARTER_ACCEPTED = "charter-accepted"
     BULLETIN_CHANGED = "bulletin-changed"
     """An announcement or a maintenance window."""
