@@ -10,7 +10,7 @@ from mailserver.delivery import Delivery, Envelope, Recipient, is_role
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
-from mailserver.model.errors import Reason, Refused
+from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Unauthenticated
 from mailserver.store.queue.spool import new_name
@@ -79,6 +79,9 @@ class Exchange:
             await self._own_domain.check_verified(client.address, mail.reverse_path, header, verified)
             if verified.refuses:
                 raise Unauthenticated(", ".join(verified.authors))
+            if verified.defers:
+                authors = ", ".join(verified.authors) or "its author"
+                raise Temporary(f"Nobody knows now whether this message is from {authors}; try again later")
         name = new_name(self._clock)
         now = self._clock.now()
         field = received_field(

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -40,6 +40,7 @@ ONE_CLICK = frozenset(("list-unsubscribe", "list-unsubscribe-post"))
 
 _checked = Counter("authentication_results", "Messages by what DMARC found", ["dmarc"], registry=REGISTRY)
 _refused = Counter("authentication_refused", "Messages refused for their author's policy", registry=REGISTRY)
+_deferred = Counter("authentication_deferred", "Messages whose author nobody knows now", registry=REGISTRY)
 _seconds = Histogram("authentication_seconds", "Time to authenticate a message", registry=REGISTRY)
 
 _DKIM_WORDS = {Outcome.SOFTFAIL: "policy"}
@@ -77,6 +78,9 @@ class Verified:
     """The domain for which SPF passed."""
     refuses: bool = False
     """The author's domain wants it refused, and nobody who is trusted says otherwise."""
+    defers: bool = False
+    """The author's domain would want it refused or put aside, and nobody knows now whether it sent it: it may come
+    again later (RFC 7489 section 6.6.3)."""
 
 
 _FAULT = AuthenticationResults(dmarc=Alignment.TEMPERROR)
@@ -90,13 +94,15 @@ class _Found:
 
     domain: str
     helo: str
-    spf: Outcome = Outcome.NOT_CHECKED
+    spf: Outcome = Outcome.TEMPERROR
     helo_spf: Outcome = Outcome.NONE
     signed: Sequence[Signed] = ()
     sealed: Sealed = _NO_CHAIN
-    iprev: Reverse = Reverse.NOT_CHECKED
+    iprev: Reverse = Reverse.TEMPERROR
     name: str = ""
     evaluated: Evaluated = _NOT_EVALUATED
+    faulty: bool = False
+    """A check failed for a fault of ours."""
 
     @property
     def signers(self) -> set[str]:
@@ -144,9 +150,11 @@ class Authenticator:
         began = time.perf_counter()
         try:
             verified = await self._look(arrival, peer, forged)
-        except Exception:  # a fault of ours in reading what a stranger sent must not keep the message away
+        except Exception:  # a fault of ours; whoever finds one must not get round a policy by it
             log.exception("not authenticated", peer=arrival.peer)
-            verified = Verified(_FAULT, forged=forged)
+            verified = Verified(_FAULT, forged=forged, defers=authentication.dmarc == "apply")
+        if verified.defers:
+            _deferred.inc()
         _seconds.observe(time.perf_counter() - began)
         _checked.labels(verified.results.dmarc.name.lower()).inc()
         return verified
@@ -160,17 +168,26 @@ class Authenticator:
         domains = dmarc.authors(header) if quick else await asyncio.to_thread(dmarc.authors, header)
         published, *_ = await asyncio.gather(
             dmarc.discover(self._lookups(lookups.POLICIES), domains),
-            self._spf(found, peer, arrival),
-            self._signatures(found, arrival),
-            self._reverse(found, peer),
+            self._guarded(found, self._spf(found, peer, arrival)),
+            self._guarded(found, self._signatures(found, arrival)),
+            self._guarded(found, self._reverse(found, peer)),
         )
-        found.evaluated = dmarc.evaluate(domains, published, found.passed, found.signers, found.unknown)
+        unknown = found.unknown | set(domains if found.faulty else ())
+        found.evaluated = dmarc.evaluate(domains, published, found.passed, found.signers, unknown)
         verified = self._verified(arrival, found, forged, domains)
         self._log(arrival, found, verified)
         return verified
 
     def _lookups(self, most: int) -> Lookups:
         return Lookups(self._resolver, asyncio.get_running_loop().time(), most)
+
+    async def _guarded(self, found: _Found, check: Awaitable[None]) -> None:
+        """What a check that fails would have found is unknown; the others count all the same."""
+        try:
+            await check
+        except Exception:
+            log.exception("a check failed")
+            found.faulty = True
 
     async def _spf(self, found: _Found, peer: peers.Address, arrival: Arrival) -> None:
         """Of the sender's domain and of the name in EHLO (RFC 7208 section 2.3)."""
@@ -215,6 +232,8 @@ class Authenticator:
         evaluated = found.evaluated
         if evaluated.alignment is Alignment.FAIL and self._excused(found):
             evaluated = replace(evaluated, alignment=Alignment.EXCUSED, policy=Policy.NONE)
+        if evaluated.undecided is not Policy.NONE and self._excused(found):
+            evaluated = replace(evaluated, undecided=Policy.NONE)
         lot = int.from_bytes(hashlib.sha256(arrival.header).digest()[:4]) % 100
         policy = dmarc.sampled(evaluated, lot) if authentication.dmarc == "apply" else Policy.NONE
         results = AuthenticationResults(
@@ -223,14 +242,17 @@ class Authenticator:
             evaluated.alignment,
             found.sealed.chain,
             found.iprev,
-            policy is not Policy.NONE,
+            policy is not Policy.NONE and evaluated.undecided is Policy.NONE,
             any(one.names >= ONE_CLICK for one in found.signed if one.outcome is Outcome.PASS),
         )
         field = results_field.write(self._settings.name, _results(arrival, found, evaluated))
-        refuses = policy is Policy.REJECT
+        refuses = policy is Policy.REJECT and evaluated.undecided is Policy.NONE
+        # Where no name server is there nothing is known of anybody, and mail goes on.
+        defers = policy is not Policy.NONE and not refuses and evaluated.undecided is not Policy.NONE
+        defers = defers and (self._resolver.answers or found.faulty)
         if refuses:
             _refused.inc()
-        return Verified(results, field, forged, found.name, tuple(domains), found.passed, refuses)
+        return Verified(results, field, forged, found.name, tuple(domains), found.passed, refuses, defers)
 
     def _excused(self, found: _Found) -> bool:
         """A known list really sent it, or a trusted sealer says that it was good before it was changed."""
@@ -254,6 +276,7 @@ class Authenticator:
             arc=results.arc.name.lower(),
             iprev=results.iprev.name.lower(),
             refuses=verified.refuses,
+            defers=verified.defers,
             quarantined=results.quarantined,
         )
 

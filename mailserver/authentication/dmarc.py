@@ -54,6 +54,7 @@ class Published:
     policy: Policy = Policy.NONE
     """Of its record, or of the one above it, for this domain."""
     found_out: bool = True
+    """False: its own record is not known; that of the domain above may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Evaluated:
     policy: Policy = Policy.NONE
     """What its domain asks, where it fails."""
     percent: int = 100
+    undecided: Policy = Policy.NONE
+    """What its domain would ask, where it cannot be found out now whether it fails."""
 
 
 @cache
@@ -112,19 +115,26 @@ async def discover(lookups: Lookups, domains: list[str]) -> list[Published]:
 
 async def _discover(lookups: Lookups, domain: str) -> Published:
     above = organizational(domain)
+    found_out = True
     try:
         record = await _record(lookups, domain)
         if record is not None:
             return Published(domain, record, record.policy)
+    except LookupFailed:
+        found_out = False
+    try:
         record = await _record(lookups, above) if above != domain else None
-        if record is None:
-            return Published(domain)
-        policy = record.below
-        if record.missing is not policy and not (await lookups.ask(domain, "A")).exists:
-            policy = record.missing
-        return Published(domain, record, policy)
     except LookupFailed:
         return Published(domain, found_out=False)
+    if record is None:
+        return Published(domain, found_out=found_out)
+    policy = record.below
+    try:
+        if record.missing is not policy and not (await lookups.ask(domain, "A")).exists:
+            policy = record.missing
+    except LookupFailed:
+        policy, found_out = max(policy, record.missing), False
+    return Published(domain, record, policy, found_out)
 
 
 def evaluate(
@@ -135,7 +145,7 @@ def evaluate(
     results = [_one(one, spf, signed, unknown) for one in published]
     if len(results) < len(domains) or not domains:
         results.append(Evaluated(Alignment.PERMERROR, domains[0] if domains else ""))
-    return max(results, key=lambda one: (one.policy, _GRAVITY[one.alignment]))
+    return max(results, key=lambda one: (one.policy, one.undecided, _GRAVITY[one.alignment]))
 
 
 _GRAVITY = {
@@ -151,16 +161,16 @@ _GRAVITY = {
 
 def _one(published: Published, spf: str, signed: Collection[str], unknown: Collection[str]) -> Evaluated:
     domain, record = published.domain, published.record
-    if not published.found_out:
-        return Evaluated(Alignment.TEMPERROR, domain)
     strict_dkim, strict_spf = (record.strict_dkim, record.strict_spf) if record else (False, False)
     aligned = _aligns(spf, domain, strict=strict_spf) or any(_aligns(one, domain, strict=strict_dkim) for one in signed)
+    if not published.found_out:
+        return Evaluated(Alignment.TEMPERROR, domain, undecided=Policy.NONE if aligned else published.policy)
     if record is None:
         return Evaluated(Alignment.SIGNED if aligned else Alignment.NONE, domain)
     if aligned:
         return Evaluated(Alignment.PASS, domain)
     if any(_aligns(one, domain, strict=False) for one in unknown):
-        return Evaluated(Alignment.TEMPERROR, domain)
+        return Evaluated(Alignment.TEMPERROR, domain, Policy.NONE, record.percent, published.policy)
     return Evaluated(Alignment.FAIL, domain, published.policy, record.percent)
 
 
@@ -207,6 +217,5 @@ def parse(octets: bytes) -> Record | None:
 def sampled(evaluated: Evaluated, lot: int) -> Policy:
     """What is to be done with this message, whose lot is 0 to 99: those that are spared get the next milder policy
     (section 6.6.4)."""
-    if lot < evaluated.percent or evaluated.policy is Policy.NONE:
-        return evaluated.policy
-    return Policy(evaluated.policy - 1)
+    policy = max(evaluated.policy, evaluated.undecided)
+    return policy if lot < evaluated.percent or policy is Policy.NONE else Policy(policy - 1)

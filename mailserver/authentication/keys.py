@@ -19,6 +19,8 @@ from dkim.util import InvalidTagValueList, parse_tag_value  # type: ignore[impor
 
 MAX_RECORD = 4 * 1024
 """Octets of a key record: a key of 8,192 bits takes a third."""
+LARGEST_EXPONENT = 2**32
+"""Of an RSA key; all in use have 65537 or less. One of the size of the modulus takes hundreds of times as long."""
 SMALLEST, LARGEST = 1024, 8192
 """Bits of an RSA key: RFC 8301 section 3.2, and what is worth the time."""
 
@@ -97,4 +99,6 @@ def _key(kind: bytes, text: bytes, *, strict: bool) -> Key:
         raise BadKey("the key cannot be read") from None
     if not isinstance(key, RSAPublicKey) or key.key_size > LARGEST:
         raise BadKey("a key of another kind")
+    if key.public_numbers().e > LARGEST_EXPONENT:
+        raise BadKey("a key with a huge exponent")
     return Key(key, key.key_size, strict)

@@ -5,13 +5,19 @@ from collections.abc import Iterable
 
 from mailserver.authentication.arc_check import without_comments
 from mailserver.mime.header import headers
+from mailserver.model.address import check_domain
+from mailserver.model.errors import BadSyntax
 
 NAME = "authentication-results"
 MAX_READ = 2048
 """Octets of a field in which its service has said its name."""
 
-_VALUE = re.compile(r"[^!-'*-:<-\[\]-~]")
+_VALUE = re.compile(r"[^!#-'*-:<-\[\]-~]")
 """What cannot stand in a value without quotes, or would end it."""
+_COMMENT = re.compile(r'[^ -~]|[()"\\]')
+"""What a comment could not end after."""
+_NAME = re.compile(r"[^\s=?]+")
+"""A service's name that can be read as nothing else."""
 
 
 def write(host: str, results: Iterable[str]) -> bytes:
@@ -24,7 +30,7 @@ def result(method: str, outcome: str, reason: str = "", **properties: str) -> st
     """One result: `dkim=pass header.d=example.org`. Names of properties have `_` for the dot."""
     parts = [f"{method}={outcome}"]
     if reason:
-        parts.append(f"({re.sub(r'[^ -~]|[()]', '', reason)[:100]})")
+        parts.append(f"({_COMMENT.sub('', reason)[:100]})")
     known = ((name.replace("_", ".", 1), word(value)) for name, value in properties.items())
     parts += [f"{name}={value}" for name, value in known if value]
     return " ".join(parts)
@@ -40,16 +46,26 @@ def forged(header: bytes, host: str) -> list[tuple[int, int]]:
     return [
         (field.start, field.end)
         for field in headers.named(header, 0, len(header), NAME)
-        if claims(header[field.value : field.end][:MAX_READ], host)
+        if claims(header[field.value : field.end], host)
     ]
 
 
 def claims(value: bytes, host: str) -> bool:
-    """Whether a field says that a host wrote it, whatever way its reader looks for the name."""
-    text = without_comments(headers.as_text(value)).partition(";")[0].strip()
+    """Whether a field says that a host wrote it, whatever way its reader looks for the name. One that names nobody, or
+    not where it is looked for, may be anybody's."""
+    text, ended, _ = without_comments(headers.as_text(value[:MAX_READ])).partition(";")
     words = text.replace('"', " ").replace("\\", "").split()
-    name = host.casefold().rstrip(".")
-    return any(one.casefold().rstrip(".") == name for one in words[:2])
+    if not words or _NAME.fullmatch(words[0]) is None or (len(value) > MAX_READ and not ended):
+        return True
+    return any(_folded(one) == _folded(host) for one in words[:2])
+
+
+def _folded(name: str) -> str:
+    name = name.rstrip(".")
+    try:
+        return check_domain(name)
+    except BadSyntax:
+        return name.casefold()
 
 
 def without(header: bytes, places: Iterable[tuple[int, int]]) -> bytes:

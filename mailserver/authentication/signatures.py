@@ -7,6 +7,7 @@ are ours: dkimpy's ways take the square of what a stranger sends, and hold the i
 import base64
 import binascii
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -26,7 +27,8 @@ MAX_FIELD = 16 * 1024
 """Octets of a field with a signature; a real one has one."""
 MAX_NAMES = 200
 """Fields that one signature names."""
-MAX_LENGTH_DIGITS = 12
+_LENGTH = re.compile(rb"[0-9]{1,12}")
+"""Of `l=`; dkimpy takes one without digits, too."""
 
 _ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 
@@ -148,9 +150,9 @@ def _check(signature: Signature) -> None:
     if b"h" in signature.tags:
         if signature.tags[b"h"].count(b":") >= MAX_NAMES:
             raise BadSignature("too many fields named")
-        if len(signature.tags.get(b"l", b"")) > MAX_LENGTH_DIGITS:
+        if b"l" in signature.tags and _LENGTH.fullmatch(signature.tags[b"l"]) is None:
             raise BadSignature("malformed")
-        _ = signature.body_hash
+        _ = signature.body_hash, signature.length
 
 
 def relaxed_value(value: bytes) -> bytes:

@@ -105,7 +105,10 @@ class Resolver:
         self._looking: asyncio.Task[None] | None = None
 
     async def look_up(self, name: str, kind: str) -> Answer:
-        """The records of `kind` (`TXT`, `A`, `AAAA`, `MX`, `PTR`, `CNAME`) of a name. Raises LookupFailed."""
+        """The records of `kind` (`TXT`, `A`, `AAAA`, `MX`, `PTR`, `CNAME`) of a name. Raises LookupFailed.
+
+        A malformed name is not there: that is known for ever, and nobody shall have a failure by asking for one.
+        """
         key = (name.rstrip(".").lower(), kind)
         kept = self._kept.get(key)
         if kept is not None and kept.until > self._monotonic():
@@ -113,7 +116,9 @@ class Resolver:
             if isinstance(kept.answer, str):
                 raise LookupFailed(kept.answer)
             return kept.answer
-        question = self._question(key)
+        question = _question(key)
+        if question is None:
+            return Answer((), exists=False)
         if self._state is _Servers.AWAY:
             self._look()
             _asked.labels("away").inc()
@@ -128,6 +133,11 @@ class Resolver:
         # Shielded: who gives up does not take the answer from others who wait for it.
         return await asyncio.shield(task)
 
+    @property
+    def answers(self) -> bool:
+        """The servers are there: a look-up that fails does so for its own name."""
+        return self._state is _Servers.THERE
+
     async def close(self) -> None:
         """Give up every question that is under way."""
         asked: list[asyncio.Task[Answer] | asyncio.Task[None]] = [*self._under_way.values()]
@@ -140,13 +150,6 @@ class Resolver:
         self._under_way.pop(key, None)
         if not task.cancelled():
             task.exception()  # everybody who asked may have gone
-
-    def _question(self, key: Key) -> dns.message.QueryMessage:
-        try:
-            name = dns.name.from_text(key[0], dns.name.root)
-            return dns.message.make_query(name, key[1], use_edns=True, payload=1232)
-        except (dns.exception.DNSException, UnicodeError, ValueError):
-            raise LookupFailed("malformed name") from None
 
     async def _find(self, key: Key, question: dns.message.QueryMessage) -> Answer:
         try:
@@ -263,6 +266,15 @@ def split_server(text: str) -> tuple[str, int]:
         address, _, port = text.partition(":")
         return address, int(port)
     return text, 53
+
+
+def _question(key: Key) -> dns.message.QueryMessage | None:
+    """None for what is no name."""
+    try:
+        name = dns.name.from_text(key[0], dns.name.root)
+        return dns.message.make_query(name, key[1], use_edns=True, payload=1232)
+    except (dns.exception.DNSException, UnicodeError, ValueError):
+        return None
 
 
 def _read(response: dns.message.Message, question: dns.message.QueryMessage) -> tuple[Answer, float]:

@@ -1,10 +1,14 @@
 """DKIM and ARC: what a real signer signed is found, what was changed is not, within bounds."""
 
+import base64
+import re
 import time
 from collections.abc import Iterator
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -160,6 +164,18 @@ def test_small_keys_prove_nothing() -> None:
     assert (found.outcome, found.reason) == (Outcome.SOFTFAIL, "key too small")
 
 
+def test_a_key_that_takes_long_is_none() -> None:
+    """An exponent of the size of the modulus costs a hundredfold."""
+    modulus = int.from_bytes(b"\xff" * 256) - 2
+    octets = (
+        rsa.RSAPublicNumbers(2**33 + 1, modulus)
+        .public_key()
+        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    )
+    with pytest.raises(BadKey, match="huge exponent"):
+        keys.read([b"v=DKIM1; p=" + base64.b64encode(octets)])
+
+
 HOSTILE = [
     b"v=1",
     b"",
@@ -171,6 +187,8 @@ HOSTILE = [
     b"v=1; a=rsa-sha256; b=AAAA; bh=AAAA; d=..; h=from; s=s",
     b"v=1; a=rsa-sha256; b=AAAA; bh=AAAA; d=a.fr; h=" + b"x:" * 5000 + b"; s=s",
     b"v=1; a=rsa-sha256; b=AAAA; bh=AAAA; d=a.fr; h=from; s=s; l=" + b"9" * 76,
+    b"v=1; a=rsa-sha256; b=AAAA; bh=AAAA; d=a.fr; h=from; s=s; l=",
+    b"v=1; a=rsa-sha256; b=AAAA; bh=AAAA; d=a.fr; h=from; s=s; l= ; c=relaxed",
     b"v=1; a=rsa-sha256; b=AAAA; bh=AAAA; d=a.fr; h=from; s=s; i=a.fr",
     b"v=1; a=rsa-sha256; b=AAAA; bh=AAAA; d=a.fr; h=from; s=s; t=" + b"9" * 9000,
     b"v=1; a=rsa-sha256; b=" + b"\r\n " * 5000 + b"!; bh=AAAA; d=a.fr; h=from; s=s",
@@ -197,6 +215,20 @@ def test_of_500_signatures_few_are_looked_at_and_none_costs_the_square() -> None
     assert len(found) == dkim_check.MAX_SIGNATURES
     assert time.process_time() - began < 5
     assert outcomes(field * 500 + MESSAGE) == [Outcome.PASS] * dkim_check.MAX_SIGNATURES
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.sampled_from([b"l", b"v", b"c", b"s", b"t", b"x", b"i", b"q"]), max_size=3),
+    st.sampled_from([b"", b" ", b"0", b"a..b", b"\xff"]),
+)
+def test_odd_tags_never_pass_nor_raise(tags: list[bytes], value: bytes) -> None:
+    field = sign(MESSAGE).removesuffix(MESSAGE)
+    for tag in tags:
+        field = re.sub(b" " + tag + b"=[^;]*;", b"", field).replace(b"; b=", b"; " + tag + b"=" + value + b"; b=", 1)
+    for one in verify(field + MESSAGE):
+        if one.outcome is Outcome.PASS:
+            assert dkimpy_says(field + MESSAGE, RECORDS)
 
 
 @settings(max_examples=40)

@@ -36,6 +36,12 @@ def names() -> Iterator[NameServer]:
     server["_dmarc.half.fr", "TXT"] = [b"v=DMARC1; p=reject; pct=0"]
     server["_dmarc.np.fr", "TXT"] = [b"v=DMARC1; p=none; np=reject"]
     server["there.np.fr", "A"] = ["192.0.2.1"]
+    server["macro.fr", "TXT"] = [b"v=spf1 exists:%{l}._spf.macro.fr -all"]
+    server["_dmarc.macro.fr", "TXT"] = [b"v=DMARC1; p=reject"]
+    server.moods["broken._domainkey.a.fr"] = "broken"
+    server.moods["broken._domainkey.put-aside.fr"] = "broken"
+    server.moods["broken._domainkey.mild.fr"] = "broken"
+    server.moods["_dmarc.lame.a.fr"] = "broken"
     server["liste.fr", "TXT"] = [b"v=spf1 ip4:127.0.0.2 -all"]
     server["2.0.0.127.in-addr.arpa", "PTR"] = ["mx.a.fr."]
     server["mx.a.fr", "A"] = ["127.0.0.2"]
@@ -189,6 +195,52 @@ def test_a_strangers_maze_saves_nothing(house: House, names: NameServer) -> None
     assert results(house, "ada", "Junk").spf is Outcome.TEMPERROR
 
 
+TAGS = "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; bh=AAAA; b=AAAA; h=from; "
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        f"{TAGS}d=evil.fr; s=s; l=\r\n",
+        f"{TAGS}d=a.fr; s=a..b\r\n",
+        f"{TAGS}d=a.fr; s={'x' * 64}\r\n",
+        f"{TAGS}d=a.fr; s=x\\9\r\n",
+    ],
+)
+def test_no_signature_switches_a_policy_off(house: House, field: str) -> None:
+    assert arrive(house, field.encode() + of("ada@a.fr"), sender="eve@evil.fr")[0] == 550
+
+
+def test_a_malformed_name_in_spf_switches_no_policy_off(house: House) -> None:
+    assert arrive(house, of("x@macro.fr"), sender='"x\\\\9"@macro.fr')[0] == 550
+
+
+@pytest.mark.parametrize("domain", ["a.fr", "put-aside.fr", "lame.a.fr"])
+def test_what_nobody_knows_now_comes_again_where_a_policy_hangs_on_it(house: House, domain: str) -> None:
+    octets = f"{TAGS}d={domain}; s=broken\r\n".encode() + of(f"x@{domain}")
+    code, text = arrive(house, octets, sender="eve@evil.fr")
+    assert (code, domain in text) == (451, True)
+    assert house.mail("ada") == house.mail("ada", "Junk") == []
+    assert arrive(house, octets, f"postmaster@{DOMAIN}", sender="eve@evil.fr")[0] == 250
+    signed = sign(octets, domain.removeprefix("lame.").encode(), KEY)
+    if domain != "put-aside.fr":  # another signature shows it
+        assert arrive(house, signed, sender="eve@evil.fr")[0] == 250
+
+
+def test_what_nobody_knows_now_is_taken_where_no_policy_hangs_on_it(house: House) -> None:
+    octets = f"{TAGS}d=mild.fr; s=broken\r\n".encode() + of("x@mild.fr")
+    assert arrive(house, octets, sender="eve@evil.fr")[0] == 250
+    assert results(house).dmarc is Alignment.TEMPERROR
+
+
+def test_no_selector_hides_what_follows_it(house: House) -> None:
+    octets = f'{TAGS}d=mild.fr; s=x"\r\n'.encode() + of("x@mild.fr")
+    assert arrive(house, octets, sender="eve@evil.fr")[0] == 250
+    field = house.mail("ada")[0].partition(b"\r\nReceived:")[0]
+    assert b'"' not in field
+    assert b"dmarc=fail" in field
+
+
 @pytest.mark.parametrize("setting", ["note", "off"])
 def test_nothing_is_refused_where_it_is_not_wanted(make_house: HouseMaker, names: NameServer, setting: str) -> None:
     house = make(make_house, names, dmarc=setting)
@@ -231,10 +283,15 @@ FORGED = [
     f'Authentication-Results: "{DOMAIN}"; dmarc=pass',
     f"Authentication-Results: (x) {DOMAIN}.; dmarc=pass",
     f"Authentication-Results: ({DOMAIN}) (a(b)) {DOMAIN}",
+    f"Authentication-Results: ({'x' * 900})\r\n ({'x' * 900})\r\n ({'x' * 900}) {DOMAIN}; dmarc=pass",
+    "Authentication-Results:" + ("\r\n" + " " * 900) * 3 + f" {DOMAIN}; dmarc=pass",
+    "Authentication-Results: (; dmarc=pass",
+    "Authentication-Results: ; dmarc=pass",
 ]
 FOREIGN = [
     "Authentication-Results: mx.autre.fr; dmarc=pass",
     f"Authentication-Results: mx.{DOMAIN}; dmarc=pass",
+    "Authentication-Results: mx.autre.fr;" + "\r\n dkim=none" * 300,
     f"Authentication-Results: mx.autre.fr; spf=pass smtp.mailfrom={DOMAIN}",
     f"X-Authentication-Results: {DOMAIN}; dmarc=pass",
     f"ARC-Authentication-Results: i=1; {DOMAIN}; dmarc=pass",
