@@ -6,7 +6,7 @@ they bind what they write themselves.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from mailserver.delivery.envelope import Envelope, Memory, Part, Recipient, Rejection
+from mailserver.delivery.occasion import MAX_HOPS, SENT_ON_BY, Occasion, Passage, has_passed, is_answerable
 from mailserver.delivery.placement import Placement
 from mailserver.filters import Decision, Owner
 from mailserver.foundation.settings import Settings
 from mailserver.mime.body.structure import unpack
-from mailserver.mime.header import headers
+from mailserver.mime.header import header_limit, originators
 from mailserver.mime.header.addresses import parse, people
 from mailserver.mime.writing import compose, dsn
 from mailserver.mime.writing.dsn import Fate, Report
@@ -27,7 +28,7 @@ from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.model.rules import Sender
+from mailserver.model.rules import Denied, Sender
 from mailserver.notices import away, filters, house
 from mailserver.sieve import Fcc, Notify, Redirect, Reject, Vacation
 from mailserver.store.account import filter_memory
@@ -43,14 +44,17 @@ from mailserver.texts.text import Text
 
 log = structlog.get_logger("filters")
 
-SENT_ON_BY = "X-Sieve-Redirected-From"
-"""The field on top of what is sent on, and whose filter did it: what comes back is known by it."""
-MAX_HOPS = 5
-"""Filters that a message goes through one after the other."""
 TOLD_DAYS = 365
 """A failure of one script is not told again for so long."""
+ANSWERS_PER_DAY = 500
+"""Absences and refusals of one account; what is more is not answered."""
+MIN_ABSENCE = 600
+"""Seconds between two absences told to one person, whatever a script asks for (RFC 6131 section 3)."""
 SHORT = 400
 """Characters of a reason that one reply has room for."""
+
+_NO_LIST = Text("Un filtre n’écrit pas à une liste.")
+_UNPROVEN = Text("Rien ne prouve que le message vient de son auteur.")
 
 
 class Signs(Protocol):
@@ -88,24 +92,13 @@ class Deliverer(Protocol):
         options: Options,
         targets: Sequence[Target] = (),
         *,
-        depth: int = 0,
+        passage: Passage | None = None,
         judge: bool = False,
     ) -> list[Part]:
         """The copies a message becomes."""
 
-
-@dataclass(frozen=True, slots=True)
-class Occasion:
-    """The message that a filter acts on, and for whom."""
-
-    owner: Owner
-    octets: bytes
-    """As the filter left it."""
-    part: Part
-    envelope: Envelope
-    recipient: str
-    """The address that led to the owner; empty: a list of ours did."""
-    depth: int
+    async def virus_in(self, octets: bytes) -> str:
+        """The name of a virus in a message; empty: none was found, or nobody looks. Raises Temporary."""
 
 
 class Answering:
@@ -118,6 +111,7 @@ class Answering:
         self._deliverer = deliverer
         self._house = house.house_of(settings)
         self._zone = ZoneInfo(settings.web.timezone)
+        self._domains = frozenset(domain.casefold() for domain in settings.domains)
         self.signer: Signs | None = None
 
     # ------------------------------------------------------------------ sent on
@@ -129,46 +123,75 @@ class Answering:
         learn where it went.
         """
         to = action.address
-        if at.owner.owns(to) or _passed(at):
+        if at.owner.owns(to) or has_passed(at):
             raise Refused(Reason.LOOP, "The message has been through this filter")
         is_local = await self._check_destination(to, at)
         reverse_path = at.envelope.reverse_path if is_local else at.envelope.reverse_path and at.owner.address
         mark = f"{SENT_ON_BY}: <{at.owner.address}>\r\n".encode("utf-8", "replace")
         octets = return_path(reverse_path) + mark + _below_return_path(at.octets)
         if is_local:
-            recipient = await self._deliverer.resolve(to, len(octets), at.owner.sender)
-            if at.envelope.sender is not None:
-                await self._deliverer.resolve(to, len(octets), at.envelope.sender)
-            envelope = replace(at.envelope, reverse_path=reverse_path, recipients=(recipient,))
-            options = self._options(at.owner)
-            parts = await self._deliverer.parts(envelope, octets, options, depth=at.depth + 1, judge=True)
+            recipient = await self._reached(to, len(octets), at)
+            await self._count(at)
+            envelope = replace(at.left, reverse_path=reverse_path, recipients=(recipient,))
+            onward = at.passage.through(at.owner.account_id)
+            parts = await self._deliverer.parts(envelope, octets, self._options(at.owner), passage=onward, judge=True)
         else:
+            self._check_author(at)
+            await self._count(at)
             parts = [await self._outward(at.owner, to, octets, reverse_path)]
         log.info("sent on by a filter", account=at.owner.account_id, local=is_local)
-        step = _step(at, Cause("filter-sent-on", address=to))
-        return self._counted(parts, at.owner, step)
+        return _recorded(parts, _step(at, Cause("filter-sent-on", address=to)))
 
     async def _check_destination(self, to: str, at: Occasion) -> bool:
-        """Whether it is one of ours. Raises Refused(FORBIDDEN | LIMIT), Denied."""
+        """Whether it is one of ours. Raises Refused(FORBIDDEN), Denied."""
         allowed = self._settings.filters.redirect
         is_local = self._deliverer.is_local(to)
         if allowed == "never" or (allowed == "academy" and not is_local):
             raise Refused(Reason.FORBIDDEN, "The academy does not allow that filters send mail there")
-        sent = await self._store.read(filter_memory.count, at.owner.account_id, Kind.PASSED_ON)
-        if sent >= self._settings.filters.redirects_per_day:
-            raise Refused(Reason.LIMIT, "The filter has sent on as much as it may in a day")
         if not is_local:
             await self._deliverer.check_outside(at.owner.sender)
         return is_local
 
-    def _counted(self, parts: list[Part], owner: Owner, *steps: Trace) -> list[Part]:
-        """The same, counting as one thing sent on."""
-        if not parts:
-            return []
-        expires = int(self._clock.now()) + DAY
-        memory = Memory(owner.account_id, Kind.PASSED_ON, self._clock.token(32), expires)
-        first = parts[0]
-        return [replace(first, remembers=(*first.remembers, memory), steps=(*first.steps, *steps)), *parts[1:]]
+    async def _reached(self, to: str, size: int, at: Occasion) -> Recipient:
+        """Whom both the owner and whoever wrote may write to at an address. Raises Refused, Denied, Temporary.
+
+        A list takes nothing: its moderators and the rules between populations ask who wrote, and a filter would do so
+        for everybody.
+        """
+        found = await self._deliverer.resolve(to, size, at.owner.sender)
+        if at.owner.account_id in found.accounts:
+            raise Refused(Reason.LOOP, "The filter would send the message to its owner")
+        wider = found
+        if at.envelope.sender is not None:
+            wider = await self._deliverer.resolve(to, size, at.envelope.sender)
+        if any(one.head is not None or one.held for one in (found, wider)):
+            raise Denied(_NO_LIST)
+        accounts = tuple(account for account in found.accounts if account in wider.accounts)
+        remote = tuple(address for address in found.remote if address in wider.remote)
+        if not accounts and not remote:
+            raise Refused(Reason.FORBIDDEN, "Whoever wrote may not write there")
+        return replace(found, accounts=accounts, remote=remote)
+
+    def _check_author(self, at: Occasion) -> None:
+        """What leaves has our name on its envelope, so that it passes for what its author's domain sent: one of ours
+        must have been proven before. Raises Denied."""
+        if at.envelope.door is Door.SUBMISSION or at.envelope.results.authenticated:
+            return
+        end = header_limit.end(at.octets, len(at.octets))
+        if originators.claimed(at.octets[:end], self._domains):
+            raise Denied(_UNPROVEN)
+
+    async def _count(self, at: Occasion) -> None:
+        """One mail more: of this message, and of the owner's today. Raises Refused(LIMIT), Temporary."""
+        at.passage.budget.take()
+        most = self._settings.filters.redirects_per_day
+        if not await self._claimed(at.owner, Kind.PASSED_ON, most):
+            raise Refused(Reason.LIMIT, "The filter has sent on as much as it may in a day")
+
+    async def _claimed(self, owner: Owner, kind: Kind, most: int) -> bool:
+        """Count one thing of today, at once: of messages that arrive together none may overlook the others."""
+        key, expires = self._clock.token(32), int(self._clock.now()) + DAY
+        return await self._store.write(filter_memory.claim_within, owner.account_id, kind, key, expires, most)
 
     def _options(self, owner: Owner) -> Options:
         name = spool.new_name(self._clock)
@@ -185,50 +208,63 @@ class Answering:
         """The absence message to whoever wrote, once in a while (RFC 5230). Raises Denied, Refused, Temporary."""
         to = action.recipient
         message = unpack(at.part.prepared.scan.parts)
-        if not away.is_person(to) or at.owner.owns(to) or away.is_automatic(at.octets, message):
+        if not away.is_person(to) or at.owner.owns(to) or away.is_automatic(at.original, message):
             return []
-        subject, text = action.subject, action.reason
-        author = self._author(action.sender, at.owner)
+        if not is_answerable(at):
+            log.info("absence not told: its sender is not proven", account=at.owner.account_id)
+            return []
         now = self._clock.now()
+        key = filter_memory.key_of("vacation", action.handle, to.casefold())
+        if await self._store.read(filter_memory.seen, at.owner.account_id, Kind.VACATION, key):
+            return []
+        author = self._author(action.sender, at.owner)
         octets = filters.absence(
-            filters.Absence(author, to, subject, text, action.mime),
-            at.octets,
+            filters.Absence(author, to, action.subject, action.reason, action.mime),
+            at.original,
             message,
-            message_id=self._message_id(),
+            message_id=self._message_id(author),
             now=now,
             zone=self._offset(now),
         )
-        once = None
-        if action.seconds:
-            key = filter_memory.key_of("vacation", action.handle, to.casefold())
-            once = Memory(at.owner.account_id, Kind.VACATION, key, int(now) + action.seconds)
-            if await self._store.read(filter_memory.seen, at.owner.account_id, Kind.VACATION, key):
-                return []
-        parts = await self._own_mail(at, to, octets, action.fcc)
+        if action.mime and await self._deliverer.virus_in(octets):
+            raise Refused(Reason.FORBIDDEN, "The absence message has a virus")
+        at.passage.budget.take()
+        if not await self._claimed(at.owner, Kind.ANSWERED, ANSWERS_PER_DAY):
+            raise Refused(Reason.LIMIT, "The filter has answered as much as it may in a day")
+        parts = await self._own_mail(at, to, octets, author)
+        if parts and action.fcc is not None:
+            parts.append(await self._kept(at, octets, action.fcc))
+        once = Memory(at.owner.account_id, Kind.VACATION, key, int(now) + max(MIN_ABSENCE, action.seconds))
         return [replace(part, once=part.once or once) for part in parts]
 
     async def notify(self, action: Notify, at: Occasion) -> list[Part]:
-        """Notices of the message, by mail (RFC 5436). Raises Denied, Refused, Temporary."""
+        """Notices of the message, by mail (RFC 5436). Raises Temporary."""
         message = unpack(at.part.prepared.scan.parts)
-        if not at.envelope.reverse_path or away.is_automatic(at.octets, message):
+        if not at.envelope.reverse_path or away.is_automatic(at.original, message):
             return []  # RFC 5436 section 2.7.1: a notice of a notice would go round
         parts: list[Part] = []
-        now = self._clock.now()
+        fcc = action.fcc
         for to in dict.fromkeys(action.to):
-            await self._check_destination(to, at)
-            told = filters.Told(
-                self._author(action.sender, at.owner),
-                at.owner.address,
-                to,
-                action.subject,
-                action.body,
-                action.importance,
-                action.headers,
-            )
-            octets = filters.told(told, message_id=self._message_id(), now=now, zone=self._offset(now))
-            own = await self._own_mail(at, to, octets, action.fcc)
-            parts += self._counted(own, at.owner, _step(at, Cause("filter-told", address=to)))
+            try:
+                octets, own = await self._notice(action, to, at)
+            except Refused as refusal:  # the others are told all the same
+                log.info("notice may not be sent", account=at.owner.account_id, why=refusal.reason.value)
+                continue
+            parts += _recorded(own, _step(at, Cause("filter-told", address=to)))
+            if own and fcc is not None:
+                parts.append(await self._kept(at, octets, fcc))
+                fcc = None
         return parts
+
+    async def _notice(self, action: Notify, to: str, at: Occasion) -> tuple[bytes, list[Part]]:
+        """One notice, and its copies. Raises Refused, Denied, Temporary."""
+        await self._check_destination(to, at)
+        await self._count(at)
+        author = self._author(action.sender, at.owner)
+        subject, body, now = action.subject, action.body, self._clock.now()
+        told = filters.Told(author, at.owner.address, to, subject, body, action.importance, action.headers)
+        octets = filters.told(told, message_id=self._message_id(author), now=now, zone=self._offset(now))
+        return octets, await self._own_mail(at, to, octets, author)
 
     def _author(self, asked: str, owner: Owner) -> Correspondent:
         """In whose name it goes: an address of the owner's, whatever was asked for."""
@@ -237,37 +273,42 @@ class Answering:
             return Correspondent(found[0].display or owner.name, found[0].address)
         return Correspondent(owner.name, owner.address)
 
-    async def _own_mail(self, at: Occasion, to: str, octets: bytes, fcc: Fcc | None) -> list[Part]:
-        """Mail of the owner's filter, to one address that is no list's, and the copy that is kept of it (RFC 8580)."""
+    async def _own_mail(self, at: Occasion, to: str, octets: bytes, author: Correspondent) -> list[Part]:
+        """Mail of the owner's filter, to one address that is no list's."""
         owner = at.owner
-        if self._deliverer.is_local(to):
-            recipient = await self._deliverer.resolve(to, len(octets), owner.sender)
-            if recipient.head is not None or at.depth >= MAX_HOPS:
-                return []
-            envelope = Envelope("", (recipient,), owner.sender, door=Door.SUBMISSION)
-            whole = return_path("") + octets
-            parts = await self._deliverer.parts(envelope, whole, self._options(owner), depth=at.depth + 1)
-        else:
+        if not self._deliverer.is_local(to):
             await self._deliverer.check_outside(owner.sender)
-            whole = return_path("") + self._signed(octets)
-            parts = [await self._outward(owner, to, whole, "")]
-        if fcc is not None:
-            place = Placement(fcc.mailbox, ("\\Seen", *fcc.flags), fcc.create, fcc.special_use)
-            kept = Provenance(Door.KEPT, owner.account_id)
-            copy = await self._deliverer.prepare(octets)
-            placements = {owner.account_id: (place,)}
-            parts.append(Part(copy, "", (owner.account_id,), provenance=kept, placements=placements))
-        return parts
+            return [await self._outward(owner, to, return_path("") + self._signed(octets, author), "")]
+        recipient = await self._deliverer.resolve(to, len(octets), owner.sender)
+        if recipient.head is not None or recipient.held or at.passage.depth >= MAX_HOPS:
+            return []
+        envelope = Envelope("", (recipient,), owner.sender, door=Door.SUBMISSION)
+        onward = at.passage.through(owner.account_id)
+        return await self._deliverer.parts(envelope, return_path("") + octets, self._options(owner), passage=onward)
 
-    def _signed(self, octets: bytes) -> bytes:
+    async def _kept(self, at: Occasion, octets: bytes, fcc: Fcc) -> Part:
+        """The copy that is kept of what a filter sent (RFC 8580)."""
+        account_id = at.owner.account_id
+        place = Placement(fcc.mailbox, ("\\Seen", *fcc.flags), fcc.create, fcc.special_use)
+        copy = await self._deliverer.prepare(octets)
+        kept = Provenance(Door.KEPT, account_id)
+        return Part(copy, "", (account_id,), provenance=kept, placements={account_id: (place,)})
+
+    def _signed(self, octets: bytes, author: Correspondent) -> bytes:
         end = octets.find(b"\r\n\r\n") + 2
         if self.signer is None or end < 2:
             return octets
         now = int(self._clock.now())
-        return self.signer.sign(octets[:end], octets, end + 2, self._settings.domain, now) + octets
+        return self.signer.sign(octets[:end], octets, end + 2, self._domain(author.address), now) + octets
 
-    def _message_id(self) -> str:
-        return compose.message_id(self._clock.token(12), self._settings.domain)
+    def _domain(self, address: str) -> str:
+        """The domain that signs for an author: theirs, where it is ours (DMARC wants them to be one)."""
+        domain = address.rpartition("@")[2].casefold()
+        return domain if domain in self._domains else self._settings.domain
+
+    def _message_id(self, author: Correspondent | None = None) -> str:
+        domain = self._settings.domain if author is None else self._domain(author.address)
+        return compose.message_id(self._clock.token(12), domain)
 
     def _offset(self, now: float) -> int:
         offset = datetime.fromtimestamp(now, self._zone).utcoffset()
@@ -278,16 +319,23 @@ class Answering:
     async def reject(self, action: Reject, at: Occasion) -> list[Part]:
         """The report to the sender, for doors that cannot tell them at once (RFC 5429 section 2.1).
 
-        Raises Temporary.
+        Raises Refused, Denied: nobody may be told, so that the message has to be kept; Temporary.
         """
-        said = Rejection(at.recipient or at.owner.address, at.owner.account_id, _in_one_line(action.reason))
+        if not is_answerable(at):
+            raise Refused(Reason.FORBIDDEN, "Whoever wrote is not proven: a report could go to somebody else")
+        said = Rejection(at.passage.first, at.owner.account_id, _in_one_line(action.reason))
         step = _step(at, Cause("filter-refused"))
         log.info("refused by a filter", account=at.owner.account_id)
-        told = said if at.depth == 0 else None
+        # What a list or another filter brought was accepted of its sender already.
+        told = said if at.passage.depth == 0 and not at.part.provenance.through_list else None
         silent = Part(at.part.prepared, "", rejection=told, steps=(step,))
         path = at.envelope.reverse_path
         if not away.is_person(path):
             return [silent]
+        if not self._deliverer.is_local(path):
+            await self._deliverer.check_outside(at.owner.sender)
+        if not await self._claimed(at.owner, Kind.ANSWERED, ANSWERS_PER_DAY):
+            raise Refused(Reason.LIMIT, "The filter has refused as much as it may in a day")
         try:
             recipient = await self._deliverer.report_recipient(path)
         except Refused as refusal:
@@ -303,7 +351,7 @@ class Answering:
             fates=(fate,),
             language=await self._deliverer.language(recipient),
         )
-        octets = return_path("") + dsn.build(report, at.octets[: dsn.MAX_RETURNED])
+        octets = return_path("") + dsn.build(report, at.original[: dsn.MAX_RETURNED])
         prepared = await self._deliverer.prepare(octets)
         service = Provenance(Door.SERVICE)
         return [
@@ -330,14 +378,11 @@ class Answering:
         return [Part(prepared, "", (account_id,), provenance=Provenance(Door.SERVICE), once=once)]
 
 
-def _passed(at: Occasion) -> bool:
-    """Whether the message comes round again: through this owner's filter, or through too many (RFC 5228 section 10)."""
-    if at.depth >= MAX_HOPS:
-        return True
-    message = unpack(at.part.prepared.scan.parts)
-    named = headers.named(at.octets, message.start, message.body, SENT_ON_BY.lower())
-    by = [headers.as_text(at.octets[one.value : one.end]).strip("<> \t") for one in named]
-    return len(by) >= MAX_HOPS or any(at.owner.owns(address) for address in by)
+def _recorded(parts: list[Part], *steps: Trace) -> list[Part]:
+    """The same, put on record with the first of them."""
+    if not parts:
+        return []
+    return [replace(parts[0], steps=(*parts[0].steps, *steps)), *parts[1:]]
 
 
 def _step(at: Occasion, cause: Cause) -> Trace:

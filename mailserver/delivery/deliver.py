@@ -13,6 +13,7 @@ from mailserver.delivery import list_copy
 from mailserver.delivery.answering import Answering
 from mailserver.delivery.envelope import PLAIN, Delivered, Envelope, Part, Recipient
 from mailserver.delivery.nested_lists import head_of
+from mailserver.delivery.occasion import Passage
 from mailserver.delivery.placement import SPAM
 from mailserver.delivery.recipients import Addressing, is_role
 from mailserver.delivery.sorting import Sorting
@@ -174,14 +175,14 @@ class Delivery(Addressing):
         options: Options,
         targets: Sequence[Target] = (),
         *,
-        depth: int = 0,
+        passage: Passage | None = None,
         judge: bool = False,
     ) -> list[Part]:
         """The copies a message becomes: what its direct recipients get, then each list's own, sorted by the filters of
         those who get them.
 
-        `targets`: direct recipients elsewhere. `depth`: filters that sent it on until here. `judge`: it may be junk.
-        Nobody gets two copies. Raises Refused(LOOP), Temporary.
+        `targets`: direct recipients elsewhere. `passage`: the filters that sent it on until here. `judge`: it may be
+        junk. Nobody gets two copies. Raises Refused(LOOP), Temporary.
         """
         copies = await self._copies(envelope, octets, options, targets)
         parts = [_put_aside(copy.part) for copy in copies]
@@ -189,7 +190,7 @@ class Delivery(Addressing):
             parts = await self._judged(envelope, octets, parts)
         found: list[Part] = []
         for part, copy in zip(parts, copies, strict=True):
-            found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, depth)
+            found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, passage)
         return found
 
     async def _copies(
@@ -331,7 +332,10 @@ def _refused(envelope: Envelope, parts: list[Part], *, tells_each: bool) -> tupl
         raise Refused(Reason.REJECTED, next(iter(refused.values())))
     if not tells_each:
         return parts, {}
-    return [part for part in parts if part.rejection is None or part.rejection.address not in refused], refused
+    # What goes on record with a report does so without it.
+    told = [part.rejection is not None and part.rejection.address in refused for part in parts]
+    silent = [replace(part, accounts=(), targets=()) if one else part for part, one in zip(parts, told, strict=True)]
+    return silent, refused
 
 
 def _put_aside(part: Part) -> Part:

@@ -10,20 +10,21 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from mailserver.delivery.answering import Answering, Occasion
+from mailserver.delivery.answering import Answering
 from mailserver.delivery.envelope import Envelope, Memory, Part
-from mailserver.delivery.placement import Placement
+from mailserver.delivery.occasion import Occasion, Passage, left_by, may_send
+from mailserver.delivery.placement import SPAM, Placement
 from mailserver.filters import Arriving, Decision, Filters
-from mailserver.foundation.settings import Settings
+from mailserver.foundation.settings import Limits, Settings
 from mailserver.mime.header import header_limit
 from mailserver.model.clock import Clock
-from mailserver.model.errors import Reason, Refused
+from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Denied
 from mailserver.sieve import Discard, FileInto, Keep, Mark, Notify, Outcome, Redirect, Reject, Vacation
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Kind
-from mailserver.store.engine.transactions import Store
+from mailserver.store.engine.transactions import Store, Uncertain
 from mailserver.store.mail import messages
 from mailserver.store.mail.junk import Source, Verdict
 from mailserver.store.mail.messages import Quota
@@ -38,7 +39,9 @@ JUNK_NAMES = frozenset(("junk", "spam"))
 
 _NOT_ALLOWED = Text("L’académie ne le permet pas.")
 _WHY = {
-    Reason.LIMIT: Text("Le filtre a renvoyé autant de messages qu’il le peut en un jour."),
+    Reason.LIMIT: Text(
+        "Le filtre a renvoyé autant de messages qu’il le peut en un jour, ou pour un seul message reçu."
+    ),
     Reason.NO_SUCH_RECIPIENT: Text("Personne n’a cette adresse."),
     Reason.OVER_QUOTA: Text("La boîte aux lettres est pleine."),
     Reason.SUSPENDED: Text("Ce compte est suspendu."),
@@ -55,7 +58,8 @@ class _Sorted:
     part: Part
     octets: bytes
     envelope: Envelope
-    depth: int
+    passage: Passage | None
+    """The filters that sent it on until here."""
     placements: dict[int, tuple[Placement, ...]] = field(default_factory=dict)
     apart: list[Part] = field(default_factory=list)
     """Copies with a header of their own, and mail that leaves."""
@@ -92,9 +96,10 @@ class Sorting:
         self._answering = answering
 
     async def sort(
-        self, part: Part, octets: bytes, envelope: Envelope, addresses: Mapping[int, str], depth: int
+        self, part: Part, octets: bytes, envelope: Envelope, addresses: Mapping[int, str], passage: Passage | None
     ) -> list[Part]:
-        """The parts that a copy becomes. `addresses`: which of the envelope led to an account. Raises Temporary."""
+        """The parts that a copy becomes. `addresses`: which of the envelope led to an account. `passage`: the filters
+        that sent it on. Raises Temporary."""
         if part.provenance.door is Door.SERVICE:
             return [part]
         scripted = await self._filters.scripted(part.accounts)
@@ -103,7 +108,7 @@ class Sorting:
         spam = {account: _spam(part.verdicts[account]) for account in scripted if account in part.verdicts}
         arriving = Arriving(octets, envelope.reverse_path, self._environment(), spam)
         recipients = {account: addresses.get(account, "") for account in scripted}
-        work = _Sorted(part, octets, envelope, depth)
+        work = _Sorted(part, octets, envelope, passage)
         for decision in await self._filters.decide(arriving, recipients):
             await self._apply(work, decision, recipients[decision.owner.account_id])
         return work.parts()
@@ -112,54 +117,64 @@ class Sorting:
         return {"domain": self._settings.domain, "host": self._settings.name, "location": "MS", "phase": "pre"}
 
     async def _apply(self, work: _Sorted, decision: Decision, recipient: str) -> None:
-        """What one account's filter decided."""
-        outcome, account_id = decision.outcome, decision.owner.account_id
-        if outcome is None:
+        """What one account's filter decided; nothing of it where that fails, and its owner is told."""
+        outcome = decision.outcome
+        before = len(work.apart), len(work.steps), len(work.remembers)
+        try:
+            if outcome is not None:
+                await self._carry_out(work, decision, outcome, recipient)
+                return
             why = decision.fault or Text("Le filtre ne peut pas être lu.")
-            work.apart += await self._answering.failure(decision, why, decision.line)
-            return
-        octets = _edited(work.octets, outcome.header)
-        at = Occasion(decision.owner, octets, work.part, work.envelope, recipient, work.depth)
-        placed, is_gone = _placements(outcome)
+        except (Temporary, Uncertain):
+            raise
+        except Exception:
+            # One person's script must not stop a message that others wait for too.
+            log.exception("filter cannot be applied", account=decision.owner.account_id)
+            del work.apart[before[0] :], work.steps[before[1] :], work.remembers[before[2] :]
+            why = Text("Le filtre ne peut pas être appliqué.")
+        work.apart += await self._answering.failure(decision, why, decision.line)
+
+    async def _carry_out(self, work: _Sorted, decision: Decision, outcome: Outcome, recipient: str) -> None:
+        owner, account_id = decision.owner, decision.owner.account_id
+        octets = _edited(work.octets, outcome.header, self._settings.limits)
+        passage = work.passage or Passage(recipient or owner.address)
+        at = Occasion(owner, octets, work.octets, work.part, work.envelope, recipient, passage)
+        unsorted = work.part.placements.get(account_id, (Placement(),))
+        placed, is_gone = _placements(outcome, unsorted)
         before = len(work.apart)
-        unsorted = list(work.part.placements.get(account_id, (Placement(),)))
-        if placed == [Placement()]:  # the filter leaves it where it would be without
-            placed = unsorted
         for action in outcome.actions:
-            if isinstance(action, Away) and not await self._carry_out(work, decision, action, at, placed):
-                is_gone = False
+            if not isinstance(action, Away) or await self._send(work, decision, action, at, placed):
+                continue
+            is_gone = False
+            if isinstance(action, Reject) and may_send(owner):  # it was not wanted, and nobody can be told
+                placed = [SPAM]
         if not placed and not is_gone:
-            placed = unsorted
+            placed = list(unsorted)
         if not placed and len(work.apart) == before:
-            step = Trace(
-                Step.FILTERED,
-                work.envelope.name,
-                work.envelope.reverse_path,
-                [recipient or decision.owner.address],
-                len(octets),
-                account_id,
-                detail=Cause("filter-discarded"),
-            )
-            work.steps.append(step)
+            work.steps.append(_thrown_away(at))
             log.info("thrown away by a filter", account=account_id, id=work.envelope.name)
         work.remembers += self._marks(outcome.marks, account_id)
-        await self._place(work, account_id, await self._fitting(account_id, placed, len(octets)), octets)
+        await self._place(work, at, await self._fitting(account_id, placed, len(octets)))
 
-    async def _place(self, work: _Sorted, account_id: int, placed: Sequence[Placement], octets: bytes) -> None:
-        if octets is not work.octets and placed:
-            prepared = await self._answering.prepared(octets)
-            part = work.part
+    async def _place(self, work: _Sorted, at: Occasion, placed: Sequence[Placement]) -> None:
+        part, account_id = work.part, at.owner.account_id
+        if at.edited and placed:
+            prepared = await self._answering.prepared(at.octets)
             verdicts = {account_id: part.verdicts[account_id]} if account_id in part.verdicts else {}
-            own = Part(prepared, part.reverse_path, (account_id,), provenance=part.provenance, verdicts=verdicts)
+            known = left_by(part.provenance, account_id)
+            own = Part(prepared, part.reverse_path, (account_id,), provenance=known, verdicts=verdicts)
             work.apart.append(replace(own, placements={account_id: tuple(placed)}))
             work.moved.add(account_id)
-        elif list(placed) != list(work.part.placements.get(account_id, (Placement(),))):
+        elif list(placed) != list(part.placements.get(account_id, (Placement(),))):
             work.placements[account_id] = tuple(placed)
 
-    async def _carry_out(
+    async def _send(
         self, work: _Sorted, decision: Decision, action: Away, at: Occasion, placed: Sequence[Placement]
     ) -> bool:
-        """Mail of the filter's own; False when it may not go, of which the owner is told. Raises Temporary."""
+        """Mail of the filter's own; False when it may not go, so that the message has to be kept. Raises Temporary."""
+        if not may_send(at.owner):
+            log.info("filter may not send: its account is not active", account=at.owner.account_id)
+            return False
         try:
             match action:
                 case Redirect():
@@ -178,7 +193,7 @@ class Sorting:
                 why = refusal.said if isinstance(refusal, Denied) else _WHY.get(refusal.reason, _NOT_ALLOWED)
                 told = Text("Le message n’a pas été renvoyé à {address}. {why}", address=action.address, why=why)
                 work.apart += await self._answering.failure(decision, told)
-            return not isinstance(action, Redirect)
+            return not isinstance(action, Redirect | Reject)
         return True
 
     async def _fitting(self, account_id: int, placed: Sequence[Placement], size: int) -> Sequence[Placement]:
@@ -199,21 +214,31 @@ class Sorting:
         ]
 
 
-def _placements(outcome: Outcome) -> tuple[list[Placement], bool]:
-    """Where a message goes, and whether it may go nowhere because the filter says so."""
+def _placements(outcome: Outcome, unsorted: Sequence[Placement]) -> tuple[list[Placement], bool]:
+    """Where a message goes, and whether it may go nowhere because the filter says so.
+
+    `unsorted`: where it would be without a filter; what is kept stays there, so that junk is no less junk.
+    """
     placed: list[Placement] = []
     is_gone = False
     for action in outcome.actions:
         match action:
             case Keep():
-                placed.append(Placement(flags=action.flags))
+                placed += [replace(one, flags=(*one.flags, *action.flags)) for one in unsorted]
             case FileInto():
                 placed.append(Placement(action.mailbox, action.flags, action.create, action.special_use))
             case Discard() | Redirect() | Reject():
                 is_gone = True
             case _:
                 pass
-    return placed, is_gone or not outcome.actions
+    return placed, is_gone
+
+
+def _thrown_away(at: Occasion) -> Trace:
+    envelope, recipients = at.envelope, [at.recipient or at.owner.address]
+    cause = Cause("filter-discarded")
+    size, account_id = len(at.octets), at.owner.account_id
+    return Trace(Step.FILTERED, envelope.name, envelope.reverse_path, recipients, size, account_id, detail=cause)
 
 
 def _is_junk(placement: Placement) -> bool:
@@ -227,9 +252,11 @@ def _spam(verdict: Verdict) -> int:
     return min(10, 1 + int(5 * verdict.score / max(1, verdict.threshold)))
 
 
-def _edited(octets: bytes, header: bytes | None) -> bytes:
-    """The message with the header that a filter left."""
+def _edited(octets: bytes, header: bytes | None, limits: Limits) -> bytes:
+    """The message with the header that a filter left. Raises Refused(TOO_BIG) for more than a header may be."""
     if header is None:
         return octets
     end = header_limit.end(octets, len(octets))
-    return header + (b"" if header.endswith(b"\n") or not header else b"\r\n") + octets[end:]
+    edited = header + (b"" if header.endswith(b"\n") or not header else b"\r\n") + octets[end:]
+    header_limit.check(edited, limits.header_size, limits.header_fields)
+    return edited

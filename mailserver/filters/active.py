@@ -4,12 +4,17 @@ nothing."""
 import asyncio
 from collections import OrderedDict
 
+import structlog
+
 from mailserver import sieve
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import Clock
 from mailserver.sieve import Script, SieveError
 from mailserver.store.account import filters
 from mailserver.store.engine.transactions import Store
+from mailserver.texts.text import Text
+
+log = structlog.get_logger("filters")
 
 BELIEVED_SECONDS = 60.0
 """Should news get lost, a script counts after this long all the same."""
@@ -104,3 +109,7 @@ def compiled_or_fault(source: bytes) -> Script | SieveError:
         return sieve.compile(source)
     except SieveError as error:
         return error.with_traceback(None)
+    except Exception:
+        # One person's script must not stop a message that others wait for too.
+        log.exception("filter cannot be compiled")
+        return SieveError(1, 1, Text("Le filtre ne peut pas être lu."))

@@ -34,6 +34,9 @@ class AccountHost:
         self._books = books
         self._account_id = account_id
         self._folder = folder
+        self._lists: dict[str, Collection[str] | None] = {}
+        self._scripts: dict[tuple[str, str], Script | SieveError | None] = {}
+        self._annotations: dict[str, Mapping[str, str]] = {}
 
     @cached_property
     def _boxes(self) -> Mapping[str, Mailbox]:
@@ -54,8 +57,10 @@ class AccountHost:
         """The addresses of an external list, folded: those of the address book, or of a list of the account's own."""
         if name in ADDRESS_BOOK:
             return self._contacts
-        found = self._store.read_now(personal_lists.members_of, self._account_id, personal_lists.key_of(name))
-        return None if found is None else frozenset(member.casefold() for member in found)
+        if name not in self._lists:
+            found = self._store.read_now(personal_lists.members_of, self._account_id, personal_lists.key_of(name))
+            self._lists[name] = None if found is None else frozenset(member.casefold() for member in found)
+        return self._lists[name]
 
     @cached_property
     def _contacts(self) -> Collection[str]:
@@ -63,15 +68,18 @@ class AccountHost:
         return frozenset(email.text.casefold() for entry in entries for email in entry.card.emails)
 
     def script(self, location: str, name: str) -> Script | None:
-        source = self._global(name) if location == "global" else self._personal(name)
-        if source is None:
-            return None
-        compiled = compiled_or_fault(source)
+        key = (location, name)
+        if key not in self._scripts:
+            source = self._global(name) if location == "global" else self._personal(name)
+            self._scripts[key] = None if source is None else compiled_or_fault(source)
+        compiled = self._scripts[key]
         if isinstance(compiled, SieveError):
             raise compiled
         return compiled
 
     def _personal(self, name: str) -> bytes | None:
+        if not is_storable(name):
+            return None
         try:
             return self._store.read_now(filters.octets, self._account_id, name)
         except Refused:
@@ -98,11 +106,20 @@ class AccountHost:
 
     def metadata(self, mailbox: str | None, annotation: str) -> str | None:
         name = "" if mailbox is None else mailbox
+        if name not in self._annotations:
+            self._annotations[name] = self._of_mailbox(name)
+        return self._annotations[name].get(annotation.casefold())
+
+    def _of_mailbox(self, name: str) -> Mapping[str, str]:
+        if not is_storable(name):
+            return {}
         try:
             found = self._store.read_now(annotations.get, Viewer(self._account_id), name)
         except Refused:
-            return None
-        wanted = annotation.casefold()
-        return next(
-            (value.decode("utf-8", "replace") for key, value in found.items() if key.casefold() == wanted), None
-        )
+            return {}
+        return {key.casefold(): value.decode("utf-8", "replace") for key, value in found.items()}
+
+
+def is_storable(name: str) -> bool:
+    """Whether a database takes this text: PostgreSQL has no NUL in its texts, and none has half a character."""
+    return "\0" not in name and not any("\ud800" <= character <= "\udfff" for character in name)

@@ -1,6 +1,7 @@
 """What the scripts of accounts decide of one message."""
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from mailserver.filters.owners import Owner, owner
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
+from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
 from mailserver.sieve import Action, Facts, FileInto, Outcome, Redirect, RunError, Script, SieveError
 from mailserver.store.engine.transactions import Store
@@ -26,8 +28,11 @@ log = structlog.get_logger("filters")
 AT_ONCE = 20
 """Scripts that one thread runs before others get their turn."""
 
-MAX_MEMBERS = 20
-"""Of a list that a message is redirected to (RFC 6134 section 2.4)."""
+BUSY = 0.05
+"""Seconds of the processor after which it is their turn all the same."""
+
+MAX_MEMBERS = 16
+"""Of a list that a message is redirected to (RFC 6134 section 2.4): mails that filters may make of one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +104,22 @@ class Filters:
                 decided.append(Decision(whose, digest, fault=script.text, line=script.line))
             else:
                 ready.append(_Ready(whose, digest, script, recipient or whose.address))
-        for start in range(0, len(ready), AT_ONCE):
-            decided += await asyncio.to_thread(self._run_all, message, ready[start : start + AT_ONCE])
+        done = 0
+        while done < len(ready):
+            found = await asyncio.to_thread(self._run_some, message, ready[done : done + AT_ONCE])
+            decided += found
+            done += len(found)
         return decided
 
-    def _run_all(self, message: Arriving, ready: Sequence[_Ready]) -> list[Decision]:
-        return [self._run(message, one) for one in ready]
+    def _run_some(self, message: Arriving, ready: Sequence[_Ready]) -> list[Decision]:
+        """What the first of them decide, at least one."""
+        until = time.thread_time() + BUSY
+        found: list[Decision] = []
+        for one in ready:
+            found.append(self._run(message, one))
+            if time.thread_time() > until:
+                break
+        return found
 
     def _run(self, message: Arriving, one: _Ready) -> Decision:
         host = AccountHost(self._store, self._books, one.owner.account_id, self._folder)
@@ -123,20 +138,37 @@ class Filters:
             return Decision(one.owner, one.digest, fault=error.text)
         except SieveError as error:
             return Decision(one.owner, one.digest, fault=error.text, line=error.line)
-        except RecursionError:
-            log.exception("filter too deep", account=one.owner.account_id)
+        except Temporary:
+            raise
+        except Exception:
+            # One person's script must not stop a message that others wait for too.
+            log.exception("filter failed", account=one.owner.account_id)
             return Decision(one.owner, one.digest, fault=Text("Le filtre a demandé trop de travail pour ce message."))
 
 
 def _named(outcome: Outcome, host: AccountHost) -> Outcome:
-    """Mailboxes by name where they were meant by their object id (RFC 9042), and addresses where a list was meant."""
+    """Mailboxes by name where they were meant by their object id (RFC 9042), and addresses where a list was meant.
+
+    Raises RunError.
+    """
     actions: list[Action] = []
     for action in outcome.actions:
         if isinstance(action, FileInto) and action.mailbox_id:
             actions.append(replace(action, mailbox=host.mailbox_by_id(action.mailbox_id) or action.mailbox))
-        elif isinstance(action, Redirect) and action.list:
-            members = sorted(host.members(action.list) or ())[:MAX_MEMBERS]
-            actions += [replace(action, address=member, list="") for member in members]
+        elif isinstance(action, Redirect) and (action.list or not action.address):
+            actions += [replace(action, address=member, list="") for member in _members(action.list, host)]
         else:
             actions.append(action)
     return replace(outcome, actions=tuple(actions))
+
+
+def _members(name: str, host: AccountHost) -> list[str]:
+    """The addresses of a list that SMTP takes. Raises RunError where there are none: the message would be nowhere."""
+    found = {sieve.checked_address(member) for member in host.members(name) or ()}
+    members = sorted(address for address in found if address is not None)
+    if not members:
+        raise RunError(Text("La liste « {name} » n’existe pas, ou personne n’y est.", name=name[:60]))
+    if len(members) > MAX_MEMBERS:
+        said = Text("La liste « {name} » a plus de {most} adresses.", name=name[:60], most=MAX_MEMBERS)
+        raise RunError(said)
+    return members

@@ -36,6 +36,7 @@ Where an RFC leaves a choice, or we differ:
 * A regular expression made of variables that is none matches nothing, so that no sender can stop a filter with it.
 """
 
+from mailserver.sieve.commands.actions import checked_address
 from mailserver.sieve.commands.table import EXTENSIONS
 from mailserver.sieve.compilation import compile_script as compile
 from mailserver.sieve.errors import RunError, SieveError
@@ -80,6 +81,7 @@ __all__ = [
     "Script",
     "SieveError",
     "Vacation",
+    "checked_address",
     "compile",
     "run",
 ]

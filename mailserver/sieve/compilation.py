@@ -37,6 +37,7 @@ def compile_script(source: bytes, *, limits: Limits = LIMITS) -> Script:
         tuple(compiler.includes),
         frozenset(compiler.asks),
         regexes=compiler.expressions,
+        size=len(source),
     )
 
 

@@ -51,7 +51,11 @@ class Limits:
     added: int = 32
     """Fields that a run adds to the header."""
     edited: int = 64 * 1024
-    """Octets of a header after it was edited."""
+    """Octets of all of these."""
+    read: int = 1_000
+    """What it costs to ask the account for something that was not asked before."""
+    seconds: float = 4.0
+    """Of the processor, for one run, whatever it costs by count."""
 
 
 LIMITS = Limits()

@@ -1,6 +1,7 @@
 """One run of a script: what it has found out, what it has decided, and what it may still spend."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from mailserver.sieve.effects import Effects
@@ -11,6 +12,9 @@ from mailserver.sieve.matching.regexes import Expression
 from mailserver.sieve.message.view import Message
 from mailserver.sieve.script import Script
 from mailserver.texts.text import Text
+
+PACE = 20_000
+"""How much may be done between two looks at the processor's time."""
 
 Step = Callable[["Machine"], None]
 """A command, ready to run."""
@@ -50,8 +54,12 @@ class Machine:
     """The state of one run."""
 
     __slots__ = (
+        "_look",
+        "_until",
         "added",
+        "asked",
         "depth",
+        "edited",
         "effects",
         "expressions",
         "facts",
@@ -72,6 +80,10 @@ class Machine:
         self.host = host
         self.limits: Limits = script.limits
         self.left = self.limits.work
+        self._until = time.thread_time() + self.limits.seconds
+        self._look = max(0, self.left - PACE)
+        self.asked: set[Hashable] = set()
+        """What the host was asked for, and will know at once."""
         self.message = Message(facts, self.limits)
         self.effects = Effects(self.limits)
         self.scope = Scope(script)
@@ -80,6 +92,8 @@ class Machine:
         """Regular expressions that were made of variables."""
         self.added = 0
         """Fields of the header."""
+        self.edited = 0
+        """Octets of them."""
         self.depth = script.depth
         """Levels of the scripts that are being run."""
         self.stack: list[tuple[str, str]] = []
@@ -93,15 +107,26 @@ class Machine:
     def spend(self, cost: int) -> None:
         """Count what is done. Raises RunError when it was too much."""
         self.left -= cost
-        if self.left < 0:
+        if self.left < self._look:
+            self._check()
+
+    def _check(self) -> None:
+        self._look = max(0, self.left - PACE)
+        if self.left < 0 or time.thread_time() > self._until:
             raise RunError(Text("Le filtre a demandé trop de travail pour ce message."))
+
+    def ask(self, what: Hashable) -> None:
+        """Count that the host has to read something for the first time."""
+        if what not in self.asked:
+            self.asked.add(what)
+            self.spend(self.limits.read)
 
     def run(self, steps: Sequence[Step]) -> None:
         """Run commands in their order."""
         for step in steps:
             self.left -= 1
-            if self.left < 0:
-                self.spend(0)
+            if self.left < self._look:
+                self._check()
             step(self)
 
     def variable(self, name: str) -> str:

@@ -26,3 +26,5 @@ class Script:
     """Names of mailboxes and lists that it asks its host for, as far as they are constant."""
     regexes: int = 0
     """Regular expressions that are kept with it."""
+    size: int = 0
+    """Octets of its source."""

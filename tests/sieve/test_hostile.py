@@ -133,6 +133,38 @@ def test_bounds_of_a_run(script: bytes, limit: str) -> None:
     assert limit in found
 
 
+def test_what_is_read_of_the_account_counts() -> None:
+    """Each thing once: a list that is asked for often is read once."""
+    many = run(b"".join(b'if header :list "subject" "l%d" {}' % number for number in range(1200)))
+    assert isinstance(many, str)
+    assert isinstance(run(b'if header :list "subject" "l" {}' * 1200), sieve.Outcome)
+    annotations = b"".join(b'if metadata "m%d" "/private/x" "1" {}' % number for number in range(1200))
+    assert isinstance(run(annotations), str)
+    assert isinstance(run(b'if not duplicate :uniqueid "" {}' * 1200), sieve.Outcome)
+
+
+def test_large_scripts_within_one_another_count() -> None:
+    large = "#" + "x" * 250_000 + "\n"
+    scripts = {("personal", f"n{number}"): large for number in range(6)}
+    often = sieve.compile(b'require "include";' + b'include "n0";' * 200)
+    assert sieve.run(often, facts(), Account(scripts=scripts)).actions == (sieve.Keep(),)
+    many = sieve.compile(b'require "include";' + b"".join(b'include "n%d";' % number for number in range(6)))
+    with pytest.raises(sieve.RunError, match="too much work"):
+        sieve.run(many, facts(), Account(scripts=scripts))
+
+
+def test_the_clock_of_the_processor_ends_a_run() -> None:
+    script = sieve.compile(REQUIRE + b'if header :contains "subject" "x" { } ' * 400, limits=sieve.Limits(seconds=-1.0))
+    with pytest.raises(sieve.RunError, match="too much work"):
+        sieve.run(script, facts(b"Subject: " + b"y" * 60_000 + b"\r\n\r\n"), Account())
+
+
+def test_fields_that_are_added_are_bounded_together() -> None:
+    found = run(b'set "a" "' + A[:8000] + b'";' + b'addheader "X" "${a}";' * 9)
+    assert isinstance(found, str)
+    assert "trop longs" in found
+
+
 def test_deep_scripts_within_each_other() -> None:
     """Python's stack is not the bound."""
     before = 'require "include";' + "if true {" * 30 + "if " + "not " * 30 + "true { include "

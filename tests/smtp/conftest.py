@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.smtp import filtering
 from tests.smtp.house import House, make_instance
 
 HouseMaker = Callable[..., House]
@@ -32,6 +33,17 @@ def house(shared_house: House) -> House:
     """The shared house, without mail."""
     shared_house.empty()
     return shared_house
+
+
+@pytest.fixture
+def filter_house(shared_house: House) -> Iterator[House]:
+    """The shared house without mail, queue and what filters remember; filters are switched off afterwards."""
+    shared_house.empty()
+    shared_house.store.write_now(filtering.forget)
+    yield shared_house
+    for person in shared_house.people.values():
+        filtering.off(shared_house, person.login)
+    shared_house.empty()
 
 
 @pytest.fixture

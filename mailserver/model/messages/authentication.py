@@ -4,7 +4,7 @@ The store keeps it in one small number beside the message (`message.authenticati
 octets: an `Authentication-Results` field is a text for other programs, which anybody who appends may write.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 
@@ -111,6 +111,16 @@ class AuthenticationResults:
     def suspect(self) -> bool:
         """It is known not to come from where it says."""
         return self.dmarc is Alignment.FAIL or (self.spf is Outcome.FAIL and self.dmarc is Alignment.NONE)
+
+    @property
+    def of_changed(self) -> "AuthenticationResults":
+        """What still holds once somebody has changed the header: nothing that speaks for it."""
+        dkim = Outcome.NONE if self.dkim is Outcome.PASS else self.dkim
+        if not self.authenticated:
+            return replace(self, dkim=dkim, arc=Chain.NONE, one_click=False)
+        return AuthenticationResults(
+            Outcome.NEUTRAL, dkim, Alignment.NONE, iprev=self.iprev, quarantined=self.quarantined
+        )
 
 
 NOT_CHECKED = AuthenticationResults()

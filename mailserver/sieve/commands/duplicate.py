@@ -39,7 +39,7 @@ def _duplicate(compiler: Compiler, call: Call) -> Test:
             return False
         name = handle(machine) if handle is not None else ""
         key = sha256(f"{len(name)} {name} {value}".encode("utf-8", "replace")).hexdigest()
-        machine.spend(20)
+        machine.spend(machine.limits.read)
         seen = machine.host.seen(key, seconds, last)
         if not seen or last:
             machine.effects.mark(Mark(key, seconds, last))

@@ -13,9 +13,14 @@ from mailserver.texts.text import Text
 
 PROTECTED = frozenset({
     "received", "auto-submitted", "return-path", "authentication-results", "arc-seal", "arc-message-signature",
-    "arc-authentication-results", "delivered-to",
+    "arc-authentication-results", "delivered-to", "from", "sender", "reply-to", "resent-from", "resent-sender",
+    "resent-to", "resent-cc", "resent-bcc", "resent-date", "resent-message-id", "dkim-signature", "received-spf",
+    "x-sieve-redirected-from",
 })  # fmt: skip
-"""What tells where a message comes from stays as it is (RFC 5293 section 6): neither added nor deleted, silently."""
+"""What tells where a message comes from, who wrote it and through whose filters it went stays as it is (RFC 5293
+section 6): neither added nor deleted, silently."""
+_TRACE = ("return-path", "authentication-results", "received", "received-spf", "x-sieve-redirected-from")
+"""Fields that whoever took a message puts on top; what a script adds stands below."""
 
 MAX_LINE = 78
 """Characters after which a value goes on in the next line."""
@@ -50,12 +55,17 @@ def _add(machine: Machine, name: str, value: str, last: bool) -> None:
     written = write_field(name, value[: machine.limits.edited])
     fields = list(machine.message.fields)
     field = HeaderField(name.lower(), written, written[len(name) + 1 :])
-    fields.insert(len(fields) if last else 0, field)
-    machine.spend(1 + len(fields))
-    if len(written) > machine.limits.edited:
-        raise RunError(Text("Le filtre ajoute un champ d’en-tête trop long."))
+    fields.insert(len(fields) if last else _below_trace(fields), field)
+    machine.spend(1 + len(fields) + (len(written) >> 6))
+    machine.edited += len(written)
+    if machine.edited > machine.limits.edited:
+        raise RunError(Text("Les champs d’en-tête que le filtre ajoute sont trop longs."))
     _mend_end(fields)
     machine.message.replace(fields)
+
+
+def _below_trace(fields: list[HeaderField]) -> int:
+    return next((place for place, field in enumerate(fields) if field.name not in _TRACE), len(fields))
 
 
 def _mend_end(fields: list[HeaderField]) -> None:

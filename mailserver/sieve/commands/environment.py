@@ -56,8 +56,12 @@ def _valid_ext_list(compiler: Compiler, call: Call) -> Test:
 
     def test(machine: Machine) -> bool:
         wanted = names.get(machine)
-        machine.spend(len(wanted))
-        return all(machine.host.in_list(name, "") is not None for name in wanted)
+        for name in wanted:
+            machine.spend(1)
+            machine.ask(("list", name))
+            if machine.host.in_list(name, "") is None:
+                return False
+        return True
 
     return test
 

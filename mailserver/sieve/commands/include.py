@@ -31,7 +31,11 @@ def _run(machine: Machine, location: str, name: str, once: bool, optional: bool)
     key = (location, name)
     if once and key in machine.once:
         return
+    is_new = key not in machine.asked
+    machine.ask(key)
     script = machine.host.script(location, name) if is_script_name(name) else None
+    if is_new and script is not None:  # it was compiled for this run
+        machine.spend(script.size)
     if script is None:
         if optional:
             return

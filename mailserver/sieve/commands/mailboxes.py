@@ -60,7 +60,9 @@ def _metadata(compiler: Compiler, call: Call) -> Test:
 
     def test(machine: Machine) -> bool:
         machine.spend(4)
-        value = machine.host.metadata(mailbox(machine) if mailbox is not None else None, annotation(machine))
+        name = mailbox(machine) if mailbox is not None else None
+        machine.ask(("metadata", name))
+        value = machine.host.metadata(name, annotation(machine))
         return value is not None and match(machine, (value,))
 
     return test
@@ -74,6 +76,7 @@ def _metadataexists(compiler: Compiler, call: Call) -> Test:
         name = mailbox(machine) if mailbox is not None else None
         wanted = annotations.get(machine)
         machine.spend(4 * len(wanted))
+        machine.ask(("metadata", name))
         return all(machine.host.metadata(name, one) is not None for one in wanted)
 
     return test

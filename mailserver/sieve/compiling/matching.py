@@ -217,6 +217,7 @@ def _list(compiler: Compiler, wanted: _Wanted, keeps: bool) -> Match:
         for value in values:
             for name in names:
                 machine.spend(4)
+                machine.ask(("list", name))
                 if machine.host.in_list(name, value):
                     if keeps:
                         machine.scope.matched = [value]

@@ -25,6 +25,8 @@ class Kind(IntEnum):
     PASSED_ON = 3
     """A redirect or a notice that left."""
     FAILURE = 4
+    ANSWERED = 5
+    """An absence that was told, or a message that was refused."""
 
 
 _SEEN = Statement(
@@ -69,6 +71,11 @@ def claim(tx: Tx, account_id: int, kind: Kind, key: bytes, expires: int) -> bool
         return True
     old = and_(_row(account_id, kind, key), filter_memory.c.expires <= tx.now)
     return tx.execute(update(filter_memory).where(old).values(expires=expires)).rowcount == 1
+
+
+def claim_within(tx: Tx, account_id: int, kind: Kind, key: bytes, expires: int, most: int) -> bool:
+    """Remember one thing more of a kind; False where as many are remembered already."""
+    return count(tx, account_id, kind) < most and claim(tx, account_id, kind, key, expires)
 
 
 def remember(tx: Tx, account_id: int, kind: Kind, key: bytes, expires: int, *, longer: bool) -> None:

@@ -1,0 +1,118 @@
+"""The message that a filter acts on: how it came to it, what it proves once it is changed, who may be answered."""
+
+from dataclasses import dataclass, field, replace
+
+from mailserver.delivery.envelope import Envelope, Part
+from mailserver.filters import Owner
+from mailserver.mime.header import header_limit, headers
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import State
+from mailserver.model.messages.authentication import Alignment, Outcome
+from mailserver.model.messages.provenance import Door, Provenance
+
+SENT_ON_BY = "X-Sieve-Redirected-From"
+"""The field on top of what is sent on, and whose filter did it: what comes back is known by it. No script may touch it
+(`mailserver.sieve.commands.editheader`)."""
+MAX_HOPS = 5
+"""Filters that a message goes through one after the other."""
+MAX_SENT = 16
+"""Mails that all filters together make of one message for one recipient."""
+
+_LOGGED_IN = (Door.SUBMISSION, Door.RESENT)
+_FORGED = (Outcome.FAIL, Outcome.SOFTFAIL)
+
+
+@dataclass(slots=True)
+class Budget:
+    """Mails that filters may still make of one message."""
+
+    left: int = MAX_SENT
+
+    def take(self) -> None:
+        """Raises Refused(LIMIT)."""
+        if self.left < 1:
+            raise Refused(Reason.LIMIT, "Filters have made as much mail of this message as they may")
+        self.left -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The filters that sent a message on until here."""
+
+    first: str
+    """The recipient that the sender knows of."""
+    accounts: frozenset[int] = frozenset()
+    depth: int = 0
+    budget: Budget = field(default_factory=Budget)
+    """One for everything that becomes of a message."""
+
+    def through(self, account_id: int) -> "Passage":
+        """Once this account's filter has sent it on."""
+        return replace(self, accounts=self.accounts | {account_id}, depth=self.depth + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """The message that a filter acts on, and for whom."""
+
+    owner: Owner
+    octets: bytes
+    """As the filter left it."""
+    original: bytes
+    """As it came to the filter; the same object where the header was not edited."""
+    part: Part
+    envelope: Envelope
+    recipient: str
+    """The address that led to the owner; empty: a list of ours did."""
+    passage: Passage
+
+    @property
+    def edited(self) -> bool:
+        """The filter changed the header."""
+        return self.octets is not self.original
+
+    @property
+    def left(self) -> Envelope:
+        """The envelope, saying of who wrote no more than is true of what the filter left."""
+        envelope = self.envelope
+        if not self.edited:
+            return envelope
+        results = envelope.results.of_changed
+        if envelope.door in _LOGGED_IN:
+            return replace(envelope, sender=self.owner.sender, door=Door.RESENT, results=results)
+        return replace(envelope, results=results)
+
+
+def left_by(provenance: Provenance, account_id: int) -> Provenance:
+    """What is known of a message that this account changed: that it passed it on, or where it came from."""
+    results = provenance.results.of_changed
+    if provenance.door in _LOGGED_IN:
+        return Provenance(Door.RESENT, account_id, results=results)
+    return replace(provenance, through_list=False, results=results)
+
+
+def has_passed(at: Occasion) -> bool:
+    """Whether the message comes round again: through this owner's filter, or through too many (RFC 5228 section 10)."""
+    if at.passage.depth >= MAX_HOPS or at.owner.account_id in at.passage.accounts:
+        return True
+    octets = at.original
+    end = header_limit.end(octets, len(octets))
+    named = headers.named(octets, 0, end, SENT_ON_BY.lower())
+    by = [headers.as_text(octets[one.value : one.end]).strip("<> \t\r\n") for one in named]
+    return len(by) >= MAX_HOPS or any(at.owner.owns(address) for address in by)
+
+
+def may_send(owner: Owner) -> bool:
+    """Whether mail may leave in somebody's name: whose account is suspended or closed writes to nobody."""
+    return owner.person is None or owner.person.state is State.ACTIVE
+
+
+def is_answerable(at: Occasion) -> bool:
+    """Whether an answer surely goes to whoever wrote, and not to whom they claim to be (RFC 3834 section 5, RFC 5429
+    section 2.1.1): junk and what SPF or DMARC speaks against is answered by nothing."""
+    sender, results = at.envelope.sender, at.envelope.results
+    if at.owner.account_id in at.part.verdicts or results.quarantined:
+        return False
+    if sender is not None and sender.account_id:
+        return True
+    return results.spf not in _FORGED and results.dmarc is not Alignment.FAIL
