@@ -26,6 +26,9 @@ class Scripts:
     def __init__(self, *, settings: Settings, store: Store) -> None:
         self._limits = settings.filters
         self._store = store
+        self._compiling = asyncio.Lock()
+        """Whoever sends script upon script holds up others who do, and not the checks of mail that arrives, which have
+        the same two threads."""
 
     @property
     def bounds(self) -> Bounds:
@@ -56,7 +59,8 @@ class Scripts:
         """Compile a script; what its author should know of it. Raises SieveError, OverBound."""
         if len(source) > self.bounds.size:
             raise OverBound(Bound.SIZE)
-        script = await asyncio.to_thread(sieve.compile, source)
+        async with self._compiling:
+            script = await asyncio.to_thread(sieve.compile, source)
         return await self._warnings(account_id, script)
 
     async def put(

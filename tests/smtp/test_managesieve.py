@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mailserver.sieve
 from mailserver.filters import Scripts
 from mailserver.store.account import filters
 from mailserver.store.account.filters import KEPT
@@ -23,7 +25,7 @@ from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import PASSWORD, House
 from tests.smtp.managesieve import FOLDER, Client, plain, play
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 ORIGIN = Origin("ada", "sieve")
 DIALOGUES = sorted(FOLDER.glob("*.txt"))
@@ -282,6 +284,34 @@ def test_faults_are_told_in_the_readers_language(sieve: House) -> None:
     client.send(b"CHECKSCRIPT {12+}\r\nkeep;\r\nkeepx\r\n")
     assert client.line().startswith('NO "line 2, column ')
     client.close()
+
+
+def test_scripts_are_read_one_at_a_time(sieve: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads that read them also check mail that arrives."""
+    begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
+    compile_script = mailserver.sieve.compile
+
+    def slow(source: bytes) -> mailserver.sieve.Script:
+        begun.release()
+        assert go_on.acquire(timeout=PATIENCE)
+        return compile_script(source)
+
+    monkeypatch.setattr(mailserver.sieve, "compile", slow)
+    clients = [Client(sieve) for _ in range(2)]
+    for client in clients:
+        client.greeting()
+        client.log_in("ada")
+        client.send(b'CHECKSCRIPT "keep;"\r\nNOOP\r\n')
+    assert begun.acquire(timeout=PATIENCE)
+    last = Client(sieve)
+    last.greeting()
+    last.log_in("bob")
+    assert not begun.acquire(blocking=False)
+    go_on.release(len(clients))
+    for client in clients:
+        assert (client.line(), client.line()) == ('OK "Script is right"', 'OK "Done"')
+        client.close()
+    last.close()
 
 
 def test_the_last_versions_are_kept(sieve: House) -> None:
