@@ -55,6 +55,7 @@ async def start(
         IMPLICIT_TLS: submissions,
     }
     door = Door(settings.limits)
+    door.ends_with(authenticator.close)
     door.ends_with(resolver.close)
     for name, role in roles.items():
         if name in sockets:

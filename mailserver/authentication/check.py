@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar, TypeVarTuple
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -32,8 +34,10 @@ from mailserver.model.messages.authentication import (
 
 log = structlog.get_logger("authentication")
 
-QUICK = 128 * 1024
+QUICK = 16 * 1024
 """Octets that the event loop may hash itself."""
+QUICK_SIGNATURES = 2
+"""Signatures that it may verify."""
 QUICK_HEADER = 32 * 1024
 """Octets of a header that it may look through."""
 ONE_CLICK = frozenset(("list-unsubscribe", "list-unsubscribe-post"))
@@ -85,6 +89,8 @@ class Verified:
 
 _FAULT = AuthenticationResults(dmarc=Alignment.TEMPERROR)
 _NO_CHAIN = Sealed(Chain.NONE)
+_Arguments = TypeVarTuple("_Arguments")
+_Result = TypeVar("_Result")
 _NOT_EVALUATED = Evaluated(Alignment.NOT_CHECKED)
 
 
@@ -135,13 +141,22 @@ class Authenticator:
     def __init__(self, settings: Settings, resolver: Resolver) -> None:
         self._settings = settings
         self._resolver = resolver
+        # Its own: what a stranger makes long waits for other strangers' mail, and nobody else does.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="authentication")
+
+    async def close(self) -> None:
+        """What was not begun is not done any more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _away(self, work: Callable[[*_Arguments], _Result], *arguments: *_Arguments) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     async def check(self, arrival: Arrival) -> Verified:
         """Everything about one message. Never raises for what a stranger sent, nor for name servers that are away."""
         quick = len(arrival.header) <= QUICK_HEADER
         header, host = arrival.header, self._settings.name
         forged = tuple(
-            results_field.forged(header, host) if quick else await asyncio.to_thread(results_field.forged, header, host)
+            results_field.forged(header, host) if quick else await self._away(results_field.forged, header, host)
         )
         peer = peers.parse(arrival.peer)
         authentication = self._settings.authentication
@@ -163,11 +178,11 @@ class Authenticator:
         header = arrival.header
         found = _Found(_domain(arrival.reverse_path), _domain(arrival.helo))
         if not dmarc.is_prepared():
-            await asyncio.to_thread(dmarc.prepare)
+            await self._away(dmarc.prepare)
         quick = len(header) <= QUICK_HEADER
-        domains = dmarc.authors(header) if quick else await asyncio.to_thread(dmarc.authors, header)
+        domains = dmarc.authors(header) if quick else await self._away(dmarc.authors, header)
         published, *_ = await asyncio.gather(
-            dmarc.discover(self._lookups(lookups.POLICIES), domains),
+            dmarc.discover(self._lookups(lookups.POLICIES, urgent=True), domains),
             self._guarded(found, self._spf(found, peer, arrival)),
             self._guarded(found, self._signatures(found, arrival)),
             self._guarded(found, self._reverse(found, peer)),
@@ -178,8 +193,8 @@ class Authenticator:
         self._log(arrival, found, verified)
         return verified
 
-    def _lookups(self, most: int) -> Lookups:
-        return Lookups(self._resolver, asyncio.get_running_loop().time(), most)
+    def _lookups(self, most: int, *, urgent: bool = False) -> Lookups:
+        return Lookups(self._resolver, asyncio.get_running_loop().time(), most, urgent=urgent)
 
     async def _guarded(self, found: _Found, check: Awaitable[None]) -> None:
         """What a check that fails would have found is unknown; the others count all the same."""
@@ -208,9 +223,9 @@ class Authenticator:
 
     async def _signatures(self, found: _Found, arrival: Arrival) -> None:
         quick = arrival.size <= QUICK and len(arrival.header) <= QUICK_HEADER
-        header = Header(arrival.header) if quick else await asyncio.to_thread(Header, arrival.header)
+        header = Header(arrival.header) if quick else await self._away(Header, arrival.header)
         signed = dkim_check.read(header)
-        sets = arc_check.read(header) if quick else await asyncio.to_thread(arc_check.read, header)
+        sets = await self._chain(header, quick=quick)
         chain = sets if isinstance(sets, tuple) else ()
         good = [one for one in signed if isinstance(one, Signature)]
         if isinstance(sets, Sealed):
@@ -221,9 +236,19 @@ class Authenticator:
         wanted = [*good, *(one.seal for one in chain), *(one.message for one in chain[-1:])]
         known = await _keys(self._lookups(lookups.KEYS), {one.key_name for one in wanted})
         args = (header, signed, chain, known, arrival.body)
-        work = _verify(*args) if quick else await asyncio.to_thread(_verify, *args)
+        quick = quick and len(wanted) <= QUICK_SIGNATURES
+        work = _verify(*args) if quick else await self._away(_verify, *args)
         found.signed, sealed = work
         found.sealed = sealed or found.sealed
+
+    async def _chain(self, header: Header, *, quick: bool) -> tuple[ArcSet, ...] | Sealed:
+        """The chain, where whoever sealed it last is trusted: nobody else's is believed, and each costs a look-up and
+        a verification a set."""
+        trusted = [one.lower() for one in self._settings.authentication.trusted_sealers]
+        if not trusted:
+            return ()
+        sets = arc_check.read(header) if quick else await self._away(arc_check.read, header)
+        return () if isinstance(sets, tuple) and sets and sets[-1].seal.domain not in trusted else sets
 
     def _verified(
         self, arrival: Arrival, found: _Found, forged: tuple[tuple[int, int], ...], domains: list[str]

@@ -17,7 +17,6 @@ _MANDATORY = (b"v", b"a", b"b", b"bh", b"d", b"h", b"s")
 
 Keys = Mapping[str, Key | BadKey | None]
 """By name in DNS; None: nobody knows now."""
-BodyKey = tuple[bool, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +43,28 @@ def read(header: Header) -> list[Signature | Signed]:
 
 
 class Bodies:
-    """The hashes of a body that its signatures ask for, each taken once."""
+    """The hashes of a body that its signatures ask for: each form is hashed once, however many lengths are signed."""
 
     def __init__(self, wanted: Iterable[Signature]) -> None:
-        self._hashes = {
-            (one.relaxed_body, one.length): BodyHash(relaxed=one.relaxed_body, limit=one.length) for one in wanted
-        }
-        self._digests: dict[BodyKey, bytes] = {}
+        lengths: dict[bool, list[int]] = {}
+        for one in wanted:
+            lengths.setdefault(one.relaxed_body, []).extend(() if one.length is None else (one.length,))
+        self._hashes = {relaxed: BodyHash(relaxed=relaxed, limits=limits) for relaxed, limits in lengths.items()}
 
     def take(self, pieces: Iterable[bytes]) -> None:
         """Hash the body. CPU grows with its size."""
         for piece in pieces:
             for one in self._hashes.values():
                 one.update(piece)
-        self._digests = {key: one.digest() for key, one in self._hashes.items()}
+        for one in self._hashes.values():
+            one.digest()
 
     def matches(self, signature: Signature) -> bool:
-        return self._digests[signature.relaxed_body, signature.length] == signature.body_hash
+        return self._hashes[signature.relaxed_body].up_to(signature.length) == signature.body_hash
 
     def is_longer(self, signature: Signature) -> bool:
         """More follows than was signed."""
-        size = self._hashes[signature.relaxed_body, signature.length].size
+        size = self._hashes[signature.relaxed_body].size
         return signature.length is not None and size > signature.length
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from publicsuffixlist import PublicSuffixList
 
-from mailserver.authentication.lookups import Lookups
+from mailserver.authentication.lookups import Lookups, OutOfTime
 from mailserver.foundation.resolver import LookupFailed
 from mailserver.mime.header import addresses, headers
 from mailserver.model.address import check_domain
@@ -115,19 +115,19 @@ async def discover(lookups: Lookups, domains: list[str]) -> list[Published]:
 
 async def _discover(lookups: Lookups, domain: str) -> Published:
     above = organizational(domain)
-    found_out = True
+    found_out, worst = True, Policy.NONE
     try:
         record = await _record(lookups, domain)
         if record is not None:
             return Published(domain, record, record.policy)
-    except LookupFailed:
-        found_out = False
+    except LookupFailed as error:
+        found_out, worst = False, _worst(error)
     try:
         record = await _record(lookups, above) if above != domain else None
-    except LookupFailed:
-        return Published(domain, found_out=False)
+    except LookupFailed as error:
+        return Published(domain, None, max(worst, _worst(error)), found_out=False)
     if record is None:
-        return Published(domain, found_out=found_out)
+        return Published(domain, None, worst, found_out)
     policy = record.below
     try:
         if record.missing is not policy and not (await lookups.ask(domain, "A")).exists:
@@ -135,6 +135,12 @@ async def _discover(lookups: Lookups, domain: str) -> Published:
     except LookupFailed:
         policy, found_out = max(policy, record.missing), False
     return Published(domain, record, policy, found_out)
+
+
+def _worst(error: LookupFailed) -> Policy:
+    """What a domain may ask of which nothing could be found out. One that does not answer has no policy to keep; who
+    keeps this server from asking gets round none."""
+    return Policy.REJECT if isinstance(error, OutOfTime) else Policy.NONE
 
 
 def evaluate(

@@ -7,15 +7,23 @@ from mailserver.foundation.resolver import Answer, LookupFailed, Resolver
 SPF, KEYS, POLICIES, NAMES = 60, 60, 12, 5
 """Of one message: of its sender's domain, of 50 seals and 8 signatures, of its authors' domains, of its peer. Each has
 its own, so that a stranger's maze takes nothing from the policy of the domain that he borrows."""
+AT_ONCE = 8
+"""Of them; the others wait."""
 SECONDS = 10.0
 """For all of them: a server that hands over a message waits for our answer."""
+
+
+class OutOfTime(LookupFailed):
+    """Too much is asked at once here: nothing is said about the name."""
 
 
 class Lookups:
     """Asks for one check of one message."""
 
-    def __init__(self, resolver: Resolver, now: float, most: int) -> None:
+    def __init__(self, resolver: Resolver, now: float, most: int, *, urgent: bool = False) -> None:
         """`now`: by the loop's clock."""
+        self._urgent = urgent
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._resolver = resolver
         self._end = now + SECONDS
         self._left = most
@@ -26,10 +34,10 @@ class Lookups:
             raise LookupFailed("too many questions")
         self._left -= 1
         try:
-            async with asyncio.timeout_at(self._end):
-                return await self._resolver.look_up(name, kind)
+            async with asyncio.timeout_at(self._end), self._turns:
+                return await self._resolver.look_up(name, kind, urgent=self._urgent)
         except TimeoutError:
-            raise LookupFailed("out of time") from None
+            raise OutOfTime("out of time") from None
 
     async def texts(self, name: str) -> list[bytes]:
         """TXT records, the strings of each joined. Raises LookupFailed."""

@@ -33,8 +33,10 @@ from prometheus_client import Counter
 from mailserver.foundation.metrics import REGISTRY
 from mailserver.foundation.settings import NameService
 
-MAX_ANSWER = 64 * 1024
-"""Octets of a message over TCP, by its form; an answer whose records take more in all is none."""
+MAX_ANSWER = 16 * 1024
+"""Octets of an answer over TCP, and of the records of any; one of more is none."""
+QUICK_ANSWER = 4 * 1024
+"""Octets of an answer that the event loop reads itself."""
 MAX_RECORDS = 100
 """Of one answer that are looked at."""
 MAX_ALIASES = 8
@@ -54,8 +56,10 @@ FIRST_SECONDS = 0.5
 """For a question before anybody has answered."""
 AWAY_SECONDS = 5.0
 """Between two looks whether servers that are away are back."""
-UNDER_WAY = 1000
-"""Questions at once; more fail."""
+UNDER_WAY, RESERVED = 800, 200
+"""Questions at once, and those that are urgent; more wait until whoever asks gives up."""
+SERVERS_SECONDS = 5.0
+"""For which it is remembered which servers the system asks."""
 
 _asked = Counter("dns_questions", "Questions to name servers by how they ended", ["end"], registry=REGISTRY)
 
@@ -102,20 +106,23 @@ class Resolver:
         self._under_way: dict[Key, asyncio.Task[Answer]] = {}
         self._state = _Servers.UNKNOWN
         self._next_look = 0.0
+        self._room = {False: asyncio.Semaphore(UNDER_WAY), True: asyncio.Semaphore(RESERVED)}
+        self._servers: list[tuple[str, int]] = []
+        self._servers_until = 0.0
+        self._answered: tuple[str, int] | None = None
+        """The server that answered last: it is asked first, so that one that is away costs its time once."""
         self._looking: asyncio.Task[None] | None = None
 
-    async def look_up(self, name: str, kind: str) -> Answer:
+    async def look_up(self, name: str, kind: str, *, urgent: bool = False) -> Answer:
         """The records of `kind` (`TXT`, `A`, `AAAA`, `MX`, `PTR`, `CNAME`) of a name. Raises LookupFailed.
 
-        A malformed name is not there: that is known for ever, and nobody shall have a failure by asking for one.
+        `urgent` questions have room of their own, which no others take. A malformed name is not there: that is known
+        for ever, and nobody shall have a failure by asking for one.
         """
         key = (name.rstrip(".").lower(), kind)
-        kept = self._kept.get(key)
-        if kept is not None and kept.until > self._monotonic():
-            self._kept.move_to_end(key)
-            if isinstance(kept.answer, str):
-                raise LookupFailed(kept.answer)
-            return kept.answer
+        known = self._known(key)
+        if known is not None:
+            return known
         question = _question(key)
         if question is None:
             return Answer((), exists=False)
@@ -125,11 +132,14 @@ class Resolver:
             raise LookupFailed("away")
         task = self._under_way.get(key)
         if task is None:
-            if len(self._under_way) >= UNDER_WAY:
-                raise LookupFailed("busy")
+            room = self._room[urgent]
+            await room.acquire()
+            if self._needs_no_question(key):  # meanwhile
+                room.release()
+                return await self.look_up(name, kind, urgent=urgent)
             task = asyncio.create_task(self._find(key, question))
             self._under_way[key] = task
-            task.add_done_callback(lambda done: self._done(key, done))
+            task.add_done_callback(lambda done: self._done(key, done, room))
         # Shielded: who gives up does not take the answer from others who wait for it.
         return await asyncio.shield(task)
 
@@ -146,8 +156,26 @@ class Resolver:
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
 
-    def _done(self, key: Key, task: "asyncio.Task[Answer]") -> None:
+    def _known(self, key: Key) -> Answer | None:
+        """What is kept. Raises LookupFailed where that is a failure."""
+        if not self._is_kept(key):
+            return None
+        kept = self._kept[key]
+        self._kept.move_to_end(key)
+        if isinstance(kept.answer, str):
+            raise LookupFailed(kept.answer)
+        return kept.answer
+
+    def _needs_no_question(self, key: Key) -> bool:
+        return key in self._under_way or self._is_kept(key) or self._state is _Servers.AWAY
+
+    def _is_kept(self, key: Key) -> bool:
+        kept = self._kept.get(key)
+        return kept is not None and kept.until > self._monotonic()
+
+    def _done(self, key: Key, task: "asyncio.Task[Answer]", room: asyncio.Semaphore) -> None:
         self._under_way.pop(key, None)
+        room.release()
         if not task.cancelled():
             task.exception()  # everybody who asked may have gone
 
@@ -180,24 +208,31 @@ class Resolver:
 
     async def _ask(self, question: dns.message.QueryMessage) -> dns.message.Message:
         """The first answer of a server, in turn; each is asked twice. Raises the last one's error."""
-        servers = self._servers()
+        servers = self._in_turn()
         if not servers:
             raise LookupFailed("no name server")
         last: Exception = LookupFailed("unanswered")
         for address, port in servers * 2:
             try:
-                response, _ = await dns.asyncquery.udp_with_fallback(
-                    question, address, timeout=TRY_SECONDS, port=port, ignore_unexpected=True, ignore_errors=True
-                )
+                response = await _ask_server(question, address, port)
             except (OSError, EOFError, dns.exception.DNSException) as error:
                 last = error if not isinstance(error, EOFError) else LookupFailed("cut short")
                 continue
             if response.rcode() in (dns.rcode.SERVFAIL, dns.rcode.REFUSED) and (address, port) != servers[-1]:
                 continue
+            if response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+                self._answered = (address, port)
             return response
         raise last
 
-    def _servers(self) -> list[tuple[str, int]]:
+    def _in_turn(self) -> list[tuple[str, int]]:
+        """The servers, first the one that answered last."""
+        if self._monotonic() >= self._servers_until:
+            self._servers_until = self._monotonic() + SERVERS_SECONDS
+            self._servers = self._read_servers()
+        return sorted(self._servers, key=lambda one: one != self._answered)
+
+    def _read_servers(self) -> list[tuple[str, int]]:
         chosen = [split_server(one) for one in self._settings.nameservers]
         if not chosen:
             try:
@@ -266,6 +301,44 @@ def split_server(text: str) -> tuple[str, int]:
         address, _, port = text.partition(":")
         return address, int(port)
     return text, 53
+
+
+async def _ask_server(question: dns.message.QueryMessage, address: str, port: int) -> dns.message.Message:
+    """One server's answer. Raises OSError, EOFError, DNSException, LookupFailed."""
+    try:
+        return await dns.asyncquery.udp(
+            question,
+            address,
+            timeout=TRY_SECONDS,
+            port=port,
+            ignore_unexpected=True,
+            ignore_errors=True,
+            raise_on_truncation=True,
+        )
+    except dns.message.Truncated:
+        async with asyncio.timeout(TRY_SECONDS):
+            return await _ask_over_tcp(question, address, port)
+
+
+async def _ask_over_tcp(question: dns.message.QueryMessage, address: str, port: int) -> dns.message.Message:
+    """Not dnspython's, which reads answers of any size on the event loop, a quarter of a second of records."""
+    reader, writer = await asyncio.open_connection(address, port)
+    try:
+        wire = question.to_wire()
+        writer.write(len(wire).to_bytes(2) + wire)
+        size = int.from_bytes(await reader.readexactly(2))
+        if size > MAX_ANSWER:
+            raise LookupFailed("the answer is too large")
+        answer = await reader.readexactly(size)
+    finally:
+        writer.close()
+    if size <= QUICK_ANSWER:
+        response = dns.message.from_wire(answer)
+    else:
+        response = await asyncio.to_thread(dns.message.from_wire, answer)
+    if not question.is_response(response):
+        raise LookupFailed("not an answer to the question")
+    return response
 
 
 def _question(key: Key) -> dns.message.QueryMessage | None:

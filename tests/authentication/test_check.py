@@ -1,24 +1,65 @@
 """One message's checks as a whole: a fault in one of them decides nothing for a stranger."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
+import pytest
+
+from mailserver.authentication import lookups
 from mailserver.authentication.check import Arrival, Authenticator, Verified
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import Settings
-from mailserver.model.messages.authentication import Alignment
+from mailserver.model.messages.authentication import Alignment, Chain
 from tests.authentication.name_server import NameServer
-from tests.authentication.signers import KEY, MESSAGE, record, sign
+from tests.authentication.signers import KEY, MESSAGE, record, seal, sign
 
 
 def unreadable() -> Iterable[bytes]:
     raise RuntimeError("a fault")
 
 
-async def check(resolver: Resolver, octets: bytes, reverse_path: str, dmarc: str = "apply") -> Verified:
-    settings = Settings.model_validate({"domain": "ac-exemple.fr", "authentication": {"dmarc": dmarc}})
+async def check(
+    resolver: Resolver,
+    octets: bytes,
+    reverse_path: str,
+    dmarc: str = "apply",
+    body: Callable[[], Iterable[bytes]] = unreadable,
+    sealers: Sequence[str] = (),
+) -> Verified:
+    authentication = {"dmarc": dmarc, "trusted_sealers": sealers}
+    settings = Settings.model_validate({"domain": "ac-exemple.fr", "authentication": authentication})
     header = octets.partition(b"\r\n\r\n")[0] + b"\r\n"
-    arrival = Arrival("192.0.2.1", "mx.e.fr", reverse_path, header, unreadable, len(octets))
-    return await Authenticator(settings, resolver).check(arrival)
+    arrival = Arrival("192.0.2.1", "mx.e.fr", reverse_path, header, body, len(octets))
+    authenticator = Authenticator(settings, resolver)
+    try:
+        return await authenticator.check(arrival)
+    finally:
+        await authenticator.close()
+
+
+async def test_only_chains_of_who_is_trusted_are_looked_at(resolver: Resolver, names: NameServer) -> None:
+    names["s._domainkey.liste.fr", "TXT"] = [record(KEY)]
+    octets = seal(MESSAGE, b"liste.fr", "dmarc=pass header.from=a.fr")
+
+    def body() -> Iterable[bytes]:
+        return [octets.partition(b"\r\n\r\n")[2]]
+
+    found = await check(resolver, octets, "eve@e.fr", body=body, sealers=["autre.fr"])
+    assert found.results.arc is Chain.NONE
+    assert "s._domainkey.liste.fr TXT" not in names.asked
+    found = await check(resolver, octets, "eve@e.fr", body=body, sealers=["liste.fr"])
+    assert found.results.arc is Chain.PASS
+
+
+async def test_a_policy_that_could_not_be_asked_for_is_not_got_round(
+    resolver: Resolver, names: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever keeps this server busy with questions has mail come again later."""
+    names["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=reject"]
+    assert not (await resolver.look_up("there.fr", "TXT")).records
+    names.moods["_dmarc.a.fr"] = "silent"
+    monkeypatch.setattr(lookups, "SECONDS", 0.0)
+    busy = await check(resolver, MESSAGE, "eve@e.fr")
+    assert (busy.defers, busy.results.dmarc) == (True, Alignment.TEMPERROR)
 
 
 async def test_a_fault_of_ours_opens_nothing(resolver: Resolver, names: NameServer) -> None:

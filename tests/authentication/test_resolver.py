@@ -127,8 +127,62 @@ async def test_what_is_kept_is_bounded(resolver: Resolver, names: NameServer, mo
 async def test_a_large_answer_comes_over_tcp_and_one_beyond_the_form_not_at_all(
     resolver: Resolver, names: NameServer
 ) -> None:
-    names["a.fr", "TXT"] = [b"x" * 60_000]
-    assert (await resolver.look_up("a.fr", "TXT")).records == (b"x" * 60_000,)
+    for size in (2_000, 15_000):
+        names[f"{size}.fr", "TXT"] = [b"x" * size]
+        assert (await resolver.look_up(f"{size}.fr", "TXT")).records == (b"x" * size,)
+    names["a.fr", "A"] = [f"192.{a}.{b}.1" for a in range(12) for b in range(256)]
+    assert await failure(resolver, "a.fr", "A") == "the answer is too large"
+    assert (await resolver.look_up("15000.fr", "TXT")).records
+
+
+async def test_a_server_that_fails_is_asked_no_more_while_another_answers(
+    names: NameServer, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_SECONDS", 20.0)
+    monkeypatch.setattr(module, "TRY_SECONDS", 20.0)
+    names["a.fr", "TXT"] = [b"x"]
+    first = NameServer()
+    first.mood = "broken"
+    resolver = Resolver(NameService(nameservers=(first.setting, names.setting)), hand)
+    try:
+        for number in range(20):
+            assert not (await resolver.look_up(f"{number}.fr", "TXT")).records
+        assert len(first.asked) <= 1
+        first.mood, names.mood = "well", "broken"
+        first["b.fr", "TXT"] = [b"y"]
+        assert (await resolver.look_up("b.fr", "TXT")).records == (b"y",)
+    finally:
+        await resolver.close()
+        first.stop()
+
+
+async def test_too_many_questions_wait_and_urgent_ones_do_not(
+    names: NameServer, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_SECONDS", 20.0)
+    monkeypatch.setattr(module, "TRY_SECONDS", 20.0)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 20.0)
+    monkeypatch.setattr(module, "UNDER_WAY", 2)
+    resolver = Resolver(NameService(nameservers=(names.setting,)), hand)
+    names["a.fr", "TXT"] = [b"x"]
+    assert (await resolver.look_up("a.fr", "TXT")).records
+    names["b.fr", "TXT"] = [b"y"]
+    for number in range(2):
+        names.moods[f"{number}.silent.fr"] = "silent"
+    silent = [asyncio.create_task(resolver.look_up(f"{number}.silent.fr", "TXT")) for number in range(2)]
+    await asyncio.sleep(0)
+    waits = [asyncio.create_task(resolver.look_up("c.fr", "TXT")) for _ in range(3)]
+    given_up = asyncio.create_task(resolver.look_up("d.fr", "TXT"))
+    await asyncio.sleep(0)
+    assert (await resolver.look_up("b.fr", "TXT", urgent=True)).records == (b"y",)
+    assert "c.fr TXT" not in names.asked
+    given_up.cancel()
+    resolver._under_way["0.silent.fr", "TXT"].cancel()
+    assert [one.records for one in await asyncio.gather(*waits)] == [()] * 3
+    assert names.asked.count("c.fr TXT") == 1
+    assert "d.fr TXT" not in names.asked
+    await resolver.close()
+    await asyncio.gather(*silent, return_exceptions=True)
 
 
 @pytest.mark.parametrize("mood", ["silent", "garbage", "broken"])

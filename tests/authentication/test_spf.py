@@ -27,7 +27,7 @@ class Zone(Resolver):
         self.records = {tuple(key.split(" ")): values for key, values in records.items()}
         self.asked: list[str] = []
 
-    async def look_up(self, name: str, kind: str) -> Answer:
+    async def look_up(self, name: str, kind: str, *, urgent: bool = False) -> Answer:
         name = name.rstrip(".").lower()
         self.asked.append(f"{name} {kind}")
         found = self.records.get((name, kind), [])
