@@ -116,7 +116,9 @@ class Delivery(Addressing):
         spared = {account for one in envelope.recipients if is_role(one.address) for account in one.accounts}
         asked = [account for part in copies for account in part.accounts if account not in spared]
         handed = Handed(envelope.reverse_path, [one.address for one in envelope.recipients], envelope.peer)
-        verdicts = await self._junk.judge(octets, scanned, asked, handed)
+        results = envelope.results
+        is_proven = results.authenticated or not results.checked
+        verdicts = await self._junk.judge(octets, scanned, asked, handed, is_proven=is_proven)
         if not verdicts:
             return parts
         log.info("junk", id=envelope.name, accounts=len(verdicts), score=max(one.score for one in verdicts.values()))

@@ -4,7 +4,7 @@ rspamd judges where there is one (`[junk] rspamd`), and the filter of the house 
 
 The academy's model judges for everybody, with an account's own before it where that account has taught something.
 Nothing is judged before enough was learned, and nobody's words are held against the house, against whom the account
-knows, or before `postmaster@` and `abuse@`.
+knows where it is proven that they wrote, or before `postmaster@` and `abuse@`.
 """
 
 import asyncio
@@ -48,9 +48,16 @@ class JunkFilter:
         self._academy: Counts | None = None
 
     async def judge(
-        self, octets: bytes, found: Scan | None, accounts: Sequence[int], handed: Handed = NOBODY
+        self,
+        octets: bytes,
+        found: Scan | None,
+        accounts: Sequence[int],
+        handed: Handed = NOBODY,
+        *,
+        is_proven: bool = True,
     ) -> Mapping[int, Verdict]:
         """The accounts among these to which a message is junk, and why. `found`: its scan, where somebody made it.
+        `is_proven`: its author's address may be believed; what only claims to be of somebody known is judged.
 
         Raises Temporary.
         """
@@ -67,7 +74,7 @@ class JunkFilter:
         if not self._settings.filter:
             return NOTHING
         try:
-            return await self._verdicts(octets, found, accounts)
+            return await self._verdicts(octets, found, accounts, is_proven=is_proven)
         except Temporary:
             raise
         except Exception:
@@ -75,7 +82,9 @@ class JunkFilter:
             log.exception("a message could not be judged")
             return NOTHING
 
-    async def _verdicts(self, octets: bytes, found: Scan | None, accounts: Sequence[int]) -> Mapping[int, Verdict]:
+    async def _verdicts(
+        self, octets: bytes, found: Scan | None, accounts: Sequence[int], *, is_proven: bool
+    ) -> Mapping[int, Verdict]:
         asked = list(accounts) if len(accounts) <= MOST_OWN else []
         models = await self._store.read_inline(junk.models, asked, self._revision)
         academy = await self._opened(models.pop(ACADEMY, None))
@@ -86,8 +95,8 @@ class JunkFilter:
             sender, verdicts = self._judge(octets, found, accounts, academy, own)
         else:
             sender, verdicts = await asyncio.to_thread(self._judge, octets, found, accounts, academy, own)
-        if not verdicts:
-            return NOTHING
+        if not verdicts or not is_proven:
+            return verdicts
         known = await self._store.read_slow(ACADEMY, junk.who_know, list(verdicts), sender)
         return {account: one for account, one in verdicts.items() if account not in known}
 

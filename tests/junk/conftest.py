@@ -15,7 +15,7 @@ from tests.smtp.house import House, make_instance
 @pytest.fixture(scope="package")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     directory = make_instance(tmp_path_factory.mktemp("instance") / "dir")
-    house = House(directory, junk={"least": 50})
+    house = House(directory, junk={"least": 50}, smtp={"relays": ["127.0.0.1"]})
     asyncio.run(teach(house.store, ACADEMY, taught(60)))
     yield house
     house.stop()

@@ -14,6 +14,8 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import junk, known_senders, mailboxes, messages
 from mailserver.store.mail.junk import Source
 from mailserver.store.mail.lessons import Said
+from mailserver.store.schema.agendas import item
+from mailserver.store.schema.junk import junk_lesson
 from tests.junk.samples import arrive, bad, good, taught
 from tests.smtp.house import DOMAIN, LIST, PASSWORD, House
 
@@ -21,9 +23,10 @@ SPAMMER = "offre@casino.example"
 FRIEND = "amie@casino.example"
 
 
-def send(house: House, octets: bytes, *logins: str, port: str = "smtp") -> None:
+def send(house: House, octets: bytes, *logins: str, port: str = "smtp", source: str = "127.0.0.1") -> None:
+    """From a relay, or from another source: then nothing is proven, since no name server answers."""
     kind = smtplib.LMTP if port == "lmtp" else smtplib.SMTP
-    with kind("127.0.0.1", house.ports[port], timeout=60) as client:
+    with kind("127.0.0.1", house.ports[port], "mx.ailleurs.fr", timeout=60, source_address=(source, 0)) as client:
         addresses = [login if "@" in login else f"{login}@{DOMAIN}" for login in logins]
         assert client.sendmail("a@ailleurs.fr", addresses, octets) == {}
 
@@ -78,8 +81,10 @@ def test_members_of_a_list(house: House) -> None:
     assert places(house, "ada") == places(house, "bob") == (1, 1)
 
 
-def heard(tx: Tx, account: int) -> None:
-    arrive(tx, account, good(905, FRIEND))
+def rescued(tx: Tx, account: int) -> None:
+    came = arrive(tx, account, good(905, FRIEND), "Junk")
+    inbox = mailboxes.get(tx, account, "INBOX").id
+    messages.move(tx, account, came.mailbox_id, inbox, [came.uid])
 
 
 def written(tx: Tx, account: int) -> None:
@@ -91,6 +96,10 @@ def shown(tx: Tx, account: int) -> None:
     known_senders.show_pictures(tx, account, FRIEND)
 
 
+def safe(tx: Tx, account: int) -> None:
+    known_senders.trust(tx, account, FRIEND)
+
+
 def carded(tx: Tx, account: int) -> None:
     agendas.provision(tx, account)
     book = next(one for one in agendas.listing(tx, account) if one.tag == "VADDRESSBOOK")
@@ -98,7 +107,15 @@ def carded(tx: Tx, account: int) -> None:
     agenda_items.put(tx, account, book.id, agenda_items.NewItem("u1.vcf", "u1", "e1", "VCARD", "", 0, 0, text))
 
 
-@pytest.mark.parametrize("knows", [heard, written, shown, carded])
+def forget(house: House, account: int) -> None:
+    """Nobody is known any more."""
+    for one in (known_senders.hide_pictures, known_senders.distrust):
+        house.store.write_now(one, account, FRIEND)
+    house.store.write_now(lambda tx: tx.execute(junk_lesson.delete().where(junk_lesson.c.account_id == account)))
+    house.store.write_now(lambda tx: tx.execute(item.delete()))
+
+
+@pytest.mark.parametrize("knows", [rescued, written, shown, safe, carded])
 def test_whom_one_knows(house: House, knows: Callable[[Tx, int], None]) -> None:
     account = house.people["ada"].account_id
     house.store.write_now(knows, account)
@@ -106,7 +123,28 @@ def test_whom_one_knows(house: House, knows: Callable[[Tx, int], None]) -> None:
     send(house, bad(906, f"Offre <{FRIEND}>"), "ada", "bob")
     assert places(house, "ada") == (before + 1, 0)
     assert places(house, "bob") == (0, 1)
-    house.store.write_now(known_senders.hide_pictures, account, FRIEND)
+    # Somebody else who writes their address into From is nobody they know.
+    send(house, bad(906, f"Offre <{FRIEND}>"), "ada", source="127.0.0.2")
+    assert places(house, "ada") == (before + 1, 1)
+    forget(house, account)
+
+
+def test_a_harmless_message_first_makes_nobody_known(house: House) -> None:
+    send(house, good(931, FRIEND), "ada")
+    send(house, bad(931, FRIEND), "ada")
+    assert places(house, "ada") == (1, 1)
+
+
+def test_whom_many_know(house: House) -> None:
+    """Of many recipients only what is looked up counts: nobody's cards and sent messages are read through."""
+    account = house.people["ada"].account_id
+    strangers = [10_000_000 + number for number in range(2 * junk.MOST_CLOSELY)]
+    house.store.write_now(written, account)
+    assert house.read(junk.who_know, [account, *strangers[:10]], FRIEND) == {account}
+    assert house.read(junk.who_know, [account, *strangers], FRIEND) == set()
+    house.store.write_now(safe, account)
+    assert house.read(junk.who_know, [account, *strangers], FRIEND) == {account}
+    forget(house, account)
 
 
 def test_no_part_of_an_address_is_the_address(house: House) -> None:

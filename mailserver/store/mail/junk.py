@@ -11,14 +11,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.mime.header.envelope import quote
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail.known_senders import LOOKED_AT
-from mailserver.store.mail.lessons import JUNK, TRASH, Said
+from mailserver.store.mail.lessons import Said
 from mailserver.store.schema.agendas import collection, item
 from mailserver.store.schema.junk import junk_lesson, junk_model, junk_verdict
 from mailserver.store.schema.mail import blob, content, mailbox, message
-from mailserver.store.schema.sessions import picture_sender
+from mailserver.store.schema.sessions import picture_sender, trusted_sender
 
 ACADEMY = 0
 """Stands for the whole academy among the accounts."""
@@ -26,6 +25,8 @@ LATELY = 500
 """Sent messages that tell whom an account writes to."""
 CANDIDATES = 20
 """Texts with an address in them that are looked at more closely."""
+MOST_CLOSELY = 100
+"""Accounts of one message whose cards and sent messages are looked through."""
 
 
 class Source(IntEnum):
@@ -256,28 +257,21 @@ def verdict(tx: Tx, account_id: int, content_id: int) -> tuple[Verdict | None, S
 
 _BY_SENDER = (
     select(content.c.id)
-    .where(content.c.sender_address == bindparam("wanted"))
+    .where(content.c.sender_address.in_([bindparam("spelled"), bindparam("folded")]))
     .order_by(content.c.id.desc())
     .limit(LOOKED_AT)
     .subquery()
 )
-_HEARD = Statement(
-    select(message.c.uid)
-    .join(_BY_SENDER, _BY_SENDER.c.id == message.c.content_id)
-    .join(mailbox, mailbox.c.id == message.c.mailbox_id)
-    .where(
-        mailbox.c.account_id == bindparam("account"),
-        mailbox.c.special_use != JUNK,
-        mailbox.c.special_use != TRASH,
-        # What somebody else put into a mailbox makes nobody known to its owner.
-        or_(message.c.door != int(Door.APPENDED), message.c.door_account == bindparam("account")),
-    )
-    .limit(1)
+_RESCUED = ManyStatement(
+    select(junk_lesson.c.account_id)
+    .join(_BY_SENDER, _BY_SENDER.c.id == junk_lesson.c.content_id)
+    # What somebody put into a mailbox, its owner or another, makes nobody known.
+    .where(junk_lesson.c.wanted == int(Said.HAM), junk_lesson.c.public == 1),
+    junk_lesson.c.account_id,
 )
-_SHOWN = Statement(
-    select(picture_sender.c.at).where(
-        picture_sender.c.account_id == bindparam("account"), picture_sender.c.sender == bindparam("folded")
-    )
+_CHOSEN = tuple(
+    ManyStatement(select(table.c.account_id).where(table.c.sender == bindparam("folded")), table.c.account_id)
+    for table in (picture_sender, trusted_sender)
 )
 _LIKE = bindparam("pattern", type_=Text)
 _CARD = Statement(
@@ -301,22 +295,32 @@ _WRITTEN = Statement(
 
 
 def who_know(tx: Tx, account_ids: Sequence[int], sender: str) -> set[int]:
-    """Those of these accounts to whom a sender is no stranger: heard from in a folder that is neither Spam nor Trash,
-    written to, on a card of theirs, or somebody whose pictures they want shown."""
-    return {account_id for account_id in account_ids if _knows(tx, account_id, sender)} if sender else set()
+    """Those of these accounts that have made a sender known by something they did themselves: wrote to them, have them
+    on a card, want their pictures shown, called them safe, or took a message of theirs out of Spam.
 
-
-def _knows(tx: Tx, account_id: int, sender: str) -> bool:
+    That a message came before makes nobody known: whoever sends junk could send a harmless one first. Of more than
+    MOST_CLOSELY accounts only what a look-up tells is asked, not their cards nor what they sent.
+    """
+    if not sender or not account_ids:
+        return set()
     folded = sender.casefold()
-    if any(tx.one(_HEARD, account=account_id, wanted=one) is not None for one in {sender, folded}):
-        return True
-    if tx.one(_SHOWN, account=account_id, folded=folded) is not None:
-        return True
+    known = {account for statement in _CHOSEN for (account,) in statement.rows(tx, account_ids, folded=folded)}
+    known |= {account for (account,) in _RESCUED.rows(tx, account_ids, spelled=sender, folded=folded)}
+    others = [account for account in account_ids if account not in known]
+    if len(others) <= MOST_CLOSELY:
+        known |= {
+            account for account in others if _is_carded(tx, account, folded) or _is_written_to(tx, account, sender)
+        }
+    return known
+
+
+def _is_carded(tx: Tx, account: int, folded: str) -> bool:
     escaped = re.sub("([!%_])", r"!\1", folded)
-    pattern = f"%{escaped}%"
     whole = re.compile(rf"(?<![\w.+-]){re.escape(folded)}(?![\w.-])")
-    if any(whole.search(text.lower()) for (text,) in tx.all(_CARD, account=account_id, pattern=pattern)):
-        return True
+    return any(whole.search(text.lower()) for (text,) in tx.all(_CARD, account=account, pattern=f"%{escaped}%"))
+
+
+def _is_written_to(tx: Tx, account: int, sender: str) -> bool:
     local, _, domain = sender.rpartition("@")
     address = f"{quote(local)} {quote(domain)})".lower().encode()
-    return any(address in bytes(envelope).lower() for (envelope,) in tx.all(_WRITTEN, account=account_id))
+    return any(address in bytes(envelope).lower() for (envelope,) in tx.all(_WRITTEN, account=account))
