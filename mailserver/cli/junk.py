@@ -20,7 +20,7 @@ from mailserver.store.mail import junk
 from mailserver.store.mail.junk import ACADEMY
 from mailserver.store.queue import infected
 from mailserver.store.queue.infected import Held
-from mailserver.texts.command_line import _
+from mailserver.texts.command_line import _, of_error
 
 T = TypeVar("T")
 
@@ -170,9 +170,16 @@ def held(directory: InstanceDir, as_json: AsJson = False) -> None:
 )
 def release(directory: InstanceDir, number: Number, as_json: AsJson = False) -> None:
     """Deliver a held message after all, with what is in it: for a false alarm alone."""
-    count = _deciding(directory, lambda desk: desk.release(number, origin()))
-    facts = {"id": number, "released": True, "accounts": count}
-    print(json.dumps(facts) if as_json else _("{number} : remis à {count} personnes.", number=number, count=count))
+    done = _deciding(directory, lambda desk: desk.release(number, origin()))
+    if as_json:
+        left = {address: of_error(refusal) for address, refusal in done.left.items()}
+        print(json.dumps({"id": number, "released": True, "accounts": done.accounts, "left": left}))
+        return
+    print(_("{number} : remis à {count} personnes.", number=number, count=done.accounts))
+    for address, refusal in done.left.items():
+        print(
+            _("{address} : pas remis, le message reste retenu ({reason}).", address=address, reason=of_error(refusal))
+        )
 
 
 @app.command()

@@ -138,7 +138,8 @@ class Delivery(Addressing):
         prepared = await self.prepare(octets)
         expires = int(self._clock.now()) + self._settings.junk.virus_days * DAY
         addresses = tuple(one.address for one in envelope.recipients)
-        held = Infected(envelope.name, virus, envelope.reverse_path, addresses, int(envelope.door), expires)
+        door, results = int(envelope.door), envelope.results
+        held = Infected(envelope.name, virus, envelope.reverse_path, addresses, door, expires, results)
         what = viruses.Infected(prepared.scan.sender, prepared.scan.subject, virus, expires)
         notices = await self._virus_notices(envelope, what)
         async with self.discarding(prepared, *(part.prepared for part in notices)):

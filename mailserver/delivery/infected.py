@@ -1,14 +1,17 @@
 """What IT decides about messages in which a virus was found: they go to their recipients after all, or away.
 
-A released message is delivered as if it had just come in, unscanned: who may write to whom is asked again. Nobody else
-hears of what is deleted: its recipients were told when it was held.
+A released message is delivered as if it had just come in, unscanned: who may write to whom is asked again, and what was
+found out about its sender still holds. It stays held for recipients who cannot get it now. Nobody else hears of what is
+deleted: its recipients were told when it was held.
 """
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import structlog
 
-from mailserver.delivery import Delivery, Envelope, Part, deliver_parts
+from mailserver.delivery import Delivery, Envelope, Part, Recipient, deliver_parts
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
@@ -29,6 +32,16 @@ PERIOD = 60.0
 NOBODY = Origin("service", "internal")
 
 
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What became of a message that was let go."""
+
+    accounts: int
+    """People here who got it."""
+    left: Mapping[str, Refused]
+    """Recipients who could not get it, and why: it is held for them."""
+
+
 class InfectedMail:
     """Decides. Whoever calls has made sure that it is IT."""
 
@@ -45,28 +58,29 @@ class InfectedMail:
             await asyncio.sleep(PERIOD)
             await self.expire()
 
-    async def release(self, held_id: int, origin: Origin) -> int:
-        """Deliver a message after all; how many people here got it.
+    async def release(self, held_id: int, origin: Origin) -> Released:
+        """Deliver a message after all, to those recipients who can get it now.
 
-        Raises Refused(NOT_FOUND | NO_SUCH_RECIPIENT | LOOP), Denied, Temporary.
+        Raises Refused(NOT_FOUND | NO_SUCH_RECIPIENT | OVER_QUOTA | SUSPENDED | LOOP), Denied, Temporary.
         """
         held = await self._held(held_id)
         sender = self._delivery.outsider(held.reverse_path)
-        recipients, refusal = [], Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
+        recipients: list[Recipient] = []
+        left: dict[str, Refused] = {}
         for address in held.recipients:
             try:
-                recipients.append(await self._delivery.resolve(address, sender=sender))
+                recipients.append(await self._delivery.resolve(address, held.size, sender))
             except Refused as error:
-                refusal = error
+                left[address] = error
                 log.info("not released to a recipient", held=held_id, why=error.reason.value)
         if not recipients:
-            raise refusal
+            raise next(iter(left.values()))
         octets = await self._store.read(spool.octets, held.content_id, self._folder)
-        door = Provenance.stored(held.door, 0, 0, 0).door
-        envelope = Envelope(held.reverse_path, tuple(recipients), sender, held.name, door)
+        came = Provenance.stored(held.door, 0, 0, held.authentication)
+        envelope = Envelope(held.reverse_path, tuple(recipients), sender, held.name, came.door, results=came.results)
         parts = await self._delivery.parts(envelope, octets, Options(name=held.name))
-        await self._commit("released", held, parts, origin)
-        return len({account for part in parts if not part.only_if_held for account in part.accounts})
+        await self._commit("released", held, parts, origin, tuple(left))
+        return Released(len({account for part in parts if not part.only_if_held for account in part.accounts}), left)
 
     async def delete(self, held_id: int, origin: Origin) -> None:
         """Throw a message away. Raises Refused(NOT_FOUND), Temporary."""
@@ -92,18 +106,26 @@ class InfectedMail:
             raise Refused(Reason.NOT_FOUND, "this message is held no more: somebody has decided already")
         return found
 
-    async def _commit(self, what: str, held: Held, parts: list[Part], origin: Origin) -> None:
+    async def _commit(
+        self, what: str, held: Held, parts: list[Part], origin: Origin, left: tuple[str, ...] = ()
+    ) -> None:
         lifetime = self._settings.outbound.lifetime
         async with self._delivery.discarding(*(part.prepared for part in parts)):
-            unused = await self._store.write(decide_unit, held, parts, origin, lifetime, what)
+            unused = await self._store.write(decide_unit, held, parts, origin, lifetime, what, left)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
-        log.info("infected message", held=held.id, id=held.name, what=what)
+        log.info("infected message", held=held.id, id=held.name, what=what, left=len(left))
 
 
-def decide_unit(tx: Tx, held: Held, parts: list[Part], origin: Origin, lifetime: int, what: str) -> list[str]:
-    """A message is held no more, and whoever is to get it does: both or neither."""
-    infected.take(tx, held.id)
+def decide_unit(
+    tx: Tx, held: Held, parts: list[Part], origin: Origin, lifetime: int, what: str, left: tuple[str, ...]
+) -> list[str]:
+    """A message is held no more, but for those who are `left`, and whoever is to get it does: both or neither."""
+    if left:
+        infected.keep_for(tx, held, left)
+        what = "released-in-part"
+    else:
+        infected.take(tx, held.id)
     unused = deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
     detail = Cause("infected-message", number=held.id, name=held.name, virus=held.virus, verdict=(what,))
     audit.record(tx, origin, Action.INFECTED_DECIDED, 0, detail)

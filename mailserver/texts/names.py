@@ -39,6 +39,7 @@ NAMES = {
     "rejected": "refusé",
     "expired": "expiré",
     "released": "remis",
+    "released-in-part": "remis en partie",
     "deleted": "supprimé",
     "deny": "interdit",
     "allow": "permis",

@@ -6,6 +6,7 @@ import io
 import smtplib
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,9 +16,14 @@ from mailserver.delivery.infected import InfectedMail
 from mailserver.foundation.settings import Junk
 from mailserver.junk import clamd
 from mailserver.junk.patience import Away
-from mailserver.model.errors import Refused
-from mailserver.store.mail import collect
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.messages.authentication import NOT_CHECKED, Alignment, AuthenticationResults, Outcome
+from mailserver.model.messages.provenance import Door
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import blobs, collect, mailboxes, messages
 from mailserver.store.queue import infected
+from mailserver.store.queue.infected import Infected
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.schema.junk import infected as rows
@@ -66,8 +72,9 @@ def carrying(archive: bytes, sender: str = "a@ailleurs.fr") -> bytes:
 VIRUS = carrying(zipped("facture.com", EICAR))
 
 
-def send(house: House, octets: bytes, *addresses: str) -> None:
-    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
+def send(house: House, octets: bytes, *addresses: str, source: str = "127.0.0.1") -> None:
+    """From a relay, or from elsewhere: then nothing can be found out about it, since no name server answers."""
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], "mx.fr", timeout=60, source_address=(source, 0)) as client:
         assert client.sendmail("a@ailleurs.fr", addresses or [f"ada@{DOMAIN}"], octets) == {}
 
 
@@ -77,9 +84,10 @@ def desk(house: House) -> InfectedMail:
 
 @pytest.mark.needs("clamd")
 def test_a_virus_is_held_and_told(watched: House) -> None:
-    send(watched, VIRUS, f"ada@{DOMAIN}", f"bob@{DOMAIN}")
+    send(watched, VIRUS, f"ada@{DOMAIN}", f"bob@{DOMAIN}", source="127.0.0.2")
     send(watched, good(30))
     (one,) = watched.read(infected.waiting)
+    assert AuthenticationResults.stored(one.authentication).dmarc is Alignment.TEMPERROR
     assert one.virus == "Ours.Eicar.UNOFFICIAL"
     assert one.recipients == (f"ada@{DOMAIN}", f"bob@{DOMAIN}")
     assert (one.reverse_path, one.subject) == ("a@ailleurs.fr", "Facture")
@@ -92,13 +100,73 @@ def test_a_virus_is_held_and_told(watched: House) -> None:
     # Nothing but the held row refers to the message: it is kept all the same.
     watched.store.write_now(collect.note, [one.content_id])
     watched.store.write_now(lambda tx: collect.collect(tx, tx.now + 10))
-    assert watched.run(desk(watched).release(one.id, IT)) == 2
+    assert watched.run(desk(watched).release(one.id, IT)).accounts == 2
     assert watched.mail("ada")[-1].endswith(VIRUS)
     assert watched.mail("bob")[-1].endswith(VIRUS)
     with pytest.raises(Refused):
         watched.run(desk(watched).delete(one.id, IT))
     found = [row for row in watched.read(audit.find, Wanted(), 50) if row.action is Action.INFECTED_DECIDED]
     assert (found[0].actor, "released" in str(found[0].detail)) == ("it", True)
+
+
+def keep(house: House, octets: bytes, *addresses: str, results: AuthenticationResults = NOT_CHECKED) -> int:
+    """A message that is held; its number."""
+
+    def hold(tx: Tx) -> int:
+        content_id, _ = messages.store_content(tx, blobs.prepare(octets, Path()))
+        row = Infected("A1", "Eicar", "a@ailleurs.fr", addresses, int(Door.SMTP), tx.now + 99, results)
+        infected.hold(tx, content_id, row)
+        return infected.waiting(tx)[-1].id
+
+    return house.store.write_now(hold)
+
+
+def test_it_stays_held_for_those_who_cannot_get_it_now(house: House) -> None:
+    """A full mailbox, a suspended account, somebody who is gone: their copy is not lost."""
+    ada, noe, gil = (f"{login}@{DOMAIN}" for login in ("ada", "noe", "gil"))
+    number = keep(house, good(36), ada, noe, gil)
+    released = house.run(desk(house).release(number, IT))
+    assert (released.accounts, tuple(released.left)) == (1, (noe, gil))
+    assert [one.reason for one in released.left.values()] == [Reason.OVER_QUOTA, Reason.SUSPENDED]
+    assert len(house.mail("ada")) == 1
+    (held,) = [one for one in house.read(infected.waiting) if one.id == number]
+    assert held.recipients == (noe, gil)
+    with pytest.raises(Refused):
+        house.run(desk(house).release(number, IT))
+    house.store.write_now(accounts.set_quota, house.people["noe"].account_id, 100_000)
+    released = house.run(desk(house).release(number, IT))
+    assert (released.accounts, tuple(released.left)) == (1, (gil,))
+    assert house.mail("noe")[-1].endswith(good(36))
+    assert len(house.mail("ada")) == 1, "nobody gets it twice"
+    house.store.write_now(accounts.set_quota, house.people["noe"].account_id, 10)
+    found = [row for row in house.read(audit.find, Wanted(), 9) if row.action is Action.INFECTED_DECIDED]
+    assert str(found[0].detail).endswith("released-in-part")
+    house.run(desk(house).delete(number, IT))
+
+
+def test_somebody_else_decided_meanwhile(house: House) -> None:
+    """Of two that release it at once, one does: nobody gets two copies."""
+    number = keep(house, good(37), f"ada@{DOMAIN}", f"noe@{DOMAIN}")
+    held = house.read(infected.get, number)
+    assert held is not None
+    house.run(desk(house).release(number, IT))
+    with pytest.raises(Refused):
+        house.store.write_now(infected.keep_for, held, [f"noe@{DOMAIN}"])
+    house.run(desk(house).delete(number, IT))
+
+
+@pytest.mark.parametrize(("quarantined", "box"), [(False, "INBOX"), (True, "Junk")])
+def test_what_was_found_out_of_its_sender_still_holds(house: House, quarantined: bool, box: str) -> None:
+    results = AuthenticationResults(Outcome.FAIL, Outcome.NONE, Alignment.FAIL, quarantined=quarantined)
+    number = keep(house, good(38), f"ada@{DOMAIN}", results=results)
+    house.run(desk(house).release(number, IT))
+    account = house.people["ada"].account_id
+
+    def read(tx: Tx) -> int:
+        found = mailboxes.get(tx, account, box)
+        return int(messages.fetch_uids(tx, account, found.id, ("uid", "authentication"), [found.uidnext - 1])[0][1])
+
+    assert AuthenticationResults.stored(house.read(read)) == results
 
 
 @pytest.mark.needs("clamd")

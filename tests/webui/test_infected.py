@@ -25,11 +25,9 @@ def console(house: House, administrator: Principal, phone: Phone) -> Visitor:
     return entered(house, administrator, phone)
 
 
-def hold(tx: Tx, subject: str, recipient: str) -> int:
+def hold(tx: Tx, subject: str, *recipients: str) -> int:
     content_id, _ = messages.store_content(tx, blobs.prepare(mail(subject), Path()))
-    infected.hold(
-        tx, content_id, Infected("A1", "Eicar<b>", "a@ailleurs.fr", (recipient,), int(Door.SMTP), tx.now + 99)
-    )
+    infected.hold(tx, content_id, Infected("A1", "Eicar<b>", "a@ailleurs.fr", recipients, int(Door.SMTP), tx.now + 99))
     return infected.waiting(tx)[-1].id
 
 
@@ -57,9 +55,20 @@ def test_infected_messages(house: House, console: Visitor, phone: Phone, emma: P
     lost = console.post(PATH, {"faire": "remettre-oui", "message": numbers[3:], "nombre": "1"})
     assert (lost.status_code, "plus aucun destinataire" in lost.text) == (422, True)
     assert [one.id for one in house.store.read_now(infected.waiting)] == numbers[3:]
+    numbers.append(house.store.write_now(hold, "A deux", emma.address, "personne@ac-exemple.fr"))
+    partly = console.post(PATH, {"faire": "remettre-oui", "message": numbers[4:], "nombre": "1"})
+    assert partly.status_code == 422
+    assert re.search(r"toujours retenus pour\s: personne@ac-exemple\.fr\.", partly.text)
+    assert inbox(house, emma) == before + 3
+    assert [one.recipients for one in house.store.read_now(infected.waiting)] == [("personne@ac-exemple.fr",)] * 2
     assert "ne sont plus retenus" in console.post(PATH, {"faire": "supprimer", "message": numbers[:1]}).text
     rows = house.store.read_now(audit.find, Wanted(action=Action.INFECTED_DECIDED), 9)
-    assert [str(row.detail).rpartition(": ")[2] for row in rows] == ["released", "released", "deleted"]
+    assert [str(row.detail).rpartition(": ")[2] for row in rows] == [
+        "released-in-part",
+        "released",
+        "released",
+        "deleted",
+    ]
 
 
 def test_whoever_is_no_administrator_sees_nothing(house: House, emma: Principal) -> None:

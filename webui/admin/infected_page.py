@@ -17,6 +17,8 @@ from webui.page.rendering import redirect
 PATH = "/admin/virus"
 PER_PAGE = 100
 MAX_CHOSEN = 100
+MAX_NAMED = 5
+"""Addresses that a fault names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +82,24 @@ async def act(services: Services, visit: Visit) -> Response:
 async def _decide(services: Services, visit: Visit, found: Sequence[Held], *, releases: bool) -> Response:
     """The act, message by message; those that nobody here can get stay where they are."""
     count = 0
+    left: list[str] = []
     for one in found:
         try:
             if releases:
-                await services.infected.release(one.id, origin(visit))
+                left += (await services.infected.release(one.id, origin(visit))).left
             else:
                 await services.infected.delete(one.id, origin(visit))
         except Refused:
             continue
         count += 1
+    faults = []
     if count < len(found):
-        fault = visit._("Certains messages n’ont pas pu l’être : déjà traités, ou plus aucun destinataire.")
-        return await show_infected(services, visit, fault)
+        faults.append(visit._("Certains messages n’ont pas pu l’être : déjà traités, ou plus aucun destinataire."))
+    if left:
+        who = ", ".join(left[:MAX_NAMED]) + (" …" if len(left) > MAX_NAMED else "")
+        faults.append(visit._("Pas remis, et toujours retenus pour : %(who)s.") % {"who": who})
+    if faults:
+        return await show_infected(services, visit, " ".join(faults))
     return redirect(visit, PATH, **done("remis" if releases else "virus-supprime", count))
 
 

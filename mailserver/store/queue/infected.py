@@ -1,10 +1,12 @@
 """Messages in which a virus was found, held for IT. They share the stored content; deciding removes the row."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.schema.junk import infected
@@ -28,6 +30,7 @@ class Infected:
     recipients: tuple[str, ...]
     door: int
     expires: int
+    results: AuthenticationResults = NOT_CHECKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Held:
     reverse_path: str
     recipients: tuple[str, ...]
     door: int
+    authentication: int
     held: int
     expires: int
     sender: str
@@ -50,13 +54,14 @@ class Held:
 
 _ALL = select(
     *(infected.c.id, infected.c.content_id, infected.c.name, infected.c.virus, infected.c.reverse_path),
-    *(infected.c.recipients, infected.c.door, infected.c.held, infected.c.expires),
+    *(infected.c.recipients, infected.c.door, infected.c.authentication),
+    *(infected.c.held, infected.c.expires),
     *(content.c.sender, content.c.subject, content.c.size),
 ).join_from(infected, content, content.c.id == infected.c.content_id)
 _COUNT = Statement(select(func.count()).select_from(infected))
 _INSERT = Statement(
     insert(infected),
-    keys=("content_id", "name", "virus", "reverse_path", "recipients", "door", "held", "expires"),
+    keys=("content_id", "name", "virus", "reverse_path", "recipients", "door", "authentication", "held", "expires"),
 )
 _TAKE = Statement(delete(infected).where(infected.c.id == bindparam("row")).returning(infected.c.content_id))
 
@@ -74,6 +79,7 @@ def hold(tx: Tx, content_id: int, one: Infected) -> None:
         reverse_path=one.reverse_path,
         recipients="\n".join(one.recipients),
         door=one.door,
+        authentication=one.results.packed,
         held=tx.now,
         expires=one.expires,
     )
@@ -103,6 +109,13 @@ def take(tx: Tx, held_id: int) -> None:
     if row is None:
         raise Refused(Reason.NOT_FOUND, "this message is held no more: somebody has decided already")
     collect.note(tx, [int(row[0])])
+
+
+def keep_for(tx: Tx, held: Held, recipients: Sequence[str]) -> None:
+    """The others have got a message: it is held for these alone. Raises Refused(NOT_FOUND): somebody was faster."""
+    as_read = (infected.c.id == held.id) & (infected.c.recipients == "\n".join(held.recipients))
+    if not tx.execute(update(infected).where(as_read).values(recipients="\n".join(recipients))).rowcount:
+        raise Refused(Reason.NOT_FOUND, "somebody has decided about this message meanwhile")
 
 
 def _held(row: Row) -> Held:

@@ -66,8 +66,10 @@ infected = Table(
     Column("door", SmallInteger, nullable=False),
     Column("held", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
+    Column("authentication", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
-"""Messages from outside that are held for IT: a virus was found in them. `recipients`: addresses, one a line."""
+"""Messages from outside that are held for IT: a virus was found in them. `recipients`: addresses, one a line;
+`authentication`: what was found out about who sent it."""
 Index("ix_infected_content_id", infected.c.content_id)
 Index("ix_infected_expires", infected.c.expires)
