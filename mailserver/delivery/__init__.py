@@ -8,7 +8,8 @@ A list is a transaction of its own within that unit: its members get the list's 
 reports about its remote members go to its owners. What a moderated list holds back is stored once, too.
 
 Modules: `envelope` (the values), `recipients` (who gets it), `nested_lists` (through lists), `deliver` (the class),
-`placement` (which mailboxes it goes to), `units` (what one transaction of the store does).
+`sorting` (what recipients' filters make of it), `answering` (the mail that these send), `occasion` (how a message came
+to a filter), `placement` (which mailboxes it goes to), `units` (what one transaction of the store does).
 """
 
 from mailserver.delivery.deliver import Delivery

@@ -5,16 +5,15 @@ they bind what they write themselves.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import structlog
 
+from mailserver.delivery.deliverer import Deliverer, Signs
 from mailserver.delivery.envelope import Envelope, Memory, Part, Recipient, Rejection
-from mailserver.delivery.occasion import MAX_HOPS, SENT_ON_BY, Occasion, Passage, has_passed, is_answerable
+from mailserver.delivery.occasion import MAX_HOPS, SENT_ON_BY, Occasion, has_passed, is_answerable
 from mailserver.delivery.placement import Placement
 from mailserver.filters import Decision, Owner
 from mailserver.foundation.settings import Settings
@@ -28,18 +27,18 @@ from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.model.rules import Denied, Sender
+from mailserver.model.rules import Denied
 from mailserver.notices import away, filters, house
 from mailserver.sieve import Fcc, Notify, Redirect, Reject, Vacation
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import blobs
+from mailserver.store.mail import blobs, messages
+from mailserver.store.mail.messages import Quota
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.texts.causes import Cause
-from mailserver.texts.languages import LanguageCode
 from mailserver.texts.text import Text
 
 log = structlog.get_logger("filters")
@@ -55,50 +54,6 @@ SHORT = 400
 
 _NO_LIST = Text("Un filtre n’écrit pas à une liste.")
 _UNPROVEN = Text("Rien ne prouve que le message vient de son auteur.")
-
-
-class Signs(Protocol):
-    """The instance's DKIM key."""
-
-    def sign(self, header: bytes, octets: bytes, body: int, domain: str, now: int) -> bytes:
-        """The signature field; empty when there is none."""
-
-
-class Deliverer(Protocol):
-    """What delivery does for mail of any kind."""
-
-    def is_local(self, address: str) -> bool:
-        """True when the address is in one of our domains."""
-
-    async def resolve(self, address: str, size: int = 0, sender: Sender | None = None) -> Recipient:
-        """Who gets mail for this address. Raises Refused, Denied, Temporary."""
-
-    async def report_recipient(self, reverse_path: str) -> Recipient:
-        """Who gets a report about what was sent from this address. Raises Refused, Temporary."""
-
-    async def check_outside(self, sender: Sender | None) -> None:
-        """May this sender write to somebody elsewhere? Raises Denied, Temporary."""
-
-    async def language(self, recipient: Recipient) -> LanguageCode | None:
-        """The language of whoever gets mail for a recipient."""
-
-    async def prepare(self, octets: bytes) -> blobs.Prepared:
-        """Scan and compress a message. Raises Temporary."""
-
-    async def parts(
-        self,
-        envelope: Envelope,
-        octets: bytes,
-        options: Options,
-        targets: Sequence[Target] = (),
-        *,
-        passage: Passage | None = None,
-        judge: bool = False,
-    ) -> list[Part]:
-        """The copies a message becomes."""
-
-    async def virus_in(self, octets: bytes) -> str:
-        """The name of a virus in a message; empty: none was found, or nobody looks. Raises Temporary."""
 
 
 class Answering:
@@ -131,13 +86,13 @@ class Answering:
         octets = return_path(reverse_path) + mark + _below_return_path(at.octets)
         if is_local:
             recipient = await self._reached(to, len(octets), at)
-            await self._count(at)
+            await self._count(at, len(octets))
             envelope = replace(at.left, reverse_path=reverse_path, recipients=(recipient,))
             onward = at.passage.through(at.owner.account_id)
             parts = await self._deliverer.parts(envelope, octets, self._options(at.owner), passage=onward, judge=True)
         else:
             self._check_author(at)
-            await self._count(at)
+            await self._count(at, len(octets))
             parts = [await self._outward(at.owner, to, octets, reverse_path)]
         log.info("sent on by a filter", account=at.owner.account_id, local=is_local)
         return _recorded(parts, _step(at, Cause("filter-sent-on", address=to)))
@@ -181,9 +136,9 @@ class Answering:
         if originators.claimed(at.octets[:end], self._domains):
             raise Denied(_UNPROVEN)
 
-    async def _count(self, at: Occasion) -> None:
+    async def _count(self, at: Occasion, octets: int = 0) -> None:
         """One mail more: of this message, and of the owner's today. Raises Refused(LIMIT), Temporary."""
-        at.passage.budget.take()
+        at.passage.budget.take(octets)
         most = self._settings.filters.redirects_per_day
         if not await self._claimed(at.owner, Kind.PASSED_ON, most):
             raise Refused(Reason.LIMIT, "The filter has sent on as much as it may in a day")
@@ -233,7 +188,7 @@ class Answering:
             raise Refused(Reason.LIMIT, "The filter has answered as much as it may in a day")
         parts = await self._own_mail(at, to, octets, author)
         if parts and action.fcc is not None:
-            parts.append(await self._kept(at, octets, action.fcc))
+            parts += await self._kept(at, octets, action.fcc)
         once = Memory(at.owner.account_id, Kind.VACATION, key, int(now) + max(MIN_ABSENCE, action.seconds))
         return [replace(part, once=part.once or once) for part in parts]
 
@@ -252,7 +207,7 @@ class Answering:
                 continue
             parts += _recorded(own, _step(at, Cause("filter-told", address=to)))
             if own and fcc is not None:
-                parts.append(await self._kept(at, octets, fcc))
+                parts += await self._kept(at, octets, fcc)
                 fcc = None
         return parts
 
@@ -286,13 +241,20 @@ class Answering:
         onward = at.passage.through(owner.account_id)
         return await self._deliverer.parts(envelope, return_path("") + octets, self._options(owner), passage=onward)
 
-    async def _kept(self, at: Occasion, octets: bytes, fcc: Fcc) -> Part:
-        """The copy that is kept of what a filter sent (RFC 8580)."""
+    async def _kept(self, at: Occasion, octets: bytes, fcc: Fcc) -> list[Part]:
+        """The copy that is kept of what a filter sent (RFC 8580), where the account has room for it."""
         account_id = at.owner.account_id
+        try:
+            room = await self._store.read(messages.room, account_id, Quota.of(self._settings.limits))
+        except Refused:
+            return []
+        # What came in counts first.
+        if room is not None and room < len(octets) + len(at.octets):
+            return []
         place = Placement(fcc.mailbox, ("\\Seen", *fcc.flags), fcc.create, fcc.special_use)
         copy = await self._deliverer.prepare(octets)
         kept = Provenance(Door.KEPT, account_id)
-        return Part(copy, "", (account_id,), provenance=kept, placements={account_id: (place,)})
+        return [Part(copy, "", (account_id,), provenance=kept, placements={account_id: (place,)})]
 
     def _signed(self, octets: bytes, author: Correspondent) -> bytes:
         end = octets.find(b"\r\n\r\n") + 2

@@ -13,7 +13,7 @@ from mailserver.delivery import list_copy
 from mailserver.delivery.answering import Answering
 from mailserver.delivery.envelope import PLAIN, Delivered, Envelope, Part, Recipient
 from mailserver.delivery.nested_lists import head_of
-from mailserver.delivery.occasion import Passage
+from mailserver.delivery.occasion import Passage, Volume
 from mailserver.delivery.placement import SPAM
 from mailserver.delivery.recipients import Addressing, is_role
 from mailserver.delivery.sorting import Sorting
@@ -191,9 +191,10 @@ class Delivery(Addressing):
         parts = [_put_aside(copy.part) for copy in copies]
         if judge:
             parts = await self._judged(envelope, octets, parts)
+        volume = passage.budget.volume if passage is not None else Volume()
         found: list[Part] = []
         for part, copy in zip(parts, copies, strict=True):
-            found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, passage)
+            found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, passage, volume)
         return found
 
     async def _copies(

@@ -1,13 +1,12 @@
 """The message that a filter acts on: how it came to it, what it proves once it is changed, who may be answered."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from mailserver.delivery.envelope import Envelope, Part
 from mailserver.filters import Owner
 from mailserver.mime.header import header_limit, headers
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State
-from mailserver.model.messages.authentication import Alignment, Outcome
 from mailserver.model.messages.provenance import Door, Provenance
 
 SENT_ON_BY = "X-Sieve-Redirected-From"
@@ -17,22 +16,32 @@ MAX_HOPS = 5
 """Filters that a message goes through one after the other."""
 MAX_SENT = 16
 """Mails that all filters together make of one message for one recipient."""
+MAX_OCTETS = 512 * 1024 * 1024
+"""Of all copies that filters send on of one message."""
 
 _LOGGED_IN = (Door.SUBMISSION, Door.RESENT)
-_FORGED = (Outcome.FAIL, Outcome.SOFTFAIL)
+
+
+@dataclass(slots=True)
+class Volume:
+    """Octets that the filters of all recipients may still send on of one message."""
+
+    left: int = MAX_OCTETS
 
 
 @dataclass(slots=True)
 class Budget:
-    """Mails that filters may still make of one message."""
+    """Mails that filters may still make of one message for one recipient."""
 
+    volume: Volume
     left: int = MAX_SENT
 
-    def take(self) -> None:
-        """Raises Refused(LIMIT)."""
-        if self.left < 1:
+    def take(self, octets: int = 0) -> None:
+        """One mail. Raises Refused(LIMIT)."""
+        if self.left < 1 or self.volume.left < octets:
             raise Refused(Reason.LIMIT, "Filters have made as much mail of this message as they may")
         self.left -= 1
+        self.volume.left -= octets
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +50,10 @@ class Passage:
 
     first: str
     """The recipient that the sender knows of."""
+    budget: Budget
+    """One for everything that becomes of a message for this recipient."""
     accounts: frozenset[int] = frozenset()
     depth: int = 0
-    budget: Budget = field(default_factory=Budget)
-    """One for everything that becomes of a message."""
 
     def through(self, account_id: int) -> "Passage":
         """Once this account's filter has sent it on."""
@@ -110,9 +119,7 @@ def may_send(owner: Owner) -> bool:
 def is_answerable(at: Occasion) -> bool:
     """Whether an answer surely goes to whoever wrote, and not to whom they claim to be (RFC 3834 section 5, RFC 5429
     section 2.1.1): junk and what SPF or DMARC speaks against is answered by nothing."""
-    sender, results = at.envelope.sender, at.envelope.results
-    if at.owner.account_id in at.part.verdicts or results.quarantined:
+    if at.owner.account_id in at.part.verdicts:
         return False
-    if sender is not None and sender.account_id:
-        return True
-    return results.spf not in _FORGED and results.dmarc is not Alignment.FAIL
+    sender = at.envelope.sender
+    return (sender is not None and bool(sender.account_id)) or not at.envelope.results.doubtful

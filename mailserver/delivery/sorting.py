@@ -12,7 +12,7 @@ import structlog
 
 from mailserver.delivery.answering import Answering
 from mailserver.delivery.envelope import Envelope, Memory, Part
-from mailserver.delivery.occasion import Occasion, Passage, left_by, may_send
+from mailserver.delivery.occasion import Budget, Occasion, Passage, Volume, left_by, may_send
 from mailserver.delivery.placement import SPAM, Placement
 from mailserver.filters import Arriving, Decision, Filters
 from mailserver.foundation.settings import Limits, Settings
@@ -60,6 +60,7 @@ class _Sorted:
     envelope: Envelope
     passage: Passage | None
     """The filters that sent it on until here."""
+    volume: Volume
     placements: dict[int, tuple[Placement, ...]] = field(default_factory=dict)
     apart: list[Part] = field(default_factory=list)
     """Copies with a header of their own, and mail that leaves."""
@@ -96,10 +97,16 @@ class Sorting:
         self._answering = answering
 
     async def sort(
-        self, part: Part, octets: bytes, envelope: Envelope, addresses: Mapping[int, str], passage: Passage | None
+        self,
+        part: Part,
+        octets: bytes,
+        envelope: Envelope,
+        addresses: Mapping[int, str],
+        passage: Passage | None,
+        volume: Volume,
     ) -> list[Part]:
         """The parts that a copy becomes. `addresses`: which of the envelope led to an account. `passage`: the filters
-        that sent it on. Raises Temporary."""
+        that sent it on. `volume`: of all copies of the message. Raises Temporary."""
         if part.provenance.door is Door.SERVICE:
             return [part]
         scripted = await self._filters.scripted(part.accounts)
@@ -108,7 +115,7 @@ class Sorting:
         spam = {account: _spam(part.verdicts[account]) for account in scripted if account in part.verdicts}
         arriving = Arriving(octets, envelope.reverse_path, self._environment(), spam)
         recipients = {account: addresses.get(account, "") for account in scripted}
-        work = _Sorted(part, octets, envelope, passage)
+        work = _Sorted(part, octets, envelope, passage, volume)
         for decision in await self._filters.decide(arriving, recipients):
             await self._apply(work, decision, recipients[decision.owner.account_id])
         return work.parts()
@@ -137,7 +144,7 @@ class Sorting:
     async def _carry_out(self, work: _Sorted, decision: Decision, outcome: Outcome, recipient: str) -> None:
         owner, account_id = decision.owner, decision.owner.account_id
         octets = _edited(work.octets, outcome.header, self._settings.limits)
-        passage = work.passage or Passage(recipient or owner.address)
+        passage = work.passage or Passage(recipient or owner.address, Budget(work.volume))
         at = Occasion(owner, octets, work.octets, work.part, work.envelope, recipient, passage)
         unsorted = work.part.placements.get(account_id, (Placement(),))
         placed, is_gone = _placements(outcome, unsorted)

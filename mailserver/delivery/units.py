@@ -7,6 +7,7 @@ from mailserver.delivery.envelope import Memory, Part
 from mailserver.delivery.placement import Placements
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import filter_memory
+from mailserver.store.account.filter_memory import Counted
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, junk, mailboxes, messages
 from mailserver.store.queue import infected, moderation_queue, spool, traces
@@ -30,9 +31,10 @@ def deliver_parts(
     targets: dict[int, int] = {}
     crowded: set[str] = set()
     fresh: dict[Memory, bool] = {}
+    counted: Counted = {}
     for part in parts:
         file = part.prepared.file
-        if part.only_if_held in crowded or not _is_first(tx, part, fresh) or _is_for_nobody(part):
+        if part.only_if_held in crowded or not _is_first(tx, part, fresh, counted) or _is_for_nobody(part):
             unused.update({file: None} if file is not None else {})
             continue
         inboxes = {account: known[account] for account in part.accounts if account in known}
@@ -55,7 +57,7 @@ def deliver_parts(
     return first, [file for file in unused if file not in kept], targets
 
 
-def _is_first(tx: Tx, part: Part, fresh: dict[Memory, bool]) -> bool:
+def _is_first(tx: Tx, part: Part, fresh: dict[Memory, bool], counted: Counted) -> bool:
     """Remember and put on record what goes with a copy; False when it was sent before, and is not to be again.
 
     `fresh`: what was asked within this unit; copies of one answer share one memory.
@@ -63,11 +65,11 @@ def _is_first(tx: Tx, part: Part, fresh: dict[Memory, bool]) -> bool:
     once = part.once
     if once is not None:
         if once not in fresh:
-            fresh[once] = filter_memory.claim(tx, once.account_id, once.kind, once.key, once.expires)
+            fresh[once] = filter_memory.claim(tx, once.account_id, once.kind, once.key, once.expires, counted)
         if not fresh[once]:
             return False
     for one in part.remembers:
-        filter_memory.remember(tx, one.account_id, one.kind, one.key, one.expires, longer=one.longer)
+        filter_memory.remember(tx, one.account_id, one.kind, one.key, one.expires, counted, longer=one.longer)
     for step in part.steps:
         traces.record(tx, step)
     return True

@@ -31,6 +31,11 @@ AT_ONCE = 20
 BUSY = 0.05
 """Seconds of the processor after which it is their turn all the same."""
 
+PATIENCE = 20.0
+"""Seconds of the processor for the scripts of all recipients, while whoever sends the message waits: once they are
+over, no script has more than HURRY. A client that gives up sends the message again."""
+HURRY = 0.1
+
 MAX_MEMBERS = 16
 """Of a list that a message is redirected to (RFC 6134 section 2.4): mails that filters may make of one message."""
 
@@ -104,24 +109,30 @@ class Filters:
                 decided.append(Decision(whose, digest, fault=script.text, line=script.line))
             else:
                 ready.append(_Ready(whose, digest, script, recipient or whose.address))
-        done = 0
+        done, spent = 0, 0.0
         while done < len(ready):
-            found = await asyncio.to_thread(self._run_some, message, ready[done : done + AT_ONCE])
+            seconds = None if spent < PATIENCE else HURRY
+            found, took = await asyncio.to_thread(self._run_some, message, ready[done : done + AT_ONCE], seconds)
             decided += found
             done += len(found)
+            spent += took
         return decided
 
-    def _run_some(self, message: Arriving, ready: Sequence[_Ready]) -> list[Decision]:
-        """What the first of them decide, at least one."""
-        until = time.thread_time() + BUSY
+    def _run_some(
+        self, message: Arriving, ready: Sequence[_Ready], seconds: float | None
+    ) -> tuple[list[Decision], float]:
+        """What the first of them decide, at least one; how much of the processor it took."""
+        start = time.thread_time()
+        took = 0.0
         found: list[Decision] = []
         for one in ready:
-            found.append(self._run(message, one))
-            if time.thread_time() > until:
+            found.append(self._run(message, one, seconds))
+            took = time.thread_time() - start
+            if took > BUSY:
                 break
-        return found
+        return found, took
 
-    def _run(self, message: Arriving, one: _Ready) -> Decision:
+    def _run(self, message: Arriving, one: _Ready, seconds: float | None) -> Decision:
         host = AccountHost(self._store, self._books, one.owner.account_id, self._folder)
         facts = Facts.of(
             message.octets,
@@ -133,7 +144,7 @@ class Filters:
             environment=message.environment,
         )
         try:
-            return Decision(one.owner, one.digest, _named(sieve.run(one.script, facts, host), host))
+            return Decision(one.owner, one.digest, _named(sieve.run(one.script, facts, host, seconds), host))
         except RunError as error:
             return Decision(one.owner, one.digest, fault=error.text)
         except SieveError as error:

@@ -7,10 +7,10 @@ from mailserver.sieve.machine import Broken, Machine, Returned, Stopped
 from mailserver.sieve.script import Script
 
 
-def run(script: Script, facts: Facts, host: Host) -> Outcome:
-    """What a script decides about a message. Raises RunError: the message is to be kept as if there were no script
-    (RFC 5228 section 2.10.6)."""
-    machine = Machine(script, facts, host)
+def run(script: Script, facts: Facts, host: Host, seconds: float | None = None) -> Outcome:
+    """What a script decides about a message. `seconds`: of the processor, instead of what is usual. Raises RunError:
+    the message is to be kept as if there were no script (RFC 5228 section 2.10.6)."""
+    machine = Machine(script, facts, host, script.limits.seconds if seconds is None else seconds)
     with suppress(Stopped, Returned, Broken):
         machine.run(script.steps)
     header = machine.message.header if machine.message.edited else None

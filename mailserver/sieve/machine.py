@@ -75,12 +75,12 @@ class Machine:
         "stack",
     )
 
-    def __init__(self, script: Script, facts: Facts, host: Host) -> None:
+    def __init__(self, script: Script, facts: Facts, host: Host, seconds: float) -> None:
         self.facts = facts
         self.host = host
         self.limits: Limits = script.limits
         self.left = self.limits.work
-        self._until = time.thread_time() + self.limits.seconds
+        self._until = time.thread_time() + seconds
         self._look = max(0, self.left - PACE)
         self.asked: set[Hashable] = set()
         """What the host was asked for, and will know at once."""

@@ -23,6 +23,7 @@ from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Refused
 from mailserver.model.identity import NewPerson, Principal, Role
+from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
 from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Standing
 from mailserver.store.engine.transactions import Store, Tx
@@ -130,11 +131,13 @@ class House:
     async def history(self, person: Principal) -> list[Event]:
         return await self.store.read(audit.history, person.account_id)
 
-    async def deliver(self, to: str, octets: bytes, sender: str = "amie@ailleurs.fr") -> None:
+    async def deliver(
+        self, to: str, octets: bytes, sender: str = "amie@ailleurs.fr", results: AuthenticationResults = NOT_CHECKED
+    ) -> None:
         """A message comes in as through SMTP. Raises Refused."""
         recipient = await self.worker.delivery.resolve(to)
         whole = return_path(sender) + octets
-        await self.worker.delivery.deliver(Envelope(sender, (recipient,)), whole)
+        await self.worker.delivery.deliver(Envelope(sender, (recipient,), results=results), whole)
 
     async def inbox(self, person: Principal) -> list[Message]:
         """What is in somebody's INBOX, oldest first."""

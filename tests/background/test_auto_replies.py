@@ -14,6 +14,7 @@ from mailserver.mime.body.structure import Part, unpack
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
+from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Outcome
 from mailserver.notices import away
 from mailserver.notices import house as house_
 from mailserver.store.mail import access, blobs, messages
@@ -48,6 +49,16 @@ async def test_what_somebody_put_there_is_not_answered(house: House) -> None:
     forged = blobs.prepare(return_path("victime@ailleurs.fr") + letter(), house.store.data / "blobs")
     viewer = access.Viewer(person.account_id)
     await house.store.write(access.append, viewer, "INBOX", [(forged, (), None)], messages.NO_QUOTA)
+    await house.deliver(ADDRESS, letter())
+    await house.round()
+    assert [to for to, _ in await house.outgoing()] == [FRIEND]
+
+
+@pytest.mark.parametrize("spf", [Outcome.FAIL, Outcome.SOFTFAIL])
+async def test_whoever_is_not_proven_is_not_answered(house: House, spf: Outcome) -> None:
+    """The victim of a forgery never wrote to us."""
+    await closed(house)
+    await house.deliver(ADDRESS, letter(), "victime@ailleurs.fr", AuthenticationResults(spf, dmarc=Alignment.NONE))
     await house.deliver(ADDRESS, letter())
     await house.round()
     assert [to for to, _ in await house.outgoing()] == [FRIEND]

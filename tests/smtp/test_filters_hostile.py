@@ -4,15 +4,20 @@ import smtplib
 
 import pytest
 
-from mailserver.delivery import Envelope
+from mailserver.delivery import Envelope, Part, deliver_parts
 from mailserver.delivery.answering import Answering
-from mailserver.delivery.occasion import MAX_SENT, SENT_ON_BY
+from mailserver.delivery.envelope import Memory
+from mailserver.delivery.occasion import MAX_SENT, SENT_ON_BY, Volume
+from mailserver.filters import running
 from mailserver.filters.host import AccountHost
+from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.authentication import NOT_CHECKED, Alignment, AuthenticationResults, Outcome
 from mailserver.model.messages.provenance import Door
 from mailserver.sieve.commands.editheader import PROTECTED
+from mailserver.store.account import accounts, filter_memory
+from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.people import lists, personal_lists
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
@@ -196,6 +201,54 @@ def test_notices_are_bounded(house: House) -> None:
     assert len(house.mail("bob")) == MAX_SENT
 
 
+def test_what_is_remembered_is_bounded_and_counted_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filter_memory, "MAX_KEPT", 2)
+    counts: list[int] = []
+    really = filter_memory.count
+
+    def counting(tx: Tx, account_id: int, kind: Kind) -> int:
+        counts.append(account_id)
+        return really(tx, account_id, kind)
+
+    monkeypatch.setattr(filter_memory, "count", counting)
+    ada, later = house.people["ada"].account_id, int(house.clock.now()) + 100
+
+    def unit(tx: Tx) -> list[bool]:
+        counted: filter_memory.Counted = {}
+        return [filter_memory.claim(tx, ada, Kind.DUPLICATE, key, later, counted) for key in (b"a", b"a", b"b", b"c")]
+
+    assert house.store.write_now(unit) == [True, False, True, False]
+    assert counts == [ada]
+    assert house.store.write_now(unit) == [False, False, False, False]
+
+
+def test_a_unit_that_fails_remembers_nothing(house: House) -> None:
+    ada, later = house.people["ada"].account_id, int(house.clock.now()) + 100
+    once = Memory(ada, Kind.VACATION, b"key", later)
+    part = Part(blobs.prepare(letter(), house.settings.data / "blobs"), "", (ada,), once=once)
+
+    def broken(tx: Tx) -> None:
+        deliver_parts(tx, [part], {}, 3600)
+        raise Refused(Reason.LIMIT, "no more room")
+
+    with pytest.raises(Refused):
+        house.run(house.store.write(broken))
+    for _ in range(2):
+        house.run(house.store.write(deliver_parts, [part], {}, 3600))
+    assert len(house.mail("ada")) == 1
+
+
+def test_copies_of_what_is_sent_count_as_mail(house: House) -> None:
+    filters_of(house, "eve", f'require ["enotify", "fcc"]; notify :fcc "Sent" "mailto:{BOB}";')
+    eve = house.people["eve"].account_id
+    for quota, kept in ((1_000_000, 1), (len(letter()) + 300, 0)):
+        house.empty()
+        house.store.write_now(accounts.set_quota, eve, quota)
+        send(house, letter(to=f"eve@{DOMAIN}"), f"eve@{DOMAIN}")
+        assert (len(house.mail("eve", "Sent")), len(house.mail("bob"))) == (kept, 1)
+    house.store.write_now(accounts.set_quota, eve, 0)
+
+
 # ---------------------------------------------------------------------- around the rules
 
 
@@ -285,6 +338,30 @@ def test_what_breaks_within_one_filter_breaks_nothing_else(
 
 def _breaks(*_: object) -> object:
     raise LookupError("not foreseen")
+
+
+def test_slow_filters_have_less_time_once_all_have_taken_much(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends waits until the last filter has run, and would send again."""
+    monkeypatch.setattr(running, "HURRY", -1.0)
+    slow = 'if header :contains "x-long" "x" { } ' * 100 + "discard;"
+    for login in ("ada", "bob"):
+        filters_of(house, login, slow)
+    octets = letter(*[f"X-Long: {'y' * 900}"] * 60)
+    send(house, octets, ADA, BOB)
+    assert (house.mail("ada"), house.mail("bob")) == ([], [])
+    monkeypatch.setattr(running, "PATIENCE", 0.0)
+    send(house, octets, ADA, BOB)
+    assert [len(told(house, login)) for login in ("ada", "bob")] == [1, 1]
+    assert [len(house.mail(login)) for login in ("ada", "bob")] == [2, 2]
+
+
+def test_what_is_sent_on_is_bounded_by_its_octets(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Volume, "__init__", lambda self: setattr(self, "left", 25_000))
+    for login in ("ada", "eve"):
+        filters_of(house, login, f'redirect "{BOB}"; redirect "zoe@{DOMAIN}";')
+    send(house, letter() + (b"x" * 76 + b"\r\n") * 128, ADA, f"eve@{DOMAIN}")
+    assert len(house.mail("bob")) + len(house.mail("zoe")) == 2
+    assert [len(house.mail(login)) - len(told(house, login)) for login in ("ada", "eve")] == [0, 1]
 
 
 def test_half_characters_and_nul_name_nothing(house: House) -> None:

@@ -113,6 +113,11 @@ class AuthenticationResults:
         return self.dmarc is Alignment.FAIL or (self.spf is Outcome.FAIL and self.dmarc is Alignment.NONE)
 
     @property
+    def doubtful(self) -> bool:
+        """Something speaks against its sender: an answer may go to somebody who never wrote (RFC 3834 section 5)."""
+        return self.quarantined or self.spf in (Outcome.FAIL, Outcome.SOFTFAIL) or self.dmarc is Alignment.FAIL
+
+    @property
     def of_changed(self) -> "AuthenticationResults":
         """What still holds once somebody has changed the header: nothing that speaks for it."""
         dkim = Outcome.NONE if self.dkim is Outcome.PASS else self.dkim

@@ -62,25 +62,37 @@ def count(tx: Tx, account_id: int, kind: Kind) -> int:
     return int(row[0]) if row is not None else 0
 
 
-def claim(tx: Tx, account_id: int, kind: Kind, key: bytes, expires: int) -> bool:
-    """Remember this until then; False when it is remembered already, or too much is. Of two units one is told True."""
-    if count(tx, account_id, kind) >= MAX_KEPT:
-        return False
+Counted = dict[tuple[int, Kind], int]
+"""How many of a kind an account has, as far as a unit has counted."""
+
+
+def claim(tx: Tx, account_id: int, kind: Kind, key: bytes, expires: int, counted: Counted) -> bool:
+    """Remember this until then; False when it is remembered already, or too much is. Of two units one is told True.
+
+    `counted`: of this unit, so that it counts the rows of a kind once.
+    """
     row = {"account_id": account_id, "kind": int(kind), "key": key, "expires": expires}
-    if tx.insert_ignore(filter_memory, row):
+    if not tx.insert_ignore(filter_memory, row):
+        old = and_(_row(account_id, kind, key), filter_memory.c.expires <= tx.now)
+        return tx.execute(update(filter_memory).where(old).values(expires=expires)).rowcount == 1
+    which = (account_id, kind)
+    counted[which] = counted[which] + 1 if which in counted else count(tx, account_id, kind)
+    if counted[which] <= MAX_KEPT:
         return True
-    old = and_(_row(account_id, kind, key), filter_memory.c.expires <= tx.now)
-    return tx.execute(update(filter_memory).where(old).values(expires=expires)).rowcount == 1
+    tx.execute(delete(filter_memory).where(_row(account_id, kind, key)))
+    counted[which] -= 1
+    return False
 
 
 def claim_within(tx: Tx, account_id: int, kind: Kind, key: bytes, expires: int, most: int) -> bool:
     """Remember one thing more of a kind; False where as many are remembered already."""
-    return count(tx, account_id, kind) < most and claim(tx, account_id, kind, key, expires)
+    before = count(tx, account_id, kind)
+    return before < most and claim(tx, account_id, kind, key, expires, {(account_id, kind): before})
 
 
-def remember(tx: Tx, account_id: int, kind: Kind, key: bytes, expires: int, *, longer: bool) -> None:
-    """Remember this until then. `longer`: also when it is remembered already, counted anew."""
-    if not claim(tx, account_id, kind, key, expires) and longer:
+def remember(tx: Tx, account_id: int, kind: Kind, key: bytes, expires: int, counted: Counted, *, longer: bool) -> None:
+    """Remember this until then, as `claim`. `longer`: also when it is remembered already, counted anew."""
+    if not claim(tx, account_id, kind, key, expires, counted) and longer:
         tx.execute(update(filter_memory).where(_row(account_id, kind, key)).values(expires=expires))
 
 

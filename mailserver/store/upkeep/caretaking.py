@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, o
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Damaged
 from mailserver.model.identity import State
+from mailserver.model.messages.authentication import AuthenticationResults
 from mailserver.model.messages.provenance import DELIVERED
 from mailserver.store.account import filter_memory
 from mailserver.store.engine.statements import Statement, Tx
@@ -168,14 +169,19 @@ def arrivals(tx: Tx, limit: int) -> list[Arrived]:
     for row in boxes:
         owner, done, since, box, uidnext = tuple(row)
         rows = tx.execute(
-            select(message.c.uid, message.c.content_id)
+            select(message.c.uid, message.c.content_id, message.c.authentication)
             .where(message.c.mailbox_id == box, message.c.uid > done, message.c.saved >= since, _DELIVERED)
             .order_by(message.c.uid)
             .limit(ANSWERED_AT_ONCE)
         )
-        arrived = [Arrived(owner, row.uid, row.content_id) for row in rows]
+        arrived = [Arrived(owner, row.uid, _worth_answering(row.content_id, row.authentication)) for row in rows]
         found += arrived or [Arrived(owner, uidnext - 1, 0)]
     return found
+
+
+def _worth_answering(content_id: int, authentication: int) -> int:
+    """The content; 0 where something speaks against whoever wrote."""
+    return 0 if AuthenticationResults.stored(authentication).doubtful else content_id
 
 
 def header(tx: Tx, content_id: int) -> bytes:
