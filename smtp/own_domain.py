@@ -11,7 +11,9 @@ from mailserver.authentication.check import Verified
 from mailserver.foundation import peers
 from mailserver.foundation.settings import Settings
 from mailserver.mime.header import originators
+from mailserver.model.errors import Temporary
 from mailserver.model.folding import fold_login
+from mailserver.model.messages.authentication import Alignment, Outcome
 from mailserver.model.rules import Denied
 from mailserver.texts.text import Text
 
@@ -42,16 +44,16 @@ class OwnDomain:
             raise _denied(claimed)
 
     async def check_verified(self, peer: str, reverse_path: str, header: bytes, verified: Verified) -> None:
-        """The same of both, by what was found out. Raises Denied."""
+        """The same of both, by what was found out. Raises Denied, Temporary."""
         if not (self.believes and self._binds(peer)):
             return
         domain = _domain(reverse_path)
         if domain in self._domains and domain != verified.sender:
-            raise _denied(reverse_path)
+            raise _unproven(reverse_path, verified)
         claimed = await self._claimed(header)
         known = verified.results.authenticated and claimed and _domain(claimed) in verified.authors
         if claimed and not known:
-            raise _denied(claimed)
+            raise _unproven(claimed, verified)
 
     async def _claimed(self, header: bytes) -> str:
         """An address of ours that somebody may take for the author's; empty: there is none."""
@@ -67,6 +69,14 @@ class OwnDomain:
 
 def _domain(address: str) -> str:
     return fold_login(address).rpartition("@")[2]
+
+
+def _unproven(address: str, verified: Verified) -> Denied | Temporary:
+    """For good only where that was found out: our own mail from elsewhere outlives an hour without name servers."""
+    results = verified.results
+    if Outcome.TEMPERROR in (results.spf, results.dkim) or results.dmarc is Alignment.TEMPERROR:
+        return Temporary("Nobody knows now whether this message is from our domain; try again later")
+    return _denied(address)
 
 
 def _denied(address: str) -> Denied:

@@ -13,6 +13,12 @@ from mailserver.model.messages.authentication import Outcome
 MAX_SIGNATURES = 8
 """Looked at, from the top; others are as good as not there."""
 
+_NOT_ADDED = (
+    *("subject", "sender", "reply-to", "to", "cc", "date", "content-type", "content-transfer-encoding"),
+    *("list-unsubscribe", "list-unsubscribe-post"),
+)
+"""Fields that a header has once, and that readers go by: of two they take the upper one, and a signature the lower
+(RFC 6376 section 8.15)."""
 _MANDATORY = (b"v", b"a", b"b", b"bh", b"d", b"h", b"s")
 
 Keys = Mapping[str, Key | BadKey | None]
@@ -92,4 +98,7 @@ def verify(header: Header, signature: Signature, keys: Keys, bodies: Bodies) -> 
         return ended(Outcome.SOFTFAIL, "key too small")
     if bodies.is_longer(signature):
         return ended(Outcome.SOFTFAIL, "only the beginning is signed")
+    names = signature.names
+    if any(len(header.named(one)) > max(names.count(one), 1) for one in _NOT_ADDED):
+        return ended(Outcome.SOFTFAIL, "fields were added")
     return ended(Outcome.PASS)

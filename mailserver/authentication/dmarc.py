@@ -10,14 +10,14 @@ from publicsuffixlist import PublicSuffixList
 
 from mailserver.authentication.lookups import Lookups, OutOfTime
 from mailserver.foundation.resolver import LookupFailed
-from mailserver.mime.header import addresses, headers
+from mailserver.mime.header import headers, originators
 from mailserver.model.address import check_domain
 from mailserver.model.errors import BadSyntax
 from mailserver.model.messages.authentication import Alignment
 
 MAX_RECORD = 4 * 1024
 MAX_AUTHORS = 3
-"""Domains of authors of one message that are looked up."""
+"""Domains of authors of one message that are looked up; what has more, as no honest message does, is put aside."""
 
 
 class Policy(IntEnum):
@@ -95,14 +95,15 @@ def authors(header: bytes) -> list[str]:
     """The domains of the authors, in small letters, without repeats; "" for one that is none
     (section 6.6.1).
 
-    Of several From fields, which no message may have, all count.
+    Of several From fields, which no message may have, all count, and all addresses that readers may take out of one;
+    where there is none, Sender is shown in its place.
     """
     found: dict[str, None] = {}
-    for field in headers.named(header, 0, len(header), "from"):
-        text = headers.as_text(header[field.value : field.end])[: addresses.MAX_READ]
-        for person in addresses.people(addresses.parse(text)):
+    wanted = list(headers.named(header, 0, len(header), "from"))
+    for field in wanted or headers.named(header, 0, len(header), "sender"):
+        for address in originators.shown(headers.as_text(header[field.value : field.end])):
             try:
-                found[check_domain(person.address.rpartition("@")[2])] = None
+                found[check_domain(address.rpartition("@")[2].strip().rstrip("."))] = None
             except BadSyntax:
                 found[""] = None
     return list(found)
@@ -110,7 +111,9 @@ def authors(header: bytes) -> list[str]:
 
 async def discover(lookups: Lookups, domains: list[str]) -> list[Published]:
     """What the domains of the authors publish."""
-    return list(await asyncio.gather(*(_discover(lookups, one) for one in domains[:MAX_AUTHORS] if one)))
+    return list(
+        await asyncio.gather(*(_discover(lookups, one) for one in [one for one in domains if one][:MAX_AUTHORS]))
+    )
 
 
 async def _discover(lookups: Lookups, domain: str) -> Published:
@@ -150,7 +153,8 @@ def evaluate(
     neither could be found out: one of them may stand behind the message. Nobody else's failure saves it."""
     results = [_one(one, spf, signed, unknown) for one in published]
     if len(results) < len(domains) or not domains:
-        results.append(Evaluated(Alignment.PERMERROR, domains[0] if domains else ""))
+        policy = Policy.QUARANTINE if len([one for one in domains if one]) > MAX_AUTHORS else Policy.NONE
+        results.append(Evaluated(Alignment.PERMERROR, domains[0] if domains else "", policy))
     return max(results, key=lambda one: (one.policy, one.undecided, _GRAVITY[one.alignment]))
 
 

@@ -11,8 +11,9 @@ from mailserver.mime.header import addresses, dates, header_limit, headers
 from mailserver.mime.writing import fields
 from mailserver.mime.writing.fields import Correspondent
 
-DROPPED = frozenset(("bcc", "resent-bcc", "return-path"))
-"""Blind copies stay blind; the return path is written by who delivers (RFC 5321 section 4.4)."""
+DROPPED = frozenset(("bcc", "resent-bcc", "return-path", "authentication-results"))
+"""Blind copies stay blind; the return path is written by who delivers (RFC 5321 section 4.4), and what was found out
+about a sender by who receives (RFC 8601 section 5): a colleague would take it for ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,15 @@ def test_forms_forgive_what_they_forgive() -> None:
     assert outcomes(sign(MESSAGE, forms=b"simple/simple").replace(b"deux  blancs\t", b"deux blancs")) == [Outcome.FAIL]
 
 
+@pytest.mark.parametrize("field", [b"Subject: Urgent", b"reply-to: eve@e.fr\r\nReply-To: a@e.fr", b"To: eve@e.fr"])
+def test_what_readers_go_by_is_not_added(field: bytes) -> None:
+    """Put on top of a message that is signed and sent again."""
+    (found,) = verify(field + b"\r\n" + sign(MESSAGE))
+    assert (found.outcome, found.reason) == (Outcome.SOFTFAIL, "fields were added")
+    assert outcomes(sign(field + b"\r\n" + MESSAGE)) == [Outcome.PASS]
+    assert outcomes(b"X-Spam: no\r\nReceived: x\r\n" + sign(MESSAGE)) == [Outcome.PASS]
+
+
 def test_ed25519() -> None:
     key = Ed25519PrivateKey.generate()
     signed = sign_ed25519(MESSAGE, b"a.fr", key)
@@ -285,11 +294,11 @@ def test_chains_end_at_fifty() -> None:
     one = sealed(1).removesuffix(MESSAGE)
     many = b"".join(one.replace(b"i=1;", b"i=%d;" % number) for number in range(51, 0, -1))
     assert chain(many + MESSAGE).reason == "too many sets"
-    fifty = b"".join(
-        one.replace(b"i=1;", b"i=%d;" % number).replace(b"cv=none", b"cv=pass" if number > 1 else b"cv=none")
-        for number in range(50, 0, -1)
-    )
-    assert chain(fifty + MESSAGE).chain is Chain.FAIL
+    fifty = sealed(50)
+    began = time.process_time()
+    assert (chain(fifty).chain, len(chain(fifty).sets)) == (Chain.PASS, 50)
+    assert time.process_time() - began < 5
+    assert chain(fifty.replace(b"Bonjour", b"Bonsoir")).chain is Chain.FAIL
 
 
 def test_who_is_believed() -> None:

@@ -3,7 +3,6 @@ domain decides what becomes of mail that it did not send."""
 
 import shutil
 import smtplib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from mailserver.store.mail import junk, mailboxes, messages
 from mailserver.store.mail.junk import Source
 from tests.authentication.name_server import NameServer
 from tests.authentication.signers import KEY, MESSAGE, record, seal, sign
+from tests.ports import free_port
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN, LIST, House
 
@@ -33,6 +33,8 @@ def names() -> Iterator[NameServer]:
     server["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=reject; sp=quarantine"]
     server["_dmarc.put-aside.fr", "TXT"] = [b"v=DMARC1; p=quarantine"]
     server["_dmarc.mild.fr", "TXT"] = [b"v=DMARC1; p=none"]
+    for number in range(1, 4):
+        server[f"_dmarc.{number}.fr", "TXT"] = [b"v=DMARC1; p=none"]
     server["_dmarc.half.fr", "TXT"] = [b"v=DMARC1; p=reject; pct=0"]
     server["_dmarc.np.fr", "TXT"] = [b"v=DMARC1; p=none; np=reject"]
     server["there.np.fr", "A"] = ["192.0.2.1"]
@@ -180,9 +182,37 @@ def test_milder_wishes(house: House, author: str, box: str, alignment: Alignment
     assert told(house, "ada", box) is (Source.POLICY if box == "Junk" else None)
 
 
-@pytest.mark.parametrize("author", ["x@missing.np.fr", "x@mild.fr, y@a.fr", "odd, x@a.fr", "Ada <x@A.FR>"])
+@pytest.mark.parametrize(
+    "author",
+    [
+        *("x@missing.np.fr", "x@mild.fr, y@a.fr", "odd, x@a.fr", "Ada <x@A.FR>", "<x@a.fr> <eve@evil.fr>"),
+        *("<eve@evil.fr> <x@a.fr>", "x@a.fr eve@evil.fr", "<@evil.fr:x@a.fr>", "x@a.fr.", "x@e.fr\r\nFrom: x@a.fr"),
+    ],
+)
 def test_no_way_round(house: House, author: str) -> None:
     assert arrive(house, of(author), sender="eve@evil.fr")[0] == 550
+
+
+def test_who_stands_in_the_authors_place_is_one(house: House) -> None:
+    assert arrive(house, b"Sender: x@a.fr\r\n\r\nx\r\n", sender="eve@evil.fr")[0] == 550
+    assert arrive(house, b"Sender: x@a.fr\r\nFrom: x@mild.fr\r\n\r\nx\r\n", sender="eve@evil.fr")[0] == 250
+
+
+@pytest.mark.parametrize(
+    ("authors", "box", "code"),
+    [
+        ("a@1.fr, a@2.fr, a@3.fr, x@a.fr", "Junk", 250),
+        ("a@1.fr, x@a.fr, a@2.fr, a@3.fr", "Junk", 550),
+        ('"Ada (x@a.fr)" <x@mild.fr>', "INBOX", 250),
+        ('"Ada <x@a.fr>" <x@mild.fr> (x@a.fr)', "INBOX", 250),
+        ("x@a.fr <x@mild.fr>", "INBOX", 250),
+    ],
+)
+def test_more_authors_than_are_looked_up(house: House, authors: str, box: str, code: int) -> None:
+    assert arrive(house, of(authors), sender="eve@evil.fr")[0] == code
+    assert len(house.mail("ada", box)) == (code == 250)
+    if box == "Junk" and code == 250:
+        assert results(house, "ada", box).suspect
 
 
 def test_a_strangers_maze_saves_nothing(house: House, names: NameServer) -> None:
@@ -329,12 +359,22 @@ def test_our_own_domain_where_our_dns_is_believed(
     assert arrive(house, of(author), sender=sender, source="127.0.0.3")[0] == 550
 
 
+def test_our_own_mail_comes_again_while_our_dns_is_away(make_house: HouseMaker, names: NameServer) -> None:
+    smtp = {"relays": [], "own_domain_from_outside": "authenticated"}
+    house = make_house(smtp=smtp, dns={"nameservers": [names.setting]})
+    names.moods[DOMAIN] = "broken"
+    try:
+        assert arrive(house, of("x@mild.fr"), sender=f"recteur@{DOMAIN}")[0] == 451
+        assert arrive(house, of(f"recteur@{DOMAIN}"), sender=f"recteur@{DOMAIN}")[0] == 451
+    finally:
+        del names.moods[DOMAIN]
+
+
 def test_a_machine_without_dns_takes_mail_without_a_wait(make_house: HouseMaker) -> None:
-    house = make_house(smtp={"relays": []})
-    began = time.monotonic()
-    for number in range(10):
+    nobody = f"127.0.0.1:{free_port('127.0.0.1')}"
+    house = make_house(smtp={"relays": []}, dns={"nameservers": [nobody]})
+    for number in range(3):
         assert arrive(house, sign(MESSAGE), sender=f"x@{number}.fr")[0] == 250
-    assert time.monotonic() - began < 8
     assert (results(house).dmarc, results(house).spf) == (Alignment.TEMPERROR, Outcome.TEMPERROR)
 
 
@@ -344,10 +384,10 @@ def test_servers_that_do_not_answer_keep_no_one_waiting(make_house: HouseMaker, 
     names.mood = mood  # type: ignore[assignment]
     try:
         house = make_house(smtp={"relays": []}, dns={"nameservers": [names.setting]})
-        began = time.monotonic()
         for number in range(5):
             assert arrive(house, sign(MESSAGE), sender=f"x@{number}.fr")[0] == 250
-        assert time.monotonic() - began < 8
+        assert any("0.fr" in one for one in names.asked)
+        assert not any(f"{number}.fr" in one for one in names.asked for number in range(1, 5))
     finally:
         names.stop()
 
@@ -368,5 +408,8 @@ def test_one_click_needs_a_signature_that_covers_it(house: House) -> None:
     import dkim  # type: ignore[import-untyped]
 
     names = [b"from", b"list-unsubscribe", b"list-unsubscribe-post"]
-    arrive(house, dkim.sign(way + MESSAGE, b"s", b"a.fr", KEY, include_headers=names) + way + MESSAGE)
+    signed = dkim.sign(way + MESSAGE, b"s", b"a.fr", KEY, include_headers=names) + way + MESSAGE
+    arrive(house, signed)
     assert results(house).one_click
+    arrive(house, b"List-Unsubscribe: <https://evil.fr/u>\r\n" + signed)
+    assert not results(house).one_click

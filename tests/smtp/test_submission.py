@@ -62,6 +62,19 @@ def test_missing_fields_are_added_and_blind_copies_dropped(house: House, client:
     assert queue(house) == []
 
 
+def test_nobody_says_in_our_name_what_was_found_out(house: House, client: smtplib.SMTP) -> None:
+    drop_queue(house)
+    said = b"Authentication-Results: ac-exemple.fr;\r\n dmarc=pass header.from=banque.fr\r\n"
+    client.sendmail(ADA, [BOB], said + MESSAGE)
+    assert b"dmarc=pass" not in house.mail("bob")[0]
+    received = said + b"From: x@banque.fr\r\nSubject: x\r\n\r\nx\r\n"
+    to = [Correspondent("", "x@ailleurs.fr")]
+    house.run(house.submission.resend(house.people["ada"], to, received, Provenance(ProvenanceDoor.SMTP)))
+    (entry,) = queue(house)
+    assert b"dmarc=pass" not in octets_of(house, entry)
+    drop_queue(house)
+
+
 def test_what_is_there_stays(house: House, client: smtplib.SMTP) -> None:
     whole = b"Message-Id: <1@x>\r\nDATE: Mon, 1 Jan 2024 00:00:00 +0000\r\n" + MESSAGE
     client.sendmail(ADA, [BOB], whole)

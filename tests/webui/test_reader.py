@@ -143,6 +143,8 @@ def test_one_borrowed_address_is_believed_nowhere() -> None:
     assert credible(PROVEN, "a@ac.fr")
     unsure = AuthenticationResults(Outcome.TEMPERROR, Outcome.NONE, Alignment.TEMPERROR)
     assert not badges.is_authenticated(Provenance(Door.SMTP, results=unsure))
+    assert not credible(unsure)
+    assert not credible(AuthenticationResults(Outcome.NONE, Outcome.NONE, Alignment.PERMERROR))
     assert badges.is_authenticated(Provenance(Door.SMTP))
 
 

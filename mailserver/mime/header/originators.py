@@ -51,6 +51,7 @@ _MAILBOX = re.compile(
 _ASIDE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|\((?:[^()\\]++|\\.)*+\)?', re.DOTALL)
 """Quoted strings and comments."""
 _IN_BRACKETS = re.compile(r"<[^<>]*[^<>\s]")
+_BRACKETED = re.compile(r"<([^<>]*+)(?=[<>]|\Z)")
 _AFTER_AT = re.compile('[@\ufe6b\uff20]\\s*+\\[?([^\\s@<>()\\[\\],:;"\ufe6b\uff20]++)')
 
 
@@ -172,6 +173,19 @@ def _readings(value: str, decoded: str) -> Iterator[str]:
         yield from _AFTER_AT.findall(decoded[: addresses.MAX_READ])
     elif _IN_BRACKETS.search(aside) is None:  # one blank between two addresses: readers take either
         yield from _AFTER_AT.findall(aside)
+
+
+def shown(value: str) -> list[str]:
+    """The addresses that some reader shows as a field's, names left aside: every one that stands in brackets, whatever
+    else does, and where there are no brackets whatever follows an at sign. One without a domain is one, too."""
+    written = value[: addresses.MAX_READ]
+    people = addresses.people(addresses.parse(written))
+    found = [person.address for person in people]
+    aside = _ASIDE.sub(" ", written)
+    found += [one for one in _BRACKETED.findall(aside) if "@" in one]
+    if _IN_BRACKETS.search(aside) is None or not any(person.domain for person in people):
+        found += [f"@{one}" for one in _AFTER_AT.findall(aside)]
+    return found
 
 
 def _may_name(text: str, domains: frozenset[str]) -> bool:

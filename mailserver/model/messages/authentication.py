@@ -109,8 +109,10 @@ class AuthenticationResults:
 
     @property
     def suspect(self) -> bool:
-        """It is known not to come from where it says."""
-        return self.dmarc is Alignment.FAIL or (self.spf is Outcome.FAIL and self.dmarc is Alignment.NONE)
+        """It is known not to come from where it says, or does not say so in a way that all would read alike."""
+        return self.dmarc in (Alignment.FAIL, Alignment.PERMERROR) or (
+            self.spf is Outcome.FAIL and self.dmarc is Alignment.NONE
+        )
 
     @property
     def doubtful(self) -> bool:

@@ -13,6 +13,7 @@ from mailserver.mime import Part
 from mailserver.mime.header import headers
 from mailserver.mime.header.addresses import MAX_READ
 from mailserver.model.folding import fold_login
+from mailserver.model.messages.authentication import Alignment
 from mailserver.model.messages.provenance import Door, Provenance
 from webui.page import plain
 
@@ -64,7 +65,9 @@ def is_credible(provenance: Provenance, sender: str, domains: Sequence[str], rea
         return provenance.account_id == reader
     if provenance.verified or provenance.door is Door.SERVICE or provenance.results.authenticated:
         return True
-    return not is_internal(sender, domains) and not provenance.results.suspect
+    results = provenance.results
+    unsure = results.suspect or results.dmarc is Alignment.TEMPERROR  # which whoever writes may have brought about
+    return not is_internal(sender, domains) and not unsure
 
 
 def is_authenticated(provenance: Provenance) -> bool:
