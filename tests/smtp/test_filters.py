@@ -85,6 +85,7 @@ def test_lmtp_tells_each_and_smtp_reports(house: House) -> None:
         client.send(letter() + b".\r\n")
         assert [client.getreply()[0] for _ in range(2)] == [550, 250]
     assert outgoing(house) == []
+    assert filtered(house)[:1] == ["filter-refused"]
     assert len(house.mail("bob")) == 1
     send(house, letter("X-Other: y"), ADA, BOB)
     ((path, to, _, report),) = outgoing(house)

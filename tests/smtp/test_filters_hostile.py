@@ -364,6 +364,26 @@ def test_what_is_sent_on_is_bounded_by_its_octets(house: House, monkeypatch: pyt
     assert [len(house.mail(login)) - len(told(house, login)) for login in ("ada", "eve")] == [0, 1]
 
 
+def test_a_list_is_read_once_in_a_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(personal_lists, "members_of", lambda *given: asked.append(given))
+    tests = 'if header :list ["subject", "from", "to"] ["x", "y"] { discard; }' * 50
+    filters_of(house, "ada", f'require "extlists"; {tests}')
+    send(house, letter())
+    assert (len(asked), len(house.mail("ada"))) == (2, 1)
+
+
+def test_a_virus_in_an_absence_is_not_sent(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def finds(octets: bytes) -> str:
+        return "Eicar" if b"EICAR" in octets else ""
+
+    monkeypatch.setattr(house.delivery, "virus_in", finds)
+    for body, answers in (("EICAR", 0), ("Absente", 1)):
+        filters_of(house, "ada", f'require "vacation"; vacation :mime "Content-Type: text/plain\r\n\r\n{body}";')
+        submit(house, "bob", letter(sender=BOB), ADA)
+        assert len(house.mail("bob")) == answers
+
+
 def test_half_characters_and_nul_name_nothing(house: House) -> None:
     filters_of(
         house,
