@@ -38,7 +38,7 @@ QUICK = 16 * 1024
 """Octets that the event loop may hash itself."""
 QUICK_SIGNATURES = 2
 """Signatures that it may verify."""
-QUICK_HEADER = 32 * 1024
+QUICK_HEADER = 16 * 1024
 """Octets of a header that it may look through."""
 ONE_CLICK = frozenset(("list-unsubscribe", "list-unsubscribe-post"))
 

@@ -230,13 +230,14 @@ class Authentication(_Section):
     """How mail from other servers is authenticated. Peers in `smtp.relays` are not."""
 
     dmarc: Literal["apply", "note", "off"] = "apply"
-    """`apply`: what the author's domain asks is done; `note`: results are kept and shown, nothing is refused or put
-    aside; `off`: nothing is looked up at all."""
+    """`apply`: what the author's domain asks is done, and what nobody knows now comes again later; `note`: results are
+    kept and shown, nothing is refused or put aside; `off`: nothing is looked up at all."""
     known_lists: tuple[HostName, ...] = ()
     """Domains of mailing lists elsewhere that change messages on their way: what they send (their own SPF or signature
     shows it) is neither refused nor put aside for the policy of its author's domain."""
     trusted_sealers: tuple[HostName, ...] = ()
-    """Domains whose ARC seals are believed when they say that a message met its author's policy (RFC 8617)."""
+    """Domains whose ARC seals are believed when they say that a message met its author's policy (RFC 8617); no others
+    are looked at."""
 
 
 class LdapDirectory(_Section):

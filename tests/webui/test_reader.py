@@ -128,7 +128,7 @@ def test_what_was_found_out_is_one_sign_and_a_line_of_the_details(
 
 def test_who_is_put_aside_is_told_why(house: House, at_home: Visitor, emma: Principal) -> None:
     number = house.deliver(emma, mail(), replace(FALSE, quarantined=True))
-    assert "qui demande de l’écarter" in at_home.get(f"/s/message/{number}").text
+    assert "demande de s’en méfier (DMARC)" in at_home.get(f"/s/message/{number}").text
     assert house.subjects(emma, "Junk")
 
 
