@@ -22,7 +22,7 @@ from mailserver.filters import Filters
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.junk.clamd import Clamd
-from mailserver.junk.patience import Away
+from mailserver.junk.patience import Away, Unscanned
 from mailserver.junk.rspamd import Handed
 from mailserver.junk.verdicts import JunkFilter
 from mailserver.mime.writing.trace_fields import return_path
@@ -128,6 +128,9 @@ class Delivery(Addressing):
         """The name of a virus in a message; empty: none was found, or nobody looks. Raises Temporary."""
         try:
             return await self._clamd.scan(octets)
+        except Unscanned as unscanned:
+            # Neither taken, whatever the setting says of a scanner that is away, nor lost: its sender keeps it.
+            raise Temporary("This message could not be scanned for viruses: try again later") from unscanned
         except Away as away:
             if self._settings.junk.scanner_away == "refuse":
                 raise Temporary("The virus scanner is away: try again later") from away

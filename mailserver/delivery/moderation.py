@@ -9,7 +9,7 @@ somebody of this house; answering strangers would be answering forged addresses.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -107,7 +107,9 @@ class Moderation:
         octets = await self._store.read(spool.octets, waiting.content_id, self._folder)
         options = Options(account_id=waiting.account_id, population=waiting.population.value)
         came = Provenance.stored(waiting.door, 0, 0, waiting.authentication)
-        envelope = Envelope(waiting.reverse_path, (recipient,), sender, door=came.door, results=came.results)
+        # Somebody who decides has looked at it: it is put aside for nobody.
+        results = replace(came.results, quarantined=False)
+        envelope = Envelope(waiting.reverse_path, (recipient,), sender, door=came.door, results=results)
         parts = await self._delivery.parts(envelope, octets, options)
         await self._commit("approved", waiting, parts, origin)
         count = len({account for part in parts if not part.only_if_held for account in part.accounts})

@@ -1,11 +1,12 @@
 """Where in an account's mailboxes a message goes, when not simply to INBOX."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailserver.accounts.provision import provision
-from mailserver.model.errors import Refused, Temporary
+from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages
@@ -51,19 +52,59 @@ Wanted = dict[tuple[int, int], tuple[str, ...]]
 
 def resolve(tx: Tx, placements: Placements) -> Wanted:
     """The mailboxes of placements as they are now; missing ones are made first, so that rows are locked in order."""
+    known = _with_uses(tx, placements)
     wanted: dict[tuple[int, int], dict[str, None]] = {}
     for account_id in sorted(placements):
         for placement in placements[account_id]:
-            key = (_mailbox(tx, account_id, placement), account_id)
-            wanted.setdefault(key, {}).update(dict.fromkeys(placement.flags))
+            mailbox_id = known.get((account_id, placement.special_use)) or _mailbox(tx, account_id, placement)
+            wanted.setdefault((mailbox_id, account_id), {}).update(dict.fromkeys(placement.flags))
     return {key: tuple(wanted[key]) for key in sorted(wanted)}
 
 
+def _with_uses(tx: Tx, placements: Placements) -> dict[tuple[int, str], int]:
+    """Mailboxes by account and special use: junk for ten thousand people is no ten thousand look-ups."""
+    asked: dict[str, list[int]] = {}
+    for account_id, some in placements.items():
+        for use in {placement.special_use for placement in some if placement.special_use}:
+            asked.setdefault(use, []).append(account_id)
+    return {
+        (account_id, use): mailbox_id
+        for use, accounts in asked.items()
+        for account_id, mailbox_id in mailboxes.with_use(tx, accounts, use).items()
+    }
+
+
 def place(tx: Tx, wanted: Wanted, content_id: int, size: int, provenance: Provenance) -> None:
-    """One appearance of a stored content in each mailbox."""
-    for (mailbox_id, account_id), flags in wanted.items():
-        mask = _mask(tx, mailbox_id, flags)
-        messages.place(tx, account_id, mailbox_id, content_id, size, mask, provenance=provenance)
+    """One appearance of a stored content in each mailbox; where there are many, the caller has locked them.
+
+    Raises Refused(NO_SUCH_MAILBOX): one has gone in between.
+    """
+    if len(wanted) == 1:
+        for (mailbox_id, account_id), flags in wanted.items():
+            mask = _mask(tx, mailbox_id, flags)
+            messages.place(tx, account_id, mailbox_id, content_id, size, mask, provenance=provenance)
+        return
+    groups: dict[tuple[int, int], dict[int, int]] = {}
+    masks = _masks(tx, wanted)
+    nth: Counter[int] = Counter()
+    for mailbox_id, account_id in wanted:
+        groups.setdefault((masks[mailbox_id], nth[account_id]), {})[account_id] = mailbox_id
+        nth[account_id] += 1
+    for (mask, _), targets in groups.items():
+        if messages.place_many(tx, targets, content_id, size, provenance, mask) != len(targets):
+            raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
+
+
+def _masks(tx: Tx, wanted: Wanted) -> dict[int, int]:
+    """The flags of each mailbox."""
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for (mailbox_id, _), flags in wanted.items():
+        alike.setdefault(flags, []).append(mailbox_id)
+    masks: dict[int, int] = {}
+    for flags, boxes in alike.items():
+        masks |= messages.ensure_flags_many(tx, boxes, flags) if flags else dict.fromkeys(boxes, 0)
+        masks |= {mailbox_id: _mask(tx, mailbox_id, flags) for mailbox_id in boxes if mailbox_id not in masks}
+    return masks
 
 
 def _mailbox(tx: Tx, account_id: int, placement: Placement) -> int:

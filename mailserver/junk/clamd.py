@@ -4,12 +4,13 @@ What is in archives, how deep and how large, is clamd's own business, and bounde
 """
 
 import asyncio
+import contextlib
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from mailserver.foundation.settings import Junk
-from mailserver.junk.patience import Away, Patience
+from mailserver.junk.patience import PING_SECONDS, Away, Patience
 from mailserver.model.clock import Clock
 
 CHUNK = 64 * 1024
@@ -30,7 +31,7 @@ class Clamd:
     async def scan(self, octets: bytes) -> str:
         """The name of the virus in a message; empty: none, or no clamd is set, or the message is too large for it.
 
-        Raises Away.
+        Raises Away, Unscanned.
         """
         if not self._settings.clamd or len(octets) > self._settings.scanned_octets:
             return ""
@@ -40,27 +41,46 @@ class Clamd:
                 answer = await self._ask(octets)
             found = read(answer)
         except (OSError, EOFError, TimeoutError, Away) as error:
-            raise self._patience.failed(error) from None
+            raise await self._patience.failed(error, self.answers()) from None
         self._patience.answered()
         return found
 
+    async def answers(self) -> bool:
+        """Whether it is there, though something went wrong."""
+        if not self._settings.clamd:  # turned off meanwhile
+            return False
+        try:
+            async with asyncio.timeout(min(PING_SECONDS, self._settings.scanner_seconds)), self._connected() as streams:
+                reader, writer = streams
+                writer.write(b"zPING\0")
+                return (await reader.read(MAX_ANSWER)).startswith(b"PONG")
+        except (OSError, TimeoutError):
+            return False
+
     async def _ask(self, octets: bytes) -> bytes:
+        async with self._connected() as (reader, writer):
+            answering = asyncio.ensure_future(reader.read(MAX_ANSWER))
+            try:
+                for piece in _stream(octets):
+                    writer.write(piece)
+                    await writer.drain()
+                    if answering.done():  # it has heard enough
+                        break
+                return await answering
+            finally:
+                answering.cancel()
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         place = self._settings.clamd
         if place.startswith(UNIX):
             reader, writer = await asyncio.open_unix_connection(place.removeprefix(UNIX), limit=MAX_ANSWER)
         else:
             host, _, port = place.rpartition(":")
             reader, writer = await asyncio.open_connection(host.strip("[]"), int(port), limit=MAX_ANSWER)
-        answering = asyncio.ensure_future(reader.read(MAX_ANSWER))
         try:
-            for piece in _stream(octets):
-                writer.write(piece)
-                await writer.drain()
-                if answering.done():  # it has heard enough
-                    break
-            return await answering
+            yield reader, writer
         finally:
-            answering.cancel()
             writer.transport.abort()
 
 

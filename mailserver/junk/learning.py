@@ -2,8 +2,9 @@
 
 Each model is made anew beside the store and put in the place of the one it was made from; whoever comes second finds
 that out and begins again, so that any number of processes may do this at once. What counts for the academy is what
-most of those say who said something of a message, once, and only of mail that came from outside: one account alone
-teaches it one message at a time.
+most of those say who said something of a message, once, and only of mail that came from outside. What fewer than
+AGREEING say teaches it MOST_ALONE messages a day of each account: nobody turns everybody's mail into junk by moving
+five hundred copies of it that they sent themselves.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from mailserver.junk.bayes import numbers
 from mailserver.junk.counts import Counts, Dense, Sparse
 from mailserver.junk.tokens import WINDOW, tokens
 from mailserver.mime import unpack
+from mailserver.model.clock import DAY
 from mailserver.model.errors import Damaged, Refused, Temporary
 from mailserver.store.engine.statements import Row
 from mailserver.store.engine.transactions import Store, Tx
@@ -35,6 +37,9 @@ PERIOD = 2.0
 PAUSE = 0.05
 BATCH = 100
 """Lessons of one round."""
+AGREEING = 3
+"""Accounts that say the same of a message, of which any number teaches the academy."""
+MOST_ALONE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Round:
 
     lessons: Sequence[Lesson]
     said: Sequence[Lesson]
+    spent: Mapping[int, int]
+    """Messages by which an account has taught the academy within a day."""
     models: Mapping[int, Model]
     sources: Sequence[Row]
 
@@ -97,8 +104,10 @@ class Learner:
 def _gather(tx: Tx) -> Round:
     lessons = junk.due(tx, BATCH)
     ids = sorted({one.content_id for one in lessons})
-    models = junk.models(tx, sorted({one.account_id for one in lessons})) if lessons else {}
-    return Round(lessons, junk.lessons_of(tx, ids), models, junk.sources(tx, ids))
+    accounts = sorted({one.account_id for one in lessons})
+    models = junk.models(tx, accounts) if lessons else {}
+    spent = junk.taught_since(tx, accounts, tx.now - DAY)
+    return Round(lessons, junk.lessons_of(tx, ids), spent, models, junk.sources(tx, ids))
 
 
 def _steps(work: Round, folder: Path) -> list[Step]:
@@ -122,14 +131,28 @@ def _votes(work: Round) -> list[Lesson]:
             before[one.content_id] = one.taught
         elif one.public and one.content_id in votes:
             votes[one.content_id][one.wanted] += 1
+    spent = Counter(work.spent)
     found = []
     for content_id, votes_of in sorted(votes.items()):
         lead = votes_of[Said.SPAM] - votes_of[Said.HAM]
         wanted = Said.SPAM if lead > 0 else Said.HAM if lead < 0 else Said.NOTHING
         taught = before.get(content_id, Said.NOTHING)
-        if wanted is not taught:
+        if wanted is taught:
+            continue
+        # What is taken back is no more than was learned.
+        if taught is not Said.NOTHING or votes_of[wanted] >= AGREEING or _spend(work, content_id, wanted, spent):
             found.append(Lesson(ACADEMY, content_id, wanted, taught, public=False))
     return found
+
+
+def _spend(work: Round, content_id: int, wanted: Said, spent: Counter[int]) -> bool:
+    """Whether one of those who say so now may still teach the academy alone; counted."""
+    of_it = [one for one in work.lessons if one.content_id == content_id and one.public]
+    saying = [one.account_id for one in of_it if one.wanted is wanted]
+    if all(spent[account_id] >= MOST_ALONE for account_id in saying):
+        return False
+    spent.update(saying)
+    return True
 
 
 def _step(account_id: int, before: Model | None, lessons: Sequence[Lesson], keys: Mapping[int, Sequence[int]]) -> Step:

@@ -1,4 +1,10 @@
-"""A scanner that fails several times in a row is left alone for a while: nobody waits for it message after message."""
+"""A scanner that fails several times in a row is left alone for a while: nobody waits for it message after message.
+
+What a scanner does not manage while it goes on answering is one message's own fault, and never counts: else whoever
+sends a few that are slow to scan would have the others pass unscanned.
+"""
+
+from collections.abc import Awaitable
 
 import structlog
 
@@ -8,10 +14,15 @@ log = structlog.get_logger("junk")
 
 FAILURES, REST = 3, 30.0
 """After so many failures in a row it is left alone for so many seconds."""
+PING_SECONDS = 5
 
 
 class Away(Exception):
     """The scanner cannot be reached, is too slow, or answers what nobody understands."""
+
+
+class Unscanned(Away):
+    """It cannot scan this one message, but answers."""
 
 
 class Patience:
@@ -28,11 +39,14 @@ class Patience:
         if self._failures >= FAILURES and self._clock.monotonic() < self._rests_until:
             raise Away("left alone after failures")
 
-    def failed(self, error: Exception) -> Away:
-        """It did not answer; what to raise."""
+    async def failed(self, error: Exception, answers: Awaitable[bool]) -> Away:
+        """It did not answer; what to raise. `answers`: whether it does when nothing is asked of it."""
+        why = str(error) or type(error).__name__
+        if await answers:
+            log.warning("a message could not be scanned", scanner=self._name, why=why)
+            return Unscanned(why)
         self._failures += 1
         self._rests_until = self._clock.monotonic() + REST
-        why = str(error) or type(error).__name__
         log.warning("scanner is away", scanner=self._name, why=why, failures=self._failures)
         return Away(why)
 

@@ -11,7 +11,7 @@ from typing import Any
 import h11
 
 from mailserver.foundation.settings import Junk
-from mailserver.junk.patience import Away, Patience
+from mailserver.junk.patience import PING_SECONDS, Away, Patience
 from mailserver.model.clock import Clock
 
 MAX_ANSWER = 256 * 1024
@@ -59,7 +59,7 @@ class Rspamd:
         return bool(self._settings.rspamd)
 
     async def scan(self, octets: bytes, handed: Handed) -> Scanned | None:
-        """What it says of a message; None of one that is too large for it. Raises Away."""
+        """What it says of a message; None of one that is too large for it. Raises Away, Unscanned."""
         if len(octets) > self._settings.scanned_octets:
             return None
         self._patience.check()
@@ -67,23 +67,34 @@ class Rspamd:
             async with asyncio.timeout(self._settings.scanner_seconds):
                 found = read(await self._ask(octets, handed))
         except (OSError, h11.ProtocolError, TimeoutError, Away) as error:
-            raise self._patience.failed(error) from None
+            raise await self._patience.failed(error, self.answers()) from None
         self._patience.answered()
         return found
 
+    async def answers(self) -> bool:
+        """Whether it is there, though something went wrong."""
+        if not self.is_on:  # turned off meanwhile
+            return False
+        try:
+            async with asyncio.timeout(min(PING_SECONDS, self._settings.scanner_seconds)), self._connected() as streams:
+                reader, writer = streams
+                writer.write(b"GET /ping HTTP/1.0\r\n\r\n")
+                return b"pong" in await reader.readuntil(b"pong")
+        except (OSError, EOFError, asyncio.LimitOverrunError, TimeoutError):
+            return False
+
     async def _ask(self, octets: bytes, handed: Handed) -> bytes:
-        host, _, port = self._settings.rspamd.rpartition(":")
-        async with _connected(host.strip("[]"), int(port)) as (reader, writer):
+        async with self._connected() as (reader, writer):
             return await _talk(reader, writer, self._settings.rspamd, octets, _fields(handed))
 
-
-@contextlib.asynccontextmanager
-async def _connected(host: str, port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection(host, port, limit=_READ)
-    try:
-        yield reader, writer
-    finally:
-        writer.transport.abort()
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        host, _, port = self._settings.rspamd.rpartition(":")
+        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port), limit=_READ)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
 
 
 def _fields(handed: Handed) -> list[tuple[str, str]]:

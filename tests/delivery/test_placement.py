@@ -1,13 +1,16 @@
 """Which mailboxes of which account a message goes to, and that it is never lost on the way."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
 from mailserver.accounts.provision import provision
 from mailserver.delivery import Part, Placement, deliver_parts
-from mailserver.delivery.placement import Placements
+from mailserver.delivery.placement import SPAM, Placements
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
@@ -111,6 +114,66 @@ def test_nowhere_is_nowhere(store: Store, two: tuple[int, int]) -> None:
     deliver(store, two, {two[0]: ()})
     assert held(store, two[0]) == {}
     assert held(store, two[1]) == {"INBOX": [()]}
+
+
+def test_junk_for_many_is_placed_by_sets(store: Store, two: tuple[int, int]) -> None:
+    """Each with the keyword's bit of their own mailbox; the statements do not grow with the people."""
+    many = tuple(store.write_now(create_account, f"p{number}") for number in range(40))
+    for account in many[:-1]:
+        store.write_now(provision, account)
+    deliver(store, many[:1], {many[0]: (Placement("Junk", ("$Other",)),)})
+    counts = []
+    for accounts in (many, many[:20], many):
+        prepared = blobs.prepare(OCTETS, store.data / "blobs")
+        placements = dict.fromkeys(accounts, (SPAM,))
+        part = Part(prepared, "a@x.fr", accounts, provenance=ORIGIN, placements=placements)
+        counts.append(store.write_now(counted_statements, part))
+    assert held(store, many[0]) == {"Junk": [("$Other",), *[("$Junk",)] * 3]}
+    assert held(store, many[30]) == {"Junk": [("$Junk",)] * 2}
+    assert held(store, many[-1]) == {"Junk": [("$Junk",)] * 2}, "who had no folders yet"
+    assert counts[1] == counts[2], "statements do not grow with the people"
+
+
+def counted_statements(tx: Tx, part: Part) -> int:
+    """Deliver; how many statements that took."""
+    seen = 0
+
+    def count(*_: object) -> None:
+        nonlocal seen
+        seen += 1
+
+    with watching(tx, count):
+        deliver_parts(tx, [part], {}, 3600)
+    return seen
+
+
+@contextmanager
+def watching(tx: Tx, count: Callable[..., None]) -> Iterator[None]:
+    """Every statement of a unit, prepared ones, too."""
+    names = ("one", "all", "run", "many", "execute")
+    originals = {name: getattr(Tx, name) for name in names}
+
+    def counting(name: str) -> Callable[..., Any]:
+        def call(self: Tx, *args: Any, **kwargs: Any) -> Any:
+            count()
+            return originals[name](self, *args, **kwargs)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setattr(Tx, name, counting(name))
+        yield
+
+
+def test_several_mailboxes_of_several_people_with_other_flags(store: Store, two: tuple[int, int]) -> None:
+    first, second = two
+    wanted = (Placement("Archive", ("\\Seen",)), Placement("Junk", ("\\Flagged", "$Junk")))
+    deliver(store, two, {first: wanted, second: wanted[1:]})
+    assert held(store, first) == {"Archive": [("\\Seen",)], "Junk": [("\\Flagged", "$Junk")]}
+    assert held(store, second) == {"Junk": [("\\Flagged", "$Junk")]}
+    box = store.read_now(mailboxes.get, first, "Junk")
+    assert (box.flagged, box.unseen) == (1, 1)
 
 
 def test_an_account_that_never_got_anything(store: Store) -> None:

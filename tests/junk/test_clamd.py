@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailserver.delivery import Delivery, Envelope
 from mailserver.delivery.infected import InfectedMail
+from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Junk
 from mailserver.junk import clamd
-from mailserver.junk.patience import Away
-from mailserver.model.errors import Reason, Refused
+from mailserver.junk.patience import FAILURES, Away, Unscanned
+from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.authentication import NOT_CHECKED, Alignment, AuthenticationResults, Outcome
 from mailserver.model.messages.provenance import Door
 from mailserver.store.account import accounts
@@ -204,6 +206,11 @@ def test_a_bomb_keeps_nobody_waiting(watched: House) -> None:
     assert len(watched.mail("ada")) + len(watched.read(infected.waiting)) >= 2
 
 
+@pytest.mark.needs("clamd")
+async def test_a_real_one_says_that_it_is_there(scanner: Clamd) -> None:
+    assert await clamd.Clamd(Junk(clamd=f"127.0.0.1:{scanner.port}"), StandingClock()).answers()
+
+
 def test_away_mail_is_taken_or_waits(house: House, setting: Callable[..., None]) -> None:
     setting(clamd=f"127.0.0.1:{free_port()}")
     send(house, good(32))
@@ -260,6 +267,49 @@ async def test_nothing_found(said: bytes) -> None:
 async def test_whatever_answers_it_ends(said: bytes) -> None:
     with pytest.raises(Away):
         await asked(saying(said))
+
+
+def answering_pings(asked: list[bytes]) -> Answer:
+    """A clamd that manages no message, but says that it is there."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\0"))
+        if asked[-1] == b"zPING\0":
+            writer.write(b"PONG\0")
+            await writer.drain()
+        else:
+            writer.write(b"stream: x ERROR\0")
+            await reader.read()
+
+    return answer
+
+
+async def test_messages_that_it_does_not_manage_leave_it_in_use_for_the_others() -> None:
+    asked: list[bytes] = []
+    async with pretending(answering_pings(asked)) as port:
+        client = clamd.Clamd(Junk(clamd=f"127.0.0.1:{port}", scanner_seconds=20), StandingClock())
+        for _ in range(2 * FAILURES):
+            with pytest.raises(Unscanned):
+                await client.scan(b"x")
+    assert asked == [b"zINSTREAM\0", b"zPING\0"] * 2 * FAILURES
+
+
+def test_a_message_that_it_does_not_manage_is_not_taken(house: House, setting: Callable[..., None]) -> None:
+    """Its sender keeps it, whatever becomes of mail while the scanner is away."""
+
+    async def deliver() -> None:
+        delivery = Delivery(
+            settings=house.settings, store=house.store, directory=house.directory, clock=house.clock, changes=Changes()
+        )
+        async with pretending(answering_pings([])) as port:
+            setting(clamd=f"127.0.0.1:{port}", scanner_away="accept")
+            recipient = await delivery.resolve(f"ada@{DOMAIN}")
+            envelope = Envelope("a@ailleurs.fr", (recipient,), delivery.outsider("a@ailleurs.fr"))
+            with pytest.raises(Temporary, match="could not be scanned"):
+                await delivery.deliver(envelope, good(39))
+
+    house.run(deliver())
+    assert house.mail("ada") == []
 
 
 @given(st.binary(max_size=100))

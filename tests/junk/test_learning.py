@@ -5,11 +5,13 @@ import asyncio
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Junk
 from mailserver.junk import learning
-from mailserver.junk.learning import Learner
+from mailserver.junk.learning import AGREEING, MOST_ALONE, Learner
+from mailserver.model.clock import DAY
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, junk, mailboxes, messages
 from mailserver.store.mail.junk import ACADEMY
+from mailserver.store.schema.junk import junk_lesson
 from mailserver.store.schema.mail import blob
 from tests.conftest import StoreMaker
 from tests.junk.samples import arrive, bad, good
@@ -97,6 +99,43 @@ def test_the_academy_learns_what_most_say_of_a_message(store: Store) -> None:
     assert [counted(store, account) for account in accounts] == [(0, 1), (1, 0), (1, 0)]
 
 
+def age(tx: Tx) -> None:
+    """What was learned, a day ago."""
+    tx.execute(junk_lesson.update().values(at=junk_lesson.c.at - DAY - 1))
+
+
+def test_one_account_alone_teaches_the_academy_a_bounded_part(store: Store, edupont: int) -> None:
+    """Five hundred copies of somebody's newsletter, which one pupil sent themselves, are not the academy's junk."""
+    for day, learned in enumerate((MOST_ALONE, 2 * MOST_ALONE), 1):
+        for number in range(30):
+            store.write_now(arrive, edupont, bad(day * 100 + number))
+        store.write_now(move, edupont, "INBOX", "Junk")
+        learn(store)
+        assert (counted(store, edupont), counted(store, ACADEMY)) == ((day * 30, 0), (learned, 0))
+        if day == 1:  # the next day
+            store.write_now(age)
+    # Taken back, nothing is left; said again, it is no more than before.
+    store.write_now(move, edupont, "Junk", "INBOX")
+    learn(store)
+    assert counted(store, ACADEMY) == (0, 2 * MOST_ALONE)
+    store.write_now(move, edupont, "INBOX", "Junk")
+    learn(store)
+    assert counted(store, ACADEMY) == (2 * MOST_ALONE, 0)
+
+
+def test_what_three_say_teaches_the_academy_whatever_else_they_said(store: Store) -> None:
+    accounts = [store.write_now(create_account, f"p{number}") for number in range(AGREEING)]
+    for number, account in enumerate(accounts):
+        for step in range(MOST_ALONE):
+            store.write_now(arrive, account, bad(number * 100 + step))
+    for account in accounts:
+        store.write_now(arrive, account, bad(999))
+    for number, account in enumerate(accounts, 1):
+        store.write_now(move, account, "INBOX", "Junk")
+        learn(store)
+        assert counted(store, ACADEMY) == (number * MOST_ALONE + (number == AGREEING), 0)
+
+
 def test_what_an_account_brought_teaches_itself_alone(store: Store, edupont: int) -> None:
     store.write_now(arrive, edupont, bad(1), "INBOX", Provenance(Door.APPENDED, edupont))
     store.write_now(move, edupont, "INBOX", "Junk")
@@ -117,7 +156,7 @@ def test_two_that_learn_at_once(make_store: StoreMaker) -> None:
             pass
 
     asyncio.run(race())
-    assert counted(one, ACADEMY) == (40, 0)
+    assert counted(one, ACADEMY) == (4 * MOST_ALONE, 0)
     assert [counted(one, account) for account in accounts] == [(10, 0)] * 4
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailserver.foundation.settings import Junk
 from mailserver.junk import rspamd
-from mailserver.junk.patience import FAILURES, REST, Away
+from mailserver.junk.patience import FAILURES, REST, Away, Unscanned
 from mailserver.junk.rspamd import Handed, Scanned
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import junk, mailboxes, messages
@@ -132,7 +132,7 @@ async def test_after_failures_it_is_left_alone_for_a_while() -> None:
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal asked
-        asked += 1
+        asked += b"/checkv2" in await reader.readline()
 
     clock = StandingClock()
     async with pretending(answer) as port:
@@ -145,6 +145,25 @@ async def test_after_failures_it_is_left_alone_for_a_while() -> None:
         with pytest.raises(Away):
             await client.scan(letter("x"), Handed())
         assert asked == FAILURES + 1
+
+
+async def test_messages_that_it_does_not_manage_leave_it_in_use_for_the_others() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if b"/ping" in await reader.readline():
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npong\r\n")
+            await writer.drain()
+
+    async with pretending(answer) as port:
+        client = rspamd.Rspamd(Junk(rspamd=f"127.0.0.1:{port}"), StandingClock())
+        for _ in range(2 * FAILURES):
+            with pytest.raises(Unscanned):
+                await client.scan(letter("x"), Handed())
+
+
+@pytest.mark.needs("rspamd")
+async def test_a_real_one_says_that_it_is_there(scanner: Rspamd) -> None:
+    client = rspamd.Rspamd(Junk(rspamd=f"127.0.0.1:{scanner.port}"), StandingClock())
+    assert await client.answers()
 
 
 @given(

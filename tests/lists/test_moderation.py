@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
+from mailserver.delivery import Envelope
 from mailserver.delivery.moderation import Link
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population, Writers
+from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Outcome
 from mailserver.model.rules import Denied
 from mailserver.store.account import accounts, rules
 from mailserver.store.engine.transactions import Tx
@@ -19,7 +21,19 @@ from mailserver.store.people import lists
 from mailserver.store.queue import spool
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.rosters import held_message
-from tests.lists.house import ORIGIN, arrive, at, make_list, moderation, populate, queue, send, waiting, without_mail
+from tests.lists.house import (
+    ORIGIN,
+    arrive,
+    at,
+    letter,
+    make_list,
+    moderation,
+    populate,
+    queue,
+    send,
+    waiting,
+    without_mail,
+)
 from tests.smtp.house import House
 
 
@@ -55,6 +69,23 @@ def test_an_approved_message_reaches_the_members_as_the_list_sends_it(house: Hou
             house.run(decide)
         assert refused.value.reason is Reason.NOT_FOUND
     assert len(house.mail("tom")) == 1
+
+
+def test_what_an_owner_lets_pass_is_put_aside_for_nobody(house: House) -> None:
+    """Though the domain of its author asks for that: what was found out stays beside it."""
+    results = AuthenticationResults(Outcome.FAIL, Outcome.NONE, Alignment.FAIL, quarantined=True)
+
+    async def deliver() -> None:
+        sender = house.delivery.outsider("x@exemple.org")
+        recipient = await house.delivery.resolve(at("debat"), sender=sender)
+        envelope = Envelope("x@exemple.org", (recipient,), sender, results=results)
+        await house.delivery.deliver(envelope, letter("x@exemple.org", at("debat")))
+
+    house.run(deliver())
+    (one,) = waiting(house)
+    assert AuthenticationResults.stored(one.authentication) == results
+    house.run(moderation(house).approve(one.id, ORIGIN))
+    assert (len(house.mail("tom")), len(house.mail("tom", "Junk"))) == (1, 0)
 
 
 def test_a_rejected_message_is_told_to_its_author_if_that_is_one_of_ours(house: House) -> None:

@@ -138,6 +138,14 @@ _DUE = Statement(
     _LESSONS.where(junk_lesson.c.wanted != junk_lesson.c.taught).order_by(junk_lesson.c.at).limit(bindparam("limit"))
 )
 _OF = ManyStatement(_LESSONS, junk_lesson.c.content_id)
+_OF_ACADEMY = junk_lesson.alias("of_academy")
+_TAUGHT_SINCE = ManyStatement(
+    select(junk_lesson.c.account_id, func.count())
+    .join(_OF_ACADEMY, _OF_ACADEMY.c.content_id == junk_lesson.c.content_id)
+    .where(junk_lesson.c.public == 1, _OF_ACADEMY.c.account_id == ACADEMY, _OF_ACADEMY.c.at > bindparam("since"))
+    .group_by(junk_lesson.c.account_id),
+    junk_lesson.c.account_id,
+)
 _WAITING = Statement(select(func.count()).where(junk_lesson.c.wanted != junk_lesson.c.taught))
 _SOURCES = ManyStatement(
     select(content.c.id, content.c.parts, blob.c.header, blob.c.octets, blob.c.file).join_from(
@@ -183,10 +191,15 @@ def taught_academy(tx: Tx, lessons: Iterable[Lesson]) -> None:
         row = {"account_id": ACADEMY, "content_id": one.content_id, "wanted": int(one.wanted)}
         row |= {"taught": int(one.wanted), "public": 0, "at": tx.now}
         maker = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
-        changed = {"wanted": int(one.wanted), "taught": int(one.wanted)}
+        changed = {"wanted": int(one.wanted), "taught": int(one.wanted), "at": tx.now}
         tx.execute(
             maker(junk_lesson).on_conflict_do_update(index_elements=["account_id", "content_id"], set_=changed), row
         )
+
+
+def taught_since(tx: Tx, account_ids: Sequence[int], since: int) -> dict[int, int]:
+    """How many messages of which each of these accounts said something the academy has learned since a moment."""
+    return dict(_TAUGHT_SINCE.rows(tx, account_ids, since=since)) if account_ids else {}
 
 
 def drop_lessons(tx: Tx, limit: int) -> int:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.unicode import normalize
-from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
@@ -90,6 +90,12 @@ _IS_THERE = Statement(
 _LOCK = Statement(_ALL.where(mailbox.c.id == bindparam("mailbox")).with_for_update())
 _LIST = Statement(_ALL.order_by(mailbox.c.name))
 _BY_USE = Statement(_ALL.where(mailbox.c.special_use == bindparam("use")).order_by(mailbox.c.id).limit(1))
+_WITH_USE = ManyStatement(
+    select(mailbox.c.account_id, func.min(mailbox.c.id))
+    .where(mailbox.c.special_use == bindparam("use"))
+    .group_by(mailbox.c.account_id),
+    mailbox.c.account_id,
+)
 _INSERT = Statement(
     insert(mailbox).returning(mailbox.c.id),
     keys=("account_id", "name", "uidvalidity", "special_use", "created"),
@@ -165,6 +171,11 @@ def by_use(tx: Tx, account_id: int, special_use: str) -> Mailbox | None:
     """The account's mailbox of a special use such as `\\Trash`."""
     row = tx.one(_BY_USE, account=account_id, use=special_use)
     return Mailbox(*row) if row is not None else None
+
+
+def with_use(tx: Tx, account_ids: Sequence[int], special_use: str) -> dict[int, int]:
+    """The same of many accounts: the mailbox's id of each that has one."""
+    return dict(_WITH_USE.rows(tx, account_ids, use=special_use))
 
 
 def keywords(tx: Tx, mailbox_id: int) -> tuple[str, ...]:

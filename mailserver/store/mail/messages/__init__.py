@@ -22,7 +22,7 @@ from mailserver.store.mail.messages.append import (
 from mailserver.store.mail.messages.bulk_columns import HEAVY, LIGHT, fetch_columns, fetch_columns_of, fetch_some
 from mailserver.store.mail.messages.copy_move import Copied, copy, move, rename
 from mailserver.store.mail.messages.expunge import erase, expunge
-from mailserver.store.mail.messages.flagging import ensure_flags, mark_seen_by_session, store_flags
+from mailserver.store.mail.messages.flagging import ensure_flags, ensure_flags_many, mark_seen_by_session, store_flags
 from mailserver.store.mail.messages.quotas import NO_QUOTA, Quota, check_quota, quota, room, set_message_quota, usage
 from mailserver.store.mail.messages.reading import (
     changed_since,
@@ -52,6 +52,7 @@ __all__ = [
     "count_deleted",
     "deleted_octets",
     "ensure_flags",
+    "ensure_flags_many",
     "erase",
     "expunge",
     "fetch",

@@ -254,33 +254,38 @@ def inboxes(tx: Tx, account_ids: Sequence[int]) -> dict[int, int]:
     return found
 
 
-def place_many(tx: Tx, targets: dict[int, int], content_id: int, size: int, provenance: Provenance = UNKNOWN) -> None:
-    """One new unseen appearance in each mailbox of `targets` (account_id -> mailbox_id), by sets.
+def place_many(
+    tx: Tx, targets: dict[int, int], content_id: int, size: int, provenance: Provenance = UNKNOWN, mask: int = 0
+) -> int:
+    """One new appearance in each mailbox of `targets` (account_id -> mailbox_id), by sets, with the flags of `mask`;
+    how many.
 
     Mailboxes that are gone are passed over; `inboxes` in the same unit rules that out.
     """
     now = tx.now
+    count = 0
     ids = sorted(targets.values())
     for start in range(0, len(ids), CHUNK):
         here = mailbox.c.id.in_(ids[start : start + CHUNK])
         if tx.dialect == "postgresql":
             tx.execute(select(mailbox.c.id).where(here).order_by(mailbox.c.id).with_for_update())
-        tx.execute(
+        count += tx.execute(
             update(mailbox)
             .where(here)
             .values(
                 uidnext=mailbox.c.uidnext + 1,
                 modseq=mailbox.c.modseq + 1,
                 messages=mailbox.c.messages + 1,
-                unseen=mailbox.c.unseen + 1,
+                unseen=mailbox.c.unseen + int(not mask & SEEN),
+                flagged=mailbox.c.flagged + int(mask & FLAGGED > 0),
                 octets=mailbox.c.octets + size,
             )
-        )
+        ).rowcount
         rows = select(
             mailbox.c.id,
             mailbox.c.uidnext - 1,
             literal(content_id, BigInteger),
-            literal(0, BigInteger),
+            literal(mask, BigInteger),
             mailbox.c.modseq,
             literal(now, BigInteger),
             literal(now, BigInteger),
@@ -293,6 +298,7 @@ def place_many(tx: Tx, targets: dict[int, int], content_id: int, size: int, prov
         tx.execute(insert(message).from_select(MESSAGE_COLUMNS, rows))
     for account_id, mailbox_id in targets.items():
         tx.changed(account_id, mailbox_id)
+    return count
 
 
 def _text(value: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, insert, literal, select, update
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.engine.statements import Row, Statement, Tx
+from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import lessons, mailboxes
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, MAX_KEYWORD_LENGTH, MAX_KEYWORDS, SEEN, known_mask
 from mailserver.store.mail.mailboxes import Mailbox
@@ -15,6 +15,9 @@ from mailserver.store.schema.mail import keyword, mailbox, message
 
 _LOCK_KEYWORDS = Statement(
     select(mailbox.c.id).where(mailbox.c.id == bindparam("mailbox")).with_for_update(key_share=True)
+)
+_KEYWORDS_OF = ManyStatement(
+    select(keyword.c.mailbox_id, keyword.c.name).order_by(keyword.c.mailbox_id, keyword.c.bit), keyword.c.mailbox_id
 )
 _INSERT_KEYWORD = Statement(insert(keyword), keys=("mailbox_id", "bit", "name"))
 
@@ -44,6 +47,27 @@ def ensure_flags(tx: Tx, mailbox_id: int, wanted: Iterable[str]) -> int:
         names = (*names, name)
         mask |= 1 << (FIRST_KEYWORD_BIT + bit)
     return mask
+
+
+def ensure_flags_many(tx: Tx, mailbox_ids: Sequence[int], wanted: Sequence[str]) -> dict[int, int]:
+    """`ensure_flags` of mailboxes that the caller has locked, by sets. Those that cannot hold them are left out."""
+    kept: dict[int, list[str]] = {mailbox_id: [] for mailbox_id in mailbox_ids}
+    for mailbox_id, name in _KEYWORDS_OF.rows(tx, mailbox_ids):
+        kept[mailbox_id].append(name)
+    masks: dict[int, int] = {}
+    added: list[dict[str, Any]] = []
+    for mailbox_id, names in kept.items():
+        mask, missing = known_mask(wanted, names)
+        invalid = any(name.startswith("\\") or len(name) > MAX_KEYWORD_LENGTH for name in missing)
+        if invalid or len(names) + len(missing) > MAX_KEYWORDS:
+            continue
+        for bit, name in enumerate(missing, len(names)):
+            added.append({"mailbox_id": mailbox_id, "bit": bit, "name": name})
+            mask |= 1 << (FIRST_KEYWORD_BIT + bit)
+        masks[mailbox_id] = mask
+    if added:
+        tx.many(_INSERT_KEYWORD, added)
+    return masks
 
 
 def store_flags(
