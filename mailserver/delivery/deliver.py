@@ -11,7 +11,7 @@ import structlog
 
 from mailserver.delivery import list_copy
 from mailserver.delivery.answering import Answering
-from mailserver.delivery.envelope import PLAIN, Delivered, Envelope, Part, Recipient
+from mailserver.delivery.envelope import PLAIN, Delivered, Envelope, Memory, Part, Recipient
 from mailserver.delivery.nested_lists import head_of
 from mailserver.delivery.occasion import Passage, Volume
 from mailserver.delivery.placement import SPAM
@@ -32,7 +32,8 @@ from mailserver.model.identity import Directory, Population, Roster
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Sender
 from mailserver.notices import house, moderation, viruses
-from mailserver.store.account import sessions
+from mailserver.store.account import filter_memory, sessions
+from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Store, Uncertain
 from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Source, Verdict
@@ -113,7 +114,7 @@ class Delivery(Addressing):
         scanned = next((part.prepared.scan for part in copies if not part.provenance.through_list), None)
         if scanned is not None and self._is_of_the_house(scanned.sender_address):
             return parts
-        spared = {account for one in envelope.recipients if is_role(one.address) for account in one.accounts}
+        spared = _spared(envelope)
         asked = [account for part in copies for account in part.accounts if account not in spared]
         handed = Handed(envelope.reverse_path, [one.address for one in envelope.recipients], envelope.peer)
         results = envelope.results
@@ -143,8 +144,7 @@ class Delivery(Addressing):
         addresses = tuple(one.address for one in envelope.recipients)
         door, results = int(envelope.door), envelope.results
         held = Infected(envelope.name, virus, envelope.reverse_path, addresses, door, expires, results)
-        what = viruses.Infected(prepared.scan.sender, prepared.scan.subject, virus, expires)
-        notices = await self._virus_notices(envelope, what)
+        notices = await self._virus_notices(envelope, viruses.Infected(virus, expires))
         async with self.discarding(prepared, *(part.prepared for part in notices)):
             unused = await self._store.write(
                 hold_infected, prepared, held, notices, self._settings.outbound.lifetime, _trace(envelope, len(octets))
@@ -155,7 +155,7 @@ class Delivery(Addressing):
         return Delivered(0, 0)
 
     async def _virus_notices(self, envelope: Envelope, what: viruses.Infected) -> list[Part]:
-        """What recipients are told: each in their language, and the members of a list together."""
+        """What recipients are told, once a day: each in their language, and the members of a list together."""
         told: list[Part] = []
         known: set[int] = set()
         for one in envelope.recipients[:MAX_TOLD]:
@@ -167,7 +167,9 @@ class Delivery(Addressing):
             speaking = await house.house_for(self._store, self._house, alone) if alone else self._house
             octets = viruses.held(speaking, what, one.address, token=self._clock.token(12), now=self._clock.now())
             prepared = await self.prepare(return_path("") + octets)
-            told.append(Part(prepared, "", accounts, provenance=Provenance(Door.SERVICE)))
+            key = filter_memory.key_of("infected", "" if alone else one.address)
+            once = Memory(accounts[0], Kind.INFECTED, key, int(self._clock.now()) + DAY)
+            told.append(Part(prepared, "", accounts, provenance=Provenance(Door.SERVICE), once=once))
         return told
 
     def _is_of_the_house(self, author: str) -> bool:
@@ -191,7 +193,8 @@ class Delivery(Addressing):
         junk. Nobody gets two copies. Raises Refused(LOOP), Temporary.
         """
         copies = await self._copies(envelope, octets, options, targets)
-        parts = [_put_aside(copy.part) for copy in copies]
+        spared = _spared(envelope)
+        parts = [_put_aside(copy.part, spared) for copy in copies]
         if judge:
             parts = await self._judged(envelope, octets, parts)
         volume = passage.budget.volume if passage is not None else Volume()
@@ -345,12 +348,18 @@ def _refused(envelope: Envelope, parts: list[Part], *, tells_each: bool) -> tupl
     return silent, refused
 
 
-def _put_aside(part: Part) -> Part:
-    """The part in the Spam folder of everybody who gets it; a notice of ours stays as it is."""
+def _spared(envelope: Envelope) -> set[int]:
+    """Who gets it as `postmaster@` or `abuse@`: nothing that goes there is junk."""
+    return {account for one in envelope.recipients if is_role(one.address) for account in one.accounts}
+
+
+def _put_aside(part: Part, spared: set[int]) -> Part:
+    """The part in the Spam folder of those who get it, but for some; a notice of ours stays as it is."""
     if not part.provenance.results.quarantined:
         return part
-    verdicts = dict.fromkeys(part.accounts, Verdict(Source.POLICY, 0, 0))
-    return replace(part, placements=dict.fromkeys(part.accounts, (SPAM,)), verdicts=verdicts)
+    aside = [account for account in part.accounts if account not in spared]
+    verdicts = dict.fromkeys(aside, Verdict(Source.POLICY, 0, 0))
+    return replace(part, placements=dict.fromkeys(aside, (SPAM,)), verdicts=verdicts)
 
 
 def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]:

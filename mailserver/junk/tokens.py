@@ -87,8 +87,11 @@ def _header(octets: bytes, root: Part) -> Iterator[str]:
         "authentication-results",
         "to",
         "message-id",
+        "received",
     )
     for field in headers.named(octets, root.start, min(root.body, root.start + MAX_HEADER), *names):
+        if field.name == "authentication-results" and "received" in fields:
+            continue  # below our own Received: whoever sent it wrote that
         if field.name not in fields:  # of several the topmost: what this service wrote stands above what came
             fields[field.name] = headers.decode(octets[field.value : min(field.end, field.value + MAX_FIELD)])
     yield from _subject(fields.get("subject", ""))

@@ -28,6 +28,7 @@ from mailserver.store.queue import infected
 from mailserver.store.queue.infected import Infected
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin, Wanted
+from mailserver.store.schema.filters import filter_memory
 from mailserver.store.schema.junk import infected as rows
 from tests.clocks import StandingClock
 from tests.junk.samples import good
@@ -52,7 +53,12 @@ def watched(house: House, scanner: Clamd, setting: Callable[..., None]) -> House
     setting(clamd=f"127.0.0.1:{scanner.port}")
     for one in house.read(infected.waiting):
         house.store.write_now(infected.take, one.id)
+    house.store.write_now(forget_who_was_told)
     return house
+
+
+def forget_who_was_told(tx: Tx) -> None:
+    tx.execute(filter_memory.delete())
 
 
 def zipped(name: str, octets: bytes, level: int = 9) -> bytes:
@@ -99,6 +105,8 @@ def test_a_virus_is_held_and_told(watched: House) -> None:
     assert EICAR not in notice
     assert b"Auto-Submitted: auto-generated" in notice
     assert len(watched.mail("bob")) == 1
+    assert b"Facture" not in notice
+    assert b"ailleurs.fr" not in notice
     # Nothing but the held row refers to the message: it is kept all the same.
     watched.store.write_now(collect.note, [one.content_id])
     watched.store.write_now(lambda tx: collect.collect(tx, tx.now + 10))
@@ -169,6 +177,28 @@ def test_what_was_found_out_of_its_sender_still_holds(house: House, quarantined:
         return int(messages.fetch_uids(tx, account, found.id, ("uid", "authentication"), [found.uidnext - 1])[0][1])
 
     assert AuthenticationResults.stored(house.read(read)) == results
+
+
+@pytest.mark.needs("clamd")
+def test_somebody_is_told_once_a_day(watched: House) -> None:
+    """Whoever sends a hundred viruses writes to nobody's inbox by them."""
+    for to in ((f"ada@{DOMAIN}",), (f"ada@{DOMAIN}",), (LIST,), (LIST,)):
+        send(watched, VIRUS, *to)
+    assert (len(watched.mail("ada")), len(watched.mail("bob"))) == (2, 1)
+    assert len(watched.read(infected.waiting)) == 4
+    watched.store.write_now(lambda tx: tx.execute(filter_memory.update().values(expires=tx.now - 1)))
+    send(watched, VIRUS)
+    assert len(watched.mail("ada")) == 3
+
+
+@pytest.mark.needs("clamd")
+def test_what_is_held_is_bounded(watched: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    send(watched, VIRUS)
+    monkeypatch.setattr(infected, "MAX_OCTETS", len(VIRUS))
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        send(watched, VIRUS)
+    assert refused.value.smtp_code == 451
+    assert len(watched.read(infected.waiting)) == 1
 
 
 @pytest.mark.needs("clamd")

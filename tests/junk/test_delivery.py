@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from mailserver.delivery import Envelope
 from mailserver.junk.teaching import teach
 from mailserver.junk.verdicts import JunkFilter
+from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Outcome
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.engine.transactions import Tx
@@ -73,6 +75,20 @@ def test_before_postmaster_nothing_is_judged(house: House) -> None:
     send(house, bad(903), "postmaster", "ada")
     assert places(house, "admin") == (1, 0)
     assert places(house, "ada") == (0, 1)
+
+
+def test_to_postmaster_nothing_is_put_aside(house: House) -> None:
+    """What an author's domain asks for holds for the others alone: whoever is put aside by mistake can say so."""
+    results = AuthenticationResults(Outcome.FAIL, Outcome.NONE, Alignment.FAIL, quarantined=True)
+
+    async def deliver() -> None:
+        sender = house.delivery.outsider("a@ailleurs.fr")
+        addresses = (f"postmaster@{DOMAIN}", f"ada@{DOMAIN}")
+        recipients = tuple([await house.delivery.resolve(one, sender=sender) for one in addresses])
+        await house.delivery.deliver(Envelope("a@ailleurs.fr", recipients, sender, results=results), good(940))
+
+    house.run(deliver())
+    assert (places(house, "admin"), places(house, "ada")) == ((1, 0), (0, 1))
 
 
 def test_members_of_a_list(house: House) -> None:

@@ -41,6 +41,18 @@ def test_what_is_counted() -> None:
     assert not {"p", "href", "b", "l"} & found
 
 
+def test_what_its_sender_says_of_authentication_is_nothing() -> None:
+    """Only what stands above our own Received is ours."""
+    theirs = b"Authentication-Results: x; dmarc=pass\r\n"
+    ours = b"Authentication-Results: x; dmarc=fail\r\n"
+    hop, rest = b"Received: from x by y\r\n", b"Subject: x\r\n\r\nx\r\n"
+    marks = [
+        {token for token in of(octets) if token.startswith("a:")}
+        for octets in (hop + theirs + rest, ours + hop + theirs + rest)
+    ]
+    assert marks == [set(), {"a:dmarc=fail"}]
+
+
 def test_the_same_message_in_other_clothes() -> None:
     plain = b"Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + "L'été à Orléans".encode()
     quoted = (

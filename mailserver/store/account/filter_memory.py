@@ -27,6 +27,8 @@ class Kind(IntEnum):
     FAILURE = 4
     ANSWERED = 5
     """An absence that was told, or a message that was refused."""
+    INFECTED = 6
+    """A message with a virus that is held: somebody was told."""
 
 
 _SEEN = Statement(

@@ -13,7 +13,8 @@ from mailserver.store.schema.junk import infected
 from mailserver.store.schema.mail import content
 
 MAX_WAITING = 10_000
-"""Messages that are held; more have to come again."""
+MAX_OCTETS = 2 * 1024**3
+"""Messages that are held, and what they weigh; more have to come again. They count for nobody's quota."""
 BATCH = 50
 
 collect.also_held_by(infected, infected.c.content_id)
@@ -58,7 +59,11 @@ _ALL = select(
     *(infected.c.held, infected.c.expires),
     *(content.c.sender, content.c.subject, content.c.size),
 ).join_from(infected, content, content.c.id == infected.c.content_id)
-_COUNT = Statement(select(func.count()).select_from(infected))
+_WEIGHT = Statement(
+    select(func.count(), func.coalesce(func.sum(content.c.size), 0)).join_from(
+        infected, content, content.c.id == infected.c.content_id
+    )
+)
 _INSERT = Statement(
     insert(infected),
     keys=("content_id", "name", "virus", "reverse_path", "recipients", "door", "authentication", "held", "expires"),
@@ -68,8 +73,8 @@ _TAKE = Statement(delete(infected).where(infected.c.id == bindparam("row")).retu
 
 def hold(tx: Tx, content_id: int, one: Infected) -> None:
     """Keep a message for IT. Raises Temporary: too many are kept."""
-    row = tx.one(_COUNT)
-    if row is not None and row[0] >= MAX_WAITING:
+    row = tx.one(_WEIGHT)
+    if row is not None and (row[0] >= MAX_WAITING or row[1] >= MAX_OCTETS):
         raise Temporary("Too many infected messages are held")
     tx.run(
         _INSERT,
