@@ -1,13 +1,14 @@
 """Small questions answered on the spot, and when they no longer are."""
 
 import os
+import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine import fast_reads
 from mailserver.store.engine.fast_reads import SLOW_SECONDS, Nearness
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes
@@ -17,18 +18,17 @@ def test_a_database_behind_a_connection_is_never_near() -> None:
     assert not Nearness(local=False).ready()
 
 
-def test_a_slow_disk_sends_questions_to_the_threads(tmp_path: Path) -> None:
-    cold = tmp_path / "cold"
-    cold.write_bytes(os.urandom(1 << 20))
-    descriptor = os.open(cold, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    nearness = Nearness(local=True)
-    assert nearness.ready()
-    with nearness:
-        os.read(descriptor, 1 << 20)
-        time.sleep(2 * SLOW_SECONDS)
-    os.close(descriptor)
+def test_a_slow_disk_sends_questions_to_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast_reads, "AWAY_SECONDS", 3600)
+    with tempfile.TemporaryFile(dir="/var/tmp", buffering=0) as cold:  # on a disk, wherever other files of tests are
+        cold.write(os.urandom(1 << 20))
+        os.fsync(cold.fileno())
+        os.posix_fadvise(cold.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        nearness = Nearness(local=True)
+        assert nearness.ready()
+        with nearness:
+            os.pread(cold.fileno(), 1 << 20, 0)
+            time.sleep(2 * SLOW_SECONDS)
     assert not nearness.ready()
 
 
