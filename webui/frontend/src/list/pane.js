@@ -4,7 +4,7 @@ import { away } from "../core/away.js";
 import { exchange } from "../core/exchange.js";
 import { keep, kept } from "../core/kept.js";
 import { items } from "./choosing.js";
-import { announce, hasPane, list, load, reader } from "./place.js";
+import { announce, hasPane, list, load, mark, reader } from "./place.js";
 
 const MESSAGE = /^\/m\/(message|partage\/\d+)\/\d+$/;
 const WITHIN = /^\/m\/(message|partage\/\d+)\/\d+\/(rediriger|source|entetes|apercu\/[\d.]+)$/; // pages about one message
@@ -68,16 +68,14 @@ export async function close() {
 }
 
 export async function read(link, how) {
-  const before = document.querySelector(".courriels a[aria-current]");
-  before?.removeAttribute("aria-current");
-  link.setAttribute("aria-current", "true");
+  const before = document.querySelector(".courriels a[aria-current]")?.id;
+  mark(link);
   if (await fill("GET", link.getAttribute("href"), how)) {
     if (!reader().querySelector("[data-nonlu]")) link.closest("li")?.classList.remove("n");
     link.scrollIntoView({ block: "nearest" });
     keep(list().dataset.adresse, link.id, link.pathname);
   } else {
-    link.removeAttribute("aria-current");
-    before?.setAttribute("aria-current", "true");
+    mark(before && document.getElementById(before));
   }
 }
 

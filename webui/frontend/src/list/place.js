@@ -72,21 +72,32 @@ function resume({ id, top, ticked, within }) {
   if (within && link && document.activeElement === document.body) link.focus({ preventScroll: true });
 }
 
+// The letter that is open, by its link's id. Not read from the list: another may have come in its place meanwhile.
+let open = "";
+
+// This letter is the open one; none: no letter is.
+export function mark(link) {
+  for (const each of document.querySelectorAll(".courriels a[aria-current]")) each.removeAttribute("aria-current");
+  link?.setAttribute("aria-current", "true");
+  open = link?.id ?? "";
+}
+
 // Fetch a list and put it in place of this one; `keep`: the focus goes where it was or next to it; `same`: nothing was
 // done, and nothing moves but what came; `sweep`: whoever asks shows another letter where the open one has gone.
 export async function load(method, address, { event, source, keep = true, same = false, sweep = false } = {}) {
   const before = remember();
   const busy = list();
   busy.setAttribute("aria-busy", "true");
-  const open = document.querySelector(".courriels a[aria-current]")?.id;
   await exchange(method, address, "#liste", { whole: true, source, event });
   busy.removeAttribute("aria-busy");
   if (busy.isConnected) return false;
   if (same) resume(before);
   dress();
   announce();
-  if (open) document.getElementById(open)?.setAttribute("aria-current", "true");
-  if (open && !document.getElementById(open) && !sweep) document.dispatchEvent(new CustomEvent("partie"));
+  if (open) {
+    mark(document.getElementById(open));
+    if (!open && !sweep) document.dispatchEvent(new CustomEvent("partie"));
+  }
   if (keep && !same) restore(before);
   return true;
 }
