@@ -1,7 +1,6 @@
 """ManageSieve (RFC 5804), by golden dialogues, by hostile octets, and by a real client."""
 
 import asyncio
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -329,7 +328,7 @@ def test_the_last_versions_are_kept(sieve: House) -> None:
 # ---------------------------------------------------------------------- a real client
 
 
-@pytest.mark.skipif(shutil.which("sieve-connect") is None, reason="sieve-connect is not installed")
+@pytest.mark.needs("sieve-connect")
 def test_sieve_connect(sieve: House, tmp_path: Path) -> None:
     def run(*commands: str) -> str:
         words = ["sieve-connect", "--server", "127.0.0.1", "--port", str(sieve.ports["sieve"]), "--user", "ada"]
