@@ -103,3 +103,12 @@ def test_what_the_readme_of_the_tests_names_is_there() -> None:
     named = set(re.findall(r"tests/[a-z_/]+(?:\.py)?", table))
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
     assert len(named) > 30
+
+
+def test_browsers_have_one_patience() -> None:
+    """`tests/webui/browser.py` sets it for the whole process: a module that sets another changes it for all others."""
+    setting = re.compile(r"set_default_(?:navigation_)?timeout|expect\.set_options|(?:expect\(|page\.).*timeout=\d")
+    own = {ROOT / "tests" / "webui" / name for name in ("browser.py", "screen_reader.py")}
+    modules = [path for path in (ROOT / "tests" / "webui").rglob("*.py") if "playwright" in path.read_text()]
+    assert own & set(modules)
+    assert [path.name for path in modules if path not in own and setting.search(path.read_text())] == []

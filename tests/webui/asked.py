@@ -22,6 +22,5 @@ def somebody_asked(house: House, colleague: Principal, body: str) -> Principal:
 
 def enter(page: Page, house: House, person: Principal) -> None:
     """Log in, and wait until the list's script has come."""
-    page.set_default_timeout(10_000)
     log_in(page, house, person.login, "complet")
     expect(page.locator("#cocher input")).to_have_count(1)

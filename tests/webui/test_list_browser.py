@@ -464,7 +464,7 @@ def test_folders_made_while_nobody_listened_are_in_the_column(
         with page.expect_request_finished(lambda request: request.url.endswith("/flux")):
             enter(page, house, person)
         house.store.write_now(mailboxes.create, person.account_id, "Entre deux")
-        expect(page.locator(".volet").get_by_role("link", name="Entre deux")).to_be_visible(timeout=30_000)
+        expect(page.locator(".volet").get_by_role("link", name="Entre deux")).to_be_visible()
 
 
 def test_budget_of_the_first_inbox(house: House, chromium: Browser, person: Principal) -> None:

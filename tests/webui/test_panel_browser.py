@@ -21,7 +21,6 @@ from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_compose_browser import PIXEL
 
 pytestmark = pytest.mark.needs("chromium")
-expect.set_options(timeout=10_000)
 
 
 @pytest.fixture
@@ -368,7 +367,7 @@ def test_called_back_into_a_panel(house: House, watched: Watched, person: Princi
     expect(page.locator("#dit")).to_contain_text("Envoi dans 10 secondes")
     house.clock.ahead += 60
     house.run(house.outbox().round())
-    expect(page.locator("#dit")).to_have_text("Message envoyé.", timeout=20_000)
+    expect(page.locator("#dit")).to_have_text("Message envoyé.")
     assert house.subjects(lise, "INBOX")[-1] == "Trop vite"
     assert watched.complaints == []
 
