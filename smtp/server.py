@@ -63,6 +63,7 @@ async def start(
                 sockets[name],
                 name=name,
                 limits=settings.limits,
+                proxy=settings.proxy,
                 peers=door.peers,
                 make=_factory(door, role, settings, context, login),
                 context=context if name == IMPLICIT_TLS else None,

@@ -18,7 +18,7 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.listeners import Listener
 from mailserver.foundation.peers import Entry, Peers
 from mailserver.foundation.safe_fetch import SafeFetch
-from mailserver.foundation.settings import Limits, Settings
+from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
 from mailserver.model.clock import Clock
@@ -66,10 +66,10 @@ class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the application stops its doors itself. And with one look at the clock a
     second instead of ten: idle processes add up."""
 
-    def __init__(self, config: uvicorn.Config, name: str, limits: Limits, peers: Peers) -> None:
+    def __init__(self, config: uvicorn.Config, name: str, settings: Settings, peers: Peers) -> None:
         super().__init__(config)
         self._name = name
-        self._limits = limits
+        self._settings = settings
         self._peers = peers
         self._leaving = asyncio.Event()
         self._listeners: list[Listener] = []
@@ -82,10 +82,12 @@ class _Server(uvicorn.Server):
             listener = Listener(
                 sock,
                 name=self._name,
-                limits=self._limits,
+                limits=self._settings.limits,
+                proxy=self._settings.proxy,
                 peers=self._peers,
                 make=self._connection,
                 context=self.config.ssl,
+                is_web=True,
             )
             listener.open()
             self._listeners.append(listener)
@@ -151,14 +153,14 @@ async def start(
     protocol = type(
         "Protocol",
         (BoundedProtocol,),
-        {"limits": settings.limits},
+        {"limits": settings.limits, "proxy": settings.proxy},
     )
     peers = Peers(settings.limits)
     servers = []
     for name, sock in sockets.items():
         if name in ("http", "https"):
             config = _config(application, protocol, settings, certificate if name == "https" else None)
-            server = _Server(config, name, settings.limits, peers)
+            server = _Server(config, name, settings, peers)
             servers.append((server, asyncio.create_task(server.serve([sock]), name=f"webui {name}")))
     while not all(server.started for server, _ in servers):
         for _, task in servers:

@@ -36,6 +36,7 @@ class Door:
         self.services = services
         self.context = certificate.context
         self.limits: Limits = settings.limits
+        self._proxy = settings.proxy
         self._peers = Peers(settings.limits)
         self._listeners: list[Listener] = []
         self._connections: set[Connection] = set()
@@ -51,6 +52,7 @@ class Door:
             sock,
             name="ldaps" if tls else "ldap",
             limits=self.limits,
+            proxy=self._proxy,
             peers=self._peers,
             make=lambda entry: Connection(self, entry, tls=tls),
             context=self.context if tls else None,

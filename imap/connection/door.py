@@ -105,6 +105,7 @@ class Door:
                 sock,
                 name=name,
                 limits=self.limits,
+                proxy=self.services.settings.proxy,
                 peers=self._peers,
                 make=partial(Bridge, factory),
                 refusals=None if secure else _crowded,

@@ -4,6 +4,9 @@ A connection counts from the moment it was accepted (`peers`), whether or not it
 tell a protocol of a connection only after that. A handshake that is not over within `[limits] handshake_seconds` ends
 the connection, here as after STARTTLS. Doors that make TLS themselves (IMAP) take the connection plain and hold
 themselves to the same setting.
+
+A connection from one of `[proxy] networks` begins with a PROXY header, before TLS and all else, and counts where the
+header says that it comes from; from anywhere else such a header is no header but a fault of the door's protocol.
 """
 
 import asyncio
@@ -16,8 +19,10 @@ from functools import partial
 
 import structlog
 
-from mailserver.foundation.peers import Crowd, Crowded, Entry, Peers
-from mailserver.foundation.settings import Limits
+from mailserver.foundation import proxy_protocol
+from mailserver.foundation.peers import Crowd, Crowded, Entry, Peers, is_within
+from mailserver.foundation.settings import Limits, Proxy
+from mailserver.model.errors import BadSyntax
 
 log = structlog.get_logger("listener")
 
@@ -34,7 +39,8 @@ Make = Callable[[Entry], asyncio.BaseProtocol]
 
 
 class Listener:
-    """One socket of one door. `context`: TLS from the first octet; `refusals`: what a crowd is told in clear."""
+    """One socket of one door. `context`: TLS from the first octet; `refusals`: what a crowd is told in clear; `is_web`:
+    proxies may speak in header fields of requests instead (`[proxy] web`), which the door reads itself."""
 
     def __init__(
         self,
@@ -42,14 +48,18 @@ class Listener:
         *,
         name: str,
         limits: Limits,
+        proxy: Proxy,
         peers: Peers,
         make: Make,
         context: ssl.SSLContext | None = None,
         refusals: Callable[[Crowd], bytes] | None = None,
+        is_web: bool = False,
     ) -> None:
         self._sock = sock
         self._name = name
         self._limits = limits
+        self._proxy = proxy
+        self._is_web = is_web
         self._peers = peers
         self._make = make
         self._context = context
@@ -102,7 +112,7 @@ class Listener:
     def _take(self, sock: socket.socket) -> None:
         address = address_of(sock)
         try:
-            entry = self._peers.admit(address)
+            entry = self._peers.admit(address, is_proxy=is_within(address, self._proxy.networks))
         except Crowded as crowded:
             log.warning("connection refused", door=self._name, peer=address, why=crowded.crowd.name.lower())
             self._turn_away(sock, crowded.crowd)
@@ -123,7 +133,14 @@ class Listener:
                 sock.shutdown(socket.SHUT_WR)
 
     async def _receive(self, sock: socket.socket, entry: Entry) -> None:
-        """Make TLS where it is due, and hand the connection to its protocol."""
+        """Hear whom a proxy speaks for, make TLS where it is due, and hand the connection to its protocol."""
+        if (
+            entry.is_proxy
+            and (not self._is_web or self._proxy.web == "protocol")
+            and not await self._heard(sock, entry)
+        ):
+            entry.leave()
+            return
         seconds = self._limits.handshake_seconds if self._context is not None else None
         try:
             await self._loop.connect_accepted_socket(
@@ -137,6 +154,36 @@ class Listener:
             entry.leave()
             sock.close()
             raise
+
+    async def _heard(self, sock: socket.socket, entry: Entry) -> bool:
+        """True once the PROXY header has been read and counted; else the connection is closed."""
+        try:
+            async with asyncio.timeout(self._limits.handshake_seconds):
+                entry.speak_for(proxy_protocol.source(await self._header(sock)))
+        except Crowded as crowded:
+            log.warning("connection refused", door=self._name, peer=entry.peer, why=crowded.crowd.name.lower())
+            self._turn_away(sock, crowded.crowd)
+        except (BadSyntax, OSError) as error:  # TimeoutError is an OSError
+            why = str(error) or type(error).__name__
+            log.warning("proxy not understood", door=self._name, proxy=entry.peer, error=why)
+            sock.close()
+        except BaseException:
+            entry.leave()
+            sock.close()
+            raise
+        else:
+            return True
+        return False
+
+    async def _header(self, sock: socket.socket) -> bytes:
+        """Raises BadSyntax, OSError."""
+        header = b""
+        while count := proxy_protocol.wanted(header):
+            data = await self._loop.sock_recv(sock, count)
+            if not data:
+                raise BadSyntax("the connection ended within the PROXY header")
+            header += data
+        return header
 
 
 def address_of(sock: socket.socket) -> str:

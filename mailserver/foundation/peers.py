@@ -45,6 +45,19 @@ def is_loopback(peer: str) -> bool:
     return address is not None and address.is_loopback
 
 
+UNKNOWN = "0.0.0.0"  # noqa: S104 - no address to listen on
+"""The peer of whom nothing is known but that a proxy on this machine let it in."""
+
+
+def behind(proxy: str, source: str | None) -> str:
+    """The peer that a proxy speaks for: never an address of a machine's own, for which exceptions are made."""
+    for text in (source or "", proxy):
+        address = parse(text)
+        if address is not None and not (address.is_loopback or address.is_unspecified or address.is_multicast):
+            return str(address)
+    return UNKNOWN
+
+
 def counted(peer: str) -> str:
     """The name under which a peer is counted: the address, or the /64 of IPv6; empty for loopback."""
     address = parse(peer)
@@ -91,17 +104,24 @@ class Peers:
         self.count = 0
         """Connections of all."""
 
-    def admit(self, address: str) -> "Entry":
-        """Count a connection that has just been accepted. Raises Crowded."""
-        name = counted(address)
+    def admit(self, address: str, *, is_proxy: bool = False) -> "Entry":
+        """Count a connection that has just been accepted; a proxy's not at its own address. Raises Crowded."""
         if self.count >= self._limits.connections:
             raise Crowded(Crowd.ALL)
+        if is_proxy:
+            entry = Entry(self, address, "", is_proxy=True)
+        else:
+            entry = Entry(self, address, self.take_stranger(address))
+        self.count += 1
+        return entry
+
+    def take_stranger(self, address: str) -> str:
+        """Count somebody who has not said who they are, and give the name under which. Raises Crowded."""
+        name = counted(address)
         if name and self._strangers[name] >= self._most(address):
             raise Crowded(Crowd.ADDRESS)
-        self.count += 1
-        entry = Entry(self, address, name)
         self.add_stranger(name)
-        return entry
+        return name
 
     def _most(self, address: str) -> int:
         limits = self._limits
@@ -139,16 +159,23 @@ def _take_one(counter: Counter[Any], name: Account) -> None:
 class Entry:
     """One connection as its door counts it, from the moment it was accepted until `leave`."""
 
-    __slots__ = ("_account", "_left", "_name", "_peers", "is_loopback", "peer")
+    __slots__ = ("_account", "_left", "_name", "_peers", "is_loopback", "is_proxy", "peer")
 
-    def __init__(self, peers: Peers, address: str, name: str) -> None:
+    def __init__(self, peers: Peers, address: str, name: str, *, is_proxy: bool = False) -> None:
         self._peers = peers
         self._name = name
         self._account: Account | None = None
         self._left = False
         self.peer = plain(address)
         """The address, for throttling, records and the log."""
-        self.is_loopback = is_loopback(address)
+        self.is_proxy = is_proxy
+        self.is_loopback = is_loopback(address) and not is_proxy
+
+    def speak_for(self, source: str | None) -> None:
+        """The proxy at the other end has said for whom it speaks: count the connection there. Raises Crowded."""
+        peer = behind(self.peer, source)
+        self._name = self._peers.take_stranger(peer)
+        self.peer = peer
 
     def identify(self, account: Account) -> bool:
         """The peer has proved who it is: count it there. False, and nothing changed, when the account has too many."""

@@ -168,6 +168,16 @@ class Limits(_Section):
     login_window: int = Field(default=900, ge=1, le=MOST_SECONDS)
 
 
+class Proxy(_Section):
+    """Proxies (HAProxy) before our doors, which say from where a connection really comes."""
+
+    networks: tuple[Network, ...] = ()
+    """Where they are. A connection from there begins with a PROXY header (version 1 or 2), at every door."""
+    web: Literal["protocol", "forwarded", "x-forwarded"] = "protocol"
+    """How they say it at the web doors: by a PROXY header, by `Forwarded` (RFC 7239), or by `X-Forwarded-For` and
+    `X-Forwarded-Proto`. Only that one is read: a proxy passes on what clients wrote in the others."""
+
+
 class Outbound(_Section):
     """How mail for other domains leaves."""
 
@@ -396,6 +406,7 @@ class Settings(_Section):
     listen: Listen = Field(default_factory=Listen)
     database: Database = Field(default_factory=Database)
     limits: Limits = Field(default_factory=Limits)
+    proxy: Proxy = Field(default_factory=Proxy)
     storage: Storage = Field(default_factory=Storage)
     outbound: Outbound = Field(default_factory=Outbound)
     smtp: Smtp = Field(default_factory=Smtp)

@@ -31,7 +31,13 @@ async def start(
 
     if NAME in sockets:
         listener = Listener(
-            sockets[NAME], name=NAME, limits=settings.limits, peers=door.peers, make=make, refusals=_crowded
+            sockets[NAME],
+            name=NAME,
+            limits=settings.limits,
+            proxy=settings.proxy,
+            peers=door.peers,
+            make=make,
+            refusals=_crowded,
         )
         listener.open()
         door.listens(listener)

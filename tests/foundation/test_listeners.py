@@ -29,7 +29,7 @@ from tests.waiting import until
 T = TypeVar("T")
 PASSWORD = "Academie#2026"
 TLS_DOORS = ("submissions", "imaps", "ldaps", "https")
-PLAIN_DOORS = ("smtp", "submission", "lmtp", "imap", "ldap", "http")
+PLAIN_DOORS = ("smtp", "submission", "lmtp", "imap", "sieve", "ldap", "http")
 PEER, KNOWN, ACCOUNT = 3, 5, 4
 STRANGER, NEIGHBOUR, SCHOOL = "203.0.113.7", "203.0.113.8", "198.51.100.9"
 REFUSED = {
@@ -37,6 +37,7 @@ REFUSED = {
     "submission": b"421 4.7.0 Too many connections from your address\r\n",
     "lmtp": b"421 4.7.0 Too many connections from your address\r\n",
     "imap": b"* BYE [UNAVAILABLE] Too many connections from your address\r\n",
+    "sieve": b'BYE (TRYLATER) "Too many connections from your address"\r\n',
     "ldap": messages.disconnection(messages.Code.BUSY, "too many connections"),
 }
 
@@ -57,7 +58,7 @@ BEFORE_TLS = {
 class Doors:
     """All doors of one worker, on a loop of their own in a thread."""
 
-    def __init__(self, folder: Path, template: Path) -> None:
+    def __init__(self, folder: Path, template: Path, **sections: dict[str, object]) -> None:
         (folder / "data" / "blobs").mkdir(parents=True)
         (folder / "secrets").mkdir()
         for name in ("hmac", "ldap-admin"):
@@ -70,7 +71,8 @@ class Doors:
             "connections_per_account": ACCOUNT,
             "handshake_seconds": 2,
         }
-        self.settings = Settings.model_validate({"domain": "ac-exemple.fr", "directory": folder, "limits": limits})
+        values = {"domain": "ac-exemple.fr", "directory": folder, "limits": limits, **sections}
+        self.settings = Settings.model_validate(values)
         now = datetime.datetime.now(datetime.UTC)
         make_certificate(self.settings.certificate, self.settings.private_key, ["ac-exemple.fr"], now)
         self.loop = uvloop.new_event_loop()

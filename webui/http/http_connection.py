@@ -10,13 +10,14 @@ under way is one of few, a stream as well.
 import asyncio
 import contextlib
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mailserver.foundation.peers import ENTRY, Entry
-from mailserver.foundation.settings import Limits
+from mailserver.foundation.settings import Limits, Proxy
+from webui.http import forwarded
 
 log = structlog.get_logger("webui")
 
@@ -45,7 +46,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 with bounds on header, framing, time, on who does not read and on what follows an answer."""
 
     limits: ClassVar[Limits] = Limits()
-    """Those of the moment."""
+    proxy: ClassVar[Proxy] = Proxy()
+    """Both those of the moment."""
 
     def __init__(self, entry: Entry, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -144,7 +146,17 @@ class BoundedProtocol(HttpToolsProtocol):
         self._fields = 0
         self._spare = MAX_HEADER
         self._watch(IDLE_BODY_SECONDS)
+        if self._entry.is_proxy and self.proxy.web != "protocol":
+            self._believe_proxy(self.proxy.web)
         super().on_headers_complete()
+
+    def _believe_proxy(self, form: Literal["forwarded", "x-forwarded"]) -> None:
+        """The request's peer is whom the proxy names. The connection belongs to the proxy, which may send requests of
+        many people over it: it counts for none of their accounts."""
+        peer = forwarded.client_of(self.headers, form, self._entry.peer, self.proxy.networks)
+        self.scope["client"] = (peer, 0)
+        self.scope["scheme"] = forwarded.scheme_of(self.headers, form) or self.scope["scheme"]
+        del self.scope["state"][ENTRY]
 
     def on_chunk_header(self) -> None:
         self._spare = min(MAX_HEADER, self._spare + CHUNK_FRAME)
