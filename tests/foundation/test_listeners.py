@@ -10,7 +10,7 @@ import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pytest
 import uvloop
@@ -126,7 +126,13 @@ def wrapped(sock: socket.socket) -> ssl.SSLSocket:
     return context.wrap_socket(sock)
 
 
-def is_welcome(doors: Doors, door: str, stack: contextlib.ExitStack) -> bool:
+class Connects(Protocol):
+    """Opens connections to the doors."""
+
+    def connect(self, door: str) -> socket.socket: ...
+
+
+def is_welcome(doors: Connects, door: str, stack: contextlib.ExitStack) -> bool:
     """Connect and stay: true when the door speaks with us, false when it closes, whatever it says then."""
     sock = stack.enter_context(doors.connect(door))
     try:
