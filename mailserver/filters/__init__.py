@@ -1,5 +1,7 @@
 """Sieve scripts of accounts: kept, checked, made active, and run for mail that arrives.
 
+    rules/    what people say in sentences, as values, and as Sieve
+    documents the rules of an account, read and changed
     scripts   what every door that changes scripts asks (ManageSieve, the web, the command line)
     active    whose mail runs through which script, and scripts that were compiled
     owners    whose script it is: addresses, name, population
@@ -9,8 +11,9 @@
 What becomes of the decisions is delivery's business (`mailserver.delivery.sorting`).
 """
 
+from mailserver.filters.documents import Documents, Rules
 from mailserver.filters.owners import Owner
 from mailserver.filters.running import Arriving, Decision, Filters
 from mailserver.filters.scripts import Scripts
 
-__all__ = ["Arriving", "Decision", "Filters", "Owner", "Scripts"]
+__all__ = ["Arriving", "Decision", "Documents", "Filters", "Owner", "Rules", "Scripts"]

@@ -150,10 +150,15 @@ def check_room(tx: Tx, account_id: int, name: str, size: int, bounds: Bounds) ->
         raise OverBound(Bound.TOTAL)
 
 
+def lock(tx: Tx, account_id: int) -> None:
+    """Let nobody else change the scripts of an account before this unit ends."""
+    tx.one(_LOCK, account=account_id)
+
+
 def put(tx: Tx, account_id: int, name: str, source: bytes, bounds: Bounds, origin: Origin) -> Stored:
     """Keep a script; one of that name becomes a version. Raises OverBound, Refused(INVALID)."""
     name = check_name(name)
-    tx.one(_LOCK, account=account_id)
+    lock(tx, account_id)
     check_room(tx, account_id, name, len(source), bounds)
     digest = hashlib.sha256(source).digest()
     values = {"hash": digest, "size": len(source), "changed": tx.now}
@@ -177,7 +182,7 @@ def activate(tx: Tx, account_id: int, name: str, origin: Origin) -> None:
 
     Raises Refused(NOT_FOUND).
     """
-    tx.one(_LOCK, account=account_id)
+    lock(tx, account_id)
     wanted = get(tx, account_id, name) if name else None
     before = next((script for script in listing(tx, account_id) if script.active), None)
     if wanted == before:
@@ -192,7 +197,7 @@ def activate(tx: Tx, account_id: int, name: str, origin: Origin) -> None:
 
 def remove(tx: Tx, account_id: int, name: str, origin: Origin) -> None:
     """Delete a script with its versions. Raises Refused(NOT_FOUND), Refused(CANNOT) for the active one."""
-    tx.one(_LOCK, account=account_id)
+    lock(tx, account_id)
     script = get(tx, account_id, name)
     if script.active:
         raise Refused(Reason.CANNOT, "The active script cannot be deleted")
@@ -204,7 +209,7 @@ def remove(tx: Tx, account_id: int, name: str, origin: Origin) -> None:
 def rename(tx: Tx, account_id: int, old: str, new: str, origin: Origin) -> None:
     """Rename a script; an active one stays active. Raises Refused(NOT_FOUND | CONFLICT | INVALID)."""
     new = check_name(new)
-    tx.one(_LOCK, account=account_id)
+    lock(tx, account_id)
     script = get(tx, account_id, old)
     if tx.one(_BY_NAME, account=account_id, name=new) is not None:
         raise Refused(Reason.CONFLICT, "A script by that name exists already")

@@ -1,0 +1,104 @@
+"""All that one account has said about its mail, and the Sieve script that does it.
+
+A script of ours begins with a mark, its version, and the document as a value; what follows is made of it, and of
+nothing else. So a script is ours only when the document makes exactly the same octets again: one that somebody changed
+elsewhere is theirs from then on, and no document can hide what a script does.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from mailserver.filters.rules.actions import Actions
+from mailserver.filters.rules.conditions import Condition
+from mailserver.filters.rules.quoting import Faulty, Part, quoted
+from mailserver.filters.rules.senders import NOBODY, Blocked
+from mailserver.model.script_names import is_script_name
+from mailserver.sieve import LIMITS
+from mailserver.texts.text import Text
+
+MAX_RULES = 100
+MAX_CONDITIONS = 10
+MARK = "# mailserver rules 1"
+"""The number is another one once the same document makes another script."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One sentence: when, and what then."""
+
+    conditions: tuple[Condition, ...]
+    actions: Actions
+    any: bool = False
+    """One condition is enough."""
+    off: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.conditions) <= MAX_CONDITIONS:
+            raise Faulty(Text("Une règle a de 1 à {most} conditions.", most=MAX_CONDITIONS))
+
+    def script(self) -> Part:
+        """The commands, whether it is off or not."""
+        tests = [one.script() for one in self.conditions]
+        actions = self.actions.script()
+        extensions = actions.extensions.union(*(one.extensions for one in tests))
+        lines = [line for one in tests for line in one.lines]
+        if len(lines) > 1:
+            every = "anyof" if self.any else "allof"
+            inner = ",\n    ".join(lines)
+            return Part((f"if {every} (\n    {inner}\n) {{", *actions.lines, "}"), extensions)
+        return Part((f"if {lines[0]} {{", *actions.lines, "}"), extensions)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What one account has said."""
+
+    blocked: Blocked = NOBODY
+    rules: tuple[Rule, ...] = ()
+    """In their order; the first that files a message is the last that sees it."""
+    beside: str = ""
+    """A script of the account's own that is run for what no rule has ended; empty: none."""
+
+    def __post_init__(self) -> None:
+        if len(self.rules) > MAX_RULES:
+            raise Faulty(Text("Vous avez déjà {most} règles.", most=MAX_RULES))
+        if self.beside and not is_script_name(self.beside):
+            raise Faulty(Text("Ce script n’existe pas."))
+
+    def parts(self) -> list[Part]:
+        """What the script does, in its order."""
+        found = [self.blocked.script()]
+        found += [rule.script() for rule in self.rules if not rule.off]
+        if self.beside:
+            # Optional: one that somebody deletes elsewhere must not stop the rules.
+            found.append(Part((f"include :personal :optional {quoted(self.beside)};",), frozenset(("include",))))
+        return [part for part in found if part.lines]
+
+
+_ADAPTER = TypeAdapter(Document)
+
+
+def written(document: Document) -> bytes:
+    """The script of a document."""
+    parts = document.parts()
+    extensions = sorted(frozenset[str]().union(*(part.extensions for part in parts)))
+    value = _ADAPTER.dump_json(document, exclude_defaults=True).decode()
+    lines = [MARK, f"# {value}"]
+    if extensions:
+        lines.append(f"require [{', '.join(map(quoted, extensions))}];")
+    lines += [line for part in parts for line in part.lines]
+    return "".join(f"{line}\n" for line in lines).replace("\n", "\r\n").encode()
+
+
+def read(source: bytes) -> Document | None:
+    """The document of a script; None: the script is not ours, or not any more."""
+    head = f"{MARK}\r\n# ".encode()
+    if not source.startswith(head) or len(source) > LIMITS.script:
+        return None
+    value = source[len(head) :].partition(b"\r\n")[0]
+    try:
+        document = _ADAPTER.validate_json(value)
+    except ValidationError:
+        return None
+    return document if written(document) == source else None
