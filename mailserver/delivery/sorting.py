@@ -15,6 +15,7 @@ from mailserver.delivery.envelope import Envelope, Memory, Part
 from mailserver.delivery.occasion import Budget, Occasion, Passage, Volume, left_by, may_send
 from mailserver.delivery.placement import SPAM, Placement
 from mailserver.filters import Arriving, Decision, Filters
+from mailserver.filters.rules import environment
 from mailserver.foundation.settings import Limits, Settings
 from mailserver.mime.header import header_limit
 from mailserver.model.clock import Clock
@@ -36,6 +37,7 @@ log = structlog.get_logger("filters")
 
 JUNK = "\\Junk"
 JUNK_NAMES = frozenset(("junk", "spam"))
+TRASH = "\\Trash"
 
 _NOT_ALLOWED = Text("L’académie ne le permet pas.")
 _WHY = {
@@ -62,6 +64,8 @@ class _Sorted:
     """The filters that sent it on until here."""
     volume: Volume
     placements: dict[int, tuple[Placement, ...]] = field(default_factory=dict)
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+    """Whose filter says that it is junk."""
     apart: list[Part] = field(default_factory=list)
     """Copies with a header of their own, and mail that leaves."""
     moved: set[int] = field(default_factory=set)
@@ -78,6 +82,7 @@ class _Sorted:
             self.part,
             accounts=accounts,
             placements=placements,
+            verdicts={**self.part.verdicts, **self.verdicts},
             remembers=(*self.part.remembers, *self.remembers),
             steps=(*self.part.steps, *self.steps),
         )
@@ -113,15 +118,18 @@ class Sorting:
         if not scripted:
             return [part]
         spam = {account: _spam(part.verdicts[account]) for account in scripted if account in part.verdicts}
-        arriving = Arriving(octets, envelope.reverse_path, self._environment(), spam)
+        arriving = Arriving(octets, envelope.reverse_path, self._environment(part), spam)
         recipients = {account: addresses.get(account, "") for account in scripted}
         work = _Sorted(part, octets, envelope, passage, volume)
         for decision in await self._filters.decide(arriving, recipients):
             await self._apply(work, decision, recipients[decision.owner.account_id])
         return work.parts()
 
-    def _environment(self) -> Mapping[str, str]:
-        return {"domain": self._settings.domain, "host": self._settings.name, "location": "MS", "phase": "pre"}
+    def _environment(self, part: Part) -> Mapping[str, str]:
+        usual = {"domain": self._settings.domain, "host": self._settings.name, "location": "MS", "phase": "pre"}
+        scan = part.prepared.scan
+        known = environment.items(part.provenance, scan.sender_address, scan.attachments, self._settings.domains)
+        return {**usual, **known}
 
     async def _apply(self, work: _Sorted, decision: Decision, recipient: str) -> None:
         """What one account's filter decided; nothing of it where that fails, and its owner is told."""
@@ -160,6 +168,8 @@ class Sorting:
         if not placed and len(work.apart) == before:
             work.steps.append(_thrown_away(at))
             log.info("thrown away by a filter", account=account_id, id=work.envelope.name)
+        if placed and account_id not in work.part.verdicts and all(map(_is_junk, placed)):
+            work.verdicts[account_id] = Verdict(Source.FILTER, 0, 0)
         work.remembers += self._marks(outcome.marks, account_id)
         await self._place(work, at, await self._fitting(account_id, placed, len(octets)))
 
@@ -167,7 +177,8 @@ class Sorting:
         part, account_id = work.part, at.owner.account_id
         if at.edited and placed:
             prepared = await self._answering.prepared(at.octets)
-            verdicts = {account_id: part.verdicts[account_id]} if account_id in part.verdicts else {}
+            verdicts = {**part.verdicts, **work.verdicts}
+            verdicts = {account_id: verdicts[account_id]} if account_id in verdicts else {}
             known = left_by(part.provenance, account_id)
             own = Part(prepared, part.reverse_path, (account_id,), provenance=known, verdicts=verdicts)
             work.apart.append(replace(own, placements={account_id: tuple(placed)}))
@@ -186,7 +197,7 @@ class Sorting:
             match action:
                 case Redirect():
                     work.apart += await self._answering.redirect(action, at)
-                case Vacation() if not any(map(_is_junk, placed)):
+                case Vacation() if not any(map(_is_unwanted, placed)):
                     work.apart += await self._answering.vacation(action, at)
                 case Notify():
                     work.apart += await self._answering.notify(action, at)
@@ -252,10 +263,16 @@ def _is_junk(placement: Placement) -> bool:
     return placement.special_use == JUNK or placement.mailbox.casefold() in JUNK_NAMES
 
 
+def _is_unwanted(placement: Placement) -> bool:
+    return _is_junk(placement) or placement.special_use == TRASH
+
+
 def _spam(verdict: Verdict) -> int:
     """A verdict as `spamtest` counts: 6 where it was just enough, 10 where it is sure (RFC 5235 section 2.1)."""
     if verdict.source is Source.WORDS:
         return 10
+    if verdict.source is Source.POLICY:
+        return 6
     return min(10, 1 + int(5 * verdict.score / max(1, verdict.threshold)))
 
 

@@ -19,6 +19,11 @@ from mailserver.texts.text import Text
 
 MAX_RULES = 100
 MAX_CONDITIONS = 10
+JUNK = Part(
+    ('if spamtest :comparator "i;ascii-numeric" :value "ge" "6" {', "    stop;", "}"),
+    frozenset(("spamtest", "relational", "comparator-i;ascii-numeric")),
+)
+"""RFC 5235 section 2.1: what was judged to be junk."""
 MARK = "# mailserver rules 1"
 """The number is another one once the same document makes another script."""
 
@@ -68,12 +73,14 @@ class Document:
 
     def parts(self) -> list[Part]:
         """What the script does, in its order."""
-        found = [self.blocked.script()]
-        found += [rule.script() for rule in self.rules if not rule.off]
+        found = [rule.script() for rule in self.rules if not rule.off]
         if self.beside:
             # Optional: one that somebody deletes elsewhere must not stop the rules.
             found.append(Part((f"include :personal :optional {quoted(self.beside)};",), frozenset(("include",))))
-        return [part for part in found if part.lines]
+        found = [part for part in found if part.lines]
+        blocked = self.blocked.script()
+        # Who is blocked is in Spam for that reason; what else is junk stays there, whatever the rules say of its author.
+        return [part for part in (blocked, JUNK if found else Part(()), *found) if part.lines]
 
 
 _ADAPTER = TypeAdapter(Document)

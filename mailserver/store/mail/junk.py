@@ -38,6 +38,8 @@ class Source(IntEnum):
     """rspamd."""
     POLICY = 3
     """The domain that the author claims asks for it (DMARC): the message is not authenticated."""
+    FILTER = 4
+    """The filter of whoever got it."""
 
 
 @dataclass(frozen=True, slots=True)
