@@ -84,5 +84,6 @@ def test_sentences() -> None:
     assert scanned[1] == "Ses raisons : BAYES_SPAM, RBL."
     assert len(spam.sentences(None, Said.NOTHING, french)) == 1
     assert "DMARC" in spam.sentences(Verdict(Source.POLICY, 0, 0), Said.NOTHING, french)[0]
+    assert "filtres" in spam.sentences(Verdict(Source.FILTER, 0, 0), Said.NOTHING, french)[0]
     assert "à la main" in spam.sentences(Verdict(Source.WORDS, 995, 990, TOKENS), Said.SPAM, french)[0]
     assert spam.sentences(Verdict(Source.WORDS, 995, 990, ("",)), Said.NOTHING, french)[1:-1] == []

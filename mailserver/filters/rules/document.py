@@ -79,7 +79,7 @@ class Document:
             found.append(Part((f"include :personal :optional {quoted(self.beside)};",), frozenset(("include",))))
         found = [part for part in found if part.lines]
         blocked = self.blocked.script()
-        # Who is blocked is in Spam for that reason; what else is junk stays there, whatever the rules say of its author.
+        # Who is blocked is in Spam for that reason; other junk stays there, whatever the rules say of its author.
         return [part for part in (blocked, JUNK if found else Part(()), *found) if part.lines]
 
 

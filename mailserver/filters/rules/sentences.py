@@ -9,6 +9,16 @@ from mailserver.filters.rules.senders import named
 from mailserver.texts.languages import LanguageCode
 from mailserver.texts.text import Text, Translated
 
+_FILE = Text("pièce jointe")
+_OUTSIDE = Text("hors de l’académie")
+_INSIDE = Text("de l’académie")
+_STAR = Text("suivre")
+_READ = Text("comme lu")
+_STOP = Text("ne pas appliquer")
+_TRASH = Text("corbeille")
+_JUNK = Text("indésirables")
+_ARCHIVE = Text("archiver")
+
 START, END = "\x02", "\x03"
 """Around what was chosen: characters that no value has."""
 
@@ -56,26 +66,17 @@ def rule(one: Rule, tag: Names, folder: Callable[[Folder], str]) -> Text:
 def condition(one: Condition) -> Text:
     """One condition."""
     if one.field is Field.SIZE:
-        size = Chosen(Text("{n} Mo", n=one.mebibytes))
+        mebibytes = Text("{n} Mo", n=one.mebibytes)
+        size = Chosen(mebibytes)
         over = Text("la taille dépasse {size}", size=size)
         return over if one.match is Match.OVER else Text("la taille est sous {size}", size=size)
     if one.field is Field.ATTACHMENT:
-        return _yes_no(
-            one,
-            Text("le message a une {value}", value=Chosen(Text("pièce jointe"))),
-            Text("le message n’a pas de {value}", value=Chosen(Text("pièce jointe"))),
-        )
+        if one.negated:
+            return Text("le message n’a pas de {value}", value=Chosen(_FILE))
+        return Text("le message a une {value}", value=Chosen(_FILE))
     if one.field is Field.OUTSIDE:
-        return _yes_no(
-            one,
-            Text("l’expéditeur est {value}", value=Chosen(Text("hors de l’académie"))),
-            Text("l’expéditeur est {value}", value=Chosen(Text("de l’académie"))),
-        )
+        return Text("l’expéditeur est {value}", value=Chosen(_INSIDE if one.negated else _OUTSIDE))
     return Text(_TEXTS[one.field, one.match, one.negated].message, value=_values(one))
-
-
-def _yes_no(one: Condition, yes: Text, no: Text) -> Text:
-    return no if one.negated else yes
 
 
 _TEXTS = {
@@ -119,22 +120,22 @@ def _actions(one: Rule, tag: Names, folder: Callable[[Folder], str]) -> Sequence
     does = one.actions
     said = [Text("étiqueter {tag}", tag=Chosen(tag(keyword))) for keyword in does.tags]
     if does.star:
-        said.append(Text("{star} le message", star=Chosen(Text("suivre"))))
+        said.append(Text("{star} le message", star=Chosen(_STAR)))
     if does.read:
-        said.append(Text("marquer {read}", read=Chosen(Text("comme lu"))))
+        said.append(Text("marquer {read}", read=Chosen(_READ)))
     if does.folder is not None:
         said.append(_filed(does.folder, folder))
     elif does.stop:
-        said.append(Text("{stop} les règles qui suivent", stop=Chosen(Text("ne pas appliquer"))))
+        said.append(Text("{stop} les règles qui suivent", stop=Chosen(_STOP)))
     return said
 
 
 def _filed(place: Folder, folder: Callable[[Folder], str]) -> Text:
     match place.use:
         case "\\Trash":
-            return Text("mettre à la {trash}", trash=Chosen(Text("corbeille")))
+            return Text("mettre à la {trash}", trash=Chosen(_TRASH))
         case "\\Junk":
-            return Text("mettre dans les {junk}", junk=Chosen(Text("indésirables")))
+            return Text("mettre dans les {junk}", junk=Chosen(_JUNK))
         case "\\Archive":
-            return Text("{archive} le message", archive=Chosen(Text("archiver")))
+            return Text("{archive} le message", archive=Chosen(_ARCHIVE))
     return Text("ranger dans {folder}", folder=Chosen(folder(place)))
