@@ -21,6 +21,7 @@ from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
+from mailserver.filters.documents import Documents
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
@@ -114,6 +115,7 @@ def create(
         ),
         large=LargeAnswers(),
         previews=Previews(),
+        rules=Documents(settings=settings, store=store),
         pictures=Pictures(),
         browsing=Browsing(store, directory, ours=settings.ldap is None, quota=Quota.of(settings.limits).octets),
     )

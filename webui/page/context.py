@@ -15,6 +15,7 @@ from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
+from mailserver.filters.documents import Documents
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
@@ -93,6 +94,7 @@ class Services:
     large: LargeAnswers
     pictures: Pictures
     previews: Previews
+    rules: Documents
 
     @property
     def attachment_octets(self) -> int:

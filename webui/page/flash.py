@@ -134,6 +134,13 @@ def _shelves(visit: Visit) -> dict[str, str]:
     _ = visit._
     return {
         "reglages": _("Réglages enregistrés."),
+        "regles-en-service": _("Vos règles sont en service."),
+        "regles-arretees": _("Vos règles sont arrêtées."),
+        "regles-sans-script": _("Votre script n’est plus appelé ; il reste comme il est."),
+        "regle": _("Règle enregistrée."),
+        "regle-faite": _("Règle enregistrée : elle vaut dès le prochain message."),
+        "regle-supprimee": _("Règle supprimée."),
+        "regle-retablie": _("Règle rétablie."),
         "recherche-gardee": _("Recherche gardée : elle est à côté de vos dossiers."),
         "recherche-oubliee": _("Recherche retirée."),
         "recherche-refusee": _(

@@ -51,6 +51,7 @@ def _mail(visit: Visit) -> list[tuple[str, str, str]]:
         (_("Lecture"), f"{base}/lecture", "mail-open"),
         (_("Rédaction"), f"{base}/redaction", "pencil"),
         (_("Signatures et modèles"), f"{base}/ecriture", "signature"),
+        (_("Règles de tri"), f"{base}/regles", "list-filter"),
         (_("Étiquettes"), f"{base}/etiquettes", "tag"),
         (_("Dossiers"), f"{visit.base}/dossiers", "folder"),
     ]
