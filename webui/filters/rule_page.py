@@ -12,7 +12,7 @@ from mailserver.sieve import SieveError
 from mailserver.store.account.filters import OverBound
 from webui.filters import rule_form
 from webui.filters.names import Names, Place, names
-from webui.filters.rule_form import VALUELESS, Line, Typed
+from webui.filters.rule_form import Line, Typed
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -29,7 +29,6 @@ class RulePage:
     version: str
     typed: Typed
     kinds: Sequence[tuple[str, str]]
-    valueless: Sequence[str]
     places: Sequence[Place]
     tags: Sequence[tuple[str, str]]
     """Keywords and what they are called; those of the rule are among them."""
@@ -113,7 +112,6 @@ async def _page(
         version,
         typed,
         rule_form.kinds(visit),
-        VALUELESS,
         known.places,
         [(keyword, known.tag(keyword)) for keyword in tags],
         lost,
