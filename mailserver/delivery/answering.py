@@ -193,10 +193,9 @@ class Answering:
         return [replace(part, once=part.once or once) for part in parts]
 
     async def notify(self, action: Notify, at: Occasion) -> list[Part]:
-        """Notices of the message, by mail (RFC 5436). Raises Temporary."""
-        message = unpack(at.part.prepared.scan.parts)
-        if not at.envelope.reverse_path or away.is_automatic(at.original, message):
-            return []  # RFC 5436 section 2.7.1: a notice of a notice would go round
+        """Notices of the message, by mail (RFC 5436). Raises Temporary.
+
+        Of a notice none was asked for: what `Auto-Submitted` marks triggers none (`mailserver.sieve`)."""
         parts: list[Part] = []
         fcc = action.fcc
         for to in dict.fromkeys(action.to):

@@ -21,12 +21,13 @@ from mailserver.texts.text import Text
 class Effects:
     """Actions, each once, in the order of their first mention (RFC 5228 section 2.10)."""
 
-    __slots__ = ("_actions", "_answered", "_limits", "flags", "implicit", "marks")
+    __slots__ = ("_actions", "_answered", "_limits", "_notified", "flags", "implicit", "marks")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._actions: dict[object, Action] = {}
         self._answered = False
+        self._notified: set[str] = set()
         self.implicit = True
         """The implicit keep stands (RFC 5228 section 2.10.2)."""
         self.flags: tuple[str, ...] = ()
@@ -106,8 +107,12 @@ class Effects:
             self._put(Vacation, action)
 
     def notify(self, action: Notify) -> None:
-        """A notice."""
-        self._put(action, action)
+        """A notice; nobody gets two of one message (RFC 5436 section 2.7)."""
+        to = tuple(one for one in action.to if one.casefold() not in self._notified)
+        self._notified.update(one.casefold() for one in to)
+        if to:
+            action = replace(action, to=to)
+            self._put(action, action)
 
     def mark(self, mark: Mark) -> None:
         """A handle to remember."""

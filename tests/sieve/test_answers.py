@@ -99,16 +99,17 @@ def test_notices() -> None:
     script = """require ["enotify", "variables"]; set "who" "jean";
         notify :importance "1" :from "edupont@ac-exemple.fr" :message "De ${who}"
             "mailto:a@example.org,b%40example.org?cc=c@example.org&subject=no&body=Un%20mot&from=x@y.fr&x-tag=1&received=no";
-        notify "mailto:a@example.org?subject=Sujet"; notify "mailto:a@example.org"; notify "mailto:a@example.org";"""
+        notify "mailto:d@example.org?subject=Sujet"; notify "mailto:e@example.org,A@example.org";
+        notify :options ["a.b-c_d=1=2", "0="] "mailto:e@example.org,b@example.org";"""
     found = [one for one in actions(script) if isinstance(one, sieve.Notify)]
     assert found == [
         sieve.Notify(
             ("a@example.org", "b@example.org", "c@example.org"), "De jean", "Un mot", "edupont@ac-exemple.fr", 1,
             headers=(("x-tag", "1"),),
         ),
-        sieve.Notify(("a@example.org",), "Sujet", "", "", 2),
-        sieve.Notify(("a@example.org",), "Réunion de rentrée", "", "", 2),
-    ]  # fmt: skip
+        sieve.Notify(("d@example.org",), "Sujet", "", "", 2),
+        sieve.Notify(("e@example.org",), "Réunion de rentrée", "", "", 2),
+    ]  # fmt: skip  # nobody is told twice
     assert actions(script, changed(b"Auto-Submitted", b"auto-generated")) == [Keep()]
     assert sieve.Notify(("a@example.org",), "x", "", "", 2) in actions(
         'require "enotify"; notify :message "x" "mailto:a@example.org";', facts(envelope_from="")

@@ -151,3 +151,33 @@ def test_actions(script: str, expected: list[sieve.Action]) -> None:
 )
 def test_headers_that_break_rules(field: bytes, test: str, expected: bool) -> None:
     assert holds(test, field + b"\r\n\r\nbody") is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("a@b.fr", "a@b.fr"),
+        ("  a  @  b.fr ", "a@b.fr"),
+        ("Jean<a@b.fr>", "a@b.fr"),
+        (" M. Jean  <  a @ b.fr > ", "a@b.fr"),
+        ('"Jean, \\"Jo\\"" (chef) <a@b.fr> (x)', "a@b.fr"),
+        ('"a b"@b.fr', '"a b"@b.fr'),
+        ("a@[192.0.2.1]", "a@[192.0.2.1]"),
+        ("Jean a@b.fr", None),
+        ("Jean <a@b.fr", None),
+        ("a@b.fr>", None),
+        ("a b@b.fr", None),
+        ("a@b.fr c", None),
+        ("<a@b.fr> c", None),
+        ("a@b.fr,", None),
+        ("a@b.fr;", None),
+        ("Jean, Jo <a@b.fr>", None),
+        ("a: a@b.fr;", None),
+        ("<@c.fr:a@b.fr>", None),
+        ("a@b.fr" + " " * 5000, None),
+        ("(" * 300 + "a@b.fr", None),
+    ],
+)
+def test_an_address_is_never_guessed(text: str, address: str | None) -> None:
+    """RFC 5228 section 2.4.2.3."""
+    assert sieve.checked_address(text) == address

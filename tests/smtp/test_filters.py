@@ -228,6 +228,11 @@ def test_a_notice_goes_where_mail_may(house: House) -> None:
     assert notice["Auto-Submitted"].startswith(f'auto-notified; owner-email="{ADAS}"')
     assert notice["From"].addresses[0].addr_spec == ADAS
     assert len(house.mail("ada")) == 1
+    send(house, letter("List-Id: <profs.ailleurs.fr>"), sender="")
+    assert len(house.mail("bob")) == 2, "of a report too, and of a list's mail (RFC 5436 section 2.7)"
+    assert len(house.mail("ada")) == 2
+    send(house, letter("Auto-Submitted: auto-replied"), sender="")
+    assert (len(house.mail("ada")), len(house.mail("bob"))) == (3, 2)
 
 
 def test_a_changed_header_is_a_copy_of_ones_own(house: House) -> None:

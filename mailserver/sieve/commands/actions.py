@@ -1,7 +1,8 @@
 """What becomes of the message: `keep`, `fileinto`, `redirect`, `discard` (RFC 5228 section 4), `reject` and `ereject`
 (RFC 5429), with `:copy` (RFC 3894), `:create` (RFC 5490), `:specialuse` (RFC 8579) and `:mailboxid` (RFC 9042)."""
 
-from mailserver.mime.header import addresses
+import re
+
 from mailserver.model import address
 from mailserver.model.errors import BadSyntax
 from mailserver.sieve.commands.flags import FLAGS_TAG, flags_of
@@ -20,6 +21,14 @@ SPECIAL_USE = Tag("specialuse", Kind.STRING, extension="special-use", group="pla
 MAILBOX_ID = Tag("mailboxid", Kind.STRING, extension="mailboxid", group="place")
 MAX_MAILBOX = 1000
 """Characters of the name of a mailbox."""
+
+_COMMENT = r"\([^()\\]*+\)"
+_GAP = rf"(?:\s|{_COMMENT})*+"
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_ATOM = r'[^\s"(),:;<>@\[\]\\]++'
+_SPEC = rf"({_QUOTED}|{_ATOM}){_GAP}@{_GAP}({_ATOM}|\[[^\]\\\s]*+\])"
+_ADDRESS = re.compile(rf"{_GAP}(?:{_SPEC}|(?:{_QUOTED}|{_ATOM}|\s|{_COMMENT})*+<{_GAP}{_SPEC}{_GAP}>){_GAP}", re.DOTALL)
+"""`addr-spec`, or a phrase and one in angle brackets; phrases may have dots, as people write them."""
 
 
 def mailbox_name(compiler: Compiler, words: Words) -> Phrase:
@@ -110,14 +119,12 @@ def _redirect_to(machine: Machine, text: str, copy: bool) -> None:
 
 def checked_address(text: str) -> str | None:
     """An address as SMTP takes it, from one as it may stand in a script, with a name before it (RFC 5228 section
-    2.4.2.3); None when it is none."""
-    found = addresses.parse(text[: address.MAX_PATH])
-    if len(found) != 1 or found[0].route or len(text) > address.MAX_PATH:
-        return None
-    if '"' not in text and text.count("@") != 1:
+    2.4.2.3); None when it is none. Nothing is guessed: mail must not go to an address that nobody wrote."""
+    found = _ADDRESS.fullmatch(text) if len(text) <= address.MAX_PATH else None
+    if found is None:
         return None
     try:
-        return str(address.parse(found[0].address))
+        return str(address.parse(f"{found[1] or found[3]}@{found[2] or found[4]}"))
     except BadSyntax:
         return None
 

@@ -1,5 +1,6 @@
 """`notify` (RFC 5435) by mail (RFC 5436): no other method is known here."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -12,6 +13,7 @@ from mailserver.sieve.compiling.sources import is_name
 from mailserver.sieve.compiling.specification import Action, Kind, Tag, TestOf
 from mailserver.sieve.compiling.strings import Strings
 from mailserver.sieve.errors import Fault, RunError
+from mailserver.sieve.grammar.tree import Words
 from mailserver.sieve.interface import Fcc, Notify
 from mailserver.sieve.machine import Machine, Phrase, Step, Test
 from mailserver.texts.text import Text
@@ -27,6 +29,11 @@ _IGNORED = frozenset({
     "content-transfer-encoding", "mime-version", "dkim-signature", "authentication-results",
 })  # fmt: skip
 """Fields of the URI that say nothing here, or that only the service writes (RFC 5436 section 2.7)."""
+_NOT_IN_URI = re.compile(r'[\x00-\x20"<>\\^`{|}\x7f]|%(?![0-9A-Fa-f]{2})')
+"""What a URI has only encoded (RFC 3986 section 2, RFC 6068 section 2). Asked of constant ones alone: what the sender
+of a message writes into a variable must not stop a filter."""
+_OPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*+=[^\x00\r\n]*+")
+"""RFC 5435 section 3.6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +118,27 @@ def _check(compiler: Compiler, call: Call) -> None:
     """What is constant is judged when the script is read."""
     words = call.words(0)
     uri = compiler.string(words)
-    if isinstance(uri, str) and parse_mailto(uri) is None:
+    if isinstance(uri, str) and (parse_mailto(uri) is None or _NOT_IN_URI.search(uri)):
         raise Fault(words.at, Text("« {name} » n’est pas une adresse « mailto: » valable.", name=uri[:60]))
     sender = call.tag_words("from")
     if sender is not None:
         text = compiler.string(sender)
         if isinstance(text, str) and checked_address(text) is None:
             raise Fault(sender.at, Text("« {name} » n’est pas une adresse.", name=text[:60]))
+    _check_options(compiler, call.tag_words("options"))
     importance = call.tag_words("importance")
     if importance is not None:
         text = compiler.string(importance)
         if isinstance(text, str) and text not in ("1", "2", "3"):
             raise Fault(importance.at, Text("« {name} » attend « 1 », « 2 » ou « 3 ».", name=":importance"))
+
+
+def _check_options(compiler: Compiler, words: Words | None) -> None:
+    if words is None:
+        return
+    for text, at in zip(compiler.strings(words).constant or (), words.places, strict=False):
+        if not _OPTION.fullmatch(text):
+            raise Fault(at, Text("« {name} » attend « nom=valeur ».", name=":options"))
 
 
 def _run(machine: Machine, notice: _Notice, copy: Fcc | None) -> None:
