@@ -22,7 +22,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Denied
-from mailserver.sieve import Discard, FileInto, Keep, Mark, Notify, Outcome, Redirect, Reject, Vacation
+from mailserver.sieve import Discard, Edited, FileInto, Keep, Mark, Notify, Outcome, Redirect, Reject, Vacation
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Store, Uncertain
@@ -151,53 +151,61 @@ class Sorting:
 
     async def _carry_out(self, work: _Sorted, decision: Decision, outcome: Outcome, recipient: str) -> None:
         owner, account_id = decision.owner, decision.owner.account_id
-        octets = _edited(work.octets, outcome.header, self._settings.limits)
         passage = work.passage or Passage(recipient or owner.address, Budget(work.volume))
-        at = Occasion(owner, octets, work.octets, work.part, work.envelope, recipient, passage)
+        at = Occasion(owner, work.octets, work.octets, work.part, work.envelope, recipient, passage)
+        states = _States(at, self._settings.limits)
         unsorted = work.part.placements.get(account_id, (Placement(),))
         placed, is_gone = _placements(outcome, unsorted)
         before = len(work.apart)
         for action in outcome.actions:
-            if not isinstance(action, Away) or await self._send(work, decision, action, at, placed):
+            if not isinstance(action, Away) or await self._send(work, decision, action, states, placed):
                 continue
             is_gone = False
             if isinstance(action, Reject) and may_send(owner):  # it was not wanted, and nobody can be told
-                placed = [SPAM]
+                placed = [(None, SPAM)]
         if not placed and not is_gone:
-            placed = list(unsorted)
+            placed = [(None, one) for one in unsorted]
         if not placed and len(work.apart) == before:
             work.steps.append(_thrown_away(at))
             log.info("thrown away by a filter", account=account_id, id=work.envelope.name)
-        if placed and account_id not in work.part.verdicts and all(map(_is_junk, placed)):
+        if placed and account_id not in work.part.verdicts and all(_is_junk(one) for _, one in placed):
             work.verdicts[account_id] = Verdict(Source.FILTER, 0, 0)
         work.remembers += self._marks(outcome.marks, account_id)
-        await self._place(work, at, await self._fitting(account_id, placed, len(octets)))
+        await self._place(work, states, await self._fitting(states, placed))
 
-    async def _place(self, work: _Sorted, at: Occasion, placed: Sequence[Placement]) -> None:
-        part, account_id = work.part, at.owner.account_id
-        if at.edited and placed:
-            prepared = await self._answering.prepared(at.octets)
+    async def _place(self, work: _Sorted, states: "_States", placed: Sequence["_Placed"]) -> None:
+        """Where the message goes as it came, and copies of the account's own where the filter changed it."""
+        part, account_id = work.part, states.came.owner.account_id
+        groups: dict[Edited | None, list[Placement]] = {}
+        for edited, placement in placed:
+            groups.setdefault(edited, []).append(placement)
+        plain = tuple(groups.pop(None, ()))
+        for edited, some in groups.items():
+            prepared = await self._answering.prepared(states.of(edited).octets)
             verdicts = {**part.verdicts, **work.verdicts}
             verdicts = {account_id: verdicts[account_id]} if account_id in verdicts else {}
             known = left_by(part.provenance, account_id)
             own = Part(prepared, part.reverse_path, (account_id,), provenance=known, verdicts=verdicts)
-            work.apart.append(replace(own, placements={account_id: tuple(placed)}))
+            work.apart.append(replace(own, placements={account_id: tuple(some)}))
+        if groups and not plain:
             work.moved.add(account_id)
-        elif list(placed) != list(part.placements.get(account_id, (Placement(),))):
-            work.placements[account_id] = tuple(placed)
+        elif plain != part.placements.get(account_id, (Placement(),)):
+            work.placements[account_id] = plain
 
     async def _send(
-        self, work: _Sorted, decision: Decision, action: Away, at: Occasion, placed: Sequence[Placement]
+        self, work: _Sorted, decision: Decision, action: Away, states: "_States", placed: Sequence["_Placed"]
     ) -> bool:
         """Mail of the filter's own; False when it may not go, so that the message has to be kept. Raises Temporary."""
+        at = states.came
         if not may_send(at.owner):
             log.info("filter may not send: its account is not active", account=at.owner.account_id)
             return False
         try:
+            at = states.of(action.edited) if isinstance(action, Redirect) else at
             match action:
                 case Redirect():
                     work.apart += await self._answering.redirect(action, at)
-                case Vacation() if not any(map(_is_unwanted, placed)):
+                case Vacation() if not any(_is_unwanted(placement) for _, placement in placed):
                     work.apart += await self._answering.vacation(action, at)
                 case Notify():
                     work.apart += await self._answering.notify(action, at)
@@ -214,14 +222,15 @@ class Sorting:
             return not isinstance(action, Redirect | Reject)
         return True
 
-    async def _fitting(self, account_id: int, placed: Sequence[Placement], size: int) -> Sequence[Placement]:
+    async def _fitting(self, states: "_States", placed: Sequence["_Placed"]) -> Sequence["_Placed"]:
         """As many appearances as the account has room for, and always the first: that one was accepted."""
         if len(placed) < 2:
             return placed
         try:
-            room = await self._store.read(messages.room, account_id, Quota.of(self._settings.limits))
+            room = await self._store.read(messages.room, states.came.owner.account_id, Quota.of(self._settings.limits))
         except Refused:
             return placed[:1]
+        size = max(len(states.of(edited).octets) for edited, _ in placed)
         return placed if room is None else placed[: max(1, room // max(1, size))]
 
     def _marks(self, marks: Sequence[Mark], account_id: int) -> list[Memory]:
@@ -232,19 +241,41 @@ class Sorting:
         ]
 
 
-def _placements(outcome: Outcome, unsorted: Sequence[Placement]) -> tuple[list[Placement], bool]:
+_Placed = tuple[Edited | None, Placement]
+"""Where a message goes, and as what."""
+
+
+@dataclass(slots=True)
+class _States:
+    """A message as its filter met each action."""
+
+    came: Occasion
+    limits: Limits
+    _made: dict[Edited, Occasion] = field(default_factory=dict)
+
+    def of(self, edited: Edited | None) -> Occasion:
+        """The occasion with the message as it was then. Raises Refused(TOO_BIG) for more than a header may be."""
+        if edited is None:
+            return self.came
+        if edited not in self._made:
+            self._made[edited] = replace(self.came, octets=_written(self.came.original, edited, self.limits))
+        return self._made[edited]
+
+
+def _placements(outcome: Outcome, unsorted: Sequence[Placement]) -> tuple[list[_Placed], bool]:
     """Where a message goes, and whether it may go nowhere because the filter says so.
 
     `unsorted`: where it would be without a filter; what is kept stays there, so that junk is no less junk.
     """
-    placed: list[Placement] = []
+    placed: list[_Placed] = []
     is_gone = False
     for action in outcome.actions:
         match action:
             case Keep():
-                placed += [replace(one, flags=(*one.flags, *action.flags)) for one in unsorted]
+                placed += [(action.edited, replace(one, flags=(*one.flags, *action.flags))) for one in unsorted]
             case FileInto():
-                placed.append(Placement(action.mailbox, action.flags, action.create, action.special_use))
+                there = Placement(action.mailbox, action.flags, action.create, action.special_use)
+                placed.append((action.edited, there))
             case Discard() | Redirect() | Reject():
                 is_gone = True
             case _:
@@ -276,11 +307,10 @@ def _spam(verdict: Verdict) -> int:
     return min(10, 1 + int(5 * verdict.score / max(1, verdict.threshold)))
 
 
-def _edited(octets: bytes, header: bytes | None, limits: Limits) -> bytes:
-    """The message with the header that a filter left. Raises Refused(TOO_BIG) for more than a header may be."""
-    if header is None:
-        return octets
+def _written(octets: bytes, edited: Edited, limits: Limits) -> bytes:
+    """The message as a filter left it. Raises Refused(TOO_BIG) for more than a header may be."""
     end = header_limit.end(octets, len(octets))
-    edited = header + (b"" if header.endswith(b"\n") or not header else b"\r\n") + octets[end:]
-    header_limit.check(edited, limits.header_size, limits.header_fields)
-    return edited
+    header = edited.header
+    written = header + (b"" if header.endswith(b"\n") or not header else b"\r\n") + octets[end:]
+    header_limit.check(written, limits.header_size, limits.header_fields)
+    return written

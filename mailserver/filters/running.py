@@ -19,7 +19,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
-from mailserver.sieve import Action, Facts, FileInto, Outcome, Redirect, RunError, Script, SieveError
+from mailserver.sieve import Action, Facts, FileInto, Keep, Outcome, Redirect, RunError, Script, SieveError
 from mailserver.store.engine.transactions import Store
 from mailserver.texts.text import Text
 
@@ -181,7 +181,29 @@ def _named(outcome: Outcome, host: AccountHost) -> Outcome:
             actions += [replace(action, address=member, list="") for member in _members(action.list, host)]
         else:
             actions.append(action)
-    return replace(outcome, actions=tuple(actions))
+    states = {action.edited for action in actions if isinstance(action, Keep | FileInto)}
+    return replace(outcome, actions=tuple(_once_each(actions, host) if len(states) > 1 else actions))
+
+
+def _once_each(actions: Sequence[Action], host: AccountHost) -> list[Action]:
+    """Of what is stored twice in one mailbox, by whatever name, the last: a changed message is the same one (RFC 5293
+    section 7). What is stored unchanged delivery weeds out itself."""
+    last: dict[str | Action, Action] = {}
+    for action in actions:
+        if isinstance(action, Keep):
+            last["INBOX"] = action
+        elif isinstance(action, FileInto):
+            last[_mailbox(action, host)] = action
+        else:
+            last[action] = action
+    return list(last.values())
+
+
+def _mailbox(action: FileInto, host: AccountHost) -> str:
+    by_use = host.special_use(action.special_use) if action.special_use else None
+    if by_use is not None:
+        return by_use
+    return action.mailbox if action.create or host.mailbox_exists(action.mailbox) else "INBOX"
 
 
 def _members(name: str, host: AccountHost) -> list[str]:

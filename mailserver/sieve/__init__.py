@@ -27,8 +27,7 @@ What Pigeonhole or Stalwart have and this has not:
 
 Where an RFC leaves a choice, or we differ:
 
-* What is stored and redirected has the header as it is when the script ends (`Outcome.header`), not as it was when
-  each action was met (RFC 5293 section 7).
+* Of what is kept or filed twice in one mailbox the last counts, with its header and flags (RFC 5293 section 7).
 * A script that is included within `foreverypart` sees the whole message, its `:mime` tests the part (RFC 6609 section
   3.5 wants it to see the part alone).
 * Characters, not octets, are what `?` stands for in every comparator.
@@ -44,6 +43,7 @@ from mailserver.sieve.execution import run
 from mailserver.sieve.interface import (
     Action,
     Discard,
+    Edited,
     Facts,
     Fcc,
     FileInto,
@@ -65,6 +65,7 @@ __all__ = [
     "LIMITS",
     "Action",
     "Discard",
+    "Edited",
     "Facts",
     "Fcc",
     "FileInto",

@@ -6,6 +6,7 @@ from mailserver.sieve.errors import RunError
 from mailserver.sieve.interface import (
     Action,
     Discard,
+    Edited,
     FileInto,
     Keep,
     Mark,
@@ -42,11 +43,11 @@ class Effects:
     def _has(self, *kinds: type[Action]) -> bool:
         return any(isinstance(action, kinds) for action in self._actions.values())
 
-    def keep(self, flags: tuple[str, ...]) -> None:
+    def keep(self, flags: tuple[str, ...], edited: Edited | None) -> None:
         """Into the inbox. Of several the last flags count (RFC 5232 section 3)."""
         self._not_rejected()
         self.implicit = False
-        self._put(Keep, Keep(flags))
+        self._put(Keep, Keep(flags, edited))
 
     def file(self, action: FileInto, *, copy: bool) -> None:
         """Into a mailbox; each gets it once (RFC 5228 section 2.10.3)."""
@@ -59,10 +60,10 @@ class Effects:
             action = replace(action, create=True)
         self._put(key, action)
 
-    def inbox(self, flags: tuple[str, ...], *, copy: bool) -> None:
+    def inbox(self, flags: tuple[str, ...], edited: Edited | None, *, copy: bool) -> None:
         """`fileinto "INBOX"`."""
         implicit = self.implicit
-        self.keep(flags)
+        self.keep(flags, edited)
         self.implicit = implicit and copy
 
     def redirect(self, action: Redirect) -> None:
@@ -120,11 +121,12 @@ class Effects:
             raise RunError(Text("Le filtre demande plus de {most} actions.", most=self._limits.actions))
         self.marks.append(mark)
 
-    def resolved(self) -> tuple[Action, ...]:
-        """All of them, with the implicit keep where it stands, and Discard where nothing else is left."""
+    def resolved(self, edited: Edited | None) -> tuple[Action, ...]:
+        """All of them, with the implicit keep of the message as it is in the end where that stands, and Discard where
+        nothing else is left."""
         actions = list(self._actions.values())
         if self.implicit and not self._has(Keep):
-            actions.append(Keep(self.flags))
+            actions.append(Keep(self.flags, edited))
         if not any(isinstance(one, Keep | FileInto | Redirect | Reject) for one in actions):
             actions.append(Discard())
         return tuple(actions)

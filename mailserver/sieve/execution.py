@@ -13,5 +13,4 @@ def run(script: Script, facts: Facts, host: Host, seconds: float | None = None) 
     machine = Machine(script, facts, host, script.limits.seconds if seconds is None else seconds)
     with suppress(Stopped, Returned, Broken):
         machine.run(script.steps)
-    header = machine.message.header if machine.message.edited else None
-    return Outcome(machine.effects.resolved(), header, tuple(machine.effects.marks))
+    return Outcome(machine.effects.resolved(machine.message.state), tuple(machine.effects.marks))

@@ -118,10 +118,20 @@ class NoHost:
 
 
 @dataclass(frozen=True, slots=True)
+class Edited:
+    """A message that a script has changed. Of one state of a message there is one object."""
+
+    header: bytes
+    """Up to the blank line."""
+
+
+@dataclass(frozen=True, slots=True)
 class Keep:
     """Into the inbox."""
 
     flags: tuple[str, ...] = ()
+    edited: Edited | None = None
+    """The message as it was when the script met the action (RFC 5293 section 7); None: as it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,7 @@ class FileInto:
     """The mailbox with this flag goes before `mailbox` (RFC 8579 section 4)."""
     mailbox_id: str = ""
     """The mailbox with this object id goes before `mailbox` (RFC 9042)."""
+    edited: Edited | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,7 @@ class Redirect:
     """The message is kept as well, unless something else says otherwise (RFC 3894)."""
     list: str = ""
     """Members of this external list instead of an address (RFC 6134 section 2.4)."""
+    edited: Edited | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +243,6 @@ class Outcome:
 
     actions: tuple[Action, ...]
     """In their order, each once; the implicit keep is a Keep."""
-    header: bytes | None = None
-    """The header as edited, up to the blank line; None where it is as it was."""
     marks: tuple[Mark, ...] = ()
 
     @property

@@ -90,6 +90,13 @@ def decide(script: str, message: sieve.Facts | bytes = LETTER, host: sieve.Host 
     return sieve.run(sieve.compile(script.encode()), given, host or Account())
 
 
+def header_of(script: str, message: sieve.Facts | bytes = LETTER) -> bytes | None:
+    """The header of what it keeps; None where it is as it came."""
+    (kept,) = actions(script, message)
+    assert isinstance(kept, sieve.Keep)
+    return kept.edited.header if kept.edited is not None else None
+
+
 def actions(script: str, message: sieve.Facts | bytes = LETTER, host: sieve.Host | None = None) -> list[sieve.Action]:
     """What it does."""
     return list(decide(script, message, host).actions)

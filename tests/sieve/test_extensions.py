@@ -9,7 +9,7 @@ import pytest
 from mailserver import sieve
 from mailserver.sieve import Discard, FileInto, Keep, Redirect, Reject
 from mailserver.sieve.commands.table import ACTIONS, TESTS
-from tests.sieve.runs import LETTER, PARIS, Account, actions, decide, facts, holds
+from tests.sieve.runs import LETTER, PARIS, Account, actions, decide, facts, header_of, holds
 
 
 def test_what_is_announced() -> None:
@@ -286,7 +286,7 @@ def test_loops_over_parts(script: str, expected: list[sieve.Action]) -> None:
 
 
 TRACE = LETTER[: LETTER.index(b"From:")]
-EDIT = 'require ["editheader", "variables", "fileinto", "envelope", "encoded-character"];'
+EDIT = 'require ["editheader", "variables", "fileinto", "envelope", "encoded-character", "copy"];'
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ EDIT = 'require ["editheader", "variables", "fileinto", "envelope", "encoded-cha
     ],
 )
 def test_headers_are_edited(script: str, first: bytes, last: bytes) -> None:
-    found = decide(EDIT + script).header
+    found = header_of(EDIT + script)
     assert found is not None
     assert found.startswith(TRACE), "what is added stands below the trace"
     assert found.removeprefix(TRACE).startswith(first)
@@ -325,8 +325,7 @@ def test_headers_are_edited(script: str, first: bytes, last: bytes) -> None:
     ],
 )
 def test_what_tells_where_a_message_comes_from_is_not_edited(script: str) -> None:
-    end = LETTER.index(b"\r\n\r\n") + 2
-    assert decide(EDIT + script).header in (None, LETTER[:end])
+    assert header_of(EDIT + script) is None
 
 
 def test_tests_see_the_header_as_it_is_now() -> None:
@@ -335,15 +334,38 @@ def test_tests_see_the_header_as_it_is_now() -> None:
         + """deleteheader "subject"; addheader "Subject" "Autre";
         if allof (header "subject" "Autre", not header :contains "subject" "rentrée") { fileinto "Notes"; }"""
     )
-    assert actions(script) == [FileInto("Notes")]
+    (filed,) = actions(script)
+    assert isinstance(filed, FileInto)
+    assert filed.mailbox == "Notes"
     script = (
         EDIT
         + 'addheader "X" "1"; addheader "X" "2"; addheader "X" "3";'
         + 'deleteheader :index 1 "X"; deleteheader :index 2 "X";'
     )
-    found = decide(script).header
+    found = header_of(script)
     assert found is not None
     assert found.startswith(TRACE + b"X: 2\r\nFrom:")
+
+
+def test_each_action_has_the_header_of_its_moment() -> None:
+    """RFC 5293 section 7."""
+    script = (
+        EDIT
+        + """fileinto "Notes"; redirect :copy "a@b.fr"; addheader "X" "1"; fileinto "Junk";
+        redirect :copy "c@d.fr"; addheader "X" "2"; deleteheader :index 1 "X"; fileinto "Avec"; keep;
+        deleteheader "X"; fileinto "Sans"; addheader "X" "3"; keep;"""
+    )
+    found = []
+    for action in actions(script):
+        assert isinstance(action, FileInto | Redirect | Keep)
+        header = action.edited.header.removeprefix(TRACE).partition(b"From:")[0] if action.edited else None
+        found.append((getattr(action, "mailbox", ""), header))
+    assert found == [
+        ("Notes", None), ("", None), ("Junk", b"X: 1\r\n"), ("", b"X: 1\r\n"), ("Avec", b"X: 1\r\n"),
+        ("", b"X: 3\r\n"), ("Sans", None),
+    ]  # fmt: skip
+    implicit = actions(EDIT + 'fileinto :copy "Notes"; addheader "X" "1";')
+    assert [action.edited is None for action in implicit if isinstance(action, FileInto | Keep)] == [True, False]
 
 
 def test_duplicates() -> None:

@@ -245,6 +245,23 @@ def test_a_changed_header_is_a_copy_of_ones_own(house: House) -> None:
     assert mine.partition(b"\r\n\r\n")[2] == theirs.partition(b"\r\n\r\n")[2]
 
 
+def test_each_copy_has_the_header_of_its_moment(house: House) -> None:
+    filters_of(
+        house,
+        "ada",
+        rf"""require ["editheader", "fileinto", "mailbox", "special-use", "copy"]; redirect :copy "{BOB}";
+        fileinto :create "Comme reçu"; addheader "X-Classe" "6e B"; fileinto :create "Marqué"; fileinto "Junk";
+        addheader "X-Classe" "6e C"; fileinto :specialuse "\\Junk" "INBOX"; fileinto "Nulle part"; keep;""",
+    )
+    send(house, letter())
+    counts = {
+        box: [one.count(b"X-Classe") for one in house.mail("ada", box)]
+        for box in ("INBOX", "Comme reçu", "Marqué", "Junk", "Nulle part")
+    }
+    assert counts == {"INBOX": [2], "Comme reçu": [0], "Marqué": [1], "Junk": [2], "Nulle part": []}
+    assert [one.count(b"X-Classe") for one in house.mail("bob")] == [0]
+
+
 def test_seen_once_is_not_kept_twice(house: House) -> None:
     filters_of(house, "ada", 'require ["duplicate", "fileinto"]; if duplicate { fileinto "Trash"; }')
     for _ in range(2):

@@ -71,7 +71,7 @@ def check_use(flag: str, at: int) -> None:
 
 def _keep(compiler: Compiler, call: Call) -> Step:
     flags = flags_of(compiler, call)
-    return lambda machine: machine.effects.keep(flags(machine))
+    return lambda machine: machine.effects.keep(flags(machine), machine.message.state)
 
 
 def _fileinto(compiler: Compiler, call: Call) -> Step:
@@ -87,9 +87,9 @@ def _fileinto(compiler: Compiler, call: Call) -> Step:
         if not is_mailbox(mailbox):
             raise RunError(Text("« {name} » n’est pas le nom d’un dossier.", name=mailbox[:60]))
         if mailbox.upper() == "INBOX" and not use and not by_id:
-            machine.effects.inbox(flags(machine), copy=copy)
+            machine.effects.inbox(flags(machine), machine.message.state, copy=copy)
         else:
-            filed = FileInto(mailbox, flags(machine), create, use, by_id)
+            filed = FileInto(mailbox, flags(machine), create, use, by_id, machine.message.state)
             machine.effects.file(filed, copy=copy)
 
     return step
@@ -100,13 +100,13 @@ def _redirect(compiler: Compiler, call: Call) -> Step:
     copy = call.has("copy")
     if call.has("list"):
         name = compiler.phrase(words)
-        return lambda machine: machine.effects.redirect(Redirect("", copy, name(machine)))
+        return lambda machine: machine.effects.redirect(Redirect("", copy, name(machine), machine.message.state))
     made = compiler.string(words)
     if isinstance(made, str):
         target = checked_address(made)
         if target is None:
             raise Fault(words.at, Text("« {name} » n’est pas une adresse.", name=made[:60]))
-        return lambda machine: machine.effects.redirect(Redirect(target, copy))
+        return lambda machine: machine.effects.redirect(Redirect(target, copy, edited=machine.message.state))
     return lambda machine: _redirect_to(machine, made(machine), copy)
 
 
@@ -114,7 +114,7 @@ def _redirect_to(machine: Machine, text: str, copy: bool) -> None:
     target = checked_address(text)
     if target is None:
         raise RunError(Text("« {name} » n’est pas une adresse.", name=text[:60]))
-    machine.effects.redirect(Redirect(target, copy))
+    machine.effects.redirect(Redirect(target, copy, edited=machine.message.state))
 
 
 def checked_address(text: str) -> str | None:

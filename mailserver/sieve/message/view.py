@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mailserver.sieve.interface import Facts
+from mailserver.sieve.interface import Edited, Facts
 from mailserver.sieve.limits import Limits
 from mailserver.sieve.message.fields import HeaderField, read_fields
 from mailserver.sieve.message.parts import Parts
@@ -11,7 +11,7 @@ from mailserver.sieve.message.parts import Parts
 class Message:
     """One message during one run."""
 
-    __slots__ = ("_decoded", "_facts", "_fields", "_limits", "_named", "_parts", "edited")
+    __slots__ = ("_decoded", "_facts", "_fields", "_limits", "_named", "_parts", "_state", "edited")
 
     def __init__(self, facts: Facts, limits: Limits) -> None:
         self._facts = facts
@@ -20,6 +20,7 @@ class Message:
         self._named: dict[str, list[HeaderField]] = {}
         self._decoded: dict[str, tuple[str, ...]] = {}
         self._parts: Parts | None = None
+        self._state: Edited | None = None
         self.edited = False
 
     @property
@@ -67,7 +68,17 @@ class Message:
         """Set the header's fields (RFC 5293)."""
         self._set(fields)
         self._decoded.clear()
+        self._state = None
         self.edited = True
+
+    @property
+    def state(self) -> Edited | None:
+        """What an action that is met now stores or sends; None: the message as it came."""
+        if self.edited and self._state is None:
+            header = self.header
+            if header != b"".join([one.written for one in read_fields(self._facts.header)]):
+                self._state = Edited(header)
+        return self._state
 
     def part_fields(self, place: int) -> Sequence[HeaderField]:
         """All fields of a part; of the first one, which is the message, as they were edited."""
