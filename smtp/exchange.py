@@ -96,7 +96,16 @@ class Exchange:
         )
         sender = self._delivery.outsider(mail.reverse_path)
         door = Door.LMTP if self.is_lmtp else Door.SMTP
-        envelope = Envelope(mail.reverse_path, recipients, sender, name, door, client.address, verified.results)
+        envelope = Envelope(
+            mail.reverse_path,
+            recipients,
+            sender,
+            name,
+            door,
+            client.address,
+            verified.results,
+            verified.peer_name,
+        )
         delivered = await self._delivery.deliver(envelope, whole, tells_each=self.is_lmtp)
         transaction.refused = delivered.refused
         log.info(

@@ -87,9 +87,11 @@ class Delivery(Addressing):
         nobody else need tell the sender which of them refuse it. Raises Refused(LOOP | REJECTED), Denied, Temporary.
         """
         await self.check_brake(envelope.sender, envelope.recipients)
-        virus = await self.virus_in(octets) if _is_from_outside(envelope) else ""
+        virus = await self.virus_in(octets) if _is_from_outside(envelope) else None
         if virus:
             return await self._hold_infected(envelope, octets, virus)
+        if virus is not None:
+            envelope = replace(envelope, viruses=1)
         options = _OPTIONS[envelope.sender.population] if envelope.sender else PLAIN
         parts = await self.parts(envelope, octets, options, judge=True)
         alone = [part.accounts[0] for part in parts if len(part.accounts) == 1]
@@ -125,8 +127,8 @@ class Delivery(Addressing):
         log.info("junk", id=envelope.name, accounts=len(verdicts), score=max(one.score for one in verdicts.values()))
         return [_aside(part, verdicts) for part in parts]
 
-    async def virus_in(self, octets: bytes) -> str:
-        """The name of a virus in a message; empty: none was found, or nobody looks. Raises Temporary."""
+    async def virus_in(self, octets: bytes) -> str | None:
+        """The name of a virus in a message; empty: none was found; None: nobody looked. Raises Temporary."""
         try:
             return await self._clamd.scan(octets)
         except Unscanned as unscanned:
@@ -135,7 +137,7 @@ class Delivery(Addressing):
         except Away as away:
             if self._settings.junk.scanner_away == "refuse":
                 raise Temporary("The virus scanner is away: try again later") from away
-            return ""
+            return None
 
     async def _hold_infected(self, envelope: Envelope, octets: bytes, virus: str) -> Delivered:
         """Keep a message for IT, and tell its recipients, in one unit. Raises Temporary."""

@@ -51,5 +51,5 @@ class Deliverer(Protocol):
     ) -> list[Part]:
         """The copies a message becomes."""
 
-    async def virus_in(self, octets: bytes) -> str:
+    async def virus_in(self, octets: bytes) -> str | None:
         """The name of a virus in a message; empty: none was found, or nobody looks. Raises Temporary."""

@@ -55,6 +55,10 @@ class Envelope:
     """The address of whoever handed it over; empty: nobody from outside."""
     results: AuthenticationResults = NOT_CHECKED
     """What was found out about who sent it."""
+    peer_name: str = ""
+    """The name of `peer`, which it has by its address and which has that address; empty: it has none."""
+    viruses: int = 0
+    """As RFC 5235 section 3.3 counts: 0 nobody looked, 1 none was found, 5 one was."""
 
     @property
     def provenance(self) -> Provenance:

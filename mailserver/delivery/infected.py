@@ -77,7 +77,8 @@ class InfectedMail:
             raise next(iter(left.values()))
         octets = await self._store.read(spool.octets, held.content_id, self._folder)
         came = Provenance.stored(held.door, 0, 0, held.authentication)
-        envelope = Envelope(held.reverse_path, tuple(recipients), sender, held.name, came.door, results=came.results)
+        path, results = held.reverse_path, came.results
+        envelope = Envelope(path, tuple(recipients), sender, held.name, came.door, results=results, viruses=5)
         parts = await self._delivery.parts(envelope, octets, Options(name=held.name))
         await self._commit("released", held, parts, origin, tuple(left))
         return Released(len({account for part in parts if not part.only_if_held for account in part.accounts}), left)

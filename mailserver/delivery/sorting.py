@@ -118,18 +118,23 @@ class Sorting:
         if not scripted:
             return [part]
         spam = {account: _spam(part.verdicts[account]) for account in scripted if account in part.verdicts}
-        arriving = Arriving(octets, envelope.reverse_path, self._environment(part), spam)
+        arriving = Arriving(
+            octets, envelope.reverse_path, self._environment(part, envelope), spam, envelope.viruses or None
+        )
         recipients = {account: addresses.get(account, "") for account in scripted}
         work = _Sorted(part, octets, envelope, passage, volume)
         for decision in await self._filters.decide(arriving, recipients):
             await self._apply(work, decision, recipients[decision.owner.account_id])
         return work.parts()
 
-    def _environment(self, part: Part) -> Mapping[str, str]:
-        usual = {"domain": self._settings.domain, "host": self._settings.name, "location": "MS", "phase": "pre"}
+    def _environment(self, part: Part, envelope: Envelope) -> Mapping[str, str]:
+        """RFC 5183 section 4.1. From where people hand in mail is nobody's business but theirs."""
+        facts = {"domain": self._settings.domain, "host": self._settings.name}
+        if envelope.door is Door.SMTP:
+            facts |= {"remote-ip": envelope.peer, "remote-host": envelope.peer_name}
         scan = part.prepared.scan
         known = environment.items(part.provenance, scan.sender_address, scan.attachments, self._settings.domains)
-        return {**usual, **known}
+        return {**{name: fact for name, fact in facts.items() if fact}, **known}
 
     async def _apply(self, work: _Sorted, decision: Decision, recipient: str) -> None:
         """What one account's filter decided; nothing of it where that fails, and its owner is told."""
@@ -265,17 +270,19 @@ class _States:
 def _placements(outcome: Outcome, unsorted: Sequence[Placement]) -> tuple[list[_Placed], bool]:
     """Where a message goes, and whether it may go nowhere because the filter says so.
 
-    `unsorted`: where it would be without a filter; what is kept stays there, so that junk is no less junk.
+    `unsorted`: where it would be without a filter. What a filter says nothing of stays there, so that junk is no less
+    junk; `keep` is INBOX (RFC 5228 section 4.3), as its owner wants it.
     """
     placed: list[_Placed] = []
     is_gone = False
     for action in outcome.actions:
         match action:
             case Keep():
-                placed += [(action.edited, replace(one, flags=(*one.flags, *action.flags))) for one in unsorted]
+                there = unsorted if action.implicit else (Placement(),)
+                placed += [(action.edited, replace(one, flags=(*one.flags, *action.flags))) for one in there]
             case FileInto():
-                there = Placement(action.mailbox, action.flags, action.create, action.special_use)
-                placed.append((action.edited, there))
+                filed = Placement(action.mailbox, action.flags, action.create, action.special_use)
+                placed.append((action.edited, filed))
             case Discard() | Redirect() | Reject():
                 is_gone = True
             case _:

@@ -52,6 +52,8 @@ class Arriving:
     environment: Mapping[str, str]
     spam: Mapping[int, int] = field(default_factory=dict)
     """How surely it is junk to an account, as RFC 5235 section 2.1 counts; an account that is missing was not told."""
+    virus: int | None = None
+    """As RFC 5235 section 3.3 counts; None: nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ class Filters:
             envelope_to=one.recipient,
             addresses=one.owner.addresses,
             spam=message.spam.get(one.owner.account_id),
+            virus=message.virus,
             environment=message.environment,
         )
         try:

@@ -28,13 +28,14 @@ class Clamd:
         self._settings = settings
         self._patience = Patience("clamd", clock)
 
-    async def scan(self, octets: bytes) -> str:
-        """The name of the virus in a message; empty: none, or no clamd is set, or the message is too large for it.
+    async def scan(self, octets: bytes) -> str | None:
+        """The name of the virus in a message; empty: it has none. None: no clamd is set, or the message is too large
+        for it.
 
         Raises Away, Unscanned.
         """
         if not self._settings.clamd or len(octets) > self._settings.scanned_octets:
-            return ""
+            return None
         self._patience.check()
         try:
             async with asyncio.timeout(self._settings.scanner_seconds):
@@ -94,11 +95,13 @@ def _stream(octets: bytes) -> Iterator[bytes]:
     yield struct.pack("!I", 0)
 
 
-def read(answer: bytes) -> str:
-    """The virus that an answer names; empty: none. Raises Away: it is no answer."""
+def read(answer: bytes) -> str | None:
+    """The virus that an answer names; empty: none; None: it was too large. Raises Away: it is no answer."""
     text = answer.rstrip(b"\0\n").decode("ascii", "replace")
-    if text == "stream: OK" or _TOO_LARGE in text:
+    if text == "stream: OK":
         return ""
+    if _TOO_LARGE in text:
+        return None
     found = _FOUND.fullmatch(text)
     if found is None:
         raise Away(f"answers {text[:80]!r}")

@@ -28,8 +28,8 @@ What Pigeonhole or Stalwart have and this has not:
 Where an RFC leaves a choice, or we differ:
 
 * Of what is kept or filed twice in one mailbox the last counts, with its header and flags (RFC 5293 section 7).
-* A script that is included within `foreverypart` sees the whole message, its `:mime` tests the part (RFC 6609 section
-  3.5 wants it to see the part alone).
+* A script that is included within `foreverypart` tests the part as if it were the message (RFC 6609 section 3.5); what
+  it does, edits of the header among it, it does to the message.
 * Characters, not octets, are what `?` stands for in every comparator.
 * i;unicode-casemap needs no `require`, as in Pigeonhole.
 * A regular expression made of variables that is none matches nothing, so that no sender can stop a filter with it.

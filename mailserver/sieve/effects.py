@@ -47,7 +47,7 @@ class Effects:
         """Into the inbox. Of several the last flags count (RFC 5232 section 3)."""
         self._not_rejected()
         self.implicit = False
-        self._put(Keep, Keep(flags, edited))
+        self._put(Keep, Keep(flags, edited, implicit=False))
 
     def file(self, action: FileInto, *, copy: bool) -> None:
         """Into a mailbox; each gets it once (RFC 5228 section 2.10.3)."""
@@ -126,7 +126,7 @@ class Effects:
         nothing else is left."""
         actions = list(self._actions.values())
         if self.implicit and not self._has(Keep):
-            actions.append(Keep(self.flags, edited))
+            actions.append(Keep(self.flags, edited, implicit=True))
         if not any(isinstance(one, Keep | FileInto | Redirect | Reject) for one in actions):
             actions.append(Discard())
         return tuple(actions)

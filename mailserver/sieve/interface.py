@@ -132,6 +132,8 @@ class Keep:
     flags: tuple[str, ...] = ()
     edited: Edited | None = None
     """The message as it was when the script met the action (RFC 5293 section 7); None: as it came."""
+    implicit: bool = True
+    """The script said nothing of where it goes."""
 
 
 @dataclass(frozen=True, slots=True)

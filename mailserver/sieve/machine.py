@@ -68,11 +68,13 @@ class Machine:
         "included",
         "left",
         "limits",
+        "loops",
         "message",
         "once",
         "parts",
         "scope",
         "stack",
+        "view",
     )
 
     def __init__(self, script: Script, facts: Facts, host: Host, seconds: float) -> None:
@@ -85,6 +87,9 @@ class Machine:
         self.asked: set[Hashable] = set()
         """What the host was asked for, and will know at once."""
         self.message = Message(facts, self.limits)
+        self.view = self.message
+        """What tests look at: the message, or for a script that was included within a loop the part as if it were one
+        (RFC 6609 section 3.5)."""
         self.effects = Effects(self.limits)
         self.scope = Scope(script)
         self.globals: dict[str, str] = {}
@@ -102,7 +107,9 @@ class Machine:
         self.once: set[tuple[str, str]] = set()
         """Scripts that were included so far."""
         self.parts: list[int] = []
-        """The part of each loop that goes on, outermost first."""
+        """The part of each loop of this script that goes on, outermost first, as a place in `view`."""
+        self.loops = 0
+        """Loops that go on, of all scripts."""
 
     def spend(self, cost: int) -> None:
         """Count what is done. Raises RunError when it was too much."""

@@ -141,9 +141,12 @@ class Submission:
         kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
         is_utf8 = _needs_utf8(reverse_path, route, header if utf8 else b"")
         options = _options(principal, name, ret=ret, envid=envid, utf8=is_utf8)
-        if principal is not None and (virus := await self._delivery.virus_in(whole)):
+        virus = await self._delivery.virus_in(whole) if principal is not None else None
+        if virus:
             raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
         envelope = _envelope(principal, reverse_path, route, resent=resent)
+        if virus is not None:
+            envelope = replace(envelope, viruses=1)
         parts = await self._delivery.parts(envelope, whole, options, route.remote)
         addresses = [recipient if isinstance(recipient, str) else recipient.address for recipient in recipients]
         step = Trace(Step.SUBMITTED, name, reverse_path, addresses, len(octets), options.account_id)

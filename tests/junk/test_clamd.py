@@ -34,6 +34,7 @@ from tests.clocks import StandingClock
 from tests.junk.samples import good
 from tests.junk.scanner import EICAR, Answer, Clamd, pretending
 from tests.ports import free_port
+from tests.smtp.filtering import filters_of, off
 from tests.smtp.house import DOMAIN, LIST, PASSWORD, House
 from tests.waiting import until
 
@@ -129,6 +130,23 @@ def keep(house: House, octets: bytes, *addresses: str, results: AuthenticationRe
         return infected.waiting(tx)[-1].id
 
     return house.store.write_now(hold)
+
+
+@pytest.mark.needs("clamd")
+def test_filters_know_whether_anybody_looked(watched: House, setting: Callable[..., None]) -> None:
+    """RFC 5235 section 3.3."""
+    tests = "".join(f'if virustest "{one}" {{ fileinto :create "V{one}"; }}' for one in (0, 1, 5))
+    filters_of(watched, "ada", f'require ["virustest", "fileinto", "mailbox"]; {tests}')
+    send(watched, good(31))
+    watched.run(desk(watched).release(keep(watched, good(32), f"ada@{DOMAIN}"), IT))
+    setting(clamd="")
+    send(watched, good(33))
+    found = [
+        [one.endswith(good(number)) for one in watched.mail("ada", box)]
+        for number, box in ((33, "V0"), (31, "V1"), (32, "V5"))
+    ]
+    assert found == [[True]] * 3
+    off(watched, "ada")
 
 
 def test_it_stays_held_for_those_who_cannot_get_it_now(house: House) -> None:
@@ -282,15 +300,15 @@ def saying(octets: bytes) -> Answer:
     return answer
 
 
-async def asked(answer: Answer, octets: bytes = b"x" * 1_000_000) -> str:
+async def asked(answer: Answer, octets: bytes = b"x" * 1_000_000) -> str | None:
     async with pretending(answer) as port:
         return await clamd.Clamd(Junk(clamd=f"127.0.0.1:{port}", scanner_seconds=1), StandingClock()).scan(octets)
 
 
-@pytest.mark.parametrize("said", [b"stream: OK\0", b"INSTREAM size limit exceeded. ERROR\0"])
-async def test_nothing_found(said: bytes) -> None:
-    assert await asked(saying(said)) == ""
-    assert await asked(saying(b"garbage"), b"x" * 20_000_000) == "", "too large to be shown"
+async def test_nothing_found_or_not_looked_at() -> None:
+    assert await asked(saying(b"stream: OK\0")) == ""
+    assert await asked(saying(b"INSTREAM size limit exceeded. ERROR\0")) is None
+    assert await asked(saying(b"garbage"), b"x" * 20_000_000) is None, "too large to be shown"
 
 
 @pytest.mark.parametrize("said", [b"", b"\0" * 9999, b"stream: OK FOUN", b"PONG\0", b"stream: x ERROR\0", b"\xff" * 10])
@@ -345,7 +363,7 @@ def test_a_message_that_it_does_not_manage_is_not_taken(house: House, setting: C
 @given(st.binary(max_size=100))
 def test_any_answer_is_read_or_refused(answer: bytes) -> None:
     try:
-        assert len(clamd.read(answer)) <= clamd.MAX_NAME
+        assert len(clamd.read(answer) or "") <= clamd.MAX_NAME
     except Away:
         return
     assert clamd.read(b"stream: " + b"A" * 290 + b" FOUND\0") == "A" * clamd.MAX_NAME

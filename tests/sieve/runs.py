@@ -6,6 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 from mailserver import sieve
 
+KEPT = sieve.Keep(implicit=False)
+"""What `keep` says."""
 PARIS = timezone(timedelta(hours=1))
 NOW = datetime(2026, 11, 30, 8, 5, 9, tzinfo=PARIS)
 """A Monday."""

@@ -47,13 +47,13 @@ FLAGS = 'require ["imap4flags", "fileinto", "variables", "relational", "comparat
         ('addflag "a"; addflag ["b", "A c"];', [Keep(("a", "b", "c"))]),
         ('setflag ["a", "b", "c"]; removeflag "B z";', [Keep(("a", "c"))]),
         ('setflag "\\\\Recent é a(b";', [Keep()]),  # what IMAP cannot set is left out
-        ('setflag "a"; keep :flags ["b"];', [Keep(("b",))]),
-        ('setflag "a"; keep :flags "";', [Keep()]),
+        ('setflag "a"; keep :flags ["b"];', [Keep(("b",), implicit=False)]),
+        ('setflag "a"; keep :flags "";', [Keep(implicit=False)]),
         ('setflag "a"; fileinto "Notes"; setflag "b";', [FileInto("Notes", ("a",))]),
-        ('keep :flags "a"; keep :flags "b";', [Keep(("b",))]),  # the last one wins
+        ('keep :flags "a"; keep :flags "b";', [Keep(("b",), implicit=False)]),  # the last one wins
         ('fileinto :flags "a" "x"; fileinto :flags "b" "x";', [FileInto("x", ("b",))]),
-        ('setflag "v" "a b"; removeflag "v" "a"; keep :flags "${v}";', [Keep(("b",))]),
-        ('set "v" "a a b"; addflag "v" ""; keep :flags "${v}";', [Keep(("a", "b"))]),
+        ('setflag "v" "a b"; removeflag "v" "a"; keep :flags "${v}";', [Keep(("b",), implicit=False)]),
+        ('set "v" "a a b"; addflag "v" ""; keep :flags "${v}";', [Keep(("a", "b"), implicit=False)]),
         ('setflag "a b"; if hasflag ["B", "z"] { discard; }', [Discard()]),
         ('setflag "a b"; if hasflag "b a" { discard; }', [Discard()]),
         ('setflag "a b"; if not hasflag :contains "z" { discard; }', [Discard()]),
@@ -447,3 +447,43 @@ def test_what_stops_a_run(script: str, english: str) -> None:
 def test_the_zone_of_the_account_is_that_of_now() -> None:
     assert facts().now.tzinfo is PARIS
     assert holds('currentdate "hour" "23"', facts(now=datetime(2026, 1, 1, 23, tzinfo=timezone(timedelta(hours=9)))))
+
+
+NESTED = (
+    b"From: a@b.fr\r\nSubject: Tout\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
+    b"Content-Type: text/plain\r\nSubject: Partie\r\n\r\nBonjour\r\n--x\r\n"
+    b"Content-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\nContent-Type: text/html\r\n\r\n<b>Gras</b>\r\n--y--\r\n"
+    b"--x--\r\n"
+)
+
+
+def test_a_script_included_in_a_loop_sees_the_part_as_a_message() -> None:
+    """RFC 6609 section 3.5."""
+    requires = 'require ["include", "foreverypart", "mime", "variables", "body", "editheader", "relational",'
+    requires += ' "comparator-i;ascii-numeric", "extracttext"];'
+    account = Account(
+        scripts={
+            ("personal", "partie"): requires
+            + """global ["seen", "inner"]; set "s" ""; if header :matches "subject" "*" { set "s" "${1}"; }
+            if body :raw :contains "Bonjour" { set "s" "${s}!"; } if size :under 60 { set "s" "${s}<"; }
+            set "seen" "${seen} ${s}";
+            foreverypart { if header :mime :contenttype :matches "content-type" "*" { set "inner" "${inner} ${1}"; } }
+            if header "subject" "Partie" { addheader "X-Vu" "oui"; }""",
+        }
+    )
+    parts = "multipart/mixed text/plain multipart/mixed text/html"
+    script = f"""{requires} global ["seen", "inner"]; foreverypart {{ include "partie"; }}
+        if allof (string "${{seen}}" " Tout! Partie!<  <", header "x-vu" "oui", header "subject" "Tout",
+            string "${{inner}}" " {parts} text/plain multipart/mixed text/html text/html") {{ discard; }}"""
+    assert actions(script, NESTED, account) == [Discard()]
+
+
+def test_loops_of_all_scripts_are_bounded_together() -> None:
+    requires = 'require ["include", "foreverypart"];'
+    inner = "foreverypart { " * 2 + "keep;" + " }" * 2
+    account = Account(
+        scripts={("personal", "b"): f'{requires} foreverypart {{ include "c"; }}', ("personal", "c"): requires + inner}
+    )
+    with pytest.raises(sieve.RunError):
+        actions(f'{requires} foreverypart {{ foreverypart {{ include "b"; }} }}', NESTED * 1, account)
+    assert actions(f'{requires} foreverypart {{ include "b"; }}', NESTED, account) == [Keep(implicit=False)]

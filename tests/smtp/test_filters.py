@@ -262,6 +262,22 @@ def test_each_copy_has_the_header_of_its_moment(house: House) -> None:
     assert [one.count(b"X-Classe") for one in house.mail("bob")] == [0]
 
 
+def test_a_script_knows_where_it_runs_and_who_handed_the_message_over(house: House) -> None:
+    """RFC 5183 section 4.1; of a door for our own people and machines it says nothing."""
+    script = f"""require ["environment", "fileinto", "mailbox", "relational", "comparator-i;ascii-numeric"];
+        if allof (environment "domain" "{DOMAIN}", environment "host" "{house.settings.name}",
+            environment "location" "MS", environment "phase" "during", environment :contains "name" "",
+            not environment :contains "remote-host" "", not environment :contains "zork" "") {{
+            if environment "remote-ip" "127.0.0.1" {{ fileinto :create "Dehors"; }}
+            elsif not environment :contains "remote-ip" "" {{ fileinto :create "Dedans"; }}
+        }}"""
+    filters_of(house, "ada", script)
+    send(house, letter())
+    with smtplib.LMTP("127.0.0.1", house.ports["lmtp"], timeout=60) as client:
+        client.sendmail(FRIEND, [ADA], letter())
+    assert [len(house.mail("ada", box)) for box in ("Dehors", "Dedans", "INBOX")] == [1, 1, 0]
+
+
 def test_seen_once_is_not_kept_twice(house: House) -> None:
     filters_of(house, "ada", 'require ["duplicate", "fileinto"]; if duplicate { fileinto "Trash"; }')
     for _ in range(2):

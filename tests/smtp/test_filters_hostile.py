@@ -170,6 +170,15 @@ def test_junk_is_kept_where_it_is_junk(house: House) -> None:
     assert [set(one) for one in flags_of(house, "ada", "Junk")] == [{"$Junk", "$Classe"}]
 
 
+def test_junk_that_is_kept_by_name_is_in_inbox(house: House) -> None:
+    """RFC 5228 section 4.3: what its owner says goes before what the house thinks."""
+    filters_of(house, "ada", 'require "imap4flags"; if header "subject" "Sortie" { keep :flags "$Classe"; }')
+    arrive(house, letter(), results=QUARANTINED)
+    assert [set(one) for one in flags_of(house, "ada", "INBOX")] == [{"$Classe"}]
+    arrive(house, letter(subject="Autre"), results=QUARANTINED)
+    assert (len(house.mail("ada")), len(house.mail("ada", "Junk"))) == (1, 1)
+
+
 # ---------------------------------------------------------------------- floods
 
 

@@ -16,7 +16,7 @@ def _body(compiler: Compiler, call: Call) -> Test:
     if words is not None:
         return _of_types(compiler.strings(words), match)
     if call.has("raw"):
-        return lambda machine: match(machine, machine.message.parts.raw())
+        return lambda machine: match(machine, machine.view.parts.raw())
     return _of_text(match)
 
 
@@ -24,7 +24,7 @@ def _of_text(match: matching.Match) -> Test:
     """What people read: text parts, HTML without its tags (RFC 5173 section 5.3)."""
 
     def test(machine: Machine) -> bool:
-        parts = machine.message.parts
+        parts = machine.view.parts
         machine.spend(1 + (len(parts.body) >> 6))
         texts = [parts.readable(place) for place in parts.leaves() if _is_text(parts, place)]
         return match(machine, texts if parts.body else ())
@@ -43,7 +43,7 @@ def _of_types(types: Strings, match: matching.Match) -> Test:
 
     def test(machine: Machine) -> bool:
         wanted = [_type(one) for one in types.get(machine)]
-        parts = machine.message.parts
+        parts = machine.view.parts
         machine.spend(len(wanted) * len(parts.all) + (len(parts.body) >> 6))
         if not parts.body:
             return match(machine, ())

@@ -14,11 +14,12 @@ ITEMS = {"name": "mailserver", "version": "1", "location": "MS", "phase": "durin
 def _environment(compiler: Compiler, call: Call) -> Test:
     name = compiler.phrase(call.words(0))
     match = matching.matcher(compiler, call, call.words(1))
+    count = call.has("count")
 
     def test(machine: Machine) -> bool:
         item = name(machine).lower()
         value = machine.facts.environment.get(item, ITEMS.get(item))
-        return value is not None and match(machine, (value,))
+        return value is not None and match(machine, () if count and not value else (value,))
 
     return test
 

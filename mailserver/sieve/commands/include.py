@@ -48,8 +48,11 @@ def _run(machine: Machine, location: str, name: str, once: bool, optional: bool)
     if deep or machine.included > limits.includes:
         raise RunError(Text("Trop de scripts en demandent d’autres."))
     machine.once.add(key)
-    outer, loops = machine.scope, machine.parts
-    machine.scope = Scope(script)
+    outer, loops, view = machine.scope, machine.parts, machine.view
+    if loops:
+        machine.view, cost = view.part(loops[-1])
+        machine.spend(1 + (cost >> 6))
+    machine.scope, machine.parts = Scope(script), []
     machine.depth += script.depth
     machine.stack.append(key)
     try:
@@ -57,7 +60,7 @@ def _run(machine: Machine, location: str, name: str, once: bool, optional: bool)
     except (Returned, Broken):
         pass
     finally:
-        machine.scope, machine.parts = outer, loops
+        machine.scope, machine.parts, machine.view = outer, loops, view
         machine.depth -= script.depth
         machine.stack.pop()
 

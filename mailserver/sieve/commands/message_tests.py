@@ -119,9 +119,9 @@ def _exists(compiler: Compiler, call: Call) -> Test:
 def _size(compiler: Compiler, call: Call) -> Test:
     limit = call.number(0)
     if call.has("over"):
-        return lambda machine: machine.message.size > limit
+        return lambda machine: machine.view.size > limit
     if call.has("under"):
-        return lambda machine: machine.message.size < limit
+        return lambda machine: machine.view.size < limit
     raise Fault(call.at, Text("« {name} » attend « {tag} » ou « {other} ».", name="size", tag=":over", other=":under"))
 
 

@@ -5,7 +5,7 @@ from mailserver.sieve.commands.variables import MODIFIER_TAGS, modifiers
 from mailserver.sieve.compiling.arguments import Call
 from mailserver.sieve.compiling.compiler import Compiler
 from mailserver.sieve.compiling.specification import Action, Kind, Tag
-from mailserver.sieve.errors import Fault
+from mailserver.sieve.errors import Fault, RunError
 from mailserver.sieve.machine import Broken, Machine, Step
 from mailserver.texts.text import Text
 
@@ -22,7 +22,10 @@ def _foreverypart(compiler: Compiler, call: Call) -> Step:
     def step(machine: Machine) -> None:
         depth = len(machine.parts)
         place = machine.parts[-1] if machine.parts else 0
-        parts = machine.message.parts
+        if machine.loops >= machine.limits.loops:  # with those of scripts that include this one
+            raise RunError(Text("Plus de {most} niveaux sont emboîtés ici.", most=machine.limits.loops))
+        machine.loops += 1
+        parts = machine.view.parts
         try:
             # Within another loop: the parts of the part that it is at.
             for one in parts.below(place)[1 if depth else 0 :]:
@@ -34,6 +37,7 @@ def _foreverypart(compiler: Compiler, call: Call) -> Step:
             if broken.name and broken.name != name:
                 raise
         finally:
+            machine.loops -= 1
             del machine.parts[depth:]
 
     return step
@@ -64,7 +68,7 @@ def _extracttext(compiler: Compiler, call: Call) -> Step:
 
     def step(machine: Machine) -> None:
         place = machine.parts[-1]
-        parts = machine.message.parts
+        parts = machine.view.parts
         text = parts.readable(place) if parts.all[place].type.startswith("text/") else ""
         machine.spend(1 + (len(text) >> 6))
         most = machine.limits.variable if first is None else min(first, machine.limits.variable)

@@ -62,15 +62,15 @@ def _check(call: Call) -> None:
 
 
 def _message(machine: Machine, name: str) -> Sequence[HeaderField]:
-    return machine.message.named(name)
+    return machine.view.named(name)
 
 
 def _parts(anychild: bool) -> Source:
     def fields(machine: Machine, name: str) -> Sequence[HeaderField]:
         place = machine.parts[-1] if machine.parts else 0
-        places = machine.message.parts.below(place) if anychild else [place]
+        places = machine.view.parts.below(place) if anychild else [place]
         machine.spend(len(places))
-        return [one for part in places for one in machine.message.part_fields(part) if one.name == name]
+        return [one for part in places for one in machine.view.part_fields(part) if one.name == name]
 
     return fields
 
@@ -94,7 +94,7 @@ def values(compiler: Compiler, call: Call) -> Values:
         wanted = compiler.strings(words) if words is not None else Strings(())
         return _options(fields, option, wanted)
     if is_plain(call):
-        return lambda machine, name: machine.message.values(name)
+        return lambda machine, name: machine.view.values(name)
     return lambda machine, name: [one.decoded(machine.limits) for one in fields(machine, name)]
 
 

@@ -1,6 +1,7 @@
 """The header, as it came and as a script has edited it; the body and its parts when they are asked for."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mailserver.sieve.interface import Edited, Facts
 from mailserver.sieve.limits import Limits
@@ -11,7 +12,7 @@ from mailserver.sieve.message.parts import Parts
 class Message:
     """One message during one run."""
 
-    __slots__ = ("_decoded", "_facts", "_fields", "_limits", "_named", "_parts", "_state", "edited")
+    __slots__ = ("_as_messages", "_decoded", "_facts", "_fields", "_limits", "_named", "_parts", "_state", "edited")
 
     def __init__(self, facts: Facts, limits: Limits) -> None:
         self._facts = facts
@@ -20,6 +21,7 @@ class Message:
         self._named: dict[str, list[HeaderField]] = {}
         self._decoded: dict[str, tuple[str, ...]] = {}
         self._parts: Parts | None = None
+        self._as_messages: dict[int, Message] = {}
         self._state: Edited | None = None
         self.edited = False
 
@@ -83,6 +85,25 @@ class Message:
     def part_fields(self, place: int) -> Sequence[HeaderField]:
         """All fields of a part; of the first one, which is the message, as they were edited."""
         return self.parts.fields(place) if place else self.fields
+
+    def part(self, place: int) -> tuple["Message", int]:
+        """A part as if it were a message, and the octets that had to be read for that."""
+        if not place:
+            return self, 0
+        found = self._as_messages.get(place)
+        if found is not None:
+            return found, 0
+        octets, part = self.parts.octets, self.parts.all[place]
+        header = octets[part.start : part.body].removesuffix(b"\n").removesuffix(b"\r")  # the blank line
+        size = part.end - part.start
+
+        def body(most: int) -> bytes:
+            return octets[part.body : min(part.end, part.body + most)]
+
+        made = self._as_messages[place] = Message(
+            replace(self._facts, header=header, body=body, size=size), self._limits
+        )
+        return made, size
 
     @property
     def header(self) -> bytes:
