@@ -12,6 +12,7 @@ from mailserver.model.rules import Sender
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Verdict
+from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.queue.moderation_queue import Hold
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Trace
@@ -115,9 +116,11 @@ class Part:
     only_if_held: str = ""
     """A notice to the owners of this list: not placed where so many wait already that nobody is told of each."""
     placements: Placements = field(default_factory=dict)
+    """Where it goes in the mailboxes of some of the accounts; the others get it in INBOX."""
     verdicts: Mapping[int, Verdict] = field(default_factory=dict)
     """Why it goes to the Spam of these accounts."""
-    """Where it goes in the mailboxes of some of the accounts; the others get it in INBOX."""
+    quota: Quota = NO_QUOTA
+    """The setting's, of the owners of others' mailboxes among them."""
     once: Memory | None = None
     """Placed only when this is not remembered yet; it is from then on."""
     remembers: tuple[Memory, ...] = ()

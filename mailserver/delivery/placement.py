@@ -9,7 +9,10 @@ from mailserver.accounts.provision import provision
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail import access, mailboxes, messages
+from mailserver.store.mail.access import Reach, Viewer
+from mailserver.store.mail.access.acts import permitted, record
+from mailserver.store.mail.messages import Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Placement:
     """Make the mailbox where it is missing."""
     special_use: str = ""
     """The mailbox with this special use where there is one, `mailbox` otherwise (RFC 8579)."""
+    viewer: Viewer | None = None
+    """Who files it into a mailbox of others: `mailbox` is the name they know it by. Who may not stands for INBOX."""
 
 
 SPAM = Placement("Junk", flags=("$Junk",), create=True, special_use="\\Junk")
@@ -44,6 +49,54 @@ def inbox(tx: Tx, account_id: int) -> int:
     if account_id not in found:  # nothing may be acknowledged that nobody gets
         raise Temporary("An account has no INBOX")
     return found[account_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """An appearance in a mailbox of others."""
+
+    viewer: Viewer
+    reach: Reach
+    flags: tuple[str, ...]
+
+
+def apart(tx: Tx, placements: Placements, size: int, quota: Quota) -> tuple[Placements, dict[int, Shared]]:
+    """The placements in accounts' own mailboxes, and those in others' by the number of the mailbox: whoever files there
+    has the right to insert, and its owner has room."""
+    own: dict[int, tuple[Placement, ...]] = dict(placements)
+    shared: dict[int, Shared] = {}
+    for account_id, some in placements.items():
+        if all(one.viewer is None for one in some):
+            continue
+        mine: list[Placement] = []
+        for one in some:
+            found = _reached(tx, one, size, quota) if one.viewer is not None else None
+            if found is None:
+                mine.append(one if one.viewer is None else Placement(flags=one.flags))
+            else:
+                shared.setdefault(found.reach.box.id, found)
+        own[account_id] = tuple(mine)
+    return own, shared
+
+
+def _reached(tx: Tx, placement: Placement, size: int, quota: Quota) -> Shared | None:
+    assert placement.viewer is not None
+    try:
+        reach = access.appendable(tx, placement.viewer, placement.mailbox, size, 1, quota)
+    except Refused:
+        return None
+    return Shared(placement.viewer, reach, placement.flags)
+
+
+def place_shared(tx: Tx, shared: Mapping[int, Shared], content_id: int, size: int, provenance: Provenance) -> None:
+    """One appearance in each, on record as everything that somebody does in others' mailboxes; the caller has locked
+    them."""
+    for mailbox_id in sorted(shared):
+        viewer, reach, flags = shared[mailbox_id].viewer, shared[mailbox_id].reach, shared[mailbox_id].flags
+        owner = reach.box.account_id
+        mask = _mask(tx, mailbox_id, permitted(flags, access.changeable(reach.rights)))
+        placed = messages.place(tx, owner, mailbox_id, content_id, size, mask, provenance=provenance)
+        record(tx, viewer, owner, reach.box.name, "append", [placed.uid])
 
 
 Wanted = dict[tuple[int, int], tuple[str, ...]]

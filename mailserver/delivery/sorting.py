@@ -26,7 +26,7 @@ from mailserver.sieve import Discard, Edited, FileInto, Keep, Mark, Notify, Outc
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Store, Uncertain
-from mailserver.store.mail import messages
+from mailserver.store.mail import access, messages
 from mailserver.store.mail.junk import Source, Verdict
 from mailserver.store.mail.messages import Quota
 from mailserver.store.queue.traces import Step, Trace
@@ -63,6 +63,7 @@ class _Sorted:
     passage: Passage | None
     """The filters that sent it on until here."""
     volume: Volume
+    quota: Quota
     placements: dict[int, tuple[Placement, ...]] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     """Whose filter says that it is junk."""
@@ -81,6 +82,7 @@ class _Sorted:
         part = replace(
             self.part,
             accounts=accounts,
+            quota=self.quota,
             placements=placements,
             verdicts={**self.part.verdicts, **self.verdicts},
             remembers=(*self.part.remembers, *self.remembers),
@@ -122,7 +124,7 @@ class Sorting:
             octets, envelope.reverse_path, self._environment(part, envelope), spam, envelope.viruses or None
         )
         recipients = {account: addresses.get(account, "") for account in scripted}
-        work = _Sorted(part, octets, envelope, passage, volume)
+        work = _Sorted(part, octets, envelope, passage, volume, Quota.of(self._settings.limits))
         for decision in await self._filters.decide(arriving, recipients):
             await self._apply(work, decision, recipients[decision.owner.account_id])
         return work.parts()
@@ -160,7 +162,7 @@ class Sorting:
         at = Occasion(owner, work.octets, work.octets, work.part, work.envelope, recipient, passage)
         states = _States(at, self._settings.limits)
         unsorted = work.part.placements.get(account_id, (Placement(),))
-        placed, is_gone = _placements(outcome, unsorted)
+        placed, is_gone = _placements(decision, outcome, unsorted)
         before = len(work.apart)
         for action in outcome.actions:
             if not isinstance(action, Away) or await self._send(work, decision, action, states, placed):
@@ -190,7 +192,9 @@ class Sorting:
             verdicts = {**part.verdicts, **work.verdicts}
             verdicts = {account_id: verdicts[account_id]} if account_id in verdicts else {}
             known = left_by(part.provenance, account_id)
-            own = Part(prepared, part.reverse_path, (account_id,), provenance=known, verdicts=verdicts)
+            own = Part(
+                prepared, part.reverse_path, (account_id,), provenance=known, verdicts=verdicts, quota=work.quota
+            )
             work.apart.append(replace(own, placements={account_id: tuple(some)}))
         if groups and not plain:
             work.moved.add(account_id)
@@ -267,7 +271,7 @@ class _States:
         return self._made[edited]
 
 
-def _placements(outcome: Outcome, unsorted: Sequence[Placement]) -> tuple[list[_Placed], bool]:
+def _placements(decision: Decision, outcome: Outcome, unsorted: Sequence[Placement]) -> tuple[list[_Placed], bool]:
     """Where a message goes, and whether it may go nowhere because the filter says so.
 
     `unsorted`: where it would be without a filter. What a filter says nothing of stays there, so that junk is no less
@@ -281,7 +285,8 @@ def _placements(outcome: Outcome, unsorted: Sequence[Placement]) -> tuple[list[_
                 there = unsorted if action.implicit else (Placement(),)
                 placed += [(action.edited, replace(one, flags=(*one.flags, *action.flags))) for one in there]
             case FileInto():
-                filed = Placement(action.mailbox, action.flags, action.create, action.special_use)
+                viewer = decision.viewer if access.is_foreign(action.mailbox) else None
+                filed = Placement(action.mailbox, action.flags, action.create, action.special_use, viewer)
                 placed.append((action.edited, filed))
             case Discard() | Redirect() | Reject():
                 is_gone = True

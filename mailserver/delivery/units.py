@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from mailserver.delivery import placement
 from mailserver.delivery.envelope import Memory, Part
-from mailserver.delivery.placement import Placements
+from mailserver.delivery.placement import Placements, Shared
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Counted
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, junk, mailboxes, messages
+from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.queue import infected, moderation_queue, spool, traces
 from mailserver.store.queue.infected import Infected
 from mailserver.store.queue.traces import Trace
@@ -39,7 +40,7 @@ def deliver_parts(
             continue
         inboxes = {account: known[account] for account in part.accounts if account in known}
         content_id, used, placed = deliver_unit(
-            tx, part.prepared, part.accounts, inboxes, part.provenance, part.placements
+            tx, part.prepared, part.accounts, inboxes, part.provenance, part.placements, part.quota
         )
         junk.record(tx, content_id, part.verdicts.items())
         first = first or content_id
@@ -93,28 +94,33 @@ def deliver_unit(
     known: dict[int, int],
     provenance: Provenance,
     placements: Placements | None = None,
+    quota: Quota = NO_QUOTA,
 ) -> tuple[int, bool, dict[int, int]]:
-    """One content, one appearance in each account's INBOX, or where `placements` say.
+    """One content, one appearance in each account's INBOX, or where `placements` say; `quota`: the setting's, of the
+    owners of others' mailboxes among them.
 
     Returns the content's id, whether `prepared` became it, and the INBOX of each account that got it there.
     """
     content_id, used = messages.store_content(tx, prepared)
+    shared: dict[int, Shared] = {}
     if placements:
         accounts, told = _told(accounts, placements)
+        told, shared = placement.apart(tx, told, prepared.size, quota)
         wanted = placement.resolve(tx, told)
     else:
         wanted = {}
     if not accounts:
         targets: dict[int, int] = {}
-    elif len(accounts) == 1 and accounts[0] in known and not wanted:
+    elif len(accounts) == 1 and accounts[0] in known and not wanted and not shared:
         messages.place(tx, accounts[0], known[accounts[0]], content_id, prepared.size, provenance=provenance)
         return content_id, used, known
     else:
         targets = messages.inboxes(tx, accounts)
         targets.update((account, placement.inbox(tx, account)) for account in accounts if account not in targets)
-    if wanted:
-        mailboxes.lock_all(tx, [*targets.values(), *(mailbox_id for mailbox_id, _ in wanted)])
+    if wanted or shared:
+        mailboxes.lock_all(tx, [*targets.values(), *shared, *(mailbox_id for mailbox_id, _ in wanted)])
         placement.place(tx, wanted, content_id, prepared.size, provenance)
+        placement.place_shared(tx, shared, content_id, prepared.size, provenance)
     if targets:
         messages.place_many(tx, targets, content_id, prepared.size, provenance)
     return content_id, used, targets

@@ -12,7 +12,7 @@ from mailserver.sieve import Script, SieveError
 from mailserver.store.account import filter_memory, filters
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import mailboxes
+from mailserver.store.mail import access, mailboxes
 from mailserver.store.mail.access import Viewer, annotations
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.people import personal_lists
@@ -29,10 +29,11 @@ ADDRESS_BOOK = frozenset((":addrbook:default", "urn:ietf:params:sieve:addrbook:d
 class AccountHost:
     """One account during one run."""
 
-    def __init__(self, store: Store, books: AddressBooks, account_id: int, folder: Path) -> None:
+    def __init__(self, store: Store, books: AddressBooks, viewer: Viewer, folder: Path) -> None:
         self._store = store
         self._books = books
-        self._account_id = account_id
+        self._viewer = viewer
+        self._account_id = viewer.account_id
         self._folder = folder
         self._lists: dict[str, Collection[str] | None] = {}
         self._scripts: dict[tuple[str, str], Script | SieveError | None] = {}
@@ -43,7 +44,13 @@ class AccountHost:
         return {box.name: box for box in self._store.read_now(mailboxes.listing, self._account_id)}
 
     def mailbox_exists(self, name: str) -> bool:
-        return mailboxes.canonical(name) in self._boxes
+        if not access.is_foreign(name):
+            return mailboxes.canonical(name) in self._boxes
+        try:
+            self._store.read_now(access.find, self._viewer, name, "i")
+        except Refused:
+            return False
+        return True
 
     def special_use(self, use: str) -> str | None:
         wanted = use.casefold()

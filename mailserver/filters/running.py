@@ -18,9 +18,13 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
+from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory
+from mailserver.sharing.viewers import Sharing
 from mailserver.sieve import Action, Facts, FileInto, Keep, Outcome, Redirect, RunError, Script, SieveError
 from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import access
+from mailserver.store.mail.access import Viewer
 from mailserver.texts.text import Text
 
 log = structlog.get_logger("filters")
@@ -67,6 +71,8 @@ class Decision:
     fault: Text | None = None
     line: int = 0
     """Where the fault stands; 0: it showed when the script ran."""
+    viewer: Viewer | None = None
+    """Who files it into mailboxes of others; None: the script does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class _Ready:
     digest: bytes
     script: Script
     recipient: str
+    viewer: Viewer
 
 
 class Filters:
@@ -90,6 +97,7 @@ class Filters:
         self._books = AddressBooks(store)
         self._folder = settings.directory / GLOBAL
         self._active = ActiveScripts(store=store, clock=clock, changes=changes)
+        self._sharing = Sharing(directory=directory, store=store, changes=changes, clock=clock, domain=settings.domain)
 
     async def scripted(self, accounts: Collection[int]) -> list[int]:
         """Those of the accounts whose mail runs through a script. Raises Temporary."""
@@ -119,7 +127,16 @@ class Filters:
             decided += found
             done += len(found)
             spent += took
-        return decided
+        return [await self._reaching(one) if _files_elsewhere(one) else one for one in decided]
+
+    async def _reaching(self, decision: Decision) -> Decision:
+        """With who it is that files into mailboxes of others, as lists of rights know them. Raises Temporary."""
+        return replace(decision, viewer=await self._viewer(decision.owner))
+
+    async def _viewer(self, whose: Owner) -> Viewer:
+        if whose.person is None:
+            return Viewer.of(whose.account_id, whose.address)
+        return await self._sharing.viewer(whose.person)
 
     async def _readied(self, digest: bytes, account_id: int, recipient: str) -> "_Ready | Decision | None":
         """A script and whose it is; a decision where it cannot run; None: there is none by now. Raises Temporary."""
@@ -129,7 +146,10 @@ class Filters:
             return None
         if isinstance(script, SieveError):
             return Decision(whose, digest, fault=script.text, line=script.line)
-        return _Ready(whose, digest, script, recipient or whose.address)
+        # Who is in which group is asked only where the script names a mailbox of others.
+        others = any(map(access.is_foreign, script.asks))
+        viewer = await self._viewer(whose) if others else Viewer.of(account_id, _login(whose))
+        return _Ready(whose, digest, script, recipient or whose.address, viewer)
 
     def _run_some(
         self, message: Arriving, ready: Sequence[_Ready], seconds: float | None
@@ -146,7 +166,7 @@ class Filters:
         return found, took
 
     def _run(self, message: Arriving, one: _Ready, seconds: float | None) -> Decision:
-        host = AccountHost(self._store, self._books, one.owner.account_id, self._folder)
+        host = AccountHost(self._store, self._books, one.viewer, self._folder)
         facts = Facts.of(
             message.octets,
             now=datetime.fromtimestamp(self._clock.now(), self._zone),
@@ -169,6 +189,15 @@ class Filters:
             # One person's script must not stop a message that others wait for too.
             log.exception("filter failed", account=one.owner.account_id)
             return Decision(one.owner, one.digest, fault=Text("Le filtre a demandé trop de travail pour ce message."))
+
+
+def _login(whose: Owner) -> str:
+    return fold_login(whose.person.login) if whose.person is not None else whose.address
+
+
+def _files_elsewhere(decision: Decision) -> bool:
+    actions = decision.outcome.actions if decision.outcome is not None else ()
+    return any(isinstance(action, FileInto) and access.is_foreign(action.mailbox) for action in actions)
 
 
 def _named(outcome: Outcome, host: AccountHost) -> Outcome:

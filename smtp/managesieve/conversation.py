@@ -9,11 +9,13 @@ from mailserver.filters import Scripts
 from mailserver.foundation.peers import Entry
 from mailserver.login import Login
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal
 from mailserver.sieve import SieveError
 from mailserver.store.account import sessions
 from mailserver.store.account.filters import Bound, OverBound
 from mailserver.store.engine.transactions import Store
+from mailserver.store.mail.access import boxes
 from mailserver.store.record.audit import Origin
 from mailserver.texts.languages import LanguageCode
 from mailserver.texts.text import Text, spoken
@@ -54,6 +56,10 @@ class Conversation(Connection):
         self._login = who
         self._scripts = scripts
         self._person: Principal | None = None
+        self._box = ""
+        """The address of the functional box whose scripts they are; empty: their own."""
+        self._account = 0
+        """Whose scripts they are."""
         self._language: LanguageCode | None = None
         self._failed = 0
         self._anybody: dict[str, Handler] = {
@@ -86,6 +92,8 @@ class Conversation(Connection):
         try:
             if command.name in self._known and self._person is not None:
                 await self._login.stays(self._person)
+                if self._box:
+                    await self._store.read(boxes.managed, self._person.account_id, self._box)
         except Refused as refusal:
             self.end(replies.bye(refusal.text))
             return
@@ -139,7 +147,7 @@ class Conversation(Connection):
 
     def _capabilities(self) -> bytes:
         offered = login.mechanisms(self._login) if self._may_log_in else ()
-        owner = self._person.login if self._person is not None else ""
+        owner = self._box or (self._person.login if self._person is not None else "")
         return replies.capabilities(offered, tls=not self.tls and not owner, owner=owner)
 
     @property
@@ -175,11 +183,14 @@ class Conversation(Connection):
             return
         initial = login.decode(_octets(arguments[1])) if len(arguments) == 2 else None
         try:
-            person, final = await login.prove(self._login, mechanism, initial, self._entry.peer, self._ask)
+            proven = await login.prove(self._login, mechanism, initial, self._entry.peer, self._ask)
+            account_id = proven.person.account_id
+            if proven.claimed:
+                account_id = await self._store.read(boxes.managed, account_id, proven.claimed)
         except Refused as refusal:
             self._refuse_login(refusal)
             return
-        await self._enter(person, final)
+        await self._enter(proven, account_id)
 
     async def _ask(self, challenge: bytes) -> bytes:
         self.say(replies.challenge(login.encode(challenge)))
@@ -199,22 +210,19 @@ class Conversation(Connection):
         else:
             self.say(replies.no(refusal.text, code))
 
-    async def _enter(self, person: Principal, final: bytes) -> None:
+    async def _enter(self, proven: login.Proven, account_id: int) -> None:
+        """Scripts of the person's own, or of the functional box that they manage and want to act for."""
+        person, final = proven.person, proven.final
         if not self._entry.identify(person.account_id):
             self.say(replies.no("Too many connections of this account", b"TRYLATER"))
             return
         self._language = (await self._store.read(sessions.preferences, person.account_id)).reads
-        self._person = person
+        self._person, self._account, self._box = person, account_id, fold_login(proven.claimed)
         self._framer.literal = self._scripts.bounds.size
         self.allowed = IDLE_SECONDS
         self.say(replies.proven(login.encode(final)) if final else replies.ok("Logged in"))
 
     # ------------------------------------------------------------------ people
-
-    @property
-    def _account(self) -> int:
-        assert self._person is not None
-        return self._person.account_id
 
     @property
     def _origin(self) -> Origin:
@@ -225,7 +233,7 @@ class Conversation(Connection):
         """RFC 5804 section 2.14.1."""
         _expect(arguments)
         self._entry.forget()
-        self._person, self._language = None, None
+        self._person, self._language, self._box, self._account = None, None, "", 0
         self._framer.literal = STRANGER_LITERAL
         self.begin_again(STRANGER_SECONDS)
         self.say(replies.ok("Who are you?"))

@@ -2,10 +2,11 @@
 
 import base64
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from mailserver.login import Login
 from mailserver.model.credentials import sasl, sasl_scram
-from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.errors import BadSyntax, Reason
 from mailserver.model.identity import Principal
 
 SERVICE = "sieve"
@@ -27,8 +28,19 @@ def mechanisms(login: Login) -> tuple[str, ...]:
     return ("PLAIN", *((sasl_scram.MECHANISM,) if login.scram.ready else ()))
 
 
-async def prove(login: Login, mechanism: str, initial: bytes | None, peer: str, ask: Ask) -> tuple[Principal, bytes]:
-    """Who it is, and what is said to them at the end. Raises BadSyntax, Refused as `Login.login`, Temporary."""
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Somebody who has shown who they are."""
+
+    person: Principal
+    final: bytes
+    """What is said to them at the end."""
+    claimed: str
+    """As whom they want to act; empty: as themselves."""
+
+
+async def prove(login: Login, mechanism: str, initial: bytes | None, peer: str, ask: Ask) -> Proven:
+    """Who it is. Raises BadSyntax, Refused as `Login.login`, Temporary."""
     first = initial if initial is not None else await ask(b"")
     if mechanism == sasl_scram.MECHANISM:
         opening = sasl_scram.parse_opening(first)
@@ -40,9 +52,8 @@ async def prove(login: Login, mechanism: str, initial: bytes | None, peer: str, 
         credentials = sasl.parse_plain(first)
         principal = await login.login(credentials.login, credentials.secret, peer, SERVICE)
         claimed, final = credentials.authorization, b""
-    if claimed and claimed.casefold() != principal.login.casefold() and not principal.owns(claimed):
-        raise Refused(Reason.FORBIDDEN, "Acting for somebody else is not possible")
-    return principal, final
+    own = claimed.casefold() == principal.login.casefold() or principal.owns(claimed)
+    return Proven(principal, final, "" if own else claimed)
 
 
 def decode(line: bytes) -> bytes:

@@ -4,8 +4,11 @@ import smtplib
 
 import pytest
 
+from mailserver.accounts.provision import provision
 from mailserver.model.identity import Population
 from mailserver.store.account import filter_memory, rules
+from mailserver.store.mail import access
+from mailserver.store.mail.access import Viewer
 from mailserver.store.record.audit import Origin
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
@@ -325,3 +328,35 @@ def test_a_crowd_of_places_is_bounded_by_the_quota(house: House) -> None:
     big = letter(to=f"ida@{DOMAIN}") + b"x" * 70 + b"\r\n" + (b"y" * 76 + b"\r\n") * 770
     send(house, big, f"ida@{DOMAIN}")
     assert [len(house.mail("ida", box)) for box in ("Archive", "Trash", "INBOX")] == [1, 0, 0]
+
+
+def share(house: House, login: str, box: str, rights: str) -> None:
+    """What Ada may do in a mailbox of somebody else."""
+    viewer, origin = Viewer.of(house.people[login].account_id, login), Origin(login, "imap")
+    house.store.write_now(provision, viewer.account_id)
+    house.store.write_now(access.change, viewer, box, "ada", "=", frozenset(rights), origin, negative=False)
+
+
+def test_a_mailbox_of_others_takes_what_its_owner_lets_one_insert(house: House) -> None:
+    script = """require ["fileinto", "imap4flags", "mailbox", "copy"];
+        if header "subject" "Nul" { fileinto :create "Partagés/bob/Neuf"; fileinto "Partagés/bob/Trash"; stop; }
+        if mailboxexists "Partagés/bob/Archive" { fileinto :flags ["\\Deleted", "$Classe"] "Partagés/bob/Archive"; }
+        fileinto :copy "Partagés/noe/Archive";"""
+    filters_of(house, "ada", script)
+    send(house, letter())
+    assert (len(house.mail("ada")), house.mail("bob", "Archive")) == (1, [])
+    share(house, "bob", "Archive", "lri")
+    share(house, "bob", "Trash", "lr")
+    share(house, "noe", "Archive", "lri")
+    for subject in ("Sortie", "Nul"):
+        send(house, letter(subject=subject), ADA, BOB)
+    assert [len(house.mail("bob", box)) for box in ("INBOX", "Archive", "Trash")] == [2, 1, 0]
+    assert flags_of(house, "bob", "Archive") == [()], "the right to set flags is another one"
+    assert len(house.mail("ada")) == 3, "one for which there was no room, one that was not let in"
+    found = house.read(access.acts, house.people["bob"].account_id, 10)
+    assert [(one.actor_id, one.mailbox, one.act) for one in found] == [
+        (house.people["ada"].account_id, "Archive", "append")
+    ]
+    share(house, "bob", "Archive", "")
+    send(house, letter())
+    assert (len(house.mail("bob", "Archive")), len(house.mail("ada"))) == (1, 4)

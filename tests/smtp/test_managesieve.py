@@ -12,17 +12,23 @@ from hypothesis import strategies as st
 
 import mailserver.sieve
 from mailserver.filters import Scripts
+from mailserver.model.identity import ListKind
 from mailserver.store.account import filters
 from mailserver.store.account.filters import KEPT
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.record.audit import Origin
+from mailserver.store.mail import mailboxes
+from mailserver.store.mail.access import boxes
+from mailserver.store.people import lists
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Origin, Wanted
 from mailserver.store.schema.filters import filter_script, filter_version
 from smtp.managesieve import framing, replies
 from smtp.managesieve.connection import Connection
 from smtp.managesieve.framing import Broken, Command, Framer
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
-from tests.smtp.house import PASSWORD, House
+from tests.smtp.filtering import letter, send
+from tests.smtp.house import DOMAIN, PASSWORD, House
 from tests.smtp.managesieve import FOLDER, Client, plain, play
 from tests.waiting import PATIENCE, until
 
@@ -250,6 +256,47 @@ def test_the_door_counts_its_peers_and_ends_with_the_account(sieve: House, make_
     assert silent.line() == 'BYE (TRYLATER) "The service is stopping"'
     assert silent.line() == "<closed>"
     silent.close()
+
+
+BOX = f"cdi@{DOMAIN}"
+
+
+def _box(tx: Tx) -> int:
+    """A functional box that Ada manages, and in whose mail Bob writes."""
+    lists.create(tx, BOX, "CDI", "", {"kind": ListKind.FUNCTION.value})
+    lists.add_members(tx, BOX, (f"ada@{DOMAIN}", f"bob@{DOMAIN}"))
+    made = boxes.ensure(tx, BOX)
+    lists.set_rights(tx, BOX, {f"ada@{DOMAIN}": "read manage"})
+    return made
+
+
+def test_whoever_manages_a_functional_box_has_its_scripts(make_house: HouseMaker) -> None:
+    """By its address as authorization identity (RFC 5804 section 2.1); until they manage it no more."""
+    house = make_house()
+    box_id = house.store.write_now(_box)
+    client = Client(house)
+    client.greeting()
+    for words in (f"bob as {BOX}", f"ada as rien@{DOMAIN}", "ada as bob"):
+        client.send(f'AUTHENTICATE "PLAIN" "{plain(words)}"\r\n'.encode())
+        assert "Acting for somebody else is not possible" in client.line()
+    client.close()
+    client = Client(house)
+    client.greeting()
+    client.log_in(f"ada as {BOX.upper()}")
+    script = b'require "fileinto"; fileinto "Archive";'
+    client.send(b'PUTSCRIPT "tri" {%d+}\r\n%b\r\nSETACTIVE "tri"\r\nCAPABILITY\r\n' % (len(script), script))
+    assert [client.line() for _ in range(2)] == ['OK "Script stored"', 'OK "Script is active"']
+    assert f'"OWNER" "{BOX}"' in client.greeting()
+    assert house.read(filters.listing, house.people["ada"].account_id) == []
+    found = [row for row in house.read(audit.find, Wanted(), 9) if row.account_id == box_id]
+    assert [row.actor for row in found] == ["ada", "ada"]
+    send(house, letter(to=BOX), BOX)
+    look = [one.messages for one in house.read(mailboxes.listing, box_id) if one.name == "Archive"]
+    assert look == [1]
+    house.store.write_now(lists.set_rights, BOX, {f"ada@{DOMAIN}": "read write send"})
+    client.send(b"LISTSCRIPTS\r\n")
+    assert client.line() == 'BYE "Acting for somebody else is not possible"'
+    client.close()
 
 
 def test_bounds_of_an_account(make_house: HouseMaker) -> None:

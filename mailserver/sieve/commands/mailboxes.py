@@ -14,11 +14,14 @@ def _mailboxexists(compiler: Compiler, call: Call) -> Test:
     compiler.asks.update(names.constant or ())
 
     def test(machine: Machine) -> bool:
-        wanted = names.get(machine)
-        machine.spend(len(wanted))
-        return all(machine.host.mailbox_exists(name) for name in wanted)
+        return all(_exists(machine, name) for name in names.get(machine))
 
     return test
+
+
+def _exists(machine: Machine, name: str) -> bool:
+    machine.ask(("mailbox", name))
+    return machine.host.mailbox_exists(name)
 
 
 def _specialuse_exists(compiler: Compiler, call: Call) -> Test:

@@ -24,6 +24,7 @@ from mailserver.store.schema.rosters import list_member, mailing_list
 from mailserver.texts.causes import Cause
 
 USUAL = "read write send"
+MANAGE = "manage"
 SEND = "send"
 """The word that lets a holder write in the box's name."""
 SENT = "\\Sent"
@@ -88,6 +89,16 @@ def address_of(tx: Tx, box_id: int) -> str:
 def sendable(tx: Tx, account_id: int) -> dict[str, int]:
     """The boxes in whose name somebody may write today: address -> the box's account."""
     return {box.address: box.box_id for box in held_boxes(tx, Viewer(account_id)) if SEND in box.words}
+
+
+def managed(tx: Tx, account_id: int, address: str) -> int:
+    """The account of a functional box that somebody manages today. Raises Refused(FORBIDDEN), whether there is such a
+    box or not."""
+    wanted = fold_login(address)
+    for box in held_boxes(tx, Viewer(account_id)):
+        if box.address == wanted and MANAGE in box.words:
+            return box.box_id
+    raise Refused(Reason.FORBIDDEN, "Acting for somebody else is not possible")
 
 
 def takes_copy(tx: Tx, viewer: Viewer, box_id: int) -> bool:
