@@ -10,6 +10,7 @@ import typer
 from directory.people.embedded import EmbeddedDirectory
 from mailserver.cli.shared import AsJson, fail, open_store, run, with_help
 from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.foundation.tls import AUTHORITY
 from mailserver.health import instance
 from mailserver.model.address import check_domain
 from mailserver.model.clock import DAY
@@ -24,7 +25,7 @@ DEMO_DOMAIN = "ac-exemple.fr"
 
 @with_help(
     _(
-        "Créer une instance : réglages, clés, certificat auto-signé, base de données. Ne demande "
+        "Créer une instance : réglages, clés, autorité et certificat, base de données. Ne demande "
         "rien.\n\n"
         "Avec --database et un DIR dont les réglages nomment déjà cette base, et qui n’a pas de "
         "courrier, seulement la base."
@@ -39,7 +40,7 @@ def init(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make an instance: settings, keys, self-signed certificate, database. Asks nothing.
+    """Make an instance: settings, keys, an authority and its certificate, database. Asks nothing.
 
     With --database and a DIR whose settings name that database already, and which has no mail, only the database.
     """
@@ -73,6 +74,12 @@ def init(
                 code=code,
             )
         )
+    print(
+        _(
+            "TLS : les programmes qui font confiance à {path} acceptent ces noms, et rien d’autre par elle.",
+            path=settings.certificate.with_name(AUTHORITY),
+        )
+    )
     print(_("Pour la servir : mailserver serve {directory}", directory=directory))
 
 

@@ -1,11 +1,11 @@
-"""TLS of an instance: the self-signed certificate of `init`, and the object that presents what the files hold."""
+"""TLS of an instance: the certificate that `init` makes, and the object that presents what the files hold."""
 
 import contextlib
 import datetime
 import ipaddress
 import os
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mailserver.foundation.settings import SettingsError
 from mailserver.texts.text import Text, Untranslated
@@ -22,38 +22,112 @@ from mailserver.texts.text import Text, Untranslated
 log = structlog.get_logger("tls")
 
 VALID_DAYS = 825
+AUTHORITY = "authority.pem"
+"""Beside the certificate of `init`: what signed it."""
+LOOPBACK = ("127.0.0.1", "::1")
 
 Stamp = tuple[int, int, int, int]
 """Of a file: when it was written, when it was changed, inode, octets."""
 
 
-def make_certificate(certificate: Path, key: Path, names: Iterable[str], now: datetime.datetime) -> None:
-    """Write a self-signed P-256 certificate for these host names, localhost and the loopback addresses."""
-    private = ec.generate_private_key(ec.SECP256R1())
+def make_certificate(certificate: Path, key: Path, names: Sequence[str], now: datetime.datetime) -> None:
+    """Write a P-256 certificate for these host names, localhost and the loopback addresses, and beside it the authority
+    that signed it (`AUTHORITY`), which also ends the chain.
+
+    Whoever trusts the authority trusts nothing else by it: it is bound to these names (RFC 5280 section 4.2.1.10), and
+    its key is not kept. NSS refuses a server's certificate that is an authority itself, even once it is trusted.
+    """
     hosts = list(dict.fromkeys(("localhost", *names)))
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[-1][:64])])
-    alternatives: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
-    alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=VALID_DAYS))
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(private, hashes.SHA256())
-    )
+    signer = ec.generate_private_key(ec.SECP256R1())
+    private = ec.generate_private_key(ec.SECP256R1())
+    authority = _authority(signer, hosts, now)
+    made = _leaf(authority, signer, private.public_key(), hosts, now)
     certificate.parent.mkdir(parents=True, exist_ok=True)
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    chain = [one.public_bytes(serialization.Encoding.PEM) for one in (made, authority)]
+    certificate.write_bytes(b"".join(chain))
+    certificate.with_name(AUTHORITY).write_bytes(chain[-1])
     write_secret(
         key,
         private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
     )
+
+
+def _authority(signer: ec.EllipticCurvePrivateKey, hosts: Sequence[str], now: datetime.datetime) -> x509.Certificate:
+    name = _named_after(f"mailserver {hosts[-1]}")
+    allowed: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
+    allowed += [x509.IPAddress(ipaddress.ip_network(address)) for address in LOOPBACK]
+    return (
+        _certificate(name, name, signer.public_key(), now)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs=True), critical=True)
+        .add_extension(x509.NameConstraints(allowed, None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(signer.public_key()), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+
+
+def _leaf(
+    authority: x509.Certificate,
+    signer: ec.EllipticCurvePrivateKey,
+    public: ec.EllipticCurvePublicKey,
+    hosts: Sequence[str],
+    now: datetime.datetime,
+) -> x509.Certificate:
+    alternatives: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
+    alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in LOOPBACK]
+    return (
+        _certificate(_named_after(hosts[-1]), authority.subject, public, now)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+
+
+def _named_after(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:64])])
+
+
+def _certificate(
+    subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, now: datetime.datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=VALID_DAYS))
+    )
+
+
+def _usage(*, signs: bool) -> x509.KeyUsage:
+    """What a key is for: signing certificates, or handshakes."""
+    return x509.KeyUsage(
+        digital_signature=not signs,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def is_ours(certificate: Path, chain: bytes) -> bool:
+    """True while the chain ends at the authority that `init` made: nobody knows that one unless told."""
+    try:
+        return certificate.with_name(AUTHORITY).read_bytes() in chain
+    except OSError:
+        return False
 
 
 def write_secret(path: Path, data: bytes) -> None:

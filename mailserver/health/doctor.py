@@ -17,7 +17,7 @@ from mailserver.foundation import instance_lock, ports
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.resolver import library_resolver
 from mailserver.foundation.settings import Settings, SettingsError
-from mailserver.foundation.tls import read_pair
+from mailserver.foundation.tls import is_ours, read_pair
 from mailserver.health import disk_space, file_permissions
 from mailserver.health.instance import place_of
 from mailserver.model.clock import SystemClock
@@ -178,6 +178,13 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
             grade,
             Text("le certificat expire dans {days} jours", days=days),
             Text("renouvelez-le : le service le relit seul"),
+        )
+    elif is_ours(settings.certificate, pair.chain):
+        yield Finding(
+            "tls",
+            Grade.WARNING,
+            Text("le certificat vient de l’autorité de cette instance, que personne d’autre ne connaît"),
+            Text("faites confiance à tls/authority.pem sur les postes, ou remplacez-le avant l’ouverture au public"),
         )
     elif certificate.issuer == certificate.subject:
         yield Finding(

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-PUBLIC = ("tls/cert.pem", "charter.txt", "holidays.json")
+PUBLIC = ("tls/cert.pem", "tls/authority.pem", "charter.txt", "holidays.json")
 """Shown to everybody anyway: others may read these, not change them."""
 MOST_LOOKED_AT = 20_000
 """Entries; folders come before what is in them, and large messages after everything else."""

@@ -735,8 +735,10 @@ def test_health_and_overview(house: House, console: Visitor, phone: Phone) -> No
     assert "SQLite" in opened(console, house, phone, "/admin/sante")
     text = opened(console, house, phone, "/admin")
     assert "File d’attente" in text
-    assert "le certificat est auto-signé" in text
-    assert "the certificate is self-signed" in opened(console, house, phone, "/admin?lang=en")
+    assert "le certificat vient de l’autorité de cette instance" in text
+    assert "the certificate comes from the authority of this instance" in opened(
+        console, house, phone, "/admin?lang=en"
+    )
     opened(console, house, phone, "/admin?lang=fr")
 
 
