@@ -5,6 +5,7 @@ they bind what they write themselves.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ import structlog
 
 from mailserver.delivery.deliverer import Deliverer, Signs
 from mailserver.delivery.envelope import Envelope, Memory, Part, Recipient, Rejection
-from mailserver.delivery.occasion import MAX_HOPS, SENT_ON_BY, Occasion, has_passed, is_answerable
+from mailserver.delivery.occasion import MAX_HOPS, Occasion, has_passed, is_answerable, sent_on
 from mailserver.delivery.placement import Placement
 from mailserver.filters import Decision, Owner
 from mailserver.foundation.settings import Settings
@@ -24,12 +25,13 @@ from mailserver.mime.writing import compose, dsn
 from mailserver.mime.writing.dsn import Fate, Report
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.address import MAX_PATH
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Denied
 from mailserver.notices import away, filters, house
-from mailserver.sieve import Fcc, Notify, Redirect, Reject, Vacation
+from mailserver.sieve import Fcc, Notify, Reject, Vacation
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Store
@@ -71,31 +73,58 @@ class Answering:
 
     # ------------------------------------------------------------------ sent on
 
-    async def redirect(self, action: Redirect, at: Occasion) -> list[Part]:
-        """The copy for another address (RFC 5228 section 4.2). Raises Refused, Denied: it may not go there; Temporary.
+    async def redirect(self, addresses: Sequence[str], at: Occasion) -> tuple[list[Part], dict[str, Refused]]:
+        """The copies for other addresses (RFC 5228 section 4.2), and those that it may not go to, and why. Raises
+        Temporary.
 
         What leaves the academy has its owner as sender: they hear when it does not arrive, and whoever wrote does not
-        learn where it went.
+        learn where it went. Copies with the same octets are one, counted together.
         """
-        to = action.address
+        refused: dict[str, Refused] = {}
+        reached: dict[str, Recipient | None] = {}
+        size = len(at.octets) + MAX_PATH
+        for to in addresses:
+            try:
+                reached[to] = await self._destination(to, size, at)
+                at.passage.budget.take(size)
+            except Refused as refusal:
+                reached.pop(to, None)
+                refused[to] = refusal
+        room = await self._claimed(at.owner, Kind.PASSED_ON, self._settings.filters.redirects_per_day, len(reached))
+        for to in list(reached)[room:]:
+            del reached[to]
+            refused[to] = Refused(Reason.LIMIT, "The filter has sent on as much as it may in a day")
+        parts = await self._inward([one for one in reached.values() if one is not None], at)
+        parts += await self._outward_all([to for to, one in reached.items() if one is None], at)
+        if reached:
+            log.info("sent on by a filter", account=at.owner.account_id, addresses=len(reached))
+        return _recorded(parts, *(_step(at, Cause("filter-sent-on", address=to)) for to in reached)), refused
+
+    async def _destination(self, to: str, size: int, at: Occasion) -> Recipient | None:
+        """Whom of ours an address reaches; None: it is elsewhere. Raises Refused, Denied: it may not go there."""
         if at.owner.owns(to) or has_passed(at):
             raise Refused(Reason.LOOP, "The message has been through this filter")
-        is_local = await self._check_destination(to, at)
-        reverse_path = at.envelope.reverse_path if is_local else at.envelope.reverse_path and at.owner.address
-        mark = f"{SENT_ON_BY}: <{at.owner.address}>\r\n".encode("utf-8", "replace")
-        octets = return_path(reverse_path) + mark + _below_return_path(at.octets)
-        if is_local:
-            recipient = await self._reached(to, len(octets), at)
-            await self._count(at, len(octets))
-            envelope = replace(at.left, reverse_path=reverse_path, recipients=(recipient,))
-            onward = at.passage.through(at.owner.account_id)
-            parts = await self._deliverer.parts(envelope, octets, self._options(at.owner), passage=onward, judge=True)
-        else:
-            self._check_author(at)
-            await self._count(at, len(octets))
-            parts = [await self._outward(at.owner, to, octets, reverse_path)]
-        log.info("sent on by a filter", account=at.owner.account_id, local=is_local)
-        return _recorded(parts, _step(at, Cause("filter-sent-on", address=to)))
+        if await self._check_destination(to, at):
+            return await self._reached(to, size, at)
+        self._check_author(at)
+        return None
+
+    async def _inward(self, recipients: Sequence[Recipient], at: Occasion) -> list[Part]:
+        """The copy for people of ours, whose filters run."""
+        if not recipients:
+            return []
+        octets = sent_on(at, at.envelope.reverse_path)
+        envelope = replace(at.left, recipients=tuple(recipients))
+        onward = at.passage.through(at.owner.account_id)
+        return await self._deliverer.parts(envelope, octets, self._options(at.owner), passage=onward, judge=True)
+
+    async def _outward_all(self, addresses: Sequence[str], at: Occasion) -> list[Part]:
+        """The copies that leave: what has to be said in UTF-8 keeps no other address from servers that cannot."""
+        reverse_path = at.envelope.reverse_path and at.owner.address
+        octets = sent_on(at, reverse_path)
+        plain = [to for to in addresses if to.isascii()]
+        groups = [plain, *([to] for to in addresses if not to.isascii())]
+        return [await self._outward(at.owner, some, octets, reverse_path) for some in groups if some]
 
     async def _check_destination(self, to: str, at: Occasion) -> bool:
         """Whether it is one of ours. Raises Refused(FORBIDDEN), Denied."""
@@ -136,26 +165,30 @@ class Answering:
         if originators.claimed(at.octets[:end], self._domains):
             raise Denied(_UNPROVEN)
 
-    async def _count(self, at: Occasion, octets: int = 0) -> None:
+    async def _count(self, at: Occasion) -> None:
         """One mail more: of this message, and of the owner's today. Raises Refused(LIMIT), Temporary."""
-        at.passage.budget.take(octets)
+        at.passage.budget.take()
         most = self._settings.filters.redirects_per_day
         if not await self._claimed(at.owner, Kind.PASSED_ON, most):
             raise Refused(Reason.LIMIT, "The filter has sent on as much as it may in a day")
 
-    async def _claimed(self, owner: Owner, kind: Kind, most: int) -> bool:
-        """Count one thing of today, at once: of messages that arrive together none may overlook the others."""
-        key, expires = self._clock.token(32), int(self._clock.now()) + DAY
-        return await self._store.write(filter_memory.claim_within, owner.account_id, kind, key, expires, most)
+    async def _claimed(self, owner: Owner, kind: Kind, most: int, count: int = 1) -> int:
+        """Count things of today, at once: of messages that arrive together none may overlook the others. How many of
+        them may be."""
+        if not count:
+            return 0
+        keys, expires = [self._clock.token(32) for _ in range(count)], int(self._clock.now()) + DAY
+        return await self._store.write(filter_memory.claim_within, owner.account_id, kind, keys, expires, most)
 
     def _options(self, owner: Owner) -> Options:
         name = spool.new_name(self._clock)
         return Options(name=name, account_id=owner.account_id, population=owner.population.value)
 
-    async def _outward(self, owner: Owner, to: str, octets: bytes, reverse_path: str) -> Part:
-        utf8 = not (to.isascii() and reverse_path.isascii())
+    async def _outward(self, owner: Owner, to: Sequence[str], octets: bytes, reverse_path: str) -> Part:
+        utf8 = not (all(address.isascii() for address in to) and reverse_path.isascii())
         options = replace(self._options(owner), utf8=utf8)
-        return Part(await self._deliverer.prepare(octets), reverse_path, targets=(Target(to),), options=options)
+        targets = tuple(map(Target, to))
+        return Part(await self._deliverer.prepare(octets), reverse_path, targets=targets, options=options)
 
     # ------------------------------------------------------------------ answered and told
 
@@ -232,7 +265,7 @@ class Answering:
         owner = at.owner
         if not self._deliverer.is_local(to):
             await self._deliverer.check_outside(owner.sender)
-            return [await self._outward(owner, to, return_path("") + self._signed(octets, author), "")]
+            return [await self._outward(owner, [to], return_path("") + self._signed(octets, author), "")]
         recipient = await self._deliverer.resolve(to, len(octets), owner.sender)
         if recipient.head is not None or recipient.held or at.passage.depth >= MAX_HOPS:
             return []
@@ -353,13 +386,6 @@ def _step(at: Occasion, cause: Cause) -> Trace:
     return Trace(
         Step.FILTERED, envelope.name, envelope.reverse_path, recipients, size, at.owner.account_id, detail=cause
     )
-
-
-def _below_return_path(octets: bytes) -> bytes:
-    """A message without the one Return-Path that we put on top of it."""
-    if octets[:12].lower() == b"return-path:":
-        return octets[octets.find(b"\n") + 1 :]
-    return octets
 
 
 def _in_one_line(reason: str) -> str:

@@ -1,10 +1,11 @@
 """The message that a filter acts on: how it came to it, what it proves once it is changed, who may be answered."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mailserver.delivery.envelope import Envelope, Part
 from mailserver.filters import Owner
 from mailserver.mime.header import header_limit, headers
+from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State
 from mailserver.model.messages.provenance import Door, Provenance
@@ -24,9 +25,12 @@ _LOGGED_IN = (Door.SUBMISSION, Door.RESENT)
 
 @dataclass(slots=True)
 class Volume:
-    """Octets that the filters of all recipients may still send on of one message."""
+    """What the filters of all recipients may still do with one message."""
 
     left: int = MAX_OCTETS
+    """Octets that they may send on."""
+    told: set[tuple[int, bytes]] = field(default_factory=set)
+    """Accounts that are told of a failure, and of which script."""
 
 
 @dataclass(slots=True)
@@ -109,6 +113,19 @@ def has_passed(at: Occasion) -> bool:
     named = headers.named(octets, 0, end, SENT_ON_BY.lower())
     by = [headers.as_text(octets[one.value : one.end]).strip("<> \t\r\n") for one in named]
     return len(by) >= MAX_HOPS or any(at.owner.owns(address) for address in by)
+
+
+def sent_on(at: Occasion, reverse_path: str) -> bytes:
+    """What is sent on, with the mark by which it is known when it comes back."""
+    mark = f"{SENT_ON_BY}: <{at.owner.address}>\r\n".encode("utf-8", "replace")
+    return return_path(reverse_path) + mark + _below_return_path(at.octets)
+
+
+def _below_return_path(octets: bytes) -> bytes:
+    """A message without the one Return-Path that we put on top of it."""
+    if octets[:12].lower() == b"return-path:":
+        return octets[octets.find(b"\n") + 1 :]
+    return octets
 
 
 def may_send(owner: Owner) -> bool:

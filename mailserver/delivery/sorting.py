@@ -49,8 +49,8 @@ _WHY = {
     Reason.SUSPENDED: Text("Ce compte est suspendu."),
 }
 
-Away = Redirect | Vacation | Notify | Reject
-"""What makes mail of its own."""
+Away = Vacation | Notify | Reject
+"""What makes mail of its own, beside what is sent on."""
 
 
 @dataclass(slots=True)
@@ -153,8 +153,15 @@ class Sorting:
             # One person's script must not stop a message that others wait for too.
             log.exception("filter cannot be applied", account=decision.owner.account_id)
             del work.apart[before[0] :], work.steps[before[1] :], work.remembers[before[2] :]
+            work.volume.told.discard(_script(decision))
             why = Text("Le filtre ne peut pas être appliqué.")
-        work.apart += await self._answering.failure(decision, why, decision.line)
+        await self._tell(work, decision, why)
+
+    async def _tell(self, work: _Sorted, decision: Decision, why: Text) -> None:
+        """The owner is told of a failure: once for one message, however often it comes round. Raises Temporary."""
+        if _script(decision) not in work.volume.told:
+            work.volume.told.add(_script(decision))
+            work.apart += await self._answering.failure(decision, why, decision.line)
 
     async def _carry_out(self, work: _Sorted, decision: Decision, outcome: Outcome, recipient: str) -> None:
         owner, account_id = decision.owner, decision.owner.account_id
@@ -164,8 +171,10 @@ class Sorting:
         unsorted = work.part.placements.get(account_id, (Placement(),))
         placed, is_gone = _placements(decision, outcome, unsorted)
         before = len(work.apart)
+        if not await self._redirect(work, decision, outcome, states):
+            is_gone = False
         for action in outcome.actions:
-            if not isinstance(action, Away) or await self._send(work, decision, action, states, placed):
+            if not isinstance(action, Away) or await self._send(work, decision, action, at, placed):
                 continue
             is_gone = False
             if isinstance(action, Reject) and may_send(owner):  # it was not wanted, and nobody can be told
@@ -202,18 +211,14 @@ class Sorting:
             work.placements[account_id] = plain
 
     async def _send(
-        self, work: _Sorted, decision: Decision, action: Away, states: "_States", placed: Sequence["_Placed"]
+        self, work: _Sorted, decision: Decision, action: Away, at: Occasion, placed: Sequence["_Placed"]
     ) -> bool:
         """Mail of the filter's own; False when it may not go, so that the message has to be kept. Raises Temporary."""
-        at = states.came
         if not may_send(at.owner):
             log.info("filter may not send: its account is not active", account=at.owner.account_id)
             return False
         try:
-            at = states.of(action.edited) if isinstance(action, Redirect) else at
             match action:
-                case Redirect():
-                    work.apart += await self._answering.redirect(action, at)
                 case Vacation() if not any(_is_unwanted(placement) for _, placement in placed):
                     work.apart += await self._answering.vacation(action, at)
                 case Notify():
@@ -224,12 +229,33 @@ class Sorting:
                     pass
         except Refused as refusal:
             log.info("filter may not send", account=at.owner.account_id, why=refusal.reason.value)
-            if isinstance(action, Redirect) and refusal.reason is not Reason.LOOP:
-                why = refusal.said if isinstance(refusal, Denied) else _WHY.get(refusal.reason, _NOT_ALLOWED)
-                told = Text("Le message n’a pas été renvoyé à {address}. {why}", address=action.address, why=why)
-                work.apart += await self._answering.failure(decision, told)
-            return not isinstance(action, Redirect | Reject)
+            return not isinstance(action, Reject)
         return True
+
+    async def _redirect(self, work: _Sorted, decision: Decision, outcome: Outcome, states: "_States") -> bool:
+        """The message for other addresses; False when it may not go to one of them, so that it has to be kept. Raises
+        Temporary."""
+        groups: dict[Edited | None, list[str]] = {}
+        for action in outcome.actions:
+            if isinstance(action, Redirect):
+                groups.setdefault(action.edited, []).append(action.address)
+        if not groups:
+            return True
+        if not may_send(decision.owner):
+            log.info("filter may not send: its account is not active", account=decision.owner.account_id)
+            return False
+        is_whole = True
+        for edited, addresses in groups.items():
+            parts, refused = await self._answering.redirect(addresses, states.of(edited))
+            work.apart += parts
+            for address, refusal in refused.items():
+                is_whole = False
+                log.info("filter may not send", account=decision.owner.account_id, why=refusal.reason.value)
+                if refusal.reason is not Reason.LOOP:
+                    why = refusal.said if isinstance(refusal, Denied) else _WHY.get(refusal.reason, _NOT_ALLOWED)
+                    told = Text("Le message n’a pas été renvoyé à {address}. {why}", address=address, why=why)
+                    await self._tell(work, decision, told)
+        return is_whole
 
     async def _fitting(self, states: "_States", placed: Sequence["_Placed"]) -> Sequence["_Placed"]:
         """As many appearances as the account has room for, and always the first: that one was accepted."""
@@ -293,6 +319,10 @@ def _placements(decision: Decision, outcome: Outcome, unsorted: Sequence[Placeme
             case _:
                 pass
     return placed, is_gone
+
+
+def _script(decision: Decision) -> tuple[int, bytes]:
+    return decision.owner.account_id, decision.digest
 
 
 def _thrown_away(at: Occasion) -> Trace:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mailserver.accounts.data_export import archive, mbox
 from mailserver.accounts.data_export.calendars import FOOT, HEAD, Calendar
-from mailserver.store.account import bulletins
+from mailserver.store.account import bulletins, filters
 from mailserver.store.account.bulletins import Draft, Kind
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agenda_items import NewItem
@@ -50,6 +50,10 @@ def _fill(tx: Tx, account_id: int) -> None:
     signatures.save_model(tx, account_id, Model(0, account_id, "Convocation", "Réunion", "Venez."))
     new = NewSubscription("https://push.example.org/verborgen", b"key", b"secret", b"b" * 32, "Firefox", "fr")
     push_subscriptions.subscribe(tx, account_id, new)
+    bounds, origin = filters.Bounds(5, 99, 99), Origin("edupont", "sieve")
+    filters.put(tx, account_id, "Tri/été", b'redirect "a@b.fr";', bounds, origin)
+    filters.put(tx, account_id, "../x", b"keep;", bounds, origin)
+    filters.activate(tx, account_id, "Tri/été", origin)
     number = bulletins.post(tx, Origin("admin", "test"), Draft(Kind.ANNOUNCEMENT, 0, 0, "Panne"))
     bulletins.close(tx, account_id, number, tx.now)
     inbox = mailboxes.get(tx, account_id, mailboxes.INBOX)
@@ -76,6 +80,8 @@ async def test_everything_is_in_it(house: House, tmp_path: Path) -> None:
         names = set(file.namelist())
         assert {"LISEZMOI.txt", "profil.json", "messages/INBOX.mbox", "messages/Élèves/_/3e_ B.mbox"} <= names
         assert {"agendas/Agenda.ics", "agendas/Tâches.ics", "contacts/Contacts.vcf"} <= names
+        assert file.read("filtres/Tri/été.sieve") == b'redirect "a@b.fr";'
+        assert file.read("filtres/_/x.sieve") == b"keep;"
         assert not any(".." in name or name.startswith("/") for name in names)
         profile = json.loads(file.read("profil.json"))
         assert (profile["login"], profile["recovery_address"]) == ("edupont", "moi@ailleurs.fr")
@@ -84,6 +90,7 @@ async def test_everything_is_in_it(house: House, tmp_path: Path) -> None:
         assert profile["models"] == [{"name": "Convocation", "subject": "Réunion", "text": "Venez.", "html": ""}]
         assert [(one["name"], one["created"][:2]) for one in profile["notified_browsers"]] == [("Firefox", "20")]
         assert [(one["id"], one["closed"][:2]) for one in profile["closed_announcements"]] == [(1, "20")]
+        assert [(one["name"], one["active"]) for one in profile["filters"]] == [("../x", False), ("Tri/été", True)]
         assert "verborgen" not in str(profile)
         file.extractall(tmp_path / "out")
         calendar = icalendar.Calendar.from_ical(file.read("agendas/Agenda.ics"))

@@ -3,13 +3,17 @@
 import smtplib
 
 import pytest
+from sqlalchemy import func, select
 
 from mailserver.accounts.provision import provision
 from mailserver.model.identity import Population
 from mailserver.store.account import filter_memory, rules
+from mailserver.store.account.filter_memory import Kind
+from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import access
 from mailserver.store.mail.access import Viewer
 from mailserver.store.record.audit import Origin
+from mailserver.store.schema.spool import queued
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.filtering import (
@@ -220,6 +224,28 @@ def test_outside_only_where_the_academy_allows(house: House, make_house: HouseMa
     other.store.write_now(forget)
     send(other, letter())
     assert outgoing(other) == []
+
+
+def test_what_is_sent_on_to_several_is_one_content_counted_at_once(
+    make_house: HouseMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = make_house(filters={"redirect": "anywhere", "redirects_per_day": 3})
+    claims: list[int] = []
+    really = filter_memory.claim_within
+
+    def counting(tx: Tx, account_id: int, kind: Kind, keys: list[bytes], expires: int, most: int) -> int:
+        claims.append(len(keys))
+        return really(tx, account_id, kind, keys, expires, most)
+
+    monkeypatch.setattr(filter_memory, "claim_within", counting)
+    to = ["moi@perso.fr", "moi@maison.fr", BOB, f"eve@{DOMAIN}"]
+    filters_of(house, "ada", "".join(f'redirect "{address}";' for address in to))
+    send(house, letter())
+    assert [(path, address) for path, address, _, _ in outgoing(house)] == [(ADAS, address) for address in to[:2]]
+    assert house.read(lambda tx: tx.execute(select(func.count()).select_from(queued)).scalar_one()) == 1
+    assert (claims, len(house.mail("bob")), house.mail("eve")) == ([4], 1, [])
+    assert filtered(house) == ["filter-sent-on"] * 3
+    assert len(house.mail("ada")) == 2, "one address too many: the message, and why it stayed"
 
 
 def test_a_notice_goes_where_mail_may(house: House) -> None:

@@ -5,6 +5,7 @@
     messages/INBOX.mbox          one mbox per folder (`mbox`), flags in the fields that mail programs use for them
     agendas/Agenda.ics           one iCalendar file per agenda or task list (`calendars`)
     contacts/Contacts.vcf        one vCard file per address book
+    filtres/principal.sieve      one Sieve script each
 
 The archive is made while it is sent (`archive`): one message at a time is in memory, whatever the mailbox's size, and
 nothing waits on disk. Everything is read in short snapshots, so a message that arrives meanwhile may or may not be in

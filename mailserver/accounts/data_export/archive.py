@@ -1,5 +1,6 @@
 """The archive as a stream of octets, made while it is read."""
 
+import contextlib
 import json
 import re
 import time
@@ -10,8 +11,9 @@ from typing import Any
 from mailserver.accounts.data_export import calendars, folder
 from mailserver.accounts.data_export.calendars import Calendar
 from mailserver.accounts.data_export.zipping import Zip, path
+from mailserver.model.errors import Refused
 from mailserver.model.identity import Principal
-from mailserver.store.account import bulletins, sessions
+from mailserver.store.account import bulletins, filters, sessions
 from mailserver.store.account.accounts import Standing
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agendas import ADDRESS_BOOK, DISPLAY_NAME, Collection
@@ -35,6 +37,7 @@ README = N_(
     "  S'il y en avait d'abîmés dans le stockage, MESSAGES-ABIMES.txt les nomme.\n"
     "- agendas/ : un fichier .ics par agenda ; tous les agendas les importent.\n"
     "- contacts/ : un fichier .vcf par carnet d'adresses ; tous les carnets les importent.\n"
+    "- filtres/ : vos filtres de messages, un script Sieve chacun ; profil.json dit lequel est en service.\n"
 )
 
 
@@ -83,6 +86,7 @@ class _Archive:
         for box in boxes:
             yield from self._mailbox(box)
         self._losses.put(self._zip)
+        self._filters()
         for collection in self._store.read_now(agendas.listing, self._account_id):
             yield from self._collection(collection)
         self._told(Progress(self._messages, self._octets, len(self._losses.lines)))
@@ -115,9 +119,17 @@ class _Archive:
             "models": self._store.read_now(_models, self._account_id),
             "notified_browsers": self._store.read_now(_notified, self._account_id),
             "closed_announcements": self._store.read_now(_closed, self._account_id),
+            "filters": self._store.read_now(_filters, self._account_id),
             "folders": [{"name": box.name, "messages": box.messages, "octets": box.octets} for box in boxes],
         }
         return json.dumps(profile, ensure_ascii=False, indent=2).encode()
+
+    def _filters(self) -> None:
+        for script in self._store.read_now(filters.listing, self._account_id):
+            with contextlib.suppress(Refused):  # it went away in between
+                octets = self._store.read_now(filters.octets, self._account_id, script.name)
+                with self._zip.open(f"filtres/{path(script.name)}", ".sieve") as file:
+                    file.write(octets)
 
     def _mailbox(self, box: Mailbox) -> Iterator[bytes]:
         name = f"messages/{path(box.name)}"
@@ -174,6 +186,13 @@ def _models(tx: Tx, account_id: int) -> list[dict[str, object]]:
         {"name": model.name, "subject": model.subject, "text": model.text, "html": model.html}
         for model in signatures.models(tx, account_id)
         if model.owner == account_id
+    ]
+
+
+def _filters(tx: Tx, account_id: int) -> list[dict[str, object]]:
+    return [
+        {"name": script.name, "active": script.active, "changed": _moment(script.changed)}
+        for script in filters.listing(tx, account_id)
     ]
 
 

@@ -5,6 +5,7 @@ today, and of which failing script its owner was told. Keys are hashes: nobody r
 """
 
 import hashlib
+from collections.abc import Sequence
 from enum import IntEnum
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, func, select, update
@@ -86,10 +87,11 @@ def claim(tx: Tx, account_id: int, kind: Kind, key: bytes, expires: int, counted
     return False
 
 
-def claim_within(tx: Tx, account_id: int, kind: Kind, key: bytes, expires: int, most: int) -> bool:
-    """Remember one thing more of a kind; False where as many are remembered already."""
+def claim_within(tx: Tx, account_id: int, kind: Kind, keys: Sequence[bytes], expires: int, most: int) -> int:
+    """Remember more things of a kind, as far as there are no more than `most` then; how many of them were."""
     before = count(tx, account_id, kind)
-    return before < most and claim(tx, account_id, kind, key, expires, {(account_id, kind): before})
+    counted: Counted = {(account_id, kind): before}
+    return sum(claim(tx, account_id, kind, key, expires, counted) for key in keys[: max(0, most - before)])
 
 
 def remember(tx: Tx, account_id: int, kind: Kind, key: bytes, expires: int, counted: Counted, *, longer: bool) -> None:
