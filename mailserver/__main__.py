@@ -5,7 +5,7 @@ import os
 import typer
 
 from mailserver import __version__
-from mailserver.cli import bulletins, check, filters, init, junk, outgoing_queue, rules, serve, storage
+from mailserver.cli import bulletins, check, filters, init, junk, outgoing_queue, reports, rules, serve, storage
 from mailserver.cli.accounts import account, change, export, factors, letters, log, states
 from mailserver.cli.imports import history, job, run
 from mailserver.cli.lists import functional_boxes, lists, moderation, reading
@@ -61,6 +61,9 @@ app.add_typer(rules.app, name="rules", help=_("Qui peut écrire à qui ; le frei
 app.command("filters")(filters.filters)
 app.add_typer(outgoing_queue.app, name="queue", help=_("Le courrier qui part."))
 app.add_typer(junk.app, name="junk", help=_("Le filtre des indésirables, et les messages infectés qui sont retenus."))
+app.add_typer(
+    reports.app, name="reports", help=_("Ce que d’autres serveurs disent de notre courrier (DMARC, TLS-RPT).")
+)
 app.add_typer(
     storage.app, name="storage", help=_("Ce qu’un opérateur décide du courrier conservé et de son entretien.")
 )

@@ -41,6 +41,7 @@ from mailserver.store.queue.infected import Infected
 from mailserver.store.queue.moderation_queue import Hold, Owner
 from mailserver.store.queue.spool import DEFAULT_NOTIFY, Notify, Options, Target
 from mailserver.store.queue.traces import Step, Trace
+from mailserver.store.reports.waiting import Arrived
 from mailserver.texts.languages import LanguageCode
 
 log = structlog.get_logger("deliver")
@@ -203,7 +204,18 @@ class Delivery(Addressing):
         found: list[Part] = []
         for part, copy in zip(parts, copies, strict=True):
             found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, passage, volume)
-        return found
+        return found + await self._reports(envelope, octets)
+
+    async def _reports(self, envelope: Envelope, octets: bytes) -> list[Part]:
+        """What is to be read of a message from outside as a report of another server, whoever gets it besides."""
+        if not _is_from_outside(envelope):
+            return []
+        kinds = {kind for one in envelope.recipients for kind in self.takes_reports(one.address, envelope.sender)}
+        if not kinds:
+            return []
+        arrived = tuple(Arrived(kind, envelope.results) for kind in sorted(kinds))
+        prepared = await self.prepare(octets)
+        return [Part(prepared, envelope.reverse_path, provenance=envelope.provenance, reports=arrived)]
 
     async def _copies(
         self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target]

@@ -16,6 +16,7 @@ from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.queue.moderation_queue import Hold
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Trace
+from mailserver.store.reports.waiting import Arrived
 
 UNPROVEN = "-"
 """Stands for an address of ours that somebody outside claims; it is nobody's."""
@@ -126,5 +127,7 @@ class Part:
     remembers: tuple[Memory, ...] = ()
     steps: tuple[Trace, ...] = ()
     """What is put on record with it."""
+    reports: tuple[Arrived, ...] = ()
+    """It brings reports that are to be read (`mailserver.reports`)."""
     rejection: Rejection | None = None
     """A report to the sender, for doors that cannot tell them while they wait."""

@@ -16,7 +16,9 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, ListKind, Population, Principal, Roster, State
+from mailserver.model.reports import Kind
 from mailserver.model.rules import Denied, Rules, Sender, Way, check, check_brake, sentences
 from mailserver.rules.policy_cache import PolicyCache
 from mailserver.store.account import accounts
@@ -69,7 +71,9 @@ class Addressing:
         """
         answer = await self._answer(address)
         if isinstance(answer, Refused):
-            raise Refused(answer.reason, answer.text)
+            if answer.reason is not Reason.NO_SUCH_RECIPIENT or not self.takes_reports(address, sender):
+                raise Refused(answer.reason, answer.text)
+            answer = Recipient(address, ())
         rules = await self._rulebook.rules()
         if not isinstance(answer, Recipient):
             found = await self._through(address, answer, sender, rules)
@@ -80,10 +84,19 @@ class Addressing:
             check(rules, sender, answer.population, answer.accounts[0], self._clock.now())
         elif sender is not None and not is_role(address):
             check_brake(rules, sender, self._clock.now())
-            answer = await self._owners_for(sender, answer, rules)
+            if answer.accounts or answer.remote:  # an address for reports may be nobody's
+                answer = await self._owners_for(sender, answer, rules)
         if answer.room is not None and size > answer.room:
             raise Refused(Reason.OVER_QUOTA, "Mailbox has no room for a message of this size")
         return answer
+
+    def takes_reports(self, address: str, sender: Sender | None) -> tuple[Kind, ...]:
+        """Which reports of other servers are read that come to this address; of nobody who has logged in."""
+        if sender is None or sender.account_id:
+            return ()
+        wanted = {Kind.DMARC: self._settings.reports.dmarc, Kind.TLS: self._settings.reports.tls}
+        folded = fold_login(address)
+        return tuple(kind for kind, where in wanted.items() if where and fold_login(where) == folded)
 
     async def check_outside(self, sender: Sender | None) -> None:
         """May this sender write to somebody elsewhere? Raises Denied, Temporary."""

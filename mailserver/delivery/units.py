@@ -14,6 +14,7 @@ from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.queue import infected, moderation_queue, spool, traces
 from mailserver.store.queue.infected import Infected
 from mailserver.store.queue.traces import Trace
+from mailserver.store.reports import waiting
 
 TOLD = 20
 """Messages waiting for a list's owners about which they are told one by one."""
@@ -52,6 +53,8 @@ def deliver_parts(
         for hold in part.holds:
             if moderation_queue.hold(tx, content_id, hold) >= TOLD:
                 crowded.add(hold.list)
+        for one in part.reports:
+            waiting.hold(tx, content_id, one)
     if trace is not None:
         traces.record(tx, trace)
     # Several parts may be made of one content: the file of the first is that of all.
@@ -134,6 +137,6 @@ def _told(accounts: Sequence[int], placements: Placements) -> tuple[list[int], P
 
 def _is_for_nobody(part: Part) -> bool:
     """True when nothing of it would be stored but a content that nothing refers to."""
-    return (
-        not part.targets and not part.holds and not any(part.placements.get(account, True) for account in part.accounts)
-    )
+    if part.targets or part.holds or part.reports:
+        return False
+    return not any(part.placements.get(account, True) for account in part.accounts)

@@ -250,6 +250,17 @@ class Authentication(_Section):
     are looked at."""
 
 
+class Reports(_Section):
+    """Aggregate reports of other servers about our domains."""
+
+    dmarc: Annotated[str, AfterValidator(check_mailbox)] = Field(default="", max_length=320)
+    """The address in `rua=` of our DMARC record: what comes to it is read (RFC 7489 section 7.2). Empty: nothing is."""
+    tls: Annotated[str, AfterValidator(check_mailbox)] = Field(default="", max_length=320)
+    """The address in `rua=` of our TLS-RPT record (RFC 8460); the same."""
+    days: int = Field(default=180, ge=1, le=MOST_DAYS)
+    """How long what they say is kept."""
+
+
 class LdapDirectory(_Section):
     """An external LDAP directory."""
 
@@ -413,6 +424,7 @@ class Settings(_Section):
     junk: Junk = Field(default_factory=Junk)
     dns: NameService = Field(default_factory=NameService)
     authentication: Authentication = Field(default_factory=Authentication)
+    reports: Reports = Field(default_factory=Reports)
     ldap: LdapDirectory | None = None
     """None: the embedded directory."""
     web: Web = Field(default_factory=Web)
@@ -434,6 +446,15 @@ class Settings(_Section):
         """In a directory of its own right passwords change behind our back: a verifier would outlive its password."""
         if self.login.scram and self.ldap is not None:
             raise ValueError("login.scram works with the embedded directory only, not with [ldap]")
+        return self
+
+    @model_validator(mode="after")
+    def _check_reports(self) -> Self:
+        """Elsewhere nobody here would see what comes."""
+        for name in ("dmarc", "tls"):
+            address: str = getattr(self.reports, name)
+            if address and address.rpartition("@")[2].lower() not in self.domains:
+                raise ValueError(f"[reports] {name}: {address!r} is in none of our domains")
         return self
 
     def adopt(self, others: "Settings") -> "Changed":

@@ -422,12 +422,22 @@ def _dns(settings: Settings) -> Iterator[Finding]:
         wanted = ""
     yield _record(settings, name, "TXT", lambda text: text == wanted, f'{name}. TXT "{wanted}"')
     name = f"_dmarc.{domain}"
-    record = f'{name}. TXT "v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}"'
-    yield _record(settings, name, "TXT", lambda text: text.startswith("v=DMARC1"), record)
+    reports = settings.reports
+    record = f'{name}. TXT "v=DMARC1; p=quarantine; rua=mailto:{reports.dmarc or f"postmaster@{domain}"}"'
+    yield _record(settings, name, "TXT", lambda text: _asks(text, "v=DMARC1", reports.dmarc), record)
+    if reports.tls:
+        name = f"_smtp._tls.{domain}"
+        record = f'{name}. TXT "v=TLSRPTv1; rua=mailto:{reports.tls}"'
+        yield _record(settings, name, "TXT", lambda text: _asks(text, "v=TLSRPTv1", reports.tls), record)
     if settings.listen.sieve:  # RFC 5804 section 1.8
         name = f"_sieve._tcp.{domain}"
         record = f"{name}. SRV 0 1 {settings.listen.sieve} {settings.name}."
         yield _record(settings, name, "SRV", lambda text: bool(text), record)
+
+
+def _asks(text: str, version: str, address: str) -> bool:
+    """Whether a record asks for reports at an address of ours, where one is set."""
+    return text.startswith(version) and address.lower() in text.lower()
 
 
 def _record(settings: Settings, name: str, kind: str, is_good: Callable[[str], bool], record: str) -> Finding:

@@ -31,6 +31,7 @@ from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.foundation import logs, ports
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import Certificate
@@ -41,6 +42,7 @@ from mailserver.model.clock import Clock, SystemClock
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
 from mailserver.push.sender import PushSender
+from mailserver.reports.reading import ReportReader
 from mailserver.runtime.workers import Life
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine import news
@@ -137,6 +139,10 @@ async def _index(life: Life) -> None:
         await stack.enter_async_context(
             _task("learner", Learner(settings=settings.junk, store=store, changes=changes).run)
         )
+        resolver = Resolver(settings.dns)
+        stack.push_async_callback(resolver.close)
+        reader = ReportReader(settings=settings, store=store, changes=changes, resolver=resolver, clock=clock)
+        await stack.enter_async_context(_task("reports", reader.run))
         _say_ready(life)
         await stopping.wait()
 

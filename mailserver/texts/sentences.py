@@ -243,6 +243,16 @@ _RECORDED = {
     "rows-removed": N_("les actes d’avant ont été supprimés, et pas par la durée de conservation"),
     "rows-cut": N_("des actes jusqu’au numéro {link} étaient scellés ({file}), et manquent ou ont changé"),
     "row-altered": N_("cet acte, ou celui d’avant, n’est pas ce qui a été scellé"),
+    "report-unproven": N_("rien ne prouve que {domain} l’a envoyé"),
+    "report-none": N_("aucun rapport n’y est joint"),
+    "report-other-kind": N_("c’est un rapport d’une autre sorte que ceux de cette adresse"),
+    "report-too-large": N_("c’est plus grand, plus imbriqué ou plus long qu’un rapport ne peut être"),
+    "report-archive": N_("l’archive ne peut pas être ouverte"),
+    "report-malformed": N_("il n’est pas écrit comme il le doit ({why})"),
+    "report-dates": N_("sa période ne peut pas être vraie"),
+    "report-foreign": N_("il parle de {domain}, qui n’est pas à nous"),
+    "report-too-many": N_("ce domaine en a déjà envoyé {most} en un jour"),
+    "report-unreadable": N_("il n’a pas pu être lu"),
     "unknown-code": "{code} {values}",
 }
 """Details of the audit, and what became of attempts to deliver: rows keep them for years."""

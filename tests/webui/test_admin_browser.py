@@ -10,17 +10,21 @@ from directory.lists.rosters import House as Lists
 from directory.lists.rosters import NewList
 from mailserver.model.clock import HOUR
 from mailserver.model.identity import ListKind, Principal, Role
+from mailserver.model.reports import Kind as ReportKind
+from mailserver.reports import dmarc_xml, tls_json
 from mailserver.store.account import bulletins, jobs, rules
 from mailserver.store.account.bulletins import Draft, Kind
 from mailserver.store.account.jobs import JobState
 from mailserver.store.people import schools
 from mailserver.store.record.audit import Origin
+from mailserver.store.reports import received
 from mailserver.store.upkeep import measures
 from mailserver.store.upkeep.measures import Measure
 from mailserver.store.web import academy_models, signatures
 from mailserver.store.web.academy_models import AcademyDraft
 from mailserver.store.web.signatures import Model
 from mailserver.texts.causes import Cause
+from tests.reports.samples import dmarc, record, tls
 from tests.webui.browser import SIZES, faults_of, overflow, rules_of, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail
 from tests.webui.secondstep import Phone
@@ -76,6 +80,10 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
     write(signatures.save_model, administrator.account_id, own)
     job = write(jobs.begin, "plan", administrator.account_id, "achef", "", {"original": "rentrée.csv", "file": "x.csv"})
     write(jobs.end, job, JobState.DONE, _plan())
+    forged = record("2001:db8:85a3::8a2e:370:7334", 2000, dkim="fail", spf="fail", envelope="promotion.exemple.org")
+    write(received.keep, dmarc_xml.read(dmarc(record(count=9000), forged)), received.Origin("", b"1"))
+    write(received.keep, tls_json.read(tls()), received.Origin("", b"2"))
+    write(received.refuse, ReportKind.TLS, Cause("report-malformed", why="policies"), received.Origin("x.fr", b"3"))
     running = write(jobs.begin, "apply", administrator.account_id, "achef", "", {"original": "rentrée.csv"})
     write(jobs.advance, running, 320, 1000)
     return {
@@ -99,6 +107,8 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
         "file": "/admin/file",
         "suivi": "/admin/suivi?chercher=1",
         "virus": "/admin/virus",
+        "rapports": "/admin/rapports",
+        "rapports-recus": "/admin/rapports/recus",
         "regles": "/admin/regles",
         "journal": "/admin/journal",
         "recherche": "/admin/recherche?q=carnot",

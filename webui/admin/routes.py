@@ -16,7 +16,7 @@ from webui.admin import (
     rules_page,
 )
 from webui.admin.directory import acts, lists_page, people, person, schools_page, search
-from webui.admin.monitoring import charts, health, overview
+from webui.admin.monitoring import charts, health, overview, reports_page
 from webui.admin.words import import_reasons
 from webui.page.dispatch import Doors, Endpoint, VisitHandler
 
@@ -36,6 +36,8 @@ def routes(doors: Doors) -> Sequence[BaseRoute]:
         Route("/admin/quitter", inside(access.leave), methods=["POST"]),
         Route("/admin/recherche", inside(search.show_search), methods=["GET"]),
         Route("/admin/mesures", inside(charts.show_charts), methods=["GET"]),
+        Route(reports_page.PATH, inside(reports_page.show_reports), methods=["GET"]),
+        Route(f"{reports_page.PATH}/recus", inside(reports_page.show_received), methods=["GET"]),
         Route("/admin/sante", inside(health.show_health), methods=["GET"]),
         *pair("/admin/annonces", bulletins_page.show_bulletins, bulletins_page.act),
         *pair(models_page.PATH, models_page.show_models, models_page.act),

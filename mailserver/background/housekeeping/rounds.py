@@ -21,6 +21,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import tombstones
 from mailserver.store.queue import traces
 from mailserver.store.record.trusted_clock import TrustedClock
+from mailserver.store.reports import received
 from mailserver.store.upkeep import caretaking, measures
 from mailserver.submission.submit import Submission
 
@@ -121,9 +122,10 @@ class Housekeeper:
         cleared = await self._try("folders that are cleared", lambda: mail.clear(self._store))
         counted = await self._try("counters", self._count)
         forgotten = await self._try("traces", self._forget_traces)
+        pruned = await self._try("reports", self._forget_reports)
         is_done = told < NOTICES and ending < NOTICES and swept < caretaking.SWEPT
         is_done = is_done and cleared < mail.CLEAR_UNITS
-        return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED
+        return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED and pruned < received.PRUNED
 
     async def _sweep(self) -> int:
         await asyncio.to_thread(uploads.sweep, self._settings, self._clock.now())
@@ -138,6 +140,10 @@ class Housekeeper:
     async def _forget_traces(self) -> int:
         oldest = int(self._clock.now()) - self._settings.audit.trace_days * 24 * HOUR
         return await self._store.write(traces.prune, oldest, measures.COUNTED)
+
+    async def _forget_reports(self) -> int:
+        oldest = int(self._clock.now()) - self._settings.reports.days * 24 * HOUR
+        return await self._store.write(received.prune, oldest)
 
     async def _forget(self) -> int:
         """Forget tombstones that are too many or too old, of the next mailboxes in turn."""

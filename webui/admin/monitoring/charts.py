@@ -39,7 +39,7 @@ async def show_charts(services: Services, visit: Visit) -> Response:
         case "an":
             slots = _weeks(visit)
         case _:
-            slots = _days(visit, 7 if span == "semaine" else 30)
+            slots = days(visit, 7 if span == "semaine" else 30)
     rows = await services.store.read(measures.since, NAMES, slots[0].at)
     _ = visit._
     spans = (("jour", _("24 heures")), ("semaine", _("7 jours")), ("mois", _("30 jours")), ("an", _("Un an")))
@@ -60,7 +60,7 @@ def _charts(visit: Visit, rows: Sequence[Measure], slots: Sequence[Slot]) -> Ite
         (Step.DEFERRED.value, _("différées")),
         (Step.FAILED.value, _("en échec")),
     )
-    yield _counters(visit, rows, slots, ("remises", _("Remises à d’autres serveurs"), relayed))
+    yield counters(visit, rows, slots, ("remises", _("Remises à d’autres serveurs"), relayed))
     yield _gauge(visit, rows, slots, (QUEUE, _("File d’attente"), _("envois")))
     yield _gauge(visit, rows, slots, (MAIL, _("Courrier conservé"), ""))
     yield _gauge(visit, rows, slots, (DATABASE, _("Base de données"), ""))
@@ -71,10 +71,10 @@ def _traffic(visit: Visit, rows: Sequence[Measure], slots: Sequence[Slot]) -> Ch
     _ = visit._
     title = {HOURS: _("Messages par heure"), WEEKS: _("Messages par semaine")}.get(len(slots), _("Messages par jour"))
     names = ((Step.RECEIVED.value, _("reçus")), (Step.SUBMITTED.value, _("envoyés")))
-    return _counters(visit, rows, slots, ("messages", title, names))
+    return counters(visit, rows, slots, ("messages", title, names))
 
 
-def _counters(
+def counters(
     visit: Visit,
     rows: Sequence[Measure],
     slots: Sequence[Slot],
@@ -120,7 +120,7 @@ def _hour(visit: Visit, at: int) -> Slot:
     return Slot(at, when.strftime("%d/%m/%Y %H:00"), short, ())
 
 
-def _days(visit: Visit, count: int) -> list[Slot]:
+def days(visit: Visit, count: int) -> list[Slot]:
     """The last days, today included."""
     today = visit.language.day(visit.now)
     found = [today - timedelta(days=back) for back in range(count - 1, -1, -1)]

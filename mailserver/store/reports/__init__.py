@@ -1,0 +1,1 @@
+"""Aggregate reports of other servers: those that wait to be read, and what was read."""

@@ -1,0 +1,184 @@
+"""What other servers report: who sends mail in our name, TLS on the way to us, and each report that came."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from starlette.responses import Response
+
+from mailserver.model.clock import DAY
+from mailserver.model.reports import Kind
+from mailserver.store.reports import figures
+from mailserver.store.reports.figures import Day, Line, Outcome, Sender
+from mailserver.store.upkeep.measures import Measure
+from webui.admin.console_page import Top, stamp, top
+from webui.admin.monitoring.charts import counters, days
+from webui.admin.monitoring.drawing import Chart
+from webui.admin.words.import_reasons import told
+from webui.http.forms import positive
+from webui.page.context import Services, Visit
+
+PATH = "/admin/rapports"
+SPANS = {"semaine": 7, "mois": 30, "trimestre": 90}
+MAX_SENDERS = 100
+MAX_OUTCOMES = 200
+PER_PAGE = 100
+PASSED, FAILED = "passed", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class SenderLine:
+    """An address that sends in our name."""
+
+    sender: Sender
+    passed: str
+    failed: str
+    held_back: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeLine:
+    """How TLS sessions ended."""
+
+    outcome: Outcome
+    policy: str
+    result: str
+    count: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsPage:
+    """What the reports of a span of time come to."""
+
+    top: Top
+    span: str
+    spans: tuple[tuple[str, str], ...]
+    reads: bool
+    """Addresses for reports are set."""
+    charts: tuple[Chart, ...]
+    senders: tuple[SenderLine, ...]
+    outcomes: tuple[OutcomeLine, ...]
+    most: int
+    faults: bool
+    """Some reports could not be counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedLine:
+    """A report."""
+
+    line: Line
+    kind: str
+    at: str
+    period: str
+    passed: str
+    failed: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedPage:
+    """The reports themselves, or those alone that are not counted."""
+
+    top: Top
+    lines: tuple[ReceivedLine, ...]
+    faults: bool
+    after: int
+
+
+async def show_reports(services: Services, visit: Visit) -> Response:
+    """GET /admin/rapports."""
+    span = visit.query("duree") if visit.query("duree") in SPANS else "mois"
+    slots = days(visit, SPANS[span])
+    # A report is about a day of UTC: the first that ends in the span.
+    since = slots[0].at - slots[0].at % DAY
+    read, _ = services.store.read, visit._
+    dmarc, tls = await read(figures.days, Kind.DMARC, since), await read(figures.days, Kind.TLS, since)
+    senders = await read(figures.senders, since, MAX_SENDERS)
+    outcomes = await read(figures.outcomes, since, MAX_OUTCOMES)
+    faults = await read(figures.has_faults)
+    drawn = (
+        ("dmarc", _("Messages en notre nom, par jour"), _("messages"), dmarc),
+        ("tls", _("Connexions chiffrées vers nous, par jour"), _("connexions"), tls),
+    )
+    charts = tuple(
+        replace(
+            counters(visit, _measures(found), slots, (key, title, ((PASSED, _("réussis")), (FAILED, _("en échec"))))),
+            unit=unit,
+        )
+        for key, title, unit, found in drawn
+    )
+    names = (("semaine", _("7 jours")), ("mois", _("30 jours")), ("trimestre", _("90 jours")))
+    settings = services.settings.reports
+    page = ReportsPage(
+        top(visit, "rapports"),
+        span,
+        names,
+        bool(settings.dmarc or settings.tls),
+        charts if dmarc or tls else (),
+        tuple(_sender(visit, one) for one in senders),
+        tuple(_outcome(visit, one) for one in outcomes),
+        MAX_SENDERS,
+        faults,
+    )
+    return services.pages.answer(visit, "admin/reports.html", page)
+
+
+def _measures(found: Sequence[Day]) -> list[Measure]:
+    """As charts want them. A day of UTC falls into the local day that most of it is."""
+    return list(_measured(found))
+
+
+def _measured(found: Sequence[Day]) -> Iterator[Measure]:
+    for one in found:
+        yield Measure(PASSED, one.at + DAY // 2, one.passed, 0)
+        yield Measure(FAILED, one.at + DAY // 2, one.failed, 0)
+
+
+def _sender(visit: Visit, one: Sender) -> SenderLine:
+    number = visit.language.number
+    return SenderLine(one, number(one.passed), number(one.failed), number(one.held_back))
+
+
+def _outcome(visit: Visit, one: Outcome) -> OutcomeLine:
+    _ = visit._
+    policies = {"sts": "MTA-STS", "tlsa": "DANE", "no-policy-found": _("Aucune")}
+    results = {
+        "": _("chiffrées comme il faut"),
+        "starttls-not-supported": _("STARTTLS n’a pas été proposé"),
+        "certificate-host-mismatch": _("le certificat est d’un autre nom"),
+        "certificate-expired": _("le certificat a expiré"),
+        "certificate-not-trusted": _("le certificat n’est pas reconnu"),
+        "validation-failure": _("la vérification a échoué"),
+        "sts-policy-fetch-error": _("la politique MTA-STS n’a pas pu être lue"),
+        "sts-policy-invalid": _("la politique MTA-STS n’est pas valable"),
+        "sts-webpki-invalid": _("le certificat de la politique MTA-STS n’est pas reconnu"),
+        "tlsa-invalid": _("l’enregistrement TLSA n’est pas valable"),
+        "dnssec-invalid": _("DNSSEC n’est pas valable"),
+        "dane-required": _("DANE était exigé et manque"),
+        "unspecified": _("sans plus de détails"),
+        "other": _("autres échecs"),
+    }
+    policy = policies.get(one.policy, one.policy)
+    return OutcomeLine(one, policy, results.get(one.result, one.result), visit.language.number(one.count))
+
+
+async def show_received(services: Services, visit: Visit) -> Response:
+    """GET /admin/rapports/recus."""
+    faults = visit.query("fautes") == "oui"
+    before = positive(visit.query("apres"))
+    found = await services.store.read(figures.listing, PER_PAGE + 1, before, faults=faults)
+    after = found[PER_PAGE - 1].id if len(found) > PER_PAGE else 0
+    lines = tuple(_received(visit, one) for one in found[:PER_PAGE])
+    page = ReceivedPage(top(visit, "rapports"), lines, faults, after)
+    return services.pages.answer(visit, "admin/reports_received.html", page)
+
+
+def _received(visit: Visit, one: Line) -> ReceivedLine:
+    number = visit.language.number
+    begin, end = (stamp(visit, at)[:10] for at in (one.begin, one.end))
+    period = begin if begin == end else f"{begin} – {end}"
+    kind = "DMARC" if one.kind is Kind.DMARC else "TLS"
+    fault = told(visit, one.fault)
+    if one.fault:
+        return ReceivedLine(one, kind, stamp(visit, one.received), "–", "–", "–", fault)
+    return ReceivedLine(one, kind, stamp(visit, one.received), period, number(one.passed), number(one.failed), "")
