@@ -12,6 +12,7 @@ import structlog
 from mailserver.delivery import list_copy
 from mailserver.delivery.answering import Answering
 from mailserver.delivery.envelope import PLAIN, Delivered, Envelope, Memory, Part, Recipient
+from mailserver.delivery.impersonation import Impersonation, marked
 from mailserver.delivery.nested_lists import head_of
 from mailserver.delivery.occasion import Passage, Volume
 from mailserver.delivery.placement import SPAM
@@ -77,6 +78,7 @@ class Delivery(Addressing):
         self._key = b""
         self._junk = JunkFilter(settings=settings, store=store)
         self._clamd = Clamd(settings.junk, clock)
+        self._impersonation = Impersonation(settings=settings, store=store)
         filters = Filters(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
         self.answering = Answering(settings=settings, store=store, clock=clock, deliverer=self)
         self._sorting = Sorting(settings=settings, store=store, clock=clock, filters=filters, answering=self.answering)
@@ -200,11 +202,13 @@ class Delivery(Addressing):
         parts = [_put_aside(copy.part, spared) for copy in copies]
         if judge:
             parts = await self._judged(envelope, octets, parts)
+        reached = tuple(dict.fromkeys(account for part in parts for account in part.accounts))
+        judged = await self._impersonation.judge(envelope, octets, reached)
         volume = passage.budget.volume if passage is not None else Volume()
         found: list[Part] = []
         for part, copy in zip(parts, copies, strict=True):
             found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, passage, volume)
-        return found + await self._reports(envelope, octets)
+        return marked(found, judged) + await self._reports(envelope, octets)
 
     async def _reports(self, envelope: Envelope, octets: bytes) -> list[Part]:
         """What is to be read of a message from outside as a report of another server, whoever gets it besides."""

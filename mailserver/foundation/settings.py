@@ -261,6 +261,14 @@ class Reports(_Section):
     """How long what they say is kept."""
 
 
+class Impersonation(_Section):
+    """Senders elsewhere who are made to be taken for the academy, its services, its people."""
+
+    partners: tuple[MailDomain, ...] = ()
+    """Domains elsewhere, and all below them, that may write in the academy's name: nobody is warned of the names that
+    their senders have, nor of likeness to a domain of ours. Whether they really sent it is DMARC's to say."""
+
+
 class LdapDirectory(_Section):
     """An external LDAP directory."""
 
@@ -425,6 +433,7 @@ class Settings(_Section):
     dns: NameService = Field(default_factory=NameService)
     authentication: Authentication = Field(default_factory=Authentication)
     reports: Reports = Field(default_factory=Reports)
+    impersonation: Impersonation = Field(default_factory=Impersonation)
     ldap: LdapDirectory | None = None
     """None: the embedded directory."""
     web: Web = Field(default_factory=Web)

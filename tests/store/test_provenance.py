@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Chain, Outcome, Reverse
+from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import UNKNOWN, Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import access, blobs, known_senders, mailboxes, messages
@@ -17,7 +18,7 @@ from mailserver.store.web import webmail
 
 SENT = Provenance(Door.SUBMISSION, 7)
 RESULTS = AuthenticationResults(Outcome.PASS, Outcome.FAIL, Alignment.PASS, Chain.PASS, Reverse.FAIL, True, True)
-LISTED = Provenance(Door.SMTP, 0, through_list=True, results=RESULTS)
+LISTED = Provenance(Door.SMTP, 0, through_list=True, results=RESULTS, signs=Signs.JUDGED | Signs.DESK)
 OCTETS = b"From: Paul <p@x.fr>\r\nSubject: x\r\n\r\nx\r\n"
 
 
@@ -40,7 +41,7 @@ def kept(store: Store, account: int, name: str) -> list[Provenance]:
 
     def look(tx: Tx) -> list[Provenance]:
         box = mailboxes.get(tx, account, name)
-        columns = ("uid", "door", "door_account", "through_list", "authentication")
+        columns = ("uid", "door", "door_account", "through_list", "authentication", "impersonation")
         rows = messages.fetch(tx, account, box.id, columns)
         return [Provenance.stored(*row[1:]) for row in rows]
 

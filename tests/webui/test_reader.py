@@ -14,18 +14,19 @@ from sqlalchemy import update
 
 from mailserver.mime import scan, unpack
 from mailserver.mime.writing.fields import Correspondent
-from mailserver.model.identity import Principal
+from mailserver.model.identity import PersonChange, Principal, Role
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Outcome
+from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.preferences import Preferences, revise
 from mailserver.store.account import sessions
-from mailserver.store.schema.mail import blob
+from mailserver.store.schema.mail import blob, message
 from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.website import Website, page, world
 from webui.reader import message_parts
 from webui.reader.requests import unsubscribe
-from webui.reader.trust import badges, cautions, lookalikes
+from webui.reader.trust import badges, cautions
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
 
@@ -205,30 +206,49 @@ def test_cautions_are_said_and_ordinary_mail_has_none(house: House, at_home: Vis
     assert "plusieurs alphabets" in mixed
 
 
-@pytest.mark.parametrize(
-    ("host", "imitated"),
-    [
-        ("ac-exemple.fr", ""),
-        ("mail.ac-exemple.fr", ""),
-        ("ac-exernple.fr", "ac-exemple.fr"),
-        ("ac-exemp1e.fr", "ac-exemple.fr"),
-        ("ac-exemples.fr", "ac-exemple.fr"),
-        ("ac-exmeple.fr", "ac-exemple.fr"),
-        ("ac-exemple.fr.evil.test", "ac-exemple.fr"),
-        ("ac-exemple-fr.evil.test", "ac-exemple.fr"),
-        ("ac-exemple.com", "ac-exemple.fr"),
-        ("xn--c-exemple-zyh.fr", "ac-exemple.fr"),
-        ("аc-exemple.fr", "ac-exemple.fr"),
-        ("ac-dijon.fr", ""),
-        ("exemple.org", ""),
-        ("", ""),
-        ("education.gouv.fr", ""),
-        ("educaton.gouv.fr", "education.gouv.fr"),
-        ("google.com", ""),
-    ],
-)
-def test_lookalikes(host: str, imitated: str) -> None:
-    assert lookalikes.imitates(host, ("ac-exemple.fr", "education.gouv.fr")) == imitated
+@pytest.mark.parametrize("interface", ["/s", "/m"])
+def test_who_borrows_a_name_is_told_of_in_one_notice(
+    house: House, at_home: Visitor, emma: Principal, interface: str
+) -> None:
+    school = "0210006T"
+    house.run(house.directory.change(emma.account_id, PersonChange(uai=school)))
+    for given, surname in (("Anne", "Voisine"), ("Luc", f"Admin{interface[1]}")):
+        role = Role.ADMIN if given == "Luc" else Role.TEACHER
+        house.person(given, surname, role, "", uai=school)
+
+    def read(octets: bytes) -> str:
+        return str(at_home.get(f"{interface}/message/{house.deliver(emma, octets)}").text)
+
+    text = read(mail("Compte", sender="Messagerie académique <x@evil.test>", more="Reply-To: y@gmail.com\r\n"))
+    assert "Méfiance\u202f: ce message n’est sans doute pas de l’académie." in text
+    assert "Le nom est celui d’un service de l’académie et une réponse partirait à une autre adresse." in text
+    assert text.count('class="avis mefiance') == 1
+    text = read(mail("Virement", sender=f"Luc Admin{interface[1]} <luc@fai.test>"))
+    assert "est le nom d’un responsable que vous connaissez" in text
+    assert "avis mefiance erreur" in text
+    text = read(mail("Sortie", sender="Anne Voisine <anne@fai.test>"))
+    assert "Quelqu’un de votre établissement s’appelle Anne Voisine\u202f; ce message vient de anne@fai.test" in text
+    assert "avis mefiance attention" in text
+    assert "C’est un message sûr" in text
+    text = read(mail("Aide", sender="Assistance <x@editeur.test>"))
+    assert "n’est pas de l’académie\u202f: ce message vient de x@editeur.test" in text
+    assert "avis mefiance" not in read(mail("Cours", sender="Anne Ailleurs <anne@fai.test>"))
+
+
+def test_what_was_kept_when_it_came_is_what_is_said(house: House, at_home: Visitor, emma: Principal) -> None:
+    """Of what was not kept the header tells; what was kept is believed, whatever it would tell today."""
+    octets = mail("Ancien", sender="Rectorat <x@evil.test>")
+    number = house.deliver(emma, octets)
+
+    def keep(signs: Signs) -> str:
+        new = update(message).where(message.c.content_id == number).values(impersonation=int(signs))
+        house.store.write_now(lambda tx: tx.execute(new))
+        return str(at_home.get(f"/s/message/{number}").text)
+
+    assert "d’un service de l’académie" in keep(Signs.NOT_JUDGED)
+    assert "avis mefiance" not in keep(Signs.JUDGED)
+    assert "ressemble à …" in keep(Signs.JUDGED | Signs.DOMAIN)
+    assert keep(~Signs.NOT_JUDGED).count('class="avis mefiance') == 1
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from webui.reader.correspondent import Correspondent
 from webui.reader.flash_texts import said
 from webui.reader.place import Place, box_of, place
 from webui.reader.requests import invitations, receipts, unsubscribe
-from webui.reader.trust import badges, cautions, results, spam
+from webui.reader.trust import badges, cautions, imitations, results, spam
 from webui.reader.trust.badges import Badge
 from webui.reader.trust.cautions import Evidence, Finding
 from webui.reader.trusted_senders import Trust
@@ -236,18 +236,19 @@ class _Header:
 
     letterhead: message_parts.Letterhead
     origin: badges.Origin
-    answers: Sequence[str]
-    """Where answers are to go (Reply-To)."""
+    sender: imitations.Sender
     reply: replies.Answer
     leaving: unsubscribe.Way | None
 
 
 def _header(octets: bytes, root: Part, found: Stored, settings: Settings, owns: Callable[[str], bool]) -> _Header:
     """Read the header: pure, and long where it is."""
+    origin = badges.origin(octets, root, found.sender_address, settings.domains, found.provenance)
+    own_list = origin.list_address if origin.provenance.through_list else ""
     return _Header(
         message_parts.letterhead(octets, root, found),
-        badges.origin(octets, root, found.sender_address, settings.domains, found.provenance),
-        [one.address for one in message_parts.addressed(octets, root, "reply-to")],
+        origin,
+        imitations.read(octets, root, found.provenance, settings, own_list),
         replies.reply(octets, root, owns),
         unsubscribe.way(octets, root, unsubscribe.own_names(settings), unsubscribe.may_click(found))
         if found.box.special_use not in (SENT, DRAFTS)
@@ -269,6 +270,7 @@ async def _page(
     show_formatted = formatted is not None and wanted == "1"
     settings = services.settings
     author = await identities.answering(services, visit, box_of(visit))
+    await imitations.ready()
     header = await computed(root.body - root.start, _header, octets, root, found, settings, author.owns)
     if found.provenance.door is Door.RESENT:
         header = replace(header, origin=replace(header.origin, resent_by=await _resender(services, found)))
@@ -394,16 +396,12 @@ def _noticed(
         return ()
     origin = header.origin
     evidence = Evidence(
-        sender=found.sender_address,
-        sender_name=header.letterhead.sender[0].name if header.letterhead.sender else "",
-        answers=header.answers,
-        list_address=origin.list_address if origin.provenance.through_list else "",
         text=seen.text,
         lies=seen.lies,
         hosts=cautions.hosts(seen.links),
         files=cautions.attached(root.attachments()),
     )
-    noticed = cautions.findings(evidence, services.settings.domains)
+    noticed = cautions.findings(evidence, imitations.findings(header.sender), header.sender.house.domains)
     if origin.is_suspect(visit.account_id):
         noticed.insert(0, Finding("non-verifie", grave=True))
     if found.box.special_use == JUNK:

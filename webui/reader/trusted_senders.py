@@ -17,8 +17,8 @@ from mailserver.store.web.webmail import Stored
 from webui.page.context import Services, Visit
 from webui.reader import message_parts
 from webui.reader.flash_texts import back
-from webui.reader.trust import badges, cautions
-from webui.reader.trust.cautions import Evidence, Finding
+from webui.reader.trust import badges, cautions, imitations
+from webui.reader.trust.cautions import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ async def choose(services: Services, visit: Visit) -> Response:
     """
     found, octets = await message_parts.load(services, visit, upto=message_parts.TEXT_OCTETS)
     gives = visit.form.text("faire") == "sur"
+    await imitations.ready()
     if gives and not _may_be_trusted(services, visit, found, octets):
         raise Refused(Reason.FORBIDDEN)
     change = known_senders.trust if gives else known_senders.distrust
@@ -60,8 +61,6 @@ async def choose(services: Services, visit: Visit) -> Response:
 
 
 def _may_be_trusted(services: Services, visit: Visit, found: Stored, octets: bytes) -> bool:
-    head = message_parts.letterhead(octets, unpack(found.parts), found)
-    name = head.sender[0].name if head.sender else ""
-    noticed = cautions.of_sender(Evidence(found.sender_address, name), services.settings.domains)
+    noticed = imitations.findings(imitations.read(octets, unpack(found.parts), found.provenance, services.settings))
     credible = of(services, visit, found, given=False, foreign=False).credible
     return credible and (not noticed or cautions.is_settled_by_trust(noticed))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
+from mailserver.model.messages.impersonation import Signs
 
 
 class Door(IntEnum):
@@ -46,13 +47,17 @@ class Provenance:
     """A list of this house sent it to its members."""
     results: AuthenticationResults = NOT_CHECKED
     """What was found out about who sent it, where nobody logged in."""
+    signs: Signs = Signs.NOT_JUDGED
+    """What makes its sender look like somebody else to whoever got it."""
 
     @classmethod
-    def stored(cls, door: int, account_id: int, through_list: int, authentication: int) -> "Provenance":
+    def stored(
+        cls, door: int, account_id: int, through_list: int, authentication: int, impersonation: int = 0
+    ) -> "Provenance":
         """From the columns of the store; a number that is none of ours proves nothing."""
         known = door in Door.__members__.values()
-        results = AuthenticationResults.stored(authentication)
-        return cls(Door(door) if known else Door.UNKNOWN, account_id, bool(through_list), results)
+        results, signs = AuthenticationResults.stored(authentication), Signs.stored(impersonation)
+        return cls(Door(door) if known else Door.UNKNOWN, account_id, bool(through_list), results, signs)
 
     @property
     def delivered(self) -> bool:

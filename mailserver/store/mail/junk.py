@@ -284,7 +284,7 @@ _RESCUED = ManyStatement(
     .where(junk_lesson.c.wanted == int(Said.HAM), junk_lesson.c.public == 1),
     junk_lesson.c.account_id,
 )
-_CHOSEN = tuple(
+_SHOWING, _TRUSTING = (
     ManyStatement(select(table.c.account_id).where(table.c.sender == bindparam("folded")), table.c.account_id)
     for table in (picture_sender, trusted_sender)
 )
@@ -319,7 +319,9 @@ def who_know(tx: Tx, account_ids: Sequence[int], sender: str) -> set[int]:
     if not sender or not account_ids:
         return set()
     folded = sender.casefold()
-    known = {account for statement in _CHOSEN for (account,) in statement.rows(tx, account_ids, folded=folded)}
+    known = {
+        account for statement in (_SHOWING, _TRUSTING) for (account,) in statement.rows(tx, account_ids, folded=folded)
+    }
     known |= {account for (account,) in _RESCUED.rows(tx, account_ids, spelled=sender, folded=folded)}
     others = [account for account in account_ids if account not in known]
     if len(others) <= MOST_CLOSELY:
@@ -327,6 +329,19 @@ def who_know(tx: Tx, account_ids: Sequence[int], sender: str) -> set[int]:
             account for account in others if _is_carded(tx, account, folded) or _is_written_to(tx, account, sender)
         }
     return known
+
+
+def who_trust(tx: Tx, account_ids: Sequence[int], sender: str) -> set[int]:
+    """Those of these accounts that have called a sender safe, or have them on a card; having written to them is not
+    enough. Of more than MOST_CLOSELY accounts their cards are not looked through."""
+    if not sender or not account_ids:
+        return set()
+    folded = sender.casefold()
+    trusting = {account for (account,) in _TRUSTING.rows(tx, account_ids, folded=folded)}
+    others = [account for account in account_ids if account not in trusting]
+    if len(others) > MOST_CLOSELY:
+        return trusting
+    return trusting | {account for account in others if _is_carded(tx, account, folded)}
 
 
 def _is_carded(tx: Tx, account: int, folded: str) -> bool:

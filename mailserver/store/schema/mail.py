@@ -131,10 +131,12 @@ message = Table(
     Column("door_account", BigInteger, nullable=False, server_default="0"),
     Column("through_list", SmallInteger, nullable=False, server_default="0"),
     Column("authentication", SmallInteger, nullable=False, server_default="0"),
+    Column("impersonation", SmallInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 """`door`, `door_account`, `through_list`: where it came from (`mailserver.model.messages.provenance`).
-`authentication`: what was found out about who sent it, as one number (`mailserver.model.messages.authentication`)."""
+`authentication`: what was found out about who sent it, as one number (`mailserver.model.messages.authentication`).
+`impersonation`: what makes its sender look like somebody else (`mailserver.model.messages.impersonation`)."""
 Index("ix_message_content_id_mailbox_id", message.c.content_id, message.c.mailbox_id)
 
 expunged = Table(

@@ -3,26 +3,9 @@
 from collections.abc import Mapping, Sequence, Set
 
 from mailserver.addressbook.suggestions import Suggestions
+from mailserver.impersonation.domains import PROVIDERS, is_near
 from mailserver.model.identity import Principal
-from webui.reader.trust.lookalikes import one_off
 
-PROVIDERS = (
-    "gmail.com",
-    "hotmail.com",
-    "hotmail.fr",
-    "outlook.com",
-    "outlook.fr",
-    "live.fr",
-    "yahoo.fr",
-    "yahoo.com",
-    "icloud.com",
-    "orange.fr",
-    "wanadoo.fr",
-    "free.fr",
-    "sfr.fr",
-    "laposte.net",
-)
-"""Where families have their mail."""
 MAX_LOOKED = 100
 """Addresses of one letter that are compared."""
 MAX_KNOWN = 2000
@@ -52,10 +35,10 @@ async def near_misses(
 
 def _meant(name: str, domain: str, known: Mapping[str, Set[str]], domains: Sequence[str]) -> str:
     if domain not in known and domain not in domains:
-        other = next((one for one in domains if one_off(domain, one)), "")
+        other = next((one for one in domains if is_near(domain, one)), "")
         return f"{name}@{other}" if other else ""
     names = known.get(domain, ())
     if len(name) < SHORTEST or name in names:
         return ""
-    found = next((one for one in names if one_off(name, one)), "")
+    found = next((one for one in names if is_near(name, one)), "")
     return f"{found}@{domain}" if found else ""

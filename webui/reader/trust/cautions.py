@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from mailserver.impersonation import domains as lookalikes
 from mailserver.mime import Part
 from webui.page import plain
 from webui.reader.content.html_view import host
-from webui.reader.trust import lookalikes
 
 MAX_FINDINGS = 12
 MAX_TEXT = 100_000
@@ -42,9 +42,11 @@ _ASKED = re.compile(
     r"unlock|reactivat|upgrade",
     re.IGNORECASE,
 )
-_SETTLED = _words("reponse lien macros")
+_SETTLED = _words("reponse lien macros nom-collegue nom-autre nom-bureau")
 """Findings that a reader's word about the sender settles: habits of newsletters and of offices. Whoever is made to be
 taken for somebody else, a link that is, a request for the password and a file that runs are told whoever wrote."""
+_BORROWED = _words("non-verifie nom-service nom-responsable")
+"""Findings of a message in the name of the academy, or of somebody of it."""
 _NEAR = 400
 """Characters between the secret and the verb."""
 
@@ -78,12 +80,6 @@ class Caution:
 class Evidence:
     """What is looked at."""
 
-    sender: str
-    sender_name: str
-    answers: Sequence[str] = ()
-    """Addresses of Reply-To."""
-    list_address: str = ""
-    """Where a list's messages go (List-Post); answers that go there are no surprise."""
     text: str = ""
     lies: Sequence[tuple[str, str]] = ()
     """Links whose text names another host: (shown, real)."""
@@ -93,11 +89,11 @@ class Evidence:
     """Names of attachments with their dangerous ending (`danger`)."""
 
 
-def findings(evidence: Evidence, domains: Sequence[str]) -> list[Finding]:
-    """Everything noticed, the gravest first; no more than MAX_FINDINGS."""
+def findings(evidence: Evidence, sender: Sequence[Finding], domains: tuple[str, ...]) -> list[Finding]:
+    """Everything noticed, the gravest first; no more than MAX_FINDINGS. `sender`: what is noticed of who wrote."""
     found: dict[Finding, None] = {}
     for one in (
-        *of_sender(evidence, domains),
+        *sender,
         *_links(evidence, domains),
         *_password(evidence, domains),
         *_files(evidence.files),
@@ -111,34 +107,13 @@ def is_settled_by_trust(noticed: Sequence[Finding]) -> bool:
     return bool(noticed) and all(one.kind in _SETTLED for one in noticed)
 
 
-def of_sender(evidence: Evidence, domains: Sequence[str]) -> list[Finding]:
-    """What is noticed of who wrote."""
-    return list(_of_sender(evidence, domains))
-
-
-def _of_sender(evidence: Evidence, domains: Sequence[str]) -> Iterable[Finding]:
-    domain = evidence.sender.rpartition("@")[2].lower()
-    if imitated := lookalikes.imitates(domain, (*domains, *lookalikes.IMITATED)):
-        yield Finding("domaine", lookalikes.readable(domain), imitated, grave=True)
-    elif lookalikes.mixes_alphabets(lookalikes.readable(domain)) or lookalikes.wholly_foreign(domain):
-        yield Finding("alphabets", lookalikes.readable(domain), domain, grave=True)
-    if lookalikes.mixes_alphabets(evidence.sender_name):
-        yield Finding("nom-mele", plain.line(evidence.sender_name, 100), evidence.sender)
-    named = re.search(r"[\w.+-]{1,64}@((?:[\w-]{1,63}\.){1,6}[a-z]{2,24})", evidence.sender_name, re.IGNORECASE)
-    if named and named.group(0).casefold() != evidence.sender.casefold():
-        yield Finding("nom-adresse", named.group(0), evidence.sender, grave=True)
-    answers = [answer.casefold() for answer in evidence.answers]
-    if answers and evidence.sender.casefold() not in answers and evidence.list_address.casefold() not in answers:
-        yield Finding("reponse", plain.line(evidence.answers[0], 320))
-
-
-def _links(evidence: Evidence, domains: Sequence[str]) -> Iterable[Finding]:
+def _links(evidence: Evidence, domains: tuple[str, ...]) -> Iterable[Finding]:
     for shown, real in evidence.lies:
         yield Finding("lien", shown, lookalikes.readable(real), grave=True)
     for name in dict.fromkeys(evidence.hosts[:MAX_HOSTS]):
-        if imitated := lookalikes.imitates(name, (*domains, *lookalikes.IMITATED)):
+        if imitated := lookalikes.imitates(name, domains):
             yield Finding("lien-domaine", lookalikes.readable(name), imitated, grave=True)
-        elif lookalikes.mixes_alphabets(lookalikes.readable(name)) or lookalikes.wholly_foreign(name):
+        elif lookalikes.borrows_alphabets(name):
             yield Finding("lien-alphabets", lookalikes.readable(name), name, grave=True)
 
 
@@ -211,6 +186,19 @@ def spoken(finding: Finding, _: Callable[[str], str]) -> str:
         "alphabets": _("L’adresse de l’expéditeur mêle des lettres de plusieurs alphabets : %(shown)s (%(real)s)."),
         "nom-mele": _("Le nom de l’expéditeur mêle des lettres de plusieurs alphabets : %(shown)s."),
         "nom-adresse": _("Le nom affiché contient %(shown)s, mais le message vient de %(real)s."),
+        "nom-autre": _("Le nom affiché contient %(shown)s, mais le message vient de %(real)s."),
+        "nom-service": _(
+            "« %(shown)s » est le nom d’un service de l’académie, mais l’adresse, %(real)s, n’est pas de l’académie."
+        ),
+        "nom-bureau": _("« %(shown)s » n’est pas de l’académie : ce message vient de %(real)s."),
+        "nom-responsable": _(
+            "« %(shown)s » est le nom d’un responsable que vous connaissez, mais l’adresse, %(real)s, n’est pas de "
+            "l’académie. En cas de doute, appelez cette personne."
+        ),
+        "nom-collegue": _(
+            "Quelqu’un de votre établissement s’appelle %(shown)s ; ce message vient de %(real)s, hors de l’académie."
+        ),
+        "reponse-imitee": _("Une réponse partirait à %(shown)s, dont l’adresse en imite une autre."),
         "reponse": _("Une réponse partira à %(shown)s, qui n’est pas l’adresse de l’expéditeur."),
         "lien": _("Un lien affiche « %(shown)s » mais mène à « %(real)s »."),
         "lien-domaine": _("Un lien mène à %(shown)s, qui ressemble à %(real)s mais ne l’est pas."),
@@ -239,7 +227,7 @@ def caution(noticed: Sequence[Finding], domains: Sequence[str], _: Callable[[str
     if len(noticed) == 1:
         return Caution(_("Méfiance :") if grave else "", reasons[0], (), grave)
     ours = {domain.lower() for domain in domains}
-    borrowed = any(one.kind == "non-verifie" or (one.kind == "domaine" and one.real in ours) for one in noticed)
+    borrowed = any(one.kind in _BORROWED or (one.kind == "domaine" and one.real in ours) for one in noticed)
     if borrowed:
         title = _("Méfiance : ce message n’est sans doute pas de l’académie.")
     elif grave:
@@ -271,6 +259,12 @@ def _abridged(finding: Finding, _: Callable[[str], str]) -> str:
         "alphabets": _("l’adresse mêle plusieurs alphabets"),
         "nom-mele": _("le nom mêle plusieurs alphabets"),
         "nom-adresse": _("le nom affiche une autre adresse"),
+        "nom-autre": _("le nom affiche une autre adresse"),
+        "nom-service": _("le nom est celui d’un service de l’académie"),
+        "nom-bureau": _("le nom n’est pas celui d’un service de l’académie"),
+        "nom-responsable": _("le nom est celui d’un responsable"),
+        "nom-collegue": _("le nom est celui d’un collègue"),
+        "reponse-imitee": _("une réponse partirait à une adresse imitée"),
         "reponse": _("une réponse partirait à une autre adresse"),
         "lien": _("un lien mène ailleurs"),
         "lien-domaine": _("un lien mène ailleurs"),

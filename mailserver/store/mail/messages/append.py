@@ -82,9 +82,11 @@ _FIND_CONTENT = Statement(
 
 _INSERT_BLOB = Statement(insert(blob), keys=("content_id", "header", "octets", "file"))
 
+CAME = ("door", "door_account", "through_list", "authentication", "impersonation")
+"""Columns that say where a message came from (`mailserver.model.messages.provenance`): copies have them as they are."""
 MESSAGE_COLUMNS = (
     *("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size"),
-    *("door", "door_account", "through_list", "authentication"),
+    *CAME,
 )
 
 INSERT_MESSAGE = Statement(insert(message), keys=MESSAGE_COLUMNS)
@@ -233,6 +235,7 @@ def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placin
                 "door_account": placing.provenance.account_id,
                 "through_list": int(placing.provenance.through_list),
                 "authentication": placing.provenance.results.packed,
+                "impersonation": int(placing.provenance.signs),
             }
             for uid, modseq, placing in numbered
         ],
@@ -294,6 +297,7 @@ def place_many(
             literal(provenance.account_id, BigInteger),
             literal(int(provenance.through_list), SmallInteger),
             literal(provenance.results.packed, SmallInteger),
+            literal(int(provenance.signs), SmallInteger),
         ).where(here)
         tx.execute(insert(message).from_select(MESSAGE_COLUMNS, rows))
     for account_id, mailbox_id in targets.items():

@@ -9,7 +9,7 @@ from mailserver.store.engine.statements import Row, Tx
 from mailserver.store.mail import lessons, mailboxes
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.mail.mailboxes import Mailbox
-from mailserver.store.mail.messages.append import INSERT_MESSAGE, MESSAGE_COLUMNS
+from mailserver.store.mail.messages.append import CAME, INSERT_MESSAGE, MESSAGE_COLUMNS
 from mailserver.store.mail.messages.expunge import remove
 from mailserver.store.mail.messages.flagging import ensure_flags
 from mailserver.store.mail.messages.quotas import Quota, check_quota
@@ -159,10 +159,7 @@ def _copy_range(tx: Tx, source_id: int, target: Mailbox, low: int, high: int, mo
             message.c.internal_date,
             literal(tx.now, BigInteger),
             message.c.size,
-            message.c.door,
-            message.c.door_account,
-            message.c.through_list,
-            message.c.authentication,
+            *(message.c[name] for name in CAME),
         )
         .where(message.c.mailbox_id == source_id, message.c.uid.between(low, high))
         .order_by(message.c.uid)
@@ -179,11 +176,8 @@ def _copy_rows(
     modseq: int,
     translate: dict[int, int] | None,
 ) -> None:
-    columns = (
-        *("uid", "content_id", "flags", "internal_date", "size"),
-        *("door", "door_account", "through_list", "authentication"),
-    )
-    rows = fetch_uids(tx, account_id, source_id, columns, uids)
+    kept = ("content_id", "internal_date", "size", *CAME)
+    rows = fetch_uids(tx, account_id, source_id, ("uid", "flags", *kept), uids)
     now = tx.now
     tx.many(
         INSERT_MESSAGE,
@@ -191,19 +185,11 @@ def _copy_rows(
             {
                 "mailbox_id": target.id,
                 "uid": target.uidnext + place,
-                "content_id": content_id,
                 "flags": mask if translate is None else translate[mask],
                 "modseq": modseq,
-                "internal_date": date,
                 "saved": now,
-                "size": size,
-                "door": door,
-                "door_account": door_account,
-                "through_list": through_list,
-                "authentication": authentication,
+                **dict(zip(kept, values, strict=True)),
             }
-            for place, (_, content_id, mask, date, size, door, door_account, through_list, authentication) in enumerate(
-                rows
-            )
+            for place, (_, mask, *values) in enumerate(rows)
         ],
     )

@@ -30,6 +30,7 @@ COLUMNS: dict[str, Any] = {
     "door_account": message.c.door_account,
     "through_list": message.c.through_list,
     "authentication": message.c.authentication,
+    "impersonation": message.c.impersonation,
     "header_size": content.c.header_size,
     "envelope": content.c.envelope,
     "bodystructure": content.c.bodystructure,

@@ -161,6 +161,7 @@ _STORED = Statement(
         message.c.door_account,
         message.c.through_list,
         message.c.authentication,
+        message.c.impersonation,
     )
     .join(mailbox, mailbox.c.id == message.c.mailbox_id)
     .join(content, content.c.id == message.c.content_id)
@@ -247,7 +248,7 @@ def stored(tx: Tx, account_id: int, content_id: int, mailbox_id: int = 0) -> Sto
     row = next((row for row in rows if row[0] == mailbox_id), rows[0])
     boxes = mailboxes.listing(tx, account_id)
     box = pick(boxes, row[0])
-    values = (*row[1:-4], Provenance.stored(*row[-4:]))
+    values = (*row[1:-5], Provenance.stored(*row[-5:]))
     return Stored(boxes, box, mailboxes.keywords(tx, box.id), content_id, *values)
 
 

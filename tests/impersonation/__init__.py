@@ -1,0 +1,1 @@
+"""Who is made to be taken for somebody else."""

@@ -1,0 +1,172 @@
+"""What is wrong with who a message says it is from, by its header and by what was found out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.impersonation import names, sender
+from mailserver.impersonation.names import Service
+from mailserver.impersonation.sender import House
+from mailserver.model.messages.authentication import NOT_CHECKED, Alignment, AuthenticationResults, Outcome
+from mailserver.model.messages.impersonation import Signs
+
+WORDS = names.house_words("Académie d’Exemple", "ac-exemple.fr")
+HOUSE = House(("ac-exemple.fr",), ("ent-exemple.test",), WORDS)
+PROVEN = AuthenticationResults(Outcome.PASS, Outcome.PASS, Alignment.PASS)
+LIST = "List-Id: <lettre.exemple.org>\r\n"
+
+
+def judged(author: str, more: str = "", results: AuthenticationResults = NOT_CHECKED) -> Signs:
+    sender.prepare()
+    signs = sender.judge(sender.read(f"From: {author}\r\n{more}Subject: x\r\n".encode()), HOUSE, results)
+    assert signs.judged
+    return signs & ~Signs.JUDGED
+
+
+@pytest.mark.parametrize(
+    ("author", "signs"),
+    [
+        ("Inès <ines@exemple.org>", 0),
+        ("ines@exemple.org", 0),
+        ("Marc <marc@ac-exernple.fr>", Signs.DOMAIN),
+        ("Marc <marc@ac-exemple.fr.evil.test>", Signs.DOMAIN),
+        ("Marc <assistance.ac-exemple@gmail.com>", Signs.DOMAIN),
+        ("Marc <assistance.ac-exemple@fournisseur.test>", 0),
+        ("x <x@раураl.test>", Signs.ALPHABETS),
+        ("Messagerie académique <x@evil.test>", Signs.SERVICE),
+        ("Мessagerie acadéмique <x@evil.test>", Signs.SERVICE | Signs.MIXED_NAME),
+        ("=?utf-8?q?Messagerie_acad=C3=A9mique?= <x@evil.test>", Signs.SERVICE),
+        ("Rectorat <x@evil.test>", Signs.SERVICE),
+        ("Assistance <x@evil.test>", Signs.DESK),
+        ("Assistance <x@gmail.com>", Signs.SERVICE),
+        ("Rectorat <x@ac-dijon.fr>", 0),
+        ("Rectorat <x@lettre.ac-exemple.fr>", 0),
+        ("Rectorat <x@mail.ent-exemple.test>", 0),
+        ('"drh@ac-exemple.fr" <x@evil.test>', Signs.ADDRESS_IN_NAME),
+        ('"drh＠ac-exemple.fr" <x@evil.test>', Signs.ADDRESS_IN_NAME),
+        ('"contact@education.gouv.fr" <x@evil.test>', Signs.ADDRESS_IN_NAME),
+        ('"contact@impots-gouv.fr" <x@evil.test>', Signs.ADDRESS_IN_NAME),
+        ('"jean@exemple.org" <x@autre.test>', Signs.OTHER_ADDRESS),
+        ('"jean@gmail.com" <marie@gmail.com>', Signs.OTHER_ADDRESS),
+        ('"contact@exemple.org" <lettre@mail.exemple.org>', 0),
+        ('"x@exemple.org" <X@Exemple.org>', 0),
+        ("Marc <marc@ac-exemple.fr>", 0),
+    ],
+)
+def test_authors(author: str, signs: int) -> None:
+    assert judged(author) == signs
+
+
+def test_whose_domain_stands_behind_it_may_have_a_help_desk() -> None:
+    assert judged("Assistance <x@editeur.test>", results=PROVEN) == 0
+    assert judged("Assistance <x@gmail.com>", results=PROVEN) == Signs.SERVICE
+    assert judged("Rectorat <x@editeur.test>", results=PROVEN) == Signs.SERVICE
+
+
+@pytest.mark.parametrize(
+    ("answers", "signs"),
+    [
+        ("retours@autre.example", Signs.ANSWERS),
+        ("x@exemple.org", 0),
+        ("Autre <autre@lettres.exemple.org>", 0),
+        ("x@ac-exernple.fr", Signs.ANSWERS_ALIKE),
+        ("autre@autre.example, ines@exemple.org", 0),
+    ],
+)
+def test_answers(answers: str, signs: int) -> None:
+    assert judged("Inès <ines@exemple.org>", f"Reply-To: {answers}\r\n") == signs
+
+
+def test_answers_to_another_box_of_a_provider_go_elsewhere() -> None:
+    assert judged("Inès <ines@gmail.com>", "Reply-To: ines.x@gmail.com\r\n") == Signs.ANSWERS
+
+
+def test_newsletters_that_are_proven_take_answers_elsewhere() -> None:
+    more = f"Reply-To: retours@autre.example\r\n{LIST}"
+    assert judged("Lettre <l@exemple.org>", more, PROVEN) == 0
+    assert judged("Lettre <l@exemple.org>", more) == Signs.ANSWERS
+    assert judged("Lettre <l@exemple.org>", f"Reply-To: x@ac-exernple.fr\r\n{LIST}", PROVEN) == Signs.ANSWERS_ALIKE
+
+
+def test_every_author_counts() -> None:
+    assert judged("a@exemple.org, b@ac-exernple.fr") == Signs.DOMAIN
+    assert judged("a@exemple.org\r\nFrom: Rectorat <b@evil.test>") == Signs.SERVICE
+    assert sender.judge(sender.read(b"Sender: x@ac-exernple.fr\r\n"), HOUSE, NOT_CHECKED) == Signs.JUDGED | Signs.DOMAIN
+
+
+@pytest.mark.parametrize(
+    ("name", "sure"),
+    [
+        ("Messagerie académique", Service.YES),
+        ("Assistance informatique académique", Service.YES),
+        ("Académie d’Exemple", Service.YES),
+        ("Académie Exemple - DPE", Service.YES),
+        ("Rectorat de Dijon", Service.YES),
+        ("Madame la Rectrice", Service.YES),
+        ("Éducation nationale", Service.YES),
+        ("Inspection académique", Service.YES),
+        ("DSDEN 21", Service.YES),
+        ("Assistance", Service.PERHAPS),
+        ("Service informatique", Service.PERHAPS),
+        ("Votre messagerie", Service.PERHAPS),
+        ("Assistance MAIF", Service.NO),
+        ("SNCF Connect", Service.NO),
+        ("Académie française", Service.NO),
+        ("Service client", Service.NO),
+        ("Postmaster", Service.NO),
+        ("Père Recteur, collège Saint-Jean", Service.NO),
+        ("", Service.NO),
+        ("…", Service.NO),
+    ],
+)
+def test_names_of_services(name: str, sure: Service) -> None:
+    assert names.service(name, WORDS) is sure
+
+
+def test_the_academy_s_name() -> None:
+    assert names.house_words("Académie", "ac-exemple.fr") == {"academie", "exemple"}
+    assert names.house_words("Académie", "exemple.fr") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Émilie Dupont", "emilie dupont"),
+        ("DUPONT Émilie", "emilie dupont"),
+        ("Dupont, Émilie", "emilie dupont"),
+        ("Mme Émilie Dupont", "emilie dupont"),
+        ("Émilie Dupont (par Doodle)", "emilie dupont"),
+        ("Émilie Dupont via Doodle", "emilie dupont"),
+        ("Émilie Dupont - Collège des Bords", "emilie dupont"),
+        ("Еmilie Duроnt", "emilie dupont"),
+    ],
+)
+def test_names_of_people_as_the_directory_has_them(name: str, key: str) -> None:
+    assert key in names.person_keys(name)
+
+
+def test_what_is_no_person_s_name() -> None:
+    assert names.person_keys("Doodle") == ()
+    assert names.person_keys("a b c d e f g") == ()
+    assert names.person_keys("") == ()
+
+
+@given(st.binary(max_size=600))
+def test_any_header_is_judged(octets: bytes) -> None:
+    sender.prepare()
+    header = b"From: " + octets + b"\r\nReply-To: " + octets[::-1] + b"\r\n"
+    signs = sender.judge(sender.read(header), HOUSE, NOT_CHECKED)
+    assert Signs.stored(int(signs)) == signs
+    assert 0 < int(signs) < 1 << 15
+
+
+@given(st.text(max_size=400))
+def test_any_name_is_read(name: str) -> None:
+    names.service(name, WORDS)
+    assert len(names.person_keys(name)) <= names.MAX_WORDS
+    sender.named_address(name)
+
+
+def test_a_number_of_the_store_that_is_none_of_ours_says_nothing() -> None:
+    assert Signs.stored(1 << 14) == Signs.NOT_JUDGED
+    assert not Signs.stored(0).judged
