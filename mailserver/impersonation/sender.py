@@ -148,7 +148,7 @@ def _of_named_address(author: Author, house: House) -> Signs:
     if not named or named.casefold() == author.address.casefold():
         return Signs.NOT_JUDGED
     domain = Author("", named.replace("\ufe6b", "@").replace("\uff20", "@")).domain
-    if _is_same_owner(domain, author.domain):
+    if is_same_owner(domain, author.domain):
         return Signs.NOT_JUDGED
     is_ours = any(domains.is_below(domain, one) for one in house.domains)
     grave = is_ours or domains.is_official(domain) or bool(domains.imitates(domain, house.domains))
@@ -170,11 +170,11 @@ def answers_elsewhere(claim: Claim) -> str:
     for answer in claim.answers:
         domain = Author("", answer).domain
         for author in claim.authors:
-            if answer.casefold() == author.address.casefold() or _is_same_owner(domain, author.domain):
+            if answer.casefold() == author.address.casefold() or is_same_owner(domain, author.domain):
                 return ""
     return claim.answers[0] if claim.answers else ""
 
 
-def _is_same_owner(one: str, other: str) -> bool:
+def is_same_owner(one: str, other: str) -> bool:
     """Whether somebody registered both domains; where anybody has mail, nobody did."""
     return one not in domains.PROVIDERS and dmarc.organizational(one) == dmarc.organizational(other)

@@ -20,6 +20,7 @@ from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.preferences import Preferences, revise
 from mailserver.store.account import sessions
+from mailserver.store.mail import known_senders
 from mailserver.store.schema.mail import blob, message
 from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail, opened, shown
@@ -202,6 +203,9 @@ def test_cautions_are_said_and_ordinary_mail_has_none(house: House, at_home: Vis
     assert "Le nom affiché contient drh@ac-exemple.fr" in named
     lies = shown(house, at_home, emma, html('<a href="https://evil.test/">https://www.ac-exemple.fr/</a>'), "?forme=1")
     assert "mais mène à" in lies
+    for path in ("/s/corps/{}", "/m/corps/{}", "/s/message/{}/imprimer?forme=1"):
+        body = at_home.get(path.format(opened(lies))).text
+        assert body.count("⚠ mène à <bdi>evil.test</bdi></span>") == 1, path
     mixed = shown(house, at_home, emma, html('<a href="https://раураl.test/">x</a>'), "?forme=1")
     assert "plusieurs alphabets" in mixed
 
@@ -233,6 +237,44 @@ def test_who_borrows_a_name_is_told_of_in_one_notice(
     text = read(mail("Aide", sender="Assistance <x@editeur.test>"))
     assert "n’est pas de l’académie\u202f: ce message vient de x@editeur.test" in text
     assert "avis mefiance" not in read(mail("Cours", sender="Anne Ailleurs <anne@fai.test>"))
+
+
+LETTER = '<p>Voir <a href="https://clic.suivi.test/1">www.boutique.example</a>.</p>'
+BULK = "List-Id: <lettre.boutique.example>"
+
+
+def test_a_known_newsletter_may_count_who_follows_its_links(house: House, at_home: Visitor, emma: Principal) -> None:
+    """A remark instead of an alarm; not where nobody proved who sent it, nor where it shows an address of ours."""
+
+    def read(author: str, body: str, results: AuthenticationResults = PROVEN) -> tuple[str, str]:
+        octets = html(body, author).replace(b"Subject:", f"{BULK}\r\nSubject:".encode())
+        number = house.deliver(emma, octets, results)
+        page = str(at_home.get(f"/s/message/{number}?forme=1").text)
+        return page, str(at_home.get(f"/s/corps/{number}").text)
+
+    page, body = read("lettre@boutique.example", LETTER)
+    assert "avis mefiance erreur" in page, "nobody knows it yet"
+    assert "⚠ mène à <bdi>clic.suivi.test</bdi>" in body
+    page, body = read("lettre@boutique.example", LETTER + "x")
+    assert "Des liens de cette lettre d’information passent par clic.suivi.test." in page
+    assert "avis mefiance attention" in page
+    assert "C’est un message sûr" in page
+    assert "⚠" not in body
+    assert "par <bdi>clic.suivi.test</bdi></span>" in body
+    page, body = read("lettre@boutique.example", LETTER + "y", AuthenticationResults())
+    assert "avis mefiance erreur" in page
+    assert "⚠" in body
+    for shown_host in ("webmail.ac-exemple.fr", "impots.gouv.fr"):
+        page, body = read("lettre@boutique.example", LETTER.replace("www.boutique.example", shown_host))
+        assert "avis mefiance erreur" in page
+        assert "C’est un message sûr" not in page
+        assert "⚠" in body
+    at_home.post(f"/s/message/{opened(page)}/confiance", {"faire": "sur"}, page)
+    house.store.write_now(known_senders.trust, emma.account_id, "lettre@boutique.example")
+    assert "avis mefiance" not in read("lettre@boutique.example", LETTER + "z")[0]
+    assert (
+        "avis mefiance erreur" in read("lettre@boutique.example", LETTER.replace("www.boutique.example", "gouv.fr"))[0]
+    )
 
 
 def test_what_was_kept_when_it_came_is_what_is_said(house: House, at_home: Visitor, emma: Principal) -> None:

@@ -13,6 +13,7 @@ from mailserver.mime import Part, unpack
 from mailserver.mime.header import addresses
 from mailserver.mime.header.addresses import Mailbox
 from mailserver.model.errors import Reason, Refused
+from mailserver.store.mail import known_senders
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored, handling
 from webui.http import headers
@@ -22,7 +23,7 @@ from webui.page import plain
 from webui.page.context import Services, Visit
 from webui.reader.content import html_dark, html_view, images, plain_text, preview_kinds
 from webui.reader.place import box_of, place
-from webui.reader.trust import cautions
+from webui.reader.trust import cautions, imitations, links
 
 TEXT_OCTETS = 4 * 1024 * 1024
 """Of a message's octets, what its text is looked for in: text comes before attachments."""
@@ -197,6 +198,20 @@ async def _formatted(services: Services, visit: Visit, found: Stored, octets: by
     text = 3 * html_view.MAX_OCTETS
     source = await computed(formatted.size, formatted.text, octets, text)
     cleaned = await computed(formatted.size, html_view.clean, source, inline(visit, found, root), remote)
+    html = await computed(
+        formatted.size, html_view.marked, cleaned.html, await link_marks(services, visit, found, octets)
+    )
     dark = await computed(formatted.size, html_dark.style, visit, source)
-    document = html_view.document(cleaned.html, visit.language.code, visit._("Message mis en forme"), dark)
+    document = html_view.document(html, visit.language.code, visit._("Message mis en forme"), dark)
     return services.pages.html(visit, document, policy=headers.BODY_POLICY)
+
+
+async def link_marks(services: Services, visit: Visit, found: Stored, octets: bytes) -> Callable[[html_view.Lie], str]:
+    """What is said behind links that lie, to this reader."""
+    await imitations.ready()
+    root = unpack(found.parts)
+    sender = await computed(root.body, imitations.read, octets, root, found.provenance, services.settings)
+    foreign = found.box.account_id != visit.account_id
+    known = await services.store.read(known_senders.acquaintance, visit.account_id, found.sender_address, found.id)
+    newsletter = links.is_newsletter(sender.claim, found.provenance.results, known, foreign=foreign)
+    return links.mark(sender.house.domains, visit._, newsletter=newsletter)

@@ -37,7 +37,7 @@ from webui.reader.correspondent import Correspondent
 from webui.reader.flash_texts import said
 from webui.reader.place import Place, box_of, place
 from webui.reader.requests import invitations, receipts, unsubscribe
-from webui.reader.trust import badges, cautions, imitations, results, spam
+from webui.reader.trust import badges, cautions, imitations, links, results, spam
 from webui.reader.trust.badges import Badge
 from webui.reader.trust.cautions import Evidence, Finding
 from webui.reader.trusted_senders import Trust
@@ -79,7 +79,7 @@ class Seen:
     cut: bool = False
     text: str = ""
     links: Sequence[str] = ()
-    lies: Sequence[tuple[str, str]] = ()
+    lies: Sequence[html_view.Lie] = ()
     blocked: int = 0
     shown: int = 0
 
@@ -286,6 +286,8 @@ async def _page(
     around = await surroundings(services, visit, found.box.id)
     folder = around.folder(found.box.id)
     offers, targets = offered(around, folder), around.targets(folder)
+    newsletter = links.is_newsletter(header.sender.claim, found.provenance.results, known, foreign=at.foreign)
+    noticed = _noticed(visit, found, root, seen, header, newsletter=newsletter)
     page = ReadPage(
         frame=around,
         folder=folder,
@@ -300,7 +302,7 @@ async def _page(
         formatted=show_formatted,
         paper=html_dark.chosen(visit),
         pictures=Pictures(seen.blocked, seen.shown, known.shows_pictures, _lasting(at, found)),
-        caution=_caution(services, visit, _noticed(services, visit, found, root, seen, header), trusting),
+        caution=_caution(services, visit, noticed, trusting),
         trusted=trusting.given,
         spam=await spam.why(services, visit, found),
         badges=_badges(visit, found, origin, known),
@@ -389,19 +391,21 @@ def _avatar(head: message_parts.Letterhead) -> Avatar:
 
 
 def _noticed(
-    services: Services, visit: Visit, found: Stored, root: Part, seen: Seen, header: _Header
+    visit: Visit, found: Stored, root: Part, seen: Seen, header: _Header, *, newsletter: bool
 ) -> Sequence[Finding]:
-    """What a careful reader would notice; nothing about what one has written oneself."""
+    """What a careful reader would notice; nothing about what one has written oneself. `newsletter`: it is one that is
+    known, whose links lead elsewhere."""
     if found.box.special_use in (SENT, DRAFTS):
         return ()
     origin = header.origin
     evidence = Evidence(
         text=seen.text,
-        lies=seen.lies,
         hosts=cautions.hosts(seen.links),
         files=cautions.attached(root.attachments()),
     )
-    noticed = cautions.findings(evidence, imitations.findings(header.sender), header.sender.house.domains)
+    ours = header.sender.house.domains
+    lies = links.findings(seen.lies, ours, newsletter=newsletter)
+    noticed = cautions.findings(evidence, [*imitations.findings(header.sender), *lies], ours)
     if origin.is_suspect(visit.account_id):
         noticed.insert(0, Finding("non-verifie", grave=True))
     if found.box.special_use == JUNK:

@@ -5,7 +5,7 @@ brings its styles along, which our pages refuse, so the document has the policy 
 nothing is sent from it. Nothing remote is fetched unless the reader sees it already, and nothing is marked as read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -172,7 +172,8 @@ async def _printed(services: Services, visit: Visit, found: Stored, octets: byte
     if formatted is not None and wanted == "1":
         pictures = images.signed(services, visit) if remote else html_view.nowhere
         inline = message_parts.inline_of(visit, found, root)
-        body, cut = await computed(formatted.size, _formatted, octets, formatted, inline, pictures)
+        mark = await message_parts.link_marks(services, visit, found, octets)
+        body, cut = await computed(formatted.size, _formatted, octets, formatted, inline, pictures, mark)
     else:
         formatted = None
         body, cut = await computed(plain_text.weight(root), _text, octets, root, f"{visit.base}/ecrire?a=")
@@ -187,8 +188,12 @@ def _text(octets: bytes, root: Part, compose: str) -> tuple[Markup, bool]:
 
 
 def _formatted(
-    octets: bytes, part: Part, inline: html_view.Addresses, remote: html_view.Addresses
+    octets: bytes,
+    part: Part,
+    inline: html_view.Addresses,
+    remote: html_view.Addresses,
+    mark: Callable[[html_view.Lie], str],
 ) -> tuple[Markup, bool]:
     source = part.text(octets, 3 * html_view.MAX_OCTETS)
-    cleaned = html_view.clean(source, inline, remote).html
+    cleaned = html_view.marked(html_view.clean(source, inline, remote).html, mark)
     return Markup(cleaned), len(source) > html_view.MAX_OCTETS  # noqa: S704 - the sanitiser wrote it

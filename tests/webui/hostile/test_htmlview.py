@@ -127,7 +127,8 @@ def test_declarations_and_comments_vanish() -> None:
 
 def test_links_that_lie_are_named() -> None:
     def lies(html: str) -> tuple[tuple[str, str], ...]:
-        return html_view.suspicious_links(html_view.clean(html, inline).html)
+        found = html_view.suspicious_links(html_view.clean(html, inline).html)
+        return tuple((one.shown, one.real) for one in found)
 
     assert lies('<a href="https://evil.test/x">https://www.ac-dijon.fr/login</a>') == (
         ("www.ac-dijon.fr", "evil.test"),
@@ -136,11 +137,31 @@ def test_links_that_lie_are_named() -> None:
     assert lies('<a href="https://mail.ac-dijon.fr/x">www.ac-dijon.fr</a>') == ()
     assert lies('<a href="https://ac-dijon.fr">Cliquez ici. Merci.</a>') == ()
     assert lies('<a href="https://exemple.fr">document.pdf</a>') == ()
+    assert lies('<a href="https://suivi.exemple.fr/x">boutique.exemple.fr</a>') == (), "somebody registered both"
+    assert lies('<a href="https://evil.test">ac-\u200bdijon\u00ad.fr</a>') == (("ac-dijon.fr", "evil.test"),)
     assert html_view.host("https://[x") == ""
     assert len(lies('<a href="https://evil.test">www.a{0}.fr</a>' * 50)) <= 10
     begun = time.process_time()
     html_view.suspicious_links("<a href=" * 20_000 + '<a href="https://x.y">' * 5_000)
     assert time.process_time() - begun < 2
+
+
+def test_links_that_lie_are_marked_once() -> None:
+    def marked(html: str) -> str:
+        cleaned = html_view.clean(html, inline).html
+        return re.sub("<a [^>]*>|</a>", "", html_view.marked(cleaned, lambda lie: f"[{lie.real}]"))
+
+    lying = '<a href="https://evil.test/x"><b>ac-dijon.fr</b></a>'
+    assert marked(f"{lying} puis {lying}.") == "<b>ac-dijon.fr</b>[evil.test] puis <b>ac-dijon.fr</b>."
+    assert marked(f'<p><a href="https://a.fr">a.fr</a> {lying}</p>') == "<p>a.fr <b>ac-dijon.fr</b>[evil.test]</p>"
+    assert marked("<p>rien</p>") == "<p>rien</p>"
+    assert html_view.marked("<a href=" * 20 + "<a ", lambda lie: "!") == "<a href=" * 20 + "<a "
+
+
+@given(st.lists(st.sampled_from(("<a ", 'href="https://e.test"', ">", "</a>", "a.fr", "<b>", "x")), max_size=60))
+def test_marks_change_nothing_else(pieces: list[str]) -> None:
+    html = "".join(pieces)
+    assert html_view.marked(html, lambda lie: "\0").replace("\0", "") == html
 
 
 def test_document_is_ours_around_it() -> None:

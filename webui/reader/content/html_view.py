@@ -8,13 +8,14 @@ dropped. The frame's policy and sandbox would stop whatever got through.
 
 import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlsplit
 
 import nh3
 
+from mailserver.impersonation.sender import is_same_owner
 from webui.reader.content.html_balance import balanced
 
 MAX_OCTETS = 2 * 1024 * 1024
@@ -168,32 +169,70 @@ def links(html: str) -> list[str]:
     return list(itertools.islice(found, MAX_LINKS))
 
 
-def suspicious_links(html: str) -> tuple[tuple[str, str], ...]:
-    """Links whose text names one host and whose address leads to another: (shown, real), at most MAX_WARNINGS.
+@dataclass(frozen=True, slots=True)
+class Lie:
+    """A link whose text names one host and whose address leads to another."""
+
+    shown: str
+    real: str
+
+
+def suspicious_links(html: str) -> tuple[Lie, ...]:
+    """The links that lie, each pair of hosts once, at most MAX_WARNINGS. Needs `imitations.ready`.
 
     Works on cleaned HTML, where every link is written the same way and holds no other.
     """
-    found: dict[tuple[str, str], None] = {}
-    for piece in html.split("<a ", MAX_LINKS + 1)[1 : MAX_LINKS + 1]:
-        head, _, rest = piece.partition(">")
-        address = _HREF.search(head)
-        if address is None:
+    return tuple(lie for lie, _ in _lies(html))
+
+
+def marked(html: str, mark: Callable[[Lie], str]) -> str:
+    """Cleaned HTML with what is to be said of a lying link behind the first one of its kind. `mark` gives HTML."""
+    pieces: list[str] = []
+    last = 0
+    for lie, end in _lies(html):
+        pieces += (html[last:end], mark(lie))
+        last = end
+    return "".join((*pieces, html[last:]))
+
+
+def _lies(html: str) -> Iterator[tuple[Lie, int]]:
+    """With where each link ends."""
+    found: set[Lie] = set()
+    end = 0
+    for _ in range(MAX_LINKS):
+        start = html.find("<a ", end)
+        opened = html.find(">", start)
+        closed = html.find(_END, opened)
+        if min(start, opened, closed) < 0:
+            return
+        end = closed + len(_END)
+        lie = _lie(html[start:opened], html[opened + 1 : min(closed, opened + MAX_LINK_TEXT)])
+        if lie is None or lie in found:
             continue
-        target = host(_unescape(address.group(1)))
-        shown = _HOST.search(_unescape(_TAG.sub("", rest[:MAX_LINK_TEXT].partition("</a>")[0])))
-        if not target or shown is None:
-            continue
-        name = shown.group(1).lower()
-        if name.rpartition(".")[2] not in _FILE_ENDINGS and not _same_site(name, target):
-            found[name, target] = None
+        found.add(lie)
+        yield lie, end
         if len(found) == MAX_WARNINGS:
-            break
-    return tuple(found)
+            return
+
+
+def _lie(head: str, inner: str) -> Lie | None:
+    address = _HREF.search(head)
+    target = host(_unescape(address.group(1))) if address else ""
+    shown = _HOST.search(_INVISIBLE.sub("", _unescape(_TAG.sub("", inner)))) if target else None
+    if shown is None:
+        return None
+    name = shown.group(1).lower()
+    if name.rpartition(".")[2] in _FILE_ENDINGS or _same_site(name, target):
+        return None
+    return Lie(name, target)
 
 
 MAX_LINKS = 2000
 MAX_LINK_TEXT = 2000
 MAX_WARNINGS = 10
+_END = "</a>"
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+"""What stands between letters and is not seen."""
 _HREF = re.compile(r'href="(https?://[^"]{1,4000})"', re.IGNORECASE)
 _FILE_ENDINGS = _words(
     "pdf doc docx odt xls xlsx ods ppt pptx odp zip txt csv jpg jpeg png gif html htm md mp3 mp4 ics"
@@ -213,7 +252,9 @@ def host(address: str) -> str:
 
 def _same_site(shown: str, target: str) -> bool:
     shown = shown.removeprefix("www.")
-    return target == shown or target.endswith("." + shown) or shown.endswith("." + target.removeprefix("www."))
+    if target == shown or target.endswith("." + shown) or shown.endswith("." + target.removeprefix("www.")):
+        return True
+    return is_same_owner(shown, target)
 
 
 def _unescape(text: str) -> str:

@@ -42,7 +42,7 @@ _ASKED = re.compile(
     r"unlock|reactivat|upgrade",
     re.IGNORECASE,
 )
-_SETTLED = _words("reponse lien macros nom-collegue nom-autre nom-bureau")
+_SETTLED = _words("reponse lien lien-suivi macros nom-collegue nom-autre nom-bureau")
 """Findings that a reader's word about the sender settles: habits of newsletters and of offices. Whoever is made to be
 taken for somebody else, a link that is, a request for the password and a file that runs are told whoever wrote."""
 _BORROWED = _words("non-verifie nom-service nom-responsable")
@@ -81,19 +81,18 @@ class Evidence:
     """What is looked at."""
 
     text: str = ""
-    lies: Sequence[tuple[str, str]] = ()
-    """Links whose text names another host: (shown, real)."""
     hosts: Sequence[str] = ()
     """Hosts of all links."""
     files: Sequence[tuple[str, str]] = ()
     """Names of attachments with their dangerous ending (`danger`)."""
 
 
-def findings(evidence: Evidence, sender: Sequence[Finding], domains: tuple[str, ...]) -> list[Finding]:
-    """Everything noticed, the gravest first; no more than MAX_FINDINGS. `sender`: what is noticed of who wrote."""
+def findings(evidence: Evidence, others: Sequence[Finding], domains: tuple[str, ...]) -> list[Finding]:
+    """Everything noticed, the gravest first; no more than MAX_FINDINGS. `others`: what is noticed of who wrote
+    (`imitations`), and of links that lie (`links`)."""
     found: dict[Finding, None] = {}
     for one in (
-        *sender,
+        *others,
         *_links(evidence, domains),
         *_password(evidence, domains),
         *_files(evidence.files),
@@ -108,8 +107,6 @@ def is_settled_by_trust(noticed: Sequence[Finding]) -> bool:
 
 
 def _links(evidence: Evidence, domains: tuple[str, ...]) -> Iterable[Finding]:
-    for shown, real in evidence.lies:
-        yield Finding("lien", shown, lookalikes.readable(real), grave=True)
     for name in dict.fromkeys(evidence.hosts[:MAX_HOSTS]):
         if imitated := lookalikes.imitates(name, domains):
             yield Finding("lien-domaine", lookalikes.readable(name), imitated, grave=True)
@@ -201,6 +198,8 @@ def spoken(finding: Finding, _: Callable[[str], str]) -> str:
         "reponse-imitee": _("Une réponse partirait à %(shown)s, dont l’adresse en imite une autre."),
         "reponse": _("Une réponse partira à %(shown)s, qui n’est pas l’adresse de l’expéditeur."),
         "lien": _("Un lien affiche « %(shown)s » mais mène à « %(real)s »."),
+        "lien-officiel": _("Un lien affiche « %(shown)s » mais mène à « %(real)s »."),
+        "lien-suivi": _("Des liens de cette lettre d’information passent par %(real)s."),
         "lien-domaine": _("Un lien mène à %(shown)s, qui ressemble à %(real)s mais ne l’est pas."),
         "lien-alphabets": _("Un lien mène à une adresse qui mêle plusieurs alphabets : %(shown)s (%(real)s)."),
         "mot-de-passe": _(
@@ -267,6 +266,8 @@ def _abridged(finding: Finding, _: Callable[[str], str]) -> str:
         "reponse-imitee": _("une réponse partirait à une adresse imitée"),
         "reponse": _("une réponse partirait à une autre adresse"),
         "lien": _("un lien mène ailleurs"),
+        "lien-officiel": _("un lien mène ailleurs"),
+        "lien-suivi": _("des liens passent par un autre site"),
         "lien-domaine": _("un lien mène ailleurs"),
         "lien-alphabets": _("un lien mène ailleurs"),
         "mot-de-passe": _("il demande un mot de passe"),
