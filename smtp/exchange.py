@@ -6,7 +6,7 @@ import structlog
 
 from mailserver.authentication.check import Arrival, Authenticator, Verified
 from mailserver.authentication.results_field import without
-from mailserver.delivery import Delivery, Envelope, Recipient, is_role
+from mailserver.delivery import Delivery, Envelope, Recipient, is_role, mark_subject
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
@@ -88,9 +88,11 @@ class Exchange:
             client, self, transaction, host=self._settings.name, name=name, now=now, peer_name=verified.peer_name
         )
         trace = (return_path(mail.reverse_path), verified.field, field)
-        # A message stays as it came, but for results that claim to be ours (RFC 8601 section 5).
-        kept = without(header, verified.forged) if verified.forged else b""
-        whole = content.octets(*trace, kept, start=len(header)) if verified.forged else content.octets(*trace)
+        # A message stays as it came, but for results that claim to be ours (RFC 8601 section 5), and a mark by setting.
+        kept = without(header, verified.forged) if verified.forged else header
+        if not only_roles:  # who looks after abuse gets it as it came
+            kept = await mark_subject(kept, self._settings, verified.results)
+        whole = content.octets(*trace) if kept is header else content.octets(*trace, kept, start=len(header))
         recipients = tuple(
             recipient.recipient for recipient in transaction.recipients if recipient.recipient is not None
         )

@@ -8,12 +8,14 @@ A list is a transaction of its own within that unit: its members get the list's 
 reports about its remote members go to its owners. What a moderated list holds back is stored once, too.
 
 Modules: `envelope` (the values), `recipients` (who gets it), `nested_lists` (through lists), `deliver` (the class),
-`sorting` (what recipients' filters make of it), `answering` (the mail that these send), `occasion` (how a message came
-to a filter), `placement` (which mailboxes it goes to), `units` (what one transaction of the store does).
+`impersonation` (whom its sender looks like to whom), `sorting` (what recipients' filters make of it), `answering` (the
+mail that these send), `occasion` (how a message came to a filter), `placement` (which mailboxes it goes to), `units`
+(what one transaction of the store does).
 """
 
 from mailserver.delivery.deliver import Delivery
 from mailserver.delivery.envelope import UNPROVEN, Envelope, Part, Recipient
+from mailserver.delivery.impersonation import mark_subject
 from mailserver.delivery.placement import Placement
 from mailserver.delivery.recipients import is_role
 from mailserver.delivery.units import deliver_parts
@@ -27,4 +29,5 @@ __all__ = [
     "Recipient",
     "deliver_parts",
     "is_role",
+    "mark_subject",
 ]

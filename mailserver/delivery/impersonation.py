@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from mailserver.delivery.envelope import Envelope, Part
 from mailserver.foundation.settings import Settings
-from mailserver.impersonation import names, sender
+from mailserver.impersonation import names, sender, subject_mark
 from mailserver.impersonation.sender import Claim, House
 from mailserver.mime.header import header_limit
 from mailserver.model.messages.authentication import AuthenticationResults
@@ -48,13 +48,8 @@ class Impersonation:
         if envelope.door not in FROM_OUTSIDE or (envelope.sender is not None and envelope.sender.account_id):
             return Judged()
         house = sender.house_of(self._settings)
-        if not sender.is_prepared():
-            await asyncio.to_thread(sender.prepare)
-        end = header_limit.end(octets, len(octets))
-        if end <= sender.QUICK_HEADER:
-            claim, common = _read(octets[:end], house, envelope.results)
-        else:
-            claim, common = await asyncio.to_thread(_read, octets[:end], house, envelope.results)
+        header = octets[: header_limit.end(octets, len(octets))]
+        claim, common = await look(header, house, envelope.results)
         return Judged(common, await self._borrowed(claim, house, envelope.results, accounts))
 
     async def _borrowed(
@@ -71,6 +66,27 @@ class Impersonation:
         addresses = tuple(author.address for author in strangers)
         proven = results.authenticated or not results.checked
         return await self._store.read(_near, people, accounts, addresses if proven else ())
+
+
+async def look(header: bytes, house: House, results: AuthenticationResults) -> tuple[Claim, Signs]:
+    """What a header claims, and what is wrong with that whoever gets the message."""
+    if not sender.is_prepared():
+        await asyncio.to_thread(sender.prepare)
+    if len(header) <= sender.QUICK_HEADER:
+        return _read(header, house, results)
+    return await asyncio.to_thread(_read, header, house, results)
+
+
+async def mark_subject(header: bytes, settings: Settings, results: AuthenticationResults) -> bytes:
+    """The header of a message from outside, its subject marked where the settings say so and it imitates somebody."""
+    mark = settings.impersonation.subject_mark
+    if not mark:
+        return header
+    _, signs = await look(header, sender.house_of(settings), results)
+    if not signs & subject_mark.MARKED:
+        return header
+    marked = subject_mark.marked(header, mark)
+    return marked if len(marked) <= settings.limits.header_size else header
 
 
 def _read(header: bytes, house: House, results: AuthenticationResults) -> tuple[Claim, Signs]:

@@ -160,6 +160,13 @@ def check_mailbox(text: str) -> str:
     return text
 
 
+def check_mark(text: str) -> str:
+    """What stands before a subject; empty means nothing."""
+    if text and (not text.isprintable() or text != text.strip() or "=?" in text):
+        raise ValueError(f"{text!r} cannot stand before a subject: one line of plain text, without blanks around it")
+    return text
+
+
 def _is_address(text: str) -> bool:
     try:
         ip_address(text)

@@ -33,6 +33,7 @@ from mailserver.foundation.setting_checks import (
     check_file_name,
     check_listen_address,
     check_mailbox,
+    check_mark,
     check_program,
     check_scanner,
     check_url,
@@ -267,6 +268,9 @@ class Impersonation(_Section):
     partners: tuple[MailDomain, ...] = ()
     """Domains elsewhere, and all below them, that may write in the academy's name: nobody is warned of the names that
     their senders have, nor of likeness to a domain of ours. Whether they really sent it is DMARC's to say."""
+    subject_mark: Annotated[str, AfterValidator(check_mark)] = Field(default="", max_length=60)
+    """Stands before the subject of what imitates somebody whoever gets it, `[Attention : expéditeur imité]`; empty:
+    what arrived is left as it is. Written once signatures have been verified; they hold no more afterwards."""
 
 
 class LdapDirectory(_Section):

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from mailserver.mime import scan
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Chain, Outcome, Reverse
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import junk, mailboxes, messages
 from mailserver.store.mail.junk import Source
 from tests.authentication.name_server import NameServer
-from tests.authentication.signers import KEY, MESSAGE, record, seal, sign
+from tests.authentication.signers import KEY, MESSAGE, dkimpy_says, record, seal, sign
 from tests.ports import free_port
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN, LIST, House
@@ -413,3 +414,34 @@ def test_one_click_needs_a_signature_that_covers_it(house: House) -> None:
     assert results(house).one_click
     arrive(house, b"List-Unsubscribe: <https://evil.fr/u>\r\n" + signed)
     assert not results(house).one_click
+
+
+def test_a_mark_before_the_subject_is_written_once_signatures_were_verified(
+    make_house: HouseMaker, names: NameServer
+) -> None:
+    """No signature holds after it; who is told of abuse gets what came, and what imitates nobody is left alone."""
+    house = make_house(
+        "marked",
+        smtp={"relays": ["127.0.0.1"]},
+        dns={"nameservers": [names.setting]},
+        impersonation={"subject_mark": "[Attention : expéditeur imité]"},
+    )
+    octets = sign(MESSAGE.replace(b"From: Ada", b"From: Rectorat"))
+    assert arrive(house, octets)[0] == 250
+    (stored,) = house.mail("ada")
+    assert scan(stored).subject == "[Attention : expéditeur imité] Une question de plus"
+    found = results(house)
+    assert (found.dkim, found.dmarc) == (Outcome.PASS, Alignment.PASS)
+    records = {"s._domainkey.a.fr": record(KEY)}
+    assert dkimpy_says(octets, records)
+    as_it_leaves = stored[stored.index(b"DKIM-Signature") :]
+    assert not dkimpy_says(as_it_leaves, records)
+    forged = f"Authentication-Results: {DOMAIN}; dkim=pass\r\n".encode()
+    assert arrive(house, forged + octets, BOB)[0] == 250
+    (stored,) = house.mail("bob")
+    assert forged not in stored
+    assert scan(stored).subject.startswith("[Attention")
+    assert arrive(house, octets, f"abuse@{DOMAIN}")[0] == 250
+    assert house.mail("admin")[-1].endswith(octets)
+    assert arrive(house, sign(MESSAGE))[0] == 250
+    assert house.mail("ada")[-1].endswith(sign(MESSAGE).partition(b"From:")[2])

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role, Tie
 from mailserver.model.messages.impersonation import Signs
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import known_senders, mailboxes, messages
+from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN, LIST, House
 
 SCHOOL, OTHER = "0210006T", "0211234A"
@@ -140,6 +143,29 @@ def test_what_the_house_sends_is_not_judged(house: House) -> None:
         return int(row[-1])
 
     assert house.read(read) == 0
+
+
+def test_a_mark_goes_before_what_imitates_somebody_whoever_gets_it(make_house: HouseMaker) -> None:
+    """Also by LMTP; not for a name that is somebody's to some, nor where the header has no room for it."""
+    limit = 8192
+    house = make_house("dir", impersonation={"subject_mark": "[!]"}, limits={"header_size": limit})
+    for port in ("smtp", "lmtp"):
+        arrive(house, "Marc <marc@ac-exernple.fr>", port=port)
+        assert b"\r\nSubject: [!]\r\n x\r\n" in house.mail("ada")[-1]
+    arrive(house, "Bob Essai <bob@fai.test>")
+    arrive(house, "Assistance <x@editeur.test>")
+    for stored in house.mail("ada")[-2:]:
+        assert b"\r\nSubject: x\r\n" in stored
+    author = "Marc <marc@ac-exernple.fr>"
+    room = limit - len(f"From: {author}\r\nX: \r\nSubject: x\r\n")
+    arrive(house, author, more=f"X: {'x' * room}\r\n")
+    assert b"\r\nSubject: x\r\n" in house.mail("ada")[-1]
+
+
+@pytest.mark.parametrize("mark", ["a\nb", " x", "x ", "=?utf-8?q?x?=", "x" * 61])
+def test_a_mark_that_cannot_stand_there_is_refused(mark: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate({"domain": DOMAIN, "impersonation": {"subject_mark": mark}})
 
 
 def test_a_long_header_is_judged_too(house: House) -> None:
