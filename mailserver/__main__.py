@@ -5,7 +5,7 @@ import os
 import typer
 
 from mailserver import __version__
-from mailserver.cli import bulletins, check, filters, init, junk, outgoing_queue, reports, rules, serve, storage
+from mailserver.cli import bulletins, check, filters, init, junk, outgoing_queue, reports, rules, serve, storage, zone
 from mailserver.cli.accounts import account, change, export, factors, letters, log, states
 from mailserver.cli.imports import history, job, run
 from mailserver.cli.lists import functional_boxes, lists, moderation, reading
@@ -68,6 +68,7 @@ app.add_typer(
     storage.app, name="storage", help=_("Ce qu’un opérateur décide du courrier conservé et de son entretien.")
 )
 app.command("check")(check.check)
+app.command("dns")(zone.dns)
 app.command("job", hidden=True)(job.job)
 
 

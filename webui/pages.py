@@ -14,6 +14,7 @@ from starlette.responses import Response
 from mailserver.foundation.metrics import REGISTRY
 from mailserver.foundation.peers import is_loopback
 from mailserver.foundation.settings import Settings
+from mailserver.health import zone
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.store.account import sessions
 from mailserver.store.queue import spool
@@ -130,6 +131,19 @@ async def _answers(asked: Awaitable[object]) -> bool:
         log.exception("a part of the service does not answer")
         return False
     return True
+
+
+def mta_sts(settings: Settings) -> GuestHandler:
+    """GET /.well-known/mta-sts.txt, under the names that ask for it (RFC 8461 section 3.3)."""
+
+    async def handler(_services: Services, guest: Guest) -> Response:
+        host = (guest.request.url.hostname or "").lower()
+        policy = zone.mta_sts_policy(settings)
+        if not policy or host not in {f"{zone.MTA_STS}.{domain}" for domain in settings.domains}:
+            raise Refused(Reason.NOT_FOUND)
+        return Response(policy, media_type="text/plain", headers={"Cache-Control": "no-store"})
+
+    return handler
 
 
 def metrics(registry: CollectorRegistry) -> GuestHandler:

@@ -171,6 +171,7 @@ def _public(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/metrics", guest(pages.metrics(registry))),
         Route("/csp-rapport", pages.Reports(services).__call__, methods=["POST"]),
         Route("/favicon.ico", _moved(services.assets.url("icon.svg"))),
+        Route("/.well-known/mta-sts.txt", guest(pages.mta_sts(services.settings))),
         Route("/.well-known/change-password", _moved("/compte/mot-de-passe")),
     ]
 

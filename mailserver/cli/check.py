@@ -13,7 +13,8 @@ from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.health import deep_check
-from mailserver.health.doctor import Finding, Grade, examine
+from mailserver.health.doctor import examine
+from mailserver.health.findings import Finding, Grade
 from mailserver.health.instance import place_of
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, Temporary

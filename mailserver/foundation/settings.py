@@ -202,6 +202,9 @@ class Smtp(_Section):
     own_domain_from_outside: Literal["refuse", "authenticated", "accept"] = "refuse"
     """Mail whose sender (MAIL FROM) or author (From) is in one of our domains, from a peer that is no relay;
     `authenticated`: taken where our own DNS stands behind it (SPF, or a signature of ours that came through a list)."""
+    mta_sts: Literal["off", "testing", "enforce"] = "testing"
+    """The policy at https://mta-sts.DOMAIN/.well-known/mta-sts.txt (RFC 8461), for who publishes the records of
+    `mailserver dns`; `enforce`: others keep mail rather than send it without TLS and a certificate for our name."""
     relays: tuple[Network, ...] = ("127.0.0.0/8", "::1/128")
     """Networks of peers that pass on what people of the house wrote elsewhere, and look after who may."""
 

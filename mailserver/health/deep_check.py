@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mailserver.foundation.settings import Settings
-from mailserver.health.doctor import Finding, Grade
+from mailserver.health.findings import Finding, Grade
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep import integrity

@@ -3,23 +3,20 @@
 import datetime
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-import dns.exception
-import dns.resolver
 from cryptography import x509
 
 from directory.lists.rosters import House
 from mailserver.delivery import exposed_lists
 from mailserver.foundation import instance_lock, ports
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.resolver import library_resolver
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import is_ours, read_pair
 from mailserver.health import disk_space, file_permissions
+from mailserver.health.findings import Finding, Grade
 from mailserver.health.instance import place_of
+from mailserver.health.published import examine_dns
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, NotThere, Temporary
 from mailserver.previews import office_program
@@ -27,10 +24,8 @@ from mailserver.push import vapid
 from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep import condition, opening
 from mailserver.store.upkeep.condition import Condition
-from mailserver.submission.dkim import dns_record
-from mailserver.texts.text import NOTHING, Text, Translated, Untranslated
+from mailserver.texts.text import Text, Untranslated
 
-DNS_SECONDS = 4.0
 QUICK_SECONDS = 5.0
 """For a look at the pages of a database."""
 FILES_NAMED = 8
@@ -38,50 +33,6 @@ EXPIRY_WARNING_DAYS = 21
 MAX_LISTS = 50
 """Named one by one."""
 SECRETS = ("hmac", "ldap-admin")
-
-
-class Grade(StrEnum):
-    """How much a finding matters."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    subject: str
-    """A key of `SUBJECTS`."""
-    grade: Grade
-    text: Translated
-    remedy: Text = NOTHING
-
-    @property
-    def about(self) -> Text:
-        """The subject for people."""
-        return SUBJECTS[self.subject]
-
-
-SUBJECTS = {
-    "settings": Text("réglages"),
-    "secrets": Text("secrets"),
-    "files": Text("fichiers"),
-    "tls": Untranslated("TLS"),
-    "database": Text("base de données"),
-    "disk": Text("disque"),
-    "messages": Text("messages"),
-    "previews": Text("aperçus"),
-    "index": Text("index de recherche"),
-    "counts": Text("compteurs"),
-    "upkeep": Text("entretien"),
-    "repair": Text("réparation"),
-    "ports": Text("ports"),
-    "directory": Text("annuaire"),
-    "lists": Text("listes"),
-    "dns": Untranslated("DNS"),
-}
 
 
 def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
@@ -391,74 +342,3 @@ def _lists(settings: Settings) -> Iterator[Finding]:
     if len(found) > MAX_LISTS:
         more = len(found) - MAX_LISTS
         yield Finding("lists", Grade.WARNING, Text("et {more} autres listes", more=more))
-
-
-def examine_dns(settings: Settings) -> Iterator[Finding]:
-    """Whether a name server answers (every living one knows the root's), then what is published of us."""
-    try:
-        library_resolver(dns.resolver.Resolver, settings.dns).resolve(".", "NS", lifetime=DNS_SECONDS)
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        pass
-    except (dns.exception.DNSException, OSError):
-        yield Finding(
-            "dns",
-            Grade.WARNING,
-            Text("aucun serveur de noms ne répond : le courrier reçu n’est pas authentifié"),
-            Text("vérifiez [dns] nameservers, ou la résolution de cette machine"),
-        )
-        return
-    yield Finding("dns", Grade.OK, Text("Le serveur de noms répond"))
-    yield from _dns(settings)
-
-
-def _dns(settings: Settings) -> Iterator[Finding]:
-    domain, selector = settings.domain, settings.dkim_selector
-    yield _record(settings, domain, "MX", lambda text: bool(text), f"{domain}. MX 10 {settings.name}.")
-    yield _record(settings, domain, "TXT", lambda text: text.startswith("v=spf1"), f'{domain}. TXT "v=spf1 mx -all"')
-    name = f"{selector}._domainkey.{domain}"
-    try:
-        wanted = dns_record(settings.secret(f"dkim-{selector}.pem"))
-    except SettingsError:
-        wanted = ""
-    yield _record(settings, name, "TXT", lambda text: text == wanted, f'{name}. TXT "{wanted}"')
-    name = f"_dmarc.{domain}"
-    reports = settings.reports
-    record = f'{name}. TXT "v=DMARC1; p=quarantine; rua=mailto:{reports.dmarc or f"postmaster@{domain}"}"'
-    yield _record(settings, name, "TXT", lambda text: _asks(text, "v=DMARC1", reports.dmarc), record)
-    if reports.tls:
-        name = f"_smtp._tls.{domain}"
-        record = f'{name}. TXT "v=TLSRPTv1; rua=mailto:{reports.tls}"'
-        yield _record(settings, name, "TXT", lambda text: _asks(text, "v=TLSRPTv1", reports.tls), record)
-    if settings.listen.sieve:  # RFC 5804 section 1.8
-        name = f"_sieve._tcp.{domain}"
-        record = f"{name}. SRV 0 1 {settings.listen.sieve} {settings.name}."
-        yield _record(settings, name, "SRV", lambda text: bool(text), record)
-
-
-def _asks(text: str, version: str, address: str) -> bool:
-    """Whether a record asks for reports at an address of ours, where one is set."""
-    return text.startswith(version) and address.lower() in text.lower()
-
-
-def _record(settings: Settings, name: str, kind: str, is_good: Callable[[str], bool], record: str) -> Finding:
-    remedy = Text("publiez : {record}", record=record)
-    try:
-        answer = library_resolver(dns.resolver.Resolver, settings.dns).resolve(name, kind, lifetime=DNS_SECONDS)
-        texts = [record.to_text() if kind in ("MX", "SRV") else b"".join(record.strings).decode() for record in answer]
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        return Finding(
-            "dns",
-            Grade.WARNING,
-            Text("{name} n’a pas d’enregistrement {kind}", name=name, kind=kind),
-            remedy,
-        )
-    except (dns.exception.DNSException, OSError) as error:
-        return Finding(
-            "dns",
-            Grade.WARNING,
-            Text("{name} {kind} ne répond pas ({error})", name=name, kind=kind, error=type(error).__name__),
-            remedy,
-        )
-    if any(is_good(text) for text in texts):
-        return Finding("dns", Grade.OK, Text("{name} {kind} est publié", name=name, kind=kind))
-    return Finding("dns", Grade.WARNING, Text("{name} {kind} n’est pas le nôtre", name=name, kind=kind), remedy)

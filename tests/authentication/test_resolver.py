@@ -8,8 +8,8 @@ import pytest
 from mailserver.foundation import resolver as module
 from mailserver.foundation.resolver import Answer, LookupFailed, Resolver, split_server
 from mailserver.foundation.settings import NameService, Settings
-from mailserver.health import doctor
-from mailserver.health.doctor import Grade
+from mailserver.health import published
+from mailserver.health.findings import Grade
 from tests.authentication.name_server import NameServer
 from tests.ports import free_port
 
@@ -260,9 +260,9 @@ def test_what_is_no_server(text: str) -> None:
 
 
 def test_check_says_whether_a_name_server_answers(names: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "DNS_SECONDS", 5.0)
+    monkeypatch.setattr(published, "DNS_SECONDS", 5.0)
     settings = Settings(domain="ac-exemple.fr", dns=NameService(nameservers=(names.setting,)))
-    assert next(doctor.examine_dns(settings)).grade is Grade.OK
-    monkeypatch.setattr(doctor, "DNS_SECONDS", 0.2)
+    assert next(published.examine_dns(settings)).grade is Grade.OK
+    monkeypatch.setattr(published, "DNS_SECONDS", 0.2)
     names.mood = "silent"
-    assert [one.grade for one in doctor.examine_dns(settings)] == [Grade.WARNING]
+    assert [one.grade for one in published.examine_dns(settings)] == [Grade.WARNING]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.health.doctor import Grade, examine
+from mailserver.health.doctor import examine
+from mailserver.health.findings import Grade
 from mailserver.model.identity import ListKind, Population, Writers
 from mailserver.model.rules import PRESETS
 from mailserver.store.account import rules

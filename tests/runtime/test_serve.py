@@ -18,7 +18,8 @@ import pytest
 
 from mailserver.foundation.ports import bind, ports
 from mailserver.foundation.settings import Listen, load
-from mailserver.health.doctor import Grade, examine
+from mailserver.health.doctor import examine
+from mailserver.health.findings import Grade
 from mailserver.runtime.app import DOOR_GRACE
 from mailserver.runtime.workers import STOP_SECONDS
 from tests.harness import Instance, environment, run_command, workers_of

@@ -7,6 +7,7 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
 from mailserver.foundation.peers import is_loopback
+from mailserver.health import zone
 from mailserver.model.errors import Reason, Temporary
 from mailserver.model.identity import Principal
 from mailserver.store.account import accounts, sessions
@@ -248,6 +249,13 @@ def test_faults_are_pages(visitor: Visitor) -> None:
         assert visitor.get(path).status_code == status
     assert visitor.http.put("/").status_code == 405
     assert "Demande incomprise" in visitor.http.put("/").text
+
+
+def test_the_policy_of_mta_sts_is_served_under_its_name(house: House, visitor: Visitor) -> None:
+    answer = visitor.get("/.well-known/mta-sts.txt", headers={"host": "mta-sts.ac-exemple.fr"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    assert answer.text == zone.mta_sts_policy(house.settings)
+    assert visitor.get("/.well-known/mta-sts.txt", headers={"host": "ac-exemple.fr"}).status_code == 404
 
 
 def test_metrics_and_state(visitor: Visitor) -> None:

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from mailserver.foundation.settings import Settings
-from mailserver.health.doctor import Grade, examine
+from mailserver.health.doctor import examine
+from mailserver.health.findings import Grade
 from mailserver.model.identity import Principal
 from tests.previews.old_files import DOC, WORDS, rtf
 from tests.webui.browser import log_in, visiting

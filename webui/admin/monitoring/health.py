@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from mailserver import __version__
 from mailserver.foundation.settings import Settings
-from mailserver.health.doctor import Finding, Grade, examine
+from mailserver.health.doctor import examine
+from mailserver.health.findings import Finding, Grade
 from mailserver.store.upkeep import measures
 from webui.admin.console_page import Top, top
 from webui.admin.directory.person import Fact

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from mailserver.administration import overview
 from mailserver.administration.overview import Facts
 from mailserver.foundation.settings import Settings
-from mailserver.health.doctor import Finding, Grade, examine
+from mailserver.health.doctor import examine
+from mailserver.health.findings import Finding, Grade
 from mailserver.model.clock import DAY, HOUR
 from mailserver.model.identity import Population
 from mailserver.store.account.jobs import JobState

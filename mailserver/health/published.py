@@ -1,0 +1,126 @@
+"""What the world's DNS says of us, beside what it should say (`zone`)."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import dns.exception
+import dns.rdatatype
+import dns.resolver
+import dns.reversename
+
+from mailserver.foundation.resolver import library_resolver
+from mailserver.foundation.settings import Settings
+from mailserver.health import zone
+from mailserver.health.findings import Finding, Grade
+from mailserver.health.zone import Wanted
+from mailserver.texts.text import Text
+
+DNS_SECONDS = 4.0
+LOOKUPS_AT_ONCE = 8
+_ANSWERED = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer)
+_FAILED = (dns.exception.DNSException, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    texts: tuple[str, ...] = ()
+    error: str = ""
+
+
+def examine_dns(settings: Settings) -> Iterator[Finding]:
+    """Whether a name server answers (every living one knows the root's), then what is published of us."""
+    try:
+        _ask(settings, ".", "NS")
+    except _ANSWERED:
+        pass
+    except _FAILED:
+        yield Finding(
+            "dns",
+            Grade.WARNING,
+            Text("aucun serveur de noms ne répond : le courrier reçu n’est pas authentifié"),
+            Text("vérifiez [dns] nameservers, ou la résolution de cette machine"),
+        )
+        return
+    yield Finding("dns", Grade.OK, Text("Le serveur de noms répond"))
+    wanted = list(zone.records(settings))
+    with ThreadPoolExecutor(LOOKUPS_AT_ONCE) as threads:
+        # A name that leads to our host may do so by an address of its own.
+        seen = list(
+            threads.map(lambda one: _look(settings, one.name, "A" if one.kind == "CNAME" else one.kind), wanted)
+        )
+        names = threads.submit(lambda: list(_names(settings)))
+        yield from (_compared(one, found) for one, found in zip(wanted, seen, strict=True) if one.needed)
+        yield from _useful([one for one, found in zip(wanted, seen, strict=True) if not _holds(one, found)], settings)
+        yield from names.result()
+
+
+def _ask(settings: Settings, name: str, kind: str) -> dns.resolver.Answer:
+    return library_resolver(dns.resolver.Resolver, settings.dns).resolve(name, kind, lifetime=DNS_SECONDS)
+
+
+def _look(settings: Settings, name: str, kind: str) -> _Seen:
+    try:
+        answer = _ask(settings, name, kind)
+    except _ANSWERED:
+        return _Seen()
+    except _FAILED as error:
+        return _Seen(error=type(error).__name__)
+    is_text = answer.rdtype == dns.rdatatype.TXT
+    texts = [b"".join(one.strings).decode("utf-8", "replace") if is_text else one.to_text() for one in answer]
+    return _Seen(tuple(texts))
+
+
+def _holds(wanted: Wanted, seen: _Seen) -> bool:
+    """Whether what is published does what is wanted; an academy may say it in its own words."""
+    texts = seen.texts
+    match wanted.kind:
+        case "MX":
+            return any(text.split()[1].lower() == wanted.data.split()[1] for text in texts)
+        case "SRV" | "CNAME":
+            return bool(texts)
+        case "TXT" if "._domainkey." not in wanted.name:
+            start = wanted.data.split(";")[0].split()[0]
+            return any(text.startswith(start) and wanted.holds.lower() in text.lower() for text in texts)
+        case _:
+            return any(text.lower() == wanted.data.lower() for text in texts)
+
+
+def _compared(wanted: Wanted, seen: _Seen) -> Finding:
+    about = {"name": wanted.name, "kind": wanted.kind}
+    if _holds(wanted, seen):
+        return Finding("dns", Grade.OK, Text("{name} {kind} est publié", **about))
+    if seen.error:
+        text = Text("{name} {kind} ne répond pas ({error})", error=seen.error, **about)
+    elif seen.texts:
+        text = Text("{name} {kind} n’est pas le nôtre", **about)
+    else:
+        text = Text("{name} n’a pas d’enregistrement {kind}", **about)
+    return Finding("dns", Grade.WARNING, text, Text("publiez : {record}", record=wanted.line))
+
+
+def _useful(missing: list[Wanted], settings: Settings) -> Iterator[Finding]:
+    """One line for all that is not needed: many academies publish some of it."""
+    names = sorted({f"{one.name} {one.kind}" for one in missing if not one.needed})
+    if names:
+        text = Text("{count} enregistrements utiles manquent : {names}", count=len(names), names=", ".join(names))
+        remedy = Text("`mailserver dns {directory}` les écrit", directory=settings.directory)
+        yield Finding("dns", Grade.WARNING, text, remedy)
+
+
+def _names(settings: Settings) -> Iterator[Finding]:
+    """Whether each address of our host has its name: many refuse mail from one that has not (RFC 1912 section 2.1)."""
+    name = settings.name
+    found = [_look(settings, name, kind) for kind in ("A", "AAAA")]
+    addresses = [text for one in found for text in one.texts]
+    if not addresses and not any(one.error for one in found):
+        text = Text("{name} n’a pas d’enregistrement {kind}", name=name, kind="A")
+        yield Finding("dns", Grade.WARNING, text, Text("publiez l’adresse de cet hôte"))
+    for address in addresses:
+        reverse = dns.reversename.from_address(address).to_text(omit_final_dot=True)
+        if any(text.rstrip(".").lower() == name for text in _look(settings, reverse, "PTR").texts):
+            yield Finding("dns", Grade.OK, Text("{address} a pour nom {name}", address=address, name=name))
+        else:
+            text = Text("{address} n’a pas pour nom {name}", address=address, name=name)
+            remedy = Text("publiez : {record}", record=f"{reverse}. IN PTR {name}.")
+            yield Finding("dns", Grade.WARNING, text, remedy)

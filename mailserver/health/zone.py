@@ -1,0 +1,155 @@
+"""What a mail domain publishes in DNS, as records; nothing is looked up here.
+
+MX (RFC 5321 section 5), SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489), MTA-STS (RFC 8461), TLS reports (RFC 8460),
+DANE (RFC 7672), where programs find the doors (RFC 6186, 8314, 6764, 5804, Mozilla's autoconfig, Outlook's
+Autodiscover).
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.foundation.tls import is_ours, read_pair
+from mailserver.submission.dkim import dns_record
+from mailserver.texts.text import NOTHING, Text
+
+STRING = 255
+"""Octets of one character-string of a TXT record (RFC 1035 section 3.3)."""
+MTA_STS = "mta-sts"
+"""The host, below the domain, that serves the policy (RFC 8461 section 3.3)."""
+POLICY_SECONDS = {"testing": 86_400, "enforce": 7 * 86_400}
+"""How long others keep it: an error in it lasts as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One record to publish."""
+
+    name: str
+    """Fully qualified, without the final dot."""
+    kind: str
+    data: str
+    """Without quotes: of TXT the whole text."""
+    why: Text
+    needed: bool = True
+    """Mail suffers without it; else it makes something easier or safer."""
+    note: Text = NOTHING
+    """What to know before it is published."""
+    holds: str = ""
+    """What the record must hold where an academy says the rest in its own words: an address of ours."""
+
+    @property
+    def line(self) -> str:
+        """As a zone file has it (RFC 1035 section 5)."""
+        return f"{self.name}. IN {self.kind} {_quoted(self.data) if self.kind == 'TXT' else self.data}"
+
+
+def _quoted(text: str) -> str:
+    pieces = [text[start : start + STRING] for start in range(0, len(text), STRING)]
+    return " ".join('"{}"'.format(piece.replace("\\", "\\\\").replace('"', '\\"')) for piece in pieces)
+
+
+def records(settings: Settings) -> Iterator[Wanted]:
+    """Everything, of all domains; those of the first one first."""
+    for domain in settings.domains:
+        yield from _mail(settings, domain)
+        yield from _policies(settings, domain)
+        yield from _services(settings, domain)
+    yield from _dane(settings)
+
+
+def _mail(settings: Settings, domain: str) -> Iterator[Wanted]:
+    yield Wanted(domain, "MX", f"10 {settings.name}.", Text("le courrier pour {domain} arrive ici", domain=domain))
+    yield Wanted(domain, "TXT", spf(settings), Text("qui envoie pour {domain} (SPF)", domain=domain))
+    name = f"{settings.dkim_selector}._domainkey.{domain}"
+    try:
+        key = dns_record(settings.secret(f"dkim-{settings.dkim_selector}.pem"))
+    except (SettingsError, ValueError):
+        return
+    yield Wanted(name, "TXT", key, Text("la clé de nos signatures (DKIM)"))
+
+
+def spf(settings: Settings) -> str:
+    """The hosts that send: our own, or the smarthost that takes everything."""
+    host, _, _port = settings.outbound.smarthost.rpartition(":")
+    if not host:
+        return "v=spf1 mx -all"
+    address = host.strip("[]")
+    if host.startswith("["):
+        return f"v=spf1 mx ip6:{address} -all"
+    return f"v=spf1 mx {'ip4' if address.replace('.', '').isdigit() else 'a'}:{address} -all"
+
+
+def _policies(settings: Settings, domain: str) -> Iterator[Wanted]:
+    reports = settings.reports
+    dmarc = f"v=DMARC1; p=quarantine; rua=mailto:{reports.dmarc or f'postmaster@{domain}'}"
+    why = Text("ce que les autres font des faux (DMARC)")
+    yield Wanted(f"_dmarc.{domain}", "TXT", dmarc, why, holds=reports.dmarc)
+    there = reports.dmarc.rpartition("@")[2].lower()
+    if there != domain and there in settings.domains:
+        # Else others send no reports about this domain there (RFC 7489 section 7.1).
+        yield Wanted(f"{domain}._report._dmarc.{there}", "TXT", "v=DMARC1", why)
+    tls = f"v=TLSRPTv1; rua=mailto:{reports.tls or f'postmaster@{domain}'}"
+    why = Text("où les autres disent que TLS a échoué (TLS-RPT)")
+    yield Wanted(f"_smtp._tls.{domain}", "TXT", tls, why, needed=bool(reports.tls), holds=reports.tls)
+    policy = mta_sts_policy(settings)
+    if policy:
+        why = Text("les autres n’envoient qu’avec TLS (MTA-STS)")
+        text = f"v=STSv1; id={hashlib.sha256(policy.encode()).hexdigest()[:20]}"
+        yield Wanted(f"_mta-sts.{domain}", "TXT", text, why, needed=False)
+        note = Text(
+            "sert https://{host}/.well-known/mta-sts.txt, avec un certificat pour ce nom", host=f"{MTA_STS}.{domain}"
+        )
+        yield Wanted(f"{MTA_STS}.{domain}", "CNAME", f"{settings.name}.", why, needed=False, note=note)
+
+
+def mta_sts_policy(settings: Settings) -> str:
+    """The policy as it is served (RFC 8461 section 3.2); empty: none."""
+    mode = settings.smtp.mta_sts
+    if mode == "off":
+        return ""
+    lines = ("version: STSv1", f"mode: {mode}", f"mx: {settings.name}", f"max_age: {POLICY_SECONDS[mode]}")
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def _services(settings: Settings, domain: str) -> Iterator[Wanted]:
+    """Where programs find the doors; a port of 0 is a door that is closed."""
+    listen = settings.listen
+    finds = Text("les logiciels trouvent le service")
+    for label, port in (
+        ("_imaps", listen.imaps),
+        ("_imap", listen.imap),
+        ("_submissions", listen.submissions),
+        ("_submission", listen.submission),
+        ("_sieve", listen.sieve),
+        ("_caldavs", listen.https),
+        ("_carddavs", listen.https),
+        ("_autodiscover", listen.https),
+    ):
+        if port:
+            yield Wanted(f"{label}._tcp.{domain}", "SRV", f"0 1 {port} {settings.name}.", finds, needed=False)
+        if port and label in ("_caldavs", "_carddavs"):
+            yield Wanted(f"{label}._tcp.{domain}", "TXT", "path=/dav/", finds, needed=False)
+    if listen.https:
+        for label in ("autoconfig", "autodiscover"):
+            yield Wanted(f"{label}.{domain}", "CNAME", f"{settings.name}.", finds, needed=False)
+
+
+def _dane(settings: Settings) -> Iterator[Wanted]:
+    """The key that the exchange presents: only in a signed zone, and changed before the key is."""
+    try:
+        pair = read_pair(settings.certificate, settings.private_key)
+    except SettingsError:
+        return
+    if is_ours(settings.certificate, pair.chain):
+        return
+    public = x509.load_pem_x509_certificate(pair.chain).public_key()
+    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    data = f"3 1 1 {hashlib.sha256(der).hexdigest()}"
+    note = Text("seulement dans une zone signée (DNSSEC) ; à changer avant la clé")
+    why = Text("les autres vérifient notre certificat (DANE)")
+    yield Wanted(f"_25._tcp.{settings.name}", "TLSA", data, why, needed=False, note=note)
