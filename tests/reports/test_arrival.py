@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.foundation.settings import Settings
-from mailserver.health import doctor
+from mailserver.health import published
 from mailserver.model.errors import Temporary
 from mailserver.model.messages.authentication import NOT_CHECKED
 from mailserver.model.reports import Kind
@@ -230,7 +230,7 @@ def test_addresses_are_ours() -> None:
 
 def test_the_doctor_says_what_to_publish(house: House, names: NameServer) -> None:
     def said() -> dict[str, str]:
-        return {one.text.to("en").split()[0]: one.remedy.to("en") for one in doctor.examine_dns(house.settings)}
+        return {one.text.to("en").split()[0]: one.remedy.to("en") for one in published.examine_dns(house.settings)}
 
     tls_name = f"_smtp._tls.{DOMAIN}"
     names[f"_dmarc.{DOMAIN}", "TXT"] = [b"v=DMARC1; p=none; rua=mailto:others@ailleurs.fr"]
@@ -243,6 +243,6 @@ def test_the_doctor_says_what_to_publish(house: House, names: NameServer) -> Non
         del names.known[tls_name, "TXT"]
         found = said()
         assert found[f"_dmarc.{DOMAIN}"] == ""
-        assert f'{tls_name}. TXT "v=TLSRPTv1; rua=mailto:{TLS}"' in found[tls_name]
+        assert f'{tls_name}. IN TXT "v=TLSRPTv1; rua=mailto:{TLS}"' in found[tls_name]
     finally:
         del names.known[f"_dmarc.{DOMAIN}", "TXT"]
