@@ -21,6 +21,7 @@ from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
+from mailserver.filters.absences import Absences
 from mailserver.filters.documents import Documents
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
@@ -78,6 +79,7 @@ def create(
     board = Announcements(store=store, clock=clock, changes=store.changes)
     books = AddressBooks(store)
     sharing = Sharing(directory=directory, store=store, changes=store.changes, clock=clock, domain=settings.domain)
+    documents = Documents(settings=settings, store=store)
     services = Services(
         settings=settings,
         store=store,
@@ -115,7 +117,8 @@ def create(
         ),
         large=LargeAnswers(),
         previews=Previews(),
-        rules=Documents(settings=settings, store=store),
+        rules=documents,
+        absences=Absences(settings=settings, store=store, clock=clock, documents=documents),
         pictures=Pictures(),
         browsing=Browsing(store, directory, ours=settings.ldap is None, quota=Quota.of(settings.limits).octets),
     )

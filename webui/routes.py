@@ -25,7 +25,7 @@ from webui.agenda.events import from_message as events
 from webui.compose import attach_from, scheduled, sending, signatures_page, uploads, writing
 from webui.compose.addressing import suggestions
 from webui.contacts import from_message as cards
-from webui.filters import rule_page, rules_page
+from webui.filters import absence_page, rule_page, rules_page
 from webui.lists import moderation, owned, personal
 from webui.mail import actions, folders, message_list, notifications, shares, shortcuts, simple_list, tags_page
 from webui.mail.bulk_download import Gathering
@@ -283,6 +283,9 @@ def _settings(doors: Doors) -> Sequence[BaseRoute]:
     visit = doors.visit
     return [
         Route("/reglages", visit(settings_search.show_settings), methods=["GET"]),
+        Route("/reglages/absence", visit(absence_page.show_absence), methods=["GET"]),
+        Route("/reglages/absence", visit(absence_page.save), methods=["POST"]),
+        Route("/reglages/absence/fin", visit(absence_page.end), methods=["POST"]),
         Route("/reglages/ecriture", visit(signatures_page.show_signatures), methods=["GET"]),
         Route("/reglages/ecriture", visit(signatures_page.save), methods=["POST"]),
         Route("/reglages/etiquettes", visit(tags_page.show_tags), methods=["GET"]),

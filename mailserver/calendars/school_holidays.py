@@ -60,6 +60,11 @@ class Seasons:
         """The first school day after the holidays of that day, or after the next ones; None: they are not known."""
         return min((holiday.end for holiday in self._of(zone) if holiday.end > day), default=None)
 
+    def coming(self, zone: str, day: datetime.date, count: int) -> list[Holiday]:
+        """The holidays of that day and the next ones, so many together."""
+        ahead = [holiday for holiday in self._of(zone) if holiday.end > day]
+        return sorted(ahead, key=lambda holiday: holiday.start)[:count]
+
     def _of(self, zone: str) -> list[Holiday]:
         """The holidays that a zone has, its own and those of all."""
         if not zone:

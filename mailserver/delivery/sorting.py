@@ -20,6 +20,7 @@ from mailserver.foundation.settings import Limits, Settings
 from mailserver.mime.header import header_limit
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import Population
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Denied
 from mailserver.sieve import Discard, Edited, FileInto, Keep, Mark, Notify, Outcome, Redirect, Reject, Vacation
@@ -135,7 +136,9 @@ class Sorting:
         if envelope.door is Door.SMTP:
             facts |= {"remote-ip": envelope.peer, "remote-host": envelope.peer_name}
         scan = part.prepared.scan
-        known = environment.items(part.provenance, scan.sender_address, scan.attachments, self._settings.domains)
+        sender = envelope.sender.population if envelope.sender is not None else Population.OUTSIDE
+        domains = self._settings.domains
+        known = environment.items(part.provenance, sender, scan.sender_address, scan.attachments, domains)
         return {**{name: fact for name, fact in facts.items() if fact}, **known}
 
     async def _apply(self, work: _Sorted, decision: Decision, recipient: str) -> None:

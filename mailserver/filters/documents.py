@@ -24,6 +24,8 @@ NAME = "regles"
 BY_HAND = "regles-{number}"
 """What a script of that name is called that is not ours."""
 MAX_NAMES = 1000
+TRIES = 5
+"""Of a change that does not mind others: each loses against one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,32 @@ class Documents:
         await self._scripts.check(account_id, source)
         return await self._store.write(_put, account_id, version, source, self._scripts.bounds, origin)
 
+    async def revise(self, account_id: int, change: Callable[[Document], Document], origin: Origin) -> Rules:
+        """Say something else, of the rules as they are by now; as `change`."""
+        for _ in range(TRIES):
+            before = await self.read(account_id)
+            try:
+                return await self.change(account_id, before.version, change, origin)
+            except Refused as refusal:
+                moved = refusal.reason is Reason.CONFLICT and (await self.read(account_id)).version != before.version
+                if not moved:
+                    raise
+        raise Refused(Reason.CONFLICT, "The rules were changed meanwhile")
+
     async def undo(self, account_id: int, version: str, origin: Origin) -> Rules:
-        """Say what was said before the last change. Raises Refused(CONFLICT | NOT_FOUND)."""
+        """Say of the rules what was said before the last change; an absence and a forward stay as they are.
+
+        Raises Refused(CONFLICT | NOT_FOUND).
+        """
         found = await self._store.read(filters.versions, account_id, NAME)
         before = rules.read(found[1].octets) if len(found) > 1 else None
         if before is None:
             raise Refused(Reason.NOT_FOUND, "There is nothing to go back to")
-        return await self.change(account_id, version, lambda _: before, origin)
+
+        def undone(now: Document) -> Document:
+            return replace(before, absence=now.absence, forward=now.forward)
+
+        return await self.change(account_id, version, undone, origin)
 
     async def start(self, account_id: int, origin: Origin, *, beside: str = "") -> Rules:
         """Have mail run through the rules; then through a script of the owner's own (`beside`), where they name one.

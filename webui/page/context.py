@@ -15,6 +15,7 @@ from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
+from mailserver.filters.absences import Absences, Standing
 from mailserver.filters.documents import Documents
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
@@ -95,6 +96,7 @@ class Services:
     pictures: Pictures
     previews: Previews
     rules: Documents
+    absences: Absences
 
     @property
     def attachment_octets(self) -> int:
@@ -175,6 +177,8 @@ class Visit(Guest):
     """Saved ones, shown beside the folders."""
     planned: int = 0
     """Letters that leave at a time that was chosen."""
+    absence: Standing | None = None
+    """What is answered to those who write, or will be."""
     must_set_up: bool = False
     """The person's role needs a second factor, and there is none yet: nothing else is open."""
     renew_before: int = 0

@@ -211,7 +211,7 @@ class Doors:
         found = await services.store.read(visitors.find, token_hash)
         if found is None:
             return None, None
-        session, preferences, saved, planned = found
+        session, preferences, saved, planned, script = found
         if session.state in (State.SUSPENDED, State.CLOSED):
             return None, session
         if not session.current or session.state != State.ACTIVE:
@@ -232,6 +232,7 @@ class Doors:
         path = request.url.path
         announced = services.board.announcements(guest.now)
         closed = await services.store.read(bulletins.closed, session.account_id) if announced else {}
+        absence = await services.absences.standing(session.account_id, script) if script else None
         interface = (
             COMPLETE if path.startswith(("/m/", "/agenda")) else SIMPLE if path.startswith("/s/") else session.interface
         )
@@ -248,6 +249,7 @@ class Doors:
                 closed=closed,
                 searches=saved,
                 planned=planned,
+                absence=absence,
                 must_set_up=not session.factor_on and services.login.factors.required(principal),
                 renew_before=renewal.expires_at(passwords, known) if is_soon else 0,
                 must_renew=must_renew,

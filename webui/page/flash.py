@@ -141,6 +141,8 @@ def _shelves(visit: Visit) -> dict[str, str]:
         "regle-faite": _("Règle enregistrée : elle vaut dès le prochain message."),
         "regle-supprimee": _("Règle supprimée."),
         "regle-retablie": _("Règle rétablie."),
+        "absence": _("Réponse automatique enregistrée."),
+        "absence-finie": _("Réponse automatique arrêtée. Vos textes sont gardés."),
         "recherche-gardee": _("Recherche gardée : elle est à côté de vos dossiers."),
         "recherche-oubliee": _("Recherche retirée."),
         "recherche-refusee": _(

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
+from mailserver.filters.rules.absence import Absence
 from mailserver.filters.rules.actions import Actions
 from mailserver.filters.rules.conditions import Condition
-from mailserver.filters.rules.quoting import Faulty, Part, quoted
+from mailserver.filters.rules.forward import Forward
+from mailserver.filters.rules.quoting import DOLLAR, Faulty, Part, quoted
 from mailserver.filters.rules.senders import NOBODY, Blocked
 from mailserver.model.script_names import is_script_name
 from mailserver.sieve import LIMITS
@@ -64,6 +66,8 @@ class Document:
     """In their order; the first that files a message is the last that sees it."""
     beside: str = ""
     """A script of the account's own that is run for what no rule has ended; empty: none."""
+    absence: Absence | None = None
+    forward: Forward | None = None
 
     def __post_init__(self) -> None:
         if len(self.rules) > MAX_RULES:
@@ -73,7 +77,10 @@ class Document:
 
     def parts(self) -> list[Part]:
         """What the script does, in its order."""
-        found = [rule.script() for rule in self.rules if not rule.off]
+        # A rule that files a message ends the script: an answer and a copy do not depend on where it is filed.
+        found = [self.forward.script()] if self.forward is not None else []
+        found += [self.absence.script()] if self.absence is not None else []
+        found += [rule.script() for rule in self.rules if not rule.off]
         if self.beside:
             # Optional: one that somebody deletes elsewhere must not stop the rules.
             found.append(Part((f"include :personal :optional {quoted(self.beside)};",), frozenset(("include",))))
@@ -83,12 +90,15 @@ class Document:
         return [part for part in (blocked, JUNK if found else Part(()), *found) if part.lines]
 
 
+_DOLLAR = Part(('set "dollar" "$";',), frozenset(("variables",)))
 _ADAPTER = TypeAdapter(Document)
 
 
 def written(document: Document) -> bytes:
     """The script of a document."""
     parts = document.parts()
+    if any(DOLLAR in line for part in parts for line in part.lines):
+        parts.insert(0, _DOLLAR)
     extensions = sorted(frozenset[str]().union(*(part.extensions for part in parts)))
     value = _ADAPTER.dump_json(document, exclude_defaults=True).decode()
     lines = [MARK, f"# {value}"]

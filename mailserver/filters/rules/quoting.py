@@ -23,9 +23,13 @@ class Part:
     extensions: frozenset[str] = frozenset()
 
 
+DOLLAR = "${dollar}"
+"""Stands for a `$` before a brace, so that what people write is no variable (RFC 5229 section 3)."""
+
+
 def quoted(text: str) -> str:
-    """A quoted string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    """A quoted string, in a script that sets `DOLLAR` where it has one."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("${", f"{DOLLAR}{{")
     return f'"{escaped}"'
 
 

@@ -88,6 +88,9 @@ _MINE: Select[Any] = select(*_COLUMNS).where(filter_script.c.account_id == bindp
 _LISTING = Statement(_MINE.order_by(filter_script.c.name))
 _BY_NAME = Statement(_MINE.where(filter_script.c.name == bindparam("name")))
 _ACTIVE = Statement(select(filter_script.c.account_id, filter_script.c.hash).where(filter_script.c.active == 1))
+_ACTIVE_HASH = Statement(
+    select(filter_script.c.hash).where(filter_script.c.account_id == bindparam("account"), filter_script.c.active == 1)
+)
 _OCTETS = Statement(
     select(filter_version.c.octets)
     .where(filter_version.c.script_id == bindparam("script"))
@@ -131,6 +134,12 @@ def active_script(tx: Tx, account_id: int) -> tuple[Stored, bytes] | None:
         if script.active:
             return script, _octets(tx, script)
     return None
+
+
+def active_hash(tx: Tx, account_id: int) -> bytes | None:
+    """The hash of the script that an account's mail runs through; None: there is none."""
+    row = tx.one(_ACTIVE_HASH, account=account_id)
+    return bytes(row[0]) if row is not None else None
 
 
 def active(tx: Tx) -> dict[int, bytes]:

@@ -4,7 +4,7 @@ told again."""
 from sqlalchemy import bindparam, func, select
 
 from mailserver.model.preferences import Preferences
-from mailserver.store.account import sessions
+from mailserver.store.account import filters, sessions
 from mailserver.store.account.sessions import Session
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail.access import Reach, Viewer
@@ -19,13 +19,15 @@ _PLANNED = Statement(
 )
 
 
-def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences, tuple[Search, ...], int] | None:
-    """The open session of a token, what its owner chose and saved, and how many of their letters are planned."""
+def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences, tuple[Search, ...], int, bytes] | None:
+    """The open session of a token, what its owner chose and saved, how many of their letters are planned, and the hash
+    of the script that their mail runs through; empty: there is none."""
     found = sessions.find(tx, token_hash)
     if found is None:
         return None
     account_id = found[0].account_id
-    return *found, tuple(searches.saved(tx, account_id)), _planned(tx, account_id)
+    script = filters.active_hash(tx, account_id) or b""
+    return *found, tuple(searches.saved(tx, account_id)), _planned(tx, account_id), script
 
 
 def counted(tx: Tx, viewer: Viewer) -> tuple[list[Mailbox], list[Reach], int]:
