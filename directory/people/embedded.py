@@ -111,7 +111,7 @@ class EmbeddedDirectory:
 
     async def by_account(self, account_id: int) -> Principal | None:
         """A person by our own id, always as the store has them now."""
-        entry = await self._store.read(people.by_account, account_id)
+        entry = await self._store.read_inline(people.by_account, account_id)
         return self._principal(entry) if entry is not None else None
 
     async def expand(self, address: str) -> MailingList | None:

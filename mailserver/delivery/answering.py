@@ -158,8 +158,8 @@ class Answering:
 
     def _check_author(self, at: Occasion) -> None:
         """What leaves has our name on its envelope, so that it passes for what its author's domain sent: one of ours
-        must have been proven before. Raises Denied."""
-        if at.envelope.door is Door.SUBMISSION or at.envelope.results.authenticated:
+        must have been proven before, and have written it as it is. Raises Denied."""
+        if not at.edited and (at.envelope.door is Door.SUBMISSION or at.envelope.results.authenticated):
             return
         end = header_limit.end(at.octets, len(at.octets))
         if originators.claimed(at.octets[:end], self._domains):

@@ -26,6 +26,38 @@ ADDRESS_BOOK = frozenset((":addrbook:default", "urn:ietf:params:sieve:addrbook:d
 """The one external list whose name a standard gives (RFC 6134 section 2.5)."""
 
 
+class NeedsAccount(Exception):
+    """A script asks something of its account."""
+
+
+class NoAccount:
+    """In place of an account: whatever a script asks, it needs one (NeedsAccount)."""
+
+    def mailbox_exists(self, name: str) -> bool:
+        raise NeedsAccount
+
+    def special_use(self, use: str) -> str | None:
+        raise NeedsAccount
+
+    def in_list(self, name: str, value: str) -> bool | None:
+        raise NeedsAccount
+
+    def members(self, name: str) -> Collection[str] | None:
+        raise NeedsAccount
+
+    def script(self, location: str, name: str) -> Script | None:
+        raise NeedsAccount
+
+    def seen(self, handle: str, seconds: int, last: bool) -> bool:
+        raise NeedsAccount
+
+    def mailbox_by_id(self, object_id: str) -> str | None:
+        raise NeedsAccount
+
+    def metadata(self, mailbox: str | None, annotation: str) -> str | None:
+        raise NeedsAccount
+
+
 class AccountHost:
     """One account during one run."""
 

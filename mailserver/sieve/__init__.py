@@ -38,7 +38,7 @@ Where an RFC leaves a choice, or we differ:
 from mailserver.sieve.commands.actions import checked_address
 from mailserver.sieve.commands.table import EXTENSIONS
 from mailserver.sieve.compilation import compile_script as compile
-from mailserver.sieve.errors import RunError, SieveError
+from mailserver.sieve.errors import Exhausted, RunError, SieveError
 from mailserver.sieve.execution import run
 from mailserver.sieve.interface import (
     Action,
@@ -66,6 +66,7 @@ __all__ = [
     "Action",
     "Discard",
     "Edited",
+    "Exhausted",
     "Facts",
     "Fcc",
     "FileInto",

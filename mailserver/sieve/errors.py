@@ -24,6 +24,10 @@ class RunError(Exception):
         self.text = text
 
 
+class Exhausted(RunError):
+    """A script that was stopped because it asked for more work than it had."""
+
+
 class Fault(Exception):
     """The same as SieveError while the script is read: a place is an offset."""
 

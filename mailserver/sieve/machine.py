@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from mailserver.sieve.effects import Effects
-from mailserver.sieve.errors import RunError
+from mailserver.sieve.errors import Exhausted, RunError
 from mailserver.sieve.interface import Facts, Host
 from mailserver.sieve.limits import Limits
 from mailserver.sieve.matching.regexes import Expression
@@ -77,11 +77,11 @@ class Machine:
         "view",
     )
 
-    def __init__(self, script: Script, facts: Facts, host: Host, seconds: float) -> None:
+    def __init__(self, script: Script, facts: Facts, host: Host, seconds: float, work: int) -> None:
         self.facts = facts
         self.host = host
         self.limits: Limits = script.limits
-        self.left = self.limits.work
+        self.left = work
         self._until = time.thread_time() + seconds
         self._look = max(0, self.left - PACE)
         self.asked: set[Hashable] = set()
@@ -120,7 +120,7 @@ class Machine:
     def _check(self) -> None:
         self._look = max(0, self.left - PACE)
         if self.left < 0 or time.thread_time() > self._until:
-            raise RunError(Text("Le filtre a demandé trop de travail pour ce message."))
+            raise Exhausted(Text("Le filtre a demandé trop de travail pour ce message."))
 
     def ask(self, what: Hashable) -> None:
         """Count that the host has to read something for the first time."""

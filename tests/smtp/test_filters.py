@@ -1,11 +1,13 @@
 """Filters of people at delivery, through the doors that mail comes in by."""
 
 import smtplib
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from mailserver.accounts.provision import provision
+from mailserver.filters import Filters
 from mailserver.model.identity import Population
 from mailserver.store.account import filter_memory, rules
 from mailserver.store.account.filter_memory import Kind
@@ -386,3 +388,34 @@ def test_a_mailbox_of_others_takes_what_its_owner_lets_one_insert(house: House) 
     share(house, "bob", "Archive", "")
     send(house, letter())
     assert (len(house.mail("bob", "Archive")), len(house.mail("ada"))) == (1, 4)
+
+
+LONG = f'set "a" "{"x" * 15_000}";' + 'if string :contains "${a}" "y" { discard; }' * 200
+
+
+@pytest.mark.parametrize(
+    ("script", "beside"),
+    [
+        ('if header "subject" "Sortie" { fileinto "Archive"; }', 0),
+        ('if body :contains "Bonjour" { fileinto "Archive"; }', 0),
+        ('if mailboxexists "Archive" { fileinto "Archive"; }', 1),
+        ('if not duplicate { fileinto "Archive"; }', 1),
+        ('include :optional "x"; fileinto "Archive";', 1),
+        (f'{LONG} fileinto "Archive";', 1),
+    ],
+)
+def test_what_is_soon_done_and_asks_nothing_needs_no_thread(
+    house: House, monkeypatch: pytest.MonkeyPatch, script: str, beside: int
+) -> None:
+    runs: list[int] = []
+    really = Filters._run_some
+
+    def counting(filters: Filters, *given: Any) -> Any:
+        runs.append(len(given))
+        return really(filters, *given)
+
+    monkeypatch.setattr(Filters, "_run_some", counting)
+    requires = '"fileinto", "body", "mailbox", "duplicate", "include", "variables"'
+    filters_of(house, "ada", f"require [{requires}]; {script}")
+    send(house, letter())
+    assert (len(house.mail("ada", "Archive")), house.mail("ada"), len(runs)) == (1, [], beside)

@@ -28,6 +28,7 @@ from tests.smtp.filtering import (
     filtered,
     filters_of,
     flags_of,
+    forget,
     letter,
     off,
     outgoing,
@@ -132,6 +133,13 @@ def test_nobody_of_ours_leaves_unproven(make_house: HouseMaker) -> None:
     assert len(told(house, "ada")) == 1
     submit(house, "bob", letter(sender=BOB), ADA)
     assert [one[1] for one in outgoing(house)] == ["moi@perso.fr"]
+    house.store.write_now(forget)
+    filters_of(house, "ada", 'require "editheader"; addheader "X-Ordre" "Payez"; redirect "moi@perso.fr";')
+    submit(house, "bob", letter(sender=BOB), ADA)
+    assert outgoing(house) == [], "what a filter changed is not what its author wrote"
+    send(house, letter())
+    assert [one[1] for one in outgoing(house)] == ["moi@perso.fr"]
+    house.store.write_now(forget)
     house.empty()
     filters_of(house, "ada", "".join(f'redirect "{name}@perso.fr";' for name in "abcd"))
     send(house, letter())

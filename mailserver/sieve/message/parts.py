@@ -11,7 +11,7 @@ from mailserver.sieve.message.fields import HeaderField, read_fields
 class Parts:
     """The beginning of a message, as a tree."""
 
-    __slots__ = ("_fields", "_limits", "_texts", "all", "body", "children", "octets", "root")
+    __slots__ = ("_fields", "_limits", "_readable", "_texts", "all", "body", "children", "octets", "root")
 
     def __init__(self, header: bytes, body: bytes, limits: Limits) -> None:
         if not header.endswith(b"\n") and header:
@@ -26,6 +26,7 @@ class Parts:
         """Of each part those directly within it, as places in `all`."""
         self._collect()
         self._texts: dict[int, str] = {}
+        self._readable: dict[int, str] = {}
         self._fields: dict[int, list[HeaderField]] = {}
 
     def _collect(self) -> None:
@@ -97,7 +98,9 @@ class Parts:
 
     def readable(self, place: int) -> str:
         """The same without tags where it is HTML (RFC 5173 section 5.3)."""
-        text = self.text(place)
-        return (
-            html_to_text(text).lstrip("\n") if self.all[place].type in ("text/html", "application/xhtml+xml") else text
-        )
+        if self.all[place].type not in ("text/html", "application/xhtml+xml"):
+            return self.text(place)
+        found = self._readable.get(place)
+        if found is None:
+            found = self._readable[place] = html_to_text(self.text(place)).lstrip("\n")
+        return found
