@@ -13,6 +13,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Unauthenticated
+from mailserver.reports.tally import Tally
 from mailserver.store.queue.spool import new_name
 from smtp import policy
 from smtp.own_domain import OwnDomain
@@ -40,6 +41,7 @@ class Exchange:
         delivery: Delivery,
         authenticator: Authenticator,
         clock: Clock,
+        tally: Tally | None = None,
         is_lmtp: bool = False,
     ) -> None:
         self.door = "lmtp" if is_lmtp else "smtp"
@@ -49,6 +51,7 @@ class Exchange:
         self._authenticator = authenticator
         self._own_domain = OwnDomain(settings)
         self._clock = clock
+        self._tally = tally
 
     async def check_sender(self, client: Client, mail: Mail) -> None:
         """Anybody may write to us. Who claims to be one of us is told at RCPT: `postmaster@` and `abuse@` stay open."""
@@ -78,10 +81,12 @@ class Exchange:
         else:
             await self._own_domain.check_verified(client.address, mail.reverse_path, header, verified)
             if verified.refuses:
+                self._count(verified, "reject")
                 raise Unauthenticated(", ".join(verified.authors))
             if verified.defers:
                 authors = ", ".join(verified.authors) or "its author"
                 raise Temporary(f"Nobody knows now whether this message is from {authors}; try again later")
+        self._count(verified, "quarantine" if verified.results.quarantined else "none")
         name = new_name(self._clock)
         now = self._clock.now()
         field = received_field(
@@ -120,6 +125,14 @@ class Exchange:
             size=content.size,
         )
         return name
+
+    def _count(self, verified: Verified, disposition: str) -> None:
+        """For the report to the author's domain, with what was done where that asks for something else."""
+        seen = verified.observed
+        if seen is None or self._tally is None:
+            return
+        reason = "" if seen.disposition == disposition else seen.reason or "local_policy"
+        self._tally.note(replace(seen, disposition=disposition, reason=reason))
 
     async def _authenticate(self, client: Client, reverse_path: str, header: bytes, content: Content) -> Verified:
         """What can be found out about who sent it."""

@@ -14,6 +14,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
 from mailserver.model.identity import Directory
+from mailserver.reports.tally import Tally
 from mailserver.store.engine.transactions import Store
 from mailserver.submission.submit import Submission
 from smtp.conversation import Conversation
@@ -44,19 +45,23 @@ async def start(
     clock = store.clock
     resolver = Resolver(settings.dns)
     authenticator = Authenticator(settings, resolver)
+    tally = Tally(settings=settings, store=store, clock=clock)
     reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
     submissions = Submissions(
         settings=settings, delivery=delivery, submission=submission, login=login, reporter=reporter, clock=clock
     )
     roles: dict[str, Role] = {
-        "smtp": Exchange(settings=settings, delivery=delivery, authenticator=authenticator, clock=clock),
-        "lmtp": Exchange(settings=settings, delivery=delivery, authenticator=authenticator, clock=clock, is_lmtp=True),
+        "smtp": Exchange(settings=settings, delivery=delivery, authenticator=authenticator, clock=clock, tally=tally),
+        "lmtp": Exchange(
+            settings=settings, delivery=delivery, authenticator=authenticator, clock=clock, tally=tally, is_lmtp=True
+        ),
         "submission": submissions,
         IMPLICIT_TLS: submissions,
     }
     door = Door(settings.limits)
     door.ends_with(authenticator.close)
     door.ends_with(resolver.close)
+    door.ends_with(tally.close)
     for name, role in roles.items():
         if name in sockets:
             listener = Listener(

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Histogram
 from mailserver.authentication import arc_check, dkim_check, dmarc, keys, lookups, results_field, reverse, spf
 from mailserver.authentication.arc_check import ArcSet, Sealed
 from mailserver.authentication.dkim_check import Bodies, Signed
-from mailserver.authentication.dmarc import Evaluated, Policy
+from mailserver.authentication.dmarc import Evaluated, Policy, Published
 from mailserver.authentication.lookups import Lookups
 from mailserver.authentication.signatures import Header, Signature
 from mailserver.foundation import peers
@@ -31,6 +31,7 @@ from mailserver.model.messages.authentication import (
     Outcome,
     Reverse,
 )
+from mailserver.model.observations import Observed
 
 log = structlog.get_logger("authentication")
 
@@ -82,6 +83,8 @@ class Verified:
     """The domain for which SPF passed."""
     refuses: bool = False
     """The author's domain wants it refused, and nobody who is trusted says otherwise."""
+    observed: Observed | None = None
+    """What a report to the author's domain tells of it, if that wants reports; not yet what was done with it."""
     defers: bool = False
     """The author's domain would want it refused or put aside, and nobody knows now whether it sent it: it may come
     again later (RFC 7489 section 6.6.3)."""
@@ -189,7 +192,7 @@ class Authenticator:
         )
         unknown = found.unknown | set(domains if found.faulty else ())
         found.evaluated = dmarc.evaluate(domains, published, found.passed, found.signers, unknown)
-        verified = self._verified(arrival, found, forged, domains)
+        verified = self._verified(arrival, found, forged, domains, published)
         self._log(arrival, found, verified)
         return verified
 
@@ -251,7 +254,12 @@ class Authenticator:
         return () if isinstance(sets, tuple) and sets and sets[-1].seal.domain not in trusted else sets
 
     def _verified(
-        self, arrival: Arrival, found: _Found, forged: tuple[tuple[int, int], ...], domains: list[str]
+        self,
+        arrival: Arrival,
+        found: _Found,
+        forged: tuple[tuple[int, int], ...],
+        domains: list[str],
+        published: list[Published],
     ) -> Verified:
         authentication = self._settings.authentication
         evaluated = found.evaluated
@@ -277,7 +285,10 @@ class Authenticator:
         defers = defers and (self._resolver.answers or found.faulty)
         if refuses:
             _refused.inc()
-        return Verified(results, field, forged, found.name, tuple(domains), found.passed, refuses, defers)
+        observed = _observed(arrival, found, published, evaluated) if len(domains) == 1 else None
+        return Verified(
+            results, field, forged, found.name, tuple(domains), found.passed, refuses, defers=defers, observed=observed
+        )
 
     def _excused(self, found: _Found) -> bool:
         """A known list really sent it, or a trusted sealer says that it was good before it was changed."""
@@ -333,6 +344,33 @@ async def _keys(asked: Lookups, names: Collection[str]) -> dkim_check.Keys:
 
     await asyncio.gather(*(ask(name) for name in names))
     return found
+
+
+def _observed(arrival: Arrival, found: _Found, published: list[Published], evaluated: Evaluated) -> Observed | None:
+    """What a report tells of a message whose author's domain wants reports."""
+    policy = published[0] if published else None
+    if policy is None or policy.record is None or not policy.record.rua or not policy.found_out:
+        return None
+    dkim, spf_aligned = dmarc.aligns(policy, found.passed, found.signers)
+    reason = "trusted_forwarder" if evaluated.alignment is Alignment.EXCUSED else ""
+    if policy.record.percent < 100 and evaluated.alignment is Alignment.FAIL:
+        reason = "sampled_out"
+    scope = ("mfrom", found.domain, found.spf) if found.domain else ("helo", found.helo, found.helo_spf)
+    return Observed(
+        policy.place,
+        policy.record.published,
+        arrival.peer,
+        policy.domain,
+        found.domain,
+        dkim,
+        spf_aligned,
+        tuple(
+            (one.domain, one.selector, _DKIM_WORDS.get(one.outcome, one.outcome.name.lower())) for one in found.signed
+        ),
+        (scope[1], scope[0], scope[2].name.lower()),
+        "none" if dkim or spf_aligned else policy.policy.name.lower(),
+        reason,
+    )
 
 
 def _domain(text: str) -> str:

@@ -16,6 +16,8 @@ from mailserver.model.errors import BadSyntax
 from mailserver.model.messages.authentication import Alignment
 
 MAX_RECORD = 4 * 1024
+MAX_RUA = 1024
+"""Characters of the addresses that are kept of a record."""
 MAX_AUTHORS = 3
 """Domains of authors of one message that are looked up; what has more, as no honest message does, is put aside."""
 
@@ -43,6 +45,19 @@ class Record:
     strict_dkim: bool
     strict_spf: bool
     percent: int
+    rua: str = ""
+    """Where reports are wanted."""
+
+    @property
+    def published(self) -> tuple[tuple[str, str], ...]:
+        """Its tags, as reports tell them (RFC 7489 appendix C)."""
+        modes = (("adkim", self.strict_dkim), ("aspf", self.strict_spf))
+        policies = (("p", self.policy), ("sp", self.below))
+        return (
+            *((name, "s" if strict else "r") for name, strict in modes),
+            *((name, policy.name.lower()) for name, policy in policies),
+            ("pct", str(self.percent)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,8 @@ class Published:
     """Of its record, or of the one above it, for this domain."""
     found_out: bool = True
     """False: its own record is not known; that of the domain above may be."""
+    place: str = ""
+    """The domain at which the record stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +137,13 @@ async def _discover(lookups: Lookups, domain: str) -> Published:
     above = organizational(domain)
     found_out, worst = True, Policy.NONE
     try:
-        record = await _record(lookups, domain)
+        record = await record_of(lookups, domain)
         if record is not None:
-            return Published(domain, record, record.policy)
+            return Published(domain, record, record.policy, place=domain)
     except LookupFailed as error:
         found_out, worst = False, _worst(error)
     try:
-        record = await _record(lookups, above) if above != domain else None
+        record = await record_of(lookups, above) if above != domain else None
     except LookupFailed as error:
         return Published(domain, None, max(worst, _worst(error)), found_out=False)
     if record is None:
@@ -137,7 +154,7 @@ async def _discover(lookups: Lookups, domain: str) -> Published:
             policy = record.missing
     except LookupFailed:
         policy, found_out = max(policy, record.missing), False
-    return Published(domain, record, policy, found_out)
+    return Published(domain, record, policy, found_out, above)
 
 
 def _worst(error: LookupFailed) -> Policy:
@@ -171,8 +188,7 @@ _GRAVITY = {
 
 def _one(published: Published, spf: str, signed: Collection[str], unknown: Collection[str]) -> Evaluated:
     domain, record = published.domain, published.record
-    strict_dkim, strict_spf = (record.strict_dkim, record.strict_spf) if record else (False, False)
-    aligned = _aligns(spf, domain, strict=strict_spf) or any(_aligns(one, domain, strict=strict_dkim) for one in signed)
+    aligned = any(aligns(published, spf, signed))
     if not published.found_out:
         return Evaluated(Alignment.TEMPERROR, domain, undecided=Policy.NONE if aligned else published.policy)
     if record is None:
@@ -184,11 +200,19 @@ def _one(published: Published, spf: str, signed: Collection[str], unknown: Colle
     return Evaluated(Alignment.FAIL, domain, published.policy, record.percent)
 
 
+def aligns(published: Published, spf: str, signed: Collection[str]) -> tuple[bool, bool]:
+    """Whether a signature, and whether SPF, shows that the author's domain sent it (section 3.1)."""
+    domain, record = published.domain, published.record
+    strict_dkim, strict_spf = (record.strict_dkim, record.strict_spf) if record else (False, False)
+    by_dkim = any(_aligns(one, domain, strict=strict_dkim) for one in signed)
+    return by_dkim, _aligns(spf, domain, strict=strict_spf)
+
+
 def _aligns(domain: str, author: str, *, strict: bool) -> bool:
     return bool(domain) and (domain == author or (not strict and organizational(domain) == organizational(author)))
 
 
-async def _record(lookups: Lookups, domain: str) -> Record | None:
+async def record_of(lookups: Lookups, domain: str) -> Record | None:
     """The domain's record; None where there is none, or several (section 6.6.3)."""
     if len(domain) > 240:
         return None
@@ -221,6 +245,7 @@ def parse(octets: bytes) -> Record | None:
         tags.get("adkim", "r").lower() == "s",
         tags.get("aspf", "r").lower() == "s",
         min(number, 100),
+        tags.get("rua", "")[:MAX_RUA],
     )
 
 

@@ -263,6 +263,8 @@ class Reports(_Section):
     """The address in `rua=` of our TLS-RPT record (RFC 8460); the same."""
     days: int = Field(default=180, ge=1, le=MOST_DAYS)
     """How long what they say is kept."""
+    send: bool = False
+    """Domains that ask for it (`rua=`) are told each day what this service saw of mail in their name."""
 
 
 class Impersonation(_Section):

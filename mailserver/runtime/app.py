@@ -25,6 +25,7 @@ from mailserver.background.audit_sealing import AuditSealer
 from mailserver.background.blob_gc import BlobCollector
 from mailserver.background.housekeeping import Housekeeper
 from mailserver.background.index_worker import Indexer
+from mailserver.background.report_sending import ReportSender
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.infected import InfectedMail
@@ -324,6 +325,14 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
             outside=SafeFetch(),
             clock=services.clock,
             changes=services.changes,
+        ).run,
+        "reports": ReportSender(
+            settings=services.settings,
+            store=services.store,
+            delivery=services.delivery,
+            submission=services.submission,
+            resolver=Resolver(services.settings.dns),
+            clock=services.clock,
         ).run,
         "feeds": Feeds(store=services.store, outside=SafeFetch(), clock=services.clock).run,
     }

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -28,8 +29,14 @@ def names() -> Iterator[NameServer]:
 
 
 @pytest.fixture(scope="package")
-def opened(tmp_path_factory: pytest.TempPathFactory, names: NameServer) -> Iterator[House]:
-    directory = make_instance(tmp_path_factory.mktemp("instance") / "dir")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_instance(tmp_path_factory.mktemp("instance") / "dir")
+
+
+@pytest.fixture(scope="package")
+def opened(template: Path, tmp_path_factory: pytest.TempPathFactory, names: NameServer) -> Iterator[House]:
+    directory = tmp_path_factory.mktemp("house") / "dir"
+    shutil.copytree(template, directory)
     house = House(
         directory, smtp={"relays": ["127.0.0.1"]}, dns={"nameservers": [names.setting]}, reports=dict(ADDRESSES)
     )

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, SmallInteger, String, Table, Text
 
-from mailserver.store.schema.base import metadata
+from mailserver.store.schema.base import Key, metadata
 from mailserver.store.schema.mail import Identity
 
 report_waiting = Table(
@@ -90,3 +90,15 @@ report_host = Table(
     sqlite_with_rowid=False,
 )
 """The name of a source, where it leads back to its address; empty: it has none."""
+
+report_seen = Table(
+    "report_seen",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("domain", Key, primary_key=True),
+    Column("digest", LargeBinary(16), primary_key=True),
+    Column("facts", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+)
+"""What this service saw on a day, for the report that it sends to a domain: `facts` (`model.observations`) with their
+`digest`, and how often."""

@@ -1,0 +1,78 @@
+"""Counts what this service sees, in memory for a minute, then in the store by one write.
+
+What a process that is killed has counted within that minute is lost: a report is of use with a few messages less, and
+no message waits for it.
+"""
+
+import asyncio
+from collections import Counter as Counts
+
+import structlog
+from prometheus_client import Counter
+
+from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import DAY, Clock
+from mailserver.model.errors import Temporary
+from mailserver.model.observations import Observed
+from mailserver.store.engine.transactions import Store
+from mailserver.store.reports import seen
+
+log = structlog.get_logger("reports")
+
+SECONDS = 60.0
+MAX_DIFFERENT = 5000
+"""Kept in memory; what more is different within a minute is not counted."""
+AT_ONCE = 500
+"""Rows of one unit."""
+
+_left_out = Counter("reports_left_out", "Observations that no report will tell of", registry=REGISTRY)
+
+
+class Tally:
+    """One per worker and door; belongs to its event loop."""
+
+    def __init__(self, *, settings: Settings, store: Store, clock: Clock) -> None:
+        self._settings = settings.reports
+        self._store = store
+        self._clock = clock
+        self._counts: Counts[tuple[int, Observed]] = Counts()
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.Task[None] | None = None
+
+    def note(self, one: Observed) -> None:
+        """Count it, if reports are sent."""
+        if not self._settings.send:
+            return
+        key = (int(self._clock.now()) // DAY * DAY, one)
+        if len(self._counts) >= MAX_DIFFERENT and key not in self._counts:
+            _left_out.inc()
+            return
+        self._counts[key] += 1
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SECONDS, self._begin)
+
+    async def close(self) -> None:
+        """Write what was counted."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._flushing is not None:
+            await self._flushing
+        await self.flush()
+
+    def _begin(self) -> None:
+        self._timer = None
+        self._flushing = asyncio.create_task(self.flush())
+
+    async def flush(self) -> None:
+        """Write what was counted; what cannot be written is lost, and said."""
+        counted, self._counts = self._counts, Counts()
+        days: dict[int, list[tuple[Observed, int]]] = {}
+        for (day, one), number in counted.items():
+            days.setdefault(day, []).append((one, number))
+        try:
+            for day, rows in days.items():
+                for at in range(0, len(rows), AT_ONCE):
+                    _left_out.inc(await self._store.write(seen.count, day, dict(rows[at : at + AT_ONCE])))
+        except Temporary as error:
+            log.warning("what was seen is not counted", rows=len(counted), why=str(error))
