@@ -30,6 +30,7 @@ from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Directory, Population, Roster
+from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Sender
 from mailserver.notices import house, moderation, viruses
@@ -78,7 +79,7 @@ class Delivery(Addressing):
         self._key = b""
         self._junk = JunkFilter(settings=settings, store=store)
         self._clamd = Clamd(settings.junk, clock)
-        self._impersonation = Impersonation(settings=settings, store=store)
+        self._impersonation = Impersonation(settings=settings, store=store, clock=clock, changes=changes)
         filters = Filters(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
         self.answering = Answering(settings=settings, store=store, clock=clock, deliverer=self)
         self._sorting = Sorting(settings=settings, store=store, clock=clock, filters=filters, answering=self.answering)
@@ -197,18 +198,19 @@ class Delivery(Addressing):
         `targets`: direct recipients elsewhere. `passage`: the filters that sent it on until here. `judge`: it may be
         junk. Nobody gets two copies. Raises Refused(LOOP), Temporary.
         """
-        copies = await self._copies(envelope, octets, options, targets)
+        looked = await self._impersonation.look(envelope, octets)
+        copies = await self._copies(envelope, octets, options, targets, looked.signs)
         spared = _spared(envelope)
         parts = [_put_aside(copy.part, spared) for copy in copies]
         if judge:
             parts = await self._judged(envelope, octets, parts)
         reached = tuple(dict.fromkeys(account for part in parts for account in part.accounts))
-        judged = await self._impersonation.judge(envelope, octets, reached)
+        borrowed = await self._impersonation.borrowed(looked, envelope.results, reached)
         volume = passage.budget.volume if passage is not None else Volume()
         found: list[Part] = []
         for part, copy in zip(parts, copies, strict=True):
             found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, passage, volume)
-        return marked(found, judged) + await self._reports(envelope, octets)
+        return marked(found, borrowed) + await self._reports(envelope, octets)
 
     async def _reports(self, envelope: Envelope, octets: bytes) -> list[Part]:
         """What is to be read of a message from outside as a report of another server, whoever gets it besides."""
@@ -222,9 +224,12 @@ class Delivery(Addressing):
         return [Part(prepared, envelope.reverse_path, provenance=envelope.provenance, reports=arrived)]
 
     async def _copies(
-        self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target]
+        self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target], signs: Signs
     ) -> list["_Copy"]:
-        """The copies before anybody's filters. Raises Refused(LOOP), Temporary."""
+        """The copies before anybody's filters. `signs`: what is kept of who sent it.
+
+        Raises Refused(LOOP), Temporary.
+        """
         direct = [recipient for recipient in envelope.recipients if recipient.head is None]
         lists = _lists(envelope, octets, alone=not direct and not targets)
         accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
@@ -234,7 +239,7 @@ class Delivery(Addressing):
         elsewhere.update((target.address, target) for target in targets)
         holding = list({roster.address: roster for one in lists for roster in one.held}.values())
         copies: list[_Copy] = []
-        provenance = envelope.provenance
+        provenance = replace(envelope.provenance, signs=signs)
         if accounts or elsewhere or holding or not lists:
             prepared = await self.prepare(octets)
             reached = tuple(elsewhere.values())

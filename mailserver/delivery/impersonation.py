@@ -6,13 +6,15 @@ and does not know the sender's address: people write from home, too.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from mailserver.delivery.envelope import Envelope, Part
+from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.impersonation import names, sender, subject_mark
 from mailserver.impersonation.sender import Claim, House
 from mailserver.mime.header import header_limit
+from mailserver.model.clock import Clock
 from mailserver.model.messages.authentication import AuthenticationResults
 from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Door
@@ -20,55 +22,70 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import junk
 from mailserver.store.people import namesakes
 from mailserver.store.people.namesakes import Namesake
+from mailserver.store.record.notices import DIRECTORY
 
 FROM_OUTSIDE = (Door.SMTP, Door.LMTP)
+NAMES_KEPT = 20_000
+NAMES_SECONDS = 60.0
+"""How long it is believed who bears a name; a change of the directory ends it at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """Of one message."""
+class Looked:
+    """What was seen of a message, whoever gets it."""
 
-    common: Signs = Signs.NOT_JUDGED
-    more: Mapping[int, Signs] = field(default_factory=dict)
-    """Of accounts to whom there is more to say."""
-
-    def of(self, account_id: int) -> Signs:
-        return self.common | self.more.get(account_id, Signs.NOT_JUDGED)
+    signs: Signs = Signs.NOT_JUDGED
+    claim: Claim | None = None
+    """None: the message is not judged."""
 
 
 class Impersonation:
     """Judges. One per worker."""
 
-    def __init__(self, *, settings: Settings, store: Store) -> None:
+    def __init__(self, *, settings: Settings, store: Store, clock: Clock, changes: Changes) -> None:
         self._settings = settings
         self._store = store
+        self._clock = clock
+        self._named: dict[tuple[str, ...], tuple[float, Sequence[Namesake]]] = {}
+        """Who bears a name: mostly nobody, and senders come again."""
+        changes.subscribe("account", DIRECTORY, self._named.clear)
 
-    async def judge(self, envelope: Envelope, octets: bytes, accounts: Sequence[int]) -> Judged:
+    async def look(self, envelope: Envelope, octets: bytes) -> Looked:
         """What is to be kept of a message from outside; of what somebody of the house sent, nothing."""
         if envelope.door not in FROM_OUTSIDE or (envelope.sender is not None and envelope.sender.account_id):
-            return Judged()
-        house = sender.house_of(self._settings)
+            return Looked()
         header = octets[: header_limit.end(octets, len(octets))]
-        claim, common = await look(header, house, envelope.results)
-        return Judged(common, await self._borrowed(claim, house, envelope.results, accounts))
+        return await look(header, sender.house_of(self._settings), envelope.results)
 
-    async def _borrowed(
-        self, claim: Claim, house: House, results: AuthenticationResults, accounts: Sequence[int]
+    async def borrowed(
+        self, looked: Looked, results: AuthenticationResults, accounts: Sequence[int]
     ) -> Mapping[int, Signs]:
         """The accounts among these to which a name is that of somebody they work with."""
-        strangers = [author for author in claim.authors if sender.is_stranger(author, house)]
-        keys = tuple(dict.fromkeys(key for author in strangers for key in names.person_keys(author.name)))
-        if not keys or not accounts:
+        if looked.claim is None or not accounts:
             return {}
-        people = await self._store.read_inline(namesakes.named, keys)
+        house = sender.house_of(self._settings)
+        strangers = [author for author in looked.claim.authors if sender.is_stranger(author, house)]
+        keys = tuple(dict.fromkeys(key for author in strangers for key in names.person_keys(author.name)))
+        people = await self._bearers(keys) if keys else ()
         if not people:
             return {}
         addresses = tuple(author.address for author in strangers)
         proven = results.authenticated or not results.checked
         return await self._store.read(_near, people, accounts, addresses if proven else ())
 
+    async def _bearers(self, keys: tuple[str, ...]) -> Sequence[Namesake]:
+        now = self._clock.monotonic()
+        kept = self._named.get(keys)
+        if kept is not None and now < kept[0]:
+            return kept[1]
+        people = await self._store.read_inline(namesakes.named, keys)
+        if len(self._named) >= NAMES_KEPT:
+            self._named.clear()
+        self._named[keys] = (now + NAMES_SECONDS, people)
+        return people
 
-async def look(header: bytes, house: House, results: AuthenticationResults) -> tuple[Claim, Signs]:
+
+async def look(header: bytes, house: House, results: AuthenticationResults) -> Looked:
     """What a header claims, and what is wrong with that whoever gets the message."""
     if not sender.is_prepared():
         await asyncio.to_thread(sender.prepare)
@@ -82,16 +99,16 @@ async def mark_subject(header: bytes, settings: Settings, results: Authenticatio
     mark = settings.impersonation.subject_mark
     if not mark:
         return header
-    _, signs = await look(header, sender.house_of(settings), results)
-    if not signs & subject_mark.MARKED:
+    looked = await look(header, sender.house_of(settings), results)
+    if not looked.signs & subject_mark.MARKED:
         return header
     marked = subject_mark.marked(header, mark)
     return marked if len(marked) <= settings.limits.header_size else header
 
 
-def _read(header: bytes, house: House, results: AuthenticationResults) -> tuple[Claim, Signs]:
+def _read(header: bytes, house: House, results: AuthenticationResults) -> Looked:
     claim = sender.read(header)
-    return claim, sender.judge(claim, house, results)
+    return Looked(sender.judge(claim, house, results), claim)
 
 
 def _near(tx: Tx, people: Sequence[Namesake], accounts: Sequence[int], addresses: Sequence[str]) -> dict[int, Signs]:
@@ -119,25 +136,24 @@ def _near(tx: Tx, people: Sequence[Namesake], accounts: Sequence[int], addresses
     return {account: signs for account, signs in found.items() if signs}
 
 
-def marked(parts: Sequence[Part], judged: Judged) -> list[Part]:
-    """The parts, each with what is to be kept for those who get it; what the service says itself stays as it is."""
-    return [one for part in parts for one in _split(part, judged)]
+def marked(parts: Sequence[Part], more: Mapping[int, Signs]) -> list[Part]:
+    """The parts, those apart to whom there is more to say; what the service says itself stays as it is."""
+    return [one for part in parts for one in _split(part, more)] if more else list(parts)
 
 
-def _split(part: Part, judged: Judged) -> list[Part]:
-    if part.provenance.door not in FROM_OUTSIDE or part.provenance.signs.judged or not judged.common:
+def _split(part: Part, more: Mapping[int, Signs]) -> list[Part]:
+    if part.provenance.door not in FROM_OUTSIDE or not any(account in more for account in part.accounts):
         return [part]
     groups: dict[Signs, list[int]] = {}
     for account in part.accounts:
-        groups.setdefault(judged.of(account), []).append(account)
-    (signs, first), *others = groups.items() or [(judged.common, [])]
-    made = [_of(part, first, signs)]
+        groups.setdefault(more.get(account, Signs.NOT_JUDGED), []).append(account)
     # What leaves, waits or goes on record does so once.
     bare = replace(part, targets=(), holds=(), remembers=(), steps=(), rejection=None, reports=())
-    return made + [_of(bare, accounts, signs) for signs, accounts in others]
+    (signs, first), *others = groups.items()
+    return [_of(part, first, signs), *(_of(bare, accounts, signs) for signs, accounts in others)]
 
 
 def _of(part: Part, accounts: list[int], signs: Signs) -> Part:
     verdicts = {account: part.verdicts[account] for account in accounts if account in part.verdicts}
-    provenance = replace(part.provenance, signs=signs)
+    provenance = replace(part.provenance, signs=part.provenance.signs | signs)
     return replace(part, accounts=tuple(accounts), provenance=provenance, verdicts=verdicts)

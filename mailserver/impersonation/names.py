@@ -2,6 +2,7 @@
 
 import re
 from enum import IntEnum
+from functools import lru_cache
 
 from mailserver.impersonation.letters import latin
 from mailserver.model.folding import search_key
@@ -73,6 +74,7 @@ def house_words(name: str, domain: str) -> frozenset[str]:
     return frozenset(("academie", *rest.split("-"))) if first == "ac" and rest else frozenset()
 
 
+@lru_cache(maxsize=4096)
 def person_keys(name: str) -> tuple[str, ...]:
     """The names of people, as the directory folds them, that a display name may be: whichever comes first."""
     plain = search_key(_ASIDE.sub("", latin(name[:MAX_NAME])).replace(",", " "))

@@ -60,9 +60,13 @@ class Claim:
 
 def house_of(settings: Settings) -> House:
     """Whom others imitate, by the settings as they are now."""
-    ours = tuple(domain.lower() for domain in settings.domains)
-    partners = tuple(one.lower() for one in settings.impersonation.partners)
-    return House(ours, partners, names.house_words(settings.web.academy, settings.domain))
+    return _house(tuple(settings.domains), settings.impersonation.partners, settings.web.academy)
+
+
+@lru_cache(maxsize=16)
+def _house(ours: tuple[str, ...], partners: tuple[str, ...], academy: str) -> House:
+    lowered = tuple(domain.lower() for domain in ours)
+    return House(lowered, tuple(one.lower() for one in partners), names.house_words(academy, lowered[0]))
 
 
 def prepare() -> None:
@@ -97,7 +101,7 @@ def judge(claim: Claim, house: House, results: AuthenticationResults) -> Signs:
     """What is wrong with a claim, whoever gets the message. Needs `prepare`."""
     signs = Signs.JUDGED
     for author in claim.authors:
-        signs |= _of_author(author, house, results)
+        signs |= _of_author(author, house, results.authenticated)
     return signs | _of_answers(claim, house, results)
 
 
@@ -107,7 +111,8 @@ def is_stranger(author: Author, house: House) -> bool:
     return bool(domain) and not any(domains.is_below(domain, one) for one in (*house.domains, *house.partners))
 
 
-def _of_author(author: Author, house: House, results: AuthenticationResults) -> Signs:
+@lru_cache(maxsize=8192)
+def _of_author(author: Author, house: House, is_proven: bool) -> Signs:
     signs = Signs.MIXED_NAME if letters.mixes_alphabets(author.name) else Signs.NOT_JUDGED
     signs |= _of_named_address(author, house)
     if not is_stranger(author, house):
@@ -121,7 +126,7 @@ def _of_author(author: Author, house: House, results: AuthenticationResults) -> 
     sure = names.service(author.name, house.words)
     if sure is Service.YES or (sure is Service.PERHAPS and author.domain in domains.PROVIDERS):
         signs |= Signs.SERVICE
-    elif sure is Service.PERHAPS and not results.authenticated and not signs & (Signs.DOMAIN | Signs.ALPHABETS):
+    elif sure is Service.PERHAPS and not is_proven and not signs & (Signs.DOMAIN | Signs.ALPHABETS):
         signs |= Signs.DESK
     return signs
 
