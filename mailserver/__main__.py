@@ -5,7 +5,20 @@ import os
 import typer
 
 from mailserver import __version__
-from mailserver.cli import bulletins, check, filters, init, junk, outgoing_queue, reports, rules, serve, storage, zone
+from mailserver.cli import (
+    bulletins,
+    check,
+    filters,
+    init,
+    junk,
+    outgoing_queue,
+    peers,
+    reports,
+    rules,
+    serve,
+    storage,
+    zone,
+)
 from mailserver.cli.accounts import account, change, export, factors, letters, log, states
 from mailserver.cli.imports import history, job, run
 from mailserver.cli.lists import functional_boxes, lists, moderation, reading
@@ -59,6 +72,7 @@ app.add_typer(list_app, name="list", help=_("Listes de diffusion et boîtes fonc
 app.add_typer(bulletins.app, name="bulletins", help=_("Annonces et maintenance de l’interface web."))
 app.add_typer(rules.app, name="rules", help=_("Qui peut écrire à qui ; le frein d’urgence."))
 app.command("filters")(filters.filters)
+app.command("peers")(peers.peers)
 app.add_typer(outgoing_queue.app, name="queue", help=_("Le courrier qui part."))
 app.add_typer(junk.app, name="junk", help=_("Le filtre des indésirables, et les messages infectés qui sont retenus."))
 app.add_typer(

@@ -12,7 +12,7 @@ import structlog
 from aiosmtpd.smtp import SMTP
 
 from mailserver.foundation.peers import Entry
-from mailserver.model.errors import BadSyntax, Refused, Temporary
+from mailserver.model.errors import BadSyntax, RateExceeded, Refused, Temporary
 from smtp.door import HELD_OCTETS, Door
 from smtp.roles import Role
 from smtp.session import Client, Transaction
@@ -33,6 +33,8 @@ MAX_FAULTS = 20
 """Commands that make no sense, of one connection."""
 MAX_REFUSALS = 100
 """Recipients refused more than accepted, of one connection (address harvesting)."""
+MAX_DEFERRALS = 20
+"""Commands of one connection that came too fast."""
 MAX_IDLE_COMMANDS = 200
 """Commands in a row that bring no message nearer."""
 
@@ -56,6 +58,7 @@ class Connection(SMTP):
         self._framer = Framer()
         self._out: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
+        self._pause: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._deadline = 0.0
         self._reading_paused = self._ended_by_peer = self._busy = self._lost = False
@@ -64,7 +67,7 @@ class Connection(SMTP):
         self._cut = False
         """End at once."""
         self._in_message = False
-        self._faults = self._refusals = self._idle_commands = 0
+        self._faults = self._refusals = self._idle_commands = self._deferrals = 0
         self._held = 0
         self._door = door
         self._entry = entry
@@ -109,17 +112,20 @@ class Connection(SMTP):
             self._timeout_handle.cancel()
         asyncio.StreamReaderProtocol.connection_lost(self, error)
         self._wake()
+        self._go_on()
         self.resume_writing()
 
     def eof_received(self) -> bool:
         """The peer sends no more; it may still read our replies, except under TLS."""
         self._ended_by_peer = True
         self._wake()
+        self._go_on()
         return not self._client.tls
 
     def end_soon(self) -> None:
         """The service stops: a silent peer is told so at once, a busy one after its command."""
         self._ending = True
+        self._go_on()
         if self._waiter is not None and not self._in_message:
             self._say(replies.STOPPING)
             self._wake()
@@ -159,6 +165,26 @@ class Connection(SMTP):
         self._cut = True
         self._say(replies.IDLE)
         self._wake()
+
+    async def _hold_up(self, seconds: float) -> None:
+        """Let the peer wait, on a timer: that costs no thread. A stop, or its leaving, ends the wait. Raises Gone."""
+        await self._flush()
+        if not self._ending and not self._lost and not self._ended_by_peer:
+            self._pause = self.loop.create_future()
+            timer = self.loop.call_later(seconds, self._go_on)
+            self._door.waiting += 1
+            try:
+                await self._pause
+            finally:
+                timer.cancel()
+                self._door.waiting -= 1
+        if self._lost or self._ended_by_peer:
+            raise Gone
+
+    def _go_on(self) -> None:
+        pause, self._pause = self._pause, None
+        if pause is not None and not pause.done():
+            pause.set_result(None)
 
     # ------------------------------------------------------------------ reading
 
@@ -283,10 +309,13 @@ class Connection(SMTP):
             if self._door.stopping:
                 self._say(replies.STOPPING)
             else:
+                self._role.admit(self._client)
                 self._say(f"220 {self.hostname} {'LMTP' if self._role.is_lmtp else 'ESMTP'}\r\n".encode())
                 await self._converse()
         except Gone:
             pass
+        except RateExceeded as error:
+            self._say(replies.goodbye(error))
         except Exception:
             log.exception("conversation failed", peer=self._client.address, door=self._role.door)
             self._say(replies.LOCAL_FAULT)
@@ -344,7 +373,16 @@ class Connection(SMTP):
             except Refused as refusal:
                 self._say(replies.refusal(refusal))
             except Temporary as error:
-                self._say(replies.deferral(error))
+                self._defer(error)
+
+    def _defer(self, error: Temporary) -> None:
+        """Asked to come later again and again, a peer shall go."""
+        self._deferrals += isinstance(error, RateExceeded)
+        if self._deferrals < MAX_DEFERRALS or not isinstance(error, RateExceeded):
+            self._say(replies.deferral(error))
+        else:
+            self._say(replies.goodbye(error))
+            self._ending = True
 
     def _refuse_unknown(self, verb: str) -> None:
         if verb in HTTP_VERBS:

@@ -11,11 +11,11 @@ import structlog
 from mailserver.foundation.peers import Entry
 from mailserver.login import Login
 from mailserver.model.credentials.sasl import decode_response
-from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.model.errors import BadSyntax, RateExceeded, Reason, Refused, Temporary
 from mailserver.model.identity import Principal
 from smtp import authentication, capabilities
 from smtp.connection import Connection, Gone
-from smtp.door import Door
+from smtp.door import MOST_WAITING, Door
 from smtp.roles import Role
 from smtp.session import Accepted
 from smtp.wire import framing, grammar, replies
@@ -141,12 +141,27 @@ class Conversation(Connection):
         try:
             recipient = await self._role.resolve(self._client, transaction, rcpt)
         except Refused as refusal:
-            self._say(replies.refusal(refusal))
-            self._count_recipient(accepted=False)
+            await self._refuse_recipient(refusal)
             return
         transaction.recipients.append(Accepted(rcpt, recipient))
         self._count_recipient(accepted=True)
         self._say(replies.RECIPIENT_OK)
+
+    async def _refuse_recipient(self, refusal: Refused) -> None:
+        """Say so, later and later to whoever guesses addresses. Raises Gone."""
+        try:
+            seconds = self._role.refuse_recipient(self._client, refusal)
+        except RateExceeded as error:
+            self._say(replies.goodbye(error))
+            self._ending = True
+            return
+        if seconds and self._door.waiting >= MOST_WAITING:
+            self._give_up()
+            return
+        if seconds:
+            await self._hold_up(seconds)
+        self._say(replies.refusal(refusal))
+        self._count_recipient(accepted=False)
 
     def _not_yet(self) -> bytes | None:
         """Why a transaction cannot begin."""

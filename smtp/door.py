@@ -11,6 +11,9 @@ from mailserver.foundation.settings import Limits
 HELD_OCTETS = 512 * 1024 * 1024
 """Message octets in memory of all connections together; beyond it messages are deferred (memory exhaustion)."""
 
+MOST_WAITING = 500
+"""Peers of one worker that wait for such an answer; who would be one more is told to go."""
+
 GOODBYE_SECONDS = 0.5
 """For the last words to peers whose messages came too slowly for a stop."""
 
@@ -34,6 +37,8 @@ class Door:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.peers = Peers(limits)
+        self.waiting = 0
+        """Peers that wait for the answer about a recipient who is not here."""
         self._listeners: list[Listener] = []
         self._members: set[Member] = set()
         self._empty = asyncio.Event()

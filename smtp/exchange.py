@@ -14,6 +14,9 @@ from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Unauthenticated
 from mailserver.reports.tally import Tally
+from mailserver.screening.blocklists import NOWHERE, Listing
+from mailserver.screening.greylisting import Stranger
+from mailserver.screening.peer_screening import PeerScreening
 from mailserver.store.queue.spool import new_name
 from smtp import policy
 from smtp.own_domain import OwnDomain
@@ -42,8 +45,10 @@ class Exchange:
         authenticator: Authenticator,
         clock: Clock,
         tally: Tally | None = None,
+        screening: PeerScreening | None = None,
         is_lmtp: bool = False,
     ) -> None:
+        """`screening`: None where peers are programs of this house."""
         self.door = "lmtp" if is_lmtp else "smtp"
         self.is_lmtp = is_lmtp
         self._settings = settings
@@ -52,41 +57,56 @@ class Exchange:
         self._own_domain = OwnDomain(settings)
         self._clock = clock
         self._tally = tally
+        self._screening = screening
+
+    def admit(self, client: Client) -> None:
+        """Raises RateExceeded."""
+        if self._screening is not None:
+            self._screening.rates.connect(client.address)
+
+    def refuse_recipient(self, client: Client, refusal: Refused) -> float:
+        """For how many seconds whoever guesses addresses waits for the answer. Raises RateExceeded."""
+        if self._screening is None or refusal.reason is not Reason.NO_SUCH_RECIPIENT:
+            return 0.0
+        return self._screening.rates.guess(client.address)
 
     async def check_sender(self, client: Client, mail: Mail) -> None:
-        """Anybody may write to us. Who claims to be one of us is told at RCPT: `postmaster@` and `abuse@` stay open."""
+        """Anybody may write to us, but not too much at once. Raises RateExceeded.
+
+        Who claims to be one of us is told at RCPT: `postmaster@` and `abuse@` stay open.
+        """
+        if self._screening is not None:
+            self._screening.rates.begin_message(client.address)
+            client.listing = await self._screening.blocklists.look_up(client.address)
 
     async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
-        """One of ours. Raises Refused(RELAY_DENIED | NO_SUCH_RECIPIENT | SUSPENDED | OVER_QUOTA), Denied, Temporary."""
+        """One of ours. Raises Refused(RELAY_DENIED | NO_SUCH_RECIPIENT | SUSPENDED | OVER_QUOTA), Denied, Temporary,
+        RateExceeded."""
         if not self._delivery.is_local(rcpt.forward_path):
             raise Refused(Reason.RELAY_DENIED, "Relaying refused")
         mail = transaction.mail
         assert mail is not None
         if not is_role(rcpt.forward_path):
             self._own_domain.check_path(client.address, mail.reverse_path)
+            self._check_listing(client)
         sender = self._delivery.outsider(mail.reverse_path)
-        return await self._delivery.resolve(rcpt.forward_path, mail.size, sender)
+        recipient = await self._delivery.resolve(rcpt.forward_path, mail.size, sender)
+        if self._screening is not None:
+            self._screening.rates.add_recipient(client.address)
+        return recipient
 
     async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
-        """Deliver; returns once it is on disk. Raises Refused(LOOP | TOO_BIG), Denied, Unauthenticated, Temporary."""
+        """Deliver; returns once it is on disk.
+
+        Raises Refused(LOOP | TOO_BIG), Denied, Unauthenticated, Temporary. What is refused for its author is taken all
+        the same for `postmaster@` and `abuse@` (RFC 5321 section 4.5.1).
+        """
         mail = transaction.mail
         assert mail is not None
         header = policy.check(content, self._settings.limits)
-        only_roles = all(is_role(recipient.rcpt.forward_path) for recipient in transaction.recipients)
-        if not only_roles:
-            await self._own_domain.check_authors(client.address, header)
-        verified = await self._authenticate(client, mail.reverse_path, header, content)
-        if only_roles:
-            verified = replace(verified, results=replace(verified.results, quarantined=False))
-        else:
-            await self._own_domain.check_verified(client.address, mail.reverse_path, header, verified)
-            if verified.refuses:
-                self._count(verified, "reject")
-                raise Unauthenticated(", ".join(verified.authors))
-            if verified.defers:
-                authors = ", ".join(verified.authors) or "its author"
-                raise Temporary(f"Nobody knows now whether this message is from {authors}; try again later")
-        self._count(verified, "quarantine" if verified.results.quarantined else "none")
+        verified, refusal = await self._verified(client, transaction, header, content)
+        if refusal is None:
+            self._count(verified, "quarantine" if verified.results.quarantined else "none")
         name = new_name(self._clock)
         now = self._clock.now()
         field = received_field(
@@ -95,12 +115,11 @@ class Exchange:
         trace = (return_path(mail.reverse_path), verified.field, field)
         # A message stays as it came, but for results that claim to be ours (RFC 8601 section 5), and a mark by setting.
         kept = without(header, verified.forged) if verified.forged else header
-        if not only_roles:  # who looks after abuse gets it as it came
+        given = [one.recipient for one in transaction.recipients if one.recipient is not None]
+        recipients = tuple(one for one in given if refusal is None or is_role(one.address))
+        if not all(is_role(one.address) for one in recipients):  # who looks after abuse gets it as it came
             kept = await mark_subject(kept, self._settings, verified.results)
         whole = content.octets(*trace) if kept is header else content.octets(*trace, kept, start=len(header))
-        recipients = tuple(
-            recipient.recipient for recipient in transaction.recipients if recipient.recipient is not None
-        )
         sender = self._delivery.outsider(mail.reverse_path)
         door = Door.LMTP if self.is_lmtp else Door.SMTP
         envelope = Envelope(
@@ -112,9 +131,11 @@ class Exchange:
             client.address,
             verified.results,
             verified.peer_name,
+            listing=self._junk_listing(client),
         )
         delivered = await self._delivery.deliver(envelope, whole, tells_each=self.is_lmtp)
-        transaction.refused = delivered.refused
+        if self._screening is not None and verified.results.vouched and not delivered.junk:
+            self._screening.rates.take(client.address)
         log.info(
             "delivered",
             id=name,
@@ -124,6 +145,12 @@ class Exchange:
             accounts=delivered.accounts,
             size=content.size,
         )
+        transaction.refused = delivered.refused
+        if refusal is not None:
+            log.info("delivered to postmaster and abuse alone", id=name, why=refusal.text)
+            if not self.is_lmtp:  # one answer for all: its sender must not believe that the others have it
+                raise refusal
+            transaction.refused = {one.address: refusal.text for one in given if one not in recipients}
         return name
 
     def _count(self, verified: Verified, disposition: str) -> None:
@@ -133,6 +160,61 @@ class Exchange:
             return
         reason = "" if seen.disposition == disposition else seen.reason or "local_policy"
         self._tally.note(replace(seen, disposition=disposition, reason=reason))
+
+    async def _verified(
+        self, client: Client, transaction: Transaction, header: bytes, content: Content
+    ) -> tuple[Verified, Refused | None]:
+        """What is found out about its author; and why nobody gets it but `postmaster@` and `abuse@`, where these are
+        among the recipients. Raises Denied, Unauthenticated, Temporary."""
+        mail = transaction.mail
+        assert mail is not None
+        are_roles = [is_role(recipient.rcpt.forward_path) for recipient in transaction.recipients]
+        verified = None
+        try:
+            if not all(are_roles):
+                await self._own_domain.check_authors(client.address, header)
+            verified = await self._authenticate(client, mail.reverse_path, header, content)
+            if not all(are_roles):
+                await self._check_author(client, transaction, header, verified)
+                return verified, None
+        except Refused as refusal:
+            if not any(are_roles):
+                raise
+            verified = verified or await self._authenticate(client, mail.reverse_path, header, content)
+            return _unjudged(verified), refusal
+        return _unjudged(verified), None
+
+    async def _check_author(self, client: Client, transaction: Transaction, header: bytes, verified: Verified) -> None:
+        """Raises Denied, Unauthenticated, Greylisted, Temporary."""
+        mail = transaction.mail
+        assert mail is not None
+        await self._own_domain.check_verified(client.address, mail.reverse_path, header, verified)
+        if verified.refuses:
+            self._count(verified, "reject")
+            raise Unauthenticated(", ".join(verified.authors))
+        if verified.defers:
+            authors = ", ".join(verified.authors) or "its author"
+            raise Temporary(f"Nobody knows now whether this message is from {authors}; try again later")
+        if self._screening is not None and not (verified.results.vouched or verified.blind):
+            recipients = [one.recipient for one in transaction.recipients if one.recipient]
+            accounts = [account for one in recipients for account in one.accounts]
+            addresses = [one.address for one in recipients]
+            await self._screening.greylist.check(Stranger(client.address, mail.reverse_path, addresses, accounts))
+
+    def _check_listing(self, client: Client) -> None:
+        """Raises Refused(FORBIDDEN): too many blocklists have the peer, or one that counts for enough."""
+        most = self._settings.blocklists.reject
+        if most and client.listing.points >= most:
+            names, house = ", ".join(client.listing.lists), self._settings.domain
+            text = (
+                f"Your address {client.address} is listed by {names}; postmaster@{house} can be written to all the same"
+            )
+            raise Refused(Reason.FORBIDDEN, text)
+
+    def _junk_listing(self, client: Client) -> Listing:
+        """The blocklists for which a message of this peer goes to Spam."""
+        least = self._settings.blocklists.junk
+        return client.listing if least and client.listing.points >= least else NOWHERE
 
     async def _authenticate(self, client: Client, reverse_path: str, header: bytes, content: Content) -> Verified:
         """What can be found out about who sent it."""
@@ -145,3 +227,8 @@ class Exchange:
             content.size,
         )
         return await self._authenticator.check(arrival)
+
+
+def _unjudged(verified: Verified) -> Verified:
+    """Nothing that goes to `postmaster@` and `abuse@` alone is put aside."""
+    return replace(verified, results=replace(verified.results, quarantined=False))

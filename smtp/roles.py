@@ -4,6 +4,7 @@ from typing import Protocol
 
 from mailserver.delivery import Recipient
 from mailserver.mime.writing.trace_fields import Hop, received
+from mailserver.model.errors import Refused
 from smtp.session import Client, Transaction
 from smtp.wire.framing import Content
 from smtp.wire.grammar import Mail, Rcpt
@@ -18,6 +19,12 @@ class Role(Protocol):
     """LHLO instead of EHLO, a reply for each recipient (RFC 2033)."""
     is_submission: bool
     """AUTH is offered under TLS and required (RFC 6409)."""
+
+    def admit(self, client: Client) -> None:
+        """May this peer converse now? Raises RateExceeded."""
+
+    def refuse_recipient(self, client: Client, refusal: Refused) -> float:
+        """A recipient was refused: for how many seconds the answer waits. Raises RateExceeded: there were too many."""
 
     async def check_sender(self, client: Client, mail: Mail) -> None:
         """Raises Refused, Temporary."""

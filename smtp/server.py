@@ -15,6 +15,7 @@ from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
 from mailserver.model.identity import Directory
 from mailserver.reports.tally import Tally
+from mailserver.screening.peer_screening import PeerScreening
 from mailserver.store.engine.transactions import Store
 from mailserver.submission.submit import Submission
 from smtp.conversation import Conversation
@@ -46,12 +47,20 @@ async def start(
     resolver = Resolver(settings.dns)
     authenticator = Authenticator(settings, resolver)
     tally = Tally(settings=settings, store=store, clock=clock)
+    screening = PeerScreening(settings=settings, store=store, resolver=resolver, clock=clock)
     reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
     submissions = Submissions(
         settings=settings, delivery=delivery, submission=submission, login=login, reporter=reporter, clock=clock
     )
     roles: dict[str, Role] = {
-        "smtp": Exchange(settings=settings, delivery=delivery, authenticator=authenticator, clock=clock, tally=tally),
+        "smtp": Exchange(
+            settings=settings,
+            delivery=delivery,
+            authenticator=authenticator,
+            clock=clock,
+            tally=tally,
+            screening=screening,
+        ),
         "lmtp": Exchange(
             settings=settings, delivery=delivery, authenticator=authenticator, clock=clock, tally=tally, is_lmtp=True
         ),
@@ -59,6 +68,8 @@ async def start(
         IMPLICIT_TLS: submissions,
     }
     door = Door(settings.limits)
+    screening.start()
+    door.ends_with(screening.close)
     door.ends_with(authenticator.close)
     door.ends_with(resolver.close)
     door.ends_with(tally.close)

@@ -8,6 +8,7 @@ from aiosmtpd.smtp import Envelope, Session
 
 from mailserver.delivery import Recipient
 from mailserver.model.identity import Principal
+from mailserver.screening.blocklists import NOWHERE
 from smtp.wire.framing import Content
 from smtp.wire.grammar import Mail, Rcpt
 
@@ -32,6 +33,8 @@ class Client(Session):
         self.tls = ""
         """Protocol and cipher; empty: plain text."""
         self.principal: Principal | None = None
+        self.listing = NOWHERE
+        """On which blocklists it is."""
 
 
 class Transaction(Envelope):

@@ -4,6 +4,7 @@ from mailserver.delivery import Delivery, Recipient
 from mailserver.foundation.settings import Settings
 from mailserver.login import Login
 from mailserver.model.clock import Clock
+from mailserver.model.errors import Refused
 from mailserver.store.queue.spool import Notify, Target, new_name
 from mailserver.submission.submit import Submission
 from smtp import policy
@@ -37,6 +38,13 @@ class Submissions:
         self._delivery = delivery
         self._submission = submission
         self._clock = clock
+
+    def admit(self, client: Client) -> None:
+        """Anybody may log in; what is wrong there counts in `mailserver.login`."""
+
+    def refuse_recipient(self, client: Client, refusal: Refused) -> float:
+        """People of the house are told at once."""
+        return 0.0
 
     async def check_sender(self, client: Client, mail: Mail) -> None:
         """Raises Refused(SENDER_NOT_OWNED), and as `Login.stays`: no login outlives a suspension."""

@@ -88,6 +88,8 @@ class Verified:
     defers: bool = False
     """The author's domain would want it refused or put aside, and nobody knows now whether it sent it: it may come
     again later (RFC 7489 section 6.6.3)."""
+    blind: bool = False
+    """No name server is there: nothing speaks for anybody."""
 
 
 _FAULT = AuthenticationResults(dmarc=Alignment.TEMPERROR)
@@ -286,9 +288,8 @@ class Authenticator:
         if refuses:
             _refused.inc()
         observed = _observed(arrival, found, published, evaluated) if len(domains) == 1 else None
-        return Verified(
-            results, field, forged, found.name, tuple(domains), found.passed, refuses, defers=defers, observed=observed
-        )
+        verified = Verified(results, field, forged, found.name, tuple(domains), found.passed, refuses)
+        return replace(verified, defers=defers, blind=not self._resolver.answers, observed=observed)
 
     def _excused(self, found: _Found) -> bool:
         """A known list really sent it, or a trusted sealer says that it was good before it was changed."""

@@ -110,7 +110,8 @@ class Delivery(Addressing):
         if len(self._inboxes) > INBOX_ENTRIES:
             self._inboxes.clear()
         self._inboxes.update((account, targets[account]) for account in alone if account in targets)
-        return Delivered(content_id, sum(len(part.accounts) for part in parts), refused)
+        junk = any(part.verdicts for part in parts)
+        return Delivered(content_id, sum(len(part.accounts) for part in parts), refused, junk)
 
     async def _judged(self, envelope: Envelope, octets: bytes, parts: list[Part]) -> list[Part]:
         """The copies, what is junk to somebody on its way to their Spam. The house is never judged by its words."""
@@ -158,7 +159,7 @@ class Delivery(Addressing):
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
         log.warning("virus", id=envelope.name, virus=virus, recipients=len(addresses))
-        return Delivered(0, 0)
+        return Delivered(0, 0, junk=True)
 
     async def _virus_notices(self, envelope: Envelope, what: viruses.Infected) -> list[Part]:
         """What recipients are told, once a day: each in their language, and the members of a list together."""
@@ -201,7 +202,7 @@ class Delivery(Addressing):
         looked = await self._impersonation.look(envelope, octets)
         copies = await self._copies(envelope, octets, options, targets, looked.signs)
         spared = _spared(envelope)
-        parts = [_put_aside(copy.part, spared) for copy in copies]
+        parts = [_put_aside(copy.part, spared, self._listed(envelope)) for copy in copies]
         if judge:
             parts = await self._judged(envelope, octets, parts)
         reached = tuple(dict.fromkeys(account for part in parts for account in part.accounts))
@@ -222,6 +223,13 @@ class Delivery(Addressing):
         arrived = tuple(Arrived(kind, envelope.results) for kind in sorted(kinds))
         prepared = await self.prepare(octets)
         return [Part(prepared, envelope.reverse_path, provenance=envelope.provenance, reports=arrived)]
+
+    def _listed(self, envelope: Envelope) -> Verdict | None:
+        """What the blocklists of its peer make of a message; None: nothing."""
+        listing = envelope.listing
+        if not listing.points:
+            return None
+        return Verdict(Source.LISTED, listing.points, self._settings.blocklists.junk, listing.lists)
 
     async def _copies(
         self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target], signs: Signs
@@ -376,12 +384,13 @@ def _spared(envelope: Envelope) -> set[int]:
     return {account for one in envelope.recipients if is_role(one.address) for account in one.accounts}
 
 
-def _put_aside(part: Part, spared: set[int]) -> Part:
+def _put_aside(part: Part, spared: set[int], listed: Verdict | None) -> Part:
     """The part in the Spam folder of those who get it, but for some; a notice of ours stays as it is."""
-    if not part.provenance.results.quarantined:
+    verdict = Verdict(Source.POLICY, 0, 0) if part.provenance.results.quarantined else listed
+    if verdict is None or part.only_if_held:
         return part
     aside = [account for account in part.accounts if account not in spared]
-    verdicts = dict.fromkeys(aside, Verdict(Source.POLICY, 0, 0))
+    verdicts = dict.fromkeys(aside, verdict)
     return replace(part, placements=dict.fromkeys(aside, (SPAM,)), verdicts=verdicts)
 
 

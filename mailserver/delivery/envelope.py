@@ -9,6 +9,7 @@ from mailserver.model.identity import Population, Roster
 from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
 from mailserver.model.messages.provenance import UNKNOWN, Door, Provenance
 from mailserver.model.rules import Sender
+from mailserver.screening.blocklists import NOWHERE, Listing
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Verdict
@@ -61,6 +62,8 @@ class Envelope:
     """The name of `peer`, which it has by its address and which has that address; empty: it has none."""
     viruses: int = 0
     """As RFC 5235 section 3.3 counts: 0 nobody looked, 1 none was found, 5 one was."""
+    listing: Listing = NOWHERE
+    """The blocklists that have its peer, where they make it junk."""
 
     @property
     def provenance(self) -> Provenance:
@@ -76,6 +79,8 @@ class Delivered:
     accounts: int
     refused: Mapping[str, str] = field(default_factory=dict)
     """Recipients whose filters refuse the message, and why; nobody else tells its sender."""
+    junk: bool = False
+    """It is junk to some of those who get it, or infected."""
 
 
 PLAIN = Options()

@@ -233,6 +233,48 @@ class Junk(_Section):
     """Larger messages are not shown to the scanner."""
 
 
+class PeerLimits(_Section):
+    """What one peer (an address; of IPv6, one /64) may bring to the port `smtp`. Loopback and relays are exempt."""
+
+    enabled: bool = True
+    connections_per_minute: int = Field(default=240, ge=1)
+    connections_per_hour: int = Field(default=6000, ge=1)
+    messages_per_minute: int = Field(default=240, ge=1)
+    messages_per_hour: int = Field(default=6000, ge=1)
+    recipients_per_minute: int = Field(default=2000, ge=1)
+    recipients_per_hour: int = Field(default=20_000, ge=1)
+    proven_factor: int = Field(default=10, ge=1, le=1000)
+    """What these are multiplied with for peers most of whose messages were shown to come from where they say, and for
+    `limits.known_networks`."""
+    unknown_recipients: int = Field(default=100, ge=5)
+    """In an hour, more than recipients who are here; then the peer is told to come later."""
+    tarpit_seconds: int = Field(default=20, ge=0, le=60)
+    """The most that an answer about a recipient who is not here waits, once there were several; 0: none waits."""
+
+
+class Greylisting(_Section):
+    """Senders whom nobody knows and no domain answers for are asked to come again (RFC 6647)."""
+
+    enabled: bool = False
+    delay_seconds: int = Field(default=300, ge=1, le=3600)
+    """From the first attempt until one is taken."""
+    window_hours: int = Field(default=48, ge=1, le=240)
+    """Within which a sender has to come again, or it begins anew."""
+    retention_days: int = Field(default=35, ge=1, le=365)
+    """How long who has come again is not asked any more, counted from the last message."""
+
+
+class Blocklists(_Section):
+    """Lists in DNS of addresses that send junk (RFC 5782), which peers of the port `smtp` are looked up in."""
+
+    lists: dict[HostName, Annotated[int, Field(ge=1, le=1000, strict=True)]] = Field(default={}, max_length=8)
+    """Zone -> points for a peer that is on it."""
+    junk: int = Field(default=50, ge=0)
+    """Points from which its mail goes to Spam; 0: none does."""
+    reject: int = Field(default=100, ge=0)
+    """Points from which its mail is refused, but for `postmaster@` and `abuse@`; 0: none is."""
+
+
 class NameService(_Section):
     """Name servers that are asked about mail: exchangers of other domains, SPF, keys, policies."""
 
@@ -438,6 +480,9 @@ class Settings(_Section):
     storage: Storage = Field(default_factory=Storage)
     outbound: Outbound = Field(default_factory=Outbound)
     smtp: Smtp = Field(default_factory=Smtp)
+    peers: PeerLimits = Field(default_factory=PeerLimits)
+    greylisting: Greylisting = Field(default_factory=Greylisting)
+    blocklists: Blocklists = Field(default_factory=Blocklists)
     junk: Junk = Field(default_factory=Junk)
     dns: NameService = Field(default_factory=NameService)
     authentication: Authentication = Field(default_factory=Authentication)

@@ -14,6 +14,7 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import is_ours, read_pair
 from mailserver.health import disk_space, file_permissions
+from mailserver.health.blocklists import examine_blocklists
 from mailserver.health.findings import Finding, Grade
 from mailserver.health.instance import place_of
 from mailserver.health.published import examine_dns
@@ -50,7 +51,7 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
         _lists,
     ]
     if dns_too:
-        looks.append(examine_dns)
+        looks += [examine_dns, examine_blocklists]
     yield Finding(
         "settings",
         Grade.OK,

@@ -79,6 +79,14 @@ class Temporary(Exception):
     """Try again later: a resource is out of reach. The text is safe to send back."""
 
 
+class RateExceeded(Temporary):
+    """A peer brings too much within too short a time."""
+
+
+class Greylisted(Temporary):
+    """Nobody knows the sender yet, who is asked to come again (RFC 6647)."""
+
+
 class NoRoom(Temporary):
     """The same because the disk is full: the peer may try again when its operators have made room."""
 

@@ -7,7 +7,7 @@ intermediate ones carries an enhanced code (RFC 2034, RFC 3463).
 import base64
 
 from mailserver.foundation.peers import Crowd
-from mailserver.model.errors import NoRoom, Reason, Refused, Temporary
+from mailserver.model.errors import Greylisted, NoRoom, RateExceeded, Reason, Refused, Temporary
 from mailserver.model.folding import strip_marks
 from mailserver.model.rules import Braked, Denied, Unauthenticated
 from smtp.wire.framing import Fault
@@ -175,9 +175,14 @@ def deferral(error: Temporary) -> bytes:
     """The reply when something is out of reach; RFC 3463 keeps 4.3.1 for a full disk."""
     if isinstance(error, NoRoom):
         return reply(452, "4.3.1", str(error))
-    if isinstance(error, Braked):
+    if isinstance(error, Braked | RateExceeded | Greylisted):
         return reply(451, "4.7.1", _plain(error))
     return reply(451, "4.3.0", str(error) or "Try again later")
+
+
+def goodbye(error: RateExceeded) -> bytes:
+    """The reply when a peer brings too much and the connection ends (RFC 5321 section 3.8)."""
+    return reply(421, "4.7.0", str(error))
 
 
 def login_deferral(error: Temporary) -> bytes:

@@ -280,6 +280,13 @@ def test_nothing_is_refused_where_it_is_not_wanted(make_house: HouseMaker, names
     assert (b"dmarc=fail" in house.mail("ada")[0]) == (setting == "note")
 
 
+def test_postmaster_gets_what_is_refused_to_the_others(house: House) -> None:
+    code, text = arrive(house, of("ada@a.fr"), ADA, f"postmaster@{DOMAIN}", BOB, sender="eve@evil.fr")
+    assert (code, text[:6]) == (550, "5.7.26")
+    assert (len(house.mail("admin")), house.mail("admin", "Junk")) == (1, [])
+    assert house.mail("ada") == house.mail("bob") == []
+
+
 def test_postmaster_stays_open(house: House) -> None:
     assert arrive(house, of("ada@a.fr"), f"postmaster@{DOMAIN}", sender="eve@evil.fr")[0] == 250
 

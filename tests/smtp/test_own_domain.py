@@ -115,8 +115,25 @@ def test_postmaster_stays_open_and_nobody_else_through_it(house: House) -> None:
     postmaster, abuse = f"postmaster@{DOMAIN}", f"abuse@{DOMAIN}"
     assert [code for code, _ in arrive(house, RECTOR, f"From: {RECTOR}", postmaster, abuse)] == [250] * 3
     assert [code for code, _ in arrive(house, RECTOR, f"From: {RECTOR}", postmaster, ADA)] == [250, 550, 250]
-    assert [code for code, _ in arrive(house, "", f"From: {RECTOR}", postmaster, ADA)] == [250, 250, 550]
+    assert len(house.mail("admin")) == 2
+    assert [code for code, _ in arrive(house, "", f"From: {RECTOR}", postmaster, ADA, abuse)] == [250, 250, 250, 550]
     assert house.mail("ada") == []
+    assert len(house.mail("admin")) == 3, "both are the same people, who get it once, whatever the others do"
+
+
+def test_over_lmtp_each_recipient_has_an_answer_of_its_own(house: House) -> None:
+    postmaster = f"postmaster@{DOMAIN}"
+    with smtplib.LMTP("127.0.0.1", house.ports["lmtp"], timeout=60, source_address=("127.0.0.2", 0)) as client:
+        client.ehlo_or_helo_if_needed()
+        client.mail("")
+        assert [client.rcpt(one)[0] for one in (ADA, postmaster)] == [250, 250]
+        first = client.data(f"From: {RECTOR}\r\nSubject: x\r\n\r\nx\r\n".encode())
+        second = client.getreply()
+    assert first[0] == 550
+    assert b"n'ecrit pas depuis un autre serveur" in first[1]
+    assert second[0] == 250
+    assert house.mail("ada") == []
+    assert len(house.mail("admin")) == 1
 
 
 @pytest.mark.parametrize(

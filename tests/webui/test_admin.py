@@ -16,7 +16,8 @@ from mailserver.store.account.jobs import JobState
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people import imports, lists, people, schools
 from mailserver.store.people.imports import RunState
-from mailserver.store.queue import spool, waiting
+from mailserver.store.queue import peer_counts, spool, waiting
+from mailserver.store.queue.peer_counts import Window
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.schema.console import message_trace
@@ -732,7 +733,15 @@ def test_measures_are_counted_from_the_traces_and_drawn(house: House, console: V
 
 
 def test_health_and_overview(house: House, console: Visitor, phone: Phone) -> None:
-    assert "SQLite" in opened(console, house, phone, "/admin/sante")
+    text = opened(console, house, phone, "/admin/sante")
+    assert "SQLite" in text
+    assert "Serveurs les plus actifs" not in text
+    now = int(time.time())
+    window = Window("2001:db8:1:2::/64", 3600, now - now % 3600)
+    house.store.write_now(peer_counts.exchange, {window: (1234, 5, 6, 7, 0)}, [])
+    text = opened(console, house, phone, "/admin/sante")
+    row = text.partition("2001:db8:1:2::/64")[2].partition("<tr>")[0]
+    assert re.findall(r'<td class="d">([^<]*)', row) == ["1\u202f234", "5", "6", "7"]
     text = opened(console, house, phone, "/admin")
     assert "File d’attente" in text
     assert "le certificat vient de l’autorité de cette instance" in text

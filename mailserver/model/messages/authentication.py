@@ -108,6 +108,11 @@ class AuthenticationResults:
         return self.dmarc in (Alignment.PASS, Alignment.SIGNED)
 
     @property
+    def vouched(self) -> bool:
+        """Some domain answers for it, be it the author's or not, and its author's does not want it put aside."""
+        return (self.authenticated or Outcome.PASS in (self.spf, self.dkim)) and not self.quarantined
+
+    @property
     def suspect(self) -> bool:
         """It is known not to come from where it says, or does not say so in a way that all would read alike."""
         return self.dmarc in (Alignment.FAIL, Alignment.PERMERROR) or (

@@ -40,6 +40,8 @@ class Source(IntEnum):
     """The domain that the author claims asks for it (DMARC): the message is not authenticated."""
     FILTER = 4
     """The filter of whoever got it."""
+    LISTED = 6
+    """DNS blocklists have the server that it came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Verdict:
     source: Source
     score: int
     threshold: int
-    """Of the same scale: permille by words, hundredths of a point by the scanner."""
+    """Of the same scale: permille by words, hundredths of a point by the scanner, points by blocklists."""
     reasons: tuple[str, ...] = ()
 
 

@@ -13,10 +13,14 @@ from mailserver import __version__
 from mailserver.foundation.settings import Settings
 from mailserver.health.doctor import examine
 from mailserver.health.findings import Finding, Grade
+from mailserver.model.clock import HOUR
+from mailserver.store.queue import peer_counts
 from mailserver.store.upkeep import measures
 from webui.admin.console_page import Top, top
 from webui.admin.directory.person import Fact
 from webui.page.context import Services, Visit
+
+MOST_PEERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class HealthPage:
     findings: tuple[tuple[Finding, str], ...]
     problems: int
     with_dns: bool
+    peers: tuple[tuple[str, tuple[str, ...]], ...]
+    """The busiest other servers of the last hours, and what they brought."""
 
 
 async def show_health(services: Services, visit: Visit) -> Response:
@@ -36,6 +42,8 @@ async def show_health(services: Services, visit: Visit) -> Response:
     with_dns = visit.query("dns") == "1"
     findings = await asyncio.to_thread(_findings, services.settings, with_dns)
     database = await services.store.read(measures.database_octets)
+    since = int(visit.now) - int(visit.now) % HOUR
+    busiest = await services.store.read(peer_counts.listing, HOUR, since, MOST_PEERS)
     disk = shutil.disk_usage(services.settings.data)
     bundled = _("présents") if services.assets.icons else _("absents : les pages montrent des mots à la place")
     workers = services.settings.workers or len(os.sched_getaffinity(0))
@@ -62,6 +70,7 @@ async def show_health(services: Services, visit: Visit) -> Response:
         tuple((finding, graded[finding.grade]) for finding in findings),
         sum(finding.grade is not Grade.OK for finding in findings),
         with_dns,
+        tuple((window.peer, tuple(map(language.number, tally[:4]))) for window, tally in busiest),
     )
     return services.pages.answer(visit, "admin/health.html", page)
 

@@ -35,6 +35,11 @@ def sentences(verdict: Verdict | None, said: Said, _: Callable[[str], str]) -> l
         return [_("Ce message n’est pas authentifié, et le domaine dont il se réclame demande de s’en méfier (DMARC).")]
     if verdict.source is Source.FILTER:
         return [_("Un de vos filtres l’a rangé ici : une règle, ou un expéditeur que vous bloquez.")]
+    if verdict.source is Source.LISTED:
+        return [
+            _("Le serveur d’où vient ce message est signalé comme envoyant des indésirables."),
+            *_listed(_("Par ces listes : %(words)s."), verdict.reasons),
+        ]
     if verdict.source is Source.SCANNER:
         return [
             _("L’antispam de l’académie lui a donné %(score)s points ; à partir de %(needed)s, c’est un indésirable.")

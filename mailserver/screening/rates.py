@@ -1,0 +1,308 @@
+"""How much one peer may bring to the exchange in a minute and in an hour, and how long it waits for guesses.
+
+A peer is an IPv4 address or a /64 of IPv6 (`foundation.peers.counted`). A worker counts by itself and adds to the store
+what is worth it every few seconds, for all workers and their machines: what passes beyond a limit is at most what comes
+to the others meanwhile. Windows slide: of the one before, as much counts as still lies within.
+
+Nothing here hurts a peer for being large: where some domain answers for most of what it brings (DMARC, SPF or a
+signature) and it is no junk, its limits are multiplied, and recipients who are not there count only where they are
+more than those who are. What is refused is not counted: a peer beyond a limit goes on at the rate of the limit.
+"""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import structlog
+from prometheus_client import Counter
+
+from mailserver.foundation import peers
+from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import Clock
+from mailserver.model.errors import RateExceeded, Temporary
+from mailserver.store.engine.transactions import Store
+from mailserver.store.queue import peer_counts
+from mailserver.store.queue.peer_counts import COUNTED, Tally, Window
+
+log = structlog.get_logger("screening")
+
+MINUTE, HOUR = 60, 3600
+WINDOWS = {MINUTE: "minute", HOUR: "hour"}
+PERIOD = 2.0
+"""Seconds between two exchanges with the store."""
+MOST_PEERS = 50_000
+"""That a worker remembers; whoever was silent longest is forgotten first."""
+MOST_SHARED = 500
+"""Peers of one exchange."""
+SHARED_FROM = 20
+"""A peer is shared once it has reached a limit's twentieth, or asked for somebody who is not there."""
+PROVEN_LEAST = 20
+"""Proven messages of a peer in an hour before its limits are multiplied."""
+FREE_GUESSES = 5
+"""Recipients who are not there, more than those who are, before a peer waits."""
+FIRST_WAIT, GROWTH = 0.5, 1.5
+"""Seconds of the first wait, and what each further one is multiplied with."""
+
+_held_back = Counter(
+    "smtp_held_back", "Peers that were asked to come later, by what was too much", ["what"], registry=REGISTRY
+)
+_unknown = Counter(
+    "smtp_unknown_recipients", "Recipients asked for at the exchange who are not here", registry=REGISTRY
+)
+
+
+class Kind(IntEnum):
+    """Places in a `Tally`."""
+
+    CONNECTIONS = 0
+    MESSAGES = 1
+    RECIPIENTS = 2
+    UNKNOWN = 3
+    PROVEN = 4
+
+
+_TEXTS = {
+    Kind.CONNECTIONS: "Too many connections from your address in one {window}, try again later",
+    Kind.MESSAGES: "Too many messages from your address in one {window}, try again later",
+    Kind.RECIPIENTS: "Too many recipients from your address in one {window}, try again later",
+    Kind.UNKNOWN: "Too many unknown recipients from your address in one hour, try again later",
+}
+
+
+def _nothing() -> list[int]:
+    return [0] * len(COUNTED)
+
+
+@dataclass(slots=True)
+class _Counts:
+    """A peer within one window and the one before it."""
+
+    start: int = 0
+    shared: list[int] = field(default_factory=_nothing)
+    """What the store knows of all workers."""
+    own: list[int] = field(default_factory=_nothing)
+    """What this worker has counted since it told the store."""
+    shared_before: list[int] = field(default_factory=_nothing)
+    own_before: list[int] = field(default_factory=_nothing)
+
+    def roll(self, start: int, seconds: int) -> None:
+        """Make sure that this is the window that begins at `start`."""
+        if start == self.start:
+            return
+        follows = start - self.start == seconds
+        self.shared_before = self.shared if follows else _nothing()
+        self.own_before = self.own if follows else _nothing()
+        self.start, self.shared, self.own = start, _nothing(), _nothing()
+
+    def count(self, kind: Kind, share: float) -> float:
+        """As much as there was, `share` of the window before included."""
+        before = self.shared_before[kind] + self.own_before[kind]
+        return self.shared[kind] + self.own[kind] + before * share
+
+
+@dataclass(slots=True)
+class _Peer:
+    windows: dict[int, _Counts] = field(default_factory=lambda: {seconds: _Counts() for seconds in WINDOWS})
+    is_shared: bool = False
+
+
+class PeerRates:
+    """One per worker; belongs to its event loop. The settings are asked each time."""
+
+    def __init__(self, *, settings: Settings, store: Store, clock: Clock) -> None:
+        self._settings = settings
+        self._limits = settings.peers
+        self._store = store
+        self._clock = clock
+        self._peers: OrderedDict[str, _Peer] = OrderedDict()
+        self._due: set[str] = set()
+        """Peers of which the store has not heard everything."""
+
+    # ------------------------------------------------------------------ what a peer does
+
+    def connect(self, address: str) -> None:
+        """Raises RateExceeded: it has to come later."""
+        name = self._name(address)
+        if name and self._is_guessing(name, address):
+            self._hold_back(name, Kind.UNKNOWN, HOUR)
+        self._count(address, Kind.CONNECTIONS)
+
+    def begin_message(self, address: str) -> None:
+        """Raises RateExceeded."""
+        self._count(address, Kind.MESSAGES)
+
+    def add_recipient(self, address: str) -> None:
+        """One who is here. Raises RateExceeded."""
+        self._count(address, Kind.RECIPIENTS)
+
+    def guess(self, address: str) -> float:
+        """One who is not: for how many seconds the answer waits. Raises RateExceeded: there were too many."""
+        _unknown.inc()
+        name = self._name(address)
+        if not name:
+            return 0.0
+        self._add(name, Kind.UNKNOWN)
+        if self._is_guessing(name, address):
+            self._hold_back(name, Kind.UNKNOWN, HOUR)
+        return wait(self._excess(name) - FREE_GUESSES * self._factor(name, address), self._limits.tarpit_seconds)
+
+    def take(self, address: str) -> None:
+        """A message that its author's domain stands behind, and that was no junk."""
+        if name := self._name(address):
+            self._add(name, Kind.PROVEN)
+
+    # ------------------------------------------------------------------ counting
+
+    def _name(self, address: str) -> str:
+        """Under which a peer is counted; empty: it is not."""
+        if not self._limits.enabled or not address or peers.is_within(address, self._settings.smtp.relays):
+            return ""
+        return peers.counted(address)
+
+    def _count(self, address: str, kind: Kind) -> None:
+        name = self._name(address)
+        if not name:
+            return
+        factor = self._factor(name, address)
+        for seconds in WINDOWS:
+            if self._sum(name, kind, seconds) >= self._limit(kind, seconds) * factor:
+                self._hold_back(name, kind, seconds)
+        self._add(name, kind)
+
+    def _add(self, name: str, kind: Kind) -> None:
+        peer = self._peer(name)
+        for counts in peer.windows.values():
+            counts.own[kind] += 1
+        peer.is_shared = peer.is_shared or self._is_worth_sharing(name, kind)
+        if peer.is_shared:
+            self._due.add(name)
+
+    def _peer(self, name: str) -> _Peer:
+        """As it is now."""
+        peer = self._peers.get(name)
+        if peer is None:
+            peer = self._peers[name] = _Peer()
+            if len(self._peers) > MOST_PEERS:
+                gone, _ = self._peers.popitem(last=False)
+                self._due.discard(gone)
+        else:
+            self._peers.move_to_end(name)
+        now = int(self._clock.now())
+        for seconds, counts in peer.windows.items():
+            counts.roll(now - now % seconds, seconds)
+        return peer
+
+    def _sum(self, name: str, kind: Kind, seconds: int) -> float:
+        counts = self._peer(name).windows[seconds]
+        gone = self._clock.now() - counts.start
+        return counts.count(kind, max(0.0, 1.0 - gone / seconds))
+
+    def _limit(self, kind: Kind, seconds: int) -> int:
+        limits = self._limits
+        by_minute = {
+            Kind.CONNECTIONS: limits.connections_per_minute,
+            Kind.MESSAGES: limits.messages_per_minute,
+            Kind.RECIPIENTS: limits.recipients_per_minute,
+        }
+        by_hour = {
+            Kind.CONNECTIONS: limits.connections_per_hour,
+            Kind.MESSAGES: limits.messages_per_hour,
+            Kind.RECIPIENTS: limits.recipients_per_hour,
+        }
+        return (by_minute if seconds == MINUTE else by_hour)[kind]
+
+    def _factor(self, name: str, address: str) -> int:
+        """What a peer's limits are multiplied with: it is a known network, or most of what it brings is proven."""
+        known = self._settings.limits.known_networks
+        proven = self._sum(name, Kind.PROVEN, HOUR)
+        is_good = proven >= PROVEN_LEAST and 2 * proven >= self._sum(name, Kind.MESSAGES, HOUR)
+        return self._limits.proven_factor if is_good or (known and peers.is_within(address, known)) else 1
+
+    def _excess(self, name: str) -> float:
+        """Recipients who were not there beyond those who were."""
+        return self._sum(name, Kind.UNKNOWN, HOUR) - self._sum(name, Kind.RECIPIENTS, HOUR)
+
+    def _is_guessing(self, name: str, address: str) -> bool:
+        return self._excess(name) > self._limits.unknown_recipients * self._factor(name, address)
+
+    def _hold_back(self, name: str, kind: Kind, seconds: int) -> None:
+        if self._peer(name).is_shared:
+            self._due.add(name)  # an operator may have had it forgotten
+        what = COUNTED[kind]
+        _held_back.labels(what).inc()
+        log.info("peer held back", peer=name, what=what, within=WINDOWS[seconds])
+        raise RateExceeded(_TEXTS[kind].format(window=WINDOWS[seconds]))
+
+    # ------------------------------------------------------------------ other workers
+
+    async def run(self) -> None:
+        """Share for ever. A worker to which nobody comes asks the store nothing."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            if self._due:
+                await self.share()
+
+    async def share(self) -> None:
+        """Exchange with the store; what cannot be told now is told later."""
+        try:
+            await self.exchange()
+        except Temporary as error:
+            log.warning("what peers bring is not shared", why=str(error))
+        except Exception:
+            log.exception("what peers bring is not shared")
+
+    async def exchange(self) -> None:
+        """Tell the store what was counted here, and hear what all have counted. Raises Temporary."""
+        names = list(self._due)[:MOST_SHARED]
+        if not names:
+            return
+        self._due.difference_update(names)
+        told: dict[Window, Tally] = {}
+        for name in names:
+            told.update(self._told(name))
+        try:
+            totals = await self._store.write(peer_counts.exchange, told, names)
+        except BaseException:
+            self._due.update(name for name in names if name in self._peers)
+            raise
+        for name in names:
+            self._hear(name, told, totals)
+
+    def _is_worth_sharing(self, name: str, kind: Kind) -> bool:
+        if kind is Kind.UNKNOWN:
+            return self._sum(name, kind, HOUR) > 1
+        if kind is Kind.PROVEN:
+            return False
+        return any(self._sum(name, kind, seconds) * SHARED_FROM >= self._limit(kind, seconds) for seconds in WINDOWS)
+
+    def _told(self, name: str) -> dict[Window, Tally]:
+        """What the store has not heard of a peer yet."""
+        found: dict[Window, Tally] = {}
+        for seconds, counts in self._peer(name).windows.items():
+            for start, own in ((counts.start, counts.own), (counts.start - seconds, counts.own_before)):
+                if any(own):
+                    found[Window(name, seconds, start)] = tuple(own)
+        return found
+
+    def _hear(self, name: str, told: dict[Window, Tally], totals: dict[Window, Tally]) -> None:
+        peer = self._peers.get(name)
+        if peer is None:
+            return
+        for seconds, counts in peer.windows.items():
+            for start, shared, own in (
+                (counts.start, counts.shared, counts.own),
+                (counts.start - seconds, counts.shared_before, counts.own_before),
+            ):
+                window = Window(name, seconds, start)
+                heard = told.get(window, _nothing())
+                own[:] = [count - gone for count, gone in zip(own, heard, strict=True)]
+                shared[:] = totals.get(window, _nothing())
+
+
+def wait(guesses: float, most: float) -> float:
+    """Seconds for which the answer to a guess waits, by how many there were; never more than `most`."""
+    if guesses <= 0 or most <= 0:
+        return 0.0
+    return float(min(most, FIRST_WAIT * GROWTH ** min(guesses - 1, 30.0)))
