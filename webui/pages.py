@@ -4,17 +4,18 @@ They say what is true of this installation and nothing else.
 """
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from mailserver.foundation.metrics import REGISTRY
 from mailserver.foundation.peers import is_loopback
 from mailserver.foundation.settings import Settings
 from mailserver.health import zone
+from mailserver.health.service_state import State
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.store.account import sessions
 from mailserver.store.queue import spool
@@ -91,18 +92,18 @@ async def help_page(services: Services, guest: Guest) -> Response:
 
 async def state(services: Services, guest: Guest) -> Response:
     """GET /etat: 200 when the store can be read and written, is not damaged, has room, and the directory answers, else
-    503; for people and for monitoring."""
-    health = await services.health.state()
-    reads = health.reads and await _answers(services.store.read(sessions.count_open))
+    503; for people."""
+    health, directory = await _looked(services)
     checks = (
-        Check(guest._("Lecture des messages"), reads),
+        Check(guest._("Lecture des messages"), health.reads),
         Check(guest._("Enregistrement des messages"), health.writes),
         Check(guest._("Base de données"), health.intact, fault=guest._("abîmée")),
         Check(guest._("Messages conservés"), health.whole, False, guest._("certains sont abîmés")),
         Check(guest._("Disques"), health.room, fault=guest._("pleins")),
         Check(guest._("Réserve de place"), health.spare, False, guest._("presque épuisée")),
         Check(guest._("Entretien"), health.upkeep, False, guest._("attend une décision")),
-        Check(guest._("Annuaire"), await _answers(services.directory.find("postmaster"))),
+        Check(guest._("Recherche"), health.index, False, guest._("en retard")),
+        Check(guest._("Annuaire"), directory),
         Check(guest._("Envoi vers l’extérieur"), await _flows(services, guest.now), vital=False),
     )
     page = StatePage(checks, guest.language.clock_time(guest.now))
@@ -110,6 +111,31 @@ async def state(services: Services, guest: Guest) -> Response:
     if not page.usable:
         response.headers["Retry-After"] = "60"
     return response
+
+
+async def _looked(services: Services) -> tuple[State, bool]:
+    """The store as it is, and whether the directory answers."""
+    health = await services.health.state()
+    reads = health.reads and await _answers(services.store.read(sessions.count_open))
+    return replace(health, reads=reads), await _answers(services.directory.find("postmaster"))
+
+
+async def alive(_services: Services, _guest: Guest) -> Response:
+    """GET /sante/vif: 200 as long as this worker turns; for whoever would restart it."""
+    return Response("vif\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
+
+
+async def ready(services: Services, guest: Guest) -> Response:
+    """GET /sante/pret: 200 when people can be served, else 503; for proxies and monitors. What only makes it worse is
+    named besides."""
+    health, directory = await _looked(services)
+    vital = {"reads": health.reads, "writes": health.writes, "intact": health.intact, "room": health.room}
+    vital["directory"] = directory
+    useful = {"whole": health.whole, "spare": health.spare, "upkeep": health.upkeep, "index": health.index}
+    useful["outgoing"] = await _flows(services, guest.now)
+    is_ready = all(vital.values())
+    found = {"ready": is_ready, "failing": [name for name, fine in (vital | useful).items() if not fine]}
+    return JSONResponse(found, 200 if is_ready else 503, {"Cache-Control": "no-store"})
 
 
 async def _flows(services: Services, now: float) -> bool:

@@ -168,6 +168,8 @@ def _public(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/donnees-personnelles", guest(pages.fixed("portal/privacy.html"))),
         Route("/mentions-legales", guest(pages.fixed("portal/legal.html"))),
         Route("/etat", guest(pages.state)),
+        Route("/sante/vif", guest(pages.alive)),
+        Route("/sante/pret", guest(pages.ready)),
         Route("/metrics", guest(pages.metrics(registry))),
         Route("/csp-rapport", pages.Reports(services).__call__, methods=["POST"]),
         Route("/favicon.ico", _moved(services.assets.url("icon.svg"))),

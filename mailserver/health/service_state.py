@@ -1,4 +1,5 @@
-"""Whether this worker can serve, for the page of the service's state: asked by anybody, so looked at once a minute."""
+"""Whether this worker can serve, for the page of the service's state and for monitors: asked by anybody, so not looked
+at each time."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,12 +12,15 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import blobs
+from mailserver.store.search import index
 from mailserver.store.upkeep import condition
 
 log = structlog.get_logger("health")
 
 REMEMBERED = 30.0
 """Seconds that an answer is good for."""
+MOST_BEHIND = 5_000
+"""Contents that may wait for the search index: what mail at its busiest leaves for some seconds."""
 QUICK_SECONDS = 1.0
 """For a look at the pages of the database: of a large one it sees some."""
 
@@ -37,6 +41,8 @@ class State:
     """False: a disk is nearly full."""
     upkeep: bool = True
     """False: the collector or the calendar's work waits for an operator."""
+    index: bool = True
+    """False: many messages wait for the search index; searches read them, and take longer."""
 
 
 class Health:
@@ -60,9 +66,10 @@ class Health:
 
     async def _look(self) -> State:
         disks = await asyncio.to_thread(lambda: list(disk_space.full(self._settings)))
-        found = None
+        found, behind = None, 0
         try:
             found = await self._store.read(condition.look, seconds=QUICK_SECONDS)
+            behind = await self._store.read(index.backlog, MOST_BEHIND)
         except Temporary as error:
             log.error("the store cannot be read", why=str(error))
         except Exception:
@@ -80,6 +87,7 @@ class Health:
             whole=found is None or not found.damaged,
             room=not any(disk.is_over for disk in disks),
             spare=not disks,
+            index=behind < MOST_BEHIND,
             upkeep=found is None or (found.stop is None and found.doubt is None),
         )
 

@@ -470,6 +470,7 @@ def test_texts_go_with_their_content(store: Store, edupont: int) -> None:
 def test_content_removed_while_its_text_was_made(store: Store, edupont: int) -> None:
     box = fill(store, edupont, 2)
     sources = store.read_now(index.pending, 10)
+    assert store.read_now(index.backlog, 10) == len(sources) > store.read_now(index.backlog, 1) == 1
     texts = [index.pack(index.extract(store.data / "blobs", source)) for source in sources]
     store.write_now(messages.erase, edupont, box, [1])
     store.write_now(collect.collect, int(SystemClock().now()) + 1)

@@ -178,7 +178,8 @@ def test_closed_means_503_with_reason_and_end_but_for_the_state(house: House, at
         assert 60 <= int(answer.headers["retry-after"]) <= HOUR
         assert "Changement de disques." in answer.text
         assert "Fin prévue" in answer.text
-    assert at_home.get("/etat").status_code == 200
+    for path in ("/etat", "/sante/vif", "/sante/pret"):
+        assert at_home.get(path).status_code == 200
     assert at_home.get("/accessibilite").status_code == 200
     assert "Disks are replaced." in at_home.get("/?lang=en").text
     house.clock.ahead = 2 * HOUR

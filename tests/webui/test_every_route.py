@@ -51,6 +51,7 @@ NO_PAGES = (
     "/corps",
     "/flux",
     "/metrics",
+    "/sante",
     "/mail/",
     "/favicon.ico",
     "/.well-known",

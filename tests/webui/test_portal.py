@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from mailserver.foundation.peers import is_loopback
 from mailserver.health import zone
+from mailserver.health.service_state import Health, State
 from mailserver.model.errors import Reason, Temporary
 from mailserver.model.identity import Principal
 from mailserver.store.account import accounts, sessions
@@ -260,6 +261,8 @@ def test_the_policy_of_mta_sts_is_served_under_its_name(house: House, visitor: V
 
 def test_metrics_and_state(visitor: Visitor) -> None:
     assert "Tout fonctionne" in visitor.get("/etat").text
+    assert visitor.get("/sante/vif").text == "vif\n"
+    assert visitor.get("/sante/pret").json() == {"ready": True, "failing": []}
     assert "webui_answers_total" in visitor.get("/metrics").text
 
 
@@ -340,6 +343,29 @@ def test_state_page_tells_when_something_is_broken(
     assert answer.status_code == 503
     assert "ne répond pas" in answer.text
     assert "perturbé" in answer.text
+    answer = visitor.get("/sante/pret")
+    assert (answer.status_code, answer.json()) == (503, {"ready": False, "failing": ["directory"]})
+    assert visitor.get("/sante/vif").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "failing"),
+    [
+        (State(room=False), 503, ["room"]),
+        (State(reads=False, writes=False), 503, ["reads", "writes"]),
+        (State(intact=False), 503, ["intact"]),
+        (State(index=False, spare=False), 200, ["spare", "index"]),
+    ],
+)
+def test_monitors_are_told_what_fails(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, found: State, status: int, failing: list[str]
+) -> None:
+    async def looked(_self: Health) -> State:
+        return found
+
+    monkeypatch.setattr(Health, "state", looked)
+    answer = visitor.get("/sante/pret")
+    assert (answer.status_code, answer.json()) == (status, {"ready": status == 200, "failing": failing})
 
 
 def test_policy_reports_are_bounded(visitor: Visitor) -> None:

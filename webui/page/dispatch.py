@@ -46,7 +46,10 @@ SET_UP = ("/compte/double-authentification", "/deconnexion")
 """All that is open to somebody who needs a second factor and has none."""
 RENEW = ("/compte/mot-de-passe", "/deconnexion")
 """All that is open to somebody whose password has expired."""
-ALWAYS_OPEN = ("/admin", "/etat", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/metrics")
+ALWAYS_OPEN = (
+    *("/admin", "/etat", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/metrics"),
+    *("/sante/vif", "/sante/pret", "/.well-known/mta-sts.txt"),
+)
 """What maintenance does not close."""
 _WRITABLE = re.compile(r"/(?:connexion|deconnexion|session/|[sm]/(?:ecrire|envois/|dossier/\d+/exporter$))")
 """What may be posted while nothing else may be changed: coming, going, writing, sending; exports change nothing."""

@@ -140,6 +140,11 @@ def has_work(tx: Tx, worker: int) -> bool:
     return bool(tx.all(_PENDING, limit=1)) or bool(crowded(tx, 1))
 
 
+def backlog(tx: Tx, most: int) -> int:
+    """How many contents wait for their texts; no more than `most` are counted."""
+    return len(tx.all(_PENDING, limit=most))
+
+
 def pending(tx: Tx, limit: int) -> list[Row]:
     """The oldest contents without texts, as `extract` wants them."""
     return tx.all(_SOURCES, limit=limit)
