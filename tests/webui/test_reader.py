@@ -504,6 +504,26 @@ def test_phishing_goes_to_who_watches_and_to_junk(
     assert attached.get_content()["From"] == "x <x@evil.test>"
 
 
+@pytest.mark.parametrize("interface", ["/s", "/m"])
+def test_phishing_is_reported_by_one_click_and_that_is_undone_by_another(
+    house: House, at_home: Visitor, emma: Principal, interface: str
+) -> None:
+    """The button stands in the bar of what can be done, in no menu; not where one has written the message oneself."""
+    subject = f"Signalé {interface}"
+    address = f"{interface}/message/{house.deliver(emma, mail(subject, sender='x <x@evil.test>'))}"
+    at_home.get(address)
+    bar = at_home.text.partition('class="barre-lecture"' if interface == "/m" else 'class="agir"')[2]
+    assert re.search(rf'<button[^>]*formaction="{address}/hameconnage[^>]*>', bar.partition("popover ")[0])
+    text = at_home.post(f"{address}/hameconnage", {}).text
+    assert "Merci" in text
+    assert house.subjects(emma, "Junk")[-1] == subject
+    token = re.search(r'name="jeton" value="([^"]+)"', text)
+    assert token
+    at_home.post(f"{interface}/annuler", {"jeton": token[1]}, text)
+    assert house.subjects(emma, "INBOX")[-1] == subject
+    assert subject not in house.subjects(emma, "Junk")
+
+
 def test_lists_are_left_by_mail_or_by_one_click(house: House, at_home: Visitor, emma: Principal, site: Website) -> None:
     site.answers["/leave"] = page(b"ok", "text/plain")
     address = f"https://images.example.org:{site.port}/leave"
