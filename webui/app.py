@@ -22,6 +22,7 @@ from mailserver.delivery import Delivery
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters.absences import Absences
+from mailserver.filters.applying import Applying
 from mailserver.filters.documents import Documents
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
@@ -119,6 +120,7 @@ def create(
         previews=Previews(),
         rules=documents,
         absences=Absences(settings=settings, store=store, clock=clock, documents=documents),
+        applying=Applying(settings=settings, store=store, clock=clock),
         pictures=Pictures(),
         browsing=Browsing(store, directory, ours=settings.ldap is None, quota=Quota.of(settings.limits).octets),
     )
@@ -132,6 +134,7 @@ def create(
 
     async def close(grace: float) -> None:
         services.pictures.close()
+        services.applying.close()
         await services.recovery.close(grace)
 
     return Front(starlette, dav, registry, flux.stop, close)

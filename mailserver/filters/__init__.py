@@ -2,6 +2,7 @@
 
     rules/    what people say in sentences, as values, and as Sieve
     documents the rules of an account, read and changed
+    applying  rules and messages that have come already
     scripts   what every door that changes scripts asks (ManageSieve, the web, the command line)
     active    whose mail runs through which script, and scripts that were compiled
     owners    whose script it is: addresses, name, population

@@ -130,6 +130,8 @@ class Preferences:
     """Messages of one conversation are one item of the list and one page."""
     newest_first: bool = _flag(True)
     """Order of the messages within a conversation."""
+    offer_rules: bool = _flag(True)
+    """Ask, when a message was filed by hand, whether the sender's next ones are to be filed so."""
     after_action: str = _one_of("suivant", "precedent", "liste")
     """What is shown once the message that is read has been put away: the next one, the one before, or the list."""
 

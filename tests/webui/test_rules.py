@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from mailserver.filters import Scripts
+from mailserver.filters import Scripts, applying
 from mailserver.filters.rules import Actions, Condition, Document, Field, Match, Rule, written
 from mailserver.model.identity import Principal
 from mailserver.store.mail import mailboxes
 from mailserver.store.record.audit import Origin
+from tests.waiting import until
 from tests.webui.house import House, Visitor, mail
 
 ORIGIN = Origin("x", "sieve")
@@ -229,3 +230,110 @@ def test_rules_that_no_page_writes_keep_what_they_say(house: House, rose: Princi
     does(home, "arreter")
     kept = house.run(scripts.octets(rose.account_id, "regles"))
     assert kept == written(Document(rules=(replace(rule, off=True),)))
+
+
+# ---------------------------------------------------------------------- what has come already
+
+
+def test_tried_on_what_has_come_and_nothing_is_changed(house: House, rose: Principal, home: Visitor) -> None:
+    for number in range(4):
+        house.deliver(rose, mail(f"Sortie {number}" if number % 2 else f"Notes {number}", sender=MARTIN))
+    before = house.box(rose, "INBOX").modseq
+    says(home, ("objet-contient", "sortie"), ("externe", ""), dossier="corbeille", faire="essayer")
+    assert "2 des 4 derniers messages conviennent" in home.text
+    assert [unescape(one) for one in re.findall(r'/message/\d+">(.*?)</a>', home.text)] == ["Sortie 3", "Sortie 1"]
+    assert house.box(rose, "INBOX").modseq == before
+    assert sentences(home) == []
+    says(home, ("plus-grand", "1"), suivre=1, faire="essayer")
+    assert "0 des 4 derniers" in home.text
+
+
+def test_applied_to_a_folder_and_taken_back(house: House, rose: Principal, home: Visitor) -> None:
+    letters = folder(house, rose, "Lettres")
+    for number in range(3):
+        house.deliver(rose, mail(f"Sortie {number}"))
+        house.deliver(rose, mail(f"Notes {number}"))
+    says(home, ("objet-contient", "sortie"), dossier=letters, etiquette="$label1")
+    says(home, ("objet-contient", "notes 2"), suivre=1, eteinte=1)
+    inbox = house.box(rose, "INBOX").id
+    home.get(f"{PAGE}/appliquer")
+    assert "Appliquer 1 règle" in home.text
+    home.post(f"{PAGE}/appliquer", {"dossier": inbox})
+    assert "6 messages vus sur 6" in home.text.replace("\u202f", " ")
+    assert house.subjects(rose, "Lettres") == ["Sortie 0", "Sortie 1", "Sortie 2"]
+    assert house.subjects(rose, "INBOX") == ["Notes 0", "Notes 1", "Notes 2"]
+    assert house.box(rose, "INBOX").flagged == 0
+    home.post("/s/annuler", {"acte": home.field("acte")})
+    assert sorted(house.subjects(rose, "INBOX")) == sorted(
+        [f"{word} {n}" for word in ("Sortie", "Notes") for n in range(3)]
+    )
+    sent = house.box(rose, "Sent").id
+    home.get(f"{PAGE}/appliquer")
+    assert home.post(f"{PAGE}/appliquer", {"dossier": sent}).status_code == 404
+    other = house.box(house.person("Un", "Autre"), "INBOX").id
+    home.get(f"{PAGE}/appliquer")
+    assert home.post(f"{PAGE}/appliquer", {"dossier": other}).status_code == 404
+
+
+def test_a_large_folder_is_done_behind_the_answer(
+    house: House, rose: Principal, home: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "AT_ONCE", 3)
+    monkeypatch.setattr(applying, "BATCH", 2)
+    for number in range(7):
+        house.deliver(rose, mail(f"Sortie {number}"))
+    says(home, ("objet-contient", "sortie"), dossier="archive")
+    says(home, ("objet-contient", "x"), dossier="corbeille")
+    home.get(f"{PAGE}/appliquer")
+    home.post(f"{PAGE}/appliquer", {"dossier": house.box(rose, "INBOX").id})
+    until(lambda: "Remettre à leur place" in home.get(f"{PAGE}/appliquer").text)
+    assert "7 messages vus sur 7" in home.text.replace("\u202f", " ")
+    assert house.subjects(rose, "Archive") == [f"Sortie {number}" for number in range(7)]
+    home.post("/s/annuler", {"acte": home.field("acte")})
+    assert len(house.subjects(rose, "INBOX")) == 7
+
+
+def test_a_rule_from_a_message(house: House, rose: Principal, home: Visitor) -> None:
+    content = house.deliver(rose, mail("Sortie", sender=MARTIN))
+    home.get(f"/s/message/{content}")
+    (address,) = home.links("/regles/modifier")
+    home.get(address)
+    assert 'value="anne@canope.example"' in home.text
+    complete = house.visitor()
+    complete.log_in(rose.login, interface="complet")
+    complete.get(f"/m/message/{content}")
+    assert len(complete.links("^/m/reglages/regles/modifier")) == 1
+
+
+def test_offered_once_a_message_was_filed_by_hand(house: House, rose: Principal, home: Visitor) -> None:
+    letters, inbox = folder(house, rose, "Lettres"), house.box(rose, "INBOX").id
+
+    def file(content: int, place: int, action: str = "deplacer") -> str:
+        home.get("/s/")
+        return home.post(f"/s/dossier/{inbox}/agir", {"m": content, "faire": action, "vers": place, "retour": ""}).text
+
+    said = file(house.deliver(rose, mail("Un", sender=MARTIN)), letters)
+    assert "anne@canope.example" in said
+    (address,) = home.links("/regles/modifier")
+    home.get(address)
+    assert re.search(rf'value="{letters}" selected', home.text)
+    given = {"regle": 0, "version": "", "condition": "expediteur", "valeur": "anne@canope.example", "dossier": letters}
+    home.post(FORM, {**given, "faire": "enregistrer"})
+    assert len(sentences(home)) == 1
+    content = house.deliver(rose, mail("Deux", sender="Jean <jean@exemple.org>"))
+    assert "Toujours ranger" not in file(content, 0, "archiver"), "that is no folder of one's own"
+    content = house.deliver(rose, mail("Trois", sender="Jean <jean@exemple.org>"))
+    assert "Toujours ranger" in file(content, letters)
+    home.post(PAGE, {"faire": "ne-plus-proposer"})
+    assert "ne sera plus proposée" in home.text
+    content = house.deliver(rose, mail("Quatre", sender="Jean <jean@exemple.org>"))
+    assert "Toujours ranger" not in file(content, letters)
+
+
+def test_nothing_is_offered_for_whom_a_rule_names(house: House, rose: Principal, home: Visitor) -> None:
+    letters, inbox = folder(house, rose, "Lettres"), house.box(rose, "INBOX").id
+    content = house.deliver(rose, mail("Un", sender=MARTIN))
+    says(home, ("expediteur", "anne@canope.example"), suivre=1)
+    home.get("/s/")
+    home.post(f"/s/dossier/{inbox}/agir", {"m": content, "faire": "deplacer", "vers": letters, "retour": ""})
+    assert "Toujours ranger" not in home.text

@@ -5,14 +5,17 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
+from mailserver.filters.applying import Trial
 from mailserver.filters.rules import Document, Faulty, Rule
 from mailserver.filters.rules.document import MAX_CONDITIONS
 from mailserver.model.errors import Reason, Refused
 from mailserver.sieve import SieveError
 from mailserver.store.account.filters import OverBound
+from mailserver.store.mail.known_senders import MAX_SENDER
 from webui.filters import rule_form
 from webui.filters.names import Names, Place, names
 from webui.filters.rule_form import Line, Typed
+from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -37,6 +40,8 @@ class RulePage:
     is_full: bool
     """No condition can be added."""
     fault: str = ""
+    trial: Trial | None = None
+    """What it would concern."""
 
 
 async def show_rule(services: Services, visit: Visit) -> Response:
@@ -44,7 +49,7 @@ async def show_rule(services: Services, visit: Visit) -> Response:
     kept = await services.rules.read(visit.account_id)
     known = await names(services, visit)
     number, before = _chosen(kept.document, visit.query("regle"))
-    typed = rule_form.shown(before, known) if before is not None else Typed([Line()])
+    typed = rule_form.shown(before, known) if before is not None else _begun(visit, known)
     return await _page(services, visit, known, typed, number, kept.version, before)
 
 
@@ -61,6 +66,9 @@ async def save(services: Services, visit: Visit) -> Response:
         return await _page(services, visit, known, typed, number, version, before)
     try:
         rule = rule_form.rule(typed, known, before)
+        if visit.form.text("faire") == "essayer":
+            trial = await services.applying.trial(visit.account_id, rule)
+            return await _page(services, visit, known, typed, number, version, before, trial=trial)
         await services.rules.change(visit.account_id, version, lambda now: _with(now, number, rule), visit.origin)
     except Faulty as faulty:
         fault = visit.language.say(faulty.text)
@@ -74,6 +82,15 @@ async def save(services: Services, visit: Visit) -> Response:
     else:
         return redirect(visit, f"{visit.base}/reglages/regles", **done("regle" if number else "regle-faite"))
     return await _page(services, visit, known, typed, number, version, before, fault, 422)
+
+
+def _begun(visit: Visit, known: Names) -> Typed:
+    """A new rule, as the address proposes it: for a sender, or for a list, and a folder."""
+    place = positive(visit.query("dossier"))
+    proposed = (("destinataire", visit.query("liste")), ("expediteur", visit.query("expediteur")))
+    lines = [Line(kind, text[:MAX_SENDER]) for kind, text in proposed if text][:1]
+    is_known = any(one.id == place for one in known.places)
+    return Typed(lines or [Line()], place=str(place) if is_known else "")
 
 
 def _chosen(document: Document, text: str) -> tuple[int, Rule | None]:
@@ -103,6 +120,7 @@ async def _page(
     before: Rule | None,
     fault: str = "",
     status: int = 200,
+    trial: Trial | None = None,
 ) -> Response:
     tags = dict.fromkeys([*(tag.keyword for tag in visit.preferences.tags), *typed.tags])
     lost = before.actions.folder.name if before is not None and known.is_lost(before) and before.actions.folder else ""
@@ -117,5 +135,6 @@ async def _page(
         lost,
         len(typed.lines) >= MAX_CONDITIONS,
         fault,
+        trial,
     )
     return services.pages.answer(visit, "filters/rule.html", page, status)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
+from mailserver.filters.rules import names_sender, offered_sender
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.account import sessions
 from mailserver.store.mail import mailboxes
@@ -171,6 +172,8 @@ async def _move(services: Services, visit: Visit, order: Order, action: str) -> 
     quota = Quota.of(services.settings.limits)
     kept = ""
 
+    filed = await _filed_by_hand(services, visit, order, target) if action == "deplacer" else {}
+
     async def step(after: int) -> Step:
         nonlocal kept
         one = await services.store.write(
@@ -182,7 +185,23 @@ async def _move(services: Services, visit: Visit, order: Order, action: str) -> 
     count = await _all(step)
     if action == "deplacer":
         await services.store.write(folders.used, visit.account_id, target)
-    return redirect(visit, order.back, **done(action, count, kept))
+    return redirect(visit, order.back, **done(action, count, kept), **filed)
+
+
+async def _filed_by_hand(services: Services, visit: Visit, order: Order, target: int) -> dict[str, str | int]:
+    """Whose messages move from the inbox to a folder that somebody made, where one rule could do so from now on."""
+    if not visit.preferences.offer_rules or order.chosen.everything is not None:
+        return {}
+    boxes = {box.id: box for box in await services.store.read(mailboxes.listing, visit.account_id)}
+    origin, place = boxes.get(order.box_id), boxes.get(target)
+    if origin is None or place is None or origin.name != mailboxes.INBOX or place.special_use:
+        return {}
+    lines = await services.store.read(handling.chosen_lines, order.viewer, order.box_id, order.chosen)
+    senders = {line.sender_address.casefold() for line in lines}
+    if len(senders) != 1 or not (sender := offered_sender(senders.pop())):
+        return {}
+    kept = await services.rules.read(visit.account_id)
+    return {} if names_sender(kept.document, sender) else {"de": sender, "range": target}
 
 
 async def _target(services: Services, visit: Visit, order: Order, action: str) -> tuple[int, Marks]:

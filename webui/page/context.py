@@ -16,6 +16,7 @@ from mailserver.delivery import Delivery
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters.absences import Absences, Standing
+from mailserver.filters.applying import Applying
 from mailserver.filters.documents import Documents
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
@@ -97,6 +98,7 @@ class Services:
     previews: Previews
     rules: Documents
     absences: Absences
+    applying: Applying
 
     @property
     def attachment_octets(self) -> int:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.mail import access
 from mailserver.store.mail.access import Reach, Rights
+from mailserver.store.mail.known_senders import MAX_SENDER
 from mailserver.store.mail.mailboxes import INBOX, SEPARATOR, Mailbox
 from mailserver.store.web.webmail import folders
 from webui.http.forms import positive
@@ -113,6 +114,10 @@ class MailShell:
     """The mailboxes below which the column shows nothing."""
     flagged: int = 0
     """Messages of one's own that are flagged."""
+    filed: str = ""
+    """Whose message was filed by hand just now: what still comes from there may be filed by a rule."""
+    filed_in: int = 0
+    """The mailbox that it was filed in."""
 
     @property
     def all_folders(self) -> tuple[Folder, ...]:
@@ -198,6 +203,8 @@ def surround(
         current if current in {reach.box.id for reach in shown} else 0,
         visit.preferences.folded,
         flagged(boxes),
+        visit.query("de")[:MAX_SENDER] if visit.query("fait") == "deplacer" else "",
+        positive(visit.query("range")),
     )
 
 

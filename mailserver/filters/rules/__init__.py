@@ -10,7 +10,7 @@ quoting               texts as Sieve writes them
 
 from mailserver.filters.rules.actions import ARCHIVE, SPAM, TRASH, Actions, Folder
 from mailserver.filters.rules.conditions import Condition, Field, Match
-from mailserver.filters.rules.document import Document, Rule, read, written
+from mailserver.filters.rules.document import Document, Rule, names_sender, offered_sender, read, written
 from mailserver.filters.rules.quoting import Faulty
 from mailserver.filters.rules.senders import Blocked
 
@@ -27,6 +27,8 @@ __all__ = [
     "Folder",
     "Match",
     "Rule",
+    "names_sender",
+    "offered_sender",
     "read",
     "written",
 ]

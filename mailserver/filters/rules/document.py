@@ -11,10 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from mailserver.filters.rules.absence import Absence
 from mailserver.filters.rules.actions import Actions
-from mailserver.filters.rules.conditions import Condition
+from mailserver.filters.rules.conditions import Condition, Field
 from mailserver.filters.rules.forward import Forward
 from mailserver.filters.rules.quoting import DOLLAR, Faulty, Part, quoted
-from mailserver.filters.rules.senders import NOBODY, Blocked
+from mailserver.filters.rules.senders import NOBODY, Blocked, normal
 from mailserver.model.script_names import is_script_name
 from mailserver.sieve import LIMITS
 from mailserver.texts.text import Text
@@ -88,6 +88,21 @@ class Document:
         blocked = self.blocked.script()
         # Who is blocked is in Spam for that reason; other junk stays there, whatever the rules say of its author.
         return [part for part in (blocked, JUNK if found else Part(()), *found) if part.lines]
+
+
+def names_sender(document: Document, sender: str) -> bool:
+    """Whether a rule or the list of the blocked says something of this very address already."""
+    conditions = [one for rule in document.rules for one in rule.conditions if one.field is Field.SENDER]
+    named = {value for one in conditions if one.is_addresses for value in one.values}
+    return sender in named or sender in document.blocked.senders
+
+
+def offered_sender(address: str) -> str:
+    """A sender's address as a rule would name it; empty for one that no rule can name."""
+    try:
+        return normal(address)
+    except Faulty:
+        return ""
 
 
 _DOLLAR = Part(('set "dollar" "$";',), frozenset(("variables",)))

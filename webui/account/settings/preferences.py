@@ -141,6 +141,7 @@ def _reading(visit: Visit) -> tuple[Setting, ...]:
         ),
         Setting("mark_read", _("Marquer comme lu un message ouvert"), marked, complete_only=True),
         Setting("after_action", _("Après avoir rangé, reporté ou supprimé un message"), after),
+        Setting("offer_rules", _("Proposer une règle quand je range un message de la boîte de réception")),
         Setting("images", _("Montrer les images venues d’ailleurs"), images),
         Setting("receipts", _("Envoyer les accusés de lecture demandés"), receipts),
         Setting("conversations", _("Réunir les messages d’une même conversation"), complete_only=True),

@@ -206,6 +206,19 @@ def fetch_uids(tx: Tx, account_id: int, mailbox_id: int, columns: Sequence[str],
     return rows
 
 
+_NEWEST = Statement(
+    select(message.c.uid)
+    .where(message.c.mailbox_id == bindparam("box"))
+    .order_by(message.c.uid.desc())
+    .limit(bindparam("top"))
+)
+
+
+def newest(tx: Tx, mailbox_id: int, count: int) -> list[int]:
+    """The highest UIDs of a mailbox, ascending, at most `count`. Not scoped: the caller has opened the mailbox."""
+    return sorted(int(row[0]) for row in tx.all(_NEWEST, box=mailbox_id, top=count))
+
+
 _fetch_statements: dict[tuple[str, ...], Statement] = {}
 
 
