@@ -15,10 +15,13 @@ import pytest
 from playwright.sync_api import Browser, Page
 from starlette.routing import BaseRoute, Mount, Route
 
+from mailserver.filters import Documents
+from mailserver.filters.rules import Actions, Condition, Document, Field, Rule
 from mailserver.model.identity import Principal, Role
 from mailserver.store.account import sessions
 from mailserver.store.mail import mailboxes
 from mailserver.store.people import personal_lists, schools
+from mailserver.store.record.audit import Origin
 from mailserver.store.web import webmail
 from tests.webui.boxes import FULL, Box, question
 from tests.webui.browser import LOOK, SIZES, faults_of, log_in, narrow, overflow, visiting
@@ -113,6 +116,10 @@ def office(house: House) -> Principal:
     house.store.write_now(schools.upsert, [schools.Facts(UAI, "Collège Les Tilleuls", "CLG", town="Nevers")])
     house.person("Marc", "Martin", Role.TEACHER, uai=UAI, discipline="Mathématiques")
     person = house.person("Régine", "Leroy", Role.SECRETARIAT, uai=UAI)
+    flagging = Rule((Condition(Field.SUBJECT, values=("Important",)),), Actions(star=True))
+    documents = Documents(settings=house.settings, store=house.store)
+    said = documents.change(person.account_id, "", lambda _: Document(rules=(flagging,)), Origin("x", "web"))
+    house.run(said)
     picture = (
         '--b\r\nContent-Type: text/plain\r\n\r\nVoir ci-joint.\r\n--b\r\nContent-Type: text/plain; name="notes.txt"\r\n'
         'Content-Disposition: attachment; filename="notes.txt"\r\n\r\nnotes\r\n--b--\r\n'
@@ -242,7 +249,7 @@ def test_every_page(
 NOTHING = (
     *("/", "/dossiers", "/recherche?q=introuvable", "/envois", "/listes", "/listes/recues", "/annuler"),
     *("/contacts", "/contacts/recents", "/contacts/doublons", "/contacts/annuaire?q=introuvable"),
-    *("/reglages?q=introuvable", "/reglages/etiquettes"),
+    *("/reglages?q=introuvable", "/reglages/etiquettes", "/reglages/regles", "/reglages/regles/appliquer"),
 )
 SHARED_NOTHING = (
     "/agenda/liste/2026-07-30",

@@ -2,7 +2,7 @@
 
 const KIND = "application/x-regle";
 const list = document.getElementById("regles");
-const item = (event) => event.target.closest?.("#regles > li");
+const middle = (item) => item.getBoundingClientRect().top + item.offsetHeight / 2;
 
 for (const handle of list?.querySelectorAll(".prise") ?? []) {
   handle.hidden = false;
@@ -11,7 +11,7 @@ for (const handle of list?.querySelectorAll(".prise") ?? []) {
 
 document.addEventListener("dragstart", (event) => {
   if (!event.target.closest?.(".prise")) return;
-  const dragged = item(event);
+  const dragged = event.target.closest("li");
   dragged.classList.add("saisi");
   event.dataTransfer.effectAllowed = "move";
   event.dataTransfer.setData(KIND, dragged.id);
@@ -19,14 +19,13 @@ document.addEventListener("dragstart", (event) => {
 });
 document.addEventListener("dragover", (event) => {
   const dragged = list?.querySelector(".saisi");
-  const over = item(event);
-  if (!dragged || !over || !event.dataTransfer.types.includes(KIND)) return;
+  if (!dragged || !event.dataTransfer.types.includes(KIND)) return;
   event.preventDefault();
-  const middle = over.getBoundingClientRect();
-  over[event.clientY > middle.top + middle.height / 2 ? "after" : "before"](dragged);
+  const below = [...list.children].find((one) => one !== dragged && middle(one) > event.clientY) ?? null;
+  if (dragged.nextElementSibling !== below) list.insertBefore(dragged, below);
 });
 document.addEventListener("drop", (event) => {
-  if (item(event) && event.dataTransfer.types.includes(KIND)) event.preventDefault();
+  if (event.dataTransfer.types.includes(KIND)) event.preventDefault();
 });
 // Let go anywhere: a rule stays where it is seen, unless Escape was pressed.
 document.addEventListener("dragend", (event) => {
