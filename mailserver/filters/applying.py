@@ -20,6 +20,7 @@ from mailserver.filters.rules import Actions, Document, Rule, environment
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Population
 from mailserver.model.messages.objectids import mailbox_id
 from mailserver.model.messages.provenance import Provenance
 from mailserver.sieve import Facts, FileInto, Keep, NoHost, RunError, Script
@@ -199,7 +200,9 @@ class Applying:
             envelope_to="",
             addresses=frozenset(),
             now=datetime.fromtimestamp(self._clock.now(), self._zone),
-            environment=environment.items(Provenance.stored(*door), author, attachments, self._domains),
+            environment=environment.items(
+                Provenance.stored(*door), Population.OUTSIDE, author, attachments, self._domains
+            ),
         )
         try:
             actions = sieve.run(script, facts, NoHost()).actions

@@ -1,4 +1,4 @@
-"""The pages of rules in a browser: looked at as they are when there is something on them; dragged, switched, offered."""
+"""The pages of rules in a browser: looked at with something on them; dragged, switched, offered."""
 
 from dataclasses import replace
 
