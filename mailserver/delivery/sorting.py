@@ -354,8 +354,6 @@ def _spam(verdict: Verdict) -> int:
 
 def _written(octets: bytes, edited: Edited, limits: Limits) -> bytes:
     """The message as a filter left it. Raises Refused(TOO_BIG) for more than a header may be."""
-    end = header_limit.end(octets, len(octets))
-    header = edited.header
-    written = header + (b"" if header.endswith(b"\n") or not header else b"\r\n") + octets[end:]
+    written = edited.applied(octets)
     header_limit.check(written, limits.header_size, limits.header_fields)
     return written

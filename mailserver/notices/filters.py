@@ -1,16 +1,15 @@
 """What people's filters write: absence messages, notices of mail, and to the owner that a filter fails."""
 
-import re
 from dataclasses import dataclass
 
 from mailserver.mime.body.structure import Part
 from mailserver.mime.writing import compose, replies
+from mailserver.mime.writing.entity import entity
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
 from mailserver.texts.text import NOTHING, Text
 
 MAX_SUBJECT = 200
-_FIELD = re.compile(rb"[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*")
 _SUBJECT = Text("Votre filtre de messages ne fonctionne pas")
 
 
@@ -43,17 +42,7 @@ def absence(answer: Absence, octets: bytes, message: Part, *, message_id: str, n
     )
     if not answer.mime:
         return compose.build(new)
-    return compose.envelope_fields(new) + b"MIME-Version: 1.0\r\n" + _entity(answer.text)
-
-
-def _entity(text: str) -> bytes:
-    """A MIME entity with none but fields of MIME in its header: nothing else can be said in ours."""
-    octets = re.sub(rb"\r\n|\r|\n", b"\r\n", text.replace("\0", "").encode("utf-8", "replace"))
-    header, blank, body = octets.partition(b"\r\n\r\n")
-    if octets.startswith(b"\r\n"):
-        header, blank, body = b"", b"\r\n", octets[2:]
-    fields = [field for field in _FIELD.findall(header + b"\r\n") if field[:8].lower() == b"content-"]
-    return b"".join(fields) + b"\r\n" + (body if blank else b"")
+    return compose.envelope_fields(new) + b"MIME-Version: 1.0\r\n" + entity(answer.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,6 @@ Why not sievelib: its tree keeps no places, so no fault can be shown where it is
 
 What Pigeonhole or Stalwart have and this has not:
 
-* `enclose` and `replace` (RFC 5703): they write the body anew. A stored message is the octets that arrived, kept once
-  for all who got it.
 * `envelope-dsn`, `envelope-deliverby` (RFC 6009): of the envelope scripts know the two paths.
 * `convert` (RFC 6558): no conversions are offered.
 * `imapsieve` (RFC 6785), `redirect-dsn`, `redirect-deliverby` (RFC 6009): nothing runs scripts beside delivery, and
@@ -30,6 +28,8 @@ Where an RFC leaves a choice, or we differ:
 * Of what is kept or filed twice in one mailbox the last counts, with its header and flags (RFC 5293 section 7).
 * A script that is included within `foreverypart` tests the part as if it were the message (RFC 6609 section 3.5); what
   it does, edits of the header among it, it does to the message.
+* What `replace` and `enclose` make of a message is stored, and not sent on: nobody says in somebody else's name what
+  they did not write. What a loop replaces tests see behind it; `:from` is an address of the account's own, or ignored.
 * Characters, not octets, are what `?` stands for in every comparator.
 * i;unicode-casemap needs no `require`, as in Pigeonhole.
 * A regular expression made of variables that is none matches nothing, so that no sender can stop a filter with it.

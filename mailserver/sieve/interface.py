@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     from mailserver.sieve.script import Script
 
 
+Piece = bytes | range
+"""Of a body that was written anew: new octets, or which of the body as it came."""
+
+
+def divided(octets: bytes) -> tuple[int, int]:
+    """Where the header of a message ends, and where its body starts."""
+    end = header_limit.end(octets, len(octets))
+    return end, end + 2 if octets.startswith(b"\r\n", end) else min(end + 1, len(octets))
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """A message that arrives for an account."""
@@ -51,8 +61,7 @@ class Facts:
         environment: Mapping[str, str] | None = None,
     ) -> "Facts":
         """Those of a message at hand."""
-        end = header_limit.end(octets, len(octets))
-        start = end + 2 if octets.startswith(b"\r\n", end) else min(end + 1, len(octets))
+        end, start = divided(octets)
         return Facts(
             header=octets[:end],
             body=lambda most: octets[start : start + most],
@@ -123,6 +132,18 @@ class Edited:
 
     header: bytes
     """Up to the blank line."""
+    body: "tuple[Piece, ...] | None" = None
+    """What `replace` and `enclose` made of it (RFC 5703); None: as it came."""
+
+    def applied(self, octets: bytes) -> bytes:
+        """The message that this one became."""
+        end, start = divided(octets)
+        header = self.header + (b"" if self.header.endswith(b"\n") or not self.header else b"\r\n")
+        if self.body is None:
+            return header + octets[end:]
+        came = memoryview(octets)[start:]
+        pieces = [came[one.start : one.stop] if isinstance(one, range) else one for one in self.body]
+        return b"".join([header, b"\r\n", *pieces])
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,7 +228,8 @@ COMMANDS = st.recursive(
         (
             'set "a" "${1}b";', 'addheader "X-A" "${a}";', 'deleteheader :matches "X-A" "*b";', "keep;", "discard;",
             'fileinto :flags "${a}" "${a}";', 'setflag "${a}";', 'vacation "${a}";', 'notify "mailto:${a}@b.fr";',
-            'redirect "${a}@b.fr";', "stop;", 'extracttext "a";', "break;", 'reject "${a}";', 'set :length "a" "${0}";',
+            'redirect "${a}@b.fr";', "stop;", 'replace "${a}";', 'replace :mime :subject "${a}" "${a}";',
+            'enclose :headers "X-A" "${a}";', 'extracttext "a";', "break;", 'reject "${a}";', 'set :length "a" "${0}";',
         )
     ),
     lambda inner: st.builds(
@@ -258,6 +259,8 @@ def test_any_script_decides_or_stops_on_any_message(commands: list[str], message
         assert len({repr(action) for action in found.actions}) == len(found.actions)
         states = [action.edited for action in found.actions if isinstance(action, Keep | FileInto | Redirect)]
         assert not any(one is not None and b"\n\n" in one.header.replace(b"\r", b"") for one in states)
+        for one in states:
+            assert one is None or one.applied(message).startswith(one.header)
 
 
 CRAFTED: dict[str, Callable[[int], bytes]] = {

@@ -276,6 +276,28 @@ def test_a_changed_header_is_a_copy_of_ones_own(house: House) -> None:
     assert mine.partition(b"\r\n\r\n")[2] == theirs.partition(b"\r\n\r\n")[2]
 
 
+def test_what_is_written_anew_is_a_copy_of_ones_own(house: House) -> None:
+    """RFC 5703; what is sent on is what came."""
+    filters_of(
+        house,
+        "ada",
+        f"""require ["enclose", "replace", "fileinto", "copy"]; redirect :copy "{BOB}"; fileinto "Archive";
+        enclose :subject "Attention" "Douteux."; redirect :copy "eve@{DOMAIN}"; fileinto "Trash";
+        replace "Rien."; keep;""",
+    )
+    send(house, letter())
+    assert [parsed(house.mail("ada", box)[0]).get_content_type() for box in ("Archive", "Trash", "INBOX")] == [
+        "text/plain", "multipart/mixed", "text/plain",
+    ]  # fmt: skip
+    (archived,), (enclosed,), (replaced,) = (house.mail("ada", box) for box in ("Archive", "Trash", "INBOX"))
+    assert parsed(enclosed)["Subject"] == "Attention"
+    assert archived in enclosed
+    assert parsed(replaced).get_content().strip() == "Rien."
+    for login in ("bob", "eve"):
+        (sent,) = house.mail(login)
+        assert sent.endswith(archived.partition(b"From:")[2])
+
+
 def test_each_copy_has_the_header_of_its_moment(house: House) -> None:
     filters_of(
         house,

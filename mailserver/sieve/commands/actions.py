@@ -100,13 +100,13 @@ def _redirect(compiler: Compiler, call: Call) -> Step:
     copy = call.has("copy")
     if call.has("list"):
         name = compiler.phrase(words)
-        return lambda machine: machine.effects.redirect(Redirect("", copy, name(machine), machine.message.state))
+        return lambda machine: machine.effects.redirect(Redirect("", copy, name(machine), machine.message.sent))
     made = compiler.string(words)
     if isinstance(made, str):
         target = checked_address(made)
         if target is None:
             raise Fault(words.at, Text("« {name} » n’est pas une adresse.", name=made[:60]))
-        return lambda machine: machine.effects.redirect(Redirect(target, copy, edited=machine.message.state))
+        return lambda machine: machine.effects.redirect(Redirect(target, copy, edited=machine.message.sent))
     return lambda machine: _redirect_to(machine, made(machine), copy)
 
 
@@ -114,7 +114,7 @@ def _redirect_to(machine: Machine, text: str, copy: bool) -> None:
     target = checked_address(text)
     if target is None:
         raise RunError(Text("« {name} » n’est pas une adresse.", name=text[:60]))
-    machine.effects.redirect(Redirect(target, copy, edited=machine.message.state))
+    machine.effects.redirect(Redirect(target, copy, edited=machine.message.sent))
 
 
 def checked_address(text: str) -> str | None:

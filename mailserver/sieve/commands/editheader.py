@@ -60,7 +60,7 @@ def _add(machine: Machine, name: str, value: str, last: bool) -> None:
     machine.edited += len(written)
     if machine.edited > machine.limits.edited:
         raise RunError(Text("Les champs d’en-tête que le filtre ajoute sont trop longs."))
-    _mend_end(fields)
+    mend_end(fields)
     machine.message.replace(fields)
 
 
@@ -68,7 +68,7 @@ def _below_trace(fields: list[HeaderField]) -> int:
     return next((place for place, field in enumerate(fields) if field.name not in _TRACE), len(fields))
 
 
-def _mend_end(fields: list[HeaderField]) -> None:
+def mend_end(fields: list[HeaderField]) -> None:
     """A field that ended with the message has a line end before another follows it."""
     for place, field in enumerate(fields[:-1]):
         if not field.written.endswith(b"\n"):

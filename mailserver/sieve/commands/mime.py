@@ -39,6 +39,8 @@ def _foreverypart(compiler: Compiler, call: Call) -> Step:
         finally:
             machine.loops -= 1
             del machine.parts[depth:]
+            if not machine.loops:
+                machine.message.settle()
 
     return step
 

@@ -16,6 +16,7 @@ from mailserver.sieve.errors import Fault, RunError
 from mailserver.sieve.grammar.tree import Words
 from mailserver.sieve.interface import Fcc, Notify
 from mailserver.sieve.machine import Machine, Phrase, Step, Test
+from mailserver.sieve.message.fields import read_fields
 from mailserver.texts.text import Text
 
 MAX_URI = 4096
@@ -169,8 +170,9 @@ def _run(machine: Machine, notice: _Notice, copy: Fcc | None) -> None:
 
 
 def may_notify(machine: Machine) -> bool:
-    """What a program wrote tells nobody of itself (RFC 5436 section 2.7)."""
-    return all(value.lower().partition(";")[0].strip() == "no" for value in machine.message.values("auto-submitted"))
+    """What a program wrote tells nobody of itself (RFC 5436 section 2.7), whatever a script has made of it."""
+    came = [one for one in read_fields(machine.facts.header) if one.name == "auto-submitted"]
+    return all(one.decoded(machine.limits).lower().partition(";")[0].strip() == "no" for one in came)
 
 
 def _valid_notify_method(compiler: Compiler, call: Call) -> Test:

@@ -18,6 +18,7 @@ from mailserver.sieve.commands import (
     message_tests,
     mime,
     notify,
+    rewriting,
     vacation,
     variables,
 )
@@ -26,7 +27,7 @@ from mailserver.sieve.matching.comparators import COMPARATORS
 
 _FAMILIES: tuple[ModuleType, ...] = (
     actions, body, control, dates, duplicate, editheader, environment, fcc, flags, include, logic, mailboxes,
-    message_tests, mime, notify, vacation, variables,
+    message_tests, mime, notify, rewriting, vacation, variables,
 )  # fmt: skip
 
 ACTIONS: dict[str, Action] = {one.name: one for family in _FAMILIES for one in getattr(family, "ACTIONS", ())}
