@@ -26,8 +26,9 @@ What Pigeonhole or Stalwart have and this has not:
 Where an RFC leaves a choice, or we differ:
 
 * Of what is kept or filed twice in one mailbox the last counts, with its header and flags (RFC 5293 section 7).
-* A script that is included within `foreverypart` tests the part as if it were the message (RFC 6609 section 3.5); what
-  it does, edits of the header among it, it does to the message.
+* A script that is included within `foreverypart` tests the part as if it were the message (RFC 6609 section 3.5), and
+  its loops go through what is within the part, as in Pigeonhole and Stalwart; what it does, edits of the header among
+  it, it does to the message.
 * What `replace` and `enclose` make of a message is stored, and not sent on: nobody says in somebody else's name what
   they did not write. What a loop replaces tests see behind it; `:from` is an address of the account's own, or ignored.
 * Characters, not octets, are what `?` stands for in every comparator.

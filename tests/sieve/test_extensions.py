@@ -9,7 +9,7 @@ import pytest
 from mailserver import sieve
 from mailserver.sieve import Discard, FileInto, Keep, Redirect, Reject
 from mailserver.sieve.commands.table import ACTIONS, TESTS
-from tests.sieve.runs import LETTER, PARIS, Account, actions, decide, facts, header_of, holds
+from tests.sieve.runs import KEPT, LETTER, PARIS, Account, actions, decide, facts, header_of, holds
 
 
 def test_what_is_announced() -> None:
@@ -471,19 +471,23 @@ def test_a_script_included_in_a_loop_sees_the_part_as_a_message() -> None:
             if header "subject" "Partie" { addheader "X-Vu" "oui"; }""",
         }
     )
-    parts = "multipart/mixed text/plain multipart/mixed text/html"
     script = f"""{requires} global ["seen", "inner"]; foreverypart {{ include "partie"; }}
         if allof (string "${{seen}}" " Tout! Partie!<  <", header "x-vu" "oui", header "subject" "Tout",
-            string "${{inner}}" " {parts} text/plain multipart/mixed text/html text/html") {{ discard; }}"""
+            string "${{inner}}" " text/plain multipart/mixed text/html text/html") {{ discard; }}"""
     assert actions(script, NESTED, account) == [Discard()]
 
 
 def test_loops_of_all_scripts_are_bounded_together() -> None:
+    deep = b"Content-Type: text/plain\r\n\r\nFond"
+    for level in range(6):
+        deep = b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n%b\r\n" % (level, level, deep)
     requires = 'require ["include", "foreverypart"];'
-    inner = "foreverypart { " * 2 + "keep;" + " }" * 2
     account = Account(
-        scripts={("personal", "b"): f'{requires} foreverypart {{ include "c"; }}', ("personal", "c"): requires + inner}
+        scripts={
+            ("personal", "b"): f'{requires} foreverypart {{ include "c"; }}',
+            ("personal", "c"): f"{requires} foreverypart {{ foreverypart {{ keep; }} }}",
+        }
     )
     with pytest.raises(sieve.RunError):
-        actions(f'{requires} foreverypart {{ foreverypart {{ include "b"; }} }}', NESTED * 1, account)
-    assert actions(f'{requires} foreverypart {{ include "b"; }}', NESTED, account) == [Keep(implicit=False)]
+        actions(f'{requires} foreverypart {{ foreverypart {{ include "b"; }} }}', deep, account)
+    assert actions(f'{requires} foreverypart {{ include "b"; }}', deep, account) == [KEPT]

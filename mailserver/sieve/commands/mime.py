@@ -24,11 +24,12 @@ def _foreverypart(compiler: Compiler, call: Call) -> Step:
         place = machine.parts[-1] if machine.parts else 0
         if machine.loops >= machine.limits.loops:  # with those of scripts that include this one
             raise RunError(Text("Plus de {most} niveaux sont emboîtés ici.", most=machine.limits.loops))
+        inner = machine.loops > 0
         machine.loops += 1
         parts = machine.view.parts
         try:
-            # Within another loop: the parts of the part that it is at.
-            for one in parts.below(place)[1 if depth else 0 :]:
+            # Within another loop, of a script that includes this one too: the parts of the part that it is at.
+            for one in parts.below(place)[1 if inner else 0 :]:
                 machine.spend(1)
                 machine.parts.append(one)
                 machine.run(steps)
