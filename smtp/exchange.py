@@ -12,6 +12,7 @@ from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.provenance import Door
+from mailserver.model.reports import Kind
 from mailserver.model.rules import Unauthenticated
 from mailserver.reports.tally import Tally
 from mailserver.screening.blocklists import NOWHERE, Listing
@@ -173,14 +174,14 @@ class Exchange:
         try:
             if not all(are_roles):
                 await self._own_domain.check_authors(client.address, header)
-            verified = await self._authenticate(client, mail.reverse_path, header, content)
+            verified = await self._authenticate(client, transaction, header, content)
             if not all(are_roles):
                 await self._check_author(client, transaction, header, verified)
                 return verified, None
         except Refused as refusal:
             if not any(are_roles):
                 raise
-            verified = verified or await self._authenticate(client, mail.reverse_path, header, content)
+            verified = verified or await self._authenticate(client, transaction, header, content)
             return _unjudged(verified), refusal
         return _unjudged(verified), None
 
@@ -216,8 +217,16 @@ class Exchange:
         least = self._settings.blocklists.junk
         return client.listing if least and client.listing.points >= least else NOWHERE
 
-    async def _authenticate(self, client: Client, reverse_path: str, header: bytes, content: Content) -> Verified:
+    async def _authenticate(
+        self, client: Client, transaction: Transaction, header: bytes, content: Content
+    ) -> Verified:
         """What can be found out about who sent it."""
+        assert transaction.mail is not None
+        reverse_path = transaction.mail.reverse_path
+        sender = self._delivery.outsider(reverse_path)
+        is_tls_report = all(
+            Kind.TLS in self._delivery.takes_reports(one.rcpt.forward_path, sender) for one in transaction.recipients
+        )
         arrival = Arrival(
             client.address,
             client.name,
@@ -225,6 +234,7 @@ class Exchange:
             header,
             lambda: content.pieces(len(header) + len(b"\r\n")),
             content.size,
+            (b"email", b"tlsrpt") if is_tls_report else (b"email",),
         )
         return await self._authenticator.check(arrival)
 

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Histogram
 from mailserver.authentication import arc_check, dkim_check, dmarc, keys, lookups, results_field, reverse, spf
 from mailserver.authentication.arc_check import ArcSet, Sealed
 from mailserver.authentication.dkim_check import Bodies, Signed
-from mailserver.authentication.dmarc import Evaluated, Policy, Published
+from mailserver.authentication.dmarc import Evaluated, Policy, Published, Shown
 from mailserver.authentication.lookups import Lookups
 from mailserver.authentication.signatures import Header, Signature
 from mailserver.foundation import peers
@@ -64,6 +64,9 @@ class Arrival:
     body: Callable[[], Iterable[bytes]]
     """Its body in pieces."""
     size: int
+    services: tuple[bytes, ...] = (b"email",)
+    """What a signer's key may be for (RFC 6376 section 3.6.1, `s=`); of TLS reports `tlsrpt`, too (RFC 8460
+    section 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ _NO_CHAIN = Sealed(Chain.NONE)
 _Arguments = TypeVarTuple("_Arguments")
 _Result = TypeVar("_Result")
 _NOT_EVALUATED = Evaluated(Alignment.NOT_CHECKED)
+_NOTHING_SHOWN = Shown("", (), {})
 
 
 @dataclass(slots=True)
@@ -112,6 +116,7 @@ class _Found:
     iprev: Reverse = Reverse.TEMPERROR
     name: str = ""
     evaluated: Evaluated = _NOT_EVALUATED
+    shown: Shown = _NOTHING_SHOWN
     faulty: bool = False
     """A check failed for a fault of ours."""
 
@@ -193,7 +198,10 @@ class Authenticator:
             self._guarded(found, self._reverse(found, peer)),
         )
         unknown = found.unknown | set(domains if found.faulty else ())
-        found.evaluated = dmarc.evaluate(domains, published, found.passed, found.signers, unknown)
+        sent = {found.passed, *found.signers} - {""}
+        names = await dmarc.organizations(self._lookups(lookups.POLICIES), published, sent)
+        found.shown = Shown(found.passed, found.signers, names)
+        found.evaluated = dmarc.evaluate(domains, published, found.shown, unknown)
         verified = self._verified(arrival, found, forged, domains, published)
         self._log(arrival, found, verified)
         return verified
@@ -239,7 +247,7 @@ class Authenticator:
             found.signed = [one for one in signed if isinstance(one, Signed)]
             return
         wanted = [*good, *(one.seal for one in chain), *(one.message for one in chain[-1:])]
-        known = await _keys(self._lookups(lookups.KEYS), {one.key_name for one in wanted})
+        known = await _keys(self._lookups(lookups.KEYS), {one.key_name for one in wanted}, arrival.services)
         args = (header, signed, chain, known, arrival.body)
         quick = quick and len(wanted) <= QUICK_SIGNATURES
         work = _verify(*args) if quick else await self._away(_verify, *args)
@@ -332,12 +340,12 @@ def _verify(
     return done, arc_check.verify(header, chain, known, bodies) if chain else None
 
 
-async def _keys(asked: Lookups, names: Collection[str]) -> dkim_check.Keys:
+async def _keys(asked: Lookups, names: Collection[str], services: Collection[bytes]) -> dkim_check.Keys:
     found: dict[str, keys.Key | keys.BadKey | None] = {}
 
     async def ask(name: str) -> None:
         try:
-            found[name] = keys.read(await asked.texts(name))
+            found[name] = keys.read(await asked.texts(name), services)
         except keys.BadKey as error:
             found[name] = error
         except LookupFailed:
@@ -352,7 +360,7 @@ def _observed(arrival: Arrival, found: _Found, published: list[Published], evalu
     policy = published[0] if published else None
     if policy is None or policy.record is None or not policy.record.rua or not policy.found_out:
         return None
-    dkim, spf_aligned = dmarc.aligns(policy, found.passed, found.signers)
+    dkim, spf_aligned = dmarc.aligns(policy, found.shown)
     reason = "trusted_forwarder" if evaluated.alignment is Alignment.EXCUSED else ""
     if policy.record.percent < 100 and evaluated.alignment is Alignment.FAIL:
         reason = "sampled_out"

@@ -1,7 +1,12 @@
-"""DMARC (RFC 7489, RFC 9091): whether the domain of a message's author stands behind it, and what it asks where not."""
+"""DMARC (RFC 7489, RFC 9091): whether the domain of a message's author stands behind it, and what it asks where not.
+
+Whose a domain is says the list of public suffixes; where a policy record on the way up says `psd=`, it says so itself
+(RFC 9989 section 4.10): `n`, that it is somebody's of its own, `y`, that those right below it are. Nobody gets more by
+that than the list gives.
+"""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -16,6 +21,8 @@ from mailserver.model.errors import BadSyntax
 from mailserver.model.messages.authentication import Alignment
 
 MAX_RECORD = 4 * 1024
+MOST_LABELS = 8
+"""Names that are asked on the way up from a domain, itself included."""
 MAX_RUA = 1024
 """Characters of the addresses that are kept of a record."""
 MAX_AUTHORS = 3
@@ -47,6 +54,8 @@ class Record:
     percent: int
     rua: str = ""
     """Where reports are wanted."""
+    psd: str = ""
+    """`y`: others have the domains below; `n`: this one is somebody's of its own."""
 
     @property
     def published(self) -> tuple[tuple[str, str], ...]:
@@ -72,6 +81,8 @@ class Published:
     """False: its own record is not known; that of the domain above may be."""
     place: str = ""
     """The domain at which the record stands."""
+    organization: str = ""
+    """The organizational domain, where records say it and not the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,42 +144,105 @@ async def discover(lookups: Lookups, domains: list[str]) -> list[Published]:
     )
 
 
+_Asked = Record | None | LookupFailed
+
+
 async def _discover(lookups: Lookups, domain: str) -> Published:
-    above = organizational(domain)
-    found_out, worst = True, Policy.NONE
+    """What stands at the domain, else at its organizational domain, else at the public suffix above."""
+    registered = organizational(domain)
+    inside, outside = _split(domain, registered)
+    asked = dict(zip(inside, await asyncio.gather(*(_ask(lookups, one) for one in inside)), strict=True))
+    organization = _organization(asked)
+    own, above = asked[domain], asked.get(organization or registered)
+    if isinstance(own, Record):
+        return Published(domain, own, own.policy, place=domain, organization=organization)
+    worst = max(_worst(one) for one in (own, above))
+    if isinstance(above, LookupFailed):
+        return Published(domain, None, worst, found_out=False, organization=organization)
+    place = organization or registered
+    if above is None and own is None:
+        place, above = await _suffix_policy(lookups, asked, outside)
+        if isinstance(above, LookupFailed):
+            return Published(domain, None, _worst(above), found_out=False, organization=organization)
+    found_out = own is None
+    if above is None:
+        return Published(domain, None, worst, found_out, organization=organization)
+    policy = above.below
     try:
-        record = await record_of(lookups, domain)
-        if record is not None:
-            return Published(domain, record, record.policy, place=domain)
-    except LookupFailed as error:
-        found_out, worst = False, _worst(error)
-    try:
-        record = await record_of(lookups, above) if above != domain else None
-    except LookupFailed as error:
-        return Published(domain, None, max(worst, _worst(error)), found_out=False)
-    if record is None:
-        return Published(domain, None, worst, found_out)
-    policy = record.below
-    try:
-        if record.missing is not policy and not (await lookups.ask(domain, "A")).exists:
-            policy = record.missing
+        if above.missing is not policy and not (await lookups.ask(domain, "A")).exists:
+            policy = above.missing
     except LookupFailed:
-        policy, found_out = max(policy, record.missing), False
-    return Published(domain, record, policy, found_out, above)
+        policy, found_out = max(policy, above.missing), False
+    return Published(domain, above, policy, found_out, place, organization)
 
 
-def _worst(error: LookupFailed) -> Policy:
+def _split(domain: str, registered: str) -> tuple[list[str], list[str]]:
+    """The names up from a domain: to the registered one, and above it. Eight at most (RFC 9989 section 4.10)."""
+    labels = domain.split(".")
+    first = max(len(labels) - MOST_LABELS + 1, 1)
+    names = [domain, *(".".join(labels[at:]) for at in range(first, len(labels)))]
+    inside = [one for one in names if one == registered or one.endswith(f".{registered}")]
+    return inside, [one for one in names if one not in inside]
+
+
+async def _ask(lookups: Lookups, domain: str) -> _Asked:
+    try:
+        return await record_of(lookups, domain)
+    except LookupFailed as error:
+        return error
+
+
+def _organization(asked: Mapping[str, _Asked]) -> str:
+    """The organizational domain that records say; empty: none says anything."""
+    domain = next(iter(asked))
+    for name, record in asked.items():
+        psd = record.psd if isinstance(record, Record) else ""
+        if psd == "n":
+            return name
+        if psd == "y" and name != domain:
+            return ".".join(domain.split(".")[-name.count(".") - 2 :])
+    return ""
+
+
+async def _suffix_policy(lookups: Lookups, asked: Mapping[str, _Asked], outside: list[str]) -> tuple[str, _Asked]:
+    """The policy of the public suffix nearest above, where that has one for those below, and where it stands. Of one
+    that does not answer nobody expects any."""
+    above = {name: record for name, record in asked.items() if name != next(iter(asked))}
+    above.update(zip(outside, await asyncio.gather(*(_ask(lookups, one) for one in outside)), strict=True))
+    for name, record in above.items():
+        if isinstance(record, OutOfTime) or (isinstance(record, Record) and record.psd == "y"):
+            return name, record
+    return "", None
+
+
+async def organizations(lookups: Lookups, published: list[Published], domains: Collection[str]) -> dict[str, str]:
+    """The organizational domains that records say of domains which may be those of the authors: where alignment hangs
+    on it. What nobody knows now is left out: the list decides."""
+    wanted = {one.domain for one in published if one.organization}
+    near = {
+        one for one in domains for author in wanted if one != author and organizational(one) == organizational(author)
+    }
+
+    async def find(domain: str) -> tuple[str, str | None]:
+        inside, _ = _split(domain, organizational(domain))
+        found = await asyncio.gather(*(_ask(lookups, one) for one in inside))
+        said = _organization(dict(zip(inside, found, strict=True)))
+        return domain, said if said or not any(isinstance(one, LookupFailed) for one in found) else None
+
+    known = await asyncio.gather(*map(find, sorted(near)))
+    return {domain: said for domain, said in known if said is not None}
+
+
+def _worst(asked: _Asked) -> Policy:
     """What a domain may ask of which nothing could be found out. One that does not answer has no policy to keep; who
     keeps this server from asking gets round none."""
-    return Policy.REJECT if isinstance(error, OutOfTime) else Policy.NONE
+    return Policy.REJECT if isinstance(asked, OutOfTime) else Policy.NONE
 
 
-def evaluate(
-    domains: list[str], published: list[Published], spf: str, signed: Collection[str], unknown: Collection[str]
-) -> Evaluated:
-    """`spf` is the domain that passed SPF, if any; `signed` those with valid signatures; `unknown` those of which
-    neither could be found out: one of them may stand behind the message. Nobody else's failure saves it."""
-    results = [_one(one, spf, signed, unknown) for one in published]
+def evaluate(domains: list[str], published: list[Published], shown: "Shown", unknown: Collection[str]) -> Evaluated:
+    """`unknown`: domains of which it could not be found out whether they sent it: one of them may stand behind the
+    message. Nobody else's failure saves it."""
+    results = [_one(one, shown, unknown) for one in published]
     if len(results) < len(domains) or not domains:
         policy = Policy.QUARANTINE if len([one for one in domains if one]) > MAX_AUTHORS else Policy.NONE
         results.append(Evaluated(Alignment.PERMERROR, domains[0] if domains else "", policy))
@@ -186,30 +260,50 @@ _GRAVITY = {
 }
 
 
-def _one(published: Published, spf: str, signed: Collection[str], unknown: Collection[str]) -> Evaluated:
+def _one(published: Published, shown: "Shown", unknown: Collection[str]) -> Evaluated:
     domain, record = published.domain, published.record
-    aligned = any(aligns(published, spf, signed))
+    aligned = any(aligns(published, shown))
     if not published.found_out:
         return Evaluated(Alignment.TEMPERROR, domain, undecided=Policy.NONE if aligned else published.policy)
     if record is None:
         return Evaluated(Alignment.SIGNED if aligned else Alignment.NONE, domain)
     if aligned:
         return Evaluated(Alignment.PASS, domain)
-    if any(_aligns(one, domain, strict=False) for one in unknown):
+    if any(_may_be(one, domain) for one in unknown):
         return Evaluated(Alignment.TEMPERROR, domain, Policy.NONE, record.percent, published.policy)
     return Evaluated(Alignment.FAIL, domain, published.policy, record.percent)
 
 
-def aligns(published: Published, spf: str, signed: Collection[str]) -> tuple[bool, bool]:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Whom a message is shown to be from."""
+
+    spf: str
+    """The domain that passed SPF; empty: none."""
+    signed: Collection[str]
+    """Domains with valid signatures."""
+    organizations: Mapping[str, str]
+    """What records say of these (`organizations`)."""
+
+
+def aligns(published: Published, shown: Shown) -> tuple[bool, bool]:
     """Whether a signature, and whether SPF, shows that the author's domain sent it (section 3.1)."""
-    domain, record = published.domain, published.record
-    strict_dkim, strict_spf = (record.strict_dkim, record.strict_spf) if record else (False, False)
-    by_dkim = any(_aligns(one, domain, strict=strict_dkim) for one in signed)
-    return by_dkim, _aligns(spf, domain, strict=strict_spf)
+    record = published.record
+
+    def is_theirs(domain: str, *, strict: bool) -> bool:
+        if not domain or domain == published.domain or strict:
+            return bool(domain) and domain == published.domain
+        theirs = published.organization
+        is_other = bool(theirs) and shown.organizations.get(domain, theirs) != theirs
+        return not is_other and _may_be(domain, published.domain)
+
+    by_dkim = any(is_theirs(one, strict=record is not None and record.strict_dkim) for one in shown.signed)
+    return by_dkim, is_theirs(shown.spf, strict=record is not None and record.strict_spf)
 
 
-def _aligns(domain: str, author: str, *, strict: bool) -> bool:
-    return bool(domain) and (domain == author or (not strict and organizational(domain) == organizational(author)))
+def _may_be(domain: str, author: str) -> bool:
+    """Whether both are of one who has registered a domain, by the list."""
+    return bool(domain) and (domain == author or organizational(domain) == organizational(author))
 
 
 async def record_of(lookups: Lookups, domain: str) -> Record | None:
@@ -238,6 +332,8 @@ def parse(octets: bytes) -> Record | None:
     missing = _POLICIES.get(tags.get("np", "").lower(), below)
     percent = tags.get("pct", "100")
     number = int(percent) if percent.isascii() and percent.isdigit() and len(percent) <= 3 else 100
+    if tags.get("t", "").lower() == "y":
+        number = 0  # RFC 9989 section 4.7: the next milder policy, as for what pct= spares
     return Record(
         policy,
         below,
@@ -246,6 +342,7 @@ def parse(octets: bytes) -> Record | None:
         tags.get("aspf", "r").lower() == "s",
         min(number, 100),
         tags.get("rua", "")[:MAX_RUA],
+        psd if (psd := tags.get("psd", "").lower()) in ("y", "n") else "",
     )
 
 

@@ -6,6 +6,7 @@ The arithmetic is `cryptography`'s: dkimpy raises numbers of any size to powers 
 import base64
 import binascii
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -58,8 +59,8 @@ class Key:
         return True
 
 
-def read(records: list[bytes]) -> Key:
-    """The key of the TXT records under one name. Raises BadKey."""
+def read(records: list[bytes], services: Collection[bytes] = (b"email",)) -> Key:
+    """The key of the TXT records under one name, for one of these services. Raises BadKey."""
     if not records:
         raise BadKey("no key")
     if len(records) > 1:
@@ -74,7 +75,7 @@ def read(records: list[bytes]) -> Key:
         raise BadKey("a key record of another version")
     if b"h" in tags and b"sha256" not in _words(tags[b"h"]):
         raise BadKey("a key for other algorithms")
-    if b"s" in tags and not {b"*", b"email"} & set(_words(tags[b"s"])):
+    if b"s" in tags and not {b"*", *services} & set(_words(tags[b"s"])):
         raise BadKey("a key for another service")
     if b"p" not in tags:
         raise BadKey("malformed key record")

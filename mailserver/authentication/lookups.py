@@ -4,7 +4,7 @@ import asyncio
 
 from mailserver.foundation.resolver import Answer, LookupFailed, Resolver
 
-SPF, KEYS, POLICIES, NAMES = 60, 60, 12, 5
+SPF, KEYS, POLICIES, NAMES = 60, 60, 30, 5
 """Of one message: of its sender's domain, of 50 seals and 8 signatures, of its authors' domains, of its peer. Each has
 its own, so that a stranger's maze takes nothing from the policy of the domain that he borrows."""
 AT_ONCE = 8

@@ -92,9 +92,9 @@ class Addressing:
 
     def takes_reports(self, address: str, sender: Sender | None) -> tuple[Kind, ...]:
         """Which reports of other servers are read that come to this address; of nobody who has logged in."""
-        if sender is None or sender.account_id:
-            return ()
         wanted = {Kind.DMARC: self._settings.reports.dmarc, Kind.TLS: self._settings.reports.tls}
+        if sender is None or sender.account_id or not any(wanted.values()):
+            return ()
         folded = fold_login(address)
         return tuple(kind for kind, where in wanted.items() if where and fold_login(where) == folded)
 

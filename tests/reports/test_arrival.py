@@ -20,6 +20,8 @@ from mailserver.store.reports.figures import Day, Line, Outcome, Sender
 from mailserver.store.reports.received import Kept
 from mailserver.store.reports.waiting import Arrived
 from tests.authentication.name_server import NameServer
+from tests.authentication.signers import KEY, sign
+from tests.authentication.signers import record as key_record
 from tests.reports.conftest import ADDRESSES
 from tests.reports.samples import TODAY, YESTERDAY, carrying, dmarc, packed, record, tls, zipped
 from tests.smtp.house import DOMAIN, PASSWORD, House
@@ -72,6 +74,19 @@ def test_a_tls_report_is_read(house: House, reader: ReportReader) -> None:
     found = house.read(figures.outcomes, 0, 9)
     assert found[0] == Outcome("sts", DOMAIN, "starttls-not-supported", "mx2.ac-exemple.fr", 200)
     assert [one.count for one in found] == [200, 100, 3, 5326]
+
+
+def test_a_key_for_tls_reports_shows_who_sent_them(house: House, reader: ReportReader, names: NameServer) -> None:
+    """RFC 8460 section 3; it shows nothing of other mail."""
+    names["s._domainkey.signe.example", "TXT"] = [key_record(KEY).replace(b"k=rsa", b"s=tlsrpt; k=rsa")]
+    octets = sign(carrying(packed(tls()), "application/tlsrpt+gzip", "tls@signe.example"), domain=b"signe.example")
+    send(house, octets, TLS)
+    assert [(one.submitter, one.passed) for one in read_all(house, reader)] == [("signe.example", 5326)]
+    other = tls(identifier="2")
+    octets = sign(carrying(packed(other), "application/tlsrpt+gzip", "tls@signe.example"), domain=b"signe.example")
+    send(house, octets, TLS, f"ada@{DOMAIN}")
+    assert read_all(house, reader)[0].fault.name == "report-unproven"
+    assert b"a key for another service" in house.mail("ada")[0]
 
 
 def test_the_same_report_counts_once(house: House, reader: ReportReader) -> None:
