@@ -17,6 +17,7 @@ from mailserver.cli import (
     rules,
     serve,
     storage,
+    withdraw,
     zone,
 )
 from mailserver.cli.accounts import account, change, export, factors, letters, log, states
@@ -75,6 +76,7 @@ app.command("filters")(filters.filters)
 app.command("peers")(peers.peers)
 app.add_typer(outgoing_queue.app, name="queue", help=_("Le courrier qui part."))
 app.add_typer(junk.app, name="junk", help=_("Le filtre des indésirables, et les messages infectés qui sont retenus."))
+app.add_typer(withdraw.app, name="withdraw", help=_("Retirer un message de toutes les boîtes, ou l’y remettre."))
 app.add_typer(
     reports.app, name="reports", help=_("Ce que d’autres serveurs disent de notre courrier (DMARC, TLS-RPT).")
 )

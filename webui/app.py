@@ -41,6 +41,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.messages import Quota
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
+from mailserver.withdrawal.service import Withdrawals
 from webui import routes
 from webui.account.login import portal
 from webui.http.assets import Assets
@@ -100,6 +101,7 @@ def create(
         pages=Pages(_site(settings, assets), spoken, keys, assets, board),
         moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
         infected=InfectedMail(settings=settings, store=store, delivery=delivery, clock=clock),
+        withdrawals=Withdrawals(settings=settings, store=store, clock=clock),
         board=board,
         health=Health(settings=settings, store=store, clock=clock),
         sharing=sharing,

@@ -13,6 +13,7 @@ from mailserver.store.queue.traces import Step
 from mailserver.store.queue.waiting import Destination, State
 from mailserver.store.upkeep import measures
 from mailserver.store.upkeep.measures import ACCOUNTS, MAIL, QUEUE, Measure
+from mailserver.store.withdrawal import reports
 
 DESTINATIONS = 5
 """Domains of the queue that are named."""
@@ -29,6 +30,8 @@ class Facts:
     run: Run | None
     job: Job | None
     braked: tuple[str, ...]
+    phishing: int
+    """Reports of phishing that wait for somebody to decide."""
 
 
 def facts(tx: Tx, since: int) -> Facts:
@@ -41,4 +44,5 @@ def facts(tx: Tx, since: int) -> Facts:
         runs[0] if runs else None,
         begun[0] if begun else None,
         tuple(brake.population.value for brake in rules.brakes(tx)),
+        reports.waiting(tx),
     )

@@ -197,10 +197,12 @@ class Delivery(Addressing):
         those who get them.
 
         `targets`: direct recipients elsewhere. `passage`: the filters that sent it on until here. `judge`: it may be
-        junk. Nobody gets two copies. Raises Refused(LOOP), Temporary.
+        junk. Nobody gets two copies. Raises Refused(LOOP), Denied, Temporary.
         """
         looked = await self._impersonation.look(envelope, octets)
         copies = await self._copies(envelope, octets, options, targets, looked.signs)
+        if passage is None:
+            await self._check_refused(envelope, octets, options, copies, targets)
         spared = _spared(envelope)
         parts = [_put_aside(copy.part, spared, self._listed(envelope)) for copy in copies]
         if judge:
@@ -230,6 +232,27 @@ class Delivery(Addressing):
         if not listing.points:
             return None
         return Verdict(Source.LISTED, listing.points, self._settings.blocklists.junk, listing.lists)
+
+    async def _check_refused(
+        self,
+        envelope: Envelope,
+        octets: bytes,
+        options: Options,
+        copies: Sequence["_Copy"],
+        targets: Sequence[Target],
+    ) -> None:
+        """Whether IT has taken this message back from everybody; `postmaster@` and `abuse@` stay open, and what the
+        service itself says. Raises Denied, Temporary."""
+        if envelope.door is Door.SERVICE or not copies:
+            return
+        addresses = [*(one.address for one in envelope.recipients), *(one.address for one in targets)]
+        if addresses and all(map(is_role, addresses)):
+            return
+        account_id = envelope.sender.account_id if envelope.sender else 0
+        name = envelope.name or options.name
+        trace = Trace(Step.REFUSED, name, envelope.reverse_path, addresses, len(octets), account_id)
+        async with self.discarding(*(copy.part.prepared for copy in copies)):
+            await self._refused_copies.check(copies[0].part.prepared.scan, copies[0].octets, trace)
 
     async def _copies(
         self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target], signs: Signs

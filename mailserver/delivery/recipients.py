@@ -21,6 +21,7 @@ from mailserver.model.identity import Directory, ListKind, Population, Principal
 from mailserver.model.reports import Kind
 from mailserver.model.rules import Denied, Rules, Sender, Way, check, check_brake, sentences
 from mailserver.rules.policy_cache import PolicyCache
+from mailserver.rules.refused_copies import RefusedCopies
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import messages
@@ -49,6 +50,7 @@ class Addressing:
         self._zone = ZoneInfo(settings.web.timezone)
         self._answers: dict[str, tuple[float, Recipient | Refused | Sequence[Roster]]] = {}
         self._rulebook = PolicyCache(store=store, clock=clock, changes=changes)
+        self._refused_copies = RefusedCopies(store=store, clock=clock, changes=changes)
         self._reachable = Reachable(store=store, clock=clock)
         # A suspension, a new person or list counts for the next recipient, in every worker.
         changes.subscribe("account", DIRECTORY, self._answers.clear)

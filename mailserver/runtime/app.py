@@ -50,6 +50,8 @@ from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
+from mailserver.withdrawal.service import Withdrawals
+from mailserver.withdrawal.thanks import Thanks
 
 log = structlog.get_logger("app")
 
@@ -316,6 +318,14 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "moderation": moderation.run,
         "infected": InfectedMail(
             settings=services.settings, store=services.store, delivery=services.delivery, clock=services.clock
+        ).run,
+        "withdrawal": Withdrawals(settings=services.settings, store=services.store, clock=services.clock).run,
+        "report_thanks": Thanks(
+            settings=services.settings,
+            store=services.store,
+            directory=services.directory,
+            delivery=services.delivery,
+            clock=services.clock,
         ).run,
         "audit_sealing": audit_sealer.run,
         "scheduled": outbox.run,

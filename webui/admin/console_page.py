@@ -57,6 +57,10 @@ def announced(visit: Visit) -> str:
         "jete": ngettext("%(n)s envoi jeté.", "%(n)s envois jetés.", count),
         "remis": ngettext("%(n)s message remis.", "%(n)s messages remis.", count),
         "virus-supprime": ngettext("%(n)s message supprimé.", "%(n)s messages supprimés.", count),
+        "retrait": _("C’est parti : le message quitte toutes les boîtes en quelques secondes."),
+        "retrait-annule": _("C’est parti : les messages reviennent dans les boîtes en quelques secondes."),
+        "copies-admises": _("Les nouvelles copies de ce message sont de nouveau acceptées."),
+        "signalements-classes": ngettext("%(n)s signalement classé.", "%(n)s signalements classés.", count),
         "regles": _("Règles enregistrées."),
         "frein": _("Le frein est serré : cette population n’envoie plus rien."),
         "desserre": ngettext(

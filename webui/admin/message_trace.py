@@ -91,6 +91,7 @@ def _line(visit: Visit, one: Traced) -> Line:
         Step.DEFERRED: _("Différé"),
         Step.FAILED: _("En échec"),
         Step.FILTERED: _("Filtré"),
+        Step.REFUSED: _("Refusé : message retiré"),
     }[one.step]
     named = ", ".join(one.recipients[:5])
     left = one.count - min(5, len(one.recipients))

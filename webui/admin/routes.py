@@ -12,8 +12,10 @@ from webui.admin import (
     infected_page,
     message_trace,
     models_page,
+    phishing_page,
     queue_page,
     rules_page,
+    withdrawals_page,
 )
 from webui.admin.directory import acts, lists_page, people, person, schools_page, search
 from webui.admin.monitoring import charts, health, overview, reports_page
@@ -57,6 +59,10 @@ def routes(doors: Doors) -> Sequence[BaseRoute]:
         Route("/admin/travaux/{job:key}/raisons.csv", inside(import_reasons.download), methods=["GET"]),
         *pair("/admin/file", queue_page.show_queue, queue_page.act),
         *pair(infected_page.PATH, infected_page.show_infected, infected_page.act),
+        *pair(phishing_page.PATH, phishing_page.show_campaigns, phishing_page.act),
+        Route(phishing_page.CAMPAIGN, inside(phishing_page.show_campaign), methods=["GET"]),
+        *pair(withdrawals_page.PATH, withdrawals_page.show_withdrawals, withdrawals_page.act),
+        *pair(withdrawals_page.NEW, withdrawals_page.ask, withdrawals_page.begin),
         Route("/admin/suivi", inside(message_trace.show_traces), methods=["GET"]),
         *pair("/admin/regles", rules_page.show_rules, rules_page.act),
         Route("/admin/journal", inside(audit_log.show_audit_log), methods=["GET"]),

@@ -39,6 +39,7 @@ from mailserver.store.record.audit import Origin
 from mailserver.store.web.searches import Search
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
+from mailserver.withdrawal.service import Withdrawals
 from webui.http import headers
 from webui.http.assets import Assets
 from webui.http.forms import Form
@@ -84,6 +85,7 @@ class Services:
     pages: Renderer
     moderation: Moderation
     infected: InfectedMail
+    withdrawals: Withdrawals
     outside: SafeFetch
     feeds: Feeds
     board: Announcements

@@ -19,6 +19,7 @@ from mailserver.store.mail import proportion
 from mailserver.store.mail.proportion import Kind, Terms
 from mailserver.store.schema.keeping import damage
 from mailserver.store.schema.mail import blob, content, message, orphan
+from mailserver.store.schema.withdrawal import withdrawn
 
 BATCH = 200
 STRAY_AGE = 86400
@@ -33,7 +34,11 @@ _DUE = Statement(
     .with_for_update(skip_locked=True)
 )
 
-_holders: list[tuple[Any, ColumnElement[int]]] = [(message, message.c.content_id)]
+_holders: list[tuple[Any, ColumnElement[Any]]] = [
+    (message, message.c.content_id),
+    # Named here, not by who fills it: a process that never loaded that module must not destroy what it keeps.
+    (withdrawn, withdrawn.c.content_id),
+]
 
 
 def also_held_by(table: Any, column: ColumnElement[int]) -> None:

@@ -39,6 +39,8 @@ class Step(StrEnum):
     FAILED = "failed"
     FILTERED = "filtered"
     """A recipient's filter threw it away, refused it or sent it on."""
+    REFUSED = "refused"
+    """IT has taken this message back: a further copy was turned away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from mailserver.store.schema import (
     sharing,
     spool,
     webmail,
+    withdrawal,
     writing,
 )
 from mailserver.store.schema.base import metadata
@@ -55,5 +56,6 @@ __all__ = [
     "sharing",
     "spool",
     "webmail",
+    "withdrawal",
     "writing",
 ]

@@ -32,7 +32,9 @@ from mailserver.store.schema.rosters import (
 )
 from mailserver.store.schema.sharing import annotation, mailbox_act, mailbox_right
 from mailserver.store.schema.webmail import retention
+from mailserver.store.schema.withdrawal import withdrawn
 from mailserver.store.schema.writing import outbox
+from mailserver.store.withdrawal import restoring
 
 MESSAGES = 500
 ITEMS = 200
@@ -174,6 +176,11 @@ def _outbox(tx: Tx, account_id: int) -> bool:
     return bool(tx.execute(delete(outbox).where(mine)).rowcount)
 
 
+def _withdrawn(tx: Tx, account_id: int) -> bool:
+    """Messages that were taken back from the person and are kept for an undoing."""
+    return restoring.erase(tx, account_id, MESSAGES)
+
+
 # ---------------------------------------------------------------------- everything else
 
 
@@ -194,7 +201,7 @@ def _belongings(tx: Tx, account_id: int) -> bool:
 
 
 _ENTRY: Final = (person, affiliation, person_word)
-_APART: Final = (mailbox, subscription, collection, held_message, outbox)
+_APART: Final = (mailbox, subscription, collection, held_message, outbox, withdrawn)
 
 
 def _collections(tx: Tx, account_id: int) -> bool:
@@ -215,6 +222,7 @@ _STEPS: Final[tuple[Callable[[Tx, int], bool], ...]] = (
     _collections,
     _held,
     _outbox,
+    _withdrawn,
     _lists,
     _belongings,
 )

@@ -127,6 +127,12 @@ def _store_alerts(visit: Visit, facts: Facts, braked: Sequence[str]) -> Iterator
     if braked:
         text = _("%(who)s : rien ne part plus.") % {"who": ", ".join(braked)}
         yield Alert(True, _("Le frein d’urgence est serré."), text, "/admin/regles", _("Voir le frein"))
+    if facts.phishing:
+        said = visit.language.texts.ngettext(
+            "%(n)s signalement attend une décision.", "%(n)s signalements attendent une décision.", facts.phishing
+        )
+        text = said % {"n": facts.phishing}
+        yield Alert(False, _("Des messages sont signalés."), text, "/admin/signalements", _("Voir les signalements"))
     if _is_late(visit, facts.queue):
         text = _("Le plus ancien attend depuis %(since)s.") % {"since": since(visit, facts.queue.oldest)}
         yield Alert(False, _("La file d’attente s’allonge."), text, "/admin/file", _("Voir la file"))

@@ -1,0 +1,183 @@
+"""`Withdrawals`: what an act would reach, its beginning and its undoing, and the work itself, in the background.
+
+An act is gone through at once, and again until nothing can come any more that was on its way before it began. Units are
+short: their size follows from how long they take, and between two of them others have their turn.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Concatenate, ParamSpec
+
+import structlog
+
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import Clock
+from mailserver.model.messages.likeness import Likeness
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.record.audit import Origin
+from mailserver.store.record.trusted_clock import TrustedClock
+from mailserver.store.withdrawal import finding, reports, restoring, rows, taking
+from mailserver.store.withdrawal.finding import Reached, Sample
+from mailserver.store.withdrawal.rows import State, Withdrawal
+
+log = structlog.get_logger("withdrawal")
+P = ParamSpec("P")
+
+LOOK_SECONDS = 2.0
+"""Between two looks for work that nobody told of: after a crash, or of a command."""
+AGAIN_SECONDS = 10.0
+"""Between two passes of one act."""
+SETTLED_SECONDS = 20
+"""What was being delivered when the act began has been by then: it is looked for once more, and then no longer."""
+UNIT_SECONDS = 0.03
+"""What a unit should take: others who write wait for it."""
+PAUSE = 0.005
+"""Between two units: who waits for the writer has it then."""
+FEWEST, FIRST, MOST = 10, 50, 500
+"""Messages of one unit."""
+TIDY_SECONDS = 600.0
+NOBODY = 0
+"""Whose turn slow reads of this kind take (`Store.read_slow`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an act would do."""
+
+    content_id: int
+    likeness: Likeness
+    reached: Reached
+    samples: tuple[Sample, ...]
+
+
+class Withdrawals:
+    """One per worker. Whoever calls has made sure that it is IT."""
+
+    def __init__(self, *, settings: Settings, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._upkeep = TrustedClock(store, clock)
+        self._folder = settings.data / "blobs"
+        self._news = asyncio.Event()
+        self._passed: dict[int, float] = {}
+        """When this worker went through an act last."""
+        self._tidied = -TIDY_SECONDS
+        store.changes.subscribe("mailbox", rows.NEWS, self._news.set)
+
+    async def report(self, account_id: int, content_id: int) -> bool:
+        """Somebody reports a message of theirs as phishing; False: they did so already.
+
+        Raises Refused(NOT_FOUND | LIMIT), Temporary.
+        """
+        likeness = await self._store.read(finding.likeness_of, content_id, self._folder, alike=True)
+        return await self._store.write(reports.file, account_id, content_id, likeness)
+
+    async def preview(self, content_id: int, *, alike: bool, likeness: Likeness | None = None) -> Preview:
+        """What an act would reach. `likeness`: what a report kept of the message.
+
+        Raises Refused(NOT_FOUND), Temporary.
+        """
+        if likeness is None:
+            likeness = await self._store.read(finding.likeness_of, content_id, self._folder, alike=alike)
+        likeness = replace(likeness, alike=alike and bool(likeness.facts.campaign))
+        return await self._store.read_slow(NOBODY, _preview, content_id, likeness, self._folder)
+
+    async def begin(self, preview: Preview, refused_days: int, origin: Origin) -> int:
+        """Begin to take away what was previewed; the act's id. It is over in seconds. Raises Refused, Temporary."""
+        number = await self._store.write(_begin, origin, preview, refused_days)
+        log.info("withdrawal begun", withdrawal=number, actor=origin.actor, messages=preview.reached.messages)
+        return number
+
+    async def undo(self, number: int, origin: Origin) -> None:
+        """Begin to bring everything back. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
+        await self._store.write(_undo, origin, number)
+        log.info("withdrawal undone", withdrawal=number, actor=origin.actor)
+
+    # ------------------------------------------------------------------ the work
+
+    async def run(self) -> None:
+        """Work off what was begun, and let go of what is over, for ever."""
+        while True:
+            await self.look()
+            self._news.clear()
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def look(self) -> None:
+        """Go on with every act that is not finished and that nobody is at."""
+        for number in await self._store.read(rows.unfinished):
+            passed = self._passed.get(number)
+            if passed is not None and self._clock.monotonic() - passed < AGAIN_SECONDS:
+                continue
+            if await self._store.write(rows.claim, number, self._store.worker):
+                await self.work(number)
+        if self._clock.monotonic() - self._tidied >= TIDY_SECONDS and await self._upkeep.may_go_on():
+            await self.tidy()
+            self._tidied = self._clock.monotonic()
+
+    async def work(self, number: int) -> None:
+        """Go through every mailbox for an act once, or bring everything back. Raises Refused(NOT_FOUND), Temporary."""
+        act = await self._store.read(rows.get, number)
+        if act.state is State.TAKING:
+            await self._take(act)
+            self._passed[number] = self._clock.monotonic()
+        elif act.state is State.RESTORING:
+            await self._in_portions(restoring.restore, number, self._store.worker)
+            self._passed.pop(number, None)
+            log.info("withdrawal restored", withdrawal=number)
+
+    async def _take(self, act: Withdrawal) -> None:
+        settled = self._clock.now() - act.at >= SETTLED_SECONDS
+        found = await self._store.read_slow(NOBODY, finding.find, act.content_id, act.likeness, self._folder)
+        total = 0
+        for part, only_alike in finding.portions(found):
+            total += await self._in_portions(taking.take, act.id, self._store.worker, part, only_alike=only_alike)
+        if await self._store.write(taking.swept, act.id, settled=settled):
+            log.info("withdrawal gone through", withdrawal=act.id, messages=total, settled=settled)
+
+    async def _in_portions(
+        self, unit: Callable[Concatenate[Tx, int, P], int | None], *args: P.args, **kwargs: P.kwargs
+    ) -> int:
+        """Units one after the other until one finds less than it may do; how much all of them did."""
+        total, most = 0, FIRST
+        loop = asyncio.get_running_loop()
+        while True:
+            begun = loop.time()
+            done = await self._store.write(unit, most, *args, **kwargs) or 0
+            total += done
+            if done < most:
+                return total
+            took = max(loop.time() - begun, 0.001)
+            most = max(FEWEST, min(MOST, 2 * most, int(most * UNIT_SECONDS / took)))
+            await asyncio.sleep(PAUSE)
+
+    async def tidy(self) -> int:
+        """Let go of copies that can no longer be brought back, and of old rows; how many copies."""
+        total = 0
+        for number in await self._store.read(restoring.over):
+            total += await self._in_portions(restoring.end, number)
+        await self._store.write(reports.forget)
+        await self._store.write(rows.forget)
+        return total
+
+
+def _preview(tx: Tx, content_id: int, likeness: Likeness, folder: Path) -> Preview:
+    found = finding.find(tx, content_id, likeness, folder)
+    return Preview(content_id, likeness, finding.reached(tx, found), tuple(finding.samples(tx, found)))
+
+
+def _begin(tx: Tx, origin: Origin, preview: Preview, refused_days: int) -> int:
+    """The act, and what people reported of it."""
+    number = rows.begin(tx, origin, preview.content_id, preview.likeness, refused_days)
+    reports.withdrawn(tx, preview.likeness)
+    return number
+
+
+def _undo(tx: Tx, origin: Origin, number: int) -> None:
+    rows.undo(tx, origin, number)
+    reports.mistaken(tx, rows.get(tx, number).likeness)

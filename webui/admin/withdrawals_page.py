@@ -1,0 +1,213 @@
+"""Messages that were taken back from every mailbox: what an act would do, its beginning, its undoing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.withdrawal import finding, reports, rows
+from mailserver.store.withdrawal.rows import REFUSED_DAYS, State, Withdrawal
+from mailserver.withdrawal.service import Preview
+from webui.admin.access import origin
+from webui.admin.console_page import Top, done, stamp, top
+from webui.http.forms import positive
+from webui.page import plain
+from webui.page.context import Services, Visit
+from webui.page.rendering import redirect
+
+PATH = "/admin/retraits"
+NEW = f"{PATH}/nouveau"
+PER_PAGE = 50
+REFUSED_BY_DEFAULT = 7
+ALIKE = "campagne"
+MAX_ID = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One act."""
+
+    id: int
+    at: str
+    actor: str
+    sender: str
+    subject: str
+    scope: str
+    state: str
+    taken: int
+    refused: int
+    refused_until: str
+    """Empty: further copies come in."""
+    until: str
+    undoable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalsPage:
+    """A part of the acts, the newest first; `asked`: the one that somebody wants to undo."""
+
+    top: Top
+    lines: tuple[Line, ...]
+    before: int
+    asked: Line | None = None
+    refusing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SampleLine:
+    """One of the messages that are meant."""
+
+    sender: str
+    subject: str
+    sent: str
+    accounts: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewPage:
+    """What an act would do, before it is done."""
+
+    top: Top
+    query: str
+    """The Message-ID that was looked for."""
+    message: int = 0
+    campaign: str = ""
+    alike: bool = False
+    messages: int = 0
+    accounts: int = 0
+    samples: tuple[SampleLine, ...] = ()
+    days: tuple[tuple[str, str], ...] = ()
+    chosen: str = ""
+    fault: str = ""
+
+
+async def show_withdrawals(services: Services, visit: Visit, asked: Line | None = None, fault: str = "") -> Response:
+    """GET /admin/retraits."""
+    found = await services.store.read(rows.listing, positive(visit.query("avant")), PER_PAGE + 1)
+    before = found[PER_PAGE - 1].id if len(found) > PER_PAGE else 0
+    lines = tuple(_line(visit, one) for one in found[:PER_PAGE])
+    refusing = len(await services.store.read(rows.refusing))
+    page = WithdrawalsPage(top(visit, "retraits", fault), lines, before, asked, refusing)
+    return services.pages.answer(visit, "admin/withdrawals.html", page, 422 if fault else 200)
+
+
+async def act(services: Services, visit: Visit) -> Response:
+    """POST /admin/retraits: undo an act, which asks first, or let further copies in. Raises Refused(NOT_FOUND)."""
+    number = positive(visit.form.text("retrait"))
+    what, _, confirmed = visit.form.text("faire").partition("-")
+    try:
+        if what == "admettre":
+            await services.store.write(rows.stop_refusing, origin(visit), number)
+            return redirect(visit, PATH, **done("copies-admises"))
+        found = await services.store.read(rows.get, number)
+        if confirmed and visit.form.text("nombre").strip() == str(found.taken):
+            await services.withdrawals.undo(number, origin(visit))
+            return redirect(visit, PATH, **done("retrait-annule"))
+    except Refused as refusal:
+        if refusal.reason is not Reason.CONFLICT:
+            raise
+        return await show_withdrawals(services, visit, fault=visit._("Ce n’est plus possible. Rien n’a été changé."))
+    fault = visit._("Ce n’est pas ce nombre. Rien n’a été fait.") if confirmed else ""
+    return await show_withdrawals(services, visit, _line(visit, found), fault)
+
+
+async def ask(services: Services, visit: Visit) -> Response:
+    """GET /admin/retraits/nouveau: of a campaign, a message, or a Message-ID. Raises Refused(NOT_FOUND)."""
+    wanted = visit.query("id").strip()[:MAX_ID]
+    message, campaign = positive(visit.query("message")), visit.query("c")
+    if wanted:
+        found = await services.store.read_slow(visit.account_id, finding.named, wanted)
+        message = found[0] if found else 0
+    if not message and not campaign:
+        fault = visit._("Aucun message enregistré ne porte cet identifiant.") if wanted else ""
+        page = NewPage(top(visit, "retraits"), wanted, fault=fault)
+        return services.pages.answer(visit, "admin/withdrawal_new.html", page, 422 if fault else 200)
+    preview = await _preview(services, message, campaign, alike=visit.query("portee") == ALIKE)
+    return services.pages.answer(visit, "admin/withdrawal_new.html", _new(visit, preview, wanted, campaign))
+
+
+async def begin(services: Services, visit: Visit) -> Response:
+    """POST /admin/retraits/nouveau: begin, once the number that was shown is typed. Raises Refused(NOT_FOUND)."""
+    form = visit.form
+    message, campaign = positive(form.text("message")), form.text("c")
+    preview = await _preview(services, message, campaign, alike=form.text("portee") == ALIKE)
+    days = positive(form.text("jours"))
+    shown = form.text("vus").strip()
+    if not shown or form.text("nombre").strip() != shown or days not in REFUSED_DAYS:
+        fault = visit._("Ce n’est pas ce nombre. Rien n’a été fait.")
+        page = _new(visit, preview, "", campaign, form.text("jours"), fault)
+        return services.pages.answer(visit, "admin/withdrawal_new.html", page, 422)
+    # While a wave comes in there are more from one second to the next: what was shown is what was agreed to.
+    await services.withdrawals.begin(preview, days, origin(visit))
+    return redirect(visit, PATH, **done("retrait"))
+
+
+async def _preview(services: Services, message: int, campaign: str, *, alike: bool) -> Preview:
+    if not campaign:
+        return await services.withdrawals.preview(message, alike=alike)
+    newest = (await services.store.read(reports.campaign, reports.key(campaign)))[0].newest
+    return await services.withdrawals.preview(newest.content_id, alike=alike, likeness=newest.likeness)
+
+
+def _new(
+    visit: Visit, preview: Preview, query: str, campaign: str, chosen: str = str(REFUSED_BY_DEFAULT), fault: str = ""
+) -> NewPage:
+    return NewPage(
+        top(visit, "retraits"),
+        query,
+        0 if campaign else preview.content_id,
+        campaign,
+        preview.likeness.alike,
+        preview.reached.messages,
+        preview.reached.accounts,
+        tuple(_sample(visit, one) for one in preview.samples),
+        tuple(_choices(visit, REFUSED_DAYS)),
+        chosen,
+        fault,
+    )
+
+
+def _choices(visit: Visit, days: Sequence[int]) -> list[tuple[str, str]]:
+    said = visit.language.texts.ngettext
+    return [
+        (str(one), said("%(n)s jour", "%(n)s jours", one) % {"n": one} if one else visit._("pas du tout"))
+        for one in days
+    ]
+
+
+def _sample(visit: Visit, one: finding.Sample) -> SampleLine:
+    return SampleLine(
+        plain.line(one.sender, 100), plain.line(one.subject, 120), stamp(visit, one.sent_at), one.accounts
+    )
+
+
+def _line(visit: Visit, one: Withdrawal) -> Line:
+    facts, now = one.likeness.facts, int(visit.now)
+    undoable = one.can_be_undone(now)
+    return Line(
+        one.id,
+        stamp(visit, one.at),
+        one.actor,
+        plain.line(facts.sender, 100),
+        plain.line(facts.subject, 120),
+        visit._("toute la campagne") if one.likeness.alike else visit._("le même message"),
+        _state_words(visit, one),
+        one.taken,
+        one.refused,
+        stamp(visit, one.refused_until) if one.refuses(now) else "",
+        stamp(visit, one.expires) if undoable else "",
+        undoable,
+    )
+
+
+def _state_words(visit: Visit, one: Withdrawal) -> str:
+    _ = visit._
+    words = {
+        State.TAKING: _("retiré") if one.swept else _("en cours"),
+        State.TAKEN: _("retiré"),
+        State.RESTORING: _("retour en cours"),
+        State.RESTORED: _("revenu dans les boîtes"),
+        State.ENDED: _("retiré pour de bon"),
+    }
+    return words[one.state]
