@@ -51,7 +51,8 @@ log = structlog.get_logger("deliver")
 INBOX_ENTRIES = 200_000
 KEY_OCTETS = 20
 MAX_TOLD = 50
-"""Owners who are each sent a link of their own; the others see in the web what waits."""
+"""Owners who are each sent a link of their own (the others see in the web what waits), and recipients of an infected
+message who are told in one unit."""
 _OPTIONS = {population: Options(population=population.value) for population in Population}
 
 
@@ -110,7 +111,7 @@ class Delivery(Addressing):
         if len(self._inboxes) > INBOX_ENTRIES:
             self._inboxes.clear()
         self._inboxes.update((account, targets[account]) for account in alone if account in targets)
-        junk = any(part.verdicts for part in parts)
+        junk = any(one.source is not Source.FILTER for part in parts for one in part.verdicts.values())
         return Delivered(content_id, sum(len(part.accounts) for part in parts), refused, junk)
 
     async def _judged(self, envelope: Envelope, octets: bytes, parts: list[Part]) -> list[Part]:
@@ -145,13 +146,15 @@ class Delivery(Addressing):
             return None
 
     async def _hold_infected(self, envelope: Envelope, octets: bytes, virus: str) -> Delivered:
-        """Keep a message for IT, and tell its recipients, in one unit. Raises Temporary."""
+        """Keep a message for IT, and tell its recipients in the same unit, of very many the first: the others are told
+        in the background (`delivery.infected`). Raises Temporary."""
         prepared = await self.prepare(octets)
         expires = int(self._clock.now()) + self._settings.junk.virus_days * DAY
         addresses = tuple(one.address for one in envelope.recipients)
         door, results = int(envelope.door), envelope.results
-        held = Infected(envelope.name, virus, envelope.reverse_path, addresses, door, expires, results)
-        notices = await self._virus_notices(envelope, viruses.Infected(virus, expires))
+        untold = MAX_TOLD if len(addresses) > MAX_TOLD else -1
+        held = Infected(envelope.name, virus, envelope.reverse_path, addresses, door, expires, results, untold)
+        notices = await self.virus_notices(envelope.recipients[:MAX_TOLD], viruses.Infected(virus, expires))
         async with self.discarding(prepared, *(part.prepared for part in notices)):
             unused = await self._store.write(
                 hold_infected, prepared, held, notices, self._settings.outbound.lifetime, _trace(envelope, len(octets))
@@ -161,11 +164,11 @@ class Delivery(Addressing):
         log.warning("virus", id=envelope.name, virus=virus, recipients=len(addresses))
         return Delivered(0, 0, junk=True)
 
-    async def _virus_notices(self, envelope: Envelope, what: viruses.Infected) -> list[Part]:
+    async def virus_notices(self, recipients: Sequence[Recipient], what: viruses.Infected) -> list[Part]:
         """What recipients are told, once a day: each in their language, and the members of a list together."""
         told: list[Part] = []
         known: set[int] = set()
-        for one in envelope.recipients[:MAX_TOLD]:
+        for one in recipients:
             accounts = tuple(account for account in dict.fromkeys(one.accounts) if account not in known)
             if not accounts:
                 continue

@@ -6,16 +6,20 @@ deleted: its recipients were told when it was held.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from mailserver.delivery import Delivery, Envelope, Part, Recipient, deliver_parts
+from mailserver.delivery.deliver import MAX_TOLD
+from mailserver.delivery.units import tell_infected
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Provenance
+from mailserver.notices import viruses
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.queue import infected, spool
@@ -53,9 +57,10 @@ class InfectedMail:
         self._folder = settings.data / "blobs"
 
     async def run(self) -> None:
-        """Let go, in the background, of what was held long enough."""
+        """Tell recipients who were too many at once, and let go of what was held long enough, in the background."""
         while True:
             await asyncio.sleep(PERIOD)
+            await self.tell()
             await self.expire()
 
     async def release(self, held_id: int, origin: Origin) -> Released:
@@ -86,6 +91,32 @@ class InfectedMail:
     async def delete(self, held_id: int, origin: Origin) -> None:
         """Throw a message away. Raises Refused(NOT_FOUND), Temporary."""
         await self._commit("deleted", await self._held(held_id), [], origin)
+
+    async def tell(self) -> int:
+        """Tell recipients who have not been told yet, so many in one unit; how many units."""
+        count = 0
+        while batch := await self._store.read(infected.partly_told):
+            for held in batch:
+                with contextlib.suppress(Refused):  # the other worker was faster
+                    await self._tell(held)
+                    count += 1
+        return count
+
+    async def _tell(self, held: Held) -> None:
+        """Raises Refused(CONFLICT), Temporary."""
+        end = held.untold + MAX_TOLD
+        recipients: list[Recipient] = []
+        for address in held.recipients[held.untold : end]:
+            with contextlib.suppress(Refused):  # gone meanwhile
+                recipients.append(await self._delivery.resolve(address))
+        notices = await self._delivery.virus_notices(recipients, viruses.Infected(held.virus, held.expires))
+        lifetime = self._settings.outbound.lifetime
+        untold = end if end < len(held.recipients) else -1
+        async with self._delivery.discarding(*(part.prepared for part in notices)):
+            unused = await self._store.write(tell_infected, held, untold, notices, lifetime)
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+        log.info("told of an infected message", held=held.id, recipients=len(recipients))
 
     async def expire(self) -> int:
         """Let go of what was held long enough; how many. Nothing while the clock is in doubt."""

@@ -12,7 +12,7 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, junk, mailboxes, messages
 from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.queue import infected, moderation_queue, spool, traces
-from mailserver.store.queue.infected import Infected
+from mailserver.store.queue.infected import Held, Infected
 from mailserver.store.queue.traces import Trace
 from mailserver.store.reports import waiting
 
@@ -88,6 +88,12 @@ def hold_infected(
     unused = deliver_parts(tx, notices, {}, lifetime)[1] if notices else []
     traces.record(tx, trace)
     return unused + ([prepared.file] if prepared.file is not None and not used else [])
+
+
+def tell_infected(tx: Tx, held: Held, untold: int, notices: Sequence[Part], lifetime: int) -> list[str]:
+    """More recipients of a message that is held are told. The files that are not needed. Raises Refused(CONFLICT)."""
+    infected.tell(tx, held, untold)
+    return deliver_parts(tx, notices, {}, lifetime)[1] if notices else []
 
 
 def deliver_unit(

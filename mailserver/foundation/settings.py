@@ -230,7 +230,7 @@ class Junk(_Section):
     """What becomes of mail while a scanner cannot be asked: it is taken unasked, or told to come later (451)."""
     scanner_seconds: int = Field(default=20, ge=1, le=300)
     scanned_octets: int = Field(default=10 * 1024 * 1024, ge=1024, le=MOST_OCTETS)
-    """Larger messages are not shown to the scanner."""
+    """Of a larger message clamd is shown the beginning, and rspamd nothing."""
 
 
 class PeerLimits(_Section):

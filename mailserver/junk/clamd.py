@@ -9,9 +9,13 @@ import re
 import struct
 from collections.abc import AsyncIterator, Iterator
 
+import structlog
+
 from mailserver.foundation.settings import Junk
-from mailserver.junk.patience import PING_SECONDS, Away, Patience
+from mailserver.junk.patience import PING_SECONDS, Away, Patience, Unscanned
 from mailserver.model.clock import Clock
+
+log = structlog.get_logger("junk")
 
 CHUNK = 64 * 1024
 MAX_ANSWER = 4096
@@ -29,13 +33,23 @@ class Clamd:
         self._patience = Patience("clamd", clock)
 
     async def scan(self, octets: bytes) -> str | None:
-        """The name of the virus in a message; empty: it has none. None: no clamd is set, or the message is too large
-        for it.
+        """The name of the virus in a message; empty: it has none. None: no clamd is set, or nobody knows, since the
+        message is too large to be scanned whole and there is none in its beginning.
 
         Raises Away, Unscanned.
         """
-        if not self._settings.clamd or len(octets) > self._settings.scanned_octets:
+        if not self._settings.clamd:
             return None
+        most = self._settings.scanned_octets
+        if len(octets) <= most:
+            return await self._scan(octets)
+        log.info("only the beginning of a message is scanned", size=len(octets), scanned=most)
+        try:
+            return await self._scan(octets[:most]) or None
+        except Unscanned:  # half a message need not be one that can be scanned
+            return None
+
+    async def _scan(self, octets: bytes) -> str | None:
         self._patience.check()
         try:
             async with asyncio.timeout(self._settings.scanner_seconds):

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.delivery import Delivery, Envelope
+from mailserver.delivery import Delivery, Envelope, deliver
+from mailserver.delivery import infected as released
 from mailserver.delivery.infected import InfectedMail
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Junk
@@ -308,7 +309,62 @@ async def asked(answer: Answer, octets: bytes = b"x" * 1_000_000) -> str | None:
 async def test_nothing_found_or_not_looked_at() -> None:
     assert await asked(saying(b"stream: OK\0")) == ""
     assert await asked(saying(b"INSTREAM size limit exceeded. ERROR\0")) is None
-    assert await asked(saying(b"garbage"), b"x" * 20_000_000) is None, "too large to be shown"
+    assert await asked(saying(b"stream: OK\0"), b"x" * 20_000_000) is None, "nobody knows what its end holds"
+    assert await asked(saying(b"stream: Eicar FOUND\0"), b"x" * 20_000_000) == "Eicar"
+
+
+async def test_of_what_is_too_large_the_beginning_is_shown() -> None:
+    shown: list[int] = []
+
+    async def counting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.readuntil(b"\0") == b"zINSTREAM\0"
+        while size := int.from_bytes(await reader.readexactly(4)):
+            shown.append(len(await reader.readexactly(size)))
+        writer.write(b"stream: OK\0")
+        await writer.drain()
+
+    assert await asked(counting, b"x" * 20_000_000) is None
+    assert sum(shown) == Junk().scanned_octets
+
+
+async def test_half_a_message_that_cannot_be_scanned_keeps_nobody_from_it() -> None:
+    pings: list[bytes] = []
+    assert await asked(answering_pings(pings), b"x" * 20_000_000) is None
+    with pytest.raises(Unscanned):
+        await asked(answering_pings(pings), b"x" * 1000)
+
+
+@pytest.mark.needs("clamd")
+def test_a_virus_at_the_beginning_of_a_large_message_is_found(watched: House, setting: Callable[..., None]) -> None:
+    setting(scanned_octets=len(VIRUS) + 1000)  # our own fields stand before it
+    send(watched, VIRUS + b"x" * 10_000 + b"\r\n")
+    assert [one.virus for one in watched.read(infected.waiting)] == ["Ours.Eicar.UNOFFICIAL"]
+    send(watched, good(36) + b"x" * 10_000)
+    assert len(watched.mail("ada")) == 2, "the notice, and what nobody knows anything bad of"
+
+
+@pytest.mark.needs("clamd")
+def test_very_many_are_all_told_in_batches(watched: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliver, "MAX_TOLD", 2)
+    monkeypatch.setattr(released, "MAX_TOLD", 2)
+    people = [f"{name}@{DOMAIN}" for name in ("ada", "bob", "eve", "zoe", "ida")]
+    send(watched, VIRUS, *people)
+    assert [len(watched.mail(one.partition("@")[0])) for one in people] == [1, 1, 0, 0, 0]
+    watched.store.write_now(accounts.suspend, watched.people["zoe"].account_id, "test", False)
+    watched.changes.publish_all()
+
+    async def two_at_once() -> list[int]:
+        return list(await asyncio.gather(desk(watched).tell(), desk(watched).tell()))
+
+    try:
+        assert sum(watched.run(two_at_once())) == 2
+        assert [len(watched.mail(one.partition("@")[0])) for one in people] == [1, 1, 1, 0, 1]
+        (held,) = watched.read(infected.waiting)
+        assert (held.untold, held.recipients) == (-1, tuple(people))
+        assert watched.run(desk(watched).tell()) == 0
+    finally:
+        watched.store.write_now(accounts.resume, watched.people["zoe"].account_id)
+        watched.changes.publish_all()
 
 
 @pytest.mark.parametrize("said", [b"", b"\0" * 9999, b"stream: OK FOUN", b"PONG\0", b"stream: x ERROR\0", b"\xff" * 10])

@@ -95,6 +95,34 @@ def test_keywords(store: Store, edupont: int, change: Callable[[Tx, int, int, st
         assert said(store, edupont, came.content_id) is expected, (mode, names)
 
 
+@pytest.mark.parametrize("change", [by_store, by_bulk])
+def test_an_answer_says_that_it_was_good_where_nothing_else_was_said(
+    store: Store, edupont: int, change: Callable[[Tx, int, int, str, tuple[str, ...]], object]
+) -> None:
+    answered, junked = (store.write_now(arrive, edupont, bad(number)) for number in (1, 2))
+    ours = store.write_now(arrive, edupont, bad(3), provenance=Provenance(Door.SUBMISSION, 7))
+    store.write_now(by_store, edupont, junked.uid, "+", ("$Junk",))
+    store.write_now(change, edupont, answered.uid, "+", ("\\Seen", "\\Flagged"))
+    assert said(store, edupont, answered.content_id) is Said.NOTHING
+    for one in (answered, junked, ours):
+        store.write_now(change, edupont, one.uid, "+", ("\\Seen", "\\Answered"))
+    assert said(store, edupont, answered.content_id) is Said.HAM
+    assert said(store, edupont, junked.content_id) is Said.SPAM
+    assert said(store, edupont, ours.content_id) is Said.NOTHING
+    store.write_now(change, edupont, answered.uid, "-", ("\\Answered",))
+    assert said(store, edupont, answered.content_id) is Said.HAM
+    store.write_now(move, edupont, "INBOX", "Junk", answered.uid)
+    assert said(store, edupont, answered.content_id) is Said.SPAM, "what is said outright counts"
+
+
+def test_an_answer_from_spam_says_nothing(store: Store, edupont: int) -> None:
+    came = store.write_now(arrive, edupont, bad(1), "Junk")
+    store.write_now(
+        lambda tx: messages.store_flags(tx, edupont, box(tx, edupont, "Junk"), [came.uid], "+", ("\\Answered",))
+    )
+    assert said(store, edupont, came.content_id) is Said.NOTHING
+
+
 def test_append_teaches_its_owner_alone(store: Store, edupont: int) -> None:
     def append(tx: Tx) -> list[int]:
         viewer = Viewer(edupont)

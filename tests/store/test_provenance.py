@@ -102,6 +102,34 @@ def test_what_another_appended_makes_nobody_known(store: Store, edupont: int, mm
     assert not store.read_now(known_senders.acquaintance, edupont, "p@x.fr", content_id + 1).first_time
 
 
+PASSED, NONE, FAILED = Outcome.PASS, Outcome.NONE, Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("results", "known"),
+    [
+        (AuthenticationResults(), True),
+        (AuthenticationResults(PASSED, NONE, Alignment.PASS), True),
+        (AuthenticationResults(NONE, PASSED, Alignment.SIGNED, Chain.PASS, Reverse.FAIL, one_click=True), True),
+        (AuthenticationResults(FAILED, FAILED, Alignment.EXCUSED), True),
+        (AuthenticationResults(NONE, NONE, Alignment.NONE, iprev=Reverse.FAIL), True),
+        (AuthenticationResults(FAILED, NONE, Alignment.FAIL), False),
+        (AuthenticationResults(NONE, NONE, Alignment.FAIL, quarantined=True), False),
+        (AuthenticationResults(FAILED, NONE, Alignment.NONE), False),
+        (AuthenticationResults(Outcome.SOFTFAIL, NONE, Alignment.NONE), False),
+        (AuthenticationResults(NONE, FAILED, Alignment.NONE), False),
+        (AuthenticationResults(PASSED, NONE, Alignment.NONE), False),
+        (AuthenticationResults(Outcome.TEMPERROR, NONE, Alignment.TEMPERROR), False),
+        (AuthenticationResults(NONE, NONE, Alignment.PERMERROR), False),
+    ],
+)
+def test_who_borrows_an_address_makes_nobody_known(
+    store: Store, edupont: int, results: AuthenticationResults, known: bool
+) -> None:
+    _, content_id = place(store, edupont, [Provenance(Door.SMTP, results=results)])
+    assert store.read_now(known_senders.acquaintance, edupont, "p@x.fr", content_id + 1).first_time is not known
+
+
 def test_a_number_of_no_door_proves_nothing() -> None:
     assert Provenance.stored(99, 7, 1, 0) == Provenance(Door.UNKNOWN, 7, through_list=True)
 

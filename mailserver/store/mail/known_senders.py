@@ -3,9 +3,10 @@ somebody has said that their messages are safe."""
 
 from dataclasses import dataclass
 
-from sqlalchemy import Table, bindparam, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, insert, or_, select
 
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.messages.authentication import Alignment, Outcome
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.mail import content, mailbox, message
@@ -51,6 +52,23 @@ _BY_SENDER = (
     .limit(LOOKED_AT)
     .subquery()
 )
+_spf, _dkim, _dmarc = (message.c.authentication.op(">>")(bits).op("&")(7) for bits in (0, 3, 6))
+
+
+def _one_of(result: ColumnElement[int], *values: int) -> ColumnElement[bool]:
+    return or_(*(result == int(value) for value in values))
+
+
+_IS_THEIRS = or_(
+    _one_of(_dmarc, Alignment.NOT_CHECKED, Alignment.PASS, Alignment.SIGNED, Alignment.EXCUSED),
+    and_(
+        _one_of(_dmarc, Alignment.NONE),
+        _one_of(_spf, Outcome.NOT_CHECKED, Outcome.NONE),
+        _one_of(_dkim, Outcome.NOT_CHECKED, Outcome.NONE),
+    ),
+)
+"""A message came from where it says: that was shown, or nobody looked, or its domain says nothing of its mail in DNS,
+so that there is nothing to go by. Of any other it is known that somebody may have borrowed the address."""
 _KNOWN = Statement(
     select(message.c.uid)
     .join(_BY_SENDER, _BY_SENDER.c.id == message.c.content_id)
@@ -59,6 +77,7 @@ _KNOWN = Statement(
         mailbox.c.account_id == bindparam("account"),
         # What somebody else put into a mailbox makes nobody known to its owner.
         or_(message.c.door != int(Door.APPENDED), message.c.door_account == bindparam("account")),
+        _IS_THEIRS,
     )
     .limit(1)
 )
@@ -66,6 +85,8 @@ _KNOWN = Statement(
 
 def acquaintance(tx: Tx, account_id: int, sender: str, content_id: int) -> Acquaintance:
     """Everything about a message's sender that showing it depends on. `sender` is as the message spells it.
+
+    What somebody sent in their name makes nobody known (`_IS_THEIRS`).
 
     A sender with very many messages in the store, none of the newest for this account, counts as new.
     """

@@ -1,4 +1,5 @@
-"""What people teach about junk, by whatever door: a move into Spam or out of it, an APPEND there, `$Junk`, `$NotJunk`.
+"""What people teach about junk, by whatever door: a move into Spam or out of it, an APPEND there, `$Junk`, `$NotJunk`,
+an answer.
 
 Every door's move ends in `messages.copy`, every change of flags in `messages.store_flags` or `bulk_flags.flag`: those
 note here, in their unit, and nothing is learned before `mailserver.junk.learning` comes to it. What an account said
@@ -15,9 +16,10 @@ from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import collect
 from mailserver.store.schema.junk import junk_lesson, junk_verdict
-from mailserver.store.schema.mail import message
+from mailserver.store.schema.mail import mailbox, message
 
 JUNK, TRASH = "\\Junk", "\\Trash"
+ANSWERED = "\\answered"
 MOST = 500
 """Messages of one act that teach, the newest: whoever moves 100,000 has said it well enough."""
 
@@ -77,9 +79,13 @@ def note_flags(
 ) -> None:
     """Flags of these messages were changed: "+" and "=" say something, "-" takes it back."""
     said = said_by_flags(names)
-    if said is Said.NOTHING or not uids:
+    if not uids:
         return
     chosen = (message.c.mailbox_id == mailbox_id) & message.c.uid.in_(list(uids[-MOST:]))
+    if said is Said.NOTHING:
+        if mode != "-" and ANSWERED in {name.casefold() for name in names}:
+            _note_answered(tx, account_id, mailbox_id, chosen)
+        return
     if mode != "-":
         _note(tx, account_id, chosen, said)
         return
@@ -90,14 +96,17 @@ def note_flags(
     )
 
 
+def _note_answered(tx: Tx, account_id: int, mailbox_id: int, chosen: ColumnElement[bool]) -> None:
+    """Whoever answers a message takes it for good mail, where they have said nothing else of it. In Spam that says
+    nothing: people answer there, too, to be left alone."""
+    use = tx.execute(select(mailbox.c.special_use).where(mailbox.c.id == mailbox_id)).scalar()
+    rows = _rows(tx, account_id, chosen, Said.HAM) if use != JUNK else []
+    if rows:
+        tx.insert_ignore(junk_lesson, rows)
+
+
 def _note(tx: Tx, account_id: int, chosen: ColumnElement[bool], said: Said) -> None:
-    newest = (
-        select(message.c.content_id, message.c.door)
-        .where(chosen, message.c.door.in_(_TEACHING))
-        .order_by(message.c.uid.desc())
-        .limit(MOST)
-    )
-    rows = {row.content_id: int(row.door in _PUBLIC) for row in tx.execute(newest)}
+    rows = _rows(tx, account_id, chosen, said)
     if not rows:
         return
     maker = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
@@ -107,8 +116,20 @@ def _note(tx: Tx, account_id: int, chosen: ColumnElement[bool], said: Said) -> N
             index_elements=["account_id", "content_id"],
             set_={"wanted": literal(int(said)), "at": literal(tx.now), "public": clause.excluded.public},
         ),
-        [
-            {"account_id": account_id, "content_id": content_id, "wanted": int(said), "public": public, "at": tx.now}
-            for content_id, public in sorted(rows.items())
-        ],
+        rows,
     )
+
+
+def _rows(tx: Tx, account_id: int, chosen: ColumnElement[bool], said: Said) -> list[dict[str, int]]:
+    """The lessons of these messages, as far as they teach."""
+    newest = (
+        select(message.c.content_id, message.c.door)
+        .where(chosen, message.c.door.in_(_TEACHING))
+        .order_by(message.c.uid.desc())
+        .limit(MOST)
+    )
+    public = {row.content_id: int(row.door in _PUBLIC) for row in tx.execute(newest)}
+    return [
+        {"account_id": account_id, "content_id": content_id, "wanted": int(said), "public": one, "at": tx.now}
+        for content_id, one in sorted(public.items())
+    ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
@@ -32,6 +32,8 @@ class Infected:
     door: int
     expires: int
     results: AuthenticationResults = NOT_CHECKED
+    untold: int = -1
+    """The place of the first recipient who is told later; -1: none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Held:
     recipients: tuple[str, ...]
     door: int
     authentication: int
+    untold: int
     held: int
     expires: int
     sender: str
@@ -55,7 +58,7 @@ class Held:
 
 _ALL = select(
     *(infected.c.id, infected.c.content_id, infected.c.name, infected.c.virus, infected.c.reverse_path),
-    *(infected.c.recipients, infected.c.door, infected.c.authentication),
+    *(infected.c.recipients, infected.c.door, infected.c.authentication, infected.c.untold),
     *(infected.c.held, infected.c.expires),
     *(content.c.sender, content.c.subject, content.c.size),
 ).join_from(infected, content, content.c.id == infected.c.content_id)
@@ -66,7 +69,18 @@ _WEIGHT = Statement(
 )
 _INSERT = Statement(
     insert(infected),
-    keys=("content_id", "name", "virus", "reverse_path", "recipients", "door", "authentication", "held", "expires"),
+    keys=(
+        "content_id",
+        "name",
+        "virus",
+        "reverse_path",
+        "recipients",
+        "door",
+        "authentication",
+        "untold",
+        "held",
+        "expires",
+    ),
 )
 _TAKE = Statement(delete(infected).where(infected.c.id == bindparam("row")).returning(infected.c.content_id))
 
@@ -85,6 +99,7 @@ def hold(tx: Tx, content_id: int, one: Infected) -> None:
         recipients="\n".join(one.recipients),
         door=one.door,
         authentication=one.results.packed,
+        untold=one.untold,
         held=tx.now,
         expires=one.expires,
     )
@@ -108,6 +123,19 @@ def expired(tx: Tx) -> list[Held]:
     return [_held(tuple(row)) for row in rows]
 
 
+def partly_told(tx: Tx) -> list[Held]:
+    """Messages some of whose recipients have not been told yet; at most BATCH."""
+    rows = tx.execute(_ALL.where(infected.c.untold >= 0).order_by(infected.c.id).limit(BATCH))
+    return [_held(tuple(row)) for row in rows]
+
+
+def tell(tx: Tx, held: Held, untold: int) -> None:
+    """More recipients are being told, up to this place. Raises Refused(CONFLICT): somebody else tells them."""
+    as_read = (infected.c.id == held.id) & (infected.c.untold == held.untold)
+    if not tx.execute(update(infected).where(as_read).values(untold=untold)).rowcount:
+        raise Refused(Reason.CONFLICT, "another process tells them")
+
+
 def take(tx: Tx, held_id: int) -> None:
     """Decide about a message: it is held no more. Raises Refused(NOT_FOUND): somebody was faster."""
     row = tx.one(_TAKE, row=held_id)
@@ -119,7 +147,9 @@ def take(tx: Tx, held_id: int) -> None:
 def keep_for(tx: Tx, held: Held, recipients: Sequence[str]) -> None:
     """The others have got a message: it is held for these alone. Raises Refused(NOT_FOUND): somebody was faster."""
     as_read = (infected.c.id == held.id) & (infected.c.recipients == "\n".join(held.recipients))
-    if not tx.execute(update(infected).where(as_read).values(recipients="\n".join(recipients))).rowcount:
+    # Nobody is told twice a day: to begin anew costs nothing.
+    anew = case((infected.c.untold >= 0, 0), else_=-1)
+    if not tx.execute(update(infected).where(as_read).values(recipients="\n".join(recipients), untold=anew)).rowcount:
         raise Refused(Reason.NOT_FOUND, "somebody has decided about this message meanwhile")
 
 

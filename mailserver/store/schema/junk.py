@@ -3,7 +3,7 @@
 `account_id` 0 is the academy.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, SmallInteger, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Table, Text
 
 from mailserver.store.schema.base import metadata
 from mailserver.store.schema.mail import Identity
@@ -67,9 +67,17 @@ infected = Table(
     Column("held", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
     Column("authentication", SmallInteger, nullable=False, server_default="0"),
+    Column("untold", Integer, nullable=False, server_default="-1"),
     sqlite_autoincrement=True,
 )
 """Messages from outside that are held for IT: a virus was found in them. `recipients`: addresses, one a line;
-`authentication`: what was found out about who sent it."""
+`authentication`: what was found out about who sent it; `untold`: the place of the first recipient who has not been told
+yet, -1: all were."""
 Index("ix_infected_content_id", infected.c.content_id)
 Index("ix_infected_expires", infected.c.expires)
+Index(
+    "ix_infected_untold",
+    infected.c.untold,
+    sqlite_where=infected.c.untold >= 0,
+    postgresql_where=infected.c.untold >= 0,
+)
