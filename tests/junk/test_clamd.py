@@ -260,6 +260,39 @@ async def test_a_real_one_says_that_it_is_there(scanner: Clamd) -> None:
     assert await clamd.Clamd(Junk(clamd=f"127.0.0.1:{scanner.port}"), StandingClock()).answers()
 
 
+@pytest.mark.needs("clamd")
+def test_a_virus_at_the_beginning_of_a_large_message_is_found(watched: House, setting: Callable[..., None]) -> None:
+    setting(scanned_octets=len(VIRUS) + 1000)  # our own fields stand before it
+    send(watched, VIRUS + b"x" * 10_000 + b"\r\n")
+    assert [one.virus for one in watched.read(infected.waiting)] == ["Ours.Eicar.UNOFFICIAL"]
+    send(watched, good(36) + b"x" * 10_000)
+    assert len(watched.mail("ada")) == 2, "the notice, and what nobody knows anything bad of"
+
+
+@pytest.mark.needs("clamd")
+def test_very_many_are_all_told_in_batches(watched: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliver, "MAX_TOLD", 2)
+    monkeypatch.setattr(released, "MAX_TOLD", 2)
+    people = [f"{name}@{DOMAIN}" for name in ("ada", "bob", "eve", "zoe", "ida")]
+    send(watched, VIRUS, *people)
+    assert [len(watched.mail(one.partition("@")[0])) for one in people] == [1, 1, 0, 0, 0]
+    watched.store.write_now(accounts.suspend, watched.people["zoe"].account_id, "test", False)
+    watched.changes.publish_all()
+
+    async def two_at_once() -> list[int]:
+        return list(await asyncio.gather(desk(watched).tell(), desk(watched).tell()))
+
+    try:
+        assert sum(watched.run(two_at_once())) == 2
+        assert [len(watched.mail(one.partition("@")[0])) for one in people] == [1, 1, 1, 0, 1]
+        (held,) = watched.read(infected.waiting)
+        assert (held.untold, held.recipients) == (-1, tuple(people))
+        assert watched.run(desk(watched).tell()) == 0
+    finally:
+        watched.store.write_now(accounts.resume, watched.people["zoe"].account_id)
+        watched.changes.publish_all()
+
+
 def test_away_mail_is_taken_or_waits(house: House, setting: Callable[..., None]) -> None:
     setting(clamd=f"127.0.0.1:{free_port()}")
     send(house, good(32))
@@ -332,39 +365,6 @@ async def test_half_a_message_that_cannot_be_scanned_keeps_nobody_from_it() -> N
     assert await asked(answering_pings(pings), b"x" * 20_000_000) is None
     with pytest.raises(Unscanned):
         await asked(answering_pings(pings), b"x" * 1000)
-
-
-@pytest.mark.needs("clamd")
-def test_a_virus_at_the_beginning_of_a_large_message_is_found(watched: House, setting: Callable[..., None]) -> None:
-    setting(scanned_octets=len(VIRUS) + 1000)  # our own fields stand before it
-    send(watched, VIRUS + b"x" * 10_000 + b"\r\n")
-    assert [one.virus for one in watched.read(infected.waiting)] == ["Ours.Eicar.UNOFFICIAL"]
-    send(watched, good(36) + b"x" * 10_000)
-    assert len(watched.mail("ada")) == 2, "the notice, and what nobody knows anything bad of"
-
-
-@pytest.mark.needs("clamd")
-def test_very_many_are_all_told_in_batches(watched: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliver, "MAX_TOLD", 2)
-    monkeypatch.setattr(released, "MAX_TOLD", 2)
-    people = [f"{name}@{DOMAIN}" for name in ("ada", "bob", "eve", "zoe", "ida")]
-    send(watched, VIRUS, *people)
-    assert [len(watched.mail(one.partition("@")[0])) for one in people] == [1, 1, 0, 0, 0]
-    watched.store.write_now(accounts.suspend, watched.people["zoe"].account_id, "test", False)
-    watched.changes.publish_all()
-
-    async def two_at_once() -> list[int]:
-        return list(await asyncio.gather(desk(watched).tell(), desk(watched).tell()))
-
-    try:
-        assert sum(watched.run(two_at_once())) == 2
-        assert [len(watched.mail(one.partition("@")[0])) for one in people] == [1, 1, 1, 0, 1]
-        (held,) = watched.read(infected.waiting)
-        assert (held.untold, held.recipients) == (-1, tuple(people))
-        assert watched.run(desk(watched).tell()) == 0
-    finally:
-        watched.store.write_now(accounts.resume, watched.people["zoe"].account_id)
-        watched.changes.publish_all()
 
 
 @pytest.mark.parametrize("said", [b"", b"\0" * 9999, b"stream: OK FOUN", b"PONG\0", b"stream: x ERROR\0", b"\xff" * 10])
