@@ -25,7 +25,7 @@ from webui.agenda.events import from_message as events
 from webui.compose import attach_from, scheduled, sending, signatures_page, uploads, writing
 from webui.compose.addressing import suggestions
 from webui.contacts import from_message as cards
-from webui.filters import absence_page, apply_page, rule_page, rules_page
+from webui.filters import absence_page, apply_page, rule_page, rules_page, senders_page
 from webui.lists import moderation, owned, personal
 from webui.mail import actions, folders, message_list, notifications, shares, shortcuts, simple_list, tags_page
 from webui.mail.bulk_download import Gathering
@@ -292,6 +292,9 @@ def _settings(doors: Doors) -> Sequence[BaseRoute]:
         Route("/reglages/ecriture", visit(signatures_page.save), methods=["POST"]),
         Route("/reglages/etiquettes", visit(tags_page.show_tags), methods=["GET"]),
         Route("/reglages/etiquettes", visit(tags_page.save), methods=["POST"]),
+        Route("/reglages/expediteurs", visit(senders_page.show_senders), methods=["GET"]),
+        Route("/reglages/expediteurs", visit(senders_page.change), methods=["POST"]),
+        Route("/message/{message:key}/bloquer", visit(senders_page.block_sender), methods=["POST"]),
         Route("/reglages/regles", visit(rules_page.show_rules), methods=["GET"]),
         Route("/reglages/regles", visit(rules_page.change), methods=["POST"]),
         Route("/reglages/regles/appliquer", visit(apply_page.show_apply), methods=["GET"]),

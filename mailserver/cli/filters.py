@@ -1,4 +1,4 @@
-"""`mailserver filters`: the Sieve scripts of an account, and switching them off."""
+"""`mailserver filters`: the Sieve scripts of an account, what its rules say, and switching them off."""
 
 import json
 from collections.abc import Sequence
@@ -9,12 +9,18 @@ import typer
 
 from mailserver.cli.accounts.desk import Desk, at_desk
 from mailserver.cli.shared import AsJson, InstanceDir, origin, settings_of, with_help
-from mailserver.filters import Scripts
+from mailserver.filters import Documents, Rules, Scripts
+from mailserver.filters.rules import Document, sentences
+from mailserver.filters.rules.senders import named
 from mailserver.model.folding import fold_login
+from mailserver.model.messages.objectids import mailbox_id
 from mailserver.store.account.filters import Stored
+from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access import boxes
+from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.texts.causes import utc
-from mailserver.texts.command_line import _
+from mailserver.texts.command_line import LANGUAGE, _
+from mailserver.texts.text import Text
 
 Who = Annotated[
     str,
@@ -28,6 +34,9 @@ class _Shown:
     scripts: Sequence[Stored]
     active: Stored | None
     source: str
+    rules: Rules
+    said: Sequence[str]
+    """The rules in sentences."""
 
 
 @with_help(_("Montrer les filtres de messages d’un compte (scripts Sieve), ou les arrêter."))
@@ -42,7 +51,10 @@ def filters(directory: InstanceDir, login: Who, off: Off = False, as_json: AsJso
             await scripts.activate(account_id, "", origin())
         active = await scripts.active(account_id)
         source = active[1].decode("utf-8", "replace") if active is not None else ""
-        return _Shown(await scripts.listing(account_id), active[0] if active is not None else None, source)
+        rules = await Documents(settings=settings, store=desk.store).read(account_id)
+        said = _said(rules.document, await desk.store.read(mailboxes.listing, account_id))
+        listing = await scripts.listing(account_id)
+        return _Shown(listing, active[0] if active is not None else None, source, rules, said)
 
     shown = at_desk(settings, work)
     if as_json:
@@ -54,8 +66,36 @@ def filters(directory: InstanceDir, login: Who, off: Off = False, as_json: AsJso
         state = _("en service") if one.active else _("arrêté")
         about = {"name": one.name, "size": one.size, "day": utc(one.changed)}
         print(_("{name} : {state}, {size} octets, écrit le {day}", state=state, **about))
+    if shown.said:
+        print("\n" + (_("Règles, en service :") if shown.rules.running else _("Règles, arrêtées :")))
+        for sentence in shown.said:
+            print(f"- {sentence}")
     if shown.source:
         print(f"\n{shown.source.rstrip()}")
+
+
+def _said(document: Document, boxes: Sequence[Mailbox]) -> list[str]:
+    """What an account has said on the pages of its filter."""
+    names = {mailbox_id(box.uidvalidity): box.name for box in boxes}
+    said: list[Text] = []
+    if document.blocked.senders:
+        who = ", ".join(map(named, document.blocked.senders))
+        to_trash = document.blocked.to_trash
+        said.append(
+            Text("Bloqués, mis à la corbeille : {who}", who=who) if to_trash else Text("Bloqués : {who}", who=who)
+        )
+    if document.forward is not None:
+        said.append(Text("Tout est aussi envoyé à {address}", address=document.forward.address))
+    absence = document.absence
+    if absence is not None and not absence.off:
+        days = {"first": absence.first.isoformat(), "last": absence.last.isoformat() if absence.last else "…"}
+        said.append(Text("Absence, du {first} au {last}", **days))
+    for rule in document.rules:
+        sentence = sentences.rule(rule, str, lambda folder: names.get(folder.object_id, folder.name))
+        said.append(Text("{rule} (arrêtée)", rule=sentence) if rule.off else sentence)
+    if document.beside:
+        said.append(Text("Ensuite, le script « {name} »", name=document.beside))
+    return [sentences.plain(one.to(LANGUAGE)) for one in said]
 
 
 async def _account(desk: Desk, login: str, domain: str) -> int:
@@ -70,6 +110,8 @@ def _facts(login: str, shown: _Shown) -> dict[str, object]:
         "login": login,
         "active": shown.active.name if shown.active is not None else None,
         "script": shown.source,
+        "rules": list(shown.said),
+        "running": shown.rules.running,
         "scripts": [
             {"name": one.name, "active": one.active, "size": one.size, "changed": one.changed} for one in shown.scripts
         ],

@@ -8,15 +8,17 @@ and does nothing until they say so.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mailserver.filters import rules
-from mailserver.filters.rules import Document
+from mailserver.filters.rules import Blocked, Document
 from mailserver.filters.scripts import Scripts
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import filters
 from mailserver.store.account.filters import Bounds
 from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import known_senders
 from mailserver.store.record.audit import Origin
 
 NAME = "regles"
@@ -78,6 +80,44 @@ class Documents:
                     raise
         raise Refused(Reason.CONFLICT, "The rules were changed meanwhile")
 
+    async def block(self, account_id: int, sender: str, origin: Origin) -> None:
+        """Let mail of a sender, as rules name one, go to Spam or Trash; nobody whom one blocks is trusted.
+
+        Raises Faulty, OverBound, Refused(CONFLICT).
+        """
+        await self._store.write(known_senders.distrust, account_id, sender)
+        await self._change_blocked(account_id, lambda now: now if sender in now else (*now, sender), origin)
+
+    async def unblock(self, account_id: int, sender: str, origin: Origin) -> None:
+        """Let it come again. Raises Refused(CONFLICT)."""
+        await self._change_blocked(account_id, lambda now: tuple(one for one in now if one != sender), origin)
+
+    async def trust(self, account_id: int, sender: str, origin: Origin) -> None:
+        """Somebody's word that the messages of an address are safe; whom one trusts is not blocked.
+
+        Raises Refused(INVALID | CONFLICT).
+        """
+        await self._store.write(known_senders.trust, account_id, sender)
+        await self.unblock(account_id, sender.casefold(), origin)
+
+    async def _change_blocked(
+        self, account_id: int, change: Callable[[tuple[str, ...]], tuple[str, ...]], origin: Origin
+    ) -> None:
+        """Whoever else changes the rules meanwhile changes something else: it is done again on what they left."""
+        for last in (False, False, True):
+            before = await self.read(account_id)
+            blocked = before.document.blocked
+            after = replace(blocked, senders=change(blocked.senders))
+            if after == blocked:
+                return
+            try:
+                await self.change(account_id, before.version, partial(_with_blocked, blocked=after), origin)
+            except Refused as refusal:
+                if last or refusal.reason is not Reason.CONFLICT:
+                    raise
+            else:
+                return
+
     async def undo(self, account_id: int, version: str, origin: Origin) -> Rules:
         """Say of the rules what was said before the last change; an absence and a forward stay as they are.
 
@@ -110,6 +150,10 @@ class Documents:
     async def stop(self, account_id: int, origin: Origin) -> Rules:
         """Have mail not run through the rules any more; they stay."""
         return await self._store.write(_stop, account_id, origin)
+
+
+def _with_blocked(document: Document, *, blocked: Blocked) -> Document:
+    return replace(document, blocked=blocked)
 
 
 def _check_version(before: Rules, version: str) -> None:

@@ -9,7 +9,8 @@ from typer.testing import CliRunner, Result
 
 from mailserver.__main__ import app
 from mailserver.cli.shared import open_store, settings_of
-from mailserver.filters import Scripts
+from mailserver.filters import Documents, Scripts
+from mailserver.filters.rules import TRASH, Actions, Blocked, Condition, Document, Field, Match, Rule
 from mailserver.store.account import accounts
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Event, Origin
@@ -58,6 +59,35 @@ def test_shown_and_switched_off(academy: Instance) -> None:
         (True, "filter-on"),
         (False, "filter-off"),
     ], "nothing was switched off the second time"
+
+
+def test_rules_as_sentences(academy: Instance) -> None:
+    settings = settings_of(academy.directory)
+    document = Document(
+        blocked=Blocked(("@spam.example", "anne@exemple.org")),
+        rules=(
+            Rule((Condition(Field.SUBJECT, Match.CONTAINS, ("sortie",)),), Actions(TRASH)),
+            Rule((Condition(Field.OUTSIDE),), Actions(star=True), off=True),
+        ),
+    )
+
+    async def work() -> None:
+        async with open_store(settings) as store:
+            standing = await store.read(accounts.by_login, "edupont")
+            assert standing is not None
+            documents = Documents(settings=settings, store=store)
+            await documents.change(standing.id, "", lambda _: document, Origin("edupont", "web"))
+
+    asyncio.run(work())
+    said = [
+        "Blocked: spam.example, anne@exemple.org",
+        "When the subject contains sortie, move it to Trash.",
+        "When the sender is outside the academy, star the message. (off)",
+    ]
+    shown = run(academy, "edupont").stdout
+    assert "Rules, on:\n" + "".join(f"- {sentence}\n" for sentence in said) in shown
+    told = json.loads(run(academy, "edupont", "--off", "--json").stdout)
+    assert (told["rules"], told["running"]) == (said, False)
 
 
 def test_nobody_and_a_functional_box(academy: Instance) -> None:

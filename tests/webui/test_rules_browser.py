@@ -68,6 +68,15 @@ def test_pages_that_have_something_on_them(
         page.get_by_role("button", name="Appliquer 3 règles").click()
         page.wait_for_selector("#resultat")
         wrong += looked_at(page, "applied", looks, menus)
+        page.goto(f"{house.url}{base}/reglages/expediteurs")
+        for action in ("bloquer", "confiance"):
+            page.locator(f"#{action}").fill(f"{'tres' * 15}.{action}@exemple.org")
+            page.locator(f"button[value={action}]").click()
+            page.get_by_text("Vos expéditeurs sont enregistrés").wait_for()
+        page.locator("#bloquer").fill("personne")
+        page.locator("button[value=bloquer]").click()
+        page.wait_for_selector("#bloquer-faute")
+        wrong += looked_at(page, "senders", looks, menus)
     assert wrong == []
 
 

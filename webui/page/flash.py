@@ -135,6 +135,7 @@ def _shelves(visit: Visit) -> dict[str, str]:
     return {
         "reglages": _("Réglages enregistrés."),
         "regles-en-service": _("Vos règles sont en service."),
+        "expediteurs": _("Vos expéditeurs sont enregistrés."),
         "regles-non-proposees": _("Aucune règle ne sera plus proposée : cela se change dans les réglages de lecture."),
         "regles-arretees": _("Vos règles sont arrêtées."),
         "regles-sans-script": _("Votre script n’est plus appelé ; il reste comme il est."),

@@ -52,6 +52,7 @@ def _mail(visit: Visit) -> list[tuple[str, str, str]]:
         (_("Rédaction"), f"{base}/redaction", "pencil"),
         (_("Signatures et modèles"), f"{base}/ecriture", "signature"),
         (_("Règles de tri"), f"{base}/regles", "list-filter"),
+        (_("Expéditeurs bloqués"), f"{base}/expediteurs", "shield-check"),
         (_("Absence"), f"{base}/absence", "tree-palm"),
         (_("Étiquettes"), f"{base}/etiquettes", "tag"),
         (_("Dossiers"), f"{visit.base}/dossiers", "folder"),

@@ -14,6 +14,11 @@ def said(visit: Visit) -> str:
         "sans-images": _("Les images de cet expéditeur ne seront plus affichées d’elles-mêmes."),
         "sur": _("Les messages de cet expéditeur sont sûrs, dites-vous. Cela se reprend dans Contacts, Expéditeurs."),
         "plus-sur": _("Vous serez de nouveau mis en garde contre les messages de cet expéditeur."),
+        "bloque": _("Expéditeur bloqué : ses prochains messages ne passent plus par la boîte de réception."),
+        "bloque-arrete": _(
+            "Expéditeur bloqué, mais vos règles sont arrêtées : mettez-les en service dans les réglages."
+        ),
+        "bloque-echec": _("Cet expéditeur ne peut pas être bloqué."),
         "accuse": _("Accusé de lecture envoyé."),
         "accuse-refuse": _("Aucun accusé de lecture ne sera envoyé pour ce message."),
         "accuse-deja": _("La réponse à cette demande d’accusé était déjà donnée."),

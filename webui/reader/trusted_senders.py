@@ -54,8 +54,10 @@ async def choose(services: Services, visit: Visit) -> Response:
     await imitations.ready()
     if gives and not _may_be_trusted(services, visit, found, octets):
         raise Refused(Reason.FORBIDDEN)
-    change = known_senders.trust if gives else known_senders.distrust
-    await services.store.write(change, visit.account_id, found.sender_address)
+    if gives:
+        await services.rules.trust(visit.account_id, found.sender_address, visit.origin)
+    else:
+        await services.store.write(known_senders.distrust, visit.account_id, found.sender_address)
     shown = {"forme": 1} if visit.query("forme") == "1" else {}
     return back(visit, found.id, found.box.id, "sur" if gives else "plus-sur", **shown)
 
