@@ -1,8 +1,9 @@
 """How much one peer may bring to the exchange in a minute and in an hour, and how long it waits for guesses.
 
-A peer is an IPv4 address or a /64 of IPv6 (`foundation.peers.counted`). A worker counts by itself and adds to the store
-what is worth it every few seconds, for all workers and their machines: what passes beyond a limit is at most what comes
-to the others meanwhile. Windows slide: of the one before, as much counts as still lies within.
+A peer is an IPv4 address or a /64 of IPv6 (`foundation.peers.counted`). A worker counts by itself, adds to the store
+what is worth it every few seconds, for all workers and their machines, and hears from it of the peers that come: what
+passes beyond a limit is at most what comes to the others meanwhile. Windows slide: of the one before, as much counts as
+still lies within.
 
 Nothing here hurts a peer for being large: where some domain answers for most of what it brings (DMARC, SPF or a
 signature) and it is no junk, its limits are multiplied, and recipients who are not there count only where they are
@@ -36,6 +37,8 @@ MOST_PEERS = 50_000
 """That a worker remembers; whoever was silent longest is forgotten first."""
 MOST_SHARED = 500
 """Peers of one exchange."""
+HEARD_FOR = 30
+"""Seconds after which the store is asked again what other workers have counted of a peer that comes."""
 SHARED_FROM = 20
 """A peer is shared once it has reached a limit's twentieth, or asked for somebody who is not there."""
 PROVEN_LEAST = 20
@@ -106,6 +109,8 @@ class _Counts:
 class _Peer:
     windows: dict[int, _Counts] = field(default_factory=lambda: {seconds: _Counts() for seconds in WINDOWS})
     is_shared: bool = False
+    heard: int = 0
+    """When the store was last asked."""
 
 
 class PeerRates:
@@ -119,6 +124,8 @@ class PeerRates:
         self._peers: OrderedDict[str, _Peer] = OrderedDict()
         self._due: set[str] = set()
         """Peers of which the store has not heard everything."""
+        self._asked: set[str] = set()
+        """Peers of whom others may have counted something."""
 
     # ------------------------------------------------------------------ what a peer does
 
@@ -187,9 +194,13 @@ class PeerRates:
             if len(self._peers) > MOST_PEERS:
                 gone, _ = self._peers.popitem(last=False)
                 self._due.discard(gone)
+                self._asked.discard(gone)
         else:
             self._peers.move_to_end(name)
         now = int(self._clock.now())
+        if now >= peer.heard + HEARD_FOR:
+            peer.heard = now
+            self._asked.add(name)
         for seconds, counts in peer.windows.items():
             counts.roll(now - now % seconds, seconds)
         return peer
@@ -241,7 +252,7 @@ class PeerRates:
         """Share for ever. A worker to which nobody comes asks the store nothing."""
         while True:
             await asyncio.sleep(PERIOD)
-            if self._due:
+            if self._due or self._asked:
                 await self.share()
 
     async def share(self) -> None:
@@ -255,7 +266,9 @@ class PeerRates:
 
     async def exchange(self) -> None:
         """Tell the store what was counted here, and hear what all have counted. Raises Temporary."""
+        await self._hear_of([name for name in list(self._asked)[:MOST_SHARED] if name not in self._due])
         names = list(self._due)[:MOST_SHARED]
+        self._asked.difference_update(names)
         if not names:
             return
         self._due.difference_update(names)
@@ -269,6 +282,15 @@ class PeerRates:
             raise
         for name in names:
             self._hear(name, told, totals)
+
+    async def _hear_of(self, names: list[str]) -> None:
+        """What others have counted of peers of whom nothing is told. Raises Temporary."""
+        if not names:
+            return
+        totals = await self._store.read(peer_counts.totals, names)
+        self._asked.difference_update(names)
+        for name in names:
+            self._hear(name, {}, totals)
 
     def _is_worth_sharing(self, name: str, kind: Kind) -> bool:
         if kind is Kind.UNKNOWN:

@@ -195,6 +195,29 @@ async def test_harvesters_are_known_to_all(workers: Workers) -> None:
         second.connect(PEER)
 
 
+async def test_whom_others_have_told_to_go_is_known_where_it_comes_next(workers: Workers) -> None:
+    first, second = workers.one(), workers.one()
+    assert count(lambda: first.guess(PEER)) == 5
+    await first.exchange()
+    second.connect(PEER)
+    await second.exchange()
+    with pytest.raises(RateExceeded):
+        second.connect(PEER)
+    third = workers.one()
+    third.connect(OTHER)
+    await third.exchange()
+    assert count(lambda: first.guess(OTHER)) == 5
+    await first.exchange()
+    await third.exchange()
+    third.connect(OTHER)
+    workers.clock.step(rates.HEARD_FOR)
+    third.connect(OTHER)
+    await third.exchange()
+    with pytest.raises(RateExceeded):
+        third.connect(OTHER)
+    assert await workers.store.read(peer_counts.listing, 60, 0, 10) != [], "two were told of, by whoever counted them"
+
+
 async def test_two_workers_at_once_lose_nothing(workers: Workers) -> None:
     several = [workers.one() for _ in range(4)]
     for one in several:

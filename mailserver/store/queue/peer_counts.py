@@ -69,6 +69,11 @@ def exchange(tx: Tx, more: Mapping[Window, Tally], peers: Collection[str]) -> di
             tx.run(_ADD, **key, **added)
     for row in tx.all(_OLD, before=tx.now - KEPT_SECONDS):
         tx.run(_DROP, of_peer=row[0], of_seconds=row[1], from_start=row[2])
+    return totals(tx, peers)
+
+
+def totals(tx: Tx, peers: Collection[str]) -> dict[Window, Tally]:
+    """What all workers have counted of these peers."""
     return {Window(row[0], row[1], row[2]): row[3:] for row in _OF.rows(tx, sorted(peers))} if peers else {}
 
 
