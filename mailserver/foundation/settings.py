@@ -354,7 +354,8 @@ class Web(_Section):
     offline: bool = True
     """Browsers may install the web interface and keep its last lists and letters for when there is no network."""
     phishing: Annotated[str, AfterValidator(check_mailbox)] = Field(default="", max_length=320)
-    """Who is sent the messages that people report as phishing; empty: the button is not shown."""
+    """Who is also sent the messages that people report as phishing; those that they pass on to it as attachments, from
+    any mail program, are reports, too. Empty: the console alone has them."""
     formatted: bool = False
     """New messages begin formatted in the complete interface, unless a person chose otherwise."""
 

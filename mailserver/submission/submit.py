@@ -33,6 +33,7 @@ from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.submission.dkim import Signer
 from mailserver.submission.header_completion import Written, completed_header, missing_fields, read, resent_fields
+from mailserver.submission.reported import Reported
 from mailserver.submission.routing import Route, Routing
 from mailserver.texts.text import Text
 
@@ -75,6 +76,7 @@ class Submission:
         self._signer = _signer(settings)
         delivery.answering.signer = self._signer
         self.routing = Routing(settings=settings, store=store, delivery=delivery)
+        self._reported = Reported(settings=settings, store=store)
 
     async def check_sender(self, principal: Principal, reverse_path: str) -> None:
         """May this person use this envelope sender: their own, or that of a functional box in whose name they may send?
@@ -152,7 +154,9 @@ class Submission:
         step = Trace(Step.SUBMITTED, name, reverse_path, addresses, len(octets), options.account_id)
         lifetime = self._settings.outbound.lifetime
         keeping = _keeping(principal, copy or Copy())
-        await self._commit(_Departure(parts, step, lifetime, tuple(named), keeping, within), kept)
+        filing = await self._reported.filing(principal, addresses, octets)
+        also = tuple(one for one in (within, filing) if one is not None)
+        await self._commit(_Departure(parts, step, lifetime, tuple(named), keeping, also), kept)
         _log_submitted(name, options.account_id, list(named), parts, len(octets))
         return name
 
@@ -290,15 +294,16 @@ class _Departure:
     named: tuple[int, ...]
     """The functional boxes in whose name it goes: who sent it is put on record there."""
     copy: Copy
-    within: Callable[[Tx], None] | None
+    within: tuple[Callable[[Tx], None], ...]
+    """What else is done in the same unit."""
 
     def unit(self, tx: Tx, sent: blobs.Prepared | None) -> list[str]:
         """Returns files that turned out not to be needed.
 
         Raises Refused(FORBIDDEN) when the right to send for a box has just gone, and what `within` raises.
         """
-        if self.within is not None:
-            self.within(tx)
+        for one in self.within:
+            one(tx)
         account_id = self.step.account_id
         boxes.sent(tx, account_id, self.named, self.step.name)
         _, unused, _ = deliver_parts(tx, self.parts, {}, self.lifetime, self.step)

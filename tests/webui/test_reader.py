@@ -10,7 +10,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from mailserver.mime import scan, unpack
 from mailserver.mime.writing.fields import Correspondent
@@ -20,8 +20,11 @@ from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.preferences import Preferences, revise
 from mailserver.store.account import sessions
-from mailserver.store.mail import known_senders
+from mailserver.store.mail import known_senders, mailboxes, messages
+from mailserver.store.mail.flags import names
 from mailserver.store.schema.mail import blob, message
+from mailserver.store.schema.withdrawal import phishing_report
+from mailserver.store.withdrawal import reports
 from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.website import Website, page, world
@@ -497,11 +500,17 @@ def test_phishing_goes_to_who_watches_and_to_junk(
     house: House, at_home: Visitor, emma: Principal, watch: Principal
 ) -> None:
     content = opened(shown(house, at_home, emma, mail("Votre compte", sender="x <x@evil.test>")))
-    assert "Message signalé" in at_home.post(f"/s/message/{content}/hameconnage", {}).text
+    assert "Merci" in at_home.post(f"/s/message/{content}/hameconnage", {}).text
     assert "Votre compte" in house.subjects(emma, "Junk")
     report = message_from_bytes(house.octets(watch, "INBOX"), policy=default)
     attached = next(part for part in report.walk() if part.get_content_type() == "message/rfc822")
     assert attached.get_content()["From"] == "x <x@evil.test>"
+
+
+def reported(house: House) -> list[int]:
+    """Contents that somebody has reported to IT, the oldest first."""
+    row = phishing_report.c
+    return house.store.read_now(lambda tx: list(tx.execute(select(row.content_id).order_by(row.id)).scalars()))
 
 
 @pytest.mark.parametrize("interface", ["/s", "/m"])
@@ -510,18 +519,56 @@ def test_phishing_is_reported_by_one_click_and_that_is_undone_by_another(
 ) -> None:
     """The button stands in the bar of what can be done, in no menu; not where one has written the message oneself."""
     subject = f"Signalé {interface}"
-    address = f"{interface}/message/{house.deliver(emma, mail(subject, sender='x <x@evil.test>'))}"
+    content = house.deliver(emma, mail(subject, sender="x <x@evil.test>"), PROVEN)
+    address = f"{interface}/message/{content}"
     at_home.get(address)
     bar = at_home.text.partition('class="barre-lecture"' if interface == "/m" else 'class="agir"')[2]
     assert re.search(rf'<button[^>]*formaction="{address}/hameconnage[^>]*>', bar.partition("popover ")[0])
     text = at_home.post(f"{address}/hameconnage", {}).text
-    assert "Merci" in text
+    assert "Merci\u202f: le message est signalé à l’équipe informatique et rangé dans les indésirables." in text
     assert house.subjects(emma, "Junk")[-1] == subject
+    assert reported(house)[-1] == content
+    (campaign, *_) = house.store.read_now(lambda tx: reports.campaigns(tx, decided=False))
+    assert campaign.newest.provenance.results == PROVEN, "the console shows what was found out"
+    again = at_home.post(f"{address}/hameconnage", {}).text
+    assert "Merci" in again
+    assert reported(house).count(content) == 1
+    assert 'name="jeton"' not in again, "it lies there already"
     token = re.search(r'name="jeton" value="([^"]+)"', text)
     assert token
     at_home.post(f"{interface}/annuler", {"jeton": token[1]}, text)
     assert house.subjects(emma, "INBOX")[-1] == subject
     assert subject not in house.subjects(emma, "Junk")
+    assert content not in reported(house), "it was a mistake"
+    box = house.box(emma, "INBOX")
+    rows = house.store.read_now(messages.fetch, emma.account_id, box.id, ("uid", "flags"))
+    keywords = house.store.read_now(mailboxes.keywords, box.id)
+    assert not {"$Phishing", "$Junk"} & set(names(rows[-1][1], keywords))
+
+
+def test_what_one_wrote_and_what_one_does_not_have_is_not_reported(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal
+) -> None:
+    octets = mail("De moi", sender=f"Emma <{emma.address}>", to=marc.address)
+    house.run(house.submission.submit(emma, emma.address, (marc.address,), octets, save_to_sent=True))
+    at_home.get(f"/s/dossier/{house.box(emma, 'Sent').id}")
+    address = at_home.links(r"/s/message/")[0].partition("?")[0]
+    text = at_home.get(address).text
+    assert "hameconnage" not in text
+    assert at_home.post(f"{address}/hameconnage", {}, text).status_code == 403
+    theirs = house.deliver(marc, mail("À Marc"))
+    assert at_home.post(f"/s/message/{theirs}/hameconnage", {}, text).status_code == 404
+    assert theirs not in reported(house)
+
+
+def test_who_reports_too_much_is_told(
+    house: House, at_home: Visitor, emma: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MAX_A_DAY", 0)
+    content = house.deliver(emma, mail("De trop", sender="x <x@evil.test>"))
+    text = at_home.post(f"/s/message/{content}/hameconnage", {}).text
+    assert "autant de messages que possible" in text
+    assert house.subjects(emma, "Junk")[-1] == "De trop"
 
 
 def test_lists_are_left_by_mail_or_by_one_click(house: House, at_home: Visitor, emma: Principal, site: Website) -> None:

@@ -21,6 +21,7 @@ from mailserver.store.mail.messages import Quota
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, Edge, Line, folders, handling
 from mailserver.store.web.webmail.handling import Marks, Step
+from mailserver.store.withdrawal import reports
 from webui.mail import snooze_times, views
 from webui.mail.search import search_walk
 from webui.page import mail_shell
@@ -371,10 +372,12 @@ async def undo(services: Services, visit: Visit) -> Response:
     token_hash = act_id or services.keys.stored(visit.form.text("jeton")[:100])
     try:
         viewer, quota = await services.sharing.viewer(visit.principal), Quota.of(services.settings.limits)
-        box_id, count = await services.store.write(handling.put_back, viewer, token_hash, quota)
+        back = await services.store.write(handling.put_back, viewer, token_hash, quota)
     except Refused:
         return redirect(visit, f"{visit.base}/", **done("tard"))
-    return redirect(visit, f"{visit.base}/dossier/{box_id}", **done("annuler", count))
+    if back.reported:  # it was reported by mistake
+        await services.store.write(reports.take_back, visit.account_id, back.reported)
+    return redirect(visit, f"{visit.base}/dossier/{back.mailbox_id}", **done("annuler", back.count))
 
 
 # ---------------------------------------------------------------------- where to go back to

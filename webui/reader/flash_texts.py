@@ -23,8 +23,13 @@ def said(visit: Visit) -> str:
         "accuse-refuse": _("Aucun accusé de lecture ne sera envoyé pour ce message."),
         "accuse-deja": _("La réponse à cette demande d’accusé était déjà donnée."),
         "accuse-echec": _("L’accusé de lecture n’a pas pu être envoyé."),
-        "hameconnage": _("Message signalé, et rangé dans les indésirables. Merci."),
-        "hameconnage-echec": _("Message rangé dans les indésirables, mais le signalement n’a pas pu être envoyé."),
+        "hameconnage": _(
+            "Merci : le message est signalé à l’équipe informatique et rangé dans les indésirables. Vous saurez ce "
+            "qu’elle en décide."
+        ),
+        "hameconnage-trop": _(
+            "Message rangé dans les indésirables. Vous avez déjà signalé aujourd’hui autant de messages que possible."
+        ),
         "desabonne": _("Demande de désabonnement envoyée."),
         "desabonne-echec": _("La demande de désabonnement n’a pas abouti. Réessayez, ou signalez un indésirable."),
         "redirige": _("Message redirigé."),

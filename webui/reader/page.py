@@ -336,7 +336,7 @@ async def _personal(
         receipt=await receipts.note(services, visit, found, octets, root),
         invitation=await invitations.card(services, visit, found, octets, root),
         leaving=header.leaving,
-        reports_phishing=bool(services.settings.web.phishing) and not sent,
+        reports_phishing=not sent,
     )
 
 

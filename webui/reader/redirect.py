@@ -20,7 +20,7 @@ from webui.compose.message.message_form import MAX_RECIPIENTS_TEXT, author
 from webui.http.offload import computed
 from webui.page import plain
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import DRAFTS, JUNK, UNDO_SECONDS, MailShell, surround
+from webui.page.mail_shell import DRAFTS, JUNK, SENT, UNDO_SECONDS, MailShell, surround
 from webui.reader import message_parts
 from webui.reader.flash_texts import back
 
@@ -107,20 +107,34 @@ async def _pass(
 
 
 async def report_phishing(services: Services, visit: Visit) -> Response:
-    """POST /message/{id}/hameconnage: IT sees it in the console, the whole message goes to whoever looks after such
-    things, and to junk here."""
+    """POST /message/{id}/hameconnage: IT has it in the console, with what our doors found out of it, and it goes to
+    junk here; the whole message also to whoever watches, where the settings name somebody."""
     to = services.settings.web.phishing
-    if not to:
+    found, octets = await message_parts.load(services, visit, upto=None if to else 0)
+    if found.box.special_use in (SENT, DRAFTS):
         raise Refused(Reason.CANNOT)
-    found, octets = await message_parts.load(services, visit)
-    with contextlib.suppress(Refused):  # reported often today: the watch still gets it
+    said = "hameconnage"
+    try:
         await services.withdrawals.report(visit.account_id, found.id)
-    token = services.keys.new_token()
+    except Refused as refusal:
+        if refusal.reason is not Reason.LIMIT:
+            raise
+        said = "hameconnage-trop"
     junk = await services.store.read(mailboxes.by_use, visit.account_id, JUNK)
-    if junk is not None:
+    token = ""
+    if junk is not None and junk.id != found.box.id:
+        token = services.keys.new_token()
         undo = (services.keys.stored(token), UNDO_SECONDS)
         marks = (["$Junk", "$Phishing"], ["$NotJunk"])
         await services.store.write(webmail.move, visit.account_id, found.box.id, junk.id, [found.id], undo, marks)
+    if to:
+        with contextlib.suppress(Refused, Temporary):  # the console has it
+            await _tell_watch(services, visit, to, found, octets)
+    return back(visit, found.id, junk.id if junk else found.box.id, said, annuler=token)
+
+
+async def _tell_watch(services: Services, visit: Visit, to: str, found: Stored, octets: bytes) -> None:
+    """The whole message, attached to a letter of the reader's. Raises as `Submission.submit`."""
     message = NewMessage(
         author=author(visit.principal),
         date=services.clock.now(),
@@ -132,9 +146,5 @@ async def report_phishing(services: Services, visit: Visit) -> Response:
         more=(("X-Phishing-Report", "1"),),
         zone=visit.language.offset(visit.now),
     )
-    try:
-        report = await computed(len(octets), compose.build, message)
-        await services.submission.submit(visit.principal, visit.principal.address, (to,), report)
-    except (Refused, Temporary):
-        return back(visit, found.id, junk.id if junk else found.box.id, "hameconnage-echec", annuler=token)
-    return back(visit, found.id, junk.id if junk else found.box.id, "hameconnage", annuler=token)
+    report = await computed(len(octets), compose.build, message)
+    await services.submission.submit(visit.principal, visit.principal.address, (to,), report)

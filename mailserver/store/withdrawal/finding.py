@@ -62,6 +62,20 @@ _NAMED = Statement(
 )
 
 
+_HELD = Statement(
+    select(content.c.id)
+    .join(message, message.c.content_id == content.c.id)
+    .join(mailbox, mailbox.c.id == message.c.mailbox_id)
+    .where(
+        content.c.thread == bindparam("thread"),
+        content.c.message_id == bindparam("message_id"),
+        mailbox.c.account_id == bindparam("account"),
+    )
+    .order_by(content.c.id.desc())
+    .limit(1)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """The contents an act means. The two have nothing in common."""
@@ -97,6 +111,14 @@ def likeness_of(tx: Tx, content_id: int, folder: Path, *, alike: bool) -> Likene
     if row is None:
         raise Refused(Reason.NOT_FOUND, "No such message")
     return Likeness(_facts(row), _hash(tx, content_id, folder), alike)
+
+
+def held_by(tx: Tx, account_id: int, message_id: str, thread: int) -> int:
+    """The newest content with this Message-ID in a mailbox of the account. Raises Refused(NOT_FOUND)."""
+    row = tx.one(_HELD, account=account_id, message_id=message_id, thread=thread)
+    if row is None:
+        raise Refused(Reason.NOT_FOUND, "No such message")
+    return int(row[0])
 
 
 def named(tx: Tx, message_id: str) -> list[int]:

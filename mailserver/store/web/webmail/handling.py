@@ -17,6 +17,7 @@ from mailserver.store.account.sessions import Undo
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes, messages, muting, snooze
 from mailserver.store.mail.access import Rights, Viewer
+from mailserver.store.mail.flags import names
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.mail.messages import Quota
 from mailserver.store.schema.mail import content, message
@@ -83,8 +84,19 @@ def put(
     return replace(_step(uids), undoable=undoable)
 
 
-def put_back(tx: Tx, viewer: Viewer, token_hash: bytes, quota: Quota) -> tuple[int, int]:
-    """Take a move back; the mailbox the messages are in again, and how many.
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """A move that was taken back."""
+
+    mailbox_id: int
+    """Where the messages are again."""
+    count: int
+    reported: int = 0
+    """The one message of the viewer's own that had been put among the junk as phishing; 0: it was something else."""
+
+
+def put_back(tx: Tx, viewer: Viewer, token_hash: bytes, quota: Quota) -> PutBack:
+    """Take a move back, with what the move said of the messages.
 
     Raises Refused(NOT_FOUND | NO_SUCH_MAILBOX | FORBIDDEN | OVER_QUOTA): it is too late, or no longer permitted.
     """
@@ -98,9 +110,20 @@ def put_back(tx: Tx, viewer: Viewer, token_hash: bytes, quota: Quota) -> tuple[i
         back = access.move(tx, viewer, what.place_id, name, list(what.uids), quota, whole=False)
     said = {"\\Junk": "$Junk"}.get(mailboxes.by_id(tx, owner, what.place_id).special_use)
     said = said or {"\\Junk": "$NotJunk"}.get(mailboxes.by_id(tx, back_to, what.origin_id).special_use)
+    is_own = owner == back_to == viewer.account_id
+    reported = _reported(tx, owner, what.origin_id, back.target_uids) if said == "$Junk" and is_own else 0
     if said and back.target_uids and "w" in rights:
-        access.store_flags(tx, viewer, what.origin_id, back.target_uids, "-", [said])
-    return what.origin_id, len(back.target_uids)
+        marks = [said, "$Phishing"] if reported else [said]
+        access.store_flags(tx, viewer, what.origin_id, back.target_uids, "-", marks)
+    return PutBack(what.origin_id, len(back.target_uids), reported)
+
+
+def _reported(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int]) -> int:
+    """The content of one message that was reported as phishing."""
+    if len(uids) != 1:
+        return 0
+    ((_, mask, content_id),) = messages.fetch_uids(tx, account_id, mailbox_id, ("uid", "flags", "content_id"), uids)
+    return int(content_id) if "$Phishing" in names(mask, mailboxes.keywords(tx, mailbox_id)) else 0
 
 
 def duplicate(
