@@ -27,7 +27,7 @@ def _table() -> dict[int, str]:
 
     confusables = load("confusables.json")
     found = dict(_MISREAD)
-    for letter in (*digits, *ascii_uppercase, *ascii_lowercase):
+    for letter in ("-", ".", *digits, *ascii_uppercase, *ascii_lowercase):
         for one in confusables.get(letter, ()):
             if len(one["c"]) == 1 and not one["c"].isascii():
                 found[one["c"]] = letter.lower()

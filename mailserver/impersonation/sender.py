@@ -123,12 +123,18 @@ def _of_author(author: Author, house: House, is_proven: bool) -> Signs:
         signs |= Signs.ALPHABETS
     if domains.is_official(author.domain):
         return signs
-    sure = names.service(author.name, house.words)
+    sure = Service.YES if _names_domain(author, house, signs) else names.service(author.name, house.words)
     if sure is Service.YES or (sure is Service.PERHAPS and author.domain in domains.PROVIDERS):
         signs |= Signs.SERVICE
     elif sure is Service.PERHAPS and not is_proven and not signs & (Signs.DOMAIN | Signs.ALPHABETS):
         signs |= Signs.DESK
     return signs
+
+
+def _names_domain(author: Author, house: House, signs: Signs) -> bool:
+    """Whether a name holds a domain of ours, and no address that is told of by itself."""
+    shown = letters.latin(author.name[: names.MAX_NAME])
+    return Signs.ADDRESS_IN_NAME not in signs and any(domain in shown for domain in house.domains)
 
 
 @lru_cache(maxsize=4096)

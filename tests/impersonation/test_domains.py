@@ -31,6 +31,7 @@ OURS = ("ac-exemple.fr",)
         ("аc-exemple.fr", "ac-exemple.fr"),
         ("ac-ехеmрlе.fr", "ac-exemple.fr"),
         ("ac-𝐞xemple.fr", "ac-exemple.fr"),
+        ("ac‐exemple.fr", "ac-exemple.fr"),
         ("ac-èxémplë.fr", "ac-exemple.fr"),
         ("ac-dijon.fr", ""),
         ("ac-lille.fr", ""),

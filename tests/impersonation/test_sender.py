@@ -37,6 +37,8 @@ def judged(author: str, more: str = "", results: AuthenticationResults = NOT_CHE
         ("Мessagerie acadéмique <x@evil.test>", Signs.SERVICE | Signs.MIXED_NAME),
         ("=?utf-8?q?Messagerie_acad=C3=A9mique?= <x@evil.test>", Signs.SERVICE),
         ("Rectorat <x@evil.test>", Signs.SERVICE),
+        ("Vie scolaire ac-exemple.fr <x@evil.test>", Signs.SERVICE),
+        ("Vie scolaire аc‐exemple.fr <x@evil.test>", Signs.SERVICE | Signs.MIXED_NAME),
         ("Assistance <x@evil.test>", Signs.DESK),
         ("Assistance <x@gmail.com>", Signs.SERVICE),
         ("Rectorat <x@ac-dijon.fr>", 0),
