@@ -118,8 +118,8 @@ class Filters:
         ready: list[_Ready] = []
         wanted = [(account, recipient) for account, recipient in recipients.items() if account in active]
         for start in range(0, len(wanted), READ_AT_ONCE):
-            some = wanted[start : start + READ_AT_ONCE]
-            for one in await asyncio.gather(*(self._readied(active[account], account, to) for account, to in some)):
+            some = [self._readied(active[account], account, to) for account, to in wanted[start : start + READ_AT_ONCE]]
+            for one in [await some[0]] if len(some) == 1 else await asyncio.gather(*some):
                 if isinstance(one, Decision):
                     decided.append(one)
                 elif one is not None:

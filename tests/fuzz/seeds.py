@@ -12,6 +12,7 @@ SCRIPTS = (
     b'if anyof (not address :domain "from" "b.fr", body :contains "d") { setflag "\\\\Seen"; keep; } else { stop; }',
     b'foreverypart { if header :mime :type "content-type" "text" { extracttext "a"; break; } } set "b" "${a}";',
     b'vacation :days 3 text:\n..\n.\n; notify "mailto:a@b.fr?body=%20"; addheader "X" "1"; deleteheader "X";',
+    b'foreverypart { replace :mime "a\r\n\r\n${a}"; } enclose :headers "to" "b"; replace :subject "c" "d"; keep;',
     b'if header :regex "subject" "(c|d)+" { redirect "${1}@b.fr"; } include :optional "y"; # z\n',
 )
 

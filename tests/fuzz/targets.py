@@ -284,7 +284,11 @@ def filter_script(octets: bytes) -> None:
         _check_place(error, source)
         return
     with suppress(sieve.RunError):
-        assert sieve.run(script, sieve.Facts.of(message, now=_MOMENT), sieve.NoHost()).actions
+        actions = sieve.run(script, sieve.Facts.of(message, now=_MOMENT), sieve.NoHost()).actions
+        assert actions
+        for action in actions:
+            edited = getattr(action, "edited", None)
+            assert edited is None or edited.applied(message).startswith(edited.header)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
