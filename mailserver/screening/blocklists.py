@@ -69,10 +69,10 @@ class Blocklists:
 
     async def look_up(self, peer: str) -> Listing:
         """Where a peer is listed. Relays and known networks are asked of no list."""
-        address = peers.parse(peer)
         chosen = self._settings.blocklists.lists
+        address = peers.parse(peer) if chosen else None
         exempt = (*self._settings.smtp.relays, *self._settings.limits.known_networks)
-        if not chosen or address is None or peers.is_within(peer, exempt):
+        if address is None or peers.is_within(peer, exempt):
             return NOWHERE
         zones = [zone for zone in chosen if self._is_asked(zone, address)]
         answers = await asyncio.gather(*(self._ask_about(address, zone) for zone in zones))

@@ -59,8 +59,8 @@ class Greylist:
     async def check(self, stranger: Stranger) -> None:
         """May a message come in now? Raises Greylisted, Temporary."""
         chosen = self._settings.greylisting
-        network = self._network(stranger.peer)
-        if not chosen.enabled or not network:
+        network = self._network(stranger.peer) if chosen.enabled else ""
+        if not network:
             return
         key = greylist.key_of(network, _domain(stranger.reverse_path), _domain(stranger.recipients[0]))
         if await self._store.read(greylist.has_passed, key, chosen.retention_days * DAY):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mailserver.foundation import listeners
+from mailserver.foundation.metrics import REGISTRY
 from mailserver.screening import rates
 from smtp import connection, conversation
 from tests.authentication.name_server import NameServer
@@ -161,6 +162,8 @@ def guess(client: smtplib.SMTP, number: int) -> int:
 
 
 def test_harvesters_are_told_to_go_and_to_stay_away(limited: Limited, seen_from: SeenFrom) -> None:
+    before = REGISTRY.get_sample_value("smtp_unknown_recipients_total")
+    assert before is not None
     with limited.connect() as client:
         client.ehlo()
         client.mail("a@a.fr")
@@ -171,6 +174,7 @@ def test_harvesters_are_told_to_go_and_to_stay_away(limited: Limited, seen_from:
             b"4.7.0 Too many unknown recipients from your address in one hour, try again later",
         )
     assert limited.greeting().startswith(b"421 4.7.0 Too many unknown recipients ")
+    assert REGISTRY.get_sample_value("smtp_unknown_recipients_total") == before + 9
     seen_from(OTHER)
     assert limited.send() == [250]
     seen_from(PEER)
