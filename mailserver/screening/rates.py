@@ -14,6 +14,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 import structlog
 from prometheus_client import Counter
@@ -82,7 +83,10 @@ def _nothing() -> list[int]:
 class _Counts:
     """A peer within one window and the one before it."""
 
+    seconds: int
     start: int = 0
+    share: float = 0.0
+    """How much of the window before still counts."""
     shared: list[int] = field(default_factory=_nothing)
     """What the store knows of all workers."""
     own: list[int] = field(default_factory=_nothing)
@@ -90,27 +94,41 @@ class _Counts:
     shared_before: list[int] = field(default_factory=_nothing)
     own_before: list[int] = field(default_factory=_nothing)
 
-    def roll(self, start: int, seconds: int) -> None:
-        """Make sure that this is the window that begins at `start`."""
+    def roll(self, now: float) -> None:
+        """Make sure that this is the window of now."""
+        start = int(now) - int(now) % self.seconds
+        self.share = 1.0 - (now - start) / self.seconds
         if start == self.start:
             return
-        follows = start - self.start == seconds
+        follows = start - self.start == self.seconds
         self.shared_before = self.shared if follows else _nothing()
         self.own_before = self.own if follows else _nothing()
         self.start, self.shared, self.own = start, _nothing(), _nothing()
 
-    def count(self, kind: Kind, share: float) -> float:
-        """As much as there was, `share` of the window before included."""
-        before = self.shared_before[kind] + self.own_before[kind]
-        return self.shared[kind] + self.own[kind] + before * share
+    def count(self, kind: Kind) -> float:
+        """As much as there was, with what still counts of the window before."""
+        return self.shared[kind] + self.own[kind] + (self.shared_before[kind] + self.own_before[kind]) * self.share
 
 
 @dataclass(slots=True)
 class _Peer:
-    windows: dict[int, _Counts] = field(default_factory=lambda: {seconds: _Counts() for seconds in WINDOWS})
+    name: str
+    minute: _Counts = field(default_factory=lambda: _Counts(MINUTE))
+    hour: _Counts = field(default_factory=lambda: _Counts(HOUR))
     is_shared: bool = False
-    heard: int = 0
+    heard: float = 0.0
     """When the store was last asked."""
+
+    @property
+    def excess(self) -> float:
+        """Recipients who were not there beyond those who were."""
+        return self.hour.count(Kind.UNKNOWN) - self.hour.count(Kind.RECIPIENTS)
+
+    @property
+    def is_good(self) -> bool:
+        """Some domain answers for most of what it brings."""
+        proven = self.hour.count(Kind.PROVEN)
+        return proven >= PROVEN_LEAST and 2 * proven >= self.hour.count(Kind.MESSAGES)
 
 
 class PeerRates:
@@ -131,119 +149,104 @@ class PeerRates:
 
     def connect(self, address: str) -> None:
         """Raises RateExceeded: it has to come later."""
-        name = self._name(address)
-        if name and self._is_guessing(name, address):
-            self._hold_back(name, Kind.UNKNOWN, HOUR)
-        self._count(address, Kind.CONNECTIONS)
+        peer = self._peer(address)
+        if peer is not None:
+            self._check_guesses(peer, address)
+            self._count(peer, address, Kind.CONNECTIONS)
 
     def begin_message(self, address: str) -> None:
         """Raises RateExceeded."""
-        self._count(address, Kind.MESSAGES)
+        if (peer := self._peer(address)) is not None:
+            self._count(peer, address, Kind.MESSAGES)
 
     def add_recipient(self, address: str) -> None:
         """One who is here. Raises RateExceeded."""
-        self._count(address, Kind.RECIPIENTS)
+        if (peer := self._peer(address)) is not None:
+            self._count(peer, address, Kind.RECIPIENTS)
 
     def guess(self, address: str) -> float:
         """One who is not: for how many seconds the answer waits. Raises RateExceeded: there were too many."""
         _unknown.inc()
-        name = self._name(address)
-        if not name:
+        peer = self._peer(address)
+        if peer is None:
             return 0.0
-        self._add(name, Kind.UNKNOWN)
-        if self._is_guessing(name, address):
-            self._hold_back(name, Kind.UNKNOWN, HOUR)
-        return wait(self._excess(name) - FREE_GUESSES * self._factor(name, address), self._limits.tarpit_seconds)
+        self._add(peer, Kind.UNKNOWN)
+        self._check_guesses(peer, address)
+        return wait(peer.excess - FREE_GUESSES * self._factor(peer, address), self._limits.tarpit_seconds)
 
     def take(self, address: str) -> None:
-        """A message that its author's domain stands behind, and that was no junk."""
-        if name := self._name(address):
-            self._add(name, Kind.PROVEN)
+        """A message that some domain answers for, and that was no junk."""
+        if (peer := self._peer(address)) is not None:
+            self._add(peer, Kind.PROVEN)
 
     # ------------------------------------------------------------------ counting
 
-    def _name(self, address: str) -> str:
-        """Under which a peer is counted; empty: it is not."""
-        if not self._limits.enabled or not address or peers.is_within(address, self._settings.smtp.relays):
-            return ""
-        return peers.counted(address)
-
-    def _count(self, address: str, kind: Kind) -> None:
-        name = self._name(address)
+    def _peer(self, address: str) -> _Peer | None:
+        """As it is now; None: it is not counted."""
+        name = _name(address, self._settings.smtp.relays) if self._limits.enabled else ""
         if not name:
-            return
-        factor = self._factor(name, address)
-        for seconds in WINDOWS:
-            if self._sum(name, kind, seconds) >= self._limit(kind, seconds) * factor:
-                self._hold_back(name, kind, seconds)
-        self._add(name, kind)
-
-    def _add(self, name: str, kind: Kind) -> None:
-        peer = self._peer(name)
-        for counts in peer.windows.values():
-            counts.own[kind] += 1
-        peer.is_shared = peer.is_shared or self._is_worth_sharing(name, kind)
-        if peer.is_shared:
-            self._due.add(name)
-
-    def _peer(self, name: str) -> _Peer:
-        """As it is now."""
+            return None
         peer = self._peers.get(name)
         if peer is None:
-            peer = self._peers[name] = _Peer()
+            peer = self._peers[name] = _Peer(name)
             if len(self._peers) > MOST_PEERS:
                 gone, _ = self._peers.popitem(last=False)
                 self._due.discard(gone)
                 self._asked.discard(gone)
         else:
             self._peers.move_to_end(name)
-        now = int(self._clock.now())
+        now = self._clock.now()
         if now >= peer.heard + HEARD_FOR:
             peer.heard = now
             self._asked.add(name)
-        for seconds, counts in peer.windows.items():
-            counts.roll(now - now % seconds, seconds)
+        peer.minute.roll(now)
+        peer.hour.roll(now)
         return peer
 
-    def _sum(self, name: str, kind: Kind, seconds: int) -> float:
-        counts = self._peer(name).windows[seconds]
-        gone = self._clock.now() - counts.start
-        return counts.count(kind, max(0.0, 1.0 - gone / seconds))
+    def _count(self, peer: _Peer, address: str, kind: Kind) -> None:
+        by_minute, by_hour = self._limits_of(kind)
+        minute, hour = peer.minute.count(kind), peer.hour.count(kind)
+        if minute >= by_minute or hour >= by_hour:
+            factor = self._factor(peer, address)
+            if minute >= by_minute * factor:
+                self._hold_back(peer, kind, MINUTE)
+            if hour >= by_hour * factor:
+                self._hold_back(peer, kind, HOUR)
+        self._add(peer, kind)
 
-    def _limit(self, kind: Kind, seconds: int) -> int:
+    def _add(self, peer: _Peer, kind: Kind) -> None:
+        peer.minute.own[kind] += 1
+        peer.hour.own[kind] += 1
+        peer.is_shared = peer.is_shared or self._is_worth_sharing(peer, kind)
+        if peer.is_shared:
+            self._due.add(peer.name)
+
+    def _limits_of(self, kind: Kind) -> tuple[int, int]:
+        """In a minute, and in an hour."""
         limits = self._limits
-        by_minute = {
-            Kind.CONNECTIONS: limits.connections_per_minute,
-            Kind.MESSAGES: limits.messages_per_minute,
-            Kind.RECIPIENTS: limits.recipients_per_minute,
-        }
-        by_hour = {
-            Kind.CONNECTIONS: limits.connections_per_hour,
-            Kind.MESSAGES: limits.messages_per_hour,
-            Kind.RECIPIENTS: limits.recipients_per_hour,
-        }
-        return (by_minute if seconds == MINUTE else by_hour)[kind]
+        if kind is Kind.CONNECTIONS:
+            return limits.connections_per_minute, limits.connections_per_hour
+        if kind is Kind.MESSAGES:
+            return limits.messages_per_minute, limits.messages_per_hour
+        return limits.recipients_per_minute, limits.recipients_per_hour
 
-    def _factor(self, name: str, address: str) -> int:
+    def _factor(self, peer: _Peer, address: str) -> int:
         """What a peer's limits are multiplied with: it is a known network, or most of what it brings is proven."""
         known = self._settings.limits.known_networks
-        proven = self._sum(name, Kind.PROVEN, HOUR)
-        is_good = proven >= PROVEN_LEAST and 2 * proven >= self._sum(name, Kind.MESSAGES, HOUR)
-        return self._limits.proven_factor if is_good or (known and peers.is_within(address, known)) else 1
+        return self._limits.proven_factor if peer.is_good or peers.is_within(address, known) else 1
 
-    def _excess(self, name: str) -> float:
-        """Recipients who were not there beyond those who were."""
-        return self._sum(name, Kind.UNKNOWN, HOUR) - self._sum(name, Kind.RECIPIENTS, HOUR)
+    def _check_guesses(self, peer: _Peer, address: str) -> None:
+        """Raises RateExceeded: it has asked for too many who are not there."""
+        most, excess = self._limits.unknown_recipients, peer.excess
+        if excess > most and excess > most * self._factor(peer, address):
+            self._hold_back(peer, Kind.UNKNOWN, HOUR)
 
-    def _is_guessing(self, name: str, address: str) -> bool:
-        return self._excess(name) > self._limits.unknown_recipients * self._factor(name, address)
-
-    def _hold_back(self, name: str, kind: Kind, seconds: int) -> None:
-        if self._peer(name).is_shared:
-            self._due.add(name)  # an operator may have had it forgotten
+    def _hold_back(self, peer: _Peer, kind: Kind, seconds: int) -> None:
+        if peer.is_shared:
+            self._due.add(peer.name)  # an operator may have had it forgotten
         what = COUNTED[kind]
         _held_back.labels(what).inc()
-        log.info("peer held back", peer=name, what=what, within=WINDOWS[seconds])
+        log.info("peer held back", peer=peer.name, what=what, within=WINDOWS[seconds])
         raise RateExceeded(_TEXTS[kind].format(window=WINDOWS[seconds]))
 
     # ------------------------------------------------------------------ other workers
@@ -292,35 +295,43 @@ class PeerRates:
         for name in names:
             self._hear(name, {}, totals)
 
-    def _is_worth_sharing(self, name: str, kind: Kind) -> bool:
+    def _is_worth_sharing(self, peer: _Peer, kind: Kind) -> bool:
         if kind is Kind.UNKNOWN:
-            return self._sum(name, kind, HOUR) > 1
+            return peer.hour.count(kind) > 1
         if kind is Kind.PROVEN:
             return False
-        return any(self._sum(name, kind, seconds) * SHARED_FROM >= self._limit(kind, seconds) for seconds in WINDOWS)
+        by_minute, by_hour = self._limits_of(kind)
+        return peer.minute.count(kind) * SHARED_FROM >= by_minute or peer.hour.count(kind) * SHARED_FROM >= by_hour
 
     def _told(self, name: str) -> dict[Window, Tally]:
         """What the store has not heard of a peer yet."""
         found: dict[Window, Tally] = {}
-        for seconds, counts in self._peer(name).windows.items():
-            for start, own in ((counts.start, counts.own), (counts.start - seconds, counts.own_before)):
+        for counts in _windows(self._peers.get(name)):
+            for start, own in ((counts.start, counts.own), (counts.start - counts.seconds, counts.own_before)):
                 if any(own):
-                    found[Window(name, seconds, start)] = tuple(own)
+                    found[Window(name, counts.seconds, start)] = tuple(own)
         return found
 
     def _hear(self, name: str, told: dict[Window, Tally], totals: dict[Window, Tally]) -> None:
-        peer = self._peers.get(name)
-        if peer is None:
-            return
-        for seconds, counts in peer.windows.items():
+        for counts in _windows(self._peers.get(name)):
             for start, shared, own in (
                 (counts.start, counts.shared, counts.own),
-                (counts.start - seconds, counts.shared_before, counts.own_before),
+                (counts.start - counts.seconds, counts.shared_before, counts.own_before),
             ):
-                window = Window(name, seconds, start)
+                window = Window(name, counts.seconds, start)
                 heard = told.get(window, _nothing())
                 own[:] = [count - gone for count, gone in zip(own, heard, strict=True)]
                 shared[:] = totals.get(window, _nothing())
+
+
+def _windows(peer: _Peer | None) -> tuple[_Counts, ...]:
+    return (peer.minute, peer.hour) if peer is not None else ()
+
+
+@lru_cache(maxsize=4096)
+def _name(address: str, relays: tuple[str, ...]) -> str:
+    """Under which a peer is counted; empty: it is not."""
+    return "" if not address or peers.is_within(address, relays) else peers.counted(address)
 
 
 def wait(guesses: float, most: float) -> float:
