@@ -19,6 +19,7 @@ from mailserver.addressbook.pictures import Pictures
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
+from mailserver.delivery.forwarding import Forwards
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters.absences import Absences
@@ -121,6 +122,14 @@ def create(
         large=LargeAnswers(),
         previews=Previews(),
         rules=documents,
+        forwards=Forwards(
+            settings=settings,
+            store=store,
+            directory=directory,
+            delivery=delivery,
+            clock=clock,
+            post=submission.post,
+        ),
         absences=Absences(settings=settings, store=store, clock=clock, documents=documents),
         applying=Applying(settings=settings, store=store, clock=clock),
         pictures=Pictures(),

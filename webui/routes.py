@@ -25,7 +25,7 @@ from webui.agenda.events import from_message as events
 from webui.compose import attach_from, scheduled, sending, signatures_page, uploads, writing
 from webui.compose.addressing import suggestions
 from webui.contacts import from_message as cards
-from webui.filters import absence_page, apply_page, rule_page, rules_page, senders_page
+from webui.filters import absence_page, apply_page, forward_page, rule_page, rules_page, senders_page
 from webui.lists import moderation, owned, personal
 from webui.mail import actions, folders, message_list, notifications, shares, shortcuts, simple_list, tags_page
 from webui.mail.bulk_download import Gathering
@@ -110,6 +110,8 @@ def _entrance(doors: Doors) -> Sequence[BaseRoute]:
         Route("/initialiser/code", guest(recovery.use_code), methods=["POST"]),
         Route("/moderation/{key}", guest(moderation.show_held_message), methods=["GET"]),
         Route("/moderation/{key}", guest(moderation.decide), methods=["POST"]),
+        Route("/transfert/{key}", guest(forward_page.show_agreement), methods=["GET"]),
+        Route("/transfert/{key}", guest(forward_page.agree), methods=["POST"]),
     ]
 
 
@@ -288,6 +290,8 @@ def _settings(doors: Doors) -> Sequence[BaseRoute]:
         Route("/reglages/absence", visit(absence_page.show_absence), methods=["GET"]),
         Route("/reglages/absence", visit(absence_page.save), methods=["POST"]),
         Route("/reglages/absence/fin", visit(absence_page.end), methods=["POST"]),
+        Route("/reglages/transfert", visit(forward_page.show_forward), methods=["GET"]),
+        Route("/reglages/transfert", visit(forward_page.change), methods=["POST"]),
         Route("/reglages/ecriture", visit(signatures_page.show_signatures), methods=["GET"]),
         Route("/reglages/ecriture", visit(signatures_page.save), methods=["POST"]),
         Route("/reglages/etiquettes", visit(tags_page.show_tags), methods=["GET"]),

@@ -10,11 +10,15 @@ import typer
 from mailserver.cli.accounts.desk import Desk, at_desk
 from mailserver.cli.shared import AsJson, InstanceDir, origin, settings_of, with_help
 from mailserver.filters import Documents, Rules, Scripts
+from mailserver.filters.documents import NAME
 from mailserver.filters.rules import Document, sentences
 from mailserver.filters.rules.senders import named
 from mailserver.model.folding import fold_login
 from mailserver.model.messages.objectids import mailbox_id
+from mailserver.store.account import forward_targets, forwards
 from mailserver.store.account.filters import Stored
+from mailserver.store.account.forward_targets import SentOn
+from mailserver.store.account.forwards import Forwarding
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.mailboxes import Mailbox
@@ -37,6 +41,10 @@ class _Shown:
     rules: Rules
     said: Sequence[str]
     """The rules in sentences."""
+    sent_on: Sequence[SentOn]
+    """Where its scripts may send mail on to."""
+    asked: Forwarding | None
+    """An address that has not answered yet."""
 
 
 @with_help(_("Montrer les filtres de messages d’un compte (scripts Sieve), ou les arrêter."))
@@ -53,8 +61,10 @@ def filters(directory: InstanceDir, login: Who, off: Off = False, as_json: AsJso
         source = active[1].decode("utf-8", "replace") if active is not None else ""
         rules = await Documents(settings=settings, store=desk.store).read(account_id)
         said = _said(rules.document, await desk.store.read(mailboxes.listing, account_id))
+        sent_on = await desk.store.read(forward_targets.of_account, account_id)
+        _agreed, asked = await desk.store.read(forwards.of_account, account_id)
         listing = await scripts.listing(account_id)
-        return _Shown(listing, active[0] if active is not None else None, source, rules, said)
+        return _Shown(listing, active[0] if active is not None else None, source, rules, said, sent_on, asked)
 
     shown = at_desk(settings, work)
     if as_json:
@@ -70,6 +80,10 @@ def filters(directory: InstanceDir, login: Who, off: Off = False, as_json: AsJso
         print("\n" + (_("Règles, en service :") if shown.rules.running else _("Règles, arrêtées :")))
         for sentence in shown.said:
             print(f"- {sentence}")
+    for sent in [one for one in shown.sent_on if one.script != NAME]:
+        print(_("Renvoyé par « {name} » à {address}", name=sent.script, address=sent.address))
+    if shown.asked is not None:
+        print(_("{address} : accord demandé, sans réponse", address=shown.asked.address))
     if shown.source:
         print(f"\n{shown.source.rstrip()}")
 
@@ -115,4 +129,6 @@ def _facts(login: str, shown: _Shown) -> dict[str, object]:
         "scripts": [
             {"name": one.name, "active": one.active, "size": one.size, "changed": one.changed} for one in shown.scripts
         ],
+        "sent_on": [{"address": one.address, "script": one.script, "active": one.active} for one in shown.sent_on],
+        "asked": shown.asked.address if shown.asked is not None else None,
     }

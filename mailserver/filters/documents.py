@@ -43,6 +43,15 @@ class Rules:
     """The script of the owner's own that mail runs through instead."""
 
 
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A script of ours that is kept."""
+
+    source: bytes
+    targets: frozenset[str]
+    also: Callable[[Tx], object] | None = None
+
+
 class Documents:
     """The rules of all accounts. One per worker. Each method raises Temporary."""
 
@@ -55,9 +64,14 @@ class Documents:
         return await self._store.read(_read, account_id)
 
     async def change(
-        self, account_id: int, version: str, change: Callable[[Document], Document], origin: Origin
+        self,
+        account_id: int,
+        version: str,
+        change: Callable[[Document], Document],
+        origin: Origin,
+        also: Callable[[Tx], object] | None = None,
     ) -> Rules:
-        """Say something else, of the rules as they were at `version`.
+        """Say something else, of the rules as they were at `version`; `also` is done in the same unit.
 
         The first thing that is said runs at once, unless mail runs through a script of the owner's own. Raises
         Refused(CONFLICT): they were changed meanwhile; OverBound; whatever `change` raises.
@@ -65,15 +79,21 @@ class Documents:
         before = await self.read(account_id)
         _check_version(before, version)
         source = rules.written(change(before.document))
-        await self._scripts.check(account_id, source)
-        return await self._store.write(_put, account_id, version, source, self._scripts.bounds, origin)
+        new = _New(source, (await self._scripts.check(account_id, source)).targets, also)
+        return await self._store.write(_put, account_id, version, new, self._scripts.bounds, origin)
 
-    async def revise(self, account_id: int, change: Callable[[Document], Document], origin: Origin) -> Rules:
+    async def revise(
+        self,
+        account_id: int,
+        change: Callable[[Document], Document],
+        origin: Origin,
+        also: Callable[[Tx], object] | None = None,
+    ) -> Rules:
         """Say something else, of the rules as they are by now; as `change`."""
         for _ in range(TRIES):
             before = await self.read(account_id)
             try:
-                return await self.change(account_id, before.version, change, origin)
+                return await self.change(account_id, before.version, change, origin, also)
             except Refused as refusal:
                 moved = refusal.reason is Reason.CONFLICT and (await self.read(account_id)).version != before.version
                 if not moved:
@@ -138,14 +158,14 @@ class Documents:
 
         Raises Refused(NOT_FOUND).
         """
-        source: bytes | None = None
+        new: _New | None = None
         before = await self.read(account_id)
         if beside or not before.version:
             if beside:
                 await self._scripts.octets(account_id, beside)
             source = rules.written(replace(before.document, beside=beside or before.document.beside))
-            await self._scripts.check(account_id, source)
-        return await self._store.write(_start, account_id, before.version, source, self._scripts.bounds, origin)
+            new = _New(source, (await self._scripts.check(account_id, source)).targets)
+        return await self._store.write(_start, account_id, before.version, new, self._scripts.bounds, origin)
 
     async def stop(self, account_id: int, origin: Origin) -> Rules:
         """Have mail not run through the rules any more; they stay."""
@@ -172,21 +192,23 @@ def _read(tx: Tx, account_id: int) -> Rules:
     return Rules(document, mine.hash.hex(), mine.active, by_hand)
 
 
-def _put(tx: Tx, account_id: int, version: str, source: bytes, bounds: Bounds, origin: Origin) -> Rules:
+def _put(tx: Tx, account_id: int, version: str, new: _New, bounds: Bounds, origin: Origin) -> Rules:
     filters.lock(tx, account_id)
     before = _read(tx, account_id)
     _check_version(before, version)
     if not before.version:
         _make_way(tx, account_id, origin)
-    filters.put(tx, account_id, NAME, source, bounds, origin)
+    filters.put(tx, account_id, NAME, new.source, bounds, origin, new.targets)
+    if new.also is not None:
+        new.also(tx)
     if not before.by_hand and before.document == Document():
         filters.activate(tx, account_id, NAME, origin)
     return _read(tx, account_id)
 
 
-def _start(tx: Tx, account_id: int, version: str, source: bytes | None, bounds: Bounds, origin: Origin) -> Rules:
-    if source is not None:
-        _put(tx, account_id, version, source, bounds, origin)
+def _start(tx: Tx, account_id: int, version: str, new: _New | None, bounds: Bounds, origin: Origin) -> Rules:
+    if new is not None:
+        _put(tx, account_id, version, new, bounds, origin)
     filters.activate(tx, account_id, NAME, origin)
     return _read(tx, account_id)
 

@@ -1,7 +1,8 @@
 """Scripts as their owners and administrators change them: one place for every door."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from mailserver import sieve
 from mailserver.foundation.settings import Settings
@@ -14,6 +15,15 @@ from mailserver.texts.text import Text
 
 MAX_NAMED = 5
 """Scripts that a warning names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found out about a script."""
+
+    warnings: Sequence[Text]
+    targets: frozenset[str]
+    """Where it may send mail on to."""
 
 
 class Scripts:
@@ -55,22 +65,22 @@ class Scripts:
         """Raises OverBound when a script of this size does not fit; Refused(INVALID): it cannot have this name."""
         await self._store.read(filters.check_room, account_id, name, size, self.bounds)
 
-    async def check(self, account_id: int, source: bytes) -> Sequence[Text]:
+    async def check(self, account_id: int, source: bytes) -> "Checked":
         """Compile a script; what its author should know of it. Raises SieveError, OverBound."""
         if len(source) > self.bounds.size:
             raise OverBound(Bound.SIZE)
         async with self._compiling:
             script = await asyncio.to_thread(sieve.compile, source)
-        return await self._warnings(account_id, script)
+        return Checked(await self._warnings(account_id, script), script.targets)
 
     async def put(
         self, account_id: int, name: str, source: bytes, origin: Origin, *, activate: bool = False
     ) -> Sequence[Text]:
-        """Keep a script that compiles; as `check`."""
+        """Keep a script that compiles; what its author should know of it. Raises as `check`."""
         await self.check_room(account_id, name, len(source))
-        warnings = await self.check(account_id, source)
-        await self._store.write(_put, account_id, name, source, self.bounds, activate, origin)
-        return warnings
+        checked = await self.check(account_id, source)
+        await self._store.write(_put, account_id, name, source, self.bounds, activate, origin, checked.targets)
+        return checked.warnings
 
     async def activate(self, account_id: int, name: str, origin: Origin) -> None:
         """Have mail run through this script; through none when the name is empty. Raises Refused(NOT_FOUND)."""
@@ -94,7 +104,16 @@ class Scripts:
         return [Text("Le script inclus « {name} » n’existe pas.", name=name) for name in missing[:MAX_NAMED]]
 
 
-def _put(tx: Tx, account_id: int, name: str, source: bytes, bounds: Bounds, activate: bool, origin: Origin) -> None:
-    filters.put(tx, account_id, name, source, bounds, origin)
+def _put(
+    tx: Tx,
+    account_id: int,
+    name: str,
+    source: bytes,
+    bounds: Bounds,
+    activate: bool,
+    origin: Origin,
+    targets: Collection[str],
+) -> None:
+    filters.put(tx, account_id, name, source, bounds, origin, targets)
     if activate:
         filters.activate(tx, account_id, name, origin)

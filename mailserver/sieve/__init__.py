@@ -59,9 +59,10 @@ from mailserver.sieve.interface import (
     Vacation,
 )
 from mailserver.sieve.limits import LIMITS, Limits
-from mailserver.sieve.script import Script
+from mailserver.sieve.script import ANYWHERE, Script
 
 __all__ = [
+    "ANYWHERE",
     "EXTENSIONS",
     "LIMITS",
     "Action",

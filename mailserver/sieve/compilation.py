@@ -36,6 +36,7 @@ def compile_script(source: bytes, *, limits: Limits = LIMITS) -> Script:
         depth,
         tuple(compiler.includes),
         frozenset(compiler.asks),
+        targets=frozenset(compiler.targets),
         regexes=compiler.expressions,
         size=len(source),
     )

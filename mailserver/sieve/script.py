@@ -6,6 +6,8 @@ from typing import Any
 
 from mailserver.sieve.limits import Limits
 
+ANYWHERE = "*"
+
 Steps = tuple[Callable[[Any], None], ...]
 """Commands, ready to run on a machine."""
 
@@ -24,6 +26,8 @@ class Script:
     """Location and name of the scripts that it includes by constant names, optional ones among them."""
     asks: frozenset[str] = frozenset()
     """Names of mailboxes and lists that it asks its host for, as far as they are constant."""
+    targets: frozenset[str] = frozenset()
+    """Addresses and lists that it may redirect to; `ANYWHERE`: one that is made when it runs."""
     regexes: int = 0
     """Regular expressions that are kept with it."""
     size: int = 0

@@ -254,7 +254,7 @@ class Conversation(Connection):
 
     async def _checkscript(self, arguments: Sequence[Argument]) -> None:
         _expect(arguments, bytes)
-        self._warned(await self._scripts.check(self._account, _octets(arguments[0])), "Script is right")
+        self._warned((await self._scripts.check(self._account, _octets(arguments[0]))).warnings, "Script is right")
 
     def _warned(self, warnings: Sequence[Text], done: str) -> None:
         said = "\r\n".join(map(self._spoken, warnings))

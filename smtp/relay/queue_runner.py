@@ -20,6 +20,7 @@ from mailserver.mime.writing.dsn import Action, Fate
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Damaged, Temporary
 from mailserver.model.messages.provenance import Door, Provenance
+from mailserver.store.account import forwards
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.queue import spool, traces
@@ -235,6 +236,8 @@ class Relay:
             error=deferred[0].text if deferred else NOTHING,
             warned=row.warned or late,
             steps=list(_steps(row, verdicts)),
+            taken=[verdict.addressee.address for verdict in verdicts if verdict.result is Result.DELIVERED],
+            refused=[verdict.addressee.address for verdict in verdicts if verdict.result is Result.FAILED],
         )
         for verdict in verdicts:
             log.info(
@@ -288,6 +291,8 @@ def conclude_unit(
     error: Cause,
     warned: bool,
     steps: Sequence[Trace] = (),
+    taken: Sequence[str] = (),
+    refused: Sequence[str] = (),
 ) -> None:
     """Settle a row, deliver the reports and trace it: all or nothing, so that no crash doubles or loses one."""
     if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):
@@ -301,6 +306,8 @@ def conclude_unit(
     deliver_parts(tx, parts, {}, lifetime)
     for step in steps:
         traces.record(tx, step)
+    if row.account_id:
+        forwards.judge(tx, row.account_id, taken, refused)
 
 
 _STEPS = {Result.DELIVERED: Step.SENT, Result.DEFERRED: Step.DEFERRED, Result.FAILED: Step.FAILED}

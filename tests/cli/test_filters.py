@@ -16,7 +16,7 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Event, Origin
 from tests.harness import Instance
 
-SCRIPT = b'require "fileinto";\r\nfileinto "Archive";\r\n'
+SCRIPT = b'require ["copy", "fileinto"];\r\nfileinto "Archive";\r\nredirect :copy "loin@ailleurs.fr";\r\n'
 
 
 def run(academy: Instance, *args: str) -> Result:
@@ -50,6 +50,8 @@ def test_shown_and_switched_off(academy: Instance) -> None:
     assert 'fileinto "Archive";' in shown.stdout
     told = json.loads(run(academy, "edupont", "--json").stdout)
     assert (told["active"], told["script"]) == ("principal", SCRIPT.decode())
+    assert told["sent_on"] == [{"address": "loin@ailleurs.fr", "script": "principal", "active": True}]
+    assert "principal" in shown.stdout.partition("loin@ailleurs.fr")[0].splitlines()[-1]
     off = json.loads(run(academy, "edupont", "--off", "--json").stdout)
     assert (off["active"], off["script"], [one["name"] for one in off["scripts"]]) == (None, "", ["principal"])
     run(academy, "edupont", "--off")

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from mailserver.foundation import tls
-from mailserver.store.account import sessions
+from mailserver.store.account import forwards, sessions
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.spool import Notify, Target
@@ -146,6 +146,29 @@ def test_no_report_where_none_is_wanted(relayed: House, smarthost: Elsewhere) ->
     submit(relayed, Target("x@ailleurs.fr", Notify.NEVER), Target("y@ailleurs.fr", Notify.SUCCESS))
     until(lambda: not queue(relayed))
     assert relayed.mail("ada") == []
+
+
+def test_whether_the_address_that_mail_is_sent_on_to_takes_it(relayed: House, smarthost: Elsewhere) -> None:
+    account_id = relayed.people["ada"].account_id
+    relayed.run(relayed.store.write(forwards.ask, account_id, "x@ailleurs.fr", b"t" * 32, 2**40))
+    relayed.run(relayed.store.write(forwards.agree, b"t" * 32))
+
+    def refusals() -> int:
+        agreed, _asked = relayed.read(forwards.of_account, account_id)
+        return agreed.refusals if agreed is not None else -1
+
+    smarthost.inbox.answers = dict.fromkeys(("x@ailleurs.fr", "y@ailleurs.fr"), "550 5.1.1 No")
+    submit(relayed, "y@ailleurs.fr")
+    until(lambda: not queue(relayed))
+    assert refusals() == 0
+    for count in (1, 2):
+        submit(relayed, "x@ailleurs.fr")
+        until(lambda: not queue(relayed))
+        assert refusals() == count
+    smarthost.inbox.answers = {}
+    submit(relayed, "x@ailleurs.fr")
+    until(lambda: not queue(relayed))
+    assert refusals() == 0
 
 
 def test_a_report_is_never_reported_on(relayed: House, smarthost: Elsewhere) -> None:

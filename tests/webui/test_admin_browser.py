@@ -109,6 +109,7 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
         "virus": "/admin/virus",
         "rapports": "/admin/rapports",
         "rapports-recus": "/admin/rapports/recus",
+        "transferts": "/admin/transferts",
         "regles": "/admin/regles",
         "journal": "/admin/journal",
         "recherche": "/admin/recherche?q=carnot",

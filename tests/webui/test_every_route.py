@@ -68,10 +68,12 @@ NO_PAGES = (
 """Addresses that begin like this are no pages, or have tests of their own."""
 
 GUESTS = (
-    *("/login", "/roundcube", "/connexion", "/activation", "/initialiser", "/identifiant", "/moderation"),
+    *("/login", "/roundcube", "/connexion", "/activation", "/initialiser", "/identifiant", "/moderation", "/transfert"),
     *("/aide", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/etat", "/hors-connexion"),
 )
 """Pages of whoever is not logged in begin like this; and `/` is one."""
+LINKED = ("/moderation", "/transfert")
+"""Of these, pages that a link in a mail leads to."""
 GUEST_STEPS = ("/connexion/code", "/initialiser/code")
 """What they are led to by a form."""
 AT_HOME = ("/m/contacts",)
@@ -163,6 +165,13 @@ def starts(house: House, office: Principal) -> dict[str, Sequence[str]]:
     author.log_in(office.login)
     author.get("/s/ecrire")
     author.post("/s/ecrire", {"faire": "garder", "cle": author.field("cle"), "objet": "À finir", "texte": "Bonjour"})
+    colleague = house.person("Ali", "Voisin")
+    author.get("/s/reglages/transfert")
+    wanted = {"faire": "demander", "adresse": colleague.address, "actuel": PASSWORD}
+    author.post("/s/reglages/transfert", wanted)
+    notice = house.octets(colleague, "INBOX").replace(b"=\r\n", b"").decode("latin-1")
+    agreement = re.search(r"/transfert/[0-9a-f]{40}", notice)
+    assert agreement
     drafts = author.get(f"/s/dossier/{house.box(office, 'Drafts').id}")
     (draft,) = set(re.findall(r"/ecrire/\d+", drafts.text))
     (filed,) = (one.id for one in house.store.read_now(webmail.page, inbox, 50).lines if one.subject == "Pièce jointe")
@@ -174,7 +183,7 @@ def starts(house: House, office: Principal) -> dict[str, Sequence[str]]:
     return {
         "complet": ("/m/", "/agenda", "/bienvenue", *(f"/m{path}" for path in rare)),
         "simple": ("/s/", "/s/agenda", *(f"/s{path}" for path in rare)),
-        "guest": ("/", *(address for address in GUESTS if address != "/moderation"), link[0], *GUEST_STEPS),
+        "guest": ("/", *(one for one in GUESTS if one not in LINKED), link[0], agreement[0], *GUEST_STEPS),
     }
 
 

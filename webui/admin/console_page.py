@@ -56,6 +56,7 @@ def announced(visit: Visit) -> str:
         "retenu": ngettext("%(n)s envoi retenu.", "%(n)s envois retenus.", count),
         "jete": ngettext("%(n)s envoi jeté.", "%(n)s envois jetés.", count),
         "remis": ngettext("%(n)s message remis.", "%(n)s messages remis.", count),
+        "transfert": _("Transfert arrêté. La personne est prévenue."),
         "virus-supprime": ngettext("%(n)s message supprimé.", "%(n)s messages supprimés.", count),
         "retrait": _("C’est parti : le message quitte toutes les boîtes en quelques secondes."),
         "retrait-annule": _("C’est parti : les messages reviennent dans les boîtes en quelques secondes."),

@@ -13,6 +13,7 @@ from mailserver.addressbook.pictures import Pictures
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
+from mailserver.delivery.forwarding import Forwards
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters.absences import Absences, Standing
@@ -101,6 +102,7 @@ class Services:
     rules: Documents
     absences: Absences
     applying: Applying
+    forwards: Forwards
 
     @property
     def attachment_octets(self) -> int:

@@ -143,6 +143,8 @@ def _shelves(visit: Visit) -> dict[str, str]:
         "regle-faite": _("Règle enregistrée : elle vaut dès le prochain message."),
         "regle-supprimee": _("Règle supprimée."),
         "regle-retablie": _("Règle rétablie."),
+        "transfert-demande": _("Un message demande son accord à cette adresse. Rien n’est renvoyé d’ici là."),
+        "transfert-arrete": _("Plus rien n’est renvoyé."),
         "absence": _("Réponse automatique enregistrée."),
         "absence-finie": _("Réponse automatique arrêtée. Vos textes sont gardés."),
         "recherche-gardee": _("Recherche gardée : elle est à côté de vos dossiers."),

@@ -54,6 +54,7 @@ def _mail(visit: Visit) -> list[tuple[str, str, str]]:
         (_("Règles de tri"), f"{base}/regles", "list-filter"),
         (_("Expéditeurs bloqués"), f"{base}/expediteurs", "shield-check"),
         (_("Absence"), f"{base}/absence", "tree-palm"),
+        (_("Transfert"), f"{base}/transfert", "forward"),
         (_("Étiquettes"), f"{base}/etiquettes", "tag"),
         (_("Dossiers"), f"{visit.base}/dossiers", "folder"),
     ]

@@ -3,7 +3,8 @@
 Planned suspensions begin and end, planned closings close, grace runs out and accounts are erased (`states`). People
 are told before: of their new account, of a closing, of a password to renew (`letters`). Closed accounts answer
 their mail for a while (`answers`). Messages that were put off come back, and what comes of muted conversations is
-archived (`mail`). Old rows that mean nothing any more are swept away.
+archived (`mail`). Owners are told where filters of theirs send mail on to, and a forward that is refused for long ends
+(`forwards`). Old rows that mean nothing any more are swept away.
 
 Rules:
 - Questions about whose time has come are asked without locks, once a second, by indexes of their own; a lease in the

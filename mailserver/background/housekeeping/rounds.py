@@ -8,9 +8,11 @@ import structlog
 from mailserver.accounts import uploads
 from mailserver.background.housekeeping import mail, states
 from mailserver.background.housekeeping.auto_replies import Answers
+from mailserver.background.housekeeping.forwards import NewForwards
 from mailserver.background.housekeeping.notices import NOTICES, Letters
 from mailserver.background.housekeeping.sending import Post
 from mailserver.delivery import Delivery
+from mailserver.delivery.forwarding import Forwards
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import HOUR, Clock
@@ -66,6 +68,15 @@ class Housekeeper:
         self._answers = Answers(
             settings=settings, store=store, directory=directory, post=post, house=house, clock=clock
         )
+        self._new_forwards = NewForwards(store=store, directory=directory, post=post, house=house, clock=clock)
+        self._forwards = Forwards(
+            settings=settings,
+            store=store,
+            directory=directory,
+            delivery=delivery,
+            clock=clock,
+            post=submission.post,
+        )
         self._looked = -ANSWER_SECONDS
         self._seen = -1
         """Generation of the store when the mail of closed accounts was last looked at."""
@@ -100,6 +111,7 @@ class Housekeeper:
         await self._try("messages put off", lambda: mail.wake(store))
         if news:
             await self._try("answers", self._answers.answer)
+            await self._try("new forwards", self._new_forwards.tell)
             await self._try("muted conversations", lambda: mail.silence(store))
         if slow and await self._slow_round():
             self._slow = self._clock.monotonic()
@@ -119,6 +131,7 @@ class Housekeeper:
         ending = await self._try("notices of lists that end", self._letters.endings)
         swept = await self._try("sweeping", self._sweep)
         await self._try("tombstones", self._forget)
+        await self._try("forwards that are refused", self._forwards.end_failing)
         cleared = await self._try("folders that are cleared", lambda: mail.clear(self._store))
         counted = await self._try("counters", self._count)
         forgotten = await self._try("traces", self._forget_traces)

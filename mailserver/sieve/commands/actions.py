@@ -13,6 +13,7 @@ from mailserver.sieve.errors import Fault, RunError
 from mailserver.sieve.grammar.tree import Words
 from mailserver.sieve.interface import FileInto, Redirect, Reject
 from mailserver.sieve.machine import Machine, Phrase, Step
+from mailserver.sieve.script import ANYWHERE
 from mailserver.texts.text import Text
 
 COPY = Tag("copy", extension="copy")
@@ -98,15 +99,18 @@ def _fileinto(compiler: Compiler, call: Call) -> Step:
 def _redirect(compiler: Compiler, call: Call) -> Step:
     words = call.words(0)
     copy = call.has("copy")
+    made = compiler.string(words)
     if call.has("list"):
+        compiler.targets.add(made if isinstance(made, str) else ANYWHERE)
         name = compiler.phrase(words)
         return lambda machine: machine.effects.redirect(Redirect("", copy, name(machine), machine.message.sent))
-    made = compiler.string(words)
     if isinstance(made, str):
         target = checked_address(made)
         if target is None:
             raise Fault(words.at, Text("« {name} » n’est pas une adresse.", name=made[:60]))
+        compiler.targets.add(target)
         return lambda machine: machine.effects.redirect(Redirect(target, copy, edited=machine.message.sent))
+    compiler.targets.add(ANYWHERE)
     return lambda machine: _redirect_to(machine, made(machine), copy)
 
 

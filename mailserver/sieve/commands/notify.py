@@ -17,6 +17,7 @@ from mailserver.sieve.grammar.tree import Words
 from mailserver.sieve.interface import Fcc, Notify
 from mailserver.sieve.machine import Machine, Phrase, Step, Test
 from mailserver.sieve.message.fields import read_fields
+from mailserver.sieve.script import ANYWHERE
 from mailserver.texts.text import Text
 
 MAX_URI = 4096
@@ -119,8 +120,10 @@ def _check(compiler: Compiler, call: Call) -> None:
     """What is constant is judged when the script is read."""
     words = call.words(0)
     uri = compiler.string(words)
-    if isinstance(uri, str) and (parse_mailto(uri) is None or _NOT_IN_URI.search(uri)):
+    mailto = parse_mailto(uri) if isinstance(uri, str) else None
+    if isinstance(uri, str) and (mailto is None or _NOT_IN_URI.search(uri)):
         raise Fault(words.at, Text("« {name} » n’est pas une adresse « mailto: » valable.", name=uri[:60]))
+    compiler.targets.update(mailto.to if mailto is not None else (ANYWHERE,))
     sender = call.tag_words("from")
     if sender is not None:
         text = compiler.string(sender)

@@ -35,6 +35,7 @@ class Compiler:
         self.own: set[str] = set()
         """Variables that it has set before."""
         self.includes: dict[tuple[str, str], None] = {}
+        self.targets: set[str] = set()
         self.asks: set[str] = set()
 
     def block(self, nodes: Sequence[Node]) -> tuple[Step, ...]:

@@ -28,6 +28,10 @@ class Kind(IntEnum):
     FAILURE = 4
     ANSWERED = 5
     """An absence that was told, or a message that was refused."""
+    ASKED = 7
+    """An address was asked whether mail may be sent on to it."""
+    DECLINED = 8
+    """An address does not want mail to be sent on to it."""
     INFECTED = 6
     """A message with a virus that is held: somebody was told."""
 

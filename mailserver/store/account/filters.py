@@ -4,6 +4,7 @@ What a script may say is not known here; the service (`mailserver.filters`) look
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import Select, bindparam, delete, insert, select, update
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.script_names import is_script_name
 from mailserver.model.unicode import normalize
+from mailserver.store.account import forward_targets
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
@@ -164,8 +166,13 @@ def lock(tx: Tx, account_id: int) -> None:
     tx.one(_LOCK, account=account_id)
 
 
-def put(tx: Tx, account_id: int, name: str, source: bytes, bounds: Bounds, origin: Origin) -> Stored:
-    """Keep a script; one of that name becomes a version. Raises OverBound, Refused(INVALID)."""
+def put(
+    tx: Tx, account_id: int, name: str, source: bytes, bounds: Bounds, origin: Origin, targets: Collection[str] = ()
+) -> Stored:
+    """Keep a script; one of that name becomes a version. `targets`: where it may send mail on to.
+
+    Raises OverBound, Refused(INVALID).
+    """
     name = check_name(name)
     lock(tx, account_id)
     check_room(tx, account_id, name, len(source), bounds)
@@ -179,6 +186,7 @@ def put(tx: Tx, account_id: int, name: str, source: bytes, bounds: Bounds, origi
     else:
         script_id = int(row[0])
         tx.execute(update(filter_script).where(filter_script.c.id == script_id).values(**values))
+    forward_targets.keep(tx, account_id, script_id, targets)
     if is_news:
         tx.execute(insert(filter_version).values(account_id=account_id, script_id=script_id, at=tx.now, octets=source))
         _forget_old(tx, script_id)
@@ -210,6 +218,7 @@ def remove(tx: Tx, account_id: int, name: str, origin: Origin) -> None:
     script = get(tx, account_id, name)
     if script.active:
         raise Refused(Reason.CANNOT, "The active script cannot be deleted")
+    forward_targets.keep(tx, account_id, script.id, ())
     tx.execute(delete(filter_version).where(filter_version.c.script_id == script.id))
     tx.execute(delete(filter_script).where(filter_script.c.id == script.id))
     _changed(tx, origin, account_id, Cause("filter-removed", name=script.name))

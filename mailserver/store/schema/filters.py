@@ -35,6 +35,39 @@ filter_version = Table(
 Index("ix_filter_version_script_id", filter_version.c.script_id)
 Index("ix_filter_version_account_id", filter_version.c.account_id)
 
+filter_target = Table(
+    "filter_target",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("script_id", BigInteger, ForeignKey("filter_script.id"), nullable=False),
+    Column("address", Key, nullable=False),
+    Column("told", SmallInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Where a script may send mail on to. `told` 1: its owner was told of it."""
+Index("ix_filter_target_script_id", filter_target.c.script_id)
+Index("ix_filter_target_account_id", filter_target.c.account_id)
+Index("ix_filter_target_told", filter_target.c.told)
+
+forwarding = Table(
+    "forwarding",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("agreed", SmallInteger, primary_key=True, autoincrement=False),
+    Column("address", Key, nullable=False),
+    Column("token", LargeBinary(32)),
+    Column("since", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""An address that somebody's mail is sent on to, and one that is asked for it (`agreed` 0): the hash of the link that
+was sent there, until when it can be used. `refusals` in a row, `refused` since when; 0: the last message arrived."""
+Index("uq_forwarding_token", forwarding.c.token, unique=True)
+Index("ix_forwarding_refused", forwarding.c.refused)
+
 filter_memory = Table(
     "filter_memory",
     metadata,
