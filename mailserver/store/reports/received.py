@@ -20,8 +20,8 @@ MAX_ROWS = 4_000_000
 """Rows of reports; once there are so many, of a new report only sums are kept."""
 MAX_FAULTS = 2000
 """Reports that could not be counted and are listed."""
-PRUNED = 200
-"""Reports that one unit forgets, a thousand rows each at most."""
+PRUNED = 20
+"""Reports that one unit forgets, a thousand rows each at most: others wait to write."""
 NAME_SECONDS = 30 * DAY
 """How long the name of an address is believed."""
 

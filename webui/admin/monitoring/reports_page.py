@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from starlette.responses import Response
 
@@ -12,7 +13,7 @@ from mailserver.store.reports.figures import Day, Line, Outcome, Sender
 from mailserver.store.upkeep.measures import Measure
 from webui.admin.console_page import Top, stamp, top
 from webui.admin.monitoring.charts import counters, days
-from webui.admin.monitoring.drawing import Chart
+from webui.admin.monitoring.drawing import Chart, Slot
 from webui.admin.words.import_reasons import told
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
@@ -91,47 +92,41 @@ async def show_reports(services: Services, visit: Visit) -> Response:
     slots = days(visit, SPANS[span])
     # A report is about a day of UTC: the first that ends in the span.
     since = slots[0].at - slots[0].at % DAY
-    read, _ = services.store.read, visit._
+    read, slowly = services.store.read, services.store.read_slow
     dmarc, tls = await read(figures.days, Kind.DMARC, since), await read(figures.days, Kind.TLS, since)
-    senders = await read(figures.senders, since, MAX_SENDERS)
-    outcomes = await read(figures.outcomes, since, MAX_OUTCOMES)
-    faults = await read(figures.has_faults)
-    drawn = (
-        ("dmarc", _("Messages en notre nom, par jour"), _("messages"), dmarc),
-        ("tls", _("Connexions chiffrées vers nous, par jour"), _("connexions"), tls),
-    )
-    charts = tuple(
-        replace(
-            counters(visit, _measures(found), slots, (key, title, ((PASSED, _("réussis")), (FAILED, _("en échec"))))),
-            unit=unit,
-        )
-        for key, title, unit, found in drawn
-    )
-    names = (("semaine", _("7 jours")), ("mois", _("30 jours")), ("trimestre", _("90 jours")))
+    senders = await slowly(visit.account_id, figures.senders, since, MAX_SENDERS)
+    outcomes = await slowly(visit.account_id, figures.outcomes, since, MAX_OUTCOMES)
+    _ = visit._
     settings = services.settings.reports
     page = ReportsPage(
         top(visit, "rapports"),
         span,
-        names,
+        (("semaine", _("7 jours")), ("mois", _("30 jours")), ("trimestre", _("90 jours"))),
         bool(settings.dmarc or settings.tls),
-        charts if dmarc or tls else (),
+        tuple(_charts(visit, slots, dmarc, tls)) if dmarc or tls else (),
         tuple(_sender(visit, one) for one in senders),
         tuple(_outcome(visit, one) for one in outcomes),
         MAX_SENDERS,
-        faults,
+        await read(figures.has_faults),
     )
     return services.pages.answer(visit, "admin/reports.html", page)
 
 
+def _charts(visit: Visit, slots: Sequence[Slot], dmarc: Sequence[Day], tls: Sequence[Day]) -> Iterator[Chart]:
+    _ = visit._
+    drawn = (
+        ("dmarc", _("Messages en notre nom, par jour"), dmarc),
+        ("tls", _("Connexions chiffrées vers nous, par jour"), tls),
+    )
+    names = ((PASSED, _("réussis")), (FAILED, _("en échec")))
+    for key, title, found in drawn:  # their titles say what is counted
+        yield replace(counters(visit, _measures(found), slots, (key, title, names)), unit="")
+
+
 def _measures(found: Sequence[Day]) -> list[Measure]:
     """As charts want them. A day of UTC falls into the local day that most of it is."""
-    return list(_measured(found))
-
-
-def _measured(found: Sequence[Day]) -> Iterator[Measure]:
-    for one in found:
-        yield Measure(PASSED, one.at + DAY // 2, one.passed, 0)
-        yield Measure(FAILED, one.at + DAY // 2, one.failed, 0)
+    counts = ((one.at + DAY // 2, ((PASSED, one.passed), (FAILED, one.failed))) for one in found)
+    return [Measure(name, at, count, 0) for at, values in counts for name, count in values]
 
 
 def _sender(visit: Visit, one: Sender) -> SenderLine:
@@ -175,7 +170,8 @@ async def show_received(services: Services, visit: Visit) -> Response:
 
 def _received(visit: Visit, one: Line) -> ReceivedLine:
     number = visit.language.number
-    begin, end = (stamp(visit, at)[:10] for at in (one.begin, one.end))
+    # Reporters count by days of UTC.
+    begin, end = (datetime.fromtimestamp(at, UTC).strftime("%d/%m/%Y") for at in (one.begin, one.end))
     period = begin if begin == end else f"{begin} – {end}"
     kind = "DMARC" if one.kind is Kind.DMARC else "TLS"
     fault = told(visit, one.fault)
