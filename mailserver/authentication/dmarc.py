@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 
 from publicsuffixlist import PublicSuffixList
 
@@ -25,6 +25,8 @@ MOST_LABELS = 8
 """Names that are asked on the way up from a domain, itself included."""
 MAX_RUA = 1024
 """Characters of the addresses that are kept of a record."""
+KEPT = 1000
+"""Names and records of which is remembered what they mean."""
 MAX_AUTHORS = 3
 """Domains of authors of one message that are looked up; what has more, as no honest message does, is put aside."""
 
@@ -114,6 +116,7 @@ def prepare() -> None:
     _suffixes()
 
 
+@lru_cache(maxsize=KEPT)
 def organizational(domain: str) -> str:
     """The domain that somebody registered (section 3.2)."""
     return _suffixes().privatesuffix(domain) or domain
@@ -139,9 +142,10 @@ def authors(header: bytes) -> list[str]:
 
 async def discover(lookups: Lookups, domains: list[str]) -> list[Published]:
     """What the domains of the authors publish."""
-    return list(
-        await asyncio.gather(*(_discover(lookups, one) for one in [one for one in domains if one][:MAX_AUTHORS]))
-    )
+    asked = [one for one in domains if one][:MAX_AUTHORS]
+    if len(asked) == 1:  # nearly always
+        return [await _discover(lookups, asked[0])]
+    return list(await asyncio.gather(*(_discover(lookups, one) for one in asked)))
 
 
 _Asked = Record | None | LookupFailed
@@ -314,6 +318,7 @@ async def record_of(lookups: Lookups, domain: str) -> Record | None:
     return parse(found[0]) if len(found) == 1 and len(found[0]) <= MAX_RECORD else None
 
 
+@lru_cache(maxsize=KEPT)
 def parse(octets: bytes) -> Record | None:
     """A policy record; None where it cannot be one (section 6.3)."""
     tags: dict[str, str] = {}

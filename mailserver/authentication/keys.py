@@ -6,8 +6,8 @@ The arithmetic is `cryptography`'s: dkimpy raises numbers of any size to powers 
 import base64
 import binascii
 import warnings
-from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -22,6 +22,8 @@ MAX_RECORD = 4 * 1024
 """Octets of a key record: a key of 8,192 bits takes a third."""
 LARGEST_EXPONENT = 2**32
 """Of an RSA key; all in use have 65537 or less. One of the size of the modulus takes hundreds of times as long."""
+KEPT = 500
+"""Keys that are remembered by their records: reading one takes half as long as verifying a signature with it."""
 SMALLEST, LARGEST = 1024, 8192
 """Bits of an RSA key: RFC 8301 section 3.2, and what is worth the time."""
 
@@ -59,7 +61,7 @@ class Key:
         return True
 
 
-def read(records: list[bytes], services: Collection[bytes] = (b"email",)) -> Key:
+def read(records: list[bytes], services: tuple[bytes, ...] = (b"email",)) -> Key:
     """The key of the TXT records under one name, for one of these services. Raises BadKey."""
     if not records:
         raise BadKey("no key")
@@ -67,8 +69,13 @@ def read(records: list[bytes], services: Collection[bytes] = (b"email",)) -> Key
         records = [one for one in records if b"p=" in one]
     if not records or len(records[0]) > MAX_RECORD:
         raise BadKey("unusable key record")
+    return _read(records[0], services)
+
+
+@lru_cache(maxsize=KEPT)
+def _read(record: bytes, services: tuple[bytes, ...]) -> Key:
     try:
-        tags: dict[bytes, bytes] = parse_tag_value(b" ".join(records[0].split()))
+        tags: dict[bytes, bytes] = parse_tag_value(b" ".join(record.split()))
     except InvalidTagValueList:
         raise BadKey("malformed key record") from None
     if tags.get(b"v", b"DKIM1") != b"DKIM1" or (b"v" in tags and next(iter(tags)) != b"v"):

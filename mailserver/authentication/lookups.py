@@ -33,6 +33,9 @@ class Lookups:
         if self._left <= 0:
             raise LookupFailed("too many questions")
         self._left -= 1
+        kept = self._resolver.kept(name, kind)
+        if kept is not None:
+            return kept
         try:
             async with asyncio.timeout_at(self._end), self._turns:
                 return await self._resolver.look_up(name, kind, urgent=self._urgent)

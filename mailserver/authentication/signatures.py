@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import dkim  # type: ignore[import-untyped]
 from dkim.canonicalization import (  # type: ignore[import-untyped]
@@ -70,7 +71,7 @@ class Header:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signature:
     """One that may be verified."""
 
@@ -84,10 +85,10 @@ class Signature:
     def key_name(self) -> str:
         return f"{self.selector}._domainkey.{self.domain}"
 
-    @property
-    def names(self) -> list[str]:
+    @cached_property
+    def names(self) -> tuple[str, ...]:
         """Of the fields it signs, in small letters."""
-        return [one.strip().decode("ascii", "replace").lower() for one in self.tags[b"h"].split(b":")]
+        return tuple([one.strip().decode("ascii", "replace").lower() for one in self.tags[b"h"].split(b":")])
 
     @property
     def is_of_domain(self) -> bool:
@@ -95,11 +96,11 @@ class Signature:
         identity = self.tags.get(b"i", b"").lower().rpartition(b"@")[2]
         return identity in (b"", self.tags[b"d"].lower())
 
-    @property
+    @cached_property
     def octets(self) -> bytes:
         return base64.b64decode(self.tags[b"b"].replace(b" ", b""))
 
-    @property
+    @cached_property
     def body_hash(self) -> bytes:
         return base64.b64decode(self.tags[b"bh"].replace(b" ", b""))
 
@@ -116,7 +117,7 @@ class Signature:
         """How much of the body is signed (`l=`); None: all of it."""
         return int(self.tags[b"l"]) if b"l" in self.tags else None
 
-    @property
+    @cached_property
     def _forms(self) -> CanonicalizationPolicy:
         default = b"relaxed/relaxed" if self.field.name.lower().startswith(b"arc-") else None
         return CanonicalizationPolicy.from_c_value(self.tags.get(b"c", default))
@@ -181,7 +182,7 @@ def without_signature(field: Field, *, is_relaxed: bool) -> bytes:
 
 def digest(header: Header, signature: Signature) -> bytes:
     """What a signature over a header signs (section 3.7)."""
-    names = signature.names
+    names = [*signature.names]
     if "from" in names:
         names.append("from")  # one more author than was signed is one too many
     found = hashlib.sha256()

@@ -7,12 +7,15 @@ thread that called it, and looks for faults of macros again for every label of a
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Literal
 from urllib.parse import quote
 
 MAX_RECORD = 8 * 1024
 """Octets of a record; RFC 7208 section 3.4 advises 512."""
+USUAL_RECORD = 512
+"""Of records up to this size is remembered what they say, of 300: a larger one takes a hundred times its room."""
 MAX_NAME = 253
 
 Address = IPv4Address | IPv6Address
@@ -55,6 +58,10 @@ class Record:
 
 def parse(text: str) -> Record:
     """Read a record, its version included. Raises PermanentError."""
+    return _kept(text) if len(text) <= USUAL_RECORD else _parse(text)
+
+
+def _parse(text: str) -> Record:
     mechanisms: list[Mechanism] = []
     seen: set[str] = set()
     redirect = ""
@@ -75,6 +82,9 @@ def parse(text: str) -> Record:
         _check_target(value)
         redirect = value if name == "redirect" else redirect
     return Record(tuple(mechanisms), redirect)
+
+
+_kept = lru_cache(maxsize=300)(_parse)
 
 
 def _mechanism(term: str) -> Mechanism:

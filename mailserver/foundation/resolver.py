@@ -143,6 +143,10 @@ class Resolver:
         # Shielded: who gives up does not take the answer from others who wait for it.
         return await asyncio.shield(task)
 
+    def kept(self, name: str, kind: str) -> Answer | None:
+        """What `look_up` would say at once, from memory. Raises LookupFailed where that is a failure."""
+        return self._known((name.rstrip(".").lower(), kind))
+
     @property
     def answers(self) -> bool:
         """The servers are there: a look-up that fails does so for its own name."""
