@@ -25,9 +25,9 @@ MAX_FIELD = 4096
 MAX_HEADER = 64 * 1024
 MAX_LINKS = 100
 
-_RUN = re.compile(r"[\w$€%-]+")
 SHORTEST, LONGEST = 3, 24
 """Characters of a word; of a longer one counts only that it is long."""
+_RUN = re.compile(rf"[\w$€%-]{{{SHORTEST},}}")
 _HOST = re.compile(r"https?://(?:[^\s/@\"'<>]{0,100}@)?([\w.\-]{1,253})", re.IGNORECASE)
 _ADDRESS = re.compile(r"([^\s<>@\"(),;:]{1,64})@([\w.\-]{1,253})")
 _RESULT = re.compile(r"\b(spf|dkim|dmarc|arc|iprev)=([a-z]{1,12})")
@@ -38,17 +38,18 @@ _SHOUTING = re.compile(r"\b[A-ZÀ-Ý]{4,}\b")
 def tokens(octets: bytes, root: Part) -> list[str]:
     """What is counted of a message, each token once, the header's first."""
     found: dict[str, None] = {}
-    for token in _all(octets[:WINDOW], root):
-        found[token] = None
+    for some in _all(octets[:WINDOW], root):
+        found.update(dict.fromkeys(some))
         if len(found) >= MAX_TOKENS:
             break
-    return list(found)
+    return list(found)[:MAX_TOKENS]
 
 
-def _all(octets: bytes, root: Part) -> Iterator[str]:
-    yield from _header(octets, root)
+def _all(octets: bytes, root: Part) -> Iterator[Iterable[str]]:
+    """The tokens, some at a time."""
+    yield _header(octets, root)
     parts = [part for part, _ in zip(root.walk(into_messages=True), range(MAX_PARTS), strict=False)]
-    yield from _form(parts)
+    yield _form(parts)
     left = MAX_TEXT
     texts: list[str] = []
     for part in parts:
@@ -58,19 +59,16 @@ def _all(octets: bytes, root: Part) -> Iterator[str]:
             size = min(part.size, left)
             left -= size
             source = part.text(octets, size)
-            yield from _links(source)
+            yield _links(source)
             texts.append(readable(part, source))
     for text in texts:
-        yield from words(text)
+        yield words(text)
 
 
-def words(text: str) -> Iterator[str]:
+def words(text: str) -> list[str]:
     """The words of a text."""
-    for run in _RUN.findall(fold(text)):
-        if len(run) > LONGEST:
-            yield f"m:long-{min(len(run) // 10, 20)}"
-        elif len(run) >= SHORTEST:
-            yield run
+    runs: list[str] = _RUN.findall(fold(text))
+    return [run if len(run) <= LONGEST else f"m:long-{min(len(run) // 10, 20)}" for run in runs]
 
 
 # ---------------------------------------------------------------------- the header
@@ -96,7 +94,7 @@ def _header(octets: bytes, root: Part) -> Iterator[str]:
             fields[field.name] = headers.decode(octets[field.value : min(field.end, field.value + MAX_FIELD)])
     yield from _subject(fields.get("subject", ""))
     yield from _sender(fields.get("from", ""), fields.get("reply-to", ""))
-    yield from (f"m:mailer-{word}" for word in list(words(fields.get("x-mailer", "")))[:3])
+    yield from (f"m:mailer-{word}" for word in words(fields.get("x-mailer", ""))[:3])
     if "list-unsubscribe" in fields:
         yield "m:list"
     if "@" not in fields.get("to", ""):
@@ -108,7 +106,7 @@ def _header(octets: bytes, root: Part) -> Iterator[str]:
 
 
 def _subject(subject: str) -> Iterator[str]:
-    found = list(words(subject))[:50]
+    found = words(subject)[:50]
     yield from (f"s:{word}" for word in found)
     yield from (f"s:{one} {other}" for one, other in pairwise(found))
     if len(_SHOUTING.findall(subject)) > 1:
@@ -124,7 +122,7 @@ def _sender(sender: str, answers: str) -> Iterator[str]:
         return
     yield f"f:{address[0]}"
     yield from (f"f:@{host}" for host in _suffixes(address[2]))
-    yield from (f"f:{word}" for word in list(words(sender[: sender.rfind("<")] if "<" in sender else ""))[:6])
+    yield from (f"f:{word}" for word in words(sender[: sender.rfind("<")] if "<" in sender else "")[:6])
     answer = _ADDRESS.search(fold(answers))
     if answer is not None and answer[2] != address[2]:
         yield "f:answers-elsewhere"
