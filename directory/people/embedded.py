@@ -100,7 +100,7 @@ class EmbeddedDirectory:
         ):
             return kept.principal
         heard = self._changes_heard
-        entry = await self._store.read(people.find, name)
+        entry = await self._store.read_inline(people.find, name)
         principal = self._principal(entry) if entry is not None else None
         # What was read before a change that was heard of meanwhile may be old: it is not remembered.
         if heard == self._changes_heard:

@@ -190,7 +190,9 @@ class Addressing:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
         if principal.state is State.SUSPENDED and not principal.may_receive:
             raise Refused(Reason.SUSPENDED, "This account is suspended")
-        return await self._store.read(messages.room, principal.account_id, messages.Quota.of(self._settings.limits))
+        return await self._store.read_inline(
+            messages.room, principal.account_id, messages.Quota.of(self._settings.limits)
+        )
 
     async def moderators(self, address: str) -> Recipient:
         """Who decides about the messages that a list holds, as its owners are now. Raises Refused, Temporary."""
