@@ -25,6 +25,7 @@ from mailserver.delivery.moderation import Moderation
 from mailserver.filters.absences import Absences
 from mailserver.filters.applying import Applying
 from mailserver.filters.documents import Documents
+from mailserver.filters.scripts import Scripts
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
@@ -131,6 +132,7 @@ def create(
             post=submission.post,
         ),
         absences=Absences(settings=settings, store=store, clock=clock, documents=documents),
+        scripts=Scripts(settings=settings, store=store),
         applying=Applying(settings=settings, store=store, clock=clock),
         pictures=Pictures(),
         browsing=Browsing(store, directory, ours=settings.ldap is None, quota=Quota.of(settings.limits).octets),

@@ -25,7 +25,15 @@ from webui.agenda.events import from_message as events
 from webui.compose import attach_from, scheduled, sending, signatures_page, uploads, writing
 from webui.compose.addressing import suggestions
 from webui.contacts import from_message as cards
-from webui.filters import absence_page, apply_page, forward_page, rule_page, rules_page, senders_page
+from webui.filters import (
+    absence_page,
+    apply_page,
+    forward_page,
+    rule_page,
+    rules_page,
+    script_page,
+    senders_page,
+)
 from webui.lists import moderation, owned, personal
 from webui.mail import actions, folders, message_list, notifications, shares, shortcuts, simple_list, tags_page
 from webui.mail.bulk_download import Gathering
@@ -303,6 +311,8 @@ def _settings(doors: Doors) -> Sequence[BaseRoute]:
         Route("/reglages/regles", visit(rules_page.change), methods=["POST"]),
         Route("/reglages/regles/appliquer", visit(apply_page.show_apply), methods=["GET"]),
         Route("/reglages/regles/appliquer", visit(apply_page.apply), methods=["POST"]),
+        Route("/reglages/regles/script", visit(script_page.show_script), methods=["GET"]),
+        Route("/reglages/regles/script", visit(script_page.change), methods=["POST"]),
         Route("/reglages/regles/modifier", visit(rule_page.show_rule), methods=["GET"]),
         Route("/reglages/regles/modifier", visit(rule_page.save), methods=["POST"]),
         Route("/reglages/logiciels", visit(clients.show_clients)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mailserver import sieve
 from mailserver.foundation.settings import Settings
+from mailserver.model.errors import Reason, Refused
 from mailserver.sieve import Script
 from mailserver.store.account import filters
 from mailserver.store.account.filters import Bound, Bounds, OverBound, Stored, Version
@@ -74,12 +75,22 @@ class Scripts:
         return Checked(await self._warnings(account_id, script), script.targets)
 
     async def put(
-        self, account_id: int, name: str, source: bytes, origin: Origin, *, activate: bool = False
+        self,
+        account_id: int,
+        name: str,
+        source: bytes,
+        origin: Origin,
+        *,
+        activate: bool = False,
+        before: str | None = None,
     ) -> Sequence[Text]:
-        """Keep a script that compiles; what its author should know of it. Raises as `check`."""
+        """Keep a script that compiles; what its author should know of it. Raises as `check`.
+
+        `before`: the hash that it had when its author saw it; then also Refused(CONFLICT): it has another one by now.
+        """
         await self.check_room(account_id, name, len(source))
         checked = await self.check(account_id, source)
-        await self._store.write(_put, account_id, name, source, self.bounds, activate, origin, checked.targets)
+        await self._store.write(_put, account_id, name, source, self.bounds, activate, origin, checked.targets, before)
         return checked.warnings
 
     async def activate(self, account_id: int, name: str, origin: Origin) -> None:
@@ -113,7 +124,13 @@ def _put(
     activate: bool,
     origin: Origin,
     targets: Collection[str],
+    before: str | None,
 ) -> None:
+    filters.lock(tx, account_id)
+    if before is not None:
+        kept = next((one.hash.hex() for one in filters.listing(tx, account_id) if one.name == name), "")
+        if kept != before:
+            raise Refused(Reason.CONFLICT, "The script was changed meanwhile")
     filters.put(tx, account_id, name, source, bounds, origin, targets)
     if activate:
         filters.activate(tx, account_id, name, origin)

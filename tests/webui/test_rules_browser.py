@@ -77,6 +77,14 @@ def test_pages_that_have_something_on_them(
         page.locator("button[value=bloquer]").click()
         page.wait_for_selector("#bloquer-faute")
         wrong += looked_at(page, "senders", looks, menus)
+        page.goto(f"{house.url}{base}/reglages/regles/script")
+        wrong += looked_at(page, "script of the rules", looks, menus)
+        page.goto(f"{house.url}{base}/reglages/regles/script?nouveau=1")
+        page.locator("#nom").fill("principal")
+        page.locator("#texte").fill("bof;")
+        page.get_by_role("button", name="Vérifier").click()
+        page.wait_for_selector("#texte-faute")
+        wrong += looked_at(page, "script", looks, menus)
     assert wrong == []
 
 

@@ -19,6 +19,7 @@ from mailserver.delivery.moderation import Moderation
 from mailserver.filters.absences import Absences, Standing
 from mailserver.filters.applying import Applying
 from mailserver.filters.documents import Documents
+from mailserver.filters.scripts import Scripts
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
@@ -103,6 +104,7 @@ class Services:
     absences: Absences
     applying: Applying
     forwards: Forwards
+    scripts: Scripts
 
     @property
     def attachment_octets(self) -> int:

@@ -1,0 +1,96 @@
+"""The page of Sieve scripts: checked with the place of a fault, kept, put to use, and never written over unseen."""
+
+import re
+
+import pytest
+
+from mailserver.filters import Scripts
+from mailserver.model.identity import Principal
+from mailserver.store.record.audit import Origin
+from tests.webui.house import House, Visitor, mail
+
+PAGE = "/s/reglages/regles/script"
+ARCHIVES = 'require "fileinto";\r\nfileinto "Archive";\r\n'
+
+
+@pytest.fixture
+def home(house: House, rose: Principal) -> Visitor:
+    visitor = house.visitor()
+    visitor.log_in(rose.login)
+    return visitor
+
+
+@pytest.fixture
+def scripts(house: House) -> Scripts:
+    return Scripts(settings=house.settings, store=house.store)
+
+
+def posts(visitor: Visitor, action: str, name: str, text: str = "", **more: str) -> int:
+    visitor.get(f"{PAGE}?nom={name}")
+    if visitor.page is not None and visitor.page.status_code == 404:
+        visitor.get(f"{PAGE}?nouveau=1")
+    given = {"version": visitor.field("version"), "nom": name, "texte": text, "faire": action, **more}
+    return visitor.post(PAGE, given).status_code
+
+
+def test_checked_kept_and_put_to_use(house: House, rose: Principal, home: Visitor, scripts: Scripts) -> None:
+    assert "Nouveau script" in home.get(PAGE).text
+    assert posts(home, "verifier", "principal", "keep;\r\nif true { bof; }\r\n") == 422
+    assert "Ligne 2, colonne 11" in home.text
+    assert "if true { bof; }" in home.text
+    assert posts(home, "verifier", "principal", ARCHIVES) == 200
+    assert "Ce script est juste" in home.text
+    assert house.run(scripts.listing(rose.account_id)) == []
+    posts(home, "enregistrer", "principal", ARCHIVES)
+    assert house.run(scripts.octets(rose.account_id, "principal")) == ARCHIVES.encode()
+    posts(home, "activer", "principal")
+    house.deliver(rose, mail("Un"))
+    assert house.subjects(rose, "Archive") == ["Un"]
+    posts(home, "a-la-suite", "principal")
+    house.deliver(rose, mail("Deux"))
+    assert house.subjects(rose, "Archive") == ["Un", "Deux"]
+    assert "Ce que disent vos règles" in home.get(f"{PAGE}?nom=regles").text
+    assert "mailserver rules 1" in home.text
+    assert "&#34;beside&#34;:&#34;principal&#34;" in home.text
+
+
+def test_ours_is_written_by_the_rules_alone(house: House, rose: Principal, home: Visitor, scripts: Scripts) -> None:
+    posts(home, "enregistrer", "principal", ARCHIVES)
+    posts(home, "a-la-suite", "principal")
+    before = house.run(scripts.octets(rose.account_id, "regles"))
+    home.get(f"{PAGE}?nom=principal")
+    assert (
+        home.post(PAGE, {"version": "", "nom": "regles", "texte": "keep;", "faire": "enregistrer"}).status_code == 403
+    )
+    assert house.run(scripts.octets(rose.account_id, "regles")) == before
+
+
+def test_what_was_changed_elsewhere_is_not_written_over(
+    house: House, rose: Principal, home: Visitor, scripts: Scripts
+) -> None:
+    posts(home, "enregistrer", "principal", ARCHIVES)
+    home.get(f"{PAGE}?nom=principal")
+    version = home.field("version")
+    house.run(scripts.put(rose.account_id, "principal", b"keep;", Origin("x", "sieve")))
+    answer = home.post(PAGE, {"version": version, "nom": "principal", "texte": "stop;", "faire": "enregistrer"})
+    assert (answer.status_code, "stop;" in answer.text) == (409, True)
+    home.get(f"{PAGE}?nouveau=1")
+    assert home.post(PAGE, {"version": "", "nom": "principal", "texte": "", "faire": "enregistrer"}).status_code == 409
+    assert house.run(scripts.octets(rose.account_id, "principal")) == b"keep;"
+
+
+def test_removed_once_somebody_is_sure(house: House, rose: Principal, home: Visitor, scripts: Scripts) -> None:
+    posts(home, "enregistrer", "principal", ARCHIVES)
+    assert posts(home, "supprimer", "principal") == 422
+    assert posts(home, "supprimer", "principal", certain="1") == 200
+    assert house.run(scripts.listing(rose.account_id)) == []
+    assert posts(home, "enregistrer", " ", "keep;") == 422
+    assert posts(home, "enregistrer", "x" * 129, "keep;") == 422
+
+
+def test_markup_in_a_script_is_text(house: House, rose: Principal, home: Visitor, scripts: Scripts) -> None:
+    source = b"# </textarea><script>alert(1)</script>\r\nkeep;\r\n"
+    house.run(scripts.put(rose.account_id, "principal", source, Origin("x", "sieve")))
+    text = home.get(f"{PAGE}?nom=principal").text
+    assert "<script>alert" not in text
+    assert re.search("&lt;/textarea&gt;&lt;script&gt;", text)

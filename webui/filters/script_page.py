@@ -1,0 +1,147 @@
+"""The page of Sieve scripts: what the rules became, to be read; those of one's own, to be changed and put to use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.filters.documents import NAME, Rules
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.script_names import MAX_NAME
+from mailserver.sieve import SieveError
+from mailserver.store.account.filters import OverBound, Stored
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import MailShell, surroundings
+from webui.page.rendering import redirect
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptPage:
+    """Every script, and one of them open."""
+
+    frame: MailShell
+    scripts: Sequence[Stored]
+    name: str
+    """Of the one that is open; empty: a new one."""
+    version: str
+    """What it was when it was read; empty: there was none."""
+    text: str
+    ours: bool
+    """The rules made it: it is read, not written."""
+    active: bool
+    beside: str
+    """The one that is run after the rules."""
+    checked: bool = False
+    fault: str = ""
+    warnings: Sequence[str] = ()
+
+
+async def show_script(services: Services, visit: Visit) -> Response:
+    """GET /reglages/regles/script: the script `nom`, else the one that mail runs through."""
+    scripts = await services.scripts.listing(visit.account_id)
+    wanted = visit.query("nom") or next((one.name for one in scripts if one.active), scripts[0].name if scripts else "")
+    if visit.query("nouveau"):
+        return await _page(services, visit, scripts, "", "", "")
+    found = next((one for one in scripts if one.name == wanted), None)
+    if found is None:
+        if visit.query("nom"):
+            raise Refused(Reason.NOT_FOUND)
+        return await _page(services, visit, scripts, "", "", "")
+    octets = await services.scripts.octets(visit.account_id, found.name)
+    return await _page(services, visit, scripts, found.name, found.hash.hex(), octets.decode("utf-8", "replace"))
+
+
+async def change(services: Services, visit: Visit) -> Response:
+    """POST /reglages/regles/script: look at one, keep it, put it to use, remove it."""
+    form = visit.form
+    name, version = form.text("nom").strip()[: MAX_NAME + 1], form.text("version")[:100]
+    action, text = form.text("faire"), form.text("texte")
+    if await _is_ours(services, visit, name):
+        raise Refused(Reason.CANNOT)
+    if action in ("verifier", "enregistrer"):
+        return await _written(services, visit, name, version, text, keep=action == "enregistrer")
+    match action:
+        case "activer":
+            await services.scripts.activate(visit.account_id, name, visit.origin)
+        case "a-la-suite":
+            await services.rules.start(visit.account_id, visit.origin, beside=name)
+        case "supprimer" if form.has("certain"):
+            await services.scripts.remove(visit.account_id, name, visit.origin)
+            return redirect(visit, _address(visit), **done("script-supprime"))
+        case _:
+            raise Refused(Reason.INVALID)
+    return redirect(visit, _address(visit), nom=name, **done("script-en-service"))
+
+
+async def _is_ours(services: Services, visit: Visit, name: str) -> bool:
+    """Whether the rules made it, so that only they change it."""
+    return name == NAME and bool((await services.rules.read(visit.account_id)).version)
+
+
+async def _written(services: Services, visit: Visit, name: str, version: str, text: str, *, keep: bool) -> Response:
+    source = text.encode("utf-8", "replace")
+    fault, status, warnings = "", 200, list[str]()
+    try:
+        if keep:
+            await services.scripts.put(visit.account_id, name, source, visit.origin, before=version)
+            return redirect(visit, _address(visit), nom=name, **done("script"))
+        found = await services.scripts.check(visit.account_id, source)
+        warnings = list(map(visit.language.say, found.warnings))
+    except SieveError as error:
+        status = 422
+        fault = visit._("Ligne %(line)s, colonne %(column)s : %(fault)s") % {
+            "line": visit.language.number(error.line),
+            "column": visit.language.number(error.column),
+            "fault": visit.language.say(error.text),
+        }
+    except OverBound:
+        fault, status = visit._("Vos scripts n’ont plus assez de place pour celui-ci."), 422
+    except Refused as refusal:
+        if refusal.reason not in (Reason.CONFLICT, Reason.INVALID):
+            raise
+        fault, status = visit._("Donnez au script un nom de 128 caractères au plus."), 422
+        if refusal.reason is Reason.CONFLICT:
+            fault, status = (
+                visit._("Ce script a été changé ailleurs entre-temps. Copiez votre texte, puis rouvrez-le."),
+                409,
+            )
+    scripts = await services.scripts.listing(visit.account_id)
+    checked = not fault
+    return await _page(
+        services, visit, scripts, name, version, text, checked=checked, fault=fault, warnings=warnings, status=status
+    )
+
+
+def _address(visit: Visit) -> str:
+    return f"{visit.base}/reglages/regles/script"
+
+
+async def _page(
+    services: Services,
+    visit: Visit,
+    scripts: Sequence[Stored],
+    name: str,
+    version: str,
+    text: str,
+    *,
+    checked: bool = False,
+    fault: str = "",
+    warnings: Sequence[str] = (),
+    status: int = 200,
+) -> Response:
+    kept: Rules = await services.rules.read(visit.account_id)
+    page = ScriptPage(
+        await surroundings(services, visit),
+        scripts,
+        name,
+        version,
+        text,
+        name == NAME and bool(kept.version),
+        any(one.active and one.name == name for one in scripts),
+        kept.document.beside,
+        checked,
+        fault,
+        warnings,
+    )
+    return services.pages.answer(visit, "filters/script.html", page, status)
