@@ -12,7 +12,9 @@ import pytest
 from mailserver.background.housekeeping import Housekeeper
 from mailserver.delivery import Envelope
 from mailserver.filters import Scripts
-from mailserver.filters.documents import Documents
+from mailserver.filters.documents import NAME, Documents
+from mailserver.filters.rules import Document, written
+from mailserver.filters.rules.forward import Forward
 from mailserver.model.clock import DAY
 from mailserver.model.identity import Principal
 from mailserver.model.rules import Sender
@@ -294,3 +296,15 @@ def test_an_address_that_refuses_for_days_gets_nothing_more(house: House, rose: 
     assert "Vos messages ne sont plus renvoyés" in told(house, rose)
     documents = Documents(settings=house.settings, store=house.store)
     assert house.run(documents.read(rose.account_id)).document.forward is None
+
+
+def test_a_script_like_ours_hides_nothing(house: House, rose: Principal, browser: Visitor) -> None:
+    """Whoever got hold of an account may write by ManageSieve what the page would have written."""
+    scripts = Scripts(settings=house.settings, store=house.store)
+    source = written(Document(forward=Forward("loin@ailleurs.fr")))
+    house.run(scripts.put(rose.account_id, NAME, source, Origin(rose.login, "sieve"), activate=True))
+    assert "Vos messages sont renvoyés à <b>loin@ailleurs.fr</b>" in browser.get(PAGE).text
+    browser.post(PAGE, {"faire": "arreter"})
+    write(house, rose, "Ici")
+    assert left(house, "loin@ailleurs.fr") == []
+    assert "à aucune autre adresse" in browser.get(PAGE).text

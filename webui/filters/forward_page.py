@@ -32,7 +32,10 @@ class ForwardPage:
     frame: MailShell
     allowed: str
     """By the academy: `never`, `academy`, `anywhere`."""
-    agreed: Forwarding | None
+    address: str
+    """Where mail is sent on to, by whichever door that was said; empty: nowhere."""
+    is_refused: bool
+    """It does not take what is sent on at the moment."""
     asked: Forwarding | None
     until: str
     stopped: Stopped
@@ -94,14 +97,15 @@ async def _page(
 ) -> Response:
     agreed, asked = await services.forwards.current(visit.account_id)
     kept = await services.rules.read(visit.account_id)
-    is_on = kept.document.forward is not None and agreed is not None
+    forward = kept.document.forward
     page = ForwardPage(
         await surroundings(services, visit),
         services.settings.filters.redirect,
-        agreed if is_on else None,
+        forward.address if forward is not None else "",
+        bool(agreed is not None and agreed.refusals),
         asked,
         visit.language.plain_date(asked.expires) if asked is not None else "",
-        stopped(kept) if is_on else Stopped(is_stopped=False, by_hand=""),
+        stopped(kept) if forward is not None else Stopped(is_stopped=False, by_hand=""),
         visit.form.text("adresse")[:MAX_ADDRESS] if status != 200 else "",
         address_fault,
         password_fault,
