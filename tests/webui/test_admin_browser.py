@@ -23,7 +23,9 @@ from mailserver.store.upkeep.measures import Measure
 from mailserver.store.web import academy_models, signatures
 from mailserver.store.web.academy_models import AcademyDraft
 from mailserver.store.web.signatures import Model
+from mailserver.store.withdrawal import reports
 from mailserver.texts.causes import Cause
+from mailserver.withdrawal.service import Withdrawals
 from tests.reports.samples import dmarc, record, tls
 from tests.webui.browser import SIZES, faults_of, overflow, rules_of, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail
@@ -84,6 +86,7 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
     write(received.keep, dmarc_xml.read(dmarc(record(count=9000), forged)), received.Origin("", b"1"))
     write(received.keep, tls_json.read(tls()), received.Origin("", b"2"))
     write(received.refuse, ReportKind.TLS, Cause("report-malformed", why="policies"), received.Origin("x.fr", b"3"))
+    campaign = _phishing(house, person)
     running = write(jobs.begin, "apply", administrator.account_id, "achef", "", {"original": "rentrée.csv"})
     write(jobs.advance, running, 320, 1000)
     return {
@@ -107,6 +110,11 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
         "file": "/admin/file",
         "suivi": "/admin/suivi?chercher=1",
         "virus": "/admin/virus",
+        "signalements": "/admin/signalements",
+        "campagne": f"/admin/signalements/campagne?c={campaign}",
+        "retraits": "/admin/retraits",
+        "retrait-nouveau": "/admin/retraits/nouveau",
+        "retrait-montre": f"/admin/retraits/nouveau?c={campaign}&portee=campagne",
         "rapports": "/admin/rapports",
         "rapports-recus": "/admin/rapports/recus",
         "transferts": "/admin/transferts",
@@ -116,6 +124,22 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
         "recherche-vide": "/admin/recherche?q=introuvable",
         "comptes-aucun": "/admin/comptes?q=introuvable",
     }
+
+
+def _phishing(house: House, person: Principal) -> str:
+    """One message that was reported and taken back, another that waits for a decision; its campaign."""
+    service = Withdrawals(settings=house.settings, store=house.store, clock=house.clock)
+
+    async def report(content_id: int, *, taken: bool) -> None:
+        await service.report(person.account_id, content_id)
+        if taken:
+            number = await service.begin(await service.preview(content_id, alike=True), 7, ORIGIN)
+            await service.work(number)
+
+    for subject, taken in (("Votre colis", True), ("Mise à jour de votre messagerie académique", False)):
+        octets = mail(subject, "Support <support@messagerie-academique.exemple.org>", body=subject * 20)
+        house.run(report(house.deliver(person, octets), taken=taken))
+    return house.store.read_now(reports.campaigns, decided=False)[0].key.hex()
 
 
 def _plan() -> dict[str, object]:
