@@ -18,7 +18,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, text, update
 
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
@@ -132,6 +132,7 @@ async def measure(url: str, folder: Path, options: argparse.Namespace) -> None:
     other = Store(url, folder, SystemClock(), Changes())
     begun = time.perf_counter()
     content_id = await fill(store, options)
+    await store.write(lambda tx: tx.execute(text("ANALYZE")))  # as a database that has been in use has done
     print(f"{store.backend.dialect}: {options.mailboxes} mailboxes filled in {time.perf_counter() - begun:.0f} s")
     service = withdrawals(store)
     preview_begun = time.perf_counter()
@@ -173,7 +174,7 @@ def main() -> None:
             create_schema(url, folder)
             asyncio.run(measure(url, folder, options))
             return
-        server = Postgres(folder / "cluster", durable=True)
+        server = Postgres(folder, durable=True)
         server.start()
         try:
             url = server.create()
