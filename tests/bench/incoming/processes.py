@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 TICK = os.sysconf("SC_CLK_TCK")
-QUIET = 0.02
+QUIET = 0.05
 """Of a core: what a service with nothing to do may take."""
 LOOK_SECONDS = 0.5
 

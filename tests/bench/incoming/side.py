@@ -14,7 +14,9 @@ from tests.bench.incoming.theirs import Theirs
 
 ROUND_SECONDS = 300
 """The most for one round of one side."""
-QUIET_SECONDS = 120
+QUIET_SECONDS, REST_SECONDS = 120, 20
+"""The most to wait until nothing is left to do: of starting, and of a round. What a service does by the clock meanwhile
+counts as well, so that this must not be long."""
 INDEXER = "mail-indexer"
 """Ours, which makes the search index; the others have none."""
 SPARED = 0.2
@@ -42,8 +44,8 @@ class Side:
     rounds: list[Measured] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
 
-    def wait_until_quiet(self) -> None:
-        processes.wait_until_quiet(self.service.roots, QUIET_SECONDS)
+    def wait_until_quiet(self, seconds: float = QUIET_SECONDS) -> None:
+        processes.wait_until_quiet(self.service.roots, seconds)
 
     async def run(self, some: Sequence[Letter]) -> Measured:
         """Hand over mail, and wait until all of it can be read and nothing is left to do."""
@@ -58,7 +60,7 @@ class Side:
             await boxes.wait_for(wanted)
         rate = len(some) / (time.perf_counter() - began)
         boxes.close()
-        await asyncio.to_thread(self.wait_until_quiet)
+        await asyncio.to_thread(self.wait_until_quiet, REST_SECONDS)
         spent = {name: seconds - before[name] for name, seconds in processes.cpu(roots).items()}
         self.kinds.update(one.kind for one in some)
         whole, indexing = (1000 * seconds / len(some) for seconds in (sum(spent.values()), spent.get(INDEXER, 0)))
