@@ -186,7 +186,7 @@ def _disks(settings: Settings) -> Iterator[Finding]:
             "disk",
             Grade.PROBLEM if full.is_over else Grade.WARNING,
             Text(
-                "{where} : il reste {free} Mio, {percent} % sont pris",
+                "{where} : {percent} % pris, il reste {free} Mio",
                 where=where,
                 free=full.free >> 20,
                 percent=full.percent,
