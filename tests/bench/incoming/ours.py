@@ -34,7 +34,10 @@ class Ours:
     def __init__(self, folder: Path, checkout: Path = HERE) -> None:
         self.folder = folder
         self._checkout = checkout
-        self._known = (checkout / "mailserver" / "foundation" / "settings.py").read_text()
+        foundation = checkout / "mailserver" / "foundation"
+        # Once one module, in checkouts of before.
+        files = [*foundation.glob("settings.py"), *foundation.glob("settings/*.py")]
+        self._known = "".join(file.read_text() for file in files)
         self._ports = {name: free_port() for name in _DOORS if f"    {name}: int" in self._known}
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -1,0 +1,146 @@
+"""Doors, store, networks, directory and log of an instance."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mailserver.foundation.settings.checks import (
+    MOST_OCTETS,
+    MOST_SECONDS,
+    NameServer,
+    Network,
+    check_database_url,
+    check_directory_url,
+    check_file_name,
+    check_listen_address,
+)
+from mailserver.foundation.settings.section import Section
+
+
+class Listen(Section):
+    """Addresses of the doors. `http` must be a loopback address."""
+
+    address: Annotated[str, AfterValidator(check_listen_address)] = "127.0.0.1"
+    smtp: int = Field(default=2525, ge=0, le=65535)
+    submission: int = Field(default=2587, ge=0, le=65535)
+    submissions: int = Field(default=2465, ge=0, le=65535)
+    lmtp: int = Field(default=2424, ge=0, le=65535)
+    imap: int = Field(default=2143, ge=0, le=65535)
+    imaps: int = Field(default=2993, ge=0, le=65535)
+    sieve: int = Field(default=4190, ge=0, le=65535)
+    """ManageSieve (RFC 5804)."""
+    ldap: int = Field(default=3389, ge=0, le=65535)
+    ldaps: int = Field(default=3636, ge=0, le=65535)
+    http: int = Field(default=8080, ge=0, le=65535)
+    https: int = Field(default=8443, ge=0, le=65535)
+
+    @model_validator(mode="after")
+    def _check_ports(self) -> Self:
+        doors: dict[int, str] = {}
+        for name, port in self.model_dump(exclude={"address"}).items():
+            if port and port in doors:
+                raise ValueError(f"{doors[port]} and {name} have the same port {port}; each door needs one of its own")
+            doors[port] = name
+        return self
+
+
+class Database(Section):
+    """Where the store lives. Empty url: SQLite in DIR/data/mail.db."""
+
+    url: Annotated[str, AfterValidator(check_database_url)] = ""
+    readers: int = Field(default=4, ge=1, le=32)
+    """Threads that read."""
+    writers: int = Field(default=4, ge=1, le=32)
+    """PostgreSQL only: connections that commit in parallel."""
+
+
+class Storage(Section):
+    """How stored mail is kept from housekeeping's mistakes."""
+
+    quarantine_days: int = Field(default=7, ge=1, le=365)
+    """Days that the file of a large message which nothing refers to any more is kept."""
+    collection_percent: int = Field(default=10, ge=1, le=100)
+    """Of a hundred stored contents (or files), how many may be collected in a day; more wait for an operator."""
+    collection_floor: int = Field(default=1000, ge=0)
+    """Contents that may be collected in a day whatever their share."""
+    stray_floor: int = Field(default=20, ge=0)
+    """Files that no row names: the same."""
+    full_percent: int = Field(default=95, ge=50, le=100)
+    """A disk that is used so far is full, for `check` and /etat."""
+    free_octets: int = Field(default=256 * 1024 * 1024, ge=0)
+    """The same: a disk with less room."""
+
+
+class Limits(Section):
+    """Bounds on what peers may send."""
+
+    message_size: int = Field(default=50 * 1024 * 1024, ge=1024, le=MOST_OCTETS)
+    recipients: int = Field(default=5000, ge=100)
+    """Per SMTP transaction (RFC 5321 section 4.5.3.1.8 asks for 100 at least)."""
+    connections: int = Field(default=20_000, ge=1)
+    """Open connections of one worker, per door."""
+    connections_per_peer: int = Field(default=50, ge=1)
+    """From one address (of IPv6: one /64), of peers that have not proved who they are; loopback is exempt."""
+    known_networks: tuple[Network, ...] = ()
+    """Schools and relays behind one address: from an address in these there may be more."""
+    connections_per_known_peer: int = Field(default=2000, ge=1)
+    connections_per_account: int = Field(default=200, ge=1)
+    """Of peers that have proved to be one account."""
+    handshake_seconds: int = Field(default=10, ge=1)
+    """From a connection to a TLS port, or STARTTLS, until TLS is there."""
+    header_size: int = Field(default=1024 * 1024, ge=4096, le=1536 * 1024)
+    """Of a message's header, whichever way it comes: with our own fields on top it stays within what is read for
+    fields (`mime.header.headers.MAX_HEADER`)."""
+    header_fields: int = Field(default=10_000, ge=100)
+    """Fields of it."""
+    quota: int = Field(default=5 * 1024**3, ge=0)
+    """Octets of mail per account unless set on the account; 0: none."""
+    quota_messages: int = Field(default=0, ge=0)
+    """Messages per account unless set on the account; 0: any number."""
+    command_messages: int = Field(default=1_000_000, ge=1000)
+    """Messages that one IMAP command works on (RFC 9738 section 3); clients that do not know of it see no others."""
+    hops: int = Field(default=50, ge=10)
+    """Received fields in a message before it is a loop (RFC 5321 section 6.3)."""
+    login_failures: int = Field(default=10, ge=1)
+    """Wrong guesses per account and per address within the window before waiting."""
+    login_window: int = Field(default=900, ge=1, le=MOST_SECONDS)
+
+
+class Proxy(Section):
+    """Proxies (HAProxy) before our doors, which say from where a connection really comes."""
+
+    networks: tuple[Network, ...] = ()
+    """Where they are. A connection from there begins with a PROXY header (version 1 or 2), at every door."""
+    web: Literal["protocol", "forwarded", "x-forwarded"] = "protocol"
+    """How they say it at the web doors: by a PROXY header, by `Forwarded` (RFC 7239), or by `X-Forwarded-For` and
+    `X-Forwarded-Proto`. Only that one is read: a proxy passes on what clients wrote in the others."""
+
+
+class NameService(Section):
+    """Name servers that are asked about mail: exchangers of other domains, SPF, keys, policies."""
+
+    nameservers: tuple[NameServer, ...] = ()
+    """`192.0.2.53`, `127.0.0.1:5353`, `[2001:db8::53]:5353`, three at most are asked; empty: those of the system."""
+
+
+class LdapDirectory(Section):
+    """An external LDAP directory."""
+
+    url: Annotated[str, AfterValidator(check_directory_url)]
+    base: str = Field(min_length=1)
+    bind_dn: str = ""
+    password_file: Annotated[str, AfterValidator(check_file_name)] = ""
+    """Name of a file in DIR/secrets."""
+    read_only: bool = True
+    start_tls: bool = False
+    ca_file: str = ""
+    cache_seconds: int = Field(default=60, ge=0, le=MOST_SECONDS)
+    pool: int = Field(default=4, ge=1, le=64)
+    timeout: int = Field(default=10, ge=1, le=MOST_SECONDS)
+
+
+class Log(Section):
+    """How the service speaks to its operators."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
