@@ -35,7 +35,7 @@ class Thanks:
         self._delivery = delivery
         self._clock = clock
         self._upkeep = TrustedClock(store, clock)
-        self._lifetime = settings.outbound.lifetime
+        self._outbound = settings.outbound
         self._folder = settings.data / "blobs"
         self._house = house.house_of(settings)
 
@@ -56,7 +56,7 @@ class Thanks:
     async def _tell(self, one: Report) -> bool:
         parts = await self._notice(one)
         async with self._delivery.discarding(*(part.prepared for part in parts)):
-            told, unused = await self._store.write(_tell, one, parts, self._lifetime)
+            told, unused = await self._store.write(_tell, one, parts, self._outbound.lifetime)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
         return told and bool(parts)
