@@ -46,16 +46,16 @@ def is_loopback(peer: str) -> bool:
 
 
 UNKNOWN = "0.0.0.0"  # noqa: S104 - no address to listen on
-"""The peer of whom nothing is known but that a proxy on this machine let it in."""
+"""The peer of whom nothing is known but that a proxy let it in."""
 
 
-def behind(proxy: str, source: str | None) -> str:
-    """The peer that a proxy speaks for: never an address of a machine's own, for which exceptions are made."""
-    for text in (source or "", proxy):
-        address = parse(text)
-        if address is not None and not (address.is_loopback or address.is_unspecified or address.is_multicast):
-            return str(address)
-    return UNKNOWN
+def behind(source: str | None) -> str:
+    """The peer that a proxy speaks for; `UNKNOWN` when it does not say. Never an address of a machine's own, nor the
+    proxy's, for which exceptions may be made."""
+    address = parse(source or "")
+    if address is None or address.is_loopback or address.is_unspecified or address.is_multicast:
+        return UNKNOWN
+    return str(address)
 
 
 def counted(peer: str) -> str:
@@ -173,7 +173,7 @@ class Entry:
 
     def speak_for(self, source: str | None) -> None:
         """The proxy at the other end has said for whom it speaks: count the connection there. Raises Crowded."""
-        peer = behind(self.peer, source)
+        peer = behind(source)
         self._name = self._peers.take_stranger(peer)
         self.peer = peer
 

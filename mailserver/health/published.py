@@ -1,5 +1,6 @@
 """What the world's DNS says of us, beside what it should say (`zone`)."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from mailserver.texts.text import Text
 
 DNS_SECONDS = 4.0
 LOOKUPS_AT_ONCE = 8
+_LETS_SEND = re.compile(r"\s(?:\+?(?:mx|a|ip4|ip6|include|exists|all)\b|redirect=)", re.IGNORECASE)
+"""A term of SPF that somebody passes by (RFC 7208 section 5)."""
 _ANSWERED = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer)
 _FAILED = (dns.exception.DNSException, OSError)
 
@@ -52,6 +55,7 @@ def examine_dns(settings: Settings) -> Iterator[Finding]:
         names = threads.submit(lambda: list(_names(settings)))
         yield from (_compared(one, found) for one, found in zip(wanted, seen, strict=True) if one.needed)
         yield from _useful([one for one, found in zip(wanted, seen, strict=True) if not _holds(one, found)], settings)
+        yield from _mta_sts(settings, wanted, seen)
         yield from names.result()
 
 
@@ -79,7 +83,9 @@ def _holds(wanted: Wanted, seen: _Seen) -> bool:
             return any(text.split()[1].lower() == wanted.data.split()[1] for text in texts)
         case "SRV" | "CNAME":
             return bool(texts)
-        case "TXT" if "._domainkey." not in wanted.name:
+        case "TXT" if wanted.data.startswith("v=spf1"):
+            return any(text.startswith("v=spf1") and _LETS_SEND.search(text) for text in texts)
+        case "TXT" if "._domainkey." not in wanted.name and not wanted.name.startswith("_mta-sts."):
             start = wanted.data.split(";")[0].split()[0]
             return any(text.startswith(start) and wanted.holds.lower() in text.lower() for text in texts)
         case _:
@@ -106,6 +112,28 @@ def _useful(missing: list[Wanted], settings: Settings) -> Iterator[Finding]:
         text = Text("{count} enregistrements utiles manquent : {names}", count=len(names), names=", ".join(names))
         remedy = Text("`mailserver dns {directory}` les écrit", directory=settings.directory)
         yield Finding("dns", Grade.WARNING, text, remedy)
+
+
+def _mta_sts(settings: Settings, wanted: list[Wanted], seen: list[_Seen]) -> Iterator[Finding]:
+    """What makes others keep our mail, or refuse to send it, for as long as they keep a policy of ours."""
+    mode = settings.smtp.mta_sts
+    if mode == "off":
+        for domain in settings.domains:
+            if _look(settings, f"_mta-sts.{domain}", "TXT").texts:
+                text = Text("_mta-sts.{domain} est publié, et aucune politique n’est servie", domain=domain)
+                yield Finding("dns", Grade.WARNING, text, Text("servez « testing » avant de retirer l’enregistrement"))
+    if mode != "enforce":
+        return
+    for one, found in zip(wanted, seen, strict=True):
+        others = [text.split()[1] for text in found.texts] if one.kind == "MX" else []
+        strangers = sorted({host.rstrip(".").lower() for host in others} - {settings.name})
+        if strangers:
+            text = Text(
+                "{name} MX : {hosts} n’est pas dans la politique MTA-STS, et n’aura pas de courrier",
+                name=one.name,
+                hosts=", ".join(strangers),
+            )
+            yield Finding("dns", Grade.WARNING, text, Text('retirez cet échangeur, ou [smtp] mta_sts = "testing"'))
 
 
 def _names(settings: Settings) -> Iterator[Finding]:

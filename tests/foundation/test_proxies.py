@@ -126,20 +126,21 @@ def test_whatever_comes_is_read_within_bounds(octets: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("proxy", "source", "peer"),
+    ("source", "peer"),
     [
-        ("127.0.0.1", STRANGER, STRANGER),
-        ("192.0.2.1", f"::ffff:{STRANGER}", STRANGER),
-        ("192.0.2.1", "127.0.0.1", "192.0.2.1"),
-        ("192.0.2.1", None, "192.0.2.1"),
-        ("127.0.0.1", "::1", UNKNOWN),
-        ("127.0.0.1", "::ffff:127.0.0.1", UNKNOWN),
-        ("127.0.0.1", "0.0.0.0", UNKNOWN),
-        ("127.0.0.1", "_hidden", UNKNOWN),
+        (STRANGER, STRANGER),
+        (f"::ffff:{STRANGER}", STRANGER),
+        (SCHOOL_V6, SCHOOL_V6),
+        ("127.0.0.1", UNKNOWN),
+        ("::1", UNKNOWN),
+        ("::ffff:127.0.0.1", UNKNOWN),
+        ("0.0.0.0", UNKNOWN),
+        ("_hidden", UNKNOWN),
+        (None, UNKNOWN),
     ],
 )
-def test_nobody_behind_a_proxy_is_this_machine(proxy: str, source: str | None, peer: str) -> None:
-    assert behind(proxy, source) == peer
+def test_nobody_behind_a_proxy_is_this_machine_or_the_proxy(source: str | None, peer: str) -> None:
+    assert behind(source) == peer
 
 
 # ---------------------------------------------------------------------- every door
@@ -301,7 +302,7 @@ PROXIES = ("192.0.2.0/24", "2001:db8:ffff::/48")
 @pytest.mark.parametrize(
     ("said", "peer"),
     [
-        ([], "192.0.2.1"),
+        ([], UNKNOWN),
         ([("X-Forwarded-For", STRANGER)], STRANGER),
         ([("X-Forwarded-For", f"10.0.0.1, {STRANGER}")], STRANGER),
         ([("X-Forwarded-For", "10.0.0.1"), ("X-Forwarded-For", STRANGER)], STRANGER),
@@ -309,13 +310,13 @@ PROXIES = ("192.0.2.0/24", "2001:db8:ffff::/48")
         ([("X-Forwarded-For", f"{STRANGER}:40000")], STRANGER),
         ([("X-Forwarded-For", SCHOOL_V6)], SCHOOL_V6),
         ([("X-Forwarded-For", f"[{SCHOOL_V6}]:40000")], SCHOOL_V6),
-        ([("X-Forwarded-For", f"{STRANGER}, 127.0.0.1")], "192.0.2.1"),
-        ([("X-Forwarded-For", f"{STRANGER}, unknown")], "192.0.2.1"),
-        ([("Forwarded", f"for={STRANGER}")], "192.0.2.1"),
+        ([("X-Forwarded-For", f"{STRANGER}, 127.0.0.1")], UNKNOWN),
+        ([("X-Forwarded-For", f"{STRANGER}, unknown")], UNKNOWN),
+        ([("Forwarded", f"for={STRANGER}")], UNKNOWN),
     ],
 )
 def test_x_forwarded_for_is_read_from_its_end(said: list[tuple[str, str]], peer: str) -> None:
-    assert forwarded.client_of(fields(*said), "x-forwarded", "192.0.2.1", PROXIES) == peer
+    assert forwarded.client_of(fields(*said), "x-forwarded", PROXIES) == peer
 
 
 @pytest.mark.parametrize(
@@ -328,14 +329,14 @@ def test_x_forwarded_for_is_read_from_its_end(said: list[tuple[str, str]], peer:
         ([f'for=10.0.0.1;secret="a, b", for={STRANGER};ext="a, \\"b"'], STRANGER),
         (['for="10.0.0.1', f"for={STRANGER}"], STRANGER),
         ([f'for="10.0.0.1, for="[{SCHOOL_V6}]"'], SCHOOL_V6),
-        ([f"for={STRANGER}, for=_hidden"], "192.0.2.1"),
-        ([f"for={STRANGER}, proto=https"], "192.0.2.1"),
-        (["for=10.0.0.1", "for=" + "(" * 1000], "192.0.2.1"),
+        ([f"for={STRANGER}, for=_hidden"], UNKNOWN),
+        ([f"for={STRANGER}, proto=https"], UNKNOWN),
+        (["for=10.0.0.1", "for=" + "(" * 1000], UNKNOWN),
     ],
 )
 def test_forwarded_is_read_from_its_end(said: list[str], peer: str) -> None:
     pairs = fields(*(("Forwarded", value) for value in said), ("X-Forwarded-For", "10.0.0.9"))
-    assert forwarded.client_of(pairs, "forwarded", "192.0.2.1", PROXIES) == peer
+    assert forwarded.client_of(pairs, "forwarded", PROXIES) == peer
 
 
 @given(st.text(st.characters(max_codepoint=255)), st.sampled_from([STRANGER, f'"[{SCHOOL_V6}]"']))
@@ -345,9 +346,9 @@ def test_nothing_that_a_client_writes_hides_what_the_proxy_adds(written: str, cl
         fields(("Forwarded", f"{written}, for={client}")),
         fields(("Forwarded", written), ("Forwarded", f"for={client}")),
     ):
-        assert forwarded.client_of(pairs, "forwarded", "192.0.2.1", PROXIES) == real
+        assert forwarded.client_of(pairs, "forwarded", PROXIES) == real
     pairs = fields(("X-Forwarded-For", f"{written}, {real}"))
-    assert forwarded.client_of(pairs, "x-forwarded", "192.0.2.1", PROXIES) == real
+    assert forwarded.client_of(pairs, "x-forwarded", PROXIES) == real
 
 
 def test_the_scheme_is_what_the_last_proxy_saw() -> None:

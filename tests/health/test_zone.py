@@ -146,6 +146,37 @@ def test_reports_come_to_the_address_that_reads_them(names: NameServer, settings
     assert bad == ["_dmarc.ac-exemple.fr TXT is not ours"]
 
 
+@pytest.mark.parametrize(
+    ("published_record", "good"),
+    [
+        ("v=spf1 -all", False),
+        ("v=spf1 ~mx -all", False),
+        ("v=spf1 include:_spf.example -all", True),
+        ("v=spf1 a -all", True),
+    ],
+)
+def test_spf_that_lets_nobody_send(names: NameServer, settings: Settings, published_record: str, good: bool) -> None:
+    publish(names, settings)
+    names["ac-exemple.fr", "TXT"] = [published_record.encode()]
+    bad = [one.text.to("en") for one in published.examine_dns(settings) if one.grade is not Grade.OK]
+    assert bad == ([] if good else ["ac-exemple.fr TXT is not ours"])
+
+
+def test_a_policy_that_others_still_keep(names: NameServer, settings: Settings) -> None:
+    """An id of before, an exchanger that the policy does not name, a record without a policy."""
+
+    def bad(mode: str) -> list[str]:
+        changed = settings.model_copy(update={"smtp": Smtp.model_validate({"mta_sts": mode})})
+        return [one.text.to("en") for one in published.examine_dns(changed) if one.grade is not Grade.OK]
+
+    publish(names, settings)
+    assert "_mta-sts.ac-exemple.fr TXT" in bad("enforce")[0]
+    names["ac-exemple.fr", "MX"] = [f"10 {HOST}.", "20 ancien.example."]
+    assert bad("enforce")[1].startswith("ac-exemple.fr MX: ancien.example is not in the policy")
+    assert bad("testing") == []
+    assert bad("off")[0].startswith("_mta-sts.ac-exemple.fr is published")
+
+
 # ---------------------------------------------------------------------- what the world says
 
 

@@ -34,13 +34,12 @@ class Hop:
     scheme: str
 
 
-def client_of(fields: Fields, form: Literal["forwarded", "x-forwarded"], proxy: str, networks: Sequence[str]) -> str:
-    """The peer that the proxy at this address speaks for; the proxy, or nobody (`peers.UNKNOWN`), when it does not
-    say."""
+def client_of(fields: Fields, form: Literal["forwarded", "x-forwarded"], networks: Sequence[str]) -> str:
+    """The peer that a proxy speaks for; nobody (`peers.UNKNOWN`) when it does not say."""
     hops = _forwarded(fields) if form == "forwarded" else _listed(fields)
-    peer = behind(proxy, None)
+    peer = behind(None)
     for hop in islice(hops, MOST_PROXIES):
-        peer = behind(proxy, hop.peer)
+        peer = behind(hop.peer)
         if not is_within(hop.peer, networks):
             break
     return peer

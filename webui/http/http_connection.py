@@ -9,13 +9,14 @@ under way is one of few, a stream as well.
 
 import asyncio
 import contextlib
+import math
 from http import HTTPStatus
 from typing import Any, ClassVar, Literal
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mailserver.foundation.peers import ENTRY, Entry
+from mailserver.foundation.peers import ENTRY, UNKNOWN, Entry
 from mailserver.foundation.settings import Limits, Proxy
 from webui.http import forwarded
 
@@ -38,6 +39,7 @@ STALL_SECONDS = 60.0
 IGNORED_FACTOR = 4
 """Times the largest message that a body may go on for once its answer is out, then the connection ends: a browser reads
 the answer only once it has sent all."""
+COMPLAINT_SECONDS = 60.0
 REFUSAL_SECONDS = 1.0
 """From a refusal to the end of the connection: the peer may read why. What it sends meanwhile is thrown away."""
 
@@ -48,6 +50,8 @@ class BoundedProtocol(HttpToolsProtocol):
     limits: ClassVar[Limits] = Limits()
     proxy: ClassVar[Proxy] = Proxy()
     """Both those of the moment."""
+    complained: ClassVar[float] = -math.inf
+    """When a proxy that does not speak as expected was named in the log last."""
 
     def __init__(self, entry: Entry, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -153,10 +157,19 @@ class BoundedProtocol(HttpToolsProtocol):
     def _believe_proxy(self, form: Literal["forwarded", "x-forwarded"]) -> None:
         """The request's peer is whom the proxy names. The connection belongs to the proxy, which may send requests of
         many people over it: it counts for none of their accounts."""
-        peer = forwarded.client_of(self.headers, form, self._entry.peer, self.proxy.networks)
+        peer = forwarded.client_of(self.headers, form, self.proxy.networks)
+        if peer == UNKNOWN:
+            self._complain(form)
         self.scope["client"] = (peer, 0)
         self.scope["scheme"] = forwarded.scheme_of(self.headers, form) or self.scope["scheme"]
         del self.scope["state"][ENTRY]
+
+    def _complain(self, form: str) -> None:
+        """Where the setting and the proxy do not agree, everybody is nobody: limits and networks of the house fail."""
+        now = self.loop.time()
+        if now >= BoundedProtocol.complained + COMPLAINT_SECONDS:
+            BoundedProtocol.complained = now
+            log.warning("a proxy does not say for whom it speaks", proxy=self._entry.peer, expected=form)
 
     def on_chunk_header(self) -> None:
         self._spare = min(MAX_HEADER, self._spare + CHUNK_FRAME)
