@@ -3,10 +3,12 @@ nothing."""
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import replace
 
 import structlog
 
 from mailserver import sieve
+from mailserver.filters import rules
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import Clock
 from mailserver.sieve import Script, SieveError
@@ -106,7 +108,9 @@ def weight(source: bytes, compiled: Script | SieveError) -> int:
 def compiled_or_fault(source: bytes) -> Script | SieveError:
     """A script ready to run, or what is wrong with it."""
     try:
-        return sieve.compile(source)
+        script = sieve.compile(source)
+        document = rules.read(source) if script.includes else None
+        return script if document is None else replace(script, ahead=document.ahead)
     except SieveError as error:
         return error.with_traceback(None)
     except Exception:

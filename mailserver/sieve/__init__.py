@@ -31,6 +31,9 @@ Where an RFC leaves a choice, or we differ:
   it, it does to the message.
 * What `replace` and `enclose` make of a message is stored, and not sent on: nobody says in somebody else's name what
   they did not write. What a loop replaces tests see behind it; `:from` is an address of the account's own, or ignored.
+* What is included is a part of the script, with one answer for both (RFC 5230 section 4.7). Only where a script is
+  `Ahead` of another, as in a sequence of scripts in Pigeonhole, the second neither fails by what the first has decided
+  nor answers while the first does; what it refuses or throws away the first has not answered.
 * Characters, not octets, are what `?` stands for in every comparator.
 * i;unicode-casemap needs no `require`, as in Pigeonhole.
 * A regular expression made of variables that is none matches nothing, so that no sender can stop a filter with it.
@@ -59,13 +62,14 @@ from mailserver.sieve.interface import (
     Vacation,
 )
 from mailserver.sieve.limits import LIMITS, Limits
-from mailserver.sieve.script import ANYWHERE, Script
+from mailserver.sieve.script import ANYWHERE, Ahead, Script
 
 __all__ = [
     "ANYWHERE",
     "EXTENSIONS",
     "LIMITS",
     "Action",
+    "Ahead",
     "Discard",
     "Edited",
     "Exhausted",

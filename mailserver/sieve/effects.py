@@ -22,12 +22,16 @@ from mailserver.texts.text import Text
 class Effects:
     """Actions, each once, in the order of their first mention (RFC 5228 section 2.10)."""
 
-    __slots__ = ("_actions", "_answered", "_limits", "_notified", "flags", "implicit", "marks")
+    __slots__ = ("_actions", "_answered", "_earlier", "_limits", "_notified", "_silent", "flags", "implicit", "marks")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._actions: dict[object, Action] = {}
         self._answered = False
+        self._earlier: set[object] = set()
+        """Actions of the script that comes before the one that runs."""
+        self._silent = False
+        """The one that runs answers nobody."""
         self._notified: set[str] = set()
         self.implicit = True
         """The implicit keep stands (RFC 5228 section 2.10.2)."""
@@ -39,6 +43,19 @@ class Effects:
         if key not in self._actions and len(self._actions) >= self._limits.actions:
             raise RunError(Text("Le filtre demande plus de {most} actions.", most=self._limits.actions))
         self._actions[key] = action
+        self._earlier.discard(key)
+
+    def follow(self, *, silent: bool) -> None:
+        """What was decided so far another script has, which comes before what runs from now on."""
+        self._earlier = set(self._actions)
+        self._silent = silent or self._answered
+        self._answered = False
+
+    def _withdraw(self, *kinds: type[Action]) -> None:
+        """Of what the earlier script decided."""
+        for key in [key for key in self._earlier if isinstance(self._actions[key], kinds)]:
+            del self._actions[key]
+            self._earlier.discard(key)
 
     def _has(self, *kinds: type[Action]) -> bool:
         return any(isinstance(action, kinds) for action in self._actions.values())
@@ -87,7 +104,8 @@ class Effects:
         self.implicit = False
 
     def reject(self, action: Reject) -> None:
-        """Refused: nothing else may become of it (RFC 5429 section 2.4)."""
+        """Refused: nothing else may become of it (RFC 5429 section 2.4), whatever an earlier script wanted."""
+        self._withdraw(Redirect, Vacation)
         if self._answered or self._has(Keep, FileInto, Redirect):
             raise RunError(Text("Le filtre veut refuser le message et en même temps le garder ou y répondre."))
         self._not_rejected()
@@ -100,6 +118,8 @@ class Effects:
 
     def vacation(self, action: Vacation | None) -> None:
         """An answer, at most one (RFC 5230 section 4.7); None where this message is not to be answered."""
+        if self._silent:
+            return
         if self._answered:
             raise RunError(Text("Le filtre veut répondre deux fois au même message."))
         self._not_rejected()
@@ -124,9 +144,14 @@ class Effects:
     def resolved(self, edited: Edited | None) -> tuple[Action, ...]:
         """All of them, with the implicit keep of the message as it is in the end where that stands, and Discard where
         nothing else is left."""
+        is_kept = self.implicit and not self._has(Keep)
+        is_gone = not is_kept and not self._has(Keep, FileInto, Redirect, Reject)
+        if is_gone:
+            # What somebody throws away they will not read, as an earlier script may have promised.
+            self._withdraw(Vacation)
         actions = list(self._actions.values())
-        if self.implicit and not self._has(Keep):
+        if is_kept:
             actions.append(Keep(self.flags, edited, implicit=True))
-        if not any(isinstance(one, Keep | FileInto | Redirect | Reject) for one in actions):
+        if is_gone:
             actions.append(Discard())
         return tuple(actions)

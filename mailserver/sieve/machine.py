@@ -73,11 +73,13 @@ class Machine:
         "once",
         "parts",
         "scope",
+        "script",
         "stack",
         "view",
     )
 
     def __init__(self, script: Script, facts: Facts, host: Host, seconds: float, work: int) -> None:
+        self.script = script
         self.facts = facts
         self.host = host
         self.limits: Limits = script.limits

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from mailserver.sieve.limits import Limits
@@ -10,6 +11,21 @@ ANYWHERE = "*"
 
 Steps = tuple[Callable[[Any], None], ...]
 """Commands, ready to run on a machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a script that comes before others keeps for itself: what it did counts with theirs, but is no contradiction
+    of it."""
+
+    first: date | None = None
+    """From this day on it alone answers, whomever it answers; None: whoever wants to."""
+    last: date | None = None
+    """Until the end of this day; None: for ever."""
+
+    def answers_alone(self, day: date) -> bool:
+        """Whether no other script answers on a day."""
+        return self.first is not None and self.first <= day and (self.last is None or day <= self.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +48,5 @@ class Script:
     """Regular expressions that are kept with it."""
     size: int = 0
     """Octets of its source."""
+    ahead: Ahead | None = None
+    """The scripts that it includes are others, which come after it; None: they are a part of it (RFC 6609)."""

@@ -4,7 +4,7 @@ import pytest
 
 from mailserver import sieve
 from mailserver.sieve import Keep
-from tests.sieve.runs import LETTER, actions, facts
+from tests.sieve.runs import LETTER, Account, actions, facts
 
 
 def vacation(script: str, message: bytes = LETTER, **given: str) -> sieve.Vacation | None:
@@ -114,3 +114,10 @@ def test_notices() -> None:
     assert sieve.Notify(("a@example.org",), "x", "", "", 2) in actions(
         'require "enotify"; notify :message "x" "mailto:a@example.org";', facts(envelope_from="")
     )
+
+
+def test_a_script_and_what_it_includes_have_one_answer() -> None:
+    """RFC 5230 section 4.7; RFC 6609: what is included is a part of the script."""
+    host = Account(scripts={("personal", "a"): 'require "vacation"; vacation "deux";'})
+    with pytest.raises(sieve.RunError):
+        actions('require ["include", "vacation"]; vacation "un"; include "a";', host=host)

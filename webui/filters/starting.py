@@ -17,11 +17,13 @@ class Stopped:
     is_stopped: bool
     by_hand: str
     """The script of one's own that mail runs through instead; empty: through none."""
+    beside: str = ""
+    """The script of one's own that it runs through behind the rules."""
 
 
 def stopped(kept: Rules) -> Stopped:
     """Of rules as they are; where nothing was said yet nothing is stopped."""
-    return Stopped(bool(kept.by_hand or (kept.version and not kept.running)), kept.by_hand)
+    return Stopped(bool(kept.by_hand or (kept.version and not kept.running)), kept.by_hand, kept.document.beside)
 
 
 async def start(services: Services, visit: Visit, page: str) -> Response:

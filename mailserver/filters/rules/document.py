@@ -16,7 +16,7 @@ from mailserver.filters.rules.forward import Forward
 from mailserver.filters.rules.quoting import DOLLAR, Faulty, Part, quoted
 from mailserver.filters.rules.senders import NOBODY, Blocked, normal
 from mailserver.model.script_names import is_script_name
-from mailserver.sieve import LIMITS
+from mailserver.sieve import LIMITS, Ahead
 from mailserver.texts.text import Text
 
 MAX_RULES = 100
@@ -74,6 +74,12 @@ class Document:
             raise Faulty(Text("Vous avez déjà {most} règles.", most=MAX_RULES))
         if self.beside and not is_script_name(self.beside):
             raise Faulty(Text("Ce script n’existe pas."))
+
+    @property
+    def ahead(self) -> Ahead:
+        """What it keeps for itself before the script of the account's own."""
+        absence = self.absence
+        return Ahead() if absence is None or absence.off else Ahead(absence.first, absence.last)
 
     def parts(self) -> list[Part]:
         """What the script does, in its order."""

@@ -42,6 +42,9 @@ def _run(machine: Machine, location: str, name: str, once: bool, optional: bool)
         raise RunError(Text("Le script « {name} », que le filtre demande, n’existe pas.", name=name[:60]))
     if key in machine.stack:
         raise RunError(Text("Le script « {name} » se demande lui-même.", name=name[:60]))
+    ahead = machine.script.ahead
+    if ahead is not None and not machine.stack:
+        machine.effects.follow(silent=ahead.answers_alone(machine.facts.now.date()))
     machine.included += 1
     limits = machine.limits
     deep = len(machine.stack) >= limits.include_depth or machine.depth + script.depth > limits.depth
