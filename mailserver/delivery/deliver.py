@@ -246,7 +246,7 @@ class Delivery(Addressing):
     ) -> None:
         """Whether IT has taken this message back from everybody; `postmaster@` and `abuse@` stay open, and what the
         service itself says. Raises Denied, Temporary."""
-        if envelope.door is Door.SERVICE or not copies:
+        if envelope.door is Door.SERVICE or not copies or self._refused_copies.are_none():
             return
         addresses = [*(one.address for one in envelope.recipients), *(one.address for one in targets)]
         if addresses and all(map(is_role, addresses)):

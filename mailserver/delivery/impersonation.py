@@ -52,7 +52,11 @@ class Impersonation:
 
     async def look(self, envelope: Envelope, octets: bytes) -> Looked:
         """What is to be kept of a message from outside; of what somebody of the house sent, nothing."""
-        if envelope.door not in FROM_OUTSIDE or (envelope.sender is not None and envelope.sender.account_id):
+        if (
+            not self._settings.impersonation.judge
+            or envelope.door not in FROM_OUTSIDE
+            or (envelope.sender is not None and envelope.sender.account_id)
+        ):
             return Looked()
         header = octets[: header_limit.end(octets, len(octets))]
         return await look(header, sender.house_of(self._settings), envelope.results)
@@ -97,7 +101,7 @@ async def look(header: bytes, house: House, results: AuthenticationResults) -> L
 async def mark_subject(header: bytes, settings: Settings, results: AuthenticationResults) -> bytes:
     """The header of a message from outside, its subject marked where the settings say so and it imitates somebody."""
     mark = settings.impersonation.subject_mark
-    if not mark:
+    if not mark or not settings.impersonation.judge:
         return header
     looked = await look(header, sender.house_of(settings), results)
     if not looked.signs & subject_mark.MARKED:

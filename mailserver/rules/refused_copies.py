@@ -72,6 +72,10 @@ class RefusedCopies:
         self._until = 0.0
         self._heard += 1
 
+    def are_none(self) -> bool:
+        """Whether it is known, without asking, that nothing is refused now."""
+        return not self._known.by_size and self._clock.monotonic() < self._until
+
     async def check(self, scanned: Scan, octets: bytes, trace: Trace) -> None:
         """May this message come in? Raises Denied, Temporary."""
         known = await self._now()

@@ -131,18 +131,30 @@ def test_a_private_address_that_one_knows_is_no_surprise(house: House) -> None:
     house.store.write_now(known_senders.distrust, account, "h@fai.test")
 
 
-def test_what_the_house_sends_is_not_judged(house: House) -> None:
-    author = house.people["ada"]
-    octets = f"From: Paul Voisin <{author.address}>\r\nTo: bob@{DOMAIN}\r\nSubject: x\r\n\r\nx\r\n".encode()
-    house.run(house.submission.submit(author, author.address, (f"bob@{DOMAIN}",), octets))
+def unjudged(house: House, login: str) -> bool:
+    """Whether nothing is kept of the newest message."""
 
     def read(tx: Tx) -> int:
-        account = house.people["bob"].account_id
+        account = house.people[login].account_id
         found = mailboxes.get(tx, account, "INBOX")
         (row,) = messages.fetch_uids(tx, account, found.id, ("uid", "impersonation"), [found.uidnext - 1])
         return int(row[-1])
 
-    assert house.read(read) == 0
+    return house.read(read) == 0
+
+
+def test_what_the_house_sends_is_not_judged(house: House) -> None:
+    author = house.people["ada"]
+    octets = f"From: Paul Voisin <{author.address}>\r\nTo: bob@{DOMAIN}\r\nSubject: x\r\n\r\nx\r\n".encode()
+    house.run(house.submission.submit(author, author.address, (f"bob@{DOMAIN}",), octets))
+    assert unjudged(house, "bob")
+
+
+def test_by_setting_nothing_is_judged(make_house: HouseMaker) -> None:
+    house = make_house("unjudged", impersonation={"judge": False, "subject_mark": "[!]"})
+    arrive(house, "Marc <marc@ac-exernple.fr>")
+    assert unjudged(house, "ada")
+    assert b"\r\nSubject: x\r\n" in house.mail("ada")[-1]
 
 
 def test_a_mark_goes_before_what_imitates_somebody_whoever_gets_it(make_house: HouseMaker) -> None:

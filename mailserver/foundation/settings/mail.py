@@ -67,6 +67,8 @@ class Authentication(Section):
 class Impersonation(Section):
     """Senders elsewhere who are made to be taken for the academy, its services, its people."""
 
+    judge: bool = True
+    """What arrives is looked at for them; mail of before is judged by its header alone when it is read."""
     partners: tuple[MailDomain, ...] = ()
     """Domains elsewhere, and all below them, that may write in the academy's name: nobody is warned of the names that
     their senders have, nor of likeness to a domain of ours. Whether they really sent it is DMARC's to say."""

@@ -24,7 +24,11 @@ relays = []
 nameservers = ["{names}"]
 """
 """From this machine comes what others hand over; everything else is as `init` leaves it."""
-_UNCHECKED = {"class Authentication": '\n[authentication]\ndmarc = "off"\n', "class Junk": "\n[junk]\nfilter = false\n"}
+_UNCHECKED = {
+    "class Authentication": '\n[authentication]\ndmarc = "off"\n',
+    "class Junk": "\n[junk]\nfilter = false\n",
+    "class Impersonation": "\n[impersonation]\njudge = false\n",
+}
 """By what a checkout must have to know the setting."""
 
 
