@@ -6,6 +6,7 @@ import typer
 
 from mailserver import __version__
 from mailserver.cli import (
+    backup,
     bulletins,
     check,
     filters,
@@ -83,6 +84,7 @@ app.add_typer(
 app.add_typer(
     storage.app, name="storage", help=_("Ce qu’un opérateur décide du courrier conservé et de son entretien.")
 )
+app.command("backup")(backup.backup)
 app.command("check")(check.check)
 app.command("dns")(zone.dns)
 app.command("job", hidden=True)(job.job)

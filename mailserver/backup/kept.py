@@ -1,0 +1,90 @@
+"""The backups of a target: which are whole, and which are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailserver.backup.restic import CannotBackUp, Repository, Snapshot
+from mailserver.texts.text import Text
+
+DATABASE, MESSAGES, SETTINGS, MANIFEST = "database", "messages", "settings", "manifest"
+PARTS = frozenset((DATABASE, MESSAGES, SETTINGS, MANIFEST))
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One that was verified when it was made."""
+
+    id: str
+    time: str
+    """Of its copy of the database, as RFC 3339 has it, in UTC."""
+    instance: str
+    schema: str
+    version: str
+    engine: str
+    parts: dict[str, str]
+    """Snapshot of each part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How many days, weeks and months keep their last backup."""
+
+    daily: int = 14
+    weekly: int = 8
+    monthly: int = 12
+
+    def words(self) -> list[str]:
+        chosen = {"daily": self.daily, "weekly": self.weekly, "monthly": self.monthly}
+        # The last one stays, whatever is asked for.
+        return ["--keep-last", "1", *(w for name, n in chosen.items() if n for w in (f"--keep-{name}", str(n)))]
+
+
+def tags_of(backup: Backup, part: str) -> list[str]:
+    """What restic keeps beside a snapshot of it."""
+    told = {
+        "backup": backup.id,
+        "instance": backup.instance,
+        "schema": backup.schema,
+        "version": backup.version,
+        "engine": backup.engine,
+        "part": part,
+    }
+    return [f"{name}={value}" for name, value in told.items()]
+
+
+def whole(snapshots: Sequence[Snapshot]) -> list[Backup]:
+    """The backups that have every part, oldest first."""
+    parts: dict[str, dict[str, Snapshot]] = {}
+    for one in snapshots:
+        parts.setdefault(one.tags.get("backup", ""), {})[one.tags.get("part", "")] = one
+    found = []
+    for number, known in parts.items():
+        if number and known.keys() >= PARTS:
+            first = known[DATABASE]
+            values = {name: first.tags.get(name, "") for name in ("instance", "schema", "version", "engine")}
+            ids = {part: snapshot.id for part, snapshot in known.items()}
+            found.append(Backup(id=number, time=first.time, parts=ids, **values))
+    return sorted(found, key=lambda backup: backup.time)
+
+
+def list_backups(repository: Repository) -> list[Backup]:
+    """All that are whole. Raises CannotBackUp."""
+    return whole(repository.snapshots())
+
+
+def thin_out(repository: Repository, made: Backup, keep: Keep) -> int:
+    """Let go of what the policy does not keep of this instance, and of what was begun and never ended; how many went.
+
+    Raises CannotBackUp.
+    """
+    mine = f"instance={made.instance}"
+    snapshots = repository.snapshots(mine)
+    backups = {backup.id for backup in whole(snapshots)}
+    if made.id not in backups:
+        raise CannotBackUp(Text("une autre machine a effacé une partie de cette sauvegarde : recommencez"))
+    gone = repository.surplus(keep.words(), mine, f"part={MANIFEST}")
+    kept = backups - {one.tags.get("backup", "") for one in snapshots if one.id in gone}
+    ids = [one.id for one in snapshots if one.tags.get("backup", "") not in kept]
+    if ids:
+        repository.forget(ids)
+    return len(backups - kept)

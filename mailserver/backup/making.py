@@ -1,0 +1,254 @@
+"""Makes a backup of an instance that goes on serving.
+
+**The order.** First the database, of one moment T. Then the large messages. A message that comes after T is in neither,
+or is a file too many. A file that the copy of T names is on its shelf or in quarantine: its row was there at T, so the
+collector can take it off its shelf only after T, and nothing leaves quarantine for good in less than a day
+(`[storage] quarantine_days` is 1 at least). Between the two places it may move while restic walks through them, in
+either direction (a read takes it back), and be seen in neither. So the copy is asked what it names, each name is looked
+for in the snapshot, and while one lacks the walk is done again, which reads only what is new. A backup during which a
+file really went is never called whole.
+"""
+
+import contextlib
+import datetime
+import fcntl
+import io
+import os
+import secrets
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from mailserver import __version__
+from mailserver.backup import kept, verifying
+from mailserver.backup.kept import DATABASE, MANIFEST, MESSAGES, SETTINGS, Backup, Keep
+from mailserver.backup.restic import CannotBackUp, Repository, Result, is_folder, shown
+from mailserver.store.mail import blobs
+from mailserver.store.upkeep import copying
+from mailserver.store.upkeep.copying import Described
+from mailserver.store.upkeep.opening import Place
+from mailserver.texts.text import Text, Translated
+
+log = structlog.get_logger("backup")
+
+WALKS = 4
+SETTINGS_NAMES = ("mailserver.toml", "instance-id", "charter.txt", "holidays.json", "secrets", "tls", "sieve")
+"""What of an instance's folder is neither in the database nor a message; `deploy/README.md` says what each is."""
+SETTINGS_OCTETS = 64 * 1024 * 1024
+WORK = "backup-work"
+"""Folder beside the data, for the copy of the database. Whatever a killed run left there goes at the next one."""
+NAMES = {"sqlite": "database.sqlite", "postgresql": "database.pgdump"}
+
+Tell = Callable[[Translated, float], None]
+"""What is done now, and how much of it."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of it."""
+
+    backup: Backup
+    files: int = 0
+    added: int = 0
+    """Octets that the target grew by."""
+    removed: int = 0
+    """Older backups that went."""
+    faults: list[Translated] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to, and the file with the key."""
+
+    address: str
+    key_file: Path
+
+
+def check_target(target: Target, directory: Path) -> None:
+    """Raises CannotBackUp when what is to survive the folder lies in it, or there is no key."""
+    inside = directory.resolve()
+    if target.key_file.resolve().is_relative_to(inside):
+        raise CannotBackUp(
+            Text(
+                "{path} : la clé ne doit pas être dans le dossier qu’elle protège : avec lui, elle serait perdue",
+                path=target.key_file,
+            )
+        )
+    if is_folder(target.address) and Path(target.address.removeprefix("local:")).resolve().is_relative_to(inside):
+        raise CannotBackUp(
+            Text("{path} : une sauvegarde ne peut pas être dans le dossier qu’elle sauve", path=target.address)
+        )
+    check_key(target.key_file)
+
+
+def check_key(path: Path) -> None:
+    """Raises CannotBackUp."""
+    try:
+        text = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror or "" if isinstance(error, OSError) else str(error)
+        raise CannotBackUp(Text("{path} : la clé ne peut pas être lue ({why})", path=path, why=why)) from error
+    if len(text) < 16:
+        raise CannotBackUp(
+            Text("{path} : une clé a 16 caractères au moins : openssl rand -base64 32 > {path}", path=path)
+        )
+
+
+@contextlib.contextmanager
+def alone(place: Place) -> Iterator[tuple[int, Path]]:
+    """The lock of backups, and an empty private folder that is gone at the end. Raises CannotBackUp, OSError.
+
+    The programs that are run share the lock: one that outlives a killed backup still keeps the next one waiting.
+    """
+    lock = os.open(place.data / "backup.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    work = place.data / WORK
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotBackUp(Text("{path} : une autre sauvegarde est en cours", path=place.settings)) from None
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(mode=0o700)
+        try:
+            yield lock, work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def make(place: Place, target: Target, keep: Keep, tell: Tell, *, new: bool = False) -> Report:
+    """Back up, read back, thin out. Raises CannotBackUp and other Temporary, OSError.
+
+    What is wrong with a backup that was made is among the report's faults.
+    """
+    check_target(target, place.settings)
+    with alone(place) as (lock, work):
+        repository = Repository(target.address, target.key_file, keep_open=[lock])
+        if new:
+            repository.make()
+        else:
+            repository.forget_stale_locks()
+        made = _Making(place, repository, work, tell)
+        report = made.run()
+        if not report.faults:
+            repository.store("manifest", kept.tags_of(report.backup, MANIFEST), report.backup.id.encode())
+            tell(Text("Anciennes sauvegardes"), 0)
+            report.removed = kept.thin_out(repository, report.backup, keep)
+    said = {"backup": report.backup.id, "target": shown(target.address), "files": report.files, "added": report.added}
+    if report.faults:
+        log.error("backup failed", **said, faults=len(report.faults))
+    else:
+        log.info("backup made", **said, removed=report.removed)
+    return report
+
+
+class _Making:
+    """One run."""
+
+    def __init__(self, place: Place, repository: Repository, work: Path, tell: Tell) -> None:
+        self._place = place
+        self._repository = repository
+        self._work = work
+        self._tell = tell
+        self._names = work / "files"
+
+    def run(self) -> Report:
+        backup, described, result = self._database()
+        report = Report(backup, files=described.files, added=result.added)
+        data = self._repository.store(
+            "settings.tar", kept.tags_of(backup, SETTINGS), settings_archive(self._place.settings)
+        )
+        report.added += data.added
+        report.faults += self._messages(report)
+        self._tell(Text("Relecture"), 0)
+        for fault in (
+            verifying.database_fault(self._repository, result.snapshot, NAMES[backup.engine], self._work),
+            verifying.target_fault(
+                self._repository, verifying.part_of_the_day(datetime.datetime.now(datetime.UTC).date())
+            ),
+        ):
+            if fault is not None:
+                report.faults.append(fault)
+        return report
+
+    def _database(self) -> tuple[Backup, Described, Result]:
+        tell = self._telling(Text("Base de données"))
+        if copying.is_sqlite(self._place.url):
+            copy = self._work / "copy.db"
+            copying.copy_sqlite(self._place.url, copy)
+            described = copying.describe_copy(copy, self._names)
+            backup = _new(described, "sqlite")
+            with open(copy, "rb") as file:
+                result = self._repository.store(NAMES["sqlite"], kept.tags_of(backup, DATABASE), file, tell=tell)
+            copy.unlink()  # its room is needed for what is read back
+            return backup, described, result
+        if shutil.which("pg_dump") is None:
+            raise CannotBackUp(Text("pg_dump n’est pas installé : apt-get install postgresql-client"))
+        with copying.held_snapshot(self._place.url) as (snapshot, connection):
+            described = copying.describe(connection, self._names)
+            backup = _new(described, "postgresql")
+            # Not compressed: restic does that, and what did not change since the last time is stored once.
+            command = ["pg_dump", "-Fc", "-Z0", "--no-owner", "--no-acl", f"--snapshot={snapshot}"]
+            result = self._repository.store(
+                NAMES["postgresql"],
+                kept.tags_of(backup, DATABASE),
+                command=command,
+                environment=copying.program_environment(self._place.url),
+                tell=tell,
+            )
+        return backup, described, result
+
+    def _messages(self, report: Report) -> list[Translated]:
+        """The folder of large messages, again until everything is there that the database's copy names."""
+        lacking: list[str] = []
+        folder = self._place.folder.resolve()
+        for _ in range(WALKS):
+            if not blobs.is_attached(folder):
+                raise CannotBackUp(Text("{path} : le disque des gros messages n’est pas là", path=folder))
+            result = self._repository.store_folder(
+                folder, kept.tags_of(report.backup, MESSAGES), self._telling(Text("Gros messages"))
+            )
+            report.added += result.added
+            unread = [item for item, why in result.errors if item and "no such file" not in why]
+            if unread:  # one that went meanwhile is looked for below
+                return [Text("{path} ne peut pas être lu", path=unread[0])]
+            lacking = verifying.missing_files(self._repository, result.snapshot, self._names, folder)
+            if not lacking:
+                return []
+        return [verifying.lacking(lacking)]
+
+    def _telling(self, what: Translated) -> Callable[[float], None]:
+        self._tell(what, 0)
+        return lambda part: self._tell(what, part)
+
+
+def _new(described: Described, engine: str) -> Backup:
+    now = datetime.datetime.now(datetime.UTC)
+    return Backup(
+        id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        time=now.isoformat(timespec="seconds"),
+        instance=described.instance,
+        schema=described.schema,
+        version=__version__,
+        engine=engine,
+        parts={},
+    )
+
+
+def settings_archive(directory: Path) -> bytes:
+    """Settings, keys, certificates as a tar file; links give what they lead to. Raises CannotBackUp, OSError."""
+    found = io.BytesIO()
+    with tarfile.open(fileobj=found, mode="w", format=tarfile.PAX_FORMAT, dereference=True) as archive:
+        for name in SETTINGS_NAMES:
+            if (directory / name).exists():
+                archive.add(directory / name, name)
+            if found.tell() > SETTINGS_OCTETS:
+                raise CannotBackUp(
+                    Text("{path} : plus de 64 Mio de réglages ; ce n’en sont pas", path=directory / name)
+                )
+    return found.getvalue()

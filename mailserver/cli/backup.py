@@ -1,0 +1,123 @@
+"""`mailserver backup`: what an instance holds goes encrypted to another place, and is read back."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from mailserver.backup import kept, making
+from mailserver.backup.kept import Backup, Keep
+from mailserver.backup.making import Report, Target
+from mailserver.backup.restic import Repository, shown
+from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of, with_help
+from mailserver.foundation.settings import Settings
+from mailserver.health.instance import place_of
+from mailserver.model.errors import Temporary
+from mailserver.texts.command_line import LANGUAGE, _, of_error
+from mailserver.texts.text import Translated
+
+Days = Annotated[int, typer.Option(min=0, max=10_000, help=_("Jours dont la dernière sauvegarde est gardée."))]
+Weeks = Annotated[int, typer.Option(min=0, max=10_000, help=_("Semaines dont la dernière sauvegarde est gardée."))]
+Months = Annotated[int, typer.Option(min=0, max=10_000, help=_("Mois dont la dernière sauvegarde est gardée."))]
+USUAL = Keep()
+KeyFile = Annotated[Path, typer.Option(help=_("Fichier de la clé ; hors de DIR, et gardé ailleurs aussi."))]
+Where = Annotated[
+    str, typer.Argument(metavar="TARGET", help=_("Dossier, ou adresse que restic connaît : s3:…, sftp:…, rest:…"))
+]
+
+
+@with_help(
+    _(
+        "Sauvegarder l’instance pendant qu’elle sert, chiffrée, puis relire ce qui a été sauvé. Code de "
+        "retour 1 : la sauvegarde n’est pas bonne.\n\n"
+        "Seul ce qui est nouveau est écrit. La première fois, --init crée la sauvegarde."
+    )
+)
+def backup(
+    directory: InstanceDir,
+    target: Where,
+    key_file: KeyFile,
+    new: Annotated[
+        bool, typer.Option("--init", help=_("Créer la sauvegarde dans TARGET, où il n’y en a pas."))
+    ] = False,
+    keep_daily: Days = USUAL.daily,
+    keep_weekly: Weeks = USUAL.weekly,
+    keep_monthly: Months = USUAL.monthly,
+    listed: Annotated[
+        bool, typer.Option("--list", help=_("Montrer les sauvegardes ; DIR peut avoir disparu."))
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Back the instance up while it serves, encrypted, then read back what was stored. Exit code 1: it is no good."""
+    log_aside()
+    try:
+        if listed:
+            _show(kept.list_backups(_repository(target, key_file)), as_json=as_json)
+            return
+        report = _made(
+            settings_of(directory), Target(target, key_file), Keep(keep_daily, keep_weekly, keep_monthly), new
+        )
+    except Temporary as error:
+        fail(of_error(error))
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    _tell(report, target, as_json=as_json)
+    raise typer.Exit(1 if report.faults else 0)
+
+
+def _repository(target: str, key_file: Path) -> Repository:
+    making.check_key(key_file)
+    return Repository(target, key_file)
+
+
+def _made(settings: Settings, target: Target, keep: Keep, new: bool) -> Report:
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, transient=True, console=console, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def tell(what: Translated, part: float) -> None:
+            bar.update(task, description=what.to(LANGUAGE), completed=part)
+
+        return making.make(place_of(settings), target, keep, tell, new=new)
+
+
+def _tell(report: Report, target: str, *, as_json: bool) -> None:
+    if as_json:
+        told = {"files": report.files, "added": report.added, "removed": report.removed}
+        print(json.dumps({**_fields(report.backup), **told, "faults": [str(f.to("en")) for f in report.faults]}))
+        return
+    for fault in report.faults:
+        print(f"mailserver: {fault.to(LANGUAGE)}", file=sys.stderr)
+    if not report.faults:
+        print(
+            _(
+                "{target} : sauvegarde {id}, relue ; {files} gros messages, {added} octets de plus, {removed} retirées",
+                target=shown(target),
+                id=report.backup.id,
+                files=report.files,
+                added=report.added,
+                removed=report.removed,
+            )
+        )
+
+
+def _fields(one: Backup) -> dict[str, object]:
+    fields = asdict(one)
+    del fields["parts"]
+    return fields
+
+
+def _show(backups: list[Backup], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_fields(one) for one in backups]))
+        return
+    for one in backups:
+        print(f"{one.id}  {one.time[:19]}Z  {one.instance[:8]}  {one.engine}  {one.version} ({one.schema})")
+    if not backups:
+        print(_("Aucune sauvegarde complète"))

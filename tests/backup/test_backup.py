@@ -1,0 +1,292 @@
+"""Real restic: a backup of a served instance is whole, or says why not; it leaves nothing behind."""
+
+import datetime
+import fcntl
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.backup import kept, making, verifying
+from mailserver.backup.kept import Keep
+from mailserver.backup.making import Target
+from mailserver.backup.restic import Repository, Result, Snapshot, is_folder, shown
+from mailserver.model.errors import NoRoom
+from mailserver.store.engine import migrate
+from mailserver.store.mail import quarantine
+from mailserver.store.schema.keeping import instance as instance_table
+from mailserver.store.schema.mail import blob
+from mailserver.store.upkeep import copying, opening
+from mailserver.store.upkeep.opening import Place
+from tests.harness import Instance, environment
+from tests.health.test_damage import fill, mail, overwrite
+from tests.postgres import Postgres
+from tests.waiting import until
+
+pytestmark = pytest.mark.needs("restic")
+KEY = "une-cle-de-test-assez-longue"
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    path = tmp_path / "key"
+    path.write_text(f"{KEY}\n")
+    return path
+
+
+def restic(target: Path, key: Path, *words: str) -> Any:
+    """What restic itself says of a target."""
+    said = subprocess.run(
+        ["restic", "--no-cache", "--json", "-r", str(target), "-p", str(key), *words], capture_output=True, check=True
+    ).stdout
+    return json.loads(said.splitlines()[-1])
+
+
+def back_up(instance: Instance, target: Path, key: Path, *options: str, code: int = 0) -> Any:
+    result = instance.command("backup", "DIR", target, "--key-file", key, "--json", *options, check=False)
+    assert result.returncode == code, result.stderr
+    return json.loads(result.stdout) if result.stdout else result.stderr
+
+
+def test_a_served_instance_under_load(fresh: Callable[..., Instance], tmp_path: Path, key: Path) -> None:
+    """What was acknowledged before it began is in the backup, octet for octet; the next one writes what is new."""
+    instance = fresh("--demo")
+    instance.start("--workers", "1")
+    target = tmp_path / "target"
+    sent = fill(instance)
+    stop = threading.Event()
+    writer = threading.Thread(target=append_until, args=(instance, stop))
+    writer.start()
+    try:
+        told = back_up(instance, target, key, "--init")
+    finally:
+        stop.set()
+        writer.join()
+    assert told["faults"] == []
+    assert told["files"] >= 3
+    assert sorted(path.name for path in (instance.directory / "data").glob("backup*")) == ["backup.lock"]
+
+    found = tmp_path / "found"
+    for one in restic(target, key, "snapshots"):
+        part = next(tag.removeprefix("part=") for tag in one["tags"] if tag.startswith("part="))
+        restic(target, key, "restore", one["id"], "--target", str(found / part))
+    with closing(sqlite3.connect(found / "database" / "database.sqlite")) as database:
+        rows = database.execute(
+            "SELECT c.size, b.file FROM content c JOIN blob b ON b.content_id = c.id WHERE c.subject LIKE 'numero-_'"
+        ).fetchall()
+    assert sorted(row[0] for row in rows) == sorted(map(len, sent))
+    for _, name in rows:
+        if name is not None:
+            stored = (instance.directory / "data" / "blobs" / name).read_bytes()
+            assert (found / "messages" / name).read_bytes() == stored
+    with subprocess.Popen(["tar", "tf", found / "settings" / "settings.tar"], stdout=subprocess.PIPE, text=True) as tar:
+        names = set((tar.communicate()[0]).split())
+    assert {"mailserver.toml", "secrets/hmac", "tls/key.pem", "instance-id"} <= names
+    assert not any(KEY.encode() in path.read_bytes() for path in target.rglob("*") if path.is_file())
+
+    with instance.imap("edupont") as client:
+        client.append("Preuves", None, None, mail(99, 300_000))
+    again = back_up(instance, target, key, "--keep-daily", "1", "--keep-weekly", "0", "--keep-monthly", "0")
+    assert again["removed"] == 1
+    assert again["added"] < told["added"]
+    listed = instance.command("backup", "DIR", target, "--key-file", key, "--list", "--json")
+    assert [one["id"] for one in json.loads(listed.stdout)] == [again["id"]]
+
+
+def append_until(instance: Instance, stop: threading.Event) -> None:
+    with instance.imap("edupont") as client:
+        number = 1000
+        while not stop.is_set():
+            number += 1
+            assert client.append("INBOX", None, None, mail(number, 300_000 if number % 8 == 0 else 700))[0] == "OK"
+
+
+def test_what_cannot_be_used_is_one_sentence(fresh: Callable[..., Instance], tmp_path: Path, key: Path) -> None:
+    instance = fresh()
+    target = tmp_path / "target"
+    assert "--init" in back_up(instance, target, key, code=2)
+    inside = instance.directory / "key"
+    inside.write_text(KEY)
+    assert "must not" in back_up(instance, target, inside, "--init", code=2)
+    assert "cannot be" in back_up(instance, instance.directory / "data" / "x", key, "--init", code=2)
+    assert not target.exists()
+    back_up(instance, target, key, "--init")
+    other = tmp_path / "other-key"
+    other.write_text("une-autre-cle-tout-aussi-longue")
+    assert "is not the key" in back_up(instance, target, other, code=2)
+    other.write_text("courte")
+    assert "16" in back_up(instance, target, other, code=2)
+    with making.alone(Place("", instance.directory / "data", instance.directory)):
+        assert "another backup" in back_up(instance, target, key, code=2)
+    # A flipped octet in what holds the database is found by reading it back.
+    largest = max((target / "data").rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0)
+    largest.chmod(0o600)
+    octet = largest.read_bytes()[1000]
+    overwrite(largest, 1000, bytes([octet ^ 1]))
+    assert "damaged" in back_up(instance, target, key, code=1)["faults"][0]
+
+
+def test_a_killed_backup_leaves_nothing(fresh: Callable[..., Instance], tmp_path: Path, key: Path) -> None:
+    instance = fresh()
+    target = tmp_path / "target"
+    Repository(str(target), key).make()
+    words = ["backup", str(instance.directory), str(target), "--key-file", str(key)]
+    process = subprocess.Popen([sys.executable, "-m", "mailserver", *words], env=environment())
+    until(lambda: any((target / "snapshots").iterdir()))
+    process.kill()
+    process.wait()
+    work = instance.directory / "data" / making.WORK
+    assert work.exists()
+    until(lambda: is_free(instance))
+    told = back_up(instance, target, key)
+    assert not work.exists()
+    tags = [tag for one in restic(target, key, "snapshots") for tag in one["tags"] if tag.startswith("backup=")]
+    assert set(tags) == {f"backup={told['id']}"}
+
+
+def is_free(instance: Instance) -> bool:
+    """Whether no program that the killed one ran is still at work."""
+    with open(instance.directory / "data" / "backup.lock", "rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
+
+
+LARGE = "ab/" + "ab" * 16
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> Iterator[Place]:
+    """An instance with one large message, which no process serves."""
+    data = tmp_path / "instance" / "data"
+    (data / "blobs" / "ab").mkdir(parents=True)
+    (data / "blobs" / LARGE).write_bytes(b"x" * 5000)
+    (data.parent / "mailserver.toml").write_text('domain = "ac-exemple.fr"\n')
+    server: Postgres | None = None
+    url = f"sqlite:///{data / 'mail.db'}"
+    if request.param == "sqlite":
+        shutil.copy(sqlite_template, data / "mail.db")
+    else:
+        server = request.getfixturevalue("postgres")
+        url = server.borrow()
+    with migrate.locked(url, data) as connection:
+        connection.execute(instance_table.insert().values(id=1, identifier="ab" * 16, made=1))
+        connection.execute(blob.insert().values(content_id=1, header=b"x", file=LARGE))
+        connection.commit()
+    opening.adopt(Place(url, data, data.parent))
+    yield Place(url, data, data.parent)
+    if server is not None:
+        server.give_back(url)
+
+
+def test_a_file_that_moves_meanwhile_is_not_missed(
+    place: Place, tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The collector moves it while restic walks, and it is seen in neither place; then it goes for good."""
+    target = Target(str(tmp_path / "target"), key)
+    walk, walks = Repository.store_folder, []
+
+    def moving(repository: Repository, folder: Path, tags: Any, tell: Any = None) -> Any:
+        walks.append(folder)
+        if len(walks) > 1:
+            return walk(repository, folder, tags, tell)
+        (folder / LARGE).rename(tmp_path / "between")
+        try:
+            return walk(repository, folder, tags, tell)
+        finally:
+            (tmp_path / "between").rename(folder / LARGE)
+            quarantine.put(folder, LARGE, 1.0)
+
+    monkeypatch.setattr(Repository, "store_folder", moving)
+    report = making.make(place, target, Keep(), lambda what, part: None, new=True)
+    assert report.faults == []
+    assert len(walks) == 2
+    assert report.backup.engine == ("sqlite" if "sqlite" in place.url else "postgresql")
+
+    (place.folder / "quarantine" / LARGE).unlink()
+    monkeypatch.setattr(making, "WALKS", 1)
+    report = making.make(place, target, Keep(), lambda what, part: None)
+    assert [LARGE in fault.to("en") for fault in report.faults] == [True]
+    assert len(kept.list_backups(Repository(target.address, key))) == 1, "it does not count"
+
+
+names = st.sets(st.integers(0, 255).map(lambda n: f"{n % 7:02x}/{n:032x}"))
+
+
+@given(names, names, names)
+def test_names_are_compared_with_files(wanted: set[str], shelf: set[str], held: set[str]) -> None:
+    """As sets would say; in one pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        listed = Path(folder) / "names"
+        listed.write_text("".join(f"{name}\n" for name in sorted(wanted)))
+        compared = verifying.Wanted(listed, Path(folder) / "blobs")
+        for name in sorted(shelf):
+            compared.see(f"/{name}", 1)
+        compared.see("/instance-id", 33)
+        for name in sorted(held):
+            compared.see(f"/quarantine/{name}", 1)
+        assert compared.missing() == sorted(wanted - shelf - held)
+
+
+def test_another_length_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ab").mkdir()
+    (tmp_path / LARGE).write_bytes(b"xy")
+    (tmp_path / "names").write_text(f"{LARGE}\n")
+    compared = verifying.Wanted(tmp_path / "names", tmp_path)
+    compared.see(f"/{LARGE}", 1)
+    assert compared.missing() == []
+    assert compared.wrong == [LARGE]
+
+
+def test_passwords_are_neither_shown_nor_on_a_command_line(tmp_path: Path) -> None:
+    assert shown("rest:https://user:secret@ailleurs.fr/x") == "rest:https://***@ailleurs.fr/x"
+    assert not is_folder("s3:https://ailleurs.fr/x")
+    assert is_folder("/srv/sauvegarde")
+    given = copying.program_environment("postgresql://moi:s%40cret@ailleurs.fr:5433/courrier?sslmode=require")
+    assert given == {
+        "PGUSER": "moi",
+        "PGPASSWORD": "s@cret",
+        "PGHOST": "ailleurs.fr",
+        "PGPORT": "5433",
+        "PGDATABASE": "courrier",
+        "PGSSLMODE": "require",
+    }
+
+
+def test_only_whole_backups_count() -> None:
+    tags = {"instance": "i", "schema": "s", "version": "v", "engine": "sqlite"}
+    parts = [
+        Snapshot(part, f"2026-01-0{n}", {**tags, "backup": "1", "part": part}) for n, part in enumerate(kept.PARTS)
+    ]
+    assert kept.whole(parts[1:]) == []
+    assert [one.id for one in kept.whole(parts)] == ["1"]
+
+
+def test_a_full_disk_is_one_sentence(place: Place, tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not copying.is_sqlite(place.url):
+        return
+    monkeypatch.setattr(copying, "MARGIN", 1 << 60)
+    target = Target(str(tmp_path / "target"), key)
+    with pytest.raises(NoRoom, match="no room for a copy of the database"):
+        making.make(place, target, Keep(), lambda what, part: None, new=True)
+    assert not (place.data / making.WORK).exists()
+    said = Repository("/t", key).sentence(Result(1, errors=[("", "write: no space left on device")]))
+    assert "there is no more room" in said.to("en")
+
+
+def test_another_thirtieth_each_day() -> None:
+    days = [datetime.date(2026, 1, 1) + datetime.timedelta(days) for days in range(30)]
+    assert {verifying.part_of_the_day(day) for day in days} == {f"{n}/30" for n in range(1, 31)}
