@@ -15,6 +15,7 @@ from mailserver.cli import (
     outgoing_queue,
     peers,
     reports,
+    restore,
     rules,
     serve,
     storage,
@@ -85,6 +86,7 @@ app.add_typer(
     storage.app, name="storage", help=_("Ce qu’un opérateur décide du courrier conservé et de son entretien.")
 )
 app.command("backup")(backup.backup)
+app.command("restore")(restore.restore)
 app.command("check")(check.check)
 app.command("dns")(zone.dns)
 app.command("job", hidden=True)(job.job)

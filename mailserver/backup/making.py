@@ -181,7 +181,7 @@ class _Making:
         if copying.is_sqlite(self._place.url):
             copy = self._work / "copy.db"
             copying.copy_sqlite(self._place.url, copy)
-            described = copying.describe_copy(copy, self._names)
+            described = copying.describe_database(f"sqlite:///{copy}", self._names)
             backup = _new(described, "sqlite")
             with open(copy, "rb") as file:
                 result = self._repository.store(NAMES["sqlite"], kept.tags_of(backup, DATABASE), file, tell=tell)

@@ -18,6 +18,7 @@ from mailserver.texts.text import Text, Translated, Untranslated
 PROGRAM = "restic"
 LOCK_WAIT = "5m"
 """How long restic waits for another that prunes the same target."""
+LOCK_TRIES, LOCK_PAUSE = 60, "5s"
 MESSAGES = 200
 """Errors of one run that are kept."""
 NO_REPOSITORY, LOCKED, WRONG_KEY = 10, 11, 12
@@ -129,11 +130,21 @@ class Repository:
 
     def forget(self, ids: Sequence[str]) -> None:
         """Let snapshots go, and what only they held. Raises CannotBackUp."""
-        self._checked(self.run("forget", "--prune", *ids))
+        self._checked(self._exclusive("forget", "--prune", *ids))
 
     def check(self, part: str) -> Result:
         """Compare what stands in the target, reading back a part of its octets."""
-        return self.run("check", f"--read-data-subset={part}")
+        return self._exclusive("check", f"--read-data-subset={part}")
+
+    def _exclusive(self, *words: str) -> Result:
+        """A run that has the target for itself. The lock of a killed one counts until its process was reaped."""
+        result = Result(LOCKED)
+        for _ in range(LOCK_TRIES):
+            result = self.run(*words, "--retry-lock", LOCK_PAUSE)
+            if result.code != LOCKED:
+                break
+            self.forget_stale_locks()
+        return result
 
     def files(self, snapshot: str, each: Callable[[str, int], None]) -> None:
         """The path and length of every file, sorted by path. Raises CannotBackUp."""

@@ -59,7 +59,7 @@ class Wanted:
     """
 
     def __init__(self, names: Path, folder: Path) -> None:
-        self._names = _lines(names)
+        self._names = lines(names)
         self._next = next(self._names, None)
         self._folder = folder
         self._not_on_shelf: set[str] = set()
@@ -100,7 +100,8 @@ class Wanted:
                 return
 
 
-def _lines(path: Path) -> Iterator[str]:
+def lines(path: Path) -> Iterator[str]:
+    """Of a text file, one at a time."""
     with open(path, encoding="ascii") as file:
         for line in file:
             yield line.rstrip("\n")

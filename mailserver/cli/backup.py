@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mailserver.backup import kept, making
 from mailserver.backup.kept import Backup, Keep
 from mailserver.backup.making import Report, Target
 from mailserver.backup.restic import Repository, shown
-from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, progress, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.health.instance import place_of
 from mailserver.model.errors import Temporary
 from mailserver.texts.command_line import LANGUAGE, _, of_error
-from mailserver.texts.text import Translated
 
 Days = Annotated[int, typer.Option(min=0, max=10_000, help=_("Jours dont la dernière sauvegarde est gardée."))]
 Weeks = Annotated[int, typer.Option(min=0, max=10_000, help=_("Semaines dont la dernière sauvegarde est gardée."))]
@@ -76,14 +73,7 @@ def _repository(target: str, key_file: Path) -> Repository:
 
 
 def _made(settings: Settings, target: Target, keep: Keep, new: bool) -> Report:
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, transient=True, console=console, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=1.0)
-
-        def tell(what: Translated, part: float) -> None:
-            bar.update(task, description=what.to(LANGUAGE), completed=part)
-
+    with progress() as tell:
         return making.make(place_of(settings), target, keep, tell, new=new)
 
 

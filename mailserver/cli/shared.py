@@ -7,13 +7,15 @@ import datetime
 import getpass
 import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError, load
@@ -23,7 +25,8 @@ from mailserver.model.errors import Refused, Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
 from mailserver.texts.causes import utc
-from mailserver.texts.command_line import _, of_error
+from mailserver.texts.command_line import LANGUAGE, _, of_error
+from mailserver.texts.text import Translated
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -90,6 +93,16 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         if error.filename is None:  # not about a file of the instance: a defect, or the command's own business
             raise
         fail(f"{error.filename}: {error.strerror}")
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[Translated, float], None]]:
+    """A bar on a terminal, told what is done and how much of it."""
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, transient=True, console=console, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda what, part: bar.update(task, description=what.to(LANGUAGE), completed=part)
 
 
 # ---------------------------------------------------------------------- who acts

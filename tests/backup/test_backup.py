@@ -2,15 +2,15 @@
 
 import datetime
 import fcntl
+import imaplib
 import json
+import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.backup import kept, making, verifying
+from mailserver.backup import kept, making, restoring, verifying
 from mailserver.backup.kept import Keep
 from mailserver.backup.making import Target
 from mailserver.backup.restic import Repository, Result, Snapshot, is_folder, shown
-from mailserver.model.errors import NoRoom
+from mailserver.foundation.settings import load
+from mailserver.model.errors import NoRoom, NotThere
 from mailserver.store.engine import migrate
 from mailserver.store.mail import quarantine
 from mailserver.store.schema.keeping import instance as instance_table
-from mailserver.store.schema.mail import blob
+from mailserver.store.schema.mail import blob, content
 from mailserver.store.upkeep import copying, opening
 from mailserver.store.upkeep.opening import Place
 from tests.harness import Instance, environment
-from tests.health.test_damage import fill, mail, overwrite
+from tests.health.test_damage import fetched, fill, mail, overwrite
 from tests.postgres import Postgres
 from tests.waiting import until
 
@@ -59,8 +60,8 @@ def back_up(instance: Instance, target: Path, key: Path, *options: str, code: in
     return json.loads(result.stdout) if result.stdout else result.stderr
 
 
-def test_a_served_instance_under_load(fresh: Callable[..., Instance], tmp_path: Path, key: Path) -> None:
-    """What was acknowledged before it began is in the backup, octet for octet; the next one writes what is new."""
+def test_a_served_instance_goes_and_comes_back(fresh: Callable[..., Instance], tmp_path: Path, key: Path) -> None:
+    """What was acknowledged before it began comes back, octet for octet; programs that know newer mail are told all."""
     instance = fresh("--demo")
     instance.start("--workers", "1")
     target = tmp_path / "target"
@@ -76,32 +77,51 @@ def test_a_served_instance_under_load(fresh: Callable[..., Instance], tmp_path: 
     assert told["faults"] == []
     assert told["files"] >= 3
     assert sorted(path.name for path in (instance.directory / "data").glob("backup*")) == ["backup.lock"]
-
-    found = tmp_path / "found"
-    for one in restic(target, key, "snapshots"):
-        part = next(tag.removeprefix("part=") for tag in one["tags"] if tag.startswith("part="))
-        restic(target, key, "restore", one["id"], "--target", str(found / part))
-    with closing(sqlite3.connect(found / "database" / "database.sqlite")) as database:
-        rows = database.execute(
-            "SELECT c.size, b.file FROM content c JOIN blob b ON b.content_id = c.id WHERE c.subject LIKE 'numero-_'"
-        ).fetchall()
-    assert sorted(row[0] for row in rows) == sorted(map(len, sent))
-    for _, name in rows:
-        if name is not None:
-            stored = (instance.directory / "data" / "blobs" / name).read_bytes()
-            assert (found / "messages" / name).read_bytes() == stored
-    with subprocess.Popen(["tar", "tf", found / "settings" / "settings.tar"], stdout=subprocess.PIPE, text=True) as tar:
-        names = set((tar.communicate()[0]).split())
-    assert {"mailserver.toml", "secrets/hmac", "tls/key.pem", "instance-id"} <= names
     assert not any(KEY.encode() in path.read_bytes() for path in target.rglob("*") if path.is_file())
-
+    later = [mail(number, 700) for number in (98, 99)]
     with instance.imap("edupont") as client:
-        client.append("Preuves", None, None, mail(99, 300_000))
-    again = back_up(instance, target, key, "--keep-daily", "1", "--keep-weekly", "0", "--keep-monthly", "0")
-    assert again["removed"] == 1
-    assert again["added"] < told["added"]
-    listed = instance.command("backup", "DIR", target, "--key-file", key, "--list", "--json")
-    assert [one["id"] for one in json.loads(listed.stdout)] == [again["id"]]
+        for octets in later:
+            client.append("Preuves", None, None, octets)
+        client.select("Preuves")
+        client.uid("STORE", "1", "+FLAGS", "(\\Flagged)")
+        client.uid("STORE", "2", "+FLAGS", "(\\Deleted)")
+        client.expunge()
+        validity, before = state(client)
+        client.create("Nouveau")
+        client.select("Nouveau")
+        lost_validity, _ = state(client)
+    instance.stop()
+
+    back = Instance(tmp_path / "back")
+    result = back.command("restore", target, "DIR", "--key-file", key, "--json")
+    assert json.loads(result.stdout)["files"] == told["files"]
+    assert "not empty" in back.command("restore", target, "DIR", "--key-file", key, check=False).stderr
+    back.ports = instance.ports
+    back.start("--workers", "1")
+    with back.imap("edupont") as client:
+        client.enable("QRESYNC")
+        kind, _ = client._simple_command("SELECT", "Preuves", f"(QRESYNC ({validity} {before}))")
+        assert kind == "OK"
+        client.state = "SELECTED"
+        gone = client.response("VANISHED")[1][0].decode()
+        assert gone.startswith("(EARLIER) 8:"), "what came after the backup, and nothing that is here"
+        flags = client.untagged_responses.pop("FETCH")
+        assert len(flags) == len(sent), "all flags are told"
+        assert state(client)[0] == validity
+        assert list(fetched(client)[2].values()) == sent
+        answer = client.append("Preuves", None, None, later[0])[1][0].decode()
+        assert int(answer.split("]")[0].split()[-1]) > len(sent) + len(later)
+        client.create("Nouveau")
+        client.select("Nouveau")
+        assert state(client)[0] > lost_validity
+    back.stop()
+    checked = json.loads(back.command("check", "--deep", "--no-dns", "--json", "DIR", check=False).stdout)
+    assert [one for one in checked if one["grade"] == "problem"] == []
+
+
+def state(client: imaplib.IMAP4) -> tuple[int, int]:
+    """UIDVALIDITY and HIGHESTMODSEQ of what is selected."""
+    return tuple(int(client.response(name)[1][-1].split()[0]) for name in ("UIDVALIDITY", "HIGHESTMODSEQ"))  # type: ignore[return-value]
 
 
 def append_until(instance: Instance, stop: threading.Event) -> None:
@@ -165,6 +185,7 @@ def is_free(instance: Instance) -> bool:
     return True
 
 
+SIZE = 2_000_000
 LARGE = "ab/" + "ab" * 16
 
 
@@ -173,8 +194,7 @@ def place(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path)
     """An instance with one large message, which no process serves."""
     data = tmp_path / "instance" / "data"
     (data / "blobs" / "ab").mkdir(parents=True)
-    (data / "blobs" / LARGE).write_bytes(b"x" * 5000)
-    (data.parent / "mailserver.toml").write_text('domain = "ac-exemple.fr"\n')
+    (data / "blobs" / LARGE).write_bytes(os.urandom(SIZE))
     server: Postgres | None = None
     url = f"sqlite:///{data / 'mail.db'}"
     if request.param == "sqlite":
@@ -182,8 +202,12 @@ def place(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path)
     else:
         server = request.getfixturevalue("postgres")
         url = server.borrow()
+    named = "" if server is None else f'[database]\nurl = "{url}"\n'
+    (data.parent / "mailserver.toml").write_text(f'domain = "ac-exemple.fr"\n{named}')
     with migrate.locked(url, data) as connection:
         connection.execute(instance_table.insert().values(id=1, identifier="ab" * 16, made=1))
+        empty = {column.name: column.type.python_type() for column in content.c if not column.nullable}
+        connection.execute(content.insert().values({**empty, "id": 1, "hash": b"h" * 32}))
         connection.execute(blob.insert().values(content_id=1, header=b"x", file=LARGE))
         connection.commit()
     opening.adopt(Place(url, data, data.parent))
@@ -193,7 +217,7 @@ def place(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path)
 
 
 def test_a_file_that_moves_meanwhile_is_not_missed(
-    place: Place, tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """The collector moves it while restic walks, and it is seen in neither place; then it goes for good."""
     target = Target(str(tmp_path / "target"), key)
@@ -216,9 +240,22 @@ def test_a_file_that_moves_meanwhile_is_not_missed(
     assert len(walks) == 2
     assert report.backup.engine == ("sqlite" if "sqlite" in place.url else "postgresql")
 
+    url = "" if report.backup.engine == "sqlite" else request.getfixturevalue("postgres").create()
+    back = tmp_path / "back"
+    restored = restoring.restore(target, back, lambda what, part: None, database=url)
+    assert restored.files == 1
+    kept_octets = (place.folder / "quarantine" / LARGE).read_bytes()
+    assert (back / "data" / "blobs" / LARGE).read_bytes() == kept_octets, "it is on its shelf again"
+    assert load(back).database_url == (url or f"sqlite:///{back / 'data' / 'mail.db'}")
+    assert not (back / "data" / making.WORK).exists()
+    if url:
+        with pytest.raises(NotThere, match="is not empty"):
+            copying.check_empty(url)
+
     (place.folder / "quarantine" / LARGE).unlink()
     monkeypatch.setattr(making, "WALKS", 1)
     report = making.make(place, target, Keep(), lambda what, part: None)
+    assert report.added < SIZE
     assert [LARGE in fault.to("en") for fault in report.faults] == [True]
     assert len(kept.list_backups(Repository(target.address, key))) == 1, "it does not count"
 

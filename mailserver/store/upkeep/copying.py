@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import Connection, make_url, select, text
+from sqlalchemy import Connection, inspect, make_url, select, text
 from sqlalchemy.exc import DatabaseError
 
-from mailserver.model.errors import NoRoom
+from mailserver.model.errors import NoRoom, NotThere
 from mailserver.store.engine import migrate
 from mailserver.store.engine.engines import BUSY_MS, open_file
 from mailserver.store.schema.base import CodePoints
@@ -42,7 +42,7 @@ def copy_sqlite(url: str, target: Path) -> None:
 
     Raises NoRoom, Temporary, OSError.
     """
-    with migrate.refusals(url), contextlib.closing(open_file(make_url(url).database or "", "rw")) as source:
+    with migrate.refusals(url), contextlib.closing(open_file(str(sqlite_file(url)), "rw")) as source:
         source.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         source.execute("PRAGMA query_only=ON")
         octets = source.execute("PRAGMA page_count").fetchone()[0] * source.execute("PRAGMA page_size").fetchone()[0]
@@ -99,9 +99,19 @@ def describe(connection: Connection, names: Path) -> Described:
     return Described(identifier, max(migrate.revisions(connection), default=""), count)
 
 
-def describe_copy(copy: Path, names: Path) -> Described:
-    """`describe`, of a copy of SQLite's. Raises Temporary."""
-    url = f"sqlite:///{copy}"
+def sqlite_file(url: str) -> Path:
+    return Path(make_url(url).database or "")
+
+
+def check_empty(url: str) -> None:
+    """Raises NotThere for a PostgreSQL database with tables, Temporary."""
+    with migrate.refusals(url), migrate.reading(url) as connection:
+        if tables := inspect(connection).get_table_names():
+            raise NotThere(f"the database {migrate.shown(url)} is not empty: it has {len(tables)} tables")
+
+
+def describe_database(url: str, names: Path) -> Described:
+    """`describe`, of a database that nobody changes. Raises Temporary."""
     with migrate.refusals(url), migrate.reading(url) as connection:
         return describe(connection, names)
 

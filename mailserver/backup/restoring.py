@@ -1,0 +1,188 @@
+"""Brings a whole instance back from a backup, into an empty folder and, for PostgreSQL, an empty database.
+
+The settings file comes last: until then the folder is no instance, and nothing can serve a half of one.
+"""
+
+import contextlib
+import datetime
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+
+from mailserver.backup import kept, making, verifying
+from mailserver.backup.kept import DATABASE, MESSAGES, SETTINGS, Backup
+from mailserver.backup.making import NAMES, Target, Tell
+from mailserver.backup.restic import CannotBackUp, Repository, shown
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import FILE_NAME, Settings, load
+from mailserver.model.clock import SystemClock
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import blobs
+from mailserver.store.upkeep import copying, opening, returning
+from mailserver.store.upkeep.opening import Place
+from mailserver.store.upkeep.returning import Returned
+from mailserver.texts.text import Text, Translated
+
+log = structlog.get_logger("backup")
+
+CHUNK = 1 << 20
+_URL = re.compile(r"(?ms)^(\[database\][^\[]*?^url\s*=\s*)[^\n]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back."""
+
+    backup: Backup
+    files: int
+    returned: Returned
+
+
+def choose(backups: list[Backup], before: datetime.datetime | None) -> Backup:
+    """The newest, or the newest of that time or before. Raises CannotBackUp."""
+    fit = [one for one in backups if before is None or datetime.datetime.fromisoformat(one.time) <= before]
+    if not fit:
+        raise CannotBackUp(Text("il n’y a pas de sauvegarde complète de ce temps-là ; --list les montre"))
+    instances = {one.instance for one in fit}
+    if len(instances) > 1:
+        raise CannotBackUp(Text("il y a là des sauvegardes de plusieurs instances : un TARGET n’en sert qu’une"))
+    return fit[-1]
+
+
+def restore(
+    target: Target, directory: Path, tell: Tell, *, before: datetime.datetime | None = None, database: str = ""
+) -> Restored:
+    """Bring everything back. Raises CannotBackUp and other Temporary, SettingsError, OSError."""
+    making.check_key(target.key_file)
+    if directory.exists() and any(directory.iterdir()):
+        raise CannotBackUp(Text("{path} n’est pas vide : une instance revient dans un dossier vide", path=directory))
+    repository = Repository(target.address, target.key_file)
+    backup = choose(kept.list_backups(repository), before)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    coming = _Coming(repository, backup, directory, tell)
+    settings = coming.settings(database)
+    restored = coming.bring(settings)
+    log.info("instance restored", backup=backup.id, target=shown(target.address), files=restored.files)
+    return restored
+
+
+class _Coming:
+    """One run."""
+
+    def __init__(self, repository: Repository, backup: Backup, directory: Path, tell: Tell) -> None:
+        self._repository = repository
+        self._backup = backup
+        self._directory = directory
+        self._tell = tell
+
+    def settings(self, database: str) -> Settings:
+        """Settings, keys and certificates; the settings file under another folder until everything is here."""
+        self._tell(Text("Réglages"), 0)
+        folder = self._directory / "data"
+        for path in (folder, folder / "blobs", folder / making.WORK):
+            path.mkdir(mode=0o700)
+        with tempfile.TemporaryFile() as kept_tar:
+            self._copy(SETTINGS, "settings.tar", kept_tar)
+            kept_tar.seek(0)
+            with tarfile.open(fileobj=kept_tar) as archive:
+                archive.extractall(self._directory, filter="data")
+        written = self._directory / FILE_NAME
+        if database:
+            written.write_text(with_database(written.read_text("utf-8"), database), encoding="utf-8")
+        settings = load(self._directory)
+        written.replace(folder / making.WORK / FILE_NAME)
+        if copying.is_sqlite(settings.database_url) != (self._backup.engine == "sqlite"):
+            raise CannotBackUp(
+                Text("la base sauvée est de {engine}, les réglages en nomment une autre", engine=self._backup.engine)
+            )
+        return settings
+
+    def bring(self, settings: Settings) -> Restored:
+        """Messages and database; then what makes them fit to be served."""
+        place = Place(settings.database_url, settings.data, settings.directory)
+        self._database(place)
+        self._repository.extract(self._backup.parts[MESSAGES], place.folder, self._telling(Text("Gros messages")))
+        self._tell(Text("Vérification"), 0)
+        opening.open_instance(place)  # an older schema is brought up to date, a newer one refused
+        files = self._files(place)
+        store = Store(place.url, place.data, SystemClock(), Changes(), readers=1, writers=1)
+        try:
+            returned = store.write_now(returning.advance)
+        finally:
+            store.close()
+        work = place.data / making.WORK
+        (work / FILE_NAME).replace(self._directory / FILE_NAME)
+        shutil.rmtree(work)
+        return Restored(self._backup, files, returned)
+
+    def _database(self, place: Place) -> None:
+        self._tell(Text("Base de données"), 0)
+        name = NAMES[self._backup.engine]
+        if self._backup.engine == "sqlite":
+            path = copying.sqlite_file(place.url)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "wb") as file:
+                self._copy(DATABASE, name, file)
+                file.flush()
+                os.fsync(descriptor)
+            fault = copying.fault_of(path)
+            if fault:
+                raise CannotBackUp(Text("la base relue dans la sauvegarde est abîmée : {found}", found=fault))
+            return
+        copying.check_empty(place.url)
+        environment = copying.program_environment(place.url)
+        words = ["pg_restore", "--no-owner", "--no-acl", "--exit-on-error", "--single-transaction"]
+        with self._repository.reading(self._backup.parts[DATABASE], f"/{name}") as octets:
+            ended = subprocess.run(
+                [*words, "--dbname", environment.get("PGDATABASE", "")],
+                stdin=octets,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **environment},
+                check=False,
+                text=True,
+            )
+        if ended.returncode:
+            raise CannotBackUp(Text("pg_restore : {found}", found=ended.stderr.strip().partition("\n")[0][:300]))
+
+    def _files(self, place: Place) -> int:
+        """Every large message that the database names is on its shelf; how many. Raises CannotBackUp."""
+        names = place.data / making.WORK / "files"
+        described = copying.describe_database(place.url, names)
+        shelf = place.folder
+        lacking = [
+            name
+            for name in verifying.lines(names)
+            if not (shelf / name).exists() and not blobs.restore_file(shelf, name)
+        ]
+        if lacking:
+            raise CannotBackUp(verifying.lacking(lacking))
+        return described.files
+
+    def _copy(self, part: str, name: str, file: IO[bytes]) -> None:
+        with self._repository.reading(self._backup.parts[part], f"/{name}") as octets:
+            shutil.copyfileobj(octets, file, CHUNK)
+
+    def _telling(self, what: Translated) -> Callable[[float], None]:
+        self._tell(what, 0)
+        return lambda part: self._tell(what, part)
+
+
+def with_database(written: str, url: str) -> str:
+    """A settings file that names another database. Raises CannotBackUp where it names none."""
+    quoted = '"' + url.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    changed = _URL.sub(lambda found: found[1] + quoted, written, count=1)
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        read: dict[str, Any] = tomllib.loads(changed)
+        if read.get("database", {}).get("url") == url:
+            return changed
+    raise CannotBackUp(Text("les réglages sauvés n’ont pas de [database] url que --database puisse remplacer"))

@@ -1,0 +1,99 @@
+"""A database that comes back from a backup: older than what mail programs, address books and other servers know of it.
+
+Numbers that were given after the backup must not be given again, so every counter jumps ahead. RFC 9051 section
+2.3.1.1: UIDs ascend, so UIDNEXT jumps and UIDVALIDITY stays; that of a mailbox made meanwhile is not minted again: it
+is the mailbox's id, and ids jump too. RFC 7162: whoever comes with a mod-sequence from after the backup finds a higher
+HIGHESTMODSEQ, the horizon of tombstones above its own (it is told everything that is not there as vanished), and on
+every message a mod-sequence above its own (it is told all flags). The same holds for agendas and address books (RFC
+6578): tokens from before are refused, and programs compare everything.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, text, update
+
+from mailserver.store.engine.statements import Tx
+from mailserver.store.queue import outbox as letters
+from mailserver.store.queue.spool.operating import HELD_UNTIL
+from mailserver.store.queue.spool.rows import HELD
+from mailserver.store.schema.agendas import collection, item_gone
+from mailserver.store.schema.base import metadata
+from mailserver.store.schema.mail import expunged, mailbox, message
+from mailserver.store.schema.sessions import session
+from mailserver.store.schema.spool import queued_domain
+from mailserver.store.schema.writing import outbox
+
+JUMP = 1_000_000
+"""UIDs of a mailbox, and ids, that may have been given after the backup."""
+MODSEQ_JUMP = 1 << 32
+LAST_UID = (1 << 32) - 1
+SEALED = "audit"
+"""Its rows are a chain; their ids are told to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What was done."""
+
+    mailboxes: int
+    held: int
+    """Rows of the outgoing queue: they may have left after the backup."""
+    drafts: int
+    """Letters that were planned, whose time has come: they are drafts again, for the same reason."""
+
+
+def advance(tx: Tx) -> Returned:
+    """Make the database of a backup one that may be served; once, before anybody is served."""
+    _advance_ids(tx)
+    # Those whose UIDs are nearly used up cannot jump: their programs begin again, under a new UIDVALIDITY.
+    last = mailbox.c.uidnext > LAST_UID - 2 * JUMP
+    tx.execute(update(mailbox).where(last).values(uidvalidity=mailbox.c.uidvalidity + JUMP))
+    tx.execute(update(mailbox).where(~last).values(uidnext=mailbox.c.uidnext + JUMP))
+    ahead = mailbox.c.modseq + MODSEQ_JUMP
+    count = tx.execute(update(mailbox).values(modseq=ahead, flags_modseq=ahead, expunged_floor=ahead)).rowcount
+    own = select(mailbox.c.modseq).where(mailbox.c.id == message.c.mailbox_id).scalar_subquery()
+    tx.execute(update(message).values(modseq=own))
+    tx.execute(delete(expunged))
+    later = collection.c.modseq + MODSEQ_JUMP
+    tx.execute(update(collection).values(modseq=later, floor=later))
+    tx.execute(delete(item_gone))
+    # Sessions that were ended after the backup must not open anything.
+    tx.execute(delete(session))
+    held = tx.execute(
+        update(queued_domain).values(due=HELD_UNTIL, lease=0, error_code=HELD.name, error_parameters="", error="")
+    ).rowcount
+    return Returned(count, held, _take_back(tx))
+
+
+def _take_back(tx: Tx) -> int:
+    """Letters whose time has come are drafts again; what has reached some of its recipients goes with the rest."""
+    due = tx.execute(select(outbox.c.id, outbox.c.account_id).where(outbox.c.due <= tx.now)).all()
+    for row in due:
+        waiting = letters.get(tx, row.account_id, row.id)
+        if waiting is not None:
+            letters.reopen(tx, waiting)
+    return len(due)
+
+
+def _advance_ids(tx: Tx) -> None:
+    numbered = [
+        table
+        for table in metadata.sorted_tables
+        if table.name != SEALED and table.dialect_options["sqlite"].get("autoincrement")
+    ]
+    for table in numbered:
+        if tx.dialect == "sqlite":
+            moved = tx.execute(
+                text("UPDATE sqlite_sequence SET seq = seq + :jump WHERE name = :name"),
+                {"jump": JUMP, "name": table.name},
+            )
+            if not moved.rowcount:
+                tx.execute(
+                    text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :jump)"),
+                    {"jump": JUMP, "name": table.name},
+                )
+        else:
+            tx.execute(
+                text("SELECT setval(one, nextval(one) + :jump) FROM pg_get_serial_sequence(:name, 'id') AS one"),
+                {"name": table.name, "jump": JUMP},
+            )
