@@ -26,9 +26,9 @@ import structlog
 from mailserver import __version__
 from mailserver.backup import kept, verifying
 from mailserver.backup.kept import DATABASE, MANIFEST, MESSAGES, SETTINGS, Backup, Keep
-from mailserver.backup.restic import CannotBackUp, Repository, Result, is_folder, shown
+from mailserver.backup.restic import CannotBackUp, Repository, Result, folder_of, is_folder, shown
 from mailserver.store.mail import blobs
-from mailserver.store.upkeep import copying
+from mailserver.store.upkeep import copying, opening
 from mailserver.store.upkeep.copying import Described
 from mailserver.store.upkeep.opening import Place
 from mailserver.texts.text import Text, Translated
@@ -78,7 +78,7 @@ def check_target(target: Target, directory: Path) -> None:
                 path=target.key_file,
             )
         )
-    if is_folder(target.address) and Path(target.address.removeprefix("local:")).resolve().is_relative_to(inside):
+    if is_folder(target.address) and folder_of(target.address).is_relative_to(inside):
         raise CannotBackUp(
             Text("{path} : une sauvegarde ne peut pas être dans le dossier qu’elle sauve", path=target.address)
         )
@@ -133,6 +133,7 @@ def make(place: Place, target: Target, keep: Keep, tell: Tell, *, new: bool = Fa
             repository.make()
         else:
             repository.forget_stale_locks()
+            _check_only_ours(repository, opening.read_mark(place.settings))
         made = _Making(place, repository, work, tell)
         report = made.run()
         if not report.faults:
@@ -145,6 +146,19 @@ def make(place: Place, target: Target, keep: Keep, tell: Tell, *, new: bool = Fa
     else:
         log.info("backup made", **said, removed=report.removed)
     return report
+
+
+def _check_only_ours(repository: Repository, identifier: str) -> None:
+    """Raises CannotBackUp: of two instances in one target a restore could not tell which is meant."""
+    others = {one.instance for one in kept.list_backups(repository)} - {identifier}
+    if others:
+        raise CannotBackUp(
+            Text(
+                "{target} : c’est la sauvegarde d’une autre instance ({other})",
+                target=shown(repository.target),
+                other=min(others)[:8],
+            )
+        )
 
 
 class _Making:

@@ -1,6 +1,7 @@
 """restic as a program: its words, its messages (`--json`), its exit codes as sentences."""
 
 import contextlib
+import datetime
 import json
 import os
 import re
@@ -16,6 +17,8 @@ from mailserver.model.errors import Temporary
 from mailserver.texts.text import Text, Translated, Untranslated
 
 PROGRAM = "restic"
+OLDEST = (0, 17)
+"""Since then exit codes tell a missing target from a wrong key."""
 LOCK_WAIT = "5m"
 """How long restic waits for another that prunes the same target."""
 LOCK_TRIES, LOCK_PAUSE = 60, "5s"
@@ -69,6 +72,23 @@ def is_folder(target: str) -> bool:
     return re.match(r"[a-z0-9]+:", target) is None or target.startswith("local:")
 
 
+def folder_of(target: str) -> Path:
+    """Where such a folder is."""
+    return Path(target.removeprefix("local:")).resolve()
+
+
+def _check_program() -> None:
+    """Raises CannotBackUp where restic is missing, or older than the options and exit codes that are used here."""
+    if shutil.which(PROGRAM) is None:
+        raise CannotBackUp(Text("restic n’est pas installé : apt-get install restic"))
+    said = subprocess.run([PROGRAM, "version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"restic (\d+)\.(\d+)", said)
+    if found is not None and (int(found[1]), int(found[2])) < OLDEST:
+        raise CannotBackUp(
+            Text("restic {found} est trop ancien : il faut au moins 0.17", found=f"{found[1]}.{found[2]}")
+        )
+
+
 class Repository:
     """A target and the key to it. Neither is ever on a command line: every user of the machine could read it there."""
 
@@ -76,9 +96,12 @@ class Repository:
         """`keep_open`: descriptors that the program shares, so that a lock lasts as long as it does."""
         self.target = target
         self._keep_open = tuple(keep_open)
+        # Absolute: the program is also run in the folder that it stores.
+        place = str(folder_of(target)) if is_folder(target) else target
         self._environment = {name: value for name, value in os.environ.items() if name not in CONFLICTING}
-        self._environment |= {"RESTIC_REPOSITORY": target, "RESTIC_PASSWORD_FILE": str(key_file.resolve())}
+        self._environment |= {"RESTIC_REPOSITORY": place, "RESTIC_PASSWORD_FILE": str(key_file.resolve())}
         self._options = ["--json", "--retry-lock", LOCK_WAIT, *(["--no-cache"] if is_folder(target) else [])]
+        _check_program()
 
     def make(self) -> None:
         """A new one. Raises CannotBackUp, also when there is one."""
@@ -216,8 +239,6 @@ class Repository:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> subprocess.Popen[bytes]:
-        if shutil.which(PROGRAM) is None:
-            raise CannotBackUp(Text("restic n’est pas installé : apt-get install restic"))
         return subprocess.Popen(
             [PROGRAM, *self._options, *words],
             stdin=given,
@@ -258,8 +279,10 @@ def _wanted(tags: Sequence[str]) -> list[str]:
 
 
 def _snapshot(fields: Message) -> Snapshot:
+    """Its time in UTC: restic writes that of the machine's zone, which moves twice a year."""
     tags = (tag.partition("=") for tag in fields.get("tags") or ())
-    return Snapshot(fields["id"], fields["time"], {name: value for name, _, value in tags})
+    time = datetime.datetime.fromisoformat(fields["time"]).astimezone(datetime.UTC).isoformat(timespec="microseconds")
+    return Snapshot(fields["id"], time, {name: value for name, _, value in tags})
 
 
 def _hear(
@@ -297,5 +320,5 @@ def _result(code: int, said: IO[bytes]) -> Result:
         elif message.get("message_type") == "error":
             result.errors.append((str(message.get("item", "")), str((message.get("error") or {}).get("message", ""))))
         elif message.get("message_type") == "exit_error":
-            result.errors.append(("", str(message.get("message", "")).splitlines()[0]))
+            result.errors.append(("", str(message.get("message", "")).partition("\n")[0]))
     return result

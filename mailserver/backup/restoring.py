@@ -68,7 +68,10 @@ def restore(
         raise CannotBackUp(Text("{path} n’est pas vide : une instance revient dans un dossier vide", path=directory))
     repository = Repository(target.address, target.key_file)
     backup = choose(kept.list_backups(repository), before)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if backup.engine == "postgresql" and shutil.which("pg_restore") is None:
+        raise CannotBackUp(Text("pg_restore n’est pas installé : apt-get install postgresql-client"))
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o700)
     coming = _Coming(repository, backup, directory, tell)
     settings = coming.settings(database)
     restored = coming.bring(settings)
@@ -120,6 +123,7 @@ class _Coming:
             returned = store.write_now(returning.advance)
         finally:
             store.close()
+        os.sync()
         work = place.data / making.WORK
         (work / FILE_NAME).replace(self._directory / FILE_NAME)
         shutil.rmtree(work)
@@ -151,8 +155,8 @@ class _Coming:
                 check=False,
                 text=True,
             )
-        if ended.returncode:
-            raise CannotBackUp(Text("pg_restore : {found}", found=ended.stderr.strip().partition("\n")[0][:300]))
+            if ended.returncode:  # said before restic says that nobody listens any more
+                raise CannotBackUp(Text("pg_restore : {found}", found=ended.stderr.strip().partition("\n")[0][:300]))
 
     def _files(self, place: Place) -> int:
         """Every large message that the database names is on its shelf; how many. Raises CannotBackUp."""

@@ -62,7 +62,7 @@ def backup(
     except Temporary as error:
         fail(of_error(error))
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}")
+        fail(f"{error.filename or directory}: {error.strerror}")
     _tell(report, target, as_json=as_json)
     raise typer.Exit(1 if report.faults else 0)
 

@@ -43,7 +43,7 @@ def restore(
     except (Temporary, SettingsError) as error:
         fail(of_error(error))
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}")
+        fail(f"{error.filename or directory}: {error.strerror}")
     _tell(restored, directory, as_json=as_json)
 
 

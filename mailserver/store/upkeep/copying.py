@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from mailserver.model.errors import NoRoom, NotThere
 from mailserver.store.engine import migrate
-from mailserver.store.engine.engines import BUSY_MS, open_file
+from mailserver.store.engine.engines import BUSY_MS, open_file, translate
 from mailserver.store.schema.base import CodePoints
 from mailserver.store.schema.keeping import damage, instance
 from mailserver.store.schema.mail import blob
@@ -42,19 +42,17 @@ def copy_sqlite(url: str, target: Path) -> None:
 
     Raises NoRoom, Temporary, OSError.
     """
-    with migrate.refusals(url), contextlib.closing(open_file(str(sqlite_file(url)), "rw")) as source:
-        source.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-        source.execute("PRAGMA query_only=ON")
-        octets = source.execute("PRAGMA page_count").fetchone()[0] * source.execute("PRAGMA page_size").fetchone()[0]
-        check_room(target.parent, octets)
-        try:
+    try:
+        with contextlib.closing(open_file(str(sqlite_file(url)), "rw")) as source:
+            source.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+            source.execute("PRAGMA query_only=ON")
+            pages, size = (source.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+            check_room(target.parent, pages * size)
             with contextlib.closing(open_file(str(target), "rwc")) as copy:
                 source.backup(copy, pages=-1)
                 copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
-        except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
-                raise NoRoom(f"{target.parent}: no room on the disk") from error
-            raise
+    except sqlite3.Error as error:
+        raise translate(error) from error
 
 
 def check_room(folder: Path, octets: int) -> None:

@@ -24,11 +24,18 @@ from mailserver.store.schema.spool import queued_domain
 from mailserver.store.schema.writing import outbox
 
 JUMP = 1_000_000
-"""UIDs of a mailbox, and ids, that may have been given after the backup."""
+"""UIDs of a mailbox that may have been given after the backup."""
+MAILBOXES, IDS = 10_000_000, 100_000_000
+"""The same for mailboxes, whose ids have to fit into a UIDVALIDITY, and for whatever else is numbered: a large academy
+stores some five million messages a day."""
 MODSEQ_JUMP = 1 << 32
 LAST_UID = (1 << 32) - 1
 SEALED = "audit"
 """Its rows are a chain; their ids are told to nobody."""
+
+_ADVANCE = text("SELECT setval(one, nextval(one) + :jump) FROM pg_get_serial_sequence(:name, 'id') AS one")
+_ADVANCE_SQLITE = text("UPDATE sqlite_sequence SET seq = seq + :jump WHERE name = :name")
+_BEGIN_SQLITE = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :jump)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +89,8 @@ def _advance_ids(tx: Tx) -> None:
         if table.name != SEALED and table.dialect_options["sqlite"].get("autoincrement")
     ]
     for table in numbered:
-        if tx.dialect == "sqlite":
-            moved = tx.execute(
-                text("UPDATE sqlite_sequence SET seq = seq + :jump WHERE name = :name"),
-                {"jump": JUMP, "name": table.name},
-            )
-            if not moved.rowcount:
-                tx.execute(
-                    text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :jump)"),
-                    {"jump": JUMP, "name": table.name},
-                )
-        else:
-            tx.execute(
-                text("SELECT setval(one, nextval(one) + :jump) FROM pg_get_serial_sequence(:name, 'id') AS one"),
-                {"name": table.name, "jump": JUMP},
-            )
+        values = {"jump": MAILBOXES if table is mailbox else IDS, "name": table.name}
+        if tx.dialect != "sqlite":
+            tx.execute(_ADVANCE, values)
+        elif not tx.execute(_ADVANCE_SQLITE, values).rowcount:  # it has never had a row
+            tx.execute(_BEGIN_SQLITE, values)

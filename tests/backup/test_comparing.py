@@ -1,0 +1,94 @@
+"""What needs no restic: names compared with files, what counts as whole, which part of the target is read today."""
+
+import datetime
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.backup import kept, restoring, verifying
+from mailserver.backup.kept import Backup
+from mailserver.backup.restic import CannotBackUp, Snapshot, is_folder, shown
+from mailserver.store.upkeep import copying
+
+LARGE = "ab/" + "ab" * 16
+names = st.sets(st.integers(0, 255).map(lambda n: f"{n % 7:02x}/{n:032x}"))
+
+
+@given(names, names, names)
+def test_names_are_compared_with_files(wanted: set[str], shelf: set[str], held: set[str]) -> None:
+    """As sets would say; in one pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        listed = Path(folder) / "names"
+        listed.write_text("".join(f"{name}\n" for name in sorted(wanted)))
+        compared = verifying.Wanted(listed, Path(folder) / "blobs")
+        for name in sorted(shelf):
+            compared.see(f"/{name}", 1)
+        compared.see("/instance-id", 33)
+        for name in sorted(held):
+            compared.see(f"/quarantine/{name}", 1)
+        assert compared.missing() == sorted(wanted - shelf - held)
+
+
+def test_another_length_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ab").mkdir()
+    (tmp_path / LARGE).write_bytes(b"xy")
+    (tmp_path / "names").write_text(f"{LARGE}\n")
+    compared = verifying.Wanted(tmp_path / "names", tmp_path)
+    compared.see(f"/{LARGE}", 1)
+    assert compared.missing() == []
+    assert compared.wrong == [LARGE]
+
+
+def test_the_newest_of_a_time_is_chosen() -> None:
+    def made(number: int, instance: str = "i") -> Backup:
+        time = f"2026-10-25T00:{number:02}:00.000000+00:00"
+        return Backup(str(number), time, instance, schema="s", version="v", engine="sqlite", parts={})
+
+    backups = [made(number) for number in (1, 2, 3)]
+    paris = datetime.timezone(datetime.timedelta(hours=2))
+    assert restoring.choose(backups, None).id == "3"
+    assert restoring.choose(backups, datetime.datetime(2026, 10, 25, 2, 2, tzinfo=paris)).id == "2"
+    with pytest.raises(CannotBackUp):
+        restoring.choose(backups, datetime.datetime(2026, 10, 25, tzinfo=paris))
+    with pytest.raises(CannotBackUp):
+        restoring.choose([*backups, made(4, "other")], None)
+
+
+def test_a_settings_file_names_another_database() -> None:
+    written = 'domain = "a.fr"\n\n[database]\n# url of old\nurl = "postgresql://a/b"\n\n[web]\nurl = "x"\n'
+    changed = restoring.with_database(written, 'postgresql://c/"d"')
+    assert changed == written.replace("postgresql://a/b", 'postgresql://c/\\"d\\"')
+    with pytest.raises(CannotBackUp):
+        restoring.with_database('domain = "a.fr"\n[web]\nurl = "x"\n', "postgresql://c/d")
+
+
+def test_passwords_are_neither_shown_nor_on_a_command_line() -> None:
+    assert shown("rest:https://user:secret@ailleurs.fr/x") == "rest:https://***@ailleurs.fr/x"
+    assert not is_folder("s3:https://ailleurs.fr/x")
+    assert is_folder("/srv/sauvegarde")
+    told = copying.program_environment("postgresql://moi:s%40cret@ailleurs.fr:5433/courrier?sslmode=require")
+    assert told == {
+        "PGUSER": "moi",
+        "PGPASSWORD": "s@cret",
+        "PGHOST": "ailleurs.fr",
+        "PGPORT": "5433",
+        "PGDATABASE": "courrier",
+        "PGSSLMODE": "require",
+    }
+
+
+def test_only_whole_backups_count() -> None:
+    tags = {"instance": "i", "schema": "s", "version": "v", "engine": "sqlite"}
+    parts = [
+        Snapshot(part, f"2026-01-0{n}", {**tags, "backup": "1", "part": part}) for n, part in enumerate(kept.PARTS)
+    ]
+    assert kept.whole(parts[1:]) == []
+    assert [one.id for one in kept.whole(parts)] == ["1"]
+
+
+def test_another_thirtieth_each_day() -> None:
+    days = [datetime.date(2026, 1, 1) + datetime.timedelta(days) for days in range(30)]
+    assert {verifying.part_of_the_day(day) for day in days} == {f"{n}/30" for n in range(1, 31)}

@@ -1,0 +1,47 @@
+"""A database that comes back from a backup: nothing is numbered twice, and nothing leaves twice."""
+
+from sqlalchemy import insert, select, update
+
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import mailboxes
+from mailserver.store.queue.spool.operating import HELD_UNTIL
+from mailserver.store.queue.spool.rows import HELD
+from mailserver.store.schema.agendas import collection
+from mailserver.store.schema.spool import queued, queued_domain
+from mailserver.store.schema.writing import outbox
+from mailserver.store.upkeep import returning
+from tests.store.test_outbox import hold, keep_draft
+
+
+def wait(tx: Tx, account_id: int, content_id: int) -> None:
+    """A row of the queue that a worker was sending, a letter whose time has come, an agenda with a history."""
+    message = {"content_id": content_id, "account_id": account_id, "reverse_path": "", "created": 1, "expires": 2**40}
+    queued_id = tx.execute(
+        insert(queued).values(name="A" * 32, ret="", envid="", utf8=0, **message).returning(queued.c.id)
+    ).scalar_one()
+    row = {"queued_id": queued_id, "domain": "ailleurs.fr", "due": 1, "lease": 7, "attempts": 0, "warned": 0}
+    tx.execute(insert(queued_domain).values(error="", **row))
+    tx.execute(update(outbox).values(due=1))
+    agenda = {"name": "essai", "tag": "VCALENDAR", "props": "{}", "modseq": 5, "changed": 1}
+    tx.execute(insert(collection).values(account_id=account_id, **agenda))
+
+
+def test_what_may_have_left_stays_and_numbers_jump(store: Store, edupont: int) -> None:
+    draft = keep_draft(store, edupont)
+    assert hold(store, edupont, draft) is not None
+    store.write_now(wait, edupont, draft)
+    before = store.read_now(mailboxes.get, edupont, "Drafts")
+
+    returned = store.write_now(returning.advance)
+    assert (returned.held, returned.drafts) == (1, 1)
+    held = store.read_now(lambda tx: tx.execute(select(queued_domain)).one())
+    assert (held.due, held.lease, held.error_code) == (HELD_UNTIL, 0, HELD.name)
+    assert store.read_now(lambda tx: tx.execute(select(outbox)).all()) == []
+    box = store.read_now(mailboxes.get, edupont, "Drafts")
+    assert box.messages == 1, "the letter is a draft again"
+    assert box.uidvalidity == before.uidvalidity
+    assert box.uidnext == before.uidnext + returning.JUMP + 1
+    assert box.expunged_floor == before.modseq + returning.MODSEQ_JUMP
+    agenda = store.read_now(lambda tx: tx.execute(select(collection).where(collection.c.name == "essai")).one())
+    assert agenda.modseq == agenda.floor == 5 + returning.MODSEQ_JUMP
+    assert keep_draft(store, edupont, "Autre chose") > returning.IDS, "ids jump, too"
