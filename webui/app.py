@@ -26,6 +26,7 @@ from mailserver.filters.absences import Absences
 from mailserver.filters.applying import Applying
 from mailserver.filters.documents import Documents
 from mailserver.filters.scripts import Scripts
+from mailserver.filters.trials import AbsenceTrials
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
@@ -132,6 +133,7 @@ def create(
             post=submission.post,
         ),
         absences=Absences(settings=settings, store=store, clock=clock, documents=documents),
+        trials=AbsenceTrials(settings=settings, store=store, clock=clock, post=submission.post),
         scripts=Scripts(settings=settings, store=store),
         applying=Applying(settings=settings, store=store, clock=clock),
         pictures=Pictures(),

@@ -2,6 +2,8 @@
 
     rules/    what people say in sentences, as values, and as Sieve
     documents the rules of an account, read and changed
+    absences  whether an absence is on, and ending it
+    trials    an absence tried out
     applying  rules and messages that have come already
     scripts   what every door that changes scripts asks (ManageSieve, the web, the command line)
     active    whose mail runs through which script, and scripts that were compiled

@@ -1,6 +1,7 @@
 """What people's filters write: absence messages, notices of mail, and to the owner that a filter fails."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from mailserver.mime.body.structure import Part
 from mailserver.mime.writing import compose, replies
@@ -43,6 +44,23 @@ def absence(answer: Absence, octets: bytes, message: Part, *, message_id: str, n
     if not answer.mime:
         return compose.build(new)
     return compose.envelope_fields(new) + b"MIME-Version: 1.0\r\n" + entity(answer.text)
+
+
+def trial(house: House, author: Correspondent, subject: str, text: str, *, token: bytes, now: float) -> bytes:
+    """An absence message that its author sends themself, to see it."""
+    zone = datetime.fromtimestamp(now, house.zone).utcoffset()
+    return compose.build(
+        compose.NewMessage(
+            author=author,
+            date=now,
+            message_id=compose.message_id(token, house.domain),
+            to=(author,),
+            subject=subject[:MAX_SUBJECT],
+            text=text,
+            more=(("Auto-Submitted", "auto-generated"),),  # RFC 3834 section 5
+            zone=int(zone.total_seconds()) if zone is not None else 0,
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -294,3 +294,49 @@ def test_other_changes_of_the_rules_are_not_lost(house: House, person: Principal
     assert found.blocked.senders == ("@pub.exemple.org",)
     assert found.absence is not None
     assert found.absence.off
+
+
+def trials(house: House, person: Principal) -> list[EmailMessage]:
+    """What the person sent themself to try it out, oldest first."""
+    places = range(len(house.subjects(person, "INBOX")))
+    found = [message_from_bytes(house.octets(person, "INBOX", place), policy=policy.default) for place in places]
+    return [one for one in found if str(one["Subject"]).startswith("[Essai] ")]
+
+
+def test_tried_out_on_oneself(house: House, person: Principal, browser: Visitor) -> None:
+    """Both texts come as others would get them, marked; nothing is kept, and what was typed stays."""
+    said = keep(browser, faire="essai", dehors="Fermé. <b>")
+    assert "2 essais vous ont été envoyés" in said
+    assert "Fermé. &lt;b&gt;" in said
+    assert "Aucune réponse automatique n’est en service." in browser.get(PAGE).text
+    inside, outside = trials(house, person)
+    assert inside["Subject"] == outside["Subject"] == "[Essai] Réponse automatique : Sortie au musée"
+    assert person.address in str(inside["From"])
+    assert inside["To"] == inside["From"]
+    assert inside["Auto-Submitted"] == "auto-generated"
+    mark, _, text = text_of(inside).partition("\n\n")
+    assert mark.startswith("[Essai : ")
+    assert text == "En congé jusqu’au lundi 4 janvier 2027.\nVoyez Awa."
+    mark, _, text = text_of(outside).partition("\n\n")
+    assert mark.startswith("[Essai : ")
+    assert text == "Fermé. <b>"
+
+
+def test_trials_of_an_hour(house: House, person: Principal, browser: Visitor) -> None:
+    """One that is off is tried out all the same; one that could not be on is not, and does not count."""
+    assert "Écrivez la réponse." in keep(browser, faire="essai", active=None, dedans=None)
+    for _ in range(5):
+        assert "1 essai vous a été envoyé" in keep(browser, faire="essai", active=None, autres="personne")
+    assert "Vous avez fait assez d’essais" in keep(browser, faire="essai")
+    assert browser.page is not None
+    assert browser.page.status_code == 422
+    assert len(trials(house, person)) == 5
+    at(house, "2026-12-01T10:00:01")
+    assert "2 essais vous ont été envoyés" in keep(browser, faire="essai")
+
+
+def test_a_trial_is_no_message_that_is_answered(house: House, person: Principal, browser: Visitor) -> None:
+    keep(browser, du="2026-12-01")
+    keep(browser, faire="essai", du="2026-12-01")
+    assert answers(house, person) == []
+    assert len(trials(house, person)) == 2

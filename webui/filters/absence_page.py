@@ -80,6 +80,8 @@ class AbsencePage:
     """What is wrong."""
     fault: str = ""
     previews: Sequence[Preview] = ()
+    tried: str = ""
+    """What became of a trial."""
     most: int = MAX_TEXT
     back: str = ""
     """What stands in an answer for the day of return."""
@@ -111,6 +113,8 @@ async def _save(services: Services, visit: Visit) -> Response:
         absence = _absence(services, visit, typed)
         if visit.form.text("faire") == "apercu":
             return await _page(services, visit, typed, previews=_previews(visit, absence))
+        if visit.form.text("faire") == "essai":
+            return await _try(services, visit, typed, absence)
         await services.absences.keep(visit.account_id, version, absence, visit.origin)
     except Wrong as wrong:
         return await _page(services, visit, typed, field=_FIELDS[wrong.field], fault=visit.language.say(wrong.text))
@@ -123,6 +127,31 @@ async def _save(services: Services, visit: Visit) -> Response:
         fault = visit._("L’absence a été changée ailleurs entre-temps. Relisez, puis enregistrez de nouveau.")
         return await _page(services, visit, typed, field="version", fault=fault)
     return redirect(visit, f"{visit.base}/reglages/absence", **done("absence-finie" if absence.off else "absence"))
+
+
+async def _try(services: Services, visit: Visit, typed: Typed, absence: Absence) -> Response:
+    """Send the person what others would get; nothing is kept. Raises Wrong."""
+    try:
+        sent = await services.trials.send(visit.principal, absence, visit._("Sortie au musée"))
+    except Refused as refusal:
+        return await _page(services, visit, typed, field="essai", fault=_untried(visit, refusal))
+    text = visit.language.texts.ngettext(
+        "%(n)s essai vous a été envoyé : regardez votre boîte de réception. L’absence n’est pas enregistrée.",
+        "%(n)s essais vous ont été envoyés : regardez votre boîte de réception. L’absence n’est pas enregistrée.",
+        sent,
+    )
+    return await _page(services, visit, typed, tried=text % {"n": visit.language.number(sent)})
+
+
+def _untried(visit: Visit, refusal: Refused) -> str:
+    """Why there was no trial. Raises what has no words."""
+    words = {
+        Reason.LIMIT: visit._("Vous avez fait assez d’essais : le prochain sera possible dans une heure au plus."),
+        Reason.OVER_QUOTA: visit._("Votre boîte est pleine : l’essai n’a pas pu y entrer."),
+    }
+    if refusal.reason not in words:
+        raise refusal
+    return words[refusal.reason]
 
 
 async def end(services: Services, visit: Visit) -> Response:
@@ -233,6 +262,7 @@ async def _page(
     field: str = "",
     fault: str = "",
     previews: Sequence[Preview] = (),
+    tried: str = "",
 ) -> Response:
     kept = await services.rules.read(visit.account_id)
     day, known = services.absences.today(), kept.document.absence
@@ -248,6 +278,7 @@ async def _page(
         field,
         fault,
         previews,
+        tried,
         back=RETURN[visit.language.code],
     )
     return services.pages.answer(visit, "filters/absence.html", page, 422 if fault else 200)

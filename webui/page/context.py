@@ -20,6 +20,7 @@ from mailserver.filters.absences import Absences, Standing
 from mailserver.filters.applying import Applying
 from mailserver.filters.documents import Documents
 from mailserver.filters.scripts import Scripts
+from mailserver.filters.trials import AbsenceTrials
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
@@ -102,6 +103,7 @@ class Services:
     previews: Previews
     rules: Documents
     absences: Absences
+    trials: AbsenceTrials
     applying: Applying
     forwards: Forwards
     scripts: Scripts

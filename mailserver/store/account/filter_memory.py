@@ -32,6 +32,8 @@ class Kind(IntEnum):
     """An address was asked whether mail may be sent on to it."""
     DECLINED = 8
     """An address does not want mail to be sent on to it."""
+    TRIED = 9
+    """An absence message was tried out."""
     INFECTED = 6
     """A message with a virus that is held: somebody was told."""
 
