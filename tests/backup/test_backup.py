@@ -249,6 +249,7 @@ def test_a_file_that_moves_meanwhile_is_not_missed(
     if url:
         with pytest.raises(NotThere, match="is not empty"):
             copying.check_empty(url)
+        return  # the rest is the same whatever the database
 
     (place.folder / "quarantine" / LARGE).unlink()
     monkeypatch.setattr(making, "WALKS", 1)
