@@ -14,7 +14,6 @@ from webui.page.context import Visit
 
 MAX_TYPED = MAX_VALUES * (MAX_VALUE + 2)
 """Characters of one line."""
-_APART = re.compile(r"\s*;\s*")
 _ADDRESSES_APART = re.compile(r"[\s;,]+")
 
 KINDS = {
@@ -133,13 +132,12 @@ def _condition(line: Line) -> Condition:
     if example.field is Field.SIZE:
         return replace(example, mebibytes=positive(text))
     if example.is_addresses:
-        return replace(example, values=tuple(dict.fromkeys(map(senders.normal, _split(_ADDRESSES_APART, text)))))
-    found = (" ".join(value.split()) for value in _split(_APART, text))
-    return replace(example, values=tuple(dict.fromkeys(found)))
-
-
-def _split(apart: re.Pattern[str], text: str) -> list[str]:
-    return [value for value in apart.split(text) if value.strip()]
+        return replace(
+            example, values=tuple(dict.fromkeys(map(senders.normal, filter(None, _ADDRESSES_APART.split(text)))))
+        )
+    # Blanks are taken away from each value: a pattern with blanks on both sides takes the square of their number.
+    found = (" ".join(value.split()) for value in text.split(";"))
+    return replace(example, values=tuple(dict.fromkeys(filter(None, found))))
 
 
 def _folder(given: Typed, known: Names, before: Rule | None) -> Folder | None:
