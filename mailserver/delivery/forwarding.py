@@ -30,6 +30,7 @@ from mailserver.store.account import forward_targets, forwards, recoveries
 from mailserver.store.account.forward_targets import ANYWHERE
 from mailserver.store.account.forwards import Forwarding
 from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail.access import boxes
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.texts.causes import Cause
@@ -195,19 +196,26 @@ class Forwards:
             raise Refused(Reason.LOOP, "This is your own address")
 
     async def _tell(self, account_id: int, address: str, why: Text) -> None:
-        """The owner, at both addresses; one that cannot be told undoes nothing."""
+        """The owner, at both addresses, or whoever manages a functional box; one that cannot be told undoes nothing."""
+        shown = notices.ADDRESSES if address == ANYWHERE else address
         principal = await self._directory.by_account(account_id)
         if principal is None:
+            box, managers = await self._store.read(boxes.told, account_id)
+            for to in filter(None, (box, *managers)):
+                octets = notices.box_ended(self._house, box, to, shown, why, token=self._random(), now=self._now())
+                await self._try(account_id, to, octets)
             return
         private = await self._store.read(recoveries.address, account_id)
         speaking = await house.house_for(self._store, self._house, account_id)
-        shown = notices.ADDRESSES if address == ANYWHERE else address
         for to in filter(None, (principal.address, private)):
             octets = notices.ended(speaking, _owner(principal), to, shown, why, token=self._random(), now=self._now())
-            try:
-                await self._post(to, octets)
-            except (Refused, Temporary) as error:
-                log.warning("owner not told", account=account_id, why=type(error).__name__)
+            await self._try(account_id, to, octets)
+
+    async def _try(self, account_id: int, to: str, octets: bytes) -> None:
+        try:
+            await self._post(to, octets)
+        except (Refused, Temporary) as error:
+            log.warning("owner not told", account=account_id, why=type(error).__name__)
 
     async def _house_of(self, address: str) -> house.House:
         """The service as it speaks to whoever reads an address: in both languages to people elsewhere."""

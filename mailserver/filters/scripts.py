@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from mailserver import sieve
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
-from mailserver.sieve import Script
-from mailserver.store.account import filters
+from mailserver.sieve import Script, SieveError
+from mailserver.store.account import filters, forward_targets
 from mailserver.store.account.filters import Bound, Bounds, OverBound, Stored, Version
+from mailserver.store.account.forward_targets import ANYWHERE
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.record.audit import Origin
 from mailserver.texts.text import Text
@@ -92,6 +93,26 @@ class Scripts:
         checked = await self.check(account_id, source)
         await self._store.write(_put, account_id, name, source, self.bounds, activate, origin, checked.targets, before)
         return checked.warnings
+
+    async def sends_further(self, account_id: int, name: str, source: bytes | None = None) -> bool:
+        """Whether mail might go to an address that it does not go to by now: once a script is kept that says `source`,
+        or once the kept one is put to use. An address that a script chooses may be any. Raises as `check`;
+        Refused(NOT_FOUND)."""
+        kept = await self._store.read(forward_targets.of_account, account_id)
+        known = {one.address for one in kept if one.active or (source is not None and one.script == name)}
+        if source is not None:
+            wanted = set((await self.check(account_id, source)).targets)
+        else:  # it may include any other
+            wanted = {one.address for one in kept} | await self._targets(await self.octets(account_id, name))
+        return ANYWHERE in wanted or not wanted <= known
+
+    async def _targets(self, source: bytes) -> frozenset[str]:
+        """Of a script that is kept; one that cannot be compiled any more sends nothing."""
+        async with self._compiling:
+            try:
+                return (await asyncio.to_thread(sieve.compile, source)).targets
+            except SieveError:
+                return frozenset()
 
     async def activate(self, account_id: int, name: str, origin: Origin) -> None:
         """Have mail run through this script; through none when the name is empty. Raises Refused(NOT_FOUND)."""

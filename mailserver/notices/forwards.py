@@ -47,6 +47,39 @@ def begun(house: House, owner: Owner, to: str, address: str | Text, *, token: by
     return notice(house, Correspondent(owner.name, to), subject, text, token=token, now=now)
 
 
+def box_begun(house: House, box: str, to: str, address: str | Text, *, token: bytes, now: float) -> bytes:
+    """To a functional box and whoever manages it: a filter may send its mail on to an address that is new."""
+    text = Text(
+        "Bonjour,\n\n"
+        "Les messages que reçoit la boîte {box} peuvent désormais être\n"
+        "renvoyés à :\n\n"
+        "    {address}\n\n"
+        "Une des personnes qui gèrent cette boîte l'a réglé ainsi.\n\n"
+        "Personne parmi vous ne l'a fait ? Appelez sans attendre : quelqu'un connaît\n"
+        "le mot de passe de l'une d'elles.",
+        box=box,
+        address=address,
+    )
+    subject = house.say(Text("Les messages de {box} sont renvoyés à une autre adresse", box=box))
+    return notice(house, Correspondent("", to), subject, text, token=token, now=now)
+
+
+def box_ended(house: House, box: str, to: str, address: str | Text, why: Text, *, token: bytes, now: float) -> bytes:
+    """To them: nothing is sent on to an address any more."""
+    text = Text(
+        "Bonjour,\n\n"
+        "Les messages que reçoit la boîte {box} ne sont plus renvoyés à :\n\n"
+        "    {address}\n\n"
+        "{why}\n"
+        "Ils restent dans la boîte.",
+        box=box,
+        address=address,
+        why=why,
+    )
+    subject = house.say(Text("Les messages de {box} ne sont plus renvoyés", box=box))
+    return notice(house, Correspondent("", to), subject, text, token=token, now=now)
+
+
 def ended(house: House, owner: Owner, to: str, address: str | Text, why: Text, *, token: bytes, now: float) -> bytes:
     """To the owner: nothing is sent on to an address any more."""
     text = Text(

@@ -43,7 +43,7 @@ class Script:
     asks: frozenset[str] = frozenset()
     """Names of mailboxes and lists that it asks its host for, as far as they are constant."""
     targets: frozenset[str] = frozenset()
-    """Addresses and lists that it may redirect to; `ANYWHERE`: one that is made when it runs."""
+    """Addresses that it may redirect to; `ANYWHERE`: one that is made, or looked up in a list, when it runs."""
     regexes: int = 0
     """Regular expressions that are kept with it."""
     size: int = 0

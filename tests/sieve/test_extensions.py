@@ -491,3 +491,14 @@ def test_loops_of_all_scripts_are_bounded_together() -> None:
     with pytest.raises(sieve.RunError):
         actions(f'{requires} foreverypart {{ foreverypart {{ include "b"; }} }}', deep, account)
     assert actions(f'{requires} foreverypart {{ include "b"; }}', deep, account) == [KEPT]
+
+
+def test_where_a_script_may_send_mail_on() -> None:
+    """The name of a list says nothing of where mail goes, and may be any text."""
+    script = """require ["encoded-character", "extlists", "variables"]; redirect "Jean <jean@example.org>";"""
+    assert sieve.compile(script.encode()).targets == {"jean@example.org"}
+    for more in ('redirect :list "chef@ac-exemple.fr";', 'redirect :list "a${hex:00}b";', 'redirect "${x}@x.fr";'):
+        assert sieve.compile((script + more).encode()).targets == {"jean@example.org", "*"}
+    for wrong in ("a${hex:00}b@x.fr", "a${hex:0d 0a}b@x.fr", r"\"a${hex:00}b\"@x.fr", r"\"a${hex:0d 0a}b\"@x.fr"):
+        with pytest.raises(sieve.SieveError):
+            sieve.compile((script + f'redirect "{wrong}";').encode())

@@ -21,6 +21,7 @@ from mailserver.model.rules import Sender
 from mailserver.store.account import forwards, recoveries
 from mailserver.store.record import audit, trusted_clock
 from mailserver.store.record.audit import Origin
+from tests.webui.boxes import FULL, Box
 from tests.webui.house import PASSWORD, House, Visitor, mail
 from tests.webui.secondstep import Phone
 from tests.webui.test_admin import entered
@@ -308,3 +309,37 @@ def test_a_script_like_ours_hides_nothing(house: House, rose: Principal, browser
     write(house, rose, "Ici")
     assert left(house, "loin@ailleurs.fr") == []
     assert "à aucune autre adresse" in browser.get(PAGE).text
+
+
+def test_holders_of_a_box_are_told(house: House, rose: Principal, console: Visitor) -> None:
+    """Whoever manages it may do so by ManageSieve; the others must not find out by missing mail."""
+    reader = house.person("Luc", f"Lecteur-{rose.login}")
+    box = Box(house, {rose.login: {"read", "manage"}, reader.login: FULL})
+    scripts = Scripts(settings=house.settings, store=house.store)
+    source = f'redirect "{box.label}@ailleurs.fr";'.encode()
+    house.run(scripts.put(box.account, "x", source, Origin("x", "sieve"), activate=True))
+    begun, ended = (f"Les messages de {box.address} {end}" for end in ("sont renvoyés", "ne sont plus renvoyés"))
+    assert [one.startswith(begun) for one in told(house, rose)] == [True]
+    assert f"{box.label}@ailleurs.fr" in str(parsed(house.octets(rose, "INBOX")).get_content())
+    assert [one.startswith(begun) for one in box.kept()] == [True]
+    assert len(told(house, rose)) == 1
+    assert house.subjects(reader, "INBOX") == []
+    page = console.get(f"/admin/transferts?q={box.label}@ailleurs.fr").text
+    number = re.search(r'name="transfert" value="(\d+)"', page)
+    assert number
+    console.post("/admin/transferts", {"transfert": number[1]})
+    assert house.subjects(rose, "INBOX")[-1].startswith(ended)
+    assert any(one.startswith(ended) for one in box.kept())
+
+
+def test_who_agrees_learns_that_nothing_comes_yet(house: House, rose: Principal, browser: Visitor) -> None:
+    scripts = Scripts(settings=house.settings, store=house.store)
+    house.run(scripts.put(rose.account_id, "x", b"keep;", Origin(rose.login, "sieve"), activate=True))
+    target = f"bientot-{rose.login}@ailleurs.fr"
+    ask(browser, target)
+    stranger = house.visitor()
+    path = link(left(house, target)[-1])
+    stranger.get(path)
+    assert "n’a pas remis ses règles en service" in stranger.post(path, {"faire": "accepter"}).text
+    write(house, rose, "Pas encore")
+    assert len(left(house, target)) == 1

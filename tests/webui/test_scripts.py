@@ -7,7 +7,7 @@ import pytest
 from mailserver.filters import Scripts
 from mailserver.model.identity import Principal
 from mailserver.store.record.audit import Origin
-from tests.webui.house import House, Visitor, mail
+from tests.webui.house import PASSWORD, House, Visitor, mail
 
 PAGE = "/s/reglages/regles/script"
 ARCHIVES = 'require "fileinto";\r\nfileinto "Archive";\r\n'
@@ -94,3 +94,40 @@ def test_markup_in_a_script_is_text(house: House, rose: Principal, home: Visitor
     text = home.get(f"{PAGE}?nom=principal").text
     assert "<script>alert" not in text
     assert re.search("&lt;/textarea&gt;&lt;script&gt;", text)
+
+
+def test_the_password_is_asked_before_mail_goes_elsewhere(
+    house: House, rose: Principal, home: Visitor, scripts: Scripts
+) -> None:
+    """As on the page of forwards: who found a session open must not read along."""
+    away = 'redirect "loin@ailleurs.fr";'
+    assert posts(home, "enregistrer", "principal", away) == 422
+    assert "donnez votre mot de passe" in home.text
+    assert "loin@ailleurs.fr" in home.text
+    assert posts(home, "enregistrer", "principal", away, actuel="faux") == 422
+    assert "Ce n’est pas votre mot de passe actuel." in home.text
+    assert house.run(scripts.listing(rose.account_id)) == []
+    assert posts(home, "enregistrer", "principal", away, actuel=PASSWORD) == 200
+    for action in ("activer", "a-la-suite"):
+        assert posts(home, action, "principal") == 422
+        assert "donnez votre mot de passe" in home.text
+    assert house.run(scripts.active(rose.account_id)) is None
+    assert posts(home, "activer", "principal", actuel=PASSWORD) == 200
+    assert posts(home, "enregistrer", "principal", f"{away} keep;") == 200  # mail goes there already
+    assert posts(home, "enregistrer", "principal", away.replace("loin", "ailleurs")) == 422
+    assert posts(home, "verifier", "principal", away.replace("loin", "ailleurs")) == 200
+    assert house.run(scripts.octets(rose.account_id, "principal")) == f"{away} keep;".encode()
+
+
+def test_the_password_is_asked_for_what_is_included_or_chosen_later(
+    house: House, rose: Principal, home: Visitor, scripts: Scripts
+) -> None:
+    origin = Origin("x", "sieve")
+    house.run(scripts.put(rose.account_id, "loin", b'redirect "loin@ailleurs.fr";', origin))
+    assert posts(home, "enregistrer", "autre", 'require "include"; include "loin";') == 200
+    assert posts(home, "activer", "autre") == 422
+    chosen = ('require "variables"; set "a" "x"; redirect "${a}@x.fr";', 'require "extlists"; redirect :list "amis";')
+    for text in chosen:
+        assert posts(home, "enregistrer", "autre", text) == 422
+    house.run(scripts.put(rose.account_id, "autre", chosen[0].encode(), origin, activate=True))
+    assert posts(home, "enregistrer", "autre", chosen[0]) == 422  # it may choose another one

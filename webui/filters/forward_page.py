@@ -8,13 +8,11 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules import Denied
 from mailserver.store.account.filters import OverBound
 from mailserver.store.account.forwards import Forwarding
-from webui.account.security.password_feedback import MAX_PASSWORD
-from webui.account.session.session_start import wait_text, waiting_seconds
+from webui.filters.proving import prove
 from webui.filters.starting import Stopped, start, stopped
 from webui.page.context import Guest, Services, Visit
 from webui.page.flash import done
@@ -75,16 +73,10 @@ async def change(services: Services, visit: Visit) -> Response:
 
 
 async def _ask(services: Services, visit: Visit) -> Response:
-    """Ask whoever reads an address. The password is asked again: who found a session open must not read along."""
-    secret = Secret(visit.form.text("actuel")[:MAX_PASSWORD])
-    try:
-        await services.login.prove_again(visit.principal, secret, None, visit.peer)
-    except Refused as refusal:
-        if refusal.reason is Reason.THROTTLED:
-            fault = wait_text(visit, waiting_seconds(refusal))
-            return await _page(services, visit, password_fault=fault, status=429)
-        fault = visit._("Ce n’est pas votre mot de passe actuel.")
-        return await _page(services, visit, password_fault=fault, status=422)
+    """Ask whoever reads an address."""
+    fault, status = await prove(services, visit)
+    if fault:
+        return await _page(services, visit, password_fault=fault, status=status)
     try:
         await services.forwards.ask(visit.principal, visit.form.text("adresse")[: MAX_ADDRESS + 1], visit.origin)
     except Refused as refusal:
@@ -162,8 +154,12 @@ async def agree(services: Services, guest: Guest) -> Response:
     key = str(guest.request.path_params["key"])[:KEY_LENGTH]
     try:
         if guest.form.text("faire") == "accepter":
-            await services.forwards.agree(key, guest.peer)
+            asked = await services.forwards.agree(key, guest.peer)
             outcome = guest._("C’est accepté : les messages vous seront renvoyés.")
+            if stopped(await services.rules.read(asked.owner.account_id)).is_stopped:
+                outcome = guest._(
+                    "C’est accepté. Rien n’est renvoyé tant que cette personne n’a pas remis ses règles en service."
+                )
         else:
             await services.forwards.decline(key, guest.peer)
             outcome = guest._("C’est refusé : rien ne vous sera renvoyé.")

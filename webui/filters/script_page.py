@@ -10,10 +10,19 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.script_names import MAX_NAME
 from mailserver.sieve import SieveError
 from mailserver.store.account.filters import OverBound, Stored
+from webui.filters.proving import prove
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """For which button the password is asked, and why or what is wrong with it."""
+
+    action: str
+    fault: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,7 @@ class ScriptPage:
     checked: bool = False
     fault: str = ""
     warnings: Sequence[str] = ()
+    asked: Asked | None = None
 
 
 async def show_script(services: Services, visit: Visit) -> Response:
@@ -61,6 +71,10 @@ async def change(services: Services, visit: Visit) -> Response:
         raise Refused(Reason.CANNOT)
     if action in ("verifier", "enregistrer"):
         return await _written(services, visit, name, version, text, keep=action == "enregistrer")
+    if action in ("activer", "a-la-suite") and await services.scripts.sends_further(visit.account_id, name):
+        password_fault, status = await _prove(services, visit)
+        if password_fault:
+            return await _kept(services, visit, name, Asked(action, password_fault), status)
     match action:
         case "activer":
             await services.scripts.activate(visit.account_id, name, visit.origin)
@@ -79,10 +93,34 @@ async def _is_ours(services: Services, visit: Visit, name: str) -> bool:
     return name == NAME and bool((await services.rules.read(visit.account_id)).version)
 
 
+async def _prove(services: Services, visit: Visit) -> tuple[str, int]:
+    """As `prove`; whoever was not asked yet is told why they are."""
+    if not visit.form.text("actuel"):
+        return visit._("Ce script peut renvoyer vos messages à une autre adresse : donnez votre mot de passe."), 422
+    return await prove(services, visit)
+
+
+async def _kept(services: Services, visit: Visit, name: str, asked: Asked, status: int) -> Response:
+    """One as it is kept, and a question."""
+    scripts = await services.scripts.listing(visit.account_id)
+    found = next((one for one in scripts if one.name == name), None)
+    if found is None:
+        raise Refused(Reason.NOT_FOUND)
+    octets = await services.scripts.octets(visit.account_id, name)
+    text = octets.decode("utf-8", "replace")
+    return await _page(services, visit, scripts, name, found.hash.hex(), text, asked=asked, status=status)
+
+
 async def _written(services: Services, visit: Visit, name: str, version: str, text: str, *, keep: bool) -> Response:
     source = text.encode("utf-8", "replace")
     fault, status, warnings = "", 200, list[str]()
     try:
+        if keep and await services.scripts.sends_further(visit.account_id, name, source):
+            password_fault, status = await _prove(services, visit)
+            if password_fault:
+                asked = Asked("enregistrer", password_fault)
+                scripts = await services.scripts.listing(visit.account_id)
+                return await _page(services, visit, scripts, name, version, text, asked=asked, status=status)
         if keep:
             await services.scripts.put(visit.account_id, name, source, visit.origin, before=version)
             return redirect(visit, _address(visit), nom=name, **done("script"))
@@ -128,6 +166,7 @@ async def _page(
     checked: bool = False,
     fault: str = "",
     warnings: Sequence[str] = (),
+    asked: Asked | None = None,
     status: int = 200,
 ) -> Response:
     kept: Rules = await services.rules.read(visit.account_id)
@@ -143,5 +182,6 @@ async def _page(
         checked,
         fault,
         warnings,
+        asked,
     )
     return services.pages.answer(visit, "filters/script.html", page, status)

@@ -101,7 +101,8 @@ def _redirect(compiler: Compiler, call: Call) -> Step:
     copy = call.has("copy")
     made = compiler.string(words)
     if call.has("list"):
-        compiler.targets.add(made if isinstance(made, str) else ANYWHERE)
+        # Its members are chosen, and changed, where no script is: a list's name says nothing of where mail goes.
+        compiler.targets.add(ANYWHERE)
         name = compiler.phrase(words)
         return lambda machine: machine.effects.redirect(Redirect("", copy, name(machine), machine.message.sent))
     if isinstance(made, str):

@@ -12,7 +12,7 @@ from mailserver.store.schema.filters import filter_script, filter_target
 MAX_KEPT = 20
 """Of one script; of one that has more it is kept that it sends mail anywhere."""
 ANYWHERE = "*"
-"""Stands for addresses that are made when a script runs."""
+"""Stands for addresses that are made, or looked up in a list, when a script runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ MANAGE = "manage"
 SEND = "send"
 """The word that lets a holder write in the box's name."""
 SENT = "\\Sent"
+MOST_TOLD = 20
+"""Managers of one box."""
 
 _BOX = Statement(
     select(mailing_list.c.box_id).where(
@@ -38,6 +40,11 @@ _ADDRESS = Statement(
     select(mailing_list.c.address).where(
         mailing_list.c.box_id == bindparam("box"), mailing_list.c.kind == ListKind.FUNCTION.value
     )
+)
+_MEMBERS = Statement(
+    select(list_member.c.member, list_member.c.rights)
+    .where(list_member.c.list == bindparam("address"))
+    .order_by(list_member.c.member)
 )
 _LOGIN = Statement(select(account.c.login).where(account.c.id == bindparam("account")))
 
@@ -99,6 +106,14 @@ def managed(tx: Tx, account_id: int, address: str) -> int:
         if box.address == wanted and MANAGE in box.words:
             return box.box_id
     raise Refused(Reason.FORBIDDEN, "Acting for somebody else is not possible")
+
+
+def told(tx: Tx, box_id: int) -> tuple[str, list[str]]:
+    """Who is told of what becomes of a functional box: its address, and those of whoever manages it; nobody where the
+    account is none."""
+    address = address_of(tx, box_id)
+    rows = tx.all(_MEMBERS, address=address) if address else []
+    return address, [str(member) for member, words in rows if MANAGE in str(words).split()][:MOST_TOLD]
 
 
 def takes_copy(tx: Tx, viewer: Viewer, box_id: int) -> bool:
