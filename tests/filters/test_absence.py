@@ -1,5 +1,7 @@
 """An absence as a part of the script: there and back; each day it says what was written to whom it was meant."""
 
+import re
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,8 +11,10 @@ from hypothesis import strategies as st
 
 from mailserver import sieve
 from mailserver.filters.rules import Document, Faulty, read, written
+from mailserver.filters.rules import absence as rules_absence
 from mailserver.filters.rules.absence import LATEST, MAX_TEXT, RETURN, UNSPEAKABLE, Absence, Others
 from mailserver.filters.rules.environment import SENDER
+from mailserver.texts.text import Text
 from tests.sieve.runs import LETTER, Account
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -111,3 +115,37 @@ def test_what_an_absence_cannot_be(wrong: dict[str, object]) -> None:
 def test_one_that_is_off_answers_nothing() -> None:
     absence = Absence(date(2026, 1, 1), None, "", "", off=True)
     assert answer(absence, "staff", datetime(2026, 1, 5, tzinfo=PARIS)) is None
+
+
+def test_words_of_another_version_change_no_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An absence that answers can be read, and ended, whatever the catalogue and the dates of CLDR say by now."""
+    kept = Document(absence=Absence(date(2026, 12, 19), date(2027, 1, 3), "Retour {retour}", "x", language="en"))
+    source = written(kept)
+    monkeypatch.setattr(rules_absence, "written_day", lambda day, pattern, language: f"{day}\u00a0!")
+    monkeypatch.setattr(rules_absence, "_SUBJECT", Text("Absent : {subject}", subject="${subject}"))
+    found = read(source)
+    assert found == kept
+    assert found.absence is not None
+    assert found.absence.said("{return}") == "Monday 4 January 2027"
+    assert read(written(replace(found, absence=replace(found.absence, off=True)))) is not None
+
+
+def test_scripts_from_before_are_read() -> None:
+    """They have the day and the subject in their commands alone."""
+    kept = Document(absence=Absence(date(2026, 12, 19), date(2027, 1, 3), "Retour {retour}", "x"))
+    source = re.sub(rb',"(return_day|subject_line)":"[^"]*"', b"", written(kept))
+    assert b"return_day" not in source
+    assert b"lundi 4 janvier 2027" in source
+    assert read(source) == kept
+
+
+@pytest.mark.parametrize(
+    "subject", ["x", '${subject}"; discard; "', "${subject}\\", "${subject} ${subject}", "${subject}\n"]
+)
+@pytest.mark.parametrize("day", ["demain", "a\nb", "x" * 201])
+def test_a_document_says_no_more_than_words(subject: str, day: str) -> None:
+    with pytest.raises(Faulty):
+        Absence(date(2026, 1, 1), date(2026, 1, 2), "a", "b", return_day=day, subject_line=subject)
+    if day != "demain":
+        with pytest.raises(Faulty):
+            Absence(date(2026, 1, 1), date(2026, 1, 2), "a", "b", return_day=day)

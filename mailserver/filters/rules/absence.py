@@ -30,7 +30,12 @@ WITHIN = (Population.TEACHER.value, Population.STAFF.value)
 """Who gets the academy's answer: those who proved to be of its staff by logging in."""
 CONTACTS = ":addrbook:default"
 
-_SUBJECT = Text("Réponse automatique : {subject}", subject="${subject}")
+_VARIABLE = "${subject}"
+_SUBJECT = Text("Réponse automatique : {subject}", subject=_VARIABLE)
+_SPECIAL = re.compile(r'["\\$\x00-\x1f\x7f-\x9f\ud800-\udfff]')
+"""What would be no subject, or another command, in a quoted string."""
+MAX_WRITTEN = 200
+"""Characters of a day, and of a subject."""
 _EXTENSIONS = frozenset(("date", "environment", "relational", "vacation", "variables"))
 
 
@@ -66,6 +71,11 @@ class Absence:
     """Of the subject and of the day of return."""
     off: bool = False
     """Nothing is answered; the texts are kept for another time."""
+    return_day: str = ""
+    """The first day after it as answers write it. This and `subject_line` are values: words and dates of another
+    version of this program must not make another script of what was kept. Empty: as they are written today."""
+    subject_line: str = ""
+    """The subject of answers, with a variable for that of the message."""
 
     def __post_init__(self) -> None:
         if not EARLIEST <= self.first <= LATEST:
@@ -76,6 +86,19 @@ class Absence:
             raise Wrong("last", Text("Une absence dure trois ans au plus."))
         self._check("inside", self.inside, wanted=not self.off)
         self._check("outside", self.outside, wanted=not self.off and self.others is not Others.NOBODY)
+        if self.end is not None and not self.return_day:
+            object.__setattr__(self, "return_day", written_day(self.end, "EEEE d MMMM y", self.language))
+        if not self.subject_line:
+            object.__setattr__(self, "subject_line", _SUBJECT.to(self.language))
+        self._check_written()
+
+    def _check_written(self) -> None:
+        rest = self.subject_line.replace(_VARIABLE, "", 1)
+        is_whole = rest != self.subject_line and not _SPECIAL.search(rest)
+        if not is_whole or max(len(self.return_day), len(self.subject_line)) > MAX_WRITTEN:
+            raise Wrong("inside", Text("La réponse a des caractères qui ne peuvent pas être envoyés."))
+        if UNSPEAKABLE.search(self.return_day) or "\n" in self.return_day:
+            raise Wrong("inside", Text("La réponse a des caractères qui ne peuvent pas être envoyés."))
 
     def _check(self, field: str, text: str, *, wanted: bool) -> None:
         if wanted and not text.strip():
@@ -100,14 +123,13 @@ class Absence:
         """An answer with the day of return in it."""
         if self.end is None:
             return text
-        day = written_day(self.end, "EEEE d MMMM y", self.language)
         for name in RETURN.values():
-            text = text.replace(name, day)
+            text = text.replace(name, self.return_day)
         return text
 
     def subject(self, subject: str) -> str:
         """The subject of the answer to a message of this subject."""
-        return _SUBJECT.to(self.language).replace("${subject}", subject)
+        return self.subject_line.replace(_VARIABLE, subject)
 
     def script(self) -> Part:
         """The commands that answer; none while it is off."""
@@ -138,5 +160,5 @@ class Absence:
 
     def _answer(self, text: str) -> str:
         """One answer. Those of one absence have one handle: a text that is mended is told to nobody twice."""
-        handle, subject = f"absence {self.first:%Y-%m-%d}", _SUBJECT.to(self.language)
-        return f'vacation :days {DAYS} :handle "{handle}" :subject "{subject}" {quoted(self.said(text))};'
+        handle = f"absence {self.first:%Y-%m-%d}"
+        return f'vacation :days {DAYS} :handle "{handle}" :subject "{self.subject_line}" {quoted(self.said(text))};'

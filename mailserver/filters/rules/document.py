@@ -115,13 +115,20 @@ _DOLLAR = Part(('set "dollar" "$";',), frozenset(("variables",)))
 _ADAPTER = TypeAdapter(Document)
 
 
+_SINCE = {"absence": {"return_day", "subject_line"}}
+"""Values that documents have not had from the beginning."""
+
+
 def written(document: Document) -> bytes:
     """The script of a document."""
+    return _written(document, _ADAPTER.dump_json(document, exclude_defaults=True).decode())
+
+
+def _written(document: Document, value: str) -> bytes:
     parts = document.parts()
     if any(DOLLAR in line for part in parts for line in part.lines):
         parts.insert(0, _DOLLAR)
     extensions = sorted(frozenset[str]().union(*(part.extensions for part in parts)))
-    value = _ADAPTER.dump_json(document, exclude_defaults=True).decode()
     lines = [MARK, f"# {value}"]
     if extensions:
         lines.append(f"require [{', '.join(map(quoted, extensions))}];")
@@ -139,4 +146,7 @@ def read(source: bytes) -> Document | None:
         document = _ADAPTER.validate_json(value)
     except ValidationError:
         return None
-    return document if written(document) == source else None
+    if written(document) == source:
+        return document
+    before = _ADAPTER.dump_json(document, exclude_defaults=True, exclude=_SINCE).decode()
+    return document if _written(document, before) == source else None
