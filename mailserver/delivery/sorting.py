@@ -136,9 +136,8 @@ class Sorting:
         if envelope.door is Door.SMTP:
             facts |= {"remote-ip": envelope.peer, "remote-host": envelope.peer_name}
         scan = part.prepared.scan
-        sender = envelope.sender.population if envelope.sender is not None else Population.OUTSIDE
         domains = self._settings.domains
-        known = environment.items(part.provenance, sender, scan.sender_address, scan.attachments, domains)
+        known = environment.items(part.provenance, _answered(envelope), scan.sender_address, scan.attachments, domains)
         return {**{name: fact for name, fact in facts.items() if fact}, **known}
 
     async def _apply(self, work: _Sorted, decision: Decision, recipient: str) -> None:
@@ -300,6 +299,15 @@ class _States:
         return self._made[edited]
 
 
+def _answered(envelope: Envelope) -> Population:
+    """Of whoever an answer goes to: what somebody's filter changed and sent on is theirs, an answer to it is not."""
+    sender = envelope.sender
+    if sender is None:
+        return Population.OUTSIDE
+    is_back = envelope.door is not Door.RESENT or envelope.reverse_path.casefold() in sender.addresses
+    return sender.population if is_back else Population.OUTSIDE
+
+
 def _placements(decision: Decision, outcome: Outcome, unsorted: Sequence[Placement]) -> tuple[list[_Placed], bool]:
     """Where a message goes, and whether it may go nowhere because the filter says so.
 
@@ -314,14 +322,22 @@ def _placements(decision: Decision, outcome: Outcome, unsorted: Sequence[Placeme
                 there = unsorted if action.implicit else (Placement(),)
                 placed += [(action.edited, replace(one, flags=(*one.flags, *action.flags))) for one in there]
             case FileInto():
-                viewer = decision.viewer if access.is_foreign(action.mailbox) else None
-                filed = Placement(action.mailbox, action.flags, action.create, action.special_use, viewer)
-                placed.append((action.edited, filed))
+                placed.append((action.edited, _filed(decision, action)))
             case Discard() | Redirect() | Reject():
                 is_gone = True
             case _:
                 pass
     return placed, is_gone
+
+
+def _filed(decision: Decision, action: FileInto) -> Placement:
+    """A mailbox of the owner's, or of others: whose account is suspended or closed puts nothing there, as they cannot
+    by IMAP."""
+    if not access.is_foreign(action.mailbox):
+        return Placement(action.mailbox, action.flags, action.create, action.special_use)
+    if not may_send(decision.owner):
+        return Placement(flags=action.flags)
+    return Placement(action.mailbox, action.flags, action.create, action.special_use, decision.viewer)
 
 
 def _script(decision: Decision) -> tuple[int, bytes]:

@@ -126,6 +126,9 @@ def deliver_unit(
     else:
         targets = messages.inboxes(tx, accounts)
         targets.update((account, placement.inbox(tx, account)) for account in accounts if account not in targets)
+    # Its owner has it there already: nobody gets two copies in one mailbox.
+    taken = {*targets.values(), *(mailbox_id for mailbox_id, _ in wanted)}
+    shared = {mailbox_id: one for mailbox_id, one in shared.items() if mailbox_id not in taken}
     if wanted or shared:
         mailboxes.lock_all(tx, [*targets.values(), *shared, *(mailbox_id for mailbox_id, _ in wanted)])
         placement.place(tx, wanted, content_id, prepared.size, provenance)

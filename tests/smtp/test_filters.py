@@ -380,11 +380,11 @@ def test_a_crowd_of_places_is_bounded_by_the_quota(house: House) -> None:
     assert [len(house.mail("ida", box)) for box in ("Archive", "Trash", "INBOX")] == [1, 0, 0]
 
 
-def share(house: House, login: str, box: str, rights: str) -> None:
+def share(house: House, login: str, box: str, rights: str, to: str = "ada") -> None:
     """What Ada may do in a mailbox of somebody else."""
     viewer, origin = Viewer.of(house.people[login].account_id, login), Origin(login, "imap")
     house.store.write_now(provision, viewer.account_id)
-    house.store.write_now(access.change, viewer, box, "ada", "=", frozenset(rights), origin, negative=False)
+    house.store.write_now(access.change, viewer, box, to, "=", frozenset(rights), origin, negative=False)
 
 
 def test_a_mailbox_of_others_takes_what_its_owner_lets_one_insert(house: House) -> None:
@@ -410,6 +410,32 @@ def test_a_mailbox_of_others_takes_what_its_owner_lets_one_insert(house: House) 
     share(house, "bob", "Archive", "")
     send(house, letter())
     assert (len(house.mail("bob", "Archive")), len(house.mail("ada"))) == (1, 4)
+
+
+def test_whoever_has_it_already_gets_no_second_copy(house: House) -> None:
+    filters_of(house, "ada", 'require "fileinto"; fileinto "Partagés/bob/Archive";')
+    filters_of(house, "bob", 'require "fileinto"; fileinto "Archive";')
+    share(house, "bob", "Archive", "lri")
+    share(house, "bob", "INBOX", "lri")
+    send(house, letter(), ADA, BOB)
+    assert (len(house.mail("bob", "Archive")), house.mail("ada")) == (1, [])
+    off(house, "bob")
+    filters_of(house, "ada", 'require "fileinto"; fileinto "Partagés/bob/INBOX";')
+    send(house, letter(), ADA, BOB)
+    assert (len(house.mail("bob")), house.mail("ada")) == (1, [])
+    send(house, letter(), ADA)
+    assert (len(house.mail("bob")), house.mail("ada")) == (2, [])
+    share(house, "bob", "Archive", "")
+    share(house, "bob", "INBOX", "")
+
+
+def test_whose_account_is_suspended_files_nothing_with_others(house: House) -> None:
+    """Ida is suspended and may receive; by IMAP she could not put anything there."""
+    filters_of(house, "ida", 'require ["fileinto", "mailbox"]; fileinto :create "Partagés/bob/Archive";')
+    share(house, "bob", "Archive", "lri", "ida")
+    send(house, letter(to=f"ida@{DOMAIN}"), f"ida@{DOMAIN}")
+    assert (house.mail("bob", "Archive"), len(house.mail("ida"))) == ([], 1)
+    share(house, "bob", "Archive", "", "ida")
 
 
 LONG = f'set "a" "{"x" * 15_000}";' + 'if string :contains "${a}" "y" { discard; }' * 200

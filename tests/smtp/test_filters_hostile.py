@@ -10,9 +10,10 @@ from mailserver.delivery.envelope import Memory
 from mailserver.delivery.occasion import MAX_SENT, SENT_ON_BY, Volume
 from mailserver.filters import running
 from mailserver.filters.host import AccountHost
+from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.authentication import NOT_CHECKED, Alignment, AuthenticationResults, Outcome
-from mailserver.model.messages.provenance import Door
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.sieve.commands.editheader import PROTECTED
 from mailserver.store.account import accounts, filter_memory
 from mailserver.store.account.filter_memory import Kind
@@ -111,6 +112,20 @@ def test_what_was_edited_proves_no_author(house: House, edit: str) -> None:
     filters_of(house, "bob", f'redirect "{ADA}";')
     submit(house, "eve", letter(sender=f"eve@{DOMAIN}", to=BOB), BOB)
     assert known(house, "ada")[:2] == (Door.SUBMISSION, house.people["eve"].account_id)
+
+
+def test_what_somebody_edits_and_sends_on_is_not_from_them(house: House) -> None:
+    """An answer goes to whoever wrote it: what staff are told is not for them."""
+    by_staff = (
+        'require ["environment", "fileinto"]; if environment "vnd.mailserver.sender" "outside" { fileinto "Archive"; }'
+    )
+    filters_of(house, "ada", by_staff)
+    filters_of(house, "bob", f'require "editheader"; addheader "X-A" "1"; redirect "{ADA}";')
+    submit(house, "eve", letter(sender=f"eve@{DOMAIN}", to=BOB), BOB)
+    assert (len(house.mail("ada", "Archive")), house.mail("ada")) == (1, [])
+    to = [Correspondent("", ADA)]  # an answer to this goes to Bob
+    house.run(house.submission.resend(house.people["bob"], to, letter(), Provenance(Door.SMTP)))
+    assert (len(house.mail("ada", "Archive")), len(house.mail("ada"))) == (1, 1)
 
 
 def test_what_was_edited_keeps_what_speaks_against_it_alone(house: House) -> None:
