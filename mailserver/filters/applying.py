@@ -129,10 +129,15 @@ class Applying:
         going = self._running.get(account_id)
         if going is not None and not going.ended:
             raise Refused(Reason.CONFLICT, "The rules are being applied already")
-        box = await self._store.read(mailboxes.by_id, account_id, box_id)
         for ended in [one for one, known in self._running.items() if known.ended][:-REMEMBERED]:
             del self._running[ended]
-        done = self._running[account_id] = Done(box.messages)
+        done = self._running[account_id] = Done(0)  # at once: who asks twice meets it
+        try:
+            box = await self._store.read(mailboxes.by_id, account_id, box_id)
+        except BaseException:
+            done.ended = done.failed = True
+            raise
+        done.total = box.messages
         work = self._run(account_id, box, Document(rules=document.rules), done)
         if box.messages <= AT_ONCE:
             await work

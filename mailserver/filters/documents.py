@@ -105,33 +105,46 @@ class Documents:
 
         Raises Faulty, OverBound, Refused(CONFLICT).
         """
-        await self._store.write(known_senders.distrust, account_id, sender)
-        await self._change_blocked(account_id, lambda now: now if sender in now else (*now, sender), origin)
+
+        def distrusted(tx: Tx) -> None:
+            known_senders.distrust(tx, account_id, sender)
+
+        await self._change_blocked(account_id, lambda now: now if sender in now else (*now, sender), origin, distrusted)
 
     async def unblock(self, account_id: int, sender: str, origin: Origin) -> None:
         """Let it come again. Raises Refused(CONFLICT)."""
-        await self._change_blocked(account_id, lambda now: tuple(one for one in now if one != sender), origin)
+        await self._change_blocked(account_id, partial(_but, sender), origin)
 
     async def trust(self, account_id: int, sender: str, origin: Origin) -> None:
         """Somebody's word that the messages of an address are safe; whom one trusts is not blocked.
 
         Raises Refused(INVALID | CONFLICT).
         """
-        await self._store.write(known_senders.trust, account_id, sender)
-        await self.unblock(account_id, sender.casefold(), origin)
+
+        def trusted(tx: Tx) -> None:
+            known_senders.trust(tx, account_id, sender)
+
+        await self._change_blocked(account_id, partial(_but, sender.casefold()), origin, trusted)
 
     async def _change_blocked(
-        self, account_id: int, change: Callable[[tuple[str, ...]], tuple[str, ...]], origin: Origin
+        self,
+        account_id: int,
+        change: Callable[[tuple[str, ...]], tuple[str, ...]],
+        origin: Origin,
+        also: Callable[[Tx], object] | None = None,
     ) -> None:
-        """Whoever else changes the rules meanwhile changes something else: it is done again on what they left."""
+        """Whoever else changes the rules meanwhile changes something else: it is done again on what they left. `also`
+        is done in the same unit, and where nothing changes by itself."""
         for last in (False, False, True):
             before = await self.read(account_id)
             blocked = before.document.blocked
             after = replace(blocked, senders=change(blocked.senders))
             if after == blocked:
+                if also is not None:
+                    await self._store.write(also)
                 return
             try:
-                await self.change(account_id, before.version, partial(_with_blocked, blocked=after), origin)
+                await self.change(account_id, before.version, partial(_with_blocked, blocked=after), origin, also)
             except Refused as refusal:
                 if last or refusal.reason is not Reason.CONFLICT:
                     raise
@@ -170,6 +183,10 @@ class Documents:
     async def stop(self, account_id: int, origin: Origin) -> Rules:
         """Have mail not run through the rules any more; they stay."""
         return await self._store.write(_stop, account_id, origin)
+
+
+def _but(sender: str, senders: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(one for one in senders if one != sender)
 
 
 def _with_blocked(document: Document, *, blocked: Blocked) -> Document:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from mailserver.filters.rules import senders
 from mailserver.model.identity import Principal
 from mailserver.store.mail import known_senders
 from tests.webui.house import House, Visitor, mail
@@ -88,3 +89,13 @@ def test_a_message_of_others_blocks_nobody(house: House, home: Visitor, marc: Pr
     home.get(PAGE)
     assert home.post(f"/s/message/{content}/bloquer", {}).status_code == 404
     assert names(home) == []
+
+
+def test_whom_one_cannot_block_is_still_trusted(
+    house: House, rose: Principal, home: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts(home, "confiance", "anne@exemple.org")
+    posts(home, "bloquer", "jean@exemple.org")
+    monkeypatch.setattr(senders, "MAX_BLOCKED", 1)
+    assert posts(home, "bloquer", "anne@exemple.org") == 422
+    assert [one.trusted > 0 for one in house.store.read_now(known_senders.chosen, rose.account_id)] == [True]

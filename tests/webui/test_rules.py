@@ -10,7 +10,7 @@ import pytest
 from mailserver.filters import Scripts, applying
 from mailserver.filters.rules import Actions, Condition, Document, Field, Match, Rule, written
 from mailserver.model.identity import Principal
-from mailserver.store.mail import mailboxes
+from mailserver.store.mail import mailboxes, snooze
 from mailserver.store.record.audit import Origin
 from tests.waiting import until
 from tests.webui.house import House, Visitor, mail
@@ -337,3 +337,16 @@ def test_nothing_is_offered_for_whom_a_rule_names(house: House, rose: Principal,
     home.get("/s/")
     home.post(f"/s/dossier/{inbox}/agir", {"m": content, "faire": "deplacer", "vers": letters, "retour": ""})
     assert "Toujours ranger" not in home.text
+
+
+def test_what_was_put_off_is_not_sorted(house: House, rose: Principal, home: Visitor) -> None:
+    """What a rule filed there had no day to come back on."""
+    place = folder(house, rose, snooze.PLACE)
+    folder(house, rose, "Lettres")
+    offered = re.findall(r'<option value="(\d+)"', home.get(FORM).text)
+    assert str(house.box(rose, "Lettres").id) in offered
+    assert str(place) not in offered
+    says(home, ("externe", ""), dossier=place)
+    assert "Ce dossier n’existe pas." in home.text
+    assert f'value="{place}"' not in home.get(f"{PAGE}/appliquer").text
+    assert home.post(f"{PAGE}/appliquer", {"dossier": place}).status_code == 404

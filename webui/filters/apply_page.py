@@ -8,7 +8,7 @@ from starlette.responses import Response
 from mailserver.filters.applying import AT_ONCE, Done
 from mailserver.model.errors import Reason, Refused
 from mailserver.sieve import SieveError
-from mailserver.store.mail import mailboxes
+from mailserver.store.mail import mailboxes, snooze
 from mailserver.store.mail.mailboxes import INBOX, Mailbox
 from webui.page import mail_shell
 from webui.page.context import Services, Visit
@@ -54,8 +54,8 @@ async def apply(services: Services, visit: Visit) -> Response:
 
 
 def _is_sorted(box: Mailbox) -> bool:
-    """Whether rules may be applied there: not to what was sent, thrown away, or is junk."""
-    return box.special_use in ("", ARCHIVE)
+    """Whether rules may be applied there: not to what was sent, thrown away, put off, or is junk."""
+    return box.special_use in ("", ARCHIVE) and box.name != snooze.PLACE
 
 
 async def _page(services: Services, visit: Visit, fault: str = "", status: int = 200) -> Response:

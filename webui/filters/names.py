@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mailserver.filters import rules
 from mailserver.filters.rules import Folder, Rule, sentences
 from mailserver.model.messages.objectids import mailbox_id
-from mailserver.store.mail import mailboxes
+from mailserver.store.mail import mailboxes, snooze
 from mailserver.store.mail.mailboxes import INBOX, Mailbox
 from webui.mail.labels import tag_name
 from webui.page import mail_shell
@@ -37,7 +37,7 @@ class Names:
     def places(self) -> Sequence[Place]:
         """Folders that somebody made, and those of old programs that have a use but no meaning here."""
         kept = (ARCHIVE, DRAFTS, JUNK, SENT, TRASH)
-        found = [box for box in self.boxes if box.name != INBOX and box.special_use not in kept]
+        found = [box for box in self.boxes if box.name not in (INBOX, snooze.PLACE) and box.special_use not in kept]
         places = [Place(box.id, self._path(box), folder_of(box)) for box in found]
         return sorted(places, key=lambda one: one.path.casefold())
 
