@@ -11,7 +11,7 @@ from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Reach, Viewer
-from mailserver.store.mail.access.acts import permitted, record
+from mailserver.store.mail.access.acts import permitted, record_filed
 from mailserver.store.mail.messages import Quota
 
 
@@ -96,7 +96,7 @@ def place_shared(tx: Tx, shared: Mapping[int, Shared], content_id: int, size: in
         owner = reach.box.account_id
         mask = _mask(tx, mailbox_id, permitted(flags, access.changeable(reach.rights)))
         placed = messages.place(tx, owner, mailbox_id, content_id, size, mask, provenance=provenance)
-        record(tx, viewer, owner, reach.box.name, "append", [placed.uid])
+        record_filed(tx, viewer, owner, reach.box.name, placed.uid)
 
 
 Wanted = dict[tuple[int, int], tuple[str, ...]]

@@ -206,6 +206,7 @@ _RECORDED = {
     "quota-messages": "{count} messages",
     # what somebody did in a mailbox of another
     "act-messages": "{uids}",
+    "act-filed": N_("par un filtre : {uids}"),
     "act-moved": N_("vers {target} : {uids}"),
     "act-flags": "{flags} {uids}",
     "act-created": N_("dossier n° {number}"),

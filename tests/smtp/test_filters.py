@@ -404,12 +404,15 @@ def test_a_mailbox_of_others_takes_what_its_owner_lets_one_insert(house: House) 
     assert flags_of(house, "bob", "Archive") == [()], "the right to set flags is another one"
     assert len(house.mail("ada")) == 3, "one for which there was no room, one that was not let in"
     found = house.read(access.acts, house.people["bob"].account_id, 10)
-    assert [(one.actor_id, one.mailbox, one.act) for one in found] == [
-        (house.people["ada"].account_id, "Archive", "append")
+    assert [(one.actor_id, one.mailbox, one.act, one.messages) for one in found] == [
+        (house.people["ada"].account_id, "Archive", "append", 1)
     ]
+    send(house, letter())
+    (act,) = house.read(access.acts, house.people["bob"].account_id, 10)  # one row a day, however much mail comes
+    assert (act.messages, act.detail.to("fr")) == (2, "par un filtre : 1,2")
     share(house, "bob", "Archive", "")
     send(house, letter())
-    assert (len(house.mail("bob", "Archive")), len(house.mail("ada"))) == (1, 4)
+    assert (len(house.mail("bob", "Archive")), len(house.mail("ada"))) == (2, 5)
 
 
 def test_whoever_has_it_already_gets_no_second_copy(house: House) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
+from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Row, Tx
@@ -37,6 +38,9 @@ KEPT = 20_000
 """Acts on record for one owner; older ones go."""
 SWEEP = 500
 """Acts between two looks at how many there are."""
+FILED = 500
+"""Newest acts among which a filter's is looked for."""
+_FILED = "act-filed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +267,24 @@ def record(
         last = tx.execute(kept).scalar()
         if last is not None:
             tx.execute(delete(mailbox_act).where(mine, mailbox_act.c.id <= last))
+
+
+def record_filed(tx: Tx, viewer: Viewer, owner: int, name: str, uid: int) -> None:
+    """Put on record that somebody's filter filed a message, in one row for a mailbox and day: mail that they have sent
+    to themselves must not push out what others did. The caller has locked the mailbox."""
+    newest = select(mailbox_act).where(mailbox_act.c.owner_id == owner).order_by(mailbox_act.c.id.desc()).limit(FILED)
+    seen = newest.subquery()
+    same = (seen.c.actor_id == viewer.account_id, seen.c.mailbox == name, seen.c.code == _FILED)
+    row = tx.execute(select(seen).where(*same, seen.c.at >= tx.now - tx.now % DAY).limit(1)).one_or_none()
+    if row is None:
+        record(tx, viewer, owner, name, "append", (uid,), Cause(_FILED, uids=numbered((uid,))))
+        return
+    uids = str(causes.of_row(row.code, row.parameters).values.get("uids", "…"))
+    if not uids.endswith("…"):
+        more = f"{uids},{uid}"
+        uids = more if len(more) <= MAX_DETAIL - 2 else f"{uids},…"
+    values = {"messages": row.messages + 1, "parameters": causes.parameters(Cause(_FILED, uids=uids), MAX_DETAIL)}
+    tx.execute(update(mailbox_act).where(mailbox_act.c.id == row.id).values(values))
 
 
 def numbered(uids: Sequence[int]) -> str:
