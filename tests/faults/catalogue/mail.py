@@ -28,6 +28,22 @@ FAULTS = (
         ("tests/lists/test_functional_boxes.py",),
     ),
     Fault(
+        "suspended-account-files-with-others",
+        "The script of a suspended account files mail in a colleague's mailbox.",
+        "mailserver/delivery/sorting.py",
+        "    if not may_send(decision.owner):\n        return Placement(flags=action.flags)",
+        "    if False:\n        return Placement(flags=action.flags)",
+        ("tests/smtp/test_filters.py",),
+    ),
+    Fault(
+        "mail-goes-elsewhere-without-password",
+        "Whoever finds a session open has a script send all mail to themselves.",
+        "mailserver/filters/scripts.py",
+        "return ANYWHERE in wanted or not wanted <= known",
+        "return False",
+        ("tests/webui/test_scripts.py",),
+    ),
+    Fault(
         "closed-account-answers-for-ever",
         "An account that was closed long ago still takes mail.",
         "mailserver/delivery/recipients.py",
