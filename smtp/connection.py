@@ -11,11 +11,12 @@ from typing import cast
 import structlog
 from aiosmtpd.smtp import SMTP
 
+from mailserver.delivery import key_of
 from mailserver.foundation.peers import Entry
 from mailserver.model.errors import BadSyntax, RateExceeded, Refused, Temporary
 from smtp.door import HELD_OCTETS, Door
 from smtp.roles import Role
-from smtp.session import Client, Transaction
+from smtp.session import Accepted, Client, Transaction
 from smtp.wire import framing, replies
 from smtp.wire.framing import Content, Fault, Framer
 
@@ -32,7 +33,9 @@ BURST = 64
 MAX_FAULTS = 20
 """Commands that make no sense, of one connection."""
 MAX_REFUSALS = 100
-"""Recipients refused more than accepted, of one connection (address harvesting)."""
+"""Recipients refused of one connection, more than different people accepted (address harvesting)."""
+MOST_KNOWN = 2000
+"""Different people of one connection."""
 MAX_DEFERRALS = 20
 """Commands of one connection that came too fast."""
 MAX_IDLE_COMMANDS = 200
@@ -69,6 +72,8 @@ class Connection(SMTP):
         self._in_message = False
         self._faults = self._refusals = self._idle_commands = self._deferrals = 0
         self._held = 0
+        self._known: set[int] = set()
+        """Who was accepted."""
         self._door = door
         self._entry = entry
         self._role = role
@@ -406,10 +411,19 @@ class Connection(SMTP):
         if self._faults >= MAX_FAULTS:
             self._give_up()
 
-    def _count_recipient(self, *, accepted: bool) -> None:
-        self._refusals = max(0, self._refusals + (-1 if accepted else 1))
+    def _count_refusal(self) -> None:
+        self._refusals += 1
         if self._refusals >= MAX_REFUSALS:
             self._give_up()
+
+    def _count_accepted(self, one: Accepted) -> None:
+        """The same again, or `postmaster@`, shows nothing where whoever asks has proved nothing."""
+        if self._role.door == "smtp" and one.recipient is not None:
+            key = key_of(one.recipient)
+            if key is None or key in self._known or len(self._known) >= MOST_KNOWN:
+                return
+            self._known.add(key)
+        self._refusals = max(0, self._refusals - 1)
 
     def _give_up(self) -> None:
         self._say(replies.TOO_MANY_ERRORS)

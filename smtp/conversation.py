@@ -144,7 +144,7 @@ class Conversation(Connection):
             await self._refuse_recipient(refusal)
             return
         transaction.recipients.append(Accepted(rcpt, recipient))
-        self._count_recipient(accepted=True)
+        self._count_accepted(transaction.recipients[-1])
         self._say(replies.RECIPIENT_OK)
 
     async def _refuse_recipient(self, refusal: Refused) -> None:
@@ -161,7 +161,7 @@ class Conversation(Connection):
         if seconds:
             await self._hold_up(seconds)
         self._say(replies.refusal(refusal))
-        self._count_recipient(accepted=False)
+        self._count_refusal()
 
     def _not_yet(self) -> bytes | None:
         """Why a transaction cannot begin."""

@@ -6,7 +6,7 @@ import structlog
 
 from mailserver.authentication.check import Arrival, Authenticator, Verified
 from mailserver.authentication.results_field import without
-from mailserver.delivery import Delivery, Envelope, Recipient, is_role, mark_subject
+from mailserver.delivery import Delivery, Envelope, Recipient, is_role, key_of, mark_subject
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
@@ -106,8 +106,6 @@ class Exchange:
         assert mail is not None
         header = policy.check(content, self._settings.limits)
         verified, refusal = await self._verified(client, transaction, header, content)
-        if refusal is None:
-            self._count(verified, "quarantine" if verified.results.quarantined else "none")
         name = new_name(self._clock)
         now = self._clock.now()
         field = received_field(
@@ -135,8 +133,13 @@ class Exchange:
             listing=self._junk_listing(client),
         )
         delivered = await self._delivery.deliver(envelope, whole, tells_each=self.is_lmtp)
-        if self._screening is not None and verified.results.vouched and not delivered.junk:
-            self._screening.rates.take(client.address)
+        if refusal is None:  # not before: what is deferred comes again
+            self._count(verified, "quarantine" if verified.results.quarantined else "none")
+        if self._screening is not None and not delivered.junk:
+            served = [key_of(one) for one in recipients if one.address not in delivered.refused]
+            self._screening.rates.serve(client.address, [one for one in served if one is not None])
+            if verified.results.vouched:
+                self._screening.rates.take(client.address)
         log.info(
             "delivered",
             id=name,

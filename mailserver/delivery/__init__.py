@@ -17,7 +17,7 @@ from mailserver.delivery.deliver import Delivery
 from mailserver.delivery.envelope import UNPROVEN, Envelope, Part, Recipient
 from mailserver.delivery.impersonation import mark_subject
 from mailserver.delivery.placement import Placement
-from mailserver.delivery.recipients import is_role
+from mailserver.delivery.recipients import is_role, key_of
 from mailserver.delivery.units import deliver_parts
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "Recipient",
     "deliver_parts",
     "is_role",
+    "key_of",
     "mark_subject",
 ]

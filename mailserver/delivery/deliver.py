@@ -30,6 +30,7 @@ from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Directory, Population, Roster
+from mailserver.model.messages.authentication import Alignment
 from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Sender
@@ -216,16 +217,23 @@ class Delivery(Addressing):
         found: list[Part] = []
         for part, copy in zip(parts, copies, strict=True):
             found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, passage, volume)
-        return marked(found, borrowed) + await self._reports(envelope, octets)
+        return marked(found, borrowed) + await self._reports(envelope, octets, found)
 
-    async def _reports(self, envelope: Envelope, octets: bytes) -> list[Part]:
-        """What is to be read of a message from outside as a report of another server, whoever gets it besides."""
+    async def _reports(self, envelope: Envelope, octets: bytes, others: Sequence[Part]) -> list[Part]:
+        """What is to be read of a message from outside as a report of another server, whoever gets it besides.
+
+        Raises Temporary: nobody does, and nobody knows now who sent it.
+        """
         if not _is_from_outside(envelope):
             return []
         kinds = {kind for one in envelope.recipients for kind in self.takes_reports(one.address, envelope.sender)}
         if not kinds:
             return []
-        arrived = tuple(Arrived(kind, envelope.results) for kind in sorted(kinds))
+        alone = not any(part.accounts or part.targets or part.holds for part in others)
+        if alone and envelope.results.dmarc is Alignment.TEMPERROR:  # it would never count
+            raise Temporary("Nobody knows now who sent this report; try again later")
+        kind = kinds.pop() if len(kinds) == 1 else None
+        arrived = Arrived(kind, envelope.results, alone)
         prepared = await self.prepare(octets)
         return [Part(prepared, envelope.reverse_path, provenance=envelope.provenance, reports=arrived)]
 

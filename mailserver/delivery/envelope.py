@@ -132,7 +132,7 @@ class Part:
     remembers: tuple[Memory, ...] = ()
     steps: tuple[Trace, ...] = ()
     """What is put on record with it."""
-    reports: tuple[Arrived, ...] = ()
-    """It brings reports that are to be read (`mailserver.reports`)."""
+    reports: Arrived | None = None
+    """It brings a report that is to be read (`mailserver.reports`)."""
     rejection: Rejection | None = None
     """A report to the sender, for doors that cannot tell them while they wait."""

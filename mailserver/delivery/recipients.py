@@ -335,3 +335,10 @@ class Addressing:
 
 def is_role(address: str) -> bool:
     return address.partition("@")[0].casefold() in ROLE_ADDRESSES
+
+
+def key_of(recipient: Recipient) -> int | None:
+    """The same of all addresses of one person or list; None: it is the same for everybody who asks, or nobody's."""
+    if is_role(recipient.address) or not (recipient.accounts or recipient.remote or recipient.head):
+        return None
+    return hash((recipient.accounts, recipient.remote, recipient.head.address if recipient.head else ""))

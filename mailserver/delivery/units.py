@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import structlog
+
 from mailserver.delivery import placement
 from mailserver.delivery.envelope import Memory, Part
 from mailserver.delivery.placement import Placements, Shared
@@ -15,6 +17,8 @@ from mailserver.store.queue import infected, moderation_queue, spool, traces
 from mailserver.store.queue.infected import Held, Infected
 from mailserver.store.queue.traces import Trace
 from mailserver.store.reports import waiting
+
+log = structlog.get_logger("deliver")
 
 TOLD = 20
 """Messages waiting for a list's owners about which they are told one by one."""
@@ -53,8 +57,8 @@ def deliver_parts(
         for hold in part.holds:
             if moderation_queue.hold(tx, content_id, hold) >= TOLD:
                 crowded.add(hold.list)
-        for one in part.reports:
-            waiting.hold(tx, content_id, one)
+        if part.reports is not None and not waiting.hold(tx, content_id, part.reports):
+            log.warning("report not read: too many wait")
     if trace is not None:
         traces.record(tx, trace)
     # Several parts may be made of one content: the file of the first is that of all.
@@ -146,6 +150,6 @@ def _told(accounts: Sequence[int], placements: Placements) -> tuple[list[int], P
 
 def _is_for_nobody(part: Part) -> bool:
     """True when nothing of it would be stored but a content that nothing refers to."""
-    if part.targets or part.holds or part.reports:
+    if part.targets or part.holds or part.reports is not None:
         return False
     return not any(part.placements.get(account, True) for account in part.accounts)

@@ -17,9 +17,11 @@ from mailserver.reports.faults import BadReport, malformed
 
 MAX_DEPTH = 12
 """Elements within each other; a report has six."""
-MAX_RECORDS = 100_000
+MAX_RECORDS = 20_000
 MAX_ELEMENTS = 5000
 """Of one record, or of what stands beside the records."""
+MAX_IN_ALL = 500_000
+"""Elements of a report: a few seconds of CPU."""
 MERGED = 5000
 """Records that are added up at once."""
 
@@ -58,18 +60,19 @@ def _children(octets: bytes) -> Iterator[tuple[str, Any]]:
 
 def _walk(octets: bytes) -> Iterator[tuple[str, Any]]:
     open_: list[Any] = []
-    elements = records = 0
+    elements = records = whole = 0
     space = ""
     events = defusedxml.ElementTree.iterparse(io.BytesIO(octets), ("start", "end"), forbid_dtd=True)
     for event, element in events:
         if event == "start":
             open_.append(element)
             elements += 1
+            whole += 1
             if len(open_) == 1:
                 space, name = _split(element)
                 if name != "feedback":
                     raise malformed(f"<{name[:40]}>")
-            if len(open_) > MAX_DEPTH or elements > MAX_ELEMENTS:
+            if len(open_) > MAX_DEPTH or elements > MAX_ELEMENTS or whole > MAX_IN_ALL:
                 raise BadReport("report-too-large")
             continue
         open_.pop()
@@ -82,7 +85,7 @@ def _walk(octets: bytes) -> Iterator[tuple[str, Any]]:
         here, name = _split(element)
         if here in (space, ""):
             yield name, element
-        open_[0].clear()  # a report of 100,000 records is held one at a time
+        open_[0].clear()  # a report of many records is held one at a time
 
 
 def _split(element: Any) -> tuple[str, str]:

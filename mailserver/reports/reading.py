@@ -5,8 +5,9 @@ and when it is about a domain of ours; others are listed with the reason. Nobody
 """
 
 import asyncio
+import contextlib
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from prometheus_client import Counter
@@ -19,11 +20,11 @@ from mailserver.foundation.metrics import REGISTRY
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
-from mailserver.model.errors import Damaged
+from mailserver.model.errors import Damaged, Temporary
 from mailserver.model.messages.authentication import Reverse
 from mailserver.model.reports import Kind, Report
-from mailserver.reports import attachments, dmarc_xml, tls_json
-from mailserver.reports.faults import BadReport
+from mailserver.reports import attachments, dmarc_xml, tls_json, values
+from mailserver.reports.faults import BadReport, malformed
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import spool
 from mailserver.store.reports import received, waiting
@@ -37,7 +38,9 @@ PERIOD = 2.0
 """Seconds between two looks for reports, if anything was committed meanwhile."""
 PAUSE = 0.05
 MAX_ATTEMPTS = 3
-"""Times that one is begun: what has ended the process before is not tried for ever."""
+"""Times that one comes to no end: what has ended the process before is not tried for ever."""
+MOST_SENDERS = 10_000
+"""Domains whose reports are told apart within a day."""
 NAMED = 50
 """Addresses of one report whose names are looked up, those with the most messages."""
 AHEAD = 2 * DAY
@@ -64,6 +67,9 @@ class ReportReader:
         self._changes = changes
         self._resolver = resolver
         self._clock = clock
+        self._day = 0
+        self._begun: dict[str, int] = {}
+        """Reports that were read today, by who sent them: also those that then do not count cost time."""
 
     async def run(self) -> None:
         """Read until cancelled. An idle store costs one look at its generation every two seconds."""
@@ -83,8 +89,13 @@ class ReportReader:
         found = await self._store.write(waiting.begin)
         if found is None:
             return False
-        judged = await self._judge(found)
-        end = await self._store.write(_conclude, found, judged)
+        try:
+            judged = await self._judge(found)
+            end = await self._store.write(_conclude, found, judged)
+        except (Temporary, asyncio.CancelledError):
+            with contextlib.suppress(Temporary):
+                await self._store.write(waiting.release, found)
+            raise
         fault = judged.fault or ""
         log.info("report", waiting=found.id, submitter=judged.origin.submitter, end=end, why=str(fault))
         _read.labels(end).inc()
@@ -94,7 +105,7 @@ class ReportReader:
 
     async def take_file(self, octets: bytes, kind: Kind | None = None) -> tuple[Report, Kept]:
         """A report that an operator brings. Raises BadReport, Temporary."""
-        report = await asyncio.to_thread(_report, octets, kind, self._settings.domains, self._clock.now())
+        report = await asyncio.to_thread(_of_file, octets, kind, self._settings.domains, self._clock.now())
         kept = await self._store.write(received.keep, report, Origin("", _digest("", report)))
         if kept is Kept.NEW:
             await self._name(report)
@@ -103,17 +114,31 @@ class ReportReader:
     async def _judge(self, found: Waiting) -> Judged:
         """Whatever happens to one report, the others are read."""
         unread = Origin("", hashlib.sha256(f"content {found.content_id} {found.id}".encode()).digest())
-        if found.attempts > MAX_ATTEMPTS:
+        if found.attempts >= MAX_ATTEMPTS:
             return Judged(unread, None, Cause("report-unreadable"))
         try:
             octets = await self._store.read(spool.octets, found.content_id, self._store.blobs)
         except Damaged:
             return Judged(unread, None, Cause("report-unreadable"))
         try:
-            return await asyncio.to_thread(_judge, found, octets, self._settings.domains, self._clock.now())
+            sent = await asyncio.to_thread(_sent, found, octets)
+            if sent.fault is None and not self._may_begin(sent.origin.submitter):
+                return replace(sent, fault=Cause("report-too-many", most=received.MOST_A_DAY))
+            if sent.fault is not None:
+                return sent
+            domains, now = self._settings.domains, self._clock.now()
+            return await asyncio.to_thread(_read_whole, found, octets, sent.origin, domains, now)
         except Exception:
             log.exception("report cannot be read", waiting=found.id)
             return Judged(unread, None, Cause("report-unreadable"))
+
+    def _may_begin(self, submitter: str) -> bool:
+        """Whether another report of this domain is read today; relays and operators bring as many as they like."""
+        today = int(self._clock.now()) // DAY
+        if today != self._day or len(self._begun) > MOST_SENDERS:
+            self._day, self._begun = today, {}
+        self._begun[submitter] = self._begun.get(submitter, 0) + 1
+        return not submitter or self._begun[submitter] <= received.MOST_A_DAY
 
     async def _name(self, report: Report) -> None:
         """Look up the names of its addresses; what nobody knows now is asked again with another report."""
@@ -133,8 +158,9 @@ class ReportReader:
         return None if outcome is Reverse.TEMPERROR else name[:253]
 
 
-def _judge(found: Waiting, octets: bytes, domains: tuple[str, ...], now: float) -> Judged:
-    """A message that brings a report; CPU grows with its size."""
+def _sent(found: Waiting, octets: bytes) -> Judged:
+    """Who sent a message that brings a report, by the domain that somebody registered: it has as many others below as
+    it likes. Not unpacked yet."""
     end = octets.find(b"\r\n\r\n") + 2
     authors = dmarc.authors(octets[:end] if end > 1 else octets)
     submitter = authors[0] if len(authors) == 1 else ""
@@ -143,21 +169,31 @@ def _judge(found: Waiting, octets: bytes, domains: tuple[str, ...], now: float) 
     results = found.results
     if results.checked and not (results.authenticated and submitter):
         return Judged(Origin("", content), None, Cause("report-unproven", domain=submitter or "?"))
-    submitter = submitter if results.checked else ""
+    return Judged(Origin(dmarc.organizational(submitter) if results.checked else "", content), None)
+
+
+def _read_whole(found: Waiting, octets: bytes, origin: Origin, domains: tuple[str, ...], now: float) -> Judged:
+    """What a message brings; CPU grows with its size."""
     try:
-        report = _report(octets, found.kind, domains, now)
+        report = _report(attachments.of_message(octets), found.kind, domains, now)
     except BadReport as fault:
-        return Judged(Origin(submitter, content), None, fault.cause)
-    return Judged(Origin(submitter, _digest(submitter, report)), report)
+        return Judged(origin, None, fault.cause)
+    return Judged(Origin(origin.submitter, _digest(origin.submitter, report)), report)
 
 
-def _report(octets: bytes, kind: Kind | None, domains: tuple[str, ...], now: float) -> Report:
+def _of_file(octets: bytes, kind: Kind | None, domains: tuple[str, ...], now: float) -> Report:
     """Raises BadReport."""
-    content = attachments.of_file(octets) if kind is None else attachments.of_message(octets)
+    return _report(attachments.of_file(octets), kind, domains, now)
+
+
+def _report(content: bytes, kind: Kind | None, domains: tuple[str, ...], now: float) -> Report:
+    """`kind`: the one that is awaited; None: either. Raises BadReport."""
     is_json = content[:1000].lstrip().startswith(b"{")
     if kind is not None and is_json is not (kind is Kind.TLS):
         raise BadReport("report-other-kind")
     report = tls_json.read(content) if is_json else dmarc_xml.read(content)
+    if report.passed + report.failed > values.MAX_TOTAL:
+        raise malformed("count")
     if report.begin > now + AHEAD:
         raise BadReport("report-dates")
     about = {report.domain, *(one.domain for one in report.sessions if one.domain)}
@@ -183,6 +219,6 @@ def _conclude(tx: Tx, found: Waiting, judged: Judged) -> str:
     if not waiting.take(tx, found):
         return "taken"
     if judged.report is None or judged.fault is not None:
-        received.refuse(tx, found.kind, judged.fault or Cause("report-unreadable"), judged.origin)
+        received.refuse(tx, found.kind or Kind.DMARC, judged.fault or Cause("report-unreadable"), judged.origin)
         return Kept.REFUSED.value
     return received.keep(tx, judged.report, judged.origin).value

@@ -10,6 +10,7 @@ from collections import Counter as Counts
 import structlog
 from prometheus_client import Counter
 
+from mailserver.authentication import dmarc
 from mailserver.foundation.metrics import REGISTRY
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
@@ -23,6 +24,10 @@ log = structlog.get_logger("reports")
 SECONDS = 60.0
 MAX_DIFFERENT = 5000
 """Kept in memory; what more is different within a minute is not counted."""
+MAX_DOMAINS = 20
+"""Below one registered domain on a day: whoever has one may have any number below it, each with a policy."""
+MAX_REGISTERED = 20_000
+"""Registered domains of a day."""
 AT_ONCE = 100
 """Rows of one unit: a few hundredths of a second."""
 
@@ -37,6 +42,9 @@ class Tally:
         self._store = store
         self._clock = clock
         self._counts: Counts[tuple[int, Observed]] = Counts()
+        self._day = 0
+        self._domains: dict[str, set[str]] = {}
+        """Of today, by registered domain."""
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
 
@@ -45,12 +53,25 @@ class Tally:
         if not self._settings.send:
             return
         key = (int(self._clock.now()) // DAY * DAY, one)
-        if len(self._counts) >= MAX_DIFFERENT and key not in self._counts:
+        is_new = key not in self._counts
+        if is_new and (len(self._counts) >= MAX_DIFFERENT or not self._has_room(*key)):
             _left_out.inc()
             return
         self._counts[key] += 1
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SECONDS, self._begin)
+
+    def _has_room(self, day: int, one: Observed) -> bool:
+        if day != self._day:
+            self._day, self._domains = day, {}
+        registered = dmarc.organizational(one.domain)
+        if registered not in self._domains and len(self._domains) >= MAX_REGISTERED:
+            return False
+        known = self._domains.setdefault(registered, set())
+        if one.domain not in known and len(known) >= MAX_DOMAINS:
+            return False
+        known.add(one.domain)
+        return True
 
     async def close(self) -> None:
         """Write what was counted."""

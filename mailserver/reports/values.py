@@ -10,8 +10,10 @@ from mailserver.reports.faults import BadReport, malformed
 
 MAX_TEXT = 250
 """Characters of a text that are kept."""
-MAX_COUNT = 10**12
+MAX_COUNT = 10**9
 """Messages of one row."""
+MAX_TOTAL = 10**12
+"""Of one report."""
 MAX_SPAN = 60 * 86400
 """Seconds that one report is about; most say a day."""
 EARLIEST = 946_684_800

@@ -55,6 +55,10 @@ class _List:
     """When it is probed again."""
     failures: int = 0
 
+    def answers_for(self, address: Address) -> bool:
+        """Whether it is good for addresses of this version."""
+        return address.version in self.probed.versions
+
 
 class Blocklists:
     """One per worker; belongs to its event loop. The settings are asked each time."""
@@ -74,33 +78,29 @@ class Blocklists:
         exempt = (*self._settings.smtp.relays, *self._settings.limits.known_networks)
         if address is None or peers.is_within(peer, exempt):
             return NOWHERE
-        zones = [zone for zone in chosen if self._is_asked(zone, address)]
-        answers = await asyncio.gather(*(self._ask_about(address, zone) for zone in zones))
-        hits = [zone for zone, is_listed in zip(zones, answers, strict=True) if is_listed]
+        # The dictionary is another one when the settings change meanwhile.
+        asked = {zone: known for zone, known in self._known.items() if zone in chosen and known.answers_for(address)}
+        answers = await asyncio.gather(*(self._ask_about(address, zone, known) for zone, known in asked.items()))
+        hits = [zone for zone, is_listed in zip(asked, answers, strict=True) if is_listed]
         if not hits:
             return NOWHERE
         found = Listing(sum(chosen.get(zone, 0) for zone in hits), tuple(map(dnsbl.shown, hits)))
         log.info("peer listed", peer=peer, lists=found.lists, points=found.points)
         return found
 
-    def _is_asked(self, zone: str, address: Address) -> bool:
-        known = self._known.get(zone)
-        return known is not None and address.version in known.probed.versions
-
-    async def _ask_about(self, address: Address, zone: str) -> bool:
-        known = self._known[zone]
+    async def _ask_about(self, address: Address, zone: str, known: _List) -> bool:
         records = await self._ask(dnsbl.question(address, zone))
         name = dnsbl.shown(zone)
         if records is None:
             _asked.labels(name, "unanswered").inc()
             known.failures += self._resolver.answers  # else nobody's fault but the name servers'
             if known.failures >= FAILURES:
-                self._keep(zone, Probed(State.SILENT))
+                self._keep(zone, known, Probed(State.SILENT))
             return False
         known.failures = 0
         if dnsbl.is_refusal(records):
             _asked.labels(name, "refused").inc()
-            self._keep(zone, Probed(State.REFUSES))
+            self._keep(zone, known, Probed(State.REFUSES))
             return False
         is_listed = dnsbl.is_hit(records)
         _asked.labels(name, "listed" if is_listed else "clean").inc()
@@ -130,16 +130,14 @@ class Blocklists:
         chosen = self._settings.blocklists.lists
         self._known = {zone: self._known.get(zone) or _List() for zone in chosen}
         now = self._clock.monotonic()
-        await asyncio.gather(*(self._test(zone) for zone, known in self._known.items() if known.due <= now))
+        await asyncio.gather(*(self._test(zone, known) for zone, known in self._known.items() if known.due <= now))
 
-    async def _test(self, zone: str) -> None:
+    async def _test(self, zone: str, known: _List) -> None:
         names = dnsbl.probe_questions(zone)
         answers = dict(zip(names, await asyncio.gather(*map(self._ask, names)), strict=True))
-        if zone in self._known:
-            self._keep(zone, dnsbl.judge(zone, answers))
+        self._keep(zone, known, dnsbl.judge(zone, answers))
 
-    def _keep(self, zone: str, probed: Probed) -> None:
-        known = self._known[zone]
+    def _keep(self, zone: str, known: _List, probed: Probed) -> None:
         is_good = probed.state is State.GOOD
         if probed.state is not known.probed.state:
             say = log.info if is_good else log.warning

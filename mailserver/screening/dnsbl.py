@@ -5,6 +5,7 @@ has gone and lists the whole world; one that lists neither knows nothing. Answer
 may ask so (Spamhaus): they are no hits. Nor are answers outside of 127.0.0.0/8, as resolvers that lie give them.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,10 @@ HITS, REFUSALS = IPv4Network("127.0.0.0/8"), IPv4Network("127.255.255.0/24")
 LISTED = (ip_address("127.0.0.2"), ip_address("::ffff:7f00:2"))
 CLEAN = (ip_address("127.0.0.1"), ip_address("::ffff:7f00:1"))
 """Test entries, of IPv4 and of IPv6."""
+
+_KEYED = (".dq.spamhaus.net", ".mail.abusix.zone")
+_KEY = re.compile(r"[A-Za-z0-9_-]{20,}")
+"""Names of lists are shorter."""
 
 Records = Sequence[str | bytes]
 
@@ -50,8 +55,10 @@ def question(address: Address, zone: str) -> str:
 
 
 def shown(zone: str) -> str:
-    """A list as others may see it: names of Spamhaus' own service begin with a secret."""
-    return zone.partition(".")[2] if zone.endswith(".dq.spamhaus.net") else zone
+    """A list as others may see it: names of services that are paid for begin with a secret."""
+    first, _, rest = zone.partition(".")
+    is_secret = zone.endswith(_KEYED) or _KEY.fullmatch(first) is not None
+    return rest if is_secret and "." in rest else zone
 
 
 def is_hit(records: Records) -> bool:

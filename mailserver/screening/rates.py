@@ -7,11 +7,13 @@ still lies within.
 
 Nothing here hurts a peer for being large: where some domain answers for most of what it brings (DMARC, SPF or a
 signature) and it is no junk, its limits are multiplied, and recipients who are not there count only where they are
-more than those who are. What is refused is not counted: a peer beyond a limit goes on at the rate of the limit.
+more than those who got mail from it. What is refused is not counted: a peer beyond a limit goes on at the rate of the
+limit.
 """
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
@@ -36,8 +38,10 @@ PERIOD = 2.0
 """Seconds between two exchanges with the store."""
 MOST_PEERS = 50_000
 """That a worker remembers; whoever was silent longest is forgotten first."""
-MOST_SHARED = 500
-"""Peers of one exchange."""
+MOST_SHARED = 100
+"""Peers of one unit: others wait to write."""
+UNITS = 10
+"""Of one exchange."""
 HEARD_FOR = 30
 """Seconds after which the store is asked again what other workers have counted of a peer that comes."""
 SHARED_FROM = 20
@@ -45,7 +49,9 @@ SHARED_FROM = 20
 PROVEN_LEAST = 20
 """Proven messages of a peer in an hour before its limits are multiplied."""
 FREE_GUESSES = 5
-"""Recipients who are not there, more than those who are, before a peer waits."""
+"""Recipients who are not there, more than those who got mail, before a peer waits."""
+MOST_SERVED = 500
+"""Recipients of a peer within an hour that a worker tells apart."""
 FIRST_WAIT, GROWTH = 0.5, 1.5
 """Seconds of the first wait, and what each further one is multiplied with."""
 
@@ -65,6 +71,7 @@ class Kind(IntEnum):
     RECIPIENTS = 2
     UNKNOWN = 3
     PROVEN = 4
+    SERVED = 5
 
 
 _TEXTS = {
@@ -118,11 +125,21 @@ class _Peer:
     is_shared: bool = False
     heard: float = 0.0
     """When the store was last asked."""
+    served: set[int] = field(default_factory=set)
+    """Who got mail of it within this hour."""
 
     @property
     def excess(self) -> float:
-        """Recipients who were not there beyond those who were."""
-        return self.hour.count(Kind.UNKNOWN) - self.hour.count(Kind.RECIPIENTS)
+        """Recipients who were not there beyond those who got mail: to be accepted at RCPT costs a guesser nothing."""
+        return self.hour.count(Kind.UNKNOWN) - self.hour.count(Kind.SERVED)
+
+    def roll(self, now: float) -> None:
+        """Make sure that its windows are those of now."""
+        hour = self.hour.start
+        self.minute.roll(now)
+        self.hour.roll(now)
+        if self.hour.start != hour:
+            self.served.clear()
 
     @property
     def is_good(self) -> bool:
@@ -140,9 +157,9 @@ class PeerRates:
         self._store = store
         self._clock = clock
         self._peers: OrderedDict[str, _Peer] = OrderedDict()
-        self._due: set[str] = set()
-        """Peers of which the store has not heard everything."""
-        self._asked: set[str] = set()
+        self._due: dict[str, None] = {}
+        """Peers of which the store has not heard everything, those that wait longest first."""
+        self._asked: dict[str, None] = {}
         """Peers of whom others may have counted something."""
 
     # ------------------------------------------------------------------ what a peer does
@@ -174,6 +191,16 @@ class PeerRates:
         self._check_guesses(peer, address)
         return wait(peer.excess - FREE_GUESSES * self._factor(peer, address), self._limits.tarpit_seconds)
 
+    def serve(self, address: str, recipients: Iterable[int]) -> None:
+        """Keys of who got a message that was no junk. The same counts once an hour."""
+        peer = self._peer(address)
+        if peer is None:
+            return
+        for key in recipients:
+            if key not in peer.served and len(peer.served) < MOST_SERVED:
+                peer.served.add(key)
+                self._add(peer, Kind.SERVED)
+
     def take(self, address: str) -> None:
         """A message that some domain answers for, and that was no junk."""
         if (peer := self._peer(address)) is not None:
@@ -191,16 +218,15 @@ class PeerRates:
             peer = self._peers[name] = _Peer(name)
             if len(self._peers) > MOST_PEERS:
                 gone, _ = self._peers.popitem(last=False)
-                self._due.discard(gone)
-                self._asked.discard(gone)
+                self._due.pop(gone, None)
+                self._asked.pop(gone, None)
         else:
             self._peers.move_to_end(name)
         now = self._clock.now()
         if now >= peer.heard + HEARD_FOR:
             peer.heard = now
-            self._asked.add(name)
-        peer.minute.roll(now)
-        peer.hour.roll(now)
+            self._asked.setdefault(name)
+        peer.roll(now)
         return peer
 
     def _count(self, peer: _Peer, address: str, kind: Kind) -> None:
@@ -219,7 +245,7 @@ class PeerRates:
         peer.hour.own[kind] += 1
         peer.is_shared = peer.is_shared or self._is_worth_sharing(peer, kind)
         if peer.is_shared:
-            self._due.add(peer.name)
+            self._due.setdefault(peer.name)
 
     def _limits_of(self, kind: Kind) -> tuple[int, int]:
         """In a minute, and in an hour."""
@@ -243,7 +269,7 @@ class PeerRates:
 
     def _hold_back(self, peer: _Peer, kind: Kind, seconds: int) -> None:
         if peer.is_shared:
-            self._due.add(peer.name)  # an operator may have had it forgotten
+            self._due.setdefault(peer.name)  # an operator may have had it forgotten
         what = COUNTED[kind]
         _held_back.labels(what).inc()
         log.info("peer held back", peer=peer.name, what=what, within=WINDOWS[seconds])
@@ -269,19 +295,23 @@ class PeerRates:
 
     async def exchange(self) -> None:
         """Tell the store what was counted here, and hear what all have counted. Raises Temporary."""
-        await self._hear_of([name for name in list(self._asked)[:MOST_SHARED] if name not in self._due])
-        names = list(self._due)[:MOST_SHARED]
-        self._asked.difference_update(names)
-        if not names:
-            return
-        self._due.difference_update(names)
+        await self._hear_of([name for name in list(self._asked)[: UNITS * MOST_SHARED] if name not in self._due])
+        due = list(self._due)[: UNITS * MOST_SHARED]
+        for at in range(0, len(due), MOST_SHARED):
+            await self._tell(due[at : at + MOST_SHARED])
+
+    async def _tell(self, names: list[str]) -> None:
+        """One unit. Raises Temporary."""
+        for name in names:
+            self._asked.pop(name, None)
+            self._due.pop(name, None)
         told: dict[Window, Tally] = {}
         for name in names:
             told.update(self._told(name))
         try:
             totals = await self._store.write(peer_counts.exchange, told, names)
         except BaseException:
-            self._due.update(name for name in names if name in self._peers)
+            self._due.update(dict.fromkeys(name for name in names if name in self._peers))
             raise
         for name in names:
             self._hear(name, told, totals)
@@ -291,14 +321,14 @@ class PeerRates:
         if not names:
             return
         totals = await self._store.read(peer_counts.totals, names)
-        self._asked.difference_update(names)
         for name in names:
+            self._asked.pop(name, None)
             self._hear(name, {}, totals)
 
     def _is_worth_sharing(self, peer: _Peer, kind: Kind) -> bool:
         if kind is Kind.UNKNOWN:
             return peer.hour.count(kind) > 1
-        if kind is Kind.PROVEN:
+        if kind in (Kind.PROVEN, Kind.SERVED):
             return False
         by_minute, by_hour = self._limits_of(kind)
         return peer.minute.count(kind) * SHARED_FROM >= by_minute or peer.hour.count(kind) * SHARED_FROM >= by_hour

@@ -28,9 +28,9 @@ def test_peers_are_shown_and_forgotten(academy: Instance) -> None:
     assert "Aucun serveur" in run(academy).output or "No server" in run(academy).output
     now = int(time.time())
     told = {
-        Window("192.0.2.1", 3600, now - now % 3600): (9, 8, 7, 6, 5),
-        Window("192.0.2.1", 60, now - now % 60): (1, 1, 1, 1, 1),
-        Window("2001:db8:1:2::/64", 3600, now - now % 3600): (1, 2, 3, 4, 0),
+        Window("192.0.2.1", 3600, now - now % 3600): (9, 8, 7, 6, 5, 4),
+        Window("192.0.2.1", 60, now - now % 60): (1, 1, 1, 1, 1, 1),
+        Window("2001:db8:1:2::/64", 3600, now - now % 3600): (1, 2, 3, 4, 0, 0),
     }
 
     async def write() -> None:

@@ -10,6 +10,7 @@ from mailserver.health import published
 from mailserver.model.errors import Temporary
 from mailserver.model.messages.authentication import NOT_CHECKED
 from mailserver.model.reports import Kind
+from mailserver.reports import attachments
 from mailserver.reports.faults import BadReport
 from mailserver.reports.reading import ReportReader, _conclude
 from mailserver.store.engine.transactions import Tx
@@ -19,6 +20,7 @@ from mailserver.store.reports import figures, received, waiting
 from mailserver.store.reports.figures import Day, Line, Outcome, Sender
 from mailserver.store.reports.received import Kept
 from mailserver.store.reports.waiting import Arrived
+from mailserver.store.schema.reports import report_waiting
 from tests.authentication.name_server import NameServer
 from tests.authentication.signers import KEY, sign
 from tests.authentication.signers import record as key_record
@@ -163,8 +165,9 @@ def test_what_waits_is_bounded_and_kept(house: House, monkeypatch: pytest.Monkey
 def test_what_cannot_be_read_stops_nobody(house: House, reader: ReportReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also what ended the process that read it before."""
     send(house, carrying(packed(dmarc())))
-    for _ in range(3):
+    for _ in range(4):
         house.store.write_now(waiting.begin)
+        house.store.write_now(lapse)
     send(house, carrying(packed(dmarc(identifier="2"))))
     assert house.run(reader.read_next())
     (first,) = house.read(figures.listing, 9)
@@ -179,6 +182,105 @@ def test_what_cannot_be_read_stops_nobody(house: House, reader: ReportReader, mo
     monkeypatch.setattr("mailserver.reports.attachments.of_message", fails)
     send(house, carrying(packed(dmarc(identifier="3"))))
     assert read_all(house, reader)[0].fault.name == "report-unreadable"
+
+
+def lapse(tx: Tx) -> None:
+    """Who was at it has gone."""
+    tx.execute(report_waiting.update().where(report_waiting.c.leased > 0).values(leased=1))
+
+
+def test_a_report_that_is_being_read_is_nobody_elses(
+    house: House, reader: ReportReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it count as a failure of its own that its reader was stopped."""
+    send(house, carrying(packed(dmarc())))
+    begun = house.store.write_now(waiting.begin)
+    assert begun is not None
+    assert not house.run(reader.read_next())
+    assert house.store.write_now(waiting.begin) is None
+    house.store.write_now(waiting.release, begun)
+
+    def away(*_: object) -> bytes:
+        raise Temporary("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "octets", away)
+        for _ in range(5):
+            with pytest.raises(Temporary):
+                house.run(reader.read_next())
+    assert [(one.passed, str(one.fault)) for one in read_all(house, reader)] == [(3, "")]
+
+
+def test_one_address_for_both_kinds(house: House, reader: ReportReader) -> None:
+    house.settings.reports.__dict__["tls"] = DMARC
+    try:
+        assert send(house, carrying(packed(dmarc()))) == 250
+        assert send(house, carrying(packed(tls()))) == 250
+        assert send(house, carrying(b"GIF89a", "image/gif")) == 250
+    finally:
+        house.settings.reports.__dict__["tls"] = TLS
+    found = [(one.kind, one.passed, one.fault.name) for one in read_all(house, reader)]
+    assert found == [(Kind.DMARC, 0, "report-none"), (Kind.TLS, 5326, ""), (Kind.DMARC, 3, "")]
+
+
+def test_a_full_queue_of_reports_holds_up_nobody_else(
+    house: House, reader: ReportReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MAX_WAITING", 0)
+    assert send(house, carrying(packed(dmarc()))) == 451
+    assert send(house, carrying(packed(dmarc())), DMARC, f"ada@{DOMAIN}") == 250
+    house.settings.reports.__dict__["dmarc"] = f"bob@{DOMAIN}"
+    try:
+        assert send(house, carrying(packed(dmarc())), f"bob@{DOMAIN}") == 250
+    finally:
+        house.settings.reports.__dict__["dmarc"] = DMARC
+    assert (len(house.mail("ada")), len(house.mail("bob"))) == (1, 1)
+    assert read_all(house, reader) == []
+
+
+def test_who_sent_a_report_may_be_unknown_for_now(house: House, reader: ReportReader, names: NameServer) -> None:
+    """It comes again then, unless somebody gets it."""
+    octets = carrying(packed(dmarc()), author="dmarc@muet.example")
+    names["_dmarc.muet.example", "TXT"] = [b"v=DMARC1; p=none"]
+    names.moods["muet.example"] = "broken"
+    try:
+        assert send(house, octets, sender="dmarc@muet.example") == 451
+        assert send(house, octets, DMARC, f"ada@{DOMAIN}", sender="dmarc@muet.example") == 250
+    finally:
+        del names.moods["muet.example"]
+    assert [one.fault.name for one in read_all(house, reader)] == ["report-unproven"]
+
+
+def test_a_domain_is_all_that_somebody_registered(
+    house: House, reader: ReportReader, names: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is beyond its number is not unpacked, also where nothing of it counted."""
+    monkeypatch.setattr(received, "MOST_A_DAY", 3)
+    opened: list[bytes] = []
+
+    def open_(octets: bytes) -> bytes:
+        opened.append(octets)
+        return attachments.unpacked(octets[octets.index(b"<no ") :])
+
+    monkeypatch.setattr(attachments, "of_message", open_)
+    for number in range(6):
+        names[f"s{number}.boite.example", "TXT"] = [b"v=spf1 ip4:127.0.0.2 -all"]
+        author = f"dmarc@s{number}.boite.example"
+        octets = f"From: {author}\r\nSubject: x\r\n\r\n<no report {number}>\r\n".encode()
+        assert send(house, octets, sender=author) == 250
+    lines = read_all(house, reader)
+    assert {one.submitter for one in lines} == {"boite.example"}
+    assert [one.fault.name for one in lines] == ["report-too-many"] * 3 + ["report-malformed"] * 3
+    assert len(opened) == 3
+
+
+def test_figures_nobody_can_have(house: House, reader: ReportReader) -> None:
+    with pytest.raises(BadReport):
+        house.run(reader.take_file(dmarc(record(count=10**9 + 1))))
+    most = [record(f"10.0.{number >> 8}.{number & 255}", 10**9) for number in range(1001)]
+    with pytest.raises(BadReport):
+        house.run(reader.take_file(dmarc(*most)))
+    assert house.run(reader.take_file(dmarc(*most[:1000])))[1] is Kept.NEW
 
 
 def test_two_readers_count_one_report_once(house: House, reader: ReportReader) -> None:

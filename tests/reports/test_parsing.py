@@ -88,6 +88,8 @@ def test_what_servers_leave_out() -> None:
         (b"<feedback>" + b"<a>" * 100_000, "report-too-large"),
         (b"<feedback><extension>" + b"<a/>" * 100_000, "report-too-large"),
         (b"<feedback>" + b"<record/>" * 100_001, "report-malformed"),
+        (b"<feedback>" + b"<version/>" * 20_001, "report-too-large"),
+        (b"<feedback>" + (b"<version>" + b"<a/>" * 4000 + b"</version>") * 130, "report-too-large"),
         (b"<feedback>" + b"<version/>" * 100_001, "report-too-large"),
     ],
 )

@@ -14,6 +14,7 @@ from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import NameService
 from mailserver.mime import scan, unpack
 from mailserver.model import observations
+from mailserver.model.errors import Temporary
 from mailserver.model.observations import Observed
 from mailserver.model.reports import Source
 from mailserver.reports import attachments, destinations, dmarc_xml, tally, writing
@@ -166,6 +167,21 @@ def test_what_a_part_of_the_mail_is_spared(sending: House, sender: ReportSender,
     assert b"<reason><type>sampled_out</type></reason>" in xml
 
 
+def test_what_is_deferred_counts_when_it_is_taken(
+    sending: House, sender: ReportSender, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise Temporary("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sending.delivery, "deliver", away)
+        assert send(sending, of("x@half.example"), f"ada@{DOMAIN}", sender="x@evil.example") == 451
+    assert send(sending, of("x@half.example"), f"ada@{DOMAIN}", sender="x@evil.example") == 250
+    counted(sending)
+    day = int(clock.now()) // DAY * DAY
+    assert [count for _, count in sending.read(seen.facts, Due(day, "half.example"))] == [1]
+
+
 def test_two_workers_send_one_report(sending: House, sender: ReportSender, clock: StandingClock) -> None:
     day = int(clock.now()) // DAY * DAY - DAY
     sending.store.write_now(seen.count, day, {observed(): 2})
@@ -235,6 +251,25 @@ def test_what_xml_cannot_say() -> None:
     packed = writing.write(Reporter("L’<Académie>", DOMAIN), "a.example", DAY * 20_000, [(observed(), 5)]).packed
     found = dmarc_xml.read(gzip.decompress(packed))
     assert (found.organisation, found.passed) == ("L’<Académie>", 5)
+
+
+async def test_domains_below_one_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "MAX_DOMAINS", 2)
+    house.settings.reports.__dict__["send"] = True
+    made = Tally(settings=house.settings, store=house.store, clock=house.clock)
+
+    async def count() -> None:
+        for domain in ("1.evil.example", "2.evil.example", "3.evil.example", "1.evil.example", "a.example"):
+            made.note(observed(domain=domain))
+        await made.close()
+
+    try:
+        house.run(count())
+    finally:
+        house.settings.reports.__dict__["send"] = False
+    kept = house.read(lambda tx: [(row.domain, row.count) for row in tx.execute(report_seen.select())])
+    house.store.write_now(lambda tx: tx.execute(report_seen.delete()))
+    assert sorted(kept) == [("1.evil.example", 2), ("2.evil.example", 1), ("a.example", 1)]
 
 
 async def test_counting_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

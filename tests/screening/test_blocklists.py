@@ -51,6 +51,9 @@ def test_what_an_answer_says(records: list[str | bytes], hit: bool, refusal: boo
 def test_names_of_a_paid_service_hold_a_secret() -> None:
     assert dnsbl.shown("0123456789abcdef.zen.dq.spamhaus.net") == "zen.dq.spamhaus.net"
     assert dnsbl.shown("zen.spamhaus.org") == "zen.spamhaus.org"
+    assert dnsbl.shown("key.combined.mail.abusix.zone") == "combined.mail.abusix.zone"
+    assert dnsbl.shown("0123456789abcdef0123456789.bl.example.fr") == "bl.example.fr"
+    assert dnsbl.shown("b.barracudacentral.org") == "b.barracudacentral.org"
 
 
 class World:
@@ -227,3 +230,17 @@ def test_every_state_is_told_to_operators(server: NameServer) -> None:
         ("warning", "la liste bl.fr n’est pas demandée : elle ne signale pas même son entrée d’essai"),
         ("warning", "la liste bl.fr n’est pas demandée : elle ne répond pas"),
     ]
+
+
+async def test_a_list_may_go_while_peers_wait_for_its_answer(server: NameServer) -> None:
+    world = World(server)
+    await world.lists.test()
+    server.mood = "broken"
+    for _ in range(blocklists.FAILURES - 1):
+        await world.lists.look_up(V4)
+    waiting = asyncio.create_task(world.lists.look_up(V4))
+    await asyncio.sleep(0)
+    world.settings.blocklists.__dict__["lists"] = {}
+    await world.lists.test()
+    assert await waiting == NOWHERE
+    await world.resolver.close()

@@ -153,10 +153,27 @@ def test_guesses_wait_longer_and_longer_and_then_end(alone: Workers) -> None:
 def test_unknown_recipients_among_many_known_ones_are_no_guesses(alone: Workers) -> None:
     """A list whose addresses are old is no harvester."""
     one = alone.one()
-    for _ in range(200):
-        one.add_recipient(PEER)
+    one.serve(PEER, range(200))
     assert [one.guess(PEER) for _ in range(200)] == [0.0] * 200
     one.connect(PEER)
+
+
+def test_recipients_who_get_nothing_excuse_no_guess(alone: Workers) -> None:
+    """Nor does the same again and again, nor more than are told apart."""
+    one = alone.one()
+
+    def alternate() -> None:
+        one.add_recipient(PEER)
+        one.serve(PEER, [1])
+        one.guess(PEER)
+
+    assert count(alternate) == LIMITS["unknown_recipients"] + 1
+    alone.clock.step(7200)
+    one.serve(OTHER, range(2 * rates.MOST_SERVED))
+    assert count(lambda: one.guess(OTHER), 2000) == rates.MOST_SERVED + LIMITS["unknown_recipients"]
+    alone.clock.step(7200)
+    one.serve(OTHER, [1])
+    assert count(lambda: one.guess(OTHER)) == LIMITS["unknown_recipients"] + 1, "in another hour it counts anew"
 
 
 @settings(deadline=None)
@@ -228,6 +245,27 @@ async def test_two_workers_at_once_lose_nothing(workers: Workers) -> None:
     assert [(window.peer, tally[rates.Kind.RECIPIENTS]) for window, tally in found] == [(PEER, 2000), (OTHER, 2000)]
 
 
+async def test_many_peers_are_told_of_in_small_units_who_waits_longest_first(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rates, "MOST_SHARED", 2)
+    monkeypatch.setattr(rates, "UNITS", 2)
+    one, peers = workers.one(), [f"192.0.2.{number}" for number in (5, 3, 9, 1, 7)]
+    for peer in peers:
+        one.connect(peer)
+    told: list[list[str]] = []
+    write = workers.store.write
+
+    async def noted(unit: Callable[..., object], more: object, names: list[str]) -> object:
+        told.append(names)
+        return await write(unit, more, names)
+
+    monkeypatch.setattr(workers.store, "write", noted)
+    await one.exchange()
+    await one.exchange()
+    assert told == [peers[:2], peers[2:4], peers[4:]]
+
+
 async def test_a_store_that_is_away_costs_no_count(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     one = workers.one()
     count(lambda: one.connect(PEER), 5)
@@ -256,8 +294,8 @@ async def test_an_operator_has_a_peer_forgotten(workers: Workers) -> None:
 async def test_what_is_over_goes(store: Store) -> None:
     now = int(store.clock.now())
     told = {
-        Window(PEER, 3600, now - peer_counts.KEPT_SECONDS - 5): (1, 1, 1, 0, 0),
-        Window(OTHER, 3600, now - 60): (1, 1, 1, 0, 0),
+        Window(PEER, 3600, now - peer_counts.KEPT_SECONDS - 5): (1, 1, 1, 0, 0, 0),
+        Window(OTHER, 3600, now - 60): (1, 1, 1, 0, 0, 0),
     }
     await store.write(peer_counts.exchange, told, [])
     assert [window.peer for window, _ in await store.read(peer_counts.listing, 3600, 0, 10)] == [OTHER]

@@ -182,6 +182,19 @@ def test_harvesters_are_told_to_go_and_to_stay_away(limited: Limited, seen_from:
     assert limited.send() == [250]
 
 
+def test_names_that_are_here_excuse_no_guess(limited: Limited) -> None:
+    """As long as they get no mail: anybody may ask for `postmaster@` as often as they like."""
+    limited.house.settings.peers.__dict__["recipients_per_minute"] = 500
+    with limited.connect() as client:
+        client.ehlo()
+        client.mail("")
+        codes = []
+        for number in range(9):
+            assert client.rcpt(f"postmaster@{DOMAIN}")[0] == 250
+            codes.append(guess(client, number))
+    assert codes == [550] * 8 + [421]
+
+
 def test_who_may_not_be_told_of_somebody_is_no_guess(limited: Limited) -> None:
     """A mailbox that is full or suspended is there."""
     with limited.connect() as client:

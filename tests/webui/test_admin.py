@@ -738,7 +738,7 @@ def test_health_and_overview(house: House, console: Visitor, phone: Phone) -> No
     assert "Serveurs les plus actifs" not in text
     now = int(time.time())
     window = Window("2001:db8:1:2::/64", 3600, now - now % 3600)
-    house.store.write_now(peer_counts.exchange, {window: (1234, 5, 6, 7, 0)}, [])
+    house.store.write_now(peer_counts.exchange, {window: (1234, 5, 6, 7, 0, 0)}, [])
     text = opened(console, house, phone, "/admin/sante")
     row = text.partition("2001:db8:1:2::/64")[2].partition("<tr>")[0]
     assert re.findall(r'<td class="d">([^<]*)', row) == ["1\u202f234", "5", "6", "7"]

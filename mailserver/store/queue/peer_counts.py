@@ -1,14 +1,15 @@
 """What each peer brought to the exchange lately, added up over all workers: rows of one window of time each."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.schema.screening import peer_count
 
-COUNTED = ("connections", "messages", "recipients", "unknown", "proven")
+COUNTED = ("connections", "messages", "recipients", "unknown", "proven", "served")
 """What is counted, in the order of a `Tally`."""
 KEPT_SECONDS = 2 * 3600
 """After its beginning a window means nothing any more."""
@@ -29,15 +30,6 @@ class Window:
 
 _COLUMNS = [peer_count.c[name] for name in COUNTED]
 _KEY = (peer_count.c.peer, peer_count.c.seconds, peer_count.c.start)
-_ADD = Statement(
-    update(peer_count)
-    .where(
-        peer_count.c.peer == bindparam("of_peer"),
-        peer_count.c.seconds == bindparam("of_seconds"),
-        peer_count.c.start == bindparam("from_start"),
-    )
-    .values({name: peer_count.c[name] + bindparam(f"more_{name}") for name in COUNTED})
-)
 _OF = ManyStatement(select(*_KEY, *_COLUMNS), peer_count.c.peer)
 _OLD = Statement(
     select(*_KEY).where(peer_count.c.start < bindparam("before")).order_by(peer_count.c.start).limit(SWEPT)
@@ -54,19 +46,12 @@ _DROP = Statement(
 def exchange(tx: Tx, more: Mapping[Window, Tally], peers: Collection[str]) -> dict[Window, Tally]:
     """Add what a worker has counted, and remove what is over; what all of them have counted of these peers."""
     # In one order, so that two workers never wait for each other crosswise.
-    for window in sorted(more, key=lambda one: (one.peer, one.seconds, one.start)):
-        tally = more[window]
-        added = {f"more_{name}": count for name, count in zip(COUNTED, tally, strict=True)}
-        key = {"of_peer": window.peer, "of_seconds": window.seconds, "from_start": window.start}
-        if not tx.run(_ADD, **key, **added):
-            nothing = {
-                "peer": window.peer,
-                "seconds": window.seconds,
-                "start": window.start,
-                **dict.fromkeys(COUNTED, 0),
-            }
-            tx.insert_ignore(peer_count, nothing)
-            tx.run(_ADD, **key, **added)
+    windows = sorted(more, key=lambda one: (one.peer, one.seconds, one.start))
+    rows = [{**asdict(one), **dict(zip(COUNTED, more[one], strict=True))} for one in windows]
+    if rows:
+        clause = (sqlite.insert if tx.dialect == "sqlite" else postgresql.insert)(peer_count)
+        sums = {name: peer_count.c[name] + clause.excluded[name] for name in COUNTED}
+        tx.execute(clause.on_conflict_do_update(index_elements=[*_KEY], set_=sums), rows)
     for row in tx.all(_OLD, before=tx.now - KEPT_SECONDS):
         tx.run(_DROP, of_peer=row[0], of_seconds=row[1], from_start=row[2])
     return totals(tx, peers)

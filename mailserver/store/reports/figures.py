@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, Double, case, cast, func, or_, select
 
 from mailserver.model.clock import DAY
 from mailserver.model.reports import Kind
 from mailserver.store.engine.statements import Tx
-from mailserver.store.schema.reports import report, report_host, report_session, report_source
+from mailserver.store.schema.reports import NO_CODE, report, report_host, report_session, report_source
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
 
@@ -75,7 +76,7 @@ def days(tx: Tx, kind: Kind, since: int) -> list[Day]:
     """By the day on which what they are about began, in order."""
     day = report.c.begins - report.c.begins % DAY
     rows = tx.execute(
-        select(day, func.sum(report.c.passed), func.sum(report.c.failed))
+        select(day, _sum(report.c.passed), _sum(report.c.failed))
         .where(_counted(kind, since))
         .group_by(day)
         .order_by(day)
@@ -86,9 +87,9 @@ def days(tx: Tx, kind: Kind, since: int) -> list[Day]:
 def senders(tx: Tx, since: int, limit: int) -> list[Sender]:
     """Who sends in our name, those with most that failed first, then those with most."""
     rows_ = report_source.c
-    good = func.sum(case((or_(rows_.dkim > 0, rows_.spf > 0), rows_["count"]), else_=0))
-    held = func.sum(case((rows_.disposition.in_(("quarantine", "reject")), rows_["count"]), else_=0))
-    total = func.sum(rows_["count"])
+    good = _sum(case((or_(rows_.dkim > 0, rows_.spf > 0), rows_["count"]), else_=0))
+    held = _sum(case((rows_.disposition.in_(("quarantine", "reject")), rows_["count"]), else_=0))
+    total = _sum(rows_["count"])
     found = (
         select(rows_.address, good.label("good"), total.label("total"), held.label("held"))
         .join_from(report_source, report, report.c.id == rows_.report_id)
@@ -104,7 +105,7 @@ def senders(tx: Tx, since: int, limit: int) -> list[Sender]:
     ]
     domains = _domains(tx, since, [line[0] for line in lines])
     return [
-        Sender(address, name or "", int(good), int(total) - int(good), int(held), domains.get(address, ""))
+        Sender(address, name or "", int(good), int(total - good), int(held), domains.get(address, ""))
         for address, good, total, held, name in lines
     ]
 
@@ -112,7 +113,7 @@ def senders(tx: Tx, since: int, limit: int) -> list[Sender]:
 def _domains(tx: Tx, since: int, addresses: Sequence[str]) -> dict[str, str]:
     """The domain of most envelopes of each."""
     rows_ = report_source.c
-    total = func.sum(rows_["count"])
+    total = _sum(rows_["count"])
     rows = tx.execute(
         select(rows_.address, rows_.envelope)
         .join_from(report_source, report, report.c.id == rows_.report_id)
@@ -130,7 +131,7 @@ def _domains(tx: Tx, since: int, addresses: Sequence[str]) -> dict[str, str]:
 def outcomes(tx: Tx, since: int, limit: int) -> list[Outcome]:
     """How TLS sessions with our servers ended, failures first."""
     rows_ = report_session.c
-    total = func.sum(rows_["count"])
+    total = _sum(rows_["count"])
     rows = tx.execute(
         select(rows_.policy, rows_.domain, rows_.result, rows_.server, total)
         .join_from(report_session, report, report.c.id == rows_.report_id)
@@ -148,7 +149,7 @@ def listing(tx: Tx, limit: int, before: int = 0, *, faults: bool = False) -> lis
     if before:
         asked = asked.where(report.c.id < before)
     if faults:
-        asked = asked.where(report.c.code != "")
+        asked = asked.where(report.c.code != NO_CODE)
     return [
         Line(
             row.id,
@@ -171,7 +172,12 @@ def listing(tx: Tx, limit: int, before: int = 0, *, faults: bool = False) -> lis
 
 def has_faults(tx: Tx) -> bool:
     """Whether reports are listed that could not be counted."""
-    return tx.execute(select(report.c.id).where(report.c.code != "").limit(1)).first() is not None
+    return tx.execute(select(report.c.id).where(report.c.code != NO_CODE).limit(1)).first() is not None
+
+
+def _sum(values: ColumnElement[Any]) -> ColumnElement[float]:
+    """Others write the values: a sum of integers ends in an error where it has more than 63 bits (SQLite)."""
+    return func.sum(cast(values, Double))
 
 
 def _counted(kind: Kind, since: int) -> ColumnElement[bool]:

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select
 
 from mailserver.model.clock import DAY
 from mailserver.model.reports import Kind, Report, Sessions, Source, merged_sessions, merged_sources
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import trusted_clock
-from mailserver.store.schema.reports import report, report_host, report_session, report_source
+from mailserver.store.schema.reports import NO_CODE, report, report_host, report_session, report_source
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
 
@@ -18,8 +18,13 @@ MOST_A_DAY = 500
 """Reports of one domain that are counted in a day."""
 MAX_ROWS = 4_000_000
 """Rows of reports; once there are so many, of a new report only sums are kept."""
+ROWS_A_DAY = 5000
+"""Of the reports of one domain; beyond, only sums are kept of a new one."""
 MAX_FAULTS = 2000
 """Reports that could not be counted and are listed."""
+MAX_UNPROVEN = 200
+"""Of those, messages of nobody knows whom: anybody sends them. The oldest gives way."""
+UNPROVEN = "report-unproven"
 PRUNED = 20
 """Reports that one unit forgets, a thousand rows each at most: others wait to write."""
 NAME_SECONDS = 30 * DAY
@@ -41,7 +46,7 @@ class Origin:
     """Who brought a report."""
 
     submitter: str
-    """The domain that sent it, as authentication has shown; empty: a relay or an operator brought it."""
+    """The registered domain that sent it, as authentication has shown; empty: a relay or an operator brought it."""
     digest: bytes
     """The same of a report that comes twice."""
 
@@ -67,7 +72,7 @@ def keep(tx: Tx, one: Report, origin: Origin) -> Kept:
     if origin.submitter and _count_of(tx, origin.submitter) >= MOST_A_DAY:
         refuse(tx, one.kind, Cause("report-too-many", most=MOST_A_DAY), origin)
         return Kept.REFUSED
-    if _rows(tx) >= MAX_ROWS:
+    if _rows(tx) >= MAX_ROWS or (origin.submitter and _rows_of(tx, origin.submitter) >= ROWS_A_DAY):
         one = replace(one, sources=merged_sources(one.sources, 0), sessions=merged_sessions(one.sessions, 0))
     number = _insert(tx, one, origin, NOTHING)
     tx.many(_SOURCE, [_source_row(number, each) for each in one.sources])
@@ -87,11 +92,22 @@ def _session_row(number: int, one: Sessions) -> dict[str, object]:
 
 def refuse(tx: Tx, kind: Kind, cause: Cause, origin: Origin, about: Report | None = None) -> None:
     """List a report that cannot be counted. Where many are listed already it is not."""
-    faults = select(report.c.id).where(report.c.code != "").limit(MAX_FAULTS)
-    if _is_here(tx, origin.digest) or len(list(tx.execute(faults))) >= MAX_FAULTS:
+    if _is_here(tx, origin.digest):
+        return
+    if cause.name == UNPROVEN:
+        listed = _faults(tx, report.c.code == UNPROVEN, MAX_UNPROVEN)
+        if len(listed) >= MAX_UNPROVEN:
+            tx.execute(delete(report).where(report.c.id == listed[0]))
+    elif len(_faults(tx, report.c.code != UNPROVEN, MAX_FAULTS)) >= MAX_FAULTS:
         return
     empty = about if about is not None else Report(kind, "", "", "", 0, 0, "", "")
     _insert(tx, replace(empty, sources=(), sessions=()), origin, cause)
+
+
+def _faults(tx: Tx, condition: ColumnElement[bool], most: int) -> list[int]:
+    """The oldest that are listed."""
+    asked = select(report.c.id).where(report.c.code != NO_CODE, condition).order_by(report.c.id).limit(most)
+    return list(tx.execute(asked).scalars())
 
 
 def _insert(tx: Tx, one: Report, origin: Origin, cause: Cause) -> int:
@@ -124,17 +140,30 @@ def _is_here(tx: Tx, digest: bytes) -> bool:
 
 def _count_of(tx: Tx, submitter: str) -> int:
     """Reports of one domain within a day."""
-    lately = (report.c.submitter == submitter) & (report.c.received > tx.now - DAY)
-    return int(tx.execute(select(func.count()).select_from(report).where(lately)).scalar_one())
+    return int(tx.execute(select(func.count()).select_from(report).where(_lately(tx, submitter))).scalar_one())
+
+
+def _rows_of(tx: Tx, submitter: str) -> int:
+    """Rows of the reports of one domain within a day, counted as far as it matters."""
+    count = 0
+    for table in (report_source, report_session):
+        rows = select(table.c.id).join_from(report, table, table.c.report_id == report.c.id)
+        found = rows.where(_lately(tx, submitter)).limit(ROWS_A_DAY).subquery()
+        count += int(tx.execute(select(func.count()).select_from(found)).scalar_one())
+    return count
+
+
+def _lately(tx: Tx, submitter: str) -> ColumnElement[bool]:
+    return (report.c.submitter == submitter) & (report.c.received > tx.now - DAY)
 
 
 def _rows(tx: Tx) -> int:
     """At least as many as there are: both ends of an index."""
-    first, last = (
-        tx.execute(select(report_source.c.id).order_by(order).limit(1)).scalar() or 0
-        for order in (report_source.c.id, report_source.c.id.desc())
-    )
-    return int(last - first + 1)
+    count = 0
+    for number in (report_source.c.id, report_session.c.id):
+        first, last = (tx.execute(select(number).order_by(o).limit(1)).scalar() for o in (number, number.desc()))
+        count += (last - first + 1) if first is not None and last is not None else 0
+    return count
 
 
 def prune(tx: Tx, before: int) -> int:

@@ -1,7 +1,7 @@
 """What this service saw, counted by day and domain for the reports that it sends; gone with the report."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from mailserver.store.schema.reports import report_seen
 MAX_ROWS = 200_000
 """Of one day: what more is seen is not counted."""
 MAX_OF_DOMAIN = 5000
-"""Rows of one report, those with most messages first."""
+"""Rows of one domain and day."""
 KEPT_DAYS = 3
 """Days after which what could not be sent is forgotten."""
 
@@ -35,12 +35,26 @@ def count(tx: Tx, day: int, seen: Mapping[Observed, int]) -> int:
     here = report_seen.c.day == day
     if tx.execute(select(func.count()).select_from(report_seen).where(here)).scalar_one() >= MAX_ROWS:
         return len(seen)
+    full = _full(tx, day, {one.domain for one in seen})
+    left_out = sum(one.domain in full for one in seen)
+    if left_out == len(seen):
+        return left_out
     maker = sqlite.insert if tx.dialect == "sqlite" else postgresql.insert
     clause = maker(report_seen)
     more = {"count": report_seen.c["count"] + clause.excluded["count"]}
-    rows = sorted((_row(day, one, number) for one, number in seen.items()), key=lambda row: row["digest"])
+    rows = sorted(
+        (_row(day, one, number) for one, number in seen.items() if one.domain not in full),
+        key=lambda row: row["digest"],
+    )
     tx.execute(clause.on_conflict_do_update(index_elements=["day", "domain", "digest"], set_=more), rows)
-    return 0
+    return left_out
+
+
+def _full(tx: Tx, day: int, domains: Collection[str]) -> set[str]:
+    """Those of which no more is counted."""
+    number = func.count()
+    asked = select(report_seen.c.domain).where(report_seen.c.day == day, report_seen.c.domain.in_(domains))
+    return set(tx.execute(asked.group_by(report_seen.c.domain).having(number >= MAX_OF_DOMAIN)).scalars())
 
 
 def _row(day: int, one: Observed, number: int) -> dict[str, Any]:

@@ -1,6 +1,17 @@
 """Aggregate reports of other servers: mail that brings them and waits to be read, and what they say."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, SmallInteger, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    literal_column,
+)
 
 from mailserver.store.schema.base import Key, metadata
 from mailserver.store.schema.mail import Identity
@@ -14,10 +25,11 @@ report_waiting = Table(
     Column("authentication", SmallInteger, nullable=False),
     Column("received", BigInteger, nullable=False),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("leased", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
-"""`kind`: 1 DMARC, 2 TLS; `authentication`: what was found out about who sent it; `attempts`: times that somebody has
-begun to read it."""
+"""`kind`: 1 DMARC, 2 TLS, 0 either; `authentication`: what was found out about who sent it; `attempts`: times that
+somebody has begun to read it and came to no end; somebody is at it until `leased`."""
 Index("ix_report_waiting_content_id", report_waiting.c.content_id)
 
 report = Table(
@@ -46,6 +58,9 @@ and `parameters` say why it is not counted (`causes.Cause`); no code: it is. `di
 twice."""
 Index("ix_report_begins", report.c.kind, report.c.begins)
 Index("ix_report_received", report.c.received)
+NO_CODE = literal_column("''")
+"""SQLite takes the index for nothing else."""
+Index("ix_report_code", report.c.id, sqlite_where=report.c.code != NO_CODE, postgresql_where=report.c.code != NO_CODE)
 Index("ix_report_submitter", report.c.submitter, report.c.received)
 
 report_source = Table(

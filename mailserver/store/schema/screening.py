@@ -15,10 +15,12 @@ peer_count = Table(
     Column("recipients", Integer, nullable=False),
     Column("unknown", Integer, nullable=False),
     Column("proven", Integer, nullable=False),
+    Column("served", Integer, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 """What a peer (an IPv4 address, a /64 of IPv6) brought within a window of `seconds` that began at `start`, by all
-workers. `unknown`: recipients who are not there; `proven`: messages whose author's domain stood behind them."""
+workers. `unknown`: recipients who are not there; `proven`: messages whose author's domain stood behind them;
+`served`: recipients who got a message that was no junk."""
 Index("ix_peer_count_start", peer_count.c.start)
 
 greylisted = Table(
