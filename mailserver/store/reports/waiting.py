@@ -49,14 +49,14 @@ _WEIGHT = Statement(
     )
 )
 _INSERT = Statement(insert(report_waiting), keys=("content_id", "kind", "authentication", "received", "attempts"))
-_FREE = or_(report_waiting.c.leased <= bindparam("moment"), report_waiting.c.leased > bindparam("furthest"))
-"""Nobody is at it; a lease beyond the furthest is of a clock that was wrong."""
+_FREE = or_(report_waiting.c.leased <= bindparam("moment"), report_waiting.c.leased > bindparam("never"))
+"""Nobody is at it; a lease that ends so late is of a clock that was wrong."""
 _BEGIN = Statement(
     update(report_waiting)
     .where(report_waiting.c.id == bindparam("row"), _FREE)
     .values(
         attempts=report_waiting.c.attempts + case((report_waiting.c.leased > 0, 1), else_=0),
-        leased=bindparam("furthest"),
+        leased=bindparam("until"),
     )
     .returning(
         *(report_waiting.c.id, report_waiting.c.content_id, report_waiting.c.kind),
@@ -96,7 +96,8 @@ def is_any(tx: Tx) -> bool:
 def begin(tx: Tx) -> Waiting | None:
     """The next message that nobody is at, and that somebody begins to read it."""
     chosen = tx.one(_NEXT, **_times(tx))
-    row = tx.one(_BEGIN, row=chosen[0], **_times(tx)) if chosen is not None else None
+    until = tx.now + LEASE_SECONDS
+    row = tx.one(_BEGIN, row=chosen[0], until=until, **_times(tx)) if chosen is not None else None
     if row is None:
         return None
     number, content_id, kind, authentication, attempts = row
@@ -105,7 +106,7 @@ def begin(tx: Tx) -> Waiting | None:
 
 
 def _times(tx: Tx) -> dict[str, int]:
-    return {"moment": tx.now, "furthest": tx.now + LEASE_SECONDS}
+    return {"moment": tx.now, "never": tx.now + 2 * LEASE_SECONDS}
 
 
 def release(tx: Tx, waiting: Waiting) -> None:
