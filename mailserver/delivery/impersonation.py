@@ -152,7 +152,7 @@ def _split(part: Part, more: Mapping[int, Signs]) -> list[Part]:
     for account in part.accounts:
         groups.setdefault(more.get(account, Signs.NOT_JUDGED), []).append(account)
     # What leaves, waits or goes on record does so once.
-    bare = replace(part, targets=(), holds=(), remembers=(), steps=(), rejection=None, reports=())
+    bare = replace(part, targets=(), holds=(), remembers=(), steps=(), rejection=None, reports=None)
     (signs, first), *others = groups.items()
     return [_of(part, first, signs), *(_of(bare, accounts, signs) for signs, accounts in others)]
 
