@@ -148,7 +148,7 @@ class _Head:
     def report(self, sources: tuple[Source, ...]) -> Report:
         """Raises BadReport."""
         said, published = self.metadata, self.published
-        begin, end = values.number(said.get("begin"), "begin"), values.number(said.get("end"), "end")
+        begin, end = (values.number(said.get(name), name, values.LATEST) for name in ("begin", "end"))
         values.check_dates(begin, end)
         domain = values.domain(published.get("domain"))
         identifier = said.get("report_id", "")

@@ -18,6 +18,8 @@ MAX_SPAN = 60 * 86400
 """Seconds that one report is about; most say a day."""
 EARLIEST = 946_684_800
 """The year 2000."""
+LATEST = 32_503_680_000
+"""The year 3000."""
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
@@ -28,10 +30,10 @@ def text(value: object) -> str:
     return "".join(character for character in line if character.isprintable())[:MAX_TEXT]
 
 
-def number(value: object, name: str) -> int:
+def number(value: object, name: str, most: int = MAX_COUNT) -> int:
     """Raises BadReport."""
     digits = str(value).strip() if not isinstance(value, bool) else ""
-    if not (digits.isascii() and _NUMBER.fullmatch(digits)) or int(digits) > MAX_COUNT:
+    if not (digits.isascii() and _NUMBER.fullmatch(digits)) or int(digits) > most:
         raise malformed(name)
     return int(digits)
 

@@ -64,6 +64,9 @@ def test_mail_waits_to_be_read(store: Store) -> None:
         for kind in Kind:
             waiting.hold(tx, content_id, Arrived(kind, NOT_CHECKED))
 
+    def lease(tx: Tx, until: int) -> None:
+        tx.execute(report_waiting.update().values(leased=until))
+
     assert store.write_now(waiting.begin) is None
     store.write_now(hold)
     first, second = store.write_now(waiting.begin), store.write_now(waiting.begin)
@@ -78,7 +81,7 @@ def test_mail_waits_to_be_read(store: Store) -> None:
     assert again is not None
     assert (again.id, again.attempts) == (second.id, 0)
     for leased in (1, 2**40):
-        store.write_now(lambda tx, until=leased: tx.execute(report_waiting.update().values(leased=until)))
+        store.write_now(lease, leased)
         again = store.write_now(waiting.begin)
     assert again is not None
     assert (again.id, again.attempts) == (second.id, 2), "who was at it has gone"

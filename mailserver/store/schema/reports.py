@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     LargeBinary,
@@ -58,7 +59,7 @@ and `parameters` say why it is not counted (`causes.Cause`); no code: it is. `di
 twice."""
 Index("ix_report_begins", report.c.kind, report.c.begins)
 Index("ix_report_received", report.c.received)
-NO_CODE = literal_column("''")
+NO_CODE: ColumnElement[str] = literal_column("''")
 """SQLite takes the index for nothing else."""
 Index("ix_report_code", report.c.id, sqlite_where=report.c.code != NO_CODE, postgresql_where=report.c.code != NO_CODE)
 Index("ix_report_submitter", report.c.submitter, report.c.received)
