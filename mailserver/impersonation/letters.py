@@ -5,6 +5,8 @@ import unicodedata
 from functools import cache, lru_cache
 from string import ascii_lowercase, ascii_uppercase, digits
 
+from mailserver.model.unicode import strip_invisible
+
 MAX_TEXT = 1000
 """Characters of a text that are looked at."""
 
@@ -12,6 +14,9 @@ _MISREAD = {
     **dict(zip("аеорсухіјѕһԁԛԝѵкмтвнгп", "aeopcyxijshdqwvkmtbhrn", strict=True)),  # Cyrillic
     **dict(zip("ανορυτικχγεβηωμ", "avopytikxyebnwu", strict=True)),  # Greek
     **dict(zip("ıłøđꞁ", "ilodl", strict=True)),
+    **dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnopqrstuvwyz", strict=True)),  # small capitals
+    # White on black
+    **{chr(first + at): letter for first in (0x1F150, 0x1F170) for at, letter in enumerate(ascii_lowercase)},
 }
 """What readers take for a Latin letter; Unicode's table counts some of them as like nothing but a small capital."""
 _DIGITS = str.maketrans("01358|", "olesbl")
@@ -46,12 +51,12 @@ def is_prepared() -> bool:
 
 def latin(text: str) -> str:
     """A text in small Latin letters without marks, as far as its letters look like any."""
-    text = text[:MAX_TEXT]
+    text = strip_invisible(text)[:MAX_TEXT]
     if text.isascii():
         return text.lower()
     table = _table()
     decomposed = unicodedata.normalize("NFKD", text.translate(table))
-    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    plain = "".join(char for char in decomposed if not unicodedata.category(char).startswith("M"))
     return plain.lower().translate(table)
 
 
@@ -74,4 +79,4 @@ def mixes_alphabets(text: str) -> bool:
     """True when one word holds letters of two alphabets that look alike, as no language writes them."""
     if text.isascii():
         return False
-    return any(len(alphabets(word)) > 1 for word in _WORD.findall(text[:MAX_TEXT]))
+    return any(len(alphabets(word)) > 1 for word in _WORD.findall(strip_invisible(text)[:MAX_TEXT]))

@@ -1,14 +1,16 @@
 """Display names: those of services, and those of people as the directory has them."""
 
 import re
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from mailserver.impersonation.letters import latin
 from mailserver.model.folding import search_key
+from mailserver.model.unicode import strip_invisible
 
 MAX_NAME = 200
-"""Characters of a name that are looked at."""
+"""Characters of a name that are looked at; those that nobody sees do not count."""
 MAX_WORDS = 6
 """Of the name of a person."""
 
@@ -36,6 +38,24 @@ _FILLERS = _words(
     "de du des la le les l d et votre notre vos nos the of your our au aux a pour en for no reply noreply"
 )
 _TITLES = _words("m mr mme mlle dr pr me monsieur madame mademoiselle docteur professeur")
+_FUNCTIONS = _words(
+    "principal principale proviseur proviseure directeur directrice recteur rectrice chef cheffe adjoint adjointe "
+    "gestionnaire cpe etablissement inspecteur inspectrice l'inspecteur l'inspectrice"
+)
+"""What stands before a person's name, or behind it."""
+_ARTICLES = _words("la le l")
+_VOCABULARY = _ALWAYS | _HEADS | _HOUSE | _DESKS | _AROUND
+_SPELLED = re.compile("|".join(sorted(_VOCABULARY - _words("it"), key=lambda word: (-len(word), word))))
+_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]+[^\W\d_](?![^\W_])){3,}")
+"""A word whose letters stand apart."""
+_LETTERS = dict(zip(map(ord, "0134578"), "oieastb", strict=True))
+"""Digits that are read as letters within a word; 1 is an l as well."""
+_LONG_WORD = 6
+"""Letters from which on an l in the place of an i is no word of its own."""
+_DIGIT_WITHIN = re.compile(r"(?<=[^\W\d_])[0134578]|[0134578](?=[^\W\d_])")
+_TITLED = re.compile(r"[,:;]")
+_BETWEEN = re.compile(r"[^\w'’-]|_")
+"""What stands in no name of a person, so that it parts two: pictures, too."""
 _ASIDE = re.compile(r"[(\[<|/].*|\s[-–—]\s.*|\s(?:via|par|at|chez)\s.*", re.DOTALL | re.IGNORECASE)
 """What stands behind a person's name: `Émilie Dupont (par Doodle)`."""
 
@@ -49,12 +69,47 @@ class Service(IntEnum):
     YES = 2
 
 
+def visible(name: str) -> str:
+    """What a reader sees of a name, as far as it is looked at."""
+    return strip_invisible(name)[:MAX_NAME]
+
+
+def _read(name: str, house: frozenset[str]) -> list[str]:
+    """The words that a reader finds in a name: also with digits in the place of letters, and letters set apart."""
+    whole = "".join(_WORDS.findall(name))
+    if not _SPELLED.sub("", whole):
+        return _SPELLED.findall(whole)
+    return [_meant(word, house) for word in _WORDS.findall(_SPACED.sub(_joined, name))]
+
+
+def _joined(found: re.Match[str]) -> str:
+    whole = "".join(_WORDS.findall(found.group()))
+    return whole if _SPELLED.sub("", whole) else " ".join(_SPELLED.findall(whole))
+
+
+def _meant(word: str, house: frozenset[str]) -> str:
+    """A word of ours that another is read as, else that."""
+    if word in _VOCABULARY or word in house or (word.isalpha() and len(word) < _LONG_WORD):
+        return word
+    known = _by_shape(house)
+    bare = word.rstrip("0123456789")
+    return known.get(_shape(word)) or (known.get(_shape(bare)) if len(bare) > 1 else None) or word
+
+
+@lru_cache(maxsize=16)
+def _by_shape(house: frozenset[str]) -> dict[str, str]:
+    return {_shape(word): word for word in sorted(_VOCABULARY | house)}
+
+
+def _shape(word: str) -> str:
+    return word.translate(_LETTERS).replace("l", "i")
+
+
 def service(name: str, house: frozenset[str]) -> Service:
     """Whether a display name is that of a service. `house`: the words of the academy's own name (`house_words`)."""
-    words = [word for word in _WORDS.findall(latin(name[:MAX_NAME])) if word not in _FILLERS]
-    if not words:
+    found = frozenset(_read(latin(visible(name)), house)) - _FILLERS
+    if not found:
         return Service.NO
-    found = frozenset(words)
     own = bool(house) and house <= found
     if found & _ALWAYS or own:
         return Service.YES
@@ -67,7 +122,7 @@ def service(name: str, house: frozenset[str]) -> Service:
 
 def house_words(name: str, domain: str) -> frozenset[str]:
     """The words of the academy's name; where that says nothing (`Académie`), those of its domain `ac-….fr`."""
-    found = frozenset(_WORDS.findall(latin(name[:MAX_NAME]))) - _FILLERS
+    found = frozenset(_WORDS.findall(latin(visible(name)))) - _FILLERS
     if found - _HOUSE:
         return found
     first, _, rest = domain.rpartition(".")[0].partition("-")
@@ -76,9 +131,41 @@ def house_words(name: str, domain: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def person_keys(name: str) -> tuple[str, ...]:
-    """The names of people, as the directory folds them, that a display name may be: whichever comes first."""
-    plain = search_key(_ASIDE.sub("", latin(name[:MAX_NAME])).replace(",", " "))
-    words = [word for word in plain.replace(".", " ").strip("\"' ").split() if word not in _TITLES]
-    if not 2 <= len(words) <= MAX_WORDS:
-        return ()
-    return tuple(dict.fromkeys(" ".join(words[at:] + words[:at]) for at in range(len(words))))
+    """The names of people, as the directory folds them, that a display name may be: whichever comes first, with and
+    without what stands behind a comma, and what somebody is."""
+    text = _ASIDE.sub("", latin(visible(name)))
+    found: dict[str, None] = {}
+    for spelled in _spellings(text):
+        for words in (_person(spelled), _person(_TITLED.split(spelled, maxsplit=1)[0])):
+            for some in (words, _without_function(words)):
+                found.update(dict.fromkeys(_turned(some)))
+    return tuple(found)
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """A name as it stands; with letters in the place of the digits within its words, else."""
+    if _DIGIT_WITHIN.search(text) is None:
+        yield text
+        return
+    for table in (_LETTERS, _LETTERS | {ord("1"): "l"}):
+        yield _DIGIT_WITHIN.sub(partial(_letter, table), text)
+
+
+def _letter(table: dict[int, str], digit: re.Match[str]) -> str:
+    return digit.group().translate(table)
+
+
+def _person(text: str) -> list[str]:
+    words = (word.strip("'’-") for word in search_key(_BETWEEN.sub(" ", text)).split())
+    return [word for word in words if word not in _TITLES and any(map(str.isalpha, word))]
+
+
+def _without_function(words: Sequence[str]) -> Sequence[str]:
+    bare = [word for word in words if word not in _FUNCTIONS]
+    return words if len(bare) == len(words) else [word for word in bare if word not in _ARTICLES]
+
+
+def _turned(words: Sequence[str]) -> Iterator[str]:
+    """A name, whichever of its words it begins with."""
+    if 2 <= len(words) <= MAX_WORDS:
+        yield from (" ".join((*words[at:], *words[:at])) for at in range(len(words)))

@@ -13,6 +13,7 @@ from mailserver.mime.header import headers
 from mailserver.mime.header.addresses import Mailbox, parse, people
 from mailserver.model.messages.authentication import AuthenticationResults
 from mailserver.model.messages.impersonation import Signs
+from mailserver.model.unicode import hides_within_word
 
 QUICK_HEADER = 16 * 1024
 """Octets of a header that the event loop may look through itself."""
@@ -114,6 +115,8 @@ def is_stranger(author: Author, house: House) -> bool:
 @lru_cache(maxsize=8192)
 def _of_author(author: Author, house: House, is_proven: bool) -> Signs:
     signs = Signs.MIXED_NAME if letters.mixes_alphabets(author.name) else Signs.NOT_JUDGED
+    if hides_within_word(author.name):
+        signs |= Signs.HIDDEN
     signs |= _of_named_address(author, house)
     if not is_stranger(author, house):
         return signs
@@ -133,7 +136,7 @@ def _of_author(author: Author, house: House, is_proven: bool) -> Signs:
 
 def _names_domain(author: Author, house: House, signs: Signs) -> bool:
     """Whether a name holds a domain of ours, and no address that is told of by itself."""
-    shown = letters.latin(author.name[: names.MAX_NAME])
+    shown = letters.latin(names.visible(author.name))
     return Signs.ADDRESS_IN_NAME not in signs and any(domain in shown for domain in house.domains)
 
 
@@ -150,7 +153,7 @@ def imitated(address: str, house: House) -> str:
 
 def named_address(name: str) -> str:
     """The address that a display name holds; empty: none."""
-    found = _ADDRESS.search(name[: names.MAX_NAME])
+    found = _ADDRESS.search(names.visible(name))
     return found.group(0) if found else ""
 
 

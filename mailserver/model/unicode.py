@@ -1,4 +1,4 @@
-"""Unicode normalisation in linear time, whatever the text.
+"""Unicode normalisation in linear time, whatever the text; characters that nobody sees.
 
 Normalising sorts the combining marks behind a letter by insertion, so a text of nothing but marks costs the square of
 its length: 80 KB of them take 5 s. No writing puts more than a few on one letter; after 30 a COMBINING GRAPHEME JOINER
@@ -12,6 +12,17 @@ from typing import Literal
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 JOINER = "\u034f"
+
+_UNSEEN = (
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_INVISIBLE = re.compile(_UNSEEN)
+"""Control characters, what is there and not seen, marks of direction, which show `exe.gpj` for `jpg.exe`; tags."""
+_EUROPEAN = "A-Za-z\u00c0-\u024f\u0370-\u052f"
+_WITHIN_WORD = re.compile(f"[{_EUROPEAN}](?!\ufffd){_UNSEEN}+[{_EUROPEAN}]")
+"""Other writing needs some of them between letters. U+FFFD stands for what was broken on its way."""
 
 
 def _marks() -> str:
@@ -46,3 +57,13 @@ def normalize(form: Form, text: str) -> str:
     if _FOREIGN.search(text):
         text = _RUN.sub(rf"\1{JOINER}", text)
     return unicodedata.normalize(form, text)
+
+
+def strip_invisible(text: str) -> str:
+    """A text without what is in it and not seen: what somebody reads of it."""
+    return _INVISIBLE.sub("", text)
+
+
+def hides_within_word(text: str) -> bool:
+    """True where something that nobody sees stands between two letters, so that the word is another to a program."""
+    return not text.isascii() and _WITHIN_WORD.search(text) is not None

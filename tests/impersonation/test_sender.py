@@ -9,6 +9,7 @@ from mailserver.impersonation.names import Service
 from mailserver.impersonation.sender import House
 from mailserver.model.messages.authentication import NOT_CHECKED, Alignment, AuthenticationResults, Outcome
 from mailserver.model.messages.impersonation import Signs
+from webui.page import plain
 
 WORDS = names.house_words("Académie d’Exemple", "ac-exemple.fr")
 HOUSE = House(("ac-exemple.fr",), ("ent-exemple.test",), WORDS)
@@ -53,6 +54,16 @@ def judged(author: str, more: str = "", results: AuthenticationResults = NOT_CHE
         ('"contact@exemple.org" <lettre@mail.exemple.org>', 0),
         ('"x@exemple.org" <X@Exemple.org>', 0),
         ("Marc <marc@ac-exemple.fr>", 0),
+        ("Rec\u200btorat <x@evil.test>", Signs.SERVICE | Signs.HIDDEN),
+        ("=?utf-8?b?UmVj4oCLdG9yYXQ=?= <x@evil.test>", Signs.SERVICE | Signs.HIDDEN),
+        ("Vie scolaire ac-\u2060exemple.fr <x@evil.test>", Signs.SERVICE),
+        ('"rectorat@ac-\u200bexemple.fr" <x@evil.test>', Signs.ADDRESS_IN_NAME),
+        ("\u200b" * 300 + "Rectorat <x@evil.test>", Signs.SERVICE),
+        ("In\u00adès <x@exemple.org>", Signs.HIDDEN),
+        ("\u200eInès\u200e Ca ❤\ufe0f <x@exemple.org>", 0),
+        ("مریم می\u200cآید <x@exemple.org>", 0),
+        ("Andr\ufffdJ <x@exemple.org>", 0),
+        ("x <x@ac-exem\u200bple.fr>", Signs.DOMAIN),
     ],
 )
 def test_authors(author: str, signs: int) -> None:
@@ -116,6 +127,23 @@ def test_every_author_counts() -> None:
         ("Académie française", Service.NO),
         ("Service client", Service.NO),
         ("Postmaster", Service.NO),
+        ("ʀᴇᴄᴛᴏʀᴀᴛ", Service.YES),
+        ("🅡🅔🅒🅣🅞🅡🅐🅣", Service.YES),
+        ("R⃣e⃣c⃣t⃣o⃣r⃣a⃣t⃣", Service.YES),
+        ("R e c t o r a t", Service.YES),
+        ("R.E.C.T.O.R.A.T de Dijon", Service.YES),
+        ("Rec torat", Service.YES),
+        ("M e s s a g e r i e a c a d é m i q u e", Service.YES),
+        ("RECT0RAT", Service.YES),
+        ("DSDEN21", Service.YES),
+        ("lnspection académique", Service.YES),
+        ("Acad3mie Exemp1e", Service.YES),
+        ("4ssistance", Service.PERHAPS),
+        ("J. M. P. D. Martin", Service.NO),
+        ("A B C D E", Service.NO),
+        ("Mall 2000", Service.NO),
+        ("🇫🇷 Assistance", Service.PERHAPS),
+        ("Radio 3 R", Service.NO),
         ("Père Recteur, collège Saint-Jean", Service.NO),
         ("", Service.NO),
         ("…", Service.NO),
@@ -141,6 +169,19 @@ def test_the_academy_s_name() -> None:
         ("Émilie Dupont via Doodle", "emilie dupont"),
         ("Émilie Dupont - Collège des Bords", "emilie dupont"),
         ("Еmilie Duроnt", "emilie dupont"),
+        ("Émi\u200blie Dupont", "emilie dupont"),
+        ("Émilie Dupont, Principale", "emilie dupont"),
+        ("Émilie Dupont : principale du collège", "emilie dupont"),
+        ("Mme la Principale Émilie Dupont", "emilie dupont"),
+        ("M. l'Inspecteur Paul Durand", "paul durand"),
+        ("Émilie Dupont Principale adjointe", "emilie dupont"),
+        ("Em1lie Dup0nt", "emilie dupont"),
+        ("✅ Émilie Dupont 2026", "emilie dupont"),
+        ("🇫🇷 Émilie_Dupont", "emilie dupont"),
+        ("'Émilie Dupont'", "emilie dupont"),
+        ("Jean-Noël O'Neil", "jean-noel o'neil"),
+        ("Hélène Chef", "helene chef"),
+        ("Yann Le Gall, proviseur", "yann le gall"),
     ],
 )
 def test_names_of_people_as_the_directory_has_them(name: str, key: str) -> None:
@@ -151,6 +192,19 @@ def test_what_is_no_person_s_name() -> None:
     assert names.person_keys("Doodle") == ()
     assert names.person_keys("a b c d e f g") == ()
     assert names.person_keys("") == ()
+
+
+HIDDEN = st.text(st.sampled_from("\u00ad\u034f\u061c\u180b\u200b\u200d\u202e\u2060\u3164\ufe0f\ufeff\U000e0041"))
+
+
+@given(st.lists(HIDDEN, min_size=21, max_size=21))
+def test_what_nobody_sees_changes_no_name(hidden: list[str]) -> None:
+    """Wherever it stands, and however much of it."""
+    for name, letters in (("Messagerie académique", hidden), ("Émilie Dupont", hidden[:13])):
+        other = "".join(map("".join, zip(letters, name, strict=True)))
+        assert plain.line(other) == name
+        assert names.service(other, WORDS) is names.service(name, WORDS)
+        assert names.person_keys(other) == names.person_keys(name)
 
 
 @given(st.binary(max_size=600))
@@ -165,7 +219,7 @@ def test_any_header_is_judged(octets: bytes) -> None:
 @given(st.text(max_size=400))
 def test_any_name_is_read(name: str) -> None:
     names.service(name, WORDS)
-    assert len(names.person_keys(name)) <= names.MAX_WORDS
+    assert len(names.person_keys(name)) <= 8 * names.MAX_WORDS
     sender.named_address(name)
 
 

@@ -34,6 +34,8 @@ class Signs(IntFlag):
     """Answers go elsewhere."""
     DESK = 1 << 11
     """The name is one that any firm's help desk has, and nothing shows that its domain sent this."""
+    HIDDEN = 1 << 12
+    """The name holds, within a word, what nobody sees."""
 
     @classmethod
     def stored(cls, number: int) -> "Signs":

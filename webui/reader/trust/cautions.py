@@ -182,6 +182,7 @@ def spoken(finding: Finding, _: Callable[[str], str]) -> str:
         "domaine": _("L’adresse de l’expéditeur (%(shown)s) ressemble à %(real)s, mais ce n’est pas elle."),
         "alphabets": _("L’adresse de l’expéditeur mêle des lettres de plusieurs alphabets : %(shown)s (%(real)s)."),
         "nom-mele": _("Le nom de l’expéditeur mêle des lettres de plusieurs alphabets : %(shown)s."),
+        "nom-invisible": _("Le nom de l’expéditeur cache des caractères invisibles : %(shown)s."),
         "nom-adresse": _("Le nom affiché contient %(shown)s, mais le message vient de %(real)s."),
         "nom-autre": _("Le nom affiché contient %(shown)s, mais le message vient de %(real)s."),
         "nom-service": _(
@@ -257,6 +258,7 @@ def _abridged(finding: Finding, _: Callable[[str], str]) -> str:
         "domaine": _("l’adresse imite %(real)s"),
         "alphabets": _("l’adresse mêle plusieurs alphabets"),
         "nom-mele": _("le nom mêle plusieurs alphabets"),
+        "nom-invisible": _("le nom cache des caractères invisibles"),
         "nom-adresse": _("le nom affiche une autre adresse"),
         "nom-autre": _("le nom affiche une autre adresse"),
         "nom-service": _("le nom est celui d’un service de l’académie"),

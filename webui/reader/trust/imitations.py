@@ -14,6 +14,7 @@ from mailserver.impersonation.sender import Author, Claim, House
 from mailserver.mime import Part
 from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Provenance
+from mailserver.model.unicode import hides_within_word
 from webui.page import plain
 from webui.reader.trust.cautions import Finding
 
@@ -82,5 +83,8 @@ def _findings(found: Sender) -> Iterator[Finding]:
     if Signs.MIXED_NAME in signs:
         mixed_name = next((one.name for one in claim.authors if letters.mixes_alphabets(one.name)), author.name)
         yield Finding("nom-mele", plain.line(mixed_name, 100), address)
+    if Signs.HIDDEN in signs:
+        hiding = next((one.name for one in claim.authors if hides_within_word(one.name)), author.name)
+        yield Finding("nom-invisible", plain.line(hiding, 100), address)
     if Signs.ANSWERS in signs:
         yield Finding("reponse", answers)
