@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Chain, Outcome, Reverse
 from mailserver.model.messages.impersonation import Signs
@@ -14,6 +15,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import access, blobs, known_senders, mailboxes, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.messages import NO_QUOTA, Placing
+from mailserver.store.schema.mail import message
 from mailserver.store.web import webmail
 
 SENT = Provenance(Door.SUBMISSION, 7)
@@ -100,6 +102,31 @@ def test_what_another_appended_makes_nobody_known(store: Store, edupont: int, mm
     assert store.read_now(known_senders.acquaintance, edupont, "p@x.fr", content_id + 1).first_time
     place(store, edupont, [Provenance(Door.SMTP)])
     assert not store.read_now(known_senders.acquaintance, edupont, "p@x.fr", content_id + 1).first_time
+
+
+def test_who_is_read_is_known_for_more_than_a_message(store: Store, edupont: int) -> None:
+    """Only what was read, some time ago, and not thrown away, makes somebody's mail wanted."""
+    box, content_id = place(store, edupont, [Provenance(Door.SMTP)])
+
+    def reads(**values: Any) -> bool:
+        change = update(message).where(message.c.content_id == content_id).values(**values)
+        if values:
+            store.write_now(lambda tx: tx.execute(change))
+        known = store.read_now(known_senders.acquaintance, edupont, "p@x.fr", content_id + 1)
+        assert not known.first_time
+        return known.reads
+
+    assert not reads()
+    assert not reads(flags=1)
+    assert reads(saved=message.c.saved - known_senders.READER_SECONDS)
+    assert not reads(flags=2)
+    assert reads(flags=3)
+    for name in ("Junk", "Trash"):
+        there = store.read_now(mailboxes.by_use, edupont, f"\\{name}")
+        assert there is not None
+        assert not reads(mailbox_id=there.id)
+    assert reads(mailbox_id=box)
+    assert not store.read_now(known_senders.acquaintance, edupont, "p@x.fr", content_id).reads
 
 
 PASSED, NONE, FAILED = Outcome.PASS, Outcome.NONE, Outcome.FAIL

@@ -240,6 +240,8 @@ def test_who_borrows_a_name_is_told_of_in_one_notice(
     text = read(mail("Aide", sender="Assistance <x@editeur.test>"))
     assert "n’est pas de l’académie\u202f: ce message vient de x@editeur.test" in text
     assert "avis mefiance" not in read(mail("Cours", sender="Anne Ailleurs <anne@fai.test>"))
+    text = read(mail("Cours", sender="An\u200bne Ailleurs <anne@fai.test>"))
+    assert "Le nom de l’expéditeur cache des caractères invisibles\u202f: Anne Ailleurs." in text
 
 
 LETTER = '<p>Voir <a href="https://clic.suivi.test/1">www.boutique.example</a>.</p>'
@@ -258,6 +260,11 @@ def test_a_known_newsletter_may_count_who_follows_its_links(house: House, at_hom
     page, body = read("lettre@boutique.example", LETTER)
     assert "avis mefiance erreur" in page, "nobody knows it yet"
     assert "⚠ mène à <bdi>clic.suivi.test</bdi>" in body
+    page, body = read("lettre@boutique.example", LETTER + "w")
+    assert "avis mefiance erreur" in page, "whoever lies sends two"
+    assert "⚠" in body
+    old = update(message).values(saved=message.c.saved - known_senders.READER_SECONDS)
+    house.store.write_now(lambda tx: tx.execute(old))
     page, body = read("lettre@boutique.example", LETTER + "x")
     assert "Des liens de cette lettre d’information passent par clic.suivi.test." in page
     assert "avis mefiance attention" in page

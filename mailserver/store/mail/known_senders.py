@@ -9,6 +9,8 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.authentication import Alignment, Outcome
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.mail.flags import SEEN
+from mailserver.store.mail.lessons import JUNK, TRASH
 from mailserver.store.schema.mail import content, mailbox, message
 from mailserver.store.schema.sessions import picture_sender, trusted_sender
 
@@ -19,6 +21,9 @@ MAX_SENDER = 320
 LOOKED_AT = 300
 """Newest messages of a sender, in the whole store, among which one of the account's is looked for."""
 
+READER_SECONDS = 14 * 24 * 3600
+"""How long a message must have stood where its reader left it to tell that they read its sender."""
+
 
 @dataclass(frozen=True, slots=True)
 class Acquaintance:
@@ -27,6 +32,8 @@ class Acquaintance:
     shows_pictures: bool
     first_time: bool
     trusted: bool = False
+    reads: bool = False
+    """They read a message of theirs, not of these days, and threw it neither into the trash nor into Spam."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ _IS_THEIRS = or_(
 )
 """A message came from where it says: that was shown, or nobody looked, or its domain says nothing of its mail in DNS,
 so that there is nothing to go by. Of any other it is known that somebody may have borrowed the address."""
-_KNOWN = Statement(
+_OTHERS = (
     select(message.c.uid)
     .join(_BY_SENDER, _BY_SENDER.c.id == message.c.content_id)
     .join(mailbox, mailbox.c.id == message.c.mailbox_id)
@@ -81,6 +88,14 @@ _KNOWN = Statement(
     )
     .limit(1)
 )
+_KNOWN = Statement(_OTHERS)
+_READ = Statement(
+    _OTHERS.where(
+        message.c.flags.op("&")(SEEN) != 0,
+        message.c.saved <= bindparam("before"),
+        mailbox.c.special_use.not_in([JUNK, TRASH]),
+    )
+)
 
 
 def acquaintance(tx: Tx, account_id: int, sender: str, content_id: int) -> Acquaintance:
@@ -91,8 +106,10 @@ def acquaintance(tx: Tx, account_id: int, sender: str, content_id: int) -> Acqua
     A sender with very many messages in the store, none of the newest for this account, counts as new.
     """
     shows, trusts = (tx.one(one, account=account_id, wanted=sender.casefold()) is not None for one in (_SHOWS, _TRUSTS))
-    known = not sender or tx.one(_KNOWN, account=account_id, wanted=sender, but=content_id) is not None
-    return Acquaintance(shows, not known, trusts)
+    theirs = {"account": account_id, "wanted": sender, "but": content_id}
+    known = not sender or tx.one(_KNOWN, **theirs) is not None
+    reads = bool(sender) and known and tx.one(_READ, **theirs, before=tx.now - READER_SECONDS) is not None
+    return Acquaintance(shows, not known, trusts, reads)
 
 
 def chosen(tx: Tx, account_id: int) -> list[Chosen]:

@@ -1,8 +1,8 @@
 """Links whose text names another host than they lead to: said once behind the link, and in the notice.
 
-Newsletters count who follows their links, so that most of theirs lead elsewhere: of one that is known, and whose domain
-stands behind it, that is a remark. What shows an address of the academy or of the government and leads elsewhere is an
-alarm whoever wrote.
+Newsletters count who follows their links, so that most of theirs lead elsewhere: of one that somebody reads, and whose
+domain stands behind it, that is a remark. What shows an address of the academy or of the government and leads elsewhere
+is an alarm whoever wrote.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,8 +23,11 @@ _REMARK = f"{_STYLE};color:#495061;background:#f3f5f9"
 
 
 def is_newsletter(claim: Claim, results: AuthenticationResults, known: Acquaintance, *, foreign: bool) -> bool:
-    """Whether a message is a newsletter or a list's, of a sender that its reader knows, and who really sent it."""
-    is_known = known.trusted or known.shows_pictures or not known.first_time
+    """Whether a message is a newsletter or a list's, of a sender whose mail its reader wants, and who really sent it.
+
+    That another came before says nothing: whoever lies sends two.
+    """
+    is_known = known.trusted or known.shows_pictures or known.reads
     return claim.is_bulk and results.authenticated and is_known and not foreign
 
 
