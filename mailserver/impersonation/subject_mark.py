@@ -12,15 +12,16 @@ from mailserver.model.messages.impersonation import Signs
 MARKED = Signs.DOMAIN | Signs.ALPHABETS | Signs.SERVICE | Signs.ADDRESS_IN_NAME | Signs.ANSWERS_ALIKE
 """The grave signs that do not depend on who gets the message: it is stored once."""
 MAX_SUBJECTS = 5
-"""Subject fields of one header that are marked: a message may have one, and readers show which they like of several."""
+"""Subject fields of one header that are marked: a message may have one, and readers show which they like of several.
+Of more, which only somebody who wants to deceive writes, programs show the first or the last."""
 
 
 def marked(header: bytes, mark: str) -> bytes:
     """A header, which is its fields with their line ends, whose subject begins with the mark; as it was where it does
-    already, and where that would be more than MAX_SUBJECTS."""
+    already. Of more than MAX_SUBJECTS the first ones and the last."""
     subjects = list(headers.named(header, 0, len(header), "subject"))
     if len(subjects) > MAX_SUBJECTS:
-        return header
+        subjects = [*subjects[: MAX_SUBJECTS - 1], subjects[-1]]
     if not subjects:
         return header + b"Subject:" + _words(mark, b"") + b"\r\n"
     pieces: list[bytes] = []

@@ -52,8 +52,14 @@ def test_a_header_without_a_subject_gets_one() -> None:
 def test_every_subject_that_a_reader_may_show_is_marked() -> None:
     header = b"Subject: a\r\nX: y\r\nsubject : b\r\n"
     assert subject_mark.marked(header, "[!]") == b"Subject: [!]\r\n a\r\nX: y\r\nsubject : [!]\r\n b\r\n"
-    many = b"Subject: a\r\n" * 100
-    assert subject_mark.marked(many, "[!]") == many
+
+
+def test_of_many_subjects_the_first_ones_and_the_last_are_marked() -> None:
+    """Programs show one or the other."""
+    done = subject_mark.marked(b"Subject: a\r\n" * 100 + b"X: y\r\n", "[!]")
+    one = b"Subject: [!]\r\n a\r\n"
+    assert done == one * (subject_mark.MAX_SUBJECTS - 1) + b"Subject: a\r\n" * 95 + one + b"X: y\r\n"
+    assert subject_mark.marked(done, "[!]") == done
 
 
 @given(st.binary(max_size=200))

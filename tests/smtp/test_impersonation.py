@@ -158,7 +158,7 @@ def test_by_setting_nothing_is_judged(make_house: HouseMaker) -> None:
 
 
 def test_a_mark_goes_before_what_imitates_somebody_whoever_gets_it(make_house: HouseMaker) -> None:
-    """Also by LMTP; not for a name that is somebody's to some, nor where the header has no room for it."""
+    """Also by LMTP, and where the header is full; not for a name that is somebody's to some."""
     limit = 8192
     house = make_house("dir", impersonation={"subject_mark": "[!]"}, limits={"header_size": limit})
     for port in ("smtp", "lmtp"):
@@ -171,7 +171,10 @@ def test_a_mark_goes_before_what_imitates_somebody_whoever_gets_it(make_house: H
     author = "Marc <marc@ac-exernple.fr>"
     room = limit - len(f"From: {author}\r\nX: \r\nSubject: x\r\n")
     arrive(house, author, more=f"X: {'x' * room}\r\n")
-    assert b"\r\nSubject: x\r\n" in house.mail("ada")[-1]
+    assert b"\r\nSubject: [!]\r\n x\r\n" in house.mail("ada")[-1]
+    arrive(house, author, more="Subject: y\r\n" * 9)
+    assert b"\r\nSubject: [!]\r\n y\r\n" in house.mail("ada")[-1]
+    assert house.mail("ada")[-1].endswith(b"\r\nSubject: [!]\r\n x\r\n\r\nx\r\n")
 
 
 @pytest.mark.parametrize("mark", ["a\nb", " x", "x ", "=?utf-8?q?x?=", "x" * 61])
