@@ -17,9 +17,6 @@ from mailserver.model.messages.authentication import Alignment, Outcome
 from mailserver.model.rules import Denied
 from mailserver.texts.text import Text
 
-QUICK_HEADER = 32 * 1024
-"""Octets of a header that the event loop may look through itself."""
-
 
 class OwnDomain:
     """The rule of one instance."""
@@ -57,7 +54,7 @@ class OwnDomain:
 
     async def _claimed(self, header: bytes) -> str:
         """An address of ours that somebody may take for the author's; empty: there is none."""
-        if len(header) <= QUICK_HEADER:
+        if originators.is_quick(header):
             return originators.claimed(header, self._domains)
         return await asyncio.to_thread(originators.claimed, header, self._domains)
 

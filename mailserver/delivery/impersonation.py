@@ -13,7 +13,7 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.impersonation import names, sender, subject_mark
 from mailserver.impersonation.sender import Claim, House
-from mailserver.mime.header import header_limit
+from mailserver.mime.header import header_limit, originators
 from mailserver.model.clock import Clock
 from mailserver.model.messages.authentication import AuthenticationResults
 from mailserver.model.messages.impersonation import Signs
@@ -93,7 +93,7 @@ async def look(header: bytes, house: House, results: AuthenticationResults) -> L
     """What a header claims, and what is wrong with that whoever gets the message."""
     if not sender.is_prepared():
         await asyncio.to_thread(sender.prepare)
-    if len(header) <= sender.QUICK_HEADER:
+    if originators.is_quick(header):
         return _read(header, house, results)
     return await asyncio.to_thread(_read, header, house, results)
 

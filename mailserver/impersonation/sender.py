@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from mailserver.authentication import dmarc
 from mailserver.foundation.settings import Settings
@@ -11,16 +12,22 @@ from mailserver.impersonation import domains, letters, names
 from mailserver.impersonation.names import Service
 from mailserver.mime.header import headers
 from mailserver.mime.header.addresses import Mailbox, parse, people
+from mailserver.mime.header.headers import Field
 from mailserver.model.messages.authentication import AuthenticationResults
 from mailserver.model.messages.impersonation import Signs
 from mailserver.model.unicode import hides_within_word
 
-QUICK_HEADER = 16 * 1024
-"""Octets of a header that the event loop may look through itself."""
 MAX_FIELD = 4096
-"""Characters of a field that are read."""
+"""Characters of the fields of one name that are read."""
+NEXT_FIELD = 512
+"""Of the next one, once that many were."""
+MAX_FIELDS = 4
+"""Of one name; a message may have one."""
 MAX_AUTHORS = 3
+_WITH_ADDRESSES = ("from", "sender", "reply-to")
 MAX_ANSWERS = 10
+
+T = TypeVar("T")
 
 _ADDRESS = re.compile(r"[\w.+-]{1,64}[@\ufe6b\uff20]((?:[\w-]{1,63}\.){1,6}[a-z]{2,24})", re.IGNORECASE)
 
@@ -83,19 +90,36 @@ def is_prepared() -> bool:
 
 def read(header: bytes) -> Claim:
     """What a header claims."""
-    found: dict[str, list[Mailbox]] = {"from": [], "sender": [], "reply-to": []}
+    found: dict[str, list[Field]] = {name: [] for name in _WITH_ADDRESSES}
     is_bulk = False
     for field in headers.named(header, 0, len(header), *found, "list-id", "list-unsubscribe"):
-        if field.name not in found:
+        if field.name in found:
+            found[field.name].append(field)
+        else:
             is_bulk = True
-        elif len(found[field.name]) < MAX_ANSWERS:
-            found[field.name] += people(parse(headers.as_text(header[field.value : field.end])[:MAX_FIELD]))
-    authors = (found["from"] or found["sender"])[:MAX_AUTHORS]
+    authors = _people(header, found["from"]) or _people(header, found["sender"])
     return Claim(
-        [Author(one.display, headers.clean(one.address)) for one in authors],
-        [headers.clean(one.address) for one in found["reply-to"][:MAX_ANSWERS]],
+        [Author(one.display, headers.clean(one.address)) for one in _ends(authors, MAX_AUTHORS)],
+        [headers.clean(one.address) for one in _people(header, found["reply-to"])[:MAX_ANSWERS]],
         is_bulk,
     )
+
+
+def _people(header: bytes, fields: Sequence[Field]) -> list[Mailbox]:
+    """The people in fields of one name. What holds nobody costs as much as what does, so the first takes of the others'
+    room, but none all of it."""
+    found: list[Mailbox] = []
+    room = MAX_FIELD
+    for field in _ends(fields, MAX_FIELDS):
+        value = headers.as_text(header[field.value : field.end])[:room]
+        room = max(room - len(value), NEXT_FIELD)
+        found += people(parse(value))
+    return found
+
+
+def _ends(items: Sequence[T], most: int) -> Sequence[T]:
+    """Of too many the first ones and the last: programs show one or the other."""
+    return items if len(items) <= most else [*items[: most - 1], items[-1]]
 
 
 def judge(claim: Claim, house: House, results: AuthenticationResults) -> Signs:

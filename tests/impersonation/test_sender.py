@@ -200,11 +200,22 @@ HIDDEN = st.text(st.sampled_from("\u00ad\u034f\u061c\u180b\u200b\u200d\u202e\u20
 @given(st.lists(HIDDEN, min_size=21, max_size=21))
 def test_what_nobody_sees_changes_no_name(hidden: list[str]) -> None:
     """Wherever it stands, and however much of it."""
+    sender.prepare()
     for name, letters in (("Messagerie académique", hidden), ("Émilie Dupont", hidden[:13])):
         other = "".join(map("".join, zip(letters, name, strict=True)))
         assert plain.line(other) == name
         assert names.service(other, WORDS) is names.service(name, WORDS)
         assert names.person_keys(other) == names.person_keys(name)
+
+
+def test_fields_that_hold_nobody_are_read_as_far_as_others() -> None:
+    """Each of them costs as much; and none hides the next."""
+    nobody = b"From: " + b"a:;" * 1300 + b"\r\n"
+    (author,) = sender.read(nobody + b"From: x@evil.test\r\n").authors
+    assert author.address == "x@evil.test"
+    assert sender.read(nobody * 2 + b"From: " + b";" * 600 + b"x@evil.test\r\n").authors == []
+    many = sender.read(b"From: a@b.test, b@b.test\r\n" * 40 + b"From: x@evil.test\r\n").authors
+    assert [one.address for one in many] == ["a@b.test", "b@b.test", "x@evil.test"]
 
 
 @given(st.binary(max_size=600))

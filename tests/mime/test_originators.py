@@ -75,3 +75,18 @@ def test_long_fields_cost_no_more_than_their_length(size: int) -> None:
             value = (start + piece * size)[:16_000]
             with pytest.raises(BadSyntax):
                 originators.mailboxes("From", value.encode() + b"!<\r\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "quick"),
+    [
+        (b"From: x@y.fr\r\nX: " + b"x" * 20_000 + b"\r\n", True),
+        (b"From: x@y.fr\r\n" + b"X: y\r\n" * 6000, False),
+        (b"From: " + b"a:;" * 1300 + b"\r\n", False),
+        ((b"from: " + b";" * 600 + b"\r\nReply-To: " + b";" * 600 + b"\r\n") * 2, False),
+        (b"", True),
+    ],
+)
+def test_what_takes_long_to_read_is_not_for_the_event_loop(header: bytes, quick: bool) -> None:
+    """Not only a long header: a few kilobytes of empty groups cost more than all that is around them."""
+    assert originators.is_quick(header) is quick

@@ -24,6 +24,10 @@ from mailserver.model.address import ATEXT, check_domain
 from mailserver.model.errors import BadSyntax
 from mailserver.model.unicode import normalize
 
+QUICK_HEADER = 32 * 1024
+"""Octets of a header that the event loop may look through itself for who wrote it."""
+QUICK_FIELDS = 2048
+"""Octets of its fields that say so, for the same: a thousand marks between addresses take a few milliseconds."""
 MAX_VALUE = 16 * 1024
 """Octets of a field that names originators."""
 MAX_MAILBOXES = 50
@@ -69,6 +73,14 @@ class Originators:
     @property
     def all(self) -> tuple[str, ...]:
         return (*self.authors, *self.senders, *self.resenders)
+
+
+def is_quick(header: bytes) -> bool:
+    """Whether the event loop may find out itself who wrote: true of nearly every header there is."""
+    if len(header) > QUICK_HEADER:
+        return False
+    fields = headers.named(header, 0, len(header), "from", "sender", "reply-to")
+    return sum(field.end - field.value for field in fields) <= QUICK_FIELDS
 
 
 def read(header: bytes) -> Originators:
