@@ -68,14 +68,16 @@ class Impersonation:
         if looked.claim is None or not accounts:
             return {}
         house = sender.house_of(self._settings)
-        strangers = [author for author in looked.claim.authors if sender.is_stranger(author, house)]
-        keys = tuple(dict.fromkeys(key for author in strangers for key in names.person_keys(author.name)))
-        people = await self._bearers(keys) if keys else ()
-        if not people:
-            return {}
-        addresses = tuple(author.address for author in strangers)
-        proven = results.authenticated or not results.checked
-        return await self._store.read(_near, people, accounts, addresses if proven else ())
+        is_proven = results.authenticated or not results.checked
+        found: dict[int, Signs] = {}
+        for author in looked.claim.authors:
+            keys = names.person_keys(author.name) if sender.is_stranger(author, house) else ()
+            people = await self._bearers(keys) if keys else ()
+            if people:
+                address = author.address if is_proven else ""
+                for account, signs in (await self._store.read(_near, people, accounts, address)).items():
+                    found[account] = found.get(account, Signs.NOT_JUDGED) | signs
+        return found
 
     async def _bearers(self, keys: tuple[str, ...]) -> Sequence[Namesake]:
         now = self._clock.monotonic()
@@ -115,8 +117,9 @@ def _read(header: bytes, house: House, results: AuthenticationResults) -> Looked
     return Looked(sender.judge(claim, house, results), claim)
 
 
-def _near(tx: Tx, people: Sequence[Namesake], accounts: Sequence[int], addresses: Sequence[str]) -> dict[int, Signs]:
-    """What a name means to each of these accounts: nothing to whom the bearer's address is known.
+def _near(tx: Tx, people: Sequence[Namesake], accounts: Sequence[int], address: str) -> dict[int, Signs]:
+    """What one author's name means to each of these accounts: nothing to whom their address is known. `address` empty:
+    somebody may have borrowed it.
 
     Of a head that is no excuse: whoever answered a fraud once knows its address.
     """
@@ -131,12 +134,10 @@ def _near(tx: Tx, people: Sequence[Namesake], accounts: Sequence[int], addresses
             found[account] = found.get(account, Signs.NOT_JUDGED) | sign
     own = {one.account_id for one in people}
     found = {account: signs for account, signs in found.items() if account not in own}
-    for address in addresses:
-        trusted = junk.who_trust(tx, list(found), address)
-        known = junk.who_know(tx, list(found), address)
-        for account in known:
-            signs = found.get(account, Signs.NOT_JUDGED) & ~Signs.COLLEAGUE
-            found[account] = signs & ~Signs.HEAD if account in trusted else signs
+    trusted = junk.who_trust(tx, list(found), address)
+    for account in junk.who_know(tx, list(found), address):
+        signs = found[account] & ~Signs.COLLEAGUE
+        found[account] = signs & ~Signs.HEAD if account in trusted else signs
     return {account: signs for account, signs in found.items() if signs}
 
 

@@ -13,6 +13,7 @@ from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role
 from mailserver.model.messages.impersonation import Signs
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import known_senders, mailboxes, messages
+from mailserver.store.people import namesakes
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN, LIST, House
 
@@ -96,6 +97,17 @@ def test_a_name_of_the_school_is_told_to_the_school(house: House) -> None:
     assert kept(house) == NOTHING, "families have the names of pupils"
 
 
+def test_of_many_who_bear_a_name_a_head_is_looked_at(house: House) -> None:
+    heads = (Affiliation(Tie.FUNCTION, "DIR", SCHOOL),)
+    for number in range(namesakes.MAX_NAMESAKES + 1):
+        ties = heads if number == namesakes.MAX_NAMESAKES else ()
+        place = SCHOOL if ties else OTHER
+        person = NewPerson("Marie", "Martin", Role.TEACHER, uai=place, affiliations=ties)
+        house.run(house.directory.add(person))
+    arrive(house, "Marie Martin <marie@fai.test>")
+    assert kept(house) == Signs.HEAD
+
+
 def test_who_administers_the_service_is_known_to_all(house: House) -> None:
     arrive(house, "Admin Essai <admin@fai.test>", "eve")
     assert kept(house, "eve") == Signs.HEAD
@@ -123,6 +135,8 @@ def test_a_private_address_that_one_knows_is_no_surprise(house: House) -> None:
         house.run(sending)
     arrive(house, COLLEAGUE, "ada", "bob")
     assert (kept(house), kept(house, "bob")) == (NOTHING, Signs.COLLEAGUE)
+    arrive(house, f"Paul Voisin <autre@fai.test>, {COLLEAGUE.replace('Paul Voisin', 'P')}")
+    assert kept(house) == Signs.COLLEAGUE, "whom one knows vouches for nobody else"
     arrive(house, HEAD)
     assert kept(house) == Signs.HEAD
     house.store.write_now(known_senders.trust, account, "h@fai.test")
