@@ -57,7 +57,7 @@ def judged(author: str, more: str = "", results: AuthenticationResults = NOT_CHE
         ("Rec\u200btorat <x@evil.test>", Signs.SERVICE | Signs.HIDDEN),
         ("=?utf-8?b?UmVj4oCLdG9yYXQ=?= <x@evil.test>", Signs.SERVICE | Signs.HIDDEN),
         ("Vie scolaire ac-\u2060exemple.fr <x@evil.test>", Signs.SERVICE),
-        ('"rectorat@ac-\u200bexemple.fr" <x@evil.test>', Signs.ADDRESS_IN_NAME),
+        ('"drh@ac-\u200bexemple.fr" <x@evil.test>', Signs.ADDRESS_IN_NAME),
         ("\u200b" * 300 + "Rectorat <x@evil.test>", Signs.SERVICE),
         ("In\u00adès <x@exemple.org>", Signs.HIDDEN),
         ("\u200eInès\u200e Ca ❤\ufe0f <x@exemple.org>", 0),

@@ -93,7 +93,8 @@ _READ = Statement(
     _OTHERS.where(
         message.c.flags.op("&")(SEEN) != 0,
         message.c.saved <= bindparam("before"),
-        mailbox.c.special_use.not_in([JUNK, TRASH]),
+        mailbox.c.special_use != JUNK,
+        mailbox.c.special_use != TRASH,
     )
 )
 
