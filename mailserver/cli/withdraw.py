@@ -20,7 +20,7 @@ from mailserver.cli.shared import (
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.transactions import Store
-from mailserver.store.withdrawal import finding, rows
+from mailserver.store.withdrawal import rows
 from mailserver.store.withdrawal.rows import REFUSED_DAYS, Withdrawal
 from mailserver.texts.causes import Cause
 from mailserver.texts.command_line import _
@@ -38,6 +38,15 @@ Alike = Annotated[
 Days = Annotated[
     int, typer.Option("--refuse", metavar="DAYS", help=_("Jours de refus des copies : 0, 1, 7, 30 ou 90."))
 ]
+Chosen = Annotated[
+    int,
+    typer.Option(
+        "--content",
+        metavar="ID",
+        help=_("Lequel, si plusieurs portent cet identifiant ; sans lui, ils sont montrés."),
+        min=0,
+    ),
+]
 Number = Annotated[
     int, typer.Argument(metavar="ID", help=_("Numéro du retrait, tel que `withdraw list` le montre."), min=1)
 ]
@@ -53,12 +62,18 @@ class _Done:
 
 @app.command()
 @with_help(_("Montrer combien de messages seraient retirés, et lesquels. Rien n’est fait."))
-def show(directory: InstanceDir, message_id: MessageId, alike: Alike = False, as_json: AsJson = False) -> None:
+def show(
+    directory: InstanceDir,
+    message_id: MessageId,
+    alike: Alike = False,
+    chosen: Chosen = 0,
+    as_json: AsJson = False,
+) -> None:
     """Show what would be taken back. Nothing is done."""
     settings = settings_of(directory)
 
     async def work(store: Store) -> Preview:
-        return await _preview(settings, store, message_id, alike=alike)
+        return await _preview(settings, store, message_id, chosen, alike=alike)
 
     found = with_store(settings, work)
     if as_json:
@@ -72,7 +87,12 @@ def show(directory: InstanceDir, message_id: MessageId, alike: Alike = False, as
 @app.command()
 @with_help(_("Retirer un message de toutes les boîtes. Pendant 30 jours `restore` le remet où il était."))
 def take(
-    directory: InstanceDir, message_id: MessageId, alike: Alike = False, refuse: Days = 7, as_json: AsJson = False
+    directory: InstanceDir,
+    message_id: MessageId,
+    alike: Alike = False,
+    chosen: Chosen = 0,
+    refuse: Days = 7,
+    as_json: AsJson = False,
 ) -> None:
     """Take a message back from every mailbox."""
     settings = settings_of(directory)
@@ -81,7 +101,7 @@ def take(
 
     async def work(store: Store) -> _Done:
         service = _service(settings, store)
-        preview = await _preview(settings, store, message_id, alike=alike)
+        preview = await _preview(settings, store, message_id, chosen, alike=alike)
         number = await service.begin(preview, refuse, origin())
         # A worker of the service may have been faster; what is left is for the one that comes last.
         if await store.write(rows.claim, number, store.worker):
@@ -150,11 +170,19 @@ def _service(settings: Settings, store: Store) -> Withdrawals:
     return Withdrawals(settings=settings, store=store, clock=store.clock)
 
 
-async def _preview(settings: Settings, store: Store, message_id: str, *, alike: bool) -> Preview:
-    found = await store.read(finding.named, message_id)
+async def _preview(settings: Settings, store: Store, message_id: str, chosen: int, *, alike: bool) -> Preview:
+    service = _service(settings, store)
+    found = await service.variants(0, message_id)
     if not found:
         raise Refused(Reason.NOT_FOUND, Cause("no-such-message-id"))
-    return await _service(settings, store).preview(found[0], alike=alike)
+    if chosen or len(found) == 1:
+        content_id = chosen or found[0][0]
+        if content_id not in [number for number, _ in found]:
+            raise Refused(Reason.NOT_FOUND, Cause("no-such-message-id"))
+        return await service.preview(content_id, alike=alike)
+    for number, one in found:
+        print(f"{number}  {one.sent_by.proof.name.lower()}  {one.facts.sender}  {one.facts.subject}")
+    raise Refused(Reason.CONFLICT, Cause("several-of-message-id"))
 
 
 def _facts(one: Withdrawal) -> dict[str, object]:

@@ -263,7 +263,8 @@ class Delivery(Addressing):
         name = envelope.name or options.name
         trace = Trace(Step.REFUSED, name, envelope.reverse_path, addresses, len(octets), account_id)
         async with self.discarding(*(copy.part.prepared for copy in copies)):
-            await self._refused_copies.check(copies[0].part.prepared.scan, copies[0].octets, trace)
+            scanned = copies[0].part.prepared.scan
+            await self._refused_copies.check(scanned, copies[0].octets, envelope.provenance, trace)
 
     async def _copies(
         self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target], signs: Signs

@@ -14,6 +14,7 @@ from mailserver.foundation.changes import Changes
 from mailserver.mime import Scan
 from mailserver.model.clock import Clock
 from mailserver.model.messages.likeness import Facts, body_hash
+from mailserver.model.messages.provenance import Provenance
 from mailserver.model.rules import Denied
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import traces
@@ -76,8 +77,8 @@ class RefusedCopies:
         """Whether it is known, without asking, that nothing is refused now."""
         return not self._known.by_size and self._clock.monotonic() < self._until
 
-    async def check(self, scanned: Scan, octets: bytes, trace: Trace) -> None:
-        """May this message come in? Raises Denied, Temporary."""
+    async def check(self, scanned: Scan, octets: bytes, came: Provenance, trace: Trace) -> None:
+        """May this message come in, as it came? Raises Denied, Temporary."""
         known = await self._now()
         if not known.by_size:
             return
@@ -92,7 +93,7 @@ class RefusedCopies:
             digest = body_hash(body) if size <= QUICK_OCTETS else await asyncio.to_thread(body_hash, body)
         now = int(self._clock.now())
         for act in candidates:
-            if act.refuses(now) and act.likeness.matches(facts, lambda: digest):
+            if act.refuses(now) and act.likeness.matches(facts, came, lambda: digest):
                 await self._store.write(_refuse, act.id, trace)
                 log.info("further copy refused", withdrawal=act.id, id=trace.name)
                 raise Denied(Text("ce message a été retiré par l’académie : il n’est plus accepté ici."))

@@ -90,5 +90,5 @@ def _held(tx: Tx, account_id: int, named: Sequence[Attached], folder: Path) -> l
     for one in named:
         with contextlib.suppress(Refused):
             content_id = finding.held_by(tx, account_id, one.message_id, one.thread)
-            found.append((content_id, finding.likeness_of(tx, content_id, folder, alike=True)))
+            found.append((content_id, finding.likeness_of(tx, content_id, folder, alike=True, account_id=account_id)))
     return found

@@ -19,7 +19,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.record.audit import Origin
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.withdrawal import finding, reports, restoring, rows, taking
-from mailserver.store.withdrawal.finding import Reached, Sample
+from mailserver.store.withdrawal.finding import Found, Reached, Sample
 from mailserver.store.withdrawal.rows import State, Withdrawal
 
 log = structlog.get_logger("withdrawal")
@@ -29,8 +29,10 @@ LOOK_SECONDS = 2.0
 """Between two looks for work that nobody told of: after a crash, or of a command."""
 AGAIN_SECONDS = 10.0
 """Between two passes of one act."""
-SETTLED_SECONDS = 20
-"""What was being delivered when the act began has been by then: it is looked for once more, and then no longer."""
+SETTLED_SECONDS = 45
+"""What was being delivered when the act began has been by then, the scanner's time besides: filters have their twenty
+seconds, the writer is waited for, another worker believes what it read for two. It is looked for once more, and then no
+longer."""
 UNIT_SECONDS = 0.03
 """What a unit should take: others who write wait for it."""
 PAUSE = 0.005
@@ -50,7 +52,11 @@ class Preview:
     content_id: int
     likeness: Likeness
     reached: Reached
+    same: Reached
+    """Of that, what is the same message and not only of its campaign."""
     samples: tuple[Sample, ...]
+    complete: bool
+    """False: there may be more of the same text; an act looks for longer."""
 
 
 class Withdrawals:
@@ -61,6 +67,7 @@ class Withdrawals:
         self._clock = clock
         self._upkeep = TrustedClock(store, clock)
         self._folder = settings.data / "blobs"
+        self._junk = settings.junk
         self._news = asyncio.Event()
         self._passed: dict[int, float] = {}
         """When this worker went through an act last."""
@@ -70,20 +77,30 @@ class Withdrawals:
     async def report(self, account_id: int, content_id: int) -> bool:
         """Somebody reports a message of theirs as phishing; False: they did so already.
 
-        Raises Refused(NOT_FOUND | LIMIT), Temporary.
+        Raises Refused(NOT_FOUND | CANNOT | LIMIT), Temporary.
         """
-        likeness = await self._store.read(finding.likeness_of, content_id, self._folder, alike=True)
+        likeness = await self._store.read(
+            finding.likeness_of, content_id, self._folder, alike=True, account_id=account_id
+        )
         return await self._store.write(reports.file, account_id, content_id, likeness)
 
     async def preview(self, content_id: int, *, alike: bool, likeness: Likeness | None = None) -> Preview:
         """What an act would reach. `likeness`: what a report kept of the message.
 
-        Raises Refused(NOT_FOUND), Temporary.
+        Raises Refused(NOT_FOUND | CANNOT), Temporary.
         """
         if likeness is None:
             likeness = await self._store.read(finding.likeness_of, content_id, self._folder, alike=alike)
         likeness = replace(likeness, alike=alike and bool(likeness.facts.campaign))
         return await self._store.read_slow(NOBODY, _preview, content_id, likeness, self._folder)
+
+    async def variants(self, account_id: int, message_id: str) -> list[tuple[int, Likeness]]:
+        """What was sent under a Message-ID, by content. Raises Temporary."""
+        return await self._store.read_slow(account_id, finding.variants, message_id, self._folder)
+
+    async def shown(self, preview: Preview, origin: Origin) -> None:
+        """Put on record that IT looked at messages of people that nobody had reported. Raises Temporary."""
+        await self._store.write(rows.record_shown, origin, preview.likeness.facts.sender, preview.reached.messages)
 
     async def begin(self, preview: Preview, refused_days: int, origin: Origin) -> int:
         """Begin to take away what was previewed; the act's id. It is over in seconds. Raises Refused, Temporary."""
@@ -133,11 +150,13 @@ class Withdrawals:
             log.info("withdrawal restored", withdrawal=number)
 
     async def _take(self, act: Withdrawal) -> None:
-        settled = self._clock.now() - act.at >= SETTLED_SECONDS
+        settled = self._clock.now() - act.at >= SETTLED_SECONDS + self._junk.scanner_seconds
         found = await self._store.read_slow(NOBODY, finding.find, act.content_id, act.likeness, self._folder)
         total = 0
         for part, only_alike in finding.portions(found):
             total += await self._in_portions(taking.take, act.id, self._store.worker, part, only_alike=only_alike)
+        if left := await self._store.write(reports.reopen, act.id):
+            log.info("reports left to decide", withdrawal=act.id, reports=left)
         if await self._store.write(taking.swept, act.id, settled=settled):
             log.info("withdrawal gone through", withdrawal=act.id, messages=total, settled=settled)
 
@@ -169,17 +188,20 @@ class Withdrawals:
 
 
 def _preview(tx: Tx, content_id: int, likeness: Likeness, folder: Path) -> Preview:
-    found = finding.find(tx, content_id, likeness, folder)
-    return Preview(content_id, likeness, finding.reached(tx, found), tuple(finding.samples(tx, found)))
+    found = finding.find(tx, content_id, likeness, folder, finding.LOOKING_SECONDS)
+    came = likeness.came
+    samples = tuple(finding.samples(tx, found, came))
+    same = finding.reached(tx, Found(found.same), came)
+    return Preview(content_id, likeness, finding.reached(tx, found, came), same, samples, found.complete)
 
 
 def _begin(tx: Tx, origin: Origin, preview: Preview, refused_days: int) -> int:
     """The act, and what people reported of it."""
     number = rows.begin(tx, origin, preview.content_id, preview.likeness, refused_days)
-    reports.withdrawn(tx, preview.likeness)
+    reports.withdrawn(tx, number, preview.likeness)
     return number
 
 
 def _undo(tx: Tx, origin: Origin, number: int) -> None:
     rows.undo(tx, origin, number)
-    reports.mistaken(tx, rows.get(tx, number).likeness)
+    reports.mistaken(tx, number)

@@ -88,7 +88,7 @@ def test_attached_messages_that_one_has_are_reports(house: House) -> None:
     pass_on(house, message(PHISH))
     assert len(filed(house)) == 2, "it was reported already"
     found = house.read(lambda tx: reports.campaigns(tx, decided=False))
-    assert [(one.newest.provenance.door, one.count) for one in found] == [(Door.SMTP, 1), (Door.SMTP, 1)]
+    assert [(one.newest.likeness.came.door, one.count) for one in found] == [(Door.SMTP, 1), (Door.SMTP, 1)]
 
 
 @pytest.mark.parametrize("part", [message(PHISH), message(PHISH.replace(b"p1@", b"p9@")), message(b"x"), b"\r\nx"])

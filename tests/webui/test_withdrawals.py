@@ -60,10 +60,13 @@ def test_from_the_report_to_the_undoing(
     opened(console, house, phone, same)
     assert console.field("vus") == "2"
     opened(console, house, phone, alike)
-    form = {name: console.field(name) for name in ("c", "portee", "vus")} | {"jours": "7"}
+    form = {name: console.field(name) for name in ("c", "r", "portee", "vus")} | {"jours": "7"}
     assert form["vus"] == "3"
     assert console.post("/admin/retraits/nouveau", form | {"nombre": "2"}).status_code == 422
     assert console.post("/admin/retraits/nouveau", form | {"nombre": "3", "jours": "8"}).status_code == 422
+    for days in ("", "sept"):
+        late = console.post("/admin/retraits/nouveau", form | {"nombre": "3", "jours": days})
+        assert (late.status_code, "Choisissez pendant combien de temps" in late.text) == (422, True)
     console.post("/admin/retraits/nouveau", form | {"nombre": "3"})
     assert "le message quitte toutes les boîtes" in console.text
     worked(house)
@@ -104,7 +107,7 @@ def test_by_message_id_and_what_is_sent_again_from_the_web(
     assert "ne porte cet identifiant" in console.get("/admin/retraits/nouveau", params={"id": "nobody@x"}).text
     console.get("/admin/retraits/nouveau", params={"id": message_id, "portee": "campagne"})
     assert console.field("vus") == "1"
-    form = {name: console.field(name) for name in ("message", "vus", "portee")} | {"jours": "1", "nombre": "1"}
+    form = {name: console.field(name) for name in ("id", "message", "vus", "portee")} | {"jours": "1", "nombre": "1"}
     console.post("/admin/retraits/nouveau", form)
     worked(house)
     assert "Sortie" not in inbox(house, emma)

@@ -38,13 +38,15 @@ def put(
     box: str = "INBOX",
     flags: Sequence[str] = (),
     door: Door = Door.SMTP,
+    came: Provenance | None = None,
+    at: int = 1_700_000_000,
 ) -> int:
     """The message in a mailbox of each account; its content."""
     content_id, _ = messages.store_content(tx, blobs.prepare(octets, folder))
     for account_id in account_ids:
         mailbox = mailboxes.get(tx, account_id, box)
         mask = messages.ensure_flags(tx, mailbox.id, flags)
-        messages.place(tx, account_id, mailbox.id, content_id, len(octets), mask, 1_700_000_000, Provenance(door))
+        messages.place(tx, account_id, mailbox.id, content_id, len(octets), mask, at, came or Provenance(door))
     return content_id
 
 

@@ -99,7 +99,7 @@ async def test_what_was_on_its_way_is_looked_for_again(house: House) -> None:
     await house.deliver(emma.address, letter(2))
     await service.look()
     assert await count(house, emma) == 1, "not at every look"
-    house.clock.step(SETTLED_SECONDS + 1)
+    house.clock.step(SETTLED_SECONDS + house.settings.junk.scanner_seconds + 1)
     await service.look()
     assert await count(house, emma) == 0
     act = await house.store.read(rows.get, number)
@@ -192,7 +192,7 @@ async def test_who_reports_is_thanked_once_with_the_outcome(house: House) -> Non
     await service.report(rose.account_id, await house.store.read(content_of, rose.account_id))
     offer, wave = await house.store.read(reports.campaigns, decided=False)
     assert (wave.count, wave.people, wave.new, offer.count) == (3, 2, 3, 1)
-    assert wave.newest.provenance.results == FORGED
+    assert wave.newest.likeness.came.results == FORGED
     assert await house.store.read(reports.waiting) == 4
     assert await house.store.write(reports.dismiss, IT, offer.key) == 1
     preview = await service.preview(wave.newest.content_id, alike=True, likeness=wave.newest.likeness)
@@ -217,20 +217,21 @@ async def test_who_reports_is_thanked_once_with_the_outcome(house: House) -> Non
     assert len(await house.inbox(marc)) == 2, "the message is back, and nobody is told twice"
 
 
-async def test_a_report_of_what_was_taken_back_already_is_decided(house: House) -> None:
+async def test_a_report_of_what_was_taken_back_already_waits(house: House) -> None:
+    """The reporter has it still: nobody may say that it is gone."""
     emma = await house.person()
     await house.deliver(emma.address, letter())
     service = service_of(house)
     number = await take(service, await house.store.read(content_of, emma.account_id))
     await house.store.write(put_back, house.store, emma.account_id)
     assert await service.report(emma.account_id, await house.store.read(content_of, emma.account_id))
-    assert await house.store.read(reports.waiting) == 0
-    assert await thanks_of(house, house.worker).tell() == 1
+    assert await house.store.read(reports.waiting) == 1
+    assert await thanks_of(house, house.worker).tell() == 0
     assert (await house.store.read(rows.get, number)).refused == 0
 
 
 def put_back(tx: Tx, store: Store, account_id: int) -> None:
-    """What its owner had kept on a disk."""
+    """A copy that came in all the same."""
     put(tx, store.blobs, letter(9), [account_id])
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.texts import causes
 from webui.http.forms import positive
 from webui.page.context import Visit
@@ -125,3 +126,18 @@ def day_of(text: str) -> date | None:
 def begin_of(visit: Visit, day: date) -> int:
     """The first second of a day here."""
     return int(datetime.combine(day, time(), visit.language.zone).timestamp())
+
+
+def sender_proof(visit: Visit, came: Provenance) -> str:
+    """What was found out about who sent a message: names of protocols and their results stand in every language."""
+    said = {
+        Door.SUBMISSION: visit._("envoyé par un compte d’ici"),
+        Door.RESENT: visit._("transmis par un compte d’ici"),
+        Door.SERVICE: visit._("envoyé par le service"),
+        Door.APPENDED: visit._("copie faite dans la boîte"),
+    }
+    results = came.results
+    if came.door in said or not results.checked:
+        return said.get(came.door) or visit._("pas vérifié")
+    outcomes = (("SPF", results.spf), ("DKIM", results.dkim), ("DMARC", results.dmarc))
+    return ", ".join(f"{name} {outcome.name.lower().replace('_', ' ')}" for name, outcome in outcomes)

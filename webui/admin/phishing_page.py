@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.withdrawal import reports
-from mailserver.store.withdrawal.reports import Campaign, Report, State
+from mailserver.store.withdrawal.reports import Campaign, Report, State, Variant
 from webui.admin.access import origin
-from webui.admin.console_page import Top, done, stamp, top
+from webui.admin.console_page import Top, done, sender_proof, stamp, top
 from webui.http.forms import positive
 from webui.page import plain
 from webui.page.context import Services, Visit
@@ -67,15 +66,30 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class VariantLine:
+    """One of the different messages of a campaign."""
+
+    report: int
+    message_id: str
+    last: str
+    count: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignPage:
     """One campaign."""
 
     top: Top
     line: Line
+    report: int
+    """The newest, which the first way to take it back is about."""
     message_id: str
     same: Reach
     alike: Reach | None
     """None: a message without an author or a subject has no campaign."""
+    variants: tuple[VariantLine, ...]
+    """The different messages of the campaign; each is taken back by itself."""
     reporters: tuple[Reporter, ...]
     more: int
     waiting: int
@@ -97,17 +111,16 @@ async def show_campaign(services: Services, visit: Visit) -> Response:
     """GET /admin/signalements/campagne?c=…. Raises Refused(NOT_FOUND)."""
     found, each = await services.store.read(reports.campaign, reports.key(visit.query("c")))
     newest = found.newest
-    same = await services.withdrawals.preview(newest.content_id, alike=False, likeness=newest.likeness)
-    alike = None
-    if newest.likeness.facts.campaign:
-        wide = await services.withdrawals.preview(newest.content_id, alike=True, likeness=newest.likeness)
-        alike = Reach(wide.reached.messages, wide.reached.accounts)
+    reach = await services.withdrawals.preview(newest.content_id, alike=True, likeness=newest.likeness)
+    variants = await services.store.read(reports.variants, found.key)
     page = CampaignPage(
         top(visit, "signalements"),
         _line(visit, found),
+        newest.id,
         plain.line(newest.likeness.facts.message_id, 200),
-        Reach(same.reached.messages, same.reached.accounts),
-        alike,
+        Reach(reach.same.messages, reach.same.accounts),
+        Reach(reach.reached.messages, reach.reached.accounts) if newest.likeness.facts.campaign else None,
+        tuple(_variant(visit, one) for one in variants),
         tuple([await _reporter(services, visit, one) for one in each[:NAMED]]),
         max(0, found.count - NAMED),
         found.new,
@@ -127,6 +140,12 @@ async def _reporter(services: Services, visit: Visit, one: Report) -> Reporter:
     return Reporter(one.account_id, name, stamp(visit, one.at), _state_words(visit, one.state))
 
 
+def _variant(visit: Visit, one: Variant) -> VariantLine:
+    newest = one.newest
+    said = plain.line(newest.likeness.facts.message_id, 100)
+    return VariantLine(newest.id, said, stamp(visit, newest.at), one.count, _state_words(visit, newest.state))
+
+
 def _line(visit: Visit, one: Campaign) -> Line:
     facts = one.newest.likeness.facts
     return Line(
@@ -137,20 +156,9 @@ def _line(visit: Visit, one: Campaign) -> Line:
         one.count,
         stamp(visit, one.first),
         stamp(visit, one.last),
-        _authentication(visit, one.newest.provenance),
+        sender_proof(visit, one.newest.likeness.came),
         _state_words(visit, State.NEW if one.new else one.newest.state),
     )
-
-
-def _authentication(visit: Visit, came: Provenance) -> str:
-    """What was found out about who sent it: names of protocols and their results stand in every language."""
-    if came.door in (Door.SUBMISSION, Door.RESENT):
-        return visit._("envoyé par un compte d’ici")
-    if not came.results.checked:
-        return visit._("pas vérifié")
-    results = came.results
-    said = (("SPF", results.spf), ("DKIM", results.dkim), ("DMARC", results.dmarc))
-    return ", ".join(f"{name} {outcome.name.lower().replace('_', ' ')}" for name, outcome in said)
 
 
 def _state_words(visit: Visit, state: State) -> str:

@@ -1,16 +1,17 @@
 """Messages that were taken back from every mailbox: what an act would do, its beginning, its undoing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.messages.likeness import Likeness
 from mailserver.store.withdrawal import finding, reports, rows
 from mailserver.store.withdrawal.rows import REFUSED_DAYS, State, Withdrawal
 from mailserver.withdrawal.service import Preview
 from webui.admin.access import origin
-from webui.admin.console_page import Top, done, stamp, top
+from webui.admin.console_page import Top, done, sender_proof, stamp, top
 from webui.http.forms import positive
 from webui.page import plain
 from webui.page.context import Services, Visit
@@ -62,6 +63,18 @@ class SampleLine:
     subject: str
     sent: str
     accounts: int
+    proof: str
+    """What was found out about who sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class VariantLine:
+    """One of the messages that were sent under the Message-ID."""
+
+    message: int
+    sender: str
+    subject: str
+    proof: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,7 @@ class NewPage:
     """The Message-ID that was looked for."""
     message: int = 0
     campaign: str = ""
+    report: int = 0
     alike: bool = False
     messages: int = 0
     accounts: int = 0
@@ -80,6 +94,20 @@ class NewPage:
     days: tuple[tuple[str, str], ...] = ()
     chosen: str = ""
     fault: str = ""
+    variants: tuple[VariantLine, ...] = ()
+    """One of these is to be chosen."""
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which message a page is about: one that was reported, or one of a Message-ID that was typed."""
+
+    campaign: str
+    report: int
+    query: str
+    message: int
+    alike: bool
 
 
 async def show_withdrawals(services: Services, visit: Visit, asked: Line | None = None, fault: str = "") -> Response:
@@ -113,51 +141,84 @@ async def act(services: Services, visit: Visit) -> Response:
 
 
 async def ask(services: Services, visit: Visit) -> Response:
-    """GET /admin/retraits/nouveau: of a campaign, a message, or a Message-ID. Raises Refused(NOT_FOUND)."""
-    wanted = visit.query("id").strip()[:MAX_ID]
-    message, campaign = positive(visit.query("message")), visit.query("c")
-    if wanted:
-        found = await services.store.read_slow(visit.account_id, finding.named, wanted)
-        message = found[0] if found else 0
-    if not message and not campaign:
-        fault = visit._("Aucun message enregistré ne porte cet identifiant.") if wanted else ""
-        page = NewPage(top(visit, "retraits"), wanted, fault=fault)
-        return services.pages.answer(visit, "admin/withdrawal_new.html", page, 422 if fault else 200)
-    preview = await _preview(services, message, campaign, alike=visit.query("portee") == ALIKE)
-    return services.pages.answer(visit, "admin/withdrawal_new.html", _new(visit, preview, wanted, campaign))
+    """GET /admin/retraits/nouveau: of a report, or a Message-ID. Raises Refused(NOT_FOUND)."""
+    asked = _asked(visit.query)
+    if not asked.campaign:
+        found = await services.withdrawals.variants(visit.account_id, asked.query) if asked.query else []
+        if len(found) == 1:
+            asked = replace(asked, message=found[0][0])
+        if asked.message not in [content_id for content_id, _ in found]:
+            return _to_choose(services, visit, asked, found)
+    asked, preview = await _preview(services, asked)
+    if not asked.campaign:
+        await services.withdrawals.shown(preview, origin(visit))
+    return services.pages.answer(visit, "admin/withdrawal_new.html", _new(visit, preview, asked))
+
+
+def _asked(field: Callable[[str], str]) -> Asked:
+    numbers = positive(field("r")), positive(field("message"))
+    return Asked(field("c"), numbers[0], field("id").strip()[:MAX_ID], numbers[1], field("portee") == ALIKE)
+
+
+def _to_choose(services: Services, visit: Visit, asked: Asked, found: Sequence[tuple[int, Likeness]]) -> Response:
+    """Nothing by this Message-ID, or more than one message."""
+    fault = visit._("Aucun message enregistré ne porte cet identifiant.") if asked.query and not found else ""
+    variants = tuple(
+        VariantLine(
+            content_id,
+            plain.line(one.facts.sender, 100),
+            plain.line(one.facts.subject, 120),
+            sender_proof(visit, one.came),
+        )
+        for content_id, one in found
+    )
+    page = NewPage(top(visit, "retraits"), asked.query, alike=asked.alike, fault=fault, variants=variants)
+    return services.pages.answer(visit, "admin/withdrawal_new.html", page, 422 if fault else 200)
 
 
 async def begin(services: Services, visit: Visit) -> Response:
     """POST /admin/retraits/nouveau: begin, once the number that was shown is typed. Raises Refused(NOT_FOUND)."""
     form = visit.form
-    message, campaign = positive(form.text("message")), form.text("c")
-    preview = await _preview(services, message, campaign, alike=form.text("portee") == ALIKE)
-    days = positive(form.text("jours"))
-    shown = form.text("vus").strip()
-    if not shown or form.text("nombre").strip() != shown or days not in REFUSED_DAYS:
+    asked = _asked(form.text)
+    if not asked.campaign:
+        found = await services.withdrawals.variants(visit.account_id, asked.query)
+        if asked.message not in [content_id for content_id, _ in found]:
+            raise Refused(Reason.NOT_FOUND, "No such message")
+    asked, preview = await _preview(services, asked)
+    shown, days, fault = form.text("vus").strip(), form.text("jours"), ""
+    if days not in map(str, REFUSED_DAYS):
+        fault = visit._("Choisissez pendant combien de temps les nouvelles copies sont refusées. Rien n’a été fait.")
+    elif not shown or form.text("nombre").strip() != shown:
         fault = visit._("Ce n’est pas ce nombre. Rien n’a été fait.")
-        page = _new(visit, preview, "", campaign, form.text("jours"), fault)
-        return services.pages.answer(visit, "admin/withdrawal_new.html", page, 422)
+    if fault:
+        return services.pages.answer(visit, "admin/withdrawal_new.html", _new(visit, preview, asked, days, fault), 422)
     # While a wave comes in there are more from one second to the next: what was shown is what was agreed to.
-    await services.withdrawals.begin(preview, days, origin(visit))
+    await services.withdrawals.begin(preview, int(days), origin(visit))
     return redirect(visit, PATH, **done("retrait"))
 
 
-async def _preview(services: Services, message: int, campaign: str, *, alike: bool) -> Preview:
-    if not campaign:
-        return await services.withdrawals.preview(message, alike=alike)
-    newest = (await services.store.read(reports.campaign, reports.key(campaign)))[0].newest
-    return await services.withdrawals.preview(newest.content_id, alike=alike, likeness=newest.likeness)
+async def _preview(services: Services, asked: Asked) -> tuple[Asked, Preview]:
+    """What is asked about, its report named: a newer one of the campaign may be of another message."""
+    if not asked.campaign:
+        return asked, await services.withdrawals.preview(asked.message, alike=asked.alike)
+    key = reports.key(asked.campaign)
+    if asked.report:
+        one = await services.store.read(reports.get, key, asked.report)
+    else:
+        one = (await services.store.read(reports.campaign, key))[0].newest
+    preview = await services.withdrawals.preview(one.content_id, alike=asked.alike, likeness=one.likeness)
+    return replace(asked, report=one.id), preview
 
 
 def _new(
-    visit: Visit, preview: Preview, query: str, campaign: str, chosen: str = str(REFUSED_BY_DEFAULT), fault: str = ""
+    visit: Visit, preview: Preview, asked: Asked, chosen: str = str(REFUSED_BY_DEFAULT), fault: str = ""
 ) -> NewPage:
     return NewPage(
         top(visit, "retraits"),
-        query,
-        0 if campaign else preview.content_id,
-        campaign,
+        asked.query,
+        0 if asked.campaign else preview.content_id,
+        asked.campaign,
+        asked.report,
         preview.likeness.alike,
         preview.reached.messages,
         preview.reached.accounts,
@@ -165,6 +226,7 @@ def _new(
         tuple(_choices(visit, REFUSED_DAYS)),
         chosen,
         fault,
+        complete=preview.complete,
     )
 
 
@@ -178,7 +240,11 @@ def _choices(visit: Visit, days: Sequence[int]) -> list[tuple[str, str]]:
 
 def _sample(visit: Visit, one: finding.Sample) -> SampleLine:
     return SampleLine(
-        plain.line(one.sender, 100), plain.line(one.subject, 120), stamp(visit, one.sent_at), one.accounts
+        plain.line(one.sender, 100),
+        plain.line(one.subject, 120),
+        stamp(visit, one.sent_at),
+        one.accounts,
+        sender_proof(visit, one.came),
     )
 
 

@@ -30,6 +30,10 @@ def said(visit: Visit) -> str:
         "hameconnage-trop": _(
             "Message rangé dans les indésirables. Vous avez déjà signalé aujourd’hui autant de messages que possible."
         ),
+        "hameconnage-copie": _(
+            "Message rangé dans les indésirables. Il n’est pas signalé : il a été copié dans votre boîte, il n’y est "
+            "pas arrivé."
+        ),
         "desabonne": _("Demande de désabonnement envoyée."),
         "desabonne-echec": _("La demande de désabonnement n’a pas abouti. Réessayez, ou signalez un indésirable."),
         "redirige": _("Message redirigé."),

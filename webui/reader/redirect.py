@@ -26,6 +26,8 @@ from webui.reader.flash_texts import back
 
 MAX_REDIRECTED = 20
 """Recipients of one redirection."""
+_NOT_REPORTED = {Reason.LIMIT: "hameconnage-trop", Reason.CANNOT: "hameconnage-copie"}
+"""What is said where IT does not hear of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,9 @@ async def report_phishing(services: Services, visit: Visit) -> Response:
     try:
         await services.withdrawals.report(visit.account_id, found.id)
     except Refused as refusal:
-        if refusal.reason is not Reason.LIMIT:
+        if refusal.reason not in _NOT_REPORTED:
             raise
-        said = "hameconnage-trop"
+        said = _NOT_REPORTED[refusal.reason]
     junk = await services.store.read(mailboxes.by_use, visit.account_id, JUNK)
     token = ""
     if junk is not None and junk.id != found.box.id:

@@ -24,13 +24,17 @@ phishing_report = Table(
     Column("state", String(12), nullable=False),
     Column("decided", BigInteger, nullable=False, server_default="0"),
     Column("told", SmallInteger, nullable=False, server_default="0"),
+    Column("door_account", BigInteger, nullable=False, server_default="0"),
+    Column("withdrawal_id", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """One a person and message. `content_id` holds nothing: a report says by itself what other messages are compared with.
-`campaign`: what reports are grouped by (`mailserver.model.messages.likeness`); `authentication` and `door` are those of
-the reported appearance; `state`: new, withdrawn or dismissed; `told`: the reporter knows of it."""
+`campaign`: what reports are grouped by (`mailserver.model.messages.likeness`); `authentication`, `door` and
+`door_account` are those of the reported appearance; `state`: new, withdrawn, by the act `withdrawal_id`, or dismissed;
+`told`: the reporter knows of it."""
 Index("ix_phishing_report_account_id", phishing_report.c.account_id, phishing_report.c.content_id, unique=True)
 Index("ix_phishing_report_campaign", phishing_report.c.campaign)
+Index("ix_phishing_report_withdrawal_id", phishing_report.c.withdrawal_id)
 Index("ix_phishing_report_at", phishing_report.c.at)
 Index(
     "ix_phishing_report_told",
@@ -61,12 +65,15 @@ withdrawal = Table(
     Column("refused", BigInteger, nullable=False, server_default="0"),
     Column("worker", BigInteger, nullable=False, server_default="0"),
     Column("leased", BigInteger, nullable=False, server_default="0"),
+    Column("door", SmallInteger, nullable=False, server_default="0"),
+    Column("door_account", BigInteger, nullable=False, server_default="0"),
+    Column("authentication", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
-"""One act of taking back. `content_id`: the message that was pointed at, which it does not hold. `alike`: also what is
-only like it. `state`: `taking`, `taken`, `restoring`, `restored`, or `ended` once nothing can be brought back.
-`swept`: when every mailbox had been gone through for the first time. `taken`, `restored`: messages; `refused`: further
-copies. `worker` is at it until `leased`."""
+"""One act of taking back. `content_id`: the message that was pointed at, which it does not hold; `door`,
+`door_account`, `authentication`: how it came in. `alike`: also what is only like it. `state`: `taking`, `taken`,
+`restoring`, `restored`, or `ended` once nothing can be brought back. `swept`: when every mailbox had been gone through
+for the first time. `taken`, `restored`: messages; `refused`: further copies. `worker` is at it until `leased`."""
 Index("ix_withdrawal_state", withdrawal.c.state)
 Index("ix_withdrawal_refused_until", withdrawal.c.refused_until)
 

@@ -1,24 +1,30 @@
-"""Which stored messages an act of taking back means: by Message-ID, by what follows the header, by campaign.
+"""Which stored messages an act of taking back means: by Message-ID, by what follows the header, by campaign; always of
+one origin, as the columns of their appearances say it (`mailserver.model.messages.likeness`).
 
-Indexes find the first and the last. The same body in other messages is looked for among the contents that were stored
-around the one that was pointed at, where a wave is. All of it takes a second or two at most: `Store.read_slow`.
+Indexes find the first and the last. The same body in other messages, and other spellings of the author's address, are
+looked for among the contents that were stored around the one that was pointed at, where a wave is. All of it takes a
+second or two at most: `Store.read_slow`.
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, distinct, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, distinct, false, func, or_, select
 
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Damaged, Reason, Refused
 from mailserver.model.messages import objectids
-from mailserver.model.messages.likeness import Facts, Likeness, body_hash
-from mailserver.model.messages.provenance import DELIVERED, Door
+from mailserver.model.messages.authentication import Alignment
+from mailserver.model.messages.likeness import Facts, Likeness, Proof, SentBy, body_hash
+from mailserver.model.messages.provenance import DELIVERED, UNKNOWN, Door, Provenance
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.schema.mail import blob, content, mailbox, message
+from mailserver.store.schema.withdrawal import phishing_report, withdrawn
 
 MAX_CONTENTS = 60_000
 """Contents of one act; a message of one content has one for all who got it."""
@@ -26,6 +32,8 @@ NEAR = 50_000
 """Contents stored before and after, among which the same body is looked for."""
 CAMPAIGN_DAYS = 30
 """A campaign is what came lately: a sender with a subject that comes each month is not taken back for years."""
+LOOKING_SECONDS, TAKING_SECONDS = 3.0, 60.0
+"""How long bodies are compared for a page, and for an act: a program sends many letters of one size."""
 IN_LIST = 500
 SHOWN = 50
 
@@ -53,15 +61,53 @@ _SAME_SIZE = Statement(
 )
 _OF_SENDER = Statement(
     select(*_FACTS)
-    .where(content.c.sender_address.in_([bindparam("spelled"), bindparam("folded")]))
+    .where(content.c.sender_address == bindparam("spelled"))
     .order_by(content.c.id.desc())
     .limit(MAX_CONTENTS)
 )
-_NAMED = Statement(
-    select(content.c.id).where(content.c.message_id == bindparam("message_id")).order_by(content.c.id).limit(SHOWN)
+_SPELLED = Statement(
+    select(*_FACTS)
+    .where(
+        content.c.id.between(bindparam("low"), bindparam("high")),
+        func.lower(content.c.sender_address) == bindparam("folded"),
+    )
+    .limit(MAX_CONTENTS)
 )
-
-
+_REPORTED = Statement(
+    select(phishing_report.c.sender)
+    .where(func.lower(phishing_report.c.sender) == bindparam("folded"))
+    .distinct()
+    .limit(SHOWN)
+)
+_DELIVERED = sorted(int(door) for door in DELIVERED)
+_NAMED = Statement(
+    select(content.c.id)
+    .where(content.c.message_id == bindparam("message_id"))
+    .where(
+        select(message.c.content_id)
+        .where(message.c.content_id == content.c.id, message.c.door.in_(_DELIVERED))
+        .exists()
+    )
+    .order_by(content.c.id)
+    .limit(SHOWN)
+)
+_COLUMNS = (message.c.door, message.c.door_account, message.c.through_list, message.c.authentication)
+_CAME = Statement(
+    select(*_COLUMNS)
+    .where(message.c.content_id == bindparam("content"), message.c.door.in_(_DELIVERED))
+    .order_by(message.c.mailbox_id, message.c.uid)
+    .limit(1)
+)
+_HELD_BY = Statement(
+    select(*_COLUMNS)
+    .join(mailbox, mailbox.c.id == message.c.mailbox_id)
+    .where(
+        message.c.content_id == bindparam("content"),
+        mailbox.c.account_id == bindparam("account"),
+    )
+    .order_by(case((message.c.door.in_(_DELIVERED), 0), else_=1), message.c.mailbox_id, message.c.uid)
+    .limit(1)
+)
 _HELD = Statement(
     select(content.c.id)
     .join(message, message.c.content_id == content.c.id)
@@ -70,6 +116,7 @@ _HELD = Statement(
         content.c.thread == bindparam("thread"),
         content.c.message_id == bindparam("message_id"),
         mailbox.c.account_id == bindparam("account"),
+        message.c.door.in_(_DELIVERED),
     )
     .order_by(content.c.id.desc())
     .limit(1)
@@ -83,6 +130,8 @@ class Found:
     same: tuple[int, ...]
     alike: tuple[int, ...] = ()
     """Of the campaign only: of these, what a door of ours took in the last days."""
+    complete: bool = True
+    """False: the time was over before all bodies had been compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +152,24 @@ class Sample:
     sent_at: int
     messages: int
     accounts: int
+    came: Provenance
 
 
-def likeness_of(tx: Tx, content_id: int, folder: Path, *, alike: bool) -> Likeness:
-    """What other messages are compared with. Raises Refused(NOT_FOUND | DAMAGED), Temporary."""
+def likeness_of(tx: Tx, content_id: int, folder: Path, *, alike: bool, account_id: int = 0) -> Likeness:
+    """What other messages are compared with. `account_id`: as this account got it.
+
+    Raises Refused(NOT_FOUND | CANNOT) where no door of ours brought it in, Refused(DAMAGED), Temporary.
+    """
     row = tx.one(_ONE, content=content_id)
     if row is None:
         raise Refused(Reason.NOT_FOUND, "No such message")
-    return Likeness(_facts(row), _hash(tx, content_id, folder), alike)
+    came = tx.one(_HELD_BY, content=content_id, account=account_id) if account_id else tx.one(_CAME, content=content_id)
+    if came is None and account_id:
+        raise Refused(Reason.NOT_FOUND, "No such message")
+    found = Likeness(_facts(row), _hash(tx, content_id, folder), alike, Provenance.stored(*came) if came else UNKNOWN)
+    if found.sent_by.proof is Proof.NOTHING:
+        raise Refused(Reason.CANNOT, "No door of ours brought this message in")
+    return found
 
 
 def held_by(tx: Tx, account_id: int, message_id: str, thread: int) -> int:
@@ -121,26 +180,44 @@ def held_by(tx: Tx, account_id: int, message_id: str, thread: int) -> int:
     return int(row[0])
 
 
+def holds(tx: Tx, account_id: int, content_id: int) -> bool:
+    """Whether the account has this message."""
+    return tx.one(_HELD_BY, content=content_id, account=account_id) is not None
+
+
 def named(tx: Tx, message_id: str) -> list[int]:
-    """Contents with this Message-ID, the oldest first. Nothing but the whole table knows where answers are."""
+    """Contents with this Message-ID that a door of ours brought in, the oldest first. Nothing but the whole table knows
+    where answers are."""
     written = message_id.strip()
     wanted = written if written.startswith("<") else f"<{written}>"
     return [row[0] for row in tx.all(_NAMED, message_id=wanted)] if written.strip("<>") else []
 
 
-def find(tx: Tx, content_id: int, likeness: Likeness, folder: Path) -> Found:
+def variants(tx: Tx, message_id: str, folder: Path) -> list[tuple[int, Likeness]]:
+    """What was sent under this Message-ID, each once: anybody may have used it again."""
+    found: list[tuple[int, Likeness]] = []
+    for content_id in named(tx, message_id):
+        mine = likeness_of(tx, content_id, folder, alike=False)
+        if not any(one.means(mine) for _, one in found):
+            found.append((content_id, mine))
+    return found
+
+
+def find(tx: Tx, content_id: int, likeness: Likeness, folder: Path, seconds: float = TAKING_SECONDS) -> Found:
     """The contents that are meant. `content_id`: the one that was pointed at; it may be gone."""
-    same = {content_id: None}
-    others = {row[0]: row for row in _candidates(tx, content_id, likeness)}
-    for number, row in others.items():
-        if number not in same and likeness.is_same(_facts(row), partial(_hash, tx, number, folder)):
+    end = time.monotonic() + seconds
+    same, complete = {content_id: None}, True
+    others = _of_one_origin(tx, _candidates(tx, content_id, likeness), likeness)
+    for number in sorted(others.keys() - same, key=lambda other: abs(other - content_id)):
+        in_time = time.monotonic() < end
+        complete = complete and in_time
+        if likeness.is_same(_facts(others[number]), partial(_hash, tx, number, folder) if in_time else bytes):
             same[number] = None
     if not likeness.alike:
-        return Found(tuple(same))
-    spelled = likeness.facts.sender
-    rows = tx.all(_OF_SENDER, spelled=spelled, folded=spelled.casefold())
-    alike = [row[0] for row in rows if row[0] not in same and likeness.is_alike(_facts(row))]
-    return Found(tuple(same), tuple(alike))
+        return Found(tuple(same), complete=complete)
+    wave = (row for row in _of_author(tx, content_id, likeness.facts.sender) if likeness.is_alike(_facts(row)))
+    alike = _of_one_origin(tx, (row for row in wave if row[0] not in same), likeness)
+    return Found(tuple(same), tuple(alike), complete)
 
 
 def _candidates(tx: Tx, content_id: int, likeness: Likeness) -> Iterator[Row]:
@@ -153,6 +230,50 @@ def _candidates(tx: Tx, content_id: int, likeness: Likeness) -> Iterator[Row]:
     if facts.body_size:
         low, high = content_id - NEAR, content_id + NEAR
         yield from tx.all(_SAME_SIZE, low=low, high=high, body_size=facts.body_size)
+
+
+def _of_author(tx: Tx, content_id: int, sender: str) -> Iterator[Row]:
+    """However the address is spelled: as here, as in reports, else near the message that was pointed at."""
+    spellings = {sender, sender.casefold()}
+    spellings.update(row[0] for row in tx.all(_REPORTED, folded=sender.lower()))
+    for spelled in sorted(spellings):
+        yield from tx.all(_OF_SENDER, spelled=spelled)
+    low, high = content_id - NEAR, content_id + NEAR
+    yield from tx.all(_SPELLED, low=low, high=high, folded=sender.lower())
+
+
+def _of_one_origin(tx: Tx, found: Iterable[Row], likeness: Likeness) -> dict[int, Row]:
+    """Contents that came in as the one that was pointed at, as some appearance says, be it taken away."""
+    each = {row[0]: row for row in found if likeness.is_of_one_origin(_facts(row), likeness.sent_by)}
+    numbers, came = sorted(each), set[int]()
+    for start in range(0, len(numbers), IN_LIST):
+        part = numbers[start : start + IN_LIST]
+        for table in (message, withdrawn):
+            here = table.c.content_id.in_(part)
+            came.update(
+                tx.execute(
+                    select(table.c.content_id).where(here, _is_from(table.c, likeness.sent_by)).distinct()
+                ).scalars()
+            )
+    return {number: row for number, row in each.items() if number in came}
+
+
+def _is_from(columns: Any, sent_by: SentBy) -> ColumnElement[bool]:
+    """Which appearances have this origin."""
+    outside = columns.door.in_([int(Door.SMTP), int(Door.LMTP)])
+    alignment = columns.authentication.bitwise_rshift(6).bitwise_and(7)
+    authenticated = alignment.in_([int(Alignment.PASS), int(Alignment.SIGNED)])
+    by_account = columns.door_account == sent_by.account_id
+    wanted: dict[Proof, ColumnElement[bool]] = {
+        Proof.NOTHING: false(),
+        Proof.UNCHECKED: and_(outside, alignment == int(Alignment.NOT_CHECKED)),
+        Proof.UNPROVEN: and_(outside, alignment != int(Alignment.NOT_CHECKED), ~authenticated),
+        Proof.AUTHOR: and_(outside, authenticated),
+        Proof.ACCOUNT: and_(columns.door == int(Door.SUBMISSION), by_account),
+        Proof.PASSED_ON: and_(columns.door == int(Door.RESENT), by_account),
+        Proof.SERVICE: columns.door == int(Door.SERVICE),
+    }
+    return wanted[sent_by.proof]
 
 
 def _facts(row: Row) -> Facts:
@@ -171,24 +292,27 @@ def _hash(tx: Tx, content_id: int, folder: Path) -> bytes:
 # ---------------------------------------------------------------------- appearances
 
 
-def meant(tx: Tx, content_ids: Sequence[int], *, only_alike: bool) -> ColumnElement[bool]:
-    """Which appearances of some contents are meant: never the author's own copy of what they sent."""
-    here = message.c.content_id.in_(content_ids)
-    if not only_alike:
-        return and_(here, message.c.door != int(Door.KEPT))
-    doors = sorted(int(door) for door in DELIVERED - {Door.SERVICE})
-    since = tx.now - CAMPAIGN_DAYS * DAY
-    return and_(here, message.c.door.in_(doors), message.c.internal_date >= since)
+def meant(tx: Tx, content_ids: Sequence[int], came: Provenance, *, only_alike: bool) -> ColumnElement[bool]:
+    """Which appearances of some contents are meant: those of one origin.
+
+    What somebody put there is meant where a door of ours had brought the very same octets, trace fields included. So
+    the author's own copy of what they sent never is.
+    """
+    here, sent_by = message.c.content_id.in_(content_ids), SentBy.of(came)
+    is_from = _is_from(message.c, sent_by)
+    if not only_alike and sent_by.proof is not Proof.NOTHING:
+        return and_(here, or_(is_from, message.c.door == int(Door.APPENDED)))
+    return and_(here, is_from, message.c.internal_date >= tx.now - CAMPAIGN_DAYS * DAY)
 
 
-def reached(tx: Tx, found: Found) -> Reached:
+def reached(tx: Tx, found: Found, came: Provenance) -> Reached:
     """How many messages are meant, and of how many people."""
     count, people = 0, set[int]()
     for part, only_alike in portions(found):
         rows = tx.execute(
             select(mailbox.c.account_id, func.count().label("held"))
             .join_from(message, mailbox, mailbox.c.id == message.c.mailbox_id)
-            .where(meant(tx, part, only_alike=only_alike))
+            .where(meant(tx, part, came, only_alike=only_alike))
             .group_by(mailbox.c.account_id)
         ).all()
         count += sum(row.held for row in rows)
@@ -203,21 +327,19 @@ def portions(found: Found) -> Iterator[tuple[Sequence[int], bool]]:
             yield numbers[start : start + IN_LIST], only_alike
 
 
-def samples(tx: Tx, found: Found) -> list[Sample]:
+def samples(tx: Tx, found: Found, came: Provenance) -> list[Sample]:
     """Some of the contents with how far each went, the widest spread first of those that were looked at."""
     shown: list[Sample] = []
+    said = (content.c.id, content.c.sender, content.c.subject, content.c.sent_at)
     for numbers, only_alike in ((found.same[:SHOWN], False), (found.alike[:SHOWN], True)):
         if not numbers:
             continue
         rows = tx.execute(
-            select(
-                *(content.c.id, content.c.sender, content.c.subject, content.c.sent_at),
-                *(func.count(), func.count(distinct(mailbox.c.account_id))),
-            )
+            select(*said, func.count(), func.count(distinct(mailbox.c.account_id)), *_COLUMNS)
             .join_from(message, mailbox, mailbox.c.id == message.c.mailbox_id)
             .join(content, content.c.id == message.c.content_id)
-            .where(meant(tx, numbers, only_alike=only_alike))
-            .group_by(content.c.id, content.c.sender, content.c.subject, content.c.sent_at)
+            .where(meant(tx, numbers, came, only_alike=only_alike))
+            .group_by(*said, *_COLUMNS)
         )
-        shown += [Sample(*tuple(row)) for row in rows]
+        shown += [Sample(*tuple(row)[:6], Provenance.stored(*tuple(row)[6:])) for row in rows]
     return sorted(shown, key=lambda one: (-one.messages, one.content_id))[:SHOWN]

@@ -1,22 +1,26 @@
-"""What people report as phishing: a row a person and message, in campaigns, with what IT decided and who was told."""
+"""What people report as phishing: a row a person and message, in campaigns, with what IT decided and who was told.
+
+A report tells how the message came in, from the columns of the appearance that its reporter has; what somebody put into
+a mailbox is no report. A campaign has one origin (`mailserver.model.messages.likeness`).
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, or_, select, update
 
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.messages.likeness import Facts, Likeness
+from mailserver.model.messages.likeness import Facts, Likeness, Proof
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.mail import mailbox, message
-from mailserver.store.schema.withdrawal import phishing_report
-from mailserver.store.withdrawal import rows
+from mailserver.store.schema.withdrawal import phishing_report, withdrawal
+from mailserver.store.withdrawal import finding
 from mailserver.texts.causes import Cause
 
 MAX_A_DAY = 100
@@ -25,6 +29,10 @@ KEPT_DAYS = 365
 SWEPT = 500
 REPORTERS = 200
 """Reports of a campaign that are shown one by one."""
+VARIANTS = 20
+"""Different messages of a campaign that are shown."""
+MATCHED = 5000
+"""Reports that one act is compared with."""
 
 
 class State(StrEnum):
@@ -44,11 +52,19 @@ class Report:
     account_id: int
     content_id: int
     campaign: bytes
-    provenance: Provenance
-    """Of the appearance that was reported: what our own doors found out."""
     likeness: Likeness
+    """With what our own doors found out of the appearance that was reported."""
     state: State
     decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the different messages of a campaign."""
+
+    newest: Report
+    count: int
+    """Reports of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +81,6 @@ class Campaign:
     newest: Report
 
 
-_APPEARANCE = Statement(
-    select(message.c.door, message.c.door_account, message.c.through_list, message.c.authentication)
-    .join(mailbox, mailbox.c.id == message.c.mailbox_id)
-    .where(message.c.content_id == bindparam("content"), mailbox.c.account_id == bindparam("account"))
-    .order_by(message.c.mailbox_id, message.c.uid)
-    .limit(1)
-)
 _TODAY = Statement(
     select(func.count()).where(
         phishing_report.c.account_id == bindparam("account"), phishing_report.c.at > bindparam("since")
@@ -79,41 +88,45 @@ _TODAY = Statement(
 )
 _COLUMNS = (
     *(phishing_report.c.id, phishing_report.c.at, phishing_report.c.account_id, phishing_report.c.content_id),
-    *(phishing_report.c.campaign, phishing_report.c.authentication, phishing_report.c.door),
+    *(phishing_report.c.campaign, phishing_report.c.door, phishing_report.c.door_account),
+    phishing_report.c.authentication,
     *(phishing_report.c.body_hash, phishing_report.c.body_size, phishing_report.c.message_id),
     *(phishing_report.c.sender, phishing_report.c.subject, phishing_report.c.state, phishing_report.c.decided),
 )
 _ALL = select(*_COLUMNS)
 _IS_NEW = phishing_report.c.state == State.NEW.value
+_IS_WITHDRAWN = phishing_report.c.state == State.WITHDRAWN.value
 
 
 def file(tx: Tx, account_id: int, content_id: int, likeness: Likeness) -> bool:
     """Somebody reports a message that they have; False: they did so already.
 
-    What has been taken back by now is decided at once. Raises Refused(NOT_FOUND | LIMIT).
+    It waits for IT, though the same was taken back before: this one is still there. Raises Refused(NOT_FOUND | CANNOT |
+    LIMIT).
     """
-    came = tx.one(_APPEARANCE, content=content_id, account=account_id)
-    if came is None:
+    if not finding.holds(tx, account_id, content_id):
         raise Refused(Reason.NOT_FOUND, "No such message")
+    came = likeness.came
+    if likeness.sent_by.proof is Proof.NOTHING:
+        raise Refused(Reason.CANNOT, "No door of ours brought this message in")
     row = tx.one(_TODAY, account=account_id, since=tx.now - DAY)
     if row is not None and row[0] >= MAX_A_DAY:
         raise Refused(Reason.LIMIT, "You have reported as many messages as you may today")
     facts = likeness.facts
-    is_known = _is_withdrawn(tx, likeness)
     values = {
         "at": tx.now,
         "account_id": account_id,
         "content_id": content_id,
-        "campaign": campaign_of(likeness),
-        "door": came[0],
-        "authentication": came[3],
+        "campaign": likeness.group,
+        "door": int(came.door),
+        "door_account": came.account_id,
+        "authentication": came.results.packed,
         "body_hash": likeness.body_hash,
         "body_size": facts.body_size,
         "message_id": facts.message_id,
         "sender": facts.sender,
         "subject": facts.subject,
-        "state": (State.WITHDRAWN if is_known else State.NEW).value,
-        "decided": tx.now if is_known else 0,
+        "state": State.NEW.value,
     }
     return tx.insert_ignore(phishing_report, values) > 0
 
@@ -122,15 +135,6 @@ def take_back(tx: Tx, account_id: int, content_id: int) -> bool:
     """Somebody reported a message by mistake; False when it was decided about already, or never reported."""
     mine = and_(phishing_report.c.account_id == account_id, phishing_report.c.content_id == content_id)
     return tx.execute(delete(phishing_report).where(mine, _IS_NEW)).rowcount > 0
-
-
-def campaign_of(likeness: Likeness) -> bytes:
-    """What reports are grouped by: author and subject, else what the message says."""
-    return likeness.facts.campaign or likeness.body_hash[:16]
-
-
-def _is_withdrawn(tx: Tx, likeness: Likeness) -> bool:
-    return any(act.likeness.matches(likeness.facts, lambda: likeness.body_hash) for act in rows.refusing(tx))
 
 
 # ---------------------------------------------------------------------- for IT
@@ -200,14 +204,66 @@ def dismiss(tx: Tx, origin: Origin, named: bytes) -> int:
     return count
 
 
-def withdrawn(tx: Tx, likeness: Likeness) -> int:
-    """What is taken back was rightly reported; how many reports that decides."""
-    return _decide(tx, phishing_report.c.campaign == campaign_of(likeness), State.WITHDRAWN)
+def get(tx: Tx, named: bytes, number: int) -> Report:
+    """One report of a campaign. Raises Refused(NOT_FOUND)."""
+    row = tx.execute(_ALL.where(phishing_report.c.id == number, phishing_report.c.campaign == named)).one_or_none()
+    if row is None:
+        raise Refused(Reason.NOT_FOUND, "No such reports")
+    return _report(tuple(row))
 
 
-def mistaken(tx: Tx, likeness: Likeness) -> None:
-    """It was brought back: its reporters were wrong after all. Nobody is told twice."""
-    here = and_(phishing_report.c.campaign == campaign_of(likeness), phishing_report.c.state == State.WITHDRAWN.value)
+def variants(tx: Tx, named: bytes) -> list[Variant]:
+    """The different messages of a campaign, the newest first."""
+    newest = _ALL.where(phishing_report.c.campaign == named).order_by(phishing_report.c.id.desc()).limit(MATCHED)
+    found: list[Variant] = []
+    for row in tx.execute(newest):
+        one = _report(tuple(row))
+        for place, other in enumerate(found):
+            if replace(other.newest.likeness, alike=False).means(one.likeness):
+                found[place] = replace(other, count=other.count + 1)
+                break
+        else:
+            if len(found) < VARIANTS:
+                found.append(Variant(one, 1))
+    return found
+
+
+def withdrawn(tx: Tx, number: int, likeness: Likeness) -> int:
+    """Reports of what an act takes back were right; how many that decides. Others of the campaign wait."""
+    facts = likeness.facts
+    near = or_(
+        phishing_report.c.campaign == likeness.group,
+        phishing_report.c.body_hash == likeness.body_hash,
+        and_(phishing_report.c.message_id == facts.message_id, phishing_report.c.message_id != ""),
+    )
+    waiting = [_report(tuple(row)) for row in tx.execute(_ALL.where(near, _IS_NEW).limit(MATCHED))]
+    meant = [one.id for one in waiting if likeness.means(one.likeness)]
+    values = {"state": State.WITHDRAWN.value, "decided": tx.now, "withdrawal_id": number}
+    for start in range(0, len(meant), SWEPT):
+        some = phishing_report.c.id.in_(meant[start : start + SWEPT])
+        tx.execute(update(phishing_report).where(some, _IS_NEW).values(values))
+    return len(meant)
+
+
+def reopen(tx: Tx, number: int) -> int:
+    """What an act left with its reporter is still to be decided; how many reports."""
+    here = (
+        select(message.c.uid)
+        .join_from(message, mailbox, mailbox.c.id == message.c.mailbox_id)
+        .where(
+            message.c.content_id == phishing_report.c.content_id, mailbox.c.account_id == phishing_report.c.account_id
+        )
+        .correlate(phishing_report)
+        .exists()
+    )
+    mine = and_(phishing_report.c.withdrawal_id == number, phishing_report.c.told == 0, _IS_WITHDRAWN, here)
+    values = {"state": State.NEW.value, "decided": 0, "withdrawal_id": 0}
+    return tx.execute(update(phishing_report).where(mine).values(values)).rowcount
+
+
+def mistaken(tx: Tx, number: int) -> None:
+    """An act is undone: whoever reported what it took was wrong after all. Nobody is told twice."""
+    here = and_(phishing_report.c.withdrawal_id == number, _IS_WITHDRAWN)
     tx.execute(update(phishing_report).where(here).values(state=State.DISMISSED.value, decided=tx.now))
 
 
@@ -220,8 +276,10 @@ def _decide(tx: Tx, which: ColumnElement[bool], state: State) -> int:
 
 
 def untold(tx: Tx, limit: int = 50) -> list[Report]:
-    """Reports that were decided about, whose reporters do not know."""
-    wanted = _ALL.where(phishing_report.c.told == 0, ~_IS_NEW).order_by(phishing_report.c.id).limit(limit)
+    """Reports that were decided about, whose reporters do not know; of what is taken back once it is gone."""
+    gone = select(withdrawal.c.id).where(withdrawal.c.swept > 0)
+    over = or_(phishing_report.c.state == State.DISMISSED.value, phishing_report.c.withdrawal_id.in_(gone))
+    wanted = _ALL.where(phishing_report.c.told == 0, ~_IS_NEW, over).order_by(phishing_report.c.id).limit(limit)
     return [_report(tuple(row)) for row in tx.execute(wanted)]
 
 
@@ -250,22 +308,8 @@ def _by_id(tx: Tx, numbers: Sequence[int]) -> dict[int, Report]:
 
 
 def _report(row: Row) -> Report:
-    (
-        number,
-        at,
-        account_id,
-        content_id,
-        key,
-        results,
-        door,
-        digest,
-        size,
-        message_id,
-        sender,
-        subject,
-        state,
-        decided,
-    ) = row
-    provenance = Provenance.stored(door, 0, 0, results)
-    likeness = Likeness(Facts(message_id, sender, subject, size), bytes(digest), alike=True)
-    return Report(number, at, account_id, content_id, bytes(key), provenance, likeness, State(state), decided)
+    number, at, account_id, content_id, group, door, door_account, results, digest, size, *said, state, decided = row
+    came = Provenance.stored(door, door_account, 0, results)
+    message_id, sender, subject = said
+    likeness = Likeness(Facts(message_id, sender, subject, size), bytes(digest), True, came)
+    return Report(number, at, account_id, content_id, bytes(group), likeness, State(state), decided)

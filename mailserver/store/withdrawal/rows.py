@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, updat
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.likeness import Facts, Likeness
+from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
@@ -74,6 +75,7 @@ _COLUMNS = (
     *(withdrawal.c.id, withdrawal.c.at, withdrawal.c.actor, withdrawal.c.content_id, withdrawal.c.alike),
     *(withdrawal.c.state, withdrawal.c.expires, withdrawal.c.refused_until, withdrawal.c.body_hash),
     *(withdrawal.c.body_size, withdrawal.c.message_id, withdrawal.c.sender, withdrawal.c.subject),
+    *(withdrawal.c.door, withdrawal.c.door_account, withdrawal.c.authentication),
     *(withdrawal.c.swept, withdrawal.c.taken, withdrawal.c.restored, withdrawal.c.refused),
 )
 _ALL = select(*_COLUMNS)
@@ -117,6 +119,9 @@ def begin(tx: Tx, origin: Origin, content_id: int, likeness: Likeness, refused_d
             message_id=facts.message_id,
             sender=facts.sender,
             subject=facts.subject,
+            door=int(likeness.came.door),
+            door_account=likeness.came.account_id,
+            authentication=likeness.came.results.packed,
         )
         .returning(withdrawal.c.id)
     ).one()
@@ -150,6 +155,12 @@ def stop_refusing(tx: Tx, origin: Origin, number: int) -> None:
 def record(tx: Tx, origin: Origin, number: int, sender: str, what: str, count: int) -> None:
     """Put a step of an act on record."""
     detail = Cause("withdrawal", number=number, address=sender, count=count, verdict=(what,))
+    audit.record(tx, origin, Action.MAIL_WITHDRAWN, 0, detail)
+
+
+def record_shown(tx: Tx, origin: Origin, sender: str, count: int) -> None:
+    """Put on record that somebody looked at what an act would take away."""
+    detail = Cause("withdrawal-shown", address=sender, count=count)
     audit.record(tx, origin, Action.MAIL_WITHDRAWN, 0, detail)
 
 
@@ -225,8 +236,8 @@ def forget(tx: Tx) -> int:
 
 
 def _withdrawal(row: Row) -> Withdrawal:
-    number, at, actor, content_id, alike, state, expires, until, digest, size, message_id, sender, subject, *counts = (
-        row
-    )
-    likeness = Likeness(Facts(message_id, sender, subject, size), bytes(digest), bool(alike))
+    number, at, actor, content_id, alike, state, expires, until, digest, size, message_id, sender, subject, *rest = row
+    door, door_account, authentication, *counts = rest
+    came = Provenance.stored(door, door_account, 0, authentication)
+    likeness = Likeness(Facts(message_id, sender, subject, size), bytes(digest), bool(alike), came)
     return Withdrawal(number, at, actor, content_id, State(state), expires, until, likeness, *counts)

@@ -61,9 +61,10 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
 
     Raises Refused(NOT_FOUND).
     """
-    if rows.locked(tx, number).state is not State.TAKING:
+    act = rows.locked(tx, number)
+    if act.state is not State.TAKING:
         return None
-    wanted = _SELECTED.where(meant(tx, content_ids, only_alike=only_alike))
+    wanted = _SELECTED.where(meant(tx, content_ids, act.likeness.came, only_alike=only_alike))
     found, seen = _locked(tx, wanted.order_by(message.c.content_id, message.c.mailbox_id, message.c.uid).limit(most))
     if found:
         _keep(tx, number, found)
