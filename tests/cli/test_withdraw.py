@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from mailserver.__main__ import app
 from mailserver.cli.shared import open_store, settings_of
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes
 from tests.harness import Instance
@@ -61,6 +62,30 @@ def test_taken_back_and_brought_back(fresh: Callable[..., Instance]) -> None:
     ]
     assert "2 withdrawals." in run(academy, "list").stdout
     assert "Withdrawal 1: 3 messages are back." in run(academy, "restore", "1").stdout
+    assert held(academy) == before - 1
+
+
+def test_which_of_several_is_asked(fresh: Callable[..., Instance]) -> None:
+    academy = fresh()
+
+    async def work() -> list[int]:
+        async with open_store(settings_of(academy.directory)) as store:
+            emma, marc = [await store.write(create_account, login) for login in PEOPLE[:2]]
+            sent = Provenance(Door.SUBMISSION, marc)
+            return [
+                await store.write(put, store.blobs, letter(place), [emma], came=came)
+                for place, came in enumerate((sent, Provenance(Door.SMTP)))
+            ]
+
+    real, forged = asyncio.run(work())
+    before = held(academy)
+    asked = run(academy, "take", "vague@evil.example")
+    assert asked.exit_code == 1
+    assert f"{real}  account  " in asked.stdout
+    assert f"{forged}  unchecked  " in asked.stdout
+    assert run(academy, "take", "vague@evil.example", "--content", "7777").exit_code == 1
+    assert held(academy) == before
+    assert run(academy, "take", "vague@evil.example", "--content", str(forged)).exit_code == 0
     assert held(academy) == before - 1
 
 

@@ -28,6 +28,7 @@ from mailserver.store.withdrawal import reports
 from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.website import Website, page, world
+from tests.withdrawal.mail import put
 from webui.reader import message_parts
 from webui.reader.requests import unsubscribe
 from webui.reader.trust import badges, cautions
@@ -536,7 +537,7 @@ def test_phishing_is_reported_by_one_click_and_that_is_undone_by_another(
     assert house.subjects(emma, "Junk")[-1] == subject
     assert reported(house)[-1] == content
     (campaign, *_) = house.store.read_now(lambda tx: reports.campaigns(tx, decided=False))
-    assert campaign.newest.provenance.results == PROVEN, "the console shows what was found out"
+    assert campaign.newest.likeness.came.results == PROVEN, "the console shows what was found out"
     again = at_home.post(f"{address}/hameconnage", {}).text
     assert "Merci" in again
     assert reported(house).count(content) == 1
@@ -566,6 +567,17 @@ def test_what_one_wrote_and_what_one_does_not_have_is_not_reported(
     theirs = house.deliver(marc, mail("À Marc"))
     assert at_home.post(f"/s/message/{theirs}/hameconnage", {}, text).status_code == 404
     assert theirs not in reported(house)
+
+
+def test_a_copy_made_in_a_mailbox_is_not_reported(house: House, at_home: Visitor, emma: Principal) -> None:
+    """Whoever writes a message into their own mailbox accuses nobody by it."""
+    octets = mail("Forgé", sender="Le recteur <recteur@ac-exemple.fr>")
+    content = house.store.write_now(put, house.settings.data / "blobs", octets, [emma.account_id], door=Door.APPENDED)
+    before = reported(house)
+    text = at_home.post(f"/s/message/{content}/hameconnage", {}).text
+    assert "Il n’est pas signalé" in text
+    assert house.subjects(emma, "Junk")[-1] == "Forgé"
+    assert reported(house) == before
 
 
 def test_who_reports_too_much_is_told(

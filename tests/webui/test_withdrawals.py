@@ -124,6 +124,35 @@ def test_by_message_id_and_what_is_sent_again_from_the_web(
     assert "de nouveau acceptées" in console.text
 
 
+def test_one_message_id_of_several_messages(
+    house: House, console: Visitor, phone: Phone, emma: Principal, marc: Principal
+) -> None:
+    """Which is meant is asked; no number leads to what nobody asked for by name."""
+    real = mail("Conseil", f"Marc <{marc.address}>", to=emma.address)
+    house.run(house.submission.submit(marc, marc.address, (emma.address,), real))
+    forged = house.deliver(emma, mail("Conseil", f"Marc <{marc.address}>", to=emma.address), FORGED)
+    message_id = re.findall(rb"Message-ID: <(.+)>", real)[0].decode()
+    opened(console, house, phone, "/admin/retraits/nouveau")
+    asked = console.get("/admin/retraits/nouveau", params={"id": message_id}).text
+    assert "Plusieurs messages portent cet identifiant" in asked
+    assert "SPF fail, DKIM none, DMARC fail" in asked
+    assert "envoyé par un compte d’ici" in asked
+    assert "vus" not in re.findall(r'name="(\w+)"', asked)
+    (_, chosen) = console.links("/admin/retraits/nouveau\\?id=")
+    shown = console.get(chosen).text
+    assert console.field("message") == str(forged)
+    assert "DMARC fail" in shown
+    form = {name: console.field(name) for name in ("id", "message", "vus")} | {"jours": "0", "nombre": "1"}
+    other = house.deliver(marc, mail("Lettre privée", "Marie <marie@exemple.org>"))
+    for number in (str(other), "0"):
+        assert console.post("/admin/retraits/nouveau", form | {"message": number}, shown).status_code == 404
+        looked = console.get("/admin/retraits/nouveau", params={"message": number})
+        assert "Lettre privée" not in looked.text
+    console.post("/admin/retraits/nouveau", form, shown)
+    worked(house)
+    assert inbox(house, emma).count("Conseil") == 1, "the genuine one stays"
+
+
 def test_a_report_that_was_wrong_is_filed(house: House, console: Visitor, phone: Phone, emma: Principal) -> None:
     content_id = house.deliver(emma, mail("Bulletin", "Lettre <lettre@exemple.org>", body="Rien\n"))
     report(house, emma, content_id)

@@ -37,6 +37,7 @@ LOOKING_SECONDS, TAKING_SECONDS = 3.0, 60.0
 IN_LIST = 500
 SHOWN = 50
 
+_IS_DELIVERED = or_(*(message.c.door == int(door) for door in sorted(DELIVERED)))
 _FACTS = (
     *(content.c.id, content.c.message_id, content.c.sender_address, content.c.base_subject),
     (content.c.size - content.c.header_size).label("body_size"),
@@ -79,22 +80,17 @@ _REPORTED = Statement(
     .distinct()
     .limit(SHOWN)
 )
-_DELIVERED = sorted(int(door) for door in DELIVERED)
 _NAMED = Statement(
     select(content.c.id)
     .where(content.c.message_id == bindparam("message_id"))
-    .where(
-        select(message.c.content_id)
-        .where(message.c.content_id == content.c.id, message.c.door.in_(_DELIVERED))
-        .exists()
-    )
+    .where(select(message.c.content_id).where(message.c.content_id == content.c.id, _IS_DELIVERED).exists())
     .order_by(content.c.id)
     .limit(SHOWN)
 )
 _COLUMNS = (message.c.door, message.c.door_account, message.c.through_list, message.c.authentication)
 _CAME = Statement(
     select(*_COLUMNS)
-    .where(message.c.content_id == bindparam("content"), message.c.door.in_(_DELIVERED))
+    .where(message.c.content_id == bindparam("content"), _IS_DELIVERED)
     .order_by(message.c.mailbox_id, message.c.uid)
     .limit(1)
 )
@@ -105,7 +101,7 @@ _HELD_BY = Statement(
         message.c.content_id == bindparam("content"),
         mailbox.c.account_id == bindparam("account"),
     )
-    .order_by(case((message.c.door.in_(_DELIVERED), 0), else_=1), message.c.mailbox_id, message.c.uid)
+    .order_by(case((_IS_DELIVERED, 0), else_=1), message.c.mailbox_id, message.c.uid)
     .limit(1)
 )
 _HELD = Statement(
@@ -116,7 +112,7 @@ _HELD = Statement(
         content.c.thread == bindparam("thread"),
         content.c.message_id == bindparam("message_id"),
         mailbox.c.account_id == bindparam("account"),
-        message.c.door.in_(_DELIVERED),
+        _IS_DELIVERED,
     )
     .order_by(content.c.id.desc())
     .limit(1)
