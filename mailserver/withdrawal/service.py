@@ -155,7 +155,7 @@ class Withdrawals:
         total = 0
         for part, only_alike in finding.portions(found):
             total += await self._in_portions(taking.take, act.id, self._store.worker, part, only_alike=only_alike)
-        if left := await self._store.write(reports.reopen, act.id):
+        if left := await self._store.write(_follow, act.id):
             log.info("reports left to decide", withdrawal=act.id, reports=left)
         if await self._store.write(taking.swept, act.id, settled=settled):
             log.info("withdrawal gone through", withdrawal=act.id, messages=total, settled=settled)
@@ -200,6 +200,15 @@ def _begin(tx: Tx, origin: Origin, preview: Preview, refused_days: int) -> int:
     number = rows.begin(tx, origin, preview.content_id, preview.likeness, refused_days)
     reports.withdrawn(tx, number, preview.likeness)
     return number
+
+
+def _follow(tx: Tx, number: int) -> int:
+    """Reports after a pass: those that came in meanwhile, too, and without those whose messages were left."""
+    act = rows.locked(tx, number)
+    if act.state is not State.TAKING:
+        return 0
+    reports.withdrawn(tx, number, act.likeness)
+    return reports.reopen(tx, number)
 
 
 def _undo(tx: Tx, origin: Origin, number: int) -> None:

@@ -17,7 +17,7 @@ from mailserver.store.schema.mail import message
 from mailserver.store.withdrawal import reports, rows
 from mailserver.store.withdrawal.reports import State as Reported
 from mailserver.withdrawal.service import Withdrawals
-from tests.background.conftest import House
+from tests.background.conftest import House, text_of
 from tests.imap.world import create_account
 from tests.withdrawal.mail import BODY, IT, letter, put, take, withdrawals
 from tests.withdrawal.test_refused import content_of, count, service_of, thanks_of
@@ -161,6 +161,21 @@ async def test_a_report_whose_message_stays_is_still_to_be_decided(house: House)
     await service.work(number)
     left = {one.content_id: one.state for one in (await house.store.read(reports.campaign, key))[1]}
     assert left == {contents[0]: Reported.WITHDRAWN, contents[1]: Reported.NEW}
+
+
+async def test_a_report_during_the_taking_is_decided_once_its_message_is_gone(house: House) -> None:
+    emma, marc = await house.person(), await house.person("Marc", "Martin")
+    for place, person in enumerate((emma, marc)):
+        await house.deliver(person.address, letter(place))
+    service = service_of(house)
+    preview = await service.preview(await house.store.read(content_of, emma.account_id), alike=False)
+    number = await service.begin(preview, 1, IT)
+    await service.report(marc.account_id, await house.store.read(content_of, marc.account_id))
+    assert await thanks_of(house, house.worker).tell() == 0
+    await service.work(number)
+    assert await house.store.read(reports.waiting) == 0
+    assert await thanks_of(house, house.worker).tell() == 1
+    assert "de la vôtre aussi" in text_of((await house.inbox(marc))[0])
 
 
 def date_back(tx: Tx, content_id: int) -> None:
