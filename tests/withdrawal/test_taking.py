@@ -14,14 +14,16 @@ from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import mailboxes, messages, snooze
+from mailserver.store.mail import blobs, mailboxes, messages, snooze
+from mailserver.store.mail.messages import NO_QUOTA
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
+from mailserver.store.web import webmail
 from mailserver.store.withdrawal import rows, taking
 from mailserver.store.withdrawal.rows import State
 from mailserver.withdrawal import service as module
 from tests.conftest import StoreMaker
-from tests.imap.world import World, create_account
+from tests.imap.world import Client, World, create_account
 from tests.withdrawal.mail import BODY, IT, letter, put, take, withdrawals
 
 
@@ -136,6 +138,34 @@ async def test_only_what_is_meant_goes(store: Store) -> None:
 
 def held(tx: Tx, account_id: int, mailbox_id: int) -> list[tuple[int]]:
     return messages.fetch(tx, account_id, mailbox_id, ("content_id",))
+
+
+async def test_who_kept_a_copy_does_not_put_it_back(make_store: StoreMaker) -> None:
+    """APPEND, REPLACE and the web's bringing in; once it is undone they take it again."""
+    async with World(make_store()) as world:
+        await world.people()
+        store, (emma, _) = world.store, world.accounts.values()
+        content = await store.write(put, store.blobs, letter(), [emma])
+        await store.write(put, store.blobs, letter(1, body="Bonjour", message_id="<b@x>"), [emma])
+        service = withdrawals(store)
+        number = await take(service, content)
+        session = await world.session("edupont", "INBOX")
+        assert await append(session, letter()) == "NO [CANNOT]"
+        assert await append(session, letter(7)) == "OK [APPENDUID", "other octets: what a disk keeps is its owner's"
+        box = await store.read(mailboxes.get, emma, "Archive")
+        brought = [(blobs.prepare(letter(), store.blobs), (), 0)]
+        assert (await store.write(webmail.append_new, emma, box.id, brought, NO_QUOTA))[0] == 0
+        await service.undo(number, IT)
+        assert (await store.write(webmail.append_new, emma, box.id, brought, NO_QUOTA))[0] == 1
+        assert await append(session, letter()) == "OK [APPENDUID"
+
+
+async def append(session: Client, octets: bytes) -> str:
+    """The beginning of what is answered."""
+    session.send(b"a APPEND Archive {%d+}\r\n%b\r\n" % (len(octets), octets))
+    while not (line := await session.line()).startswith(b"a "):
+        pass
+    return " ".join(line.decode().split()[1:3])
 
 
 async def test_a_mailbox_that_is_gone_gives_way_to_inbox(store: Store) -> None:

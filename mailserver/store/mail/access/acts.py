@@ -13,7 +13,7 @@ from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Row, Tx
-from mailserver.store.mail import lessons, mailboxes, messages
+from mailserver.store.mail import lessons, mailboxes, messages, withheld
 from mailserver.store.mail.access.reaching import Reach, check, find, is_foreign, require
 from mailserver.store.mail.access.rights import Viewer, changeable
 from mailserver.store.mail.blobs import Prepared
@@ -59,11 +59,12 @@ def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota
     """APPEND: every message, or none. Where they went, and files for contents that the store had already.
 
     Flags that the rights do not let one set are left out (RFC 4314 section 4).
-    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | OVER_QUOTA | LIMIT).
+    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | OVER_QUOTA | LIMIT | CANNOT).
     """
     reach = appendable(tx, viewer, name, sum(prepared.size for prepared, _, _ in batch), len(batch), quota)
     box, owner, keep = reach.box, reach.box.account_id, changeable(reach.rights)
     stored = messages.store_contents(tx, [prepared for prepared, _, _ in batch])
+    withheld.check(tx, stored)
     unused = [
         prepared.file
         for (prepared, _, _), (_, new) in zip(batch, stored, strict=True)
@@ -143,6 +144,7 @@ def replace(
     target = destination(tx, viewer, name)
     box, receiver = target.box, target.box.account_id
     content_id, fresh = messages.store_content(tx, prepared)
+    withheld.check(tx, [(content_id, fresh)])
     boxes = {source_id: owner, box.id: receiver}
     for mailbox_id in sorted(boxes):  # in id order, as for COPY
         mailboxes.lock(tx, boxes[mailbox_id], mailbox_id)

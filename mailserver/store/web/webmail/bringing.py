@@ -1,4 +1,4 @@
-"""Messages that a person brings along: those that a mailbox has already are left out."""
+"""Messages that a person brings along: those that a mailbox has already are left out, and those that IT took back."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import lessons, mailboxes, messages
+from mailserver.store.mail import lessons, mailboxes, messages, withheld
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.messages import Quota
 from mailserver.store.schema.mail import content, message
@@ -25,7 +25,7 @@ def append_new(tx: Tx, account_id: int, mailbox_id: int, brought: Sequence[New],
     spare: list[str] = []
     for one in brought:
         prepared = one[0]
-        if prepared.hash in new or _is_there(tx, mailbox_id, prepared.hash):
+        if prepared.hash in new or _is_there(tx, mailbox_id, prepared.hash) or _is_withheld(tx, prepared.hash):
             spare += _file(prepared)
         else:
             new[prepared.hash] = one
@@ -50,3 +50,8 @@ def _file(prepared: Prepared) -> list[str]:
 def _is_there(tx: Tx, mailbox_id: int, digest: bytes) -> bool:
     here = select(message.c.uid).join(content, content.c.id == message.c.content_id)
     return tx.execute(here.where(message.c.mailbox_id == mailbox_id, content.c.hash == digest)).first() is not None
+
+
+def _is_withheld(tx: Tx, digest: bytes) -> bool:
+    row = tx.execute(select(content.c.id).where(content.c.hash == digest)).first()
+    return row is not None and withheld.is_withheld(tx, row[0])
