@@ -337,5 +337,8 @@ def samples(tx: Tx, found: Found, came: Provenance) -> list[Sample]:
             .where(meant(tx, numbers, came, only_alike=only_alike))
             .group_by(*said, *_COLUMNS)
         )
-        shown += [Sample(*tuple(row)[:6], Provenance.stored(*tuple(row)[6:])) for row in rows]
+        shown += [
+            Sample(number, sender, subject, sent_at, messages, accounts, Provenance.stored(*came_in))
+            for number, sender, subject, sent_at, messages, accounts, *came_in in map(tuple, rows)
+        ]
     return sorted(shown, key=lambda one: (-one.messages, one.content_id))[:SHOWN]
