@@ -128,9 +128,9 @@ def test_one_message_id_of_several_messages(
     house: House, console: Visitor, phone: Phone, emma: Principal, marc: Principal
 ) -> None:
     """Which is meant is asked; no number leads to what nobody asked for by name."""
-    real = mail("Conseil", f"Marc <{marc.address}>", to=emma.address)
+    real = mail("Conseil", f"Marc <{marc.address}>", "Le conseil de classe.\n", to=emma.address)
     house.run(house.submission.submit(marc, marc.address, (emma.address,), real))
-    forged = house.deliver(emma, mail("Conseil", f"Marc <{marc.address}>", to=emma.address), FORGED)
+    forged = house.deliver(emma, real, FORGED)
     message_id = re.findall(rb"Message-ID: <(.+)>", real)[0].decode()
     opened(console, house, phone, "/admin/retraits/nouveau")
     asked = console.get("/admin/retraits/nouveau", params={"id": message_id}).text
