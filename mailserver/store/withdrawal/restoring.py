@@ -5,45 +5,109 @@ gone for good (RFC 3501 section 2.3.1.1). Where the mailbox is gone meanwhile, I
 there before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, select, update
+from sqlalchemy import BigInteger, ColumnElement, Subquery, bindparam, case, delete, func, insert, select, update
 
-from mailserver.model.errors import Refused
+from mailserver.model.errors import Refused, Temporary
+from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect, mailboxes, messages, snooze
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
-from mailserver.store.mail.messages.append import INSERT_MESSAGE
+from mailserver.store.mail.messages.append import MESSAGE_COLUMNS
 from mailserver.store.record import trusted_clock
-from mailserver.store.schema.mail import mailbox
+from mailserver.store.schema.mail import mailbox, message
 from mailserver.store.schema.withdrawal import withdrawal, withdrawn
 from mailserver.store.withdrawal import rows
 from mailserver.store.withdrawal.rows import LEASE_SECONDS, State
-from mailserver.store.withdrawal.taking import FACTS
+from mailserver.store.withdrawal.taking import FACTS, lock_boxes
 
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
-_NAMES = ("id", "account_id", "keywords", *FACTS)
-_NEXT = select(*(withdrawn.c[name] for name in _NAMES)).order_by(withdrawn.c.id)
-_GONE = Statement(delete(withdrawn).where(withdrawn.c.id == bindparam("row")))
-_MINT = Statement(
-    update(mailbox)
-    .where(mailbox.c.id == bindparam("box"))
-    .values(
-        uidnext=mailbox.c.uidnext + bindparam("more", type_=BigInteger),
-        modseq=mailbox.c.modseq + 1,
-        messages=mailbox.c.messages + bindparam("more", type_=BigInteger),
-        unseen=mailbox.c.unseen + bindparam("unread", type_=BigInteger),
-        flagged=mailbox.c.flagged + bindparam("starred", type_=BigInteger),
-        octets=mailbox.c.octets + bindparam("sizes", type_=BigInteger),
-    )
+_NEXT = select(withdrawn.c.id, withdrawn.c.account_id, withdrawn.c.mailbox_id, withdrawn.c.flags).order_by(
+    withdrawn.c.id
 )
+
+
+@dataclass(slots=True)
+class _Copy:
+    """What is kept of an appearance, and where it comes back to."""
+
+    id: int
+    account_id: int
+    mailbox_id: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What brings the kept copies of `given` back: a statement each for all of them."""
+
+    homeless: Statement
+    """Those whose mailbox is gone, or holds what is put off."""
+    mint: Statement
+    place: Statement
+    note: Statement
+    remove: Statement
+
+
+def _batch(given: Subquery) -> _Batch:
+    """`given`: a copy, its mailbox, its flags, and how many of the batch come into that mailbox from it on."""
+    is_given = withdrawn.c.id == given.c.id
+    home = (mailbox.c.id == given.c.box) & (mailbox.c.account_id == withdrawn.c.account_id)
+    homeless = (
+        select(withdrawn.c.id, withdrawn.c.keywords)
+        .join_from(withdrawn, given, is_given)
+        .outerjoin(mailbox, home & (mailbox.c.name != snooze.PLACE))
+        .where(mailbox.c.id.is_(None))
+    )
+    gain = (
+        select(
+            given.c.box,
+            func.count().label("more"),
+            func.sum(case((given.c.flags.op("&")(SEEN) == 0, 1), else_=0)).label("unread"),
+            func.sum(case((given.c.flags.op("&")(FLAGGED) != 0, 1), else_=0)).label("starred"),
+            func.sum(withdrawn.c.size).label("sizes"),
+        )
+        .join_from(given, withdrawn, is_given)
+        .group_by(given.c.box)
+        .subquery("gain")
+    )
+    minted = {
+        "uidnext": mailbox.c.uidnext + gain.c.more,
+        "modseq": mailbox.c.modseq + 1,
+        "messages": mailbox.c.messages + gain.c.more,
+        "unseen": mailbox.c.unseen + gain.c.unread,
+        "flagged": mailbox.c.flagged + gain.c.starred,
+        "octets": mailbox.c.octets + gain.c.sizes,
+    }
+    now = bindparam("moment", type_=BigInteger)
+    values: dict[str, Any] = {name: withdrawn.c[name] for name in FACTS} | {
+        "mailbox_id": mailbox.c.id,
+        "uid": mailbox.c.uidnext - given.c.left,
+        "flags": given.c.flags,
+        "modseq": mailbox.c.modseq,
+        "saved": now,
+    }
+    placed = select(*(values[name] for name in MESSAGE_COLUMNS)).where(is_given, home)
+    return _Batch(
+        homeless=Statement(homeless),
+        mint=Statement(update(mailbox).where(mailbox.c.id == gain.c.box).values(minted)),
+        place=Statement(insert(message).from_select(MESSAGE_COLUMNS, placed)),
+        note=Statement(collect.noting(select(withdrawn.c.content_id).where(is_given), now)),
+        remove=Statement(delete(withdrawn).where(withdrawn.c.id.in_(select(given.c.id)))),
+    )
+
+
+_GIVEN = ("id", "box", "flags", "left")
+_BATCHES = {dialect: _batch(given_rows(dialect, *_GIVEN)) for dialect in ("sqlite", "postgresql")}
 
 
 def restore(tx: Tx, most: int, number: int, worker: int) -> int | None:
     """Bring up to so many messages back; how many. Fewer: the act is over. None: it is no longer about that.
 
-    Raises Refused(NOT_FOUND).
+    Raises Refused(NOT_FOUND), Temporary.
     """
     act = rows.locked(tx, number)
     if act.state is not State.RESTORING:
@@ -52,7 +116,6 @@ def restore(tx: Tx, most: int, number: int, worker: int) -> int | None:
     if found:
         _find_places(tx, found)
         _place(tx, found)
-        _let_go(tx, found)
     restored = act.restored + len(found)
     values = {"restored": restored, "worker": worker, "leased": tx.now + LEASE_SECONDS}
     tx.execute(update(withdrawal).where(withdrawal.c.id == number).values(values))
@@ -62,29 +125,37 @@ def restore(tx: Tx, most: int, number: int, worker: int) -> int | None:
     return len(found)
 
 
-def _next(tx: Tx, which: ColumnElement[bool], most: int) -> list[dict[str, Any]]:
-    return [dict(zip(_NAMES, row, strict=True)) for row in tx.execute(_NEXT.where(which).limit(most))]
+def _next(tx: Tx, which: ColumnElement[bool], most: int) -> list[_Copy]:
+    return [_Copy(*tuple(row)) for row in tx.execute(_NEXT.where(which).limit(most))]
 
 
-def _find_places(tx: Tx, found: Sequence[dict[str, Any]]) -> None:
+def _find_places(tx: Tx, found: Sequence[_Copy]) -> None:
     """Where each comes back to: its mailbox, else INBOX. What was put off comes back at once."""
-    boxes = {box.id: box for box in mailboxes.by_ids(tx, sorted({row["mailbox_id"] for row in found}))}
-    lost = [row for row in found if not _is_there(boxes.get(row["mailbox_id"]), row["account_id"])]
-    owners = sorted({row["account_id"] for row in lost})
+    lock_boxes(tx, {copy.mailbox_id for copy in found})
+    keywords: dict[int, str] = dict(tx.all(_BATCHES[tx.dialect].homeless, given=_packed(found)))
+    lost = [copy for copy in found if copy.id in keywords]
+    if not lost:
+        return
+    owners = sorted({copy.account_id for copy in lost})
     inboxes = messages.inboxes(tx, owners)
     for account_id in owners:
         if account_id not in inboxes:
             mailboxes.provision(tx, account_id)
             inboxes[account_id] = mailboxes.get(tx, account_id, mailboxes.INBOX).id
-    for row in lost:
-        row["mailbox_id"] = inboxes[row["account_id"]]
-    mailboxes.lock_all(tx, [row["mailbox_id"] for row in found])
-    for row in lost:
-        row["flags"] = _flags(tx, row["mailbox_id"], row["flags"], row["keywords"].split())
+    lock_boxes(tx, inboxes.values())
+    for copy in lost:
+        copy.mailbox_id = inboxes[copy.account_id]
+        copy.flags = _flags(tx, copy.mailbox_id, copy.flags, keywords[copy.id].split())
 
 
-def _is_there(box: mailboxes.Mailbox | None, account_id: int) -> bool:
-    return box is not None and box.account_id == account_id and box.name != snooze.PLACE
+def _packed(found: Iterable[_Copy]) -> str:
+    """As `_GIVEN` has it. UIDs go up in each mailbox in the order of the copies."""
+    left: dict[int, int] = {}
+    given = []
+    for copy in reversed(list(found)):
+        left[copy.mailbox_id] = left.get(copy.mailbox_id, 0) + 1
+        given.append((copy.id, copy.mailbox_id, copy.flags, left[copy.mailbox_id]))
+    return packed(reversed(given))
 
 
 def _flags(tx: Tx, mailbox_id: int, flags: int, names: Sequence[str]) -> int:
@@ -95,37 +166,15 @@ def _flags(tx: Tx, mailbox_id: int, flags: int, names: Sequence[str]) -> int:
         return flags & _SYSTEM
 
 
-def _place(tx: Tx, found: Sequence[dict[str, Any]]) -> None:
+def _place(tx: Tx, found: Sequence[_Copy]) -> None:
     """Appearances as they were, each mailbox with one new mod-sequence."""
-    by_box: dict[int, list[dict[str, Any]]] = {}
-    for row in found:
-        by_box.setdefault(row["mailbox_id"], []).append(row)
-        tx.changed(row["account_id"], row["mailbox_id"])
-    tx.many(_MINT, [_gain(box, of_box) for box, of_box in sorted(by_box.items())])
-    after = {box.id: box for box in mailboxes.by_ids(tx, sorted(by_box))}
-    now = tx.now
-    placed = []
-    for box, of_box in by_box.items():
-        first = after[box].uidnext - len(of_box)
-        for uid, row in enumerate(of_box, first):
-            facts = {name: row[name] for name in FACTS}
-            placed.append({**facts, "uid": uid, "modseq": after[box].modseq, "saved": now})
-    tx.many(INSERT_MESSAGE, placed)
-
-
-def _gain(box: int, of_box: Sequence[dict[str, Any]]) -> dict[str, int]:
-    return {
-        "box": box,
-        "more": len(of_box),
-        "unread": sum(not row["flags"] & SEEN for row in of_box),
-        "starred": sum(row["flags"] & FLAGGED > 0 for row in of_box),
-        "sizes": sum(row["size"] for row in of_box),
-    }
-
-
-def _let_go(tx: Tx, found: Sequence[dict[str, Any]]) -> None:
-    tx.many(_GONE, [{"row": row["id"]} for row in found])
-    collect.note(tx, sorted({row["content_id"] for row in found}))
+    batch, given = _BATCHES[tx.dialect], _packed(found)
+    tx.run(batch.mint, given=given)
+    if tx.run(batch.place, given=given, moment=tx.now) != len(found):
+        raise Temporary("A mailbox went away meanwhile")  # the kept copies must not go before they are back
+    tx.run(batch.remove, given=given)
+    for copy in found:
+        tx.changed(copy.account_id, copy.mailbox_id)
 
 
 # ---------------------------------------------------------------------- when it is over
@@ -157,3 +206,10 @@ def erase(tx: Tx, account_id: int, most: int) -> bool:
     gone = _next(tx, withdrawn.c.account_id == account_id, most)
     _let_go(tx, gone)
     return bool(gone)
+
+
+def _let_go(tx: Tx, gone: Sequence[_Copy]) -> None:
+    if gone:
+        batch, given = _BATCHES[tx.dialect], _packed(gone)
+        tx.run(batch.note, given=given, moment=tx.now)
+        tx.run(batch.remove, given=given)

@@ -3,13 +3,27 @@
 A batch begins from what is there, so whoever goes on after a crash takes what is left, and two that meet do no harm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Subquery,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 
-from mailserver.store.engine.statements import ManyStatement, Statement, Tx
+from mailserver.store.engine.given_rows import given_rows, packed
+from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message
@@ -21,39 +35,80 @@ from mailserver.store.withdrawal.rows import LEASE_SECONDS, NEWS, NOBODY, State
 FACTS = tuple(column.name for column in message.c if column.name not in ("uid", "modseq", "saved"))
 """What an appearance has and gets back: all but its number, its last change, and when it came there."""
 
-_SELECTED = select(
-    *(message.c[name] for name in FACTS),
-    *(message.c.uid, mailbox.c.account_id, mailbox.c.modseq),
-).join_from(message, mailbox, mailbox.c.id == message.c.mailbox_id)
-_NAMES = (*FACTS, "uid", "account_id", "box_modseq")
-_KEYWORDS = ManyStatement(select(keyword.c.mailbox_id, keyword.c.bit, keyword.c.name), keyword.c.mailbox_id)
-_KEEP = Statement(insert(withdrawn), keys=("withdrawal_id", "account_id", "keywords", *FACTS))
-_BURY = Statement(insert(expunged), keys=("mailbox_id", "modseq", "uid", "at"))
-_DELETE = Statement(
-    delete(message).where(message.c.mailbox_id == bindparam("box"), message.c.uid == bindparam("number"))
-)
-_SETTLE = Statement(
-    update(mailbox)
-    .where(mailbox.c.id == bindparam("box"))
-    .values(
-        modseq=bindparam("top", type_=BigInteger),
-        messages=mailbox.c.messages - bindparam("fewer", type_=BigInteger),
-        unseen=mailbox.c.unseen - bindparam("unread", type_=BigInteger),
-        flagged=mailbox.c.flagged - bindparam("starred", type_=BigInteger),
-        octets=mailbox.c.octets - bindparam("freed", type_=BigInteger),
+_WANTED = select(message.c.mailbox_id, message.c.uid)
+_IN_ORDER = (message.c.content_id, message.c.mailbox_id, message.c.uid)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What takes the appearances of `given` away: a statement each for all of them, in this order."""
+
+    there: Statement
+    keep: Statement
+    note: Statement
+    bury: Statement
+    settle: Statement
+    remove: Statement
+
+
+def _batch(given: Subquery, joined: Callable[..., ColumnElement[str]]) -> _Batch:
+    """Tombstones stay, and each mailbox takes its next mod-sequence (RFC 7162 section 3.2.10)."""
+    # `mailbox` is joined nowhere: whoever plans might then go through all messages of each instead of by the key.
+    is_given = (message.c.mailbox_id == given.c.box) & (message.c.uid == given.c.uid)
+    of_box = (
+        select(column).where(mailbox.c.id == message.c.mailbox_id).correlate(message).scalar_subquery()
+        for column in (mailbox.c.account_id, mailbox.c.modseq)
     )
+    is_marked = message.c.flags.op(">>")(keyword.c.bit + FIRST_KEYWORD_BIT).op("&")(1) == 1
+    names = (
+        select(func.coalesce(joined(keyword.c.name, literal_column("' '")), ""))
+        .where(keyword.c.mailbox_id == message.c.mailbox_id, is_marked)
+        .correlate(message)
+        .scalar_subquery()
+    )
+    now = bindparam("moment", type_=BigInteger)
+    act = bindparam("act", type_=BigInteger)
+    kept = select(act, given.c.account, names, *(message.c[name] for name in FACTS)).where(is_given)
+    stones = select(given.c.box, given.c.modseq + 1, given.c.uid, now)
+    loss = (
+        select(
+            message.c.mailbox_id,
+            func.count().label("fewer"),
+            func.sum(case((message.c.flags.op("&")(SEEN) == 0, 1), else_=0)).label("unread"),
+            func.sum(case((message.c.flags.op("&")(FLAGGED) != 0, 1), else_=0)).label("starred"),
+            func.sum(message.c.size).label("freed"),
+        )
+        .where(is_given)
+        .group_by(message.c.mailbox_id)
+        .subquery("loss")
+    )
+    settled = {
+        "modseq": mailbox.c.modseq + 1,
+        "messages": mailbox.c.messages - loss.c.fewer,
+        "unseen": mailbox.c.unseen - loss.c.unread,
+        "flagged": mailbox.c.flagged - loss.c.starred,
+        "octets": mailbox.c.octets - loss.c.freed,
+    }
+    key = tuple_(message.c.mailbox_id, message.c.uid)
+    return _Batch(
+        there=Statement(select(message.c.mailbox_id, message.c.uid, *of_box).where(is_given)),
+        keep=Statement(insert(withdrawn).from_select(("withdrawal_id", "account_id", "keywords", *FACTS), kept)),
+        note=Statement(collect.noting(select(message.c.content_id).where(is_given), now)),
+        bury=Statement(insert(expunged).from_select(("mailbox_id", "modseq", "uid", "at"), stones)),
+        settle=Statement(update(mailbox).where(mailbox.c.id == loss.c.mailbox_id).values(settled)),
+        remove=Statement(delete(message).where(key.in_(select(given.c.box, given.c.uid)))),
+    )
+
+
+_GIVEN = ("box", "uid", "account", "modseq")
+_BATCHES = {
+    "sqlite": _batch(given_rows("sqlite", *_GIVEN), func.group_concat),
+    "postgresql": _batch(given_rows("postgresql", *_GIVEN), func.string_agg),
+}
+_boxes = given_rows("postgresql", "box")
+_LOCK = Statement(
+    select(mailbox.c.id).where(mailbox.c.id.in_(select(_boxes.c.box))).order_by(mailbox.c.id).with_for_update()
 )
-
-
-@dataclass(slots=True)
-class _Loss:
-    """What a mailbox loses in a batch."""
-
-    modseq: int
-    fewer: int = 0
-    unread: int = 0
-    starred: int = 0
-    freed: int = 0
 
 
 def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int], *, only_alike: bool) -> int | None:
@@ -64,85 +119,32 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
     act = rows.locked(tx, number)
     if act.state is not State.TAKING:
         return None
-    wanted = _SELECTED.where(meant(tx, content_ids, act.likeness.came, only_alike=only_alike))
-    found, seen = _locked(tx, wanted.order_by(message.c.content_id, message.c.mailbox_id, message.c.uid).limit(most))
-    if found:
-        _keep(tx, number, found)
-        _remove(tx, found)
-        collect.note(tx, sorted({row["content_id"] for row in found}))
-    _go_on(tx, number, worker, taken=len(found))
-    return seen
+    is_meant = meant(tx, content_ids, act.likeness.came, only_alike=only_alike)
+    wanted = [tuple(row) for row in tx.execute(_WANTED.where(is_meant).order_by(*_IN_ORDER).limit(most))]
+    lock_boxes(tx, {row[0] for row in wanted})
+    # By a statement of its own: it sees what was committed while we waited for the locks.
+    there = tx.all(_BATCHES[tx.dialect].there, given=packed((*row, 0, 0) for row in wanted)) if wanted else []
+    if there:
+        _take_away(tx, number, there)
+    _go_on(tx, number, worker, taken=len(there))
+    return len(wanted)
 
 
-def _locked(tx: Tx, wanted: Any) -> tuple[list[dict[str, Any]], int]:
-    """The rows, their mailboxes locked in the order that every unit keeps, and how many there were before that; SQLite
-    has one writer."""
-    found = [dict(zip(_NAMES, row, strict=True)) for row in tx.execute(wanted)]
-    if tx.dialect != "postgresql" or not found:
-        return found, len(found)
-    boxes = sorted({row["mailbox_id"] for row in found})
-    tx.execute(select(mailbox.c.id).where(mailbox.c.id.in_(boxes)).order_by(mailbox.c.id).with_for_update())
-    # Again, by a statement of its own: it sees what was committed while we waited for the locks.
-    there = {(row["mailbox_id"], row["uid"]) for row in found}
-    numbers = sorted({row["content_id"] for row in found})
-    again = _SELECTED.where(message.c.content_id.in_(numbers), message.c.mailbox_id.in_(boxes))
-    now = [dict(zip(_NAMES, row, strict=True)) for row in tx.execute(again)]
-    return [row for row in now if (row["mailbox_id"], row["uid"]) in there], len(found)
+def lock_boxes(tx: Tx, mailbox_ids: Iterable[int]) -> None:
+    """Lock mailboxes, one or many, in the order that every unit keeps; SQLite has one writer."""
+    if tx.dialect == "postgresql":
+        tx.all(_LOCK, given=packed((box,) for box in sorted(mailbox_ids)))
 
 
-def _keep(tx: Tx, number: int, found: Sequence[dict[str, Any]]) -> None:
-    """The rows as they are, out of reach."""
-    marked = sorted({row["mailbox_id"] for row in found if row["flags"] >> FIRST_KEYWORD_BIT})
-    names: dict[int, dict[int, str]] = {}
-    for box, bit, name in _KEYWORDS.rows(tx, marked):
-        names.setdefault(box, {})[FIRST_KEYWORD_BIT + bit] = name
-    tx.many(
-        _KEEP,
-        [
-            {
-                **{name: row[name] for name in FACTS},
-                "withdrawal_id": number,
-                "account_id": row["account_id"],
-                "keywords": _keywords(row["flags"], names.get(row["mailbox_id"], {})),
-            }
-            for row in found
-        ],
-    )
-
-
-def _keywords(flags: int, names: dict[int, str]) -> str:
-    return " ".join(name for bit, name in sorted(names.items()) if flags >> bit & 1)
-
-
-def _remove(tx: Tx, found: Sequence[dict[str, Any]]) -> None:
-    """The rows go, tombstones stay, each mailbox takes its next mod-sequence (RFC 7162 section 3.2.10)."""
-    losses: dict[int, _Loss] = {}
-    stones = []
-    now = tx.now
-    for row in found:
-        loss = losses.setdefault(row["mailbox_id"], _Loss(row["box_modseq"] + 1))
-        loss.fewer += 1
-        loss.unread += not row["flags"] & SEEN
-        loss.starred += row["flags"] & FLAGGED > 0
-        loss.freed += row["size"]
-        stones.append({"mailbox_id": row["mailbox_id"], "modseq": loss.modseq, "uid": row["uid"], "at": now})
-        tx.changed(row["account_id"], row["mailbox_id"])
-    tx.many(_BURY, stones)
-    tx.many(_DELETE, [{"box": row["mailbox_id"], "number": row["uid"]} for row in found])
-    tx.many(
-        _SETTLE,
-        [
-            {
-                "box": box,
-                "top": loss.modseq,
-                "fewer": loss.fewer,
-                "unread": loss.unread,
-                "starred": loss.starred,
-                "freed": loss.freed,
-            }
-            for box, loss in losses.items()
-        ],
-    )
+def _take_away(tx: Tx, number: int, there: Sequence[Row]) -> None:
+    batch, given, now = _BATCHES[tx.dialect], packed(there), tx.now
+    tx.run(batch.keep, given=given, act=number)
+    tx.run(batch.note, given=given, moment=now)
+    tx.run(batch.bury, given=given, moment=now)
+    tx.run(batch.settle, given=given)
+    tx.run(batch.remove, given=given)
+    for mailbox_id, _, account_id, _ in there:
+        tx.changed(account_id, mailbox_id)
 
 
 def swept(tx: Tx, number: int, *, settled: bool) -> bool:
