@@ -1,6 +1,7 @@
 """The console's pages of reports and of messages taken back, from the button in the reader to the undoing."""
 
 import re
+from html import unescape
 
 import pytest
 
@@ -46,7 +47,8 @@ def test_from_the_report_to_the_undoing(
     ]
     reader = house.visitor()
     reader.log_in(emma.login)
-    report(house, emma, wave[0])
+    signal(reader, f"/s/message/{wave[0]}")
+    assert (inbox(house, emma), house.subjects(emma, "Junk")) == ([], ["<b>Urgent</b>"])
     assert "1 signalement attend" in opened(console, house, phone, "/admin")
     text = opened(console, house, phone, REPORTS)
     assert "&lt;b&gt;Urgent&lt;/b&gt;" in text
@@ -70,7 +72,7 @@ def test_from_the_report_to_the_undoing(
     console.post("/admin/retraits/nouveau", form | {"nombre": "3"})
     assert "le message quitte toutes les boîtes" in console.text
     worked(house)
-    assert (inbox(house, emma), inbox(house, marc)) == ([], [])
+    assert (house.subjects(emma, "Junk"), inbox(house, marc)) == ([], [])
     assert reader.get("/s/").text.count("Urgent") == 0
     assert reader.get(f"/s/message/{wave[0]}").status_code == 404
     text = opened(console, house, phone, WITHDRAWALS)
@@ -87,15 +89,17 @@ def test_from_the_report_to_the_undoing(
     console.post(WITHDRAWALS, number | {"faire": "remettre-oui", "nombre": "3"})
     assert "reviennent dans les boîtes" in console.text
     worked(house)
-    assert (inbox(house, emma), inbox(house, marc)) == (["<b>Urgent</b>"], ["<b>Urgent</b>"] * 2)
+    assert (house.subjects(emma, "Junk"), inbox(house, marc)) == (["<b>Urgent</b>"], ["<b>Urgent</b>"] * 2)
     late = console.post(WITHDRAWALS, number | {"faire": "remettre-oui", "nombre": "3"})
     assert (late.status_code, "n’est plus possible" in late.text) == (422, True)
     assert console.post(WITHDRAWALS, number | {"faire": "admettre"}).status_code == 422
 
 
-def report(house: House, person: Principal, content_id: int) -> None:
-    service = Withdrawals(settings=house.settings, store=house.store, clock=house.clock)
-    assert house.run(service.report(person.account_id, content_id))
+def signal(reader: Visitor, address: str) -> None:
+    """Press "Signaler" on a message, as the page has it."""
+    button = re.search(r'<button[^>]*formaction="([^"]*/hameconnage[^"]*)"', reader.get(address).text)
+    assert button
+    assert "le message est signalé à l’équipe informatique" in reader.post(unescape(button[1]), {}).text
 
 
 def test_by_message_id_and_what_is_sent_again_from_the_web(
@@ -155,7 +159,9 @@ def test_one_message_id_of_several_messages(
 
 def test_a_report_that_was_wrong_is_filed(house: House, console: Visitor, phone: Phone, emma: Principal) -> None:
     content_id = house.deliver(emma, mail("Bulletin", "Lettre <lettre@exemple.org>", body="Rien\n"))
-    report(house, emma, content_id)
+    reader = house.visitor()
+    reader.log_in(emma.login, interface="complet")
+    signal(reader, f"/m/message/{content_id}")
     opened(console, house, phone, REPORTS)
     (link,) = console.links("campagne")
     page = opened(console, house, phone, link)
