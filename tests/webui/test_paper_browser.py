@@ -57,7 +57,7 @@ def test_a_formatted_message_prints_whole(
         watched.note_refusals()
         log_in(page, house, emma.login, "complet" if base == "/m" else "simple")
         page.goto(f"{house.url}{base}/message/{letter}/imprimer?forme=1")
-        assert page.locator(".forme img").evaluate("one => one.naturalWidth") == 1
+        expect(page.locator(".forme img")).to_have_js_property("naturalWidth", 1)
         lines, sheets = printed(page)
         text = "\n".join(lines)
         for said in (

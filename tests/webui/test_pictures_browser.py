@@ -96,7 +96,7 @@ def test_a_picture_is_pasted_where_one_writes(house: House, watched: Watched, pe
     paste(page, png(900, 30))
     image = editor(page).locator("img")
     expect(image).to_have_attribute("width", "480")
-    assert image.evaluate("one => one.naturalWidth") == 900
+    expect(image).to_have_js_property("naturalWidth", 900)
     assert re.search(r"Avant\s*<img[^>]*>\s*après", editor(page).inner_html())
     expect(page.locator("#liste-pieces li")).to_have_count(0)
     octets, parts = sent(house, page, person)

@@ -162,7 +162,7 @@ def test_without_a_script_everything_is_a_link(house: House, chromium: Browser, 
         for name in ("secret.pdf", "compte-rendu.docx", "notes.xlsx", "plan.png"):
             page.click("a[rel=next]")
             expect(page.locator("h1")).to_have_text(name)
-        assert page.locator(".image-seule img").evaluate("one => one.naturalWidth") == 40
+        expect(page.locator(".image-seule img")).to_have_js_property("naturalWidth", 40)
         page.click("a[rel=next]")
         expect(page.locator("audio")).to_be_visible()
         page.click("[data-fermer]")
