@@ -736,7 +736,7 @@ def test_health_and_overview(house: House, console: Visitor, phone: Phone) -> No
     text = opened(console, house, phone, "/admin/sante")
     assert "SQLite" in text
     assert "Serveurs les plus actifs" not in text
-    now = int(time.time())
+    now = int(house.clock.now())
     window = Window("2001:db8:1:2::/64", 3600, now - now % 3600)
     house.store.write_now(peer_counts.exchange, {window: (1234, 5, 6, 7, 0, 0)}, [])
     text = opened(console, house, phone, "/admin/sante")
