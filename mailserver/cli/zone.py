@@ -11,6 +11,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.health import zone
 from mailserver.health.zone import Wanted
 from mailserver.texts.command_line import LANGUAGE, _
+from mailserver.texts.text import NOTHING
 
 
 class Form(StrEnum):
@@ -65,7 +66,7 @@ def _zone_file(settings: Settings, records: list[Wanted]) -> list[str]:
         if one.why != why:
             why = one.why
             lines += ["", "; " + (why.to(LANGUAGE) if one.needed else _("facultatif : {why}", why=why.to(LANGUAGE)))]
-        if one.note:
+        if one.note is not NOTHING:
             lines.append("; " + one.note.to(LANGUAGE))
         lines.append(one.line)
     return lines
