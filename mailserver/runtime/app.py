@@ -54,6 +54,7 @@ from mailserver.withdrawal.service import Withdrawals
 from mailserver.withdrawal.thanks import Thanks
 
 log = structlog.get_logger("app")
+Work = Callable[[], Awaitable[None]]
 
 SWITCH_INTERVAL = 0.0005
 """Seconds a thread keeps the GIL: busy threads must not delay the loop (16 ms at p99 with this, 50 without)."""
@@ -260,93 +261,74 @@ async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) 
     ]
 
 
-def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
+def _background(services: Services) -> dict[str, Work]:
     """Work that no client waits for; workers share it by leases in the store, or do no harm when two do the same."""
+    scram = {"scram": services.login.scram.run} if services.settings.login.scram else {}
+    return _work_on_mail(services) | _upkeep(services) | _work_outside(services) | scram
+
+
+def _work_on_mail(services: Services) -> dict[str, Work]:
+    """What mail waits for: other servers, a moment, somebody's decision."""
     from smtp.relay.queue_runner import Relay
 
-    relay = Relay(
-        settings=services.settings,
-        store=services.store,
-        delivery=services.delivery,
-        clock=services.clock,
-        changes=services.changes,
-    )
-    collector = BlobCollector(
-        store=services.store,
-        clock=services.clock,
-        folder=services.settings.data / "blobs",
-        settings=services.settings.storage,
-    )
-    housekeeper = Housekeeper(
-        settings=services.settings,
-        store=services.store,
-        directory=services.directory,
-        delivery=services.delivery,
-        submission=services.submission,
-        clock=services.clock,
-        changes=services.changes,
-    )
-    moderation = Moderation(
-        settings=services.settings,
-        store=services.store,
-        directory=services.directory,
-        delivery=services.delivery,
-        clock=services.clock,
-    )
+    settings, store, clock = services.settings, services.store, services.clock
+    delivery, directory, changes = services.delivery, services.directory, services.changes
+    sharing = Sharing(directory=directory, store=store, changes=changes, clock=clock, domain=settings.domain)
     outbox = ScheduledMail(
-        settings=services.settings,
-        store=services.store,
+        settings=settings,
+        store=store,
+        directory=directory,
+        delivery=delivery,
+        submission=services.submission,
+        sharing=sharing,
+        clock=clock,
+    )
+    moderation = Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
+    thanks = Thanks(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
+    return {
+        "relay": Relay(settings=settings, store=store, delivery=delivery, clock=clock, changes=changes).run,
+        "scheduled": outbox.run,
+        "moderation": moderation.run,
+        "infected": InfectedMail(settings=settings, store=store, delivery=delivery, clock=clock).run,
+        "withdrawal": Withdrawals(settings=settings, store=store, clock=clock).run,
+        "report_thanks": thanks.run,
+    }
+
+
+def _upkeep(services: Services) -> dict[str, Work]:
+    """What the store needs, and what the calendar asks for."""
+    settings, store, clock = services.settings, services.store, services.clock
+    folder = settings.data / "blobs"
+    housekeeper = Housekeeper(
+        settings=settings,
+        store=store,
         directory=services.directory,
         delivery=services.delivery,
         submission=services.submission,
-        sharing=Sharing(
-            directory=services.directory,
-            store=services.store,
-            changes=services.changes,
-            clock=services.clock,
-            domain=services.settings.domain,
-        ),
-        clock=services.clock,
+        clock=clock,
+        changes=services.changes,
     )
-    audit_sealer = AuditSealer(
-        settings=services.settings, store=services.store, clock=services.clock, changes=services.changes
-    )
-    always: dict[str, Callable[[], Awaitable[None]]] = {
-        "relay": relay.run,
-        "blob_gc": collector.run,
+    return {
+        "blob_gc": BlobCollector(store=store, clock=clock, folder=folder, settings=settings.storage).run,
         "housekeeping": housekeeper.run,
-        "moderation": moderation.run,
-        "infected": InfectedMail(
-            settings=services.settings, store=services.store, delivery=services.delivery, clock=services.clock
-        ).run,
-        "withdrawal": Withdrawals(settings=services.settings, store=services.store, clock=services.clock).run,
-        "report_thanks": Thanks(
-            settings=services.settings,
-            store=services.store,
-            directory=services.directory,
-            delivery=services.delivery,
-            clock=services.clock,
-        ).run,
-        "audit_sealing": audit_sealer.run,
-        "scheduled": outbox.run,
-        "push": PushSender(
-            settings=services.settings,
-            store=services.store,
-            outside=SafeFetch(),
-            clock=services.clock,
-            changes=services.changes,
-        ).run,
-        "reports": ReportSender(
-            settings=services.settings,
-            store=services.store,
-            delivery=services.delivery,
-            submission=services.submission,
-            resolver=Resolver(services.settings.dns),
-            clock=services.clock,
-        ).run,
-        "feeds": Feeds(store=services.store, outside=SafeFetch(), clock=services.clock).run,
+        "audit_sealing": AuditSealer(settings=settings, store=store, clock=clock, changes=services.changes).run,
     }
-    return always | ({"scram": services.login.scram.run} if services.settings.login.scram else {})
+
+
+def _work_outside(services: Services) -> dict[str, Work]:
+    """What asks or tells others, besides mail."""
+    settings, store, clock = services.settings, services.store, services.clock
+    push = PushSender(settings=settings, store=store, outside=SafeFetch(), clock=clock, changes=services.changes)
+    reports = ReportSender(
+        settings=settings,
+        store=store,
+        delivery=services.delivery,
+        submission=services.submission,
+        resolver=Resolver(settings.dns),
+        clock=clock,
+    )
+    feeds = Feeds(store=store, outside=SafeFetch(), clock=clock)
+    return {"push": push.run, "reports": reports.run, "feeds": feeds.run}
 
 
 def _until_told() -> asyncio.Event:
@@ -375,7 +357,7 @@ def _news(store: Store, changes: Changes, wakeup: Wakeup):  # type: ignore[no-un
 
 
 @contextlib.asynccontextmanager
-async def _task(name: str, work: Callable[[], Awaitable[None]]):  # type: ignore[no-untyped-def]
+async def _task(name: str, work: Work):  # type: ignore[no-untyped-def]
     """Keep background work running; a failure is logged with its stack and the work starts again."""
 
     async def keep() -> None:
