@@ -157,6 +157,31 @@ def test_a_picture_that_comes_while_the_text_is_to_be_kept_stays(
     assert watched.complaints == []
 
 
+def test_a_picture_is_read_before_its_draft_is_kept_anew(
+    house: House, watched: Watched, person: Principal, tmp_path: Path
+) -> None:
+    """A draft that is kept has another number, and nothing answers at the one before."""
+    page = watched.page
+    page.clock.install()
+    write(page, house)
+    (tmp_path / "point.png").write_bytes(PIXEL)
+    editor(page).focus()
+    page.keyboard.type("Voici")
+    held: list[Route] = []
+    page.route("**/image?cid=*", lambda route: held.append(route), times=1)
+    kept: list[str] = []
+    page.on("request", lambda request: kept.append(request.url) if request.url.endswith("/garder") else None)
+    with page.expect_request("**/image?cid=*"):
+        drop(page, editor(page), tmp_path / "point.png")
+    page.keyboard.type(" la suite")
+    page.clock.run_for(15_000)
+    assert kept == []
+    with page.expect_response("**/m/ecrire/garder"):
+        held[0].continue_()
+    expect(editor(page).locator("img")).to_have_js_property("naturalWidth", 1)
+    assert watched.complaints == []
+
+
 def test_what_cannot_be_taken_is_said_and_leaves_no_trace(
     house: House, watched: Watched, person: Principal, tmp_path: Path
 ) -> None:

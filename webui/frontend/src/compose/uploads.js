@@ -60,8 +60,9 @@ export function uploads(desk, saving) {
     setTimeout(() => item.remove(), 15_000);
   }
 
-  // `placed` puts a picture of this `cid` into the text before anything else is kept: what no text names is dropped.
-  function add(file, cid = "", placed = () => {}) {
+  // `placed` puts a picture of this `cid` into the text and reads it before anything else is kept: what no text names is
+  // dropped, and the address of a draft is gone once it is kept anew.
+  function add(file, cid = "", placed = async () => {}) {
     const request = { stopped: false, abort() { this.stopped = true; } };
     const item = row(file.name, KINDS[file.type.split("/")[0]] ?? "file", texts.arreter, () => request.abort());
     item.dataset.envoi = "1";
@@ -94,7 +95,7 @@ export function uploads(desk, saving) {
       if (status === 200) {
         item.remove();
         saving.adopt(answer);
-        placed();
+        await placed();
         desk.announce(texts.joint.replace("{nom}", file.name));
         return true;
       }

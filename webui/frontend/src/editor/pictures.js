@@ -13,20 +13,20 @@ export function pictures(desk, editor, root, saving, ask) {
     const cid = `${crypto.randomUUID()}@editeur`;
     const range = editor.getSelection();
     let image = null;
-    await saving.upload(file, cid, () => {
+    await saving.upload(file, cid, async () => {
       const address = `${desk.base}/ecrire/${desk.field("brouillon").value}/image?cid=${encodeURIComponent(cid)}`;
       editor.setSelection(range);
-      image = editor.insertImage(address, { alt: "" });
-      image.dataset.cid = cid;
-    });
-    if (!image) return null;
-    if (!(await image.decode().then(() => true, () => false))) {
-      image.remove();
+      const placed = editor.insertImage(address, { alt: "" });
+      placed.dataset.cid = cid;
+      if (await placed.decode().then(() => true, () => false)) {
+        if (placed.naturalWidth > USUAL) placed.width = USUAL;
+        image = placed;
+        return;
+      }
+      placed.remove();
       desk.say(desk.texts.illisible.replace("{nom}", file.name));
       saving.touched();
-      return null;
-    }
-    if (image.naturalWidth > USUAL) image.width = USUAL;
+    });
     return image;
   }
 
