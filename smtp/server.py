@@ -10,8 +10,8 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.listeners import Listener
 from mailserver.foundation.peers import Entry
 from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
 from mailserver.model.identity import Directory
 from mailserver.reports.tally import Tally

@@ -18,8 +18,8 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.listeners import Listener
 from mailserver.foundation.peers import Entry, Peers
 from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory

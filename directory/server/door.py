@@ -19,8 +19,8 @@ from directory.server.wire import messages
 from directory.server.wire.messages import Code
 from mailserver.foundation.listeners import Listener
 from mailserver.foundation.peers import Crowd, Peers
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Limits, Settings
-from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Directory

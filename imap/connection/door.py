@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from socket import socket
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from OpenSSL import SSL
 from twisted.internet import interfaces
@@ -22,8 +23,9 @@ from imap.wire import codes, responses
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.listeners import Listener
 from mailserver.foundation.peers import Crowd, Peers
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.tls import Certificate, Pair
+from mailserver.foundation.tls import Pair
 from mailserver.login import Login
 from mailserver.model.identity import Directory
 from mailserver.sharing.viewers import Sharing
@@ -50,19 +52,29 @@ class Connections(Factory):
 
 @implementer(interfaces.IOpenSSLServerConnectionCreator)
 class Tls:
-    """Server connections with the instance's certificate of the moment, for pyOpenSSL."""
+    """Server connections with the certificate of the moment for the host that a client asks for, for pyOpenSSL."""
 
     def __init__(self, certificate: Certificate) -> None:
         self._certificate = certificate
-        self._pair = certificate.current()
-        self._context = _context(self._pair)
+        self._contexts: WeakKeyDictionary[Pair, SSL.Context] = WeakKeyDictionary()
 
     def serverConnectionForTLS(self, _protocol: object) -> SSL.Connection:
         """What Twisted asks for each connection."""
-        pair = self._certificate.current()
-        if pair is not self._pair:
-            self._context, self._pair = _context(pair), pair
-        return SSL.Connection(self._context, None)
+        return SSL.Connection(self._presenting(self._certificate.current()), None)
+
+    def _presenting(self, pair: Pair) -> SSL.Context:
+        context = self._contexts.get(pair)
+        if context is None:
+            context = self._contexts[pair] = _context(pair)
+            context.set_tlsext_servername_callback(self._present)
+        return context
+
+    def _present(self, connection: SSL.Connection) -> None:
+        """Called after each ClientHello."""
+        name = connection.get_servername()
+        if name is not None:
+            pair = self._certificate.current(name.decode("ascii", "replace"))
+            connection.set_context(self._presenting(pair))
 
 
 def _context(pair: Pair) -> SSL.Context:

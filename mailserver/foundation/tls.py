@@ -1,4 +1,4 @@
-"""TLS of an instance: the certificate that `init` makes, and the object that presents what the files hold."""
+"""TLS of an instance: the certificate that `init` makes; a certificate and its key as they are read from files."""
 
 import contextlib
 import datetime
@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,15 +18,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from mailserver.foundation.settings import SettingsError
 from mailserver.texts.text import Text, Untranslated
 
-log = structlog.get_logger("tls")
-
 VALID_DAYS = 825
 AUTHORITY = "authority.pem"
 """Beside the certificate of `init`: what signed it."""
 LOOPBACK = ("127.0.0.1", "::1")
-
-Stamp = tuple[int, int, int, int]
-"""Of a file: when it was written, when it was changed, inode, octets."""
 
 
 def make_certificate(certificate: Path, key: Path, names: Sequence[str], now: datetime.datetime) -> None:
@@ -140,7 +134,7 @@ def write_secret(path: Path, data: bytes) -> None:
         os.fsync(descriptor)  # a key that a crash emptied cannot be made again
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Pair:
     """A certificate with its chain and the key to it, as both were read at one moment. Each is another one."""
 
@@ -150,54 +144,16 @@ class Pair:
     """PEM, not encrypted."""
     context: ssl.SSLContext
     """Presents it; TLS 1.2 and later."""
+    names: frozenset[str]
+    """Hosts that the certificate is for, in lower case; `*.` before a domain stands for one label."""
+    ends: datetime.datetime
+    """When it expires."""
 
     @contextlib.contextmanager
     def as_files(self) -> Iterator[tuple[str, str]]:
         """Names by which a library that reads files finds chain and key; nothing is written to a disk."""
         with _named(self.chain) as chain, _named(self.key) as key:
             yield chain, key
-
-
-class Certificate:
-    """The instance's certificate, one for every door of a process: a new handshake presents what the files hold now.
-
-    Every handshake looks at the files (two `stat`, some microseconds), so that a renewal needs no signal. Files that
-    cannot be used - half copied, a key of another certificate - are named in the log once, and what was read before
-    stays. Connections that are open keep what they have.
-    """
-
-    def __init__(self, certificate: Path, key: Path) -> None:
-        """Raises SettingsError when the files cannot be used."""
-        self._files = certificate, key
-        self._stamps = self._look()
-        self._pair = read_pair(certificate, key)
-        self.context = read_pair(certificate, key).context
-        """For whoever takes one context for good: it presents the pair of the moment."""
-        self.context.sni_callback = self._present
-
-    def current(self) -> Pair:
-        """The pair to present to a new connection."""
-        if self._look() != self._stamps and (problem := self.reload()):
-            log.warning("certificate not renewed, the one before stays", why=problem)
-        return self._pair
-
-    def reload(self) -> str:
-        """Read the files again; what is wrong with them, or nothing."""
-        self._stamps = self._look()  # before reading: what is written meanwhile shows in the next look
-        try:
-            pair = read_pair(*self._files)
-        except SettingsError as error:
-            return str(error)
-        if (pair.chain, pair.key) != (self._pair.chain, self._pair.key):
-            self._pair = pair
-        return ""
-
-    def _look(self) -> tuple[Stamp | None, ...]:
-        return tuple(_stamp(path) for path in self._files)
-
-    def _present(self, handshake: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        """Called after each ClientHello, whether it names a server or not (SSL_CTX_set_tlsext_servername_callback)."""
-        handshake.context = self.current().context
 
 
 def read_pair(certificate: Path, key: Path) -> Pair:
@@ -224,7 +180,15 @@ def read_pair(certificate: Path, key: Path) -> Pair:
             raise SettingsError(
                 Text("{path} et {key} : {error}", path=certificate, key=key.name, error=error.reason or error)
             ) from None
-    return Pair(chain, private, context)
+    return Pair(chain, private, context, _hosts(leaf), leaf.not_valid_after_utc)
+
+
+def _hosts(leaf: x509.Certificate) -> frozenset[str]:
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return frozenset()
+    return frozenset(name.lower() for name in found.get_values_for_type(x509.DNSName))
 
 
 def _no_passphrase() -> str:
@@ -237,14 +201,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise SettingsError(Untranslated(f"{path}: {error.strerror}")) from None
-
-
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
 
 
 @contextlib.contextmanager

@@ -1,20 +1,17 @@
 """Looks an instance over and says, for each finding, what to do about it. Changes nothing."""
 
-import datetime
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-from cryptography import x509
 
 from directory.lists.rosters import House
 from mailserver.delivery import exposed_lists
 from mailserver.foundation import instance_lock, ports
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError
-from mailserver.foundation.tls import is_ours, read_pair
 from mailserver.health import disk_space, file_permissions
 from mailserver.health.blocklists import examine_blocklists
+from mailserver.health.certificates import examine_certificates
 from mailserver.health.findings import Finding, Grade
 from mailserver.health.instance import place_of
 from mailserver.health.published import examine_dns
@@ -30,7 +27,6 @@ from mailserver.texts.text import Text, Untranslated
 QUICK_SECONDS = 5.0
 """For a look at the pages of a database."""
 FILES_NAMED = 8
-EXPIRY_WARNING_DAYS = 21
 MAX_LISTS = 50
 """Named one by one."""
 SECRETS = ("hmac", "ldap-admin")
@@ -41,7 +37,7 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
     looks: list[Callable[[Settings], Iterator[Finding]]] = [
         _secrets,
         _files,
-        _certificate,
+        examine_certificates,
         _database,
         _disks,
         _previews,
@@ -108,49 +104,6 @@ def _files(settings: Settings) -> Iterator[Finding]:
         Text("ouverts à d’autres ({count}) : {names}{more}", count=len(found), names=names, more=more),
         Untranslated(f"chmod -R go= {settings.directory}"),
     )
-
-
-def _certificate(settings: Settings) -> Iterator[Finding]:
-    try:
-        pair = read_pair(settings.certificate, settings.private_key)
-    except SettingsError as error:
-        yield Finding(
-            "tls",
-            Grade.PROBLEM,
-            error.text,
-            Text("mettez un certificat PEM et sa clé dans tls/"),
-        )
-        return
-    certificate = x509.load_pem_x509_certificate(pair.chain)
-    days = (certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)).days
-    if days < EXPIRY_WARNING_DAYS:
-        grade = Grade.PROBLEM if days < 0 else Grade.WARNING
-        yield Finding(
-            "tls",
-            grade,
-            Text("le certificat expire dans {days} jours", days=days),
-            Text("renouvelez-le : le service le relit seul"),
-        )
-    elif is_ours(settings.certificate, pair.chain):
-        yield Finding(
-            "tls",
-            Grade.WARNING,
-            Text("le certificat vient de l’autorité de cette instance, que personne d’autre ne connaît"),
-            Text("faites confiance à tls/authority.pem sur les postes, ou remplacez-le avant l’ouverture au public"),
-        )
-    elif certificate.issuer == certificate.subject:
-        yield Finding(
-            "tls",
-            Grade.WARNING,
-            Text("le certificat est auto-signé"),
-            Text("remplacez-le avant l’ouverture au public"),
-        )
-    else:
-        yield Finding(
-            "tls",
-            Grade.OK,
-            Text("le certificat est valable {days} jours", days=days),
-        )
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

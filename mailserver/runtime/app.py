@@ -34,8 +34,8 @@ from mailserver.foundation import logs, ports
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.tls import Certificate
 from mailserver.foundation.wakeups import Wakeup
 from mailserver.junk.learning import Learner
 from mailserver.login import Login

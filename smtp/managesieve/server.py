@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from mailserver.filters import Scripts
 from mailserver.foundation.listeners import Listener
 from mailserver.foundation.peers import Crowd, Entry
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
 from mailserver.store.engine.transactions import Store
 from smtp.door import Door

@@ -13,8 +13,8 @@ from directory.people.embedded import EmbeddedDirectory
 from mailserver.accounts.provision import provision
 from mailserver.delivery import Delivery
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.tls import Certificate
 from mailserver.health import instance
 from mailserver.login import Login
 from mailserver.model.clock import Clock, SystemClock

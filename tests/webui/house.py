@@ -20,8 +20,9 @@ from directory.people.embedded import EmbeddedDirectory
 from mailserver.delivery import Delivery, Envelope
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import FILE_NAME, Settings
-from mailserver.foundation.tls import Certificate, make_certificate
+from mailserver.foundation.tls import make_certificate
 from mailserver.login import Login
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Principal, Role

@@ -33,8 +33,9 @@ from directory.people.embedded import EmbeddedDirectory
 from directory.server.reading import entries
 from directory.server.wire import ber, messages
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.tls import Certificate, make_certificate, write_secret
+from mailserver.foundation.tls import make_certificate, write_secret
 from mailserver.login import Login
 from mailserver.model.clock import SystemClock
 from mailserver.model.folding import search_key

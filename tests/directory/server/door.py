@@ -17,8 +17,9 @@ import uvloop
 import directory.server
 from directory.people.embedded import EmbeddedDirectory
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Database, Limits, LoginSettings, Settings
-from mailserver.foundation.tls import Certificate, make_certificate, write_secret
+from mailserver.foundation.tls import make_certificate, write_secret
 from mailserver.login import Login
 from mailserver.model.clock import SystemClock
 from mailserver.model.credentials.sasl import Secret

@@ -1,0 +1,92 @@
+"""Whether the certificates that the doors present can be used, for how long, and which of our names has none."""
+
+import datetime
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from cryptography import x509
+
+from mailserver.foundation.served_certificates import MOST, files_of
+from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.foundation.tls import Pair, is_ours, read_pair
+from mailserver.health.findings import Finding, Grade
+from mailserver.health.zone import MTA_STS
+from mailserver.texts.text import Text
+
+EXPIRY_WARNING_DAYS = 21
+
+
+def examine_certificates(settings: Settings) -> Iterator[Finding]:
+    """The instance's own, then those of further names, then names without any."""
+    try:
+        own = read_pair(settings.certificate, settings.private_key)
+    except SettingsError as error:
+        yield Finding("tls", Grade.PROBLEM, error.text, Text("mettez un certificat PEM et sa clé dans tls/"))
+        return
+    ours = is_ours(settings.certificate, own.chain)
+    yield _lasting(own) or _issuer(own, ours=ours)
+    further = files_of(settings.certificate)
+    pairs = {}
+    for name, (certificate, key) in further.items():
+        try:
+            pairs[name] = read_pair(certificate, key)
+        except SettingsError as error:
+            yield Finding("tls", Grade.PROBLEM, error.text, Text("mettez-y un certificat PEM et sa clé, ou retirez-le"))
+            continue
+        late = _lasting(pairs[name], name)
+        if late is not None:
+            yield late
+    if len(further) >= MOST:
+        yield Finding("tls", Grade.WARNING, Text("seuls {count} dossiers de tls/sni/ sont lus", count=MOST))
+    if not ours:
+        yield from _without(settings, own, pairs)
+
+
+def _lasting(pair: Pair, name: str = "") -> Finding | None:
+    """What is wrong with how long one lasts."""
+    left = pair.ends - datetime.datetime.now(datetime.UTC)
+    if left.days >= EXPIRY_WARNING_DAYS:
+        return None
+    if name:
+        text = Text("le certificat de {name} expire dans {days} jours", name=name, days=left.days)
+    else:
+        text = Text("le certificat expire dans {days} jours", days=left.days)
+    grade = Grade.PROBLEM if left.total_seconds() < 0 else Grade.WARNING
+    return Finding("tls", grade, text, Text("renouvelez-le : le service le relit seul"))
+
+
+def _issuer(pair: Pair, *, ours: bool) -> Finding:
+    leaf = x509.load_pem_x509_certificate(pair.chain)
+    if ours:
+        return Finding(
+            "tls",
+            Grade.WARNING,
+            Text("le certificat vient de l’autorité de cette instance, que personne d’autre ne connaît"),
+            Text("faites confiance à tls/authority.pem sur les postes, ou remplacez-le avant l’ouverture au public"),
+        )
+    if leaf.issuer == leaf.subject:
+        text = Text("le certificat est auto-signé")
+        return Finding("tls", Grade.WARNING, text, Text("remplacez-le avant l’ouverture au public"))
+    days = (pair.ends - datetime.datetime.now(datetime.UTC)).days
+    return Finding("tls", Grade.OK, Text("le certificat est valable {days} jours", days=days))
+
+
+def _without(settings: Settings, own: Pair, further: dict[str, Pair]) -> Iterator[Finding]:
+    """Names that clients are sent to, and would be warned of."""
+    covered = set(own.names).union(further, *(pair.names for pair in further.values()))
+    missing = [name for name in names(settings) if name not in covered and f"*.{name.partition('.')[2]}" not in covered]
+    if missing:
+        text = Text("aucun certificat n’est pour {names}", names=", ".join(missing))
+        remedy = Text("demandez-en un qui les nomme, ou mettez-en dans tls/sni/NOM/")
+        yield Finding("tls", Grade.WARNING, text, remedy)
+
+
+def names(settings: Settings) -> list[str]:
+    """Every host that our own letters, DNS records and documents lead to, in the order of how much it matters."""
+    found = [settings.name, urlsplit(settings.public_url).hostname or settings.name]
+    for domain in settings.domains:
+        if settings.smtp.mta_sts != "off":
+            found.append(f"{MTA_STS}.{domain}")
+        if settings.listen.https:
+            found += [f"autoconfig.{domain}", f"autodiscover.{domain}"]
+    return list(dict.fromkeys(found))
