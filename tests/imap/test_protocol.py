@@ -19,6 +19,7 @@ from imap.connection.conversation import FAULTS, FAULTS_BEFORE_LOGIN
 from imap.connection.door import Tls
 from imap.connection.reader import PIPELINE_OCTETS
 from mailserver.foundation import tls
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.schema.mail import subscription
@@ -325,7 +326,7 @@ def test_a_renewed_certificate_is_taken_and_a_broken_one_is_not(
 ) -> None:
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     tls.make_certificate(certificate, key, ["mail.ac-exemple.fr"], datetime.now(UTC))
-    context = Tls(tls.Certificate(certificate, key))
+    context = Tls(Certificate(certificate, key))
     first = context.serverConnectionForTLS(None).get_context()
     assert context.serverConnectionForTLS(None).get_context() is first
     certificate.write_text("half")
