@@ -6,7 +6,7 @@ DIR ?= var
 JOBS ?= 4
 LOCALES := mailserver/texts/locale
 
-.PHONY: help run check quick test texts clean
+.PHONY: help run check quick test texts lock wheels clean
 
 help:
 	@echo "make run     install into $(VENV), make the demo academy in ./$(DIR), serve every door"
@@ -14,6 +14,8 @@ help:
 	@echo "make check   format, lint, types, import layers, dead code"
 	@echo "make quick   make check, then the tests of tests/quick.txt: what finds most in two minutes"
 	@echo "make texts   bring the catalogue of texts up to date; what is new there waits for its English"
+	@echo "make lock    bring requirements.lock up to setup.cfg (LOCK=--upgrade: to the newest that setup.cfg allows)"
+	@echo "make wheels  everything that an installation without a network needs, in dist/wheels"
 	@echo "make clean   remove $(VENV) and what was built (never ./$(DIR))"
 
 $(VENV)/.made:
@@ -78,6 +80,30 @@ texts: $(VENV)/.test
 		mailserver directory smtp imap webui calendar/agenda
 	$(BIN)/pybabel -q update -l en -i messages.pot -d $(LOCALES) --no-fuzzy-matching --ignore-obsolete --no-wrap
 	rm messages.pot
+
+# Versions that are locked stay, unless LOCK=--upgrade asks for newer ones or setup.cfg no longer allows them.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(LOCK)
+
+lock: $(VENV)/.made
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .[release]
+	$(COMPILE) setup.cfg -o requirements.lock
+	$(COMPILE) deploy/package/build.in -o deploy/package/build.lock
+	$(COMPILE) deploy/package/node.in -o deploy/package/node.lock
+
+# For the Python that is named (make wheels PYTHON=python3.13) on machines of this kind, everything by its hash. What a
+# library has no wheel of is built here; Node, which builds our front end, is a wheel where the machine has none.
+NODE := $(if $(and $(shell command -v node),$(shell command -v npm)),,-r deploy/package/node.lock)
+
+wheels:
+	rm -rf build/wheels dist/wheels
+	$(PYTHON) -m venv build/wheels
+	build/wheels/bin/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/package/build.lock $(NODE)
+	build/wheels/bin/pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps \
+		--require-hashes -r requirements.lock -w dist/wheels
+	rm -rf build/lib build/bdist.*
+	build/wheels/bin/pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w dist/wheels .
+	$(PYTHON) deploy/package/list_wheels.py dist/wheels
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info webui/static/dist
