@@ -12,6 +12,7 @@ import structlog
 from aiosmtpd.smtp import SMTP
 
 from mailserver.delivery import key_of
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.peers import Entry
 from mailserver.model.errors import BadSyntax, RateExceeded, Refused, Temporary
 from smtp.door import HELD_OCTETS, Door
@@ -280,6 +281,8 @@ class Connection(SMTP):
     def _say(self, reply: bytes) -> None:
         """Add a reply to those that will leave together (RFC 2920 section 3.2)."""
         self._out.append(reply)
+        if reply >= b"4":
+            catalogue.SMTP_ERRORS.add(self._role.door, reply[:3].decode())
 
     async def push(self, status: str | bytes) -> None:
         """aiosmtpd's way to reply."""

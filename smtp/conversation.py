@@ -8,6 +8,7 @@ import ssl
 
 import structlog
 
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.peers import Entry
 from mailserver.login import Login
 from mailserver.model.credentials.sasl import decode_response
@@ -116,6 +117,7 @@ class Conversation(Connection):
             return
         await self._role.check_sender(self._client, mail)
         self._transaction.mail = mail
+        self._transaction.began = self.loop.time()
         self._say(replies.SENDER_OK)
 
     async def smtp_RCPT(self, arg: Argument) -> None:
@@ -235,6 +237,8 @@ class Conversation(Connection):
 
     def _conclude(self, reply: bytes) -> None:
         """LMTP repeats the answer for every recipient that was accepted (RFC 2033 section 4.2)."""
+        catalogue.MESSAGES.add(self._role.door, reply[:3].decode())
+        catalogue.TRANSACTION_SECONDS.observe(self.loop.time() - self._transaction.began, self._role.door)
         if not self._role.is_lmtp or not self._transaction.recipients:
             self._say(reply)
             return

@@ -1,5 +1,6 @@
 """Mail for people of this house, from other servers (port smtp) and from local programs (port lmtp)."""
 
+import time
 from dataclasses import replace
 
 import structlog
@@ -7,6 +8,7 @@ import structlog
 from mailserver.authentication.check import Arrival, Authenticator, Verified
 from mailserver.authentication.results_field import without
 from mailserver.delivery import Delivery, Envelope, Recipient, is_role, key_of, mark_subject
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
@@ -132,7 +134,10 @@ class Exchange:
             verified.peer_name,
             listing=self._junk_listing(client),
         )
+        began = time.perf_counter()
         delivered = await self._delivery.deliver(envelope, whole, tells_each=self.is_lmtp)
+        catalogue.DELIVERY_SECONDS.observe(time.perf_counter() - began, self.door)
+        catalogue.DELIVERED.add(self.door, amount=float(delivered.accounts))
         if refusal is None:  # not before: what is deferred comes again
             self._count(verified, "quarantine" if verified.results.quarantined else "none")
         if self._screening is not None and not delivered.junk:

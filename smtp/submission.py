@@ -1,6 +1,9 @@
 """Mail from people of this house (RFC 6409), after AUTH: to anybody, from their own addresses only."""
 
+import time
+
 from mailserver.delivery import Delivery, Recipient
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.login import Login
 from mailserver.model.clock import Clock
@@ -68,6 +71,7 @@ class Submissions:
         name = new_name(self._clock)
         now = self._clock.now()
         field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
+        began = time.perf_counter()
         await self._submission.submit(
             client.principal,
             mail.reverse_path,
@@ -79,6 +83,7 @@ class Submissions:
             envid=mail.envid,
             utf8=mail.utf8,
         )
+        catalogue.DELIVERY_SECONDS.observe(time.perf_counter() - began, self.door)
         await self._reporter.confirm(transaction, content, now)
         return name
 

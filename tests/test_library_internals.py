@@ -4,6 +4,7 @@ setup.cfg pins these libraries to versions that were looked at. An upgrade that 
 a server does on the day.
 """
 
+import concurrent.futures
 import inspect
 import re
 
@@ -40,6 +41,8 @@ INTERNALS: dict[type, tuple[str, ...]] = {
         "_supports_trailing_whitespace",
         "_supports_unicode",
     ),
+    # foundation.metrics.pools looks at how busy a pool is.
+    concurrent.futures.ThreadPoolExecutor: ("_threads", "_idle_semaphore", "_max_workers", "_work_queue"),
     # webui reads the name of a field while its part arrives.
     starlette.formparsers.MultiPartParser: ("_current_part",),
 }

@@ -4,7 +4,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,8 +27,10 @@ from mailserver.filters.documents import Documents
 from mailserver.filters.scripts import Scripts
 from mailserver.filters.trials import AbsenceTrials
 from mailserver.foundation.large_answers import LargeAnswers
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
+from mailserver.health.figures import Watched
 from mailserver.health.service_state import Health
 from mailserver.login import Login
 from mailserver.login.recovery import Recovery
@@ -71,9 +72,8 @@ def create(
     submission: Submission,
     dav: ASGIApp | None = None,
     outside: SafeFetch | None = None,
-    registry: CollectorRegistry | None = None,
 ) -> "Front":
-    """The whole web interface. `dav` serves `/dav/` and its discovery; `registry` is what `/metrics` shows.
+    """The whole web interface. `dav` serves `/dav/` and its discovery.
 
     `outside` fetches what messages name and people subscribe to; by default from the public internet.
     """
@@ -85,6 +85,7 @@ def create(
     books = AddressBooks(store)
     sharing = Sharing(directory=directory, store=store, changes=store.changes, clock=clock, domain=settings.domain)
     documents = Documents(settings=settings, store=store)
+    health = Health(settings=settings, store=store, clock=clock)
     services = Services(
         settings=settings,
         store=store,
@@ -106,7 +107,8 @@ def create(
         infected=InfectedMail(settings=settings, store=store, delivery=delivery, clock=clock),
         withdrawals=Withdrawals(settings=settings, store=store, clock=clock),
         board=board,
-        health=Health(settings=settings, store=store, clock=clock),
+        health=health,
+        watched=Watched(settings=settings, store=store, health=health, clock=clock),
         sharing=sharing,
         outside=outside,
         feeds=Feeds(store=store, outside=outside, clock=clock),
@@ -139,11 +141,10 @@ def create(
         pictures=Pictures(),
         browsing=Browsing(store, directory, ours=settings.ldap is None, quota=Quota.of(settings.limits).octets),
     )
-    registry = registry or CollectorRegistry()
     doors = Doors(services, portal.session_ended)
     flux = EventStream(settings.limits)
     starlette = Starlette(
-        routes=routes.everything(services, doors, registry, flux),
+        routes=routes.everything(services, doors, flux),
         exception_handlers={HTTPException: _fault_page(services, doors)},
     )
 
@@ -152,7 +153,7 @@ def create(
         services.applying.close()
         await services.recovery.close(grace)
 
-    return Front(starlette, dav, registry, flux.stop, close)
+    return Front(starlette, dav, flux.stop, close)
 
 
 def _site(settings: Settings, assets: Assets) -> Site:
@@ -188,7 +189,6 @@ class Front:
         self,
         pages: Starlette,
         dav: ASGIApp | None,
-        registry: CollectorRegistry,
         hush: Callable[[], None],
         close: Callable[[float], Awaitable[None]],
     ) -> None:
@@ -199,14 +199,6 @@ class Front:
         self._pages = pages
         self._routes = pages.routes
         self._dav = dav
-        self._answers = Counter("webui_answers", "Answers by door and status", ["door", "status"], registry=registry)
-        self._seconds = Histogram(
-            "webui_seconds",
-            "Time from request to the end of the answer",
-            ["door"],
-            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
-            registry=registry,
-        )
 
     @property
     def routes(self) -> Sequence[BaseRoute]:
@@ -226,13 +218,13 @@ class Front:
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._answers.labels(door, str(message["status"])).inc()
+                catalogue.WEB_ANSWERS.add(door, str(message["status"]))
             await send(message)
 
         try:
             await app(scope, receive, counting)
         finally:
-            self._seconds.labels(door).observe(time.perf_counter() - begun)
+            catalogue.WEB_SECONDS.observe(time.perf_counter() - begun, door)
 
 
 def _is_dav(path: str) -> bool:

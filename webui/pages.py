@@ -1,4 +1,4 @@
-"""Pages for everybody: help, accessibility, personal data, legal notice, state of the service; and the measures.
+"""Pages for everybody: help, accessibility, personal data, legal notice, state of the service.
 
 They say what is true of this installation and nothing else.
 """
@@ -7,12 +7,9 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from mailserver.foundation.metrics import REGISTRY
-from mailserver.foundation.peers import is_loopback
 from mailserver.foundation.settings import Settings
 from mailserver.health import zone
 from mailserver.health.service_state import State
@@ -168,18 +165,6 @@ def mta_sts(settings: Settings) -> GuestHandler:
         if not policy or host not in {f"{zone.MTA_STS}.{domain}" for domain in settings.domains}:
             raise Refused(Reason.NOT_FOUND)
         return Response(policy, media_type="text/plain", headers={"Cache-Control": "no-store"})
-
-    return handler
-
-
-def metrics(registry: CollectorRegistry) -> GuestHandler:
-    """GET /metrics, for peers on this machine only."""
-
-    async def handler(services: Services, guest: Guest) -> Response:
-        if not is_loopback(guest.peer):
-            raise Refused(Reason.NOT_FOUND)
-        figures = generate_latest(registry) + generate_latest(REGISTRY)
-        return Response(figures, media_type=CONTENT_TYPE_LATEST)
 
     return handler
 

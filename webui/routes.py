@@ -6,13 +6,12 @@ The first route that matches answers: what is named comes before what has a para
 
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from webui import contacts, pages
+from webui import contacts, metrics, pages
 from webui.account.login import activation, portal, recovery, session_renewal, welcome
 from webui.account.security import devices, overview, password, recovery_address, second_factor
 from webui.account.security.password_feedback import Verifying
@@ -63,8 +62,8 @@ class KeyConvertor(Convertor[int]):
 register_url_convertor("key", KeyConvertor())
 
 
-def everything(services: Services, doors: Doors, registry: CollectorRegistry, flux: EventStream) -> Sequence[BaseRoute]:
-    """Every address but `/dav/`. `registry` is what `/metrics` shows."""
+def everything(services: Services, doors: Doors, flux: EventStream) -> Sequence[BaseRoute]:
+    """Every address but `/dav/`."""
     visit = doors.visit
     files, gathering = FolderFiles(), Gathering()
     return [
@@ -72,7 +71,7 @@ def everything(services: Services, doors: Doors, registry: CollectorRegistry, fl
         *_account(doors),
         *admin.routes(doors),
         *_secretariat(doors),
-        *_public(services, doors, registry),
+        *_public(services, doors),
         *reader.shared(doors),
         *clients.routes(services),
         Route("/static/dist/{file}", services.assets.serve),
@@ -169,7 +168,7 @@ def _secretariat(doors: Doors) -> Sequence[BaseRoute]:
     ]
 
 
-def _public(services: Services, doors: Doors, registry: CollectorRegistry) -> Sequence[BaseRoute]:
+def _public(services: Services, doors: Doors) -> Sequence[BaseRoute]:
     """What anybody may read, and what browsers and operators ask for."""
     guest = doors.guest
     return [
@@ -180,7 +179,7 @@ def _public(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/etat", guest(pages.state)),
         Route("/sante/vif", guest(pages.alive)),
         Route("/sante/pret", guest(pages.ready)),
-        Route("/metrics", guest(pages.metrics(registry))),
+        Route("/metrics", guest(metrics.figures)),
         Route("/csp-rapport", pages.Reports(services).__call__, methods=["POST"]),
         Route("/favicon.ico", _moved(services.assets.url("icon.svg"))),
         Route("/.well-known/mta-sts.txt", guest(pages.mta_sts(services.settings))),

@@ -14,6 +14,7 @@ from directory.server.reading.rendering import Render
 from directory.server.reading.selection import PersonView, View, selection_of
 from directory.server.wire import ber, messages
 from directory.server.wire.messages import Code, Page, Search, Tag
+from mailserver.foundation.metrics import catalogue
 
 SLICE = 0.001
 """Seconds of work before the event loop is given back: a request of somebody else takes several turns of the loop."""
@@ -182,5 +183,6 @@ class Answer:
     async def done(self, code: Code, text: str, matched: str) -> None:
         """Send what is left, and the result."""
         controls = [Page(0, self._cookie).control()] if self._page is not None else []
+        catalogue.LDAP_ANSWERS.add(code.name.lower())
         self._output += messages.result(self._id, Tag.SEARCH_DONE, code, text, matched, controls)
         await self._flush()

@@ -15,6 +15,7 @@ import structlog
 from directory.server.session import Channel, Ended, Services, Session
 from directory.server.wire import ber, messages
 from directory.server.wire.messages import RESPONSES, Abandon, Code, Extended, Malformed, Request, Tag, Unbind
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.peers import Entry
 from mailserver.foundation.settings import Limits
 from mailserver.model.errors import BadSyntax, Temporary
@@ -195,6 +196,7 @@ class Connection(asyncio.Protocol):
             tag = RESPONSES[request.tag]
             await self._send(messages.result(request.message_id, tag, Code.PROTOCOL_ERROR, request.text))
             return
+        began = self._loop.time()
         try:
             if request.tag in _ABANDONABLE:
                 await self._abandonable(request)
@@ -208,6 +210,8 @@ class Connection(asyncio.Protocol):
             # A defect of ours costs its operation, not the server.
             log.exception("operation failed", peer=self._entry.peer, operation=request.tag.name)
             await self._fail(request, Code.OTHER, "internal error")
+        finally:
+            catalogue.LDAP_SECONDS.observe(self._loop.time() - began, request.tag.name.lower())
 
     async def _abandonable(self, request: Request) -> None:
         """Run as a task of its own, which an Abandon cancels; then nothing is answered."""
@@ -222,6 +226,7 @@ class Connection(asyncio.Protocol):
             self._operation = None
 
     async def _fail(self, request: Request, code: Code, text: str) -> None:
+        catalogue.LDAP_ANSWERS.add(code.name.lower())
         await self._send(messages.result(request.id, RESPONSES[request.tag], code, text))
 
     # ------------------------------------------------------------------ octets out

@@ -39,6 +39,7 @@ from directory.server.wire.messages import (
 )
 from directory.server.wire.updates import Add, Delete, Modify, Rename, Update
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.peers import Account, Entry
 from mailserver.login import Login
 from mailserver.model.errors import BadSyntax, Refused, Temporary
@@ -130,6 +131,7 @@ class Session:
         matched: str = "",
         controls: Sequence[messages.Control] = (),
     ) -> None:
+        catalogue.LDAP_ANSWERS.add(code.name.lower())
         answer = messages.result(request.id, RESPONSES[request.tag], code, text, matched, controls)
         await self._channel.send(answer)
 

@@ -39,6 +39,7 @@ from imap.wire.extensions import notify as wire_notify
 from imap.wire.extensions import quota as wire_quota
 from imap.wire.extensions import rights as wire_rights
 from imap.wire.responses import Condition, Reply, bad, bye, no
+from mailserver.foundation.metrics import catalogue
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.messages.criteria import Numbers, walk
 from mailserver.model.rules import Denied
@@ -184,6 +185,7 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
                     last = octets
         last += untagged.standing(session)
         reply = _hint(session, command, reply)
+        catalogue.IMAP_ANSWERS.add(reply.condition.name)
     except Ended as end:
         yield last + farewell(session, end)
         return

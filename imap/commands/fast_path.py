@@ -11,6 +11,7 @@ commits meanwhile comes after it.
 """
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from imap.answers import untagged
@@ -19,6 +20,7 @@ from imap.session.session import Session
 from imap.session.states import State
 from imap.wire import commands
 from imap.wire.responses import ok
+from mailserver.foundation.metrics import catalogue
 
 ANSWERS: dict[type[commands.Command], Callable[[Session, Any], bytes | None]] = {
     commands.Noop: lambda session, command: b"",
@@ -37,6 +39,7 @@ def answer(session: Session, tagged: commands.Tagged) -> bytes | None:
         return None
     if not untagged.silent(session) or session.must_be_looked_at:
         return None
+    began = perf_counter()
     try:
         said = make(session, tagged.command)
     except Exception:  # noqa: BLE001 - the usual way meets the same error, and has the funnel for it
@@ -44,4 +47,6 @@ def answer(session: Session, tagged: commands.Tagged) -> bytes | None:
     if said is None:
         return None
     session.tag, session.faults = tagged.tag, 0
+    catalogue.IMAP_SECONDS.observe(perf_counter() - began, commands.name_of(tagged.command))
+    catalogue.IMAP_ANSWERS.add("OK")
     return said + _DONE[kind].encode(tagged.tag)

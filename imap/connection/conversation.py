@@ -24,9 +24,10 @@ from imap.session.appends import AHEAD
 from imap.session.session import Ended, Services, Session
 from imap.session.states import State, Turn
 from imap.wire import codes, framing, responses, syntax
-from imap.wire.commands import Append, Tagged
+from imap.wire.commands import Append, Idle, Tagged, name_of
 from imap.wire.deflate import Damaged
 from imap.wire.grammar import BadCharset, BadCommand
+from mailserver.foundation.metrics import catalogue
 from mailserver.model.errors import Temporary
 
 log = structlog.get_logger("imap")
@@ -272,6 +273,7 @@ class Conversation:
                 await self._obey(refused)
             case framing.Rejected():
                 self.fault(fatal=event.fatal or (self._first and event.tag is None))
+                catalogue.IMAP_ANSWERS.add("BAD")
                 await self._say(responses.rejection(event))
             case framing.CommandLine():
                 await self._read(event)
@@ -301,6 +303,7 @@ class Conversation:
             if isinstance(bad, BadCharset) and bad.saves:
                 self.session.forget_result()
             self.fault(fatal=self._first and (bad.tag is None or bad.tag.upper() in FOREIGN))
+            catalogue.IMAP_ANSWERS.add("BAD")
             await self._say(responses.malformed(bad))
             return
         said = fast_path.answer(self.session, tagged)
@@ -316,7 +319,10 @@ class Conversation:
             self._look_ahead()
         elif isinstance(tagged.command, early_refusal.UNSETTLING):
             self.session.appends.open_to = b""
+        began = monotonic()
         await self._send(commands.run(self.session, tagged))
+        if not isinstance(tagged.command, Idle):
+            catalogue.IMAP_SECONDS.observe(monotonic() - began, name_of(tagged.command))
         if before is State.NOT_AUTHENTICATED and self.session.state is State.AUTHENTICATED:
             self._inlet.limit(framing.after_login(self._connection.door.services.settings.limits.message_size))
             self._connection.watch_time()

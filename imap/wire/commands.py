@@ -435,3 +435,8 @@ class Tagged:
 
     tag: str
     command: Command
+
+
+def name_of(command: Command) -> str:
+    """The same whatever its arguments are, for figures."""
+    return type(command).__name__.lower()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import TypeVar, TypeVarTuple
 
 import structlog
-from prometheus_client import Counter, Histogram
 
 from mailserver.authentication import arc_check, dkim_check, dmarc, keys, lookups, results_field, reverse, spf
 from mailserver.authentication.arc_check import ArcSet, Sealed
@@ -18,7 +17,7 @@ from mailserver.authentication.dmarc import Evaluated, Policy, Published, Shown
 from mailserver.authentication.lookups import Lookups
 from mailserver.authentication.signatures import Header, Signature
 from mailserver.foundation import peers
-from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.resolver import LookupFailed, Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.address import check_domain
@@ -43,10 +42,6 @@ QUICK_HEADER = 16 * 1024
 """Octets of a header that it may look through."""
 ONE_CLICK = frozenset(("list-unsubscribe", "list-unsubscribe-post"))
 
-_checked = Counter("authentication_results", "Messages by what DMARC found", ["dmarc"], registry=REGISTRY)
-_refused = Counter("authentication_refused", "Messages refused for their author's policy", registry=REGISTRY)
-_deferred = Counter("authentication_deferred", "Messages whose author nobody knows now", registry=REGISTRY)
-_seconds = Histogram("authentication_seconds", "Time to authenticate a message", registry=REGISTRY)
 
 _DKIM_WORDS = {Outcome.SOFTFAIL: "policy"}
 _ALIGNMENT_WORDS = {Alignment.SIGNED: "none", Alignment.EXCUSED: "fail"}
@@ -179,9 +174,9 @@ class Authenticator:
             log.exception("not authenticated", peer=arrival.peer)
             verified = Verified(_FAULT, forged=forged, defers=authentication.dmarc == "apply")
         if verified.defers:
-            _deferred.inc()
-        _seconds.observe(time.perf_counter() - began)
-        _checked.labels(verified.results.dmarc.name.lower()).inc()
+            catalogue.AUTHENTICATION_DEFERRED.add()
+        catalogue.AUTHENTICATION_SECONDS.observe(time.perf_counter() - began)
+        catalogue.AUTHENTICATED.add(verified.results.dmarc.name.lower())
         return verified
 
     async def _look(self, arrival: Arrival, peer: peers.Address, forged: tuple[tuple[int, int], ...]) -> Verified:
@@ -294,7 +289,7 @@ class Authenticator:
         defers = policy is not Policy.NONE and not refuses and evaluated.undecided is not Policy.NONE
         defers = defers and (self._resolver.answers or found.faulty)
         if refuses:
-            _refused.inc()
+            catalogue.AUTHENTICATION_REFUSED.add()
         observed = _observed(arrival, found, published, evaluated) if len(domains) == 1 else None
         verified = Verified(results, field, forged, found.name, tuple(domains), found.passed, refuses)
         return replace(verified, defers=defers, blind=not self._resolver.answers, observed=observed)

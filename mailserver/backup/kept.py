@@ -1,12 +1,17 @@
 """The backups of a target: which are whole, and which are kept."""
 
+import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mailserver.backup.restic import CannotBackUp, Repository, Snapshot
 from mailserver.texts.text import Text
 
 DATABASE, MESSAGES, SETTINGS, MANIFEST = "database", "messages", "settings", "manifest"
+LAST = "backup.last"
+"""In the data folder: a file as old as the last whole backup."""
 PARTS = frozenset((DATABASE, MESSAGES, SETTINGS, MANIFEST))
 
 
@@ -88,3 +93,18 @@ def thin_out(repository: Repository, made: Backup, keep: Keep) -> int:
     if ids:
         repository.forget(ids)
     return len(backups - kept)
+
+
+def note_made(data: Path, at: float) -> None:
+    """A whole backup was made: monitors are told of it. Without room for a file it was made all the same."""
+    with contextlib.suppress(OSError):
+        (data / LAST).touch(mode=0o600)
+        os.utime(data / LAST, (at, at))
+
+
+def last_made(data: Path) -> float | None:
+    """When the last whole backup was made from here; None: never."""
+    try:
+        return (data / LAST).stat().st_mtime
+    except OSError:
+        return None

@@ -144,6 +144,7 @@ def make(place: Place, target: Target, keep: Keep, tell: Tell, *, new: bool = Fa
     if report.faults:
         log.error("backup failed", **said, faults=len(report.faults))
     else:
+        kept.note_made(place.data, datetime.datetime.now(datetime.UTC).timestamp())
         log.info("backup made", **said, removed=report.removed)
     return report
 

@@ -20,6 +20,7 @@ from functools import partial
 import structlog
 
 from mailserver.foundation import proxy_protocol
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.peers import Crowd, Crowded, Entry, Peers, is_within
 from mailserver.foundation.settings import Limits, Proxy
 from mailserver.model.errors import BadSyntax
@@ -114,9 +115,12 @@ class Listener:
         try:
             entry = self._peers.admit(address, is_proxy=is_within(address, self._proxy.networks))
         except Crowded as crowded:
+            catalogue.TURNED_AWAY.add(self._name)
             log.warning("connection refused", door=self._name, peer=address, why=crowded.crowd.name.lower())
             self._turn_away(sock, crowded.crowd)
             return
+        catalogue.CONNECTIONS.add(self._name)
+        entry.opens(self._name)
         with contextlib.suppress(OSError):
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -161,6 +165,7 @@ class Listener:
             async with asyncio.timeout(self._limits.handshake_seconds):
                 entry.speak_for(proxy_protocol.source(await self._header(sock)))
         except Crowded as crowded:
+            catalogue.TURNED_AWAY.add(self._name)
             log.warning("connection refused", door=self._name, peer=entry.peer, why=crowded.crowd.name.lower())
             self._turn_away(sock, crowded.crowd)
         except (BadSyntax, OSError) as error:  # TimeoutError is an OSError

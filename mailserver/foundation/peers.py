@@ -16,6 +16,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Limits
 
 Address = IPv4Address | IPv6Address
@@ -159,17 +160,23 @@ def _take_one(counter: Counter[Any], name: Account) -> None:
 class Entry:
     """One connection as its door counts it, from the moment it was accepted until `leave`."""
 
-    __slots__ = ("_account", "_left", "_name", "_peers", "is_loopback", "is_proxy", "peer")
+    __slots__ = ("_account", "_door", "_left", "_name", "_peers", "is_loopback", "is_proxy", "peer")
 
     def __init__(self, peers: Peers, address: str, name: str, *, is_proxy: bool = False) -> None:
         self._peers = peers
         self._name = name
         self._account: Account | None = None
         self._left = False
+        self._door = ""
         self.peer = plain(address)
         """The address, for throttling, records and the log."""
         self.is_proxy = is_proxy
         self.is_loopback = is_loopback(address) and not is_proxy
+
+    def opens(self, door: str) -> None:
+        """It counts among the open connections of this door, too, until it leaves."""
+        self._door = door
+        catalogue.OPEN.add(door)
 
     def speak_for(self, source: str | None) -> None:
         """The proxy at the other end has said for whom it speaks: count the connection there. Raises Crowded."""
@@ -198,6 +205,8 @@ class Entry:
         """The connection is gone; may be said more than once."""
         if not self._left:
             self._left = True
+            if self._door:
+                catalogue.OPEN.add(self._door, amount=-1.0)
             self._uncount()
             self._peers.count -= 1
 

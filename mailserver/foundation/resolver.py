@@ -28,9 +28,8 @@ import dns.nameserver
 import dns.rcode
 import dns.rdatatype
 import dns.resolver
-from prometheus_client import Counter
 
-from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import NameService
 
 MAX_ANSWER = 16 * 1024
@@ -60,8 +59,6 @@ UNDER_WAY, RESERVED = 800, 200
 """Questions at once, and those that are urgent; more wait until whoever asks gives up."""
 SERVERS_SECONDS = 5.0
 """For which it is remembered which servers the system asks."""
-
-_asked = Counter("dns_questions", "Questions to name servers by how they ended", ["end"], registry=REGISTRY)
 
 
 class LookupFailed(Exception):
@@ -128,7 +125,7 @@ class Resolver:
             return Answer((), exists=False)
         if self._state is _Servers.AWAY:
             self._look()
-            _asked.labels("away").inc()
+            catalogue.DNS.add("away")
             raise LookupFailed("away")
         task = self._under_way.get(key)
         if task is None:
@@ -188,7 +185,7 @@ class Resolver:
             async with asyncio.timeout(FIRST_SECONDS if self._state is _Servers.UNKNOWN else ANSWER_SECONDS):
                 response = await self._ask(question)
         except (TimeoutError, OSError, dns.exception.DNSException, LookupFailed) as error:
-            _asked.labels("unanswered").inc()
+            catalogue.DNS.add("unanswered")
             why = str(error) if isinstance(error, LookupFailed) else type(error).__name__
             self._unanswered()
             if self._state is not _Servers.AWAY:
@@ -197,16 +194,16 @@ class Resolver:
         self._state = _Servers.THERE
         code = response.rcode()
         if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            _asked.labels("broken").inc()
+            catalogue.DNS.add("broken")
             self._keep(key, dns.rcode.to_text(code), BROKEN)
             raise LookupFailed(dns.rcode.to_text(code))
         try:
             answer, seconds = _read(response, question)
         except (dns.exception.DNSException, ValueError, AttributeError) as error:
-            _asked.labels("broken").inc()
+            catalogue.DNS.add("broken")
             self._keep(key, "malformed", BROKEN)
             raise LookupFailed("malformed") from error
-        _asked.labels("answered").inc()
+        catalogue.DNS.add("answered")
         self._keep(key, answer, seconds)
         return answer
 

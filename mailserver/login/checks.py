@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import structlog
 
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.login import session_validity
 from mailserver.login.attempts import throttle
@@ -79,6 +80,7 @@ class LoginChecks:
         if waiting > 0 and not is_random:
             self.waits.note(facts.account_key, facts.blocked_until)
             account_id, service = attempt.account_id, attempt.service
+            catalogue.LOGINS.add(service, "throttled")
             log.info("login throttled", account=account_id, service=service, peer=attempt.peer, seconds=waiting)
             raise throttle.TooManyAttempts(waiting)
 
@@ -87,6 +89,7 @@ class LoginChecks:
         waiting = await self.store.write(throttle.failed, attempt, facts, self._limits)
         if waiting:
             self.waits.note(facts.account_key, self.clock.now() + waiting)
+        catalogue.LOGINS.add(attempt.service, "bad")
         log.info("login failed", account=attempt.account_id, service=attempt.service, peer=attempt.peer)
         return Refused(Reason.AUTHENTICATION, WRONG)
 
@@ -99,6 +102,7 @@ class LoginChecks:
     async def refused(self, attempt: Attempt, state: State, standing: Standing | None) -> Refused:
         """The right secret, and an account that may not enter: the person is told why."""
         await self.store.write(throttle.refused, attempt, Cause("state", state=(state.value,)))
+        catalogue.LOGINS.add(attempt.service, "refused")
         log.info("login refused", account=attempt.account_id, service=attempt.service, state=state.value)
         return session_validity.refusal(self.house, state, standing)
 
@@ -124,6 +128,7 @@ class LoginChecks:
             raise await self.refused_here(attempt, DEVICE_NEEDED)
         if attempt.service != renewal.RENEWING and self.is_expired(facts.standing):
             await self.store.write(throttle.refused, attempt, Cause("password-expired"))
+            catalogue.LOGINS.add(attempt.service, "refused")
             log.info("login refused", account=attempt.account_id, service=attempt.service, why="expired")
             raise Refused(Reason.PASSWORD_EXPIRED, renewal.EXPIRED)
         return principal
@@ -137,6 +142,7 @@ class LoginChecks:
     async def refused_here(self, attempt: Attempt, text: str) -> Refused:
         """The right secret at the wrong door."""
         await self.store.write(throttle.refused, attempt, Cause("app-password-needed"))
+        catalogue.LOGINS.add(attempt.service, "refused")
         log.info("login refused", account=attempt.account_id, service=attempt.service, why="app password")
         return Refused(Reason.APP_PASSWORD, text)
 

@@ -15,6 +15,7 @@ import structlog
 from passlib.exc import TokenError  # type: ignore[import-untyped]
 from passlib.totp import TOTP  # type: ignore[import-untyped]
 
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.login.attempts import throttle
 from mailserver.login.attempts.throttle import Attempt
@@ -186,6 +187,7 @@ class Factors:
             return taken
         if taken > 0:
             raise throttle.TooManyAttempts(taken)
+        catalogue.LOGINS.add(attempt.service, "bad")
         log.info("second factor failed", account=attempt.account_id, service=attempt.service, peer=attempt.peer)
         raise Refused(Reason.AUTHENTICATION, WRONG)
 

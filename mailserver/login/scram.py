@@ -10,6 +10,7 @@ import base64
 
 import structlog
 
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.verifiers import Verifiers
 from mailserver.login.attempts import throttle
 from mailserver.login.checks import LoginChecks
@@ -100,6 +101,7 @@ class Scram:
                 raise await gate.failed_evenly(attempt, facts, began)
             principal = await gate.welcome(attempt, facts, found)
             await gate.store.write(throttle.succeeded, attempt, facts)
+            catalogue.LOGINS.add(service, "good")
             log.info("login", account=attempt.account_id, service=service, peer=peer, scram=True)
             return principal, proven
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import structlog
 
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.verifiers import Verifiers
 from mailserver.login import session_validity
@@ -67,7 +68,9 @@ class Login:
             name, peer = fold_login(login), throttle.peer_name(peer)
             async with self._gate.turn(name):
                 return await self._prove(name, secret, peer, service, self._memory.token(peer, name, secret))
-        return await self._proven(login, secret, peer, service)
+        principal = await self._proven(login, secret, peer, service)
+        catalogue.LOGINS.add(service, "good")
+        return principal
 
     async def _proven(self, login: str, secret: Secret, peer: str, service: str, *, entering: bool = True) -> Principal:
         """The same from memory where it can be; not `entering`: somebody who is inside shows the password again."""
@@ -120,6 +123,8 @@ class Login:
         # With a second factor the login is complete with the second step only.
         if entering and (not facts.factor_on or facts.device is not None):
             await self._store.write(throttle.succeeded, attempt, facts)
+            if service == WEB:
+                catalogue.LOGINS.add(WEB, "good")
             log.info("login", account=attempt.account_id, service=service, peer=peer, device=principal.device_id)
         now = self._clock.monotonic()
         key = throttle.familiar_key(attempt) if facts.device is None else ""
@@ -157,6 +162,7 @@ class Login:
             throttle.succeeded(tx, attempt, throttle.look(tx, attempt), detail=how)
 
         proven = await self.factors.prove(attempt, answer, enter)
+        catalogue.LOGINS.add(WEB, "good")
         log.info("login", account=attempt.account_id, service=WEB, peer=attempt.peer, second_step=True)
         return proven
 

@@ -10,13 +10,12 @@ import hashlib
 from dataclasses import dataclass, replace
 
 import structlog
-from prometheus_client import Counter
 
 from mailserver.authentication import dmarc, lookups, reverse
 from mailserver.authentication.lookups import Lookups
 from mailserver.foundation import peers
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
@@ -45,8 +44,6 @@ NAMED = 50
 """Addresses of one report whose names are looked up, those with the most messages."""
 AHEAD = 2 * DAY
 """How far in the future a report may begin: clocks differ."""
-
-_read = Counter("reports_read", "Aggregate reports by what became of them", ["end"], registry=REGISTRY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ class ReportReader:
             raise
         fault = judged.fault or ""
         log.info("report", waiting=found.id, submitter=judged.origin.submitter, end=end, why=str(fault))
-        _read.labels(end).inc()
+        catalogue.REPORTS_READ.add(end)
         if judged.report is not None and judged.fault is None:
             await self._name(judged.report)
         return True

@@ -8,10 +8,9 @@ import asyncio
 from collections import Counter as Counts
 
 import structlog
-from prometheus_client import Counter
 
 from mailserver.authentication import dmarc
-from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Temporary
@@ -30,8 +29,6 @@ MAX_REGISTERED = 20_000
 """Registered domains of a day."""
 AT_ONCE = 100
 """Rows of one unit: a few hundredths of a second."""
-
-_left_out = Counter("reports_left_out", "Observations that no report will tell of", registry=REGISTRY)
 
 
 class Tally:
@@ -55,7 +52,7 @@ class Tally:
         key = (int(self._clock.now()) // DAY * DAY, one)
         is_new = key not in self._counts
         if is_new and (len(self._counts) >= MAX_DIFFERENT or not self._has_room(*key)):
-            _left_out.inc()
+            catalogue.REPORTS_LEFT_OUT.add()
             return
         self._counts[key] += 1
         if self._timer is None:
@@ -94,6 +91,7 @@ class Tally:
         try:
             for day, rows in days.items():
                 for at in range(0, len(rows), AT_ONCE):
-                    _left_out.inc(await self._store.write(seen.count, day, dict(rows[at : at + AT_ONCE])))
+                    left_out = await self._store.write(seen.count, day, dict(rows[at : at + AT_ONCE]))
+                    catalogue.REPORTS_LEFT_OUT.add(amount=left_out)
         except Temporary as error:
             log.warning("what was seen is not counted", rows=len(counted), why=str(error))

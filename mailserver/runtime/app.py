@@ -16,6 +16,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -32,6 +33,7 @@ from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.foundation import logs, ports
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.metrics import catalogue, pools
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.served_certificates import Certificate
@@ -139,6 +141,7 @@ async def _index(life: Life) -> None:
         stack.push_async_callback(asyncio.to_thread, store.close)
         await stack.enter_async_context(_news(store, changes, life.wakeup))
         await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
+        await stack.enter_async_context(_task("gauges", partial(pools.watch, store.loads)))
         await stack.enter_async_context(_task("indexer", Indexer(store=store, clock=clock, changes=changes).run))
         await stack.enter_async_context(
             _task("learner", Learner(settings=settings.junk, store=store, changes=changes).run)
@@ -171,7 +174,8 @@ def run_worker(life: Life) -> None:
 
 async def _serve(life: Life) -> None:
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(HEAVY_THREADS, thread_name_prefix="heavy"))
+    heavy = ThreadPoolExecutor(HEAVY_THREADS, thread_name_prefix="heavy")
+    loop.set_default_executor(heavy)
     stopping = _until_told()
     from twisted.internet import reactor
 
@@ -183,6 +187,8 @@ async def _serve(life: Life) -> None:
         stack.push_async_callback(asyncio.to_thread, services.directory.close)
         await stack.enter_async_context(_news(services.store, services.changes, life.wakeup))
         await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
+        loads = partial(_loads, services.store, heavy)
+        await stack.enter_async_context(_task("gauges", partial(pools.watch, loads)))
         for name, work in _background(services).items():
             await stack.enter_async_context(_task(name, work))
         await services.login.scram.open()
@@ -191,6 +197,10 @@ async def _serve(life: Life) -> None:
         await stopping.wait()
         log.info("stopping")
         await asyncio.gather(*(door.stop(DOOR_GRACE) for door in doors))
+
+
+def _loads(store: Store, heavy: ThreadPoolExecutor) -> Mapping[str, pools.Load]:
+    return store.loads() | {"heavy": pools.load_of(heavy)}
 
 
 def load_doors() -> None:
@@ -367,6 +377,7 @@ async def _task(name: str, work: Work):  # type: ignore[no-untyped-def]
             except Temporary as error:
                 log.warning("background work waits", work=name, why=str(error))
             except Exception:
+                catalogue.JOB_FAILURES.add()
                 log.exception("background work failed, starts again", work=name)
             await asyncio.sleep(1)
 

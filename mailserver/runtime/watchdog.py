@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailserver.foundation.metrics import catalogue
+
 BEAT_SECONDS = 1.0
 LOOK_SECONDS = 0.5
 STOPPED_SECONDS = 5.0
@@ -39,9 +41,12 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             self.beat()
+            due = loop.time() + BEAT_SECONDS
             await asyncio.sleep(BEAT_SECONDS)
+            catalogue.LOOP_DELAY.observe(max(0.0, loop.time() - due))
 
 
 @dataclass(slots=True)

@@ -20,6 +20,8 @@ from types import FrameType
 
 from mailserver.foundation import wakeups
 from mailserver.foundation.instance_lock import hold
+from mailserver.foundation.metrics import catalogue
+from mailserver.foundation.metrics.board import HERE, Board
 from mailserver.foundation.ports import CannotServe, check_free
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.wakeups import Wakeup
@@ -80,6 +82,7 @@ class Supervisor:
         self._early_ends: Counter[int] = Counter()
         self._wakeups = wakeups.create(len(works))
         self._watchdog = Watchdog(len(works))
+        self._board = Board(len(works) + 1)
         self._reload = Reload(settings)
         self._stopping = False
         self._reloading = False
@@ -93,6 +96,7 @@ class Supervisor:
     def run(self, on_ready: Callable[[], None]) -> int:
         """Serve until told to stop; the exit code. Raises CannotServe."""
         lock = hold(self._settings.directory)
+        HERE.begin(self._board, len(self._works))
         ready, tell = os.pipe()
         try:
             check_free(self._settings.listen)
@@ -141,6 +145,7 @@ class Supervisor:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            HERE.begin(self._board, index)
             self._works[index].run(
                 Life(self._settings, tell, self._wakeups[index], self._watchdog.heartbeat(index), self._reload)
             )
@@ -191,6 +196,8 @@ class Supervisor:
         now = time.monotonic()
         if ended is not None:
             index, code = ended
+            self._board.leave(index)
+            catalogue.RESTARTS.add(self._works[index].name)
             wait = self._pause(index, now)
             again = f"starting another in {wait:.0f} s" if wait else "starting another"
             print(f"mailserver: {self._works[index].name} {index} ended ({code}), {again}", file=sys.stderr)

@@ -9,10 +9,9 @@ import asyncio
 from dataclasses import dataclass, field
 
 import structlog
-from prometheus_client import Counter
 
 from mailserver.foundation import peers
-from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.peers import Address
 from mailserver.foundation.resolver import LookupFailed, Resolver
 from mailserver.foundation.settings import Settings
@@ -30,10 +29,6 @@ AGAIN_GOOD, AGAIN_BAD = float(HOUR), 300.0
 """Seconds until a list is probed again."""
 PERIOD = 5.0
 """Seconds between two looks whether a list is to be probed."""
-
-_asked = Counter(
-    "dnsbl_questions", "Peers looked up in blocklists, by what was found", ["list", "found"], registry=REGISTRY
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +87,18 @@ class Blocklists:
         records = await self._ask(dnsbl.question(address, zone))
         name = dnsbl.shown(zone)
         if records is None:
-            _asked.labels(name, "unanswered").inc()
+            catalogue.DNSBL.add(name, "unanswered")
             known.failures += self._resolver.answers  # else nobody's fault but the name servers'
             if known.failures >= FAILURES:
                 self._keep(zone, known, Probed(State.SILENT))
             return False
         known.failures = 0
         if dnsbl.is_refusal(records):
-            _asked.labels(name, "refused").inc()
+            catalogue.DNSBL.add(name, "refused")
             self._keep(zone, known, Probed(State.REFUSES))
             return False
         is_listed = dnsbl.is_hit(records)
-        _asked.labels(name, "listed" if is_listed else "clean").inc()
+        catalogue.DNSBL.add(name, "listed" if is_listed else "clean")
         return is_listed
 
     async def _ask(self, name: str) -> Records | None:

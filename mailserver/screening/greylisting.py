@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_network
 
 import structlog
-from prometheus_client import Counter
 
 from mailserver.foundation import peers
-from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, HOUR, Clock
 from mailserver.model.errors import Greylisted
@@ -31,7 +30,6 @@ log = structlog.get_logger("screening")
 
 LOOKS = 60.0
 """Seconds between two looks whether there is room."""
-_asked = Counter("smtp_greylisted", "Messages whose senders were asked to come again", registry=REGISTRY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ class Greylist:
             greylist.ask, key, chosen.delay_seconds, chosen.window_hours * HOUR, chosen.retention_days * DAY
         )
         if wait:
-            _asked.inc()
+            catalogue.GREYLISTED.add()
             log.info("greylisted", peer=stranger.peer, sender=stranger.reverse_path, seconds=wait)
             raise Greylisted(f"This sender is not known here yet, send the message again in {wait} seconds")
 

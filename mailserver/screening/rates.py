@@ -19,10 +19,9 @@ from enum import IntEnum
 from functools import lru_cache
 
 import structlog
-from prometheus_client import Counter
 
 from mailserver.foundation import peers
-from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import RateExceeded, Temporary
@@ -54,13 +53,6 @@ MOST_SERVED = 500
 """Recipients of a peer within an hour that a worker tells apart."""
 FIRST_WAIT, GROWTH = 0.5, 1.5
 """Seconds of the first wait, and what each further one is multiplied with."""
-
-_held_back = Counter(
-    "smtp_held_back", "Peers that were asked to come later, by what was too much", ["what"], registry=REGISTRY
-)
-_unknown = Counter(
-    "smtp_unknown_recipients", "Recipients asked for at the exchange who are not here", registry=REGISTRY
-)
 
 
 class Kind(IntEnum):
@@ -183,7 +175,7 @@ class PeerRates:
 
     def guess(self, address: str) -> float:
         """One who is not: for how many seconds the answer waits. Raises RateExceeded: there were too many."""
-        _unknown.inc()
+        catalogue.UNKNOWN_RECIPIENTS.add()
         peer = self._peer(address)
         if peer is None:
             return 0.0
@@ -271,7 +263,7 @@ class PeerRates:
         if peer.is_shared:
             self._due.setdefault(peer.name)  # an operator may have had it forgotten
         what = COUNTED[kind]
-        _held_back.labels(what).inc()
+        catalogue.HELD_BACK.add(what)
         log.info("peer held back", peer=peer.name, what=what, within=WINDOWS[seconds])
         raise RateExceeded(_TEXTS[kind].format(window=WINDOWS[seconds]))
 

@@ -15,6 +15,7 @@ import structlog
 
 from mailserver.delivery import Delivery, Part, Recipient, deliver_parts
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.dsn import Action, Fate
 from mailserver.model.clock import Clock
@@ -168,7 +169,9 @@ class Relay:
                 log.error("queued message is damaged", id=row.name, content=row.content_id, why=error.fault)
                 octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", causes.of(error))
             else:
+                began = self._clock.monotonic()
                 verdicts = await self._attempt(row, octets)
+                catalogue.ATTEMPT_SECONDS.observe(self._clock.monotonic() - began)
             await self._record(row, verdicts, octets)
         except Temporary as error:
             log.warning("message not read, the lease will run out", id=row.name, why=str(error))
@@ -240,6 +243,7 @@ class Relay:
             refused=[verdict.addressee.address for verdict in verdicts if verdict.result is Result.FAILED],
         )
         for verdict in verdicts:
+            catalogue.ATTEMPTED.add(verdict.result.value)
             log.info(
                 verdict.result.value,
                 id=row.name,

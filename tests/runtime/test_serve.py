@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from mailserver.foundation.ports import bind, ports
@@ -206,6 +207,44 @@ def test_a_dead_worker_is_replaced(fresh: Callable[..., Instance]) -> None:
         return len(now) == 2 and children[0] not in now
 
     until(replaced)
+
+
+def test_figures_are_those_of_all_workers(fresh: Callable[..., Instance]) -> None:
+    """Whichever answers says the same; a killed one is counted, its place taken, and what it counted stays."""
+    instance = fresh()
+    instance.start("--workers", "2")
+    for _ in range(12):  # the kernel spreads them over both workers
+        with socket.create_connection(("127.0.0.1", instance.ports["smtp"]), timeout=PATIENCE) as client:
+            assert client.recv(4)
+    for _ in range(4):
+        assert figure(instance, 'mailserver_connections_total{door="smtp"}') == 12
+    until(lambda: figure(instance, 'mailserver_connections_open{door="smtp"}') == 0)
+    first = workers_of(instance)[0]
+    os.kill(first, signal.SIGKILL)
+    until(lambda: figure(instance, 'mailserver_process_restarts_total{process="mail-worker"}') == 1)
+    until(lambda: len(workers_of(instance)) == 2)
+    until(lambda: figure(instance, 'mailserver_connections_total{door="smtp"}') == 12)
+    processes = re.findall(r'mailserver_process_open_fds\{place="(\d)",process="([^"]*)"\}', figures(instance))
+    assert sorted(processes) == [
+        ("0", "mail-worker"),
+        ("1", "mail-worker"),
+        ("2", "mail-indexer"),
+        ("3", processes[-1][1]),
+    ]
+
+
+def figures(instance: Instance) -> str:
+    """What a connection of its own is told: of whichever worker takes it; nothing while that one dies."""
+    url = f"http://127.0.0.1:{instance.ports['http']}/metrics"
+    try:
+        return httpx.get(url, headers={"Connection": "close"}, timeout=PATIENCE).text
+    except httpx.TransportError:
+        return ""
+
+
+def figure(instance: Instance, name: str) -> float:
+    found = re.search(rf"(?m)^{re.escape(name)} (\S+)$", figures(instance))
+    return float(found[1]) if found is not None else -1.0
 
 
 def worker_of(instance: Instance, client_port: int) -> int:

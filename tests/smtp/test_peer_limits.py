@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mailserver.foundation import listeners
-from mailserver.foundation.metrics import REGISTRY
+from mailserver.foundation.metrics import catalogue
 from mailserver.screening import rates
 from smtp import connection, conversation
 from tests.authentication.name_server import NameServer
 from tests.clocks import StandingClock
+from tests.figures import value
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN
 from tests.waiting import until
@@ -162,8 +163,7 @@ def guess(client: smtplib.SMTP, number: int) -> int:
 
 
 def test_harvesters_are_told_to_go_and_to_stay_away(limited: Limited, seen_from: SeenFrom) -> None:
-    before = REGISTRY.get_sample_value("smtp_unknown_recipients_total")
-    assert before is not None
+    before = value(catalogue.UNKNOWN_RECIPIENTS)
     with limited.connect() as client:
         client.ehlo()
         client.mail("a@a.fr")
@@ -174,7 +174,7 @@ def test_harvesters_are_told_to_go_and_to_stay_away(limited: Limited, seen_from:
             b"4.7.0 Too many unknown recipients from your address in one hour, try again later",
         )
     assert limited.greeting().startswith(b"421 4.7.0 Too many unknown recipients ")
-    assert REGISTRY.get_sample_value("smtp_unknown_recipients_total") == before + 9
+    assert value(catalogue.UNKNOWN_RECIPIENTS) == before + 9
     seen_from(OTHER)
     assert limited.send() == [250]
     seen_from(PEER)

@@ -24,6 +24,7 @@ from mailserver.filters.trials import AbsenceTrials
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
+from mailserver.health.figures import Watched
 from mailserver.health.service_state import Health
 from mailserver.login import Login
 from mailserver.login.recovery import Recovery
@@ -93,6 +94,7 @@ class Services:
     feeds: Feeds
     board: Announcements
     health: Health
+    watched: Watched
     sharing: Sharing
     books: AddressBooks
     suggestions: Suggestions

@@ -37,6 +37,7 @@ from mailserver.foundation.settings.service import (
     Limits,
     Listen,
     Log,
+    Metrics,
     NameService,
     Proxy,
     Storage,
@@ -63,6 +64,7 @@ __all__ = [
     "Lists",
     "Log",
     "LoginSettings",
+    "Metrics",
     "NameService",
     "Outbound",
     "Passwords",
@@ -138,6 +140,7 @@ class Settings(Section):
     lists: Lists = Field(default_factory=Lists)
     filters: Filters = Field(default_factory=Filters)
     log: Log = Field(default_factory=Log)
+    metrics: Metrics = Field(default_factory=Metrics)
     dkim_selector: HostName = "s1"
     directory: Path = Path()
     """The instance's folder; not written in the file."""

@@ -139,6 +139,15 @@ class LdapDirectory(Section):
     timeout: int = Field(default=10, ge=1, le=MOST_SECONDS)
 
 
+class Metrics(Section):
+    """Who may read `/metrics`."""
+
+    networks: tuple[Network, ...] = ()
+    """From where, besides this machine itself."""
+    token_file: Annotated[str, AfterValidator(check_file_name)] = ""
+    """Name of a file in DIR/secrets: its content is to be shown as bearer token, from this machine, too."""
+
+
 class Log(Section):
     """How the service speaks to its operators."""
 

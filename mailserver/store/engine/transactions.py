@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from mailserver.foundation.changes import Change, Changes
+from mailserver.foundation.metrics.pools import Load, load_of
 from mailserver.model.clock import Clock
 from mailserver.store.engine import engines
 from mailserver.store.engine.connections import Sessions
@@ -158,6 +159,14 @@ class Store:
     def _publish(self, changes: Sequence[Change]) -> None:
         self.changes.committed()
         self.changes.publish_soon(changes)
+
+    def loads(self) -> dict[str, Load]:
+        """How busy its threads are, each of which holds a connection."""
+        return {
+            "read": load_of(self._readers),
+            "slow": load_of(self._slow_readers),
+            "write": self._writer.load,
+        }
 
     def close(self) -> None:
         """Write what waits, then stop the threads and close the connections."""

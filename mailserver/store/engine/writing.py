@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from mailserver.foundation.changes import Change
+from mailserver.foundation.metrics.pools import Load
 from mailserver.model.errors import Temporary
 from mailserver.store.engine import news
 from mailserver.store.engine.connections import Session, Sessions
@@ -103,6 +104,8 @@ class Writer:
         """Units, and for each thread a last None."""
         self._submitting = threading.Lock()
         self._closed = False
+        self._at_work: set[int] = set()
+        """Threads that commit something."""
         self._lock: int | None = None
         if backend.lock_file is not None:
             self._lock = os.open(backend.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -140,6 +143,7 @@ class Writer:
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:
             group = [first]
+            self._at_work.add(threading.get_ident())
             try:
                 with self._turn():
                     group = self._take(first)
@@ -150,6 +154,12 @@ class Writer:
                 for unit in group:
                     unit.fail(error)
             self._answer(group)
+            self._at_work.discard(threading.get_ident())
+
+    @property
+    def load(self) -> Load:
+        """How busy it is."""
+        return Load(len(self._threads), len(self._at_work), self._waiting.qsize())
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:

@@ -1,0 +1,135 @@
+"""Figures that no process counts: asked of store, disks and files when somebody wants them, and kept for a moment."""
+
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+
+import structlog
+from cryptography import x509
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from mailserver import __version__
+from mailserver.backup import kept
+from mailserver.foundation.metrics.families import PREFIX
+from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.foundation.tls import read_pair
+from mailserver.health.service_state import Health
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Temporary
+from mailserver.store.engine.transactions import Store
+from mailserver.store.upkeep import figures
+from mailserver.store.upkeep.figures import MOST_BEHIND, Figures
+
+log = structlog.get_logger("health")
+
+REMEMBERED = 15.0
+"""Seconds that an answer is good for, however many ask."""
+NOBODY = 0
+"""Whose slow read it is."""
+
+
+class Watched:
+    """One per worker."""
+
+    def __init__(self, *, settings: Settings, store: Store, health: Health, clock: Clock) -> None:
+        self._settings = settings
+        self._store = store
+        self._health = health
+        self._clock = clock
+        self._looked = -REMEMBERED
+        self._found: list[Metric] = []
+        self._turn = asyncio.Lock()
+
+    async def metrics(self) -> Sequence[Metric]:
+        """As of a few seconds ago at most. What cannot be asked is left out: an absent figure is no zero."""
+        async with self._turn:
+            if self._clock.monotonic() - self._looked >= REMEMBERED:
+                self._found = await self._look()
+                self._looked = self._clock.monotonic()
+        return self._found
+
+    async def _look(self) -> list[Metric]:
+        found = [*await asyncio.to_thread(lambda: list(self._files())), *await self._states()]
+        try:
+            found += _of_store(await self._store.read_slow(NOBODY, figures.take))
+        except Temporary as error:
+            log.warning("figures of the store are missing", why=str(error))
+        return found
+
+    async def _states(self) -> list[Metric]:
+        state = await self._health.state()
+        parts = ("reads", "writes", "intact", "whole", "room", "spare", "upkeep", "index")
+        return [
+            _gauge(
+                "healthy",
+                "1 for each part of the service that is as it should be",
+                "part",
+                {part: float(getattr(state, part)) for part in parts},
+            )
+        ]
+
+    def _files(self) -> Iterator[Metric]:
+        """Blocking."""
+        yield _gauge("build_info", "Always 1; what serves", "version", {__version__: 1.0})
+        free, size = _disks(self._settings)
+        yield _gauge("disk_free_bytes", "Room that is left to the service", "folder", free)
+        yield _gauge("disk_size_bytes", "Room in all", "folder", size)
+        ends = _certificate_ends(self._settings)
+        if ends is not None:
+            yield _gauge(
+                "certificate_not_after_timestamp_seconds", "When a certificate ends", "file", {"cert.pem": ends}
+            )
+        made = kept.last_made(self._settings.data)
+        if made is not None:
+            yield _gauge("backup_last_success_timestamp_seconds", "When the last whole backup was made", "", {"": made})
+
+
+def _disks(settings: Settings) -> tuple[dict[str, float], dict[str, float]]:
+    free, size = {}, {}
+    for name, folder in (("data", settings.data), ("blobs", settings.data / "blobs")):
+        try:
+            disk = os.statvfs(folder)
+        except OSError:
+            continue
+        free[name], size[name] = float(disk.f_bavail * disk.f_frsize), float(disk.f_blocks * disk.f_frsize)
+    return free, size
+
+
+def _certificate_ends(settings: Settings) -> float | None:
+    try:
+        pair = read_pair(settings.certificate, settings.private_key)
+        certificate = x509.load_pem_x509_certificate(pair.chain)
+    except (SettingsError, ValueError):
+        return None
+    return certificate.not_valid_after_utc.timestamp()
+
+
+def _of_store(found: Figures) -> Iterator[Metric]:
+    queue = GaugeMetricFamily(
+        PREFIX + "queue_deliveries", "Deliveries to other domains that wait", labels=("state", "age")
+    )
+    for labels, count in found.queue.items():
+        queue.add_metric(labels, float(count))
+    yield queue
+    yield _gauge("queue_oldest_seconds", "How long the oldest has waited", "state", found.oldest)
+    waiting = {what: float(count) for what, count in found.waiting.items()}
+    yield _gauge("waiting", "What waits for a moment or for somebody", "for", waiting)
+    yield _gauge(
+        "index_backlog",
+        f"Contents that wait for the search index, {MOST_BEHIND} at most",
+        "",
+        {"": float(found.behind)},
+    )
+    yield _gauge("web_sessions", "Open sessions of the web", "", {"": float(found.sessions)})
+    octets = {name: float(size) for name, (_, size) in found.measured.items() if size}
+    yield _gauge("stored_bytes", "Octets of all mailboxes, and of the database, each hour", "what", octets)
+    counts = {name: float(count) for name, (count, _) in found.measured.items() if count}
+    yield _gauge("stored_items", "Messages of all mailboxes, and open accounts, each hour", "what", counts)
+
+
+def _gauge(name: str, help_text: str, label: str, values: dict[str, float]) -> GaugeMetricFamily:
+    metric = GaugeMetricFamily(PREFIX + name, help_text, labels=(label,) if label else ())
+    for value, number in values.items():
+        metric.add_metric((value,) if label else (), number)
+    return metric
