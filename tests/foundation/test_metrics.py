@@ -10,13 +10,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from directory.server.wire import messages
 from imap.commands import TABLE
-from mailserver.foundation.metrics import board, catalogue, exposition
+from mailserver.foundation.metrics import board, catalogue, exposition, families
 from mailserver.foundation.metrics.board import HERE, Board, Here
 from mailserver.foundation.metrics.families import OTHER
 from mailserver.foundation.ports import ports
 from mailserver.foundation.settings import Listen
 from mailserver.store.queue import peer_counts
-from tests.figures import value
 
 
 @pytest.fixture
@@ -24,10 +23,13 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Board:
     """A board of two rows; this process has the second."""
     here, made = Here(), Board(2)
     here.begin(made, 1)
-    for module in (board, exposition):
-        monkeypatch.setattr(module, "HERE", here)
-    monkeypatch.setattr("mailserver.foundation.metrics.families.HERE", here)
+    _write_there(here, monkeypatch)
     return made
+
+
+def _write_there(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (board, exposition, families):
+        monkeypatch.setattr(module, "HERE", here)
 
 
 def elsewhere(shared: Board, work: Callable[[], None]) -> int:
@@ -35,9 +37,9 @@ def elsewhere(shared: Board, work: Callable[[], None]) -> int:
     child = os.fork()
     if not child:
         try:
-            from mailserver.foundation.metrics import families
-
-            families.HERE.begin(shared, 0)
+            here = Here()
+            here.begin(shared, 0)
+            _write_there(here, pytest.MonkeyPatch())
             work()
         finally:
             os._exit(0)
@@ -77,7 +79,7 @@ def test_processes_are_summed_and_a_dead_one_leaves_what_happened(shared: Board)
     assert found["mailserver_connections_open", ("imap",)] == 1, "what was open there is not any more"
     assert [labels for name, labels in found if name == "mailserver_process_open_fds"] == [("1", _name())]
     elsewhere(shared, lambda: catalogue.MESSAGES.add("smtp", "250"))
-    assert value(catalogue.MESSAGES, "smtp", "250") == 4, "the next one in its place counts on"
+    assert read()["mailserver_smtp_messages_total", ("250", "smtp")] == 4, "the next one in its place counts on"
 
 
 def _name() -> str:
@@ -86,7 +88,11 @@ def _name() -> str:
 
 
 def test_names_of_operators_are_those_of_each_process(shared: Board) -> None:
-    elsewhere(shared, lambda: [catalogue.DNSBL.add(name, "clean") for name in ("one.example", "two.example")] and None)
+    def work() -> None:
+        catalogue.DNSBL.add("one.example", "clean")
+        catalogue.DNSBL.add("two.example", "clean")
+
+    elsewhere(shared, work)
     for name in ("two.example", "three.example"):
         catalogue.DNSBL.add(name, "clean")
     for number in range(20):
