@@ -17,6 +17,7 @@ from mailserver.cli import (
     reports,
     restore,
     rules,
+    sending,
     serve,
     storage,
     withdraw,
@@ -74,6 +75,7 @@ list_app.command()(functional_boxes.acts)
 app.add_typer(list_app, name="list", help=_("Listes de diffusion et boîtes fonctionnelles."))
 app.add_typer(bulletins.app, name="bulletins", help=_("Annonces et maintenance de l’interface web."))
 app.add_typer(rules.app, name="rules", help=_("Qui peut écrire à qui ; le frein d’urgence."))
+app.add_typer(sending.app, name="sending", help=_("Qui envoie beaucoup, ce qui est retenu, qui peut envoyer plus."))
 app.command("filters")(filters.filters)
 app.command("peers")(peers.peers)
 app.add_typer(outgoing_queue.app, name="queue", help=_("Le courrier qui part."))

@@ -43,6 +43,7 @@ from mailserver.previews.service import Previews
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.messages import Quota
+from mailserver.submission.held import HeldSubmissions
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 from mailserver.withdrawal.service import Withdrawals
@@ -105,6 +106,9 @@ def create(
         pages=Pages(_site(settings, assets), spoken, keys, assets, board),
         moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
         infected=InfectedMail(settings=settings, store=store, delivery=delivery, clock=clock),
+        held_submissions=HeldSubmissions(
+            settings=settings, store=store, directory=directory, delivery=delivery, clock=clock
+        ),
         withdrawals=Withdrawals(settings=settings, store=store, clock=clock),
         board=board,
         health=health,

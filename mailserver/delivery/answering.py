@@ -31,10 +31,11 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Denied
 from mailserver.notices import away, filters, house
+from mailserver.rules.sending_limits import SendingLimits, Sent
 from mailserver.sieve import Fcc, Notify, Reject, Vacation
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Kind
-from mailserver.store.engine.transactions import Store
+from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
 from mailserver.store.mail.messages import Quota
 from mailserver.store.queue import spool
@@ -66,6 +67,7 @@ class Answering:
         self._store = store
         self._clock = clock
         self._deliverer = deliverer
+        self._limits = SendingLimits(settings)
         self._house = house.house_of(settings)
         self._zone = ZoneInfo(settings.web.timezone)
         self._domains = frozenset(domain.casefold() for domain in settings.domains)
@@ -178,7 +180,13 @@ class Answering:
         if not count:
             return 0
         keys, expires = [self._clock.token(32) for _ in range(count)], int(self._clock.now()) + DAY
-        return await self._store.write(filter_memory.claim_within, owner.account_id, kind, keys, expires, most)
+        return await self._store.write(self._claim_unit, owner, kind, keys, expires, most)
+
+    def _claim_unit(self, tx: Tx, owner: Owner, kind: Kind, keys: Sequence[bytes], expires: int, most: int) -> int:
+        """Within the day's number, and, all or none, within what the account may send at all."""
+        claimed = filter_memory.claim_within(tx, owner.account_id, kind, keys, expires, most)
+        sent = Sent(owner.account_id, owner.population, claimed)
+        return claimed if not claimed or self._limits.count_automatic(tx, sent) else 0
 
     def _options(self, owner: Owner) -> Options:
         name = spool.new_name(self._clock)

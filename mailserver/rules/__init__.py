@@ -1,1 +1,1 @@
-"""The rules between populations as a running worker knows them."""
+"""What a running worker asks before mail goes: the rules between populations, refused copies, sending limits."""

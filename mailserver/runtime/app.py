@@ -50,6 +50,7 @@ from mailserver.runtime.workers import Life
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store
+from mailserver.submission.held import HeldSubmissions
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 from mailserver.withdrawal.service import Withdrawals
@@ -294,12 +295,14 @@ def _work_on_mail(services: Services) -> dict[str, Work]:
         clock=clock,
     )
     moderation = Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
+    held = HeldSubmissions(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
     thanks = Thanks(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
     return {
         "relay": Relay(settings=settings, store=store, delivery=delivery, clock=clock, changes=changes).run,
         "scheduled": outbox.run,
         "moderation": moderation.run,
         "infected": InfectedMail(settings=settings, store=store, delivery=delivery, clock=clock).run,
+        "held_submissions": held.run,
         "withdrawal": Withdrawals(settings=settings, store=store, clock=clock).run,
         "report_thanks": thanks.run,
     }

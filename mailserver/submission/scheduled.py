@@ -31,7 +31,8 @@ from mailserver.store.queue import outbox
 from mailserver.store.queue.outbox import Waiting
 from mailserver.store.queue.spool import Notify, Target
 from mailserver.store.record.trusted_clock import TrustedClock
-from mailserver.submission.submit import Copy, Submission
+from mailserver.submission.departure import Copy
+from mailserver.submission.submit import Submission
 from mailserver.texts.catalogue import NC_
 from mailserver.texts.text import Text
 

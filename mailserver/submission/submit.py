@@ -7,50 +7,42 @@ the rest.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import structlog
 
-from mailserver.delivery import Delivery, Envelope, Part, deliver_parts
+from mailserver.delivery import Delivery, Envelope, Part
+from mailserver.delivery.recipients import is_role
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.mime.header import dates, header_limit, originators
 from mailserver.mime.writing import compose, fields
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.mime.writing.trace_fields import return_path
-from mailserver.model.clock import Clock
+from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, Principal, State
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Denied, Sender
+from mailserver.model.sending_limits import PASSES, Course, Judged
+from mailserver.rules.sending_limits import SendingLimits, Sent, Waits
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.mail import blobs
 from mailserver.store.mail.access import Viewer, boxes
-from mailserver.store.mail.flags import SEEN
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Options, Target
-from mailserver.store.queue.traces import Step, Trace
+from mailserver.store.queue.traces import Step
+from mailserver.submission.departure import Copy, Leaving
 from mailserver.submission.dkim import Signer
 from mailserver.submission.header_completion import Written, completed_header, missing_fields, read, resent_fields
+from mailserver.submission.holding_notices import HoldingNotices
 from mailserver.submission.reported import Reported
 from mailserver.submission.routing import Route, Routing
 from mailserver.texts.text import Text
 
 log = structlog.get_logger("submit")
-
-SENT = "\\Sent"
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """The sender's copy, where it differs from the message in Sent."""
-
-    box: int = 0
-    """A mailbox of the sender; 0: Sent, of the functional box in whose name it goes if they may put something there."""
-    octets: bytes = b""
-    viewer: Viewer | None = None
-    """The sender with their groups, where these are known."""
 
 
 class Submission:
@@ -75,6 +67,8 @@ class Submission:
         self._domains = frozenset(domain.lower() for domain in settings.domains)
         self._signer = _signer(settings)
         delivery.answering.signer = self._signer
+        self._limits = SendingLimits(settings)
+        self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
         self.routing = Routing(settings=settings, store=store, delivery=delivery)
         self._reported = Reported(settings=settings, store=store)
 
@@ -125,14 +119,17 @@ class Submission:
         wanted (RFC 3461). `trace` is the Received field of the door, which then also made `name`. `copy`: what is kept
         where, with `save_to_sent`, other than the message in Sent. `within` runs in the unit that commits it all;
         what it raises undoes the unit.
+        Past its author's limits it waits for IT, and its author is told (`held_submissions`).
         Raises Refused(SENDER_NOT_OWNED | FORBIDDEN | SUSPENDED | TOO_BIG | TOO_MANY_RECIPIENTS | INVALID, and for a
-        recipient here NO_SUCH_RECIPIENT | OVER_QUOTA …, the text beginning with the address), Temporary.
+        recipient here NO_SUCH_RECIPIENT | OVER_QUOTA …, the text beginning with the address), SentTooMuch, Temporary.
         """
         if principal is not None:
             principal = await self._current(principal)
         self._check_limits(recipients, octets)
         written = read(octets)
         route = await self.routing.route(principal, recipients)
+        sent = _sent(principal, route)
+        judged = await self._store.read(self._limits.foresee, sent) if sent is not None else PASSES
         now = self._clock.now()
         name = name or spool.new_name(self._clock)
         added = self._missing(written, principal, now)
@@ -149,16 +146,52 @@ class Submission:
         envelope = _envelope(principal, reverse_path, route, resent=resent)
         if virus is not None:
             envelope = replace(envelope, viruses=1)
-        parts = await self._delivery.parts(envelope, whole, options, route.remote)
-        addresses = [recipient if isinstance(recipient, str) else recipient.address for recipient in recipients]
-        step = Trace(Step.SUBMITTED, name, reverse_path, addresses, len(octets), options.account_id)
-        lifetime = self._settings.outbound.lifetime
-        keeping = _keeping(principal, copy or Copy())
-        filing = await self._reported.filing(principal, addresses, octets)
-        also = tuple(one for one in (within, filing) if one is not None)
-        await self._commit(_Departure(parts, step, lifetime, tuple(named), keeping, also), kept)
-        _log_submitted(name, options.account_id, list(named), parts, len(octets))
+        targets = tuple(Target(one) if isinstance(one, str) else one for one in recipients)
+        filing = await self._reported.filing(principal, [target.address for target in targets], octets)
+        leaving = Leaving(
+            principal=principal,
+            envelope=envelope,
+            recipients=targets,
+            remote=route.remote,
+            whole=whole,
+            options=options,
+            named=tuple(named),
+            copy=_keeping(principal, copy or Copy()),
+            within=tuple(one for one in (within, filing) if one is not None),
+        )
+        await self._depart(leaving, kept, sent, judged)
         return name
+
+    async def _depart(self, leaving: Leaving, kept: bytes, sent: Sent | None, judged: Judged) -> None:
+        """It leaves, or waits for IT where its author has sent more than is usual. Raises as `submit`."""
+        if judged.course is Course.SEND:
+            try:
+                await self._send(leaving, kept, sent)
+            except Waits as waits:  # another message of the same account was counted meanwhile
+                judged = waits.judged
+        if judged.course is Course.HOLD and sent is not None:
+            await self._hold(leaving, kept, sent, judged)
+
+    async def _send(self, leaving: Leaving, kept: bytes, sent: Sent | None) -> None:
+        parts = await self._delivery.parts(leaving.envelope, leaving.whole, leaving.options, leaving.remote)
+        counting = (partial(self._limits.count, sent=sent),) if sent is not None else ()
+        departure = leaving.departure(Step.SUBMITTED, parts, counting, self._settings.outbound.lifetime)
+        await self._commit(departure.unit, kept, *(part.prepared for part in parts))
+        local, remote = sum(len(part.accounts) for part in parts), sum(len(part.targets) for part in parts)
+        _log(leaving, "submitted", local=local, remote=remote)
+
+    async def _hold(self, leaving: Leaving, kept: bytes, sent: Sent, judged: Judged) -> None:
+        """Raises SentTooMuch, Refused(LIMIT): too much of its author's waits already."""
+        assert leaving.principal is not None
+        whole = await self._delivery.prepare(leaving.whole)
+        days = self._settings.sending.hold_days
+        submitted = leaving.submitted(judged, int(self._clock.now()) + days * DAY)
+        notices = await self._notices.held(leaving.principal, judged, submitted.expires)
+        counting = (partial(self._limits.count, sent=sent, waits=True),)
+        departure = leaving.departure(Step.HELD, notices, counting, self._settings.outbound.lifetime)
+        unit = partial(departure.hold_unit, whole=whole, submitted=submitted)
+        await self._commit(unit, kept, whole, *(part.prepared for part in notices))
+        _log(leaving, "held", what=judged.what.value, count=judged.count)
 
     async def resend(
         self, principal: Principal, recipients: Sequence[Correspondent], octets: bytes, provenance: Provenance
@@ -275,56 +308,27 @@ class Submission:
             domain = self._settings.domain
         return await asyncio.to_thread(self._signer.sign, header, octets, written.body, domain, now)
 
-    async def _commit(self, departure: "_Departure", kept: bytes) -> None:
+    async def _commit(
+        self,
+        unit: Callable[[Tx, blobs.Prepared | None], list[str]],
+        kept: bytes,
+        *prepared: blobs.Prepared,
+    ) -> None:
         """`kept`: the copy for Sent; empty for none."""
         sent = await self._delivery.prepare(kept) if kept else None
-        async with self._delivery.discarding(*(part.prepared for part in departure.parts), sent):
-            unused = await self._store.write(departure.unit, sent)
+        async with self._delivery.discarding(*prepared, sent):
+            unused = await self._store.write(unit, sent)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
 
 
-@dataclass(frozen=True, slots=True)
-class _Departure:
-    """What one unit commits: local appearances, queue rows, the copy in Sent, the trace."""
-
-    parts: Sequence[Part]
-    step: Trace
-    lifetime: int
-    named: tuple[int, ...]
-    """The functional boxes in whose name it goes: who sent it is put on record there."""
-    copy: Copy
-    within: tuple[Callable[[Tx], None], ...]
-    """What else is done in the same unit."""
-
-    def unit(self, tx: Tx, sent: blobs.Prepared | None) -> list[str]:
-        """Returns files that turned out not to be needed.
-
-        Raises Refused(FORBIDDEN) when the right to send for a box has just gone, and what `within` raises.
-        """
-        for one in self.within:
-            one(tx)
-        account_id = self.step.account_id
-        boxes.sent(tx, account_id, self.named, self.step.name)
-        _, unused, _ = deliver_parts(tx, self.parts, {}, self.lifetime, self.step)
-        if sent is not None:
-            sent_id, used = messages.store_content(tx, sent)
-            owner, box_id = self._copy_place(tx)
-            messages.place(tx, owner, box_id, sent_id, sent.size, SEEN, provenance=Provenance(Door.KEPT, account_id))
-            if sent.file is not None and not used:
-                unused.append(sent.file)
-        return unused
-
-    def _copy_place(self, tx: Tx) -> tuple[int, int]:
-        """Whose copy it is and the mailbox it goes to: the one that was chosen, if it is still there; Sent of the
-        functional box in whose name it goes, so that its other holders see it; else the sender's own."""
-        account_id = self.step.account_id
-        if self.copy.box and any(box.id == self.copy.box for box in mailboxes.listing(tx, account_id)):
-            return account_id, self.copy.box
-        box_id = self.named[0] if self.named else 0
-        theirs = box_id and boxes.takes_copy(tx, self.copy.viewer or Viewer(account_id), box_id)
-        owner = box_id if theirs else account_id
-        return owner, _sent_box(tx, owner)
+def _sent(principal: Principal | None, route: Route) -> Sent | None:
+    """What it counts for; None: nothing, as what the service says, and what only `postmaster@` and `abuse@` get."""
+    outside = frozenset(target.address for target in route.remote)
+    if principal is None or (not outside and all(is_role(one.address) for one in route.local)):
+        return None
+    outside |= {address for one in route.local for address in one.remote}
+    return Sent(principal.account_id, principal.role.population, len(route.local) + len(outside), outside)
 
 
 def _options(principal: Principal | None, name: str, *, ret: str, envid: str, utf8: bool) -> Options:
@@ -343,16 +347,9 @@ def _envelope(principal: Principal | None, reverse_path: str, route: Route, *, r
     return Envelope(reverse_path, route.local, Sender.person(principal) if principal else None, door=door)
 
 
-def _log_submitted(name: str, account_id: int, named: list[int], parts: Sequence[Part], size: int) -> None:
-    log.info(
-        "submitted",
-        id=name,
-        account=account_id,
-        boxes=named,
-        local=sum(len(part.accounts) for part in parts),
-        remote=sum(len(part.targets) for part in parts),
-        size=size,
-    )
+def _log(leaving: Leaving, event: str, **facts: object) -> None:
+    account_id, named = leaving.options.account_id, list(leaving.named)
+    log.info(event, id=leaving.options.name, account=account_id, boxes=named, size=len(leaving.whole), **facts)
 
 
 def _keeping(principal: Principal | None, copy: Copy) -> Copy:
@@ -372,15 +369,6 @@ async def _copy_of(octets: bytes, written: Written, added: bytes, copy: Copy | N
     await asyncio.sleep(0)
     own = (copy.octets,) if copy and copy.octets else (octets[: written.header_end], *_rest(octets, written))
     return b"".join((added, *own))
-
-
-def _sent_box(tx: Tx, account_id: int) -> int:
-    """Where copies of sent messages go; made again if it was deleted."""
-    box = mailboxes.by_use(tx, account_id, SENT)
-    if box is None:
-        mailboxes.provision(tx, account_id)
-        box = mailboxes.by_use(tx, account_id, SENT) or mailboxes.get(tx, account_id, "Sent")
-    return box.id
 
 
 def _needs_utf8(reverse_path: str, route: Route, header: bytes) -> bool:

@@ -24,7 +24,7 @@ from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.account import forwards
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail.blobs import Prepared
-from mailserver.store.queue import spool, traces
+from mailserver.store.queue import sent_counts, spool, traces
 from mailserver.store.queue.spool import Leased, Notify
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.trusted_clock import TrustedClock
@@ -310,6 +310,8 @@ def conclude_unit(
     deliver_parts(tx, parts, {}, lifetime)
     for step in steps:
         traces.record(tx, step)
+    if row.account_id and refused:
+        sent_counts.add(tx, row.account_id, 0, len(refused))
     if row.account_id:
         forwards.judge(tx, row.account_id, taken, refused)
 

@@ -56,6 +56,8 @@ def announced(visit: Visit) -> str:
         "relance": ngettext("%(n)s envoi relancé.", "%(n)s envois relancés.", count),
         "retenu": ngettext("%(n)s envoi retenu.", "%(n)s envois retenus.", count),
         "jete": ngettext("%(n)s envoi jeté.", "%(n)s envois jetés.", count),
+        "envoi-parti": ngettext("%(n)s message est parti.", "%(n)s messages sont partis.", count),
+        "envoi-supprime": ngettext("%(n)s message ne partira pas.", "%(n)s messages ne partiront pas.", count),
         "remis": ngettext("%(n)s message remis.", "%(n)s messages remis.", count),
         "transfert": _("Transfert arrêté. La personne est prévenue."),
         "virus-supprime": ngettext("%(n)s message supprimé.", "%(n)s messages supprimés.", count),

@@ -87,6 +87,8 @@ def _line(visit: Visit, one: Traced) -> Line:
     step = {
         Step.RECEIVED: _("Reçu et déposé"),
         Step.SUBMITTED: _("Envoyé"),
+        Step.HELD: _("Retenu"),
+        Step.DROPPED: _("Non envoyé"),
         Step.SENT: _("Remis ailleurs"),
         Step.DEFERRED: _("Différé"),
         Step.FAILED: _("En échec"),

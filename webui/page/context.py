@@ -41,6 +41,7 @@ from mailserver.store.account.sessions import Session
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
 from mailserver.store.web.searches import Search
+from mailserver.submission.held import HeldSubmissions
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 from mailserver.withdrawal.service import Withdrawals
@@ -89,6 +90,7 @@ class Services:
     pages: Renderer
     moderation: Moderation
     infected: InfectedMail
+    held_submissions: HeldSubmissions
     withdrawals: Withdrawals
     outside: SafeFetch
     feeds: Feeds

@@ -27,6 +27,8 @@ from mailserver.foundation.settings.mail import (
     Outbound,
     PeerLimits,
     Reports,
+    Sending,
+    SendingMarks,
     Smtp,
 )
 from mailserver.foundation.settings.people import Accounts, Audit, LoginSettings, Passwords, Previews, Push, Web
@@ -73,6 +75,8 @@ __all__ = [
     "Proxy",
     "Push",
     "Reports",
+    "Sending",
+    "SendingMarks",
     "Settings",
     "SettingsError",
     "Smtp",
@@ -119,6 +123,7 @@ class Settings(Section):
     proxy: Proxy = Field(default_factory=Proxy)
     storage: Storage = Field(default_factory=Storage)
     outbound: Outbound = Field(default_factory=Outbound)
+    sending: Sending = Field(default_factory=Sending)
     smtp: Smtp = Field(default_factory=Smtp)
     peers: PeerLimits = Field(default_factory=PeerLimits)
     greylisting: Greylisting = Field(default_factory=Greylisting)

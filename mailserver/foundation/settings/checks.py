@@ -160,11 +160,22 @@ def check_mailbox(text: str) -> str:
     return text
 
 
+MOST_COUNTED = 1_000_000_000
+
+
 def check_mark(text: str) -> str:
     """What stands before a subject; empty means nothing."""
     if text and (not text.isprintable() or text != text.strip() or "=?" in text):
         raise ValueError(f"{text!r} cannot stand before a subject: one line of plain text, without blanks around it")
     return text
+
+
+def check_marks(marks: tuple[int, int]) -> tuple[int, int]:
+    """From where something waits, and from where it is refused."""
+    hold, refuse = marks
+    if not 1 <= hold <= refuse <= MOST_COUNTED:
+        raise ValueError(f"{list(marks)}: two numbers from 1 to {MOST_COUNTED}, the second no smaller than the first")
+    return marks
 
 
 def _is_address(text: str) -> bool:

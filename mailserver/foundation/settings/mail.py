@@ -1,8 +1,8 @@
 """Mail that comes, that leaves, and what is done about it on its way."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 
 from mailserver.foundation.settings.checks import (
     MOST_DAYS,
@@ -15,6 +15,7 @@ from mailserver.foundation.settings.checks import (
     Seconds,
     check_mailbox,
     check_mark,
+    check_marks,
     check_scanner,
 )
 from mailserver.foundation.settings.section import Section
@@ -35,6 +36,52 @@ class Outbound(Section):
     delay_warning: int = Field(default=4 * 3600, ge=60, le=MOST_SECONDS)
     concurrency: int = Field(default=10, ge=1)
     timeout: int = Field(default=120, ge=1, le=MOST_SECONDS)
+
+
+Marks = Annotated[tuple[StrictInt, StrictInt], AfterValidator(check_marks)]
+"""Past the first a message waits for IT, past the second it is refused."""
+
+
+class SendingMarks(Section):
+    """How many recipients one account may write to, over every door together."""
+
+    minute: Marks = (500, 700)
+    ten_minutes: Marks = (800, 1000)
+    hour: Marks = (2000, 4000)
+    ten_hours: Marks = (5000, 8000)
+    new_outside_per_day: Marks = (1000, 2000)
+    """Addresses elsewhere that the account never wrote to before."""
+    failures_per_hour: Marks = (100, 200)
+    """Recipients that other servers refuse for good."""
+
+
+class Sending(Section):
+    """What keeps an account from being used to send junk."""
+
+    limits: bool = True
+    staff: SendingMarks = Field(default_factory=SendingMarks)
+    """Administrative staff, secretariats, administrators."""
+    teachers: SendingMarks = Field(default_factory=SendingMarks)
+    pupils: SendingMarks = SendingMarks(
+        minute=(40, 60),
+        ten_minutes=(60, 100),
+        hour=(120, 200),
+        ten_hours=(300, 500),
+        new_outside_per_day=(20, 40),
+        failures_per_hour=(10, 20),
+    )
+    night: tuple[StrictInt, StrictInt] = (20, 6)
+    """From this hour until that one, and at week-ends, fewer recipients are enough; the same twice: no night."""
+    quiet_divisor: int = Field(default=2, ge=1, le=100)
+    """What the marks for recipients are divided by then."""
+    hold_days: int = Field(default=7, ge=1, le=90)
+    """How long a message waits for IT; then its author is told that it was not sent."""
+
+    @model_validator(mode="after")
+    def _check_night(self) -> Self:
+        if not all(0 <= hour <= 23 for hour in self.night):
+            raise ValueError("night: two hours between 0 and 23")
+        return self
 
 
 class Smtp(Section):

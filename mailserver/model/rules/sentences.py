@@ -1,10 +1,12 @@
 """Refusals as people read them."""
 
-from datetime import date
+from datetime import date, datetime
 
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Population, Writers
+from mailserver.model.sending_limits import Judged, What
 from mailserver.texts.catalogue import NC_
+from mailserver.texts.dates import Moment
 from mailserver.texts.text import Text, both
 
 _SUBJECTS = {
@@ -53,6 +55,14 @@ class Denied(Refused):
     def about(self, address: str) -> "Denied":
         """The same, saying which recipient it is about."""
         return Denied(Text("{address} : {why}", address=address, why=self.said))
+
+
+class SentTooMuch(Denied):
+    """Somebody has sent more than one account may within that time; the text says when to try again."""
+
+    def __init__(self, said: Text) -> None:
+        super().__init__(said)
+        self.reason = Reason.LIMIT
 
 
 class Unauthenticated(Denied):
@@ -109,3 +119,35 @@ def no_reports() -> Denied:
 def too_large(limit: int) -> Denied:
     """More members than one message can be delivered to."""
     return Denied(Text("Cette liste compte plus de {limit} membres : elle ne peut rien recevoir.", limit=limit))
+
+
+_SPANS = {
+    60: Text("une minute"),
+    600: Text("dix minutes"),
+    3600: Text("une heure"),
+    36000: Text("dix heures"),
+    86400: Text("un jour"),
+}
+
+
+def span(seconds: int) -> Text:
+    """The length of a window of the sending limits, as people say it."""
+    return _SPANS.get(seconds) or Text("{seconds} secondes", seconds=seconds)
+
+
+def exceeded(judged: Judged, most: int) -> Text:
+    """What an account has too much of."""
+    facts = {"count": judged.count, "span": span(judged.mark.seconds), "most": most}
+    match judged.what:
+        case What.RECIPIENTS:
+            return Text("{count} destinataires en {span}, pour {most} permis", **facts)
+        case What.NEW_OUTSIDE:
+            return Text("{count} nouveaux correspondants extérieurs en {span}, pour {most} permis", **facts)
+        case What.FAILURES:
+            return Text("{count} adresses refusées par d’autres serveurs en {span}, pour {most} permises", **facts)
+
+
+def sent_too_much(judged: Judged, again: datetime) -> SentTooMuch:
+    """The second mark was passed."""
+    why = exceeded(judged, judged.mark.refuse)
+    return SentTooMuch(Text("Trop d’envois : {why}. Réessayez après le {again}.", why=why, again=Moment(again)))

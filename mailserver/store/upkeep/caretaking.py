@@ -18,7 +18,7 @@ from mailserver.store.account import filter_memory
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import blobs, mailboxes, snooze
 from mailserver.store.people import imports
-from mailserver.store.queue import greylist
+from mailserver.store.queue import greylist, sent_counts
 from mailserver.store.schema.accounts import account, auto_reply, caretaker_lease
 from mailserver.store.schema.factors import pending_recovery
 from mailserver.store.schema.mail import blob, mailbox, message
@@ -229,5 +229,6 @@ def sweep(tx: Tx, undo_seconds: int) -> int:
     removed += tx.execute(delete(pending_recovery).where(pending_recovery.c.account_id.in_(stale))).rowcount
     removed += filter_memory.sweep(tx)
     removed += greylist.sweep(tx)
+    removed += sent_counts.sweep(tx)
     # What an import did to each person is kept for as long as it can be taken back.
     return removed + imports.prune(tx, now - undo_seconds, SWEPT)

@@ -15,7 +15,7 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import collect
 from mailserver.store.people import claims, words
-from mailserver.store.queue import moderation_queue
+from mailserver.store.queue import held_submissions, moderation_queue
 from mailserver.store.record.notices import moved
 from mailserver.store.schema import metadata
 from mailserver.store.schema.agendas import agenda_feed, collection, collection_grant, item, item_gone
@@ -30,6 +30,7 @@ from mailserver.store.schema.rosters import (
     personal_list,
     personal_list_member,
 )
+from mailserver.store.schema.sending import held_submission
 from mailserver.store.schema.sharing import annotation, mailbox_act, mailbox_right
 from mailserver.store.schema.webmail import retention
 from mailserver.store.schema.withdrawal import withdrawn
@@ -168,6 +169,11 @@ def _held(tx: Tx, account_id: int) -> bool:
     return bool(moderation_queue.remove(tx, held_message.c.account_id == account_id))
 
 
+def _held_submissions(tx: Tx, account_id: int) -> bool:
+    """What the person sent and waits for IT."""
+    return bool(held_submissions.erase(tx, account_id))
+
+
 def _outbox(tx: Tx, account_id: int) -> bool:
     """Letters of the person that wait for their time."""
     mine = outbox.c.account_id == account_id
@@ -201,7 +207,7 @@ def _belongings(tx: Tx, account_id: int) -> bool:
 
 
 _ENTRY: Final = (person, affiliation, person_word)
-_APART: Final = (mailbox, subscription, collection, held_message, outbox, withdrawn)
+_APART: Final = (mailbox, subscription, collection, held_message, held_submission, outbox, withdrawn)
 
 
 def _collections(tx: Tx, account_id: int) -> bool:
@@ -221,6 +227,7 @@ _STEPS: Final[tuple[Callable[[Tx, int], bool], ...]] = (
     _gone_items,
     _collections,
     _held,
+    _held_submissions,
     _outbox,
     _withdrawn,
     _lists,

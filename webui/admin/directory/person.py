@@ -297,6 +297,8 @@ def action_words(visit: Visit, action: audit.Action) -> str:
         kind.JUNK_TAUGHT: _("Filtre des indésirables"),
         kind.MODEL_CHANGED: _("Modèle de lettre de l’académie modifié"),
         kind.INFECTED_DECIDED: _("Message infecté"),
+        kind.SUBMISSION_DECIDED: _("Envoi retenu"),
+        kind.ALLOWANCE_SET: _("Limites d’envoi changées"),
         kind.MAIL_WITHDRAWN: _("Message retiré de toutes les boîtes"),
         kind.REPORTS_DECIDED: _("Signalements classés"),
         kind.LOGIN: _("Connexion"),

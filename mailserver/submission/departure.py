@@ -1,0 +1,147 @@
+"""What one unit commits of a message that is sent: it leaves or waits for IT; the copy in Sent, the trace."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mailserver.delivery import Envelope, Part, deliver_parts
+from mailserver.model.identity import Principal
+from mailserver.model.messages.provenance import Door, Provenance
+from mailserver.model.sending_limits import Judged
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.mail.access import Viewer, boxes
+from mailserver.store.mail.flags import SEEN
+from mailserver.store.queue import held_submissions, traces
+from mailserver.store.queue.held_submissions import Submitted
+from mailserver.store.queue.spool import Options, Target
+from mailserver.store.queue.traces import Step, Trace
+
+SENT = "\\Sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The sender's copy, where it differs from the message in Sent."""
+
+    box: int = 0
+    """A mailbox of the sender; 0: Sent, of the functional box in whose name it goes if they may put something there."""
+    octets: bytes = b""
+    viewer: Viewer | None = None
+    """The sender with their groups, where these are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What one unit commits: local appearances, queue rows, the copy in Sent, the trace."""
+
+    parts: Sequence[Part]
+    step: Trace
+    lifetime: int
+    named: tuple[int, ...]
+    """The functional boxes in whose name it goes: who sent it is put on record there."""
+    copy: Copy
+    within: tuple[Callable[[Tx], None], ...]
+    """What else is done in the same unit."""
+
+    def unit(self, tx: Tx, sent: blobs.Prepared | None) -> list[str]:
+        """It leaves. Returns files that turned out not to be needed.
+
+        Raises Refused(FORBIDDEN) when the right to send for a box has just gone, and what `within` raises.
+        """
+        self._begin(tx)
+        _, unused, _ = deliver_parts(tx, self.parts, {}, self.lifetime, self.step)
+        return unused + self._keep_copy(tx, sent)
+
+    def hold_unit(self, tx: Tx, sent: blobs.Prepared | None, whole: blobs.Prepared, submitted: Submitted) -> list[str]:
+        """It waits for IT; `parts` are the notices about that, written when nothing of its author's waited before.
+
+        Raises as `unit`, and Refused(LIMIT): too much of theirs waits already.
+        """
+        self._begin(tx)
+        content_id, used = messages.store_content(tx, whole)
+        unused = [] if used or whole.file is None else [whole.file]
+        if held_submissions.hold(tx, content_id, submitted):
+            unused += [part.prepared.file for part in self.parts if part.prepared.file is not None]
+            traces.record(tx, self.step)
+        else:
+            unused += deliver_parts(tx, self.parts, {}, self.lifetime, self.step)[1]
+        return unused + self._keep_copy(tx, sent)
+
+    def _begin(self, tx: Tx) -> None:
+        for one in self.within:
+            one(tx)
+        boxes.sent(tx, self.step.account_id, self.named, self.step.name)
+
+    def _keep_copy(self, tx: Tx, sent: blobs.Prepared | None) -> list[str]:
+        """The copy in Sent; its file if it is not needed."""
+        if sent is None:
+            return []
+        account_id = self.step.account_id
+        sent_id, used = messages.store_content(tx, sent)
+        owner, box_id = self._copy_place(tx)
+        messages.place(tx, owner, box_id, sent_id, sent.size, SEEN, provenance=Provenance(Door.KEPT, account_id))
+        return [sent.file] if sent.file is not None and not used else []
+
+    def _copy_place(self, tx: Tx) -> tuple[int, int]:
+        """Whose copy it is and the mailbox it goes to: the one that was chosen, if it is still there; Sent of the
+        functional box in whose name it goes, so that its other holders see it; else the sender's own."""
+        account_id = self.step.account_id
+        if self.copy.box and any(box.id == self.copy.box for box in mailboxes.listing(tx, account_id)):
+            return account_id, self.copy.box
+        box_id = self.named[0] if self.named else 0
+        theirs = box_id and boxes.takes_copy(tx, self.copy.viewer or Viewer(account_id), box_id)
+        owner = box_id if theirs else account_id
+        return owner, _sent_box(tx, owner)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """A message that may leave as far as everything but its author's limits is concerned."""
+
+    principal: Principal | None
+    envelope: Envelope
+    recipients: tuple[Target, ...]
+    remote: tuple[Target, ...]
+    whole: bytes
+    options: Options
+    named: tuple[int, ...]
+    copy: Copy
+    within: tuple[Callable[[Tx], None], ...]
+
+    @property
+    def addresses(self) -> list[str]:
+        return [target.address for target in self.recipients]
+
+    def submitted(self, judged: Judged, expires: int) -> Submitted:
+        """The same as the store keeps it while it waits."""
+        assert self.principal is not None
+        return Submitted(
+            account_id=self.principal.account_id,
+            population=self.principal.role.population,
+            reverse_path=self.envelope.reverse_path,
+            targets=self.recipients,
+            options=self.options,
+            resent=self.envelope.door is Door.RESENT,
+            what=judged.what,
+            counted=judged.count,
+            mark=judged.mark.hold,
+            seconds=judged.mark.seconds,
+            expires=expires,
+        )
+
+    def departure(
+        self, step: Step, parts: Sequence[Part], counting: tuple[Callable[[Tx], None], ...], lifetime: int
+    ) -> Departure:
+        """What one unit does about it."""
+        reverse_path, account_id = self.envelope.reverse_path, self.options.account_id
+        trace = Trace(step, self.options.name, reverse_path, self.addresses, len(self.whole), account_id)
+        return Departure(parts, trace, lifetime, self.named, self.copy, (*self.within, *counting))
+
+
+def _sent_box(tx: Tx, account_id: int) -> int:
+    """Where copies of sent messages go; made again if it was deleted."""
+    box = mailboxes.by_use(tx, account_id, SENT)
+    if box is None:
+        mailboxes.provision(tx, account_id)
+        box = mailboxes.by_use(tx, account_id, SENT) or mailboxes.get(tx, account_id, "Sent")
+    return box.id

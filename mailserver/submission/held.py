@@ -1,0 +1,177 @@
+"""What IT decides about messages that wait because their author sent more than is usual: they leave, or they do not.
+
+One that is let go leaves as if it were sent now: who may write to whom is asked again, and it is not counted again. Its
+author must still be one who may send.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from mailserver.delivery import Delivery, Envelope, Part, Recipient, deliver_parts
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Directory, Principal, State
+from mailserver.model.messages.provenance import Door
+from mailserver.model.rules import Sender
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs
+from mailserver.store.queue import held_submissions, spool, traces
+from mailserver.store.queue.held_submissions import Held
+from mailserver.store.queue.spool import Target
+from mailserver.store.queue.traces import Step, Trace
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
+from mailserver.store.record.trusted_clock import TrustedClock
+from mailserver.submission.holding_notices import HoldingNotices
+from mailserver.submission.routing import Routing
+from mailserver.texts.causes import Cause
+
+log = structlog.get_logger("submit")
+
+PERIOD = 60.0
+NOBODY = Origin("service", "internal")
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What became of a message that was let go."""
+
+    recipients: int
+    left: tuple[str, ...]
+    """Recipients who could not get it; its author is told."""
+
+
+class HeldSubmissions:
+    """Decides. Whoever calls has made sure that it is IT."""
+
+    def __init__(
+        self, *, settings: Settings, store: Store, directory: Directory, delivery: Delivery, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._directory = directory
+        self._delivery = delivery
+        self._routing = Routing(settings=settings, store=store, delivery=delivery)
+        self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
+        self._upkeep = TrustedClock(store, clock)
+        self._folder = settings.data / "blobs"
+
+    async def run(self) -> None:
+        """Let go, in the background, of what nobody decided about."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            await self.expire()
+
+    async def release(self, held_id: int, origin: Origin) -> Released:
+        """Send a message after all.
+
+        Raises Refused(NOT_FOUND | SUSPENDED | NO_SUCH_RECIPIENT …: nobody can get it), Denied, Temporary.
+        """
+        held = await self._store.read(held_submissions.get, held_id)
+        if held is None:
+            raise Refused(Reason.NOT_FOUND, "this message waits no more: somebody has decided already")
+        author = await self._directory.by_account(held.account_id)
+        if author is None or author.state is not State.ACTIVE:
+            raise Refused(Reason.SUSPENDED, "the author of this message may no longer send")
+        local, remote, left = await self._routed(author, held.targets)
+        octets = await self._store.read(spool.octets, held.content_id, self._folder)
+        door = Door.RESENT if held.resent else Door.SUBMISSION
+        envelope = Envelope(held.reverse_path, tuple(local), Sender.person(author), door=door)
+        parts = await self._delivery.parts(envelope, octets, held.options, remote)
+        notices = await self._notices.partly(author, held.subject, left) if left else []
+        addresses = [target.address for target in held.targets if target.address not in left]
+        step = Trace(Step.SUBMITTED, held.options.name, held.reverse_path, addresses, held.size, held.account_id)
+        await self._commit([held], [*parts, *notices], origin, "released", [step])
+        log.info("held message released", id=held.options.name, account=held.account_id, left=len(left))
+        return Released(len(addresses), tuple(left))
+
+    async def drop(self, chosen: Sequence[int], origin: Origin, *, what: str = "dropped") -> int:
+        """Do not send messages, and tell their authors, once for all that are named; how many. Raises Temporary."""
+        by_author: dict[int, list[Held]] = defaultdict(list)
+        for number in chosen:
+            held = await self._store.read(held_submissions.get, number)
+            if held is not None:
+                by_author[held.account_id].append(held)
+        count = 0
+        for account_id, messages in by_author.items():
+            author = await self._directory.by_account(account_id)
+            can_read = author is not None and author.state is not State.CLOSED
+            subjects = [one.subject for one in messages]
+            notices = await self._notices.dropped(author, subjects) if author is not None and can_read else []
+            steps = [_dropped(one) for one in messages]
+            try:
+                await self._commit(messages, notices, origin, what, steps)
+            except Refused:
+                continue  # somebody else decides about these
+            count += len(messages)
+            log.info("held messages dropped", account=account_id, count=len(messages), what=what)
+        return count
+
+    async def expire(self) -> int:
+        """Drop what nobody decided about in time; how many. Nothing while the clock is in doubt."""
+        count = 0
+        if not await self._upkeep.may_go_on():
+            return count
+        while batch := await self._store.read(held_submissions.expired):
+            dropped = await self.drop([held.id for held in batch], NOBODY, what="expired")
+            if not dropped:
+                break
+            count += dropped
+        return count
+
+    async def _routed(
+        self, author: Principal, targets: Sequence[Target]
+    ) -> tuple[list[Recipient], list[Target], list[str]]:
+        """Recipients here, elsewhere, and those who cannot get it. Raises Refused: that is all of them; Temporary."""
+        local: list[Recipient] = []
+        remote: list[Target] = []
+        left: dict[str, Refused] = {}
+        for target in targets:
+            try:
+                route = await self._routing.route(author, [target])
+            except Refused as refusal:
+                left[target.address] = refusal
+                continue
+            local += route.local
+            remote += route.remote
+        if not local and not remote:
+            raise next(iter(left.values()))
+        return local, remote, list(left)
+
+    async def _commit(
+        self, held: Sequence[Held], parts: list[Part], origin: Origin, what: str, steps: Sequence[Trace]
+    ) -> None:
+        lifetime = self._settings.outbound.lifetime
+        async with self._delivery.discarding(*(part.prepared for part in parts)):
+            unused = await self._store.write(decide_unit, held, parts, origin, lifetime, what, steps)
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+
+
+def decide_unit(
+    tx: Tx,
+    held: Sequence[Held],
+    parts: list[Part],
+    origin: Origin,
+    lifetime: int,
+    what: str,
+    steps: Sequence[Trace],
+) -> list[str]:
+    """Messages of one author wait no more, and whoever is to get them or to hear of it does: all or nothing."""
+    for one in held:
+        held_submissions.take(tx, one.id)
+        detail = Cause("held-submission", number=one.id, name=one.options.name, verdict=(what,))
+        audit.record(tx, origin, Action.SUBMISSION_DECIDED, one.account_id, detail)
+    for step in steps:
+        traces.record(tx, step)
+    return deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
+
+
+def _dropped(held: Held) -> Trace:
+    addresses = [target.address for target in held.targets]
+    return Trace(Step.DROPPED, held.options.name, held.reverse_path, addresses, held.size, held.account_id)

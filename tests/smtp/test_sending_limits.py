@@ -1,0 +1,267 @@
+"""How much one account may send: counted over doors and workers, held for IT past one mark, refused past the next."""
+
+import asyncio
+import email
+import smtplib
+from collections.abc import Iterator
+from datetime import datetime
+from email import policy
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.rules.sentences import SentTooMuch
+from mailserver.store.account import accounts
+from mailserver.store.queue import held_submissions, sent_counts, spool, traces
+from mailserver.store.queue.traces import Step, Wanted
+from mailserver.store.record import audit, trusted_clock
+from mailserver.store.record.audit import Action, Origin
+from mailserver.store.upkeep import erasure
+from mailserver.submission.held import HeldSubmissions
+from tests.clocks import StandingClock
+from tests.smtp.conftest import HouseMaker
+from tests.smtp.dialogues import tls_context
+from tests.smtp.elsewhere import Elsewhere
+from tests.smtp.filtering import ADA, BOB, filters_of, letter
+from tests.smtp.house import DOMAIN, PASSWORD, House
+from tests.waiting import until
+
+IT = Origin("it", "test")
+WIDE = (1_000_000, 1_000_000)
+MARKS = {
+    "minute": (3, 5),
+    **dict.fromkeys(("ten_minutes", "hour", "ten_hours", "new_outside_per_day", "failures_per_hour"), WIDE),
+}
+MESSAGE = f"From: Ada <{ADA}>\r\nTo: {BOB}\r\nSubject: Sortie\r\n\r\nBonjour\r\n".encode()
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    """Noon of a Tuesday, when no mark is divided."""
+    made = StandingClock()
+    noon = datetime(2026, 11, 3, 12, tzinfo=ZoneInfo("Europe/Paris")).timestamp()
+    made.step(noon - made.now())
+    return made
+
+
+@pytest.fixture
+def limited(make_house: HouseMaker, clock: StandingClock) -> House:
+    return make_house(clock=clock, sending={"teachers": MARKS})
+
+
+def submit(house: House, *recipients: str, **options: bool) -> str:
+    return house.run(house.submission.submit(house.people["ada"], ADA, recipients, MESSAGE, **options))  # type: ignore[arg-type]
+
+
+def waiting(house: House) -> list[held_submissions.Held]:
+    return house.read(held_submissions.waiting)
+
+
+def decides(house: House) -> HeldSubmissions:
+    return HeldSubmissions(
+        settings=house.settings,
+        store=house.store,
+        directory=house.directory,
+        delivery=house.delivery,
+        clock=house.clock,
+    )
+
+
+def subjects(house: House, login: str) -> list[str]:
+    return [str(email.message_from_bytes(octets, policy=policy.default)["Subject"]) for octets in house.mail(login)]
+
+
+def test_a_message_waits_and_then_it_is_refused(limited: House, clock: StandingClock) -> None:
+    """Every door counts for the same account; the sentence says when to try again, and then it is taken."""
+    with smtplib.SMTP("127.0.0.1", limited.ports["submission"], timeout=60) as door:
+        door.starttls(context=tls_context())
+        door.login("ada", PASSWORD)
+        door.sendmail(ADA, [BOB], MESSAGE)
+        submit(limited, BOB, "x@ailleurs.fr")
+        assert len(limited.mail("bob")) == 2
+        door.sendmail(ADA, [BOB], MESSAGE)
+        submit(limited, "y@ailleurs.fr", save_to_sent=True)
+        with pytest.raises(smtplib.SMTPDataError) as refusal:
+            door.sendmail(ADA, [BOB], MESSAGE)
+    assert refusal.value.smtp_code == 452
+    said = refusal.value.smtp_error.decode()
+    assert "6 destinataires en une minute, pour 5 permis" in said
+    assert "2026-11-03 12:0" in said
+    assert len(limited.mail("bob")) == 2
+    assert [entry.domain for entry in limited.read(spool.show)] == ["ailleurs.fr"]
+    assert [[target.address for target in one.targets] for one in waiting(limited)] == [[BOB], ["y@ailleurs.fr"]]
+    assert subjects(limited, "ada")[0].startswith("Vos messages attendent avant de partir")
+    assert len(limited.mail("ada")) == 1, "told once, however much waits"
+    assert len(limited.mail("ada", "Sent")) == 1
+    assert "ada" in subjects(limited, "admin")[0]
+    steps = [one.step for one in limited.read(traces.find, Wanted(0, 2**40, ADA), 10).rows]
+    assert steps.count(Step.HELD) == 2
+    with pytest.raises(SentTooMuch):
+        submit(limited, BOB)
+    clock.step(130)
+    submit(limited, BOB)
+    assert len(limited.mail("bob")) == 3
+
+
+def test_it_can_always_be_asked(limited: House) -> None:
+    for _ in range(8):
+        submit(limited, f"postmaster@{DOMAIN}")
+    assert waiting(limited) == []
+    submit(limited, BOB)
+    assert len(limited.mail("bob")) == 1
+
+
+def test_what_waits_leaves_or_does_not(limited: House) -> None:
+    submit(limited, *[f"{name}@{DOMAIN}" for name in ("bob", "eve", "zoe")])
+    for _ in range(2):
+        submit(limited, BOB)
+    first, second = waiting(limited)
+    released = limited.run(decides(limited).release(first.id, IT))
+    assert (released.recipients, released.left) == (1, ())
+    assert len(limited.mail("bob")) == 2
+    assert limited.mail("bob")[1].count(b"Received:") == 1
+    with pytest.raises(Refused) as refusal:
+        limited.run(decides(limited).release(first.id, IT))
+    assert refusal.value.reason is Reason.NOT_FOUND
+    assert limited.run(decides(limited).drop([first.id, second.id], IT)) == 1
+    assert waiting(limited) == []
+    assert len(limited.mail("bob")) == 2
+    assert subjects(limited, "ada")[-1].startswith("Messages non envoyés")
+    assert b"- Sortie" in limited.mail("ada")[-1]
+    rows = limited.read(audit.find, audit.Wanted(action=Action.SUBMISSION_DECIDED), 9)
+    assert [str(row.detail).rpartition(": ")[2] for row in rows] == ["dropped", "released"]
+
+
+def test_who_cannot_get_it_is_told_to_its_author(limited: House) -> None:
+    submit(limited, *[f"{name}@{DOMAIN}" for name in ("bob", "eve", "zoe", "admin")])
+    limited.store.write_now(accounts.close, limited.people["eve"].account_id, "test")
+    (one,) = waiting(limited)
+    released = limited.run(decides(limited).release(one.id, IT))
+    assert released.left == (f"eve@{DOMAIN}",)
+    assert len(limited.mail("bob")) == 1
+    assert f"eve@{DOMAIN}".encode() in limited.mail("ada")[-1]
+
+
+def test_a_suspended_author_sends_nothing(limited: House) -> None:
+    submit(limited, *[f"{name}@{DOMAIN}" for name in ("bob", "eve", "zoe", "admin")])
+    limited.store.write_now(accounts.suspend, limited.people["ada"].account_id, "test", False)
+    (one,) = waiting(limited)
+    with pytest.raises(Refused) as refusal:
+        limited.run(decides(limited).release(one.id, IT))
+    assert refusal.value.reason is Reason.SUSPENDED
+    assert len(waiting(limited)) == 1
+    limited.store.write_now(accounts.close, limited.people["ada"].account_id, "test")
+    while limited.store.write_now(erasure.step, limited.people["ada"].account_id):
+        pass
+    assert waiting(limited) == []
+
+
+def test_nobody_decides(limited: House, clock: StandingClock) -> None:
+    submit(limited, *[f"{name}@{DOMAIN}" for name in ("bob", "eve", "zoe", "admin")])
+    assert limited.run(decides(limited).expire()) == 0
+    clock.step(7 * 86400 + 1)
+    limited.store.write_now(trusted_clock.believe)
+    assert limited.run(decides(limited).expire()) == 1
+    assert limited.mail("bob") == []
+    assert subjects(limited, "ada")[-1].startswith("Messages non envoyés")
+
+
+def test_two_workers_count_together(make_house: HouseMaker, clock: StandingClock) -> None:
+    one, other = (make_house(clock=clock, sending={"teachers": MARKS}) for _ in range(2))
+    for house in (one, other, one):
+        submit(house, BOB)
+    submit(other, BOB)
+    assert len(waiting(one)) == 1
+    assert len(one.mail("bob")) == 3
+
+
+def test_of_messages_sent_at_once_none_is_overlooked(limited: House) -> None:
+    async def all_at_once() -> list[str | BaseException]:
+        send = limited.submission.submit
+        return await asyncio.gather(
+            *[send(limited.people["ada"], ADA, [BOB], MESSAGE) for _ in range(20)], return_exceptions=True
+        )
+
+    found = limited.run(all_at_once())
+    assert sum(isinstance(one, SentTooMuch) for one in found) == 15
+    assert (len(limited.mail("bob")), len(waiting(limited))) == (3, 2)
+
+
+def test_what_filters_send_counts_and_does_not_wait(limited: House) -> None:
+    filters_of(limited, "ada", f'require "copy"; redirect :copy "{BOB}";')
+    with smtplib.SMTP("127.0.0.1", limited.ports["smtp"], timeout=60) as door:
+        for number in range(5):
+            octets = letter().replace(b"<1@", f"<{number}@".encode())
+            door.sendmail("amie@ailleurs.fr", [ADA], octets)
+    assert len(limited.mail("bob")) == 3
+    assert len(limited.mail("ada")) >= 5, "what was not sent on is still there"
+    submit(limited, BOB)
+    assert len(waiting(limited)) == 1
+
+
+def test_new_correspondents_elsewhere(make_house: HouseMaker, clock: StandingClock) -> None:
+    house = make_house(clock=clock, sending={"teachers": MARKS | {"minute": WIDE, "new_outside_per_day": (2, 3)}})
+    submit(house, "a@ailleurs.fr", "b@ailleurs.fr")
+    submit(house, "A@ailleurs.fr", "b@ailleurs.fr")
+    assert waiting(house) == []
+    submit(house, "c@ailleurs.fr")
+    with pytest.raises(SentTooMuch):
+        submit(house, "d@ailleurs.fr")
+    submit(house, "a@ailleurs.fr", BOB)
+    assert len(waiting(house)) == 1
+    clock.step(86400 + 60)
+    submit(house, "d@ailleurs.fr")
+    assert len(waiting(house)) == 1
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    made = Elsewhere().start()
+    yield made
+    made.stop()
+
+
+def test_addresses_that_others_refuse(make_house: HouseMaker, clock: StandingClock, elsewhere: Elsewhere) -> None:
+    elsewhere.inbox.answers = {f"{number}@ailleurs.fr": "550 5.1.1 No such user" for number in range(3)}
+    house = make_house(
+        clock=clock,
+        outbound={"smarthost": elsewhere.target, "retry": (1,), "timeout": 5},
+        sending={"teachers": MARKS | {"minute": WIDE, "failures_per_hour": (2, 9)}},
+    )
+    house.start_relay()
+    submit(house, *elsewhere.inbox.answers)
+    until(lambda: not house.read(spool.show))
+    submit(house, BOB)
+    assert [one.what.value for one in waiting(house)] == ["failures"]
+
+
+def test_an_account_may_send_more_for_a_while(limited: House, clock: StandingClock) -> None:
+    ada = limited.people["ada"].account_id
+    limited.store.write_now(sent_counts.allow, ada, 2, int(clock.now()) + 3600)
+    for _ in range(6):
+        submit(limited, BOB)
+    assert waiting(limited) == []
+    submit(limited, BOB)
+    assert len(waiting(limited)) == 1
+    limited.store.write_now(sent_counts.forget, ada)
+    submit(limited, BOB)
+    assert len(waiting(limited)) == 1
+
+
+def test_at_night_less_is_enough(limited: House, clock: StandingClock) -> None:
+    clock.step(10 * 3600)
+    submit(limited, BOB)
+    submit(limited, BOB)
+    assert len(waiting(limited)) == 1
+
+
+def test_what_is_over_is_removed(limited: House, clock: StandingClock) -> None:
+    ada = limited.people["ada"].account_id
+    submit(limited, BOB, "x@ailleurs.fr")
+    limited.store.write_now(sent_counts.allow, ada, 2, int(clock.now()) + 60)
+    assert limited.store.write_now(sent_counts.sweep) == 0
+    clock.step(11 * 3600)
+    assert limited.store.write_now(sent_counts.sweep) == 2
+    clock.step(401 * 86400)
+    assert limited.store.write_now(sent_counts.sweep) == 1
