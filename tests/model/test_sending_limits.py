@@ -100,7 +100,7 @@ def test_who_waits_as_told_is_not_refused(of: dict[int, tuple[int, int]], more: 
 )
 def test_nights_and_week_ends(day: int, hour: int, night: tuple[int, int], quiet: bool) -> None:
     """The third of November 2026 is a Tuesday, the seventh a Saturday."""
-    assert is_quiet(datetime(2026, 11, day, hour), night) is quiet  # noqa: DTZ001
+    assert is_quiet(datetime(2026, 11, day, hour), night) is quiet
 
 
 def test_marks_never_vanish() -> None:

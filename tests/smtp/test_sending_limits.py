@@ -85,7 +85,7 @@ def test_a_message_waits_and_then_it_is_refused(limited: House, clock: StandingC
         with pytest.raises(smtplib.SMTPDataError) as refusal:
             door.sendmail(ADA, [BOB], MESSAGE)
     assert refusal.value.smtp_code == 452
-    said = refusal.value.smtp_error.decode()
+    said = str(refusal.value.smtp_error)
     assert "6 destinataires en une minute, pour 5 permis" in said
     assert "2026-11-03 12:0" in said
     assert len(limited.mail("bob")) == 2

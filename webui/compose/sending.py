@@ -19,7 +19,7 @@ from mailserver.store.account import sessions
 from mailserver.store.mail import blobs, messages
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.blobs import Prepared
-from mailserver.store.queue import outbox
+from mailserver.store.queue import held_submissions, outbox
 from mailserver.store.queue.outbox import Terms
 from mailserver.store.queue.spool import Notify
 from mailserver.store.web import webmail
@@ -266,7 +266,9 @@ async def _sent_already(
         if await services.store.read(sessions.finished, version, visit.account_id) is None:
             return await _ask_again(services, visit, letter, attachments)
         await _forget_copy(services, visit, letter)
-        said = done(await _with_copy(services, visit, letter, "envoye"))
+        since = int(services.clock.now() - TWICE_SECONDS)
+        waits = await services.store.read(held_submissions.has_since, visit.account_id, since)
+        said = done("attend" if waits else await _with_copy(services, visit, letter, "envoye"))
         return redirect(visit, await _home(services, visit, letter), **said, **other)
     fault = visit._("Le message n’a pas été envoyé. Votre brouillon est gardé.")
     return await form_page.answer(services, visit, letter, attachments, faults=[fault], status=409)

@@ -97,6 +97,10 @@ def _letters(visit: Visit, count: int) -> dict[str, str]:
     ngettext = visit.language.texts.ngettext
     return {
         "envoye": _("Message envoyé."),
+        "attend": _(
+            "Votre compte a beaucoup envoyé : ce message attend l’accord du service informatique. "
+            "Un message vous le dit."
+        ),
         "envoye-boite": _(
             "Message envoyé au nom de la boîte. La copie est dans les messages envoyés de la boîte : vos collègues la "
             "voient."

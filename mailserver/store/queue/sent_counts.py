@@ -136,7 +136,7 @@ def busiest(tx: Tx, since: int, limit: int) -> Sequence[tuple[int, str, int, int
         .order_by(recipients.desc(), account.c.login)
     )
     rows = tx.execute(found.limit(limit)).all()
-    return [(row[0], row[1], int(row[2]), int(row.failed)) for row in rows]
+    return [(int(one), str(login), int(sent), int(failed)) for one, login, sent, failed in map(tuple, rows)]
 
 
 def sweep(tx: Tx) -> int:
