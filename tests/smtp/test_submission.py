@@ -17,7 +17,7 @@ from mailserver.store.mail import mailboxes
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Notify, Target
 from mailserver.submission import dkim as ours
-from mailserver.submission.submit import Copy
+from mailserver.submission.departure import Copy
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, LIST, PASSWORD, House
