@@ -184,7 +184,7 @@ FAULTS = (
     Fault(
         "copy-into-a-mailbox-of-others",
         "The copy of what is sent goes to any mailbox that is named, somebody else's too.",
-        "mailserver/submission/submit.py",
+        "mailserver/submission/departure.py",
         "if self.copy.box and any(box.id == self.copy.box for box in mailboxes.listing(tx, account_id)):",
         "if self.copy.box:",
         ("tests/smtp/test_submission.py",),
