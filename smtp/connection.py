@@ -12,6 +12,7 @@ import structlog
 from aiosmtpd.smtp import SMTP
 
 from mailserver.delivery import key_of
+from mailserver.foundation import logs
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.peers import Entry
 from mailserver.model.errors import BadSyntax, RateExceeded, Refused, Temporary
@@ -98,6 +99,7 @@ class Connection(SMTP):
     def _create_envelope(self) -> Transaction:
         self._release()
         self._transaction = Transaction()
+        logs.bind(message="")
         return self._transaction
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

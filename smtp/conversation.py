@@ -8,6 +8,7 @@ import ssl
 
 import structlog
 
+from mailserver.foundation import logs
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.peers import Entry
 from mailserver.login import Login
@@ -115,9 +116,11 @@ class Conversation(Connection):
         if mail.size > self._size_limit:
             self._say(replies.MESSAGE_TOO_BIG)
             return
+        transaction = self._transaction
+        transaction.name, transaction.began = self._role.name_message(), self.loop.time()
+        logs.bind(message=transaction.name)
         await self._role.check_sender(self._client, mail)
-        self._transaction.mail = mail
-        self._transaction.began = self.loop.time()
+        transaction.mail = mail
         self._say(replies.SENDER_OK)
 
     async def smtp_RCPT(self, arg: Argument) -> None:
@@ -239,6 +242,9 @@ class Conversation(Connection):
         """LMTP repeats the answer for every recipient that was accepted (RFC 2033 section 4.2)."""
         catalogue.MESSAGES.add(self._role.door, reply[:3].decode())
         catalogue.TRANSACTION_SECONDS.observe(self.loop.time() - self._transaction.began, self._role.door)
+        if reply >= b"4":
+            said = reply.decode(errors="replace").strip()
+            log.info("not taken", door=self._role.door, peer=self._client.address, said=said)
         if not self._role.is_lmtp or not self._transaction.recipients:
             self._say(reply)
             return

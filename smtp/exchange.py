@@ -62,6 +62,10 @@ class Exchange:
         self._tally = tally
         self._screening = screening
 
+    def name_message(self) -> str:
+        """One of its own, whatever becomes of it."""
+        return new_name(self._clock)
+
     def admit(self, client: Client) -> None:
         """Raises RateExceeded."""
         if self._screening is not None:
@@ -108,7 +112,7 @@ class Exchange:
         assert mail is not None
         header = policy.check(content, self._settings.limits)
         verified, refusal = await self._verified(client, transaction, header, content)
-        name = new_name(self._clock)
+        name = transaction.name
         now = self._clock.now()
         field = received_field(
             client, self, transaction, host=self._settings.name, name=name, now=now, peer_name=verified.peer_name
@@ -147,7 +151,6 @@ class Exchange:
                 self._screening.rates.take(client.address)
         log.info(
             "delivered",
-            id=name,
             door=self.door,
             peer=client.address,
             sender=mail.reverse_path,
@@ -156,7 +159,7 @@ class Exchange:
         )
         transaction.refused = delivered.refused
         if refusal is not None:
-            log.info("delivered to postmaster and abuse alone", id=name, why=refusal.text)
+            log.info("delivered to postmaster and abuse alone", why=refusal.text)
             if not self.is_lmtp:  # one answer for all: its sender must not believe that the others have it
                 raise refusal
             transaction.refused = {one.address: refusal.text for one in given if one not in recipients}

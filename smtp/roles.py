@@ -20,6 +20,9 @@ class Role(Protocol):
     is_submission: bool
     """AUTH is offered under TLS and required (RFC 6409)."""
 
+    def name_message(self) -> str:
+        """The identifier of the message that begins: in its trace fields, the answer, the queue and every log line."""
+
     def admit(self, client: Client) -> None:
         """May this peer converse now? Raises RateExceeded."""
 

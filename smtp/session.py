@@ -43,6 +43,8 @@ class Transaction(Envelope):
     def __init__(self) -> None:
         super().__init__()
         self.mail: Mail | None = None
+        self.name = ""
+        """Identifier of the message, from MAIL on."""
         self.began = 0.0
         """By the loop's clock."""
         self.recipients: list[Accepted] = []

@@ -42,6 +42,10 @@ class Submissions:
         self._submission = submission
         self._clock = clock
 
+    def name_message(self) -> str:
+        """One of its own, whatever becomes of it."""
+        return new_name(self._clock)
+
     def admit(self, client: Client) -> None:
         """Anybody may log in; what is wrong there counts in `mailserver.login`."""
 
@@ -68,7 +72,7 @@ class Submissions:
         assert client.principal is not None
         policy.check(content, self._settings.limits)
         await self._login.stays(client.principal)
-        name = new_name(self._clock)
+        name = transaction.name
         now = self._clock.now()
         field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
         began = time.perf_counter()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mailserver.cli.shared import InstanceDir, fail, settings_of, with_help
-from mailserver.foundation import logs, ports
+from mailserver.foundation import log_streams, logs, ports
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import read_pair
 from mailserver.health.instance import open_database
@@ -25,8 +25,8 @@ def serve(
 ) -> None:
     """Open every door and serve until Ctrl-C."""
     settings = settings_of(directory)
-    logs.be_patient()
-    logs.configure(settings.log)
+    log_streams.be_patient()
+    logs.configure(settings.log, settings.directory, settings.name)
     count = count or settings.workers or len(os.sched_getaffinity(0))
     serving, indexing = workers.Work("mail-worker", app.run_worker), workers.Work("mail-indexer", app.run_indexer)
     supervisor = workers.Supervisor(settings, [serving] * count + [indexing])

@@ -1,149 +1,160 @@
-"""One structured line per event on standard error: for people or, as JSON, for machines."""
+"""One structured line per event, for people or as JSON, to standard error, the journal, syslog or a file.
+
+What is bound (`bound`) stands in every line until the end of that work, in its task and in those that it starts: the
+identifier of the message first of all, by which a message's whole way is found. Never content, never a secret.
+"""
 
 import contextlib
 import logging
-import os
-import stat
 import sys
-from typing import Any, TextIO, cast
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import structlog
 
+from mailserver.foundation import log_lines, log_targets
+from mailserver.foundation.log_targets import Target
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Log
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-STREAMS = (1, 2)
+COUNTED = ("warning", "error")
+_NOTHING: Mapping[str, str] = {}
+_bound: ContextVar[Mapping[str, str]] = ContextVar("log_fields", default=_NOTHING)
 
-_processors: list[structlog.types.Processor] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.processors.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
-]
 
-COMMON = len(_processors)
+@contextlib.contextmanager
+def bound(**fields: str) -> Iterator[None]:
+    """Say this in every line of what is done within."""
+    token = _bound.set({**_bound.get(), **fields})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+def bind(**fields: str) -> None:
+    """Say this in every line of the task from now on; an empty text: no more."""
+    before = _bound.get()
+    if before or any(fields.values()):
+        _bound.set({name: value for name, value in {**before, **fields}.items() if value})
 
 
 class _Logger(structlog.make_filtering_bound_logger(LEVELS["info"])):  # type: ignore[misc]
     """What every module's logger is once it has spoken; its methods are those of the level."""
 
 
-def configure(settings: Log) -> None:
+class _Part:
+    """What stands behind the loggers of one part: it gets the line made."""
+
+    def __init__(self, part: str) -> None:
+        self.part = part
+
+    def msg(self, line: str, fields: Mapping[str, Any]) -> None:
+        """Let it go."""
+        _settled.target.write(line, fields)
+
+    debug = info = warning = error = critical = exception = log = msg
+
+
+class _Settled:
+    """How lines are made now; changed in place, since loggers keep what they found."""
+
+    def __init__(self) -> None:
+        self.render = log_lines.console
+        self.target: Target = log_targets.Stream()
+        self.levels: dict[str, int] = {}
+
+    def __call__(
+        self, logger: _Part, method: str, fields: dict[str, Any]
+    ) -> tuple[tuple[str, dict[str, Any]], dict[str, Any]]:
+        """The one step from event to line: a chain of steps costs more than all that they do."""
+        level = "error" if method == "exception" else method
+        if self.levels and LEVELS.get(level, 50) < self.levels.get(logger.part, 0):
+            raise structlog.DropEvent
+        if level in COUNTED:
+            catalogue.LOG_LINES.add(logger.part, level)
+        whole = {
+            "timestamp": log_lines.stamp(time.time()),
+            "level": level,
+            "part": logger.part,
+            "event": "",
+            **_bound.get(),
+            **fields,
+        }
+        problem = whole.pop("exc_info", None)
+        if problem:
+            whole["exception"] = _told(problem)
+        return (self.render(whole), whole), {}
+
+
+def _told(problem: object) -> str:
+    if isinstance(problem, BaseException):
+        problem = (type(problem), problem, problem.__traceback__)
+    elif not isinstance(problem, tuple):
+        problem = sys.exc_info()
+    kind, value, trace = problem
+    if not isinstance(value, BaseException) or not isinstance(trace, TracebackType | None):
+        return ""
+    return "".join(traceback.format_exception(kind, value, trace)).rstrip("\n")
+
+
+_settled = _Settled()
+_processors: list[Any] = [_settled]
+
+
+def configure(settings: Log, directory: Path = Path(), host: str = "-") -> None:
     """Set up structlog, and lead what libraries log through the standard module the same way.
 
     May be called again with other settings: loggers keep the class and the list that they found, so both are changed
     in place.
     """
-    level = structlog.make_filtering_bound_logger(LEVELS[settings.level])
-    for name, method in vars(level).items():
+    least = min([LEVELS[settings.level], *(LEVELS[level] for level in settings.levels.values())])
+    for name, method in vars(structlog.make_filtering_bound_logger(least)).items():
         if not name.startswith("__"):
             setattr(_Logger, name, method)
-    _processors[COMMON:] = [_renderer(settings)]
+    _settled.levels = _levels(settings) if settings.levels else {}
+    before, _settled.target = _settled.target, log_targets.target_of(settings, directory, host)
+    before.close()
+    _settled.render = _renderer(settings)
     structlog.configure(
         processors=_processors,
         wrapper_class=_Logger,
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *names: _Part(str(names[0]) if names else ""),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_Bridge()], force=True)
 
 
-def _renderer(settings: Log) -> structlog.types.Processor:
-    if settings.format == "json":
-        return structlog.processors.JSONRenderer(ensure_ascii=False)
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+def _levels(settings: Log) -> dict[str, int]:
+    """Of every part; those that are not named have the common one."""
+    common = dict.fromkeys(catalogue.PARTS, LEVELS[settings.level])
+    return common | {part: LEVELS[level] for part, level in settings.levels.items()}
 
 
-class _Patient:
-    """A stream of a service: a full disk below its file, or a reader that is gone, costs lines and never work.
-
-    How many were lost is written before the first line that finds room again.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lost = 0
-
-    def write(self, text: str) -> int:
-        try:
-            if self._lost:
-                self._stream.write(f"mailserver: {self._lost} lines could not be written here\n")
-                self._lost = 0
-            return self._stream.write(text)
-        except OSError:
-            self._lost += text.count("\n")
-            return len(text)
-
-    def flush(self) -> None:
-        """As far as there is room; what was lost is counted where it was written."""
-        with contextlib.suppress(OSError):
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+def _renderer(settings: Log) -> Any:
+    is_terminal = settings.to == "stderr" and sys.stderr.isatty()
+    if settings.format == "console" and is_terminal:
+        return _coloured
+    return log_lines.RENDERERS[settings.format]
 
 
-def be_patient() -> None:
-    """From now on nothing that this process writes to its standard streams can stop it."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if not isinstance(stream, _Patient):
-            setattr(sys, name, cast(TextIO, _Patient(stream)))
+def _coloured(fields: Mapping[str, Any]) -> str:
+    """For a person at a terminal. What steers terminals is shown as what it is."""
+    safe = {
+        name: value if name == "exception" else log_lines.printable(value)
+        for name, value in fields.items()
+        if name != "part"
+    }
+    return str(_colours(None, "", safe))
 
 
-class Files:
-    """The files that standard output and standard error were led to, opened again once somebody has moved them."""
-
-    def __init__(self) -> None:
-        self._names = {number: name for number in STREAMS if (name := _name(number))}
-        self._terminals = [number for number in STREAMS if os.isatty(number)]
-
-    def drop_terminal(self) -> bool:
-        """True when we wrote to a terminal that is gone. To write there would fail: from now on it goes nowhere."""
-        gone = [number for number in self._terminals if not os.isatty(number)]
-        if gone:
-            with open(os.devnull, "wb") as nothing:
-                for number in gone:
-                    os.dup2(nothing.fileno(), number)
-            self._terminals = [number for number in self._terminals if number not in gone]
-        return bool(gone)
-
-    def reopen(self) -> str:
-        """Write to the file of that name, made where there is none; what is wrong, or nothing."""
-        problems = []
-        for number, name in self._names.items():
-            try:
-                _reopen(number, name)
-            except OSError as error:
-                problems.append(f"{name}: {error.strerror}")
-        return "; ".join(problems)
-
-
-def _name(number: int) -> str:
-    """Of a file that has one; nothing for a terminal, a pipe or a file without a name."""
-    with contextlib.suppress(OSError):
-        name, found = os.readlink(f"/proc/self/fd/{number}"), os.fstat(number)
-        if stat.S_ISREG(found.st_mode) and os.path.samestat(found, os.stat(name)):
-            return name
-    return ""
-
-
-def _reopen(number: int, name: str) -> None:
-    before = os.fstat(number)
-    with contextlib.suppress(FileNotFoundError):
-        if os.path.samestat(before, os.stat(name)):
-            return
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
-    try:
-        descriptor = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # of another process of ours, or of whoever moved the one before
-        descriptor = os.open(name, flags)
-    else:
-        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))  # whoever reads the one before reads this one
-    try:
-        os.dup2(descriptor, number)
-    finally:
-        os.close(descriptor)
+_colours = structlog.dev.ConsoleRenderer(colors=True)
 
 
 class _Bridge(logging.Handler):

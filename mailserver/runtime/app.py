@@ -129,7 +129,7 @@ def make_directory(settings: Settings, store: Store, clock: Clock) -> Directory:
 
 def run_indexer(life: Life) -> None:
     """The whole life of the process that keeps the search index up; it is ready at once."""
-    logs.configure(life.settings.log)
+    logs.configure(life.settings.log, life.settings.directory, life.settings.name)
     asyncio.run(_index(life))
 
 
@@ -157,7 +157,7 @@ async def _index(life: Life) -> None:
 
 def run_worker(life: Life) -> None:
     """One worker's whole life, in its own process; it is ready once every door listens."""
-    logs.configure(life.settings.log)
+    logs.configure(life.settings.log, life.settings.directory, life.settings.name)
     sys.setswitchinterval(SWITCH_INTERVAL)
     raise_file_limit()
     loop = uvloop.new_event_loop()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from mailserver.foundation import logs
+from mailserver.foundation import log_streams, logs
 from mailserver.foundation.settings import Settings, SettingsError, load
 from mailserver.foundation.tls import read_pair
 
@@ -20,7 +20,7 @@ class Reload:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._files = logs.Files()
+        self._files = log_streams.Files()
 
     def has_lost_terminal(self) -> bool:
         """True when SIGHUP came because the terminal that we write to is gone; from now on nothing is written."""
@@ -35,7 +35,7 @@ class Reload:
         except SettingsError as error:
             log.error("settings not reloaded, those before stay", why=str(error))
         else:
-            logs.configure(self._settings.log)
+            logs.configure(self._settings.log, self._settings.directory, self._settings.name)
             log.info("settings reloaded", changed=list(changed.taken))
             if changed.left:
                 log.warning("needs a restart: " + ", ".join(changed.left))
@@ -52,5 +52,5 @@ class Reload:
             self._settings.adopt(load(self._settings.directory))
         except SettingsError:
             log.debug("settings not reloaded")  # the supervisor says why
-        logs.configure(self._settings.log)
+        logs.configure(self._settings.log, self._settings.directory, self._settings.name)
         renew_certificate()

@@ -14,6 +14,7 @@ import structlog
 
 from mailserver.delivery import Delivery, Envelope, Part
 from mailserver.delivery.recipients import is_role
+from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.mime.header import dates, header_limit, originators
@@ -123,44 +124,45 @@ class Submission:
         Raises Refused(SENDER_NOT_OWNED | FORBIDDEN | SUSPENDED | TOO_BIG | TOO_MANY_RECIPIENTS | INVALID, and for a
         recipient here NO_SUCH_RECIPIENT | OVER_QUOTA …, the text beginning with the address), SentTooMuch, Temporary.
         """
-        if principal is not None:
-            principal = await self._current(principal)
-        self._check_limits(recipients, octets)
-        written = read(octets)
-        route = await self.routing.route(principal, recipients)
-        sent = _sent(principal, route)
-        judged = await self._store.read(self._limits.foresee, sent) if sent is not None else PASSES
-        now = self._clock.now()
         name = name or spool.new_name(self._clock)
-        added = self._missing(written, principal, now)
-        header = completed_header(octets, written, added)
-        top = (return_path(reverse_path), trace or self._own_trace(name, now))
-        named = await self._in_whose_name(principal, reverse_path, b"".join((*top, header)), resent=resent)
-        whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves and not resent)
-        kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
-        is_utf8 = _needs_utf8(reverse_path, route, header if utf8 else b"")
-        options = _options(principal, name, ret=ret, envid=envid, utf8=is_utf8)
-        virus = await self._delivery.virus_in(whole) if principal is not None else None
-        if virus:
-            raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
-        envelope = _envelope(principal, reverse_path, route, resent=resent)
-        if virus is not None:
-            envelope = replace(envelope, viruses=1)
-        targets = tuple(Target(one) if isinstance(one, str) else one for one in recipients)
-        filing = await self._reported.filing(principal, [target.address for target in targets], octets)
-        leaving = Leaving(
-            principal=principal,
-            envelope=envelope,
-            recipients=targets,
-            remote=route.remote,
-            whole=whole,
-            options=options,
-            named=tuple(named),
-            copy=_keeping(principal, copy or Copy()),
-            within=tuple(one for one in (within, filing) if one is not None),
-        )
-        await self._depart(leaving, kept, sent, judged)
-        return name
+        with logs.bound(message=name):
+            if principal is not None:
+                principal = await self._current(principal)
+            self._check_limits(recipients, octets)
+            written = read(octets)
+            route = await self.routing.route(principal, recipients)
+            sent = _sent(principal, route)
+            judged = await self._store.read(self._limits.foresee, sent) if sent is not None else PASSES
+            now = self._clock.now()
+            added = self._missing(written, principal, now)
+            header = completed_header(octets, written, added)
+            top = (return_path(reverse_path), trace or self._own_trace(name, now))
+            named = await self._in_whose_name(principal, reverse_path, b"".join((*top, header)), resent=resent)
+            whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves and not resent)
+            kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
+            is_utf8 = _needs_utf8(reverse_path, route, header if utf8 else b"")
+            options = _options(principal, name, ret=ret, envid=envid, utf8=is_utf8)
+            virus = await self._delivery.virus_in(whole) if principal is not None else None
+            if virus:
+                raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
+            envelope = _envelope(principal, reverse_path, route, resent=resent)
+            if virus is not None:
+                envelope = replace(envelope, viruses=1)
+            targets = tuple(Target(one) if isinstance(one, str) else one for one in recipients)
+            filing = await self._reported.filing(principal, [target.address for target in targets], octets)
+            leaving = Leaving(
+                principal=principal,
+                envelope=envelope,
+                recipients=targets,
+                remote=route.remote,
+                whole=whole,
+                options=options,
+                named=tuple(named),
+                copy=_keeping(principal, copy or Copy()),
+                within=tuple(one for one in (within, filing) if one is not None),
+            )
+            await self._depart(leaving, kept, sent, judged)
+            return name
 
     async def _depart(self, leaving: Leaving, kept: bytes, sent: Sent | None, judged: Judged) -> None:
         """It leaves, or waits for IT where its author has sent more than is usual. Raises as `submit`."""

@@ -14,6 +14,7 @@ import dns.asyncresolver
 import structlog
 
 from mailserver.delivery import Delivery, Part, Recipient, deliver_parts
+from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
@@ -160,13 +161,14 @@ class Relay:
     # ------------------------------------------------------------------ one row
 
     async def _work(self, row: Leased) -> None:
-        """One attempt and its consequences."""
+        """One attempt and its consequences, in a task of their own."""
+        logs.bind(message=row.name)
         try:
             try:
                 octets = _without_return_path(await self._store.read(spool.octets, row.content_id, self._folder))
             except Damaged as error:
                 # Never sent as it is. It waits: its file may come back from a backup before its time is over.
-                log.error("queued message is damaged", id=row.name, content=row.content_id, why=error.fault)
+                log.error("queued message is damaged", content=row.content_id, why=error.fault)
                 octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", causes.of(error))
             else:
                 began = self._clock.monotonic()
@@ -174,9 +176,9 @@ class Relay:
                 catalogue.ATTEMPT_SECONDS.observe(self._clock.monotonic() - began)
             await self._record(row, verdicts, octets)
         except Temporary as error:
-            log.warning("message not read, the lease will run out", id=row.name, why=str(error))
+            log.warning("message not read, the lease will run out", why=str(error))
         except Exception:
-            log.exception("attempt failed", id=row.name, domain=row.domain)
+            log.exception("attempt failed", domain=row.domain)
 
     async def _attempt(self, row: Leased, octets: bytes) -> list[Verdict]:
         """Every recipient's verdict."""
@@ -207,7 +209,7 @@ class Relay:
             try:
                 await self._conclude(row, verdicts, octets)
             except Temporary as error:
-                log.warning("attempt not recorded yet", id=row.name, why=str(error))
+                log.warning("attempt not recorded yet", why=str(error))
             else:
                 return
             await asyncio.sleep(pause)
@@ -246,7 +248,6 @@ class Relay:
             catalogue.ATTEMPTED.add(verdict.result.value)
             log.info(
                 verdict.result.value,
-                id=row.name,
                 recipient=verdict.addressee.address,
                 host=verdict.remote,
                 status=verdict.status,
@@ -339,7 +340,7 @@ def _reports(row: Leased, verdicts: Sequence[Verdict], *, late: bool) -> Iterato
     if not row.reverse_path:
         for verdict in verdicts:
             if verdict.result is Result.FAILED:
-                log.warning("nobody is told: no report on a report", id=row.name, said=verdict.text)
+                log.warning("nobody is told: no report on a report", said=verdict.text)
         return
     failed = [
         verdict

@@ -45,6 +45,14 @@ WEB_STATUS = (
 COUNTED = ("connections", "messages", "recipients", "unknown", "proven", "served")
 DMARC = tuple(found.name.lower() for found in Alignment)
 POOLS = ("read", "slow", "write", "heavy")
+PARTS = (
+    *("app", "audit", "authentication", "backup", "blob_gc", "data_export", "dav", "deliver", "directory"),
+    *("feeds", "filters", "health", "housekeeping", "imap", "import", "indexer", "junk", "ldap", "listener"),
+    *("lists", "login", "managesieve", "news", "previews", "push", "recovery", "relay", "reload", "reports"),
+    *("scheduled", "screening", "smtp", "store", "submit", "tls", "trusted_clock", "web", "webui"),
+    "withdrawal",
+)
+
 # ---------------------------------------------------------------------- connections, logins
 
 CONNECTIONS = Counter("connections_total", "Connections accepted", {"door": LISTENERS})
@@ -119,6 +127,9 @@ POOL_THREADS = Gauge(
 )
 POOL_BUSY = Gauge("pool_busy", "Those at work", {"pool": POOLS})
 POOL_WAITING = Gauge("pool_waiting", "What waits for a thread", {"pool": POOLS})
+LOG_LINES = Counter(
+    "log_lines_total", "Warnings and errors in the log, by part", {"part": PARTS, "level": ("warning", "error")}
+)
 RESTARTS = Counter(
     "process_restarts_total",
     "Processes that ended and were started again",

@@ -127,6 +127,23 @@ def check_name_server(text: str) -> str:
     return text
 
 
+def check_datagram_socket(text: str) -> str:
+    """The path of a socket, or an address with its port."""
+    if text.startswith("/") and text.isprintable():
+        return text
+    address, colon, number = text.rpartition(":")
+    if colon and _is_address(address.strip("[]")) and number.isascii() and number.isdigit() and 0 < int(number) < 65536:
+        return text
+    raise ValueError(f"{text!r} is neither a socket like /dev/log nor an address like 127.0.0.1:514")
+
+
+def check_log_file(text: str) -> str:
+    """A path that does not leave the instance's folder, or one from the root on."""
+    if not text or not text.isprintable() or text.endswith("/") or ".." in text.split("/"):
+        raise ValueError(f"{text!r} is no file like log/mailserver.log")
+    return text
+
+
 def check_zone(text: str) -> str:
     """A time zone of the IANA database."""
     try:

@@ -10,9 +10,11 @@ from mailserver.foundation.settings.checks import (
     NameServer,
     Network,
     check_database_url,
+    check_datagram_socket,
     check_directory_url,
     check_file_name,
     check_listen_address,
+    check_log_file,
 )
 from mailserver.foundation.settings.section import Section
 
@@ -148,8 +150,22 @@ class Metrics(Section):
     """Name of a file in DIR/secrets: its content is to be shown as bearer token, from this machine, too."""
 
 
+Level = Literal["debug", "info", "warning", "error"]
+
+
 class Log(Section):
     """How the service speaks to its operators."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Level = "info"
+    levels: dict[Annotated[str, Field(max_length=32)], Level] = Field(default={}, max_length=64)
+    """Of single parts, by the name that they speak by: `{ relay = "debug" }`."""
     format: Literal["console", "json"] = "console"
+    to: Literal["stderr", "journald", "syslog", "file"] = "stderr"
+    syslog: Annotated[str, AfterValidator(check_datagram_socket)] = "/dev/log"
+    """A socket of this machine, or `127.0.0.1:514` by UDP."""
+    file: Annotated[str, AfterValidator(check_log_file)] = "log/mailserver.log"
+    """Below the instance's folder, or from the root on."""
+    rotate_size: int = Field(default=64 * 1024 * 1024, ge=0, le=MOST_OCTETS)
+    """The file is moved aside at so many octets; 0: somebody else does (logrotate)."""
+    rotate_count: int = Field(default=8, ge=1, le=1000)
+    """Files that are kept besides."""
