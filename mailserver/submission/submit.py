@@ -351,7 +351,7 @@ def _envelope(principal: Principal | None, reverse_path: str, route: Route, *, r
 
 def _log(leaving: Leaving, event: str, **facts: object) -> None:
     account_id, named = leaving.options.account_id, list(leaving.named)
-    log.info(event, id=leaving.options.name, account=account_id, boxes=named, size=len(leaving.whole), **facts)
+    log.info(event, account=account_id, boxes=named, size=len(leaving.whole), **facts)
 
 
 def _keeping(principal: Principal | None, copy: Copy) -> Copy:
