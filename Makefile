@@ -48,12 +48,31 @@ run: $(VENV)/.run
 	@echo "$$WHAT_TO_TRY"
 	@exec $(BIN)/mailserver serve $(DIR)
 
+# Each of them keeps one processor busy: two at once.
+CHECKS := check-types check-style check-layers check-dead
+.PHONY: $(CHECKS) read
+$(CHECKS) read: $(VENV)/.test
+
 check: $(VENV)/.test
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target $(CHECKS)
+
+check-style:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+check-types:
 	$(BIN)/mypy .
+
+check-layers:
 	$(BIN)/lint-imports
+
+check-dead:
 	$(BIN)/python -m tests.dead_code
+
+# Every test read once, beside the checks: each process of tests would read them all by itself, in three times the time.
+# What is wrong with one is said by the run.
+read:
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 || true
 
 # Thousands of databases are made and synced: in memory, where 8 GB of it may hold files, and programs.
 ROOM := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print "enough" }')
@@ -71,7 +90,7 @@ quick: $(VENV)/.test
 
 test: $(VENV)/.test
 	@sh tests/install.sh
-	$(MAKE) --no-print-directory check
+	$(MAKE) --no-print-directory -j 2 --output-sync=target $(CHECKS) read
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
 

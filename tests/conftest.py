@@ -32,6 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: measures time or memory: `make test` runs it when nothing else does")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where those marked `alone` are asked for, only files that have the mark are read."""
+    if config.option.markexpr == "alone" and collection_path.match("test_*.py"):
+        return "mark.alone" not in collection_path.read_text("utf-8") or None
+    return None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Browsers first, then everything else; and what cannot run is left out.
 
