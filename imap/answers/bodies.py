@@ -7,7 +7,6 @@ reads only the header's frame, which is kept apart from the body.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import IO, Any
 
 import structlog
@@ -22,6 +21,7 @@ from mailserver.store.engine.statements import Row
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, messages
 from mailserver.store.mail.messages import LIGHT
+from mailserver.store.octets.files import BlobFolder
 
 log = structlog.get_logger("imap")
 
@@ -66,7 +66,7 @@ def read(
     uids: Sequence[int],
     names: Sequence[str],
     sections: tuple[Section, ...],
-    folder: Path,
+    folder: BlobFolder,
     file: IO[bytes] | None = None,
 ) -> Bodies:
     """Columns `names` and `sections` of messages with these ascending UIDs, until BUDGET is used up, or there is much
@@ -93,7 +93,7 @@ def read_small(
     uids: Sequence[int],
     names: Sequence[str],
     sections: tuple[Section, ...],
-    folder: Path,
+    folder: BlobFolder,
 ) -> Bodies | None:
     """`read`, when the messages are SMALL together and in the database, which is in memory; else None."""
     plan = _plan(sections)
@@ -146,7 +146,7 @@ def _cut_out(
     uids: Sequence[int],
     columns: int,
     plan: "_Plan",
-    folder: Path,
+    folder: BlobFolder,
     file: IO[bytes] | None = None,
 ) -> Bodies:
     """Sections of rows of UID, `columns` columns, the frames they need and the size of the message."""
@@ -224,7 +224,7 @@ class _Source:
 
     __slots__ = ("_body", "_folder", "_frames", "_given", "_header", "_names", "_tree", "read")
 
-    def __init__(self, frames: Row, names: Sequence[str], folder: Path) -> None:
+    def __init__(self, frames: Row, names: Sequence[str], folder: BlobFolder) -> None:
         self._frames = frames
         self._names = names
         self._folder = folder

@@ -5,13 +5,13 @@ the stored form of such a message always shows one of the marks, which says litt
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from mailserver.mime.body.scanning import international
 from mailserver.model.errors import Damaged, Reason, Refused
 from mailserver.store.engine.statements import Row
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, messages
+from mailserver.store.octets.files import BlobFolder
 
 _COLUMNS = ("envelope", "body", "bodystructure")
 """In the order of `scanning.international`."""
@@ -37,7 +37,7 @@ def suspects(uids: Sequence[int], rows: Sequence[Row], where: Places) -> list[in
 
 
 def read(
-    tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], where: Places, folder: Path
+    tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], where: Places, folder: BlobFolder
 ) -> dict[int, Shown]:
     """Of these messages those that have UTF-8 in a header. For ENVELOPE alone no body is read."""
     header_is_enough = all(index == 0 for _, index in where)
@@ -52,7 +52,7 @@ def read(
     return found
 
 
-def _octets(tx: Tx, account_id: int, mailbox_id: int, uid: int, folder: Path, *, header: bool) -> bytes:
+def _octets(tx: Tx, account_id: int, mailbox_id: int, uid: int, folder: BlobFolder, *, header: bool) -> bytes:
     """The header alone, or the message; empty when it is gone meanwhile."""
     if header:
         rows = messages.fetch_uids(tx, account_id, mailbox_id, ("uid", "header"), [uid])

@@ -5,7 +5,6 @@ import functools
 from array import array
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from time import monotonic
 
 from imap.answers import untagged
@@ -24,6 +23,7 @@ from mailserver.store.mail import access, blobs
 from mailserver.store.mail import flags as bits
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.messages import Appended, Copied
+from mailserver.store.octets.files import BlobFolder
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
@@ -76,7 +76,7 @@ async def _append(session: Session, command: commands.Append) -> list[Appended]:
     return appended
 
 
-async def prepare(octets: bytes, folder: Path, limits: Limits) -> Prepared:
+async def prepare(octets: bytes, folder: BlobFolder, limits: Limits) -> Prepared:
     """A message ready to be stored, without NUL (RFC 3516 section 4.4). Raises Refused(TOO_BIG), UnknownEncoding."""
     header_limit.check(octets, limits.header_size, limits.header_fields)
     if binary.NUL in octets:
@@ -94,7 +94,7 @@ def _textual(octets: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def files_of(batch: Sequence[New], folder: Path) -> AsyncGenerator[list[str], None]:
+async def files_of(batch: Sequence[New], folder: BlobFolder) -> AsyncGenerator[list[str], None]:
     """Around the unit that stores messages: no file of theirs stays that no row names.
 
     The unit's caller adds to the list what it found to be stored already.

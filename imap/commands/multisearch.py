@@ -5,7 +5,6 @@ that is named and not there, or that one may not read (RFC 4314), has no message
 """
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from pathlib import Path
 
 from imap.answers import results
 from imap.search import contexts
@@ -22,6 +21,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import ALL, Reach, Viewer
 from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.search import search as searching
 
 Outputs = AsyncGenerator[bytes | Reply, None]
@@ -94,7 +94,7 @@ async def _elsewhere(session: Session, boxes: Sequence[Mailbox], command: MultiS
     return await session.services.store.read_slow(session.account_id, _search, boxes, command, folder)
 
 
-def _search(tx: Tx, boxes: Sequence[Mailbox], command: MultiSearch, folder: Path) -> _Found:
+def _search(tx: Tx, boxes: Sequence[Mailbox], command: MultiSearch, folder: BlobFolder) -> _Found:
     """In a reader's thread. `\\Recent` is what no session was told of yet."""
     known: _Found = {}
     by_owner: dict[int, list[Mailbox]] = {}

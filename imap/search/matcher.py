@@ -8,7 +8,6 @@ import asyncio
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from pathlib import Path
 
 from imap.session.session import Session
 from imap.session.view import View
@@ -31,6 +30,7 @@ from mailserver.model.messages.criteria import (
     walk,
 )
 from mailserver.store.engine.statements import Tx
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.search import search
 
 BUSY = 5000
@@ -86,7 +86,7 @@ async def find(session: Session, criterion: Criterion, among: Places | None = No
 
 
 def _among(
-    tx: Tx, account_id: int, mailbox_id: int, wanted: And, folder: Path, uids: "array[int]", places: Places
+    tx: Tx, account_id: int, mailbox_id: int, wanted: And, folder: BlobFolder, uids: "array[int]", places: Places
 ) -> Places:
     """In a reader's thread: those of these places of a snapshot where the store finds what is wanted."""
     if len(places) < len(uids):

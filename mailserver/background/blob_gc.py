@@ -5,15 +5,15 @@ belong together (`opening`), or when it is out of proportion (`proportion`).
 """
 
 import asyncio
-from pathlib import Path
 
 import structlog
 
 from mailserver.foundation.settings import Storage
 from mailserver.model.clock import DAY, Clock
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import blobs, collect, proportion, quarantine
+from mailserver.store.mail import collect, proportion
 from mailserver.store.mail.proportion import Kind, Terms
+from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.upkeep import opening
 
@@ -28,10 +28,11 @@ STRAY_BATCH = 500
 class BlobCollector:
     """One per worker; two that meet do the same harmless work."""
 
-    def __init__(self, *, store: Store, clock: Clock, folder: Path, settings: Storage | None = None) -> None:
+    def __init__(self, *, store: Store, clock: Clock, folder: BlobFolder, settings: Storage | None = None) -> None:
         self._store = store
         self._clock = clock
         self._folder = folder
+        self._files = files_of(folder)
         self._settings = settings or Storage()
         """Asked each time: an operator may change them meanwhile."""
         self._upkeep = TrustedClock(store, clock)
@@ -67,7 +68,7 @@ class BlobCollector:
         while await self._may_go_on():
             looked, files = await self._store.write(collect.collect, before, self._terms)
             for name in files:
-                await asyncio.to_thread(quarantine.put, self._folder, name, self._clock.now())
+                await asyncio.to_thread(self._files.put_aside, name, self._clock.now())
             total += looked
             if looked < collect.BATCH:
                 break
@@ -87,7 +88,7 @@ class BlobCollector:
             if not strays or not await self._store.write(proportion.admit, Kind.STRAYS, len(strays), self._terms):
                 continue
             for name in strays:
-                await asyncio.to_thread(quarantine.put, self._folder, name, self._clock.now())
+                await asyncio.to_thread(self._files.put_aside, name, self._clock.now())
             removed += len(strays)
         if removed:
             log.info("stray files put into quarantine", count=removed)
@@ -98,15 +99,16 @@ class BlobCollector:
         if not await self._may_go_on():
             return 0
         before = self._clock.now() - self._settings.quarantine_days * DAY
-        names = await asyncio.to_thread(quarantine.aged, self._folder, shelf, before)
+        names = await asyncio.to_thread(self._files.aged_aside, shelf, before)
         removed = 0
         for start in range(0, len(names), STRAY_BATCH):
             part = names[start : start + STRAY_BATCH]
             known = await self._store.read(collect.named, part)
             for name in known:
-                await asyncio.to_thread(blobs.restore_file, self._folder, name)
+                await asyncio.to_thread(self._files.restore, name)
             unnamed = [name for name in part if name not in known]
-            await asyncio.to_thread(quarantine.remove, self._folder, unnamed)
+            for name in unnamed:
+                await asyncio.to_thread(self._files.remove_aside, name)
             removed += len(unnamed)
         if removed:
             log.info("files removed from quarantine", count=removed)

@@ -44,7 +44,7 @@ class Indexer:
         self._store = store
         self._clock = clock
         self._changes = changes
-        self._folder = store.data / "blobs"
+        self._folder = store.blobs
         self._pause = PAUSE
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index", initializer=_step_back)
 

@@ -112,7 +112,7 @@ class ReportSender:
         async with self._delivery.discarding(*(part.prepared for part in parts)):
             sent, unused = await self._store.write(_unit, one, parts, self._settings.outbound.lifetime)
         for file in unused:
-            await asyncio.to_thread(blobs.remove_file, self._settings.data / "blobs", file)
+            await asyncio.to_thread(blobs.remove_file, self._store.blobs, file)
         if sent:
             log.info("report sent", domain=one.domain, to=len(parts), rows=len(facts), octets=len(written.packed))
 

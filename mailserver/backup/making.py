@@ -27,8 +27,9 @@ from mailserver import __version__
 from mailserver.backup import kept, verifying
 from mailserver.backup.kept import DATABASE, MANIFEST, MESSAGES, SETTINGS, Backup, Keep
 from mailserver.backup.restic import CannotBackUp, Repository, Result, folder_of, is_folder, shown
-from mailserver.store.mail import blobs
-from mailserver.store.upkeep import copying, opening
+from mailserver.store.octets.disk import read_mark
+from mailserver.store.octets.files import files_of
+from mailserver.store.upkeep import copying
 from mailserver.store.upkeep.copying import Described
 from mailserver.store.upkeep.opening import Place
 from mailserver.texts.text import Text, Translated
@@ -133,7 +134,7 @@ def make(place: Place, target: Target, keep: Keep, tell: Tell, *, new: bool = Fa
             repository.make()
         else:
             repository.forget_stale_locks()
-            _check_only_ours(repository, opening.read_mark(place.settings))
+            _check_only_ours(repository, read_mark(place.settings))
         made = _Making(place, repository, work, tell)
         report = made.run()
         if not report.faults:
@@ -171,6 +172,7 @@ class _Making:
         self._work = work
         self._tell = tell
         self._names = work / "files"
+        self._folder = _folder_of(place)
 
     def run(self) -> Report:
         backup, described, result = self._database()
@@ -221,9 +223,9 @@ class _Making:
     def _messages(self, report: Report) -> list[Translated]:
         """The folder of large messages, again until everything is there that the database's copy names."""
         lacking: list[str] = []
-        folder = self._place.folder.resolve()
+        folder, files = self._folder.resolve(), files_of(self._place.folder)
         for _ in range(WALKS):
-            if not blobs.is_attached(folder):
+            if not files.is_attached():
                 raise CannotBackUp(Text("{path} : le disque des gros messages n’est pas là", path=folder))
             result = self._repository.store_folder(
                 folder, kept.tags_of(report.backup, MESSAGES), self._telling(Text("Gros messages"))
@@ -240,6 +242,20 @@ class _Making:
     def _telling(self, what: Translated) -> Callable[[float], None]:
         self._tell(what, 0)
         return lambda part: self._tell(what, part)
+
+
+def _folder_of(place: Place) -> Path:
+    """Of large messages. Raises CannotBackUp."""
+    files = files_of(place.folder)
+    if files.path is None:
+        raise CannotBackUp(
+            Text(
+                "{url} : les gros messages sont dans un stockage d’objets, que cette commande ne sauve pas ; sauvez-le"
+                " par ses propres moyens (versions, réplication) et la base par ceux de PostgreSQL",
+                url=str(files),
+            )
+        )
+    return files.path
 
 
 def _new(described: Described, engine: str) -> Backup:

@@ -27,7 +27,7 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import FILE_NAME, Settings, load
 from mailserver.model.clock import SystemClock
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import blobs
+from mailserver.store.octets.files import files_of
 from mailserver.store.upkeep import copying, opening, returning
 from mailserver.store.upkeep.opening import Place
 from mailserver.store.upkeep.returning import Returned
@@ -36,6 +36,7 @@ from mailserver.texts.text import Text, Translated
 log = structlog.get_logger("backup")
 
 CHUNK = 1 << 20
+_OCTETS = re.compile(r"(?ms)^(\[octets\][^\[]*?^)(url\s*=[^\n]*)$")
 _URL = re.compile(r"(?ms)^(\[database\][^\[]*?^url\s*=\s*)[^\n]*$")
 
 
@@ -100,6 +101,7 @@ class _Coming:
             with tarfile.open(fileobj=kept_tar) as archive:
                 archive.extractall(self._directory, filter="data")
         written = self._directory / FILE_NAME
+        written.write_text(with_own_files(written.read_text("utf-8")), encoding="utf-8")
         if database:
             written.write_text(with_database(written.read_text("utf-8"), database), encoding="utf-8")
         settings = load(self._directory)
@@ -114,7 +116,9 @@ class _Coming:
         """Messages and database; then what makes them fit to be served."""
         place = Place(settings.database_url, settings.data, settings.directory)
         self._database(place)
-        self._repository.extract(self._backup.parts[MESSAGES], place.folder, self._telling(Text("Gros messages")))
+        self._repository.extract(
+            self._backup.parts[MESSAGES], place.data / "blobs", self._telling(Text("Gros messages"))
+        )
         self._tell(Text("Vérification"), 0)
         opening.open_instance(place)  # an older schema is brought up to date, a newer one refused
         files = self._files(place)
@@ -162,11 +166,11 @@ class _Coming:
         """Every large message that the database names is on its shelf; how many. Raises CannotBackUp."""
         names = place.data / making.WORK / "files"
         described = copying.describe_database(place.url, names)
-        shelf = place.folder
+        shelf = files_of(place.folder)
         lacking = [
             name
             for name in verifying.lines(names)
-            if not (shelf / name).exists() and not blobs.restore_file(shelf, name)
+            if (shelf.lies_aside(name) and not shelf.restore(name)) or not shelf.is_there(name)
         ]
         if lacking:
             raise CannotBackUp(verifying.lacking(lacking))
@@ -179,6 +183,16 @@ class _Coming:
     def _telling(self, what: Translated) -> Callable[[float], None]:
         self._tell(what, 0)
         return lambda part: self._tell(what, part)
+
+
+def with_own_files(written: str) -> str:
+    """A settings file whose large messages lie in DIR/data/blobs, where they come back to. Raises CannotBackUp."""
+    changed = _OCTETS.sub(lambda found: f"{found[1]}# {found[2]}", written, count=1)
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        read: dict[str, Any] = tomllib.loads(changed)
+        if not read.get("octets", {}).get("url"):
+            return changed
+    raise CannotBackUp(Text("les réglages sauvés ont un [octets] url qui ne peut pas être retiré"))
 
 
 def with_database(written: str, url: str) -> str:

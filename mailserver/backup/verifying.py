@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mailserver.backup.restic import CannotBackUp, Repository
-from mailserver.store.mail.blobs import QUARANTINE
+from mailserver.store.octets.disk import QUARANTINE
 from mailserver.store.upkeep import copying
 from mailserver.texts.text import Text, Translated, Untranslated
 

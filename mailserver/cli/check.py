@@ -19,6 +19,7 @@ from mailserver.health.instance import place_of
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, Temporary
 from mailserver.store.engine.transactions import Store
+from mailserver.store.octets.files import folder_of
 from mailserver.store.upkeep import opening
 from mailserver.store.upkeep.integrity import Flaw, Part
 from mailserver.texts.command_line import LANGUAGE, _
@@ -82,7 +83,9 @@ def _is_current(settings: Settings) -> bool:
 
 def _compared(settings: Settings, *, repair: bool) -> list[Finding]:
     """Everything that is stored, compared; with `repair` what was done, and what is left."""
-    store = Store(settings.database_url, settings.data, SystemClock(), Changes(), read_only=not repair)
+    store = Store(
+        settings.database_url, settings.data, SystemClock(), Changes(), read_only=not repair, blobs=folder_of(settings)
+    )
     try:
         found = _looked(store)
         if not repair:

@@ -13,6 +13,7 @@ from mailserver.foundation.tls import read_pair
 from mailserver.health.instance import open_database
 from mailserver.model.errors import Temporary
 from mailserver.runtime import app, workers
+from mailserver.runtime.apart import run_apart
 from mailserver.texts.command_line import _, of_error
 
 
@@ -32,7 +33,10 @@ def serve(
     supervisor = workers.Supervisor(settings, [serving] * count + [indexing])
     supervisor.heed_signals()
     try:
-        preflight(settings)
+        if settings.octets.is_bucket:
+            run_apart(preflight, settings)
+        else:
+            preflight(settings)
         app.load_doors()
         raise typer.Exit(supervisor.run(lambda: announce(settings)))
     except (ports.CannotServe, SettingsError, Temporary) as problem:

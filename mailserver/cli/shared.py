@@ -23,6 +23,7 @@ from mailserver.health.instance import open_database
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Refused, Temporary
 from mailserver.store.engine.transactions import Store
+from mailserver.store.octets.files import folder_of
 from mailserver.store.record.audit import Origin
 from mailserver.texts.causes import utc
 from mailserver.texts.command_line import LANGUAGE, _, of_error
@@ -70,7 +71,9 @@ def log_aside() -> None:
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
     """The instance's store, its schema brought up to date. Raises NotThere when the database is not the instance's."""
     await asyncio.to_thread(open_database, settings)
-    store = Store(settings.database_url, settings.data, SystemClock(), Changes(), readers=1, writers=1)
+    store = Store(
+        settings.database_url, settings.data, SystemClock(), Changes(), readers=1, writers=1, blobs=folder_of(settings)
+    )
     try:
         yield store
     finally:

@@ -75,7 +75,7 @@ class Delivery(Addressing):
         self, *, settings: Settings, store: Store, directory: Directory, clock: Clock, changes: Changes
     ) -> None:
         super().__init__(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
-        self._folder = settings.data / "blobs"
+        self._folder = store.blobs
         self._inboxes: dict[int, int] = {}
         self._house = house.house_of(settings)
         self._key = b""

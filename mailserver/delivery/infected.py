@@ -54,7 +54,7 @@ class InfectedMail:
         self._store = store
         self._delivery = delivery
         self._upkeep = TrustedClock(store, clock)
-        self._folder = settings.data / "blobs"
+        self._folder = store.blobs
 
     async def run(self) -> None:
         """Tell recipients who were too many at once, and let go of what was held long enough, in the background."""

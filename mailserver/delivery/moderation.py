@@ -61,7 +61,7 @@ class Moderation:
         self._delivery = delivery
         self._clock = clock
         self._upkeep = TrustedClock(store, clock)
-        self._folder = settings.data / "blobs"
+        self._folder = store.blobs
         self._house = house.house_of(settings)
 
     async def run(self) -> None:

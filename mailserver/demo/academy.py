@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -30,6 +29,7 @@ from mailserver.store.agenda import agenda_grants, agenda_items, agendas
 from mailserver.store.agenda.agenda_grants import Role
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
+from mailserver.store.octets.files import BlobFolder, folder_of
 from mailserver.store.people import schools
 from mailserver.store.record.audit import Origin
 
@@ -60,7 +60,7 @@ class _Plan:
     house: rosters.House
     domain: str
     calendar: Calendar
-    blobs: Path
+    blobs: BlobFolder
     admin: Principal
     opened: Kept
     """Of the password everybody can try."""
@@ -72,7 +72,15 @@ async def populate(settings: Settings, store: Store | None = None) -> list[DemoA
     """Fill a new instance; the accounts to try. The administrator's account exists already."""
     own = store is None
     if store is None:
-        store = Store(settings.database_url, settings.data, SystemClock(), Changes(), readers=1, writers=1)
+        store = Store(
+            settings.database_url,
+            settings.data,
+            SystemClock(),
+            Changes(),
+            readers=1,
+            writers=1,
+            blobs=folder_of(settings),
+        )
     directory = EmbeddedDirectory(settings=settings, store=store, clock=store.clock)
     try:
         admin = await directory.find("admin")
@@ -84,7 +92,7 @@ async def populate(settings: Settings, store: Store | None = None) -> list[DemoA
             house=rosters.House.of(settings),
             domain=settings.domain,
             calendar=Calendar.before(int(store.clock.now()), ZoneInfo(settings.web.timezone)),
-            blobs=settings.data / "blobs",
+            blobs=store.blobs,
             admin=admin,
             opened=await directory.passwords.keep(Secret(people.PASSWORD)),
             closed=await directory.passwords.keep(unknown),

@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from mailserver.demo import files, people
 from mailserver.demo.letter import Letter
@@ -16,6 +15,7 @@ from mailserver.mime.writing.trace_fields import Hop, received, return_path
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.octets.files import BlobFolder
 
 WRAPPED = 85
 """A line longer than this goes on in the next one."""
@@ -193,7 +193,7 @@ class Post:
         return tuple(flag for flag, is_set in wanted if is_set)
 
 
-def put(tx: Tx, placements: Iterable[Placement], folder: Path) -> int:
+def put(tx: Tx, placements: Iterable[Placement], folder: BlobFolder) -> int:
     """Store every appearance, as deliveries do: a content once, a row for each mailbox. Returns how many."""
     boxes: dict[tuple[int, str], int] = {}
     contents: dict[bytes, tuple[int, int]] = {}

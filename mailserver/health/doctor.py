@@ -20,6 +20,7 @@ from mailserver.model.errors import NewerSchema, NotThere, Temporary
 from mailserver.previews import office_program
 from mailserver.push import vapid
 from mailserver.store.engine.transactions import Store
+from mailserver.store.octets.files import folder_of
 from mailserver.store.upkeep import condition, opening
 from mailserver.store.upkeep.condition import Condition
 from mailserver.texts.text import Text, Untranslated
@@ -171,7 +172,9 @@ def _stored(settings: Settings) -> Iterator[Finding]:
     try:
         if not opening.look(place_of(settings)):
             return
-        store = Store(settings.database_url, settings.data, SystemClock(), Changes(), read_only=True)
+        store = Store(
+            settings.database_url, settings.data, SystemClock(), Changes(), read_only=True, blobs=folder_of(settings)
+        )
         try:
             state = store.read_now(condition.look, seconds=QUICK_SECONDS)
         finally:
@@ -271,7 +274,9 @@ def _lists(settings: Settings) -> Iterator[Finding]:
     try:
         if settings.ldap is not None or not opening.look(place_of(settings)):
             return
-        store = Store(settings.database_url, settings.data, SystemClock(), Changes(), read_only=True)
+        store = Store(
+            settings.database_url, settings.data, SystemClock(), Changes(), read_only=True, blobs=folder_of(settings)
+        )
         try:
             found = store.read_now(exposed_lists.exposed, House.of(settings))
         finally:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mailserver.foundation.settings import FILE_NAME, Settings, SettingsError, load
 from mailserver.foundation.tls import make_certificate, write_secret
+from mailserver.store.octets.files import folder_of
 from mailserver.store.upkeep import opening
 from mailserver.store.upkeep.opening import Place
 from mailserver.submission.dkim import new_key
@@ -62,7 +63,7 @@ def _make_database(directory: Path, database: str) -> Settings:
 
 def place_of(settings: Settings) -> Place:
     """Where the mail of an instance is."""
-    return Place(settings.database_url, settings.data, settings.directory)
+    return Place(settings.database_url, settings.data, settings.directory, folder_of(settings))
 
 
 def open_database(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from mailserver.health import disk_space
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import blobs
+from mailserver.store.octets.files import files_of
 from mailserver.store.search import index
 from mailserver.store.upkeep import condition
 
@@ -75,7 +75,7 @@ class Health:
         except Exception:
             log.exception("the store cannot be read")
         writes = await self._writes()
-        attached = await asyncio.to_thread(blobs.is_attached, self._store.blobs)
+        attached = await asyncio.to_thread(files_of(self._store.blobs).is_attached)
         if not attached:
             log.error("the disk of large messages is not there", folder=str(self._store.blobs))
         if found is not None and found.faults:

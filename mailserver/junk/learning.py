@@ -11,7 +11,6 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
@@ -29,6 +28,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, junk
 from mailserver.store.mail.junk import ACADEMY, Lesson, Model
 from mailserver.store.mail.lessons import Said
+from mailserver.store.octets.files import BlobFolder
 
 log = structlog.get_logger("junk")
 
@@ -110,7 +110,7 @@ def _gather(tx: Tx) -> Round:
     return Round(lessons, junk.lessons_of(tx, ids), spent, models, junk.sources(tx, ids))
 
 
-def _steps(work: Round, folder: Path) -> list[Step]:
+def _steps(work: Round, folder: BlobFolder) -> list[Step]:
     """The models of a round, the academy's first: the lessons of the accounts wait until it is on disk."""
     keys = {row[0]: numbers(_tokens(row, folder)) for row in work.sources}
     by_account: dict[int, list[Lesson]] = defaultdict(list)
@@ -186,7 +186,7 @@ def _learned(tx: Tx, step: Step) -> None:
     junk.save(tx, step.before, step.after)
 
 
-def _tokens(source: Row, folder: Path) -> list[str]:
+def _tokens(source: Row, folder: BlobFolder) -> list[str]:
     """Nothing of a message that is damaged or out of reach: the others are still learned."""
     content_id, parts, head_frame, octets, file = source
     try:

@@ -50,6 +50,7 @@ from mailserver.runtime.workers import Life
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store
+from mailserver.store.octets.files import folder_of
 from mailserver.submission.held import HeldSubmissions
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
@@ -104,7 +105,13 @@ def build(settings: Settings) -> Services:
     changes = Changes()
     database = settings.database
     store = Store(
-        settings.database_url, settings.data, clock, changes, readers=database.readers, writers=database.writers
+        settings.database_url,
+        settings.data,
+        clock,
+        changes,
+        readers=database.readers,
+        writers=database.writers,
+        blobs=folder_of(settings),
     )
     directory = make_directory(settings, store, clock)
     login = Login(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
@@ -137,7 +144,7 @@ async def _index(life: Life) -> None:
     stopping = _until_told()
     _reload_when_told(life, lambda: None)
     settings, clock, changes = life.settings, SystemClock(), Changes()
-    store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1)
+    store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1, blobs=folder_of(settings))
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, store.close)
         await stack.enter_async_context(_news(store, changes, life.wakeup))
@@ -311,7 +318,6 @@ def _work_on_mail(services: Services) -> dict[str, Work]:
 def _upkeep(services: Services) -> dict[str, Work]:
     """What the store needs, and what the calendar asks for."""
     settings, store, clock = services.settings, services.store, services.clock
-    folder = settings.data / "blobs"
     housekeeper = Housekeeper(
         settings=settings,
         store=store,
@@ -322,7 +328,7 @@ def _upkeep(services: Services) -> dict[str, Work]:
         changes=services.changes,
     )
     return {
-        "blob_gc": BlobCollector(store=store, clock=clock, folder=folder, settings=settings.storage).run,
+        "blob_gc": BlobCollector(store=store, clock=clock, folder=store.blobs, settings=settings.storage).run,
         "housekeeping": housekeeper.run,
         "audit_sealing": AuditSealer(settings=settings, store=store, clock=clock, changes=services.changes).run,
     }

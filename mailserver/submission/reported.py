@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mailserver.foundation.settings import Settings
 from mailserver.mime import scan, unpack
@@ -18,6 +17,7 @@ from mailserver.model.identity import Principal
 from mailserver.model.messages import objectids
 from mailserver.model.messages.likeness import Likeness
 from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.withdrawal import finding, reports
 
 MAX_ATTACHED = 20
@@ -51,7 +51,7 @@ class Reported:
         if not to or principal is None or to not in (one.casefold() for one in recipients):
             return None
         named = await asyncio.to_thread(attached, octets)
-        account_id, folder = principal.account_id, self._settings.data / "blobs"
+        account_id, folder = principal.account_id, self._store.blobs
         found = await self._store.read(_held, account_id, named, folder) if named else ()
         if not found:
             return None
@@ -84,7 +84,7 @@ def attached(octets: bytes) -> list[Attached]:
     return list(found)
 
 
-def _held(tx: Tx, account_id: int, named: Sequence[Attached], folder: Path) -> list[tuple[int, Likeness]]:
+def _held(tx: Tx, account_id: int, named: Sequence[Attached], folder: BlobFolder) -> list[tuple[int, Likeness]]:
     """Those that the account has."""
     found = []
     for one in named:

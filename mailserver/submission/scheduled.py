@@ -80,7 +80,7 @@ class ScheduledMail:
         self._clock = clock
         self._upkeep = TrustedClock(store, clock)
         self._house = house_of(settings)
-        self._folder = settings.data / "blobs"
+        self._folder = store.blobs
         self._outbound = settings.outbound
 
     async def run(self) -> None:

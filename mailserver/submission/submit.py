@@ -64,7 +64,7 @@ class Submission:
         self._directory = directory
         self._delivery = delivery
         self._clock = clock
-        self._folder = settings.data / "blobs"
+        self._folder = store.blobs
         self._domains = frozenset(domain.lower() for domain in settings.domains)
         self._signer = _signer(settings)
         delivery.answering.signer = self._signer

@@ -7,7 +7,6 @@ short: their size follows from how long they take, and between two of them other
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Concatenate, ParamSpec
 
 import structlog
@@ -16,6 +15,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.messages.likeness import Likeness
 from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.record.audit import Origin
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.withdrawal import finding, reports, restoring, rows, taking
@@ -66,7 +66,7 @@ class Withdrawals:
         self._store = store
         self._clock = clock
         self._upkeep = TrustedClock(store, clock)
-        self._folder = settings.data / "blobs"
+        self._folder = store.blobs
         self._junk = settings.junk
         self._news = asyncio.Event()
         self._passed: dict[int, float] = {}
@@ -187,7 +187,7 @@ class Withdrawals:
         return total
 
 
-def _preview(tx: Tx, content_id: int, likeness: Likeness, folder: Path) -> Preview:
+def _preview(tx: Tx, content_id: int, likeness: Likeness, folder: BlobFolder) -> Preview:
     found = finding.find(tx, content_id, likeness, folder, finding.LOOKING_SECONDS)
     came = likeness.came
     samples = tuple(finding.samples(tx, found, came))

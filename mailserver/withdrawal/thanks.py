@@ -36,7 +36,7 @@ class Thanks:
         self._clock = clock
         self._upkeep = TrustedClock(store, clock)
         self._outbound = settings.outbound
-        self._folder = settings.data / "blobs"
+        self._folder = store.blobs
         self._house = house.house_of(settings)
 
     async def run(self) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import dns.asyncresolver
 import structlog
@@ -84,7 +83,7 @@ class Relay:
         self._courier = Courier(settings.name, settings.outbound)
         self._delivery = delivery
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
-        self._folder: Path = settings.data / "blobs"
+        self._folder = store.blobs
         self._wake = asyncio.Event()
         self._active: dict[asyncio.Task[None], Leased] = {}
         self._down: dict[str, tuple[float, Cause]] = {}

@@ -21,7 +21,7 @@ from mailserver.backup.restic import Repository, Result
 from mailserver.foundation.settings import load
 from mailserver.model.errors import NoRoom, NotThere
 from mailserver.store.engine import migrate
-from mailserver.store.mail import quarantine
+from mailserver.store.octets.files import files_of
 from mailserver.store.schema.keeping import instance as instance_table
 from mailserver.store.schema.mail import blob, content
 from mailserver.store.upkeep import copying, opening
@@ -231,7 +231,7 @@ def test_a_file_that_moves_meanwhile_is_not_missed(
             return walk(repository, folder, tags, tell)
         finally:
             (tmp_path / "between").rename(folder / LARGE)
-            quarantine.put(folder, LARGE, 1.0)
+            files_of(folder).put_aside(LARGE, 1.0)
 
     monkeypatch.setattr(Repository, "store_folder", moving)
     report = making.make(place, target, Keep(), lambda what, part: None, new=True)
@@ -243,7 +243,7 @@ def test_a_file_that_moves_meanwhile_is_not_missed(
     back = tmp_path / "back"
     restored = restoring.restore(target, back, lambda what, part: None, database=url)
     assert restored.files == 1
-    kept_octets = (place.folder / "quarantine" / LARGE).read_bytes()
+    kept_octets = (place.data / "blobs" / "quarantine" / LARGE).read_bytes()
     assert (back / "data" / "blobs" / LARGE).read_bytes() == kept_octets, "it is on its shelf again"
     assert load(back).database_url == (url or f"sqlite:///{back / 'data' / 'mail.db'}")
     assert not (back / "data" / making.WORK).exists()
@@ -252,7 +252,7 @@ def test_a_file_that_moves_meanwhile_is_not_missed(
             copying.check_empty(url)
         return  # the rest is the same whatever the database
 
-    (place.folder / "quarantine" / LARGE).unlink()
+    (place.data / "blobs" / "quarantine" / LARGE).unlink()
     monkeypatch.setattr(making, "WALKS", 1)
     report = making.make(place, target, Keep(), lambda what, part: None)
     assert report.added < SIZE

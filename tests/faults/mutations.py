@@ -14,6 +14,7 @@ MODULES: Mapping[str, Sequence[str]] = {
         "tests/store/test_moments.py",
         "tests/smtp/test_unknown_commit.py",
     ),
+    "mailserver/store/octets/disk.py": ("tests/store/test_blob_files.py", "tests/store/test_synced.py"),
     "mailserver/store/mail/blobs.py": ("tests/store/test_messages.py", "tests/store/test_synced.py"),
     "mailserver/store/queue/spool/leases.py": (
         "tests/smtp/test_spool.py",

@@ -284,7 +284,7 @@ class World:
             limits=Limits.model_validate({"message_size": message_size, **limits}),
             directory=store.data,
         )
-        store.blobs.mkdir(parents=True, exist_ok=True)
+        (store.data / "blobs").mkdir(parents=True, exist_ok=True)
         self.keeper = Doorkeeper(store, self.settings)
         snapshots = SnapshotCache(store, store.changes)
         account_check = AccountCheck(self.keeper, store.clock)  # type: ignore[arg-type]

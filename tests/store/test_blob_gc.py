@@ -18,16 +18,16 @@ from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Damaged
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import blobs, mailboxes, messages, proportion, quarantine
-from mailserver.store.mail.blobs import MARK
+from mailserver.store.mail import blobs, mailboxes, messages, proportion
 from mailserver.store.mail.proportion import Kind, Terms
+from mailserver.store.octets.disk import MARK
+from mailserver.store.octets.files import files_of
 from mailserver.store.record import trusted_clock
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.schema.keeping import instance
 from mailserver.store.schema.mail import blob, content, mailbox
 from mailserver.store.upkeep import integrity
 from mailserver.store.upkeep.integrity import Part
-from mailserver.store.upkeep.opening import files
 from tests.conftest import StoreMaker
 
 DAY = 86400
@@ -84,7 +84,7 @@ def readable(store: Store, account: int) -> dict[int, bytes]:
 
 
 def age(folder: Path) -> None:
-    for name in files(folder):
+    for name in files_of(folder).names():
         os.utime(folder / name, (time.time() - 3 * DAY,) * 2)
 
 
@@ -106,50 +106,50 @@ def strange(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
 def aside(folder: Path) -> Iterator[str]:
     """The names of all files in quarantine."""
     for shelf in range(256):
-        yield from quarantine.aged(folder, shelf, math.inf)
+        yield from files_of(folder).aged_aside(shelf, math.inf)
 
 
 async def test_a_strange_database_costs_nothing(store: Store, strange: Store, edupont: int) -> None:
     """Even where nothing told the two apart: a few files are set aside, then it stops, and reads take them back."""
     sent = fill(store, edupont, MANY)
-    age(store.blobs)
+    age(store.data / "blobs")
     await every_shelf(BlobCollector(store=strange, clock=strange.clock, folder=strange.blobs))
-    moved = list(aside(store.blobs))
+    moved = list(aside(store.data / "blobs"))
     assert 0 < len(moved) <= Terms().stray_floor
     assert strange.read_now(proportion.stopped) is not None
     assert readable(store, edupont) == sent
-    assert not list(aside(store.blobs))
+    assert not list(aside(store.data / "blobs"))
 
 
 async def test_another_identifier_costs_nothing_at_all(store: Store, edupont: int) -> None:
     sent = fill(store, edupont, 3)
-    age(store.blobs)
-    (store.blobs / MARK).write_text("0" * 32)
+    age(store.data / "blobs")
+    (store.data / "blobs" / MARK).write_text("0" * 32)
     store.write_now(lambda tx: tx.execute(insert(instance).values(id=1, identifier="1" * 32, made=0)))
     store.write_now(lambda tx: tx.execute(delete(blob)))
     await every_shelf(BlobCollector(store=store, clock=store.clock, folder=store.blobs))
-    assert not list(aside(store.blobs))
-    assert len(list(files(store.blobs))) == len(sent)
+    assert not list(aside(store.data / "blobs"))
+    assert len(list(files_of(store.blobs).names())) == len(sent)
 
 
 async def test_quarantine_ends_for_what_nobody_names(store: Store, edupont: int, clock: SetClock) -> None:
     sent = fill(store, edupont, 2)
-    kept, gone = files(store.blobs)
+    kept, gone = files_of(store.blobs).names()
     names = {name: uid for uid in sent for name in [_file(store, edupont, uid)]}
     box = store.read_now(mailboxes.get, edupont, "INBOX")
     collector = BlobCollector(store=store, clock=clock, folder=store.blobs)
     store.write_now(messages.erase, edupont, box.id, [names[gone]])
     clock.run += 100
     assert await collector.collect()
-    assert list(aside(store.blobs)) == [gone]
-    quarantine.put(store.blobs, kept, clock.now())  # by mistake: a row names it
+    assert list(aside(store.data / "blobs")) == [gone]
+    files_of(store.blobs).put_aside(kept, clock.now())  # by mistake: a row names it
     clock.run += 6 * DAY
     await _every_quarantine(collector)
-    assert sorted(aside(store.blobs)) == sorted([kept, gone])
+    assert sorted(aside(store.data / "blobs")) == sorted([kept, gone])
     clock.run += 2 * DAY
     await _every_quarantine(collector)
-    assert not list(aside(store.blobs))
-    assert list(files(store.blobs)) == [kept]
+    assert not list(aside(store.data / "blobs"))
+    assert list(files_of(store.blobs).names()) == [kept]
 
 
 async def _every_quarantine(collector: BlobCollector) -> None:
@@ -192,7 +192,7 @@ def test_a_lost_file_costs_its_message_alone(store: Store, edupont: int) -> None
     sent = fill(store, edupont, 2)
     first, second = sent
     box = store.read_now(mailboxes.get, edupont, "INBOX")
-    (store.blobs / _file(store, edupont, first)).unlink()
+    (store.data / "blobs" / _file(store, edupont, first)).unlink()
     with pytest.raises(Damaged):
         store.read_now(messages.octets, edupont, box.id, first, store.blobs)
     assert store.read_now(messages.octets, edupont, box.id, second, store.blobs) == sent[second]
@@ -264,7 +264,7 @@ def test_everything_stored_is_compared(store: Store, edupont: int) -> None:
     looking = Store(store.url, store.data, store.clock, Changes(), read_only=True)
     try:
         assert not any(deep_check.look(looking).values())
-        (store.blobs / _file(store, edupont, min(sent))).unlink()
+        (store.data / "blobs" / _file(store, edupont, min(sent))).unlink()
         store.write_now(lambda tx: tx.execute(update(mailbox).values(messages=mailbox.c.messages + 1)))
         found = deep_check.look(looking)
         (lost,) = found[Part.MESSAGES]

@@ -14,7 +14,7 @@ from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NoRoom, Temporary
 from mailserver.store.engine import news, writing
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import blobs
+from mailserver.store.octets.disk import DiskFiles
 from mailserver.store.schema.mail import orphan
 from tests.postgres import Postgres
 from tests.schema import create_schema
@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr("os.fsync", refuse)
     with pytest.raises(NoRoom):
-        blobs.write_file(tmp_path, b"x" * 100_000)
+        DiskFiles(tmp_path).write(b"x" * 100_000)
     assert [path for path in tmp_path.glob("*/*") if path.is_file()] == []
 
 

@@ -1,12 +1,12 @@
 """Messages of the tests, as they come in: with trace fields on top that differ each time."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from mailserver.foundation.settings import Settings
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.record.audit import Origin
 from mailserver.withdrawal.service import Withdrawals
 
@@ -32,7 +32,7 @@ def letter(
 
 def put(
     tx: Tx,
-    folder: Path,
+    folder: BlobFolder,
     octets: bytes,
     account_ids: Sequence[int],
     box: str = "INBOX",

@@ -153,7 +153,7 @@ async def _hold(
     async with services.delivery.discarding(final):
         letter, number, used = await _taken(services, visit, letter, attachments, final, terms, at, planned=bool(due))
     if not used and final.file is not None:
-        await asyncio.to_thread(blobs.remove_file, services.settings.data / "blobs", final.file)
+        await asyncio.to_thread(blobs.remove_file, services.store.blobs, final.file)
     if not number:
         return await _sent_already(services, visit, letter, attachments)
     other = {"autre": 1} if await versions.diverge(services, visit, letter) else {}

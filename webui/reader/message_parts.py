@@ -92,7 +92,7 @@ async def load(services: Services, visit: Visit, *, upto: int | None = None) -> 
         return await load_from(services, visit, content_id, box, upto=upto)
     hint = positive(visit.query("d"))
     found = await services.store.read(webmail.stored, visit.account_id, content_id, hint)
-    folder = services.settings.data / "blobs"
+    folder = services.store.blobs
     return found, await services.store.read(webmail.octets, visit.account_id, content_id, folder, upto)
 
 
@@ -113,7 +113,7 @@ async def load_from(
 ) -> tuple[Stored, bytes]:
     """The same of a message in a mailbox that the person may read. Raises as `load`."""
     viewer = await services.sharing.viewer(visit.principal)
-    folder = services.settings.data / "blobs"
+    folder = services.store.blobs
     found, octets, _ = await services.store.read(handling.read, viewer, box_id, content_id, folder, upto)
     return found, octets
 

@@ -156,7 +156,7 @@ async def _reached(
     """A message for paper (None: it is here no more), and how many octets were read for it."""
     try:
         found, _ = await services.store.read(handling.reached, viewer, box_id, number)
-        folder = services.settings.data / "blobs"
+        folder = services.store.blobs
         octets = await services.store.read(
             webmail.octets, found.box.account_id, number, folder, min(found.size, message_parts.TEXT_OCTETS)
         )

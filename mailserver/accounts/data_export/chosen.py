@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from mailserver.model.errors import Damaged, Refused
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.access import Viewer
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.web.webmail import Chosen, handling
 from mailserver.store.web.webmail.choosing import BATCH
 
@@ -48,7 +48,7 @@ def read(store: Store, viewer: Viewer, box_id: int, chosen: Chosen) -> Iterator[
         after = uids[-1]
 
 
-def _message(tx: Tx, owner: int, box_id: int, uid: int, folder: Path) -> ChosenMessage | None:
+def _message(tx: Tx, owner: int, box_id: int, uid: int, folder: BlobFolder) -> ChosenMessage | None:
     rows = messages.fetch_uids(tx, owner, box_id, ("uid", "internal_date", "flags", "subject"), [uid])
     try:
         octets = messages.octets(tx, owner, box_id, uid, folder) if rows else b""

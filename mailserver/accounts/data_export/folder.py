@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import structlog
 
@@ -13,6 +12,7 @@ from mailserver.model.errors import Damaged, Refused
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
+from mailserver.store.octets.files import BlobFolder
 from mailserver.texts.text import Text, both
 
 log = structlog.get_logger("data_export")
@@ -107,7 +107,7 @@ def _page(tx: Tx, account_id: int, mailbox_id: int, after: int) -> list[tuple[in
     return [(int(row[0]), int(row[1]), int(row[2])) for row in rows]
 
 
-def _octets(tx: Tx, account_id: int, mailbox_id: int, uid: int, folder: Path) -> bytes | Summary | None:
+def _octets(tx: Tx, account_id: int, mailbox_id: int, uid: int, folder: BlobFolder) -> bytes | Summary | None:
     """A message; what is known of it when it is damaged, None when it is gone meanwhile."""
     try:
         return messages.octets(tx, account_id, mailbox_id, uid, folder)

@@ -35,7 +35,7 @@ class Post:
 
     def __init__(self, *, settings: Settings, store: Store, delivery: Delivery, submission: Submission) -> None:
         self._outbound = settings.outbound
-        self._folder = settings.data / "blobs"
+        self._folder = store.blobs
         self._store = store
         self._delivery = delivery
         self._submission = submission

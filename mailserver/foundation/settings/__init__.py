@@ -41,6 +41,7 @@ from mailserver.foundation.settings.service import (
     Log,
     Metrics,
     NameService,
+    Octets,
     Proxy,
     Storage,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "LoginSettings",
     "Metrics",
     "NameService",
+    "Octets",
     "Outbound",
     "Passwords",
     "PeerLimits",
@@ -88,7 +90,19 @@ __all__ = [
 FILE_NAME = "mailserver.toml"
 
 AT_START = (
-    *("domain", "hostname", "aliases", "workers", "dkim_selector", "listen", "database", "storage", "ldap", "login"),
+    *(
+        "domain",
+        "hostname",
+        "aliases",
+        "workers",
+        "dkim_selector",
+        "listen",
+        "database",
+        "octets",
+        "storage",
+        "ldap",
+        "login",
+    ),
     "web.timezone",
 )
 """Settings, and sections of them, that a running service cannot change: addresses of people, rows and open ports hang
@@ -121,6 +135,7 @@ class Settings(Section):
     database: Database = Field(default_factory=Database)
     limits: Limits = Field(default_factory=Limits)
     proxy: Proxy = Field(default_factory=Proxy)
+    octets: Octets = Field(default_factory=Octets)
     storage: Storage = Field(default_factory=Storage)
     outbound: Outbound = Field(default_factory=Outbound)
     sending: Sending = Field(default_factory=Sending)

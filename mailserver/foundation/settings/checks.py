@@ -68,6 +68,19 @@ def check_scanner(text: str) -> str:
     return check_next_hop(text)
 
 
+def check_octets_url(text: str) -> str:
+    """`s3://bucket` with or without a prefix, or an absolute path; empty means none."""
+    if (
+        text
+        and not text.startswith("/")
+        and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9._/-]{0,200})?", text)
+    ):
+        raise ValueError(f"{text!r} is neither like s3://bucket/prefix nor the path of a folder")
+    if ".." in text.split("/"):
+        raise ValueError(f"{text!r} leads upwards")
+    return text
+
+
 def check_url(text: str) -> str:
     """An address of the web without path, query or final slash; empty means none."""
     try:

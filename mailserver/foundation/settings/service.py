@@ -15,6 +15,8 @@ from mailserver.foundation.settings.checks import (
     check_file_name,
     check_listen_address,
     check_log_file,
+    check_octets_url,
+    check_url,
 )
 from mailserver.foundation.settings.section import Section
 
@@ -54,6 +56,24 @@ class Database(Section):
     """Threads that read."""
     writers: int = Field(default=4, ge=1, le=32)
     """PostgreSQL only: connections that commit in parallel."""
+
+
+class Octets(Section):
+    """Where the files of large messages lie. Empty url: in DIR/data/blobs."""
+
+    url: Annotated[str, AfterValidator(check_octets_url)] = ""
+    """`s3://bucket/prefix`, or the path of a folder that every host reaches, on a shared file system."""
+    endpoint: Annotated[str, AfterValidator(check_url)] = ""
+    """Of object storage that is not Amazon's: https://s3.exemple.fr."""
+    region: str = Field(default="us-east-1", pattern=r"^[A-Za-z0-9-]{1,40}$")
+    seconds: int = Field(default=60, ge=5, le=600)
+    """One call may take, with all its octets; after 5 without any it has failed."""
+    cache: int = Field(default=1024**3, ge=0)
+    """Octets of copies of what was read, in DIR/data/octets-cache; 0: none."""
+
+    @property
+    def is_bucket(self) -> bool:
+        return self.url.startswith("s3://")
 
 
 class Storage(Section):

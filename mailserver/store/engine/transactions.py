@@ -16,6 +16,7 @@ from mailserver.store.engine.connections import Sessions
 from mailserver.store.engine.fast_reads import Nearness
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.engine.writing import Uncertain, Unit, Writer
+from mailserver.store.octets.files import BlobFolder
 
 __all__ = ["Statement", "Store", "Tx", "Uncertain"]
 
@@ -40,14 +41,16 @@ class Store:
         readers: int = 4,
         writers: int = 4,
         read_only: bool = False,
+        blobs: BlobFolder | None = None,
     ) -> None:
         """Connect lazily: the schema is there already (`opening`). `read_only`: changes nothing, not even a file.
+        `blobs`: where large messages lie, if not with the data.
 
         Raises OSError: `data` is unwritable.
         """
         self.url = url
         self.data = data
-        self.blobs = data / "blobs"
+        self.blobs = blobs or data / "blobs"
         """Where large messages lie."""
         self.clock = clock
         self.changes = changes

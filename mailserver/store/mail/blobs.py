@@ -2,8 +2,7 @@
 
 Each frame ends with a checksum of what is in it (RFC 8878 section 3.1.1), which expanding it compares: octets that the
 disk changed are never handed on (`Damaged`). Frames of older versions have none; `mailserver check --deep` compares
-those with the hash of their content. What the collector took away lies in `quarantine/` for some days; a read that
-misses a file looks for it there and puts it back.
+those with the hash of their content. Where files lie, and how they are reached, is `mailserver.store.octets`.
 
 `prepare` does all the work that needs no transaction (scan, hash, compress, write and sync the file), so
 that a unit only inserts rows. A file has a random name of its own and is never rewritten: when the same
@@ -11,23 +10,16 @@ content turns out to be stored already the new file is simply removed, and colle
 race with storing its content again.
 """
 
-import contextlib
-import errno
 import hashlib
-import os
 import threading
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
-import structlog
 import zstandard
 
 from mailserver.mime import Scan, scan
-from mailserver.model.errors import Damaged, NoRoom, Temporary
+from mailserver.model.errors import Damaged
+from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.texts.causes import Cause
-
-log = structlog.get_logger("store")
 
 INLINE_OCTETS = 128 * 1024
 """Compressed bodies up to this size live in the database: they share the commit's one sync, where a file needs two
@@ -47,10 +39,9 @@ SHOWN_OCTETS = 16 * 1024 * 1024
 """A body of this size expands in some 15 ms."""
 MAX_OCTETS = 1 << 31
 """Bound on what a frame may decompress to: rows are ours, but a damaged one must not eat the memory."""
-QUARANTINE = "quarantine"
-"""Folder of files that the collector took away, beside the shelves they lay on."""
-MARK = "instance-id"
-"""Name of the file that says whose folder it is; it stands in the instance's folder, too (`opening`)."""
+NEEDED_BEYOND = 256 * 1024
+"""Octets of a frame that expanding its beginning may need beyond those it gives: a block is expanded whole, and what
+nothing compresses grows a little."""
 
 _local = threading.local()
 
@@ -79,7 +70,7 @@ def is_quick(octets: bytes) -> bool:
     )
 
 
-def prepare(octets: bytes, folder: Path, scanned: Scan | None = None) -> Prepared:
+def prepare(octets: bytes, folder: BlobFolder, scanned: Scan | None = None) -> Prepared:
     """Scan, hash and compress a message; write and sync its file when it is large.
 
     Call it in a thread unless `is_quick`. Raises Temporary when the disk refuses.
@@ -90,60 +81,15 @@ def prepare(octets: bytes, folder: Path, scanned: Scan | None = None) -> Prepare
     digest = hashlib.blake2b(octets, digest_size=32).digest()
     if len(body) <= INLINE_OCTETS:
         return Prepared(digest, len(octets), scanned, header, body, None)
-    return Prepared(digest, len(octets), scanned, header, None, write_file(folder, body))
+    return Prepared(digest, len(octets), scanned, header, None, files_of(folder).write(body))
 
 
-def is_attached(folder: Path) -> bool:
-    """Whether the disk of large messages is there: an instance's carries a mark, its empty mount point does not."""
-    return os.path.exists(folder / MARK) or (folder.is_dir() and not os.path.exists(folder.parent.parent / MARK))
-
-
-def write_file(folder: Path, data: bytes) -> str:
-    """Write a new file, synced with its folder; its name relative to `folder`. Raises Temporary."""
-    name = os.urandom(16).hex()
-    shelf = folder / name[:2]
-    path = shelf / name
-    try:
-        _check_attached(folder)
-        shelf.mkdir(mode=0o700, exist_ok=True)  # never the folder itself: a disk that is not there must not be replaced
-        _write_synced(path, data)
-        _sync_folder(shelf)
-        # The shelf too, always: another writer may have made it and not synced it yet.
-        _sync_folder(folder)
-        # Once more: the disk may have gone, and what lies below its mount point is hidden when it is back.
-        _check_attached(folder)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise NoRoom("No room on the disk") from error
-        log.error("file of a message cannot be written", why=error.strerror)
-        raise Temporary("The disk is out of reach") from error
-    return f"{name[:2]}/{name}"
-
-
-def _check_attached(folder: Path) -> None:
-    """Raises OSError."""
-    if not is_attached(folder):
-        raise FileNotFoundError(errno.ENOENT, "the disk of large messages is not there", str(folder))
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb", buffering=0) as file:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
-        os.fsync(descriptor)
-
-
-def remove_file(folder: Path, name: str) -> None:
+def remove_file(folder: BlobFolder, name: str) -> None:
     """Remove a file that this process wrote and that no row was given; a missing one is fine.
 
-    What lies there already, and may have been named once, goes by `quarantine.put`.
+    What lies there already, and may have been named once, is put aside instead.
     """
-    with contextlib.suppress(FileNotFoundError):
-        (folder / name).unlink()
+    files_of(folder).discard(name)
 
 
 def compress(octets: bytes | memoryview) -> bytes:
@@ -169,16 +115,16 @@ def unpacked_size(frame: bytes) -> int:
         raise Damaged(Cause("not-a-frame")) from error
 
 
-def read_body(folder: Path, octets: bytes | None, file: str | None) -> bytes:
+def read_body(folder: BlobFolder, octets: bytes | None, file: str | None) -> bytes:
     """What follows the header, from the row or its file. Raises Damaged, Temporary."""
     if octets is None:
         if file is None:
             return b""
-        octets = _read_file(folder, file)
+        octets = files_of(folder).read(file)
     return expand(octets)
 
 
-def read_start(folder: Path, octets: bytes | None, file: str | None, size: int) -> bytes:
+def read_start(folder: BlobFolder, octets: bytes | None, file: str | None, size: int) -> bytes:
     """The first `size` octets of what follows the header: the text of a message, without its attachments.
 
     Of a large body only its beginning is read, which no checksum covers: for an index, never to be handed on as the
@@ -188,19 +134,17 @@ def read_start(folder: Path, octets: bytes | None, file: str | None, size: int) 
         return b""
     if octets is not None and unpacked_size(octets) <= 2 * size:
         return expand(octets)[:size]
-    with contextlib.ExitStack() as stack:
-        frame: bytes | BinaryIO = octets or b""
-        if file is not None and octets is None:
-            frame = stack.enter_context(_open_file(folder, file))
-        try:
-            return stack.enter_context(_decompressor().stream_reader(frame)).read(size)
-        except zstandard.ZstdError as error:
-            raise Damaged(Cause("frame-damaged")) from error
-        except OSError as error:
-            raise _translated(error, folder, file or "") from error
+    frame = octets
+    if frame is None and file is not None:
+        frame = files_of(folder).read_beginning(file, size + size // 128 + NEEDED_BEYOND)
+    try:
+        with _decompressor().stream_reader(frame or b"") as reader:
+            return reader.read(size)
+    except zstandard.ZstdError as error:
+        raise Damaged(Cause("frame-damaged")) from error
 
 
-def read_shown(folder: Path, octets: bytes | None, file: str | None, size: int) -> bytes:
+def read_shown(folder: BlobFolder, octets: bytes | None, file: str | None, size: int) -> bytes:
     """`read_start` for people: checked like a whole body, unless that is so large that a page would wait for it.
 
     Raises Damaged, Temporary.
@@ -209,64 +153,10 @@ def read_shown(folder: Path, octets: bytes | None, file: str | None, size: int) 
         return expand(octets)[:size]
     if file is None:
         return b""
-    frame = _read_file(folder, file)
+    frame = files_of(folder).read(file)
     if unpacked_size(frame) <= SHOWN_OCTETS:
         return expand(frame)[:size]
     return read_start(folder, frame, None, size)
-
-
-def _read_file(folder: Path, name: str) -> bytes:
-    with _open_file(folder, name) as file:
-        try:
-            return file.read()
-        except OSError as error:
-            raise _translated(error, folder, name) from error
-
-
-def _open_file(folder: Path, name: str) -> BinaryIO:
-    """The file, taken back from quarantine if it is there. Raises Damaged when it is lost, Temporary."""
-    for _ in range(2):
-        try:
-            return open(folder / name, "rb")
-        except FileNotFoundError:
-            if not restore_file(folder, name):
-                break
-        except OSError as error:
-            raise _translated(error, folder, name) from error
-    try:  # another process may have put it back meanwhile
-        return open(folder / name, "rb")
-    except OSError as error:
-        raise _translated(error, folder, name) from error
-
-
-def restore_file(folder: Path, name: str) -> bool:
-    """Put a file back that is in quarantine; False when it is not there."""
-    held = folder / QUARANTINE / name
-    try:
-        if not held.exists():
-            return False
-        (folder / name).parent.mkdir(mode=0o700, exist_ok=True)
-        os.rename(held, folder / name)
-    except OSError:
-        return False
-    log.warning("file taken back from quarantine: a row names it", file=name)
-    return True
-
-
-def _translated(error: OSError, folder: Path, name: str) -> Damaged | Temporary:
-    """A file that is gone or cannot be read costs its message; a folder that is gone is an outage."""
-    if error.errno == errno.EIO or (error.errno == errno.ENOENT and is_attached(folder)):
-        log.error("file of a message cannot be read", file=name, why=error.strerror)
-        return Damaged(Cause("file-lost" if error.errno == errno.ENOENT else "disk-cannot-read"))
-    return Temporary("The disk is out of reach")
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _compressor(level: int) -> zstandard.ZstdCompressor:

@@ -6,10 +6,7 @@ referred to. Files go to quarantine after the commit that removed
 their row.
 """
 
-import contextlib
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Insert, Select, bindparam, delete, exists, literal, select
@@ -17,6 +14,7 @@ from sqlalchemy import ColumnElement, Insert, Select, bindparam, delete, exists,
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import proportion
 from mailserver.store.mail.proportion import Kind, Terms
+from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.schema.keeping import damage
 from mailserver.store.schema.mail import blob, content, message, orphan
 from mailserver.store.schema.withdrawal import withdrawn
@@ -103,13 +101,6 @@ def named(tx: Tx, names: Sequence[str]) -> set[str]:
     return {row[0] for row in tx.execute(select(blob.c.file).where(blob.c.file.in_(names)))}
 
 
-def stray_candidates(folder: Path, shelf: int, now: float) -> list[str]:
+def stray_candidates(folder: BlobFolder, shelf: int, now: float) -> list[str]:
     """Files of one shelf (0..255) old enough that no delivery can still be about to name them."""
-    horizon = now - STRAY_AGE
-    found: list[str] = []
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder / f"{shelf:02x}") as entries:
-        for entry in entries:
-            with contextlib.suppress(FileNotFoundError):  # another worker was faster
-                if entry.stat().st_mtime < horizon:
-                    found.append(f"{shelf:02x}/{entry.name}")
-    return found
+    return files_of(folder).aged(shelf, now - STRAY_AGE)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
-from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, not_, select, update
 
@@ -20,6 +19,7 @@ from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.blobs import Prepared
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.record import trusted_clock
 from mailserver.store.schema.mail import blob, content
 from mailserver.store.schema.writing import outbox
@@ -198,7 +198,7 @@ def _take(tx: Tx, number: int, condition: ColumnElement[bool]) -> Waiting | None
     return _one(tx, outbox.c.id == number) if taken else None
 
 
-def octets(tx: Tx, waiting: Waiting, folder: Path) -> bytes:
+def octets(tx: Tx, waiting: Waiting, folder: BlobFolder) -> bytes:
     """What is to leave, without its date."""
     row = tx.execute(
         select(blob.c.header, blob.c.octets, blob.c.file).where(blob.c.content_id == waiting.content_id)

@@ -11,7 +11,6 @@ What costs CPU (`extract`, `assemble`) needs no transaction; a unit only moves r
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import structlog
@@ -22,6 +21,7 @@ from mailserver.mime.body import folded_fields, text
 from mailserver.model.errors import Damaged
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import blobs, collect
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.search import UNINDEXED, search_account, search_lease, search_segment, search_text
 from mailserver.store.search import vocabulary
@@ -155,7 +155,7 @@ def sources(tx: Tx, content_ids: Sequence[int]) -> list[Row]:
     return [tuple(row) for row in tx.execute(_SOURCE.where(content.c.id.in_(content_ids)))]
 
 
-def extract(folder: Path, source: Row, *, header: bool = True) -> Texts:
+def extract(folder: BlobFolder, source: Row, *, header: bool = True) -> Texts:
     """The folded texts of a content, the header's only if wanted. Needs no transaction."""
     content_id, parts, head_frame, octets, file = source
     root = unpack(parts)

@@ -15,7 +15,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import overload
 
 from sqlalchemy import bindparam, select
@@ -58,6 +57,7 @@ from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import mailboxes, states
 from mailserver.store.mail.flags import known_mask
 from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.mail import content, message
 from mailserver.store.search.texts import CHUNK, Texts, Textual
 
@@ -101,7 +101,7 @@ _BY_PAIRS = (All, And, Or, Not, Uids, Numbers, Header, Body, Text)
 _PAIR_OCTETS = 16
 
 
-def search(tx: Tx, account_id: int, mailbox_id: int, criterion: Criterion, folder: Path) -> list[int]:
+def search(tx: Tx, account_id: int, mailbox_id: int, criterion: Criterion, folder: BlobFolder) -> list[int]:
     """UIDs of the messages of a mailbox that meet a criterion, ascending. `folder`: where large octets are.
 
     Raises Refused(NO_SUCH_MAILBOX), Refused(LIMIT): it would take longer than SEARCH_SECONDS.
@@ -111,7 +111,7 @@ def search(tx: Tx, account_id: int, mailbox_id: int, criterion: Criterion, folde
 
 
 def among(
-    tx: Tx, account_id: int, boxes: Sequence[Mailbox], criterion: Criterion, folder: Path
+    tx: Tx, account_id: int, boxes: Sequence[Mailbox], criterion: Criterion, folder: BlobFolder
 ) -> dict[int, list[int]]:
     """The same in these mailboxes of the account: mailbox id -> UIDs, nothing found or not."""
     budget = Budget(SEARCH_SECONDS)

@@ -8,7 +8,6 @@ them, in the octets. Before anything is decoded or folded, octets that cannot ma
 import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
@@ -19,6 +18,7 @@ from mailserver.model.errors import Damaged
 from mailserver.model.messages.criteria import Body, Header, Text
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import blobs
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.search import index
 from mailserver.store.search.field_texts import FieldTexts
 from mailserver.store.search.header_cache import KeptLines, lines_of
@@ -137,7 +137,7 @@ def _utf8(text: str) -> bytes:
 class Texts:
     """Answers the textual criteria of one search for the contents of one account."""
 
-    def __init__(self, tx: Tx, account_id: int, folder: Path, leaves: Sequence[Textual], budget: Budget) -> None:
+    def __init__(self, tx: Tx, account_id: int, folder: BlobFolder, leaves: Sequence[Textual], budget: Budget) -> None:
         self._tx = tx
         self._account_id = account_id
         self._folder = folder

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import case, delete, func, insert, select, text, update
@@ -19,6 +18,7 @@ from mailserver.model.errors import Damaged, Temporary
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import blobs
 from mailserver.store.mail.flags import FLAGGED, SEEN
+from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.schema.base import metadata
 from mailserver.store.schema.keeping import damage
 from mailserver.store.schema.mail import blob, content, mailbox, message
@@ -103,21 +103,26 @@ _CONTENTS = (
 )
 
 
-def contents(tx: Tx, folder: Path, after: int) -> tuple[list[Flaw], int, int]:
+def contents(tx: Tx, folder: BlobFolder, after: int) -> tuple[list[Flaw], int, int]:
     """The flaws of the next BATCH contents, the last one's id (0: there are no more), how many were looked at."""
     rows = tx.execute(_CONTENTS.where(content.c.id > after).limit(BATCH)).all()
     flaws = [flaw for row in rows for flaw in _of_content(folder, tuple(row))]
     return flaws, int(rows[-1][0]) if rows else 0, len(rows)
 
 
-def _of_content(folder: Path, row: Sequence[Any]) -> Iterator[Flaw]:
+def _of_content(folder: BlobFolder, row: Sequence[Any]) -> Iterator[Flaw]:
     content_id, digest, size, header, octets, file = row
     if header is None:
         yield _flaw(content_id, Cause("octets-missing"))
         return
-    if file is not None and not (folder / file).exists() and (folder / blobs.QUARANTINE / file).exists():
-        yield _flaw(content_id, Cause("file-in-quarantine", file=file))
-        octets, file = (folder / blobs.QUARANTINE / file).read_bytes(), None
+    files = files_of(folder)
+    try:
+        if file is not None and files.lies_aside(file):
+            yield _flaw(content_id, Cause("file-in-quarantine", file=file))
+            octets, file = files.read_aside(file), None
+    except Temporary as error:
+        yield _flaw(content_id, causes.of(error), file)
+        return
     fault = _fault(folder, digest, size, header, octets, file)
     if fault:
         yield _flaw(content_id, fault, file)
@@ -129,7 +134,9 @@ def _flaw(content_id: int, fault: Cause, file: str | None = None) -> Flaw:
     return Flaw(Part.MESSAGES, Cause("content-flaw", id=content_id, fault=fault), content_id)
 
 
-def _fault(folder: Path, digest: bytes, size: int, header: bytes, octets: bytes | None, file: str | None) -> Cause:
+def _fault(
+    folder: BlobFolder, digest: bytes, size: int, header: bytes, octets: bytes | None, file: str | None
+) -> Cause:
     try:
         whole = blobs.expand(header) + blobs.read_body(folder, octets, file)
     except Damaged as error:
@@ -146,13 +153,14 @@ def total(tx: Tx) -> int:
     return int(tx.execute(select(func.count()).select_from(content)).scalar_one())
 
 
-def mend_content(tx: Tx, folder: Path, content_id: int) -> Cause:
+def mend_content(tx: Tx, folder: BlobFolder, content_id: int) -> Cause:
     """Take a file back from quarantine; mark what stays damaged. What was done; empty for nothing to do."""
     row = tx.execute(_CONTENTS.where(content.c.id == content_id)).first()
     if row is None:
         return NOTHING
     file = row.file
-    restored = file is not None and not (folder / file).exists() and blobs.restore_file(folder, file)
+    files = files_of(folder)
+    restored = file is not None and files.lies_aside(file) and files.restore(file)
     fault = Cause("octets-missing") if row.header is None else _fault(folder, *tuple(row)[1:])
     tx.execute(delete(damage).where(damage.c.content_id == content_id))
     if fault:

@@ -5,10 +5,8 @@ So whatever opens an instance asks here first, and what does not belong together
 versions have no identifiers: they are given theirs when the database is provably this folder's. Only `make` makes.
 """
 
-import os
 import secrets
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +15,8 @@ from sqlalchemy import Connection, inspect, make_url, select
 from mailserver.model.errors import NotThere
 from mailserver.store.engine import migrate
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import blobs
-from mailserver.store.mail.blobs import MARK
+from mailserver.store.octets.disk import MARK, read_mark, write_mark
+from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.schema.keeping import instance
 from mailserver.store.schema.mail import blob, content
 
@@ -34,11 +32,13 @@ class Place:
     data: Path
     settings: Path
     """The folder of its settings file."""
+    chosen: BlobFolder | None = None
+    """Where large messages lie, if not with the data."""
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> BlobFolder:
         """Of large messages."""
-        return self.data / "blobs"
+        return self.chosen or self.data / "blobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +114,11 @@ def adopt(place: Place) -> None:
 
 def _give(place: Place, connection: Connection, identifier: str) -> None:
     """The identifier in all three places; the database last, so that a half is made whole at the next start."""
-    for folder in (place.folder, place.settings):
-        _write(folder / MARK, identifier)
+    files_of(place.folder).write_mark(identifier)
+    write_mark(place.settings, identifier)
     connection.execute(instance.delete())
     connection.execute(instance.insert().values(id=1, identifier=identifier, made=int(time.time())))
     connection.commit()
-
-
-def _write(path: Path, identifier: str) -> None:
-    """In one step, on disk when it returns."""
-    fresh = path.with_name(f".{MARK}-{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, identifier.encode("ascii") + b"\n")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    fresh.replace(path)
 
 
 # ---------------------------------------------------------------------- looking
@@ -149,10 +137,10 @@ def look(place: Place) -> bool:
         return migrate.revisions(connection) == migrate.newest()
 
 
-def belongs(tx: Tx, folder: Path) -> bool:
+def belongs(tx: Tx, folder: BlobFolder) -> bool:
     """Whether the database and the folder of large messages have one identifier now. Raises OSError."""
     known = tx.execute(select(instance.c.identifier)).scalar()
-    return (known or "") == read_mark(folder)
+    return (known or "") == files_of(folder).read_mark()
 
 
 def _check_there(place: Place) -> None:
@@ -165,8 +153,9 @@ def _check_there(place: Place) -> None:
             f"{path}: the database is not there. Is its disk mounted? Only `mailserver init` makes one;"
             " mount the disk, or restore the file from a backup"
         )
-    if not place.folder.is_dir():
-        raise NotThere(f"{place.folder}: the folder of large messages is not there. Is its disk mounted?")
+    folder = files_of(place.folder).path
+    if folder is not None and not folder.is_dir():
+        raise NotThere(f"{folder}: the folder of large messages is not there. Is its disk mounted?")
 
 
 def gather(place: Place, connection: Connection) -> Facts:
@@ -179,14 +168,17 @@ def gather(place: Place, connection: Connection) -> Facts:
     migrate.check_known(connection)
     has_table = inspect(connection).has_table(instance.name)
     known = connection.execute(select(instance.c.identifier)).scalar() if has_table else None
-    names = sample(connection)
+    files = files_of(place.folder)
+    marked = files.read_mark()
+    # With an identifier on both sides they say it all, and a hundred files in object storage are long to ask for.
+    names = [] if known and marked else sample(connection)
     return Facts(
         in_database=known or "",
-        in_folder=read_mark(place.folder),
+        in_folder=marked,
         in_settings=read_mark(place.settings),
         contents=connection.execute(select(content.c.id).limit(1)).first() is not None,
         sampled=len(names),
-        found=sum(is_there(place.folder, name) for name in names),
+        found=sum(map(files.is_there, names)),
         files=has_files(place.folder),
     )
 
@@ -229,30 +221,6 @@ def sample(connection: Connection) -> list[str]:
     return list(names)
 
 
-def is_there(folder: Path, name: str) -> bool:
-    """Whether a file is on its shelf, or in quarantine."""
-    return (folder / name).exists() or (folder / blobs.QUARANTINE / name).exists()
-
-
-def read_mark(folder: Path) -> str:
-    """The identifier that a folder has; empty for none. Raises OSError when it cannot be read."""
-    try:
-        return (folder / MARK).read_text("ascii").strip()
-    except (FileNotFoundError, UnicodeDecodeError):
-        return ""
-
-
-def has_files(folder: Path) -> bool:
+def has_files(folder: BlobFolder) -> bool:
     """Whether there is any message in the folder."""
-    return next(files(folder), None) is not None
-
-
-def files(folder: Path) -> Iterator[str]:
-    """The names of all files on the shelves, `ab/abcdef…`, in no order; none where the folder is missing."""
-    for shelf in range(256):
-        name = f"{shelf:02x}"
-        try:
-            with os.scandir(folder / name) as entries:
-                yield from (f"{name}/{entry.name}" for entry in entries)
-        except FileNotFoundError:
-            continue
+    return next(files_of(folder).names(), None) is not None

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, distinct, false, func, or_, select
@@ -23,6 +22,7 @@ from mailserver.model.messages.likeness import Facts, Likeness, Proof, SentBy, b
 from mailserver.model.messages.provenance import DELIVERED, UNKNOWN, Door, Provenance
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import blobs
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.withdrawal import phishing_report, withdrawn
 
@@ -151,7 +151,7 @@ class Sample:
     came: Provenance
 
 
-def likeness_of(tx: Tx, content_id: int, folder: Path, *, alike: bool, account_id: int = 0) -> Likeness:
+def likeness_of(tx: Tx, content_id: int, folder: BlobFolder, *, alike: bool, account_id: int = 0) -> Likeness:
     """What other messages are compared with. `account_id`: as this account got it.
 
     Raises Refused(NOT_FOUND | CANNOT) where no door of ours brought it in, Refused(DAMAGED), Temporary.
@@ -189,7 +189,7 @@ def named(tx: Tx, message_id: str) -> list[int]:
     return [row[0] for row in tx.all(_NAMED, message_id=wanted)] if written.strip("<>") else []
 
 
-def variants(tx: Tx, message_id: str, folder: Path) -> list[tuple[int, Likeness]]:
+def variants(tx: Tx, message_id: str, folder: BlobFolder) -> list[tuple[int, Likeness]]:
     """What was sent under this Message-ID, each once: anybody may have used it again."""
     found: list[tuple[int, Likeness]] = []
     for content_id in named(tx, message_id):
@@ -199,7 +199,7 @@ def variants(tx: Tx, message_id: str, folder: Path) -> list[tuple[int, Likeness]
     return found
 
 
-def find(tx: Tx, content_id: int, likeness: Likeness, folder: Path, seconds: float = TAKING_SECONDS) -> Found:
+def find(tx: Tx, content_id: int, likeness: Likeness, folder: BlobFolder, seconds: float = TAKING_SECONDS) -> Found:
     """The contents that are meant. `content_id`: the one that was pointed at; it may be gone."""
     end = time.monotonic() + seconds
     same, complete = {content_id: None}, True
@@ -276,7 +276,7 @@ def _facts(row: Row) -> Facts:
     return Facts(*row[1:])
 
 
-def _hash(tx: Tx, content_id: int, folder: Path) -> bytes:
+def _hash(tx: Tx, content_id: int, folder: BlobFolder) -> bytes:
     """Of a stored body; of one that cannot be read, something that no other has."""
     row = tx.one(_BODY, content=content_id)
     try:

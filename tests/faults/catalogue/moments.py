@@ -86,9 +86,9 @@ FAULTS = (
     Fault(
         "file-folder-not-synced",
         "The file of a message is on disk, the folder that names it is not.",
-        "mailserver/store/mail/blobs.py",
-        "        _sync_folder(folder)\n        # Once more",
-        "        # Once more",
+        "mailserver/store/octets/disk.py",
+        "            sync_folder(folder)\n            # Once more",
+        "            # Once more",
         ("tests/store/test_synced.py",),
     ),
     Fault(

@@ -32,6 +32,6 @@ async def message(
         stored, octets = await message_parts.load_from(services, visit, content_id, box_id, upto=upto)
     else:
         stored = await services.store.read(webmail.stored, visit.account_id, content_id)
-        folder = services.settings.data / "blobs"
+        folder = services.store.blobs
         octets = await services.store.read(webmail.octets, visit.account_id, content_id, folder, upto)
     return Source(stored, octets, unpack(stored.parts))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import FromClause, Table, bindparam, case, func, select
@@ -12,6 +11,7 @@ from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import blobs, mailboxes
 from mailserver.store.mail.flags import DELETED
 from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.mail import blob, content, expunged, mailbox, message
 
 CHUNK = 500
@@ -258,7 +258,7 @@ _OCTETS = Statement(
 )
 
 
-def octets(tx: Tx, account_id: int, mailbox_id: int, uid: int, folder: Path) -> bytes:
+def octets(tx: Tx, account_id: int, mailbox_id: int, uid: int, folder: BlobFolder) -> bytes:
     """The exact octets of a message. Raises Refused(NO_SUCH_MAILBOX | NOT_FOUND)."""
     mailboxes.check(tx, account_id, mailbox_id)
     row = tx.one(_OCTETS, box=mailbox_id, uid=uid)
@@ -267,7 +267,7 @@ def octets(tx: Tx, account_id: int, mailbox_id: int, uid: int, folder: Path) -> 
     return join_octets(folder, *row)
 
 
-def join_octets(folder: Path, header: bytes, body: bytes | None, file: str | None) -> bytes:
+def join_octets(folder: BlobFolder, header: bytes, body: bytes | None, file: str | None) -> bytes:
     """Put a message together from its blob row."""
     return blobs.expand(header) + blobs.read_body(folder, body, file)
 

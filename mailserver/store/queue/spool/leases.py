@@ -1,13 +1,13 @@
 """Work on the queue: take a row for a while, keep it, give it back, settle it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from sqlalchemy import BigInteger, bindparam, delete, func, select, update
 
 from mailserver.store.account import rules
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import messages
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.queue.spool.rows import BRAKED, RECIPIENTS, Addressee, Leased, Notify, errors, remove
 from mailserver.store.schema.mail import blob
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
@@ -163,7 +163,7 @@ def give_back(tx: Tx, leases: Sequence[tuple[int, int]]) -> None:
         tx.run(_GIVE_BACK, row=row, token=token, now=tx.now)
 
 
-def octets(tx: Tx, content_id: int, folder: Path) -> bytes:
+def octets(tx: Tx, content_id: int, folder: BlobFolder) -> bytes:
     """The stored message."""
     row = tx.one(_BLOB, content=content_id)
     assert row is not None, "a queued message holds its content"

@@ -6,7 +6,6 @@ Rights are asked for in every unit (`store.mail.access`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from sqlalchemy import select
 
@@ -20,6 +19,7 @@ from mailserver.store.mail.access import Rights, Viewer
 from mailserver.store.mail.flags import names
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.mail.messages import Quota
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.mail import content, message
 from mailserver.store.web.webmail.choosing import BATCH, Chosen, next_uids
 from mailserver.store.web.webmail.reading import Line, Stored, lines, octets, stored
@@ -224,7 +224,7 @@ def reached(tx: Tx, viewer: Viewer, mailbox_id: int, content_id: int) -> tuple[S
 
 
 def read(
-    tx: Tx, viewer: Viewer, mailbox_id: int, content_id: int, folder: Path, upto: int | None = None
+    tx: Tx, viewer: Viewer, mailbox_id: int, content_id: int, folder: BlobFolder, upto: int | None = None
 ) -> tuple[Stored, bytes, Rights]:
     """The same with its octets (no more than the first `upto`), on one snapshot. Raises as `reached`."""
     found, rights = reached(tx, viewer, mailbox_id, content_id)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Select, bindparam, func, select
 
@@ -12,6 +11,7 @@ from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.flags import ANSWERED, FLAGGED, SEEN
 from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.mail import blob, content, mailbox, message
 
 MAX_CHOSEN = 200
@@ -252,7 +252,7 @@ def stored(tx: Tx, account_id: int, content_id: int, mailbox_id: int = 0) -> Sto
     return Stored(boxes, box, mailboxes.keywords(tx, box.id), content_id, *values)
 
 
-def octets(tx: Tx, account_id: int, content_id: int, folder: Path, upto: int | None = None) -> bytes:
+def octets(tx: Tx, account_id: int, content_id: int, folder: BlobFolder, upto: int | None = None) -> bytes:
     """The octets of a message of the account, or the first `upto` of them (never less than its header).
 
     Raises Refused(NOT_FOUND).

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
 from sqlalchemy import select
 
@@ -21,6 +20,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Reach, Viewer
 from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.mail import blob, content, message
 from mailserver.store.search import search
 from mailserver.store.web.webmail.reading import _FIRST, _OLDER, Edge, Line, lines, pick
@@ -82,7 +82,7 @@ def find_in(
     size: int,
     enough: Enough,
     *,
-    folder: Path,
+    folder: BlobFolder,
     before: Edge | None = None,
     below: int = 0,
 ) -> Found:
@@ -99,7 +99,7 @@ def find_in(
 
 
 def find(
-    tx: Tx, viewer: Viewer, scope: Scope, criterion: Criterion, size: int, enough: Enough, *, folder: Path
+    tx: Tx, viewer: Viewer, scope: Scope, criterion: Criterion, size: int, enough: Enough, *, folder: BlobFolder
 ) -> Found:
     """Search every mailbox of a scope; the `size` newest messages of each where something was found."""
     boxes, shared = mailboxes.listing(tx, viewer.account_id), access.listing(tx, viewer)
@@ -126,7 +126,7 @@ def find(
 
 
 def _groups(
-    tx: Tx, owner: int, unit: Sequence[Mailbox], criterion: Criterion, size: int, enough: Enough, folder: Path
+    tx: Tx, owner: int, unit: Sequence[Mailbox], criterion: Criterion, size: int, enough: Enough, folder: BlobFolder
 ) -> list[Group]:
     """What was found in mailboxes of one account: several small ones at once, or one of any size."""
     if len(unit) == 1:
@@ -137,7 +137,7 @@ def _groups(
 
 
 def _search(
-    tx: Tx, account_id: int, box: Mailbox, criterion: Criterion, folder: Path, below: int, enough: Enough
+    tx: Tx, account_id: int, box: Mailbox, criterion: Criterion, folder: BlobFolder, below: int, enough: Enough
 ) -> tuple[list[int], int]:
     """UIDs that were found, and the UID below which nothing was searched."""
     if box.messages <= PIECE and below >= box.uidnext:
@@ -196,7 +196,7 @@ def _order(edge: Edge) -> tuple[int, int]:
 
 
 def excerpts(
-    tx: Tx, viewer: Viewer, shown: Sequence[Line], words: Sequence[str], around: int, *, folder: Path
+    tx: Tx, viewer: Viewer, shown: Sequence[Line], words: Sequence[str], around: int, *, folder: BlobFolder
 ) -> dict[int, str]:
     """For messages whose subject and preview have none of the words: the text around the first that its body has.
 

@@ -1,0 +1,1 @@
+"""Where the files of large messages lie: one interface (`files`), a disk, and object storage."""

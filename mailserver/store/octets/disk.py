@@ -1,0 +1,225 @@
+"""Files of large messages in a folder on a disk, on 256 shelves; several machines may share its file system."""
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+
+from mailserver.model.errors import Damaged, NoRoom, Temporary
+from mailserver.texts.causes import Cause
+
+log = structlog.get_logger("store")
+
+QUARANTINE = "quarantine"
+"""Folder of files that the collector took away, beside the shelves they lay on."""
+MARK = "instance-id"
+"""Name of the file that says whose folder it is; it stands in the instance's folder, too (`opening`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFiles:
+    """The folder at a path."""
+
+    path: Path
+    marked: bool = False
+    """True: without a mark it is an empty mount point. False: the instance's folder, two above, says whether there is
+    one."""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def is_attached(self) -> bool:
+        """An instance's disk carries a mark, its empty mount point does not."""
+        if os.path.exists(self.path / MARK):
+            return True
+        return not self.marked and self.path.is_dir() and not os.path.exists(self.path.parent.parent / MARK)
+
+    # ------------------------------------------------------------------ new files
+
+    def write(self, data: bytes) -> str:
+        """Synced with its folder."""
+        folder, name = self.path, os.urandom(16).hex()
+        shelf = folder / name[:2]
+        path = shelf / name
+        try:
+            self._check_attached()
+            shelf.mkdir(
+                mode=0o700, exist_ok=True
+            )  # never the folder itself: a disk that is not there must not be replaced
+            _write_synced(path, data)
+            sync_folder(shelf)
+            # The shelf too, always: another writer may have made it and not synced it yet.
+            sync_folder(folder)
+            # Once more: the disk may have gone, and what lies below its mount point is hidden when it is back.
+            self._check_attached()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise NoRoom("No room on the disk") from error
+            log.error("file of a message cannot be written", why=error.strerror)
+            raise Temporary("The disk is out of reach") from error
+        return f"{name[:2]}/{name}"
+
+    def _check_attached(self) -> None:
+        """Raises OSError."""
+        if not self.is_attached():
+            raise FileNotFoundError(errno.ENOENT, "the disk of large messages is not there", str(self.path))
+
+    def discard(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            (self.path / name).unlink()
+
+    # ------------------------------------------------------------------ reading
+
+    def read(self, name: str) -> bytes:
+        return self._read(name, -1)
+
+    def read_beginning(self, name: str, count: int) -> bytes:
+        return self._read(name, count)
+
+    def read_aside(self, name: str) -> bytes:
+        try:
+            return (self.path / QUARANTINE / name).read_bytes()
+        except OSError as error:
+            raise self._translated(error, name) from error
+
+    def is_there(self, name: str) -> bool:
+        return (self.path / name).exists() or (self.path / QUARANTINE / name).exists()
+
+    def lies_aside(self, name: str) -> bool:
+        return not (self.path / name).exists() and (self.path / QUARANTINE / name).exists()
+
+    def _read(self, name: str, count: int) -> bytes:
+        with self._open(name) as file:
+            try:
+                return file.read(count)
+            except OSError as error:
+                raise self._translated(error, name) from error
+
+    def _open(self, name: str) -> BinaryIO:
+        """The file, taken back from quarantine if it is there. Raises Damaged when it is lost, Temporary."""
+        for _ in range(2):
+            try:
+                return open(self.path / name, "rb")
+            except FileNotFoundError:
+                if not self.restore(name):
+                    break
+            except OSError as error:
+                raise self._translated(error, name) from error
+        try:  # another process may have put it back meanwhile
+            return open(self.path / name, "rb")
+        except OSError as error:
+            raise self._translated(error, name) from error
+
+    def _translated(self, error: OSError, name: str) -> Damaged | Temporary:
+        """A file that is gone or cannot be read costs its message; a folder that is gone is an outage."""
+        if error.errno == errno.EIO or (error.errno == errno.ENOENT and self.is_attached()):
+            log.error("file of a message cannot be read", file=name, why=error.strerror)
+            return Damaged(Cause("file-lost" if error.errno == errno.ENOENT else "disk-cannot-read"))
+        return Temporary("The disk is out of reach")
+
+    # ------------------------------------------------------------------ the collector's
+
+    def put_aside(self, name: str, now: float) -> None:
+        """Its time says from now on when that was."""
+        place = self.path / QUARANTINE / name
+        with contextlib.suppress(FileNotFoundError):
+            # The time first: killed in between, the file is a stray again, and not one that has waited long enough.
+            os.utime(self.path / name, (now, now))
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.rename(self.path / name, place)
+
+    def restore(self, name: str) -> bool:
+        held = self.path / QUARANTINE / name
+        try:
+            if not held.exists():
+                return False
+            (self.path / name).parent.mkdir(mode=0o700, exist_ok=True)
+            os.rename(held, self.path / name)
+        except OSError:
+            return False
+        log.warning("file taken back from quarantine: a row names it", file=name)
+        return True
+
+    def remove_aside(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            (self.path / QUARANTINE / name).unlink()
+
+    def aged_aside(self, shelf: int, before: float) -> list[str]:
+        return _aged(self.path / QUARANTINE, shelf, before)
+
+    def aged(self, shelf: int, before: float) -> list[str]:
+        return _aged(self.path, shelf, before)
+
+    def names(self) -> Iterator[str]:
+        """None where the folder is missing."""
+        for shelf in range(256):
+            name = f"{shelf:02x}"
+            try:
+                with os.scandir(self.path / name) as entries:
+                    yield from (f"{name}/{entry.name}" for entry in entries)
+            except FileNotFoundError:
+                continue
+
+    # ------------------------------------------------------------------ whose they are
+
+    def read_mark(self) -> str:
+        return read_mark(self.path)
+
+    def write_mark(self, identifier: str) -> None:
+        write_mark(self.path, identifier)
+
+
+def read_mark(folder: Path) -> str:
+    """The identifier that a folder has; empty for none. Raises OSError when it cannot be read."""
+    try:
+        return (folder / MARK).read_text("ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
+
+
+def write_mark(folder: Path, identifier: str) -> None:
+    """In one step, on disk when it returns. Raises OSError."""
+    fresh = folder / f".{MARK}-{secrets.token_hex(4)}"
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, identifier.encode("ascii") + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    fresh.replace(folder / MARK)
+
+
+def sync_folder(path: Path) -> None:
+    """What stands in it, on disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb", buffering=0) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        os.fsync(descriptor)
+
+
+def _aged(folder: Path, shelf: int, before: float) -> list[str]:
+    found: list[str] = []
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder / f"{shelf:02x}") as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # another worker was faster
+                if entry.stat().st_mtime < before:
+                    found.append(f"{shelf:02x}/{entry.name}")
+    return found
