@@ -24,9 +24,7 @@ class Full:
 def full(settings: Settings) -> Iterator[Full]:
     """The folders whose disks have little room, each disk once. A folder that is not there has no disk."""
     seen: set[int] = set()
-    chosen = settings.octets
-    own = settings.data / "blobs" if not chosen.url or chosen.is_bucket else Path(chosen.url)
-    for folder in (settings.data, own):
+    for folder in filter(None, (settings.data, settings.blobs)):
         try:
             device, disk = folder.stat().st_dev, os.statvfs(folder)
         except OSError:

@@ -87,7 +87,9 @@ class Watched:
 
 def _disks(settings: Settings) -> tuple[dict[str, float], dict[str, float]]:
     free, size = {}, {}
-    for name, folder in (("data", settings.data), ("blobs", settings.data / "blobs")):
+    for name, folder in (("data", settings.data), ("blobs", settings.blobs)):
+        if folder is None:
+            continue
         try:
             disk = os.statvfs(folder)
         except OSError:

@@ -216,6 +216,13 @@ class Settings(Section):
         return self.directory / "data"
 
     @property
+    def blobs(self) -> Path | None:
+        """The folder of large messages; None: they are in object storage."""
+        if self.octets.is_bucket:
+            return None
+        return Path(self.octets.url) if self.octets.url else self.data / "blobs"
+
+    @property
     def database_url(self) -> str:
         return self.database.url or f"sqlite:///{self.data / 'mail.db'}"
 

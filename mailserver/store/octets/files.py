@@ -92,11 +92,9 @@ def files_of(folder: BlobFolder) -> BlobFiles:
 
 def folder_of(settings: Settings) -> BlobFolder:
     """Where the settings say that they lie. Opens nothing. Raises SettingsError: there is no key."""
-    chosen = settings.octets
-    if not chosen.url:
-        return settings.data / "blobs"
-    if not chosen.is_bucket:
-        return DiskFiles(Path(chosen.url), marked=True)
+    chosen, folder = settings.octets, settings.blobs
+    if folder is not None:
+        return DiskFiles(folder, marked=True) if chosen.url else folder
     cache = ReadCache(settings.data / CACHE, chosen.cache) if chosen.cache else None
     return Bucket(chosen, _key_of(settings), cache)
 
