@@ -8,6 +8,7 @@ from mailserver import __version__
 from mailserver.cli import (
     backup,
     bulletins,
+    certificate,
     check,
     filters,
     init,
@@ -91,6 +92,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
 app.command("check")(check.check)
 app.command("dns")(zone.dns)
+app.add_typer(certificate.app, name="certificate", help=_("Les certificats du service ; en obtenir un par ACME."))
 app.command("job", hidden=True)(job.job)
 
 

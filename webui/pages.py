@@ -3,6 +3,7 @@
 They say what is true of this installation and nothing else.
 """
 
+import re
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from mailserver.health.service_state import State
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.store.account import sessions
 from mailserver.store.queue import spool
+from mailserver.store.upkeep import certificates
 from webui.page.context import Guest, Services
 from webui.page.dispatch import GuestHandler
 
@@ -23,6 +25,8 @@ log = structlog.get_logger("webui")
 
 MAX_REPORT = 8 * 1024
 REPORTS_PER_MINUTE = 30
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""What ACME calls a token."""
 LATE_SECONDS = 900
 """A message that has been due for so long, and nobody has tried: the relay does not work."""
 
@@ -100,6 +104,7 @@ async def state(services: Services, guest: Guest) -> Response:
         Check(guest._("Réserve de place"), health.spare, False, guest._("presque épuisée")),
         Check(guest._("Entretien"), health.upkeep, False, guest._("attend une décision")),
         Check(guest._("Recherche"), health.index, False, guest._("en retard")),
+        Check(guest._("Certificat"), health.certificate, False, guest._("expire bientôt ou a expiré")),
         Check(guest._("Annuaire"), directory),
         Check(guest._("Envoi vers l’extérieur"), await _flows(services, guest.now), vital=False),
     )
@@ -129,6 +134,7 @@ async def ready(services: Services, guest: Guest) -> Response:
     vital = {"reads": health.reads, "writes": health.writes, "intact": health.intact, "room": health.room}
     vital["directory"] = directory
     useful = {"whole": health.whole, "spare": health.spare, "upkeep": health.upkeep, "index": health.index}
+    useful["certificate"] = health.certificate
     useful["outgoing"] = await _flows(services, guest.now)
     is_ready = all(vital.values())
     found = {"ready": is_ready, "failing": [name for name, fine in (vital | useful).items() if not fine]}
@@ -167,6 +173,18 @@ def mta_sts(settings: Settings) -> GuestHandler:
         return Response(policy, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
     return handler
+
+
+async def acme_challenge(services: Services, guest: Guest) -> Response:
+    """GET /.well-known/acme-challenge/{token}: what shows a certificate authority that a name is ours, while one was
+    asked for a certificate (http-01, RFC 8555 section 8.3)."""
+    token = guest.request.path_params["token"]
+    answer = None
+    if services.settings.acme.agree_to_terms and _TOKEN.fullmatch(token):
+        answer = await services.store.read(certificates.answer, token)
+    if answer is None:
+        raise Refused(Reason.NOT_FOUND)
+    return Response(answer, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
 
 class Reports:

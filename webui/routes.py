@@ -183,6 +183,7 @@ def _public(services: Services, doors: Doors) -> Sequence[BaseRoute]:
         Route("/csp-rapport", pages.Reports(services).__call__, methods=["POST"]),
         Route("/favicon.ico", _moved(services.assets.url("icon.svg"))),
         Route("/.well-known/mta-sts.txt", guest(pages.mta_sts(services.settings))),
+        Route("/.well-known/acme-challenge/{token}", guest(pages.acme_challenge), methods=["GET"]),
         Route("/.well-known/change-password", _moved("/compte/mot-de-passe")),
     ]
 

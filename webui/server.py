@@ -27,6 +27,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.submission.submit import Submission
 from webui import app
 from webui.http.http_connection import BoundedProtocol
+from webui.http.redirect import Redirect
 
 KEEP_ALIVE_SECONDS = 30
 TICK_SECONDS = 1.0
@@ -138,7 +139,8 @@ async def start(
     certificate: Certificate,
     sockets: Mapping[str, socket],
 ) -> Door:
-    """Serve the web interface on the sockets `http` (loopback) and `https` that there are (`dav`, `outside`: `app`)."""
+    """Serve the web interface on the sockets `http` (loopback), `https` and `redirect` that there are (`dav`,
+    `outside`: `app`)."""
     application = app.create(
         settings=settings,
         store=store,
@@ -158,8 +160,9 @@ async def start(
     peers = Peers(settings.limits)
     servers = []
     for name, sock in sockets.items():
-        if name in ("http", "https"):
-            config = _config(application, protocol, settings, certificate if name == "https" else None)
+        if name in ("http", "https", "redirect"):
+            served = Redirect(application, settings) if name == "redirect" else application
+            config = _config(served, protocol, settings, certificate if name == "https" else None)
             server = _Server(config, name, settings, peers)
             servers.append((server, asyncio.create_task(server.serve([sock]), name=f"webui {name}")))
     while not all(server.started for server, _ in servers):

@@ -146,6 +146,7 @@ class Pair:
     """Presents it; TLS 1.2 and later."""
     names: frozenset[str]
     """Hosts that the certificate is for, in lower case; `*.` before a domain stands for one label."""
+    begins: datetime.datetime
     ends: datetime.datetime
     """When it expires."""
 
@@ -158,7 +159,11 @@ class Pair:
 
 def read_pair(certificate: Path, key: Path) -> Pair:
     """Read and judge both files. Raises SettingsError: one line that names the file and the fault."""
-    chain, private = _read(certificate), _read(key)
+    return judge(_read(certificate), _read(key), certificate, key)
+
+
+def judge(chain: bytes, private: bytes, certificate: Path = Path("cert.pem"), key: Path = Path("key.pem")) -> Pair:
+    """Whether a certificate and a key can be presented. Raises SettingsError, which names where they come from."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -180,7 +185,15 @@ def read_pair(certificate: Path, key: Path) -> Pair:
             raise SettingsError(
                 Text("{path} et {key} : {error}", path=certificate, key=key.name, error=error.reason or error)
             ) from None
-    return Pair(chain, private, context, _hosts(leaf), leaf.not_valid_after_utc)
+    return Pair(chain, private, context, _hosts(leaf), leaf.not_valid_before_utc, leaf.not_valid_after_utc)
+
+
+def ends(certificate: Path) -> datetime.datetime | None:
+    """When the certificate of a file expires; None: there is none to be read."""
+    try:
+        return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError):
+        return None
 
 
 def _hosts(leaf: x509.Certificate) -> frozenset[str]:

@@ -6,12 +6,20 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
+from mailserver.certificates.faults import said
+from mailserver.certificates.proofs import ACCOUNT_KEY
+from mailserver.foundation.changes import Changes
 from mailserver.foundation.served_certificates import MOST, files_of
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import Pair, is_ours, read_pair
 from mailserver.health.findings import Finding, Grade
+from mailserver.health.instance import place_of
 from mailserver.health.zone import MTA_STS
-from mailserver.texts.text import Text
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import Temporary
+from mailserver.store.engine.transactions import Store
+from mailserver.store.upkeep import certificates, opening
+from mailserver.texts.text import Text, Untranslated
 
 EXPIRY_WARNING_DAYS = 21
 
@@ -40,6 +48,8 @@ def examine_certificates(settings: Settings) -> Iterator[Finding]:
         yield Finding("tls", Grade.WARNING, Text("seuls {count} dossiers de tls/sni/ sont lus", count=MOST))
     if not ours:
         yield from _without(settings, own, pairs)
+    if settings.acme.agree_to_terms:
+        yield from _acme(settings, own)
 
 
 def _lasting(pair: Pair, name: str = "") -> Finding | None:
@@ -78,6 +88,36 @@ def _without(settings: Settings, own: Pair, further: dict[str, Pair]) -> Iterato
     if missing:
         text = Text("aucun certificat n’est pour {names}", names=", ".join(missing))
         remedy = Text("demandez-en un qui les nomme, ou mettez-en dans tls/sni/NOM/")
+        yield Finding("tls", Grade.WARNING, text, remedy)
+
+
+def _acme(settings: Settings, own: Pair) -> Iterator[Finding]:
+    """Whether it is renewed by itself."""
+    command = Untranslated(f"mailserver certificate request {settings.directory}")
+    if not (settings.directory / "secrets" / ACCOUNT_KEY).exists():
+        yield Finding("tls", Grade.WARNING, Text("aucun certificat n’a encore été demandé par ACME"), command)
+        return
+    try:
+        if not opening.look(place_of(settings)):
+            return
+        store = Store(settings.database_url, settings.data, SystemClock(), Changes(), read_only=True)
+        try:
+            held = store.read_now(certificates.get)
+        finally:
+            store.close()
+    except (Temporary, OSError):
+        return  # the look at the database says so
+    if held.failures:
+        left = own.ends.timestamp() - SystemClock().now()
+        grade = Grade.PROBLEM if left < certificates.TOLD_AHEAD else Grade.WARNING
+        why = said(held.fault, held.detail)
+        text = Text("le renouvellement par ACME a échoué {count} fois : {why}", count=held.failures, why=why)
+        yield Finding("tls", grade, text, Text("corrigez-en la cause, puis : {command}", command=command))
+    elif not held.number:
+        yield Finding("tls", Grade.WARNING, Text("aucun certificat n’a encore été obtenu par ACME"), command)
+    elif held.chain.encode() != own.chain:
+        text = Text("le certificat en place n’est pas le dernier qui a été obtenu par ACME")
+        remedy = Text("remettez celui de tls/acme/live, ou [acme] agree_to_terms = false si c’est voulu")
         yield Finding("tls", Grade.WARNING, text, remedy)
 
 

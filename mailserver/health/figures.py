@@ -5,20 +5,20 @@ import os
 from collections.abc import Iterator, Sequence
 
 import structlog
-from cryptography import x509
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from mailserver import __version__
 from mailserver.backup import kept
 from mailserver.foundation.metrics.families import PREFIX
-from mailserver.foundation.settings import Settings, SettingsError
-from mailserver.foundation.tls import read_pair
+from mailserver.foundation.served_certificates import files_of
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import ends
 from mailserver.health.service_state import Health
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
-from mailserver.store.upkeep import figures
+from mailserver.store.upkeep import certificates, figures
 from mailserver.store.upkeep.figures import MOST_BEHIND, Figures
 
 log = structlog.get_logger("health")
@@ -53,13 +53,16 @@ class Watched:
         found = [*await asyncio.to_thread(lambda: list(self._files())), *await self._states()]
         try:
             found += _of_store(await self._store.read_slow(NOBODY, figures.take))
+            if self._settings.acme.agree_to_terms:
+                failures = float((await self._store.read(certificates.get)).failures)
+                found.append(_gauge("certificate_failures", "Renewals that failed since a success", "", {"": failures}))
         except Temporary as error:
             log.warning("figures of the store are missing", why=str(error))
         return found
 
     async def _states(self) -> list[Metric]:
         state = await self._health.state()
-        parts = ("reads", "writes", "intact", "whole", "room", "spare", "upkeep", "index")
+        parts = ("reads", "writes", "intact", "whole", "room", "spare", "upkeep", "index", "certificate")
         return [
             _gauge(
                 "healthy",
@@ -75,11 +78,9 @@ class Watched:
         free, size = _disks(self._settings)
         yield _gauge("disk_free_bytes", "Room that is left to the service", "folder", free)
         yield _gauge("disk_size_bytes", "Room in all", "folder", size)
-        ends = _certificate_ends(self._settings)
-        if ends is not None:
-            yield _gauge(
-                "certificate_not_after_timestamp_seconds", "When a certificate ends", "file", {"cert.pem": ends}
-            )
+        ended = _certificate_ends(self._settings)
+        if ended:
+            yield _gauge("certificate_not_after_timestamp_seconds", "When a certificate ends", "file", ended)
         made = kept.last_made(self._settings.data)
         if made is not None:
             yield _gauge("backup_last_success_timestamp_seconds", "When the last whole backup was made", "", {"": made})
@@ -98,13 +99,12 @@ def _disks(settings: Settings) -> tuple[dict[str, float], dict[str, float]]:
     return free, size
 
 
-def _certificate_ends(settings: Settings) -> float | None:
-    try:
-        pair = read_pair(settings.certificate, settings.private_key)
-        certificate = x509.load_pem_x509_certificate(pair.chain)
-    except (SettingsError, ValueError):
-        return None
-    return certificate.not_valid_after_utc.timestamp()
+def _certificate_ends(settings: Settings) -> dict[str, float]:
+    """Of the instance's own certificate, and of those of further names."""
+    files = {"cert.pem": settings.certificate}
+    files |= {f"sni/{name}/cert.pem": paths[0] for name, paths in files_of(settings.certificate).items()}
+    found = {name: ends(path) for name, path in files.items()}
+    return {name: moment.timestamp() for name, moment in found.items() if moment is not None}
 
 
 def _of_store(found: Figures) -> Iterator[Metric]:

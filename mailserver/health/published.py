@@ -56,6 +56,7 @@ def examine_dns(settings: Settings) -> Iterator[Finding]:
         yield from (_compared(one, found) for one, found in zip(wanted, seen, strict=True) if one.needed)
         yield from _useful([one for one, found in zip(wanted, seen, strict=True) if not _holds(one, found)], settings)
         yield from _mta_sts(settings, wanted, seen)
+        yield from _dane(settings)
         yield from names.result()
 
 
@@ -134,6 +135,24 @@ def _mta_sts(settings: Settings, wanted: list[Wanted], seen: list[_Seen]) -> Ite
                 hosts=", ".join(strangers),
             )
             yield Finding("dns", Grade.WARNING, text, Text('retirez cet échangeur, ou [smtp] mta_sts = "testing"'))
+
+
+def _dane(settings: Settings) -> Iterator[Finding]:
+    """Records that name other keys than ours: whoever heeds them sends us nothing (RFC 7672 section 2.2)."""
+    keys = [one.data.lower() for one in zone.records(settings) if one.kind == "TLSA"]
+    name = f"{zone.DANE}{settings.name}"
+    published = [" ".join(text.lower().split()) for text in _look(settings, name, "TLSA").texts]
+    # Others than keys (3 1 1) are of another's making: whether they fit cannot be said here.
+    if not published or not all(text.startswith("3 1 1 ") for text in published):
+        return
+    if keys and keys[0] not in published:
+        finding = Text(
+            "{name} TLSA : la clé de notre certificat n’y est pas, d’autres serveurs ne nous envoient rien", name=name
+        )
+        yield Finding("dns", Grade.PROBLEM, finding, Text("publiez : {record}", record=f"{name}. IN TLSA {keys[0]}"))
+    elif len(keys) > 1 and keys[1] not in published:
+        finding = Text("{name} TLSA : la clé du prochain certificat n’y est pas encore", name=name)
+        yield Finding("dns", Grade.WARNING, finding, Text("publiez : {record}", record=f"{name}. IN TLSA {keys[1]}"))
 
 
 def _names(settings: Settings) -> Iterator[Finding]:

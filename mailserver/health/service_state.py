@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import structlog
 
 from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import ends
 from mailserver.health import disk_space
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import files_of
 from mailserver.store.search import index
-from mailserver.store.upkeep import condition
+from mailserver.store.upkeep import certificates, condition
 
 log = structlog.get_logger("health")
 
@@ -43,6 +44,8 @@ class State:
     """False: the collector or the calendar's work waits for an operator."""
     index: bool = True
     """False: many messages wait for the search index; searches read them, and take longer."""
+    certificate: bool = True
+    """False: it ends within two weeks, or is over."""
 
 
 class Health:
@@ -88,8 +91,13 @@ class Health:
             room=not any(disk.is_over for disk in disks),
             spare=not disks,
             index=behind < MOST_BEHIND,
+            certificate=await self._lasts(),
             upkeep=found is None or (found.stop is None and found.doubt is None),
         )
+
+    async def _lasts(self) -> bool:
+        moment = await asyncio.to_thread(ends, self._settings.certificate)
+        return moment is not None and moment.timestamp() - self._clock.now() > certificates.TOLD_AHEAD
 
     async def _writes(self) -> bool:
         try:

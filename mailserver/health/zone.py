@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PublicKeyTypes
 
+from mailserver.certificates.files import NEXT_KEY
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import is_ours, read_pair
 from mailserver.submission.dkim import dns_record
@@ -21,6 +23,8 @@ STRING = 255
 """Octets of one character-string of a TXT record (RFC 1035 section 3.3)."""
 MTA_STS = "mta-sts"
 """The host, below the domain, that serves the policy (RFC 8461 section 3.3)."""
+DANE = "_25._tcp."
+"""Before a host: what binds its exchange to a key."""
 POLICY_SECONDS = {"testing": 86_400, "enforce": 7 * 86_400}
 """How long others keep it: an error in it lasts as long."""
 
@@ -140,16 +144,29 @@ def _services(settings: Settings, domain: str) -> Iterator[Wanted]:
 
 
 def _dane(settings: Settings) -> Iterator[Wanted]:
-    """The key that the exchange presents: only in a signed zone, and changed before the key is."""
+    """The key that the exchange presents, and the next one's where it is known: in a signed zone only, and published
+    before the key is presented (RFC 7671 section 8.4)."""
     try:
         pair = read_pair(settings.certificate, settings.private_key)
     except SettingsError:
         return
     if is_ours(settings.certificate, pair.chain):
         return
-    public = x509.load_pem_x509_certificate(pair.chain).public_key()
-    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    data = f"3 1 1 {hashlib.sha256(der).hexdigest()}"
-    note = Text("seulement dans une zone signée (DNSSEC) ; à changer avant la clé")
     why = Text("les autres vérifient notre certificat (DANE)")
-    yield Wanted(f"_25._tcp.{settings.name}", "TLSA", data, why, needed=False, note=note)
+    name = f"{DANE}{settings.name}"
+    note = Text("seulement dans une zone signée (DNSSEC) ; à changer avant la clé")
+    current = _binding(x509.load_pem_x509_certificate(pair.chain).public_key())
+    yield Wanted(name, "TLSA", current, why, needed=False, note=note)
+    try:
+        following = serialization.load_pem_public_key(settings.certificate.with_name(NEXT_KEY).read_bytes())
+    except (OSError, ValueError):
+        return
+    if _binding(following) != current:
+        note = Text("la clé du prochain certificat : à publier dès maintenant, à côté de la précédente")
+        yield Wanted(name, "TLSA", _binding(following), why, needed=False, note=note)
+
+
+def _binding(public: PublicKeyTypes | CertificatePublicKeyTypes) -> str:
+    """A key as a TLSA record has it (RFC 7672 section 3.1.1)."""
+    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return f"3 1 1 {hashlib.sha256(der).hexdigest()}"

@@ -24,6 +24,7 @@ import uvloop
 
 from mailserver.background.audit_sealing import AuditSealer
 from mailserver.background.blob_gc import BlobCollector
+from mailserver.background.certificate_renewal import CertificateRenewal
 from mailserver.background.housekeeping import Housekeeper
 from mailserver.background.index_worker import Indexer
 from mailserver.background.report_sending import ReportSender
@@ -347,7 +348,8 @@ def _work_outside(services: Services) -> dict[str, Work]:
         clock=clock,
     )
     feeds = Feeds(store=store, outside=SafeFetch(), clock=clock)
-    return {"push": push.run, "reports": reports.run, "feeds": feeds.run}
+    certificates = CertificateRenewal(settings=settings, store=store, clock=clock)
+    return {"push": push.run, "reports": reports.run, "feeds": feeds.run, "certificates": certificates.run}
 
 
 def _until_told() -> asyncio.Event:

@@ -29,6 +29,7 @@ NAMES = {
     "wrong": "réponses fausses",
     "closing": "de la fermeture",
     "renewal": "du mot de passe à renouveler",
+    "certificate": "du certificat qui expire",
     "removed": "retirée",
     "withdrawn": "retiré",
     "one": "une seule",

@@ -11,7 +11,7 @@ from mailserver.foundation.tls import make_certificate
 from mailserver.health import certificates
 from mailserver.health.certificates import examine_certificates
 from mailserver.health.findings import Grade
-from tests.certificates import write_pair
+from tests.certificate_files import write_pair
 
 HOST = "mail.ac-exemple.fr"
 NAMES = ("autoconfig.ac-exemple.fr", "autodiscover.ac-exemple.fr", "mta-sts.ac-exemple.fr")

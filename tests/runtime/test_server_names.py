@@ -10,7 +10,7 @@ from cryptography import x509
 
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import SettingsError
-from tests.certificates import write_pair
+from tests.certificate_files import write_pair
 from tests.harness import Instance
 from tests.runtime.test_reload import presented
 

@@ -48,7 +48,7 @@ RENEW = ("/compte/mot-de-passe", "/deconnexion")
 """All that is open to somebody whose password has expired."""
 ALWAYS_OPEN = (
     *("/admin", "/etat", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/metrics"),
-    *("/sante/vif", "/sante/pret", "/.well-known/mta-sts.txt"),
+    *("/sante/vif", "/sante/pret", "/.well-known/mta-sts.txt", "/.well-known/acme-challenge/"),
 )
 """What maintenance does not close."""
 _WRITABLE = re.compile(r"/(?:connexion|deconnexion|session/|[sm]/(?:ecrire|envois/|dossier/\d+/exporter$))")

@@ -8,6 +8,7 @@ import structlog
 from mailserver.accounts import uploads
 from mailserver.background.housekeeping import mail, states
 from mailserver.background.housekeeping.auto_replies import Answers
+from mailserver.background.housekeeping.certificates import CertificateNotices
 from mailserver.background.housekeeping.forwards import NewForwards
 from mailserver.background.housekeeping.notices import NOTICES, Letters
 from mailserver.background.housekeeping.sending import Post
@@ -68,6 +69,7 @@ class Housekeeper:
         self._answers = Answers(
             settings=settings, store=store, directory=directory, post=post, house=house, clock=clock
         )
+        self._certificates = CertificateNotices(settings=settings, store=store, post=post, house=house, clock=clock)
         self._new_forwards = NewForwards(store=store, directory=directory, post=post, house=house, clock=clock)
         self._forwards = Forwards(
             settings=settings,
@@ -129,6 +131,7 @@ class Housekeeper:
         """What is measured in days; False when there is more of it, for the next round."""
         told = await self._try("renewal notices", self._letters.renewal)
         ending = await self._try("notices of lists that end", self._letters.endings)
+        await self._try("certificate that ends", self._certificates.tell)
         swept = await self._try("sweeping", self._sweep)
         await self._try("tombstones", self._forget)
         await self._try("forwards that are refused", self._forwards.end_failing)

@@ -12,7 +12,8 @@ SMTP_CODES = (
     *("521", "523", "530", "534", "535", "538", "550", "551", "552", "553", "554", "555", "556"),
 )
 LISTENERS = (
-    *("smtp", "lmtp", "submission", "submissions", "imap", "imaps", "sieve", "ldap", "ldaps", "http", "https"),
+    *("smtp", "lmtp", "submission", "submissions", "imap", "imaps", "sieve", "ldap", "ldaps"),
+    *("http", "https", "redirect"),
 )
 IMAP_COMMANDS = (
     *("append", "authenticate", "cancelupdate", "capability", "check", "close", "compress"),

@@ -34,6 +34,7 @@ from mailserver.foundation.settings.mail import (
 from mailserver.foundation.settings.people import Accounts, Audit, LoginSettings, Passwords, Previews, Push, Web
 from mailserver.foundation.settings.section import Section
 from mailserver.foundation.settings.service import (
+    Acme,
     Database,
     LdapDirectory,
     Limits,
@@ -52,6 +53,7 @@ __all__ = [
     "AT_START",
     "FILE_NAME",
     "Accounts",
+    "Acme",
     "Audit",
     "Authentication",
     "Blocklists",
@@ -159,6 +161,7 @@ class Settings(Section):
     audit: Audit = Field(default_factory=Audit)
     lists: Lists = Field(default_factory=Lists)
     filters: Filters = Field(default_factory=Filters)
+    acme: Acme = Field(default_factory=Acme)
     log: Log = Field(default_factory=Log)
     metrics: Metrics = Field(default_factory=Metrics)
     dkim_selector: HostName = "s1"

@@ -93,6 +93,24 @@ def check_url(text: str) -> str:
     return text
 
 
+def check_acme_directory(text: str) -> str:
+    """The address of an ACME directory: always by TLS (RFC 8555 section 6.1); empty means none."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme == "https" and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        good = False
+    if text and (not good or parts.fragment or not text.isprintable() or " " in text):
+        raise ValueError(f"{text!r} is not like https://acme.example/directory")
+    return text
+
+
+def check_certificate_name(text: str) -> str:
+    """A host, or `*.` and a domain for every host of it."""
+    star = "*." if text.startswith("*.") else ""
+    return star + check_mail_domain(text.removeprefix(star))
+
+
 def check_database_url(text: str) -> str:
     """Of a PostgreSQL or SQLite database; empty means our own file."""
     scheme, _, rest = text.partition("://")
@@ -218,6 +236,7 @@ def _is_address(text: str) -> bool:
 
 MailDomain = Annotated[str, AfterValidator(check_mail_domain)]
 HostName = Annotated[str, AfterValidator(check_host_name)]
+CertificateName = Annotated[str, AfterValidator(check_certificate_name)]
 OptionalHostName = Annotated[str, AfterValidator(check_optional_host_name)]
 NextHop = Annotated[str, AfterValidator(check_next_hop)]
 NameServer = Annotated[str, AfterValidator(check_name_server)]

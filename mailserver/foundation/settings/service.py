@@ -7,18 +7,25 @@ from pydantic import AfterValidator, Field, model_validator
 from mailserver.foundation.settings.checks import (
     MOST_OCTETS,
     MOST_SECONDS,
+    CertificateName,
     NameServer,
     Network,
+    check_acme_directory,
     check_database_url,
     check_datagram_socket,
     check_directory_url,
     check_file_name,
     check_listen_address,
     check_log_file,
+    check_mailbox,
     check_octets_url,
+    check_program,
     check_url,
 )
 from mailserver.foundation.settings.section import Section
+
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 
 class Listen(Section):
@@ -37,6 +44,8 @@ class Listen(Section):
     ldaps: int = Field(default=3636, ge=0, le=65535)
     http: int = Field(default=8080, ge=0, le=65535)
     https: int = Field(default=8443, ge=0, le=65535)
+    redirect: int = Field(default=0, ge=0, le=65535)
+    """Plain HTTP for everybody: leads to `https`, and answers certificate authorities (ACME, http-01)."""
 
     @model_validator(mode="after")
     def _check_ports(self) -> Self:
@@ -168,6 +177,39 @@ class Metrics(Section):
     """From where, besides this machine itself."""
     token_file: Annotated[str, AfterValidator(check_file_name)] = ""
     """Name of a file in DIR/secrets: its content is to be shown as bearer token, from this machine, too."""
+
+
+class Acme(Section):
+    """A certificate authority that issues by ACME (RFC 8555), and how it is shown that names are ours."""
+
+    agree_to_terms: bool = False
+    """The operator agrees to the terms of the authority's service; without it nobody is asked."""
+    directory: Annotated[str, AfterValidator(check_acme_directory)] = LETS_ENCRYPT
+    staging: Annotated[str, AfterValidator(check_acme_directory)] = LETS_ENCRYPT_STAGING
+    """Where `--dry-run` asks."""
+    email: Annotated[str, AfterValidator(check_mailbox)] = ""
+    """Whom the authority may write to."""
+    names: tuple[CertificateName, ...] = Field(default=(), max_length=100)
+    """Hosts of the certificate; empty: ours alone."""
+    challenge: Literal["http-01", "dns-01"] = "http-01"
+    hook: Annotated[str, AfterValidator(check_program)] = ""
+    """dns-01: the program that publishes a TXT record."""
+    hook_seconds: int = Field(default=180, ge=1, le=1800)
+    """How long it may take for one record."""
+    reuse_key: bool = True
+    """The key of a renewed certificate is that of the one before, so that DANE records stay."""
+    ca_file: str = ""
+    """Authorities that sign the directory's own certificate; empty: those that certifi knows."""
+    eab_kid: str = ""
+    """External account binding: the key's name; the key is `acme-eab` in DIR/secrets."""
+
+    @model_validator(mode="after")
+    def _check_challenge(self) -> Self:
+        if self.challenge == "dns-01" and not self.hook:
+            raise ValueError("[acme] challenge dns-01 needs a hook")
+        if self.challenge == "http-01" and any(name.startswith("*.") for name in self.names):
+            raise ValueError("[acme] names: *. needs the challenge dns-01")
+        return self
 
 
 Level = Literal["debug", "info", "warning", "error"]

@@ -39,7 +39,7 @@ from webui import app
 from webui.agenda.event_items import item_id
 
 NOBODY = "987654321"
-PUBLIC = frozenset({"file", "section", "view", "day"})
+PUBLIC = frozenset({"file", "section", "view", "day", "token"})
 """Parameters that name nothing of anybody's."""
 PUBLIC_PATHS = re.compile(r"/contacts/annuaire/|/static/")
 """The directory is everybody's; who sees whom in it has tests of its own."""

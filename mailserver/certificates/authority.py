@@ -1,0 +1,236 @@
+"""A certificate authority that is asked by ACME: its account, an order, proofs, the certificate.
+
+Everything here waits for the network and belongs into a thread. What the authority says is bounded in octets and time.
+"""
+
+import datetime
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import josepy
+import requests
+import structlog
+from acme import challenges, client, crypto_util, errors, messages
+from josepy.jwa import ES256
+from josepy.jwk import JWKEC
+from requests.adapters import HTTPAdapter
+
+from mailserver import __version__
+from mailserver.certificates.faults import Fault, NotObtained
+from mailserver.certificates.proofs import ACCOUNT_KEY, BINDING_KEY, Proof
+from mailserver.foundation.settings import Settings, SettingsError
+
+log = structlog.get_logger("certificates")
+
+ANSWER_SECONDS = 30
+"""Until the authority answers one question."""
+PROOF_SECONDS = 120
+"""Until it has looked at every proof."""
+ISSUE_SECONDS = 120
+"""Until it has signed."""
+MAX_OCTETS = 1 << 20
+"""Of an answer."""
+LIMITED = "rateLimited"
+
+
+class Authority:
+    """One session with an authority, for one account."""
+
+    def __init__(self, settings: Settings, *, staging: bool = False) -> None:
+        """Raises NotObtained when the settings do not allow it."""
+        self._settings = settings
+        self._terms = settings.acme
+        self._url = self._terms.staging if staging else self._terms.directory
+        if not self._url:
+            raise NotObtained(Fault.SETTINGS, "[acme] staging" if staging else "[acme] directory")
+        self._key = _account_key(settings)
+        network = client.ClientNetwork(
+            self._key,
+            alg=ES256,
+            user_agent=f"mailserver/{__version__}",
+            timeout=ANSWER_SECONDS,
+            verify_ssl=self._terms.ca_file or True,  # type: ignore[arg-type]
+        )
+        for prefix in ("https://", "http://"):
+            network.session.mount(prefix, _Bounded())
+        self._network = network
+        self._client: client.ClientV2 | None = None
+        self._order: messages.OrderResource | None = None
+
+    def enter(self) -> None:
+        """Read the directory, and find our account there or make it. Raises NotObtained."""
+        with _faults():
+            directory = client.ClientV2.get_directory(self._url, self._network)
+            self._client = client.ClientV2(directory, self._network)
+            if not self._terms.agree_to_terms:
+                raise NotObtained(Fault.TERMS, _terms_of(directory))
+            contact = (f"mailto:{self._terms.email}",) if self._terms.email else ()
+            wanted = messages.NewRegistration(
+                key=self._key.public_key(),
+                contact=contact,
+                terms_of_service_agreed=True,
+                external_account_binding=self._binding(directory),
+            )
+            try:
+                self._client.new_account(wanted)
+            except errors.ConflictError as there:
+                known = messages.RegistrationResource(
+                    uri=there.location, body=messages.Registration(key=self._key.public_key())
+                )
+                account = self._client.query_registration(known)
+                if tuple(account.body.contact) != contact:
+                    self._client.update_registration(
+                        known, messages.Registration(key=self._key.public_key(), contact=contact)
+                    )
+
+    def order(self, key: bytes, names: tuple[str, ...]) -> list[Proof]:
+        """Ask for a certificate of these names; what is to be published first. Raises NotObtained."""
+        with _faults():
+            request = crypto_util.make_csr(key, domains=list(names))
+            self._order = self._entered().new_order(request)
+            found = []
+            for authorization in self._order.authorizations:
+                if authorization.body.status != messages.STATUS_VALID:
+                    challenge = self._challenge(authorization)
+                    answer = challenge.chall.validation(self._key)
+                    token = challenge.chall.encode("token")
+                    found.append(Proof(authorization.body.identifier.value, token, answer))
+            return found
+
+    def prove(self) -> None:
+        """Everything is published: let the authority look, and wait for what it says. Raises NotObtained."""
+        with _faults():
+            asked = self._entered()
+            assert self._order is not None
+            for authorization in self._order.authorizations:
+                if authorization.body.status != messages.STATUS_VALID:
+                    challenge = self._challenge(authorization)
+                    asked.answer_challenge(challenge, challenge.chall.response(self._key))
+            self._order = asked.poll_authorizations(self._order, _deadline(PROOF_SECONDS))
+
+    def issue(self) -> str:
+        """The certificate with its chain, as PEM. Raises NotObtained."""
+        with _faults():
+            assert self._order is not None
+            done = self._entered().finalize_order(self._order, _deadline(ISSUE_SECONDS))
+            return str(done.fullchain_pem)
+
+    def wanted_renewal(self, chain: str) -> float | None:
+        """When the authority wants this certificate to be renewed (RFC 9773); None: it does not say. Raises
+        NotObtained."""
+        with _faults():
+            directory = client.ClientV2.get_directory(self._url, self._network)
+            at, _ = client.ClientV2(directory, self._network).renewal_time(chain.encode())
+            return None if at is None else at.timestamp()
+
+    def close(self) -> None:
+        """End the connections."""
+        self._network.session.close()
+
+    def _entered(self) -> client.ClientV2:
+        assert self._client is not None
+        return self._client
+
+    def _challenge(self, authorization: messages.AuthorizationResource) -> messages.ChallengeBody:
+        kind = challenges.HTTP01 if self._terms.challenge == "http-01" else challenges.DNS01
+        for one in authorization.body.challenges:
+            if isinstance(one.chall, kind):
+                return one
+        raise NotObtained(Fault.REFUSED, f"{authorization.body.identifier.value}: no {self._terms.challenge}")
+
+    def _binding(self, directory: messages.Directory) -> dict[str, Any] | None:
+        """What ties our account to one that the authority knows otherwise (RFC 8555 section 7.3.4)."""
+        if not self._terms.eab_kid:
+            if getattr(directory.meta, "external_account_required", False):
+                raise NotObtained(Fault.SETTINGS, "[acme] eab_kid")
+            return None
+        try:
+            key = self._settings.secret(BINDING_KEY).decode("ascii")
+            return messages.ExternalAccountBinding.from_data(
+                self._key.public_key(), self._terms.eab_kid, key, directory
+            )
+        except (SettingsError, ValueError, josepy.errors.Error) as error:
+            raise NotObtained(Fault.SETTINGS, f"secrets/{BINDING_KEY}: {error}") from None
+
+
+class _Bounded(HTTPAdapter):
+    """Reads so much of an answer and no more."""
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: dict[str, str] | None = None,
+    ) -> requests.Response:
+        response = super().send(request, True, timeout, verify, cert, proxies)
+        octets = response.raw.read(MAX_OCTETS + 1, decode_content=True)
+        if len(octets) > MAX_OCTETS:
+            response.close()
+            raise requests.exceptions.ContentDecodingError(f"more than {MAX_OCTETS} octets", response=response)
+        response.raw.release_conn()
+        response.raw = io.BytesIO(octets)
+        return response
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """What the library raises, as why there is no certificate."""
+    try:
+        yield
+    except NotObtained:
+        raise
+    except messages.Error as error:
+        fault = Fault.LIMITED if error.code == LIMITED else Fault.REFUSED
+        raise NotObtained(fault, str(error)) from error
+    except errors.ValidationError as error:
+        raise NotObtained(Fault.CHALLENGE, _refused(error)) from error
+    except errors.IssuanceError as error:
+        raise NotObtained(Fault.REFUSED, str(error.error)) from error
+    except errors.TimeoutError as error:
+        raise NotObtained(Fault.LATE) from error
+    except errors.ARIError as error:
+        raise NotObtained(Fault.UNREACHABLE, str(error.__cause__ or error)) from error
+    except (requests.RequestException, errors.Error, josepy.errors.Error, OSError) as error:
+        raise NotObtained(Fault.UNREACHABLE, str(error) or type(error).__name__) from error
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        # An authority whose answers have another form than RFC 8555 says: the library does not look at each.
+        log.warning("an answer of the authority was not understood", exc_info=True)
+        raise NotObtained(Fault.UNREACHABLE, f"{type(error).__name__}: {error}") from error
+
+
+def _refused(error: errors.ValidationError) -> str:
+    """Each name with what the authority saw."""
+    return "; ".join(
+        f"{one.body.identifier.value}: {challenge.error.detail or challenge.error}"
+        for one in error.failed_authzrs
+        for challenge in one.body.challenges
+        if challenge.error is not None
+    )
+
+
+def _terms_of(directory: messages.Directory) -> str:
+    try:
+        return directory.meta.terms_of_service or ""
+    except AttributeError:
+        return ""
+
+
+def _deadline(seconds: int) -> datetime.datetime:
+    return datetime.datetime.now() + datetime.timedelta(seconds=seconds)
+
+
+def _account_key(settings: Settings) -> JWKEC:
+    try:
+        loaded = JWKEC.load(settings.secret(ACCOUNT_KEY))
+    except SettingsError:
+        raise NotObtained(Fault.ACCOUNT) from None
+    except (ValueError, TypeError, josepy.errors.Error):
+        loaded = None
+    if not isinstance(loaded, JWKEC):
+        raise NotObtained(Fault.SETTINGS, f"secrets/{ACCOUNT_KEY}")
+    return loaded

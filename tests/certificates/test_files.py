@@ -1,0 +1,146 @@
+"""A certificate in its place: whenever a process ends, what stands there is one certificate with its own key."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mailserver.certificates import files
+from mailserver.certificates.files import Files, public_half
+from mailserver.certificates.proofs import new_key
+from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.foundation.tls import Pair, read_pair
+from tests.certificate_files import write_pair
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    made = Settings(domain="ac-exemple.fr", directory=tmp_path)
+    write_pair(tmp_path / "tls", "avant")
+    return made
+
+
+def another(settings: Settings, subject: str) -> Pair:
+    """A certificate that somebody obtained."""
+    folder = settings.directory / "elsewhere" / subject
+    write_pair(folder, subject)
+    return read_pair(folder / "cert.pem", folder / "key.pem")
+
+
+def installed(settings: Settings, number: int, pair: Pair) -> None:
+    Files(settings).install(number, pair.chain.decode(), pair.key)
+
+
+def current(settings: Settings) -> Pair:
+    return read_pair(settings.certificate, settings.private_key)
+
+
+def test_one_after_another(settings: Settings) -> None:
+    first, tls = current(settings), settings.directory / "tls"
+    pairs = [another(settings, f"n{number}") for number in range(1, 6)]
+    for number, pair in enumerate(pairs, 1):
+        assert not Files(settings).has(number, pair.chain.decode())
+        installed(settings, number, pair)
+        assert Files(settings).has(number, pair.chain.decode())
+        assert current(settings).chain == pair.chain
+        installed(settings, number, pair)
+        assert current(settings).chain == pair.chain
+    kept = {one.name.partition("-")[0] for one in (tls / "acme").iterdir() if one.name[0].isdigit()}
+    assert kept == {"3", "4", "5"}, "the last one and two before"
+    assert read_pair(tls / "acme" / "before-1" / "cert.pem", tls / "acme" / "before-1" / "key.pem").key == first.key
+    every = [tls, *tls.rglob("*")]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in every if path.name != "tls" and not path.is_symlink())
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["first", "second"])
+def test_however_it_ends_certificate_and_key_belong_together(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Killed at each change of the disk in turn, then done again to the end."""
+    if number == 2:
+        installed(settings, 1, another(settings, "n1"))
+    steps = 0
+    while True:
+        new, before = another(settings, f"n{number}x{steps}"), current(settings).chain
+        left = steps
+
+        def dying(real: Callable[..., object]) -> Callable[..., object]:
+            def call(*args: object, **more: object) -> object:
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    raise Died
+                return real(*args, **more)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            for module, names in ((os, ("replace", "rename", "symlink")), (files, ("_sync",))):
+                for name in names:
+                    patch.setattr(module, name, dying(getattr(module, name)))
+            try:
+                installed(settings, number, new)
+            except Died:
+                assert current(settings).chain in (before, new.chain)
+            else:
+                assert current(settings).chain == new.chain
+                break
+        installed(settings, number, new)
+        assert current(settings).chain == new.chain
+        steps += 1
+    assert steps > 5
+
+
+def test_what_cannot_be_used_changes_nothing(settings: Settings) -> None:
+    before, pair = current(settings).chain, another(settings, "n1")
+    with pytest.raises(SettingsError):
+        Files(settings).install(1, pair.chain.decode(), new_key())
+    with pytest.raises(SettingsError):
+        Files(settings).install(1, "-----BEGIN CERTIFICATE-----\nMIIB", pair.key)
+    assert current(settings).chain == before
+    assert not settings.certificate.is_symlink()
+
+
+def test_one_that_an_operator_put_there_is_taken_over_and_kept(settings: Settings) -> None:
+    installed(settings, 1, another(settings, "n1"))
+    write_pair(settings.directory / "tls", "de-lui")
+    his = current(settings)
+    assert not settings.certificate.is_symlink()
+    installed(settings, 2, another(settings, "n2"))
+    assert settings.certificate.is_symlink()
+    kept = settings.directory / "tls" / "acme" / "before-2"
+    assert read_pair(kept / "cert.pem", kept / "key.pem").chain == his.chain
+
+
+def test_the_same_number_of_another_database_is_another_certificate(settings: Settings) -> None:
+    one, two = another(settings, "n1"), another(settings, "n2")
+    installed(settings, 7, one)
+    assert not Files(settings).has(7, two.chain.decode())
+    installed(settings, 7, two)
+    assert current(settings).chain == two.chain
+
+
+def test_the_next_key_is_announced_by_its_public_half(settings: Settings) -> None:
+    path, key = settings.directory / "tls" / files.NEXT_KEY, new_key()
+    Files(settings).announce(public_half(key))
+    assert b"PUBLIC" in path.read_bytes()
+    assert b"PRIVATE" not in path.read_bytes()
+    Files(settings).announce(None)
+    Files(settings).announce(None)
+    assert not path.exists()
+
+
+def test_what_root_installs_belongs_to_the_instances_owner(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the service could not read what a command of root's has obtained."""
+    given: dict[str, tuple[int, int]] = {}
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda path, user, group: given.update({Path(path).name: (user, group)}))
+    installed(settings, 1, another(settings, "n1"))
+    owner = (settings.directory / "tls").stat()
+    assert {".key.pem.new", ".cert.pem.new", "acme", ".lock", "before-1"} <= set(given)
+    assert set(given.values()) == {(owner.st_uid, owner.st_gid)}
