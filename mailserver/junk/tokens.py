@@ -7,7 +7,7 @@ no mark.
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from mailserver.mime import Part
 from mailserver.mime.body.text import fold, readable
@@ -28,7 +28,12 @@ MAX_LINKS = 100
 SHORTEST, LONGEST = 3, 24
 """Characters of a word; of a longer one counts only that it is long."""
 _RUN = re.compile(rf"[\w$€%-]{{{SHORTEST},}}")
-_HOST = re.compile(r"https?://(?:[^\s/@\"'<>]{0,100}@)?([\w.\-]{1,253})", re.IGNORECASE)
+_APART = bytes(at if chr(at).isalnum() or chr(at) in "_$¤%-" else 32 for at in range(256))
+"""Octets of Latin 1: what belongs to no word becomes a blank."""
+_MARKS = "¤’“”–…"
+"""Of no word. Without them, and with `¤` for `€`, French text is nearly always Latin 1, which is folded and cut quickly."""
+_HOST = re.compile(r"://(?:[^\s/@\"'<>]{0,100}@)?([\w.\-]{1,253})")
+_SCHEMES = ("http", "https")
 _ADDRESS = re.compile(r"([^\s<>@\"(),;:]{1,64})@([\w.\-]{1,253})")
 _RESULT = re.compile(r"\b(spf|dkim|dmarc|arc|iprev)=([a-z]{1,12})")
 _NUMERIC = re.compile(r"[\d.]+")
@@ -67,8 +72,20 @@ def _all(octets: bytes, root: Part) -> Iterator[Iterable[str]]:
 
 def words(text: str) -> list[str]:
     """The words of a text."""
-    runs: list[str] = _RUN.findall(fold(text))
+    for mark in _MARKS:
+        text = text.replace(mark, " ")
+    runs = _runs(fold(text.replace("€", "¤")))
     return [run if len(run) <= LONGEST else f"m:long-{min(len(run) // 10, 20)}" for run in runs]
+
+
+def _runs(text: str) -> list[str]:
+    """What `_RUN` finds, but for `¤`."""
+    try:
+        octets = text.encode("latin-1")
+    except UnicodeEncodeError:
+        return _RUN.findall(text.replace("¤", "€"))
+    found = octets.translate(_APART).decode("latin-1").replace("¤", "€").split()
+    return [run for run in found if len(run) >= SHORTEST]
 
 
 # ---------------------------------------------------------------------- the header
@@ -145,7 +162,7 @@ def _form(parts: Iterable[Part]) -> Iterator[str]:
 
 
 def _links(source: str) -> Iterator[str]:
-    hosts = dict.fromkeys(host.lower().strip(".") for host in _HOST.findall(source)[:MAX_LINKS])
+    hosts = dict.fromkeys(host.lower().strip(".") for host in islice(_hosts(source), MAX_LINKS))
     for host in hosts:
         if _NUMERIC.fullmatch(host):
             yield "m:numeric-link"
@@ -155,6 +172,13 @@ def _links(source: str) -> Iterator[str]:
         yield from (f"h:{name}" for name in _suffixes(host))
     if hosts:
         yield f"m:links-{len(hosts).bit_length()}"
+
+
+def _hosts(source: str) -> Iterator[str]:
+    """The hosts of links. A search for what both schemes end with takes a tenth of the time of one for either case."""
+    for found in _HOST.finditer(source):
+        if source[max(found.start() - 5, 0) : found.start()].lower().endswith(_SCHEMES):
+            yield found[1]
 
 
 def _suffixes(host: str) -> Iterator[str]:

@@ -25,8 +25,8 @@ _BLOCK_NAMES = (
 )
 _BLOCKS = frozenset(_BLOCK_NAMES.split())
 _UNSEEN = frozenset(("script", "style", "title", "template", "noframes"))
-_BREAKS = _BLOCKS - _UNSEEN | {f"/{name}" for name in _BLOCKS}
-"""Tags without attributes that only break the line: most of them."""
+_BREAKS = dict.fromkeys((*(_BLOCKS - _UNSEEN), *(f"/{name}" for name in _BLOCKS)), "\n")
+"""Tags without attributes that only break the line, and what stands for them: most of them."""
 _TAG_NAME = re.compile(r"/?([A-Za-z][A-Za-z0-9]*)")
 
 
@@ -70,6 +70,7 @@ def html_to_text(source: str) -> str:
     """What HTML says, without how. Linear: each piece between two `<` is looked at once."""
     pieces = source.split("<")
     out = [pieces[0]]
+    stands_for = _BREAKS.copy()  # tags are written again and again
     unseen = ""
     for piece in pieces[1:]:
         if unseen:
@@ -83,29 +84,23 @@ def html_to_text(source: str) -> str:
             if piece[: len(unseen) + 1].lower() != f"/{unseen}":
                 continue
             unseen = ""
-        elif piece.startswith("!--"):
-            _, closed, text = piece[3:].partition("-->")
-            if not closed:
-                unseen = "!--"
-                continue
-            out.append(text)
-            continue
         tag, closed, text = piece.partition(">")
-        if tag in _BREAKS:
-            out += ("\n", text)
-            continue
-        name = _TAG_NAME.match(piece)
-        if name is None and not piece.startswith(("!", "?", "/")):
-            out.append("<" + piece)  # `a < b`
-            continue
-        if name is not None:
-            tag = name.group(1).lower()
-            if tag in _UNSEEN and not piece.startswith("/"):
-                unseen = tag
+        written = stands_for.get(tag)
+        if written is not None:
+            out += (written, text)
+        elif tag.startswith("!--"):
+            _, closed, text = piece[3:].partition("-->")
+            unseen = "" if closed else "!--"
+            out.append(text)
+        elif (name := _TAG_NAME.match(tag)) is not None:
+            word = name.group(1).lower()
+            if word in _UNSEEN and not tag.startswith("/"):
+                unseen = word
                 continue
-            if tag in _BLOCKS:
-                out.append("\n")
-        out.append(text)
+            stands_for[tag] = "\n" if word in _BLOCKS else ""
+            out += (stands_for[tag], text)
+        else:
+            out.append(text if tag.startswith(("!", "?", "/")) else "<" + piece)  # `a < b`
     return unescape("".join(out))
 
 
