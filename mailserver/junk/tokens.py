@@ -31,7 +31,7 @@ _RUN = re.compile(rf"[\w$€%-]{{{SHORTEST},}}")
 _APART = bytes(at if chr(at).isalnum() or chr(at) in "_$¤%-" else 32 for at in range(256))
 """Octets of Latin 1: what belongs to no word becomes a blank."""
 _MARKS = "¤’“”–…"
-"""Of no word. Without them, and with `¤` for `€`, French text is nearly always Latin 1, which is folded and cut quickly."""
+"""Of no word. Without them, and with `¤` for `€`, French text is nearly always Latin 1, which is cut quickly."""
 _HOST = re.compile(r"://(?:[^\s/@\"'<>]{0,100}@)?([\w.\-]{1,253})")
 _SCHEMES = ("http", "https")
 _ADDRESS = re.compile(r"([^\s<>@\"(),;:]{1,64})@([\w.\-]{1,253})")
