@@ -25,6 +25,7 @@ Account = int | str
 """The id of an account, or the name of somebody who has none (the LDAP administrator)."""
 
 
+@lru_cache(maxsize=1024)
 def parse(peer: str) -> Address | None:
     """The address as it counts, without a zone (`%eth0`); None for what is no address."""
     try:
