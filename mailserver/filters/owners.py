@@ -33,9 +33,12 @@ class Owner:
         return address.casefold() in self.addresses
 
 
-async def owner(directory: Directory, store: Store, account_id: int) -> Owner | None:
-    """The owner of an account; None: the directory does not know it any more. Raises Temporary."""
-    person = await directory.by_account(account_id)
+async def owner(directory: Directory, store: Store, account_id: int, address: str = "") -> Owner | None:
+    """The owner of an account; None: the directory does not know it any more. `address`: one that led to it, for which
+    the directory was asked a moment ago, and remembers whose it is. Raises Temporary."""
+    person = await directory.find(address) if address and "+" not in address else None
+    if person is None or person.account_id != account_id:
+        person = await directory.by_account(account_id)
     if person is not None:
         addresses = frozenset(one.casefold() for one in (person.address, *person.aliases))
         return Owner(account_id, person.address, person.name, addresses, person.role.population, person)

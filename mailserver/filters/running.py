@@ -149,8 +149,10 @@ class Filters:
     async def _readied(self, digest: bytes, account_id: int, recipient: str) -> "_Ready | Decision | None":
         """A script and whose it is; a decision where it cannot run; None: there is none by now. Raises Temporary."""
         script = await self._active.script(account_id, digest)
-        whose = await owner(self._directory, self._store, account_id) if script is not None else None
-        if script is None or whose is None:
+        if script is None:
+            return None
+        whose = await owner(self._directory, self._store, account_id, recipient)
+        if whose is None:
             return None
         if isinstance(script, SieveError):
             return Decision(whose, digest, fault=script.text, line=script.line)
