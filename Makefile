@@ -28,7 +28,7 @@ $(VENV)/.run: $(VENV)/.made setup.cfg setup.py pyproject.toml webui/frontend/pac
 	touch $@
 
 $(VENV)/.test: $(VENV)/.run
-	$(BIN)/pip install --quiet --disable-pip-version-check -e .[test,check]
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .[traces,test,check]
 	touch $@
 
 define WHAT_TO_TRY
@@ -106,7 +106,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: $(VENV)/.made
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .[release]
-	$(COMPILE) setup.cfg -o requirements.lock
+	$(COMPILE) --extra traces setup.cfg -o requirements.lock
 	$(COMPILE) deploy/package/build.in -o deploy/package/build.lock
 	$(COMPILE) deploy/package/node.in -o deploy/package/node.lock
 

@@ -98,6 +98,8 @@ class Connection(SMTP):
 
     def _create_envelope(self) -> Transaction:
         self._release()
+        if (before := getattr(self, "_transaction", None)) is not None:
+            before.span.end()
         self._transaction = Transaction()
         logs.bind(message="")
         return self._transaction

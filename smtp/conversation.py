@@ -11,6 +11,7 @@ import structlog
 from mailserver.foundation import logs
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.peers import Entry
+from mailserver.foundation.tracing import TRACES
 from mailserver.login import Login
 from mailserver.model.credentials.sasl import decode_response
 from mailserver.model.errors import BadSyntax, RateExceeded, Reason, Refused, Temporary
@@ -118,6 +119,7 @@ class Conversation(Connection):
             return
         transaction = self._transaction
         transaction.name, transaction.began = self._role.name_message(), self.loop.time()
+        transaction.span = TRACES.begin("smtp.transaction", door=self._role.door, message=transaction.name)
         logs.bind(message=transaction.name)
         await self._role.check_sender(self._client, mail)
         transaction.mail = mail
@@ -225,7 +227,8 @@ class Conversation(Connection):
             if fault is not None:
                 self._conclude(replies.FAULTS[fault])
             else:
-                name = await self._role.take(self._client, self._transaction, content)
+                with self._transaction.span.within():
+                    name = await self._role.take(self._client, self._transaction, content)
                 self._idle_commands = 0
                 self._conclude(replies.accepted(name, queued=self._role.is_submission))
         except Refused as refusal:
@@ -240,7 +243,9 @@ class Conversation(Connection):
 
     def _conclude(self, reply: bytes) -> None:
         """LMTP repeats the answer for every recipient that was accepted (RFC 2033 section 4.2)."""
-        catalogue.MESSAGES.add(self._role.door, reply[:3].decode())
+        code = reply[:3].decode()
+        catalogue.MESSAGES.add(self._role.door, code)
+        self._transaction.span.end(code=code)
         catalogue.TRANSACTION_SECONDS.observe(self.loop.time() - self._transaction.began, self._role.door)
         if reply >= b"4":
             said = reply.decode(errors="replace").strip()

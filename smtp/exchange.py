@@ -10,6 +10,7 @@ from mailserver.authentication.results_field import without
 from mailserver.delivery import Delivery, Envelope, Recipient, is_role, key_of, mark_subject
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
+from mailserver.foundation.tracing import TRACES
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused, Temporary
@@ -139,7 +140,8 @@ class Exchange:
             listing=self._junk_listing(client),
         )
         began = time.perf_counter()
-        delivered = await self._delivery.deliver(envelope, whole, tells_each=self.is_lmtp)
+        with TRACES.span("delivery", door=self.door):
+            delivered = await self._delivery.deliver(envelope, whole, tells_each=self.is_lmtp)
         catalogue.DELIVERY_SECONDS.observe(time.perf_counter() - began, self.door)
         catalogue.DELIVERED.add(self.door, amount=float(delivered.accounts))
         if refusal is None:  # not before: what is deferred comes again

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiosmtpd.smtp import Envelope, Session
 
 from mailserver.delivery import Recipient
+from mailserver.foundation.tracing import NOTHING
 from mailserver.model.identity import Principal
 from mailserver.screening.blocklists import NOWHERE
 from smtp.wire.framing import Content
@@ -45,6 +46,7 @@ class Transaction(Envelope):
         self.mail: Mail | None = None
         self.name = ""
         """Identifier of the message, from MAIL on."""
+        self.span = NOTHING
         self.began = 0.0
         """By the loop's clock."""
         self.recipients: list[Accepted] = []

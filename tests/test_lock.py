@@ -43,10 +43,11 @@ def pinned(requirement: Requirement) -> str:
 
 
 def declared() -> list[Requirement]:
-    """The requirements of setup.cfg."""
+    """The requirements of setup.cfg, with those of traces."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     lines = config["options"]["install_requires"].splitlines()
+    lines += config["options.extras_require"]["traces"].splitlines()
     return [Requirement(line) for line in lines if line.strip()]
 
 

@@ -30,6 +30,7 @@ from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
+from mailserver.foundation.tracing import NOTHING, TRACES
 from mailserver.health.figures import Watched
 from mailserver.health.service_state import Health
 from mailserver.login import Login
@@ -58,6 +59,13 @@ from webui.page.dispatch import Doors
 from webui.page.language import languages
 from webui.page.rendering import Pages, Site
 
+METHODS = frozenset(
+    (
+        *("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"),
+        *("PROPFIND", "PROPPATCH", "REPORT", "MKCALENDAR", "MKCOL", "MOVE"),
+    )
+)
+"""Those that traces name."""
 DAV_WELL_KNOWN = ("/.well-known/caldav", "/.well-known/carddav")
 """Discovery (RFC 6764 section 5)."""
 
@@ -218,15 +226,18 @@ class Front:
         if self._dav is not None and _is_dav(scope["path"]):
             # Radicale's application: passwords, errors and all are its own.
             app, door = self._dav, "dav"
-        begun = time.perf_counter()
+        begun, span = time.perf_counter(), NOTHING
+        method = scope["method"] if scope["method"] in METHODS else "other"
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
                 catalogue.WEB_ANSWERS.add(door, str(message["status"]))
+                span.set(status=int(message["status"]))
             await send(message)
 
         try:
-            await app(scope, receive, counting)
+            with TRACES.span("dav.request" if door == "dav" else "web.request", method=method, door=door) as span:
+                await app(scope, receive, counting)
         finally:
             catalogue.WEB_SECONDS.observe(time.perf_counter() - begun, door)
 

@@ -28,6 +28,7 @@ from imap.wire.commands import Append, Idle, Tagged, name_of
 from imap.wire.deflate import Damaged
 from imap.wire.grammar import BadCharset, BadCommand
 from mailserver.foundation.metrics import catalogue
+from mailserver.foundation.tracing import TRACES
 from mailserver.model.errors import Temporary
 
 log = structlog.get_logger("imap")
@@ -320,7 +321,8 @@ class Conversation:
         elif isinstance(tagged.command, early_refusal.UNSETTLING):
             self.session.appends.open_to = b""
         began = monotonic()
-        await self._send(commands.run(self.session, tagged))
+        with TRACES.span("imap.command", command=name_of(tagged.command)):
+            await self._send(commands.run(self.session, tagged))
         if not isinstance(tagged.command, Idle):
             catalogue.IMAP_SECONDS.observe(monotonic() - began, name_of(tagged.command))
         if before is State.NOT_AUTHENTICATED and self.session.state is State.AUTHENTICATED:

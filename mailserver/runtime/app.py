@@ -39,6 +39,7 @@ from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
+from mailserver.foundation.tracing import TRACES
 from mailserver.foundation.wakeups import Wakeup
 from mailserver.junk.learning import Learner
 from mailserver.login import Login
@@ -146,7 +147,10 @@ async def _index(life: Life) -> None:
     _reload_when_told(life, lambda: None)
     settings, clock, changes = life.settings, SystemClock(), Changes()
     store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1, blobs=folder_of(settings))
+    TRACES.open(settings.tracing, settings.name)
+    store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1)
     async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, TRACES.close)
         stack.push_async_callback(asyncio.to_thread, store.close)
         await stack.enter_async_context(_news(store, changes, life.wakeup))
         await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
@@ -189,9 +193,11 @@ async def _serve(life: Life) -> None:
     from twisted.internet import reactor
 
     reactor.startRunning(installSignalHandlers=False)
+    TRACES.open(life.settings.tracing, life.settings.name)
     services = build(life.settings)
     _reload_when_told(life, services.certificate.reload)
     async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, TRACES.close)
         stack.push_async_callback(asyncio.to_thread, services.store.close)
         stack.push_async_callback(asyncio.to_thread, services.directory.close)
         await stack.enter_async_context(_news(services.store, services.changes, life.wakeup))

@@ -17,6 +17,7 @@ from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
+from mailserver.foundation.tracing import TRACES
 from mailserver.mime.writing.dsn import Action, Fate
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Damaged, Temporary
@@ -171,7 +172,8 @@ class Relay:
                 octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", causes.of(error))
             else:
                 began = self._clock.monotonic()
-                verdicts = await self._attempt(row, octets)
+                with TRACES.span("queue.attempt", message=row.name, attempt=row.attempts):
+                    verdicts = await self._attempt(row, octets)
                 catalogue.ATTEMPT_SECONDS.observe(self._clock.monotonic() - began)
             await self._record(row, verdicts, octets)
         except Temporary as error:

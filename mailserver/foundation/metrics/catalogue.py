@@ -50,7 +50,7 @@ PARTS = (
     *("app", "audit", "authentication", "backup", "blob_gc", "data_export", "dav", "deliver", "directory"),
     *("feeds", "filters", "health", "housekeeping", "imap", "import", "indexer", "junk", "ldap", "listener"),
     *("lists", "login", "managesieve", "news", "previews", "push", "recovery", "relay", "reload", "reports"),
-    *("scheduled", "screening", "smtp", "store", "submit", "tls", "trusted_clock", "web", "webui"),
+    *("scheduled", "screening", "smtp", "store", "submit", "tls", "tracing", "trusted_clock", "web", "webui"),
     "withdrawal",
 )
 

@@ -45,6 +45,7 @@ from mailserver.foundation.settings.service import (
     Octets,
     Proxy,
     Storage,
+    Tracing,
 )
 from mailserver.texts.languages import ENGLISH
 from mailserver.texts.text import Text, Untranslated
@@ -85,6 +86,7 @@ __all__ = [
     "SettingsError",
     "Smtp",
     "Storage",
+    "Tracing",
     "Web",
     "load",
 ]
@@ -106,6 +108,7 @@ AT_START = (
         "login",
     ),
     "web.timezone",
+    "tracing",
 )
 """Settings, and sections of them, that a running service cannot change: addresses of people, rows and open ports hang
 on them."""
@@ -164,6 +167,7 @@ class Settings(Section):
     acme: Acme = Field(default_factory=Acme)
     log: Log = Field(default_factory=Log)
     metrics: Metrics = Field(default_factory=Metrics)
+    tracing: Tracing = Field(default_factory=Tracing)
     dkim_selector: HostName = "s1"
     directory: Path = Path()
     """The instance's folder; not written in the file."""

@@ -111,6 +111,14 @@ def check_certificate_name(text: str) -> str:
     return star + check_mail_domain(text.removeprefix(star))
 
 
+def check_collector(text: str) -> str:
+    """Where spans are taken; empty means nowhere."""
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or not text.isprintable()):
+        raise ValueError(f"{text!r} is no address like http://127.0.0.1:4318/v1/traces")
+    return text
+
+
 def check_database_url(text: str) -> str:
     """Of a PostgreSQL or SQLite database; empty means our own file."""
     scheme, _, rest = text.partition("://")

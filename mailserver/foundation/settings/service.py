@@ -11,6 +11,7 @@ from mailserver.foundation.settings.checks import (
     NameServer,
     Network,
     check_acme_directory,
+    check_collector,
     check_database_url,
     check_datagram_socket,
     check_directory_url,
@@ -168,6 +169,17 @@ class LdapDirectory(Section):
     cache_seconds: int = Field(default=60, ge=0, le=MOST_SECONDS)
     pool: int = Field(default=4, ge=1, le=64)
     timeout: int = Field(default=10, ge=1, le=MOST_SECONDS)
+
+
+class Tracing(Section):
+    """Traces for OpenTelemetry."""
+
+    url: Annotated[str, AfterValidator(check_collector)] = ""
+    """Where a collector takes OTLP over HTTP, `http://127.0.0.1:4318/v1/traces`; empty: nothing is traced."""
+    share: float = Field(default=0.01, ge=0, le=1)
+    """Of all transactions, commands and pages."""
+    seconds: float = Field(default=5.0, ge=0.1, le=60)
+    """Between two deliveries to the collector."""
 
 
 class Metrics(Section):

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from mailserver.foundation.changes import Change, Changes
 from mailserver.foundation.metrics.pools import Load, load_of
+from mailserver.foundation.tracing import TRACES
 from mailserver.model.clock import Clock
 from mailserver.store.engine import engines
 from mailserver.store.engine.connections import Sessions
@@ -70,7 +71,10 @@ class Store:
     async def read(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function(tx, …)` on one snapshot in a reader thread. Raises Temporary: the database is out of reach."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, lambda: self.read_now(function, *args, **kwargs))
+        if not TRACES.is_on:
+            return await loop.run_in_executor(self._readers, lambda: self.read_now(function, *args, **kwargs))
+        with TRACES.span("sql.read", unit=_name(function)):
+            return await loop.run_in_executor(self._readers, lambda: self.read_now(function, *args, **kwargs))
 
     async def read_slow(
         self, account_id: int, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -137,7 +141,10 @@ class Store:
         Cancelling the caller does not undo a unit that was already taken. Raises what the function raises;
         Temporary when the database is out of reach or full: nothing was kept (but see `Uncertain`).
         """
-        return await self.begin(function, *args, **kwargs)
+        if not TRACES.is_on:
+            return await self.begin(function, *args, **kwargs)
+        with TRACES.span("sql.write", unit=_name(function)):
+            return await self.begin(function, *args, **kwargs)
 
     def begin(
         self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -178,6 +185,11 @@ class Store:
         self._slow_readers.shutdown(wait=True)
         self._sessions.close()
         self.backend.engine.dispose()
+
+
+def _name(function: Callable[..., object]) -> str:
+    inner = getattr(function, "func", function)  # of a partial
+    return str(getattr(inner, "__qualname__", type(inner).__qualname__))
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
