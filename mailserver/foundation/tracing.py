@@ -8,7 +8,7 @@ the identifier of a message; never an address, an account, a path or a word of c
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -17,7 +17,6 @@ from mailserver.foundation.settings import Tracing
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Tracer
 
 log = structlog.get_logger("tracing")
@@ -73,8 +72,9 @@ class Traces:
         """Whether anything is traced."""
         return self._tracer is not None
 
-    def open(self, settings: Tracing, host: str, exporter: "SpanExporter | None" = None) -> None:
-        """Trace from now on, if the settings say where to. After the process was forked."""
+    def open(self, settings: Tracing, host: str, exporter: Any = None) -> None:
+        """Trace from now on, if the settings say where to. After the process was forked. `exporter`: what takes spans
+        instead of a collector (a SpanExporter)."""
         if not settings.url:
             return
         try:
@@ -134,7 +134,7 @@ class _Begun:
         return use_span(self._span, record_exception=False, set_status_on_exception=False)
 
 
-def _provider(settings: Tracing, host: str, exporter: "SpanExporter | None") -> "TracerProvider":
+def _provider(settings: Tracing, host: str, exporter: Any) -> "TracerProvider":
     """Raises ImportError."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource

@@ -148,7 +148,6 @@ async def _index(life: Life) -> None:
     settings, clock, changes = life.settings, SystemClock(), Changes()
     store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1, blobs=folder_of(settings))
     TRACES.open(settings.tracing, settings.name)
-    store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, TRACES.close)
         stack.push_async_callback(asyncio.to_thread, store.close)

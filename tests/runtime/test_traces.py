@@ -55,9 +55,6 @@ class _Taking(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
