@@ -16,6 +16,7 @@ from mailserver.cli import (
     outgoing_queue,
     peers,
     reports,
+    restart,
     restore,
     rules,
     sending,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
+app.command("restart")(restart.restart)
 app.command("import")(run.import_people)
 app.add_typer(history.app, name="imports", help=_("Ce que les imports ont fait ; en annuler un."))
 account.app.command("devices")(factors.devices)

@@ -67,6 +67,11 @@ class Door:
         if not self._members:
             self._empty.set()
 
+    def leave_ports(self) -> None:
+        """Let nobody else in."""
+        for listener in self._listeners:
+            listener.leave()
+
     async def stop(self, grace: float) -> None:
         """Stop listening, let commands and messages under way end, tell and close the rest after `grace` seconds."""
         self.stopping = True

@@ -1,13 +1,12 @@
 """Opens the SMTP ports of one worker."""
 
-import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from mailserver.authentication.check import Authenticator
 from mailserver.delivery import Delivery
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.listeners import Listener
+from mailserver.foundation.listeners import Listener, Sockets
 from mailserver.foundation.peers import Entry
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.served_certificates import Certificate
@@ -39,7 +38,7 @@ async def start(
     delivery: Delivery,
     submission: Submission,
     certificate: Certificate,
-    sockets: Mapping[str, socket.socket],
+    sockets: Sockets,
 ) -> Door:
     """Listen on the sockets named smtp, lmtp, submission and submissions."""
     context = certificate.context

@@ -1,6 +1,8 @@
-"""deploy/mailserver.toml shows every setting with its default."""
+"""deploy/mailserver.toml shows every setting with its default; systemd takes the units and finds them closed enough."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from mailserver.foundation.settings import LdapDirectory, Settings, SettingsError, load
+from mailserver.foundation.ports import ports
+from mailserver.foundation.settings import LdapDirectory, Listen, Settings, SettingsError, load
 
-EXAMPLE = Path(__file__).parent.parent / "deploy" / "mailserver.toml"
+DEPLOY = Path(__file__).parent.parent / "deploy"
+EXAMPLE = DEPLOY / "mailserver.toml"
+EXPOSURE = 2.0
 
 
 def uncommented() -> dict[str, Any]:
@@ -50,3 +55,45 @@ def test_verifiers_cannot_follow_the_passwords_of_another_directory(tmp_path: Pa
     (tmp_path / "mailserver.toml").write_text(f'domain = "ac-exemple.fr"\n[login]\nscram = true\n{ldap}')
     with pytest.raises(SettingsError, match="embedded directory only"):
         load(tmp_path)
+
+
+# ---------------------------------------------------------------------- units of systemd
+
+
+def analyze(*words: str) -> str:
+    done = subprocess.run(["systemd-analyze", *words, "--no-pager"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.needs("systemd-analyze")
+@pytest.mark.parametrize("name", ["mailserver.service", "mailserver-backup.service"])
+def test_a_service_is_exposed_little(name: str) -> None:
+    found = re.search(
+        r"Overall exposure level for \S+: ([\d.]+)", analyze("security", "--offline=true", str(DEPLOY / name))
+    )
+    assert found is not None
+    assert float(found[1]) < EXPOSURE
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_systemd_understands_every_unit(tmp_path: Path) -> None:
+    units = [path for path in DEPLOY.iterdir() if path.suffix in (".service", ".socket", ".timer")]
+    assert len(units) >= 4
+    for unit in units:
+        # The program is not where it will be installed.
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/mailserver/bin/mailserver", sys.executable))
+    assert analyze("verify", *(str(tmp_path / unit.name) for unit in units)).strip() == ""
+
+
+def test_the_sockets_are_those_of_the_usual_ports() -> None:
+    """Each is found by a door of a `[listen]` that has the usual ports."""
+    numbers = [
+        int(line.rpartition(":")[2].rpartition("=")[2])
+        for line in (DEPLOY / "mailserver.socket").read_text().splitlines()
+        if line.startswith("ListenStream=")
+    ]
+    assert len(set(numbers)) == len(numbers) == len(ports(Listen()))
+    assert "ListenStream=127.0.0.1:8080" in (DEPLOY / "mailserver.socket").read_text(), (
+        "in clear, for this machine alone"
+    )

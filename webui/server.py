@@ -5,7 +5,7 @@ What one connection may send and hold is the `http_connection`'s.
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from socket import socket
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from mailserver.delivery import Delivery
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.listeners import Listener
+from mailserver.foundation.listeners import Listener, Sockets
 from mailserver.foundation.peers import Entry, Peers
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.served_certificates import Certificate
@@ -36,14 +36,22 @@ TICK_SECONDS = 1.0
 class Door:
     """The running servers of this worker."""
 
-    def __init__(self, servers: Sequence[tuple["_Server", "asyncio.Task[None]"]], application: app.Front) -> None:
+    def __init__(
+        self, servers: Sequence[tuple["_Server", "asyncio.Task[None]"]], application: app.Front, peers: Peers
+    ) -> None:
         self._servers = servers
         self._application = application
+        self.peers = peers
 
     @property
     def routes(self) -> Sequence[BaseRoute]:
         """Every address of the pages."""
         return self._application.routes
+
+    def leave_ports(self) -> None:
+        """Let nobody else in."""
+        for server, _ in self._servers:
+            server.leave_ports()
 
     async def stop(self, grace: float) -> None:
         """Stop listening, let answers under way end within `grace` seconds, cut the rest."""
@@ -73,31 +81,34 @@ class _Server(uvicorn.Server):
         self._settings = settings
         self._peers = peers
         self._leaving = asyncio.Event()
-        self._listeners: list[Listener] = []
+        self._listener: Listener | None = None
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Listen, with connections counted from when they are accepted (uvicorn would only hear of them after TLS)."""
         await self.lifespan.startup()
         self.servers = []
-        for sock in sockets or []:
-            listener = Listener(
-                sock,
-                name=self._name,
-                limits=self._settings.limits,
-                proxy=self._settings.proxy,
-                peers=self._peers,
-                make=self._connection,
-                context=self.config.ssl,
-                is_web=True,
-            )
-            listener.open()
-            self._listeners.append(listener)
+        self._listener = Listener(
+            sockets or [],
+            name=self._name,
+            limits=self._settings.limits,
+            proxy=self._settings.proxy,
+            peers=self._peers,
+            make=self._connection,
+            context=self.config.ssl,
+            is_web=True,
+        )
+        self._listener.open()
         self.started = True
+
+    def leave_ports(self) -> None:
+        """Let nobody else in."""
+        if self._listener is not None:
+            self._listener.leave()
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Listen no more, and let answers under way end."""
-        for listener in self._listeners:
-            listener.close()
+        if self._listener is not None:
+            self._listener.close()
         await super().shutdown(sockets)
 
     def _connection(self, entry: Entry) -> asyncio.Protocol:
@@ -137,7 +148,7 @@ async def start(
     dav: ASGIApp | None = None,
     outside: SafeFetch | None = None,
     certificate: Certificate,
-    sockets: Mapping[str, socket],
+    sockets: Sockets,
 ) -> Door:
     """Serve the web interface on the sockets `http` (loopback), `https` and `redirect` that there are (`dav`,
     `outside`: `app`)."""
@@ -159,18 +170,18 @@ async def start(
     )
     peers = Peers(settings.limits)
     servers = []
-    for name, sock in sockets.items():
+    for name, own in sockets.items():
         if name in ("http", "https", "redirect"):
             served = Redirect(application, settings) if name == "redirect" else application
             config = _config(served, protocol, settings, certificate if name == "https" else None)
             server = _Server(config, name, settings, peers)
-            servers.append((server, asyncio.create_task(server.serve([sock]), name=f"webui {name}")))
+            servers.append((server, asyncio.create_task(server.serve(list(own)), name=f"webui {name}")))
     while not all(server.started for server, _ in servers):
         for _, task in servers:
             if task.done():
                 await task
         await asyncio.sleep(0.01)
-    return Door(servers, application)
+    return Door(servers, application, peers)
 
 
 def _config(

@@ -1,8 +1,8 @@
 """The door: listening sockets, how many may come in, and how it closes."""
 
 import asyncio
-import socket
-from collections.abc import Mapping
+from collections.abc import Sequence
+from socket import socket
 
 from directory.entries.tree import Tree
 from directory.issuing.hashing import Passwords
@@ -17,7 +17,7 @@ from directory.server.session import Services
 from directory.server.updating import Updater
 from directory.server.wire import messages
 from directory.server.wire.messages import Code
-from mailserver.foundation.listeners import Listener
+from mailserver.foundation.listeners import Listener, Sockets
 from mailserver.foundation.peers import Crowd, Peers
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Limits, Settings
@@ -37,7 +37,7 @@ class Door:
         self.context = certificate.context
         self.limits: Limits = settings.limits
         self._proxy = settings.proxy
-        self._peers = Peers(settings.limits)
+        self.peers = Peers(settings.limits)
         self._listeners: list[Listener] = []
         self._connections: set[Connection] = set()
         self._gone = asyncio.Event()
@@ -47,13 +47,13 @@ class Door:
         """How many are open now."""
         return len(self._connections)
 
-    def listen(self, sock: socket.socket, *, tls: bool) -> None:
+    def listen(self, sockets: Sequence[socket], *, tls: bool) -> None:
         listener = Listener(
-            sock,
+            sockets,
             name="ldaps" if tls else "ldap",
             limits=self.limits,
             proxy=self._proxy,
-            peers=self._peers,
+            peers=self.peers,
             make=lambda entry: Connection(self, entry, tls=tls),
             context=self.context if tls else None,
             refusals=_crowded,
@@ -68,6 +68,11 @@ class Door:
         self._connections.discard(connection)
         if not self._connections:
             self._gone.set()
+
+    def leave_ports(self) -> None:
+        """Let nobody else in."""
+        for listener in self._listeners:
+            listener.leave()
 
     async def stop(self, grace: float) -> None:
         """Stop listening, let what is under way end within `grace` seconds, close the rest."""
@@ -98,7 +103,7 @@ async def start(
     directory: Directory,
     login: Login,
     certificate: Certificate,
-    sockets: Mapping[str, socket.socket],
+    sockets: Sockets,
 ) -> Door:
     """Open the embedded directory's LDAP door on the sockets 'ldap' and 'ldaps'.
 
@@ -122,11 +127,8 @@ async def start(
     )
     door = Door(settings, services, certificate)
     for name, tls in (("ldap", False), ("ldaps", True)):
-        sock = sockets.get(name)
-        if sock is None:
-            continue
-        if settings.ldap is not None:
+        if settings.ldap is None and name in sockets:
+            door.listen(sockets[name], tls=tls)
+        for sock in sockets.get(name, ()) if settings.ldap is not None else ():
             sock.close()
-        else:
-            door.listen(sock, tls=tls)
     return door

@@ -1,9 +1,7 @@
 """The door: its ports, its certificate, who is connected; `start` opens it."""
 
 import asyncio
-from collections.abc import Mapping
 from functools import partial
-from socket import socket
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,7 +19,7 @@ from imap.session.session import Services
 from imap.session.snapshot_cache import SnapshotCache
 from imap.wire import codes, responses
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.listeners import Listener
+from mailserver.foundation.listeners import Listener, Sockets
 from mailserver.foundation.peers import Crowd, Peers
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
@@ -99,14 +97,13 @@ class Door:
         self._ports: list[Listener] = []
         self._ticking: asyncio.TimerHandle | None = None
         self._connections: set[Connection] = set()
-        self._peers = Peers(services.settings.limits)
+        self.peers = Peers(services.settings.limits)
         self.limits = services.settings.limits
 
-    def listen(self, sockets: Mapping[str, socket]) -> None:
+    def listen(self, sockets: Sockets) -> None:
         """Take over the sockets named `imap` and `imaps`."""
         for name, secure in (("imap", False), ("imaps", True)):
-            sock = sockets.get(name)
-            if sock is None:
+            if name not in sockets:
                 continue
             factory: Any = Connections(self, secure=secure)
             if secure:
@@ -114,11 +111,11 @@ class Door:
                     continue
                 factory = tls_factory(self.tls, factory)
             listener = Listener(
-                sock,
+                sockets[name],
                 name=name,
                 limits=self.limits,
                 proxy=self.services.settings.proxy,
-                peers=self._peers,
+                peers=self.peers,
                 make=partial(Bridge, factory),
                 refusals=None if secure else _crowded,
             )
@@ -142,6 +139,11 @@ class Door:
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""
         self._connections.discard(connection)
+
+    def leave_ports(self) -> None:
+        """Let nobody else in."""
+        for port in self._ports:
+            port.leave()
 
     async def stop(self, grace: float) -> None:
         """Stop listening, say goodbye, let running commands end within `grace` seconds."""
@@ -168,7 +170,7 @@ async def start(
     login: Login,
     directory: Directory,
     certificate: Certificate,
-    sockets: Mapping[str, socket],
+    sockets: Sockets,
 ) -> Door:
     """Open the door on its sockets, which listen already."""
     account_check = AccountCheck(login, store.clock)

@@ -12,8 +12,9 @@ from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import read_pair
 from mailserver.health.instance import open_database
 from mailserver.model.errors import Temporary
-from mailserver.runtime import app, workers
+from mailserver.runtime import app, handover, workers
 from mailserver.runtime.apart import run_apart
+from mailserver.runtime.processes import Work
 from mailserver.texts.command_line import _, of_error
 
 
@@ -28,11 +29,12 @@ def serve(
     settings = settings_of(directory)
     log_streams.be_patient()
     logs.configure(settings.log, settings.directory, settings.name)
-    count = count or settings.workers or len(os.sched_getaffinity(0))
-    serving, indexing = workers.Work("mail-worker", app.run_worker), workers.Work("mail-indexer", app.run_indexer)
-    supervisor = workers.Supervisor(settings, [serving] * count + [indexing])
-    supervisor.heed_signals()
+    again = handover.command("serve", directory.absolute(), "--workers", count)
+    inheritance: handover.Inheritance | None = None
     try:
+        inheritance = handover.inherited()
+        supervisor = workers.Supervisor(settings, works(settings, count), again, inheritance)
+        supervisor.heed_signals()
         if settings.octets.is_bucket:
             run_apart(preflight, settings)
         else:
@@ -40,9 +42,18 @@ def serve(
         app.load_doors()
         raise typer.Exit(supervisor.run(lambda: announce(settings)))
     except (ports.CannotServe, SettingsError, Temporary) as problem:
-        fail(of_error(problem))
+        why = of_error(problem)
     except OSError as error:
-        fail(f"{error.filename or settings.directory}: {error.strerror}")
+        why = f"{error.filename or settings.directory}: {error.strerror}"
+    if inheritance is not None:
+        inheritance.refuse(why)
+    fail(why)
+
+
+def works(settings: Settings, count: int) -> list[Work]:
+    """What the processes do: so many serve (0: one for each core, or what the settings say), one indexes."""
+    count = count or settings.workers or len(os.sched_getaffinity(0))
+    return [Work("mail-worker", app.run_worker)] * count + [Work("mail-indexer", app.run_indexer, accepts=False)]
 
 
 def preflight(settings: Settings) -> None:

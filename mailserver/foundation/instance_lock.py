@@ -1,15 +1,32 @@
-"""The lock of an instance: one supervisor serves it at a time."""
+"""The lock of an instance: one supervisor serves it at a time, and leaves word in it who it is."""
 
 import fcntl
+import json
 import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mailserver.foundation.ports import CannotServe
 
+NOTE_OCTETS = 1024
+"""Always written whole, in one piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a supervisor says of itself."""
+
+    pid: int
+    version: str = ""
+    handovers: int = 0
+    """How often it was asked to hand over, and could not."""
+    problem: str = ""
+    """Why, the last time."""
+
 
 def hold(directory: Path) -> int:
     """Lock the instance for one supervisor; the descriptor keeps it. Raises CannotServe."""
-    path = directory / "data" / "serve.lock"
+    path = _path(directory)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -25,7 +42,7 @@ def hold(directory: Path) -> int:
 def is_served(directory: Path) -> bool:
     """Whether a supervisor has the instance's lock. Makes nothing."""
     try:
-        descriptor = os.open(directory / "data" / "serve.lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(_path(directory), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
@@ -35,3 +52,25 @@ def is_served(directory: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def leave_note(lock: int, note: Note) -> None:
+    """Write it into the lock that we hold."""
+    text = json.dumps(asdict(note)).encode()
+    if len(text) >= NOTE_OCTETS:
+        text = json.dumps(asdict(Note(note.pid, note.version, note.handovers, note.problem[:100]))).encode()
+    os.pwrite(lock, text.ljust(NOTE_OCTETS - 1) + b"\n", 0)
+
+
+def read_note(directory: Path) -> Note | None:
+    """Of the supervisor that serves the instance; None when nobody does."""
+    if not is_served(directory):
+        return None
+    try:
+        return Note(**json.loads(_path(directory).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _path(directory: Path) -> Path:
+    return directory / "data" / "serve.lock"

@@ -1,4 +1,4 @@
-"""A listening socket of any door: accepts, counts, and makes TLS before the door's protocol hears of the connection.
+"""The listening sockets of any door: accept, count, and make TLS before the door's protocol hears of the connection.
 
 A connection counts from the moment it was accepted (`peers`), whether or not it ever begins its handshake: event loops
 tell a protocol of a connection only after that. A handshake that is not over within `[limits] handshake_seconds` ends
@@ -14,7 +14,7 @@ import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -35,17 +35,19 @@ PAUSE_SECONDS = 1.0
 """Without files or memory for another connection."""
 _SHORT = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
+Sockets = Mapping[str, Sequence[socket.socket]]
+"""By the name of their door: one for each address, and more where fewer workers share those of more."""
 Make = Callable[[Entry], asyncio.BaseProtocol]
 """The protocol of an accepted connection. It says `leave` to the entry when the connection is lost."""
 
 
 class Listener:
-    """One socket of one door. `context`: TLS from the first octet; `refusals`: what a crowd is told in clear; `is_web`:
-    proxies may speak in header fields of requests instead (`[proxy] web`), which the door reads itself."""
+    """The sockets of one name. `context`: TLS from the first octet; `refusals`: what a crowd is told in clear;
+    `is_web`: proxies may speak in header fields of requests instead (`[proxy] web`), which the door reads itself."""
 
     def __init__(
         self,
-        sock: socket.socket,
+        sockets: Sequence[socket.socket],
         *,
         name: str,
         limits: Limits,
@@ -56,7 +58,7 @@ class Listener:
         refusals: Callable[[Crowd], bytes] | None = None,
         is_web: bool = False,
     ) -> None:
-        self._sock = sock
+        self._sockets = sockets
         self._name = name
         self._limits = limits
         self._proxy = proxy
@@ -67,35 +69,41 @@ class Listener:
         self._refusals = refusals
         self._loop = asyncio.get_running_loop()
         self._arrivals: set[asyncio.Task[None]] = set()
-        self._pause: asyncio.TimerHandle | None = None
+        self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
         self._closed = False
 
     def open(self) -> None:
         """Accept from now on. Raises OSError."""
-        self._sock.setblocking(False)
-        self._sock.listen(BACKLOG)
-        self._resume()
+        for sock in self._sockets:
+            sock.setblocking(False)
+            sock.listen(BACKLOG)
+            self._resume(sock)
 
-    def close(self) -> None:
-        """Accept no more and free the port; handshakes under way are cut, connections stay."""
+    def leave(self) -> None:
+        """Accept no more, and let go of the ports; connections stay, also those whose handshake is under way."""
         if self._closed:
             return
         self._closed = True
-        if self._pause is not None:
-            self._pause.cancel()
-        self._loop.remove_reader(self._sock)
-        self._sock.close()
+        for pause in self._pauses.values():
+            pause.cancel()
+        for sock in self._sockets:
+            self._loop.remove_reader(sock)
+            sock.close()
+
+    def close(self) -> None:
+        """Leave, and cut handshakes that are under way."""
+        self.leave()
         for task in self._arrivals:
             task.cancel()
 
-    def _resume(self) -> None:
-        self._pause = None
-        self._loop.add_reader(self._sock, self._accept)
+    def _resume(self, listening: socket.socket) -> None:
+        self._pauses.pop(listening, None)
+        self._loop.add_reader(listening, self._accept, listening)
 
-    def _accept(self) -> None:
+    def _accept(self, listening: socket.socket) -> None:
         for _ in range(ACCEPTED_AT_ONCE):
             try:
-                sock, _address = self._sock.accept()
+                sock, _address = listening.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionAbortedError:
@@ -105,8 +113,8 @@ class Listener:
                     raise
                 # The connection stays in the kernel's queue: to ask again at once would be a busy loop.
                 log.error("cannot accept", door=self._name, error=error.strerror)
-                self._loop.remove_reader(self._sock)
-                self._pause = self._loop.call_later(PAUSE_SECONDS, self._resume)
+                self._loop.remove_reader(listening)
+                self._pauses[listening] = self._loop.call_later(PAUSE_SECONDS, self._resume, listening)
                 return
             self._take(sock)
 

@@ -9,6 +9,8 @@ for each of its workers. A connection counts at its address until its peer has p
 a school of a thousand pupils may come from one address.
 """
 
+import math
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -105,6 +107,7 @@ class Peers:
         self._accounts: Counter[Account] = Counter()
         self.count = 0
         """Connections of all."""
+        self._latest = -math.inf
 
     def admit(self, address: str, *, is_proxy: bool = False) -> "Entry":
         """Count a connection that has just been accepted; a proxy's not at its own address. Raises Crowded."""
@@ -115,7 +118,12 @@ class Peers:
         else:
             entry = Entry(self, address, self.take_stranger(address))
         self.count += 1
+        self._latest = time.monotonic()
         return entry
+
+    def has_young(self, seconds: float) -> bool:
+        """Whether somebody is here, and somebody came within the last so many seconds."""
+        return self.count > 0 and time.monotonic() - self._latest < seconds
 
     def take_stranger(self, address: str) -> str:
         """Count somebody who has not said who they are, and give the name under which. Raises Crowded."""

@@ -11,9 +11,8 @@ import importlib
 import os
 import resource
 import signal
-import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -32,9 +31,11 @@ from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
-from mailserver.foundation import logs, ports
+from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.listeners import Sockets
 from mailserver.foundation.metrics import catalogue, pools
+from mailserver.foundation.peers import Peers
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.served_certificates import Certificate
@@ -48,7 +49,7 @@ from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
 from mailserver.push.sender import PushSender
 from mailserver.reports.reading import ReportReader
-from mailserver.runtime.workers import Life
+from mailserver.runtime.processes import LEAVE_SIGNAL, Life
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store
@@ -77,10 +78,21 @@ DOORS = (
 )
 DOOR_GRACE = 2.0
 """Seconds a door may take to end its open transactions."""
+SETTLE_SECONDS = 1.0
+"""Who has just come in may do what they came for."""
+LOOK_SECONDS = 0.02
+"""Between two looks whether they have ended."""
 
 
 class Door(Protocol):
     """A protocol that listens."""
+
+    @property
+    def peers(self) -> Peers:
+        """Who is connected."""
+
+    def leave_ports(self) -> None:
+        """Accept no more; who is there stays."""
 
     async def stop(self, grace: float) -> None:
         """Stop listening, let what is under way end within `grace` seconds, close the rest."""
@@ -188,7 +200,7 @@ async def _serve(life: Life) -> None:
     loop = asyncio.get_running_loop()
     heavy = ThreadPoolExecutor(HEAVY_THREADS, thread_name_prefix="heavy")
     loop.set_default_executor(heavy)
-    stopping = _until_told()
+    stopping, leaving = _until_told(), _until_told(LEAVE_SIGNAL)
     from twisted.internet import reactor
 
     reactor.startRunning(installSignalHandlers=False)
@@ -206,15 +218,41 @@ async def _serve(life: Life) -> None:
         for name, work in _background(services).items():
             await stack.enter_async_context(_task(name, work))
         await services.login.scram.open()
-        doors = await start_doors(services, ports.bind(services.settings.listen, shared=True))
+        doors = await start_doors(services, life.sockets)
         _say_ready(life)
-        await stopping.wait()
+        await _until_end(doors, stopping, leaving, services.settings)
         log.info("stopping")
         await asyncio.gather(*(door.stop(DOOR_GRACE) for door in doors))
 
 
 def _loads(store: Store, heavy: ThreadPoolExecutor) -> Mapping[str, pools.Load]:
     return store.loads() | {"heavy": pools.load_of(heavy)}
+
+
+async def _until_end(
+    doors: Sequence[Door], stopping: asyncio.Event, leaving: asyncio.Event, settings: Settings
+) -> None:
+    """Serve until told to stop at once; or until others accept, and then until the last client has ended, at most
+    `[limits] drain_seconds`."""
+    told = {asyncio.ensure_future(event.wait()) for event in (stopping, leaving)}
+    await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
+    for task in told:
+        task.cancel()
+    for door in doors:
+        door.leave_ports()
+    if leaving.is_set():
+        seconds = settings.limits.drain_seconds
+        log.info("clients may end", connections=sum(door.peers.count for door in doors), seconds=seconds)
+        await _look_until(lambda: stopping.is_set() or not any(door.peers.count for door in doors), seconds)
+    await _look_until(lambda: not any(door.peers.has_young(SETTLE_SECONDS) for door in doors), SETTLE_SECONDS)
+
+
+async def _look_until(is_so: Callable[[], bool], seconds: float) -> None:
+    """At most so long: connections end in many places, and nobody waits for them but here."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not is_so() and loop.time() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def load_doors() -> None:
@@ -226,7 +264,7 @@ def load_doors() -> None:
         importlib.import_module(name)
 
 
-async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) -> list[Door]:
+async def start_doors(services: Services, sockets: Sockets) -> list[Door]:
     """Open every door on its sockets."""
     import agenda.application
     import directory.server
@@ -357,11 +395,12 @@ def _work_outside(services: Services) -> dict[str, Work]:
     return {"push": push.run, "reports": reports.run, "feeds": feeds.run, "certificates": certificates.run}
 
 
-def _until_told() -> asyncio.Event:
+def _until_told(number: signal.Signals = signal.SIGTERM) -> asyncio.Event:
     """Set when the supervisor ends us."""
-    stopping = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    return stopping
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(number, told.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+    return told
 
 
 def _reload_when_told(life: Life, renew_certificate: Callable[[], object]) -> None:

@@ -21,6 +21,8 @@ STOPPED_SECONDS = 5.0
 """A process that is stopped for so long is replaced."""
 SILENT_SECONDS = 60.0
 """So is one whose loop did not turn for so long,"""
+ILL_SECONDS = 30.0
+"""When all are silent for so long, whoever watches over the supervisor hears nothing any more."""
 START_SECONDS = 180.0
 """or did not begin to."""
 _COUNT = struct.Struct("=Q")
@@ -92,6 +94,10 @@ class Watchdog:
             if why and not seen.given_up:
                 seen.given_up = True
                 yield pid, why
+
+    def is_any_well(self) -> bool:
+        """Whether the loop of any process turned lately, or has just begun to."""
+        return any(seen.silent < ILL_SECONDS for seen in self._seen.values())
 
     def _judge(self, seen: _Seen, count: int, state: str, passed: float) -> str:
         if count != seen.count:

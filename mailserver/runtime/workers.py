@@ -1,119 +1,87 @@
-"""The supervisor: checks that the instance can be served, forks its processes, keeps them running, reloads them.
+"""The supervisor: starts the processes of an instance, looks after them, reloads them, hands over to a supervisor of
+newly installed code.
 
-Identical workers serve, one more process indexes. Each worker binds every port with SO_REUSEPORT and the
-kernel spreads connections. SO_REUSEPORT would also let a second instance in, so the supervisor first binds
-each port once without it, and holds a lock on the instance's folder.
+Identical workers serve, one more process indexes. The supervisor has the sockets of every port (`ports`) and a lock on
+the instance's folder; the workers accept.
 """
 
-import contextlib
-import ctypes
 import os
-import select
 import signal
 import sys
 import time
-import traceback
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from types import FrameType
 
-from mailserver.foundation import wakeups
-from mailserver.foundation.instance_lock import hold
-from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.metrics.board import HERE, Board
-from mailserver.foundation.ports import CannotServe, check_free
-from mailserver.foundation.settings import Settings, SettingsError
-from mailserver.foundation.wakeups import Wakeup
-from mailserver.model.errors import Temporary
+from mailserver import __version__
+from mailserver.foundation.instance_lock import Note, hold, leave_note
+from mailserver.foundation.ports import Port, gather
+from mailserver.foundation.service_manager import Notifier, given_ports
+from mailserver.foundation.settings import Settings
+from mailserver.runtime.handover import Inheritance, Successor
+from mailserver.runtime.processes import LEAVE_SIGNAL, STOP_SECONDS, STOP_SIGNALS, Processes, Work
 from mailserver.runtime.reload import Reload
-from mailserver.runtime.watchdog import Heartbeat, Watchdog
 
-STOP_SECONDS = 4.0
-"""Grace for workers before they are killed: Ctrl-C ends within five seconds."""
-STEADY_SECONDS = 10.0
-"""A process that ended sooner counts as one that cannot work: the next one waits."""
-RESTART_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""How long, after each of them in turn; then as the last."""
-PR_SET_PDEATHSIG = 1
-PR_SET_NAME = 15
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-SIGNALS = (*STOP_SIGNALS, signal.SIGHUP)
-PROBLEM = b"!"
-"""Precedes a line of text where a worker that is ready writes one octet."""
-PIPE_OCTETS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """What a process is given by its supervisor."""
-
-    settings: Settings
-    ready: int
-    """The descriptor where it says that it is ready, or negative."""
-    wakeup: Wakeup
-    """Wakes it when another process has committed."""
-    heartbeat: Heartbeat
-    """It beats as long as the event loop turns."""
-    reload: Reload
-    """What it does at SIGHUP, which is blocked until it listens to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a process does."""
-
-    name: str
-    """At most 15 octets: what `ps -o comm` and `top` call it."""
-    run: Callable[[Life], None]
-    """From its fork to its end."""
+ALIVE_SECONDS = 1.0
+"""Between two words to the watchdog of a service manager."""
 
 
 class Supervisor:
-    """Forks workers, restarts those that die or freeze, reloads them on SIGHUP, stops them on SIGTERM or SIGINT."""
+    """Serves an instance. SIGHUP reloads, SIGUSR2 hands over, SIGTERM and SIGINT end it.
 
-    def __init__(self, settings: Settings, works: Sequence[Work]) -> None:
+    `again`: the command that starts a supervisor like this one; `inheritance`: what the one before passed on.
+    """
+
+    def __init__(
+        self, settings: Settings, works: Sequence[Work], again: Sequence[str], inheritance: Inheritance | None
+    ) -> None:
         self._settings = settings
-        self._works = works
-        self._children: dict[int, int] = {}
-        self._started: dict[int, float] = {}
-        self._due: dict[int, float] = {}
-        """Workers to start again, and when."""
-        self._early_ends: Counter[int] = Counter()
-        self._wakeups = wakeups.create(len(works))
-        self._watchdog = Watchdog(len(works))
-        self._board = Board(len(works) + 1)
+        self._again = again
+        self._inheritance = inheritance
+        self._count = sum(work.accepts for work in works)
+        self._notifier = Notifier()
         self._reload = Reload(settings)
+        self._processes = Processes(settings, works, self._reload)
+        self._ports: Sequence[Port] = ()
+        self._lock = -1
+        self._note = Note(os.getpid(), __version__)
+        self._successor: Successor | None = None
+        self._told_alive = 0.0
         self._stopping = False
         self._reloading = False
+        self._handing_over = False
+        self._handed_over = False
 
     def heed_signals(self) -> None:
         """From now on signals only say what `run` is to do next: nothing is cut in the middle."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._hang_up)
+        signal.signal(LEAVE_SIGNAL, self._hand_over)
 
     def run(self, on_ready: Callable[[], None]) -> int:
-        """Serve until told to stop; the exit code. Raises CannotServe."""
-        lock = hold(self._settings.directory)
-        HERE.begin(self._board, len(self._works))
-        ready, tell = os.pipe()
+        """Serve until told to stop, or until a successor does; the exit code. Raises CannotServe."""
+        inheritance = self._inheritance
+        self._lock = inheritance.lock if inheritance else hold(self._settings.directory)
         try:
-            check_free(self._settings.listen)
-            for index in range(len(self._works)):
-                self._fork(index, tell)
-            os.close(tell)
-            if self._all_ready(ready):
+            self._ports = gather(
+                self._settings.listen,
+                self._count,
+                inheritance.ports if inheritance else given_ports(self._settings.listen),
+            )
+            private = () if inheritance is None else inheritance.descriptors
+            if self._processes.start(self._ports, private, self._is_stopping):
+                self._begin()
                 on_ready()
-            while not self._stopping:
+            while not self._stopping and not self._handed_over:
                 self._tend()
+            if not self._stopping:
+                self._let_clients_end()
         finally:
-            self._end_children()
-            wakeups.close(self._wakeups)
-            self._watchdog.close()
-            os.close(ready)
-            os.close(lock)
+            self._end()
         return 0
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -121,141 +89,86 @@ class Supervisor:
     def _hang_up(self, _number: int, _frame: FrameType | None) -> None:
         self._reloading = True
 
-    def _fork(self, index: int, tell: int = -1) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        parent = os.getpid()
-        # A signal must not reach the child while it still has our handler, which would swallow it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        self._watchdog.begin(index)
-        child = os.fork()
-        if child:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-            self._children[child] = index
-            self._started[index] = time.monotonic()
-            return
-        code = 1
-        try:
-            # A killed supervisor takes its workers along, so that its ports are free at once.
-            libc = ctypes.CDLL(None)
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            libc.prctl(PR_SET_NAME, self._works[index].name.encode())
-            if os.getppid() != parent:
-                os._exit(1)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            HERE.begin(self._board, index)
-            self._works[index].run(
-                Life(self._settings, tell, self._wakeups[index], self._watchdog.heartbeat(index), self._reload)
-            )
-            code = 0
-        except (CannotServe, SettingsError, Temporary, OSError) as problem:
-            _tell_problem(tell, str(problem))
-        except BaseException:  # noqa: BLE001 - nothing may run past this point in a forked child
-            traceback.print_exc()
-            _tell_problem(tell, "a worker failed while it started; its traceback is above")
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+    def _hand_over(self, _number: int, _frame: FrameType | None) -> None:
+        self._handing_over = True
 
-    def _all_ready(self, ready: int) -> bool:
-        """Wait for one octet of each worker; False when told to stop.
-
-        Raises CannotServe when a worker has a problem, or ended without a word.
-        """
-        heard = 0
-        while heard < len(self._works):
-            if self._stopping:
-                return False
-            if select.select([ready], [], [], 0.1)[0]:
-                octets, problem, text = os.read(ready, PIPE_OCTETS).partition(PROBLEM)
-                if problem:
-                    raise CannotServe(text.partition(PROBLEM)[0].decode(errors="replace"))
-                heard += len(octets)
-            elif self._reap() is not None and not self._stopping:
-                raise CannotServe("a worker was killed before it was ready")
-        return True
-
-    def _reap(self) -> tuple[int, int] | None:
-        """Index and exit code of a worker that ended."""
-        try:
-            child, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return None
-        index = self._children.pop(child, None)  # as process 1 of a container we inherit strangers
-        return None if index is None else (index, os.waitstatus_to_exitcode(status))
+    def _begin(self) -> None:
+        """Everybody is served: say so to whoever waits for it."""
+        leave_note(self._lock, self._note)
+        if self._inheritance is not None:
+            self._inheritance.ready()
+        self._notifier.ready(self._processes.status())
 
     def _tend(self) -> None:
-        """Reload; note workers that ended, end those that do not answer, start anew those whose time has come."""
+        """One turn."""
         if self._reloading:
             self._reloading = False
             self._take_over()
-        ended = self._reap()
-        now = time.monotonic()
-        if ended is not None:
-            index, code = ended
-            self._board.leave(index)
-            catalogue.RESTARTS.add(self._works[index].name)
-            wait = self._pause(index, now)
-            again = f"starting another in {wait:.0f} s" if wait else "starting another"
-            print(f"mailserver: {self._works[index].name} {index} ended ({code}), {again}", file=sys.stderr)
-            self._due[index] = now + wait
-        for child, why in self._watchdog.look(self._children, now):
-            index = self._children[child]
-            print(f"mailserver: {self._works[index].name} {index} {why}, it is ended", file=sys.stderr)
-            os.kill(child, signal.SIGKILL)
-        for index in [index for index, due in self._due.items() if due <= now]:
-            del self._due[index]
-            self._fork(index)
-        if ended is None:
+        if self._handing_over:
+            self._handing_over = False
+            self._start_successor()
+        if self._successor is not None:
+            self._look_at_successor(self._successor)
+        if not self._processes.tend():
             time.sleep(0.1)
-
-    def _pause(self, index: int, now: float) -> float:
-        """Seconds until a worker is started again: none, or longer and longer when it lives too short."""
-        if now - self._started[index] >= STEADY_SECONDS:
-            del self._early_ends[index]
-            return 0.0
-        pause = RESTART_SECONDS[min(self._early_ends[index], len(RESTART_SECONDS) - 1)]
-        self._early_ends[index] += 1
-        return pause
+        if self._successor is None:
+            self._notifier.status(self._processes.status())
+        if self._processes.are_well() and time.monotonic() - self._told_alive >= ALIVE_SECONDS:
+            self._told_alive = time.monotonic()
+            self._notifier.alive()
 
     def _take_over(self) -> None:
         """What SIGHUP asks for, here and in every process; without the terminal that it came from, the end."""
         if self._reload.has_lost_terminal():
             self._stopping = True
             return
+        self._notifier.reloading()
         self._reload.tell()
-        _signal_all(self._children, signal.SIGHUP)
+        self._processes.hang_up()
+        self._notifier.ready(self._processes.status())
 
-    def _end_children(self) -> None:
-        _signal_all(self._children, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._children and time.monotonic() < deadline:
-            try:
-                child, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if child:
-                self._children.pop(child, None)
-            else:
-                time.sleep(0.02)
-        _signal_all(self._children, signal.SIGKILL)
-        for child in self._children:
-            os.waitpid(child, 0)
+    def _start_successor(self) -> None:
+        if self._successor is not None:
+            return
+        try:
+            self._successor = Successor(self._again, self._ports, self._lock)
+        except OSError as error:
+            self._stay(f"{error.filename or 'a new process'}: {error.strerror}")
+            return
+        self._notifier.status(f"Process {self._successor.pid} prepares to take over")
+        print(f"mailserver: process {self._successor.pid} prepares to take over", file=sys.stderr)
 
+    def _look_at_successor(self, successor: Successor) -> None:
+        outcome = successor.outcome()
+        if outcome is None:
+            return
+        self._successor = None
+        if outcome.problem:
+            self._stay(outcome.problem)
+            return
+        self._handed_over = True
+        self._notifier.main_process(successor.pid)
+        print(f"mailserver: process {successor.pid} serves now, clients of this one may end", file=sys.stderr)
 
-def _tell_problem(tell: int, text: str) -> None:
-    """One line to the supervisor while the service starts, to the operators later."""
-    line = " ".join(text.split())
-    if tell < 0:
-        print(f"mailserver: worker: {line}", file=sys.stderr)
-        return
-    with contextlib.suppress(OSError):
-        os.write(tell, PROBLEM + line.encode()[: PIPE_OCTETS // 2])
+    def _stay(self, problem: str) -> None:
+        """Who was to take over could not: everything goes on as before."""
+        print(f"mailserver: not handed over, everything goes on as before: {problem}", file=sys.stderr)
+        self._note = Note(os.getpid(), __version__, self._note.handovers + 1, problem)
+        leave_note(self._lock, self._note)
 
+    def _let_clients_end(self) -> None:
+        """Others accept; leave the ports to them."""
+        for port in self._ports:
+            port.close()
+        self._processes.leave(self._settings.limits.drain_seconds + 2 * STOP_SECONDS, self._is_stopping)
 
-def _signal_all(children: Mapping[int, int], number: signal.Signals) -> None:
-    for child in children:
-        os.kill(child, number)
+    def _end(self) -> None:
+        if self._successor is not None:
+            self._successor.abandon()
+        if not self._handed_over:
+            self._notifier.stopping("Lets its clients end")
+        # Closed before the workers let go of them: whoever comes now is refused, and not left waiting.
+        for port in self._ports:
+            port.close()
+        self._processes.end()
+        os.close(self._lock)

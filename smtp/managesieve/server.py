@@ -1,10 +1,7 @@
 """Opens the ManageSieve port of one worker."""
 
-import socket
-from collections.abc import Mapping
-
 from mailserver.filters import Scripts
-from mailserver.foundation.listeners import Listener
+from mailserver.foundation.listeners import Listener, Sockets
 from mailserver.foundation.peers import Crowd, Entry
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
@@ -17,9 +14,7 @@ from smtp.managesieve.conversation import Conversation
 NAME = "sieve"
 
 
-async def start(
-    *, settings: Settings, store: Store, login: Login, certificate: Certificate, sockets: Mapping[str, socket.socket]
-) -> Door:
+async def start(*, settings: Settings, store: Store, login: Login, certificate: Certificate, sockets: Sockets) -> Door:
     """Listen on the socket named sieve."""
     door = Door(settings.limits)
     scripts = Scripts(settings=settings, store=store)

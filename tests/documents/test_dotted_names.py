@@ -11,7 +11,7 @@ from tests.documents.pages import CURRENT, quoted
 from tests.hatchery import ROOT
 
 _DOTTED = re.compile(r"(?:mailserver|directory|smtp|imap|webui|agenda)(?:\.[A-Za-z_]\w*)+")
-SUFFIXES = (".toml", ".schema", ".service", ".md", ".po")
+SUFFIXES = (".toml", ".schema", ".service", ".socket", ".md", ".po")
 """Of files that are called like a package."""
 
 

@@ -82,7 +82,7 @@ class Doors:
         self.ports = {name: sock.getsockname()[1] for name, sock in sockets.items()}
         self.services = app.build(self.settings)
         self.services.changes.attach(self.loop, lambda: 0)
-        self._doors = self.run(app.start_doors(self.services, sockets))
+        self._doors = self.run(app.start_doors(self.services, {name: [sock] for name, sock in sockets.items()}))
         self.login = self.run(self._add_person())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

@@ -190,7 +190,7 @@ class Client:
 
     def __init__(self, door: Door, host: str = "127.0.0.1", *, secure: bool = False) -> None:
         self.transport = Memory(host)
-        self.transport.entry = door._peers.admit(host)
+        self.transport.entry = door.peers.admit(host)
         self.connection = Connection(door, self.transport.entry, secure=secure)
         self.transport.protocol_ = self.connection
         self.connection.makeConnection(self.transport)  # type: ignore[no-untyped-call]

@@ -17,12 +17,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mailserver.foundation.ports import bind, ports
+from mailserver.foundation.ports import gather, ports
 from mailserver.foundation.settings import Listen, load
 from mailserver.health.doctor import examine
 from mailserver.health.findings import Grade
 from mailserver.runtime.app import DOOR_GRACE
-from mailserver.runtime.workers import STOP_SECONDS
+from mailserver.runtime.processes import STOP_SECONDS
 from tests.harness import Instance, environment, run_command, workers_of
 from tests.hatchery import ROOT
 from tests.ports import free_port
@@ -324,6 +324,7 @@ def two_workers(instance: Instance) -> Iterator[tuple[imaplib.IMAP4, imaplib.IMA
 def test_what_doors_write_leaves_at_once() -> None:
     """asyncio sets TCP_NODELAY on the connections of a socket that names its protocol, and on no others."""
     listen = Listen.model_validate({name: free_port() for name in ports(Listen())})
-    for sock in bind(listen, shared=True).values():
-        with sock:
-            assert sock.proto == socket.IPPROTO_TCP
+    for port in gather(listen, 2):
+        for sock in port.sockets:
+            with sock:
+                assert sock.proto == socket.IPPROTO_TCP

@@ -106,7 +106,7 @@ class House:
             delivery=self.delivery,
             submission=self.submission,
             certificate=Certificate(self.settings.certificate, self.settings.private_key),
-            sockets=self.sockets,
+            sockets={name: [sock] for name, sock in self.sockets.items()},
         )
 
         self.sieve_door: Door = await managesieve.start(
@@ -114,7 +114,7 @@ class House:
             store=self.store,
             login=self.login,
             certificate=Certificate(self.settings.certificate, self.settings.private_key),
-            sockets=self.sockets,
+            sockets={name: [sock] for name, sock in self.sockets.items()},
         )
 
     async def add(self, name: str, role: Role = Role.TEACHER) -> Principal:

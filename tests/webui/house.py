@@ -98,7 +98,7 @@ class House:
                 delivery=self.delivery,
                 submission=self.submission,
                 certificate=Certificate(self.settings.certificate, self.settings.private_key),
-                sockets=self.sockets,
+                sockets={name: [sock] for name, sock in self.sockets.items()},
                 outside=outside,
                 dav=application.create(settings=self.settings, store=self.store, login=self.login),
                 **common,

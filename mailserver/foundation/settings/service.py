@@ -120,6 +120,8 @@ class Limits(Section):
     """Of peers that have proved to be one account."""
     handshake_seconds: int = Field(default=10, ge=1)
     """From a connection to a TLS port, or STARTTLS, until TLS is there."""
+    drain_seconds: int = Field(default=30, ge=0, le=3600)
+    """At a restart, for clients of the processes before: what is not over by then is ended."""
     header_size: int = Field(default=1024 * 1024, ge=4096, le=1536 * 1024)
     """Of a message's header, whichever way it comes: with our own fields on top it stays within what is read for
     fields (`mime.header.headers.MAX_HEADER`)."""

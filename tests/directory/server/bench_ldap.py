@@ -224,7 +224,7 @@ async def serve(folder: Path) -> None:
         directory=adapter,
         login=login,
         certificate=Certificate(settings.certificate, settings.private_key),
-        sockets={"ldap": sock},
+        sockets={"ldap": [sock]},
     )
     gc.collect()
     gc.freeze()

@@ -68,7 +68,7 @@ class Academy:
                 directory=self.directory,
                 login=self.login,
                 certificate=Certificate(self.settings.certificate, self.settings.private_key),
-                sockets=self._sockets,
+                sockets={name: [sock] for name, sock in self._sockets.items()},
             )
         )
 
