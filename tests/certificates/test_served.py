@@ -23,10 +23,12 @@ from tests.certificates.pebble import Pebble
 from tests.clocks import MovingClock
 from tests.harness import Instance
 from tests.ports import free_port
-from tests.runtime.test_reload import DOORS, under_tls
+from tests.runtime.test_reload import under_tls
 from tests.waiting import PATIENCE, until
 
 NAMES = ("mail.ac-exemple.fr", "mta-sts.ac-exemple.fr", "autoconfig.ac-exemple.fr")
+DOORS = ("smtp", "imaps", "ldap", "https")
+"""One of each way to TLS; which doors there are is looked at in `tests/runtime`."""
 pytestmark = pytest.mark.needs("pebble")
 
 
@@ -52,7 +54,7 @@ def served(
     instance.copy_of(made["--demo",])
     path = instance.directory / "mailserver.toml"
     path.write_text(path.read_text().replace("[listen]\n", f"[listen]\nredirect = {port}\n", 1))
-    instance.configure(pebble.settings(*NAMES))
+    instance.configure("[limits]\nhandshake_seconds = 60\n" + pebble.settings(*NAMES))
     instance.start("--workers", "2")
     yield instance
     instance.stop()

@@ -1,16 +1,23 @@
 """What `check` says of certificates: how long each lasts, and which names have none."""
 
 import datetime
+import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from mailserver.foundation import served_certificates
-from mailserver.foundation.settings import Settings, Smtp, Web
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Acme, Settings, Smtp, Web
 from mailserver.foundation.tls import make_certificate
 from mailserver.health import certificates
 from mailserver.health.certificates import examine_certificates
 from mailserver.health.findings import Grade
+from mailserver.model.clock import SystemClock
+from mailserver.store.engine.transactions import Store
+from mailserver.store.upkeep import certificates as units
+from mailserver.store.upkeep import opening
 from tests.certificate_files import write_pair
 
 HOST = "mail.ac-exemple.fr"
@@ -66,6 +73,38 @@ def test_how_long_each_lasts(settings: Settings, days: float, grade: str) -> Non
     bad = found(settings)
     assert [one for one, _ in bad] == ([grade] * 2 if grade else [])
     assert all(text.startswith(("the certificate ends", "the certificate of a.fr ends")) for _, text in bad)
+
+
+@pytest.fixture
+def by_acme(settings: Settings, sqlite_template: Path) -> Settings:
+    """An instance that lets an authority issue."""
+    settings.data.mkdir()
+    (settings.directory / "secrets").mkdir()
+    shutil.copy(sqlite_template, settings.data / "mail.db")
+    write_pair(settings.directory / "tls", HOST, *NAMES)
+    return settings.model_copy(update={"acme": Acme(agree_to_terms=True)})
+
+
+def test_whether_it_is_renewed_by_itself(by_acme: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "look", lambda _place: True)
+    assert found(by_acme) == [("warning", "no certificate was asked for by ACME yet")]
+    (by_acme.directory / "secrets" / "acme-account.pem").write_bytes(b"")
+    assert found(by_acme) == [("warning", "no certificate was obtained by ACME yet")]
+    with closing(Store(by_acme.database_url, by_acme.data, SystemClock(), Changes())) as store:
+        chain = by_acme.certificate.read_text()
+        lease = store.write_now(units.take_lease, 60, due_only=False)
+        store.write_now(units.keep, lease, chain=chain, key=b"", next_key=None, renew=0)
+        assert found(by_acme) == []
+        lease = store.write_now(units.take_lease, 60, due_only=False)
+        store.write_now(units.fail, lease, "limited", "five a week", 0)
+        said = "renewal by ACME has failed 1 times: the authority has issued enough for now (five a week)"
+        assert found(by_acme) == [("warning", said)]
+        write_pair(by_acme.directory / "tls", HOST, *NAMES, days=10)
+        assert found(by_acme)[-1] == ("problem", said), "the end is near"
+        write_pair(by_acme.directory / "tls", HOST, *NAMES)
+        lease = store.write_now(units.take_lease, 60, due_only=False)
+        store.write_now(units.keep, lease, chain=chain, key=b"", next_key=None, renew=0)
+        assert found(by_acme) == [("warning", "the certificate in place is not the last one that was obtained by ACME")]
 
 
 def test_what_cannot_be_read_or_is_not_read(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,8 @@ from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from mailserver.__main__ import app
+from mailserver.certificates.files import public_half
+from mailserver.certificates.proofs import new_key as certificate_key
 from mailserver.foundation.settings import NameService, Outbound, Reports, Settings, Smtp
 from mailserver.health import published, zone
 from mailserver.health.findings import Grade
@@ -109,6 +111,45 @@ def test_the_exchange_is_bound_to_its_key(folder: Path, settings: Settings) -> N
     key = subprocess.run(command, shell=True, cwd=folder / "tls", check=True, capture_output=True).stdout
     (tlsa,) = [one for one in zone.records(settings) if one.kind == "TLSA"]
     assert (tlsa.name, tlsa.data) == (f"_25._tcp.{HOST}", f"3 1 1 {hashlib.sha256(key).hexdigest()}")
+
+
+def bad_dane(settings: Settings) -> list[tuple[str, str]]:
+    found = published.examine_dns(settings)
+    return [(one.grade.value, one.text.to("en")) for one in found if "TLSA" in one.text.to("en")]
+
+
+def test_a_key_that_is_not_the_published_one(names: NameServer, settings: Settings) -> None:
+    """Servers that heed DANE send nothing then; what somebody else's records say is not judged."""
+    publish(names, settings)
+    name = f"_25._tcp.{HOST}"
+    (ours,) = [one.data for one in zone.records(settings) if one.kind == "TLSA"]
+    names[name, "TLSA"] = [f"3 1 1 {'0' * 64}"]
+    assert bad_dane(settings)[-1] == (
+        "problem",
+        f"{name} TLSA does not have the key of our certificate: other servers send us nothing",
+    )
+    names[name, "TLSA"] = [f"3 1 1 {'0' * 64}", ours]
+    assert bad_dane(settings) == []
+    names[name, "TLSA"] = [f"2 1 1 {'0' * 64}"]
+    assert [grade for grade, _ in bad_dane(settings)] == ["warning"], "the line of what is useful"
+
+
+def test_the_next_key_is_published_ahead(names: NameServer, settings: Settings) -> None:
+    publish(names, settings)
+    path = settings.certificate.with_name("next-key.pub.pem")
+    path.write_bytes(public_half(certificate_key()))
+    try:
+        current, following = [one for one in zone.records(settings) if one.kind == "TLSA"]
+        assert current.name == following.name
+        name = f"_25._tcp.{HOST}"
+        assert (
+            "warning",
+            f"{name} TLSA does not have the key of the next certificate yet",
+        ) in bad_dane(settings)
+        names[name, "TLSA"] = [current.data, following.data]
+        assert bad_dane(settings) == []
+    finally:
+        path.unlink()
 
 
 @pytest.mark.parametrize(

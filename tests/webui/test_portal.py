@@ -353,6 +353,7 @@ def test_state_page_tells_when_something_is_broken(
         (State(reads=False, writes=False), 503, ["reads", "writes"]),
         (State(intact=False), 503, ["intact"]),
         (State(index=False, spare=False), 200, ["spare", "index"]),
+        (State(certificate=False), 200, ["certificate"]),
     ],
 )
 def test_monitors_are_told_what_fails(
