@@ -5,11 +5,8 @@ and started again finds its ports free, whatever ran meanwhile. (A port of the k
 of anybody's connection a moment later, and a probe of it may even connect to itself.)
 """
 
-import fcntl
 import os
 import socket
-import tempfile
-from pathlib import Path
 
 BLOCK = 400
 """Ports of one process."""
@@ -18,20 +15,19 @@ BLOCKS = range(12_000, 32_000, BLOCK)
 
 
 class _Block:
-    """What this process owns: a file that it keeps locked says so."""
+    """What this process owns: an abstract name, which only one has in a network, wherever it writes its files."""
 
     def __init__(self) -> None:
-        folder = Path(tempfile.gettempdir()) / f"mailserver-ports-{os.geteuid()}"
-        folder.mkdir(exist_ok=True)
         self.process = os.getpid()
         self.given = 0
         for self.first in BLOCKS:
-            self.lock = os.open(folder / str(self.first), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            named = socket.socket(socket.AF_UNIX)
             try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                named.bind(f"\0mailserver-ports-{self.first}")
             except OSError:
-                os.close(self.lock)
+                named.close()
             else:
+                named.detach()  # open until the process ends
                 return
         raise RuntimeError("every block of ports belongs to another process")
 
