@@ -94,7 +94,7 @@ def create(
     books = AddressBooks(store)
     sharing = Sharing(directory=directory, store=store, changes=store.changes, clock=clock, domain=settings.domain)
     documents = Documents(settings=settings, store=store)
-    health = Health(settings=settings, store=store, clock=clock)
+    health = Health(settings=settings, store=store, directory=directory, clock=clock)
     services = Services(
         settings=settings,
         store=store,

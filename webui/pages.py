@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from mailserver.foundation.settings import Settings
 from mailserver.health import zone
-from mailserver.health.service_state import State
+from mailserver.health.service_state import State, bounded
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.store.account import sessions
 from mailserver.store.queue import spool
@@ -94,7 +94,7 @@ async def help_page(services: Services, guest: Guest) -> Response:
 async def state(services: Services, guest: Guest) -> Response:
     """GET /etat: 200 when the store can be read and written, is not damaged, has room, and the directory answers, else
     503; for people."""
-    health, directory = await _looked(services)
+    health = await _looked(services)
     checks = (
         Check(guest._("Lecture des messages"), health.reads),
         Check(guest._("Enregistrement des messages"), health.writes),
@@ -105,7 +105,7 @@ async def state(services: Services, guest: Guest) -> Response:
         Check(guest._("Entretien"), health.upkeep, False, guest._("attend une décision")),
         Check(guest._("Recherche"), health.index, False, guest._("en retard")),
         Check(guest._("Certificat"), health.certificate, False, guest._("expire bientôt ou a expiré")),
-        Check(guest._("Annuaire"), directory),
+        Check(guest._("Annuaire"), health.directory),
         Check(guest._("Envoi vers l’extérieur"), await _flows(services, guest.now), vital=False),
     )
     page = StatePage(checks, guest.language.clock_time(guest.now))
@@ -115,11 +115,11 @@ async def state(services: Services, guest: Guest) -> Response:
     return response
 
 
-async def _looked(services: Services) -> tuple[State, bool]:
-    """The store as it is, and whether the directory answers."""
+async def _looked(services: Services) -> State:
+    """The service as it is."""
     health = await services.health.state()
     reads = health.reads and await _answers(services.store.read(sessions.count_open))
-    return replace(health, reads=reads), await _answers(services.directory.find("postmaster"))
+    return replace(health, reads=reads)
 
 
 async def alive(_services: Services, _guest: Guest) -> Response:
@@ -130,9 +130,9 @@ async def alive(_services: Services, _guest: Guest) -> Response:
 async def ready(services: Services, guest: Guest) -> Response:
     """GET /sante/pret: 200 when people can be served, else 503; for proxies and monitors. What only makes it worse is
     named besides."""
-    health, directory = await _looked(services)
+    health = await _looked(services)
     vital = {"reads": health.reads, "writes": health.writes, "intact": health.intact, "room": health.room}
-    vital["directory"] = directory
+    vital["directory"] = health.directory
     useful = {"whole": health.whole, "spare": health.spare, "upkeep": health.upkeep, "index": health.index}
     useful["certificate"] = health.certificate
     useful["outgoing"] = await _flows(services, guest.now)
@@ -144,7 +144,7 @@ async def ready(services: Services, guest: Guest) -> Response:
 async def _flows(services: Services, now: float) -> bool:
     """True while no message for the outside has been due for longer than `LATE_SECONDS`."""
     try:
-        due = await services.store.read(spool.next_due)
+        due = await bounded(services.store.read(spool.next_due))
     except Temporary:
         return False
     return due is None or due > now - LATE_SECONDS
@@ -153,7 +153,7 @@ async def _flows(services: Services, now: float) -> bool:
 async def _answers(asked: Awaitable[object]) -> bool:
     """True when a question to another part of the service gets an answer, whatever it is."""
     try:
-        await asked
+        await bounded(asked)
     except Temporary:
         return False
     except Exception:

@@ -62,7 +62,7 @@ class Watched:
 
     async def _states(self) -> list[Metric]:
         state = await self._health.state()
-        parts = ("reads", "writes", "intact", "whole", "room", "spare", "upkeep", "index", "certificate")
+        parts = ("reads", "writes", "intact", "whole", "room", "spare", "upkeep", "index", "directory", "certificate")
         return [
             _gauge(
                 "healthy",

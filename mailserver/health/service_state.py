@@ -2,7 +2,9 @@
 at each time."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import structlog
 
@@ -11,17 +13,24 @@ from mailserver.foundation.tls import ends
 from mailserver.health import disk_space
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
+from mailserver.model.identity import Directory
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import files_of
 from mailserver.store.search import index
 from mailserver.store.upkeep import certificates, condition
 
 log = structlog.get_logger("health")
+T = TypeVar("T")
 
 REMEMBERED = 30.0
 """Seconds that an answer is good for."""
 MOST_BEHIND = 5_000
 """Contents that may wait for the search index: what mail at its busiest leaves for some seconds."""
+STALE_SECONDS = 600.0
+"""The oldest of them has waited so long: nobody works on them, however few they are."""
+ANSWER_SECONDS = 5.0
+"""For each part to answer: one that hangs (a frozen database, a disk that stalls) is away."""
+DIRECTORY_REMEMBERED = 5.0
 QUICK_SECONDS = 1.0
 """For a look at the pages of the database: of a large one it sees some."""
 
@@ -44,6 +53,7 @@ class State:
     """False: the collector or the calendar's work waits for an operator."""
     index: bool = True
     """False: many messages wait for the search index; searches read them, and take longer."""
+    directory: bool = True
     certificate: bool = True
     """False: it ends within two weeks, or is over."""
 
@@ -51,34 +61,56 @@ class State:
 class Health:
     """One per worker."""
 
-    def __init__(self, *, settings: Settings, store: Store, clock: Clock) -> None:
+    def __init__(self, *, settings: Settings, store: Store, directory: Directory, clock: Clock) -> None:
         self._settings = settings
         self._store = store
+        self._directory = directory
         self._clock = clock
         self._looked = -REMEMBERED
         self._state = State()
+        self._asked = -DIRECTORY_REMEMBERED
+        self._answered = True
+        self._oldest = 0
+        """The content that has waited longest for the index,"""
+        self._since = 0.0
+        """and since when it was the one."""
         self._turn = asyncio.Lock()
 
     async def state(self) -> State:
-        """As of half a minute ago at most."""
+        """As of half a minute ago at most, the directory of some seconds."""
         async with self._turn:
             if self._clock.monotonic() - self._looked >= REMEMBERED:
                 self._state = await self._look()
                 self._looked = self._clock.monotonic()
-        return self._state
+            if self._clock.monotonic() - self._asked >= DIRECTORY_REMEMBERED:
+                self._answered = await self._directory_answers()
+                self._asked = self._clock.monotonic()
+        return replace(self._state, directory=self._answered)
+
+    async def _directory_answers(self) -> bool:
+        """Asked for a name that nobody has asked for: what is remembered of a directory says nothing of it now."""
+        try:
+            await bounded(self._directory.find(f"sante-{self._clock.token(6).hex()}"))
+        except Temporary as error:
+            log.error("the directory does not answer", why=str(error))
+            return False
+        except Exception:
+            log.exception("the directory does not answer")
+            return False
+        return True
 
     async def _look(self) -> State:
         disks = await asyncio.to_thread(lambda: list(disk_space.full(self._settings)))
-        found, behind = None, 0
+        found, pending = None, []
         try:
-            found = await self._store.read(condition.look, seconds=QUICK_SECONDS)
-            behind = await self._store.read(index.backlog, MOST_BEHIND)
+            found = await bounded(self._store.read(condition.look, seconds=QUICK_SECONDS))
+            pending = await bounded(self._store.read(index.waiting, MOST_BEHIND))
         except Temporary as error:
             log.error("the store cannot be read", why=str(error))
         except Exception:
             log.exception("the store cannot be read")
         writes = await self._writes()
-        attached = await asyncio.to_thread(files_of(self._store.blobs).is_attached)
+        attached = await self._is_attached()
         if not attached:
             log.error("the disk of large messages is not there", folder=str(self._store.blobs))
         if found is not None and found.faults:
@@ -90,10 +122,23 @@ class Health:
             whole=found is None or not found.damaged,
             room=not any(disk.is_over for disk in disks),
             spare=not disks,
-            index=behind < MOST_BEHIND,
+            index=self._keeps_up(pending),
             certificate=await self._lasts(),
             upkeep=found is None or (found.stop is None and found.doubt is None),
         )
+
+    async def _is_attached(self) -> bool:
+        try:
+            return await bounded(asyncio.to_thread(files_of(self._store.blobs).is_attached))
+        except Temporary:
+            return False
+
+    def _keeps_up(self, pending: Sequence[int]) -> bool:
+        """The index is worked on: not too much waits, and the oldest not for ever."""
+        oldest, now = pending[0] if pending else 0, self._clock.monotonic()
+        if oldest != self._oldest:
+            self._oldest, self._since = oldest, now
+        return len(pending) < MOST_BEHIND and (not oldest or now - self._since < STALE_SECONDS)
 
     async def _lasts(self) -> bool:
         moment = await asyncio.to_thread(ends, self._settings.certificate)
@@ -101,7 +146,7 @@ class Health:
 
     async def _writes(self) -> bool:
         try:
-            await self._store.write(condition.try_writing)
+            await bounded(self._store.write(condition.try_writing))
         except Temporary as error:
             log.error("the store cannot be written", why=str(error))
             return False
@@ -109,3 +154,12 @@ class Health:
             log.exception("the store cannot be written")
             return False
         return True
+
+
+async def bounded(asked: Awaitable[T]) -> T:
+    """The answer of a part of the service. Raises Temporary when it does not come in time, and what the part raises."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await asked
+    except TimeoutError:
+        raise Temporary("no answer in time") from None

@@ -145,6 +145,11 @@ def backlog(tx: Tx, most: int) -> int:
     return len(tx.all(_PENDING, limit=most))
 
 
+def waiting(tx: Tx, most: int) -> list[int]:
+    """The contents that wait for their texts, oldest first, no more than `most`."""
+    return [int(row[0]) for row in tx.all(_PENDING, limit=most)]
+
+
 def pending(tx: Tx, limit: int) -> list[Row]:
     """The oldest contents without texts, as `extract` wants them."""
     return tx.all(_SOURCES, limit=limit)

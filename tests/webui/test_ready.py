@@ -1,0 +1,173 @@
+"""`/sante/pret` and `/etat` tell the truth: each part is broken in turn, and named."""
+
+import asyncio
+import datetime
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from directory.ldap import LdapDirectory
+from mailserver.foundation.settings import LdapDirectory as LdapSection
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import make_certificate
+from mailserver.health import service_state
+from mailserver.health.service_state import Health, bounded
+from mailserver.model.errors import Temporary
+from mailserver.model.identity import Principal
+from mailserver.store.search import index
+from tests.clocks import StandingClock
+from tests.webui.house import DOMAIN, House, Visitor
+
+
+@pytest.fixture
+def looked_at(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """Each question is a look."""
+    monkeypatch.setattr(service_state, "REMEMBERED", 0.0)
+    monkeypatch.setattr(service_state, "DIRECTORY_REMEMBERED", 0.0)
+    return house
+
+
+def ready(visitor: Visitor) -> tuple[int, list[str]]:
+    answer = visitor.get("/sante/pret")
+    assert answer.json()["ready"] is (answer.status_code == 200)
+    return answer.status_code, answer.json()["failing"]
+
+
+def test_all_is_well(looked_at: House, visitor: Visitor) -> None:
+    assert ready(visitor) == (200, [])
+
+
+def test_a_full_disk(looked_at: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for is more than the disk has."""
+    monkeypatch.setitem(looked_at.settings.storage.__dict__, "free_octets", 1 << 60)
+    assert ready(visitor) == (503, ["room", "spare"])
+
+
+def test_the_disk_of_large_messages_is_gone(looked_at: House, visitor: Visitor) -> None:
+    folder = looked_at.settings.data / "blobs"
+    aside = folder.with_name("elsewhere")
+    folder.rename(aside)
+    try:
+        assert ready(visitor) == (503, ["reads", "writes"])
+    finally:
+        aside.rename(folder)
+    assert ready(visitor) == (200, [])
+
+
+def test_a_part_that_hangs_is_away(looked_at: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the answer nor those who ask later wait for it."""
+    monkeypatch.setattr(service_state, "ANSWER_SECONDS", 0.05)
+
+    async def hangs(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(looked_at.directory, "find", hangs)
+    status, failing = ready(visitor)
+    assert (status, "directory" in failing) == (503, True)
+
+
+def test_a_question_that_is_not_answered_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_state, "ANSWER_SECONDS", 0.01)
+    with pytest.raises(Temporary):
+        asyncio.run(bounded(asyncio.sleep(3600)))
+
+
+def test_a_directory_is_asked_and_not_its_memory(
+    looked_at: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that remembers its answers cannot hide that it is dead: each look is about another name."""
+    asked: list[str] = []
+
+    async def find(login: str) -> Principal | None:
+        asked.append(login)
+        return None
+
+    monkeypatch.setattr(looked_at.directory, "find", find)
+    for _ in range(3):
+        assert ready(visitor) == (200, [])
+    assert len(set(asked)) == 3
+
+
+def test_a_dead_ldap_server(looked_at: House) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        ldap = LdapSection(url=f"ldap://127.0.0.1:{nobody.getsockname()[1]}", base="dc=x", timeout=2)
+        settings = Settings.model_validate({"domain": DOMAIN, "ldap": ldap, "directory": looked_at.settings.directory})
+        dead = LdapDirectory(settings=settings, store=looked_at.store, clock=looked_at.clock)
+        health = Health(settings=looked_at.settings, store=looked_at.store, directory=dead, clock=looked_at.clock)
+        try:
+            assert not looked_at.run(health.state()).directory
+        finally:
+            dead.close()
+
+
+def test_an_index_that_nobody_works_on(looked_at: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few wait, and the oldest for too long; one that is worked on is not stale, however busy."""
+    clock = StandingClock()
+    store, directory = looked_at.store, looked_at.directory
+    health = Health(settings=looked_at.settings, store=store, directory=directory, clock=clock)
+    pending = [7, 8]
+    monkeypatch.setattr(index, "waiting", lambda tx, most: pending[:most])
+
+    def keeps_up(seconds: float) -> bool:
+        clock.step(seconds)
+        return looked_at.run(health.state()).index
+
+    assert keeps_up(0)
+    assert keeps_up(service_state.STALE_SECONDS - 1)
+    assert not keeps_up(1)
+    del pending[0]
+    assert keeps_up(0)
+    pending[:] = []
+    assert keeps_up(service_state.STALE_SECONDS)
+    monkeypatch.setattr(service_state, "MOST_BEHIND", 2)
+    pending[:] = [9, 10]
+    assert not keeps_up(0)
+
+
+def test_a_certificate_that_is_over(looked_at: House, visitor: Visitor) -> None:
+    """It is told and takes no host out of service: every host has the same."""
+    certificate, key = looked_at.settings.certificate, looked_at.settings.private_key
+    kept = {path: path.read_bytes() for path in (certificate, key)}
+    try:
+        for path in kept:
+            path.unlink()
+        make_certificate(certificate, key, [DOMAIN], datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=900))
+        assert ready(visitor) == (200, ["certificate"])
+        certificate.unlink()
+        assert ready(visitor) == (200, ["certificate"])
+    finally:
+        for path, octets in kept.items():
+            path.write_bytes(octets)
+    assert ready(visitor) == (200, [])
+
+
+@pytest.fixture
+def broken(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setattr(service_state, "REMEMBERED", 0.0)
+    made = House(tmp_path / "house", sqlite_template)
+    yield made
+    made.close()
+
+
+def test_a_damaged_database(broken: House) -> None:
+    """Its pages were written over behind our back."""
+    visitor = broken.visitor()
+    assert ready(visitor) == (200, [])
+    path = broken.settings.data / "mail.db"
+    size = os.path.getsize(path)
+    with open(path, "r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(size - 4096))
+        file.flush()
+        os.fsync(file.fileno())
+    for name in ("mail.db-wal", "mail.db-shm"):
+        shutil.rmtree(broken.settings.data / name, ignore_errors=True)
+    status, failing = ready(visitor)
+    assert status == 503
+    assert {"reads", "intact"} & set(failing)
