@@ -34,7 +34,17 @@ from webui.filters import (
     senders_page,
 )
 from webui.lists import moderation, owned, personal
-from webui.mail import actions, folders, message_list, notifications, shares, shortcuts, simple_list, tags_page
+from webui.mail import (
+    actions,
+    folders,
+    message_list,
+    notifications,
+    removed_page,
+    shares,
+    shortcuts,
+    simple_list,
+    tags_page,
+)
 from webui.mail.bulk_download import Gathering
 from webui.mail.event_stream import EventStream
 from webui.mail.folder_transfer import MAX_BROUGHT, FolderFiles
@@ -234,6 +244,8 @@ def _folders(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence
         Route("/dossiers", visit(folders.show_folders), methods=["GET"]),
         Route("/dossiers", visit(folders.create), methods=["POST"]),
         Route("/dossiers/replier", visit(folders.fold), methods=["POST"]),
+        Route("/recuperer", visit(removed_page.show_removed), methods=["GET"]),
+        Route("/recuperer", visit(removed_page.bring_back), methods=["POST"]),
         Route("/annonces", visit(announcements.show_closed)),
         Route("/annuler", visit(actions.last_acts), methods=["GET"]),
         Route("/annuler", visit(actions.undo), methods=["POST"]),

@@ -11,7 +11,7 @@ import structlog
 from mailserver.foundation.settings import Storage
 from mailserver.model.clock import DAY, Clock
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import collect, proportion
+from mailserver.store.mail import collect, deletions, proportion
 from mailserver.store.mail.proportion import Kind, Terms
 from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.record.trusted_clock import TrustedClock
@@ -66,6 +66,8 @@ class BlobCollector:
         total = 0
         before = int(self._clock.now()) - GRACE
         while await self._may_go_on():
+            while await self._store.write(deletions.index):
+                pass
             looked, files = await self._store.write(collect.collect, before, self._terms)
             for name in files:
                 await asyncio.to_thread(self._files.put_aside, name, self._clock.now())

@@ -16,6 +16,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.messages.likeness import Likeness
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.octets.files import BlobFolder
+from mailserver.store.mail import deletions
 from mailserver.store.record.audit import Origin
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.withdrawal import finding, reports, restoring, rows, taking
@@ -153,6 +154,8 @@ class Withdrawals:
         settled = self._clock.now() - act.at >= SETTLED_SECONDS + self._junk.scanner_seconds
         found = await self._store.read_slow(NOBODY, finding.find, act.content_id, act.likeness, self._folder)
         total = 0
+        while await self._store.write(deletions.index):
+            pass
         for part, only_alike in finding.portions(found):
             total += await self._in_portions(taking.take, act.id, self._store.worker, part, only_alike=only_alike)
         if left := await self._store.write(_follow, act.id):

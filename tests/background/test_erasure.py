@@ -54,6 +54,9 @@ def _belongings(tx: Tx, person: Principal) -> None:
     messages.copy(tx, account_id, inbox.id, box.id, [1, 2])
     messages.store_flags(tx, account_id, inbox.id, [1], "+", ("$Zwyrtkiewicz", "\\Deleted"))
     messages.expunge(tx, account_id, inbox.id)
+    mailboxes.create(tx, account_id, "Zwyrtkiewicz/2025")
+    messages.copy(tx, account_id, inbox.id, mailboxes.get(tx, account_id, "Zwyrtkiewicz/2025").id, [2])
+    mailboxes.remove(tx, account_id, "Zwyrtkiewicz/2025")
     agendas.provision(tx, account_id)
     for collection in agendas.listing(tx, account_id):
         for number in range(3):

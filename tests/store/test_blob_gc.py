@@ -138,7 +138,7 @@ async def test_quarantine_ends_for_what_nobody_names(store: Store, edupont: int,
     names = {name: uid for uid in sent for name in [_file(store, edupont, uid)]}
     box = store.read_now(mailboxes.get, edupont, "INBOX")
     collector = BlobCollector(store=store, clock=clock, folder=store.blobs)
-    store.write_now(messages.erase, edupont, box.id, [names[gone]])
+    store.write_now(messages.erase, edupont, box.id, [names[gone]], kept=False)
     clock.run += 100
     assert await collector.collect()
     assert list(aside(store.data / "blobs")) == [gone]
@@ -169,7 +169,7 @@ async def test_a_collection_out_of_proportion_waits_for_an_operator(
     box = store.read_now(mailboxes.get, edupont, "INBOX")
     terms = Storage(collection_percent=50, collection_floor=2)
     collector = BlobCollector(store=store, clock=clock, folder=store.blobs, settings=terms)
-    store.write_now(messages.erase, edupont, box.id, list(sent)[:4])
+    store.write_now(messages.erase, edupont, box.id, list(sent)[:4], kept=False)
     clock.run += 100
     assert await collector.collect() == 0
     stop = store.read_now(proportion.stopped)

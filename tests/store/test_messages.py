@@ -247,7 +247,7 @@ def test_collector_takes_what_nobody_holds(store: Store, edupont: int, mmartin: 
     one = store.write_now(messages.append, edupont, inbox.id, prepared)
     shared = fill(store, edupont, 1, first=50)[0]
     fill(store, mmartin, 1, first=50)
-    store.write_now(messages.erase, edupont, inbox.id, [one.uid, shared.uid])
+    store.write_now(messages.erase, edupont, inbox.id, [one.uid, shared.uid], kept=False)
     looked, files = store.write_now(collect.collect, int(store.clock.now()) + 1)
     assert looked == 2
     assert files == [prepared.file]
@@ -260,7 +260,7 @@ def test_collector_takes_what_nobody_holds(store: Store, edupont: int, mmartin: 
 def test_content_delivered_again_before_collection_stays(store: Store, edupont: int, folder: Path) -> None:
     inbox = box_of(store, edupont)
     one = fill(store, edupont, 1)[0]
-    store.write_now(messages.erase, edupont, inbox.id, [one.uid])
+    store.write_now(messages.erase, edupont, inbox.id, [one.uid], kept=False)
     again = fill(store, edupont, 1)[0]
     assert again.content_id == one.content_id
     store.write_now(collect.collect, int(store.clock.now()) + 1)

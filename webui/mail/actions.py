@@ -48,6 +48,8 @@ class ErasePage:
     lines: Sequence[Line]
     back: str
     count: int
+    kept_days: int
+    """How long it can be brought back; 0: not at all."""
     everything: bool = False
     """All of Trash or Junk, whatever the list shows."""
     view: str = ""
@@ -292,7 +294,8 @@ async def _erase(services: Services, visit: Visit, order: Order) -> Response:
     lines, count = await services.store.read(handling.chosen_count, viewer, box_id, order.chosen)
     around = await surroundings(services, visit, box_id)
     view = visit.form.text("vue") if order.chosen.everything is not None else ""
-    page = ErasePage(around, around.folder(box_id), lines, visit.form.text("retour"), count, view=view)
+    kept, back = services.removed.days, visit.form.text("retour")
+    page = ErasePage(around, around.folder(box_id), lines, back, count, kept, view=view)
     return services.pages.answer(visit, "mail/erase.html", page)
 
 
@@ -304,7 +307,7 @@ async def ask_empty(services: Services, visit: Visit) -> Response:
     around = surround(visit, boxes, box_id)
     folder = around.folder(box_id)
     _check_emptiable(folder)
-    page = ErasePage(around, folder, (), "", box.messages, everything=True)
+    page = ErasePage(around, folder, (), "", box.messages, services.removed.days, everything=True)
     return services.pages.answer(visit, "mail/erase.html", page)
 
 

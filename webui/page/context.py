@@ -7,6 +7,7 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mailserver.accounts.removed_mail import RemovedMail
 from mailserver.addressbook.books import AddressBooks
 from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.pictures import Pictures
@@ -110,6 +111,7 @@ class Services:
     trials: AbsenceTrials
     applying: Applying
     forwards: Forwards
+    removed: RemovedMail
     scripts: Scripts
 
     @property

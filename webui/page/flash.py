@@ -56,6 +56,7 @@ def _messages(visit: Visit, count: int) -> dict[str, str]:
             "%(n)s messages remis dans la boîte de réception.",
             count,
         ),
+        "recuperes": ngettext("%(n)s message remis en place.", "%(n)s messages remis en place.", count),
         "deplacer": ngettext("%(n)s message déplacé.", "%(n)s messages déplacés.", count),
         "copier": ngettext("%(n)s message copié.", "%(n)s messages copiés.", count),
         "lu": ngettext("%(n)s message marqué comme lu.", "%(n)s messages marqués comme lus.", count),

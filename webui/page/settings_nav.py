@@ -57,6 +57,7 @@ def _mail(visit: Visit) -> list[tuple[str, str, str]]:
         (_("Transfert"), f"{base}/transfert", "forward"),
         (_("Étiquettes"), f"{base}/etiquettes", "tag"),
         (_("Dossiers"), f"{visit.base}/dossiers", "folder"),
+        (_("Récupérer des messages"), f"{visit.base}/recuperer", "history"),
     ]
 
 

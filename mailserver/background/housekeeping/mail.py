@@ -1,7 +1,7 @@
 """What time does to mail: what was put off comes back, muted conversations stay quiet."""
 
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import muting, retention, snooze
+from mailserver.store.mail import muting, recovery, retention, snooze
 
 CLEAR_UNITS = 200
 WAKE_UNITS = 50
@@ -23,6 +23,14 @@ async def clear(store: Store) -> int:
     """Remove what lies in a mailbox longer than its owner keeps messages there; how many units did something."""
     for count in range(CLEAR_UNITS):
         if not await store.write(retention.clear):
+            return count
+    return CLEAR_UNITS
+
+
+async def let_go(store: Store, before: int) -> int:
+    """Let go of what was removed before a moment and is kept no longer; how many units did something."""
+    for count in range(CLEAR_UNITS):
+        if not await store.write(recovery.let_go, before):
             return count
     return CLEAR_UNITS
 

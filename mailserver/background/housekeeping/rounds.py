@@ -16,7 +16,7 @@ from mailserver.delivery import Delivery
 from mailserver.delivery.forwarding import Forwards
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
-from mailserver.model.clock import HOUR, Clock
+from mailserver.model.clock import DAY, HOUR, Clock
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
 from mailserver.notices.house import house_of
@@ -136,16 +136,21 @@ class Housekeeper:
         await self._try("tombstones", self._forget)
         await self._try("forwards that are refused", self._forwards.end_failing)
         cleared = await self._try("folders that are cleared", lambda: mail.clear(self._store))
+        ended = await self._try("removed messages", self._let_go)
         counted = await self._try("counters", self._count)
         forgotten = await self._try("traces", self._forget_traces)
         pruned = await self._try("reports", self._forget_reports)
         is_done = told < NOTICES and ending < NOTICES and swept < caretaking.SWEPT
-        is_done = is_done and cleared < mail.CLEAR_UNITS
+        is_done = is_done and max(cleared, ended) < mail.CLEAR_UNITS
         return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED and pruned < received.PRUNED
 
     async def _sweep(self) -> int:
         await asyncio.to_thread(uploads.sweep, self._settings, self._clock.now())
         return await self._store.write(caretaking.sweep, self._settings.accounts.undo_hours * HOUR)
+
+    async def _let_go(self) -> int:
+        kept = self._settings.retention.deleted_days * DAY
+        return await mail.let_go(self._store, int(self._clock.now()) - kept)
 
     async def _count(self) -> int:
         """Count what the traces say, and once an hour how much there is."""

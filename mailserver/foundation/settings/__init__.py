@@ -44,6 +44,7 @@ from mailserver.foundation.settings.service import (
     NameService,
     Octets,
     Proxy,
+    Retention,
     Storage,
     Tracing,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "Proxy",
     "Push",
     "Reports",
+    "Retention",
     "Sending",
     "SendingMarks",
     "Settings",
@@ -142,6 +144,7 @@ class Settings(Section):
     proxy: Proxy = Field(default_factory=Proxy)
     octets: Octets = Field(default_factory=Octets)
     storage: Storage = Field(default_factory=Storage)
+    retention: Retention = Field(default_factory=Retention)
     outbound: Outbound = Field(default_factory=Outbound)
     sending: Sending = Field(default_factory=Sending)
     smtp: Smtp = Field(default_factory=Smtp)

@@ -103,6 +103,13 @@ class Storage(Section):
     """The same: a disk with less room."""
 
 
+class Retention(Section):
+    """How long what people removed can be brought back."""
+
+    deleted_days: int = Field(default=30, ge=0, le=365)
+    """Days that messages are kept which somebody removed for good; 0: until the housekeeper's next round."""
+
+
 class Limits(Section):
     """Bounds on what peers may send."""
 

@@ -15,6 +15,7 @@ from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import proportion
 from mailserver.store.mail.proportion import Kind, Terms
 from mailserver.store.octets.files import BlobFolder, files_of
+from mailserver.store.schema.deletions import deleted_content, deleted_message, deletion
 from mailserver.store.schema.keeping import damage
 from mailserver.store.schema.mail import blob, content, message, orphan
 from mailserver.store.schema.withdrawal import withdrawn
@@ -83,6 +84,7 @@ def collect(tx: Tx, before: int, terms: Terms = Terms()) -> tuple[int, list[str]
     free = select(content.c.id).where(content.c.id.in_(noted))
     for _, column in _holders:
         free = free.where(~exists().where(column == content.c.id))
+    free = free.where(*(~is_held for is_held in _kept_aside(content.c.id)))
     unused = [row[0] for row in tx.execute(free)]
     if unused and not proportion.admit(tx, Kind.CONTENTS, len(unused), terms):
         return 0, []
@@ -94,6 +96,19 @@ def collect(tx: Tx, before: int, terms: Terms = Terms()) -> tuple[int, list[str]
     tx.execute(delete(content).where(content.c.id.in_(unused)))
     tx.execute(delete(orphan).where(orphan.c.id.in_([row[0] for row in notes])))
     return len(notes), files
+
+
+def _kept_aside(content_id: ColumnElement[int]) -> list[ColumnElement[bool]]:
+    """What is true of a content that a removed message has: one that is indexed, one that is not yet."""
+    waits = (
+        (deletion.c.pending > 0)
+        & deleted_message.c.id.between(deletion.c.pending, deletion.c.high)
+        & (deleted_message.c.deletion_id == deletion.c.id)
+    )
+    return [
+        exists().where(deleted_content.c.content_id == content_id),
+        exists().where(waits, deleted_message.c.content_id == content_id),
+    ]
 
 
 def named(tx: Tx, names: Sequence[str]) -> set[str]:

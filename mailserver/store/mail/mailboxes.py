@@ -14,7 +14,7 @@ from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.unicode import normalize
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
-from mailserver.store.mail import collect
+from mailserver.store.mail import deletions
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
 from mailserver.store.schema.sharing import annotation, mailbox_right
@@ -221,13 +221,13 @@ def create(tx: Tx, account_id: int, name: str, special_use: str = "") -> Mailbox
 
 
 def remove(tx: Tx, account_id: int, name: str) -> int:
-    """Delete a mailbox and its messages; its id. Raises Refused(NO_SUCH_MAILBOX | CANNOT)."""
+    """Delete a mailbox and its messages, which are kept aside; its id. Raises Refused(NO_SUCH_MAILBOX | CANNOT)."""
     if canonical(name) == INBOX:
         raise Refused(Reason.CANNOT, "INBOX cannot be deleted")
     _lock_folders(tx, account_id)
     box = get(tx, account_id, name)
     box = lock(tx, account_id, box.id)
-    collect.note(tx, select(message.c.content_id).where(message.c.mailbox_id == box.id))
+    deletions.keep_mailbox(tx, account_id, box.id, box.name)
     for table in (message, expunged, keyword, mailbox_right, annotation, retention):
         tx.execute(delete(table).where(table.c.mailbox_id == box.id))
     tx.execute(delete(mailbox).where(mailbox.c.id == box.id))

@@ -156,7 +156,7 @@ def hold(
         "terms": json.dumps(asdict(terms)),
     }
     number = int(tx.execute(insert(outbox).values(values).returning(outbox.c.id)).scalar_one())
-    messages.erase(tx, account_id, box.id, uids)
+    messages.erase(tx, account_id, box.id, uids, kept=False)
     return number, used
 
 

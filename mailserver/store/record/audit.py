@@ -74,6 +74,8 @@ class Action(StrEnum):
     """An account may send more than others for a while, or is counted anew."""
     MAIL_WITHDRAWN = "mail-withdrawn"
     """A message was taken back from every mailbox, brought back, or let go."""
+    MAIL_RECOVERED = "mail-recovered"
+    """Messages that had been removed for good are back."""
     REPORTS_DECIDED = "reports-decided"
     """What people reported as phishing is none."""
     LOGIN = "login"

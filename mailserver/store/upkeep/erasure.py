@@ -13,12 +13,13 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
 
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import collect
+from mailserver.store.mail import collect, recovery
 from mailserver.store.people import claims, words
 from mailserver.store.queue import held_submissions, moderation_queue
 from mailserver.store.record.notices import moved
 from mailserver.store.schema import metadata
 from mailserver.store.schema.agendas import agenda_feed, collection, collection_grant, item, item_gone
+from mailserver.store.schema.deletions import deleted_mailbox
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
 from mailserver.store.schema.people import affiliation, claim, person, person_word
 from mailserver.store.schema.rosters import (
@@ -90,6 +91,11 @@ def _messages(tx: Tx, account_id: int) -> bool:
     tx.execute(delete(message).where(here))
     tx.changed(account_id, box)
     return True
+
+
+def _removed(tx: Tx, account_id: int) -> bool:
+    """Messages that the person removed and that are kept for a while."""
+    return recovery.erase(tx, account_id)
 
 
 def _tombstones(tx: Tx, account_id: int) -> bool:
@@ -207,7 +213,7 @@ def _belongings(tx: Tx, account_id: int) -> bool:
 
 
 _ENTRY: Final = (person, affiliation, person_word)
-_APART: Final = (mailbox, subscription, collection, held_message, held_submission, outbox, withdrawn)
+_APART: Final = (deleted_mailbox, mailbox, subscription, collection, held_message, held_submission, outbox, withdrawn)
 
 
 def _collections(tx: Tx, account_id: int) -> bool:
@@ -221,6 +227,7 @@ def _collections(tx: Tx, account_id: int) -> bool:
 
 _STEPS: Final[tuple[Callable[[Tx, int], bool], ...]] = (
     _messages,
+    _removed,
     _tombstones,
     _mailboxes,
     _items,

@@ -21,8 +21,9 @@ from mailserver.model.messages.authentication import Alignment
 from mailserver.model.messages.likeness import Facts, Likeness, Proof, SentBy, body_hash
 from mailserver.model.messages.provenance import DELIVERED, UNKNOWN, Door, Provenance
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import blobs
+from mailserver.store.mail import blobs, deletions
 from mailserver.store.octets.files import BlobFolder
+from mailserver.store.schema.deletions import deleted_message
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.withdrawal import phishing_report, withdrawn
 
@@ -239,7 +240,7 @@ def _of_author(tx: Tx, content_id: int, sender: str) -> Iterator[Row]:
 
 
 def _of_one_origin(tx: Tx, found: Iterable[Row], likeness: Likeness) -> dict[int, Row]:
-    """Contents that came in as the one that was pointed at, as some appearance says, be it taken away."""
+    """Contents that came in as the one that was pointed at, as some appearance says, be it taken away or removed."""
     each = {row[0]: row for row in found if likeness.is_of_one_origin(_facts(row), likeness.sent_by)}
     numbers, came = sorted(each), set[int]()
     for start in range(0, len(numbers), IN_LIST):
@@ -251,6 +252,8 @@ def _of_one_origin(tx: Tx, found: Iterable[Row], likeness: Likeness) -> dict[int
                     select(table.c.content_id).where(here, _is_from(table.c, likeness.sent_by)).distinct()
                 ).scalars()
             )
+        removed = _is_from(deleted_message.c, likeness.sent_by)
+        came.update(content_id for _, content_id in deletions.of_contents(tx, part, removed, MAX_CONTENTS))
     return {number: row for number, row in each.items() if number in came}
 
 
@@ -288,17 +291,19 @@ def _hash(tx: Tx, content_id: int, folder: BlobFolder) -> bytes:
 # ---------------------------------------------------------------------- appearances
 
 
-def meant(tx: Tx, content_ids: Sequence[int], came: Provenance, *, only_alike: bool) -> ColumnElement[bool]:
-    """Which appearances of some contents are meant: those of one origin.
+def meant(
+    tx: Tx, content_ids: Sequence[int], came: Provenance, *, only_alike: bool, columns: Any = message.c
+) -> ColumnElement[bool]:
+    """Which appearances of some contents are meant: those of one origin. `columns`: of the table that has them.
 
     What somebody put there is meant where a door of ours had brought the very same octets, trace fields included. So
     the author's own copy of what they sent never is.
     """
-    here, sent_by = message.c.content_id.in_(content_ids), SentBy.of(came)
-    is_from = _is_from(message.c, sent_by)
+    here, sent_by = columns.content_id.in_(content_ids), SentBy.of(came)
+    is_from = _is_from(columns, sent_by)
     if not only_alike and sent_by.proof is not Proof.NOTHING:
-        return and_(here, or_(is_from, message.c.door == int(Door.APPENDED)))
-    return and_(here, is_from, message.c.internal_date >= tx.now - CAMPAIGN_DAYS * DAY)
+        return and_(here, or_(is_from, columns.door == int(Door.APPENDED)))
+    return and_(here, is_from, columns.internal_date >= tx.now - CAMPAIGN_DAYS * DAY)
 
 
 def reached(tx: Tx, found: Found, came: Provenance) -> Reached:

@@ -24,8 +24,9 @@ from sqlalchemy import (
 
 from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import collect
+from mailserver.store.mail import collect, deletions
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
+from mailserver.store.schema.deletions import deleted_message
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message
 from mailserver.store.schema.withdrawal import withdrawal, withdrawn
 from mailserver.store.withdrawal import rows
@@ -112,7 +113,8 @@ _LOCK = Statement(
 
 
 def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int], *, only_alike: bool) -> int | None:
-    """Take up to so many appearances of these contents away; how many were there. None: it is no longer about that.
+    """Take up to so many appearances of these contents away, last those that people have removed; how many were there.
+    None: it is no longer about that.
 
     Raises Refused(NOT_FOUND).
     """
@@ -127,7 +129,11 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
     if there:
         _take_away(tx, number, there)
     _go_on(tx, number, worker, taken=len(there))
-    return len(wanted)
+    # What its reader has removed must not come back that way. It is not kept for an undoing: nobody wanted it.
+    came, left = act.likeness.came, most - len(wanted)
+    is_removed = meant(tx, content_ids, came, only_alike=only_alike, columns=deleted_message.c)
+    removed = deletions.of_contents(tx, content_ids, is_removed, left) if left else []
+    return len(wanted) + deletions.let_go(tx, removed)
 
 
 def lock_boxes(tx: Tx, mailbox_ids: Iterable[int]) -> None:

@@ -160,7 +160,7 @@ def replace(
     brought = Provenance(Door.APPENDED, viewer.account_id)
     appended = messages.place(tx, receiver, box.id, content_id, prepared.size, mask, received, brought)
     lessons.note_appended(tx, receiver, box.id, box.special_use, [appended.uid], [wanted])
-    messages.erase(tx, owner, source_id, [uid])
+    messages.erase(tx, owner, source_id, [uid], kept=mailboxes.by_id(tx, owner, source_id).special_use != "\\Drafts")
     record(tx, viewer, receiver, box.name, "append", [appended.uid])
     record(tx, viewer, owner, _name(tx, source_id), "replace", [uid])
     return appended, [prepared.file] if prepared.file is not None and not fresh else []

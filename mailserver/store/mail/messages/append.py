@@ -13,6 +13,7 @@ from mailserver.model.messages.provenance import UNKNOWN, Provenance
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.blobs import Prepared
+from mailserver.store.mail.deletions import CAME
 from mailserver.store.mail.flags import FLAGGED, SEEN
 from mailserver.store.mail.messages.flagging import ensure_flags
 from mailserver.store.mail.messages.quotas import Quota, check_quota
@@ -82,8 +83,6 @@ _FIND_CONTENT = Statement(
 
 _INSERT_BLOB = Statement(insert(blob), keys=("content_id", "header", "octets", "file"))
 
-CAME = ("door", "door_account", "through_list", "authentication", "impersonation")
-"""Columns that say where a message came from (`mailserver.model.messages.provenance`): copies have them as they are."""
 MESSAGE_COLUMNS = (
     *("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size"),
     *CAME,

@@ -7,9 +7,10 @@ from sqlalchemy import BigInteger, cast, func, insert, literal, select, update
 
 from mailserver.store.engine.statements import Row, Tx
 from mailserver.store.mail import lessons, mailboxes
+from mailserver.store.mail.deletions import CAME
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.mail.mailboxes import Mailbox
-from mailserver.store.mail.messages.append import CAME, INSERT_MESSAGE, MESSAGE_COLUMNS
+from mailserver.store.mail.messages.append import INSERT_MESSAGE, MESSAGE_COLUMNS
 from mailserver.store.mail.messages.expunge import remove
 from mailserver.store.mail.messages.flagging import ensure_flags
 from mailserver.store.mail.messages.quotas import Quota, check_quota
@@ -99,7 +100,7 @@ def move(
     copied = copy(tx, account_id, source_id, target_id, uids, asked, target_account=target_account, keep=keep)
     if not copied.source_uids:
         return copied
-    remove(tx, account_id, source_id, copied.source_uids)
+    remove(tx, account_id, source_id, copied.source_uids, kept=False)
     return copied
 
 

@@ -1,4 +1,8 @@
-"""EXPUNGE: rows go, tombstones stay, counters follow, contents are noted for the collector."""
+"""EXPUNGE: rows go, tombstones stay, counters follow.
+
+What goes is kept aside for a while (`store.mail.recovery`). Where the same message stays elsewhere (a move, an older
+version of a draft) only its contents are noted for the collector.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +22,7 @@ from sqlalchemy import (
 )
 
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import collect, mailboxes
+from mailserver.store.mail import collect, deletions, mailboxes
 from mailserver.store.mail.flags import DELETED, FLAGGED, SEEN
 from mailserver.store.mail.messages.reading import CHUNK, marked, ranges, state
 from mailserver.store.schema.mail import expunged, mailbox, message
@@ -34,13 +38,19 @@ class _Removal:
     totals: Executable
     """How many there are, their octets, how many of them are unread, and flagged."""
     note: Executable
+    keep: Executable
     bury: Executable
     delete: Executable
 
 
 def _removal(
-    box: ColumnElement[int], chosen: ColumnElement[bool], modseq: ColumnElement[int], now: ColumnElement[int]
+    box: ColumnElement[int],
+    chosen: ColumnElement[bool],
+    modseq: ColumnElement[int],
+    now: ColumnElement[int],
+    number: ColumnElement[int],
 ) -> _Removal:
+    """`number`: of the removal, where its messages are kept aside."""
     here = (message.c.mailbox_id == box) & chosen
     unread = func.sum(case((message.c.flags.op("&")(SEEN) == 0, 1), else_=0))
     starred = func.sum(case((message.c.flags.op("&")(FLAGGED) != 0, 1), else_=0))
@@ -49,6 +59,7 @@ def _removal(
     return _Removal(
         select(func.count(), *sums).where(here),
         collect.noting(select(message.c.content_id).where(here), now),
+        deletions.keeping(here, number),
         insert(expunged).from_select(["mailbox_id", "modseq", "uid", "at"], stones),
         delete(message).where(here),
     )
@@ -56,10 +67,17 @@ def _removal(
 
 _BOX, _NOW = bindparam("box", type_=BigInteger), bindparam("now_", type_=BigInteger)
 _MODSEQ = bindparam("modseq_", type_=BigInteger)
-_RUN = _removal(_BOX, message.c.uid.between(bindparam("low"), bindparam("high")), _MODSEQ, _NOW)
-_TOTALS, _NOTE, _BURY, _DELETE = (
+_RUN = _removal(
+    _BOX,
+    message.c.uid.between(bindparam("low"), bindparam("high")),
+    _MODSEQ,
+    _NOW,
+    bindparam("number", type_=BigInteger),
+)
+_TOTALS, _NOTE, _KEEP, _BURY, _DELETE = (
     Statement(_RUN.totals),
     Statement(_RUN.note),
+    Statement(_RUN.keep),
     Statement(_RUN.bury),
     Statement(_RUN.delete),
 )
@@ -91,26 +109,33 @@ def expunge(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int] | None
     return remove(tx, account_id, mailbox_id, doomed), doomed
 
 
-def erase(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int]) -> list[int]:
-    """Remove messages whatever their flags; the UIDs that were there."""
+def erase(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], *, kept: bool = True) -> list[int]:
+    """Remove messages whatever their flags; the UIDs that were there. `kept`: they can be brought back for a while."""
     mailboxes.lock(tx, account_id, mailbox_id)
     found = [row[0] for row in state(tx, mailbox_id, uids)]
     if found:
-        remove(tx, account_id, mailbox_id, found)
+        remove(tx, account_id, mailbox_id, found, kept=kept)
     return found
 
 
-def remove(tx: Tx, account_id: int, mailbox_id: int, uids: list[int]) -> int:
-    """Delete rows, leave tombstones, settle the counters; the mod-sequence of the removal."""
+def remove(tx: Tx, account_id: int, mailbox_id: int, uids: list[int], *, kept: bool = True) -> int:
+    """Delete rows, leave tombstones, settle the counters; the mod-sequence of the removal. `kept` as in `erase`."""
     modseq = mailboxes.by_id(tx, account_id, mailbox_id).modseq + 1
-    runs = [(uids[0], uids[-1])]
-    if _totals(tx, mailbox_id, *runs[0])[0] != len(uids):  # there are others between the first and the last
-        runs = ranges(uids)
-    if len(runs) <= RUNS:
-        totals = [_remove_run(tx, mailbox_id, low, high, modseq) for low, high in runs]
+    number = deletions.begin(tx, mailbox_id) if kept else 0
+    whole = _totals(tx, mailbox_id, uids[0], uids[-1])
+    runs = [(uids[0], uids[-1])] if whole[0] == len(uids) else ranges(uids)  # others are between the first and the last
+    if len(runs) == 1:
+        totals = [whole]
+        _remove_run(tx, mailbox_id, *runs[0], modseq, number)
+    elif len(runs) <= RUNS:
+        totals = [_totals(tx, mailbox_id, low, high) for low, high in runs]
+        for low, high in runs:
+            _remove_run(tx, mailbox_id, low, high, modseq, number)
     else:
         parts = (uids[start : start + CHUNK] for start in range(0, len(uids), CHUNK))
-        totals = [_remove_some(tx, mailbox_id, part, modseq) for part in parts]
+        totals = [_remove_some(tx, mailbox_id, part, modseq, number) for part in parts]
+    if number:
+        deletions.end(tx, number)
     freed, unread, starred = (int(sum(row[column] for row in totals)) for column in (1, 2, 3))
     tx.run(_SETTLE, box=mailbox_id, modseq_=modseq, fewer=len(uids), unread=unread, starred=starred, freed=freed)
     tx.changed(account_id, mailbox_id)
@@ -123,21 +148,22 @@ def _totals(tx: Tx, mailbox_id: int, low: int, high: int) -> Row:
     return row
 
 
-def _remove_run(tx: Tx, mailbox_id: int, low: int, high: int, modseq: int) -> Row:
-    """Remove everything from one UID to another; its totals."""
-    row = _totals(tx, mailbox_id, low, high)
+def _remove_run(tx: Tx, mailbox_id: int, low: int, high: int, modseq: int, number: int) -> None:
+    """Remove everything from one UID to another."""
     now = tx.now
-    tx.run(_NOTE, box=mailbox_id, low=low, high=high, now_=now)
+    if number:
+        tx.run(_KEEP, box=mailbox_id, low=low, high=high, number=number)
+    else:
+        tx.run(_NOTE, box=mailbox_id, low=low, high=high, now_=now)
     tx.run(_BURY, box=mailbox_id, low=low, high=high, now_=now, modseq_=modseq)
     tx.run(_DELETE, box=mailbox_id, low=low, high=high)
-    return row
 
 
-def _remove_some(tx: Tx, mailbox_id: int, uids: Sequence[int], modseq: int) -> Row:
+def _remove_some(tx: Tx, mailbox_id: int, uids: Sequence[int], modseq: int, number: int) -> Row:
     """Remove these messages; their totals."""
-    some = _removal(_big(mailbox_id), message.c.uid.in_(uids), _big(modseq), _big(tx.now))
+    some = _removal(_big(mailbox_id), message.c.uid.in_(uids), _big(modseq), _big(tx.now), _big(number))
     row = tuple(tx.execute(some.totals).one())
-    for clause in (some.note, some.bury, some.delete):
+    for clause in (some.keep if number else some.note, some.bury, some.delete):
         tx.execute(clause)
     return row
 

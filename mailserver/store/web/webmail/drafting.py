@@ -26,7 +26,7 @@ def replace_draft(tx: Tx, account_id: int, old_id: int, prepared: Prepared, quot
     flags = ("\\Draft", "\\Seen")
     appended = messages.append(tx, account_id, box.id, prepared, flags, quota=quota, provenance=written)
     if old:
-        messages.erase(tx, account_id, box.id, [uid for uid in old if uid != appended.uid])
+        messages.erase(tx, account_id, box.id, [uid for uid in old if uid != appended.uid], kept=False)
     return appended.content_id
 
 
