@@ -15,8 +15,8 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.messages.likeness import Likeness
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.octets.files import BlobFolder
 from mailserver.store.mail import deletions
+from mailserver.store.octets.files import BlobFolder
 from mailserver.store.record.audit import Origin
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.withdrawal import finding, reports, restoring, rows, taking

@@ -56,9 +56,7 @@ def test_emptied_and_brought_back(house: House, rose: Principal, home: Visitor) 
     assert numbers(home) == []
 
 
-def test_a_message_of_others_is_nobody_elses(
-    house: House, rose: Principal, home: Visitor, marc: Principal
-) -> None:
+def test_a_message_of_others_is_nobody_elses(house: House, rose: Principal, home: Visitor, marc: Principal) -> None:
     visitor = house.visitor()
     visitor.log_in(marc.login)
     thrown_away(house, visitor, marc, "Le sien")

@@ -14,7 +14,8 @@ from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import blobs, mailboxes, messages, snooze
+from mailserver.store.mail import blobs, mailboxes, messages, recovery, snooze
+from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.messages import NO_QUOTA
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
@@ -268,3 +269,27 @@ async def test_two_workers_at_once_take_each_message_once(make_store: StoreMaker
         inbox = await one.read(mailboxes.get, person, "INBOX")
         assert (inbox.messages, inbox.octets) == (0, 0)
     assert BODY in letter().decode()
+
+
+async def test_what_its_readers_removed_is_taken_too_and_does_not_come_back(store: Store) -> None:
+    """But for the author's own copy, and it is not kept for an undoing."""
+    people = [store.write_now(create_account, login) for login in ("emma", "marc", "lea")]
+    content = store.write_now(put, store.blobs, letter(1), people)
+    store.write_now(put, store.blobs, letter(1), people[2:], box="Sent", door=Door.KEPT)
+    for account, name in ((people[1], "INBOX"), (people[2], "INBOX"), (people[2], "Sent")):
+        box = store.read_now(mailboxes.get, account, name)
+        store.write_now(messages.erase, account, box.id, [1])
+    asked = recovery.Wanted(30)
+    (kept,) = store.read_now(recovery.find, Viewer(people[1]), asked, 9).messages
+
+    number = await take(withdrawals(store), content, refused_days=0)
+    assert (await store.read(rows.get, number)).taken == 1
+    found = [store.read_now(recovery.find, Viewer(account), asked, 9).messages for account in people]
+    assert [[one.folder for one in part] for part in found] == [[], [], ["Sent"]]
+    service = withdrawals(store)
+    await service.undo(number, IT)
+    await service.work(number)
+    assert [store.read_now(uids, account) for account in people] == [[2], [], []]
+    done = store.write_now(recovery.recover, Viewer(people[1]), IT, [kept.id], 30, NO_QUOTA)
+    assert done.count == 0
+
