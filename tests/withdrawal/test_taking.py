@@ -292,4 +292,3 @@ async def test_what_its_readers_removed_is_taken_too_and_does_not_come_back(stor
     assert [store.read_now(uids, account) for account in people] == [[2], [], []]
     done = store.write_now(recovery.recover, Viewer(people[1]), IT, [kept.id], 30, NO_QUOTA)
     assert done.count == 0
-
