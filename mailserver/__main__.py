@@ -15,6 +15,7 @@ from mailserver.cli import (
     junk,
     outgoing_queue,
     peers,
+    recover,
     reports,
     restart,
     restore,
@@ -90,6 +91,7 @@ app.add_typer(
 app.add_typer(
     storage.app, name="storage", help=_("Ce qu’un opérateur décide du courrier conservé et de son entretien.")
 )
+app.command("recover")(recover.recover)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
 app.command("check")(check.check)

@@ -7,20 +7,18 @@ from typing import Annotated
 
 import typer
 
-from mailserver.cli.accounts.desk import Desk, at_desk
+from mailserver.cli.accounts.desk import Desk, account_or_box, at_desk
 from mailserver.cli.shared import AsJson, InstanceDir, origin, settings_of, with_help
 from mailserver.filters import Documents, Rules, Scripts
 from mailserver.filters.documents import NAME
 from mailserver.filters.rules import Document, sentences
 from mailserver.filters.rules.senders import named
-from mailserver.model.folding import fold_login
 from mailserver.model.messages.objectids import mailbox_id
 from mailserver.store.account import forward_targets, forwards
 from mailserver.store.account.filters import Stored
 from mailserver.store.account.forward_targets import SentOn
 from mailserver.store.account.forwards import Forwarding
 from mailserver.store.mail import mailboxes
-from mailserver.store.mail.access import boxes
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.texts.causes import utc
 from mailserver.texts.command_line import LANGUAGE, _
@@ -54,7 +52,7 @@ def filters(directory: InstanceDir, login: Who, off: Off = False, as_json: AsJso
 
     async def work(desk: Desk) -> _Shown:
         scripts = Scripts(settings=settings, store=desk.store)
-        account_id = await _account(desk, login, settings.domain)
+        account_id = await account_or_box(desk, login, settings.domain)
         if off and await scripts.active(account_id) is not None:
             await scripts.activate(account_id, "", origin())
         active = await scripts.active(account_id)
@@ -110,13 +108,6 @@ def _said(document: Document, boxes: Sequence[Mailbox]) -> list[str]:
     if document.beside:
         said.append(Text("Ensuite, le script « {name} »", name=document.beside))
     return [sentences.plain(one.to(LANGUAGE)) for one in said]
-
-
-async def _account(desk: Desk, login: str, domain: str) -> int:
-    """Of a person, or of a functional box. Raises Refused(NOT_FOUND)."""
-    folded = fold_login(login)
-    whole = folded if "@" in folded else f"{folded}@{domain}"
-    return await desk.store.read(boxes.find, whole) or (await desk.accounts.find(login)).principal.account_id
 
 
 def _facts(login: str, shown: _Shown) -> dict[str, object]:

@@ -14,10 +14,12 @@ from mailserver.cli.shared import date, open_store, origin, run
 from mailserver.foundation.settings import Passwords, Settings
 from mailserver.login.passwords import renewal
 from mailserver.model.credentials.proofs import Proofs
+from mailserver.model.folding import fold_login
 from mailserver.model.identity import State
 from mailserver.runtime.app import make_directory
 from mailserver.store.account.accounts import Standing
 from mailserver.store.engine.transactions import Store
+from mailserver.store.mail.access import boxes
 from mailserver.texts.catalogue import N_
 from mailserver.texts.command_line import _
 
@@ -62,6 +64,13 @@ async def _desk(settings: Settings) -> AsyncIterator[Desk]:
             yield Desk(store, accounts)
         finally:
             directory.close()
+
+
+async def account_or_box(desk: Desk, login: str, domain: str) -> int:
+    """The account of a person, or of a functional box. Raises Refused(NOT_FOUND)."""
+    folded = fold_login(login)
+    whole = folded if "@" in folded else f"{folded}@{domain}"
+    return await desk.store.read(boxes.find, whole) or (await desk.accounts.find(login)).principal.account_id
 
 
 # ---------------------------------------------------------------------- showing

@@ -1,0 +1,90 @@
+"""`mailserver recover`: what somebody removed for good is shown, and brought back for them."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from mailserver.accounts.removed_mail import BroughtBack, RemovedMail
+from mailserver.cli.accounts.desk import Desk, account_or_box, at_desk
+from mailserver.cli.shared import AsJson, InstanceDir, fail, moment, origin, settings_of, with_help
+from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.recovery import Kept
+from mailserver.texts.causes import utc
+from mailserver.texts.command_line import _
+
+SHOWN = 200
+
+Who = Annotated[
+    str,
+    typer.Argument(metavar="LOGIN", help=_("L’identifiant ou une adresse ; d’une boîte fonctionnelle, son adresse.")),
+]
+
+
+@with_help(
+    _(
+        "Montrer les messages qu’une personne a supprimés définitivement et qui sont encore gardés, ou les "
+        "remettre où ils étaient (--all).\n\n"
+        "Code de retour 1 : la boîte n’a pas assez de place pour tous."
+    )
+)
+def recover(
+    directory: InstanceDir,
+    login: Who,
+    since: Annotated[str, typer.Option(metavar="DATE", help=_("Supprimés ce jour-là ou après : 2026-11-29."))] = "",
+    sender: Annotated[str, typer.Option(help=_("Dont l’expéditeur contient ces mots."))] = "",
+    subject: Annotated[str, typer.Option(help=_("Dont l’objet contient ces mots."))] = "",
+    everything: Annotated[bool, typer.Option("--all", help=_("Remettre tous ceux qui sont trouvés."))] = False,
+    apart: Annotated[bool, typer.Option("--apart", help=_("Les remettre dans le dossier « Récupérés »."))] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what somebody removed for good and is still kept, or put it back where it was."""
+    if apart and not everything:
+        fail(_("--apart va avec --all"))
+    settings = settings_of(directory)
+    removed_since = moment(settings, since)
+
+    async def work(desk: Desk) -> tuple[tuple[Kept, ...], BroughtBack | None]:
+        removed = RemovedMail(settings=settings, store=desk.store)
+        viewer = Viewer(await account_or_box(desk, login, settings.domain))
+        wanted = removed.wanted(sender=sender, subject=subject, since=removed_since)
+        if everything:
+            return (), await removed.bring_all_back(viewer, origin(), wanted, apart=apart)
+        return (await removed.find(viewer, wanted, SHOWN)).messages, None
+
+    found, done = at_desk(settings, work)
+    if done is None:
+        _show(found, as_json=as_json)
+        return
+    _tell(done, as_json=as_json)
+    raise typer.Exit(1 if done.full else 0)
+
+
+def _show(found: tuple[Kept, ...], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_facts(kept) for kept in found], ensure_ascii=False))
+        return
+    for kept in found:
+        print(f"{utc(kept.at)}  {kept.folder}  {kept.sender_address or kept.sender}  {kept.subject}")
+    if not found:
+        print(_("Aucun message supprimé n’est gardé."))
+
+
+def _facts(kept: Kept) -> dict[str, object]:
+    return {
+        "removed": utc(kept.at),
+        "received": utc(kept.internal_date),
+        "folder": kept.folder,
+        "sender": kept.sender_address,
+        "subject": kept.subject,
+        "size": kept.size,
+    }
+
+
+def _tell(done: BroughtBack, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"messages": done.count, "folders": done.folders, "full": done.full}, ensure_ascii=False))
+        return
+    print(_("{count} messages remis dans {folders}", count=done.count, folders=", ".join(done.folders) or "-"))
+    if done.full:
+        print(_("La boîte n’a pas assez de place pour les autres."))

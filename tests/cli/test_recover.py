@@ -1,0 +1,65 @@
+"""`mailserver recover`: IT brings back what somebody removed for good, beside a running server or without one."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from mailserver.__main__ import app
+from mailserver.cli.shared import open_store, run, settings_of
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import mailboxes, messages
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
+from tests.harness import Instance
+
+
+def recover(academy: Instance, *args: str) -> Result:
+    return CliRunner().invoke(app, ["recover", str(academy.directory), *args])
+
+
+@pytest.fixture
+def academy(fresh: Callable[..., Instance]) -> Instance:
+    return fresh("--demo")
+
+
+def in_store(academy: Instance, unit: Callable[[Tx, int], object]) -> object:
+    async def work() -> object:
+        async with open_store(settings_of(academy.directory)) as store:
+            standing = await store.read(accounts.by_login, "edupont")
+            assert standing is not None
+            return await store.write(unit, standing.id)
+
+    return run(work)
+
+
+def remove_all(tx: Tx, account_id: int) -> int:
+    inbox = mailboxes.get(tx, account_id, "INBOX")
+    return len(messages.erase(tx, account_id, inbox.id, [row[0] for row in messages.state(tx, inbox.id)]))
+
+
+def test_shown_and_brought_back(academy: Instance) -> None:
+    assert "No removed message" in recover(academy, "edupont").stdout
+    count = in_store(academy, remove_all)
+    shown = json.loads(recover(academy, "edupont", "--json").stdout)
+    assert {one["folder"] for one in shown} == {"INBOX"}
+    assert recover(academy, "edupont", "--since", "2099-01-01", "--json").stdout.strip() == "[]"
+    subject = shown[0]["subject"]
+    assert subject in recover(academy, "edupont").stdout
+    one = json.loads(recover(academy, "edupont", "--subject", subject, "--all", "--apart", "--json").stdout)
+    assert (one["messages"] >= 1, one["folders"], one["full"]) == (True, ["Récupérés"], False)
+    rest = json.loads(recover(academy, "edupont@ac-exemple.fr", "--all", "--json").stdout)
+    assert rest["folders"] == ["INBOX"]
+    assert one["messages"] + rest["messages"] == len(shown) <= count  # type: ignore[operator]
+    events = in_store(academy, lambda tx, account_id: audit.history(tx, account_id))
+    acts = [event for event in events if event.action is Action.MAIL_RECOVERED]  # type: ignore[attr-defined]
+    assert acts
+    assert all(event.service == "console" and event.actor != "edupont" for event in acts)
+
+
+def test_what_it_refuses(academy: Instance) -> None:
+    assert recover(academy, "personne").exit_code == 1
+    assert recover(academy, "edupont", "--apart").exit_code == 2
+    assert recover(academy, "edupont", "--since", "hier").exit_code == 2
