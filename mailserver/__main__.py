@@ -26,7 +26,7 @@ from mailserver.cli import (
     withdraw,
     zone,
 )
-from mailserver.cli.accounts import account, change, export, factors, letters, log, states
+from mailserver.cli.accounts import account, change, export, factors, letters, log, secure, states
 from mailserver.cli.imports import history, job, run
 from mailserver.cli.lists import functional_boxes, lists, moderation, reading
 from mailserver.texts.command_line import _
@@ -56,6 +56,7 @@ for _verb in (
     states.keep,
     states.restore,
     states.erase,
+    secure.secure,
     change.change,
     change.hide,
     change.unhide,

@@ -48,6 +48,7 @@ from mailserver.store.mail.messages import Quota
 from mailserver.submission.held import HeldSubmissions
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
+from mailserver.withdrawal.hijacked import HijackedAccounts
 from mailserver.withdrawal.service import Withdrawals
 from webui import routes
 from webui.account.login import portal
@@ -96,6 +97,7 @@ def create(
     sharing = Sharing(directory=directory, store=store, changes=store.changes, clock=clock, domain=settings.domain)
     documents = Documents(settings=settings, store=store)
     health = Health(settings=settings, store=store, directory=directory, clock=clock)
+    withdrawals = Withdrawals(settings=settings, store=store, clock=clock)
     services = Services(
         settings=settings,
         store=store,
@@ -118,7 +120,8 @@ def create(
         held_submissions=HeldSubmissions(
             settings=settings, store=store, directory=directory, delivery=delivery, clock=clock
         ),
-        withdrawals=Withdrawals(settings=settings, store=store, clock=clock),
+        withdrawals=withdrawals,
+        hijacked=HijackedAccounts(store=store, withdrawals=withdrawals, clock=clock),
         board=board,
         health=health,
         watched=Watched(settings=settings, store=store, health=health, clock=clock),

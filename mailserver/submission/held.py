@@ -59,7 +59,7 @@ class HeldSubmissions:
         self._routing = Routing(settings=settings, store=store, delivery=delivery)
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
         self._upkeep = TrustedClock(store, clock)
-        self._folder = settings.data / "blobs"
+        self._folder = store.blobs
 
     async def run(self) -> None:
         """Let go, in the background, of what nobody decided about."""

@@ -240,6 +240,10 @@ _RECORDED = {
     "infected-message": N_("message {name} ({virus}), numéro {number} : {verdict}"),
     "held-submission": N_("message {name} en attente, numéro {number} : {verdict}"),
     "allowance": N_("peut envoyer {times} fois plus jusqu’au {end}"),
+    "secured": N_(
+        "{sessions} sessions fermées, {devices} mots de passe d’application révoqués, {count} envois retenus"
+    ),
+    "secured-undone": N_("mise en sécurité annulée"),
     "counted-anew": N_("envois comptés à nouveau"),
     "no-such-message-id": N_("aucun message enregistré ne porte ce Message-ID"),
     "no-such-withdrawal": N_("ce retrait n’existe pas"),

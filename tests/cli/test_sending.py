@@ -115,3 +115,21 @@ def test_what_waits_and_who_may_send_more(fresh: Callable[..., Instance]) -> Non
 
     assert asyncio.run(look()) == before + 2
     assert run(academy, "allow", "nobody").exit_code != 0
+
+
+def test_a_hijacked_account_is_secured_and_that_is_undone(fresh: Callable[..., Instance]) -> None:
+    academy = fresh("--demo")
+
+    def secure(*args: str) -> dict[str, object]:
+        result = CliRunner().invoke(app, ["account", "secure", str(academy.directory), "edupont", *args, "--json"])
+        assert result.exit_code == 0, result.output
+        found = last(result)
+        assert isinstance(found, dict)
+        return found
+
+    done = secure("--take-back")
+    assert done["code"]
+    assert done["queued"] == 0
+    assert secure("--undo")["login"] == "edupont"
+    again = CliRunner().invoke(app, ["account", "secure", str(academy.directory), "edupont", "--undo"])
+    assert again.exit_code == 1

@@ -56,6 +56,8 @@ def announced(visit: Visit) -> str:
         "relance": ngettext("%(n)s envoi relancé.", "%(n)s envois relancés.", count),
         "retenu": ngettext("%(n)s envoi retenu.", "%(n)s envois retenus.", count),
         "jete": ngettext("%(n)s envoi jeté.", "%(n)s envois jetés.", count),
+        "retires": ngettext("%(n)s retrait commencé.", "%(n)s retraits commencés.", count),
+        "securite-annulee": _("La mise en sécurité est annulée."),
         "envoi-parti": ngettext("%(n)s message est parti.", "%(n)s messages sont partis.", count),
         "envoi-supprime": ngettext("%(n)s message ne partira pas.", "%(n)s messages ne partiront pas.", count),
         "remis": ngettext("%(n)s message remis.", "%(n)s messages remis.", count),

@@ -19,7 +19,7 @@ from webui.admin import (
     rules_page,
     withdrawals_page,
 )
-from webui.admin.directory import acts, lists_page, people, person, schools_page, search
+from webui.admin.directory import acts, lists_page, people, person, schools_page, search, secured_page
 from webui.admin.monitoring import charts, health, overview, reports_page
 from webui.admin.words import import_reasons
 from webui.page.dispatch import Doors, Endpoint, VisitHandler
@@ -48,6 +48,7 @@ def routes(doors: Doors) -> Sequence[BaseRoute]:
         Route("/admin/comptes", inside(people.show_people), methods=["GET"]),
         *pair("/admin/comptes/nouveau", people.begin, people.create),
         *pair("/admin/comptes/{account:key}", person.show_person, acts.act),
+        *pair(secured_page.PATH, secured_page.show_secured, secured_page.act),
         Route("/admin/etablissements", inside(schools_page.show_schools), methods=["GET"]),
         Route("/admin/etablissements/{uai}", inside(schools_page.one), methods=["GET"]),
         Route("/admin/listes", inside(lists_page.show_lists), methods=["GET"]),

@@ -45,6 +45,7 @@ from mailserver.store.web.searches import Search
 from mailserver.submission.held import HeldSubmissions
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
+from mailserver.withdrawal.hijacked import HijackedAccounts
 from mailserver.withdrawal.service import Withdrawals
 from webui.http import headers
 from webui.http.assets import Assets
@@ -93,6 +94,7 @@ class Services:
     infected: InfectedMail
     held_submissions: HeldSubmissions
     withdrawals: Withdrawals
+    hijacked: HijackedAccounts
     outside: SafeFetch
     feeds: Feeds
     board: Announcements

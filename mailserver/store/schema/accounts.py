@@ -125,3 +125,13 @@ caretaker_lease = Table(
     Column("until", BigInteger, nullable=False),
 )
 """One row: the worker that is the housekeeper, and for how long the others leave it alone."""
+
+secured_account = Table(
+    "secured_account",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("since", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kept", Text, nullable=False),
+)
+"""An account that somebody else got into; `kept`: JSON, what was switched off (`store.upkeep.securing`)."""

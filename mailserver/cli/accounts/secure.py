@@ -1,0 +1,140 @@
+"""`mailserver account secure`: somebody else has got into an account."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mailserver.cli.accounts.desk import Desk, Name, at_desk
+from mailserver.cli.shared import AsJson, InstanceDir, date, fail, log_aside, origin, settings_of, with_help
+from mailserver.foundation.settings import Settings
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.upkeep.securing import Secured
+from mailserver.store.withdrawal import rows
+from mailserver.texts.causes import utc
+from mailserver.texts.command_line import _
+from mailserver.withdrawal.hijacked import HijackedAccounts, Left
+from mailserver.withdrawal.service import Withdrawals
+
+TakeBack = Annotated[
+    bool,
+    typer.Option("--take-back", help=_("Retirer aussi des boîtes de l’académie ce qui est parti depuis 48 heures.")),
+]
+Undo = Annotated[
+    bool,
+    typer.Option("--undo", help=_("Fausse alerte : remettre filtres, transfert, mots de passe d’application, envois.")),
+]
+
+
+@with_help(
+    _(
+        "Un compte est piraté : fermer ses sessions, révoquer ses mots de passe, retenir ses envois, éteindre filtres "
+        "et transfert, donner un nouveau code, montrer ce qui est parti depuis 48 heures et à qui."
+    )
+)
+def secure(
+    directory: InstanceDir, name: Name, take_back: TakeBack = False, undo: Undo = False, as_json: AsJson = False
+) -> None:
+    """Switch off what somebody who got into an account could go on with, and show what left."""
+    settings = settings_of(directory)
+    log_aside()
+    if undo:
+        if take_back:
+            fail(_("dites --take-back ou --undo, pas les deux"))
+        _undo(settings, name, as_json=as_json)
+        return
+
+    async def work(desk: Desk) -> tuple[str, str, Secured, Left, int]:
+        account = await desk.accounts.find(name)
+        try:
+            code = (await desk.accounts.reset(name)).text
+        except Refused as refusal:
+            if refusal.reason is not Reason.READ_ONLY_DIRECTORY:
+                raise
+            code = ""
+        service = _service(settings, desk)
+        done = await service.secure(account.principal, origin())
+        left = await service.left(account.principal)
+        begun = await _take_back(settings, desk, account.principal.login) if take_back else 0
+        return account.principal.login, code, done, left, begun
+
+    login, code, done, left, begun = at_desk(settings, work)
+    if as_json:
+        print(json.dumps({"login": login, "code": code, **asdict(done), **_facts(left), "withdrawals": begun}))
+        return
+    _tell(login, code, done)
+    for one in left.here:
+        print(f"{date(one.at)}  {one.message_id}  {one.subject}  {one.mailboxes}")
+    for step in left.steps:
+        print(f"{date(step.at)}  {step.step.value}  {step.name}  {' '.join(step.recipients[:5])}")
+    print(_("{count} messages dans des boîtes de l’académie depuis 48 heures.", count=len(left.here)))
+    if take_back:
+        print(_("{count} retraits.", count=begun))
+    elif left.here:
+        print(_("Pour les retirer : la même commande avec --take-back."))
+
+
+def _tell(login: str, code: str, done: Secured) -> None:
+    print(
+        _(
+            "{login} : {sessions} sessions fermées, {devices} mots de passe d’application révoqués, "
+            "{queued} envois retenus.",
+            login=login,
+            sessions=done.sessions,
+            devices=len(done.devices),
+            queued=done.queued,
+        )
+    )
+    if done.filter:
+        print(_("Filtre éteint : {name}", name=done.filter))
+    if done.forward:
+        print(_("Transfert arrêté : {address}", address=done.forward))
+    if code:
+        print(_("Nouveau code, à remettre en main propre : {code}", code=code))
+    else:
+        print(_("L’annuaire appartient à quelqu’un d’autre : changez-y le mot de passe maintenant."))
+
+
+def _undo(settings: Settings, name: str, *, as_json: bool) -> None:
+    async def work(desk: Desk) -> tuple[str, Secured]:
+        account = await desk.accounts.find(name)
+        return account.principal.login, await _service(settings, desk).undo(account.principal, origin())
+
+    login, done = at_desk(settings, work)
+    if as_json:
+        print(json.dumps({"login": login, **asdict(done)}))
+        return
+    print(
+        _(
+            "{login} : {devices} mots de passe d’application valables de nouveau, {queued} envois repartis.",
+            login=login,
+            devices=len(done.devices),
+            queued=done.queued,
+        )
+    )
+
+
+async def _take_back(settings: Settings, desk: Desk, login: str) -> int:
+    """Every act is gone through here; a worker of the service that was faster has done its part."""
+    principal = (await desk.accounts.find(login)).principal
+    withdrawals = Withdrawals(settings=settings, store=desk.store, clock=desk.store.clock)
+    begun = await _service(settings, desk).take_back(principal, origin())
+    for number in begun:
+        if await desk.store.write(rows.claim, number, desk.store.worker):
+            await withdrawals.work(number)
+    return len(begun)
+
+
+def _service(settings: Settings, desk: Desk) -> HijackedAccounts:
+    clock = desk.store.clock
+    withdrawals = Withdrawals(settings=settings, store=desk.store, clock=clock)
+    return HijackedAccounts(store=desk.store, withdrawals=withdrawals, clock=clock)
+
+
+def _facts(left: Left) -> dict[str, object]:
+    steps = [
+        {"at": utc(step.at), "step": step.step.value, "id": step.name, "recipients": list(step.recipients)}
+        for step in left.steps
+    ]
+    return {"here": [asdict(one) for one in left.here], "left": steps}
