@@ -28,7 +28,7 @@ app = typer.Typer(no_args_is_help=True)
 
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help=_("Tout essayer auprès de [acme] staging ; rien n’est gardé.")),
+    typer.Option("--dry-run", help=_("Tout essayer auprès de acme.staging ; rien n’est gardé.")),
 ]
 
 
@@ -51,7 +51,7 @@ def show(directory: InstanceDir, as_json: AsJson = False) -> None:
 @app.command()
 @with_help(
     _(
-        "Demander un certificat par ACME pour les noms de [acme] names, et le mettre en service.\n\n"
+        "Demander un certificat par ACME pour les noms de acme.names, et le mettre en service.\n\n"
         "La première fois, crée la clé du compte (secrets/acme-account.pem). Le service doit tourner pour http-01 : "
         "c’est lui qui répond à l’autorité."
     )

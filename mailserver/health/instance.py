@@ -13,6 +13,8 @@ from mailserver.store.upkeep.opening import Place
 from mailserver.submission.dkim import new_key
 from mailserver.texts.text import Text
 
+LABELS = ("mail", "imap", "smtp", "ldap", "webmail", "autoconfig", "autodiscover", "mta-sts")
+"""Hosts of the domain that the first certificate is for."""
 HMAC_BYTES = 32
 
 
@@ -37,8 +39,7 @@ def create(directory: Path, domain: str, database: str = "") -> Settings:
     make_certificate(
         directory / "tls" / "cert.pem",
         directory / "tls" / "key.pem",
-        [f"{label}.{domain}" for label in ("mail", "imap", "smtp", "ldap", "webmail", "autoconfig", "mta-sts")]
-        + [domain],
+        [*(f"{label}.{domain}" for label in LABELS), domain],
         datetime.datetime.now(datetime.UTC),
     )
     # Last, so that a folder with this file is a whole instance.

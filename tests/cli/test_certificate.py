@@ -1,0 +1,49 @@
+"""`mailserver certificate`: what it says and refuses where no authority is asked."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from mailserver.__main__ import app
+from tests.certificate_files import write_pair
+from tests.harness import Instance
+
+
+@pytest.fixture(scope="module")
+def instance(made: dict[tuple[str, ...], Instance], tmp_path_factory: pytest.TempPathFactory) -> Instance:
+    one = Instance(tmp_path_factory.mktemp("certificate") / "var")
+    one.copy_of(made[()])
+    return one
+
+
+def test_show_tells_every_certificate(instance: Instance) -> None:
+    folder = instance.directory / "tls" / "sni"
+    write_pair(folder / "a.fr", "a.fr", "b.fr")
+    write_pair(folder / "c.fr", "c.fr")
+    (folder / "c.fr" / "key.pem").unlink()
+    said = json.loads(instance.command("certificate", "show", "DIR", "--json").stdout)
+    own, further, broken = said["certificates"]
+    assert own["own_authority"] is True
+    assert "autodiscover.ac-exemple.fr" in own["names"]
+    assert (further["host"], further["names"], further["own_authority"]) == ("a.fr", ["a.fr", "b.fr"], False)
+    assert broken["host"] == "c.fr"
+    assert "key.pem" in broken["error"]
+    assert said["acme"] == {"agreed": False, "directory": "https://acme-v02.api.letsencrypt.org/directory"}
+    text = instance.command("certificate", "show", "DIR").stdout
+    assert "a.fr: a.fr, b.fr" in text
+    assert "ACME is not used" in text
+
+
+@pytest.mark.parametrize("verb", ["request", "renew"])
+def test_nobody_would_answer_the_authority(instance: Instance, verb: str) -> None:
+    done = instance.command("certificate", verb, "DIR", check=False)
+    assert done.returncode == 1
+    assert "does not run: nobody would answer" in done.stderr
+    assert not (instance.directory / "secrets" / "acme-account.pem").exists()
+
+
+def test_help_shows_what_stands_in_brackets() -> None:
+    """A word in brackets would be taken for markup."""
+    for verb, named in (("request", "acme.names"), ("renew", "acme.staging")):
+        assert named in CliRunner().invoke(app, ["certificate", verb, "--help"], env={"COLUMNS": "200"}).output
