@@ -1,5 +1,6 @@
 """Looks an instance over and says, for each finding, what to do about it. Changes nothing."""
 
+import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,11 +9,12 @@ from directory.lists.rosters import House
 from mailserver.delivery import exposed_lists
 from mailserver.foundation import instance_lock, ports
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.foundation.settings import Settings, SettingsError, secret_variable
 from mailserver.health import disk_space, file_permissions
 from mailserver.health.blocklists import examine_blocklists
 from mailserver.health.certificates import examine_certificates
 from mailserver.health.findings import Finding, Grade
+from mailserver.health.hosts import examine_hosts
 from mailserver.health.instance import place_of
 from mailserver.health.published import examine_dns
 from mailserver.model.clock import SystemClock
@@ -43,6 +45,7 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
         _disks,
         _previews,
         _stored,
+        examine_hosts,
         _ports,
         _ldap,
         _lists,
@@ -59,12 +62,13 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
-    pushed = (vapid.FILE,) if (settings.directory / "secrets" / vapid.FILE).exists() else ()
+    pushed = (vapid.FILE,) if (settings.secrets / vapid.FILE).exists() else ()
     for name in (*SECRETS, f"dkim-{settings.dkim_selector}.pem", *pushed):
-        path = settings.directory / "secrets" / name
+        path = settings.secrets / name
+        is_given = secret_variable(name) in os.environ
         try:
             settings.secret(name)
-            mode = stat.S_IMODE(path.stat().st_mode)
+            mode = 0 if is_given else stat.S_IMODE(path.stat().st_mode)
         except (SettingsError, OSError) as error:
             yield Finding(
                 "secrets",
@@ -90,7 +94,7 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
 
 def _files(settings: Settings) -> Iterator[Finding]:
     """Secrets apart, which are looked at one by one."""
-    secrets = settings.directory / "secrets"
+    secrets = settings.secrets
     found = [(path, mode) for path, mode in file_permissions.too_open(settings.directory) if path.parent != secrets]
     if not found:
         text = Text("les fichiers ne sont lisibles que par leur propriétaire")

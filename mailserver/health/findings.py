@@ -43,6 +43,7 @@ SUBJECTS = {
     "counts": Text("compteurs"),
     "upkeep": Text("entretien"),
     "repair": Text("réparation"),
+    "hosts": Text("hôtes"),
     "ports": Text("ports"),
     "directory": Text("annuaire"),
     "lists": Text("listes"),

@@ -64,7 +64,15 @@ def _make_database(directory: Path, database: str) -> Settings:
 
 def place_of(settings: Settings) -> Place:
     """Where the mail of an instance is."""
-    return Place(settings.database_url, settings.data, settings.directory, folder_of(settings))
+    return Place(settings.database_url, settings.data, settings.directory, folder_of(settings), _secret(settings))
+
+
+def _secret(settings: Settings) -> bytes:
+    """What tells one instance's secrets from another's. Whoever serves says that they cannot be read."""
+    try:
+        return settings.secret("hmac")
+    except SettingsError:
+        return b""
 
 
 def open_database(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from mailserver.foundation.settings import Settings
+from mailserver.foundation.settings import Settings, secret_variable
 from mailserver.foundation.tls import write_secret
 from mailserver.push.encryption import pack
 
@@ -64,8 +64,8 @@ class Vapid:
 
 def own(settings: Settings) -> Vapid:
     """With the key of DIR/secrets, made when it is first asked for. Raises OSError, ValueError, SettingsError."""
-    path = settings.directory / "secrets" / FILE
-    if not path.exists():
+    path = settings.secrets / FILE
+    if not path.exists() and secret_variable(FILE) not in os.environ:
         _make(path)
     return Vapid(settings.secret(FILE), f"postmaster@{settings.domain}")
 

@@ -24,6 +24,7 @@ import uvloop
 from mailserver.background.audit_sealing import AuditSealer
 from mailserver.background.blob_gc import BlobCollector
 from mailserver.background.certificate_renewal import CertificateRenewal
+from mailserver.background.host_beat import HostBeat
 from mailserver.background.housekeeping import Housekeeper
 from mailserver.background.index_worker import Indexer
 from mailserver.background.report_sending import ReportSender
@@ -174,6 +175,9 @@ async def _index(life: Life) -> None:
         stack.push_async_callback(resolver.close)
         reader = ReportReader(settings=settings, store=store, changes=changes, resolver=resolver, clock=clock)
         await stack.enter_async_context(_task("reports", reader.run))
+        beat = HostBeat(settings=settings, store=store, workers=len(life.wakeup.others))
+        stack.push_async_callback(beat.leave)
+        await stack.enter_async_context(_task("host", beat.run))
         _say_ready(life)
         await stopping.wait()
 

@@ -143,6 +143,32 @@ def test_an_older_instance_is_given_its_identifier(fresh: Callable[..., Instance
     checked(instance)
 
 
+def test_secrets_of_another_instance_are_refused(
+    fresh: Callable[..., Instance], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is sealed and hashed would open for nobody, and what is written anew for nobody else."""
+    instance, other = fresh(), fresh("--domain", "autre.fr")
+    key, strange = (one.directory / "secrets" / "hmac" for one in (instance, other))
+    own = key.read_bytes()
+    key.write_bytes(strange.read_bytes())
+    refused(instance, "are not those of instance")
+    checked(instance, "are not those of instance", 1)
+    monkeypatch.setenv("MAILSERVER_SECRET_HMAC", own.decode().strip())
+    checked(instance)
+    monkeypatch.setenv("MAILSERVER_SECRET_HMAC", strange.read_text())
+    refused(instance, "are not those of instance")
+    monkeypatch.delenv("MAILSERVER_SECRET_HMAC")
+    elsewhere = tmp_path / "secrets"
+    key.parent.rename(elsewhere)
+    monkeypatch.setenv("MAILSERVER_SECRETS", str(elsewhere))
+    refused(instance, "are not those of instance")
+    (elsewhere / "hmac").write_bytes(own)
+    checked(instance)
+    (elsewhere / "hmac").write_bytes(strange.read_bytes())
+    assert instance.command("storage", "adopt", "DIR").returncode == 0
+    checked(instance)
+
+
 def test_an_older_instance_whose_files_are_not_named_is_refused(fresh: Callable[..., Instance]) -> None:
     """Neither side has an identifier, and the rows are not about these files: an operator decides."""
     instance, other = fresh("--demo"), fresh()

@@ -7,6 +7,8 @@ A running service takes changed settings over (`Settings.adopt`, at SIGHUP): sec
 get new values. So a section may be kept, its values are read where they are used.
 """
 
+import os
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -94,21 +96,12 @@ __all__ = [
 ]
 
 FILE_NAME = "mailserver.toml"
+SECRETS = "MAILSERVER_SECRETS"
+"""The variable of the environment that may name the folder of secrets."""
 
 AT_START = (
-    *(
-        "domain",
-        "hostname",
-        "aliases",
-        "workers",
-        "dkim_selector",
-        "listen",
-        "database",
-        "octets",
-        "storage",
-        "ldap",
-        "login",
-    ),
+    *("domain", "hostname", "aliases", "workers", "dkim_selector"),
+    *("listen", "database", "octets", "storage", "ldap", "login"),
     "web.timezone",
     "tracing",
 )
@@ -249,13 +242,29 @@ class Settings(Section):
         """Suffix of our own tree: `dc=ac-exemple,dc=fr`."""
         return ",".join(f"dc={label}" for label in self.domain.split("."))
 
+    @property
+    def secrets(self) -> Path:
+        """The folder of keys and passwords: DIR/secrets, or that of the environment."""
+        return Path(os.environ.get(SECRETS) or self.directory / "secrets")
+
     def secret(self, name: str) -> bytes:
-        """Content of DIR/secrets/name, without the final newline. Raises SettingsError when unreadable."""
-        path = self.directory / "secrets" / name
+        """A key or a password, without the final newline: of the environment, else of the folder of secrets.
+
+        Raises SettingsError when unreadable.
+        """
+        given = os.environ.get(secret_variable(name))
+        if given:
+            return given.encode().rstrip(b"\n")
+        path = self.secrets / name
         try:
             return path.read_bytes().rstrip(b"\n")
         except OSError as error:
             raise SettingsError(Untranslated(f"{path}: {error.strerror}")) from None
+
+
+def secret_variable(name: str) -> str:
+    """The variable of the environment that may hold a secret: `dkim-s1.pem` is MAILSERVER_SECRET_DKIM_S1_PEM."""
+    return "MAILSERVER_SECRET_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
 @dataclass(frozen=True, slots=True)

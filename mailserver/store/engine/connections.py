@@ -8,11 +8,13 @@ import structlog
 from sqlalchemy import Connection
 
 from mailserver.model.clock import Clock
-from mailserver.store.engine.engines import Backend, has_ended, translate
+from mailserver.store.engine.engines import Backend, brief, has_ended, translate
 from mailserver.store.engine.memory import Memory
 from mailserver.store.engine.statements import Tx
 
 log = structlog.get_logger("store")
+
+TOLD_SECONDS = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +37,7 @@ class Sessions:
         self._local = threading.local()
         self._open: set[Session] = set()
         self._lock = threading.Lock()
+        self._told = -TOLD_SECONDS
 
     def begin(self, statement: str) -> Session:
         """Begin a transaction. A connection that broke while it was idle is replaced. Raises Temporary."""
@@ -85,6 +88,13 @@ class Sessions:
                 session.connection.close()
             self._open.clear()
 
+    def _tell(self, error: BaseException) -> None:
+        """Why there is no connection: too many, no server, no password. Not for each of those who wait."""
+        now = self._clock.monotonic()
+        if now - self._told >= TOLD_SECONDS:
+            self._told = now
+            log.error("no connection to the database", why=brief(error))
+
     def _current(self) -> Session:
         session: Session | None = getattr(self._local, "session", None)
         if session is not None:
@@ -92,6 +102,7 @@ class Sessions:
         try:
             connection = self._backend.engine.connect()
         except Exception as error:
+            self._tell(error)
             raise translate(error) from error
         driver: Any = connection.connection.driver_connection
         cursor = driver.cursor()

@@ -63,12 +63,15 @@ class Backend:
         return f"SQLite {sqlite3.sqlite_version}" if self.dialect == "sqlite" else "PostgreSQL"
 
 
-_ENGINE: dict[str, Any] = {"pool_size": 64, "max_overflow": 64, "hide_parameters": True}
+_ENGINE: dict[str, Any] = {"pool_size": 128, "max_overflow": 0, "hide_parameters": True}
 """What goes into a statement is people's: it stays out of the text of errors, which are logged."""
 
 
-def connect(url: str, data: Path) -> Backend:
-    """Make the engine for a database URL (`sqlite:///path` or `postgresql://…`). Connects lazily."""
+def connect(url: str, data: Path, most: int = 128) -> Backend:
+    """Make the engine for a database URL (`sqlite:///path` or `postgresql://…`). Connects lazily.
+
+    `most`: connections to a server.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         # A file that is gone (a disk that was not mounted) is never made anew by looking for it.
@@ -77,7 +80,8 @@ def connect(url: str, data: Path) -> Backend:
         return Backend(engine, "BEGIN", "BEGIN IMMEDIATE", data / "write.lock")
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    engine = create_engine(parsed, pool_pre_ping=True, connect_args=POSTGRESQL_OPTIONS, **_ENGINE)
+    options = {**_ENGINE, "pool_size": most, "pool_pre_ping": True, "connect_args": POSTGRESQL_OPTIONS}
+    engine = create_engine(parsed, **options)
     event.listen(engine, "connect", _prepare_postgresql)
     return Backend(
         engine, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED", None

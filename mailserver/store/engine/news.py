@@ -5,7 +5,7 @@ then, and now and
 then by itself, asks `PRAGMA data_version` and reads the rows it has not seen. Whoever must know at once that nothing
 has happened (each command of IMAP) looks at the counts of rings; what processes without a wakeup commit waits for the
 worker's own look. PostgreSQL: NOTIFY inside the
-transaction, which arrives in commit order. A lost stretch (a worker that slept too long, a broken connection) wakes
+transaction, which arrives in commit order, on whatever host; of ids alone. A lost stretch (a worker that slept too long, a broken connection) wakes
 everybody: the woken ask the store what changed, so too much news costs time, never truth.
 """
 
@@ -42,6 +42,11 @@ KEPT = 20_000
 READ_AT_ONCE = 4000
 """Rows, or changes in them, told one by one; more wake everybody, which costs the event loop less."""
 CHANNEL = "mailserver_news"
+SILENT_SECONDS = 5.0
+"""Without a notice, after which the server is asked whether it is there."""
+ANSWER_SECONDS = 5.0
+LOOK_SECONDS = 10.0
+"""Between two looks while no connection listens."""
 NOTIFY_CHANGES = 200
 """Changes in one NOTIFY: its payload must stay under 8,000 octets."""
 
@@ -214,6 +219,7 @@ class PostgresCarrier:
         self._worker = str(worker)
         self._changes = changes
         self._generation = 0
+        self._looked = -LOOK_SECONDS
 
     def generation(self) -> int:
         return self._generation
@@ -231,21 +237,38 @@ class PostgresCarrier:
         while True:
             try:
                 await self._listen()
-            except psycopg.Error as error:
-                log.warning("listening for news again in a second", error=type(error).__name__)
+            except (psycopg.Error, OSError) as error:
+                log.warning("listening for news again in a second", why=brief(error))
+                self._look_around()
                 await asyncio.sleep(1)
 
     async def _listen(self) -> None:
-        connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+        """Until the connection breaks, or its silence turns out to be the server's."""
+        connection = await asyncio.wait_for(
+            psycopg.AsyncConnection.connect(self._conninfo, autocommit=True), ANSWER_SECONDS
+        )
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
-            self._generation += 1
-            self._changes.publish_all()
-            async for notice in connection.notifies():
-                self._generation += 1
-                worker, _, pairs = notice.payload.partition(";")
-                if worker != self._worker:
-                    self._changes.publish(_parse_pairs(pairs))
+            self._wake_all()
+            while True:
+                async for notice in connection.notifies(timeout=SILENT_SECONDS):
+                    self._generation += 1
+                    worker, _, pairs = notice.payload.partition(";")
+                    if worker != self._worker:
+                        self._changes.publish(_parse_pairs(pairs))
+                # A host that was cut off hears nothing, and the system would tell it in a minute only.
+                await asyncio.wait_for(connection.execute("SELECT 1"), ANSWER_SECONDS)
+
+    def _look_around(self) -> None:
+        """Whoever waits for news asks the store now and then, while nobody brings any."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        self._generation += 1
+        self._changes.publish_all()
 
 
 def _parse_pairs(pairs: str) -> list[Change]:

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from mailserver.foundation.changes import Change, Changes
 from mailserver.foundation.metrics.pools import Load, load_of
+from mailserver.foundation.settings import Database
 from mailserver.foundation.tracing import TRACES
 from mailserver.model.clock import Clock
 from mailserver.store.engine import engines
@@ -27,6 +28,15 @@ T = TypeVar("T")
 
 SLOW_READERS = 2
 """Threads for reads that take long: more would only share the interpreter."""
+OTHER_THREADS = 4
+"""That read in the store now and then, and are not its own: filters, exports, the address book."""
+
+
+def connections_of(database: Database, workers: int) -> int:
+    """To a PostgreSQL server, at most, of a host with so many workers: one a thread, and one that listens for news."""
+    worker = database.readers + database.writers + SLOW_READERS + OTHER_THREADS + 1
+    indexer = 2 + SLOW_READERS + OTHER_THREADS + 1
+    return workers * worker + indexer
 
 
 class Store:
@@ -55,7 +65,11 @@ class Store:
         """Where large messages lie."""
         self.clock = clock
         self.changes = changes
-        self.backend = engines.connect_reading(url) if read_only else engines.connect(url, data)
+        self.backend = (
+            engines.connect_reading(url)
+            if read_only
+            else engines.connect(url, data, readers + writers + SLOW_READERS + OTHER_THREADS)
+        )
         self.worker = int.from_bytes(clock.token(7), "big")
         """Marks our own news."""
         self._sessions = Sessions(self.backend, clock)

@@ -13,8 +13,26 @@ instance = Table(
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("identifier", String(32), nullable=False),
     Column("made", BigInteger, nullable=False),
+    Column("proof", String(64), nullable=False, server_default=""),
 )
-"""`identifier` stands in the folder of large messages and in the settings folder too (`store.upkeep.opening`)."""
+"""`identifier` stands in the folder of large messages and in the settings folder too; `proof` is a keyed hash of it, by
+which the secrets of a host are known (`store.upkeep.opening`)."""
+
+host = Table(
+    "host",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("version", String(40), nullable=False),
+    Column("schema", String(20), nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("beat", BigInteger, nullable=False),
+    Column("skew", BigInteger, nullable=False),
+    Column("connections", BigInteger, nullable=False),
+    Column("settings", Text, nullable=False),
+)
+"""Hosts that serve, or did (`store.upkeep.hosts`). Times are the database's, in seconds; `skew`: how far the host's
+clock is before it, in milliseconds. `settings`: JSON, keyed hashes of what must agree."""
 
 upkeep = Table(
     "upkeep",

@@ -5,12 +5,14 @@ So whatever opens an instance asks here first, and what does not belong together
 versions have no identifiers: they are given theirs when the database is provably this folder's. Only `make` makes.
 """
 
+import hashlib
+import hmac
 import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, make_url, select
+from sqlalchemy import Connection, inspect, literal, make_url, select
 
 from mailserver.model.errors import NotThere
 from mailserver.store.engine import migrate
@@ -34,6 +36,8 @@ class Place:
     """The folder of its settings file."""
     chosen: BlobFolder | None = None
     """Where large messages lie, if not with the data."""
+    secret: bytes = b""
+    """By which a host's secrets are known; empty: nobody asks."""
 
     @property
     def folder(self) -> BlobFolder:
@@ -48,6 +52,8 @@ class Facts:
     in_database: str
     in_folder: str
     in_settings: str
+    proof: str
+    """Of the secrets, in the database; empty for none."""
     contents: bool
     """Whether the database holds any message."""
     sampled: int
@@ -99,7 +105,7 @@ def open_instance(place: Place) -> None:
             raise NotThere(problem)
         migrate.upgrade_over(connection)
         known = facts.in_database or facts.in_folder or secrets.token_hex(16)
-        if {facts.in_database, facts.in_folder, facts.in_settings} != {known}:
+        if {facts.in_database, facts.in_folder, facts.in_settings} != {known} or (place.secret and not facts.proof):
             _give(place, connection, known)
 
 
@@ -117,8 +123,14 @@ def _give(place: Place, connection: Connection, identifier: str) -> None:
     files_of(place.folder).write_mark(identifier)
     write_mark(place.settings, identifier)
     connection.execute(instance.delete())
-    connection.execute(instance.insert().values(id=1, identifier=identifier, made=int(time.time())))
+    proof = _proof(place.secret, identifier) if place.secret else ""
+    connection.execute(instance.insert().values(id=1, identifier=identifier, made=int(time.time()), proof=proof))
     connection.commit()
+
+
+def _proof(secret: bytes, identifier: str) -> str:
+    """What only who has the instance's secrets can make; it tells nothing of them."""
+    return hmac.digest(secret, f"secrets of instance {identifier}".encode(), hashlib.sha256).hex()
 
 
 # ---------------------------------------------------------------------- looking
@@ -166,21 +178,33 @@ def gather(place: Place, connection: Connection) -> Facts:
             f" one: for an instance without mail, `mailserver init --database URL {place.settings}`"
         )
     migrate.check_known(connection)
-    has_table = inspect(connection).has_table(instance.name)
-    known = connection.execute(select(instance.c.identifier)).scalar() if has_table else None
+    known, proof = _known(connection)
     files = files_of(place.folder)
     marked = files.read_mark()
     # With an identifier on both sides they say it all, and a hundred files in object storage are long to ask for.
     names = [] if known and marked else sample(connection)
     return Facts(
-        in_database=known or "",
+        in_database=known,
         in_folder=marked,
         in_settings=read_mark(place.settings),
+        proof=proof,
         contents=connection.execute(select(content.c.id).limit(1)).first() is not None,
         sampled=len(names),
         found=sum(map(files.is_there, names)),
         files=has_files(place.folder),
     )
+
+
+def _known(connection: Connection) -> tuple[str, str]:
+    """The identifier and the proof, as far as the schema has them."""
+    looked = inspect(connection)
+    if not looked.has_table(instance.name):
+        return "", ""
+    columns = {column["name"] for column in looked.get_columns(instance.name)}
+    row = connection.execute(
+        select(instance.c.identifier, instance.c.proof if "proof" in columns else literal(""))
+    ).first()
+    return (row[0], row[1]) if row is not None else ("", "")
 
 
 def fault(place: Place, facts: Facts) -> str:
@@ -203,6 +227,11 @@ def fault(place: Place, facts: Facts) -> str:
         return (
             f"the database {name} does not name the files of {place.folder} ({facts.found} of {facts.sampled} looked"
             f" for are there): correct [database] url or mount the right disk; if both are right, {remedy}"
+        )
+    if place.secret and facts.proof and not hmac.compare_digest(facts.proof, _proof(place.secret, database)):
+        return (
+            f"the secrets of {place.settings} are not those of instance {database[:8]}: bring them from a host that"
+            f" serves it, or from a backup; if they were made anew on purpose, {remedy}"
         )
     if facts.in_settings and facts.in_settings not in ("", database or folder) and not facts.is_empty:
         return (

@@ -1,0 +1,104 @@
+"""The hosts that serve one instance, as each says of itself every few seconds. Times are the database's clock."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, select, text, update
+
+from mailserver.store.engine.statements import Tx
+from mailserver.store.schema.keeping import host
+
+GONE_SECONDS = 30
+"""Without a word: six beats."""
+FORGOTTEN_SECONDS = 30 * 86400
+KEPT = 200
+"""Rows; hosts that were made anew each time leave theirs behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What one says of itself."""
+
+    id: str
+    name: str
+    version: str
+    schema: str
+    connections: int
+    """To the database, at most."""
+    settings: Mapping[str, str]
+    """Keyed hashes of what must agree, by section."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the others know of it."""
+
+    host: Host
+    silent: int
+    """Seconds since its last word."""
+    skew: int
+    """Milliseconds that its clock is before the database's."""
+
+    @property
+    def is_gone(self) -> bool:
+        return self.silent > GONE_SECONDS
+
+
+def beat(tx: Tx, said: Host) -> None:
+    """Say that it serves."""
+    own, now = tx.clock.now(), _now(tx)
+    values: dict[str, Any] = {
+        "name": said.name,
+        "version": said.version,
+        "schema": said.schema,
+        "beat": int(now),
+        "skew": round(1000 * (own - now)),
+        "connections": said.connections,
+        "settings": json.dumps(said.settings, sort_keys=True),
+    }
+    if tx.execute(update(host).where(host.c.id == said.id).values(**values)).rowcount:
+        return
+    tx.insert_ignore(host, {"id": said.id, "started": int(now), **values})
+    tx.execute(delete(host).where(host.c.beat < int(now) - FORGOTTEN_SECONDS))
+
+
+def leave(tx: Tx, identifier: str) -> None:
+    """Say that it ends, as it was told to: nobody misses it."""
+    tx.execute(delete(host).where(host.c.id == identifier))
+
+
+def all_of(tx: Tx) -> Sequence[Seen]:
+    """Those that serve, or did and did not take their leave; by name."""
+    now = int(_now(tx))
+    rows = tx.execute(select(host).order_by(host.c.beat.desc()).limit(KEPT)).all()
+    found = [
+        Seen(
+            Host(row.id, row.name, row.version, row.schema, row.connections, json.loads(row.settings)),
+            max(0, now - row.beat),
+            row.skew,
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda each: (each.host.name, each.host.id))
+
+
+def most_connections(tx: Tx) -> int:
+    """What a PostgreSQL server takes from programs like ours; 0 where nobody counts."""
+    if tx.dialect == "sqlite":
+        return 0
+    found = tx.execute(
+        text(
+            "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+            " - coalesce(current_setting('reserved_connections', true)::int, 0)"
+        )
+    )
+    return int(found.scalar_one())
+
+
+def _now(tx: Tx) -> float:
+    """The database's clock; SQLite's is this host's."""
+    if tx.dialect == "sqlite":
+        return tx.clock.now()
+    return float(tx.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())

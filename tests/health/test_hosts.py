@@ -1,0 +1,87 @@
+"""What `mailserver check` says of several hosts that serve one instance."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from mailserver.foundation.settings import Settings, load
+from mailserver.health import hosts as examined
+from mailserver.health.findings import Grade
+from mailserver.health.instance import create
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.schema.keeping import host
+from mailserver.store.upkeep import host_facts, hosts
+from mailserver.store.upkeep.hosts import Host, Seen
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return create(tmp_path / "here", "ac-exemple.fr")
+
+
+def told(here: Host, *seen: Seen) -> list[tuple[Grade, str]]:
+    return [(finding.grade, finding.text.to("en")) for finding in examined.compare(here, seen)]
+
+
+async def test_hosts_say_that_they_serve(store: Store, settings: Settings) -> None:
+    one = host_facts.describe(settings, "a" * 32, 2)
+    two = dataclasses.replace(one, id="b" * 32, name="deux")
+    for said in (one, two, one):
+        await store.write(hosts.beat, said)
+    seen = await store.read(hosts.all_of)
+    assert {each.host.id: each.host for each in seen} == {one.id: one, two.id: two}
+    assert not any(each.is_gone for each in seen)
+    assert all(abs(each.skew) < 2000 for each in seen)
+    assert [grade for grade, _ in told(one, *seen)] == [Grade.OK]
+    await store.write(silence, two.id, 40)
+    assert [each.host.id for each in await store.read(hosts.all_of) if each.is_gone] == [two.id]
+    await store.write(hosts.leave, one.id)
+    assert [each.host for each in await store.read(hosts.all_of)] == [two]
+    await store.write(silence, two.id, 31 * 86400)
+    await store.write(hosts.beat, one)
+    assert [each.host for each in await store.read(hosts.all_of)] == [one], "a month of silence is forgotten"
+        "one that was silent for a month is forgotten"
+    )
+
+
+def silence(tx: Tx, identifier: str, seconds: int) -> None:
+    tx.execute(update(host).where(host.c.id == identifier).values(beat=host.c.beat - seconds))
+
+
+def test_what_disagrees_is_told(settings: Settings) -> None:
+    here = host_facts.describe(settings, "a" * 32, 2)
+    there = dataclasses.replace(here, id="b" * 32, name="deux")
+    assert [grade for grade, _ in told(here, Seen(there, 3, -40))] == [Grade.OK]
+    assert told(here, Seen(there, 99, 0)) == [(Grade.WARNING, "deux has given no sign of life for 99 s")]
+    assert told(here, Seen(there, 0, -3000)) == [(Grade.PROBLEM, "the clock of deux is -3 s off the database's")]
+    older = dataclasses.replace(there, version="0.6.0", schema="0021")
+    assert [grade for grade, _ in told(here, Seen(older, 0, 0))] == [Grade.WARNING]
+    other = dataclasses.replace(there, settings={**there.settings, "smtp": "x", "secrets": "y"})
+    assert told(here, Seen(other, 0, 0)) == [(Grade.PROBLEM, "deux has other settings than this host: secrets, smtp")]
+
+
+def test_what_must_agree_and_what_need_not(settings: Settings) -> None:
+    path = settings.directory / "mailserver.toml"
+    first = host_facts.fingerprints(settings)
+    secret = settings.secret("hmac").hex()
+    assert secret not in json.dumps(first)
+    text = path.read_text()
+    path.write_text(text.replace("[listen]", 'workers = 3\n[log]\nlevel = "debug"\n[listen]\nsmtp = 3025'))
+    assert host_facts.fingerprints(load(settings.directory)) == first
+    path.write_text(text + '\n[limits]\nquota = 1000\n[octets]\nurl = "/srv/octets"\n')
+    changed = host_facts.fingerprints(load(settings.directory))
+    assert {name for name, value in first.items() if changed[name] != value} == {"limits", "octets"}
+    path.write_text(text)
+    (settings.directory / "secrets" / "ldap-admin").write_text("another")
+    changed = host_facts.fingerprints(settings)
+    assert {name for name, value in first.items() if changed[name] != value} == {"secrets"}
+
+
+def test_a_host_keeps_its_id(tmp_path: Path) -> None:
+    first = host_facts.host_id(tmp_path)
+    assert host_facts.host_id(tmp_path) == first
+    (tmp_path / "host-id").write_text("nonsense")
+    assert host_facts.host_id(tmp_path) not in (first, "nonsense")
