@@ -54,7 +54,9 @@ class Indexer:
         while True:
             now = self._changes.generation()
             if now != done:
-                if await self._store.read(index.has_work, self._store.worker):
+                if await self._store.read(index.is_elsewhere, self._store.worker):
+                    pass  # asked again: a host that dies leaves its work undone
+                elif await self._store.read(index.has_work):
                     await self._work()
                 else:
                     done = now

@@ -43,8 +43,6 @@ async def test_hosts_say_that_they_serve(store: Store, settings: Settings) -> No
     await store.write(silence, two.id, 31 * 86400)
     await store.write(hosts.beat, one)
     assert [each.host for each in await store.read(hosts.all_of)] == [one], "a month of silence is forgotten"
-        "one that was silent for a month is forgotten"
-    )
 
 
 def silence(tx: Tx, identifier: str, seconds: int) -> None:

@@ -535,8 +535,8 @@ def test_one_worker_indexes_at_a_time(store: Store, edupont: int) -> None:
     assert store.write_now(index.take_lease, 1)
     assert not store.write_now(index.take_lease, 2)
     assert index_everything(store) == 0
-    assert not store.read_now(index.has_work, store.worker)
-    assert store.read_now(index.has_work, 1)
+    assert store.read_now(index.is_elsewhere, store.worker)
+    assert not store.read_now(index.is_elsewhere, 1)
     store.write_now(index.release_lease, 2)
     assert not store.write_now(index.take_lease, 2)
     store.write_now(index.release_lease, 1)

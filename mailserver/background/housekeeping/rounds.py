@@ -103,6 +103,7 @@ class Housekeeper:
             if not await self._store.read(caretaking.anything, notices):
                 return
         if not await self._store.write(caretaking.take_lease, self._store.worker):
+            self._seen = -1  # whoever works may end before it has looked
             return
         store, terms = self._store, self._settings.accounts
         await self._try("suspensions", lambda: states.suspend(store))

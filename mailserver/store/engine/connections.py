@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection
 
 from mailserver.model.clock import Clock
-from mailserver.store.engine.engines import Backend, brief, has_ended, translate
+from mailserver.store.engine.engines import WRITERS_SETTING, Backend, brief, has_ended, translate
 from mailserver.store.engine.memory import Memory
 from mailserver.store.engine.statements import Tx
 
@@ -41,7 +41,8 @@ class Sessions:
 
     def begin(self, statement: str) -> Session:
         """Begin a transaction. A connection that broke while it was idle is replaced. Raises Temporary."""
-        session = self._current()
+        writes = statement == self._backend.begin_write
+        session = self._current(writes=writes)
         try:
             session.cursor.execute(statement)
         except Exception as error:
@@ -50,7 +51,7 @@ class Sessions:
                 self.forget(session)
             if not ended:
                 raise translate(error) from error
-            session = self._current()
+            session = self._current(writes=writes)
             try:
                 session.cursor.execute(statement)
             except Exception as again:
@@ -95,12 +96,14 @@ class Sessions:
             self._told = now
             log.error("no connection to the database", why=brief(error))
 
-    def _current(self) -> Session:
+    def _current(self, *, writes: bool) -> Session:
         session: Session | None = getattr(self._local, "session", None)
         if session is not None:
             return session
         try:
             connection = self._backend.engine.connect()
+            if writes and self._backend.dialect != "sqlite":
+                connection.exec_driver_sql(WRITERS_SETTING)
         except Exception as error:
             self._tell(error)
             raise translate(error) from error

@@ -4,9 +4,9 @@ SQLite: each commit leaves one `news` row, and whoever committed rings (`mailser
 then, and now and
 then by itself, asks `PRAGMA data_version` and reads the rows it has not seen. Whoever must know at once that nothing
 has happened (each command of IMAP) looks at the counts of rings; what processes without a wakeup commit waits for the
-worker's own look. PostgreSQL: NOTIFY inside the
-transaction, which arrives in commit order, on whatever host; of ids alone. A lost stretch (a worker that slept too long, a broken connection) wakes
-everybody: the woken ask the store what changed, so too much news costs time, never truth.
+worker's own look. PostgreSQL: NOTIFY inside the transaction, of ids alone, which arrives in commit order, on whatever
+host; a connection that is silent is asked whether the server is there. A lost stretch (a worker that slept too long, a
+broken connection) wakes everybody: the woken ask the store what changed, so too much news costs time, never truth.
 """
 
 import asyncio

@@ -19,6 +19,7 @@ from sqlalchemy import BigInteger, bindparam, delete, func, insert, null, or_, s
 from mailserver.mime import Part, unpack
 from mailserver.mime.body import folded_fields, text
 from mailserver.model.errors import Damaged
+from mailserver.store.engine.server_time import server_time
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import blobs, collect
 from mailserver.store.octets.files import BlobFolder
@@ -41,7 +42,7 @@ SEGMENT_TEXTS = 2048
 COUNTED_ACCOUNTS = 500
 """Accounts whose counter one unit moves. A content of more accounts than that is a mailing: their searches
 read its text, and one of their own messages will have it indexed."""
-LEASE_SECONDS = 60
+LEASE_SECONDS = 15
 
 Field = Literal["header", "body"]
 FIELDS: tuple[Field, ...] = ("header", "body")
@@ -112,8 +113,9 @@ _LEASED = Statement(
 
 
 def take_lease(tx: Tx, worker: int) -> bool:
-    """Make sure that this process (`Store.worker`) is the one that indexes, for a minute from now."""
-    taken = {"me": worker, "now": tx.now, "end": tx.now + LEASE_SECONDS}
+    """Make sure that this process (`Store.worker`) is the one that indexes, for a while from now."""
+    now = int(server_time(tx))
+    taken = {"me": worker, "now": now, "end": now + LEASE_SECONDS}
     if tx.run(_TAKE, **taken):
         return True
     return bool(tx.insert_ignore(search_lease, {"id": 1, "worker": worker, "until": taken["end"]}))
@@ -133,10 +135,13 @@ _SOURCE = select(content.c.id, content.c.parts, blob.c.header, blob.c.octets, bl
 _SOURCES = Statement(_SOURCE.where(UNINDEXED).order_by(content.c.id).limit(bindparam("limit")))
 
 
-def has_work(tx: Tx, worker: int) -> bool:
-    """True when contents wait for their texts, or an account for a segment, and no other indexer is at it."""
-    if tx.one(_LEASED, me=worker, now=tx.now) is not None:
-        return False
+def is_elsewhere(tx: Tx, worker: int) -> bool:
+    """Whether another host's indexer is at it."""
+    return tx.one(_LEASED, me=worker, now=int(server_time(tx))) is not None
+
+
+def has_work(tx: Tx) -> bool:
+    """True when contents wait for their texts, or an account for a segment."""
     return bool(tx.all(_PENDING, limit=1)) or bool(crowded(tx, 1))
 
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, select, text, update
 
+from mailserver.store.engine.server_time import server_time, skew
 from mailserver.store.engine.statements import Tx
 from mailserver.store.schema.keeping import host
 
@@ -48,13 +49,14 @@ class Seen:
 
 def beat(tx: Tx, said: Host) -> None:
     """Say that it serves."""
-    own, now = tx.clock.now(), _now(tx)
+    ahead = skew(tx)
+    now = tx.clock.now() - ahead
     values: dict[str, Any] = {
         "name": said.name,
         "version": said.version,
         "schema": said.schema,
         "beat": int(now),
-        "skew": round(1000 * (own - now)),
+        "skew": round(1000 * ahead),
         "connections": said.connections,
         "settings": json.dumps(said.settings, sort_keys=True),
     }
@@ -71,7 +73,7 @@ def leave(tx: Tx, identifier: str) -> None:
 
 def all_of(tx: Tx) -> Sequence[Seen]:
     """Those that serve, or did and did not take their leave; by name."""
-    now = int(_now(tx))
+    now = int(server_time(tx))
     rows = tx.execute(select(host).order_by(host.c.beat.desc()).limit(KEPT)).all()
     found = [
         Seen(
@@ -95,10 +97,3 @@ def most_connections(tx: Tx) -> int:
         )
     )
     return int(found.scalar_one())
-
-
-def _now(tx: Tx) -> float:
-    """The database's clock; SQLite's is this host's."""
-    if tx.dialect == "sqlite":
-        return tx.clock.now()
-    return float(tx.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
