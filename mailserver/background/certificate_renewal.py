@@ -47,7 +47,7 @@ class CertificateRenewal:
             self._said = str(error)
 
     async def _is_begun(self) -> bool:
-        path = self._settings.directory / "secrets" / ACCOUNT_KEY
+        path = self._settings.secrets / ACCOUNT_KEY
         return await asyncio.to_thread(path.exists)
 
     async def _renew(self) -> bool:

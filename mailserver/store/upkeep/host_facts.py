@@ -18,7 +18,9 @@ from mailserver.store.upkeep.hosts import Host
 
 FILE = "host-id"
 """In DIR/data: which host this is, whatever its name."""
-OWN = frozenset({"directory", "workers", "listen", "log", "hostname", "proxy", "dns", "database", "octets", "metrics"})
+OWN = frozenset(
+    {"directory", "workers", "listen", "log", "hostname", "proxy", "dns", "database", "octets", "metrics", "tracing"}
+)
 """Settings that hosts may have of their own; of `octets` the place must agree."""
 SECRETS = ("hmac", "ldap-admin", "vapid.pem")
 
