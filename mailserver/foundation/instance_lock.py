@@ -3,13 +3,15 @@
 import fcntl
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mailserver.foundation.ports import CannotServe
 
 NOTE_OCTETS = 1024
 """Always written whole, in one piece."""
+PART = 60
+"""Characters of its parts that are kept where they do not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,10 @@ class Note:
     """How often it was asked to hand over, and could not."""
     problem: str = ""
     """Why, the last time."""
+    settings_of: int = 0
+    """When the settings file that it read last was written, in nanoseconds."""
+    waiting: str = ""
+    """Settings in it that it takes over at a restart only."""
 
 
 def hold(directory: Path) -> int:
@@ -58,7 +64,8 @@ def leave_note(lock: int, note: Note) -> None:
     """Write it into the lock that we hold."""
     text = json.dumps(asdict(note)).encode()
     if len(text) >= NOTE_OCTETS:
-        text = json.dumps(asdict(Note(note.pid, note.version, note.handovers, note.problem[:100]))).encode()
+        brief = replace(note, problem=note.problem[:PART], waiting=note.waiting[:PART])
+        text = json.dumps(asdict(brief)).encode()
     os.pwrite(lock, text.ljust(NOTE_OCTETS - 1) + b"\n", 0)
 
 

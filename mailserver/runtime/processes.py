@@ -30,6 +30,8 @@ STEADY_SECONDS = 10.0
 """A process that ended sooner counts as one that cannot work: the next one waits."""
 RESTART_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """How long, after each of them in turn; then as the last."""
+QUEUE_SECONDS = 2.0
+"""Connections wait so long for the next one; for a longer time others are to have them."""
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -116,7 +118,7 @@ class Processes:
             again = f"starting another in {wait:.0f} s" if wait else "starting another"
             print(f"mailserver: {self._works[index].name} {index} ended ({code}), {again}", file=sys.stderr)
             self._due[index] = now + wait
-            if wait:
+            if wait > QUEUE_SECONDS:
                 self._turn_away(index)
         for child, why in self._watchdog.look(self._children, now):
             index = self._children[child]

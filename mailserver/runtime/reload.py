@@ -21,13 +21,17 @@ class Reload:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._files = log_streams.Files()
+        self._waiting: tuple[str, ...] = ()
 
     def has_lost_terminal(self) -> bool:
         """True when SIGHUP came because the terminal that we write to is gone; from now on nothing is written."""
         return self._files.drop_terminal()
 
-    def tell(self) -> None:
-        """In the supervisor: take over what can be, and say what was taken, what was not and why. Never raises."""
+    def tell(self) -> tuple[str, ...]:
+        """In the supervisor: take over what can be, and say what was taken, what was not and why. Never raises.
+
+        Returns what waits for a restart.
+        """
         if problem := self._files.reopen():
             log.warning("log files not opened again", why=problem)
         try:
@@ -37,12 +41,14 @@ class Reload:
         else:
             logs.configure(self._settings.log, self._settings.directory, self._settings.name)
             log.info("settings reloaded", changed=list(changed.taken))
+            self._waiting = changed.left
             if changed.left:
                 log.warning("needs a restart: " + ", ".join(changed.left))
         try:
             read_pair(self._settings.certificate, self._settings.private_key)
         except SettingsError as error:
             log.error("certificate not reloaded, the one before stays", why=str(error))
+        return self._waiting
 
     def follow(self, renew_certificate: Callable[[], object]) -> None:
         """In a worker: the same without a word."""

@@ -10,13 +10,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import FrameType
 
 from mailserver import __version__
 from mailserver.foundation.instance_lock import Note, hold, leave_note
 from mailserver.foundation.ports import Port, gather
 from mailserver.foundation.service_manager import Notifier, given_ports
-from mailserver.foundation.settings import Settings
+from mailserver.foundation.settings import Settings, written
 from mailserver.runtime.handover import Inheritance, Successor
 from mailserver.runtime.processes import LEAVE_SIGNAL, STOP_SECONDS, STOP_SIGNALS, Processes, Work
 from mailserver.runtime.reload import Reload
@@ -43,7 +44,7 @@ class Supervisor:
         self._processes = Processes(settings, works, self._reload)
         self._ports: Sequence[Port] = ()
         self._lock = -1
-        self._note = Note(os.getpid(), __version__)
+        self._note = Note(os.getpid(), __version__, settings_of=written(settings.directory))
         self._successor: Successor | None = None
         self._told_alive = 0.0
         self._stopping = False
@@ -123,7 +124,9 @@ class Supervisor:
             self._stopping = True
             return
         self._notifier.reloading()
-        self._reload.tell()
+        read = written(self._settings.directory)
+        self._note = replace(self._note, settings_of=read, waiting=", ".join(self._reload.tell()))
+        leave_note(self._lock, self._note)
         self._processes.hang_up()
         self._notifier.ready(self._processes.status())
 
@@ -153,7 +156,7 @@ class Supervisor:
     def _stay(self, problem: str) -> None:
         """Who was to take over could not: everything goes on as before."""
         print(f"mailserver: not handed over, everything goes on as before: {problem}", file=sys.stderr)
-        self._note = Note(os.getpid(), __version__, self._note.handovers + 1, problem)
+        self._note = replace(self._note, handovers=self._note.handovers + 1, problem=problem)
         leave_note(self._lock, self._note)
 
     def _let_clients_end(self) -> None:

@@ -1,6 +1,7 @@
 """Restarts while clients come and go: nobody is refused, nobody's connection is reset, what is under way ends."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -196,6 +197,7 @@ def test_who_cannot_take_over_changes_nothing(served: Served) -> None:
     assert "key.pem" in refused.stderr
     assert "not handed over" in served.log_text()
     assert (supervisor(served), workers_of(served)) == (before, processes)
+    assert "did not take place" in checked(served)
     key.with_suffix(".aside").rename(key)
     # With the bound at nothing, clients who stay are told goodbye at once; ports that are new are opened.
     path = served.directory / "mailserver.toml"
@@ -203,15 +205,40 @@ def test_who_cannot_take_over_changes_nothing(served: Served) -> None:
     text = path.read_text().replace("drain_seconds = 600", "drain_seconds = 0")
     path.write_text(text.replace(f"smtp = {old}\n", f"smtp = {served.ports['smtp']}\n"))
     idle = served.imap("edupont")
+    assert "has changed since the service read it" in checked(served)
     os.kill(before, signal.SIGHUP)
-    until(lambda: "settings reloaded" in served.log_text())
+    until(lambda: "wait for a restart: listen.smtp" in checked(served))
     served.command("restart", "DIR")
+    assert "service" not in checked(served)
     assert b"* BYE" in everything(idle.socket())
     idle.shutdown()
     until(lambda: not is_there(before))
     ask(served, "smtp")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", old))
+
+
+def checked(instance: Instance) -> str:
+    """What `check` says of the service that runs."""
+    said = instance.command("check", "DIR", "--no-dns", "--json", check=False).stdout
+    return " ".join(f"{one['subject']}: {one['text']}" for one in json.loads(said) if one["subject"] == "service")
+
+
+def test_who_waits_at_a_worker_that_dies_is_served_by_the_next(served: Served) -> None:
+    """Also those whom it has not accepted: of a stopped worker everybody waits."""
+    served.start("--workers", "1")
+    (frozen,) = workers_of(served)
+    os.kill(frozen, signal.SIGSTOP)
+    until(lambda: state_of(frozen) == "T")
+    with contextlib.ExitStack() as stack:
+        waiting = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", served.ports["smtp"]), START_SECONDS))
+            for _ in range(20)
+        ]
+        os.kill(frozen, signal.SIGKILL)
+        for sock in waiting:
+            assert hear(sock, b"\r\n").startswith(b"220 ")
+    assert workers_of(served) not in ([], [frozen])
 
 
 def test_nobody_serves_it(served: Served) -> None:

@@ -93,6 +93,7 @@ __all__ = [
     "Tracing",
     "Web",
     "load",
+    "written",
 ]
 
 FILE_NAME = "mailserver.toml"
@@ -285,6 +286,14 @@ def _values(settings: Settings) -> Iterator[tuple[str, str, str, object]]:
                 yield f"{name}.{inner}", name, inner, getattr(value, inner)
         elif name != "directory":
             yield name, "", name, value
+
+
+def written(directory: Path) -> int:
+    """When the settings were written, in nanoseconds since the epoch; 0 when there are none."""
+    try:
+        return (directory / FILE_NAME).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def load(directory: Path) -> Settings:
