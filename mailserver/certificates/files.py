@@ -76,16 +76,24 @@ class Files:
     def _take_over(self) -> None:
         """Let the two names lead to what they hold now, in a folder of its own; each step changes nothing."""
         octets = [(self._tls / name).read_bytes() for name in LINKED]
-        count = 1
-        while (before := self._folder / f"before-{count}").exists():
-            count += 1
+        live = self._folder / LIVE
+        if live.is_dir() and not live.is_symlink():  # a copy that followed links: a backup that was restored
+            os.rename(live, self._free("copied"))
+        before = self._free("before")
         before.mkdir(mode=0o700)
         self._give(before)
         for name, held in zip(LINKED, octets, strict=True):
             self._replace(before / name, held)
-        _turn(self._folder / LIVE, before.name)
+        _turn(live, before.name)
         for name in LINKED:
             _turn(self._tls / name, f"{FOLDER}/{LIVE}/{name}")
+
+    def _free(self, kind: str) -> Path:
+        """A name in our folder that nothing has."""
+        count = 1
+        while (path := self._folder / f"{kind}-{count}").exists():
+            count += 1
+        return path
 
     def _leads(self, name: str) -> bool:
         path = self._tls / name

@@ -1,6 +1,7 @@
 """A certificate in its place: whenever a process ends, what stands there is one certificate with its own key."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,6 +116,22 @@ def test_one_that_an_operator_put_there_is_taken_over_and_kept(settings: Setting
     assert settings.certificate.is_symlink()
     kept = settings.directory / "tls" / "acme" / "before-2"
     assert read_pair(kept / "cert.pem", kept / "key.pem").chain == his.chain
+
+
+def test_after_a_copy_that_followed_links(settings: Settings, tmp_path: Path) -> None:
+    """As a backup that was restored: files where links were."""
+    installed(settings, 1, another(settings, "n1"))
+    chain = current(settings).chain
+    restored = settings.model_copy(update={"directory": tmp_path / "restored"})
+    shutil.copytree(settings.directory / "tls", restored.directory / "tls", symlinks=False)
+    assert not restored.certificate.is_symlink()
+    assert current(restored).chain == chain
+    assert Files(restored).has(1, chain.decode())
+    new = another(restored, "n2")
+    installed(restored, 2, new)
+    assert current(restored).chain == new.chain
+    assert restored.certificate.is_symlink()
+    installed(restored, 3, another(restored, "n3"))
 
 
 def test_the_same_number_of_another_database_is_another_certificate(settings: Settings) -> None:
