@@ -23,6 +23,7 @@ from mailserver.cli import (
     sending,
     serve,
     storage,
+    upgrade,
     withdraw,
     zone,
 )
@@ -95,6 +96,7 @@ app.add_typer(
 app.command("recover")(recover.recover)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
+app.command("upgrade")(upgrade.upgrade)
 app.command("check")(check.check)
 app.command("dns")(zone.dns)
 app.add_typer(certificate.app, name="certificate", help=_("Les certificats du service ; en obtenir un par ACME."))

@@ -36,9 +36,9 @@ def serve(
         supervisor = workers.Supervisor(settings, works(settings, count), again, inheritance)
         supervisor.heed_signals()
         if settings.octets.is_bucket:
-            run_apart(preflight, settings)
+            run_apart(preflight, settings, beside_others=inheritance is not None)
         else:
-            preflight(settings)
+            preflight(settings, beside_others=inheritance is not None)
         app.load_doors()
         raise typer.Exit(supervisor.run(lambda: announce(settings)))
     except (ports.CannotServe, SettingsError, Temporary) as problem:
@@ -56,7 +56,7 @@ def works(settings: Settings, count: int) -> list[Work]:
     return [Work("mail-worker", app.run_worker)] * count + [Work("mail-indexer", app.run_indexer, accepts=False)]
 
 
-def preflight(settings: Settings) -> None:
+def preflight(settings: Settings, *, beside_others: bool) -> None:
     """Find what would stop every worker, and bring the database up to date.
 
     Raises SettingsError, Temporary (NotThere: the database is missing, or another instance's), OSError that says which
@@ -64,7 +64,7 @@ def preflight(settings: Settings) -> None:
     """
     settings.secret("hmac")
     read_pair(settings.certificate, settings.private_key)
-    open_database(settings)
+    open_database(settings, beside_others=beside_others)
 
 
 def announce(settings: Settings) -> None:

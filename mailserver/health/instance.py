@@ -75,9 +75,12 @@ def _secret(settings: Settings) -> bytes:
         return b""
 
 
-def open_database(settings: Settings) -> None:
-    """Bring an instance's database up to date; it is there, and its own. Raises NotThere, OSError, Temporary."""
-    opening.open_instance(place_of(settings))
+def open_database(settings: Settings, *, beside_others: bool = False) -> None:
+    """Bring an instance's database up to date; it is there, and its own. `beside_others`: while others serve it.
+
+    Raises NotThere, NeedsStop, OSError, Temporary.
+    """
+    opening.open_instance(place_of(settings), beside_others=beside_others)
 
 
 def settings_text(domain: str, database: str = "") -> str:

@@ -28,6 +28,7 @@ from mailserver.background.host_beat import HostBeat
 from mailserver.background.housekeeping import Housekeeper
 from mailserver.background.index_worker import Indexer
 from mailserver.background.report_sending import ReportSender
+from mailserver.background.schema_watch import SchemaWatch
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.infected import InfectedMail
@@ -378,6 +379,7 @@ def _upkeep(services: Services) -> dict[str, Work]:
     return {
         "blob_gc": BlobCollector(store=store, clock=clock, folder=store.blobs, settings=settings.storage).run,
         "housekeeping": housekeeper.run,
+        "schema_watch": SchemaWatch(store=store).run,
         "audit_sealing": AuditSealer(settings=settings, store=store, clock=clock, changes=services.changes).run,
     }
 

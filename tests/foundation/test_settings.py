@@ -237,13 +237,16 @@ def test_what_is_missing_is_named_at_start(folder: Path, name: str) -> None:
 
 
 NEWER = "UPDATE alembic_version SET version_num = '9999'"
+NOT_FOR_US = "UPDATE instance SET compatible_since = '9999'"
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(folder: Path, tmp_path: Path) -> None:
     path = folder / "data" / "mail.db"
     with sqlite3.connect(path) as database:
         (before,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
+        (since,) = database.execute("SELECT compatible_since FROM instance").fetchone()
         database.execute(NEWER)
+        database.execute(NOT_FOR_US)
     database.close()
     try:
         refused(folder, "newer version of mailserver", "9999", "install that version again")
@@ -252,6 +255,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(folder: Path, t
         with sqlite3.connect(path) as database:
             assert database.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
             database.execute("UPDATE alembic_version SET version_num = ?", (before,))
+            database.execute("UPDATE instance SET compatible_since = ?", (since,))
         database.close()
     assert run_command("account", "list", folder).returncode == 0
 
@@ -261,5 +265,6 @@ def test_a_newer_schema_on_postgresql_is_refused_too(tmp_path: Path, postgres: P
     run_command("init", instance.directory, "--database", url)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(NEWER)
+        connection.execute(NOT_FOR_US)
     refused(instance.directory, "newer version of mailserver", "9999")
     postgres.drop(url)

@@ -4,29 +4,150 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, create_engine, make_url, text
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy import URL, Connection, column, create_engine, inspect, make_url, select, table, text, update
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError, ProgrammingError
 
+from mailserver import __version__
 from mailserver.model.errors import NewerSchema, Temporary
 from mailserver.store.engine.engines import POSTGRESQL_OPTIONS, brief, open_file
+from mailserver.store.engine.statements import Tx
+from mailserver.store.schema.keeping import instance
 
+LOCATION = Path(__file__).parent.parent / "migrations"
+FURTHER: list[Path] = []
+"""Folders of further revisions: tests have some that are still to come."""
+EXPAND, CONTRACT = "expand", "contract"
+"""What a revision says of itself as `KIND`: programs of before can serve while it runs and afterwards, or not. Those
+that say nothing are of a time when none could."""
+FIRST_WITH_NOTES = "0059"
 ADVISORY_LOCK = 0x6D61696C
 """PostgreSQL advisory lock that one migration holds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One revision."""
+
+    revision: str
+    summary: str
+    kind: str
+    rewrites: tuple[str, ...] = ()
+    """Tables of which it reads or writes every row."""
+    can_go_back: bool = False
+
+    @classmethod
+    def of(cls, script: Script) -> "Step":
+        module = script.module
+        return cls(
+            script.revision,
+            (script.doc or "").splitlines()[0] if script.doc else "",
+            getattr(module, "KIND", CONTRACT),
+            tuple(getattr(module, "REWRITES", ())),
+            hasattr(module, "downgrade"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Columns of `instance`."""
+
+    compatible_since: str = ""
+    upgraded_from: str = ""
+    upgraded_by: str = ""
+
+
+class NoWayBack(Temporary):
+    """A revision cannot be undone."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(f"revision {step.revision} ({step.summary}) cannot be undone: restore the backup from before")
+
+
 def upgrade_over(connection: Connection) -> None:
-    """Run every missing revision over a connection of `locked`. Raises NewerSchema, and changes nothing."""
+    """Run every missing revision over a connection of `locked`; nothing where a newer program did, which lets us serve.
+
+    Raises NewerSchema, and changes nothing.
+    """
     check_known(connection)
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    missing = pending(connection)
+    if not missing:
+        return
+    before = max(revisions(connection), default="")
+    command.upgrade(_config(connection), "head")
+    _note(connection, compatible_since=compatible_since(), upgraded_from=before, upgraded_by=__version__)
     connection.commit()
+
+
+def downgrade_over(connection: Connection, revision: str) -> None:
+    """Undo every revision after this one. Raises NewerSchema, NoWayBack, and changes nothing."""
+    check_known(connection)
+    for step in since(connection, revision):
+        if not step.can_go_back:
+            raise NoWayBack(step)
+    command.downgrade(_config(connection), revision)
+    if revision >= FIRST_WITH_NOTES:
+        _note(connection, compatible_since=compatible_since(revision), upgraded_from="", upgraded_by=__version__)
+    connection.commit()
+
+
+def pending(connection: Connection) -> "list[Step]":
+    """What an upgrade would run, in this order; nothing where the database is newer than we are."""
+    now = revisions(connection)
+    scripts = _scripts()
+    if now - _known():
+        return []
+    # Of an empty database: everything.
+    missing = scripts.iterate_revisions("head", max(now, default="base"))
+    return [Step.of(script) for script in reversed(list(missing))]
+
+
+def before(revision: str) -> str:
+    """The revision that this one follows."""
+    return str(_scripts().get_revision(revision).down_revision)
+
+
+def since(connection: Connection, revision: str) -> "list[Step]":
+    """What was run after this revision, the newest first; nothing where the database is newer than we are."""
+    now = max(revisions(connection), default="base")
+    if revisions(connection) - _known():
+        return []
+    return [Step.of(script) for script in _scripts().iterate_revisions(now, revision)]
+
+
+def compatible_since(revision: str = "head") -> str:
+    """The last revision, up to this one, that programs of before cannot serve with."""
+    steps = (Step.of(script) for script in _scripts().iterate_revisions(revision, "base"))
+    return next((step.revision for step in steps if step.kind == CONTRACT), "")
+
+
+def notes(connection: Connection) -> "Notes":
+    """What was written down at the last upgrade; nothing by programs that did not."""
+    found = (
+        {column["name"] for column in inspect(connection).get_columns("instance")}
+        if _has_instance(connection)
+        else set()
+    )
+    if "compatible_since" not in found:
+        return Notes()
+    row = connection.execute(text("SELECT compatible_since, upgraded_from, upgraded_by FROM instance")).first()
+    return Notes(*row) if row is not None else Notes()
+
+
+def _has_instance(connection: Connection) -> bool:
+    return inspect(connection).has_table("instance")
+
+
+def _note(connection: Connection, **values: str) -> None:
+    """Nothing where the instance has no identifier yet: whoever gives it one writes the same."""
+    if _has_instance(connection):
+        connection.execute(update(instance).values(**values))
 
 
 def revisions(connection: Connection) -> set[str]:
@@ -36,18 +157,35 @@ def revisions(connection: Connection) -> set[str]:
 
 def newest() -> set[str]:
     """What this version wants."""
-    return set(ScriptDirectory.from_config(_config()).get_heads())
+    return set(_scripts().get_heads())
 
 
 def check_known(connection: Connection) -> None:
-    """Raises NewerSchema for a database that a newer version has upgraded: this one would misread its rows."""
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if strange := min(revisions(connection) - known, default=""):
+    """Raises NewerSchema for a database that a newer version has upgraded so that this one would misread its rows."""
+    strange = min(revisions(connection) - _known(), default="")
+    if strange:
+        check_revision(connection.engine.url, strange, notes(connection).compatible_since)
+
+
+def check_revision(url: str | URL, revision: str, since: str) -> None:
+    """The same of what `current` says."""
+    known = _known()
+    if revision not in known and since not in known:
         raise NewerSchema(
-            f"the database {shown(connection.engine.url)} was upgraded by a newer version of mailserver"
-            f" (its schema is {strange}, this version knows {max(newest())}):"
+            f"the database {shown(url)} was upgraded by a newer version of mailserver"
+            f" (its schema is {revision}, this version knows {max(newest())}):"
             " install that version again, or restore a backup from before"
         )
+
+
+def current(tx: Tx) -> tuple[str, str]:
+    """The revision, and what may serve it, by a program that has begun to."""
+    revision = tx.execute(select(column("version_num")).select_from(table("alembic_version"))).scalar_one()
+    return revision, tx.execute(select(instance.c.compatible_since)).scalar() or ""
+
+
+def _known() -> set[str]:
+    return {script.revision for script in _scripts().walk_revisions()}
 
 
 @contextlib.contextmanager
@@ -69,10 +207,25 @@ def shown(url: str | URL) -> str:
         return "of [database] url"
 
 
-def _config() -> Config:
+def is_served(connection: Connection) -> bool:
+    """Whether the schema is ours, or a newer one that we may serve. Raises NewerSchema for others."""
+    check_known(connection)
+    return not pending(connection) and bool(revisions(connection))
+
+
+def _config(connection: Connection | None = None) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    config.set_main_option("script_location", str(LOCATION))
+    if FURTHER:
+        config.set_main_option("path_separator", "newline")
+        config.set_main_option("version_locations", "\n".join(map(str, (LOCATION / "versions", *FURTHER))))
+    if connection is not None:
+        config.attributes["connection"] = connection
     return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 @contextlib.contextmanager

@@ -14,9 +14,14 @@ instance = Table(
     Column("identifier", String(32), nullable=False),
     Column("made", BigInteger, nullable=False),
     Column("proof", String(64), nullable=False, server_default=""),
+    Column("compatible_since", String(32), nullable=False, server_default=""),
+    Column("upgraded_from", String(32), nullable=False, server_default=""),
+    Column("upgraded_by", String(32), nullable=False, server_default=""),
 )
 """`identifier` stands in the folder of large messages and in the settings folder too; `proof` is a keyed hash of it, by
-which the secrets of a host are known (`store.upkeep.opening`)."""
+which the secrets of a host are known (`store.upkeep.opening`).
+`compatible_since`: programs that know this revision may serve the database, though they do not know its newest.
+`upgraded_from`, `upgraded_by`: the revision before the last upgrade, and the version of the program that made it."""
 
 host = Table(
     "host",

@@ -9,12 +9,13 @@ import hashlib
 import hmac
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, literal, make_url, select
 
-from mailserver.model.errors import NotThere
+from mailserver import __version__
+from mailserver.model.errors import NotThere, Temporary
 from mailserver.store.engine import migrate
 from mailserver.store.engine.statements import Tx
 from mailserver.store.octets.disk import MARK, read_mark, write_mark
@@ -43,6 +44,10 @@ class Place:
     def folder(self) -> BlobFolder:
         """Of large messages."""
         return self.chosen or self.data / "blobs"
+
+
+class NeedsStop(Temporary):
+    """The schema cannot be brought up to date while programs of before serve it; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +97,11 @@ def make(place: Place) -> None:
         _give(place, connection, secrets.token_hex(16))
 
 
-def open_instance(place: Place) -> None:
-    """Bring the database of an instance up to date, once it is known to be its own.
+def open_instance(place: Place, *, beside_others: bool = False) -> None:
+    """Bring the database of an instance up to date, once it is known to be its own. `beside_others`: while programs of
+    before serve it.
 
-    Raises NotThere, with what to do; OSError, Temporary.
+    Raises NotThere, with what to do; NeedsStop, OSError, Temporary.
     """
     _check_there(place)
     with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
@@ -103,6 +109,12 @@ def open_instance(place: Place) -> None:
         problem = fault(place, facts)
         if problem:
             raise NotThere(problem)
+        step = next((step for step in migrate.pending(connection) if step.kind != migrate.EXPAND), None)
+        if beside_others and step is not None:
+            raise NeedsStop(
+                f"revision {step.revision} ({step.summary}) changes the schema so that the version before cannot go on:"
+                f" stop the service everywhere, `mailserver upgrade {place.settings}`, start it again"
+            )
         migrate.upgrade_over(connection)
         known = facts.in_database or facts.in_folder or secrets.token_hex(16)
         if {facts.in_database, facts.in_folder, facts.in_settings} != {known} or (place.secret and not facts.proof):
@@ -122,9 +134,13 @@ def _give(place: Place, connection: Connection, identifier: str) -> None:
     """The identifier in all three places; the database last, so that a half is made whole at the next start."""
     files_of(place.folder).write_mark(identifier)
     write_mark(place.settings, identifier)
+    notes = migrate.notes(connection)
+    if not notes.compatible_since:
+        notes = migrate.Notes(migrate.compatible_since(), "", __version__)
     connection.execute(instance.delete())
     proof = _proof(place.secret, identifier) if place.secret else ""
-    connection.execute(instance.insert().values(id=1, identifier=identifier, made=int(time.time()), proof=proof))
+    row = {"id": 1, "identifier": identifier, "made": int(time.time()), "proof": proof}
+    connection.execute(instance.insert().values(**row, **asdict(notes)))
     connection.commit()
 
 
@@ -146,7 +162,7 @@ def look(place: Place) -> bool:
         problem = fault(place, gather(place, connection))
         if problem:
             raise NotThere(problem)
-        return migrate.revisions(connection) == migrate.newest()
+        return migrate.is_served(connection)
 
 
 def belongs(tx: Tx, folder: BlobFolder) -> bool:

@@ -1,0 +1,52 @@
+"""Stops a service whose database was upgraded under it so that it would misread its rows.
+
+An upgrade that only adds lets programs of before go on. One that does not is refused while this machine serves; other
+machines, and operators in a hurry, are met here.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+import structlog
+
+from mailserver.model.errors import NewerSchema
+from mailserver.store.engine import migrate
+from mailserver.store.engine.transactions import Store
+
+log = structlog.get_logger("schema")
+
+PERIOD = 10.0
+
+
+def stop_service() -> None:
+    """Tell our supervisor to end."""
+    os.kill(os.getppid(), signal.SIGTERM)
+
+
+class SchemaWatch:
+    """One worker's; each of them may find it."""
+
+    def __init__(self, *, store: Store, stop: Callable[[], None] = stop_service) -> None:
+        self._store = store
+        self._stop = stop
+        self._seen = ("", "")
+
+    async def run(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(PERIOD)
+
+    async def look(self) -> None:
+        """Ask once; the revisions we know are read only when the database has another than before."""
+        now = await self._store.read(migrate.current)
+        if now == self._seen:
+            return
+        try:
+            await asyncio.to_thread(migrate.check_revision, self._store.url, *now)
+        except NewerSchema as error:
+            log.critical("the service stops", why=str(error))
+            self._stop()
+            return
+        self._seen = now

@@ -1,0 +1,255 @@
+"""What a migration may do while the version before serves, what that version does about it, and the way back."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from mailserver.background.schema_watch import SchemaWatch
+from mailserver.foundation.changes import Changes
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import NewerSchema
+from mailserver.store.engine import migrate
+from mailserver.store.engine.migrate import CONTRACT, EXPAND, FIRST_WITH_NOTES
+from mailserver.store.engine.transactions import Store
+from mailserver.store.upkeep import opening, upgrading
+from mailserver.store.upkeep.opening import NeedsStop, Place
+from tests.postgres import Postgres
+
+FUTURE = '''"""{doc}"""
+
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{down}"
+branch_labels = None
+depends_on = None
+KIND = "{kind}"
+
+
+def upgrade() -> None:
+    op.execute("{up}")
+
+
+def downgrade() -> None:
+    op.execute("{back}")
+'''
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Of an instance whose database has nothing yet."""
+    (tmp_path / "blobs").mkdir()
+    url, server = f"sqlite:///{tmp_path / 'mail.db'}", None
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgres")
+        assert isinstance(server, Postgres)
+        url = server.create()
+    yield Place(url, tmp_path, tmp_path)
+    if server is not None:
+        server.drop(url)
+
+
+@pytest.fixture
+def place(empty: Place, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Of one that is up to date, with one person."""
+    found, server = empty, None
+    if empty.url.startswith("sqlite"):
+        shutil.copy(request.getfixturevalue("sqlite_template"), empty.data / "mail.db")
+    else:
+        server = request.getfixturevalue("postgres")
+        found = Place(server.borrow(), empty.data, empty.settings)
+    opening.open_instance(found)
+    with migrate.locked(found.url, found.data) as connection:
+        connection.execute(text("INSERT INTO account (id, login, state, created) VALUES (1, 'edupont', 'active', 0)"))
+        connection.commit()
+    yield found
+    if server is not None:
+        server.drop(found.url)
+
+
+@pytest.fixture
+def to_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Gives this program one more revision."""
+    folder = tmp_path / "further"
+    folder.mkdir()
+    monkeypatch.setattr(migrate, "FURTHER", [folder])
+
+    def add(kind: str, up: str, back: str) -> str:
+        revision = f"{9001 + len(list(folder.iterdir()))}"
+        values = {"doc": f"A revision that is {kind}", "down": max(migrate.newest()), "revision": revision}
+        (folder / f"r{revision}.py").write_text(FUTURE.format(kind=kind, up=up, back=back, **values))
+        return revision
+
+    return add
+
+
+ADDS = ("ALTER TABLE account ADD COLUMN future INTEGER NOT NULL DEFAULT 7", "ALTER TABLE account DROP COLUMN future")
+TAKES = ("ALTER TABLE account RENAME COLUMN login TO name", "ALTER TABLE account RENAME COLUMN name TO login")
+
+
+def logins(connection: Connection) -> list[str]:
+    return list(connection.execute(text("SELECT login FROM account ORDER BY id")).scalars())
+
+
+def test_what_only_adds_is_run_beside_others_who_go_on(place: Place, to_come: Callable[..., str], make: Any) -> None:
+    before = max(migrate.newest())
+    store = make(place)
+    revision = to_come(EXPAND, *ADDS)
+    plan = upgrading.plan(place)
+    assert [(one.step.revision, one.step.kind) for one in plan.planned] == [(revision, EXPAND)]
+    assert not plan.needs_stop
+    assert plan.has_room
+    opening.open_instance(place, beside_others=True)
+    assert upgrading.plan(place).is_back_needless
+    # As the version before, which does not know the revision: it serves, whether it was there before or comes now.
+    migrate.FURTHER.clear()
+    assert opening.look(place)
+    opening.open_instance(place)
+    told: list[None] = []
+    watch = SchemaWatch(store=store, stop=lambda: told.append(None))
+    asyncio.run(watch.look())
+    assert told == []
+    plan = upgrading.plan(place)
+    assert (plan.revision, plan.wanted, plan.planned) == (revision, before, ())
+    with migrate.locked(place.url, place.data) as connection:
+        connection.execute(text("INSERT INTO account (id, login, state, created) VALUES (2, 'mmartin', 'active', 0)"))
+        connection.commit()
+        assert logins(connection) == ["edupont", "mmartin"]
+
+
+def test_what_takes_away_waits_for_a_stop_and_can_be_undone(
+    place: Place, to_come: Callable[..., str], make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = max(migrate.newest())
+    store = make(place)
+    revision = to_come(CONTRACT, *TAKES)
+    assert upgrading.plan(place).needs_stop
+    with pytest.raises(NeedsStop, match=revision):
+        opening.open_instance(place, beside_others=True)
+    assert upgrading.plan(place).revision == before
+    opening.open_instance(place)
+    # Of the version before nobody may go on, and nobody may begin.
+    further = list(migrate.FURTHER)
+    monkeypatch.setattr(migrate, "FURTHER", [])
+    with pytest.raises(NewerSchema, match=revision):
+        opening.open_instance(place)
+    told: list[None] = []
+    asyncio.run(SchemaWatch(store=store, stop=lambda: told.append(None)).look())
+    assert told == [None]
+    # The way back.
+    monkeypatch.setattr(migrate, "FURTHER", further)
+    plan = upgrading.plan(place)
+    assert (plan.back_to, [step.revision for step in plan.back], plan.is_back_needless) == (before, [revision], False)
+    upgrading.go_back(place, plan.back_to)
+    monkeypatch.setattr(migrate, "FURTHER", [])
+    opening.open_instance(place)
+    with migrate.reading(place.url) as connection:
+        assert logins(connection) == ["edupont"]
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Place], Store]]:
+    """A store as a worker has it."""
+    made: list[Store] = []
+
+    def open_store(place: Place) -> Store:
+        made.append(Store(place.url, place.data, SystemClock(), Changes(), readers=1, writers=1))
+        return made[-1]
+
+    yield open_store
+    for store in made:
+        store.close()
+
+
+# ---------------------------------------------------------------------- each migration from now on
+
+
+Shape = dict[str, dict[str, Any]]
+
+
+def shape(connection: Connection) -> Shape:
+    """Tables as they are: columns, keys, what must be unique, what must be true."""
+    found = inspect(connection)
+    return {
+        name: {
+            "columns": {column["name"]: _described(column) for column in found.get_columns(name)},
+            "key": found.get_pk_constraint(name)["constrained_columns"],
+            "unique": sorted(str(one["column_names"]) for one in found.get_unique_constraints(name))
+            + sorted(str(one["column_names"]) for one in found.get_indexes(name) if one["unique"]),
+            "refers": sorted(str(one["constrained_columns"]) for one in found.get_foreign_keys(name)),
+            "true": sorted(str(one["sqltext"]) for one in found.get_check_constraints(name)),
+        }
+        for name in found.get_table_names()
+    }
+
+
+def _described(column: Any) -> tuple[str, bool, bool]:
+    return str(column["type"]), column["nullable"], column["default"] is not None or bool(column.get("autoincrement"))
+
+
+def faults(before: Shape, after: Shape) -> list[str]:
+    """What statements of before would trip over."""
+    found = []
+    for name, old in before.items():
+        new = after.get(name)
+        if new is None:
+            found.append(f"{name} is gone")
+            continue
+        found += [
+            f"{name}: {part} are others" for part in ("key", "unique", "refers", "true") if old[part] != new[part]
+        ]
+        for column, described in new["columns"].items():
+            if column not in old["columns"]:
+                found += [] if described[1] or described[2] else [f"{name}.{column} has no default"]
+            elif described != old["columns"][column]:
+                found.append(f"{name}.{column} is another")
+        found += [f"{name}.{column} is gone" for column in old["columns"].keys() - new["columns"].keys()]
+    return found
+
+
+def test_each_migration_says_its_kind_adds_only_or_can_be_undone(empty: Place) -> None:
+    """Since the one that brought the rule: CONTRIBUTING, "A migration"."""
+    config = migrate._config()
+    scripts = list(ScriptDirectory.from_config(config).walk_revisions())[::-1]
+    first = [one.revision for one in scripts].index(FIRST_WITH_NOTES)
+    with migrate.locked(empty.url, empty.data, making=True) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, str(scripts[first].down_revision))
+        for script in scripts[first:]:
+            kind = getattr(script.module, "KIND", None)
+            assert kind in (EXPAND, CONTRACT), f"{script.revision} says no KIND"
+            before = shape(connection)
+            command.upgrade(config, script.revision)
+            after = shape(connection)
+            if kind == EXPAND:
+                assert faults(before, after) == [], script.revision
+            assert hasattr(script.module, "downgrade"), f"{script.revision} cannot be undone"
+            command.downgrade(config, str(script.down_revision))
+            assert shape(connection) == before, f"{script.revision} is not undone whole"
+            command.upgrade(config, script.revision)
+            connection.commit()
+
+
+def test_the_judge_of_migrations_sees_what_breaks_statements(empty: Place) -> None:
+    with migrate.locked(empty.url, empty.data, making=True) as connection:
+        connection.execute(text("CREATE TABLE a (id INTEGER NOT NULL PRIMARY KEY, b INTEGER NOT NULL, c INTEGER)"))
+        before = shape(connection)
+        seen = []
+        for change in (
+            "ALTER TABLE a ADD COLUMN d INTEGER",
+            "ALTER TABLE a ADD COLUMN e INTEGER NOT NULL DEFAULT 0",
+            "CREATE INDEX ix ON a (b)",
+            "CREATE UNIQUE INDEX ux ON a (b)",
+            "ALTER TABLE a RENAME COLUMN c TO f",
+            "DROP TABLE a",
+        ):
+            connection.execute(text(change))
+            seen.append(len(faults(before, shape(connection))))
+        assert seen == [0, 0, 0, 1, 2, 1]
