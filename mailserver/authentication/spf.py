@@ -1,7 +1,8 @@
 """SPF (RFC 7208): may this peer send with this domain? Look-ups are awaited, counted and bounded in time."""
 
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from mailserver.authentication import spf_terms
 from mailserver.authentication.lookups import Lookups
@@ -122,7 +123,7 @@ class _Evaluation:
         peer = self._identity.peer
         prefix = mechanism.prefix4 if peer.version == 4 else mechanism.prefix6
         for one in await self._ask(name, "A" if peer.version == 4 else "AAAA"):
-            if peer in ip_network(f"{one}/{prefix}", strict=False):
+            if peer in _network(f"{one}/{prefix}"):
                 return True
         return False
 
@@ -188,3 +189,8 @@ class _Evaluation:
         self._terms += 1
         if self._terms > MAX_TERMS:
             raise PermanentError("too many look-ups")
+
+
+@lru_cache(maxsize=1000)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    return ip_network(text, strict=False)

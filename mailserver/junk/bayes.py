@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
-from mailserver.junk.counts import Counts
+from mailserver.junk.counts import Counts, Dense
 
 STRENGTH = 0.45
 """How much is needed to move the belief of a token away from what it was (Robinson's s)."""
@@ -20,6 +20,8 @@ CERTAIN = 0.1
 """Tokens nearer to 0.5 than this say nothing."""
 MOST = 150
 """Tokens that are combined: those that say most."""
+KEPT = 30_000
+"""Tokens of which is remembered what the academy's counts say: most of a message's were in others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,11 @@ def numbers(tokens: Iterable[str]) -> "array[int]":
     return array("I", [crc32(token.encode("utf-8", "surrogatepass")) for token in tokens])
 
 
-def score(tokens: Sequence[str], academy: Counts | None, own: Counts | None) -> Score:
+def score(tokens: Sequence[str], academy: Dense | None, own: Counts | None) -> Score:
     """What a message's tokens say by what the academy and an account have taught; None: not enough yet."""
-    keys = numbers(tokens)
-    believed = [UNKNOWN] * len(keys)
-    for counts in (academy, own):
-        if counts is not None and counts.spam and counts.ham:
-            believed = _believe(believed, counts.of(keys), counts.spam, counts.ham)
+    believed = _by_academy(tokens, academy) if academy is not None else [UNKNOWN] * len(tokens)
+    if own is not None and own.spam and own.ham:
+        believed = _believe(believed, own.of(numbers(tokens)), own.spam, own.ham)
     told = [(probability, place) for place, probability in enumerate(believed) if abs(probability - 0.5) >= CERTAIN]
     told.sort(key=_distance, reverse=True)
     del told[MOST:]
@@ -59,6 +59,21 @@ def score(tokens: Sequence[str], academy: Counts | None, own: Counts | None) -> 
 
 def _distance(told: tuple[float, int]) -> float:
     return abs(told[0] - 0.5)
+
+
+def _by_academy(tokens: Sequence[str], counts: Dense) -> list[float]:
+    """What is believed of each token, from memory where it was reckoned before."""
+    known = counts.believed
+    missing = [token for token in tokens if token not in known]
+    if missing:
+        if len(known) + len(missing) > KEPT:
+            known, missing = {}, list(tokens)
+            counts.believed = known  # another one: threads may be reading the one before
+        before = [UNKNOWN] * len(missing)
+        if counts.spam and counts.ham:
+            before = _believe(before, counts.of(numbers(missing)), counts.spam, counts.ham)
+        known.update(zip(missing, before, strict=True))
+    return [known[token] for token in tokens]
 
 
 def _believe(before: list[float], seen: Sequence[tuple[int, int]], spam: int, ham: int) -> list[float]:

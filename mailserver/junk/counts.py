@@ -62,12 +62,15 @@ class Dense:
             whole = bytes(4 * SIZE)
             self.spam = self.ham = 0
         self._spam, self._ham = array("H", whole[: 2 * SIZE]), array("H", whole[2 * SIZE :])
+        self.believed: dict[str, float] = {}
+        """What `bayes` has reckoned of tokens by these counts."""
 
     def of(self, keys: Sequence[int]) -> Sequence[tuple[int, int]]:
         spam, ham, mask = self._spam, self._ham, SIZE - 1
         return [(spam[key & mask], ham[key & mask]) for key in keys]
 
     def add(self, lessons: Iterable[Lesson]) -> None:
+        self.believed = {}
         for keys, spam, ham in lessons:
             self.spam, self.ham = max(self.spam + spam, 0), max(self.ham + ham, 0)
             for place in {key & (SIZE - 1) for key in keys}:
