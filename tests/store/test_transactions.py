@@ -142,7 +142,8 @@ async def test_units_that_wait_share_one_commit(tmp_path: Path) -> None:
         await store.write(lambda tx: tx._cursor.connection.set_trace_callback(statements.append))
         blocker, go_on = await held(store)
         waiting = asyncio.gather(*(store.write(add, n) for n in range(50)))
-        await asyncio.sleep(0)  # each is handed to the writer in its first step
+        await asyncio.sleep(0)  # each begins in its first step
+        await asyncio.sleep(0)  # and is handed to the writer once the loop has turned
         statements.clear()
         go_on.set()
         await waiting
@@ -150,6 +151,31 @@ async def test_units_that_wait_share_one_commit(tmp_path: Path) -> None:
         assert sum(text == "COMMIT" for text in statements) == 2
     finally:
         await asyncio.to_thread(store.close)
+
+
+async def test_what_begins_in_one_turn_of_the_loop_is_handed_to_the_writer_together(tmp_path: Path) -> None:
+    create_schema(f"sqlite:///{tmp_path}/mail.db", tmp_path)
+    store = Store(f"sqlite:///{tmp_path}/mail.db", tmp_path, SystemClock(), Changes())
+    try:
+        blocker, go_on = await held(store)
+        begun = [store.begin(add, n) for n in range(5)]
+        waiting = store._writer._waiting
+        assert waiting.qsize() == 0
+        await asyncio.sleep(0)
+        assert waiting.qsize() == 5
+        go_on.set()
+        await blocker
+        assert await asyncio.gather(*begun) == [0, 1, 2, 3, 4]
+    finally:
+        await asyncio.to_thread(store.close)
+
+
+async def test_what_begins_in_the_turn_in_which_the_store_closes_is_written(make_store: Callable[[], Store]) -> None:
+    store = make_store()
+    await store.write(add, 1)
+    begun = store.begin(add, 2)
+    store.close()
+    assert await begun == 2
 
 
 COMMITS = 1600

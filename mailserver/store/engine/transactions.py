@@ -166,7 +166,7 @@ class Store:
         """`write`, to be awaited later. Where the store `keeps_order`, units run in the order in which they begin."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
-        self._writer.submit(Unit(function, args, kwargs, loop, waiter))
+        self._writer.submit_soon(Unit(function, args, kwargs, loop, waiter), loop)
         return waiter
 
     @property

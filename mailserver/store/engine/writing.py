@@ -8,6 +8,7 @@ import queue
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -102,6 +103,8 @@ class Writer:
         self._publish = publish
         self._waiting: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
         """Units, and for each thread a last None."""
+        self._begun: deque[Unit] = deque()
+        """In this turn of their loop."""
         self._submitting = threading.Lock()
         self._closed = False
         self._at_work: set[int] = set()
@@ -126,8 +129,27 @@ class Writer:
                 raise Temporary("Too much work waits for the disk")
             self._waiting.put(unit)
 
+    def submit_soon(self, unit: Unit, loop: asyncio.AbstractEventLoop) -> None:
+        """`submit`, once the loop has turned: what others begin in the same turn is committed with it, which takes a
+        third of the time for each. `unit` fails where `submit` would raise."""
+        self._begun.append(unit)
+        loop.call_soon(self._submit_begun)
+
+    def _submit_begun(self) -> None:
+        while True:
+            try:
+                unit = self._begun.popleft()
+            except IndexError:
+                return
+            try:
+                self.submit(unit)
+            except Temporary as error:
+                unit.fail(error)
+                self._answer([unit])
+
     def close(self) -> None:
         """Write what waits, then end the threads."""
+        self._submit_begun()
         with self._submitting:
             self._closed = True
         for _ in self._threads:
