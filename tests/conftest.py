@@ -1,5 +1,6 @@
 """Fixtures shared by every area: stores on both engines, running instances."""
 
+import gc
 import logging
 import os
 import shutil
@@ -60,6 +61,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
         config.stash[LEFT_OUT] = len(left_out)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests live to the end: the collector need not walk through them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def needs_browser(item: pytest.Item | None) -> bool:
