@@ -22,7 +22,7 @@ from mailserver.store.upkeep import caretaking
 from tests.store.test_search import fill
 from tests.waiting import becomes
 
-MANY = 200
+MANY = 100
 
 
 def touch(tx: Tx, mailbox_id: int) -> None:
@@ -77,7 +77,7 @@ async def test_no_notice_is_lost_while_the_server_is_asked(
     here, there = make_store(), make_store()
     if here.backend.dialect == "sqlite":
         return
-    monkeypatch.setattr(news, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(news, "SILENT_SECONDS", 0.002)
     carrier = news.carrier(there.backend, there.worker, there.changes)
     there.changes.attach(asyncio.get_running_loop(), carrier.generation)
     task = asyncio.create_task(carrier.run())
