@@ -14,6 +14,7 @@ from mailserver.backup.making import Report, Target
 from mailserver.backup.restic import Repository, shown
 from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, progress, settings_of, with_help
 from mailserver.foundation.settings import Settings
+from mailserver.health import restore_trial
 from mailserver.health.instance import place_of
 from mailserver.model.errors import Temporary
 from mailserver.texts.command_line import LANGUAGE, _, of_error
@@ -48,6 +49,13 @@ def backup(
     listed: Annotated[
         bool, typer.Option("--list", help=_("Montrer les sauvegardes ; DIR peut avoir disparu."))
     ] = False,
+    tested: Annotated[
+        bool,
+        typer.Option(
+            "--test",
+            help=_("Ne rien sauver : restaurer la dernière sauvegarde à part, la lire toute, puis l’enlever (SQLite)."),
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Back the instance up while it serves, encrypted, then read back what was stored. Exit code 1: it is no good."""
@@ -55,6 +63,9 @@ def backup(
     try:
         if listed:
             _show(kept.list_backups(_repository(target, key_file)), as_json=as_json)
+            return
+        if tested:
+            _test(settings_of(directory), Target(target, key_file), as_json=as_json)
             return
         report = _made(
             settings_of(directory), Target(target, key_file), Keep(keep_daily, keep_weekly, keep_monthly), new
@@ -75,6 +86,27 @@ def _repository(target: str, key_file: Path) -> Repository:
 def _made(settings: Settings, target: Target, keep: Keep, new: bool) -> Report:
     with progress() as tell:
         return making.make(place_of(settings), target, keep, tell, new=new)
+
+
+def _test(settings: Settings, target: Target, *, as_json: bool) -> None:
+    with progress() as tell:
+        trial = restore_trial.run(settings, target, tell)
+    if as_json:
+        told = {"files": trial.files, "messages": trial.messages, "faults": [str(f.to("en")) for f in trial.faults]}
+        print(json.dumps({**_fields(trial.backup), **told}))
+    elif not trial.faults:
+        print(
+            _(
+                "{target} : sauvegarde {id} restaurée à part et lue toute : {messages} messages, {files} gros messages",
+                target=shown(target.address),
+                id=trial.backup.id,
+                messages=trial.messages,
+                files=trial.files,
+            )
+        )
+    for fault in trial.faults:
+        print(f"mailserver: {fault.to(LANGUAGE)}", file=sys.stderr)
+    raise typer.Exit(1 if trial.faults else 0)
 
 
 def _tell(report: Report, target: str, *, as_json: bool) -> None:

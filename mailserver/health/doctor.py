@@ -17,6 +17,7 @@ from mailserver.health.findings import Finding, Grade
 from mailserver.health.hosts import examine_hosts
 from mailserver.health.instance import place_of
 from mailserver.health.published import examine_dns
+from mailserver.health.restore_trial import examine_backups
 from mailserver.health.running import examine_running
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, NotThere, Temporary
@@ -47,6 +48,7 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
         _previews,
         _stored,
         examine_hosts,
+        examine_backups,
         _ports,
         examine_running,
         _ldap,

@@ -44,6 +44,7 @@ SUBJECTS = {
     "upkeep": Text("entretien"),
     "repair": Text("réparation"),
     "hosts": Text("hôtes"),
+    "backups": Text("sauvegardes"),
     "ports": Text("ports"),
     "directory": Text("annuaire"),
     "lists": Text("listes"),

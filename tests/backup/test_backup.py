@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mailserver.backup.kept import Keep
 from mailserver.backup.making import Target
 from mailserver.backup.restic import Repository, Result
 from mailserver.foundation.settings import load
+from mailserver.health import restore_trial
 from mailserver.model.errors import NoRoom, NotThere
 from mailserver.store.engine import migrate
 from mailserver.store.octets.files import files_of
@@ -269,3 +271,33 @@ def test_a_full_disk_is_one_sentence(
     assert not (tmp_path / "copy.db").exists()
     said = Repository("/t", key).sentence(Result(1, errors=[("", "write: no space left on device")]))
     assert "there is no more room" in said.to("en")
+
+
+def test_a_trial_of_restoring_says_what_it_found(fresh: Callable[..., Instance], tmp_path: Path, key: Path) -> None:
+    """Beside the data, all of it read, nothing left; what came of it is what check says."""
+    instance = fresh("--demo")
+    target = tmp_path / "target"
+    told = back_up(instance, target, key, "--init")
+    assert backups_of(instance) == ["ok", "warning"], "nothing was tried yet"
+    tried = back_up(instance, target, key, "--test")
+    assert (tried["id"], tried["files"], tried["faults"]) == (told["id"], told["files"], [])
+    assert tried["messages"] > 20
+    assert backups_of(instance) == ["ok", "ok"]
+    left = sorted(path.name for path in (instance.directory / "data").glob("*backup*"))
+    assert left == ["backup.last", "backup.lock"]
+    long_ago = time.time() - 41 * 86_400
+    os.utime(instance.directory / "data" / "backup.last", (long_ago, long_ago))
+    state = instance.directory / "data" / restore_trial.STATE
+    state.write_text(json.dumps({"at": int(long_ago), "backup": "x", "faults": []}))
+    assert backups_of(instance) == ["warning", "warning"]
+    key.write_text("une-autre-cle-assez-longue")
+    assert "key" in back_up(instance, target, key, "--test", code=2)
+    assert "key" in json.loads(state.read_text())["faults"][0]
+    state.write_text("{")
+    assert backups_of(instance) == ["warning", "warning"], "a file that nobody can read is no trial"
+
+
+def backups_of(instance: Instance) -> list[str]:
+    """What check says of backups."""
+    found = json.loads(instance.command("check", "--no-dns", "--json", "DIR", check=False).stdout)
+    return [one["grade"] for one in found if one["subject"] == "backups"]

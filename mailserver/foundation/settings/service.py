@@ -97,6 +97,8 @@ class Storage(Section):
     """Contents that may be collected in a day whatever their share."""
     stray_floor: int = Field(default=20, ge=0)
     """Files that no row names: the same."""
+    backup_days: int = Field(default=2, ge=0, le=365)
+    """A last backup of so many days is too old, for `check`; 0: nobody asks."""
     full_percent: int = Field(default=95, ge=50, le=100)
     """A disk that is used so far is full, for `check` and /etat."""
     free_octets: int = Field(default=256 * 1024 * 1024, ge=0)

@@ -1,0 +1,148 @@
+"""A trial of restoring: the newest backup comes back into a private place, is read wholly, and goes again.
+
+What came of it stays in a file beside the data, for `check`: a backup that nobody has brought back is a hope.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from mailserver.backup import kept, making, restoring
+from mailserver.backup.kept import Backup
+from mailserver.backup.making import Target, Tell
+from mailserver.backup.restic import CannotBackUp, Repository
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings, load
+from mailserver.health import deep_check
+from mailserver.health.findings import Finding, Grade
+from mailserver.health.instance import place_of
+from mailserver.model.clock import DAY, SystemClock
+from mailserver.model.errors import Temporary
+from mailserver.store.engine.transactions import Store
+from mailserver.store.octets.files import folder_of
+from mailserver.store.upkeep import copying, integrity
+from mailserver.texts.text import Text, Translated, Untranslated
+
+log = structlog.get_logger("backup")
+
+STATE = "restore-trial.last"
+TRIED_DAYS = 40
+"""A trial each month, and some days in which somebody mends what hindered it."""
+TOLD = 20
+
+
+@dataclass(slots=True)
+class Trial:
+    """What came of one."""
+
+    backup: Backup
+    files: int = 0
+    messages: int = 0
+    faults: list[Translated] = field(default_factory=list)
+
+
+def run(settings: Settings, target: Target, tell: Tell) -> Trial:
+    """Bring the newest backup back, read all of it, take it away. Raises CannotBackUp and other Temporary, OSError."""
+    making.check_key(target.key_file)
+    place = place_of(settings)
+    try:
+        with making.alone(place) as (_, work):
+            backup = restoring.choose(kept.list_backups(Repository(target.address, target.key_file)), None)
+            if backup.engine != "sqlite":
+                raise CannotBackUp(
+                    Text(
+                        "une base PostgreSQL s’essaie à la main : `mailserver restore` avec --database d’une base vide"
+                    )
+                )
+            copying.check_room(work, _octets(settings))
+            trial = _tried(target, work / "restored", tell)
+    except (Temporary, OSError) as error:
+        _keep(settings.data, "", [str(error.sentence.to("en") if isinstance(error, CannotBackUp) else error)])
+        raise
+    said = [str(fault.to("en")) for fault in trial.faults]
+    _keep(settings.data, trial.backup.id, said)
+    (log.error if said else log.info)("restore tried", backup=trial.backup.id, faults=len(said))
+    return trial
+
+
+def _tried(target: Target, folder: Path, tell: Tell) -> Trial:
+    restored = restoring.restore(target, folder, tell)
+    trial = Trial(restored.backup, restored.files)
+    settings = load(folder)
+    store = Store(
+        settings.database_url, settings.data, SystemClock(), Changes(), read_only=True, blobs=folder_of(settings)
+    )
+    try:
+        found = deep_check.look(store, lambda done: tell(Text("Lecture"), done.done / max(1, done.total)))
+        trial.messages = store.read_now(integrity.total)
+    finally:
+        store.close()
+    flaws = [flaw for part in found.values() for flaw in part]
+    trial.faults = [flaw.what for flaw in flaws[:TOLD]]
+    return trial
+
+
+def _octets(settings: Settings) -> int:
+    """What the instance takes on the disk today; the backup is of then, and about as large."""
+    total = 0
+    for top, _folders, names in os.walk(settings.data):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(top, name)).st_size
+    return total
+
+
+def _keep(data: Path, backup: str, faults: list[str]) -> None:
+    """Written anew and put in place at once: who reads it sees one or the other."""
+    told = {"at": int(time.time()), "backup": backup, "faults": faults[:TOLD]}
+    with tempfile.NamedTemporaryFile("w", dir=data, prefix=STATE, delete=False, encoding="utf-8") as file:
+        json.dump(told, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(file.name, data / STATE)
+
+
+def last(data: Path) -> dict[str, Any] | None:
+    """What came of the last trial; None: there was none, or nobody can read it."""
+    try:
+        told = json.loads((data / STATE).read_text("utf-8"))
+        return {"at": int(told["at"]), "faults": [str(fault) for fault in told["faults"]]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def examine_backups(settings: Settings) -> Iterator[Finding]:
+    """How old the last backup is, and whether one was brought back; nothing where none was ever made from here."""
+    made, now = kept.last_made(settings.data), time.time()
+    if made is None:
+        return
+    days, most = int((now - made) // DAY), settings.storage.backup_days
+    told = Text("la dernière sauvegarde a {days} jours", days=days)
+    if most and days >= most:
+        yield Finding("backups", Grade.WARNING, told, Text("voyez pourquoi `mailserver backup` n’a plus réussi"))
+    else:
+        yield Finding("backups", Grade.OK, told)
+    tried = last(settings.data)
+    remedy = Untranslated(f"mailserver backup {settings.directory} TARGET --key-file FILE --test")
+    if tried is None:
+        yield Finding("backups", Grade.WARNING, Text("aucune restauration n’a été essayée"), remedy)
+    elif tried["faults"]:
+        why = tried["faults"][0]
+        yield Finding(
+            "backups", Grade.WARNING, Text("le dernier essai de restauration a échoué : {why}", why=why), remedy
+        )
+    elif now - tried["at"] > TRIED_DAYS * DAY:
+        age = int((now - tried["at"]) // DAY)
+        yield Finding(
+            "backups", Grade.WARNING, Text("le dernier essai de restauration a {days} jours", days=age), remedy
+        )
+    else:
+        yield Finding("backups", Grade.OK, Text("une restauration a été essayée, et tout a été relu"))
