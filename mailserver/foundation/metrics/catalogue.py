@@ -47,11 +47,11 @@ COUNTED = ("connections", "messages", "recipients", "unknown", "proven", "served
 DMARC = tuple(found.name.lower() for found in Alignment)
 POOLS = ("read", "slow", "write", "heavy")
 PARTS = (
-    *("app", "audit", "authentication", "backup", "blob_gc", "data_export", "dav", "deliver", "directory"),
-    *("feeds", "filters", "health", "housekeeping", "imap", "import", "indexer", "junk", "ldap", "listener"),
-    *("lists", "login", "managesieve", "news", "previews", "push", "recovery", "relay", "reload", "reports"),
-    *("scheduled", "screening", "smtp", "store", "submit", "tls", "tracing", "trusted_clock", "web", "webui"),
-    "withdrawal",
+    *("app", "audit", "authentication", "backup", "blob_gc", "certificates", "data_export", "dav", "deliver"),
+    *("directory", "feeds", "filters", "health", "housekeeping", "imap", "import", "indexer", "junk", "ldap"),
+    *("listener", "lists", "login", "managesieve", "news", "ports", "previews", "push", "recovery", "relay"),
+    *("reload", "reports", "scheduled", "schema", "screening", "smtp", "store", "submit", "tls", "tracing"),
+    *("trusted_clock", "web", "webui", "withdrawal"),
 )
 
 # ---------------------------------------------------------------------- connections, logins
