@@ -31,6 +31,7 @@ from tests.webui.browser import SIZES, faults_of, overflow, rules_of, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail
 from tests.webui.secondstep import Phone
 from tests.webui.test_every_route import patterns
+from tests.webui.test_held_submissions import hold
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -67,6 +68,7 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
         house.deliver(person, mail(f"Sujet {number}"))
         recipients = (f"famille{number}@exemple.org", other.address)
         house.run(house.submission.submit(person, person.address, recipients, mail(sender=person.address)))
+    write(hold, person, "Sortie au musée", "famille@exemple.org", other.address)
     now = int(house.clock.now())
     hour = now - now % HOUR
     for back in range(24 * 8):
@@ -109,6 +111,8 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
         "en-cours": f"/admin/travaux/{running}",
         "file": "/admin/file",
         "suivi": "/admin/suivi?chercher=1",
+        "retenus": "/admin/envois-retenus",
+        "piratage": f"/admin/comptes/{person.account_id}/piratage",
         "virus": "/admin/virus",
         "signalements": "/admin/signalements",
         "campagne": f"/admin/signalements/campagne?c={campaign}",
