@@ -20,6 +20,7 @@ from mailserver.store.agenda.agenda_items import NewItem
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.people import bulk_people
+from mailserver.store.record import trusted_clock
 from mailserver.store.record.audit import Action
 from mailserver.store.schema import metadata
 from mailserver.store.schema.people import claim
@@ -154,7 +155,7 @@ async def test_nothing_personal_is_left(house: House, tmp_path: Path) -> None:
     standing = await house.accounts.erase(LOGIN, lambda: counted.append(None))
     assert (standing.state, bool(standing.erased), standing.erase_at) == (State.CLOSED, True, 0)
     assert counted
-    collector = BlobCollector(store=house.store, clock=house.clock, folder=house.settings.data / "blobs")
+    collector = BlobCollector(store=house.store, clock=house.clock, folder=house.store.blobs)
     house.clock.step(3600)
     await collector.collect()
     left = await house.store.read(_left, person.account_id)
@@ -163,8 +164,13 @@ async def test_nothing_personal_is_left(house: House, tmp_path: Path) -> None:
     (row,) = left["account"]
     assert PRIVATE not in row
     assert row.count("zwyrt") == 1, "the identifier alone"
-    files = [path for path in (house.store.data / "blobs").rglob("*") if path.is_file()]
-    assert files == []
+    folder = house.store.data / "blobs"
+    aside = [path for path in folder.rglob("*") if path.is_file()]
+    assert [path.relative_to(folder).parts[0] for path in aside] == ["quarantine"], "the one large message"
+    house.clock.step(house.settings.storage.quarantine_days * DAY + 1)
+    await house.store.write(trusted_clock.believe)
+    await collector.empty_quarantine(int(aside[0].name[:2], 16))
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
 
 
 async def test_names_are_never_issued_again(house: House) -> None:
