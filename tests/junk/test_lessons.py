@@ -160,6 +160,6 @@ def test_a_thousand_at_once_teach_a_bounded_part(store: Store, edupont: int) -> 
 def test_what_is_collected_is_forgotten(store: Store, edupont: int) -> None:
     came = store.write_now(arrive, edupont, bad(1))
     uid = store.write_now(move, edupont, "INBOX", "Junk", came.uid)
-    store.write_now(lambda tx: messages.erase(tx, edupont, box(tx, edupont, "Junk"), [uid]))
+    store.write_now(lambda tx: messages.erase(tx, edupont, box(tx, edupont, "Junk"), [uid], kept=False))
     store.write_now(lambda tx: collect.collect(tx, tx.now + 10))
     assert store.read_now(junk.waiting) == 0
