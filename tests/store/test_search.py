@@ -460,7 +460,7 @@ def test_a_content_of_two_accounts_has_one_text(store: Store, edupont: int, mmar
 def test_texts_go_with_their_content(store: Store, edupont: int) -> None:
     box = fill(store, edupont, 3)
     index_everything(store)
-    store.write_now(messages.erase, edupont, box, [1, 2])
+    store.write_now(lambda tx: messages.erase(tx, edupont, box, [1, 2], kept=False))
     store.write_now(collect.collect, int(SystemClock().now()) + 1)
     left = store.read_now(lambda tx: {row[0] for row in tx.execute(select(search_text.c.content_id))})
     assert left == store.read_now(lambda tx: {row[0] for row in tx.execute(select(content.c.id))})
@@ -472,7 +472,7 @@ def test_content_removed_while_its_text_was_made(store: Store, edupont: int) -> 
     sources = store.read_now(index.pending, 10)
     assert store.read_now(index.backlog, 10) == len(sources) > store.read_now(index.backlog, 1) == 1
     texts = [index.pack(index.extract(store.data / "blobs", source)) for source in sources]
-    store.write_now(messages.erase, edupont, box, [1])
+    store.write_now(lambda tx: messages.erase(tx, edupont, box, [1], kept=False))
     store.write_now(collect.collect, int(SystemClock().now()) + 1)
     assert store.write_now(index.save_texts, store.worker, texts)
     assert store.write_now(index.save_texts, store.worker, texts)  # and twice changes nothing
