@@ -62,7 +62,14 @@ class ObjectStorage:
         """It takes connections and says nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        threads = Path(f"/proc/{self._process.pid}/task")
+        # The signal is sent; that the last of its threads stands still comes later.
+        until(lambda: all(_stands(each / "stat") for each in threads.iterdir()))
 
     def thaw(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+
+def _stands(stat: Path) -> bool:
+    return stat.read_text().rpartition(")")[2].split()[0] == "T"
