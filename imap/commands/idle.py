@@ -40,4 +40,6 @@ async def idle(session: Session, command: commands.Idle) -> Outputs:
 async def _ring(bell: asyncio.Event, seconds: float | None) -> None:
     """Wait for the bell; not for ever while the account's state is still to be looked at."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(bell.wait(), seconds)
+        # Not `wait_for`: before Python 3.12 it may swallow that the session ends as the bell rings.
+        async with asyncio.timeout(seconds):
+            await bell.wait()

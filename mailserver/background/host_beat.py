@@ -32,4 +32,5 @@ class HostBeat:
     async def leave(self) -> None:
         """This host ends because it was told to."""
         with suppress(Exception):
-            await asyncio.wait_for(self._store.write(hosts.leave, self._id), LEAVING_SECONDS)
+            async with asyncio.timeout(LEAVING_SECONDS):
+                await self._store.write(hosts.leave, self._id)

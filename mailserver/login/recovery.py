@@ -130,7 +130,8 @@ class Recovery:
         try:
             delay = self._longest_delay * int.from_bytes(self._clock.token(2)) / 0xFFFF
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await self._closing.wait()
             await self._answer(question, peer)
         except (Refused, Temporary) as error:
             log.warning("recovery failed", why=str(error))

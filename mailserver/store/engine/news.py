@@ -244,9 +244,9 @@ class PostgresCarrier:
 
     async def _listen(self) -> None:
         """Until the connection breaks, or its silence turns out to be the server's."""
-        connection = await asyncio.wait_for(
-            psycopg.AsyncConnection.connect(self._conninfo, autocommit=True), ANSWER_SECONDS
-        )
+        # Not `wait_for`, which before Python 3.12 may swallow that its own task is cancelled.
+        async with asyncio.timeout(ANSWER_SECONDS):
+            connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             self._wake_all()
@@ -257,7 +257,8 @@ class PostgresCarrier:
                     if worker != self._worker:
                         self._changes.publish(_parse_pairs(pairs))
                 # A host that was cut off hears nothing, and the system would tell it in a minute only.
-                await asyncio.wait_for(connection.execute("SELECT 1"), ANSWER_SECONDS)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await connection.execute("SELECT 1")
 
     def _look_around(self) -> None:
         """Whoever waits for news asks the store now and then, while nobody brings any."""
