@@ -4,7 +4,7 @@ import pytest
 
 from mailserver.filters import Scripts
 from mailserver.model.identity import Principal
-from mailserver.store.account import accounts, devices, filters, forwards
+from mailserver.store.account import accounts, devices, filters, forwards, recoveries
 from mailserver.store.account.devices import Scope
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes
@@ -35,6 +35,7 @@ def thief(house: House) -> tuple[Principal, Visitor]:
     visitor.log_in(victim.login)
     visitor.get("/s/ecrire")
     send(visitor, a="edupont, x@ailleurs.fr,", objet="Gagnez", texte="Cliquez")
+    house.store.write_now(recoveries.set_address, victim.account_id, "voleur@ailleurs.fr")
     house.store.write_now(devices.add, victim.account_id, mark(victim, "h"), "Programme", [Scope.MAIL])
     scripts = Scripts(settings=house.settings, store=house.store)
     put = scripts.put(victim.account_id, "vol", b"discard;", ORIGIN, activate=True)
@@ -83,6 +84,7 @@ def test_everything_ends_and_comes_back(
     assert house.store.read_now(devices.listing, victim.account_id) == []
     assert house.store.read_now(filters.active_script, victim.account_id) is None
     assert house.store.read_now(forwards.of_account, victim.account_id) == (None, None)
+    assert house.store.read_now(recoveries.address, victim.account_id) == "", "no code goes to the thief"
     assert 'class="secret"' not in console.get(path).text, "shown once"
 
     before = inbox(house, emma)
@@ -102,6 +104,7 @@ def test_everything_ends_and_comes_back(
     agreed, _ = house.store.read_now(forwards.of_account, victim.account_id)
     assert agreed is not None
     assert agreed.address == "voleur@ailleurs.fr"
+    assert house.store.read_now(recoveries.address, victim.account_id) == "voleur@ailleurs.fr"
     assert console.post(path, {"faire": "annuler"}).status_code == 422
     rows = house.store.read_now(audit.find, audit.Wanted(action=Action.SECURED), 9)
     assert [row.detail.name for row in rows] == ["secured-undone", "secured"]

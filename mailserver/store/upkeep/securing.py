@@ -1,7 +1,8 @@
 """An account that somebody else has got into: everything they could go on with is switched off in one unit.
 
 What is switched off is kept, so that a false alarm can be undone: the active filter, where mail is sent on to, app
-passwords (as the hashes they are), the rows of the queue. Sessions stay closed, planned letters stay drafts.
+passwords (as the hashes they are), the rows of the queue, the private address that codes are sent to. Sessions stay
+closed, planned letters stay drafts.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.account import accounts, devices, filters, sessions
+from mailserver.store.account import accounts, devices, filters, recoveries, sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import outbox, spool, waiting
 from mailserver.store.queue.spool import HELD
@@ -53,11 +54,15 @@ def secure(tx: Tx, origin: Origin, account_id: int) -> Secured:
         filters.activate(tx, account_id, "", origin)
     forwards = _take_forwards(tx, account_id)
     rows = _hold_queue(tx, account_id)
+    # A code sent to an address of the thief's would open the account again.
+    recovery = recoveries.set_address(tx, account_id, "") if recoveries.address(tx, account_id) else ""
+    recoveries.cancel(tx, account_id)
     kept = {
         "devices": kept["devices"] + gone,
         "filter": active or kept["filter"],
         "forwards": forwards or kept["forwards"],
         "queued": kept["queued"] + rows,
+        "recovery": recovery or kept.get("recovery", ""),
     }
     tx.execute(delete(secured_account).where(secured_account.c.account_id == account_id))
     values = {"account_id": account_id, "since": tx.now, "actor": origin.actor, "kept": json.dumps(kept)}
@@ -91,6 +96,8 @@ def undo(tx: Tx, origin: Origin, account_id: int) -> Secured:
     for one in kept["forwards"]:
         if tx.insert_ignore(forwarding, {**one, "account_id": account_id, "token": None}):
             forward = str(one["address"])
+    if kept.get("recovery") and not recoveries.address(tx, account_id):
+        recoveries.set_address(tx, account_id, kept["recovery"])
     rows = _still_held(tx, kept["queued"])
     if rows:
         spool.retry(tx, rows)
