@@ -2,11 +2,15 @@
 do not agree, and of those that are gone."""
 
 import asyncio
-from contextlib import suppress
+
+import structlog
 
 from mailserver.foundation.settings import Settings
+from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep import host_facts, hosts
+
+log = structlog.get_logger("health")
 
 PERIOD = 5.0
 LEAVING_SECONDS = 2.0
@@ -31,6 +35,10 @@ class HostBeat:
 
     async def leave(self) -> None:
         """This host ends because it was told to."""
-        with suppress(Exception):
+        try:
             async with asyncio.timeout(LEAVING_SECONDS):
                 await self._store.write(hosts.leave, self._id)
+        except (Temporary, TimeoutError) as error:
+            log.warning("the row of this host stays until it is old", why=str(error) or "no answer in time")
+        except Exception:  # nothing keeps a process from ending
+            log.exception("the row of this host stays until it is old")
