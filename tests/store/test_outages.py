@@ -18,7 +18,7 @@ from mailserver.store.octets.disk import DiskFiles
 from mailserver.store.schema.mail import orphan
 from tests.postgres import Postgres
 from tests.schema import create_schema
-from tests.store.conftest import held
+from tests.store.conftest import handed_over, held
 from tests.waiting import PATIENCE
 
 
@@ -135,7 +135,7 @@ async def test_waiting_units_are_bounded(on_sqlite: Store, monkeypatch: pytest.M
     monkeypatch.setattr(writing, "MAX_WAITING", 20)
     slow, go_on = await held(on_sqlite)
     waiting = asyncio.gather(*(on_sqlite.write(add, number) for number in range(30)), return_exceptions=True)
-    await asyncio.sleep(0)  # each is handed to the writer in its first step
+    await handed_over()
     go_on.set()
     results = await waiting
     await slow
@@ -145,7 +145,7 @@ async def test_waiting_units_are_bounded(on_sqlite: Store, monkeypatch: pytest.M
 async def test_units_nobody_waits_for_are_passed_over(on_sqlite: Store) -> None:
     slow, go_on = await held(on_sqlite)
     waiting = asyncio.create_task(on_sqlite.write(add, 1))
-    await asyncio.sleep(0)
+    await handed_over()
     waiting.cancel()
     go_on.set()
     await slow

@@ -17,7 +17,7 @@ from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.schema.mail import orphan
 from tests.schema import create_schema
-from tests.store.conftest import held
+from tests.store.conftest import handed_over, held
 from tests.waiting import PATIENCE, until
 
 
@@ -39,7 +39,7 @@ async def test_one_failing_unit_spoils_no_other(store: Store) -> None:
     first, go_on = await held(store)
     units = [store.write(add, n) for n in range(10)] + [store.write(add_and_fail, 100)] + [store.write(add, 11)]
     waiting = asyncio.gather(*units, return_exceptions=True)
-    await asyncio.sleep(0)  # each is handed to the writer in its first step
+    await handed_over()
     go_on.set()
     results = await waiting
     await first
@@ -119,7 +119,7 @@ def test_sqlite_rolls_back_released_savepoints(tmp_path: Path) -> None:
 
 async def test_cancelled_caller_does_not_break_the_group(store: Store) -> None:
     task = asyncio.create_task(store.write(add, 1))
-    await asyncio.sleep(0)
+    await handed_over()
     task.cancel()
     await store.write(add, 2)
     assert 2 in await store.read(numbers)
@@ -142,8 +142,7 @@ async def test_units_that_wait_share_one_commit(tmp_path: Path) -> None:
         await store.write(lambda tx: tx._cursor.connection.set_trace_callback(statements.append))
         blocker, go_on = await held(store)
         waiting = asyncio.gather(*(store.write(add, n) for n in range(50)))
-        await asyncio.sleep(0)  # each begins in its first step
-        await asyncio.sleep(0)  # and is handed to the writer once the loop has turned
+        await handed_over()
         statements.clear()
         go_on.set()
         await waiting
