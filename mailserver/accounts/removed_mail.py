@@ -8,7 +8,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import recovery
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.messages import Quota
-from mailserver.store.mail.recovery import AT_ONCE, Found, Wanted
+from mailserver.store.mail.recovery import AT_ONCE, START, Found, Kept, Position, Wanted
 from mailserver.store.record.audit import Origin
 
 MOST = 20_000
@@ -41,9 +41,22 @@ class RemovedMail:
         """What is looked for among what is still kept."""
         return replace(Wanted(self.days), **asked)  # type: ignore[arg-type]
 
-    async def find(self, viewer: Viewer, wanted: Wanted, limit: int, before: int = 0) -> Found:
-        """The next removed messages."""
+    async def find(self, viewer: Viewer, wanted: Wanted, limit: int, before: Position = START) -> Found:
+        """The next removed messages; none and `more` where none of those that were looked at is wanted."""
         return await self._store.read_slow(viewer.account_id, recovery.find, viewer, wanted, limit, before)
+
+    async def show_another(self, viewer: Viewer, origin: Origin, wanted: Wanted, limit: int) -> Found:
+        """The first removed messages of somebody else, however many have to be looked at; put on record."""
+        kept: dict[int, Kept] = {}
+        more: Position | None = START
+        while more is not None and len(kept) < limit:
+            found = await self.find(viewer, wanted, limit - len(kept), more)
+            for one in found.messages:
+                kept.setdefault(one.content_id, one)
+            more = found.more
+        if kept:
+            await self._store.write(recovery.record_shown, origin, viewer.account_id, len(kept))
+        return Found(tuple(kept.values()), more)
 
     async def bring_back(
         self, viewer: Viewer, origin: Origin, numbers: list[int], *, apart: bool = False
@@ -62,15 +75,14 @@ class RemovedMail:
         self, viewer: Viewer, origin: Origin, wanted: Wanted, *, apart: bool = False
     ) -> BroughtBack:
         """Bring back whatever is found. Raises Refused(CONFLICT)."""
-        done, before = BroughtBack(), 0
-        while done.count < MOST:
+        done = BroughtBack()
+        before: Position | None = START
+        while before is not None and not done.full and done.count < MOST:
             found = await self.find(viewer, wanted, AT_ONCE, before)
             numbers = [kept.id for kept in found.messages]
             if numbers:
                 await self._unit(viewer, origin, numbers, done, apart=apart)
             before = found.more
-            if done.full or not before:
-                break
         return done
 
     async def _unit(

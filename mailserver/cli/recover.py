@@ -1,6 +1,7 @@
 """`mailserver recover`: what somebody removed for good is shown, and brought back for them."""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from mailserver.accounts.removed_mail import BroughtBack, RemovedMail
 from mailserver.cli.accounts.desk import Desk, account_or_box, at_desk
 from mailserver.cli.shared import AsJson, InstanceDir, fail, moment, origin, settings_of, with_help
 from mailserver.store.mail.access import Viewer
-from mailserver.store.mail.recovery import Kept
+from mailserver.store.mail.recovery import Found, Kept
 from mailserver.texts.causes import utc
 from mailserver.texts.command_line import _
 
@@ -44,13 +45,13 @@ def recover(
     settings = settings_of(directory)
     removed_since = moment(settings, since)
 
-    async def work(desk: Desk) -> tuple[tuple[Kept, ...], BroughtBack | None]:
+    async def work(desk: Desk) -> tuple[Found, BroughtBack | None]:
         removed = RemovedMail(settings=settings, store=desk.store)
         viewer = Viewer(await account_or_box(desk, login, settings.domain))
         wanted = removed.wanted(sender=sender, subject=subject, since=removed_since)
         if everything:
-            return (), await removed.bring_all_back(viewer, origin(), wanted, apart=apart)
-        return (await removed.find(viewer, wanted, SHOWN)).messages, None
+            return Found(()), await removed.bring_all_back(viewer, origin(), wanted, apart=apart)
+        return await removed.show_another(viewer, origin(), wanted, SHOWN), None
 
     found, done = at_desk(settings, work)
     if done is None:
@@ -60,13 +61,15 @@ def recover(
     raise typer.Exit(1 if done.full else 0)
 
 
-def _show(found: tuple[Kept, ...], *, as_json: bool) -> None:
+def _show(found: Found, *, as_json: bool) -> None:
+    if found.more is not None:
+        print(_("Il y en a d’autres ; --sender, --subject et --since en choisissent."), file=sys.stderr)
     if as_json:
-        print(json.dumps([_facts(kept) for kept in found], ensure_ascii=False))
+        print(json.dumps([_facts(kept) for kept in found.messages], ensure_ascii=False))
         return
-    for kept in found:
+    for kept in found.messages:
         print(f"{utc(kept.at)}  {kept.folder}  {kept.sender_address or kept.sender}  {kept.subject}")
-    if not found:
+    if not found.messages:
         print(_("Aucun message supprimé n’est gardé."))
 
 

@@ -254,6 +254,7 @@ _RECORDED = {
     "no-campaign": N_("un message sans auteur ou sans objet n’a pas de campagne"),
     "too-many-refused": N_("les copies de trop de messages sont déjà refusées"),
     "mail-recovered": N_("{count} messages supprimés définitivement, remis en place"),
+    "removed-shown": N_("{count} messages supprimés définitivement, montrés"),
     "withdrawal": N_("retrait {number}, messages de {address} : {verdict} ({count})"),
     "withdrawal-shown": N_("messages de {address} : regardés avant un retrait ({count})"),
     "phishing-reports": N_("signalements de messages de {address} : {verdict} ({count})"),

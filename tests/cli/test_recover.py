@@ -7,10 +7,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailserver.__main__ import app
+from mailserver.cli import recover as commands
 from mailserver.cli.shared import open_store, run, settings_of
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail import mailboxes, messages, recovery
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
 from tests.harness import Instance
@@ -40,11 +41,22 @@ def remove_all(tx: Tx, account_id: int) -> int:
     return len(messages.erase(tx, account_id, inbox.id, [row[0] for row in messages.state(tx, inbox.id)]))
 
 
-def test_shown_and_brought_back(academy: Instance) -> None:
+def history(tx: Tx, account_id: int) -> list[audit.Event]:
+    return audit.history(tx, account_id)
+
+
+def test_shown_and_brought_back(academy: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "No removed message" in recover(academy, "edupont").stdout
     count = in_store(academy, remove_all)
     shown = json.loads(recover(academy, "edupont", "--json").stdout)
     assert {one["folder"] for one in shown} == {"INBOX"}
+    monkeypatch.setattr(commands, "SHOWN", 2)
+    monkeypatch.setattr(recovery, "LOOKED", 1)
+    some = recover(academy, "edupont", "--json")
+    assert len(json.loads(some.stdout)) == 2
+    assert "There are more" in some.stderr
+    looks = [event for event in in_store(academy, history) if event.action is Action.REMOVED_SHOWN]  # type: ignore[attr-defined]
+    assert sorted(event.detail.values["count"] for event in looks) == [2, len(shown)]
     assert recover(academy, "edupont", "--since", "2099-01-01", "--json").stdout.strip() == "[]"
     subject = shown[0]["subject"]
     assert subject in recover(academy, "edupont").stdout
@@ -53,7 +65,7 @@ def test_shown_and_brought_back(academy: Instance) -> None:
     rest = json.loads(recover(academy, "edupont@ac-exemple.fr", "--all", "--json").stdout)
     assert rest["folders"] == ["INBOX"]
     assert one["messages"] + rest["messages"] == len(shown) <= count  # type: ignore[operator]
-    events = in_store(academy, lambda tx, account_id: audit.history(tx, account_id))
+    events = in_store(academy, history)
     acts = [event for event in events if event.action is Action.MAIL_RECOVERED]  # type: ignore[attr-defined]
     assert acts
     assert all(event.service == "console" and event.actor != "edupont" for event in acts)

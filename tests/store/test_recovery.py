@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
@@ -136,9 +136,60 @@ def test_searched(store: Store, edupont: int) -> None:
     assert subjects(store, edupont, written=(now - DAY, now - DAY + 1)) == []
     assert subjects(store, edupont, since=now + 10) == []
     first = store.read_now(recovery.find, Viewer(edupont), Wanted(30), 2)
+    assert first.more is not None
     rest = store.read_now(recovery.find, Viewer(edupont), Wanted(30), 5, first.more)
     assert len({one.id for one in (*first.messages, *rest.messages)}) == 5
-    assert rest.more == 0
+    assert rest.more is None
+
+
+def everything(store: Store, account: int, limit: int, **asked: object) -> list[str]:
+    """All parts of a search, one behind the other."""
+    parts: list[str] = []
+    more: recovery.Position | None = recovery.START
+    while more is not None:
+        part = store.read_now(recovery.find, Viewer(account), Wanted(30, **asked), limit, more)  # type: ignore[arg-type]
+        parts += [kept.subject for kept in part.messages]
+        more = part.more
+    return parts
+
+
+@pytest.mark.parametrize(("bound", "most"), [("LOOKED", 3), ("REMOVALS", 2)])
+def test_what_lies_behind_the_bound_of_one_look_is_found(
+    store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    monkeypatch.setattr(recovery, bound, most)
+    fill(store, edupont, 9)
+    inbox = box_of(store, edupont)
+    for uid in range(1, 10):
+        store.write_now(messages.erase, edupont, inbox.id, [uid])
+    assert found(store, edupont, subject="Message 0").messages == (), "it was removed first"
+    assert found(store, edupont, subject="Message 0").more is not None
+    assert everything(store, edupont, 50, subject="Message 0") == ["Message 0"]
+    assert everything(store, edupont, 2) == [f"Message {number}" for number in range(8, -1, -1)]
+
+
+def test_two_removals_at_once_are_both_gone_through(store: Store, edupont: int) -> None:
+    """As on PostgreSQL: the later one has the lower numbers of messages."""
+    fill(store, edupont, 4)
+    inbox = box_of(store, edupont)
+    store.write_now(messages.erase, edupont, inbox.id, [1, 2])
+    store.write_now(messages.erase, edupont, inbox.id, [3, 4])
+    store.write_now(_swap)
+    assert sorted(everything(store, edupont, 1)) == [f"Message {number}" for number in range(4)]
+
+
+def _swap(tx: Tx) -> None:
+    for old, new in ((1, 9), (2, 1), (9, 2)):
+        tx.execute(update(deleted_message).where(deleted_message.c.deletion_id == old).values(deletion_id=new))
+    tx.execute(update(deletion).values(low=1, high=4))
+
+
+def test_no_further_mailbox_can_be_made(store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    trash = box_of(store, edupont, "Trash")
+    fill(store, edupont, 1, "Trash")
+    store.write_now(messages.erase, edupont, trash.id, [1])
+    monkeypatch.setattr(mailboxes, "MAX_MAILBOXES", 1)
+    assert back(store, edupont, [found(store, edupont).messages[0].id]).folders == ["INBOX"]
 
 
 def test_another_account_finds_and_gets_nothing(store: Store, edupont: int, mmartin: int) -> None:
@@ -167,6 +218,18 @@ def test_who_may_expunge_in_a_mailbox_of_another_brings_back(
     assert (len(seen), done.count) == ((1, 1) if may else (0, 0))
     assert box_of(store, edupont).messages == int(may)
     assert [act.act for act in store.read_now(access.acts, edupont, 5)][:1] == (["recover"] if may else [])
+
+
+def test_what_comes_back_to_the_trash_of_another_stays_there(store: Store, edupont: int, mmartin: int) -> None:
+    """Whoever may expunge there may make no mailbox beside it."""
+    owner, viewer = Viewer.of(edupont, "edupont"), Viewer.of(mmartin, "mmartin")
+    store.write_now(access.change, owner, "Trash", "mmartin", "=", parse("lrie"), WEB, negative=False)
+    fill(store, edupont, 1, "Trash")
+    store.write_now(messages.erase, edupont, box_of(store, edupont, "Trash").id, [1])
+    (kept,) = found(store, edupont).messages
+    store.write_now(recovery.recover, viewer, Origin("mmartin", "web"), [kept.id], 30, NO_QUOTA)
+    assert box_of(store, edupont, "Trash").messages == 1
+    assert recovery.FOLDER not in [box.name for box in store.read_now(mailboxes.listing, edupont)]
 
 
 def test_no_room(store: Store, edupont: int) -> None:

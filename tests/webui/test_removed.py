@@ -1,12 +1,13 @@
 """The page of what was removed for good: found, chosen, brought back, in both interfaces and without scripts."""
 
+import html
 import re
 
 import pytest
 
 from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Principal
-from mailserver.store.mail import mailboxes
+from mailserver.store.mail import mailboxes, recovery
 from tests.webui.house import House, Visitor, mail
 
 PAGE = "/s/recuperer"
@@ -77,9 +78,24 @@ def test_no_room(house: House, rose: Principal, home: Visitor, monkeypatch: pyte
     assert len(numbers(home)) == 1
 
 
+def test_what_was_removed_before_many_others(
+    house: House, rose: Principal, home: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "LOOKED", 1)
+    thrown_away(house, home, rose, "Cherché", "Autre")
+    assert numbers(home, f"{PAGE}?objet=cherche") == []
+    assert "Aucun des derniers messages" in home.text
+    (further,) = re.findall(r'href="([^"]*avant=[^"]*)"', home.text)
+    assert len(numbers(home, html.unescape(further))) == 1
+    home.get(f"{PAGE}?objet=cherche")
+    assert "1 message remis en place." in home.post(f"{PAGE}?objet=cherche", {"faire": "tout"}).text
+
+
 def test_odd_questions(house: House, rose: Principal, home: Visitor) -> None:
     thrown_away(house, home, rose, "Un")
     for query in ("recu=2026-13-45", "recu=0001-01-01", "recu=9999-12-31", "depuis=-3", "depuis=999999999999999999"):
         assert len(numbers(home, f"{PAGE}?{query}")) == 1, query
     assert numbers(home, f"{PAGE}?recu=2001-01-01") == []
     assert numbers(home, f"{PAGE}?avant=1") == []
+    for odd in ("-", "x-3", "3", "999999999999999999-1", "1-999999999999999999", "1-1-1"):
+        home.get(f"{PAGE}?avant={odd}")

@@ -10,7 +10,7 @@ from mailserver.accounts.removed_mail import BroughtBack
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.mail.mailboxes import INBOX, SEPARATOR
-from mailserver.store.mail.recovery import Kept, Wanted
+from mailserver.store.mail.recovery import START, Kept, Position, Wanted
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.flash import done
@@ -125,10 +125,16 @@ def _folder(visit: Visit, kept: Kept) -> str:
     return " › ".join(kept.folder.split(SEPARATOR))
 
 
+def _position(text: str) -> Position:
+    """Where the list goes on, as the address of its next page says it."""
+    removal, _, message = text.partition("-")
+    return (positive(removal), positive(message)) if positive(removal) else START
+
+
 async def _page(services: Services, visit: Visit, fault: str = "", status: int = 200) -> Response:
     viewer = await services.sharing.viewer(visit.principal)
     asked, wanted = _asked(visit), _wanted(services, visit)
-    found = await services.removed.find(viewer, wanted, SHOWN, positive(visit.query("avant")))
+    found = await services.removed.find(viewer, wanted, SHOWN, _position(visit.query("avant")))
     frame = await surroundings(services, visit)
     page = RemovedPage(
         frame,
@@ -139,7 +145,7 @@ async def _page(services: Services, visit: Visit, fault: str = "", status: int =
         any(asked.values()),
         bool(frame.shared),
         query_string(**asked),
-        query_string(**asked, avant=found.more) if found.more else "",
+        query_string(**asked, avant="{}-{}".format(*found.more)) if found.more else "",
         fault,
     )
     return services.pages.answer(visit, "mail/removed.html", page, status)

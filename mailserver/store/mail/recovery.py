@@ -5,6 +5,7 @@ dates and provenance, under a new UID (RFC 9051 section 2.3.1.1), into the same 
 Not shown is what its owner still has in some mailbox (a program moves by copying), nor what the academy has taken back.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -33,11 +34,17 @@ FOLDER = "Récupérés"
 AT_ONCE = 200
 """Messages that one unit brings back or lets go of."""
 LOOKED = 20_000
-"""Messages that a search looks at, newest removals first."""
+"""Messages that one part of a search looks at, newest removals first; the next part goes on behind them."""
 REMOVALS = 5_000
+"""The same for removals."""
 IN_LIST = 200
 _SHORT_LIVED = ("\\Trash", "\\Junk")
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
+
+Position = tuple[int, int]
+"""A removal, and a message of it behind which a search goes on. The message alone does not say where that was: of two
+removals at once on PostgreSQL the later may have the lower numbers."""
+START: Position = ((1 << 63) - 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ class Wanted:
 class Kept:
     """A removed message, as a list shows it."""
 
+    removal: int
     id: int
     at: int
     mailbox_id: int
@@ -80,8 +88,8 @@ class Found:
     """A part of them, newest removals first."""
 
     messages: tuple[Kept, ...]
-    more: int = 0
-    """Those behind this number are next; 0: there are no more."""
+    more: Position | None = None
+    """Those behind it are next, and were not looked at yet; None: there are no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,8 @@ class Place:
     special_use: str = ""
     gone: bool = False
     keywords: str = ""
+    lent: bool = False
+    """A mailbox of a person who shares it: what is beside it is not the other's."""
 
 
 @dataclass(slots=True)
@@ -107,9 +117,8 @@ class Recovered:
 
 _REMOVALS = (
     select(deletion.c.id, deletion.c.low, deletion.c.high, deletion.c.at, deletion.c.mailbox_id)
-    .where(deletion.c.at > bindparam("horizon"))
+    .where(deletion.c.at > bindparam("horizon"), deletion.c.id <= bindparam("upto"))
     .order_by(deletion.c.id.desc())
-    .limit(REMOVALS)
 )
 _FACTS = ("id", "content_id", "flags", "internal_date", "size")
 _OF_ONE = Statement(
@@ -131,8 +140,14 @@ _FIRST = Statement(
 def places(tx: Tx, viewer: Viewer, *, foreign: bool = False) -> dict[int, Place]:
     """Where somebody may look: their own mailboxes, also those that are gone; `foreign`: those of others."""
     if foreign:
-        reached = [reach for reach in access.listing(tx, viewer) if reach.rights.issuperset("rie")]
-        found = [Place(one.box.id, one.box.account_id, one.name, one.box.special_use) for one in reached]
+        functional = {box.box_id for box in access.held_boxes(tx, viewer)}
+        found = [
+            Place(
+                one.box.id, one.box.account_id, one.name, one.box.special_use, lent=one.box.account_id not in functional
+            )
+            for one in access.listing(tx, viewer)
+            if one.rights.issuperset("rie")
+        ]
         return {place.mailbox_id: place for place in found}
     mine = viewer.account_id
     found = [Place(box.id, mine, box.name, box.special_use) for box in mailboxes.listing(tx, mine)]
@@ -141,38 +156,59 @@ def places(tx: Tx, viewer: Viewer, *, foreign: bool = False) -> dict[int, Place]
     return {place.mailbox_id: place for place in found}
 
 
-def find(tx: Tx, viewer: Viewer, wanted: Wanted, limit: int, before: int = 0) -> Found:
+def find(tx: Tx, viewer: Viewer, wanted: Wanted, limit: int, before: Position = START) -> Found:
     """The next removed messages that somebody may bring back. It may take a while: `Store.read_slow`."""
     known = places(tx, viewer, foreign=wanted.foreign)
     here = {number: place for number, place in known.items() if wanted.mailbox_id in (0, number)}
+    looked, fits = _Looked(tx, here, wanted, before), _Question(wanted)
     found: list[Kept] = []
     seen: set[int] = set()
-    for part in _parts(_rows(tx, here, wanted, before)):
+    for part in _parts(looked.rows()):
         for kept in _shown(tx, known, part):
-            if kept.content_id in seen or not _is_wanted(kept, wanted) or withheld.is_withheld(tx, kept.content_id):
+            if kept.content_id in seen or not fits.asks_for(kept) or withheld.is_withheld(tx, kept.content_id):
                 continue
             if len(found) == limit:
-                return Found(tuple(found), found[-1].id)
+                return Found(tuple(found), (found[-1].removal, found[-1].id))
             seen.add(kept.content_id)
             found.append(kept)
-    return Found(tuple(found))
+    return Found(tuple(found), looked.stopped)
 
 
-def _rows(tx: Tx, known: dict[int, Place], wanted: Wanted, before: int) -> Iterator[Kept]:
+class _Looked:
     """Removed messages of these places, newest removals first, so many at most."""
-    horizon, numbers = max(tx.now - wanted.days * DAY, wanted.since - 1), sorted(known)
-    removals: list[Row] = []
-    for start in range(0, len(numbers), IN_LIST):
-        here = deletion.c.mailbox_id.in_(numbers[start : start + IN_LIST])
-        removals += map(tuple, tx.execute(_REMOVALS.where(here), {"horizon": horizon}))
-    left = LOOKED
-    for number, low, high, at, mailbox_id in sorted(removals, reverse=True)[:REMOVALS]:
-        place, upto = known[mailbox_id], min(high, before - 1) if before else high
-        if upto < low or not left:
-            continue
-        for row in tx.all(_OF_ONE, low=low, high=upto, number=number, most=left):
-            left -= 1
-            yield Kept(row[0], at, mailbox_id, place.name, place.special_use, *row[1:])
+
+    def __init__(self, tx: Tx, known: dict[int, Place], wanted: Wanted, before: Position) -> None:
+        self._tx = tx
+        self._known = known
+        self._horizon = max(tx.now - wanted.days * DAY, wanted.since - 1)
+        self._before = before
+        self.stopped: Position | None = None
+        """Where it stopped before the end."""
+
+    def rows(self) -> Iterator[Kept]:
+        left, removals = LOOKED, self._removals()
+        for number, low, high, at, mailbox_id in removals:
+            place, upto = self._known[mailbox_id], high
+            if number == self._before[0]:
+                upto = min(high, self._before[1] - 1)
+            if upto < low:
+                continue
+            for row in self._tx.all(_OF_ONE, low=low, high=upto, number=number, most=left):
+                left -= 1
+                yield Kept(number, row[0], at, mailbox_id, place.name, place.special_use, *row[1:])
+                if not left:
+                    self.stopped = (number, row[0])
+                    return
+        if len(removals) == REMOVALS:
+            self.stopped = (removals[-1][0], 0)
+
+    def _removals(self) -> list[Row]:
+        numbers, found = sorted(self._known), list[Row]()
+        for start in range(0, len(numbers), IN_LIST):
+            here = deletion.c.mailbox_id.in_(numbers[start : start + IN_LIST])
+            asked = {"horizon": self._horizon, "upto": self._before[0]}
+            found += map(tuple, self._tx.execute(_REMOVALS.where(here).limit(REMOVALS), asked))
+        return sorted(found, reverse=True)[:REMOVALS]
 
 
 def _parts(rows: Iterator[Kept]) -> Iterator[list[Kept]]:
@@ -202,12 +238,20 @@ def _shown(tx: Tx, known: dict[int, Place], part: Sequence[Kept]) -> Iterator[Ke
             yield replace(kept, sender=row.sender, sender_address=row.sender_address, subject=row.subject)
 
 
-def _is_wanted(kept: Kept, wanted: Wanted) -> bool:
-    low, high = wanted.written
-    if (low and kept.internal_date < low) or (high and kept.internal_date >= high):
-        return False
-    by = search_key(f"{kept.sender} {kept.sender_address}")
-    return search_key(wanted.sender) in by and search_key(wanted.subject) in search_key(kept.subject)
+class _Question:
+    """What is looked for, folded once."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._written = wanted.written
+        self._sender, self._subject = search_key(wanted.sender), search_key(wanted.subject)
+
+    def asks_for(self, kept: Kept) -> bool:
+        low, high = self._written
+        if (low and kept.internal_date < low) or (high and kept.internal_date >= high):
+            return False
+        if self._sender and self._sender not in search_key(f"{kept.sender} {kept.sender_address}"):
+            return False
+        return not self._subject or self._subject in search_key(kept.subject)
 
 
 # ---------------------------------------------------------------------- bringing back
@@ -281,25 +325,33 @@ def _mask(tx: Tx, mailbox_id: int, mask: int, keywords: Sequence[str]) -> int:
 
 def _target(tx: Tx, place: Place, *, apart: bool) -> mailboxes.Mailbox:
     """The mailbox that takes what comes back, made where it is missing."""
-    if apart or place.special_use in _SHORT_LIVED:
+    if apart or (place.special_use in _SHORT_LIVED and not place.lent):
         return _named(tx, place.owner_id, FOLDER)
     if place.name == snooze.PLACE:
         return mailboxes.get(tx, place.owner_id, mailboxes.INBOX)
     if place.gone:
-        try:
-            return _named(tx, place.owner_id, place.name)
-        except Refused:  # there are as many as there may be
-            return mailboxes.get(tx, place.owner_id, mailboxes.INBOX)
+        return _named(tx, place.owner_id, place.name)
     return mailboxes.lock(tx, place.owner_id, place.mailbox_id)
 
 
 def _named(tx: Tx, account_id: int, name: str) -> mailboxes.Mailbox:
+    """A mailbox by name, made and subscribed where it is missing; INBOX where there are as many as there may be."""
     try:
         box = mailboxes.get(tx, account_id, name)
     except Refused:
-        box = mailboxes.create(tx, account_id, name)
-        mailboxes.subscribe(tx, account_id, name, subscribed=True)
+        try:
+            box = mailboxes.create(tx, account_id, name)
+        except Refused:
+            box = mailboxes.get(tx, account_id, mailboxes.INBOX)
+        else:
+            with contextlib.suppress(Refused):
+                mailboxes.subscribe(tx, account_id, name, subscribed=True)
     return mailboxes.lock(tx, account_id, box.id)
+
+
+def record_shown(tx: Tx, origin: Origin, account_id: int, count: int) -> None:
+    """Put on record that somebody looked at what another removed."""
+    audit.record(tx, origin, Action.REMOVED_SHOWN, account_id, Cause("removed-shown", count=count))
 
 
 # ---------------------------------------------------------------------- the end

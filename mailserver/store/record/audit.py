@@ -78,6 +78,8 @@ class Action(StrEnum):
     """A message was taken back from every mailbox, brought back, or let go."""
     MAIL_RECOVERED = "mail-recovered"
     """Messages that had been removed for good are back."""
+    REMOVED_SHOWN = "removed-shown"
+    """Somebody looked at what another had removed for good."""
     REPORTS_DECIDED = "reports-decided"
     """What people reported as phishing is none."""
     LOGIN = "login"

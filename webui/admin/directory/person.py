@@ -302,6 +302,7 @@ def action_words(visit: Visit, action: audit.Action) -> str:
         kind.ALLOWANCE_SET: _("Limites d’envoi changées"),
         kind.MAIL_WITHDRAWN: _("Message retiré de toutes les boîtes"),
         kind.MAIL_RECOVERED: _("Messages supprimés récupérés"),
+        kind.REMOVED_SHOWN: _("Messages supprimés consultés"),
         kind.REPORTS_DECIDED: _("Signalements classés"),
         kind.LOGIN: _("Connexion"),
         kind.LOGIN_FAILED: _("Connexion manquée"),
