@@ -16,6 +16,7 @@ import structlog
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError, load
@@ -31,6 +32,9 @@ from mailserver.texts.text import Translated
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., object])
+
+PIPE_WIDTH = 400
+"""Characters of a table's lines where no terminal says how many."""
 
 InstanceDir = Annotated[
     Path, typer.Argument(metavar="DIR", help=_("Le dossier de l’instance, créé par `mailserver init`."))
@@ -96,6 +100,11 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         if error.filename is None:  # not about a file of the instance: a defect, or the command's own business
             raise
         fail(f"{error.filename}: {error.strerror}")
+
+
+def show_table(table: Table) -> None:
+    """A table on standard output; piped, nothing is cut to the width of a terminal that is not there."""
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 @contextlib.contextmanager

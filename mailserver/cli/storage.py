@@ -1,17 +1,89 @@
 """`mailserver storage`: what an operator alone can decide about stored mail and its upkeep."""
 
 import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from mailserver.cli.shared import InstanceDir, open_store, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, open_store, run, settings_of, show_table, with_help, with_store
 from mailserver.health.instance import place_of
 from mailserver.store.mail import proportion
+from mailserver.store.mail.messages.quotas import Quota
 from mailserver.store.record import trusted_clock
-from mailserver.store.upkeep import opening
+from mailserver.store.upkeep import opening, usage
+from mailserver.store.upkeep.usage import Holder, Usage
 from mailserver.texts.command_line import _
 
 app = typer.Typer(no_args_is_help=True)
+
+MIB = 1 << 20
+
+
+class By(StrEnum):
+    """What a line of the report is about."""
+
+    ROLE = "role"
+    SCHOOL = "school"
+    ACCOUNT = "account"
+
+
+@app.command()
+@with_help(
+    _(
+        "Montrer combien de courrier les comptes conservent, par population, par établissement ou par compte, et "
+        "combien approchent de leur quota ({percent} %) ou n’ont plus de place.",
+        percent=usage.NEAR_PERCENT,
+    )
+)
+def report(
+    directory: InstanceDir,
+    by: Annotated[By, typer.Option(help=_("Une ligne par population, par établissement ou par compte."))] = By.ROLE,
+    most: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1_000_000, help=_("Les N comptes qui conservent le plus."))
+    ] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Show how much mail the accounts hold by population, school or account, and how many come near their quota."""
+    settings = settings_of(directory)
+    default = Quota.of(settings.limits)
+    if by is By.ACCOUNT:
+        holders = with_store(settings, lambda store: store.read(usage.largest, default, most))
+        lines, table = [asdict(one) for one in holders], _holders(holders)
+    else:
+        kept = with_store(settings, lambda store: store.read(usage.by_school_and_role, default))
+        summed = usage.by_role(kept) if by is By.ROLE else usage.by_school(kept)
+        lines, table = [asdict(one) for one in (kept if by is By.SCHOOL else summed)], _sums(summed, by)
+    if as_json:
+        print(json.dumps(lines, ensure_ascii=False))
+        return
+    show_table(table)
+
+
+def _sums(found: Sequence[Usage], by: By) -> Table:
+    first = _("Établissement") if by is By.SCHOOL else _("Population")
+    table = Table(first, box=None)
+    for title in (_("Comptes"), _("Messages"), _("Mio"), _("Quota (Mio)"), _("Près du quota"), _("Pleins")):
+        table.add_column(title, justify="right")
+    named = [(one.role if by is By.ROLE else f"{one.uai} {one.school}".strip(), one) for one in found]
+    for name, one in (*named, (_("Total"), usage.total(found))):
+        numbers = (one.accounts, one.messages, one.octets // MIB, one.quota // MIB, one.near, one.full)
+        table.add_row(name or _("autres"), *map(str, numbers))
+    return table
+
+
+def _holders(found: Sequence[Holder]) -> Table:
+    table = Table(_("Identifiant"), _("Établissement"), _("Population"), box=None)
+    for title in (_("Messages"), _("Mio"), _("Quota (Mio)")):
+        table.add_column(title, justify="right")
+    for one in found:
+        numbers = (one.messages, one.octets // MIB, one.quota // MIB)
+        table.add_row(one.login, one.uai, one.role, *map(str, numbers))
+    return table
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """The administration console through its own door: who enters, what each act does, and that the record has it."""
 
+import csv
+import io
 import re
 import time
 from pathlib import Path
@@ -14,6 +16,7 @@ from mailserver.model.identity import ListKind, Principal, Role, State
 from mailserver.store.account import accounts, jobs, rules
 from mailserver.store.account.jobs import JobState
 from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import messages
 from mailserver.store.people import imports, lists, people, schools
 from mailserver.store.people.imports import RunState
 from mailserver.store.queue import peer_counts, spool, waiting
@@ -847,3 +850,25 @@ def test_announcements_and_maintenance(house: House, console: Visitor, phone: Ph
         console.post("/admin/annonces", {"faire": "retirer", "numero": number})
     assert house.visitor().get("/").status_code == 200
     assert len(acts(house, Action.BULLETIN_CHANGED)) == 5
+
+
+# ---------------------------------------------------------------------- storage
+
+
+def test_what_is_held_by_population_and_school(console: Visitor, house: House, phone: Phone) -> None:
+    person = house.person("Zoé", "Pleine", uai=UAI)
+    for number in range(3):
+        house.deliver(person, mail(f"Long {number}", "x" * 5000))
+    octets, count = house.store.read_now(messages.usage, person.account_id)
+    house.store.write_now(accounts.set_quota, person.account_id, octets)
+    text = opened(console, house, phone, "/admin/stockage")
+    assert "Lycée Carnot" in text
+    assert person.login in text
+    table = console.get("/admin/stockage/tableau.csv")
+    assert table.headers["content-disposition"].startswith("attachment")
+    rows = list(csv.DictReader(io.StringIO(table.content.decode("utf-8-sig")), delimiter=";"))
+    ours = next(row for row in rows if row["UAI"] == UAI and row["Population"] == "Enseignant")
+    assert int(ours["Octets"]) >= octets
+    assert int(ours["Messages"]) >= count
+    assert ours["Pleins"] == "1"
+    house.store.write_now(accounts.set_quota, person.account_id, -1)

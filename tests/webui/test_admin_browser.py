@@ -94,6 +94,7 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
     return {
         "accueil": "/admin",
         "mesures": "/admin/mesures",
+        "stockage": "/admin/stockage",
         "sante": "/admin/sante",
         "annonces": "/admin/annonces",
         "modeles": f"/admin/modeles?modifier={model}",
@@ -171,6 +172,7 @@ def test_every_screen_of_the_console_is_looked_at_below(house: House, academy: d
     assert {route.path for _, route in known} - looked_at == {
         "/admin/confirmer",
         "/admin/travaux/{job:key}/raisons.csv",
+        "/admin/stockage/tableau.csv",
     }
 
 

@@ -14,8 +14,9 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Event, Wanted
 from mailserver.texts import causes
 from webui.admin.access import origin
-from webui.admin.console_page import Top, begin_of, day_of, plain_cell, top
+from webui.admin.console_page import Top, begin_of, day_of, top
 from webui.admin.directory.person import HistoryRow, action_words, row
+from webui.admin.spreadsheet import plain_cell
 from webui.admin.words.import_reasons import told
 from webui.http import headers
 from webui.http.forms import positive

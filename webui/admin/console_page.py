@@ -102,11 +102,6 @@ def words(visit: Visit, refusal: Refused) -> str:
             raise refusal
 
 
-def plain_cell(cell: str) -> str:
-    """A spreadsheet must not take what somebody wrote for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-
 def moment(visit: Visit, seconds: int) -> str:
     """A day and an hour; a dash for never."""
     return visit.language.long_date(seconds) if seconds else "–"

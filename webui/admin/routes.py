@@ -20,7 +20,7 @@ from webui.admin import (
     withdrawals_page,
 )
 from webui.admin.directory import acts, lists_page, people, person, schools_page, search, secured_page
-from webui.admin.monitoring import charts, health, overview, reports_page
+from webui.admin.monitoring import charts, health, overview, reports_page, storage_page
 from webui.admin.words import import_reasons
 from webui.page.dispatch import Doors, Endpoint, VisitHandler
 
@@ -42,6 +42,8 @@ def routes(doors: Doors) -> Sequence[BaseRoute]:
         Route("/admin/mesures", inside(charts.show_charts), methods=["GET"]),
         Route(reports_page.PATH, inside(reports_page.show_reports), methods=["GET"]),
         Route(f"{reports_page.PATH}/recus", inside(reports_page.show_received), methods=["GET"]),
+        Route(storage_page.PATH, inside(storage_page.show_storage), methods=["GET"]),
+        Route(storage_page.TABLE, inside(storage_page.download), methods=["GET"]),
         Route("/admin/sante", inside(health.show_health), methods=["GET"]),
         *pair("/admin/annonces", bulletins_page.show_bulletins, bulletins_page.act),
         *pair(models_page.PATH, models_page.show_models, models_page.act),

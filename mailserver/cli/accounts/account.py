@@ -14,8 +14,7 @@ from rich.table import Table
 from directory.people.lifecycle import Code
 from mailserver.cli.accounts.desk import Desk, at_desk, facts, state_facts, tell
 from mailserver.cli.accounts.desk import Name as Name
-from mailserver.cli.accounts.log import PIPE_WIDTH
-from mailserver.cli.shared import AsJson, InstanceDir, date, fail, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, date, fail, settings_of, show_table, with_help
 from mailserver.foundation.settings import Passwords, Settings
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Refused
@@ -24,8 +23,11 @@ from mailserver.model.identity import NewPerson, Role, State
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import messages
+from mailserver.store.mail.messages.quotas import Quota
 from mailserver.store.people import people
 from mailserver.store.people.conditions import All, Condition, Contains, Equals, Field, Some, named
+from mailserver.store.upkeep import usage
+from mailserver.store.upkeep.usage import Holder
 from mailserver.texts.command_line import _
 
 app = typer.Typer(no_args_is_help=True)
@@ -46,6 +48,10 @@ class Listed:
     role: str = ""
     uai: str = ""
     discipline: str = ""
+    octets: int = 0
+    messages: int = 0
+    quota: int = 0
+    """Octets; 0: any number."""
 
 
 @app.command()
@@ -131,16 +137,16 @@ def list_(
     condition = _condition(text, state, role, uai)
 
     async def work(desk: Desk) -> list[Listed]:
+        default = Quota.of(settings.limits)
         if settings.ldap is not None:
-            return await desk.store.read(_standings, state)
-        return await desk.store.read(_entries, condition)
+            return await desk.store.read(_standings, default, state)
+        return await desk.store.read(_entries, default, condition)
 
     found = at_desk(settings, work)
     if as_json:
         print(json.dumps([asdict(listed) for listed in found], ensure_ascii=False))
         return
-    # Piped, nothing is cut to the width of a terminal that is not there.
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(found))
+    show_table(_table(found))
     print(_("{count} comptes.", count=len(found)))
 
 
@@ -210,11 +216,12 @@ def _condition(text: str, state: State | None, role: Role | None, uai: str) -> C
     return All(tuple(wanted))
 
 
-def _entries(tx: Tx, condition: Condition) -> list[Listed]:
+def _entries(tx: Tx, default: Quota, condition: Condition) -> list[Listed]:
     """People of the embedded directory."""
     found: list[Listed] = []
     after = 0
     while page := people.matching(tx, condition, PAGE, after):
+        held = usage.of(tx, default, [principal.account_id for principal in page])
         found += [
             Listed(
                 principal.login,
@@ -224,6 +231,7 @@ def _entries(tx: Tx, condition: Condition) -> list[Listed]:
                 principal.role.value,
                 principal.uai,
                 principal.discipline,
+                *_held(held.get(principal.account_id)),
             )
             for principal in page
         ]
@@ -231,14 +239,23 @@ def _entries(tx: Tx, condition: Condition) -> list[Listed]:
     return found
 
 
-def _standings(tx: Tx, state: State | None) -> list[Listed]:
+def _standings(tx: Tx, default: Quota, state: State | None) -> list[Listed]:
     """Accounts of people who are described elsewhere."""
     found: list[Listed] = []
     after = 0
     while page := accounts.page(tx, after, PAGE):
-        found += [Listed(standing.login, standing.state) for standing in page if state in (None, standing.state)]
+        held = usage.of(tx, default, [standing.id for standing in page])
+        for standing in page:
+            if state in (None, standing.state):
+                octets, messages, quota = _held(held.get(standing.id))
+                found.append(Listed(standing.login, standing.state, octets=octets, messages=messages, quota=quota))
         after = page[-1].id
     return found
+
+
+def _held(holder: Holder | None) -> tuple[int, int, int]:
+    """Octets, messages and quota; nothing of an account that was erased."""
+    return (holder.octets, holder.messages, holder.quota) if holder is not None else (0, 0, 0)
 
 
 def _table(found: Sequence[Listed]) -> Table:

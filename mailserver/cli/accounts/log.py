@@ -1,16 +1,24 @@
 """`mailserver account log`: who did what to which account, and whether the record was tampered with."""
 
 import json
-import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from mailserver.background.audit_sealing import verify
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, utc_day, with_help
+from mailserver.cli.shared import (
+    AsJson,
+    InstanceDir,
+    fail,
+    open_store,
+    run,
+    settings_of,
+    show_table,
+    utc_day,
+    with_help,
+)
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.runtime.app import make_directory
@@ -20,7 +28,6 @@ from mailserver.store.record.sealing import Break, Head
 from mailserver.texts.causes import utc
 from mailserver.texts.command_line import LANGUAGE, _
 
-PIPE_WIDTH = 400
 MAX_ROWS = 100_000
 
 
@@ -49,7 +56,7 @@ def log(
     if as_json:
         print(json.dumps([_facts(event) for event in events], ensure_ascii=False))
         return None
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(events))
+    show_table(_table(events))
     return None
 
 

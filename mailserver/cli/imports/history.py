@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from directory.imports.intake import Options, Undone
-from mailserver.cli.imports.report import MAX_LINES, PIPE_WIDTH
+from mailserver.cli.imports.report import MAX_LINES
 from mailserver.cli.imports.run import carry_out
 from mailserver.cli.imports.source import alone, intake_of, progress
-from mailserver.cli.shared import AsJson, InstanceDir, date, fail, open_store, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, date, fail, open_store, run, settings_of, show_table, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import bulk_people, imports
@@ -58,7 +57,7 @@ def list_(directory: InstanceDir, as_json: AsJson = False) -> None:
             _counts(one),
             _files(one),
         )
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+    show_table(table)
 
 
 @app.command()
@@ -181,7 +180,7 @@ def _show(settings: Settings, store: Store, number: int, as_json: bool) -> None:
     for facts in some:
         table.add_row(*(str(facts[name]) for name in ("line", "login", "outcome", "before", "after", "fate")))
     if some:
-        Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+        show_table(table)
 
 
 def _changes(store: Store, number: int) -> Iterator[dict[str, object]]:

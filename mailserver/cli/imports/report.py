@@ -6,20 +6,19 @@ import tempfile
 from collections.abc import Iterable
 from typing import IO
 
-from rich.console import Console
 from rich.table import Table
 
 from directory.imports.jobs import kind_of
 from directory.imports.planning import Tally
 from directory.imports.sources.records import Fault, Remark
 from directory.imports.target import Outcome, Result
+from mailserver.cli.shared import show_table
 from mailserver.texts.command_line import _
 
 SHOWN = 15
 """People of each kind in the table."""
 MAX_LINES = 10_000
 """Refused lines and remarks that are printed; the counts go on."""
-PIPE_WIDTH = 200
 
 KINDS = ("arrives", "homonym", "leaves", "returns", "renamed", "moved", "changed")
 
@@ -89,8 +88,7 @@ class Collector:
             left_out = self._counts[kind] - len(self._shown[kind])
             if left_out:
                 table.add_row(kind, "…", _("et {count} autres", count=left_out), "", "")
-        # Piped, nothing is cut to the width of a terminal that is not there.
-        Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+        show_table(table)
 
     def write_json(self, facts: dict[str, object], faults: Iterable[Fault], remarks: Iterable[Remark]) -> None:
         """One document on standard output, written as it is read back: it may be larger than memory."""

@@ -1,8 +1,6 @@
 """Why an import refused, remarked, left or failed, in the reader's language; and the same as a table to take away."""
 
 import contextlib
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +11,9 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import jobs
 from mailserver.texts import causes
 from mailserver.texts.causes import Cause
-from webui.admin.console_page import plain_cell, stamp
+from webui.admin import spreadsheet
+from webui.admin.console_page import stamp
 from webui.admin.words import rights_words
-from webui.http import headers
 from webui.page.context import Services, Visit
 
 
@@ -82,10 +80,8 @@ async def download(services: Services, visit: Visit) -> Response:
     if found is None:
         raise Refused(Reason.NOT_FOUND)
     result = await services.store.read(jobs.result, found.id)
-    fields = headers.page(visit.secure)
     name = visit._("lignes-refusees") + f"-{found.id}.csv"
-    fields["Content-Disposition"] = headers.disposition("attachment", name)
-    return Response(_table(visit, _rows(visit, result)), headers=fields, media_type="text/csv; charset=utf-8")
+    return spreadsheet.download(visit, name, _rows(visit, result))
 
 
 def _rows(visit: Visit, result: Mapping[str, Any]) -> Iterator[Sequence[str]]:
@@ -94,11 +90,3 @@ def _rows(visit: Visit, result: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     for nature, kept in ((_("refusée"), "refused"), (_("remarque"), "remarks")):
         for one in whys(visit, result.get(kept, ())):
             yield str(one.line or ""), one.file, nature, one.text
-
-
-def _table(visit: Visit, rows: Iterable[Sequence[str]]) -> bytes:
-    """As a spreadsheet of the reader's language opens it by itself: UTF-8 with its mark, semicolons in French."""
-    out = io.StringIO(newline="")
-    table = csv.writer(out, delimiter="," if visit.language.code == "en" else ";", lineterminator="\r\n")
-    table.writerows([plain_cell(cell) for cell in row] for row in rows)
-    return out.getvalue().encode("utf-8-sig", "replace")
