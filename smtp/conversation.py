@@ -228,9 +228,9 @@ class Conversation(Connection):
                 self._conclude(replies.FAULTS[fault])
             else:
                 with self._transaction.span.within():
-                    name = await self._role.take(self._client, self._transaction, content)
+                    answer = await self._role.take(self._client, self._transaction, content)
                 self._idle_commands = 0
-                self._conclude(replies.accepted(name, queued=self._role.is_submission))
+                self._conclude(answer)
         except Refused as refusal:
             self._conclude(replies.message_refusal(refusal))
         except Temporary as error:

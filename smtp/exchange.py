@@ -26,6 +26,7 @@ from smtp import policy
 from smtp.own_domain import OwnDomain
 from smtp.roles import received_field
 from smtp.session import Client, Transaction
+from smtp.wire import replies
 from smtp.wire.framing import Content
 from smtp.wire.grammar import Mail, Rcpt
 
@@ -103,7 +104,7 @@ class Exchange:
             self._screening.rates.add_recipient(client.address)
         return recipient
 
-    async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
+    async def take(self, client: Client, transaction: Transaction, content: Content) -> bytes:
         """Deliver; returns once it is on disk.
 
         Raises Refused(LOOP | TOO_BIG), Denied, Unauthenticated, Temporary. What is refused for its author is taken all
@@ -165,7 +166,7 @@ class Exchange:
             if not self.is_lmtp:  # one answer for all: its sender must not believe that the others have it
                 raise refusal
             transaction.refused = {one.address: refusal.text for one in given if one not in recipients}
-        return name
+        return replies.accepted(name, queued=False)
 
     def _count(self, verified: Verified, disposition: str) -> None:
         """For the report to the author's domain, with what was done where that asks for something else."""

@@ -35,8 +35,8 @@ class Role(Protocol):
     async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
         """Who that is; None: somebody elsewhere. Raises Refused, Temporary."""
 
-    async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
-        """Commit the message; the identifier to tell. Raises Refused, Temporary."""
+    async def take(self, client: Client, transaction: Transaction, content: Content) -> bytes:
+        """Commit the message; the answer. Raises Refused, Temporary."""
 
 
 def protocol_name(client: Client, role: Role, *, utf8: bool) -> str:

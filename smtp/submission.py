@@ -14,6 +14,7 @@ from smtp import policy
 from smtp.relay.dsn import Reporter
 from smtp.roles import received_field
 from smtp.session import Client, Transaction
+from smtp.wire import replies
 from smtp.wire.framing import Content
 from smtp.wire.grammar import Mail, Rcpt
 
@@ -65,7 +66,7 @@ class Submissions:
         assert transaction.mail is not None
         return await self._submission.routing.recipient(client.principal, rcpt.forward_path, transaction.mail.size)
 
-    async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
+    async def take(self, client: Client, transaction: Transaction, content: Content) -> bytes:
         """Submit. Raises Refused, Temporary."""
         mail = transaction.mail
         assert mail is not None
@@ -76,7 +77,7 @@ class Submissions:
         now = self._clock.now()
         field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
         began = time.perf_counter()
-        await self._submission.submit(
+        outcome = await self._submission.submit(
             client.principal,
             mail.reverse_path,
             [_target(recipient.rcpt) for recipient in transaction.recipients],
@@ -88,8 +89,10 @@ class Submissions:
             utf8=mail.utf8,
         )
         catalogue.DELIVERY_SECONDS.observe(time.perf_counter() - began, self.door)
+        if outcome.waits:
+            return replies.held(name)
         await self._reporter.confirm(transaction, content, now)
-        return name
+        return replies.accepted(name, queued=True)
 
 
 def _target(rcpt: Rcpt) -> Target:

@@ -4,6 +4,7 @@ What is counted are the recipients that a message names, those elsewhere that a 
 refused for good. `postmaster@` and `abuse@` count for nothing: whoever is held can ask why.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -75,7 +76,7 @@ class SendingLimits:
         if not self._settings.sending.limits:
             return PASSES
         new = sent_counts.unknown(tx, sent.account_id, sent.outside)
-        return self._judged(tx, sent, len(new))
+        return self._judged(tx, sent, new)
 
     def count(self, tx: Tx, sent: Sent, *, waits: bool = False) -> None:
         """Count a message in the unit that sends it, or (`waits`) lets it wait. Raises SentTooMuch, Waits."""
@@ -84,10 +85,10 @@ class SendingLimits:
         # First, so that on PostgreSQL nobody else counts for this account until this unit ends; an error undoes it.
         sent_counts.add(tx, sent.account_id, sent.recipients)
         new = sent_counts.unknown(tx, sent.account_id, sent.outside)
-        judged = self._judged(tx, sent, len(new), counted=sent.recipients)
+        judged = self._judged(tx, sent, new, counted=sent.recipients)
         if judged.course is Course.HOLD and not waits:
             raise Waits(judged)
-        sent_counts.remember(tx, sent.account_id, sent.outside, new)
+        sent_counts.remember(tx, sent.account_id, sent.outside, new, waits=waits)
 
     def count_automatic(self, tx: Tx, sent: Sent) -> bool:
         """Count what a filter sends in somebody's name, if it may be sent: such a message neither waits nor fails."""
@@ -99,10 +100,11 @@ class SendingLimits:
         sent_counts.add(tx, sent.account_id, sent.recipients)
         return True
 
-    def _judged(self, tx: Tx, sent: Sent, new: int, counted: int = 0) -> Judged:
+    def _judged(self, tx: Tx, sent: Sent, new: Mapping[bytes, bool], counted: int = 0) -> Judged:
         factor = sent_counts.factor(tx, sent.account_id)
         marks = self.marks(sent.population, factor, tx.clock.now())
-        judged = judge(marks, sent_counts.usage(tx, sent.account_id, counted), sent.recipients, new, tx.now)
+        usage = sent_counts.usage(tx, sent.account_id, counted, sum(new.values()))
+        judged = judge(marks, usage, sent.recipients, len(new), tx.now)
         if judged.course is Course.REFUSE:
             raise sent_too_much(judged, datetime.fromtimestamp(tx.now + judged.seconds, self._zone))
         return judged

@@ -31,6 +31,16 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message that was submitted."""
+
+    name: str
+    """Its identifier."""
+    waits: bool
+    """For IT: nobody has it, and perhaps nobody gets it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Departure:
     """What one unit commits: local appearances, queue rows, the copy in Sent, the trace."""
 

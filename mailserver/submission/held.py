@@ -6,8 +6,9 @@ author must still be one who may send.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -20,7 +21,7 @@ from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Sender
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
-from mailserver.store.queue import held_submissions, spool, traces
+from mailserver.store.queue import held_submissions, sent_counts, spool, traces
 from mailserver.store.queue.held_submissions import Held
 from mailserver.store.queue.spool import Target
 from mailserver.store.queue.traces import Step, Trace
@@ -44,6 +45,23 @@ class Released:
     recipients: int
     left: tuple[str, ...]
     """Recipients who could not get it; its author is told."""
+
+
+@dataclass(slots=True)
+class _Routed:
+    """Where a message that is let go goes."""
+
+    local: list[Recipient] = field(default_factory=list)
+    remote: list[Target] = field(default_factory=list)
+    here: list[Target] = field(default_factory=list)
+    """The recipients that led to people of this house."""
+    left: list[str] = field(default_factory=list)
+    """Who cannot get it."""
+
+    @property
+    def outside(self) -> list[str]:
+        """Every address elsewhere."""
+        return [*(one.address for one in self.remote), *(address for one in self.local for address in one.remote)]
 
 
 class HeldSubmissions:
@@ -78,17 +96,19 @@ class HeldSubmissions:
         author = await self._directory.by_account(held.account_id)
         if author is None or author.state is not State.ACTIVE:
             raise Refused(Reason.SUSPENDED, "the author of this message may no longer send")
-        local, remote, left = await self._routed(author, held.targets)
+        to = await self._routed(author, held.targets)
         octets = await self._store.read(spool.octets, held.content_id, self._folder)
         door = Door.RESENT if held.resent else Door.SUBMISSION
-        envelope = Envelope(held.reverse_path, tuple(local), Sender.person(author), door=door)
-        parts = await self._delivery.parts(envelope, octets, held.options, remote)
-        notices = await self._notices.partly(author, held.subject, left) if left else []
-        addresses = [target.address for target in held.targets if target.address not in left]
+        envelope = Envelope(held.reverse_path, tuple(to.local), Sender.person(author), door=door)
+        parts = await self._delivery.parts(envelope, octets, held.options, to.remote)
+        parts += await self._notices.partly(author, held.subject, to.left) if to.left else []
+        parts += await self._notices.delivered(held, to.here, octets)
+        addresses = [target.address for target in held.targets if target.address not in to.left]
         step = Trace(Step.SUBMITTED, held.options.name, held.reverse_path, addresses, held.size, held.account_id)
-        await self._commit([held], [*parts, *notices], origin, "released", [step])
-        log.info("held message released", id=held.options.name, account=held.account_id, left=len(left))
-        return Released(len(addresses), tuple(left))
+        known = partial(sent_counts.left, account_id=held.account_id, addresses=to.outside)
+        await self._commit([held], parts, origin, "released", [step], known)
+        log.info("held message released", id=held.options.name, account=held.account_id, left=len(to.left))
+        return Released(len(addresses), tuple(to.left))
 
     async def drop(self, chosen: Sequence[int], origin: Origin, *, what: str = "dropped") -> int:
         """Do not send messages, and tell their authors, once for all that are named; how many. Raises Temporary."""
@@ -124,31 +144,39 @@ class HeldSubmissions:
             count += dropped
         return count
 
-    async def _routed(
-        self, author: Principal, targets: Sequence[Target]
-    ) -> tuple[list[Recipient], list[Target], list[str]]:
-        """Recipients here, elsewhere, and those who cannot get it. Raises Refused: that is all of them; Temporary."""
-        local: list[Recipient] = []
-        remote: list[Target] = []
-        left: dict[str, Refused] = {}
+    async def _routed(self, author: Principal, targets: Sequence[Target]) -> _Routed:
+        """Who gets it, and who cannot. Raises Refused: that is nobody, or too many; Temporary."""
+        found = _Routed()
+        first: Refused | None = None
         for target in targets:
             try:
                 route = await self._routing.route(author, [target])
             except Refused as refusal:
-                left[target.address] = refusal
+                found.left.append(target.address)
+                first = first or refusal
                 continue
-            local += route.local
-            remote += route.remote
-        if not local and not remote:
-            raise next(iter(left.values()))
-        return local, remote, list(left)
+            found.local += route.local
+            found.remote += route.remote
+            found.here += [target] if route.local else []
+        if first is not None and len(found.left) == len(targets):
+            raise first
+        # The author's own lists are read again, and may have grown while it waited.
+        if len(found.local) + len(found.remote) > self._settings.limits.recipients:
+            raise Refused(Reason.TOO_MANY_RECIPIENTS, "Too many recipients")
+        return found
 
     async def _commit(
-        self, held: Sequence[Held], parts: list[Part], origin: Origin, what: str, steps: Sequence[Trace]
+        self,
+        held: Sequence[Held],
+        parts: list[Part],
+        origin: Origin,
+        what: str,
+        steps: Sequence[Trace],
+        also: Callable[[Tx], None] | None = None,
     ) -> None:
         lifetime = self._settings.outbound.lifetime
         async with self._delivery.discarding(*(part.prepared for part in parts)):
-            unused = await self._store.write(decide_unit, held, parts, origin, lifetime, what, steps)
+            unused = await self._store.write(decide_unit, held, parts, origin, lifetime, what, steps, also)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
 
@@ -161,6 +189,7 @@ def decide_unit(
     lifetime: int,
     what: str,
     steps: Sequence[Trace],
+    also: Callable[[Tx], None] | None,
 ) -> list[str]:
     """Messages of one author wait no more, and whoever is to get them or to hear of it does: all or nothing."""
     for one in held:
@@ -169,6 +198,8 @@ def decide_unit(
         audit.record(tx, origin, Action.SUBMISSION_DECIDED, one.account_id, detail)
     for step in steps:
         traces.record(tx, step)
+    if also is not None:
+        also(tx)
     return deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
 
 

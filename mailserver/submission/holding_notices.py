@@ -1,9 +1,13 @@
 """The mail about what waits because an account has sent more than is usual, as parts of the unit that decides it."""
 
+from collections.abc import Sequence
+
 import structlog
 
 from mailserver.delivery import Delivery, Part
 from mailserver.foundation.settings import Settings
+from mailserver.mime.writing import compose, dsn
+from mailserver.mime.writing.dsn import Fate, Report
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
@@ -15,6 +19,8 @@ from mailserver.model.sending_limits import Judged
 from mailserver.notices import sending
 from mailserver.notices.house import House, house_for, house_of
 from mailserver.store.engine.transactions import Store
+from mailserver.store.queue.held_submissions import Held
+from mailserver.store.queue.spool import Notify, Target
 
 log = structlog.get_logger("submit")
 
@@ -49,6 +55,34 @@ class HoldingNotices:
         house, to = await self._speaking(principal), Correspondent(principal.name, principal.address)
         octets = sending.partly(house, to, subject, left, token=self._clock.token(12), now=self._clock.now())
         return await self._part(principal.address, octets)
+
+    async def delivered(self, held: Held, reached: Sequence[Target], octets: bytes) -> list[Part]:
+        """To who asked for it: recipients here have what waited (RFC 3461 section 5.2.3). Raises Temporary."""
+        wanted = [one for one in reached if one.notify & Notify.SUCCESS]
+        if not wanted or not held.reverse_path:
+            return []
+        try:
+            to = await self._delivery.report_recipient(held.reverse_path)
+        except Refused as refusal:
+            log.info("report has nobody to go to", why=refusal.reason.value)
+            return []
+        now = self._clock.now()
+        report = Report(
+            domain=self._settings.domain,
+            host=self._settings.name,
+            recipient=held.reverse_path,
+            date=now,
+            message_id=compose.message_id(self._clock.token(12), self._settings.domain),
+            fates=tuple(
+                Fate(one.address, dsn.Action.DELIVERED, "2.1.5", orcpt=one.orcpt, last_attempt=now) for one in wanted
+            ),
+            arrival=held.held,
+            envid=held.options.envid,
+            language=await self._delivery.language(to),
+        )
+        written = return_path("") + dsn.build(report, octets[: dsn.MAX_RETURNED])
+        prepared = await self._delivery.prepare(written)
+        return [Part(prepared, "", to.accounts, to.remote, provenance=Provenance(Door.SERVICE))]
 
     async def _speaking(self, principal: Principal) -> House:
         return await house_for(self._store, self._house, principal.account_id)

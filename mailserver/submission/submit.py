@@ -35,7 +35,7 @@ from mailserver.store.mail.access import Viewer, boxes
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step
-from mailserver.submission.departure import Copy, Leaving
+from mailserver.submission.departure import Copy, Leaving, Outcome
 from mailserver.submission.dkim import Signer
 from mailserver.submission.header_completion import Written, completed_header, missing_fields, read, resent_fields
 from mailserver.submission.holding_notices import HoldingNotices
@@ -112,8 +112,8 @@ class Submission:
         resent: bool = False,
         copy: Copy | None = None,
         within: Callable[[Tx], None] | None = None,
-    ) -> str:
-        """Send a message; its identifier once everything is committed and synced.
+    ) -> Outcome:
+        """Send a message; what became of it, once everything is committed and synced.
 
         `resent`: `resend` has said on top who sends it, so that its author may be anybody.
         `principal` None: the service itself. `recipients` are addresses, or Targets that also say which reports are
@@ -161,18 +161,20 @@ class Submission:
                 copy=_keeping(principal, copy or Copy()),
                 within=tuple(one for one in (within, filing) if one is not None),
             )
-            await self._depart(leaving, kept, sent, judged)
-            return name
+            return Outcome(name, await self._depart(leaving, kept, sent, judged))
 
-    async def _depart(self, leaving: Leaving, kept: bytes, sent: Sent | None, judged: Judged) -> None:
-        """It leaves, or waits for IT where its author has sent more than is usual. Raises as `submit`."""
+    async def _depart(self, leaving: Leaving, kept: bytes, sent: Sent | None, judged: Judged) -> bool:
+        """It leaves, or waits for IT (True) where its author has sent more than is usual. Raises as `submit`."""
         if judged.course is Course.SEND:
             try:
                 await self._send(leaving, kept, sent)
             except Waits as waits:  # another message of the same account was counted meanwhile
                 judged = waits.judged
-        if judged.course is Course.HOLD and sent is not None:
-            await self._hold(leaving, kept, sent, judged)
+            else:
+                return False
+        assert sent is not None, "what counts for nothing does not wait"
+        await self._hold(leaving, kept, sent, judged)
+        return True
 
     async def _send(self, leaving: Leaving, kept: bytes, sent: Sent | None) -> None:
         parts = await self._delivery.parts(leaving.envelope, leaving.whole, leaving.options, leaving.remote)
@@ -197,7 +199,7 @@ class Submission:
 
     async def resend(
         self, principal: Principal, recipients: Sequence[Correspondent], octets: bytes, provenance: Provenance
-    ) -> str:
+    ) -> Outcome:
         """Pass a received message on as it is (RFC 5322 section 3.6.6), in the open: its author stays, and the fields
         on top say who sends it again.
 

@@ -22,7 +22,7 @@ from mailserver.mime.writing.dsn import Action, Fate
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Damaged, Temporary
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.store.account import forwards
+from mailserver.store.account import forward_targets, forwards
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.queue import sent_counts, spool, traces
@@ -309,13 +309,22 @@ def conclude_unit(
         )
         for report in reports
     ]
+    # Counted before mailboxes are locked, as the units that send do.
+    if failures := _failures(tx, row, refused):
+        sent_counts.add(tx, row.account_id, 0, failures)
     deliver_parts(tx, parts, {}, lifetime)
     for step in steps:
         traces.record(tx, step)
-    if row.account_id and refused:
-        sent_counts.add(tx, row.account_id, 0, len(refused))
     if row.account_id:
         forwards.judge(tx, row.account_id, taken, refused)
+
+
+def _failures(tx: Tx, row: Leased, refused: Sequence[str]) -> int:
+    """How many refusals the account answers for: not those of addresses that its filters send others' mail on to."""
+    if not row.account_id or not refused:
+        return 0
+    sent_on = {one.address.casefold() for one in forward_targets.of_account(tx, row.account_id) if one.active}
+    return sum(address.casefold() not in sent_on for address in refused)
 
 
 _STEPS = {Result.DELIVERED: Step.SENT, Result.DEFERRED: Step.DEFERRED, Result.FAILED: Step.FAILED}

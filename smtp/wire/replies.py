@@ -10,6 +10,7 @@ from mailserver.foundation.peers import Crowd
 from mailserver.model.errors import Greylisted, NoRoom, RateExceeded, Reason, Refused, Temporary
 from mailserver.model.folding import strip_marks
 from mailserver.model.rules import Braked, Denied, Unauthenticated
+from mailserver.texts.text import Text, both_in_ascii
 from smtp.wire.framing import Fault
 
 
@@ -195,6 +196,14 @@ def challenge(octets: bytes) -> bytes:
     return b"334 " + base64.b64encode(octets) + b"\r\n"
 
 
+_HELD = Text("retenu, attend l’accord du service informatique")
+
+
 def accepted(identifier: str, *, queued: bool) -> bytes:
     """The message is committed to disk."""
     return f"250 2.0.0 {'queued' if queued else 'delivered'} as {identifier}\r\n".encode()
+
+
+def held(identifier: str) -> bytes:
+    """The same; it leaves when IT lets it."""
+    return f"250 2.0.0 held as {identifier}: {both_in_ascii(_HELD)}\r\n".encode()

@@ -39,7 +39,7 @@ def test_from_a_submission_to_the_report(make_house: HouseMaker) -> None:
         house.start_relay()
         name = house.run(
             house.submission.submit(house.people["ada"], ADA, ["good@ailleurs.fr", "bad@ailleurs.fr"], MESSAGE)
-        )
+        ).name
         until(lambda: house.mail("ada"))
         until(lambda: {"delivered", "failed"} <= {line["event"] for line in lines(folder)})
     finally:

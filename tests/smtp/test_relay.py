@@ -29,7 +29,7 @@ MESSAGE = f"From: Ada <{ADA}>\r\nTo: x@ailleurs.fr\r\nSubject: x\r\n\r\n.Bonjour
 
 
 def submit(house: House, *recipients: str | Target, octets: bytes = MESSAGE, sender: str = ADA, **options: str) -> str:
-    return house.run(house.submission.submit(house.people["ada"], sender, recipients, octets, **options))  # type: ignore[arg-type]
+    return house.run(house.submission.submit(house.people["ada"], sender, recipients, octets, **options)).name  # type: ignore[arg-type]
 
 
 def queue(house: House) -> list[spool.Entry]:

@@ -18,6 +18,7 @@ from mailserver.store.queue.traces import Step, Wanted
 from mailserver.store.record import audit, trusted_clock
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.upkeep import erasure
+from mailserver.submission.departure import Outcome
 from mailserver.submission.held import HeldSubmissions
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
@@ -50,7 +51,7 @@ def limited(make_house: HouseMaker, clock: StandingClock) -> House:
     return make_house(clock=clock, sending={"teachers": MARKS})
 
 
-def submit(house: House, *recipients: str, **options: bool) -> str:
+def submit(house: House, *recipients: str, **options: bool) -> Outcome:
     return house.run(house.submission.submit(house.people["ada"], ADA, recipients, MESSAGE, **options))  # type: ignore[arg-type]
 
 
@@ -177,7 +178,7 @@ def test_two_workers_count_together(make_house: HouseMaker, clock: StandingClock
 
 
 def test_of_messages_sent_at_once_none_is_overlooked(limited: House) -> None:
-    async def all_at_once() -> list[str | BaseException]:
+    async def all_at_once() -> list[Outcome | BaseException]:
         send = limited.submission.submit
         return await asyncio.gather(
             *[send(limited.people["ada"], ADA, [BOB], MESSAGE) for _ in range(20)], return_exceptions=True
@@ -198,6 +199,28 @@ def test_what_filters_send_counts_and_does_not_wait(limited: House) -> None:
     assert len(limited.mail("ada")) >= 5, "what was not sent on is still there"
     submit(limited, BOB)
     assert len(waiting(limited)) == 1
+
+
+def test_what_waits_makes_nobody_known(make_house: HouseMaker, clock: StandingClock) -> None:
+    """Sent once more it waits again; strangers are counted once, and known when something left for them."""
+    house = make_house(clock=clock, sending={"teachers": MARKS | {"minute": WIDE, "new_outside_per_day": (2, 4)}})
+    strangers = [f"{name}@ailleurs.fr" for name in "abc"]
+    for _ in range(3):
+        submit(house, *strangers)
+    assert [one.counted for one in waiting(house)] == [3, 3, 3]
+    assert house.read(spool.show) == []
+    submit(house, "d@ailleurs.fr")
+    with pytest.raises(SentTooMuch):
+        submit(house, "e@ailleurs.fr")
+    clock.step(86400 + 60)
+    house.store.write_now(sent_counts.sweep)
+    submit(house, *strangers)
+    first, *_, last = waiting(house)
+    assert last.counted == 3
+    house.run(decides(house).release(first.id, IT))
+    submit(house, *strangers)
+    assert len(waiting(house)) == 4
+    assert len(house.read(spool.show)) == 2
 
 
 def test_new_correspondents_elsewhere(make_house: HouseMaker, clock: StandingClock) -> None:
@@ -234,6 +257,63 @@ def test_addresses_that_others_refuse(make_house: HouseMaker, clock: StandingClo
     until(lambda: not house.read(spool.show))
     submit(house, BOB)
     assert [one.what.value for one in waiting(house)] == ["failures"]
+
+
+def test_what_is_sent_on_and_refused_is_not_its_owners_failure(
+    make_house: HouseMaker, clock: StandingClock, elsewhere: Elsewhere
+) -> None:
+    elsewhere.inbox.answers = {"prive@ailleurs.fr": "550 5.7.1 Junk"}
+    house = make_house(
+        clock=clock,
+        outbound={"smarthost": elsewhere.target, "retry": (1,), "timeout": 5},
+        sending={"teachers": MARKS | {"minute": WIDE, "failures_per_hour": (1, 9)}},
+        filters={"redirect": "anywhere"},
+    )
+    house.start_relay()
+    filters_of(house, "ada", 'require "copy"; redirect :copy "prive@ailleurs.fr";')
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as door:
+        for number in range(3):
+            door.sendmail("amie@ailleurs.fr", [ADA], letter().replace(b"<1@", f"<{number}@".encode()))
+    until(lambda: not house.read(spool.show))
+    assert house.read(sent_counts.usage, house.people["ada"].account_id).minutes[0].failures == 0
+    submit(house, BOB)
+    assert waiting(house) == []
+
+
+def test_nobody_is_told_that_what_waits_arrived(limited: House) -> None:
+    """The answer says that it waits; the report that was asked for comes when it has left (RFC 3461 section 5.2.3)."""
+    with smtplib.SMTP("127.0.0.1", limited.ports["submission"], timeout=60) as door:
+        door.starttls(context=tls_context())
+        door.login("ada", PASSWORD)
+        door.mail(ADA, ["RET=HDRS", "ENVID=q1"])
+        for name in ("bob", "eve", "zoe", "admin"):
+            door.rcpt(f"{name}@{DOMAIN}", ["NOTIFY=SUCCESS"])
+        code, said = door.data(MESSAGE)
+    assert code == 250
+    (one,) = waiting(limited)
+    assert said.decode() == (
+        f"2.0.0 held as {one.options.name}: retenu, attend l'accord du service informatique"
+        " / held, waits for IT to let it go"
+    )
+    assert len(limited.mail("ada")) == 1, "the notice alone"
+    limited.run(decides(limited).release(one.id, IT))
+    report = email.message_from_bytes(limited.mail("ada")[-1])
+    assert report.get_content_type() == "multipart/report"
+    status = str(report.get_payload(1))
+    assert status.count("Action: delivered") == 4
+    assert "Original-Envelope-Id: q1" in status
+
+
+def test_a_list_that_grows_meanwhile_lets_nothing_past_the_bound(
+    limited: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(limited, *[f"{name}@{DOMAIN}" for name in ("bob", "eve", "zoe", "admin")])
+    (one,) = waiting(limited)
+    monkeypatch.setitem(limited.settings.limits.__dict__, "recipients", 3)
+    with pytest.raises(Refused) as refusal:
+        limited.run(decides(limited).release(one.id, IT))
+    assert refusal.value.reason is Reason.TOO_MANY_RECIPIENTS
+    assert len(waiting(limited)) == 1
 
 
 def test_an_account_may_send_more_for_a_while(limited: House, clock: StandingClock) -> None:

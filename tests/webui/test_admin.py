@@ -503,7 +503,7 @@ def test_a_message_is_traced_by_its_envelope_alone(house: House, console: Visito
         house.submission.submit(
             reader, reader.address, ("ami@exemple.net", reader.address), mail("Secret aussi", sender=reader.address)
         )
-    )
+    ).name
     text = opened(console, house, phone, f"/admin/suivi?de=x%40exemple&a={reader.address}")
     assert "Reçu et déposé" in text
     assert "ecret" not in text.replace("Secrétariat", "")

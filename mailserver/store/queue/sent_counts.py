@@ -4,7 +4,7 @@ Addresses elsewhere are hashes: nobody reads here who wrote to whom.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, func, select, update
@@ -19,6 +19,8 @@ MAX_KNOWN = 20_000
 """Addresses elsewhere that are remembered of one account; what is more is new each time."""
 KNOWN_DAYS = 400
 """How long one is remembered after it was last written to."""
+NOTHING_LEFT = 0
+"""The last time of an address of which only messages that wait are known: it is new until one of them leaves."""
 SWEPT = 2000
 
 
@@ -44,7 +46,9 @@ _NEW = Statement(
 )
 _KNOWN = Statement(select(func.count()).where(outside_recipient.c.account_id == bindparam("account")))
 _SEEN = ManyStatement(
-    select(outside_recipient.c.key).where(outside_recipient.c.account_id == bindparam("account")),
+    select(outside_recipient.c.key, outside_recipient.c.first, outside_recipient.c.last).where(
+        outside_recipient.c.account_id == bindparam("account")
+    ),
     outside_recipient.c.key,
 )
 _ALLOWED = Statement(
@@ -54,14 +58,15 @@ _ALLOWED = Statement(
 )
 
 
-def usage(tx: Tx, account_id: int, less: int = 0) -> Usage:
-    """What an account has sent; without so many recipients of this minute, which are counted already."""
+def usage(tx: Tx, account_id: int, less: int = 0, known: int = 0) -> Usage:
+    """What an account has sent; without so many recipients of this minute, and so many addresses elsewhere of today,
+    which are counted already."""
     minutes = [Minute(*row) for row in tx.all(_MINUTES, account=account_id, since=tx.now - LONGEST - MINUTE)]
     if less:
         last = minutes.pop()
         minutes.append(Minute(last.start, last.recipients - less, last.failures))
     new = tx.one(_NEW, account=account_id, since=tx.now - DAY)
-    return Usage(minutes, int(new[0]) if new is not None else 0)
+    return Usage(minutes, (int(new[0]) if new is not None else 0) - known)
 
 
 def factor(tx: Tx, account_id: int) -> int:
@@ -70,12 +75,16 @@ def factor(tx: Tx, account_id: int) -> int:
     return int(row[0]) if row is not None else 1
 
 
-def unknown(tx: Tx, account_id: int, addresses: Collection[str]) -> dict[bytes, None]:
-    """The keys of those addresses elsewhere that an account never wrote to."""
-    keys = dict.fromkeys(_key(address) for address in addresses)
+def unknown(tx: Tx, account_id: int, addresses: Collection[str]) -> dict[bytes, bool]:
+    """The keys of those addresses elsewhere that nothing of an account ever left for, and whether each is counted
+    within the day already, since something for it waits."""
+    keys = dict.fromkeys((_key(address) for address in addresses), False)
     if keys:
-        for (known,) in _SEEN.rows(tx, list(keys), account=account_id):
-            keys.pop(bytes(known), None)
+        for key, first, last in _SEEN.rows(tx, list(keys), account=account_id):
+            if last == NOTHING_LEFT:
+                keys[bytes(key)] = first > tx.now - DAY
+            else:
+                keys.pop(bytes(key), None)
     return keys
 
 
@@ -89,17 +98,35 @@ def add(tx: Tx, account_id: int, recipients: int, failures: int = 0) -> None:
     tx.execute(clause.on_conflict_do_update(index_elements=keys, set_=sums), row)
 
 
-def remember(tx: Tx, account_id: int, addresses: Collection[str], new: Collection[bytes]) -> None:
-    """Addresses elsewhere that an account writes to: `new` ones from now on, the others for longer."""
+def remember(
+    tx: Tx, account_id: int, addresses: Collection[str], new: Mapping[bytes, bool], *, waits: bool = False
+) -> None:
+    """Addresses elsewhere that an account writes to: `new` ones from now on, the others for longer.
+
+    While the message `waits` its new ones are counted and stay new: else it would leave when it is sent once more.
+    """
     today = tx.now - tx.now % DAY
+    last = NOTHING_LEFT if waits else today
     row = tx.one(_KNOWN, account=account_id) if new else None
     room = MAX_KNOWN - int(row[0]) if row is not None else 0
-    for key in list(new)[: max(0, room)]:
-        tx.insert_ignore(outside_recipient, {"account_id": account_id, "key": key, "first": tx.now, "last": today})
-    old = [key for key in map(_key, addresses) if key not in new]
+    for number, (key, counted) in enumerate(new.items()):
+        values = {"first": tx.now, "last": last}
+        if number < room and tx.insert_ignore(outside_recipient, {"account_id": account_id, "key": key, **values}):
+            continue
+        here = (outside_recipient.c.account_id == account_id) & (outside_recipient.c.key == key)
+        tx.execute(update(outside_recipient).where(here).values({"last": last} if counted else values))
+    _prolong(tx, account_id, [key for key in map(_key, addresses) if key not in new], today)
+
+
+def left(tx: Tx, account_id: int, addresses: Collection[str]) -> None:
+    """What waited for these addresses elsewhere has left: they are known from now on, counted when it began to wait."""
+    _prolong(tx, account_id, list(map(_key, addresses)), tx.now - tx.now % DAY)
+
+
+def _prolong(tx: Tx, account_id: int, keys: Sequence[bytes], today: int) -> None:
     mine = (outside_recipient.c.account_id == account_id) & (outside_recipient.c.last < today)
-    for start in range(0, len(old), 500):
-        some = outside_recipient.c.key.in_(old[start : start + 500])
+    for start in range(0, len(keys), 500):
+        some = outside_recipient.c.key.in_(keys[start : start + 500])
         tx.execute(update(outside_recipient).where(mine, some).values(last=today))
 
 
@@ -147,7 +174,7 @@ def sweep(tx: Tx) -> int:
         mine = (sent_count.c.account_id == row.account_id) & (sent_count.c.minute == row.minute)
         removed += tx.execute(delete(sent_count).where(mine)).rowcount
     old = select(outside_recipient.c.account_id, outside_recipient.c.key)
-    old = old.where(outside_recipient.c.last < tx.now - KNOWN_DAYS * DAY)
+    old = old.where(outside_recipient.c.last < tx.now - KNOWN_DAYS * DAY, outside_recipient.c.first <= tx.now - DAY)
     for row in tx.execute(old.order_by(outside_recipient.c.last).limit(SWEPT)).all():
         mine = (outside_recipient.c.account_id == row.account_id) & (outside_recipient.c.key == row.key)
         removed += tx.execute(delete(outside_recipient).where(mine)).rowcount

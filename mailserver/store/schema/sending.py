@@ -26,7 +26,7 @@ outside_recipient = Table(
     Column("last", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Addresses elsewhere that an account has written to, as hashes: when first, and the last day."""
+"""Addresses elsewhere that an account has written to, as hashes: when first, and the last day; 0: all of it waits."""
 Index("ix_outside_recipient_first", outside_recipient.c.account_id, outside_recipient.c.first)
 Index("ix_outside_recipient_last", outside_recipient.c.last)
 
