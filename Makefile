@@ -6,7 +6,7 @@ DIR ?= var
 JOBS ?= 4
 LOCALES := mailserver/texts/locale
 
-.PHONY: help run check quick test texts lock wheels clean
+.PHONY: help run check quick test texts lock wheels sbom clean
 
 help:
 	@echo "make run     install into $(VENV), make the demo academy in ./$(DIR), serve every door"
@@ -16,6 +16,7 @@ help:
 	@echo "make texts   bring the catalogue of texts up to date; what is new there waits for its English"
 	@echo "make lock    bring requirements.lock up to setup.cfg (LOCK=--upgrade: to the newest that setup.cfg allows)"
 	@echo "make wheels  everything that an installation without a network needs, in dist/wheels"
+	@echo "make sbom    what the service is made of, with hashes and licences, in dist (CycloneDX)"
 	@echo "make clean   remove $(VENV) and what was built (never ./$(DIR))"
 
 $(VENV)/.made:
@@ -123,6 +124,11 @@ wheels:
 	rm -rf build/lib build/bdist.*
 	build/wheels/bin/pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w dist/wheels .
 	$(PYTHON) deploy/package/list_wheels.py dist/wheels
+
+sbom: $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .[traces,release]
+	mkdir -p dist
+	$(BIN)/python deploy/package/bill_of_materials.py dist/mailserver.cdx.json
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info webui/static/dist
