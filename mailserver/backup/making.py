@@ -14,10 +14,10 @@ import datetime
 import fcntl
 import io
 import os
-import secrets
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from mailserver import __version__
 from mailserver.backup import kept, verifying
 from mailserver.backup.kept import DATABASE, MANIFEST, MESSAGES, SETTINGS, Backup, Keep
 from mailserver.backup.restic import CannotBackUp, Repository, Result, folder_of, is_folder, shown
+from mailserver.foundation.settings import Settings, secret_variable
 from mailserver.store.octets.disk import read_mark
 from mailserver.store.octets.files import files_of
 from mailserver.store.upkeep import copying
@@ -37,8 +38,10 @@ from mailserver.texts.text import Text, Translated
 log = structlog.get_logger("backup")
 
 WALKS = 4
-SETTINGS_NAMES = ("mailserver.toml", "instance-id", "charter.txt", "holidays.json", "secrets", "tls", "sieve")
+SETTINGS_NAMES = ("mailserver.toml", "instance-id", "charter.txt", "holidays.json", "tls", "sieve")
 """What of an instance's folder is neither in the database nor a message; `deploy/README.md` says what each is."""
+SEALING = "hmac"
+"""The secret that nothing can be opened without."""
 SETTINGS_OCTETS = 64 * 1024 * 1024
 WORK = "backup-work"
 """Folder beside the data, for the copy of the database. Whatever a killed run left there goes at the next one."""
@@ -122,9 +125,12 @@ def alone(place: Place) -> Iterator[tuple[int, Path]]:
         os.close(lock)
 
 
-def make(place: Place, target: Target, keep: Keep, tell: Tell, *, new: bool = False) -> Report:
-    """Back up, read back, thin out. Raises CannotBackUp and other Temporary, OSError.
+def make(
+    place: Place, secrets: Mapping[str, bytes], target: Target, keep: Keep, tell: Tell, *, new: bool = False
+) -> Report:
+    """Back up, read back, thin out. `secrets`: as `secrets_of` has them.
 
+    Raises CannotBackUp and other Temporary, OSError.
     What is wrong with a backup that was made is among the report's faults.
     """
     check_target(target, place.settings)
@@ -135,7 +141,7 @@ def make(place: Place, target: Target, keep: Keep, tell: Tell, *, new: bool = Fa
         else:
             repository.forget_stale_locks()
             _check_only_ours(repository, read_mark(place.settings))
-        made = _Making(place, repository, work, tell)
+        made = _Making(place, secrets, repository, work, tell)
         report = made.run()
         if not report.faults:
             repository.store("manifest", kept.tags_of(report.backup, MANIFEST), report.backup.id.encode())
@@ -166,8 +172,11 @@ def _check_only_ours(repository: Repository, identifier: str) -> None:
 class _Making:
     """One run."""
 
-    def __init__(self, place: Place, repository: Repository, work: Path, tell: Tell) -> None:
+    def __init__(
+        self, place: Place, secrets: Mapping[str, bytes], repository: Repository, work: Path, tell: Tell
+    ) -> None:
         self._place = place
+        self._secrets = secrets
         self._repository = repository
         self._work = work
         self._tell = tell
@@ -178,7 +187,7 @@ class _Making:
         backup, described, result = self._database()
         report = Report(backup, files=described.files, added=result.added)
         data = self._repository.store(
-            "settings.tar", kept.tags_of(backup, SETTINGS), settings_archive(self._place.settings)
+            "settings.tar", kept.tags_of(backup, SETTINGS), settings_archive(self._place.settings, self._secrets)
         )
         report.added += data.added
         report.faults += self._messages(report)
@@ -261,7 +270,7 @@ def _folder_of(place: Place) -> Path:
 def _new(described: Described, engine: str) -> Backup:
     now = datetime.datetime.now(datetime.UTC)
     return Backup(
-        id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        id=f"{now:%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}",
         time=now.isoformat(timespec="seconds"),
         instance=described.instance,
         schema=described.schema,
@@ -271,10 +280,39 @@ def _new(described: Described, engine: str) -> Backup:
     )
 
 
-def settings_archive(directory: Path) -> bytes:
+def secrets_of(settings: Settings) -> dict[str, bytes]:
+    """Keys and passwords by name, wherever this service has them: in a folder, in the environment.
+
+    Raises CannotBackUp without the one by which everything is sealed and hashed; OSError.
+    """
+    found: dict[str, bytes] = {}
+    if settings.secrets.is_dir():
+        found = {path.name: path.read_bytes() for path in sorted(settings.secrets.iterdir()) if path.is_file()}
+    for name in settings.secret_names:
+        if given := os.environ.get(secret_variable(name)):
+            found[name] = given.encode() + b"\n"
+    if not found.get(SEALING, b"").strip():
+        raise CannotBackUp(
+            Text(
+                "{path} n’est pas là : sans cette clé, ce qui est sauvé ne s’ouvre pas. Donnez à cette commande les"
+                " secrets du service, aussi ceux de son environnement (MAILSERVER_SECRETS)",
+                path=settings.secrets / SEALING,
+            )
+        )
+    return found
+
+
+def settings_archive(directory: Path, secrets: Mapping[str, bytes]) -> bytes:
     """Settings, keys, certificates as a tar file; links give what they lead to. Raises CannotBackUp, OSError."""
     found = io.BytesIO()
     with tarfile.open(fileobj=found, mode="w", format=tarfile.PAX_FORMAT, dereference=True) as archive:
+        folder = tarfile.TarInfo("secrets")
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o700
+        archive.addfile(folder)
+        for name, octets in secrets.items():
+            file = tarfile.TarInfo(f"secrets/{name}")
+            file.size, file.mode, file.mtime = len(octets), 0o600, int(time.time())
+            archive.addfile(file, io.BytesIO(octets))
         for name in SETTINGS_NAMES:
             if (directory / name).exists():
                 archive.add(directory / name, name)

@@ -3,19 +3,16 @@
 The settings file comes last: until then the folder is no instance, and nothing can serve a half of one.
 """
 
-import contextlib
 import datetime
 import os
-import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import structlog
 
@@ -23,6 +20,7 @@ from mailserver.backup import kept, making, verifying
 from mailserver.backup.kept import DATABASE, MESSAGES, SETTINGS, Backup
 from mailserver.backup.making import NAMES, Target, Tell
 from mailserver.backup.restic import CannotBackUp, Repository, shown
+from mailserver.backup.settings_text import with_database, with_own_database, with_own_files
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import FILE_NAME, Settings, load
 from mailserver.model.clock import SystemClock
@@ -36,8 +34,6 @@ from mailserver.texts.text import Text, Translated
 log = structlog.get_logger("backup")
 
 CHUNK = 1 << 20
-_OCTETS = re.compile(r"(?ms)^(\[octets\][^\[]*?^)(url\s*=[^\n]*)$")
-_URL = re.compile(r"(?ms)^(\[database\][^\[]*?^url\s*=\s*)[^\n]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +57,18 @@ def choose(backups: list[Backup], before: datetime.datetime | None) -> Backup:
 
 
 def restore(
-    target: Target, directory: Path, tell: Tell, *, before: datetime.datetime | None = None, database: str = ""
+    target: Target,
+    directory: Path,
+    tell: Tell,
+    *,
+    before: datetime.datetime | None = None,
+    database: str = "",
+    apart: bool = False,
 ) -> Restored:
-    """Bring everything back. Raises CannotBackUp and other Temporary, SettingsError, OSError."""
+    """Bring everything back. `apart`: wherever its database was, into the folder, too; of SQLite alone.
+
+    Raises CannotBackUp and other Temporary, SettingsError, OSError.
+    """
     making.check_key(target.key_file)
     if directory.exists() and any(directory.iterdir()):
         raise CannotBackUp(Text("{path} n’est pas vide : une instance revient dans un dossier vide", path=directory))
@@ -74,7 +79,7 @@ def restore(
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
     coming = _Coming(repository, backup, directory, tell)
-    settings = coming.settings(database)
+    settings = coming.settings(database, apart=apart)
     restored = coming.bring(settings)
     log.info("instance restored", backup=backup.id, target=shown(target.address), files=restored.files)
     return restored
@@ -89,7 +94,7 @@ class _Coming:
         self._directory = directory
         self._tell = tell
 
-    def settings(self, database: str) -> Settings:
+    def settings(self, database: str, *, apart: bool) -> Settings:
         """Settings, keys and certificates; the settings file under another folder until everything is here."""
         self._tell(Text("Réglages"), 0)
         folder = self._directory / "data"
@@ -101,9 +106,12 @@ class _Coming:
             with tarfile.open(fileobj=kept_tar) as archive:
                 archive.extractall(self._directory, filter="data")
         written = self._directory / FILE_NAME
-        written.write_text(with_own_files(written.read_text("utf-8")), encoding="utf-8")
-        if database:
-            written.write_text(with_database(written.read_text("utf-8"), database), encoding="utf-8")
+        text = with_own_files(written.read_text("utf-8"))
+        if apart:
+            text = with_own_database(text)
+        elif database:
+            text = with_database(text, database)
+        written.write_text(text, encoding="utf-8")
         settings = load(self._directory)
         written.replace(folder / making.WORK / FILE_NAME)
         if copying.is_sqlite(settings.database_url) != (self._backup.engine == "sqlite"):
@@ -183,24 +191,3 @@ class _Coming:
     def _telling(self, what: Translated) -> Callable[[float], None]:
         self._tell(what, 0)
         return lambda part: self._tell(what, part)
-
-
-def with_own_files(written: str) -> str:
-    """A settings file whose large messages lie in DIR/data/blobs, where they come back to. Raises CannotBackUp."""
-    changed = _OCTETS.sub(lambda found: f"{found[1]}# {found[2]}", written, count=1)
-    with contextlib.suppress(tomllib.TOMLDecodeError):
-        read: dict[str, Any] = tomllib.loads(changed)
-        if not read.get("octets", {}).get("url"):
-            return changed
-    raise CannotBackUp(Text("les réglages sauvés ont un [octets] url qui ne peut pas être retiré"))
-
-
-def with_database(written: str, url: str) -> str:
-    """A settings file that names another database. Raises CannotBackUp where it names none."""
-    quoted = '"' + url.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    changed = _URL.sub(lambda found: found[1] + quoted, written, count=1)
-    with contextlib.suppress(tomllib.TOMLDecodeError):
-        read: dict[str, Any] = tomllib.loads(changed)
-        if read.get("database", {}).get("url") == url:
-            return changed
-    raise CannotBackUp(Text("les réglages sauvés n’ont pas de [database] url que --database puisse remplacer"))

@@ -85,7 +85,7 @@ def _repository(target: str, key_file: Path) -> Repository:
 
 def _made(settings: Settings, target: Target, keep: Keep, new: bool) -> Report:
     with progress() as tell:
-        return making.make(place_of(settings), target, keep, tell, new=new)
+        return making.make(place_of(settings), making.secrets_of(settings), target, keep, tell, new=new)
 
 
 def _test(settings: Settings, target: Target, *, as_json: bool) -> None:

@@ -25,10 +25,11 @@ from mailserver.health import deep_check
 from mailserver.health.findings import Finding, Grade
 from mailserver.health.instance import place_of
 from mailserver.model.clock import DAY, SystemClock
-from mailserver.model.errors import Temporary
+from mailserver.model.errors import NotThere, Temporary
 from mailserver.store.engine.transactions import Store
-from mailserver.store.octets.files import folder_of
-from mailserver.store.upkeep import copying, integrity
+from mailserver.store.octets.files import CACHE, folder_of
+from mailserver.store.upkeep import copying, integrity, opening
+from mailserver.store.upkeep.opening import Place
 from mailserver.texts.text import Text, Translated, Untranslated
 
 log = structlog.get_logger("backup")
@@ -52,29 +53,33 @@ class Trial:
 def run(settings: Settings, target: Target, tell: Tell) -> Trial:
     """Bring the newest backup back, read all of it, take it away. Raises CannotBackUp and other Temporary, OSError."""
     making.check_key(target.key_file)
-    place = place_of(settings)
-    try:
-        with making.alone(place) as (_, work):
-            backup = restoring.choose(kept.list_backups(Repository(target.address, target.key_file)), None)
-            if backup.engine != "sqlite":
-                raise CannotBackUp(
-                    Text(
-                        "une base PostgreSQL s’essaie à la main : `mailserver restore` avec --database d’une base vide"
-                    )
-                )
-            copying.check_room(work, _octets(settings))
-            trial = _tried(target, work / "restored", tell)
-    except (Temporary, OSError) as error:
-        _keep(settings.data, "", [str(error.sentence.to("en") if isinstance(error, CannotBackUp) else error)])
-        raise
+    if not copying.is_sqlite(settings.database_url):
+        raise _by_hand()
+    with making.alone(place_of(settings)) as (_, work):
+        try:
+            trial = _tried(settings, target, work, tell)
+        except (Temporary, OSError) as error:
+            _keep(settings.data, "", [str(error.sentence.to("en") if isinstance(error, CannotBackUp) else error)])
+            raise
     said = [str(fault.to("en")) for fault in trial.faults]
     _keep(settings.data, trial.backup.id, said)
     (log.error if said else log.info)("restore tried", backup=trial.backup.id, faults=len(said))
     return trial
 
 
-def _tried(target: Target, folder: Path, tell: Tell) -> Trial:
-    restored = restoring.restore(target, folder, tell)
+def _by_hand() -> CannotBackUp:
+    return CannotBackUp(
+        Text("une base PostgreSQL s’essaie à la main : `mailserver restore` avec --database d’une base vide")
+    )
+
+
+def _tried(served: Settings, target: Target, work: Path, tell: Tell) -> Trial:
+    backup = restoring.choose(kept.list_backups(Repository(target.address, target.key_file)), None)
+    if backup.engine != "sqlite":
+        raise _by_hand()
+    copying.check_room(work, _octets(served))
+    folder = work / "restored"
+    restored = restoring.restore(target, folder, tell, apart=True)
     trial = Trial(restored.backup, restored.files)
     settings = load(folder)
     store = Store(
@@ -86,17 +91,42 @@ def _tried(target: Target, folder: Path, tell: Tell) -> Trial:
     finally:
         store.close()
     flaws = [flaw for part in found.values() for flaw in part]
-    trial.faults = [flaw.what for flaw in flaws[:TOLD]]
+    trial.faults = [*_of_keys(settings), *(flaw.what for flaw in flaws[:TOLD])]
     return trial
 
 
+def _of_keys(settings: Settings) -> Iterator[Translated]:
+    """What is wrong with the key that came back: of the files, whatever this process has in its environment."""
+    path = settings.directory / "secrets" / making.SEALING
+    key = path.read_bytes().rstrip(b"\n") if path.exists() else b""
+    if not key:
+        yield Text("la sauvegarde n’a pas la clé secrets/{name} : rien de scellé ne s’ouvrirait", name=making.SEALING)
+        return
+    try:
+        opening.look(Place(settings.database_url, settings.data, settings.directory, folder_of(settings), key))
+    except NotThere as error:
+        yield Untranslated(str(error))
+
+
 def _octets(settings: Settings) -> int:
-    """What the instance takes on the disk today; the backup is of then, and about as large."""
+    """What the instance takes today, wherever it lies; the backup is of then, and about as large."""
+    database = copying.sqlite_file(settings.database_url)
+    places = [settings.data, *(path for path in (settings.blobs, database) if path is not None)]
+    outside = [path for path in places if path == settings.data or not path.is_relative_to(settings.data)]
+    return sum(_size(path) for path in outside)
+
+
+def _size(place: Path) -> int:
+    """Of a file, or of all in a folder but copies."""
     total = 0
-    for top, _folders, names in os.walk(settings.data):
+    for top, folders, names in os.walk(place):
+        if CACHE in folders:
+            folders.remove(CACHE)
         for name in names:
             with contextlib.suppress(OSError):
                 total += os.stat(os.path.join(top, name)).st_size
+    with contextlib.suppress(OSError):
+        return total + (place.stat().st_size if place.is_file() else 0)
     return total
 
 
@@ -131,6 +161,8 @@ def examine_backups(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("backups", Grade.OK, told)
     tried = last(settings.data)
+    if tried is None and not copying.is_sqlite(settings.database_url):
+        return  # it is tried by hand, of which nobody tells us
     remedy = Untranslated(f"mailserver backup {settings.directory} TARGET --key-file FILE --test")
     if tried is None:
         yield Finding("backups", Grade.WARNING, Text("aucune restauration n’a été essayée"), remedy)

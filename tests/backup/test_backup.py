@@ -21,6 +21,7 @@ from mailserver.backup.making import Target
 from mailserver.backup.restic import Repository, Result
 from mailserver.foundation.settings import load
 from mailserver.health import restore_trial
+from mailserver.health.instance import place_of
 from mailserver.model.errors import NoRoom, NotThere
 from mailserver.store.engine import migrate
 from mailserver.store.octets.files import files_of
@@ -236,7 +237,7 @@ def test_a_file_that_moves_meanwhile_is_not_missed(
             files_of(folder).put_aside(LARGE, 1.0)
 
     monkeypatch.setattr(Repository, "store_folder", moving)
-    report = making.make(place, target, Keep(), lambda what, part: None, new=True)
+    report = making.make(place, {}, target, Keep(), lambda what, part: None, new=True)
     assert report.faults == []
     assert len(walks) == 2
     assert report.backup.engine == ("sqlite" if "sqlite" in place.url else "postgresql")
@@ -256,7 +257,7 @@ def test_a_file_that_moves_meanwhile_is_not_missed(
 
     (place.data / "blobs" / "quarantine" / LARGE).unlink()
     monkeypatch.setattr(making, "WALKS", 1)
-    report = making.make(place, target, Keep(), lambda what, part: None)
+    report = making.make(place, {}, target, Keep(), lambda what, part: None)
     assert report.added < SIZE
     assert [LARGE in fault.to("en") for fault in report.faults] == [True]
     assert len(kept.list_backups(Repository(target.address, key))) == 1, "it does not count"
@@ -273,10 +274,21 @@ def test_a_full_disk_is_one_sentence(
     assert "there is no more room" in said.to("en")
 
 
-def test_a_trial_of_restoring_says_what_it_found(fresh: Callable[..., Instance], tmp_path: Path, key: Path) -> None:
-    """Beside the data, all of it read, nothing left; what came of it is what check says."""
+def test_a_trial_of_restoring_says_what_it_found(
+    fresh: Callable[..., Instance], tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the data, all of it read, nothing left; what came of it is what check says. Wherever database and keys are
+    in service."""
     instance = fresh("--demo")
+    database = instance.directory / "data" / "mail.db"
+    instance.configure(f'[database]\nurl = "sqlite:///{database}"\n')
+    secrets = tmp_path / "secrets"
+    shutil.move(instance.directory / "secrets", secrets)
     target = tmp_path / "target"
+    assert "MAILSERVER_SECRETS" in back_up(instance, target, key, "--init", code=2), "a backup that nothing could open"
+    monkeypatch.setenv("MAILSERVER_SECRETS", str(secrets))
+    monkeypatch.setenv("MAILSERVER_SECRET_HMAC", (secrets / "hmac").read_text().strip())
+    (secrets / "hmac").unlink()
     told = back_up(instance, target, key, "--init")
     assert backups_of(instance) == ["ok", "warning"], "nothing was tried yet"
     tried = back_up(instance, target, key, "--test")
@@ -285,6 +297,15 @@ def test_a_trial_of_restoring_says_what_it_found(fresh: Callable[..., Instance],
     assert backups_of(instance) == ["ok", "ok"]
     left = sorted(path.name for path in (instance.directory / "data").glob("*backup*"))
     assert left == ["backup.last", "backup.lock"]
+    with making.alone(Place("", instance.directory / "data", instance.directory)):
+        assert "another backup" in back_up(instance, target, key, "--test", code=2)
+    assert backups_of(instance) == ["ok", "ok"], "that says nothing of the backup"
+    without = making.make(
+        place_of(load(instance.directory)), {}, Target(str(target), key), Keep(), lambda what, part: None
+    )
+    assert without.faults == []
+    assert "hmac" in back_up(instance, target, key, "--test", code=1)["faults"][0], "as a version before made it"
+    assert backups_of(instance) == ["ok", "warning"]
     long_ago = time.time() - 41 * 86_400
     os.utime(instance.directory / "data" / "backup.last", (long_ago, long_ago))
     state = instance.directory / "data" / restore_trial.STATE

@@ -98,6 +98,7 @@ __all__ = [
 
 FILE_NAME = "mailserver.toml"
 SECRETS = "MAILSERVER_SECRETS"
+SECRET_NAMES = ("hmac", "ldap-admin", "octets", "vapid.pem", "acme-account.pem", "acme-eab")
 """The variable of the environment that may name the folder of secrets."""
 
 AT_START = (
@@ -247,6 +248,12 @@ class Settings(Section):
     def secrets(self) -> Path:
         """The folder of keys and passwords: DIR/secrets, or that of the environment."""
         return Path(os.environ.get(SECRETS) or self.directory / "secrets")
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """Those that some part of this version asks for, whether they are there or not."""
+        chosen = (self.ldap.password_file if self.ldap is not None else "", self.metrics.token_file)
+        return (*SECRET_NAMES, f"dkim-{self.dkim_selector}.pem", *filter(None, chosen))
 
     def secret(self, name: str) -> bytes:
         """A key or a password, without the final newline: of the environment, else of the folder of secrets.
