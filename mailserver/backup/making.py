@@ -16,7 +16,6 @@ import io
 import os
 import shutil
 import tarfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -311,7 +310,7 @@ def settings_archive(directory: Path, secrets: Mapping[str, bytes]) -> bytes:
         archive.addfile(folder)
         for name, octets in secrets.items():
             file = tarfile.TarInfo(f"secrets/{name}")
-            file.size, file.mode, file.mtime = len(octets), 0o600, int(time.time())
+            file.size, file.mode = len(octets), 0o600
             archive.addfile(file, io.BytesIO(octets))
         for name in SETTINGS_NAMES:
             if (directory / name).exists():
