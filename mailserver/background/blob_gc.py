@@ -23,6 +23,8 @@ PERIOD = 60.0
 GRACE = 30
 """Seconds a content may stay unreferred to before it goes."""
 STRAY_BATCH = 500
+TIDIED = 16
+"""Shelves between two looks at the age of copies, of which nothing but room depends."""
 
 
 class BlobCollector:
@@ -50,6 +52,8 @@ class BlobCollector:
             await self.collect()
             await self.remove_strays(self._shelf)
             await self.empty_quarantine(self._shelf)
+            if self._shelf % TIDIED == 0:
+                await asyncio.to_thread(self._files.tidy)
             self._shelf = (self._shelf + 1) % 256
 
     async def _may_go_on(self) -> bool:

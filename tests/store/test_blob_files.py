@@ -1,7 +1,9 @@
 """Files of large messages on a disk and in object storage: the same behaviour, and what each does when it is away."""
 
+import http.server
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from sqlalchemy import delete, insert
 
 from mailserver.background.blob_gc import BlobCollector
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Octets
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Damaged, Temporary
 from mailserver.store.engine.transactions import Store, Tx
@@ -151,6 +154,22 @@ def store(make_store: StoreMaker, stored: Bucket) -> Iterator[Store]:
     store.close()
 
 
+def test_what_is_not_called_as_ours_is_somebody_elses(marked: BlobFiles, storage: ObjectStorage, prefix: str) -> None:
+    """Another instance in the same bucket, below two letters; a file that somebody put there."""
+    name = marked.write(b"octets")
+    if isinstance(marked, DiskFiles):
+        (marked.path / name).with_name("notes.txt").write_bytes(b"x")
+    else:
+        other = Bucket(storage.octets(f"{prefix}/{name[:2]}"), KEY)
+        theirs = [other.write(b"theirs") for _ in range(3)]
+    assert marked.aged(shelf(name), LATER) == [name]
+    assert list(marked.names()) == [name]
+    marked.put_aside(name, time.time())
+    assert marked.aged_aside(shelf(name), LATER) == [name]
+    if isinstance(marked, Bucket):
+        assert [other.read(one) for one in theirs] == [b"theirs"] * 3
+
+
 async def test_the_collector_in_object_storage(
     store: Store, stored: Bucket, edupont: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +253,46 @@ def test_no_bucket_and_a_wrong_key_are_outages(storage: ObjectStorage, stored: B
                 act(files)
 
 
+class Full(http.server.BaseHTTPRequestHandler):
+    """Object storage that takes nothing any more, and gives what it has."""
+
+    status = 507
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(self.status)
+
+    def do_GET(self) -> None:
+        self._answer(200, b"octets")
+
+    do_HEAD = do_GET
+
+    def _answer(self, status: int, octets: bytes = b"") -> None:
+        self.send_response_only(status)
+        self.send_header("Content-Length", str(len(octets)))
+        self.send_header("ETag", '"1"')
+        self.send_header("Last-Modified", "Sun, 29 Nov 2026 10:00:00 GMT")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(octets)
+
+
+@pytest.mark.parametrize("status", [403, 507])
+def test_full_storage_is_still_read(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setattr(bucket, "TRIES", 0)
+    monkeypatch.setattr(Full, "status", status)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Full) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        files = Bucket(Octets.model_validate({"url": "s3://plein/x", "endpoint": endpoint}), KEY)
+        for _ in range(2):
+            with pytest.raises(Temporary):
+                files.write(b"more")
+            assert files.read("ab/" + "ab" * 16) == b"octets"
+            assert files.is_attached()
+        server.shutdown()
+
+
 # ---------------------------------------------------------------------- copies
 
 
@@ -265,6 +324,8 @@ def test_copies_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     cache.put("ab/large", os.urandom(50_000))
     assert cache.get("ab/large") is None
     monkeypatch.setattr(read_cache, "MOST_AGE", -1.0)
+    Bucket(Octets(), KEY, cache).tidy()
+    assert list((tmp_path / "ab").iterdir()) == [], "what is old goes, though nothing new comes"
     cache.put("ab/new", os.urandom(20_000))
     assert list((tmp_path / "ab").iterdir()) == [], "what is old goes, whatever room there is"
     (tmp_path / "file").write_bytes(b"")

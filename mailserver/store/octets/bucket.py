@@ -20,7 +20,7 @@ import structlog
 
 from mailserver.foundation.settings import Octets
 from mailserver.model.errors import Damaged, Temporary
-from mailserver.store.octets.disk import MARK, QUARANTINE
+from mailserver.store.octets.disk import MARK, QUARANTINE, is_ours
 from mailserver.store.octets.read_cache import ReadCache
 from mailserver.texts.causes import Cause
 
@@ -40,8 +40,8 @@ PROBE_SECONDS = 1.0
 MOST_OCTETS = (1 << 31) + (1 << 20)
 """Of one object: ours are frames of messages, which are smaller."""
 CHUNK = 64 * 1024
-SHELF = 2
-"""Letters before the slash, in the names of files that are in their places."""
+ANSWERED = "status code"
+"""In what the library says of an error that the storage answered with."""
 
 
 class Bucket:
@@ -163,15 +163,19 @@ class Bucket:
         self._delete(f"{QUARANTINE}/{name}")
 
     def aged_aside(self, shelf: int, before: float) -> list[str]:
-        return [name.partition("/")[2] for name in self._aged(f"{QUARANTINE}/{shelf:02x}", before)]
+        return self._aged(f"{QUARANTINE}/", shelf, before)
 
     def aged(self, shelf: int, before: float) -> list[str]:
-        return self._aged(f"{shelf:02x}", before)
+        return self._aged("", shelf, before)
+
+    def tidy(self) -> None:
+        if self._cache is not None:
+            self._cache.tidy()
 
     def names(self) -> Iterator[str]:
         pages = self._call(lambda store: iter(store.list()))
         while (page := self._call(lambda _: next(pages, None))) is not None:
-            yield from (each["path"] for each in page if each["path"].find("/") == SHELF)
+            yield from filter(is_ours, (each["path"] for each in page))
 
     def _move(self, source: str, target: str) -> bool:
         """Copied before it is deleted: killed in between it lies in both places, and neither loses it."""
@@ -186,13 +190,14 @@ class Bucket:
         with contextlib.suppress(FileNotFoundError):
             self._call(lambda store: store.delete(name))
 
-    def _aged(self, prefix: str, before: float) -> list[str]:
+    def _aged(self, place: str, shelf: int, before: float) -> list[str]:
         def look(store: "S3Store") -> list[str]:
-            pages = store.list(prefix)
+            pages = store.list(f"{place}{shelf:02x}")
             return [each["path"] for page in pages for each in page if each["last_modified"].timestamp() < before]
 
         try:
-            return self._call(look)
+            # Below a shelf there may be what another program, or another instance in the same bucket, keeps.
+            return [*filter(is_ours, (path.removeprefix(place) for path in self._call(look)))]
         except FileNotFoundError as error:
             raise self._no_bucket(error) from error
 
@@ -230,8 +235,23 @@ class Bucket:
         except FileNotFoundError:
             raise
         except (BaseError, OSError, ValueError) as error:
+            if ANSWERED in str(error) and self._answers():
+                # No room, or no right to do this: what else is asked, reading above all, goes on.
+                log.error("object storage refused", url=self._chosen.url, why=_brief(error))
+                raise Temporary("The object storage refused that") from error
             self._note_outage(error)
             raise Temporary("The object storage is out of reach") from error
+
+    def _answers(self) -> bool:
+        """Whether it does its work for the mark, be that there or not."""
+        from obstore.exceptions import BaseError
+
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                self._store().head(MARK)
+        except (BaseError, OSError, ValueError):
+            return False
+        return True
 
     def _store(self) -> "S3Store":
         with self._making:
@@ -249,18 +269,11 @@ class Bucket:
 
     def _wait_for_it(self) -> None:
         """Until it answers again: then everybody may ask."""
-        from obstore.exceptions import BaseError
-
-        while True:
+        time.sleep(PROBE_SECONDS)
+        while not self._answers():
             time.sleep(PROBE_SECONDS)
-            try:
-                with contextlib.suppress(FileNotFoundError):
-                    self._store().head(MARK)
-            except (BaseError, OSError, ValueError):
-                continue
-            self._is_out = False
-            log.info("object storage answers again", url=self._chosen.url)
-            return
+        self._is_out = False
+        log.info("object storage answers again", url=self._chosen.url)
 
     def _no_bucket(self, error: BaseException) -> Temporary:
         log.error("object storage has no such bucket", url=self._chosen.url, why=_brief(error))

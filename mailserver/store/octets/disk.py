@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ log = structlog.get_logger("store")
 
 QUARANTINE = "quarantine"
 """Folder of files that the collector took away, beside the shelves they lay on."""
+_NAME = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{30}")
 MARK = "instance-id"
 """Name of the file that says whose folder it is; it stands in the instance's folder, too (`opening`)."""
 
@@ -164,9 +166,12 @@ class DiskFiles:
             name = f"{shelf:02x}"
             try:
                 with os.scandir(self.path / name) as entries:
-                    yield from (f"{name}/{entry.name}" for entry in entries)
+                    yield from filter(is_ours, (f"{name}/{entry.name}" for entry in entries))
             except FileNotFoundError:
                 continue
+
+    def tidy(self) -> None:
+        """There are no copies."""
 
     # ------------------------------------------------------------------ whose they are
 
@@ -175,6 +180,11 @@ class DiskFiles:
 
     def write_mark(self, identifier: str) -> None:
         write_mark(self.path, identifier)
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file is called as we call them: what is not is somebody else's, and is never taken away."""
+    return _NAME.fullmatch(name) is not None
 
 
 def read_mark(folder: Path) -> str:
@@ -220,6 +230,7 @@ def _aged(folder: Path, shelf: int, before: float) -> list[str]:
     with contextlib.suppress(FileNotFoundError), os.scandir(folder / f"{shelf:02x}") as entries:
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):  # another worker was faster
-                if entry.stat().st_mtime < before:
-                    found.append(f"{shelf:02x}/{entry.name}")
+                name = f"{shelf:02x}/{entry.name}"
+                if is_ours(name) and entry.stat().st_mtime < before:
+                    found.append(name)
     return found

@@ -72,6 +72,9 @@ class BlobFiles(Protocol):
     def aged(self, shelf: int, before: float) -> list[str]:
         """Files of one shelf, in their places, from before that time."""
 
+    def tidy(self) -> None:
+        """Remove copies that are old."""
+
     def names(self) -> Iterator[str]:
         """All files in their places, in no order."""
 

@@ -73,6 +73,11 @@ class ReadCache:
         with contextlib.suppress(OSError):
             (self._path / name).unlink(missing_ok=True)
 
+    def tidy(self) -> None:
+        """Whoever reads nothing any more keeps nothing either."""
+        with self._trimming:
+            self._trim()
+
     def _trim(self) -> None:
         """Remove what is old, and the oldest of what is too much."""
         found: list[tuple[float, int, Path]] = []
