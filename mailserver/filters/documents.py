@@ -12,6 +12,7 @@ from functools import partial
 
 from mailserver.filters import rules
 from mailserver.filters.rules import Blocked, Document
+from mailserver.filters.rules.forward import Forward
 from mailserver.filters.scripts import Scripts
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
@@ -183,6 +184,17 @@ class Documents:
     async def stop(self, account_id: int, origin: Origin) -> Rules:
         """Have mail not run through the rules any more; they stay."""
         return await self._store.write(_stop, account_id, origin)
+
+
+def sent_on_to(source: bytes, address: str) -> bytes | None:
+    """The script of rules that sends mail on to an address, or (empty) to none.
+
+    None: it stays as it is, since it is not ours, or has nothing to take out, or sends mail on to another by now.
+    """
+    document = rules.read(source)
+    if document is None or (document.forward is None) is not bool(address):
+        return None
+    return rules.written(replace(document, forward=Forward(address) if address else None))
 
 
 def _but(sender: str, senders: tuple[str, ...]) -> tuple[str, ...]:

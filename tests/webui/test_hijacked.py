@@ -1,19 +1,40 @@
 """A hijacked account: one button ends what its thief could go on with; what left is shown and taken back."""
 
-import pytest
+from dataclasses import replace
 
-from mailserver.filters import Scripts
+import pytest
+from sqlalchemy import select, update
+
+from mailserver.filters import Scripts, documents
+from mailserver.filters.documents import Documents
+from mailserver.filters.rules import Blocked, Document
+from mailserver.filters.rules.forward import Forward
+from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.identity import Principal
-from mailserver.store.account import accounts, devices, filters, forwards, recoveries
+from mailserver.model.messages.provenance import Door, Provenance
+from mailserver.store.account import (
+    accounts,
+    devices,
+    factors,
+    filters,
+    forward_targets,
+    forwards,
+    recoveries,
+    secured,
+)
 from mailserver.store.account.devices import Scope
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes
-from mailserver.store.queue import spool
-from mailserver.store.queue.spool import HELD
+from mailserver.store.queue import spool, traces
+from mailserver.store.queue.spool import HELD, Leased
+from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.store.schema.accounts import account
+from mailserver.store.schema.factors import one_time_password
 from mailserver.store.upkeep import securing
-from tests.webui.house import House, Visitor
+from mailserver.texts.causes import Cause
+from tests.webui.house import House, Visitor, mail
 from tests.webui.secondstep import Phone
 from tests.webui.test_admin import entered, opened
 from tests.webui.test_compose import send
@@ -110,19 +131,140 @@ def test_everything_ends_and_comes_back(
     assert [row.detail.name for row in rows] == ["secured-undone", "secured"]
 
 
+def secure(tx: Tx, victim: Principal) -> None:
+    securing.secure(tx, ORIGIN, victim.account_id, documents.sent_on_to)
+
+
+def undo(tx: Tx, victim: Principal) -> None:
+    securing.undo(tx, ORIGIN, victim.account_id, documents.sent_on_to)
+
+
 def test_done_twice_it_is_undone_whole(house: House, thief: tuple[Principal, Visitor]) -> None:
+    """What was found first comes back, whatever was put there meanwhile; an address of the school's stays its own."""
     victim, _ = thief
+    house.store.write_now(recoveries.set_address, victim.account_id, "parent@ailleurs.fr", own=False)
 
     def again(tx: Tx) -> None:
-        securing.secure(tx, ORIGIN, victim.account_id)
+        secure(tx, victim)
         devices.add(tx, victim.account_id, b"i" * 32, "Encore", [Scope.MAIL])
-        securing.secure(tx, ORIGIN, victim.account_id)
-        securing.undo(tx, ORIGIN, victim.account_id)
+        recoveries.set_address(tx, victim.account_id, "encore@ailleurs.fr")
+        secure(tx, victim)
+        undo(tx, victim)
 
     house.store.write_now(again)
+    assert house.store.read_now(recoveries.address, victim.account_id) == "parent@ailleurs.fr"
+    row = house.store.read_now(lambda tx: tx.execute(select(account).where(account.c.id == victim.account_id)).one())
+    assert not row.recovery_own
     names = [one.name for one in house.store.read_now(devices.listing, victim.account_id)]
     assert sorted(names) == ["Encore", "Programme"]
     assert house.store.read_now(filters.active_script, victim.account_id) is not None
+
+
+def test_rules_that_are_switched_on_again_send_nothing_to_the_thief(house: House) -> None:
+    """Mail is sent on by a line of the owner's rules, which they need not look at before they use them again."""
+    victim = house.person("Rita", "Renvoyee")
+    rules = Documents(settings=house.settings, store=house.store)
+    account_id = victim.account_id
+
+    def change(document: Document) -> Document:
+        return replace(document, blocked=Blocked(senders=("pub@exemple.net",)), forward=Forward("voleur@ailleurs.fr"))
+
+    house.run(rules.revise(account_id, change, ORIGIN))
+    house.store.write_now(forwards.ask, account_id, "voleur@ailleurs.fr", mark(victim, "t"), 2**40)
+    house.store.write_now(forwards.agree, mark(victim, "t"))
+    house.store.write_now(secure, victim)
+    assert house.store.read_now(forward_targets.of_account, account_id) == []
+    house.run(rules.start(account_id, ORIGIN))
+    found = house.store.read_now(filters.active_script, account_id)
+    assert found is not None
+    assert b"pub@exemple.net" in found[1]
+    assert b"voleur" not in found[1]
+    house.store.write_now(undo, victim)
+    assert house.run(rules.read(account_id)).document.forward == Forward("voleur@ailleurs.fr")
+    assert [one.address for one in house.store.read_now(forward_targets.of_account, account_id)] == [
+        "voleur@ailleurs.fr"
+    ]
+
+
+def test_a_young_second_factor_and_all_codes_go_and_come_back(house: House) -> None:
+    victim, other = house.person("Tom", "Piegetrois"), house.person("Tim", "Piegequatre")
+
+    def with_factor(tx: Tx, person: Principal, age: int) -> None:
+        factors.begin(tx, person.account_id, f"sealed {age}")
+        factors.confirm(tx, person.account_id, f"sealed {age}", 7)
+        factors.set_codes(tx, person.account_id, [mark(person, "1"), mark(person, "2")])
+        factors.take_code(tx, person.account_id, mark(person, "2"))
+        mine = one_time_password.c.account_id == person.account_id
+        tx.execute(update(one_time_password).where(mine).values(confirmed=tx.now - age))
+        secure(tx, person)
+
+    house.store.write_now(with_factor, victim, 47 * 3600)
+    house.store.write_now(with_factor, other, 49 * 3600)
+    assert not house.store.read_now(factors.is_on, victim.account_id), "the owner comes in with the new code alone"
+    assert house.store.read_now(factors.is_on, other.account_id), "it was there before the thief"
+    for person in (victim, other):
+        assert not house.store.write_now(factors.take_code, person.account_id, mark(person, "1"))
+        house.store.write_now(undo, person)
+        factor = house.store.read_now(factors.get, person.account_id)
+        assert factor is not None
+        assert factor.last_counter == 7
+        assert house.store.read_now(factors.codes_left, person.account_id) == 1
+
+
+def test_what_is_being_sent_is_held_when_it_comes_back(house: House) -> None:
+    """Given back by a worker that stops, put off by another server, or left by a killed worker: nothing is tried."""
+    victim = house.person("Lea", "Enroute")
+    sent = [f"{name}@en-route.fr" for name in "abc"]
+    for to in sent:
+        house.run(house.submission.submit(victim, victim.address, (to,), mail(sender=victim.address)))
+    mine = [one.id for one in house.store.read_now(spool.show) if one.sender == victim.address]
+
+    def leased(tx: Tx) -> list[Leased]:
+        return [one for one in spool.lease(tx, 1000) if one.account_id == victim.account_id]
+
+    first, second, third = house.store.write_now(leased)
+    house.store.write_now(secure, victim)
+    assert queue(house, victim) == [False] * 3
+    house.store.write_now(spool.give_back, [(first.id, first.lease)])
+    house.store.write_now(spool.settle, second, (), due=0)
+    house.store.write_now(spool.settle, third, (), due=0)
+    assert house.store.write_now(leased) == []
+    assert queue(house, victim) == [True] * 3
+    house.store.write_now(spool.retry, mine[:1])
+    assert [one.id for one in house.store.write_now(leased)] == mine[:1], "IT lets it go"
+    house.store.write_now(undo, victim)
+    assert [one.id for one in house.store.write_now(leased)] == mine[1:]
+    house.store.write_now(spool.drop, mine)
+
+
+def test_whatever_it_was_written_as_it_is_shown_and_taken_back(
+    house: House, console: Visitor, phone: Phone, emma: Principal
+) -> None:
+    """Its author in capitals, somebody else's mail passed on, many answers of other servers, what a filter sent on."""
+    victim = house.person("Cora", "Capitale")
+    path = f"/admin/comptes/{victim.account_id}/piratage"
+    shouted = mail("En capitales", sender=victim.address.upper())
+    house.run(house.submission.submit(victim, victim.address, (emma.address,), shouted))
+    own = Correspondent("Emma", emma.address)
+    passed = mail("Repassé", sender="tiers@exemple.net")
+    house.run(house.submission.resend(victim, (own,), passed, Provenance(Door.SMTP)))
+
+    def steps(tx: Tx) -> None:
+        for number in range(300):
+            step = Trace(Step.DEFERRED, f"N{number}", victim.address, ["x@loin.fr"], account_id=victim.account_id)
+            traces.record(tx, step)
+        cause = Cause("filter-sent-on", address="voleur@ailleurs.fr")
+        own_box = [victim.address]
+        traces.record(tx, Trace(Step.FILTERED, "F", "a@b.fr", own_box, account_id=victim.account_id, detail=cause))
+
+    house.store.write_now(steps)
+    before = inbox(house, emma)
+    text = opened(console, house, phone, path)
+    for shown in ("En capitales", "Repassé", "Envoyé", "voleur@ailleurs.fr"):
+        assert shown in text
+    console.post(path, {"faire": "retirer"})
+    worked(house)
+    assert inbox(house, emma) == before - 2
 
 
 def test_nobody_secures_their_own_account(
@@ -132,4 +274,4 @@ def test_nobody_secures_their_own_account(
     opened(console, house, phone, path)
     console.post(path, {"faire": "securiser", "verifie": "oui"})
     assert "propre compte" in console.text
-    assert house.store.read_now(securing.since, administrator.account_id) == 0
+    assert house.store.read_now(secured.since, administrator.account_id) == 0

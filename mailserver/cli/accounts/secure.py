@@ -14,7 +14,7 @@ from mailserver.store.upkeep.securing import Secured
 from mailserver.store.withdrawal import rows
 from mailserver.texts.causes import utc
 from mailserver.texts.command_line import _
-from mailserver.withdrawal.hijacked import HijackedAccounts, Left
+from mailserver.withdrawal.hijacked import HijackedAccounts, Left, reached
 from mailserver.withdrawal.service import Withdrawals
 
 TakeBack = Annotated[
@@ -67,7 +67,9 @@ def secure(
     for one in left.here:
         print(f"{date(one.at)}  {one.message_id}  {one.subject}  {one.mailboxes}")
     for step in left.steps:
-        print(f"{date(step.at)}  {step.step.value}  {step.name}  {' '.join(step.recipients[:5])}")
+        print(f"{date(step.at)}  {step.step.value}  {step.name}  {' '.join(reached(step)[:5])}")
+    if left.more:
+        print(_("Seuls les plus récents sont montrés."))
     print(_("{count} messages dans des boîtes de l’académie depuis 48 heures.", count=len(left.here)))
     if take_back:
         print(_("{count} retraits.", count=begun))
@@ -90,6 +92,10 @@ def _tell(login: str, code: str, done: Secured) -> None:
         print(_("Filtre éteint : {name}", name=done.filter))
     if done.forward:
         print(_("Transfert arrêté : {address}", address=done.forward))
+    if done.factor:
+        print(_("Second facteur de moins de 48 heures retiré."))
+    if done.codes:
+        print(_("Codes de secours annulés : {count}", count=done.codes))
     if code:
         print(_("Nouveau code, à remettre en main propre : {code}", code=code))
     else:
@@ -134,7 +140,7 @@ def _service(settings: Settings, desk: Desk) -> HijackedAccounts:
 
 def _facts(left: Left) -> dict[str, object]:
     steps = [
-        {"at": utc(step.at), "step": step.step.value, "id": step.name, "recipients": list(step.recipients)}
+        {"at": utc(step.at), "step": step.step.value, "id": step.name, "recipients": list(reached(step))}
         for step in left.steps
     ]
-    return {"here": [asdict(one) for one in left.here], "left": steps}
+    return {"here": [asdict(one) for one in left.here], "left": steps, "more": left.more}

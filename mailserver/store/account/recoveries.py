@@ -67,13 +67,13 @@ def cancel(tx: Tx, account_id: int) -> None:
     tx.execute(delete(pending_recovery).where(pending_recovery.c.account_id == account_id))
 
 
-def set_address(tx: Tx, account_id: int, wanted: str) -> str:
+def set_address(tx: Tx, account_id: int, wanted: str, *, own: bool = True) -> str:
     """Keep what the person decided, an address or none; the one before it. A code sent there opens nothing any more.
 
-    From now on no export changes it.
+    From now on no export changes it, unless it was not their `own` decision.
     """
     before = address(tx, account_id)
     cancel(tx, account_id)
-    values = {"recovery_address": wanted, "recovery_own": 1, "recovery_code": None, "recovery_expires": 0}
+    values = {"recovery_address": wanted, "recovery_own": int(own), "recovery_code": None, "recovery_expires": 0}
     note(tx, account_id, values)
     return before

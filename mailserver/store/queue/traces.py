@@ -85,6 +85,9 @@ class Wanted:
     sender: str = ""
     recipient: str = ""
     name: str = ""
+    account_id: int = 0
+    """Whose mail it is, as the server wrote it."""
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,10 @@ def find(tx: Tx, wanted: Wanted, limit: int, before: tuple[int, int] = (0, 0)) -
         asked = asked.where(span.c.sender.contains(wanted.sender.casefold(), autoescape=True))
     if wanted.recipient:
         asked = asked.where(span.c.recipients.contains(wanted.recipient.casefold(), autoescape=True))
+    if wanted.account_id:
+        asked = asked.where(span.c.account_id == wanted.account_id)
+    if wanted.steps:
+        asked = asked.where(span.c.event.in_([step.value for step in wanted.steps]))
     rows = tuple(_traced(row) for row in tx.execute(asked))
     if len(rows) > limit:
         return Found(rows[:limit], rows[limit - 1].at, rows[limit - 1].id)

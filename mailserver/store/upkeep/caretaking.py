@@ -14,7 +14,7 @@ from mailserver.model.errors import Damaged
 from mailserver.model.identity import State
 from mailserver.model.messages.authentication import AuthenticationResults
 from mailserver.model.messages.provenance import DELIVERED
-from mailserver.store.account import filter_memory
+from mailserver.store.account import filter_memory, secured
 from mailserver.store.engine.server_time import server_time
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import blobs, mailboxes, snooze
@@ -232,5 +232,6 @@ def sweep(tx: Tx, undo_seconds: int) -> int:
     removed += filter_memory.sweep(tx)
     removed += greylist.sweep(tx)
     removed += sent_counts.sweep(tx)
+    removed += secured.sweep(tx, SWEPT)
     # What an import did to each person is kept for as long as it can be taken back.
     return removed + imports.prune(tx, now - undo_seconds, SWEPT)

@@ -6,9 +6,10 @@ from starlette.responses import Response
 
 from directory.people.lifecycle import Account
 from mailserver.model.errors import Reason, Refused
+from mailserver.store.account import secured as secured_accounts
 from mailserver.store.queue.traces import Step
-from mailserver.store.upkeep import securing
 from mailserver.store.upkeep.securing import Secured
+from mailserver.withdrawal import hijacked
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, moment, stamp, top, words
 from webui.admin.directory import person
@@ -52,6 +53,7 @@ class SecuredPage:
     code: str
     here: tuple[HereLine, ...]
     left: tuple[LeftLine, ...]
+    more: bool
 
 
 async def show_secured(services: Services, visit: Visit) -> Response:
@@ -110,9 +112,14 @@ async def _page(
     code: str = "",
 ) -> Response:
     principal, _ = account.principal, visit._
-    since = await services.store.read(securing.since, principal.account_id)
+    since = await services.store.read(secured_accounts.since, principal.account_id)
     found = await services.hijacked.left(principal)
-    names = {Step.SUBMITTED: _("Envoyé"), Step.SENT: _("Remis ailleurs"), Step.HELD: _("Retenu")}
+    names = {
+        Step.SUBMITTED: _("Envoyé"),
+        Step.SENT: _("Remis ailleurs"),
+        Step.HELD: _("Retenu"),
+        Step.FILTERED: _("Renvoyé par un filtre"),
+    }
     page = SecuredPage(
         top(visit, "comptes", fault),
         principal.account_id,
@@ -123,9 +130,10 @@ async def _page(
         code,
         tuple(HereLine(one.subject, one.mailboxes, stamp(visit, one.at)) for one in found.here),
         tuple(
-            LeftLine(stamp(visit, one.at), names[one.step], _recipients(one.recipients, one.count))
+            LeftLine(stamp(visit, one.at), names[one.step], _recipients(hijacked.reached(one), one.count))
             for one in found.steps
         ),
+        found.more,
     )
     return services.pages.answer(visit, "admin/secured.html", page, 422 if fault else 200)
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import BigInteger, bindparam, delete, func, select, update
 
-from mailserver.store.account import rules
+from mailserver.store.account import rules, secured
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import messages
 from mailserver.store.octets.files import BlobFolder
-from mailserver.store.queue.spool.rows import BRAKED, RECIPIENTS, Addressee, Leased, Notify, errors, remove
+from mailserver.store.queue.spool.operating import HELD_UNTIL
+from mailserver.store.queue.spool.rows import BRAKED, HELD, RECIPIENTS, Addressee, Leased, Notify, errors, remove
 from mailserver.store.schema.mail import blob
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 from mailserver.texts.causes import NOTHING, Cause
@@ -19,7 +20,7 @@ HOLD = 600
 """Seconds after which a held row looks again."""
 _NEXT_DUE = Statement(select(func.min(queued_domain.c.due)))
 _DUE = Statement(
-    select(queued_domain.c.id, queued_domain.c.due, queued.c.population)
+    select(queued_domain.c.id, queued_domain.c.due, queued.c.population, queued.c.account_id, queued.c.created)
     .join(queued, queued.c.id == queued_domain.c.queued_id)
     .where(queued_domain.c.due <= bindparam("now", type_=BigInteger))
     .order_by(queued_domain.c.due, queued_domain.c.id)
@@ -30,6 +31,11 @@ _HOLD = Statement(
     update(queued_domain)
     .where(queued_domain.c.id == bindparam("row"), queued_domain.c.due == bindparam("seen"))
     .values(due=bindparam("until"), lease=0, **errors(BRAKED))
+)
+_STOP = Statement(
+    update(queued_domain)
+    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.due == bindparam("seen"))
+    .values(due=HELD_UNTIL, lease=0, **errors(HELD))
 )
 _MESSAGE = select(queued_domain.c.queued_id).where(queued_domain.c.id == bindparam("row"))
 _PROLONG = Statement(
@@ -101,12 +107,17 @@ def next_due(tx: Tx) -> int | None:
 def lease(tx: Tx, limit: int, seconds: int = LEASE) -> list[Leased]:
     """Take up to `limit` due rows for this worker and so many seconds. Two workers never get the same row.
 
-    What a population on the brake has sent is put off instead, and lives as much longer.
+    What a population on the brake has sent is put off instead, and lives as much longer. What was being sent when its
+    account was secured is held.
     """
     now = tx.now
     taken = []
     braked = {brake.population.value: brake for brake in rules.brakes(tx)}
-    for number, due, population in tx.all(_DUE, now=now, top=limit):
+    stopped = secured.moments(tx)
+    for number, due, population, account_id, created in tx.all(_DUE, now=now, top=limit):
+        if account_id in stopped and secured.hold_back(tx, stopped[account_id], account_id, number, created):
+            tx.run(_STOP, row=number, seen=due)
+            continue
         brake = braked.get(population)
         if brake is not None:
             _hold(tx, number, due, brake.until)
