@@ -1,4 +1,4 @@
-"""Stops a service whose database was upgraded under it so that it would misread its rows.
+"""Stops a service whose database was upgraded, or taken back, under it so that it would misread its rows.
 
 An upgrade that only adds lets programs of before go on. One that does not is refused while this machine serves; other
 machines, and operators in a hurry, are met here.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from mailserver.model.errors import NewerSchema
+from mailserver.model.errors import NewerSchema, OlderSchema
 from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store
 
@@ -44,8 +44,8 @@ class SchemaWatch:
         if now == self._seen:
             return
         try:
-            await asyncio.to_thread(migrate.check_revision, self._store.url, *now)
-        except NewerSchema as error:
+            await asyncio.to_thread(migrate.check_served, self._store.url, *now)
+        except (NewerSchema, OlderSchema) as error:
             log.critical("the service stops", why=str(error))
             self._stop()
             return

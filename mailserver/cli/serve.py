@@ -8,6 +8,7 @@ import typer
 
 from mailserver.cli.shared import InstanceDir, fail, settings_of, with_help
 from mailserver.foundation import log_streams, logs, ports
+from mailserver.foundation.instance_lock import is_served
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import read_pair
 from mailserver.health.instance import open_database
@@ -35,10 +36,12 @@ def serve(
         inheritance = handover.inherited()
         supervisor = workers.Supervisor(settings, works(settings, count), again, inheritance)
         supervisor.heed_signals()
+        # Who is one too many changes nothing under the one that serves, before the lock refuses it.
+        beside_others = inheritance is not None or is_served(settings.directory)
         if settings.octets.is_bucket:
-            run_apart(preflight, settings, beside_others=inheritance is not None)
+            run_apart(preflight, settings, beside_others=beside_others)
         else:
-            preflight(settings, beside_others=inheritance is not None)
+            preflight(settings, beside_others=beside_others)
         app.load_doors()
         raise typer.Exit(supervisor.run(lambda: announce(settings)))
     except (ports.CannotServe, SettingsError, Temporary) as problem:

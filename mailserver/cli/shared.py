@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from mailserver.foundation import instance_lock
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError, load
 from mailserver.health.instance import open_database
@@ -74,7 +75,9 @@ def log_aside() -> None:
 @contextlib.asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
     """The instance's store, its schema brought up to date. Raises NotThere when the database is not the instance's."""
-    await asyncio.to_thread(open_database, settings)
+    # A command of a new version is no upgrade while the one before serves.
+    is_served = await asyncio.to_thread(instance_lock.is_served, settings.directory)
+    await asyncio.to_thread(open_database, settings, beside_others=is_served)
     store = Store(
         settings.database_url, settings.data, SystemClock(), Changes(), readers=1, writers=1, blobs=folder_of(settings)
     )

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from mailserver.cli.shared import AsJson, InstanceDir, open_store, run, settings_of, show_table, with_help, with_store
+from mailserver.foundation.instance_lock import is_served
 from mailserver.health.instance import place_of
 from mailserver.store.mail import proportion
 from mailserver.store.mail.messages.quotas import Quota
@@ -91,7 +92,8 @@ def _holders(found: Sequence[Holder]) -> Table:
 def adopt(directory: InstanceDir) -> None:
     """Bind the database and the folder of large messages together, after they were restored or moved."""
     settings = settings_of(directory)
-    run(lambda: asyncio.to_thread(opening.adopt, place_of(settings)))
+    served = is_served(settings.directory)
+    run(lambda: asyncio.to_thread(opening.adopt, place_of(settings), beside_others=served))
     print(_("{directory} : la base et les dossiers sont à présent une même instance", directory=settings.directory))
 
 

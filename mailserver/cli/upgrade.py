@@ -14,7 +14,7 @@ from mailserver.health.instance import open_database, place_of
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.migrate import EXPAND
 from mailserver.store.upkeep import upgrading
-from mailserver.store.upkeep.upgrading import Plan
+from mailserver.store.upkeep.upgrading import Plan, only_adds
 from mailserver.texts.command_line import _, of_error
 
 MEBI = 1024 * 1024
@@ -83,7 +83,7 @@ def _go_back(settings: Settings, plan: Plan, served: Note | None, *, yes: bool) 
         fail(text, 1)
     if served is not None:
         fail(_("le processus {pid} sert cette base : arrêtez-le d’abord, sur toutes les machines", pid=served.pid), 1)
-    if plan.is_back_needless:
+    if only_adds(plan.back):
         print(_("La version d’avant peut servir ce schéma tel quel : il suffit de l’installer et de redémarrer."))
     print(_("Ce que la nouvelle version a noté dans ces révisions est perdu, le courrier reste :"))
     for step in plan.back:
@@ -125,9 +125,11 @@ def _show(settings: Settings, plan: Plan, served: Note | None) -> None:
 def _show_way_back(plan: Plan) -> None:
     if plan.is_back_needless:
         print(_("Retour : réinstallez la version d’avant et redémarrez ; elle sert ce schéma tel quel."))
-    elif plan.back and all(step.can_go_back for step in plan.back):
-        print(_("Retour au schéma {revision} : `mailserver upgrade --back`, service arrêté.", revision=plan.back_to))
-    elif plan.needs_stop and not all(one.step.can_go_back for one in plan.planned):
+    elif plan.undone and all(step.can_go_back for step in plan.undone):
+        print(
+            _("Retour au schéma {revision} : `mailserver upgrade --back`, service arrêté.", revision=plan.way_back_to)
+        )
+    elif plan.undone:
         print(_("Retour ensuite : seulement par la sauvegarde d’avant."))
 
 
@@ -163,7 +165,7 @@ def _facts(settings: Settings, plan: Plan, served: Note | None) -> dict[str, obj
         "room_octets": plan.room,
         "free_octets": plan.free,
         "upgraded_by": plan.upgraded_by,
-        "back_to": plan.back_to,
+        "back_to": plan.way_back_to,
         "back_needless": plan.is_back_needless,
         "directory": str(settings.directory),
     }

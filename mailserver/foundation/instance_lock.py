@@ -3,7 +3,8 @@
 import fcntl
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+import time
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from mailserver.foundation.ports import CannotServe
@@ -12,6 +13,8 @@ NOTE_OCTETS = 1024
 """Always written whole, in one piece."""
 PART = 60
 """Characters of its parts that are kept where they do not fit."""
+LOOKERS_SECONDS = 5.0
+LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,23 @@ def hold(directory: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise CannotServe(f"{path}: {error.strerror}") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise CannotServe(f"{directory} is being served already") from None
+    deadline = time.monotonic() + LOOKERS_SECONDS
+    while not _takes(descriptor, fcntl.LOCK_EX):
+        # Who only looks (`is_served`) shares it for a moment; a supervisor shares it with nobody.
+        if not _takes(descriptor, fcntl.LOCK_SH) or time.monotonic() > deadline:
+            os.close(descriptor)
+            raise CannotServe(f"{directory} is being served already")
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        time.sleep(LOOK_SECONDS)
     return descriptor
+
+
+def _takes(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def is_served(directory: Path) -> bool:
@@ -52,12 +66,9 @@ def is_served(directory: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        return not _takes(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return False
 
 
 def leave_note(lock: int, note: Note) -> None:
@@ -73,9 +84,11 @@ def read_note(directory: Path) -> Note | None:
     """Of the supervisor that serves the instance; None when nobody does."""
     if not is_served(directory):
         return None
+    known = {field.name for field in fields(Note)}
     try:
-        return Note(**json.loads(_path(directory).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        found = json.loads(_path(directory).read_bytes())
+        return Note(**{name: value for name, value in found.items() if name in known})  # a newer version says more
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 

@@ -99,5 +99,9 @@ class NewerSchema(Temporary):
     """The database belongs to a newer version of the program; the text says what to do."""
 
 
+class OlderSchema(Temporary):
+    """The schema was taken back under a program that serves."""
+
+
 class NotThere(Temporary):
     """A database, key or folder of the instance is missing, or belongs to another: nothing is made in its stead."""

@@ -116,6 +116,31 @@ def test_what_it_refuses(fresh: Callable[..., Instance]) -> None:
     assert instance.command("upgrade", "/nonexistent", check=False).returncode == 2
 
 
+@pytest.mark.parametrize(
+    "words", [("account", "list", "DIR"), ("storage", "adopt", "DIR"), ("serve", "DIR")], ids=lambda words: words[0]
+)
+def test_no_command_upgrades_under_a_service_that_could_not_go_on(
+    fresh: Callable[..., Instance], words: tuple[str, ...]
+) -> None:
+    """Of a new version that was installed while the one before serves."""
+    instance = fresh()
+    settings = load(instance.directory)
+    before = migrate.before(migrate.before(FIRST_WITH_NOTES))
+    with migrate.locked(settings.database_url, settings.data) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :before"), {"before": before})
+        connection.commit()
+    lock = hold(instance.directory)
+    try:
+        refused = instance.command(*words, check=False)
+    finally:
+        os.close(lock)
+    assert refused.returncode == 2
+    assert "stop the service everywhere" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    with migrate.reading(settings.database_url) as connection:
+        assert migrate.revisions(connection) == {before}
+
+
 def test_a_program_serves_a_newer_schema_that_only_adds(fresh: Callable[..., Instance]) -> None:
     """The version before, after an upgrade: mail comes in and is read, also once it was started anew."""
     instance = fresh("--demo")

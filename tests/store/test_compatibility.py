@@ -1,6 +1,7 @@
 """What a migration may do while the version before serves, what that version does about it, and the way back."""
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,15 +11,17 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DatabaseError
 
 from mailserver.background.schema_watch import SchemaWatch
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
-from mailserver.model.errors import NewerSchema
+from mailserver.model.errors import NewerSchema, Temporary
 from mailserver.store.engine import migrate
 from mailserver.store.engine.migrate import CONTRACT, EXPAND, FIRST_WITH_NOTES
 from mailserver.store.engine.transactions import Store
-from mailserver.store.upkeep import opening, upgrading
+from mailserver.store.upkeep import host_facts, hosts, opening, upgrading
+from mailserver.store.upkeep.hosts import Host
 from mailserver.store.upkeep.opening import NeedsStop, Place
 from tests.postgres import Postgres
 
@@ -152,6 +155,91 @@ def test_what_takes_away_waits_for_a_stop_and_can_be_undone(
     opening.open_instance(place)
     with migrate.reading(place.url) as connection:
         assert logins(connection) == ["edupont"]
+
+
+def test_a_revision_that_ends_half_way_leaves_nothing(place: Place, to_come: Callable[..., str]) -> None:
+    """Killed or refused: the next attempt begins where this one did."""
+    before = max(migrate.newest())
+    first, second = to_come(EXPAND, *ADDS), to_come(EXPAND, "SELECT * FROM nowhere", "SELECT 1")
+    with pytest.raises((Temporary, DatabaseError)):
+        opening.open_instance(place)
+    plan = upgrading.plan(place)
+    assert (plan.revision, [one.step.revision for one in plan.planned]) == (before, [first, second])
+    with migrate.reading(place.url) as connection:
+        assert "future" not in {column["name"] for column in inspect(connection).get_columns("account")}
+    path = migrate.FURTHER[0] / f"r{second}.py"
+    path.write_text(path.read_text().replace("FROM nowhere", "FROM account"))
+    opening.open_instance(place)
+    assert upgrading.plan(place).revision == second
+
+
+def test_a_revision_lets_those_go_first_who_wait_behind_it(
+    place: Place, to_come: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a table that a long transaction reads (pg_dump); on SQLite readers are in nobody's way."""
+    revision = to_come(EXPAND, *ADDS)
+    is_file = place.url.startswith("sqlite")
+    monkeypatch.setattr(migrate, "LOCK_MS", 1)
+    monkeypatch.setattr(migrate, "LOCK_ATTEMPTS", 3)
+    pauses: list[float] = []
+    with migrate.reading(place.url) as reader:
+        assert logins(reader) == ["edupont"]
+
+        def pause(seconds: float) -> None:
+            """The second time the reader has come to its end."""
+            pauses.append(seconds)
+            if len(pauses) == 2:
+                reader.rollback()
+
+        monkeypatch.setattr("mailserver.store.engine.migrate.time.sleep", pause)
+        opening.open_instance(place, beside_others=True)
+    assert len(pauses) == (0 if is_file else 2)
+    assert upgrading.plan(place).revision == revision
+
+
+def test_what_takes_away_waits_for_other_hosts(place: Place, to_come: Callable[..., str], make: Any) -> None:
+    """Whoever asks for it: a service that starts, a command, the way back. A file has one host."""
+    store = make(place)
+    is_file = place.url.startswith("sqlite")
+    own, other = host_facts.host_id(place.data), "b" * 32
+    for name, identifier in (("celui-ci", own), ("un-autre", other)):
+        store.write_now(hosts.beat, Host(identifier, name, "0.7.0", "0059", 1, {}))
+    before, revision = max(migrate.newest()), to_come(CONTRACT, *TAKES)
+    for opened in () if is_file else (opening.open_instance, opening.adopt):
+        with pytest.raises(NeedsStop, match=f"{revision}.*un-autre") as told:
+            opened(place)
+        assert "celui-ci" not in str(told.value)
+    if not is_file:
+        store.write_now(hosts.leave, other)
+    opening.open_instance(place)
+    store.write_now(hosts.beat, Host(other, "un-autre", "0.7.0", "0059", 1, {}))
+    with contextlib.nullcontext() if is_file else pytest.raises(NeedsStop, match="un-autre"):
+        upgrading.go_back(place, before)
+    assert upgrading.plan(place).revision == (before if is_file else revision)
+
+
+def test_a_service_ends_whose_schema_went_back(place: Place, to_come: Callable[..., str], make: Any) -> None:
+    before = max(migrate.newest())
+    to_come(EXPAND, *ADDS)
+    opening.open_instance(place)
+    told: list[None] = []
+    watch = SchemaWatch(store=make(place), stop=lambda: told.append(None))
+    asyncio.run(watch.look())
+    assert told == []
+    upgrading.go_back(place, before)
+    asyncio.run(watch.look())
+    assert told == [None]
+
+
+def test_a_plan_tells_the_way_back_from_what_is_planned(place: Place, to_come: Callable[..., str]) -> None:
+    """And not from the upgrade before."""
+    middle = to_come(EXPAND, *ADDS)
+    opening.open_instance(place)
+    assert upgrading.plan(place).is_back_needless
+    revision = to_come(CONTRACT, *TAKES)
+    plan = upgrading.plan(place)
+    assert ([step.revision for step in plan.undone], plan.way_back_to) == ([revision], middle)
+    assert not plan.is_back_needless
 
 
 @pytest.fixture

@@ -3,20 +3,29 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import URL, Connection, column, create_engine, inspect, make_url, select, table, text, update
-from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError, ProgrammingError
+from sqlalchemy import URL, Connection, column, create_engine, event, inspect, make_url, select, table, text, update
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from mailserver import __version__
-from mailserver.model.errors import NewerSchema, Temporary
-from mailserver.store.engine.engines import POSTGRESQL_OPTIONS, brief, open_file
+from mailserver.model.errors import NewerSchema, OlderSchema, Temporary
+from mailserver.store.engine.engines import BUSY_MS, POSTGRESQL_OPTIONS, brief, open_file
 from mailserver.store.engine.statements import Tx
 from mailserver.store.schema.keeping import instance
 
@@ -29,6 +38,15 @@ that say nothing are of a time when none could."""
 FIRST_WITH_NOTES = "0059"
 ADVISORY_LOCK = 0x6D61696C
 """PostgreSQL advisory lock that one migration holds."""
+LOCK_MS = 2000
+"""So long a revision waits for a table on PostgreSQL: behind it waits everybody who wants that table. Behind a long
+transaction of somebody else (a backup) it lets them go first;"""
+LOCK_PAUSE = 3.0
+"""after so many seconds it is tried again,"""
+LOCK_ATTEMPTS = 20
+"""so often."""
+_LOCK_NOT_AVAILABLE = "55P03"
+_WRITES = "writes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +98,12 @@ def upgrade_over(connection: Connection) -> None:
     if not missing:
         return
     before = max(revisions(connection), default="")
-    command.upgrade(_config(connection), "head")
-    _note(connection, compatible_since=compatible_since(), upgraded_from=before, upgraded_by=__version__)
-    connection.commit()
+
+    def work() -> None:
+        command.upgrade(_config(connection), "head")
+        _note(connection, compatible_since=compatible_since(), upgraded_from=before, upgraded_by=__version__)
+
+    _change(connection, work)
 
 
 def downgrade_over(connection: Connection, revision: str) -> None:
@@ -91,10 +112,43 @@ def downgrade_over(connection: Connection, revision: str) -> None:
     for step in since(connection, revision):
         if not step.can_go_back:
             raise NoWayBack(step)
-    command.downgrade(_config(connection), revision)
-    if revision >= FIRST_WITH_NOTES:
-        _note(connection, compatible_since=compatible_since(revision), upgraded_from="", upgraded_by=__version__)
+
+    def work() -> None:
+        command.downgrade(_config(connection), revision)
+        if revision >= FIRST_WITH_NOTES:
+            _note(connection, compatible_since=compatible_since(revision), upgraded_from="", upgraded_by=__version__)
+
+    _change(connection, work)
+
+
+def _change(connection: Connection, work: Callable[[], None]) -> None:
+    """Do it in one transaction: all of it or, however we end, nothing."""
+    for left in reversed(range(LOCK_ATTEMPTS)):
+        begin_writing(connection)
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_MS}"))
+        else:
+            connection.execute(text("SELECT 1"))  # alembic joins a transaction that has begun
+        try:
+            work()
+            connection.commit()
+        except OperationalError as error:
+            connection.rollback()
+            if getattr(error.orig, "sqlstate", "") != _LOCK_NOT_AVAILABLE or not left:
+                raise
+            time.sleep(LOCK_PAUSE)
+        except BaseException:
+            connection.rollback()
+            raise
+        else:
+            return
+
+
+def begin_writing(connection: Connection) -> None:
+    """What was read is over. From now on transactions of this connection are for writing: on SQLite one that has read
+    could not write any more once somebody else has."""
     connection.commit()
+    connection.info[_WRITES] = True
 
 
 def pending(connection: Connection) -> "list[Step]":
@@ -181,7 +235,16 @@ def check_revision(url: str | URL, revision: str, since: str) -> None:
 def current(tx: Tx) -> tuple[str, str]:
     """The revision, and what may serve it, by a program that has begun to."""
     revision = tx.execute(select(column("version_num")).select_from(table("alembic_version"))).scalar_one()
+    if revision < FIRST_WITH_NOTES:  # it went back
+        return revision, ""
     return revision, tx.execute(select(instance.c.compatible_since)).scalar() or ""
+
+
+def check_served(url: str, revision: str, since: str) -> None:
+    """What `current` says, for a program that serves. Raises NewerSchema; OlderSchema for one that went back."""
+    check_revision(url, revision, since)
+    if revision in _known() - newest():
+        raise OlderSchema(f"the schema of the database {shown(url)} was taken back to {revision} while it was served")
 
 
 def _known() -> set[str]:
@@ -282,8 +345,21 @@ def _postgresql(parsed: URL) -> Iterator[Connection]:
 @contextlib.contextmanager
 def _sqlite(parsed: URL, mode: str) -> Iterator[Connection]:
     engine = create_engine(parsed, creator=lambda: open_file(parsed.database or "", mode))
+    if mode != "ro":
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
     try:
         with engine.connect() as connection:
             yield connection
     finally:
         engine.dispose()
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    """The driver's own transactions leave out what changes the schema: half of a revision would stay."""
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _WRITES in connection.info else "BEGIN")

@@ -40,16 +40,23 @@ def describe(settings: Settings, identifier: str, workers: int) -> Host:
 def host_id(data: Path) -> str:
     """Which host this is; made when it first serves. Raises OSError."""
     path = data / FILE
-    with suppress(FileNotFoundError):
-        known = path.read_text("ascii").strip()
-        if re.fullmatch(r"[0-9a-f]{32}", known):
-            return known
+    if known := known_id(data):
+        return known
     fresh = path.with_name(f".{FILE}-{secrets.token_hex(4)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="ascii") as file:
         file.write(secrets.token_hex(16) + "\n")
     fresh.replace(path)
     return path.read_text("ascii").strip()
+
+
+def known_id(data: Path) -> str:
+    """The same; nothing for one that never served. Raises OSError."""
+    with suppress(FileNotFoundError, ValueError):
+        known = (data / FILE).read_text("ascii").strip()
+        if re.fullmatch(r"[0-9a-f]{32}", known):
+            return known
+    return ""
 
 
 def fingerprints(settings: Settings) -> dict[str, str]:

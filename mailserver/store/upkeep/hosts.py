@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import Connection, delete, func, inspect, select, text, update
 
 from mailserver.store.engine.server_time import server_time, skew
 from mailserver.store.engine.statements import Tx
@@ -84,6 +84,15 @@ def all_of(tx: Tx) -> Sequence[Seen]:
         for row in rows
     ]
     return sorted(found, key=lambda each: (each.host.name, each.host.id))
+
+
+def others(connection: Connection, but: str) -> list[str]:
+    """Names of the hosts that serve now, without this one; of a file only one host can."""
+    if connection.dialect.name == "sqlite" or not inspect(connection).has_table(host.name):
+        return []
+    now = func.extract("epoch", func.clock_timestamp())
+    clause = select(host.c.name).where(host.c.id != but, host.c.beat > now - GONE_SECONDS)
+    return list(connection.execute(clause.order_by(host.c.name).limit(KEPT)).scalars())
 
 
 def most_connections(tx: Tx) -> int:

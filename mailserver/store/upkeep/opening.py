@@ -22,9 +22,12 @@ from mailserver.store.octets.disk import MARK, read_mark, write_mark
 from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.schema.keeping import instance
 from mailserver.store.schema.mail import blob, content
+from mailserver.store.upkeep import host_facts, hosts
 
 SAMPLE = 100
 """Files named by the oldest rows, and by the newest, that are looked for."""
+MOST_NAMED = 5
+"""Hosts that still serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,29 +112,47 @@ def open_instance(place: Place, *, beside_others: bool = False) -> None:
         problem = fault(place, facts)
         if problem:
             raise NotThere(problem)
-        step = next((step for step in migrate.pending(connection) if step.kind != migrate.EXPAND), None)
-        if beside_others and step is not None:
-            raise NeedsStop(
-                f"revision {step.revision} ({step.summary}) changes the schema so that the version before cannot go on:"
-                f" stop the service everywhere, `mailserver upgrade {place.settings}`, start it again"
-            )
+        _check_pending(place, connection, beside_others=beside_others)
         migrate.upgrade_over(connection)
         known = facts.in_database or facts.in_folder or secrets.token_hex(16)
         if {facts.in_database, facts.in_folder, facts.in_settings} != {known} or (place.secret and not facts.proof):
             _give(place, connection, known)
 
 
-def adopt(place: Place) -> None:
-    """Bind a database and a folder together because the operator says so. Raises NotThere, OSError, Temporary."""
+def _check_pending(place: Place, connection: Connection, *, beside_others: bool) -> None:
+    """Raises NeedsStop for what programs of before could not go on with, while any may."""
+    step = next((step for step in migrate.pending(connection) if step.kind != migrate.EXPAND), None)
+    if step is not None:
+        check_alone(
+            place,
+            connection,
+            f"revision {step.revision} ({step.summary}) changes the schema so that the version before cannot go on:"
+            f" stop the service everywhere, `mailserver upgrade {place.settings}`, start it again",
+            beside_others=beside_others,
+        )
+
+
+def check_alone(place: Place, connection: Connection, why: str, *, beside_others: bool = False) -> None:
+    """Raises NeedsStop while anybody else serves the instance, as far as we were told or the database knows."""
+    names = hosts.others(connection, host_facts.known_id(place.data))
+    if beside_others or names:
+        raise NeedsStop(why + (f" ({', '.join(names[:MOST_NAMED])})" if names else ""))
+
+
+def adopt(place: Place, *, beside_others: bool = False) -> None:
+    """Bind a database and a folder together because the operator says so. Raises NotThere, NeedsStop, OSError,
+    Temporary."""
     _check_there(place)
     with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
         facts = gather(place, connection)
+        _check_pending(place, connection, beside_others=beside_others)
         migrate.upgrade_over(connection)
         _give(place, connection, facts.in_database or facts.in_folder or secrets.token_hex(16))
 
 
 def _give(place: Place, connection: Connection, identifier: str) -> None:
     """The identifier in all three places; the database last, so that a half is made whole at the next start."""
+    migrate.begin_writing(connection)
     files_of(place.folder).write_mark(identifier)
     write_mark(place.settings, identifier)
     notes = migrate.notes(connection)

@@ -1,6 +1,7 @@
 """What an upgrade of the database would do, and the way back. Nothing here waits for anybody but the database."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,9 +69,24 @@ class Plan:
         return self.free is None or self.free >= self.room
 
     @property
+    def undone(self) -> tuple[Step, ...]:
+        """What a way back is about, the newest first: what is planned, else what was run last."""
+        return tuple(one.step for one in reversed(self.planned)) or self.back
+
+    @property
+    def way_back_to(self) -> str:
+        """The revision that it leads to."""
+        return self.revision if self.planned else self.back_to
+
+    @property
     def is_back_needless(self) -> bool:
-        """Whether the program before can serve this schema as it is."""
-        return bool(self.back) and all(step.kind == EXPAND for step in self.back)
+        """Whether the program before can serve the schema that there is then as it is."""
+        return only_adds(self.undone)
+
+
+def only_adds(steps: Sequence[Step]) -> bool:
+    """Whether there are any, and programs of before can serve after them."""
+    return bool(steps) and all(step.kind == EXPAND for step in steps)
 
 
 def plan(place: Place) -> Plan:
@@ -92,9 +108,10 @@ def plan(place: Place) -> Plan:
 
 
 def go_back(place: Place, revision: str) -> None:
-    """Undo what was run after this revision. Raises NotThere, NoWayBack, NewerSchema, Temporary, OSError."""
+    """Undo what was run after this revision. Raises NotThere, NeedsStop, NoWayBack, NewerSchema, Temporary, OSError."""
     opening.look(place)
     with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
+        opening.check_alone(place, connection, "the schema goes back only while nobody serves it: stop the service")
         migrate.downgrade_over(connection, revision)
 
 
