@@ -134,8 +134,10 @@ def _change(connection: Connection, work: Callable[[], None]) -> None:
             connection.commit()
         except OperationalError as error:
             connection.rollback()
-            if getattr(error.orig, "sqlstate", "") != _LOCK_NOT_AVAILABLE or not left:
+            if getattr(error.orig, "sqlstate", "") != _LOCK_NOT_AVAILABLE:
                 raise
+            if not left:
+                raise Temporary("a long transaction (a backup?) is in the way of the upgrade: try again after it") from error
             time.sleep(LOCK_PAUSE)
         except BaseException:
             connection.rollback()
