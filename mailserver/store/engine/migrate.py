@@ -137,7 +137,7 @@ def _change(connection: Connection, work: Callable[[], None]) -> None:
             if getattr(error.orig, "sqlstate", "") != _LOCK_NOT_AVAILABLE:
                 raise
             if not left:
-                raise Temporary("a long transaction (a backup?) is in the way of the upgrade: try again after it") from error
+                raise Temporary("a long transaction (a backup?) is in the way: try again after it") from error
             time.sleep(LOCK_PAUSE)
         except BaseException:
             connection.rollback()
