@@ -3,19 +3,17 @@
 They say what is true of this installation and nothing else.
 """
 
-import re
-from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from mailserver.certificates.proofs import TOKEN
 from mailserver.foundation.settings import Settings
 from mailserver.health import zone
 from mailserver.health.service_state import State, bounded
 from mailserver.model.errors import Reason, Refused, Temporary
-from mailserver.store.account import sessions
 from mailserver.store.queue import spool
 from mailserver.store.upkeep import certificates
 from webui.page.context import Guest, Services
@@ -25,7 +23,6 @@ log = structlog.get_logger("webui")
 
 MAX_REPORT = 8 * 1024
 REPORTS_PER_MINUTE = 30
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """What ACME calls a token."""
 LATE_SECONDS = 900
 """A message that has been due for so long, and nobody has tried: the relay does not work."""
@@ -94,7 +91,7 @@ async def help_page(services: Services, guest: Guest) -> Response:
 async def state(services: Services, guest: Guest) -> Response:
     """GET /etat: 200 when the store can be read and written, is not damaged, has room, and the directory answers, else
     503; for people."""
-    health = await _looked(services)
+    health, flows = await _looked(services, guest.now)
     checks = (
         Check(guest._("Lecture des messages"), health.reads),
         Check(guest._("Enregistrement des messages"), health.writes),
@@ -106,7 +103,7 @@ async def state(services: Services, guest: Guest) -> Response:
         Check(guest._("Recherche"), health.index, False, guest._("en retard")),
         Check(guest._("Certificat"), health.certificate, False, guest._("expire bientôt ou a expiré")),
         Check(guest._("Annuaire"), health.directory),
-        Check(guest._("Envoi vers l’extérieur"), await _flows(services, guest.now), vital=False),
+        Check(guest._("Envoi vers l’extérieur"), flows, vital=False),
     )
     page = StatePage(checks, guest.language.clock_time(guest.now))
     response = services.pages.answer(guest, "portal/state.html", page, 200 if page.usable else 503)
@@ -115,11 +112,17 @@ async def state(services: Services, guest: Guest) -> Response:
     return response
 
 
-async def _looked(services: Services) -> State:
-    """The service as it is."""
+async def _looked(services: Services, now: float) -> tuple[State, bool]:
+    """The service as it is; and True while no message for the outside has been due for longer than `LATE_SECONDS`."""
     health = await services.health.state()
-    reads = health.reads and await _answers(services.store.read(sessions.count_open))
-    return replace(health, reads=reads)
+    try:
+        due = await bounded(services.store.read(spool.next_due))
+    except Temporary:
+        return replace(health, reads=False), False
+    except Exception:
+        log.exception("the store does not answer")
+        return replace(health, reads=False), False
+    return health, due is None or due > now - LATE_SECONDS
 
 
 async def alive(_services: Services, _guest: Guest) -> Response:
@@ -130,36 +133,15 @@ async def alive(_services: Services, _guest: Guest) -> Response:
 async def ready(services: Services, guest: Guest) -> Response:
     """GET /sante/pret: 200 when people can be served, else 503; for proxies and monitors. What only makes it worse is
     named besides."""
-    health = await _looked(services)
+    health, flows = await _looked(services, guest.now)
     vital = {"reads": health.reads, "writes": health.writes, "intact": health.intact, "room": health.room}
     vital["directory"] = health.directory
     useful = {"whole": health.whole, "spare": health.spare, "upkeep": health.upkeep, "index": health.index}
     useful["certificate"] = health.certificate
-    useful["outgoing"] = await _flows(services, guest.now)
+    useful["outgoing"] = flows
     is_ready = all(vital.values())
     found = {"ready": is_ready, "failing": [name for name, fine in (vital | useful).items() if not fine]}
     return JSONResponse(found, 200 if is_ready else 503, {"Cache-Control": "no-store"})
-
-
-async def _flows(services: Services, now: float) -> bool:
-    """True while no message for the outside has been due for longer than `LATE_SECONDS`."""
-    try:
-        due = await bounded(services.store.read(spool.next_due))
-    except Temporary:
-        return False
-    return due is None or due > now - LATE_SECONDS
-
-
-async def _answers(asked: Awaitable[object]) -> bool:
-    """True when a question to another part of the service gets an answer, whatever it is."""
-    try:
-        await bounded(asked)
-    except Temporary:
-        return False
-    except Exception:
-        log.exception("a part of the service does not answer")
-        return False
-    return True
 
 
 def mta_sts(settings: Settings) -> GuestHandler:
@@ -180,7 +162,7 @@ async def acme_challenge(services: Services, guest: Guest) -> Response:
     asked for a certificate (http-01, RFC 8555 section 8.3)."""
     token = guest.request.path_params["token"]
     answer = None
-    if services.settings.acme.agree_to_terms and _TOKEN.fullmatch(token):
+    if services.settings.acme.agree_to_terms and TOKEN.fullmatch(token):
         answer = await services.store.read(certificates.answer, token)
     if answer is None:
         raise Refused(Reason.NOT_FOUND)

@@ -10,7 +10,9 @@ from mailserver.certificates.obtaining import Obtaining
 from mailserver.certificates.proofs import ACCOUNT_KEY
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.model.clock import Clock
+from mailserver.store.engine.server_time import server_time
 from mailserver.store.engine.transactions import Store
+from mailserver.store.upkeep.certificates import waits
 
 log = structlog.get_logger("certificates")
 
@@ -22,7 +24,7 @@ class CertificateRenewal:
 
     def __init__(self, *, settings: Settings, store: Store, clock: Clock) -> None:
         self._settings = settings
-        self._clock = clock
+        self._store = store
         self._obtaining = Obtaining(settings=settings, store=store, clock=clock)
         self._said = ""
 
@@ -47,13 +49,12 @@ class CertificateRenewal:
             self._said = str(error)
 
     async def _is_begun(self) -> bool:
-        path = self._settings.secrets / ACCOUNT_KEY
-        return await asyncio.to_thread(path.exists)
+        return await asyncio.to_thread(self._settings.has_secret, ACCOUNT_KEY)
 
     async def _renew(self) -> bool:
         """Whether there is a new certificate."""
-        held, now = await self._obtaining.held(), self._clock.now()
-        if held.row.until > now or held.row.due > now:
+        held, now = await self._obtaining.held(), await self._store.read(server_time)
+        if waits(held.row.until, now) or waits(held.row.due, now):
             return False
         try:
             if schedule.is_wanted(held.row, held.pair, self._obtaining.names, now):

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 
 from mailserver import __version__
 from mailserver.certificates.faults import Fault, NotObtained
-from mailserver.certificates.proofs import ACCOUNT_KEY, BINDING_KEY, Proof
+from mailserver.certificates.proofs import ACCOUNT_KEY, BINDING_KEY, TOKEN, Proof
 from mailserver.foundation.settings import Settings, SettingsError
 
 log = structlog.get_logger("certificates")
@@ -90,14 +90,19 @@ class Authority:
         with _faults():
             request = crypto_util.make_csr(key, domains=list(names))
             self._order = self._entered().new_order(request)
-            found = []
-            for authorization in self._order.authorizations:
-                if authorization.body.status != messages.STATUS_VALID:
-                    challenge = self._challenge(authorization)
-                    answer = challenge.chall.validation(self._key)
-                    token = challenge.chall.encode("token")
-                    found.append(Proof(authorization.body.identifier.value, token, answer))
-            return found
+            return [
+                self._proof(authorization, names)
+                for authorization in self._order.authorizations
+                if authorization.body.status != messages.STATUS_VALID
+            ]
+
+    def _proof(self, authorization: messages.AuthorizationResource, names: tuple[str, ...]) -> Proof:
+        """It goes to the operator's program and the store: nothing is in it that we did not ask for."""
+        challenge = self._challenge(authorization)
+        name, token = authorization.body.identifier.value.lower(), challenge.chall.encode("token")
+        if name not in {one.removeprefix("*.") for one in names} or not TOKEN.fullmatch(token):
+            raise NotObtained(Fault.REFUSED, f"{name}, {token}")
+        return Proof(name, token, challenge.chall.validation(self._key))
 
     def prove(self) -> None:
         """Everything is published: let the authority look, and wait for what it says. Raises NotObtained."""

@@ -24,6 +24,8 @@ NEXT_KEY = "next-key.pub.pem"
 KEPT = 2
 """Certificates of before that are kept."""
 LINKED = ("key.pem", "cert.pem")
+DONE = "installed"
+"""A file beside them, made once the names lead there: a process may end before."""
 
 
 class Files:
@@ -36,7 +38,7 @@ class Files:
 
     def has(self, number: int, chain: str) -> bool:
         """Whether this certificate was put in place here; an operator may have put another one there since."""
-        return (self._folder / _called(number, chain)).is_dir()
+        return (self._folder / _called(number, chain) / DONE).exists()
 
     def install(self, number: int, chain: str, key: bytes) -> Pair:
         """Put it in place; what was there stays beside it. Raises OSError, SettingsError when it cannot be used."""
@@ -48,6 +50,7 @@ class Files:
             if not (self._folder / LIVE).is_symlink() or not all(self._leads(name) for name in LINKED):
                 self._take_over()
             _turn(self._folder / LIVE, made.name)
+            self._replace(made / DONE, b"")
             self._forget(number)
         return read_pair(made / "cert.pem", made / "key.pem")
 
@@ -109,7 +112,7 @@ class Files:
     def _alone(self) -> Iterator[None]:
         """One process of this host at a time."""
         path = self._folder / ".lock"
-        lock = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             self._give(path)
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -120,7 +123,9 @@ class Files:
     def _replace(self, path: Path, octets: bytes) -> None:
         """Write a file that only its owner can read, at once."""
         other = path.with_name(f".{path.name}.new")
-        descriptor = os.open(other, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        other.unlink(missing_ok=True)
+        # Root writes where the service may: nothing that stands there already leads it elsewhere.
+        descriptor = os.open(other, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(octets)
             file.flush()
@@ -143,7 +148,7 @@ def give_to_owner(path: Path, folder: Path) -> None:
     """What root makes belongs to whom the instance belongs to: the service could not read it."""
     if os.geteuid() == 0:
         owner = folder.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _called(number: int, chain: str) -> str:

@@ -17,6 +17,7 @@ from mailserver.certificates.sealed import Seal
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import Pair, is_ours, judge, read_pair
 from mailserver.model.clock import Clock
+from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep import certificates
 from mailserver.store.upkeep.certificates import Obtained
@@ -65,7 +66,8 @@ class Obtaining:
             return Held(row, None, None)
         seal = Seal(self._settings)
         key = seal.open(row.key)
-        return Held(row, judge(row.chain.encode(), key) if key else None, seal.open(row.next_key))
+        pair = judge(row.chain.encode(), key, is_proven=True) if key else None
+        return Held(row, pair, seal.open(row.next_key))
 
     # ------------------------------------------------------------------ a certificate
 
@@ -87,10 +89,16 @@ class Obtaining:
         except NotObtained as problem:
             await self._failed(lease, problem)
             raise
-        except BaseException:
+        except (Temporary, asyncio.CancelledError, KeyboardInterrupt):
             with contextlib.suppress(Exception):
                 await self._store.write(certificates.release, lease)
             raise
+        except Exception as error:
+            # Nobody foresaw it: asked again at once it would come again, and the authority counts.
+            log.exception("obtaining a certificate failed")
+            unforeseen = NotObtained(Fault.UNREACHABLE, type(error).__name__)
+            await self._failed(lease, unforeseen)
+            raise unforeseen from error
         seal = Seal(self._settings)
         kept = await self._store.write(
             certificates.keep,
@@ -131,8 +139,8 @@ class Obtaining:
 
     async def _failed(self, lease: int, problem: NotObtained) -> None:
         row = await self._store.read(certificates.get)
-        again = int(self._clock.now()) + schedule.pause(row.failures + 1, self._chance())
-        await self._store.write(certificates.fail, lease, problem.fault.value, problem.detail, again)
+        pause = schedule.pause(row.failures + 1, self._chance())
+        await self._store.write(certificates.fail, lease, problem.fault.value, problem.detail, pause)
         log.warning(
             "certificate not obtained", fault=problem.fault.value, why=problem.detail, failures=row.failures + 1
         )

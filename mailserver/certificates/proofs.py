@@ -1,5 +1,6 @@
 """What shows a certificate authority that names are ours, and the keys that are used with it."""
 
+import re
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import serialization
@@ -8,6 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 ACCOUNT_KEY = "acme-account.pem"
 BINDING_KEY = "acme-eab"
 """Names in DIR/secrets."""
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""RFC 8555 section 8.3."""
 
 
 @dataclass(frozen=True, slots=True)

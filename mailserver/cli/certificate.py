@@ -101,7 +101,7 @@ def _check(settings: Settings) -> None:
 
 def _account_key(settings: Settings) -> None:
     path = settings.secrets / ACCOUNT_KEY
-    if not path.exists():
+    if not settings.has_secret(ACCOUNT_KEY):
         write_secret(path, new_key())
         give_to_owner(path, path.parent)
 
@@ -179,7 +179,7 @@ def _renewal(settings: Settings) -> dict[str, object]:
     except SettingsError as error:
         fail(of_error(error))
     row, pair = held.row, held.pair
-    account = (settings.secrets / ACCOUNT_KEY).exists()
+    account = settings.has_secret(ACCOUNT_KEY)
     return {
         **facts,
         "account": account,

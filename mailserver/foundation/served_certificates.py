@@ -1,6 +1,7 @@
 """The certificates that the doors of a process present: the instance's, and those of further names (SNI, RFC 6066
 section 3), as their files are now."""
 
+import datetime
 import os
 import ssl
 from pathlib import Path
@@ -52,11 +53,9 @@ class _Files:
         """Read the files again; what is wrong with them, or nothing."""
         self._stamps = self._look()  # before reading: what is written meanwhile shows in the next look
         try:
-            pair = read_pair(*self._paths)
+            self.pair = read_pair(*self._paths, self.pair)
         except SettingsError as error:
             return str(error)
-        if self.pair is None or (pair.chain, pair.key) != (self.pair.chain, self.pair.key):
-            self.pair = pair
         return ""
 
     def _look(self) -> tuple[Stamp | None, ...]:
@@ -100,7 +99,11 @@ class Certificate:
         if any(changed):
             self._index()
             found = self._choose(name)
-        return self._default if found is None or found.pair is None else found.pair
+        if found is None or found.pair is None:
+            return self._default
+        # One that was forgotten beside a certificate of all names stands in nobody's way.
+        is_over = found.pair.ends < datetime.datetime.now(datetime.UTC) < self._default.ends
+        return self._default if is_over and name in self._default.names else found.pair
 
     def reload(self) -> str:
         """Read everything again; what is wrong with the instance's own files, or nothing."""

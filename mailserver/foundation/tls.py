@@ -157,13 +157,25 @@ class Pair:
             yield chain, key
 
 
-def read_pair(certificate: Path, key: Path) -> Pair:
-    """Read and judge both files. Raises SettingsError: one line that names the file and the fault."""
-    return judge(_read(certificate), _read(key), certificate, key)
+def read_pair(certificate: Path, key: Path, known: Pair | None = None) -> Pair:
+    """Read and judge both files; `known` if they hold the same. Raises SettingsError: one line that names the file and
+    the fault."""
+    chain, private = _read(certificate), _read(key)
+    if known is not None and (chain, private) == (known.chain, known.key):
+        return known
+    return judge(chain, private, certificate, key)
 
 
-def judge(chain: bytes, private: bytes, certificate: Path = Path("cert.pem"), key: Path = Path("key.pem")) -> Pair:
-    """Whether a certificate and a key can be presented. Raises SettingsError, which names where they come from."""
+def judge(
+    chain: bytes,
+    private: bytes,
+    certificate: Path = Path("cert.pem"),
+    key: Path = Path("key.pem"),
+    *,
+    is_proven: bool = False,
+) -> Pair:
+    """Whether a certificate and a key can be presented. `is_proven`: the key was judged before; of RSA that alone takes
+    a third of a second. Raises SettingsError, which names where they come from."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -171,7 +183,7 @@ def judge(chain: bytes, private: bytes, certificate: Path = Path("cert.pem"), ke
     except ValueError:
         raise SettingsError(Text("{path} : ce n’est pas un certificat PEM", path=certificate)) from None
     try:
-        loaded = serialization.load_pem_private_key(private, None)
+        loaded = serialization.load_pem_private_key(private, None, unsafe_skip_rsa_key_validation=is_proven)
     except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it is encrypted
         raise SettingsError(Text("{path} : ce n’est pas une clé privée PEM sans phrase secrète", path=key)) from None
     if loaded.public_key() != leaf.public_key():

@@ -94,7 +94,7 @@ def _without(settings: Settings, own: Pair, further: dict[str, Pair]) -> Iterato
 def _acme(settings: Settings, own: Pair) -> Iterator[Finding]:
     """Whether it is renewed by itself."""
     command = Untranslated(f"mailserver certificate request {settings.directory}")
-    if not (settings.secrets / ACCOUNT_KEY).exists():
+    if not settings.has_secret(ACCOUNT_KEY):
         yield Finding("tls", Grade.WARNING, Text("aucun certificat n’a encore été demandé par ACME"), command)
         return
     try:

@@ -14,7 +14,7 @@ from mailserver.foundation.metrics.families import PREFIX
 from mailserver.foundation.served_certificates import files_of
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import ends
-from mailserver.health.service_state import Health
+from mailserver.health.service_state import Health, bounded
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
@@ -25,6 +25,8 @@ log = structlog.get_logger("health")
 
 REMEMBERED = 15.0
 """Seconds that an answer is good for, however many ask."""
+STORE_SECONDS = 8.0
+"""What processes count is told all the same when the store does not answer: Prometheus goes away after ten."""
 NOBODY = 0
 """Whose slow read it is."""
 
@@ -50,11 +52,15 @@ class Watched:
         return self._found
 
     async def _look(self) -> list[Metric]:
-        found = [*await asyncio.to_thread(lambda: list(self._files())), *await self._states()]
+        found = await self._states()
         try:
-            found += _of_store(await self._store.read_slow(NOBODY, figures.take))
+            found += await self._health.of_files(lambda: list(self._files()))
+        except Temporary as error:
+            log.warning("figures of the disks are missing", why=str(error))
+        try:
+            found += _of_store(await bounded(self._store.read_slow(NOBODY, figures.take), STORE_SECONDS))
             if self._settings.acme.agree_to_terms:
-                failures = float((await self._store.read(certificates.get)).failures)
+                failures = float((await bounded(self._store.read(certificates.get))).failures)
                 found.append(_gauge("certificate_failures", "Renewals that failed since a success", "", {"": failures}))
         except Temporary as error:
             log.warning("figures of the store are missing", why=str(error))

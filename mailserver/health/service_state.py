@@ -2,7 +2,8 @@
 at each time."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -58,6 +59,16 @@ class State:
     """False: it ends within two weeks, or is over."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What files and disks say."""
+
+    attached: bool
+    room: bool
+    spare: bool
+    certificate: bool
+
+
 class Health:
     """One per worker."""
 
@@ -75,17 +86,28 @@ class Health:
         self._since = 0.0
         """and since when it was the one."""
         self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="health")
+        """A disk that hangs keeps this one, and none that anybody else needs."""
 
     async def state(self) -> State:
         """As of half a minute ago at most, the directory of some seconds."""
         async with self._turn:
-            if self._clock.monotonic() - self._looked >= REMEMBERED:
-                self._state = await self._look()
-                self._looked = self._clock.monotonic()
-            if self._clock.monotonic() - self._asked >= DIRECTORY_REMEMBERED:
-                self._answered = await self._directory_answers()
-                self._asked = self._clock.monotonic()
+            await asyncio.gather(self._look_again(), self._ask_again())
         return replace(self._state, directory=self._answered)
+
+    async def of_files(self, look: Callable[[], T]) -> T:
+        """What a look at files and disks finds. Raises Temporary when they do not answer, and what it raises."""
+        return await bounded(asyncio.get_running_loop().run_in_executor(self._thread, look))
+
+    async def _look_again(self) -> None:
+        if self._clock.monotonic() - self._looked >= REMEMBERED:
+            self._state = await self._look()
+            self._looked = self._clock.monotonic()
+
+    async def _ask_again(self) -> None:
+        if self._clock.monotonic() - self._asked >= DIRECTORY_REMEMBERED:
+            self._answered = await self._directory_answers()
+            self._asked = self._clock.monotonic()
 
     async def _directory_answers(self) -> bool:
         """Asked for a name that nobody has asked for: what is remembered of a directory says nothing of it now."""
@@ -100,7 +122,25 @@ class Health:
         return True
 
     async def _look(self) -> State:
-        disks = await asyncio.to_thread(lambda: list(disk_space.full(self._settings)))
+        (found, pending), writes, files = await asyncio.gather(self._reads(), self._writes(), self._files())
+        if not files.attached:
+            log.error("the disk of large messages is not there", folder=str(self._store.blobs))
+        if found is not None and found.faults:
+            log.error("the database is damaged", faults=len(found.faults), first=found.faults[0][:200])
+        return State(
+            reads=found is not None and files.attached,
+            writes=writes and files.attached,
+            intact=found is None or not found.faults,
+            whole=found is None or not found.damaged,
+            room=files.room,
+            spare=files.spare,
+            index=self._keeps_up(pending),
+            certificate=files.certificate,
+            upkeep=found is None or (found.stop is None and found.doubt is None),
+        )
+
+    async def _reads(self) -> tuple[condition.Condition | None, Sequence[int]]:
+        """What the store says of itself, and what waits for the index."""
         found, pending = None, []
         try:
             found = await bounded(self._store.read(condition.look, seconds=QUICK_SECONDS))
@@ -109,29 +149,25 @@ class Health:
             log.error("the store cannot be read", why=str(error))
         except Exception:
             log.exception("the store cannot be read")
-        writes = await self._writes()
-        attached = await self._is_attached()
-        if not attached:
-            log.error("the disk of large messages is not there", folder=str(self._store.blobs))
-        if found is not None and found.faults:
-            log.error("the database is damaged", faults=len(found.faults), first=found.faults[0][:200])
-        return State(
-            reads=found is not None and attached,
-            writes=writes and attached,
-            intact=found is None or not found.faults,
-            whole=found is None or not found.damaged,
-            room=not any(disk.is_over for disk in disks),
-            spare=not disks,
-            index=self._keeps_up(pending),
-            certificate=await self._lasts(),
-            upkeep=found is None or (found.stop is None and found.doubt is None),
-        )
+        return found, pending
 
-    async def _is_attached(self) -> bool:
+    async def _files(self) -> "_Files":
         try:
-            return await bounded(asyncio.to_thread(files_of(self._store.blobs).is_attached))
+            return await self.of_files(self._look_at_files)
+        except Temporary as error:
+            log.error("the disks do not answer", why=str(error))
+            return _Files(attached=False, room=False, spare=False, certificate=self._state.certificate)
+
+    def _look_at_files(self) -> "_Files":
+        """Blocking."""
+        disks = list(disk_space.full(self._settings))
+        moment = ends(self._settings.certificate)
+        lasts = moment is not None and moment.timestamp() - self._clock.now() > certificates.TOLD_AHEAD
+        try:
+            attached = files_of(self._store.blobs).is_attached()
         except Temporary:
-            return False
+            attached = False
+        return _Files(attached, not any(disk.is_over for disk in disks), not disks, lasts)
 
     def _keeps_up(self, pending: Sequence[int]) -> bool:
         """The index is worked on: not too much waits, and the oldest not for ever."""
@@ -139,10 +175,6 @@ class Health:
         if oldest != self._oldest:
             self._oldest, self._since = oldest, now
         return len(pending) < MOST_BEHIND and (not oldest or now - self._since < STALE_SECONDS)
-
-    async def _lasts(self) -> bool:
-        moment = await asyncio.to_thread(ends, self._settings.certificate)
-        return moment is not None and moment.timestamp() - self._clock.now() > certificates.TOLD_AHEAD
 
     async def _writes(self) -> bool:
         try:
@@ -156,10 +188,10 @@ class Health:
         return True
 
 
-async def bounded(asked: Awaitable[T]) -> T:
+async def bounded(asked: Awaitable[T], seconds: float | None = None) -> T:
     """The answer of a part of the service. Raises Temporary when it does not come in time, and what the part raises."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS if seconds is None else seconds):
             return await asked
     except TimeoutError:
         raise Temporary("no answer in time") from None

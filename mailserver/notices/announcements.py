@@ -4,6 +4,7 @@ When the store is out of reach what was read last still stands: a page that says
 does not work.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from mailserver.foundation.changes import Changes
@@ -15,6 +16,8 @@ from mailserver.store.engine.transactions import Store
 
 BELIEVED_SECONDS = 15.0
 """Should news get lost, a bulletin counts after this long all the same."""
+ANSWER_SECONDS = 2.0
+"""Every page waits for what is posted: of a store that hangs no longer than this."""
 FOREWARNING = 48 * 3600
 """Planned maintenance is announced this long before."""
 
@@ -41,8 +44,9 @@ class Announcements:
             return
         heard = self._heard
         try:
-            self._posted = await self._store.read(bulletins.listing)
-        except Temporary:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                self._posted = await self._store.read(bulletins.listing)
+        except (Temporary, TimeoutError):
             self._until = now + 1
             return
         # What was read before a change that was heard of meanwhile may be old: it is not kept.

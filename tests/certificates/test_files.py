@@ -1,5 +1,6 @@
 """A certificate in its place: whenever a process ends, what stands there is one certificate with its own key."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -91,8 +92,11 @@ def test_however_it_ends_certificate_and_key_belong_together(
             else:
                 assert current(settings).chain == new.chain
                 break
-        installed(settings, number, new)
+        # Whoever comes next asks before whether there is anything to do.
+        if not Files(settings).has(number, new.chain.decode()):
+            installed(settings, number, new)
         assert current(settings).chain == new.chain
+        assert Files(settings).has(number, new.chain.decode())
         steps += 1
     assert steps > 5
 
@@ -156,8 +160,26 @@ def test_what_root_installs_belongs_to_the_instances_owner(settings: Settings, m
     """Else the service could not read what a command of root's has obtained."""
     given: dict[str, tuple[int, int]] = {}
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(os, "chown", lambda path, user, group: given.update({Path(path).name: (user, group)}))
+
+    def chown(path: Path, user: int, group: int, *, follow_symlinks: bool) -> None:
+        assert not follow_symlinks
+        given[path.name] = user, group
+
+    monkeypatch.setattr(os, "chown", chown)
     installed(settings, 1, another(settings, "n1"))
     owner = (settings.directory / "tls").stat()
     assert {".key.pem.new", ".cert.pem.new", "acme", ".lock", "before-1"} <= set(given)
     assert set(given.values()) == {(owner.st_uid, owner.st_gid)}
+
+
+@pytest.mark.parametrize("name", ["acme/.lock", ".next-key.pub.pem.new"])
+def test_a_link_leads_nobody_elsewhere(settings: Settings, tmp_path: Path, name: str) -> None:
+    """The service may write in these folders, and root writes there for it."""
+    pair, another_ones = another(settings, "n1"), tmp_path / "not-ours"
+    another_ones.write_bytes(b"kept")
+    (settings.directory / "tls" / "acme").mkdir()
+    (settings.directory / "tls" / name).symlink_to(another_ones)
+    with contextlib.suppress(OSError):
+        installed(settings, 1, pair)
+    Files(settings).announce(public_half(pair.key))
+    assert another_ones.read_bytes() == b"kept"

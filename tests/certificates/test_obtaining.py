@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from acme import client, messages
 
 from mailserver.background.certificate_renewal import CertificateRenewal
 from mailserver.certificates import schedule
@@ -240,6 +241,41 @@ async def test_a_hook_is_given_nothing_of_ours(
         assert f"ACME_ACTION={act}" in lines
         assert "/" in lines
         assert not any("MAILSERVER" in line for line in lines)
+
+
+async def test_what_nobody_foresaw_is_not_asked_again_at_once(
+    make_host: MakeHost, sqlite_store: Store, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An authority counts, and the work in the background begins anew each second."""
+
+    async def ask(_self: Obtaining, _key: bytes, _lease: int) -> str:
+        raise RecursionError
+
+    monkeypatch.setattr(Obtaining, "_ask", ask)
+    found = await failing(obtaining(make_host(), sqlite_store, clock), sqlite_store)
+    assert found == (Fault.UNREACHABLE, "RecursionError")
+
+
+@pytest.mark.parametrize("name", ["ac-exemple.fr\nserver 192.0.2.1", "autre.fr", "a\0b"])
+async def test_only_names_that_were_asked_for_go_to_the_hook(
+    make_host: MakeHost, sqlite_store: Store, clock: MovingClock, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What it does with them is a script of the operator's."""
+    new_order = client.ClientV2.new_order
+
+    def another(self: client.ClientV2, request: bytes) -> messages.OrderResource:
+        order = new_order(self, request)
+        first, *others = order.authorizations
+        body = first.body.update(identifier=first.body.identifier.update(value=name))
+        changed: messages.OrderResource = order.update(authorizations=[first.update(body=body), *others])
+        return changed
+
+    monkeypatch.setattr(client.ClientV2, "new_order", another)
+    host = make_host()
+    fault, detail = await failing(obtaining(host, sqlite_store, clock), sqlite_store)
+    assert fault is Fault.REFUSED
+    assert "\n" not in detail
+    assert not host.log.exists()
 
 
 async def test_pauses_grow(make_host: MakeHost, sqlite_store: Store, clock: MovingClock) -> None:

@@ -101,6 +101,13 @@ def test_the_order_in_which_names_are_looked_for(folder: Path) -> None:
         assert picked(certificate, name) == subject, name
 
 
+def test_one_that_is_over_stands_in_nobodys_way(folder: Path) -> None:
+    write_pair(folder / "sni" / "autoconfig.ac-exemple.fr", "vieux", "autoconfig.ac-exemple.fr", "x.fr", days=-1)
+    certificate = opened(folder)
+    assert picked(certificate, "autoconfig.ac-exemple.fr") == "mail.ac-exemple.fr"
+    assert picked(certificate, "x.fr") == "vieux", "no other is for it"
+
+
 def test_one_that_is_renewed_with_another_name_has_it(folder: Path) -> None:
     write_pair(folder / "sni" / "a.fr", "un", "b.fr")
     certificate = opened(folder)

@@ -8,17 +8,20 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from sqlalchemy import QueuePool, func, select, text
+from sqlalchemy import QueuePool, func, select, text, update
 
 from mailserver.background.index_worker import Indexer
 from mailserver.foundation.settings import Database
+from mailserver.model.clock import DAY
 from mailserver.model.errors import Temporary
 from mailserver.store.engine import news
+from mailserver.store.engine.server_time import server_time
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store, connections_of
+from mailserver.store.schema.certificates import acme_certificate
 from mailserver.store.schema.search import search_text
 from mailserver.store.search import index
-from mailserver.store.upkeep import caretaking
+from mailserver.store.upkeep import caretaking, certificates
 from tests.store.test_search import fill
 from tests.waiting import becomes
 
@@ -131,13 +134,38 @@ async def test_turns_are_by_the_clock_of_the_database(
         return
     assert await one.write(caretaking.take_lease, one.worker)
     assert await one.write(index.take_lease, one.worker)
+    assert await one.write(certificates.take_lease, 600, due_only=False)
     real = time.time
     for ahead in (3600, -3600):
         monkeypatch.setattr(time, "time", lambda ahead=ahead: real() + ahead)
         assert not await other.write(caretaking.take_lease, other.worker), "its clock is not asked"
         assert not await other.write(index.take_lease, other.worker)
         assert await other.read(index.is_elsewhere, other.worker)
+        assert not await other.write(certificates.take_lease, 600, due_only=False)
         assert await one.write(caretaking.take_lease, one.worker)
+
+
+async def test_a_clock_that_was_wrong_keeps_nobody_from_renewing(
+    make_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails for certain: no authority's own certificate is good by it. By a file's clock, what it set is too far."""
+    one, other = make_store(), make_store()
+    real = time.time
+    for done in (certificates.fail, None):
+        monkeypatch.setattr(time, "time", lambda: real() + 400 * DAY)
+        lease = await other.write(certificates.take_lease, 600, due_only=True)
+        assert lease
+        if done is not None:
+            assert await other.write(done, lease, "unreachable", "", 3600)
+        monkeypatch.setattr(time, "time", real)
+        held, now = await one.read(certificates.get), await one.read(server_time)
+        if one.backend.dialect == "sqlite":
+            assert await one.write(certificates.take_lease, 0, due_only=True)
+        elif done is not None:
+            assert now < held.due <= now + 3600
+        else:
+            assert now < held.until <= now + 600
+        await one.write(lambda tx: tx.execute(update(acme_certificate).values(due=0)))
 
 
 async def test_connections_are_bounded_and_a_shortage_is_told(

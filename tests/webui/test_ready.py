@@ -5,6 +5,7 @@ import datetime
 import os
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from directory.ldap import LdapDirectory
 from mailserver.foundation.settings import LdapDirectory as LdapSection
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import make_certificate
-from mailserver.health import service_state
+from mailserver.health import disk_space, figures, service_state
 from mailserver.health.service_state import Health, bounded
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Principal
+from mailserver.notices import announcements
 from mailserver.store.search import index
 from tests.clocks import StandingClock
 from tests.webui.house import DOMAIN, House, Visitor
@@ -69,6 +71,56 @@ def test_a_part_that_hangs_is_away(looked_at: House, visitor: Visitor, monkeypat
     monkeypatch.setattr(looked_at.directory, "find", hangs)
     status, failing = ready(visitor)
     assert (status, "directory" in failing) == (503, True)
+
+
+def test_a_store_that_hangs(looked_at: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who turns is alive, who cannot serve is not ready, and what processes count is told."""
+    monkeypatch.setattr(service_state, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(figures, "STORE_SECONDS", 0.05)
+    monkeypatch.setattr(figures, "REMEMBERED", 0.0)
+
+    async def hangs(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    for name in ("read", "read_slow", "write"):
+        monkeypatch.setattr(looked_at.store, name, hangs)
+    looked_at.run(nothing_is_known(looked_at))
+    assert visitor.get("/sante/vif").status_code == 200
+    status, failing = ready(visitor)
+    assert (status, {"reads", "writes"} <= set(failing)) == (503, True)
+    told = visitor.get("/metrics").text
+    assert 'mailserver_healthy{part="reads"} 0.0' in told
+    assert "mailserver_connections_total" in told
+    assert "mailserver_disk_free_bytes" in told
+    assert "mailserver_queue_deliveries" not in told
+    # And a page for people comes, with what was posted before.
+    monkeypatch.setattr(announcements, "ANSWER_SECONDS", 0.05)
+    assert visitor.get("/etat").status_code == 503
+
+
+async def nothing_is_known(house: House) -> None:
+    """What was read before is to be read again, bulletins among it."""
+    house.changes.publish_all()
+
+
+def test_a_disk_that_hangs(looked_at: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is asked, it keeps one thread that nobody else needs."""
+    monkeypatch.setattr(service_state, "ANSWER_SECONDS", 0.05)
+    goes_on, asked = threading.Event(), list[None]()
+
+    def full(_settings: Settings) -> list[Any]:
+        asked.append(None)
+        goes_on.wait()
+        return []
+
+    monkeypatch.setattr(disk_space, "full", full)
+    try:
+        for _ in range(3):
+            status, failing = ready(visitor)
+            assert (status, {"reads", "writes", "room"} <= set(failing)) == (503, True)
+        assert len(asked) == 1
+    finally:
+        goes_on.set()
 
 
 def test_a_question_that_is_not_answered_ends(monkeypatch: pytest.MonkeyPatch) -> None:

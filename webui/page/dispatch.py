@@ -51,6 +51,8 @@ ALWAYS_OPEN = (
     *("/sante/vif", "/sante/pret", "/.well-known/mta-sts.txt", "/.well-known/acme-challenge/"),
 )
 """What maintenance does not close."""
+FOR_MONITORS = ("/metrics", "/sante/")
+"""They tell that the store hangs, and wait for nothing of it beforehand."""
 _WRITABLE = re.compile(r"/(?:connexion|deconnexion|session/|[sm]/(?:ecrire|envois/|dossier/\d+/exporter$))")
 """What may be posted while nothing else may be changed: coming, going, writing, sending; exports change nothing."""
 RESCUED = "texte_rendu"
@@ -160,6 +162,8 @@ class Doors:
     async def _stopped(self, guest: Guest) -> Response | None:
         """The page of maintenance, where it stops this request; what was written is shown to be copied."""
         board, request = self._services.board, guest.request
+        if request.url.path.startswith(FOR_MONITORS):
+            return None
         await board.refresh()
         why = board.maintenance(guest.now)
         if why is None or request.url.path.startswith(ALWAYS_OPEN) or _leads_to_the_console(request):

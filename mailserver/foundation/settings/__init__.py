@@ -269,6 +269,10 @@ class Settings(Section):
         except OSError as error:
             raise SettingsError(Untranslated(f"{path}: {error.strerror}")) from None
 
+    def has_secret(self, name: str) -> bool:
+        """Whether there is one, readable or not."""
+        return bool(os.environ.get(secret_variable(name))) or (self.secrets / name).exists()
+
 
 def secret_variable(name: str) -> str:
     """The variable of the environment that may hold a secret: `dkim-s1.pem` is MAILSERVER_SECRET_DKIM_S1_PEM."""

@@ -1,7 +1,8 @@
 """Certificates by ACME: the one that was obtained, who is at it, and what an authority is answered meanwhile.
 
 Obtaining takes minutes and is nobody's unit: whoever begins takes a lease with a number, and what comes of it is kept
-only while that number is the last one. Somebody who was frozen meanwhile changes nothing.
+only while that number is the last one. Somebody who was frozen meanwhile changes nothing. Hosts take turns by the
+database's clock, and a moment that only a wrong clock can have set keeps nobody waiting.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, select, update
 
 from mailserver.model.clock import DAY
+from mailserver.store.engine.server_time import server_time
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.certificates import acme_certificate, acme_challenge
 
@@ -20,6 +22,8 @@ TOLD_OFTEN = 3 * DAY
 PAUSE = DAY
 """After a certificate, until another one is asked for unless an operator does: authorities issue a few a week, and a
 clock that jumped would ask again and again."""
+MOST_WAIT = 2 * DAY
+"""Longer than any wait here."""
 
 _ANSWER = Statement(
     select(acme_challenge.c.answer).where(
@@ -67,18 +71,23 @@ def take_lease(tx: Tx, seconds: int, *, due_only: bool) -> int:
     `due_only`: nor before the next attempt's time.
     """
     tx.insert_ignore(acme_certificate, {"id": 1})
-    found = get(tx)
-    if found.until > tx.now or (due_only and found.due > tx.now):
+    found, now = get(tx), int(server_time(tx))
+    if waits(found.until, now) or (due_only and waits(found.due, now)):
         return 0
-    taken = {"lease": found.lease + 1, "until": tx.now + seconds}
+    taken = {"lease": found.lease + 1, "until": now + seconds}
     same = acme_certificate.c.lease == found.lease
     done = tx.execute(update(acme_certificate).where(acme_certificate.c.id == 1, same).values(**taken))
     return taken["lease"] if done.rowcount else 0
 
 
+def waits(moment: float, now: float) -> bool:
+    """Whether this moment is still to come."""
+    return now < moment <= now + MOST_WAIT
+
+
 def prolong(tx: Tx, lease: int, seconds: int) -> bool:
     """Go on for so long from now; False: another one has begun."""
-    return _change(tx, lease, until=tx.now + seconds)
+    return _change(tx, lease, until=int(server_time(tx)) + seconds)
 
 
 def release(tx: Tx, lease: int) -> None:
@@ -96,6 +105,7 @@ def _change(tx: Tx, lease: int, **values: object) -> bool:
 
 def keep(tx: Tx, lease: int, *, chain: str, key: bytes, next_key: bytes | None, renew: int) -> bool:
     """A certificate was obtained; False: another one has begun meanwhile, and this one is forgotten."""
+    now = int(server_time(tx))
     return _change(
         tx,
         lease,
@@ -104,8 +114,8 @@ def keep(tx: Tx, lease: int, *, chain: str, key: bytes, next_key: bytes | None, 
         key=key,
         next_key=next_key,
         renew=renew,
-        asked=tx.now,
-        due=tx.now + PAUSE,
+        asked=now,
+        due=now + PAUSE,
         failures=0,
         failed=0,
         fault="",
@@ -115,21 +125,21 @@ def keep(tx: Tx, lease: int, *, chain: str, key: bytes, next_key: bytes | None, 
     )
 
 
-def fail(tx: Tx, lease: int, fault: str, detail: str, again: int) -> bool:
-    """None was obtained; no further attempt before `again`."""
-    failures = acme_certificate.c.failures + 1
-    return _change(tx, lease, failures=failures, failed=tx.now, fault=fault, detail=detail, due=again, until=0)
+def fail(tx: Tx, lease: int, fault: str, detail: str, pause: int) -> bool:
+    """None was obtained; no further attempt for so many seconds."""
+    failures, now = acme_certificate.c.failures + 1, int(server_time(tx))
+    return _change(tx, lease, failures=failures, failed=now, fault=fault, detail=detail, due=now + pause, until=0)
 
 
 def plan(tx: Tx, lease: int, renew: int) -> bool:
     """The authority said when it wants to renew (RFC 9773)."""
-    return _change(tx, lease, renew=renew, asked=tx.now, until=0)
+    return _change(tx, lease, renew=renew, asked=int(server_time(tx)), until=0)
 
 
 def keep_next_key(tx: Tx, number: int, next_key: bytes | None) -> bool:
     """The key of the next certificate, made ahead so that its DANE record can be published; None: it keeps its key."""
     tx.insert_ignore(acme_certificate, {"id": 1})
-    same = acme_certificate.c.number == number, acme_certificate.c.until <= tx.now
+    same = acme_certificate.c.number == number, acme_certificate.c.until <= int(server_time(tx))
     other = acme_certificate.c.next_key.is_(None) if next_key else acme_certificate.c.next_key.is_not(None)
     mine = update(acme_certificate).where(acme_certificate.c.id == 1, *same, other)
     return bool(tx.execute(mine.values(next_key=next_key)).rowcount)
@@ -143,7 +153,7 @@ def is_to_be_told(found: Obtained, ends: float, now: float) -> bool:
     left = ends - now
     if left > TOLD_AHEAD:
         return False
-    return now - found.told >= (DAY if left <= TOLD_OFTEN else TOLD_OFTEN)
+    return abs(now - found.told) >= (DAY if left <= TOLD_OFTEN else TOLD_OFTEN)
 
 
 def told(tx: Tx, ends: float) -> bool:
