@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from starlette.responses import Response
-
 from mailserver.model.errors import Refused
 from mailserver.model.rules.sentences import exceeded
 from mailserver.model.sending_limits import LONGEST, Course, Judged, Mark
@@ -12,14 +10,10 @@ from mailserver.notices import sending
 from mailserver.store.queue import held_submissions, sent_counts
 from mailserver.store.queue.held_submissions import Held
 from webui.admin.access import origin
-from webui.admin.console_page import Top, done, stamp, top
-from webui.http.forms import positive
+from webui.admin.console_page import stamp
+from webui.admin.held_messages import Kind, Sender, State
 from webui.page.context import Services, Visit
-from webui.page.rendering import redirect
 
-PATH = sending.PAGE
-PER_PAGE = 100
-MAX_CHOSEN = 100
 MOST = 10
 """Accounts that are shown as those that send most."""
 
@@ -35,70 +29,21 @@ class Line:
     until: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """An account that sends much."""
-
-    account_id: int
-    login: str
-    recipients: int
-    failures: int
+async def _waiting(services: Services, after: int, limit: int) -> Sequence[Held]:
+    return await services.store.read(held_submissions.waiting, after, limit)
 
 
-@dataclass(frozen=True, slots=True)
-class HeldPage:
-    """A part of what waits."""
-
-    top: Top
-    lines: tuple[Line, ...]
-    after: int
-    senders: tuple[Sender, ...]
-    limits: bool
+async def _get(services: Services, number: int) -> Held | None:
+    return await services.store.read(held_submissions.get, number)
 
 
-@dataclass(frozen=True, slots=True)
-class DecidePage:
-    """Before messages leave after all, or do not."""
-
-    top: Top
-    lines: tuple[Line, ...]
-    releases: bool
-    fault: str
-
-
-async def show_held(services: Services, visit: Visit, fault: str = "") -> Response:
-    """GET /admin/envois-retenus."""
-    found = await services.store.read(held_submissions.waiting, positive(visit.query("apres")), PER_PAGE + 1)
+async def _state(services: Services) -> State:
     since = int(services.clock.now()) - LONGEST
     senders = tuple(Sender(*one) for one in await services.store.read(sent_counts.busiest, since, MOST))
-    after = found[PER_PAGE - 1].id if len(found) > PER_PAGE else 0
-    lines = tuple(_line(visit, one) for one in found[:PER_PAGE])
-    page = HeldPage(top(visit, "retenus", fault), lines, after, senders, services.settings.sending.limits)
-    return services.pages.answer(visit, "admin/held_submissions.html", page, 422 if fault else 200)
+    return State(services.settings.sending.limits, senders)
 
 
-async def act(services: Services, visit: Visit) -> Response:
-    """POST /admin/envois-retenus: the button says what; both ask first how many it touches."""
-    chosen = visit.form.numbers("message", MAX_CHOSEN)
-    what, _, confirmed = visit.form.text("faire").partition("-")
-    if not chosen or what not in ("envoyer", "supprimer"):
-        return await show_held(services, visit, visit._("Cochez au moins un message."))
-    found = [one for one in [await services.store.read(held_submissions.get, number) for number in chosen] if one]
-    fault = ""
-    if confirmed and found:
-        if visit.form.text("nombre").strip() == str(len(found)):
-            return await _decide(services, visit, found, releases=what == "envoyer")
-        fault = visit._("Ce n’est pas ce nombre. Rien n’a été fait.")
-    lines = tuple(_line(visit, one) for one in found)
-    page = DecidePage(top(visit, "retenus"), lines, releases=what == "envoyer", fault=fault)
-    return services.pages.answer(visit, "admin/held_submissions_decide.html", page, 422 if fault else 200)
-
-
-async def _decide(services: Services, visit: Visit, found: Sequence[Held], *, releases: bool) -> Response:
-    """The act; those that cannot leave stay where they are."""
-    if not releases:
-        count = await services.held_submissions.drop([one.id for one in found], origin(visit))
-        return redirect(visit, PATH, **done("envoi-supprime", count))
+async def _release(services: Services, visit: Visit, found: Sequence[Held]) -> tuple[int, str]:
     count = 0
     for one in found:
         try:
@@ -106,12 +51,16 @@ async def _decide(services: Services, visit: Visit, found: Sequence[Held], *, re
         except Refused:
             continue
         count += 1
-    if count < len(found):
-        fault = visit._(
-            "Certains messages n’ont pas pu partir : déjà traités, auteur suspendu, ou plus aucun destinataire."
-        )
-        return await show_held(services, visit, fault)
-    return redirect(visit, PATH, **done("envoi-parti", count))
+    if count == len(found):
+        return count, ""
+    fault = visit._(
+        "Certains messages n’ont pas pu partir : déjà traités, auteur suspendu, ou plus aucun destinataire."
+    )
+    return count, fault
+
+
+async def _drop(services: Services, visit: Visit, found: Sequence[Held]) -> tuple[int, str]:
+    return await services.held_submissions.drop([one.id for one in found], origin(visit)), ""
 
 
 def _line(visit: Visit, one: Held) -> Line:
@@ -123,3 +72,20 @@ def _line(visit: Visit, one: Held) -> Line:
     judged = Judged(Course.HOLD, one.what, Mark(one.seconds, one.mark, one.mark), one.counted)
     why = visit.language.say(exceeded(judged, one.mark))
     return Line(one, shown, why, stamp(visit, one.held), stamp(visit, one.expires))
+
+
+PAGE = Kind(
+    path=sending.PAGE,
+    tab="retenus",
+    template="admin/held_submissions.html",
+    asks="admin/held_submissions_decide.html",
+    releases="envoyer",
+    waiting=_waiting,
+    get=_get,
+    number=lambda one: one.id,
+    line=_line,
+    state=_state,
+    release=_release,
+    drop=_drop,
+    said=("envoi-parti", "envoi-supprime"),
+)

@@ -93,7 +93,7 @@ def _tell(login: str, code: str, done: Secured) -> None:
     if done.forward:
         print(_("Transfert arrêté : {address}", address=done.forward))
     if done.factor:
-        print(_("Second facteur de moins de 48 heures retiré."))
+        print(_("Double authentification de moins de 48 heures retirée."))
     if done.codes:
         print(_("Codes de secours annulés : {count}", count=done.codes))
     if code:
