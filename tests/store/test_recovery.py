@@ -18,6 +18,7 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.deletions import deleted_content, deleted_mailbox, deleted_message, deletion
 from mailserver.store.schema.mail import content, keyword
+from mailserver.store.schema.sharing import mailbox_right
 from tests.store.test_messages import box_of, fill, mail, recount
 
 WEB = Origin("edupont", "web")
@@ -202,12 +203,42 @@ def test_another_account_finds_and_gets_nothing(store: Store, edupont: int, mmar
     assert subjects(store, edupont) == ["Message 0"]
 
 
+def give(store: Store, owner: Viewer, name: str, mode: str, rights: str) -> None:
+    store.write_now(access.change, owner, name, "mmartin", mode, parse(rights), WEB, negative=False)
+
+
+def share(store: Store, owner: Viewer, name: str, rights: str) -> None:
+    """Long before anything is removed."""
+    give(store, owner, name, "=", rights)
+    store.write_now(lambda tx: tx.execute(update(mailbox_right).values(since=mailbox_right.c.since - 9)))
+
+
+def test_what_was_removed_before_a_mailbox_was_shared_is_its_owners(store: Store, edupont: int, mmartin: int) -> None:
+    owner, viewer = Viewer.of(edupont, "edupont"), Viewer.of(mmartin, "mmartin")
+    fill(store, edupont, 1)
+    store.write_now(messages.erase, edupont, box_of(store, edupont).id, [1])
+    (kept,) = found(store, edupont).messages
+    give(store, owner, "INBOX", "=", "lrie")
+    asked = Wanted(30, foreign=True)
+    assert store.read_now(recovery.find, viewer, asked, 5).messages == ()
+    done = store.write_now(recovery.recover, viewer, Origin("mmartin", "web"), [kept.id], 30, NO_QUOTA)
+    assert done.count == 0
+    store.write_now(lambda tx: tx.execute(update(mailbox_right).values(since=0)))
+    assert store.read_now(recovery.find, viewer, asked, 5).messages == (), "given by a version that did not say when"
+    store.write_now(lambda tx: tx.execute(update(mailbox_right).values(since=5)))
+    give(store, owner, "INBOX", "+", "t")
+    assert len(store.read_now(recovery.find, viewer, asked, 5).messages) == 1, "a further right is no new reader"
+    give(store, owner, "INBOX", "-", "r")
+    give(store, owner, "INBOX", "+", "r")
+    assert store.read_now(recovery.find, viewer, asked, 5).messages == ()
+
+
 @pytest.mark.parametrize(("rights", "may"), [("lrie", True), ("lrit", False)])
 def test_who_may_expunge_in_a_mailbox_of_another_brings_back(
     store: Store, edupont: int, mmartin: int, rights: str, may: bool
 ) -> None:
     owner = Viewer.of(edupont, "edupont")
-    store.write_now(access.change, owner, "INBOX", "mmartin", "=", parse(rights), WEB, negative=False)
+    share(store, owner, "INBOX", rights)
     fill(store, edupont, 1)
     inbox = box_of(store, edupont)
     store.write_now(messages.erase, edupont, inbox.id, [1])
@@ -223,7 +254,7 @@ def test_who_may_expunge_in_a_mailbox_of_another_brings_back(
 def test_what_comes_back_to_the_trash_of_another_stays_there(store: Store, edupont: int, mmartin: int) -> None:
     """Whoever may expunge there may make no mailbox beside it."""
     owner, viewer = Viewer.of(edupont, "edupont"), Viewer.of(mmartin, "mmartin")
-    store.write_now(access.change, owner, "Trash", "mmartin", "=", parse("lrie"), WEB, negative=False)
+    share(store, owner, "Trash", "lrie")
     fill(store, edupont, 1, "Trash")
     store.write_now(messages.erase, edupont, box_of(store, edupont, "Trash").id, [1])
     (kept,) = found(store, edupont).messages

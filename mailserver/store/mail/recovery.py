@@ -36,7 +36,6 @@ AT_ONCE = 200
 LOOKED = 20_000
 """Messages that one part of a search looks at, newest removals first; the next part goes on behind them."""
 REMOVALS = 5_000
-"""The same for removals."""
 IN_LIST = 200
 _SHORT_LIVED = ("\\Trash", "\\Junk")
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
@@ -98,13 +97,14 @@ class Place:
 
     mailbox_id: int
     owner_id: int
-    name: str
-    """As they know it."""
+    name: str  # as they know it
     special_use: str = ""
     gone: bool = False
     keywords: str = ""
     lent: bool = False
-    """A mailbox of a person who shares it: what is beside it is not the other's."""
+    """A mailbox of a person who shares it: what is beside it is not the other's, nor what was removed up to `since`,"""
+    since: int = 0
+    """when they could first read it."""
 
 
 @dataclass(slots=True)
@@ -143,9 +143,15 @@ def places(tx: Tx, viewer: Viewer, *, foreign: bool = False) -> dict[int, Place]
         functional = {box.box_id for box in access.held_boxes(tx, viewer)}
         found = [
             Place(
-                one.box.id, one.box.account_id, one.name, one.box.special_use, lent=one.box.account_id not in functional
+                box.id,
+                box.account_id,
+                one.name,
+                box.special_use,
+                lent=box.account_id not in functional,
+                since=one.since,
             )
             for one in access.listing(tx, viewer)
+            for box in (one.box,)
             if one.rights.issuperset("rie")
         ]
         return {place.mailbox_id: place for place in found}
@@ -191,7 +197,7 @@ class _Looked:
             place, upto = self._known[mailbox_id], high
             if number == self._before[0]:
                 upto = min(high, self._before[1] - 1)
-            if upto < low:
+            if upto < low or at <= place.since:
                 continue
             for row in self._tx.all(_OF_ONE, low=low, high=upto, number=number, most=left):
                 left -= 1
@@ -270,10 +276,11 @@ def recover(
         known |= places(tx, viewer, foreign=True)
     done = Recovered()
     for mailbox_id in sorted({row.mailbox_id for row in rows} & known.keys()):
-        part = [row for row in rows if row.mailbox_id == mailbox_id and not withheld.is_withheld(tx, row.content_id)]
+        place = known[mailbox_id]
+        theirs = [row for row in rows if row.mailbox_id == mailbox_id and row.at > place.since]
+        part = [row for row in theirs if not withheld.is_withheld(tx, row.content_id)]
         if not part:
             continue
-        place = known[mailbox_id]
         messages.check_quota(tx, place.owner_id, quota, sum(row.size for row in part), len(part))
         if deletions.drop(tx, [(row.id, row.content_id) for row in part]) != len(part):
             raise Refused(Reason.CONFLICT, "Some of the messages are being brought back by somebody else")
@@ -289,7 +296,7 @@ def _locked(tx: Tx, numbers: Sequence[int], horizon: int) -> list[Any]:
     """Kept messages of these numbers, in the order in which they were removed."""
     kept = deleted_message.c
     rows = (
-        select(*(kept[name] for name in (*_FACTS, *CAME)), deletion.c.mailbox_id)
+        select(*(kept[name] for name in (*_FACTS, *CAME)), deletion.c.mailbox_id, deletion.c.at)
         .join_from(deleted_message, deletion, deletion.c.id == kept.deletion_id)
         .where(kept.id.in_(numbers[:AT_ONCE]), deletion.c.at > horizon)
         .order_by(kept.id)

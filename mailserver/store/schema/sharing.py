@@ -11,10 +11,12 @@ mailbox_right = Table(
     Column("identifier", Key, primary_key=True),
     Column("negative", SmallInteger, primary_key=True, autoincrement=False),
     Column("rights", String(16), nullable=False),
+    Column("since", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 """The access control list of a mailbox (RFC 4314). `identifier`: a login, `anyone`, or `$` and a list's address.
-`negative` 1: rights that are taken away. The owner stands in no row: all rights are theirs."""
+`negative` 1: rights that are taken away. The owner stands in no row: all rights are theirs. `since`
+when they let somebody read, 0: a version before 0060 gave them."""
 Index("ix_mailbox_right_identifier", mailbox_right.c.identifier)
 
 mailbox_act = Table(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import BigInteger, delete, func, insert, literal, select
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules import Sharing
@@ -105,6 +105,7 @@ def change(
         mailbox_right.c.identifier == identifier,
         mailbox_right.c.negative == int(negative),
     )
+    since = tx.execute(select(mailbox_right.c.since).where(*here)).scalar() if "r" in before else None
     tx.execute(delete(mailbox_right).where(*here))
     if after:
         if len(held) >= MAX_ENTRIES and not before:
@@ -116,6 +117,7 @@ def change(
             "identifier": identifier,
             "negative": int(negative),
             "rights": "".join(sorted(after)),
+            "since": tx.now if since is None else since,
         }
         tx.execute(insert(mailbox_right).values(**values))
     who = f"-{identifier}" if negative else identifier
@@ -200,9 +202,11 @@ def inherit(tx: Tx, parent_id: int, child_id: int) -> None:
     if owner is not None and identifiers:
         _check_room(tx, int(owner), identifiers)
     rows = select(
-        func.coalesce(child_id, 0), mailbox_right.c.identifier, mailbox_right.c.negative, mailbox_right.c.rights
+        func.coalesce(child_id, 0),
+        *(mailbox_right.c[name] for name in ("identifier", "negative", "rights")),
+        literal(tx.now, BigInteger),
     ).where(mailbox_right.c.mailbox_id == parent_id)
-    tx.execute(insert(mailbox_right).from_select(["mailbox_id", "identifier", "negative", "rights"], rows))
+    tx.execute(insert(mailbox_right).from_select(["mailbox_id", "identifier", "negative", "rights", "since"], rows))
 
 
 def shared_with(tx: Tx, account_id: int) -> dict[int, int]:

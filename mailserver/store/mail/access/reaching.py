@@ -35,6 +35,8 @@ MAX_SHARED = 5000
 MAX_FROM_ONE = 200
 """The same of one person by lists of rights: nobody fills somebody else's listing."""
 IN_LIST = 500
+UNKNOWN = 1 << 62
+"""Since when somebody may read, where nothing says it: later than everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Reach:
     box: Mailbox
     name: str
     rights: Rights
+    since: int = 0
+    """When they could first read it, as `listing` says; 0: it is a functional box's, or that was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,7 @@ class _Entry:
     owner: int
     negative: bool
     rights: Rights
+    since: int
 
 
 def _counting(tx: Tx, viewer: Viewer, rows: Sequence[Row]) -> list[_Entry]:
@@ -169,13 +174,13 @@ def _counting(tx: Tx, viewer: Viewer, rows: Sequence[Row]) -> list[_Entry]:
         return []
     ties = Ties(tx, viewer.account_id, dict.fromkeys(row[4] for row in rows))
     found = []
-    for mailbox_id, identifier, negative, rights, owner in rows:
+    for mailbox_id, identifier, negative, rights, owner, since in rows:
         kept = frozenset(rights)
         if not negative:
             counts = not is_wide(identifier) or ties.widely(owner)
             kept = within(kept, ties.with_reader(owner)) if counts else NONE
         if kept:
-            found.append(_Entry(mailbox_id, owner, bool(negative), kept))
+            found.append(_Entry(mailbox_id, owner, bool(negative), kept, since or UNKNOWN))
     return found
 
 
@@ -195,6 +200,7 @@ def listing(tx: Tx, viewer: Viewer) -> list[Reach]:
     held = {box.box_id: box for box in held_boxes(tx, viewer)}
     boxes = {box.id: box for owner in held for box in mailboxes.listing(tx, owner)}
     given: dict[int, Rights] = {box.id: held[box.account_id].rights for box in boxes.values()}
+    since = dict.fromkeys(boxes, 0)
     taken: dict[int, Rights] = {}
     shown: dict[int, set[int]] = {}
     for entry in _counting(tx, viewer, _rows(tx, viewer, 0)):
@@ -203,6 +209,8 @@ def listing(tx: Tx, viewer: Viewer) -> list[Reach]:
             if len(of_owner) >= MAX_FROM_ONE and entry.mailbox_id not in of_owner:
                 continue
             of_owner.add(entry.mailbox_id)
+        if not entry.negative and "r" in entry.rights:
+            since[entry.mailbox_id] = min(entry.since, since.get(entry.mailbox_id, UNKNOWN))
         side = taken if entry.negative else given
         side[entry.mailbox_id] = side.get(entry.mailbox_id, NONE) | entry.rights
     missing = [mailbox_id for mailbox_id in given if mailbox_id not in boxes][:MAX_SHARED]
@@ -212,7 +220,8 @@ def listing(tx: Tx, viewer: Viewer) -> list[Reach]:
     for box in boxes.values():
         held_rights = given[box.id] - taken.get(box.id, NONE)
         if "l" in held_rights and box.account_id in names:
-            found.append(Reach(box, names[box.account_id] + box.name, held_rights))
+            name = names[box.account_id] + box.name
+            found.append(Reach(box, name, held_rights, since.get(box.id, UNKNOWN)))
     return sorted(found[:MAX_SHARED], key=lambda reach: reach.name)
 
 
@@ -237,6 +246,7 @@ _ROWS: Select[Any] = (
         mailbox_right.c.negative,
         mailbox_right.c.rights,
         mailbox.c.account_id,
+        mailbox_right.c.since,
     )
     .join(mailbox, mailbox.c.id == mailbox_right.c.mailbox_id)
     .order_by(case((mailbox_right.c.identifier == ANYONE, 2), (_IS_GROUP, 1), else_=0), mailbox_right.c.mailbox_id)
@@ -247,7 +257,7 @@ _ROWS_OF = ManyStatement(_ROWS.where(mailbox_right.c.mailbox_id == bindparam("ma
 
 
 def _rows(tx: Tx, viewer: Viewer, mailbox_id: int) -> list[Row]:
-    """Mailbox, identifier, negative or not, rights, and owner: what lists of rights say of somebody.
+    """Mailbox, identifier, negative or not, rights, owner, and since when: what lists of rights say of somebody.
 
     Mailbox 0: of every mailbox, their own identifier first, then those of groups, then everybody's.
     """
