@@ -8,10 +8,11 @@ import asyncio
 
 import structlog
 
-from mailserver.foundation.settings import Storage
+from mailserver.foundation.settings import Limits, Storage
 from mailserver.model.clock import DAY, Clock
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import collect, deletions, proportion
+from mailserver.store.mail import collect, deletion_bound, deletions, proportion
+from mailserver.store.mail.messages import Quota
 from mailserver.store.mail.proportion import Kind, Terms
 from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.record.trusted_clock import TrustedClock
@@ -23,6 +24,9 @@ PERIOD = 60.0
 GRACE = 30
 """Seconds a content may stay unreferred to before it goes."""
 STRAY_BATCH = 500
+LET_GO = 200
+NOBODY = 0
+"""Whose turn slow reads of this kind take (`Store.read_slow`)."""
 TIDIED = 16
 """Shelves between two looks at the age of copies, of which nothing but room depends."""
 
@@ -30,12 +34,21 @@ TIDIED = 16
 class BlobCollector:
     """One per worker; two that meet do the same harmless work."""
 
-    def __init__(self, *, store: Store, clock: Clock, folder: BlobFolder, settings: Storage | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        folder: BlobFolder,
+        settings: Storage | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._folder = folder
         self._files = files_of(folder)
         self._settings = settings or Storage()
+        self._limits = limits or Limits()
         """Asked each time: an operator may change them meanwhile."""
         self._upkeep = TrustedClock(store, clock)
         self._shelf = clock.token(1)[0]
@@ -70,8 +83,7 @@ class BlobCollector:
         total = 0
         before = int(self._clock.now()) - GRACE
         while await self._may_go_on():
-            while await self._store.write(deletions.index):
-                pass
+            await self._index()
             looked, files = await self._store.write(collect.collect, before, self._terms)
             for name in files:
                 await asyncio.to_thread(self._files.put_aside, name, self._clock.now())
@@ -80,6 +92,19 @@ class BlobCollector:
                 break
             await asyncio.sleep(0.05)
         return total
+
+    async def _index(self) -> None:
+        """Write down what was removed, and let go of what is too much for one account."""
+        mailboxes: set[int] = set()
+        while mailbox_id := await self._store.write(deletions.index):
+            mailboxes.add(mailbox_id)
+        quota = Quota.of(self._limits)
+        for mailbox_id in mailboxes:
+            gone = await self._store.read_slow(NOBODY, deletion_bound.excess, mailbox_id, quota)
+            for start in range(0, len(gone), LET_GO):
+                await self._store.write(deletions.let_go, gone[start : start + LET_GO])
+            if gone:
+                log.info("too much was removed to be kept", mailbox=mailbox_id, messages=len(gone))
 
     async def remove_strays(self, shelf: int) -> int:
         """Take old files off a shelf that no row names: left by a crash between writing and committing."""

@@ -377,7 +377,9 @@ def _upkeep(services: Services) -> dict[str, Work]:
         changes=services.changes,
     )
     return {
-        "blob_gc": BlobCollector(store=store, clock=clock, folder=store.blobs, settings=settings.storage).run,
+        "blob_gc": BlobCollector(
+            store=store, clock=clock, folder=store.blobs, settings=settings.storage, limits=settings.limits
+        ).run,
         "housekeeping": housekeeper.run,
         "schema_watch": SchemaWatch(store=store).run,
         "audit_sealing": AuditSealer(settings=settings, store=store, clock=clock, changes=services.changes).run,

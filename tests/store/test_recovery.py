@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, select, update
 
+from mailserver.background.blob_gc import BlobCollector
+from mailserver.foundation.settings import Limits
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import access, blobs, collect, deletions, mailboxes, messages, recovery
+from mailserver.store.mail import access, blobs, collect, deletion_bound, deletions, mailboxes, messages, recovery
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.access.rights import parse
 from mailserver.store.mail.messages import NO_QUOTA, Quota
@@ -311,12 +314,43 @@ def test_a_large_removal_is_indexed_and_let_go_of_in_parts(
     monkeypatch.setattr(recovery, "AT_ONCE", 3)
     fill(store, edupont, 8)
     store.write_now(messages.erase, edupont, box_of(store, edupont).id, [1, 2, 3, 5, 6, 7, 8])
-    assert [store.write_now(deletions.index) for _ in range(4)] == [True, True, True, False]
+    box = box_of(store, edupont).id
+    assert [store.write_now(deletions.index) for _ in range(4)] == [box, box, box, 0]
     assert store.read_now(_left)[:3] == [1, 7, 7]
     now = int(store.clock.now())
     assert [store.write_now(recovery.let_go, now) for _ in range(4)] == [3, 3, 1, 0]
     settled(store)
     assert store.read_now(_left) == [0, 0, 0, 0, 1]
+
+
+async def test_what_one_account_has_kept_is_bounded(
+    store: Store, edupont: int, mmartin: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what it put there itself: what was stored last goes, whenever it was removed."""
+    own, came = Provenance(Door.APPENDED, edupont), Provenance(Door.SMTP)
+    collector = BlobCollector(store=store, clock=store.clock, folder=store.blobs, limits=Limits(quota=3 * 4096))
+    inbox = box_of(store, edupont)
+    for number, how in enumerate((came, own, own, own, came, own)):
+        store.write_now(messages.append, edupont, inbox.id, prepared(number), (), None, None, how)
+    for uid in (6, 5, 1, 4, 3, 2):
+        store.write_now(messages.erase, edupont, inbox.id, [uid])
+    fill(store, mmartin, 1, first=20)
+    store.write_now(messages.erase, mmartin, box_of(store, mmartin).id, [1])
+    await collector.collect()
+    assert sorted(subjects(store, edupont)) == [f"Message {number}" for number in range(5)]
+    assert subjects(store, mmartin) == ["Message 20"]
+
+    for _ in range(2):
+        store.write_now(messages.append, edupont, inbox.id, prepared(0), (), None, None, came)
+        store.write_now(messages.erase, edupont, inbox.id, [box_of(store, edupont).uidnext - 1])
+    monkeypatch.setattr(deletion_bound, "ROWS", 6)
+    await collector.collect()
+    assert store.read_now(_left)[1] == 6, "each once, and the other account's"
+    assert sorted(subjects(store, edupont)) == [f"Message {number}" for number in range(5)]
+
+
+def prepared(number: int) -> blobs.Prepared:
+    return blobs.prepare(mail(number), Path("/nowhere"))
 
 
 def test_erasing_an_account_waits_for_nothing(store: Store, edupont: int, mmartin: int) -> None:

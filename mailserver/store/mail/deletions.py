@@ -25,7 +25,7 @@ _LAST = Statement(select(func.coalesce(func.max(deleted_message.c.id), 0)))
 _BEGIN = Statement(insert(deletion).returning(deletion.c.id), keys=("mailbox_id", "at", "low", "high", "pending"))
 _END = Statement(update(deletion).where(deletion.c.id == bindparam("number")).values(high=bindparam("last")))
 _OLDEST = Statement(
-    select(deletion.c.id, deletion.c.pending, deletion.c.high)
+    select(deletion.c.id, deletion.c.pending, deletion.c.high, deletion.c.mailbox_id)
     .where(deletion.c.pending > 0)
     .order_by(deletion.c.id)
     .limit(1)
@@ -88,16 +88,16 @@ def keep_mailbox(tx: Tx, account_id: int, mailbox_id: int, name: str) -> None:
     )
 
 
-def index(tx: Tx) -> bool:
-    """Index the next removal, or a bounded part of it; False when there was none."""
+def index(tx: Tx) -> int:
+    """Index the next removal, or a bounded part of it; the mailbox that it was of, 0 when there was none."""
     row = tx.one(_OLDEST)
     if row is None:
-        return False
-    number, low, high = row
+        return 0
+    number, low, high, mailbox_id = row
     upto = min(high, low + INDEXED - 1)
     tx.run(_INDEX, number=number, low=low, upto=upto)
     tx.run(_GO_ON, number=number, behind=0 if upto == high else upto + 1)
-    return True
+    return int(mailbox_id)
 
 
 def drop(tx: Tx, kept: Sequence[tuple[int, int]]) -> int:
