@@ -132,6 +132,12 @@ def test_a_message_by_parts(marked: BlobFiles, monkeypatch: pytest.MonkeyPatch) 
     assert len(list(marked.names())) == 1
 
 
+def test_a_file_that_cannot_be_removed_fails_nothing(tmp_path: Path) -> None:
+    """The message was committed before, or was refused: a sender who hears of the disk instead sends it twice."""
+    (tmp_path / "ab").write_bytes(b"no folder")
+    DiskFiles(tmp_path).discard("ab/" + "ab" * 16)
+
+
 def test_another_disk_takes_nothing(tmp_path: Path) -> None:
     files = DiskFiles(tmp_path, marked=True)
     with pytest.raises(Temporary):

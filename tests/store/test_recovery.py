@@ -307,6 +307,17 @@ def folder(store: Store) -> Path:
     return store.data / "blobs"
 
 
+def test_a_clock_that_was_ahead_keeps_nothing_but_its_own(store: Store, edupont: int) -> None:
+    fill(store, edupont, 2)
+    for uid in (1, 2):
+        store.write_now(messages.erase, edupont, box_of(store, edupont).id, [uid])
+    ahead = update(deletion).where(deletion.c.id == 1).values(at=deletion.c.at + 900 * DAY)
+    store.write_now(lambda tx: tx.execute(ahead))
+    while store.write_now(recovery.let_go, int(store.clock.now())):
+        pass
+    assert store.read_now(_left)[:2] == [1, 1]
+
+
 def test_a_large_removal_is_indexed_and_let_go_of_in_parts(
     store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,8 +75,11 @@ class DiskFiles:
             raise FileNotFoundError(errno.ENOENT, "the disk of large messages is not there", str(self.path))
 
     def discard(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            (self.path / name).unlink()
+        """One that stays is a stray, which the collector finds: what was committed must not fail for it."""
+        try:
+            (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("file of a message cannot be removed", file=name, why=error.strerror)
 
     # ------------------------------------------------------------------ reading
 
