@@ -38,9 +38,9 @@ class Notifier:
         if status != self._said:
             self._send(self._status(status))
 
-    def main_process(self, pid: int) -> None:
-        """Another process is the service from now on."""
-        self._send(f"MAINPID={pid}")
+    def main_process(self, pid: int, status: str) -> None:
+        """Another process is the service from now on: what it says of itself before that nobody hears."""
+        self._send(f"MAINPID={pid}", self._status(status))
 
     def alive(self) -> None:
         """The watchdog need not do anything."""

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 import uvloop
@@ -61,6 +61,9 @@ from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 from mailserver.withdrawal.service import Withdrawals
 from mailserver.withdrawal.thanks import Thanks
+
+if TYPE_CHECKING:
+    from smtp.relay.queue_runner import Relay
 
 log = structlog.get_logger("app")
 Work = Callable[[], Awaitable[None]]
@@ -220,12 +223,13 @@ async def _serve(life: Life) -> None:
         await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
         loads = partial(_loads, services.store, heavy)
         await stack.enter_async_context(_task("gauges", partial(pools.watch, loads)))
-        for name, work in _background(services).items():
+        relay = make_relay(services)
+        for name, work in _background(services, relay).items():
             await stack.enter_async_context(_task(name, work))
         await services.login.scram.open()
         doors = await start_doors(services, life.sockets)
         _say_ready(life)
-        await _until_end(doors, stopping, leaving, services.settings)
+        await _until_end(doors, relay, stopping, leaving, services.settings)
         log.info("stopping")
         await asyncio.gather(*(door.stop(DOOR_GRACE) for door in doors))
 
@@ -235,10 +239,10 @@ def _loads(store: Store, heavy: ThreadPoolExecutor) -> Mapping[str, pools.Load]:
 
 
 async def _until_end(
-    doors: Sequence[Door], stopping: asyncio.Event, leaving: asyncio.Event, settings: Settings
+    doors: Sequence[Door], relay: "Relay", stopping: asyncio.Event, leaving: asyncio.Event, settings: Settings
 ) -> None:
-    """Serve until told to stop at once; or until others accept, and then until the last client has ended, at most
-    `[limits] drain_seconds`."""
+    """Serve until told to stop at once; or until others accept, and then until the last client has ended and what was
+    being sent has its answer, at most `[limits] drain_seconds`."""
     told = {asyncio.ensure_future(event.wait()) for event in (stopping, leaving)}
     await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
     for task in told:
@@ -248,7 +252,12 @@ async def _until_end(
     if leaving.is_set():
         seconds = settings.limits.drain_seconds
         log.info("clients may end", connections=sum(door.peers.count for door in doors), seconds=seconds)
-        await _look_until(lambda: stopping.is_set() or not any(door.peers.count for door in doors), seconds)
+        relay.leave()
+
+        def is_over() -> bool:
+            return stopping.is_set() or not (relay.is_busy or any(door.peers.count for door in doors))
+
+        await _look_until(is_over, seconds)
     await _look_until(lambda: not any(door.peers.has_young(SETTLE_SECONDS) for door in doors), SETTLE_SECONDS)
 
 
@@ -328,16 +337,22 @@ async def start_doors(services: Services, sockets: Sockets) -> list[Door]:
     ]
 
 
-def _background(services: Services) -> dict[str, Work]:
+def make_relay(services: Services) -> "Relay":
+    """What empties the outgoing queue."""
+    from smtp.relay.queue_runner import Relay
+
+    settings, store, clock = services.settings, services.store, services.clock
+    return Relay(settings=settings, store=store, delivery=services.delivery, clock=clock, changes=services.changes)
+
+
+def _background(services: Services, relay: "Relay") -> dict[str, Work]:
     """Work that no client waits for; workers share it by leases in the store, or do no harm when two do the same."""
     scram = {"scram": services.login.scram.run} if services.settings.login.scram else {}
-    return _work_on_mail(services) | _upkeep(services) | _work_outside(services) | scram
+    return _work_on_mail(services) | {"relay": relay.run} | _upkeep(services) | _work_outside(services) | scram
 
 
 def _work_on_mail(services: Services) -> dict[str, Work]:
     """What mail waits for: other servers, a moment, somebody's decision."""
-    from smtp.relay.queue_runner import Relay
-
     settings, store, clock = services.settings, services.store, services.clock
     delivery, directory, changes = services.delivery, services.directory, services.changes
     sharing = Sharing(directory=directory, store=store, changes=changes, clock=clock, domain=settings.domain)
@@ -354,7 +369,6 @@ def _work_on_mail(services: Services) -> dict[str, Work]:
     held = HeldSubmissions(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
     thanks = Thanks(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
     return {
-        "relay": Relay(settings=settings, store=store, delivery=delivery, clock=clock, changes=changes).run,
         "scheduled": outbox.run,
         "moderation": moderation.run,
         "infected": InfectedMail(settings=settings, store=store, delivery=delivery, clock=clock).run,

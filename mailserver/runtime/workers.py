@@ -150,7 +150,7 @@ class Supervisor:
             self._stay(outcome.problem)
             return
         self._handed_over = True
-        self._notifier.main_process(successor.pid)
+        self._notifier.main_process(successor.pid, self._processes.status())
         print(f"mailserver: process {successor.pid} serves now, clients of this one may end", file=sys.stderr)
 
     def _stay(self, problem: str) -> None:

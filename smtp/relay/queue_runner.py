@@ -88,6 +88,16 @@ class Relay:
         self._wake = asyncio.Event()
         self._active: dict[asyncio.Task[None], Leased] = {}
         self._down: dict[str, tuple[float, Cause]] = {}
+        self._leaving = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether attempts are under way: who is cut off after the final dot has the message, and is sent it again."""
+        return bool(self._active)
+
+    def leave(self) -> None:
+        """Begin nothing any more, others do; what is under way goes on."""
+        self._leaving = True
 
     async def run(self) -> None:
         """Work until cancelled; then give back what is leased."""
@@ -115,7 +125,7 @@ class Relay:
 
     async def _take_work(self) -> float:
         """Start attempts while there is work and room; how long to wait for more."""
-        while (room := self._outbound.concurrency - len(self._active)) > 0:
+        while not self._leaving and (room := self._outbound.concurrency - len(self._active)) > 0:
             due = await self._store.read(spool.next_due)
             if due is None:
                 return POLL_SECONDS

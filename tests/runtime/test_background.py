@@ -13,7 +13,7 @@ def test_every_job_is_told_to_operators(fresh: Callable[..., Instance]) -> None:
     instance = fresh()
     instance.configure("[login]\nscram = true")
     services = app.build(load(instance.directory))
-    started = set(app._background(services))
+    started = set(app._background(services, app.make_relay(services)))
     services.directory.close()
     services.store.close()
     said = (ROOT / "mailserver" / "README.md").read_text().partition("## Background work\n")[2].partition("\n## ")[0]

@@ -351,7 +351,7 @@ def test_sockets_of_systemd_outlive_every_kind_of_restart(served: Served, tmp_pa
             served.command("restart", "DIR")
             second = supervisor(served)
             assert second != first
-            manager.hear(f"MAINPID={second}")
+            assert "STATUS=2 workers serve ac-exemple.fr" in manager.hear(f"MAINPID={second}")
             manager.hear("WATCHDOG=1")
             os.kill(second, signal.SIGTERM)  # `systemctl restart`: it stops, and is started again
             manager.hear("STOPPING=1")

@@ -127,10 +127,10 @@ class House:
         assert found is not None
         return found
 
-    def start_relay(self, **options: Any) -> None:
+    def start_relay(self, **options: Any) -> Relay:
         """One more worker's relay."""
 
-        async def start() -> None:
+        async def start() -> Relay:
             relay = Relay(
                 settings=self.settings,
                 store=self.store,
@@ -140,8 +140,9 @@ class House:
                 **options,
             )
             self._relays.append(asyncio.create_task(relay.run()))
+            return relay
 
-        self.run(start())
+        return self.run(start())
 
     def stop_relays(self) -> None:
         async def stop() -> None:

@@ -77,6 +77,29 @@ def test_a_transfer_longer_than_the_lease_leaves_once(house: House, first: Elsew
     assert len(first.inbox.taken) == 1
 
 
+def test_a_relay_that_leaves_ends_what_it_has_and_begins_nothing(
+    make_house: HouseMaker, names: Names, first: Elsewhere
+) -> None:
+    """At a hand-over: who has taken a message and is cut off before the answer would be sent it once more."""
+    house = make_house(clock=StandingClock(), outbound={"port": first.port, "retry": (600,), "concurrency": 2})
+    leaving = house.start_relay(resolver=names.resolver(), lease=LEASE)
+    first.inbox.hold.clear()
+    submit(house, "x@ailleurs.fr")
+    until(lambda: len(first.inbox.said) == 3)
+    house.loop.call_soon_threadsafe(leaving.leave)
+    submit(house, "y@ailleurs.fr")
+    house.run(leaving._take_work())
+    assert [one.sending for one in queue(house)] == [True, False]
+    assert leaving.is_busy
+    first.inbox.hold.set()
+    until(lambda: not leaving.is_busy)
+    assert [one.sending for one in queue(house)] == [False]
+    assert len(first.inbox.taken) == 1
+    house.start_relay(resolver=names.resolver(), lease=LEASE)
+    until(lambda: not queue(house))
+    assert len(first.inbox.taken) == 2
+
+
 def test_what_the_operator_has_dropped_is_not_reported(house: House, first: Elsewhere) -> None:
     """The row goes while it is being sent: whatever became of it is nobody's news any more."""
     first.inbox.hold.clear()
