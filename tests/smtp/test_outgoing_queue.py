@@ -19,10 +19,11 @@ from tests.waiting import until
 def full(make_house: HouseMaker) -> House:
     """Three rows that wait for a server that does not answer."""
     house = make_house(outbound={"smarthost": "127.0.0.1:1", "retry": (3600,)})
-    house.start_relay()
+    relay = house.start_relay()
     submit(house, "x@one.fr", "x@two.fr")
     submit(house, "y@three.fr")
     until(lambda: all(one.error for one in house.read(spool.show)))
+    until(lambda: not relay.is_busy)  # what it says of them is said: a command in this process has the same output
     return house
 
 
