@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import cast
@@ -69,6 +69,10 @@ class Unreachable(Exception):
     """No server of the domain would talk to us; the text says what the last one did."""
 
 
+class LeaseOver(Exception):
+    """Another worker may be at this message by now: its end was not sent."""
+
+
 class Courier:
     """Hands messages over. One per worker."""
 
@@ -80,13 +84,18 @@ class Courier:
         self._tls.check_hostname = False
         self._tls.verify_mode = ssl.CERT_NONE
 
-    async def send(self, exchangers: Sequence[Exchanger], row: Leased, octets: bytes) -> list[Verdict]:
-        """Try the exchangers in order until one takes or refuses something. Raises Unreachable."""
+    async def send(
+        self, exchangers: Sequence[Exchanger], row: Leased, octets: bytes, is_ours: Callable[[], bool]
+    ) -> list[Verdict]:
+        """Try the exchangers in order until one takes or refuses something. `is_ours`: nobody else can be at it now.
+
+        Raises Unreachable, LeaseOver.
+        """
         problem = NOTHING
         put_off: list[Verdict] = []
         for exchanger in exchangers:
             try:
-                transfer = await self._try(exchanger, row, octets)
+                transfer = await self._try(exchanger, row, octets, is_ours)
             except (SMTPException, OSError) as error:
                 problem = Cause("server-said", server=exchanger.name, said=_describe(error))
                 log.info("server not reached", host=exchanger.name, address=exchanger.address, why=problem)
@@ -98,12 +107,14 @@ class Courier:
             return put_off
         raise Unreachable(problem)
 
-    async def _try(self, exchanger: Exchanger, row: Leased, octets: bytes) -> "_Transfer":
+    async def _try(
+        self, exchanger: Exchanger, row: Leased, octets: bytes, is_ours: Callable[[], bool]
+    ) -> "_Transfer":
         """One server, in the clear if its TLS does not work. Raises SMTPException, OSError: not reached."""
         for encrypt in (True, False):
             try:
                 async with self._connected(exchanger, encrypt=encrypt) as client:
-                    transfer = _Transfer(client, exchanger.name, row, octets)
+                    transfer = _Transfer(client, exchanger.name, row, octets, is_ours)
                     await transfer.run()
                     return transfer
             except _TlsFailed as error:
@@ -154,8 +165,11 @@ async def _greet(client: aiosmtplib.SMTP) -> None:
 class _Transfer:
     """One message over one connection."""
 
-    def __init__(self, client: aiosmtplib.SMTP, remote: str, row: Leased, octets: bytes) -> None:
+    def __init__(
+        self, client: aiosmtplib.SMTP, remote: str, row: Leased, octets: bytes, is_ours: Callable[[], bool]
+    ) -> None:
         self._client = client
+        self._is_ours = is_ours
         self._remote = remote
         self._row = row
         self._octets = octets
@@ -182,6 +196,9 @@ class _Transfer:
                 await self._transaction(recipients[start : start + RECIPIENTS])
         except (SMTPException, OSError) as error:
             problem = _describe(error)
+        except LeaseOver:
+            if not self.verdicts:
+                raise  # else who has the message already is recorded, if nobody was faster
         decided = {verdict.addressee.id for verdict in self.verdicts}
         for recipient in recipients:
             if recipient.id not in decided:
@@ -214,6 +231,7 @@ class _Transfer:
         if not accepted:
             await self._command(b"RSET")
             return
+        self._check_lease()
         answer = await self._command(b"DATA")
         if answer.code == 354:
             self._content_sent = True
@@ -263,11 +281,17 @@ class _Transfer:
                     await asyncio.sleep(0.01)
                 if answer.done():
                     break
+                self._check_lease()
                 protocol.write(piece)
                 await asyncio.sleep(0)
             return await answer
         finally:
             answer.cancel()
+
+    def _check_lease(self) -> None:
+        """Raises LeaseOver."""
+        if not self._is_ours():
+            raise LeaseOver
 
     def _judge(self, group: Sequence[Addressee], answer: SMTPResponse) -> None:
         """RFC 5321 section 4.2.1: the first digit decides."""

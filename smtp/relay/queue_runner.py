@@ -1,13 +1,16 @@
 """Empties the outgoing queue: leases due rows, sends, retries with patience, reports what cannot be done.
 
 One per worker; the store's leases keep two workers off one row. What became of an attempt and the reports about it
-are one unit. A crash between another server's 250 and that unit repeats the delivery: SMTP knows no better.
+are one unit. A crash between another server's 250 and that unit repeats the delivery: SMTP knows no better. Who cannot
+renew a lease, since the database is out of reach or the process was frozen, sends no end of a message any more: another
+worker may have the row by now.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import dns.asyncresolver
 import structlog
@@ -31,7 +34,7 @@ from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
-from smtp.relay.attempt import Courier, Result, Unreachable, Verdict, same_for_all
+from smtp.relay.attempt import Courier, LeaseOver, Result, Unreachable, Verdict, same_for_all
 from smtp.relay.dsn import Reporter
 from smtp.relay.routing import NoRoute, Router
 
@@ -87,6 +90,8 @@ class Relay:
         self._folder = store.blobs
         self._wake = asyncio.Event()
         self._active: dict[asyncio.Task[None], Leased] = {}
+        self._ours: dict[int, float] = {}
+        """By lease, until when no other worker can have taken it over, by the monotonic clock."""
         self._down: dict[str, tuple[float, Cause]] = {}
         self._leaving = False
 
@@ -132,14 +137,22 @@ class Relay:
             wait = due - self._clock.now()
             if wait > 0:
                 return min(POLL_SECONDS, max(wait, 0.05))
+            until = self._lasting()
             for row in await self._store.write(spool.lease, room, self._lease):
+                self._ours[row.lease] = until
                 task = asyncio.create_task(self._work(row))
                 self._active[task] = row
                 task.add_done_callback(self._done)
         return POLL_SECONDS
 
+    def _lasting(self) -> float:
+        """Until when a lease that is taken or renewed from now on lasts at least: leases are whole seconds."""
+        return self._clock.monotonic() + self._lease - min(1.0, self._lease / 3)
+
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._active.pop(task, None)
+        row = self._active.pop(task, None)
+        if row is not None:
+            self._ours.pop(row.lease, None)
         self._wake.set()
 
     def _forget_down(self) -> None:
@@ -152,9 +165,17 @@ class Relay:
         while True:
             await asyncio.sleep(self._lease / 3)
             held = [(row.id, row.lease) for row in self._active.values()]
-            if held:
-                with contextlib.suppress(Temporary):
-                    await self._store.write(spool.renew, held, self._lease)
+            if not held:
+                continue
+            until = self._lasting()
+            try:
+                kept = await self._store.write(spool.renew, held, self._lease)
+            except Temporary as error:
+                log.warning("leases are not renewed", why=str(error))
+                continue
+            for _, lease in held:
+                if lease in self._ours:
+                    self._ours[lease] = until if lease in kept else 0.0
 
     async def _give_back(self) -> None:
         """Stop: a moment for what is nearly done, the rest is due again at once."""
@@ -188,6 +209,8 @@ class Relay:
             await self._record(row, verdicts, octets)
         except Temporary as error:
             log.warning("message not read, the lease will run out", why=str(error))
+        except LeaseOver:
+            log.warning("message not sent to its end, the lease has run out", domain=row.domain, attempt=row.attempts)
         except Exception:
             log.exception("attempt failed", domain=row.domain)
 
@@ -198,7 +221,7 @@ class Relay:
             return same_for_all(row, Result.DEFERRED, "4.4.1", why)
         try:
             exchangers = await self._router.exchangers(row.domain)
-            return await self._courier.send(exchangers, row, octets)
+            return await self._courier.send(exchangers, row, octets, partial(self._is_ours, row.lease))
         except NoRoute as error:
             return same_for_all(row, Result.FAILED, error.status, error.text)
         except Temporary as error:
@@ -206,6 +229,9 @@ class Relay:
         except Unreachable as error:
             self._mark_down(row.domain, causes.of(error))
             return same_for_all(row, Result.DEFERRED, "4.4.1", causes.of(error))
+
+    def _is_ours(self, lease: int) -> bool:
+        return self._clock.monotonic() < self._ours.get(lease, 0.0)
 
     def _mark_down(self, domain: str, why: Cause) -> None:
         if len(self._down) >= DOWN_DOMAINS:

@@ -30,8 +30,9 @@ class Inbox:
         """`MAIL`, `DATA`, `EHLO` or an address -> the answer."""
         self.extensions: tuple[str, ...] = ()
         self.hold = threading.Event()
-        """Cleared: DATA waits for it."""
+        """Cleared: what `holds` names waits for it."""
         self.hold.set()
+        self.holds = "DATA"
         self.quits = 0
         """Connections whose client has said QUIT."""
         self.breaks: dict[str, int] = {}
@@ -58,13 +59,16 @@ class Inbox:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         self.said.append(f"RCPT {address} {' '.join(options)}".strip())
+        if self.holds == "RCPT":
+            await asyncio.to_thread(self.hold.wait, 20)
         if address in self.answers:
             return self.answers[address]
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        await asyncio.to_thread(self.hold.wait, 20)
+        if self.holds == "DATA":
+            await asyncio.to_thread(self.hold.wait, 20)
         if "DATA" in self.answers:
             return self.answers["DATA"]
         self.tls.append(session.ssl is not None)

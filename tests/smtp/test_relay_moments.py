@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from mailserver.model.errors import Temporary
 from mailserver.store.account import accounts
+from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step
 from tests.clocks import StandingClock
@@ -98,6 +100,28 @@ def test_a_relay_that_leaves_ends_what_it_has_and_begins_nothing(
     house.start_relay(resolver=names.resolver(), lease=LEASE)
     until(lambda: not queue(house))
     assert len(first.inbox.taken) == 2
+
+
+def test_whoever_may_have_lost_a_lease_does_not_send_the_end(
+    house: House, first: Elsewhere, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that was cut off from the database, or frozen, while another one took the message over."""
+    first.inbox.holds = "RCPT"
+    first.inbox.hold.clear()
+    submit(house, "x@ailleurs.fr")
+    until(lambda: len(first.inbox.said) == 3)
+    monkeypatch.setattr(spool, "renew", out_of_reach)
+    clock_of(house).step(LEASE)
+    house.start_relay(resolver=names.resolver(), lease=LEASE)
+    until(lambda: len(first.inbox.said) == 6)
+    first.inbox.hold.set()
+    until(lambda: not queue(house))
+    house.stop_relays()
+    assert len(first.inbox.taken) == 1
+
+
+def out_of_reach(tx: Tx, *of: object) -> None:
+    raise Temporary("The database is out of reach")
 
 
 def test_what_the_operator_has_dropped_is_not_reported(house: House, first: Elsewhere) -> None:

@@ -162,10 +162,9 @@ def _leased(tx: Tx, number: int) -> Leased:
     )
 
 
-def renew(tx: Tx, leases: Sequence[tuple[int, int]], seconds: int = LEASE) -> None:
-    """Let leases, given as (row, lease), that are still held last so many seconds from now."""
-    for row, token in leases:
-        tx.run(_RENEW, row=row, token=token, until=tx.now + seconds)
+def renew(tx: Tx, leases: Sequence[tuple[int, int]], seconds: int = LEASE) -> list[int]:
+    """Let leases, given as (row, lease), that are still held last so many seconds from now; which ones."""
+    return [token for row, token in leases if tx.run(_RENEW, row=row, token=token, until=tx.now + seconds)]
 
 
 def give_back(tx: Tx, leases: Sequence[tuple[int, int]]) -> None:
