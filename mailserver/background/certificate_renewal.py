@@ -10,7 +10,6 @@ from mailserver.certificates.obtaining import Obtaining
 from mailserver.certificates.proofs import ACCOUNT_KEY
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.model.clock import Clock
-from mailserver.store.engine.server_time import server_time
 from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep.certificates import waits
 
@@ -24,7 +23,7 @@ class CertificateRenewal:
 
     def __init__(self, *, settings: Settings, store: Store, clock: Clock) -> None:
         self._settings = settings
-        self._store = store
+        self._clock = clock
         self._obtaining = Obtaining(settings=settings, store=store, clock=clock)
         self._said = ""
 
@@ -53,7 +52,7 @@ class CertificateRenewal:
 
     async def _renew(self) -> bool:
         """Whether there is a new certificate."""
-        held, now = await self._obtaining.held(), await self._store.read(server_time)
+        held, now = await self._obtaining.held(), self._clock.now()
         if waits(held.row.until, now) or waits(held.row.due, now):
             return False
         try:

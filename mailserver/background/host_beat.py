@@ -6,6 +6,7 @@ import asyncio
 import structlog
 
 from mailserver.foundation.settings import Settings
+from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep import host_facts, hosts
@@ -14,6 +15,8 @@ log = structlog.get_logger("health")
 
 PERIOD = 5.0
 LEAVING_SECONDS = 2.0
+CLOCK_TOLD_SECONDS = 3600.0
+"""Between two words about a clock that is off, while it is no further off."""
 
 
 class HostBeat:
@@ -24,6 +27,7 @@ class HostBeat:
         self._store = store
         self._workers = workers
         self._id = ""
+        self._clock = ClockWatch(settings, store.clock)
 
     async def run(self) -> None:
         """Go round until cancelled. Raises Temporary, OSError."""
@@ -31,6 +35,7 @@ class HostBeat:
         while True:
             said = await asyncio.to_thread(host_facts.describe, self._settings, self._id, self._workers)
             await self._store.write(hosts.beat, said)
+            self._clock.look()
             await asyncio.sleep(PERIOD)
 
     async def leave(self) -> None:
@@ -42,3 +47,28 @@ class HostBeat:
             log.warning("the row of this host stays until it is old", why=str(error) or "no answer in time")
         except Exception:  # nothing keeps a process from ending
             log.exception("the row of this host stays until it is old")
+
+
+class ClockWatch:
+    """Says in the log that this host's clock is off, as long as it is.
+
+    The host goes on serving: what hosts do in turn and what they write goes by the database's clock. What else goes by
+    its own, as certificates of other servers and the times in its log, is wrong meanwhile.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._grade = 0
+        self._told = 0.0
+
+    def look(self) -> None:
+        skew, bounds = self._clock.skew, self._settings.database
+        grade = (abs(skew) >= bounds.clock_warning) + (abs(skew) >= bounds.clock_fault)
+        now = self._clock.monotonic()
+        if grade == self._grade and (not grade or now - self._told < CLOCK_TOLD_SECONDS):
+            return
+        self._grade, self._told = grade, now
+        tell = (log.info, log.warning, log.error)[grade]
+        text = "the clock of this host is off the database's" if grade else "the clock of this host is right again"
+        tell(text, seconds=round(skew, 1))

@@ -81,6 +81,9 @@ class Watched:
     def _files(self) -> Iterator[Metric]:
         """Blocking."""
         yield _gauge("build_info", "Always 1; what serves", "version", {__version__: 1.0})
+        yield _gauge(
+            "clock_skew_seconds", "How far this host's clock is ahead of the database's", "", {"": self._clock.skew}
+        )
         free, size = _disks(self._settings)
         yield _gauge("disk_free_bytes", "Room that is left to the service", "folder", free)
         yield _gauge("disk_size_bytes", "Room in all", "folder", size)

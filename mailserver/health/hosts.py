@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.settings import Settings
+from mailserver.foundation.settings import Database, Settings
 from mailserver.health.findings import Finding, Grade
 from mailserver.health.instance import place_of
 from mailserver.model.clock import SystemClock
@@ -14,8 +14,6 @@ from mailserver.store.upkeep import host_facts, hosts, opening
 from mailserver.store.upkeep.hosts import Host, Seen
 from mailserver.texts.text import Text
 
-MOST_SKEW = 2000
-"""Milliseconds."""
 MOST_TOLD = 20
 OTHERS = 10
 """Connections that commands, backups and an administrator may need beside those that serve."""
@@ -42,21 +40,21 @@ def examine_hosts(settings: Settings) -> Iterator[Finding]:
             store.close()
     except (Temporary, OSError):
         return  # the look at the database has said so
-    yield from compare(host_facts.describe(settings, "", 0), seen)
+    yield from compare(host_facts.describe(settings, "", 0), seen, settings.database)
     if most:
-        yield from _connections(seen, most)
+        yield from count_connections(seen, most)
 
 
-def compare(here: Host, seen: Sequence[Seen]) -> Iterator[Finding]:
+def compare(here: Host, seen: Sequence[Seen], bounds: Database) -> Iterator[Finding]:
     """One line for each host that disagrees or is gone; one for all if none does."""
-    faults = [finding for one in seen[:MOST_TOLD] for finding in _faults(here, one)]
+    faults = [finding for one in seen[:MOST_TOLD] for finding in _faults(here, one, bounds)]
     yield from faults
     if seen and not faults:
         names = ", ".join(sorted({one.host.name for one in seen}))
         yield Finding("hosts", Grade.OK, Text("{names} : d’accord", names=names))
 
 
-def _faults(here: Host, one: Seen) -> Iterator[Finding]:
+def _faults(here: Host, one: Seen, bounds: Database) -> Iterator[Finding]:
     name = one.host.name
     if one.is_gone:
         yield Finding(
@@ -66,13 +64,12 @@ def _faults(here: Host, one: Seen) -> Iterator[Finding]:
             Text("remettez-le en service, ou attendez : au bout d’un mois il est oublié"),
         )
         return
-    if abs(one.skew) > MOST_SKEW:
+    skew = one.skew / 1000
+    if abs(skew) >= bounds.clock_warning:
         yield Finding(
             "hosts",
-            Grade.PROBLEM,
-            Text(
-                "l’horloge de {name} s’écarte de {seconds} s de celle de la base", name=name, seconds=one.skew // 1000
-            ),
+            Grade.PROBLEM if abs(skew) >= bounds.clock_fault else Grade.WARNING,
+            Text("l’horloge de {name} s’écarte de {seconds} s de celle de la base", name=name, seconds=round(skew)),
             Text("mettez les horloges à l’heure (chrony, systemd-timesyncd)"),
         )
     if (one.host.version, one.host.schema) != (here.version, here.schema):
@@ -100,9 +97,13 @@ def _faults(here: Host, one: Seen) -> Iterator[Finding]:
         )
 
 
-def _connections(seen: Sequence[Seen], most: int) -> Iterator[Finding]:
-    """What every host may open at once, against what the server takes."""
-    wanted = sum(one.host.connections for one in seen if not one.is_gone) + OTHERS
+def count_connections(seen: Sequence[Seen], most: int) -> Iterator[Finding]:
+    """What every host may open at once, against what the server takes.
+
+    While one restarts its processes of before serve their clients to the end.
+    """
+    each = [one.host.connections for one in seen if not one.is_gone]
+    wanted = sum(each) + max(each, default=0) + OTHERS
     text = Text("{wanted} connexions au plus ; PostgreSQL en accepte {most}", wanted=wanted, most=most)
     if wanted <= most:
         yield Finding("database", Grade.OK, text)

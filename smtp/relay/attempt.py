@@ -107,9 +107,7 @@ class Courier:
             return put_off
         raise Unreachable(problem)
 
-    async def _try(
-        self, exchanger: Exchanger, row: Leased, octets: bytes, is_ours: Callable[[], bool]
-    ) -> "_Transfer":
+    async def _try(self, exchanger: Exchanger, row: Leased, octets: bytes, is_ours: Callable[[], bool]) -> "_Transfer":
         """One server, in the clear if its TLS does not work. Raises SMTPException, OSError: not reached."""
         for encrypt in (True, False):
             try:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from mailserver.foundation.settings import Settings, load
+from mailserver.background.host_beat import CLOCK_TOLD_SECONDS, ClockWatch
+from mailserver.foundation.settings import Database, Settings, load
 from mailserver.health import hosts as examined
 from mailserver.health.findings import Grade
 from mailserver.health.instance import create
@@ -15,6 +16,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.schema.keeping import host
 from mailserver.store.upkeep import host_facts, hosts
 from mailserver.store.upkeep.hosts import Host, Seen
+from tests.clocks import StandingClock
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def told(here: Host, *seen: Seen) -> list[tuple[Grade, str]]:
-    return [(finding.grade, finding.text.to("en")) for finding in examined.compare(here, seen)]
+    return [(finding.grade, finding.text.to("en")) for finding in examined.compare(here, seen, Database())]
 
 
 async def test_hosts_say_that_they_serve(store: Store, settings: Settings) -> None:
@@ -54,11 +56,51 @@ def test_what_disagrees_is_told(settings: Settings) -> None:
     there = dataclasses.replace(here, id="b" * 32, name="deux")
     assert [grade for grade, _ in told(here, Seen(there, 3, -40))] == [Grade.OK]
     assert told(here, Seen(there, 99, 0)) == [(Grade.WARNING, "deux has given no sign of life for 99 s")]
-    assert told(here, Seen(there, 0, -3000)) == [(Grade.PROBLEM, "the clock of deux is -3 s off the database's")]
+    assert [grade for grade, _ in told(here, Seen(there, 0, 4999), Seen(there, 0, -4999))] == [Grade.OK]
+    assert told(here, Seen(there, 0, -5000)) == [(Grade.WARNING, "the clock of deux is -5 s off the database's")]
+    assert told(here, Seen(there, 0, 59_999)) == [(Grade.WARNING, "the clock of deux is 60 s off the database's")]
+    assert told(here, Seen(there, 0, 60_000)) == [(Grade.PROBLEM, "the clock of deux is 60 s off the database's")]
     older = dataclasses.replace(there, version="0.6.0", schema="0021")
     assert [grade for grade, _ in told(here, Seen(older, 0, 0))] == [Grade.WARNING]
     other = dataclasses.replace(there, settings={**there.settings, "smtp": "x", "secrets": "y"})
     assert told(here, Seen(other, 0, 0)) == [(Grade.PROBLEM, "deux has other settings than this host: secrets, smtp")]
+
+
+def test_connections_suffice_also_while_a_host_restarts(settings: Settings) -> None:
+    here = dataclasses.replace(host_facts.describe(settings, "a" * 32, 2), connections=30)
+    large = dataclasses.replace(here, id="b" * 32, connections=40)
+    seen = [Seen(here, 0, 0), Seen(large, 0, 0), Seen(large, 99, 0)]
+    for most, grade in ((120, Grade.OK), (119, Grade.WARNING)):
+        (finding,) = examined.count_connections(seen, most)
+        assert finding.grade is grade
+        assert finding.text.to("en").startswith("120 connections")
+
+
+def test_a_clock_that_is_off_is_told_once_while_it_is(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    clock = OffClock()
+    watch = ClockWatch(settings, clock)
+
+    def said(skew: float, later: float = 0.0) -> list[str]:
+        clock.off = skew
+        clock.step(later)
+        watch.look()
+        return [line.split("]")[0].split("[")[-1].strip() for line in capfd.readouterr().out.splitlines()]
+
+    assert said(4.9) == []
+    assert said(-5.0) == ["warning"]
+    assert said(30.0) == []
+    assert said(60.0) == ["error"]
+    assert said(60.0, CLOCK_TOLD_SECONDS) == ["error"]
+    assert said(0.1) == ["info"]
+    assert said(0.1, CLOCK_TOLD_SECONDS) == []
+
+
+class OffClock(StandingClock):
+    off = 0.0
+
+    @property
+    def skew(self) -> float:
+        return self.off
 
 
 def test_what_must_agree_and_what_need_not(settings: Settings) -> None:

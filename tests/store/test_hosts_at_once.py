@@ -4,28 +4,35 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from sqlalchemy import QueuePool, func, select, text, update
+from sqlalchemy import QueuePool, delete, func, select, text, update
 
 from mailserver.background.index_worker import Indexer
+from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Database
-from mailserver.model.clock import DAY
+from mailserver.model.clock import DAY, HOUR, SystemClock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine import news
-from mailserver.store.engine.server_time import server_time
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store, connections_of
+from mailserver.store.queue import spool, waiting
+from mailserver.store.schema.accounts import caretaker_lease
 from mailserver.store.schema.certificates import acme_certificate
-from mailserver.store.schema.search import search_text
+from mailserver.store.schema.search import search_lease, search_text
 from mailserver.store.search import index
 from mailserver.store.upkeep import caretaking, certificates
+from mailserver.store.web import push_subscriptions
+from tests.conftest import StoreMaker
+from tests.smtp.test_spool import enqueue
 from tests.store.test_search import fill
-from tests.waiting import becomes
+from tests.waiting import FELT, becomes
 
 MANY = 100
+LONG = 600
+"""Seconds of a lease: no machine is so slow, and a clock that is off is further off."""
 
 
 def touch(tx: Tx, mailbox_id: int) -> None:
@@ -126,23 +133,105 @@ async def test_what_a_host_left_undone_another_does(make_store: Callable[[], Sto
             await asyncio.gather(task, return_exceptions=True)
 
 
+class WrongClock(SystemClock):
+    """Of a host that is so many seconds ahead."""
+
+    def __init__(self, ahead: float) -> None:
+        self.ahead = ahead
+
+    def wall(self) -> float:
+        return super().wall() + self.ahead
+
+
+@pytest.fixture(params=[HOUR, -HOUR])
+def hosts(make_store: StoreMaker, request: pytest.FixtureRequest) -> Iterator[tuple[Store, Store]]:
+    """One whose clock is the database's, and one whose clock is an hour off."""
+    right = make_store()
+    wrong = Store(right.url, right.data, WrongClock(request.param), Changes(), readers=2, writers=3)
+    yield right, wrong
+    wrong.close()
+
+
 async def test_turns_are_by_the_clock_of_the_database(
-    make_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+    hosts: tuple[Store, Store], edupont: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = make_store(), make_store()
+    one, other = hosts
     if one.backend.dialect == "sqlite":
         return
-    assert await one.write(caretaking.take_lease, one.worker)
-    assert await one.write(index.take_lease, one.worker)
-    assert await one.write(certificates.take_lease, 600, due_only=False)
-    real = time.time
-    for ahead in (3600, -3600):
-        monkeypatch.setattr(time, "time", lambda ahead=ahead: real() + ahead)
-        assert not await other.write(caretaking.take_lease, other.worker), "its clock is not asked"
-        assert not await other.write(index.take_lease, other.worker)
-        assert await other.read(index.is_elsewhere, other.worker)
-        assert not await other.write(certificates.take_lease, 600, due_only=False)
-        assert await one.write(caretaking.take_lease, one.worker)
+    for module in (caretaking, index, push_subscriptions):
+        monkeypatch.setattr(module, "LEASE_SECONDS", LONG)
+    browser = push_subscriptions.NewSubscription("https://push.fr/1", b"", b"", b"", "", "fr")
+    for first, second in ((one, other), (other, one)):
+        number = await first.write(push_subscriptions.subscribe, edupont, browser)
+        assert await first.write(caretaking.take_lease, first.worker)
+        assert await first.write(index.take_lease, first.worker)
+        assert await first.write(push_subscriptions.claim, number)
+        obtaining = await first.write(certificates.take_lease, LONG, due_only=True)
+        assert obtaining
+        assert not await second.write(caretaking.take_lease, second.worker), "its clock is not asked"
+        assert not await second.write(index.take_lease, second.worker)
+        assert await second.read(index.is_elsewhere, second.worker)
+        assert not await second.write(push_subscriptions.claim, number)
+        assert not await second.write(certificates.take_lease, LONG, due_only=True)
+        await first.write(end_leases, obtaining)
+
+
+def end_leases(tx: Tx, obtaining: int) -> None:
+    certificates.release(tx, obtaining)
+    tx.execute(delete(caretaker_lease))
+    tx.execute(delete(search_lease))
+
+
+async def test_a_host_whose_clock_is_off_sends_nothing_twice_and_nothing_late(hosts: tuple[Store, Store]) -> None:
+    if hosts[0].backend.dialect == "sqlite":
+        return
+    for first, second in (hosts, hosts[::-1]):
+        await first.write(enqueue, "x@ailleurs.fr")
+        (row,) = await first.write(spool.lease, 10, LONG)
+        assert await second.write(spool.lease, 10, LONG) == [], "the other is sending it"
+        await second.write(spool.renew, [(row.id, row.lease)], LONG)
+        assert await first.write(spool.lease, 10, LONG) == []
+        due = await second.read(spool.next_due)
+        for host in hosts:
+            assert due is not None
+            assert 0 < due - host.clock.now() <= LONG, "so long it waits for one that is killed"
+        again = int(first.clock.now()) + 60
+        assert await first.write(spool.settle, row, [], due=again)
+        assert await second.read(spool.next_due) == again
+        assert again - second.clock.now() <= 60
+        assert await second.write(waiting.hold, [row.id]) == 1
+        assert await second.write(spool.retry, [row.id]) == 1
+        (row,) = await second.write(spool.lease, 10, LONG)
+        assert await second.write(spool.settle, row, [one.id for one in row.recipients])
+
+
+async def test_every_date_of_a_host_is_the_databases(hosts: tuple[Store, Store]) -> None:
+    """Also of a process that asks no database for a while, and whose clock is set meanwhile; SQLite is its host's."""
+    one, other = hosts
+    assert isinstance(other.clock, WrongClock)
+    before, off = other.clock.wall(), other.clock.ahead
+    for host in hosts:
+        await host.read(texts)
+    if one.backend.dialect == "sqlite":
+        assert other.clock.now() >= before
+        assert other.clock.skew == 0.0
+        return
+    assert abs(other.clock.skew - off) < FELT
+    assert abs(other.clock.now() - one.clock.now()) < FELT
+    assert await other.read(lambda tx: abs(tx.now - one.clock.now())) < FELT
+    other.clock.ahead = 0.0
+    assert abs(other.clock.now() - one.clock.now()) < FELT, "set right, it has moved nothing"
+    assert abs(other.clock.skew) < FELT
+
+
+def test_a_slow_answer_moves_a_clock_no_further_than_it_proves() -> None:
+    clock = WrongClock(0.0)
+    clock.follow(clock.now() - 50.0, 60.0)
+    assert abs(clock.skew) < FELT, "it may have been said ten seconds from now"
+    clock.follow(clock.now() - 100.0, 60.0)
+    assert 40.0 - FELT < clock.skew < 40.0 + FELT
+    clock.follow(clock.now() + 1000.0, 1.0)
+    assert clock.skew < 40.0 + FELT - 1000.0
 
 
 async def test_a_clock_that_was_wrong_keeps_nobody_from_renewing(
@@ -158,7 +247,7 @@ async def test_a_clock_that_was_wrong_keeps_nobody_from_renewing(
         if done is not None:
             assert await other.write(done, lease, "unreachable", "", 3600)
         monkeypatch.setattr(time, "time", real)
-        held, now = await one.read(certificates.get), await one.read(server_time)
+        held, now = await one.read(certificates.get), one.clock.now()
         if one.backend.dialect == "sqlite":
             assert await one.write(certificates.take_lease, 0, due_only=True)
         elif done is not None:

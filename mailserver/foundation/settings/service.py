@@ -66,6 +66,10 @@ class Database(Section):
     """Threads that read."""
     writers: int = Field(default=4, ge=1, le=32)
     """PostgreSQL only: connections that commit in parallel."""
+    clock_warning: float = Field(default=5, ge=0.5, le=3600)
+    """PostgreSQL only: from so many seconds on a host's clock differs from the database's so much that it is told."""
+    clock_fault: float = Field(default=60, ge=1, le=86400)
+    """From so many on it is a fault, for the log and for `check`; the host goes on serving, by the database's clock."""
 
 
 class Octets(Section):

@@ -1,6 +1,7 @@
 """One database connection a thread, thrown away when it breaks."""
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +9,15 @@ import structlog
 from sqlalchemy import Connection
 
 from mailserver.model.clock import Clock
-from mailserver.store.engine.engines import WRITERS_SETTING, Backend, brief, has_ended, translate
+from mailserver.store.engine.engines import TELL_TIME, WRITERS_SETTING, Backend, brief, has_ended, translate
 from mailserver.store.engine.memory import Memory
 from mailserver.store.engine.statements import Tx
 
 log = structlog.get_logger("store")
 
 TOLD_SECONDS = 5.0
+ASK_TIME_SECONDS = 1.0
+"""Between two questions of a process for the time of a shared database."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,13 +41,15 @@ class Sessions:
         self._open: set[Session] = set()
         self._lock = threading.Lock()
         self._told = -TOLD_SECONDS
+        self._asked = -ASK_TIME_SECONDS
+        """When the database last told its time."""
 
     def begin(self, statement: str) -> Session:
         """Begin a transaction. A connection that broke while it was idle is replaced. Raises Temporary."""
         writes = statement == self._backend.begin_write
         session = self._current(writes=writes)
         try:
-            session.cursor.execute(statement)
+            self._begin(session, statement)
         except Exception as error:
             ended = has_ended(session.driver, self._backend.dialect)
             if ended or self._in_transaction(session):
@@ -53,11 +58,24 @@ class Sessions:
                 raise translate(error) from error
             session = self._current(writes=writes)
             try:
-                session.cursor.execute(statement)
+                self._begin(session, statement)
             except Exception as again:
                 self.forget(session)
                 raise translate(again) from again
         return session
+
+    def _begin(self, session: Session, statement: str) -> None:
+        """Where hosts share the database, now and then with its time: leases and dates of all of them go by it."""
+        asked = time.monotonic()
+        if not self._backend.is_shared or asked - self._asked < ASK_TIME_SECONDS:
+            session.cursor.execute(statement)
+            return
+        session.cursor.execute(statement + TELL_TIME, prepare=False)
+        session.cursor.nextset()
+        told = float(session.cursor.fetchone()[0])
+        now = time.monotonic()
+        self._clock.follow(told, now - asked)
+        self._asked = now
 
     def rollback(self, session: Session) -> None:
         """End a transaction without keeping anything of it."""

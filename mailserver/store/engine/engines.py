@@ -59,6 +59,11 @@ class Backend:
         return self.engine.dialect.name
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other hosts may serve from it, too: then its clock is everybody's."""
+        return self.dialect != "sqlite"
+
+    @property
     def product(self) -> str:
         """The database in words, with the version of what is linked in."""
         return f"SQLite {sqlite3.sqlite_version}" if self.dialect == "sqlite" else "PostgreSQL"
@@ -144,6 +149,8 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     connection.execute("SET idle_in_transaction_session_timeout = '60s'")
 
 
+TELL_TIME = "; SELECT extract(epoch FROM clock_timestamp())::float8"
+"""PostgreSQL: beside a BEGIN it costs no journey of its own."""
 WRITERS_SETTING = "SET idle_in_transaction_session_timeout = '10s'"
 """PostgreSQL: a host that is frozen or cut off inside a unit must not hold its locks for long. (Readers hold none, and
 may wait for octets meanwhile.)"""

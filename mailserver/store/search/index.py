@@ -19,7 +19,6 @@ from sqlalchemy import BigInteger, bindparam, delete, func, insert, null, or_, s
 from mailserver.mime import Part, unpack
 from mailserver.mime.body import folded_fields, text
 from mailserver.model.errors import Damaged
-from mailserver.store.engine.server_time import server_time
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import blobs, collect
 from mailserver.store.octets.files import BlobFolder
@@ -114,7 +113,7 @@ _LEASED = Statement(
 
 def take_lease(tx: Tx, worker: int) -> bool:
     """Make sure that this process (`Store.worker`) is the one that indexes, for a while from now."""
-    now = int(server_time(tx))
+    now = tx.now
     taken = {"me": worker, "now": now, "end": now + LEASE_SECONDS}
     if tx.run(_TAKE, **taken):
         return True
@@ -137,7 +136,7 @@ _SOURCES = Statement(_SOURCE.where(UNINDEXED).order_by(content.c.id).limit(bindp
 
 def is_elsewhere(tx: Tx, worker: int) -> bool:
     """Whether another host's indexer is at it."""
-    return tx.one(_LEASED, me=worker, now=int(server_time(tx))) is not None
+    return tx.one(_LEASED, me=worker, now=tx.now) is not None
 
 
 def has_work(tx: Tx) -> bool:

@@ -15,7 +15,6 @@ from mailserver.model.identity import State
 from mailserver.model.messages.authentication import AuthenticationResults
 from mailserver.model.messages.provenance import DELIVERED
 from mailserver.store.account import filter_memory, secured
-from mailserver.store.engine.server_time import server_time
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import blobs, mailboxes, snooze
 from mailserver.store.people import imports
@@ -46,7 +45,7 @@ _TAKE = Statement(
 
 def take_lease(tx: Tx, worker: int) -> bool:
     """Make sure that this worker is the housekeeper for a while from now."""
-    now = int(server_time(tx))
+    now = tx.now
     taken = {"me": worker, "now": now, "end": now + LEASE_SECONDS}
     if tx.run(_TAKE, **taken):
         return True

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, select, update
 
 from mailserver.model.clock import DAY
-from mailserver.store.engine.server_time import server_time
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.certificates import acme_certificate, acme_challenge
 
@@ -71,7 +70,7 @@ def take_lease(tx: Tx, seconds: int, *, due_only: bool) -> int:
     `due_only`: nor before the next attempt's time.
     """
     tx.insert_ignore(acme_certificate, {"id": 1})
-    found, now = get(tx), int(server_time(tx))
+    found, now = get(tx), tx.now
     if waits(found.until, now) or (due_only and waits(found.due, now)):
         return 0
     taken = {"lease": found.lease + 1, "until": now + seconds}
@@ -87,7 +86,7 @@ def waits(moment: float, now: float) -> bool:
 
 def prolong(tx: Tx, lease: int, seconds: int) -> bool:
     """Go on for so long from now; False: another one has begun."""
-    return _change(tx, lease, until=int(server_time(tx)) + seconds)
+    return _change(tx, lease, until=tx.now + seconds)
 
 
 def release(tx: Tx, lease: int) -> None:
@@ -105,7 +104,7 @@ def _change(tx: Tx, lease: int, **values: object) -> bool:
 
 def keep(tx: Tx, lease: int, *, chain: str, key: bytes, next_key: bytes | None, renew: int) -> bool:
     """A certificate was obtained; False: another one has begun meanwhile, and this one is forgotten."""
-    now = int(server_time(tx))
+    now = tx.now
     return _change(
         tx,
         lease,
@@ -127,19 +126,19 @@ def keep(tx: Tx, lease: int, *, chain: str, key: bytes, next_key: bytes | None, 
 
 def fail(tx: Tx, lease: int, fault: str, detail: str, pause: int) -> bool:
     """None was obtained; no further attempt for so many seconds."""
-    failures, now = acme_certificate.c.failures + 1, int(server_time(tx))
+    failures, now = acme_certificate.c.failures + 1, tx.now
     return _change(tx, lease, failures=failures, failed=now, fault=fault, detail=detail, due=now + pause, until=0)
 
 
 def plan(tx: Tx, lease: int, renew: int) -> bool:
     """The authority said when it wants to renew (RFC 9773)."""
-    return _change(tx, lease, renew=renew, asked=int(server_time(tx)), until=0)
+    return _change(tx, lease, renew=renew, asked=tx.now, until=0)
 
 
 def keep_next_key(tx: Tx, number: int, next_key: bytes | None) -> bool:
     """The key of the next certificate, made ahead so that its DANE record can be published; None: it keeps its key."""
     tx.insert_ignore(acme_certificate, {"id": 1})
-    same = acme_certificate.c.number == number, acme_certificate.c.until <= int(server_time(tx))
+    same = acme_certificate.c.number == number, acme_certificate.c.until <= tx.now
     other = acme_certificate.c.next_key.is_(None) if next_key else acme_certificate.c.next_key.is_not(None)
     mine = update(acme_certificate).where(acme_certificate.c.id == 1, *same, other)
     return bool(tx.execute(mine.values(next_key=next_key)).rowcount)

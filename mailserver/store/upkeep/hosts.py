@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, inspect, select, text, update
 
-from mailserver.store.engine.server_time import server_time, skew
 from mailserver.store.engine.statements import Tx
 from mailserver.store.schema.keeping import host
 
@@ -49,21 +48,20 @@ class Seen:
 
 def beat(tx: Tx, said: Host) -> None:
     """Say that it serves."""
-    ahead = skew(tx)
-    now = tx.clock.now() - ahead
+    now = tx.now
     values: dict[str, Any] = {
         "name": said.name,
         "version": said.version,
         "schema": said.schema,
-        "beat": int(now),
-        "skew": round(1000 * ahead),
+        "beat": now,
+        "skew": round(1000 * tx.clock.skew),
         "connections": said.connections,
         "settings": json.dumps(said.settings, sort_keys=True),
     }
     if tx.execute(update(host).where(host.c.id == said.id).values(**values)).rowcount:
         return
-    tx.insert_ignore(host, {"id": said.id, "started": int(now), **values})
-    tx.execute(delete(host).where(host.c.beat < int(now) - FORGOTTEN_SECONDS))
+    tx.insert_ignore(host, {"id": said.id, "started": now, **values})
+    tx.execute(delete(host).where(host.c.beat < now - FORGOTTEN_SECONDS))
 
 
 def leave(tx: Tx, identifier: str) -> None:
@@ -73,7 +71,7 @@ def leave(tx: Tx, identifier: str) -> None:
 
 def all_of(tx: Tx) -> Sequence[Seen]:
     """Those that serve, or did and did not take their leave; by name."""
-    now = int(server_time(tx))
+    now = tx.now
     rows = tx.execute(select(host).order_by(host.c.beat.desc()).limit(KEPT)).all()
     found = [
         Seen(
