@@ -22,6 +22,7 @@ from mailserver.foundation.verifiers import Verifiers
 from mailserver.model.clock import DAY
 from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.errors import BadSyntax, Temporary
+from mailserver.store.engine import host_locks
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import schools
 from mailserver.store.record.audit import Origin
@@ -72,9 +73,9 @@ def _target(settings: Settings, store: Store, terms: Terms, ending: Ending, orig
 
 @contextlib.contextmanager
 def alone(settings: Settings) -> Iterator[None]:
-    """One import of an instance at a time: two would issue for the same people. Ends with the process.
+    """One import of an instance at a time, on whichever host: two would issue for the same people.
 
-    Raises Temporary while another one runs.
+    Ends with the process. Raises Temporary while another one runs.
     """
     lock = os.open(settings.data / "import.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -82,6 +83,9 @@ def alone(settings: Settings) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Temporary(Cause("another-import")) from None
-        yield
+        with host_locks.held(settings.database_url, host_locks.IMPORT) as is_ours:
+            if not is_ours:
+                raise Temporary(Cause("another-import"))
+            yield
     finally:
         os.close(lock)

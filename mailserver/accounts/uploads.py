@@ -1,7 +1,7 @@
 """Files that were posted to the console and wait for what is to be done with them: DIR/data/uploads.
 
 They may hold what is kept as a hash only elsewhere, so nobody but the service reads them, and they go with the end of
-their use, at the latest after a day (the housekeeper sees to it).
+their use, at the latest after a day (each host sees to its own).
 """
 
 import os

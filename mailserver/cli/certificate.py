@@ -19,7 +19,6 @@ from mailserver.foundation import instance_lock
 from mailserver.foundation.served_certificates import files_of
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import Pair, is_ours, read_pair, write_secret
-from mailserver.model.clock import SystemClock
 from mailserver.store.engine.transactions import Store
 from mailserver.texts.command_line import LANGUAGE, _, of_error
 from mailserver.texts.languages import ENGLISH
@@ -77,9 +76,9 @@ def renew(
     _check(settings)
 
     async def is_wanted(store: Store) -> bool:
-        obtaining = Obtaining(settings=settings, store=store, clock=SystemClock())
+        obtaining = Obtaining(settings=settings, store=store, clock=store.clock)
         held = await obtaining.held()
-        return schedule.is_wanted(held.row, held.pair, obtaining.names, SystemClock().now())
+        return schedule.is_wanted(held.row, held.pair, obtaining.names, store.clock.now())
 
     if not dry_run and not force and not with_store(settings, is_wanted):
         if as_json:
@@ -110,7 +109,7 @@ def _obtain(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
     log_aside()
 
     async def work(store: Store) -> Pair | None:
-        obtaining = Obtaining(settings=settings, store=store, clock=SystemClock())
+        obtaining = Obtaining(settings=settings, store=store, clock=store.clock)
         if dry_run:
             await obtaining.try_staging()
             return None
@@ -171,7 +170,7 @@ def _renewal(settings: Settings) -> dict[str, object]:
         return facts
 
     async def work(store: Store) -> tuple[Held, tuple[str, ...]]:
-        obtaining = Obtaining(settings=settings, store=store, clock=SystemClock())
+        obtaining = Obtaining(settings=settings, store=store, clock=store.clock)
         return await obtaining.held(), obtaining.names
 
     try:

@@ -29,6 +29,7 @@ from mailserver.background.housekeeping import Housekeeper
 from mailserver.background.index_worker import Indexer
 from mailserver.background.report_sending import ReportSender
 from mailserver.background.schema_watch import SchemaWatch
+from mailserver.background.upload_sweeping import UploadSweeper
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.infected import InfectedMail
@@ -179,6 +180,9 @@ async def _index(life: Life) -> None:
         stack.push_async_callback(resolver.close)
         reader = ReportReader(settings=settings, store=store, changes=changes, resolver=resolver, clock=clock)
         await stack.enter_async_context(_task("reports", reader.run))
+        await stack.enter_async_context(
+            _task("uploads", UploadSweeper(settings=settings, store=store, clock=clock).run)
+        )
         beat = HostBeat(settings=settings, store=store, workers=len(life.wakeup.others))
         stack.push_async_callback(beat.leave)
         await stack.enter_async_context(_task("host", beat.run))

@@ -5,14 +5,16 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import QueuePool, delete, func, select, text, update
 
+from directory.imports.import_setup import alone
 from mailserver.background.index_worker import Indexer
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.settings import Database
+from mailserver.foundation.settings import Database, Settings
 from mailserver.model.clock import DAY, HOUR, SystemClock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine import news
@@ -30,6 +32,7 @@ from tests.smtp.test_spool import enqueue
 from tests.store.test_search import fill
 from tests.waiting import FELT, becomes
 
+DOMAIN = "ac-exemple.fr"
 MANY = 100
 LONG = 600
 """Seconds of a lease: no machine is so slow, and a clock that is off is further off."""
@@ -255,6 +258,20 @@ async def test_a_clock_that_was_wrong_keeps_nobody_from_renewing(
         else:
             assert now < held.until <= now + 600
         await one.write(lambda tx: tx.execute(update(acme_certificate).values(due=0)))
+
+
+def test_one_import_at_a_time_on_whichever_host(make_store: StoreMaker, tmp_path: Path) -> None:
+    store = make_store()
+    if store.backend.dialect == "sqlite":
+        return
+    hosts = [Settings(domain=DOMAIN, directory=tmp_path / name, database=Database(url=store.url)) for name in "ab"]
+    for settings in hosts:
+        settings.data.mkdir(parents=True)
+    for first, second in (hosts, hosts[::-1]):
+        with alone(first), pytest.raises(Temporary, match="import"), alone(second):
+            pass
+        with alone(second):
+            pass
 
 
 async def test_connections_are_bounded_and_a_shortage_is_told(

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from mailserver.accounts import uploads
 from mailserver.background.housekeeping import mail, states
 from mailserver.background.housekeeping.auto_replies import Answers
 from mailserver.background.housekeeping.certificates import CertificateNotices
@@ -146,7 +145,6 @@ class Housekeeper:
         return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED and pruned < received.PRUNED
 
     async def _sweep(self) -> int:
-        await asyncio.to_thread(uploads.sweep, self._settings, self._clock.now())
         return await self._store.write(caretaking.sweep, self._settings.accounts.undo_hours * HOUR)
 
     async def _let_go(self) -> int:

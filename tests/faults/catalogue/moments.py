@@ -52,6 +52,22 @@ FAULTS = (
         ("tests/smtp/test_relay_moments.py",),
     ),
     Fault(
+        "lease-over-sends-on",
+        "A host that was cut off from the database sends a message that another one sends by now.",
+        "smtp/relay/attempt.py",
+        "                self._check_lease()\n                protocol.write(piece)",
+        "                protocol.write(piece)",
+        ("tests/smtp/test_relay_moments.py",),
+    ),
+    Fault(
+        "clock-of-the-host",
+        "A host whose clock is an hour off takes what others hold.",
+        "mailserver/store/engine/connections.py",
+        "        self._clock.follow(told, now - asked)\n",
+        "",
+        ("tests/store/test_hosts_at_once.py",),
+    ),
+    Fault(
         "lost-lease-reports",
         "A worker that has lost its row reports about it all the same.",
         "smtp/relay/queue_runner.py",
