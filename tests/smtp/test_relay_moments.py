@@ -10,6 +10,8 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step
+from smtp.relay.attempt import Courier, LeaseOver, Result
+from smtp.relay.routing import Exchanger
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere, Names
@@ -118,6 +120,25 @@ def test_whoever_may_have_lost_a_lease_does_not_send_the_end(
     until(lambda: not queue(house))
     house.stop_relays()
     assert len(first.inbox.taken) == 1
+
+
+def test_a_lease_that_ends_within_a_message(make_house: HouseMaker, second: Elsewhere) -> None:
+    house = make_house()
+    submit(house, "x@ailleurs.fr")
+    (row,) = house.store.write_now(spool.lease, 10)
+    octets = house.read(spool.octets, row.content_id, house.store.blobs)
+    courier = Courier("mail.ac-exemple.fr", house.settings.outbound)
+    there = [Exchanger("second.fr", second.address, second.port)]
+    for lasting in range(4):
+        left = iter([True] * lasting)
+        sent = courier.send(there, row, octets, lambda left=left: next(left, False))  # type: ignore[misc]
+        if lasting < 3:  # DATA, the message, its end
+            with pytest.raises(LeaseOver):
+                house.run(sent)
+        else:
+            (verdict,) = house.run(sent)
+            assert verdict.result is Result.DELIVERED
+    assert len(second.inbox.taken) == 1
 
 
 def out_of_reach(tx: Tx, *of: object) -> None:

@@ -1,6 +1,8 @@
 """Several hosts over one PostgreSQL: news are not lost, turns go by the database's clock, connections are bounded."""
 
 import asyncio
+import dataclasses
+import functools
 import os
 import signal
 import time
@@ -34,6 +36,7 @@ from tests.waiting import FELT, becomes
 
 DOMAIN = "ac-exemple.fr"
 MANY = 100
+BROWSER = push_subscriptions.NewSubscription("https://push.fr/1", b"", b"", b"", "", "fr")
 LONG = 600
 """Seconds of a lease: no machine is so slow, and a clock that is off is further off."""
 
@@ -163,9 +166,8 @@ async def test_turns_are_by_the_clock_of_the_database(
         return
     for module in (caretaking, index, push_subscriptions):
         monkeypatch.setattr(module, "LEASE_SECONDS", LONG)
-    browser = push_subscriptions.NewSubscription("https://push.fr/1", b"", b"", b"", "", "fr")
     for first, second in ((one, other), (other, one)):
-        number = await first.write(push_subscriptions.subscribe, edupont, browser)
+        number = await first.write(push_subscriptions.subscribe, edupont, BROWSER)
         assert await first.write(caretaking.take_lease, first.worker)
         assert await first.write(index.take_lease, first.worker)
         assert await first.write(push_subscriptions.claim, number)
@@ -177,6 +179,31 @@ async def test_turns_are_by_the_clock_of_the_database(
         assert not await second.write(push_subscriptions.claim, number)
         assert not await second.write(certificates.take_lease, LONG, due_only=True)
         await first.write(end_leases, obtaining)
+
+
+async def test_whoever_was_frozen_over_a_notification_says_nothing_of_it(
+    make_store: StoreMaker, edupont: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen, other = make_store(), make_store()
+    number = await other.write(push_subscriptions.subscribe, edupont, BROWSER)
+    monkeypatch.setattr(push_subscriptions, "LEASE_SECONDS", -1)
+    late = await frozen.write(push_subscriptions.claim, number)
+    await asyncio.to_thread(fill, other, edupont, 1)
+    monkeypatch.setattr(push_subscriptions, "LEASE_SECONDS", LONG)
+    due = await other.write(push_subscriptions.claim, number)
+    assert late is not None
+    assert due is not None
+    last = dataclasses.replace(late, failures=push_subscriptions.MAX_FAILURES - 1)
+    for said in (
+        functools.partial(push_subscriptions.told, what=late, reminded=0, pause=False),
+        functools.partial(push_subscriptions.failed, what=last),
+        functools.partial(push_subscriptions.gone, what=late),
+    ):
+        await frozen.write(said)
+    await other.write(push_subscriptions.told, due, 0, pause=False)
+    await frozen.write(push_subscriptions.told, late, 0, pause=False)
+    assert await other.read(push_subscriptions.with_news, 10) == [], "it is not told again"
+    assert [one.id for one in await other.read(push_subscriptions.listing, edupont)] == [number]
 
 
 def end_leases(tx: Tx, obtaining: int) -> None:

@@ -59,6 +59,8 @@ class Due:
     """A browser that has something to be told, for as long as the lease."""
 
     id: int
+    leased: int
+    """Until when; whoever claims it afterwards has another."""
     account_id: int
     endpoint: str
     public: bytes
@@ -193,6 +195,7 @@ def claim(tx: Tx, number: int) -> Due | None:
     uidnext = mailboxes.get(tx, row.account_id, mailboxes.INBOX).uidnext
     return Due(
         row.id,
+        row.due,
         row.account_id,
         row.endpoint,
         bytes(row.public),
@@ -215,7 +218,7 @@ def told(tx: Tx, what: Due, reminded: int, *, pause: bool) -> None:
 def failed(tx: Tx, what: Due) -> bool:
     """A push service did not take it: later again; False when it was given up."""
     if what.failures + 1 >= MAX_FAILURES:
-        _delete(tx, subscription.c.id == what.id)
+        _delete(tx, *_held(what))
         return False
     wait = min(RETRY_SECONDS << min(what.failures, 10), LONGEST_RETRY)
     _set(tx, what, due=tx.now + wait, failures=what.failures + 1)
@@ -224,14 +227,19 @@ def failed(tx: Tx, what: Due) -> bool:
 
 def gone(tx: Tx, what: Due) -> None:
     """A push service knows the subscription no more (RFC 8030 section 7.3)."""
-    _delete(tx, subscription.c.id == what.id)
+    _delete(tx, *_held(what))
 
 
-_CLAIMED = ("id", "account_id", "endpoint", "public", "secret", "language", "reminded", "failures", "uid")
+_CLAIMED = ("id", "due", "account_id", "endpoint", "public", "secret", "language", "reminded", "failures", "uid")
+
+
+def _held(what: Due) -> tuple[ColumnElement[bool], ...]:
+    """Nobody has claimed it since: whoever was frozen meanwhile says nothing of it."""
+    return subscription.c.id == what.id, subscription.c.due == what.leased
 
 
 def _set(tx: Tx, what: Due, **values: int) -> None:
-    tx.execute(update(subscription).where(subscription.c.id == what.id).values(**values))
+    tx.execute(update(subscription).where(*_held(what)).values(**values))
 
 
 def _delete(tx: Tx, *conditions: ColumnElement[bool]) -> bool:
