@@ -287,6 +287,23 @@ async def test_a_clock_that_was_wrong_keeps_nobody_from_renewing(
         await one.write(lambda tx: tx.execute(update(acme_certificate).values(due=0)))
 
 
+def test_whoever_only_looks_may_wait_for_octets(make_store: StoreMaker) -> None:
+    """Writers hold locks, and may not: the looks of `check` are no units, although its store has no others."""
+    store = make_store()
+    if store.backend.dialect == "sqlite":
+        return
+    looking = Store(store.url, store.data, SystemClock(), Changes(), readers=1, writers=1, read_only=True)
+    try:
+        assert [looking.read_now(patience), store.read_now(patience)] == ["1min", "1min"]
+        assert store.write_now(patience) == "10s"
+    finally:
+        looking.close()
+
+
+def patience(tx: Tx) -> str:
+    return str(tx.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one())
+
+
 def test_one_import_at_a_time_on_whichever_host(make_store: StoreMaker, tmp_path: Path) -> None:
     store = make_store()
     if store.backend.dialect == "sqlite":

@@ -46,7 +46,7 @@ class Sessions:
 
     def begin(self, statement: str) -> Session:
         """Begin a transaction. A connection that broke while it was idle is replaced. Raises Temporary."""
-        writes = statement == self._backend.begin_write
+        writes = statement != self._backend.begin_read
         session = self._current(writes=writes)
         try:
             self._begin(session, statement)
