@@ -110,7 +110,9 @@ class BlobCollector:
         """Take old files off a shelf that no row names: left by a crash between writing and committing."""
         if not await self._may_go_on():
             return 0
-        names = await asyncio.to_thread(collect.stray_candidates, self._folder, shelf, self._clock.now())
+        # By the earlier of both clocks: this host's own, where it is behind, has dated files of deliveries under way.
+        now = self._clock.now() + min(0.0, self._clock.skew)
+        names = await asyncio.to_thread(collect.stray_candidates, self._folder, shelf, now)
         removed = 0
         for start in range(0, len(names), STRAY_BATCH):
             part = names[start : start + STRAY_BATCH]

@@ -14,14 +14,17 @@ import pytest
 from sqlalchemy import QueuePool, delete, func, select, text, update
 
 from directory.imports.import_setup import alone
+from mailserver.background.blob_gc import BlobCollector
 from mailserver.background.index_worker import Indexer
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.settings import Database, Settings
+from mailserver.foundation.settings import Database, Settings, Storage
 from mailserver.model.clock import DAY, HOUR, SystemClock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine import news
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store, connections_of
+from mailserver.store.mail import collect
+from mailserver.store.octets.files import files_of
 from mailserver.store.queue import spool, waiting
 from mailserver.store.schema.accounts import caretaker_lease
 from mailserver.store.schema.certificates import acme_certificate
@@ -285,6 +288,21 @@ async def test_a_clock_that_was_wrong_keeps_nobody_from_renewing(
         else:
             assert now < held.until <= now + 600
         await one.write(lambda tx: tx.execute(update(acme_certificate).values(due=0)))
+
+
+async def test_a_file_under_way_is_no_stray_on_a_host_whose_clock_is_behind(
+    hosts: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = hosts[1]
+    if host.backend.dialect == "sqlite":
+        return
+    monkeypatch.setattr(collect, "STRAY_AGE", LONG)
+    collector = BlobCollector(store=host, clock=host.clock, folder=host.blobs, settings=Storage(stray_floor=10))
+    for age, gone in ((LONG // 2, 0), (LONG + 1, 1)):
+        name = files_of(host.blobs).write(b"of a message")
+        dated = min(host.clock.wall(), host.clock.now()) - age
+        os.utime(host.data / "blobs" / name, (dated, dated))
+        assert await collector.remove_strays(int(name[:2], 16)) == gone
 
 
 def test_whoever_only_looks_may_wait_for_octets(make_store: StoreMaker) -> None:
