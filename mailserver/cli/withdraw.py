@@ -1,7 +1,7 @@
 """`mailserver withdraw`: take a message back from every mailbox, bring it back, show what was taken."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
@@ -77,11 +77,15 @@ def show(
 
     found = with_store(settings, work)
     if as_json:
-        print(json.dumps({"messages": found.reached.messages, "accounts": found.reached.accounts}))
+        print(json.dumps(asdict(found.reached)))
         return
     for one in found.samples:
         print(f"{date(one.sent_at)}  {one.sender}  {one.subject}  {one.messages}")
     print(_("{count} messages chez {people} personnes.", count=found.reached.messages, people=found.reached.accounts))
+    if found.reached.removed:
+        print(
+            _("{count} que leurs lecteurs ont supprimés ne pourront plus être récupérés.", count=found.reached.removed)
+        )
 
 
 @app.command()

@@ -14,13 +14,14 @@ from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import blobs, mailboxes, messages, recovery, snooze
+from mailserver.store.mail import blobs, deletions, mailboxes, messages, recovery, snooze
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.messages import NO_QUOTA
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
 from mailserver.store.web import webmail
 from mailserver.store.withdrawal import rows, taking
+from mailserver.store.withdrawal.finding import Reached
 from mailserver.store.withdrawal.rows import State
 from mailserver.withdrawal import service as module
 from tests.conftest import StoreMaker
@@ -269,6 +270,23 @@ async def test_two_workers_at_once_take_each_message_once(make_store: StoreMaker
         inbox = await one.read(mailboxes.get, person, "INBOX")
         assert (inbox.messages, inbox.octets) == (0, 0)
     assert BODY in letter().decode()
+
+
+async def test_what_everybody_has_removed_is_taken_too(store: Store) -> None:
+    people = [store.write_now(create_account, login) for login in ("emma", "marc")]
+    content = store.write_now(put, store.blobs, letter(1), people)
+    for account in people:
+        store.write_now(messages.erase, account, store.read_now(mailboxes.get, account, "INBOX").id, [1])
+    while store.write_now(deletions.index):
+        pass
+    service = withdrawals(store)
+    ((found, _),) = await service.variants(0, "vague@evil.example")
+    assert found == content
+    preview = await service.preview(content, alike=False)
+    assert preview.reached == Reached(0, 0, removed=2)
+    await service.work(await service.begin(preview, 0, IT))
+    asked = recovery.Wanted(30)
+    assert [store.read_now(recovery.find, Viewer(account), asked, 9).messages for account in people] == [(), ()]
 
 
 async def test_what_its_readers_removed_is_taken_too_and_does_not_come_back(store: Store) -> None:

@@ -90,6 +90,8 @@ class NewPage:
     alike: bool = False
     messages: int = 0
     accounts: int = 0
+    removed: int = 0
+    """Those that their readers have removed and could still bring back."""
     samples: tuple[SampleLine, ...] = ()
     days: tuple[tuple[str, str], ...] = ()
     chosen: str = ""
@@ -222,6 +224,7 @@ def _new(
         preview.likeness.alike,
         preview.reached.messages,
         preview.reached.accounts,
+        preview.reached.removed,
         tuple(_sample(visit, one) for one in preview.samples),
         tuple(_choices(visit, REFUSED_DAYS)),
         chosen,

@@ -23,7 +23,7 @@ from mailserver.model.messages.provenance import DELIVERED, UNKNOWN, Door, Prove
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import blobs, deletions
 from mailserver.store.octets.files import BlobFolder
-from mailserver.store.schema.deletions import deleted_message
+from mailserver.store.schema.deletions import deleted_content, deleted_message
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.withdrawal import phishing_report, withdrawn
 
@@ -39,6 +39,8 @@ IN_LIST = 500
 SHOWN = 50
 
 _IS_DELIVERED = or_(*(message.c.door == int(door) for door in sorted(DELIVERED)))
+_WAS_DELIVERED = or_(*(deleted_message.c.door == int(door) for door in sorted(DELIVERED)))
+_removed = deleted_content.join(deleted_message, deleted_message.c.id == deleted_content.c.message_id)
 _FACTS = (
     *(content.c.id, content.c.message_id, content.c.sender_address, content.c.base_subject),
     (content.c.size - content.c.header_size).label("body_size"),
@@ -84,7 +86,15 @@ _REPORTED = Statement(
 _NAMED = Statement(
     select(content.c.id)
     .where(content.c.message_id == bindparam("message_id"))
-    .where(select(message.c.content_id).where(message.c.content_id == content.c.id, _IS_DELIVERED).exists())
+    .where(
+        or_(
+            select(message.c.content_id).where(message.c.content_id == content.c.id, _IS_DELIVERED).exists(),
+            select(deleted_content.c.content_id)
+            .select_from(_removed)
+            .where(deleted_content.c.content_id == content.c.id, _WAS_DELIVERED)
+            .exists(),
+        )
+    )
     .order_by(content.c.id)
     .limit(SHOWN)
 )
@@ -95,6 +105,14 @@ _CAME = Statement(
     .order_by(message.c.mailbox_id, message.c.uid)
     .limit(1)
 )
+_CAME_REMOVED = Statement(
+    select(*(deleted_message.c[column.name] for column in _COLUMNS))
+    .select_from(_removed)
+    .where(deleted_content.c.content_id == bindparam("content"), _WAS_DELIVERED)
+    .order_by(deleted_message.c.id)
+    .limit(1)
+)
+"""Of one that everybody has removed."""
 _HELD_BY = Statement(
     select(*_COLUMNS)
     .join(mailbox, mailbox.c.id == message.c.mailbox_id)
@@ -137,6 +155,8 @@ class Reached:
 
     messages: int
     accounts: int
+    removed: int = 0
+    """Messages that their readers have removed and could still bring back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +180,10 @@ def likeness_of(tx: Tx, content_id: int, folder: BlobFolder, *, alike: bool, acc
     row = tx.one(_ONE, content=content_id)
     if row is None:
         raise Refused(Reason.NOT_FOUND, "No such message")
-    came = tx.one(_HELD_BY, content=content_id, account=account_id) if account_id else tx.one(_CAME, content=content_id)
+    if account_id:
+        came = tx.one(_HELD_BY, content=content_id, account=account_id)
+    else:
+        came = tx.one(_CAME, content=content_id) or tx.one(_CAME_REMOVED, content=content_id)
     if came is None and account_id:
         raise Refused(Reason.NOT_FOUND, "No such message")
     found = Likeness(_facts(row), _hash(tx, content_id, folder), alike, Provenance.stored(*came) if came else UNKNOWN)
@@ -308,7 +331,7 @@ def meant(
 
 def reached(tx: Tx, found: Found, came: Provenance) -> Reached:
     """How many messages are meant, and of how many people."""
-    count, people = 0, set[int]()
+    count, removed, people = 0, 0, set[int]()
     for part, only_alike in portions(found):
         rows = tx.execute(
             select(mailbox.c.account_id, func.count().label("held"))
@@ -318,7 +341,10 @@ def reached(tx: Tx, found: Found, came: Provenance) -> Reached:
         ).all()
         count += sum(row.held for row in rows)
         people.update(row.account_id for row in rows)
-    return Reached(count, len(people))
+        is_removed = meant(tx, part, came, only_alike=only_alike, columns=deleted_message.c)
+        kept = select(func.count()).select_from(_removed).where(deleted_content.c.content_id.in_(part), is_removed)
+        removed += int(tx.execute(kept).scalar_one())
+    return Reached(count, len(people), removed)
 
 
 def portions(found: Found) -> Iterator[tuple[Sequence[int], bool]]:
