@@ -10,6 +10,7 @@ from typing import Any
 
 EVENT_WIDTH = 30
 LEVEL_WIDTH = 9
+INDENT = "  "
 FIRST = ("timestamp", "level", "part", "event")
 APART = frozenset((*FIRST, "exception"))
 _NUMBERS = frozenset((int, float, bool, type(None)))
@@ -41,7 +42,13 @@ def console(fields: Mapping[str, Any]) -> str:
             is_plain = value.__class__ in _NUMBERS or (value.__class__ is str and _PLAIN.fullmatch(value))
             words.append(f"{name}={value if is_plain else _quoted(value)}")
     line = " ".join(words).rstrip()
-    return f"{line}\n{fields['exception']}" if "exception" in fields else line
+    return f"{line}\n{told(fields['exception'])}" if "exception" in fields else line
+
+
+def told(exception: object) -> str:
+    """A traceback as lines that cannot be taken for events: an error says what a peer or another server has said."""
+    lines = str(exception).split("\n")
+    return "\n".join(INDENT + (line if line.isprintable() else repr(line)) for line in lines)
 
 
 def printable(value: object) -> object:

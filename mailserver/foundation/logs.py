@@ -147,7 +147,7 @@ def _renderer(settings: Log) -> Any:
 def _coloured(fields: Mapping[str, Any]) -> str:
     """For a person at a terminal. What steers terminals is shown as what it is."""
     safe = {
-        name: value if name == "exception" else log_lines.printable(value)
+        name: log_lines.told(value) if name == "exception" else log_lines.printable(value)
         for name, value in fields.items()
         if name != "part"
     }

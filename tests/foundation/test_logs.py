@@ -96,6 +96,16 @@ def test_a_traceback_is_told_and_counted(kept: Kept) -> None:
     assert value(catalogue.LOG_LINES, "store", "error") == before + 1
 
 
+@given(st.text())
+def test_what_an_error_says_begins_no_event(said: str) -> None:
+    """Of another server, of a file that somebody sent."""
+    forged = "2026-11-29T14:00:00.000000Z [info     ] login"
+    line = log_lines.console({**HEAD, "event": "it failed", "exception": f"ValueError: {said}\n{forged}\x1b[2J"})
+    first, *others = line.split("\n")
+    assert first.endswith("it failed")
+    assert all(other.startswith("  ") and other.isprintable() for other in others)
+
+
 def test_parts_have_levels_of_their_own(kept: Kept) -> None:
     logs.configure(Log(level="warning", levels={"relay": "debug", "imap": "error"}, format="json"))
     for part in ("relay", "imap", "smtp"):
