@@ -1,6 +1,7 @@
 """The door without TLS for everybody: it leads to the one with TLS. Only what a certificate authority asks for is
 answered here, because it asks without TLS (http-01, RFC 8555 section 8.3)."""
 
+import re
 from urllib.parse import quote, urlsplit
 
 from starlette.responses import Response
@@ -11,6 +12,8 @@ from mailserver.foundation.settings import Settings
 CHALLENGES = "/.well-known/acme-challenge/"
 MOST_PATH = 2000
 """Characters of an address that is led on; a longer one leads to the front page."""
+_NAME = re.compile(r"[a-z0-9.-]{1,253}")
+"""Of a host: `banque.example/.ac-exemple.fr` ends like ours, and leads elsewhere."""
 
 
 class Redirect:
@@ -31,7 +34,9 @@ class Redirect:
         host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
         name = host.partition(":")[0].lower()
         base = self._settings.public_url
-        if any(name == domain or name.endswith(f".{domain}") for domain in self._settings.domains):
+        if _NAME.fullmatch(name) and any(
+            name == domain or name.endswith(f".{domain}") for domain in self._settings.domains
+        ):
             port = urlsplit(base).port
             base = f"https://{name}" + (f":{port}" if port else "")
         path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else quote(scope["path"])
