@@ -120,6 +120,17 @@ def test_what_must_agree_and_what_need_not(settings: Settings) -> None:
     assert {name for name, value in first.items() if changed[name] != value} == {"secrets"}
 
 
+def test_a_host_without_the_key_of_the_authority_is_told(settings: Settings) -> None:
+    """It would never renew, and nobody would know before the host that does is gone."""
+    path = settings.directory / "mailserver.toml"
+    path.write_text(path.read_text() + "\n[acme]\nagree_to_terms = true\n")
+    settings = load(settings.directory)
+    first = host_facts.fingerprints(settings)
+    (settings.directory / "secrets" / "acme-account.pem").write_text("a key")
+    changed = host_facts.fingerprints(settings)
+    assert {name for name, value in first.items() if changed[name] != value} == {"secrets"}
+
+
 def test_a_host_keeps_its_id(tmp_path: Path) -> None:
     first = host_facts.host_id(tmp_path)
     assert host_facts.host_id(tmp_path) == first

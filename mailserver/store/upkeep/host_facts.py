@@ -23,6 +23,8 @@ OWN = frozenset(
 )
 """Settings that hosts may have of their own; of `octets` the place must agree."""
 SECRETS = ("hmac", "ldap-admin", "vapid.pem")
+ACME_SECRETS = ("acme-account.pem", "acme-eab")
+"""With which any host may renew the certificate; one that lacks them never does."""
 
 
 def describe(settings: Settings, identifier: str, workers: int) -> Host:
@@ -67,7 +69,8 @@ def fingerprints(settings: Settings) -> dict[str, str]:
         return {}
     told = settings.model_dump(mode="json", exclude=set(OWN))
     told["octets"] = settings.octets.url
-    told["secrets"] = [_secret(settings, name) for name in (*SECRETS, f"dkim-{settings.dkim_selector}.pem")]
+    names = (*SECRETS, f"dkim-{settings.dkim_selector}.pem", *(ACME_SECRETS if settings.acme.agree_to_terms else ()))
+    told["secrets"] = [_secret(settings, name) for name in names]
     return {
         name: hmac.digest(key, json.dumps([name, value], sort_keys=True).encode(), hashlib.sha256).hex()[:16]
         for name, value in told.items()
