@@ -1,6 +1,6 @@
 """Lists of the embedded directory: making and changing them, and what may be in them (who receives: `receivers`)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from directory.lists import virtual_lists
@@ -252,6 +252,12 @@ def require(tx: Tx, address: str) -> lists.ListEntry:
 
 def check_known(tx: Tx, house: House, addresses: Sequence[str]) -> None:
     """Addresses of ours must lead to somebody, or to a list. Raises Refused(NO_SUCH_RECIPIENT) naming the first."""
+    for address in unknown(tx, house, addresses):
+        raise Refused(Reason.NO_SUCH_RECIPIENT, Cause("address-nobody", address=address))
+
+
+def unknown(tx: Tx, house: House, addresses: Sequence[str]) -> Iterator[str]:
+    """Those of our addresses that lead to nobody, and to no list."""
     ours = [address for address in addresses if house.is_local(address)]
     folded = [house.fold(address) for address in ours]
     known = people.logins(tx, folded).keys() | lists.existing(tx, folded)
@@ -263,7 +269,7 @@ def check_known(tx: Tx, house: House, addresses: Sequence[str]) -> None:
             continue
         base, plus, _ = local.partition("+")
         if not (plus and people.find(tx, f"{base}@{house.domain}")):
-            raise Refused(Reason.NO_SUCH_RECIPIENT, Cause("address-nobody", address=address))
+            yield address
 
 
 def edit(tx: Tx, address: str, add: Sequence[str], remove: Sequence[str]) -> tuple[int, int]:

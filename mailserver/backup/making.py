@@ -107,13 +107,23 @@ def alone(place: Place) -> Iterator[tuple[int, Path]]:
 
     The programs that are run share the lock: one that outlives a killed backup still keeps the next one waiting.
     """
-    lock = os.open(place.data / "backup.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    work = place.data / WORK
+    busy = Text("{path} : une autre sauvegarde est en cours", path=place.settings)
+    with private_folder(place.data / "backup.lock", place.data / WORK, busy) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def private_folder(locked: Path, work: Path, busy: Translated) -> Iterator[tuple[int, Path]]:
+    """A lock, and an empty folder that is gone at the end; what a killed run left goes first.
+
+    Raises CannotBackUp, which says that it is `busy`; OSError.
+    """
+    lock = os.open(locked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise CannotBackUp(Text("{path} : une autre sauvegarde est en cours", path=place.settings)) from None
+            raise CannotBackUp(busy) from None
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(mode=0o700)
         try:

@@ -197,6 +197,11 @@ class Repository:
         """All files of a snapshot into a folder, compared with their sums. Raises CannotBackUp."""
         self._checked(self.run("restore", snapshot, "--target", str(folder), "--verify", tell=tell))
 
+    def extract_some(self, snapshot: str, folder: Path, paths: Sequence[str]) -> None:
+        """The same of these files alone; those that are not in it are passed over. Raises CannotBackUp."""
+        chosen = [word for path in paths for word in ("--include", path)]
+        self._checked(self.run("restore", snapshot, "--target", str(folder), "--verify", *chosen))
+
     def run(
         self,
         *words: str,

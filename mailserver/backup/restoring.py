@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import structlog
 
@@ -74,8 +73,8 @@ def restore(
         raise CannotBackUp(Text("{path} n’est pas vide : une instance revient dans un dossier vide", path=directory))
     repository = Repository(target.address, target.key_file)
     backup = choose(kept.list_backups(repository), before)
-    if backup.engine == "postgresql" and shutil.which("pg_restore") is None:
-        raise CannotBackUp(Text("pg_restore n’est pas installé : apt-get install postgresql-client"))
+    if backup.engine == "postgresql":
+        check_pg_restore()
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
     coming = _Coming(repository, backup, directory, tell)
@@ -101,7 +100,8 @@ class _Coming:
         for path in (folder, folder / "blobs", folder / making.WORK):
             path.mkdir(mode=0o700)
         with tempfile.TemporaryFile() as kept_tar:
-            self._copy(SETTINGS, "settings.tar", kept_tar)
+            with self._repository.reading(self._backup.parts[SETTINGS], "/settings.tar") as octets:
+                shutil.copyfileobj(octets, kept_tar, CHUNK)
             kept_tar.seek(0)
             with tarfile.open(fileobj=kept_tar) as archive:
                 archive.extractall(self._directory, filter="data")
@@ -123,7 +123,8 @@ class _Coming:
     def bring(self, settings: Settings) -> Restored:
         """Messages and database; then what makes them fit to be served."""
         place = Place(settings.database_url, settings.data, settings.directory)
-        self._database(place)
+        self._tell(Text("Base de données"), 0)
+        bring_database(self._repository, self._backup, place.url)
         self._repository.extract(
             self._backup.parts[MESSAGES], place.data / "blobs", self._telling(Text("Gros messages"))
         )
@@ -141,35 +142,6 @@ class _Coming:
         shutil.rmtree(work)
         return Restored(self._backup, files, returned)
 
-    def _database(self, place: Place) -> None:
-        self._tell(Text("Base de données"), 0)
-        name = NAMES[self._backup.engine]
-        if self._backup.engine == "sqlite":
-            path = copying.sqlite_file(place.url)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "wb") as file:
-                self._copy(DATABASE, name, file)
-                file.flush()
-                os.fsync(descriptor)
-            fault = copying.fault_of(path)
-            if fault:
-                raise CannotBackUp(Text("la base relue dans la sauvegarde est abîmée : {found}", found=fault))
-            return
-        copying.check_empty(place.url)
-        environment = copying.program_environment(place.url)
-        words = ["pg_restore", "--no-owner", "--no-acl", "--exit-on-error", "--single-transaction"]
-        with self._repository.reading(self._backup.parts[DATABASE], f"/{name}") as octets:
-            ended = subprocess.run(
-                [*words, "--dbname", environment.get("PGDATABASE", "")],
-                stdin=octets,
-                stderr=subprocess.PIPE,
-                env={**os.environ, **environment},
-                check=False,
-                text=True,
-            )
-            if ended.returncode:  # said before restic says that nobody listens any more
-                raise CannotBackUp(Text("pg_restore : {found}", found=ended.stderr.strip().partition("\n")[0][:300]))
-
     def _files(self, place: Place) -> int:
         """Every large message that the database names is on its shelf; how many. Raises CannotBackUp."""
         names = place.data / making.WORK / "files"
@@ -184,10 +156,47 @@ class _Coming:
             raise CannotBackUp(verifying.lacking(lacking))
         return described.files
 
-    def _copy(self, part: str, name: str, file: IO[bytes]) -> None:
-        with self._repository.reading(self._backup.parts[part], f"/{name}") as octets:
-            shutil.copyfileobj(octets, file, CHUNK)
-
     def _telling(self, what: Translated) -> Callable[[float], None]:
         self._tell(what, 0)
         return lambda part: self._tell(what, part)
+
+
+def bring_database(repository: Repository, backup: Backup, url: str) -> None:
+    """Its database to where there is none: a file that does not exist, an empty PostgreSQL database.
+
+    Raises CannotBackUp, NotThere, Temporary, OSError.
+    """
+    snapshot, name = backup.parts[DATABASE], f"/{NAMES[backup.engine]}"
+    if backup.engine == "sqlite":
+        path = copying.sqlite_file(url)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            with repository.reading(snapshot, name) as octets:
+                shutil.copyfileobj(octets, file, CHUNK)
+            file.flush()
+            os.fsync(descriptor)
+        fault = copying.fault_of(path)
+        if fault:
+            raise CannotBackUp(Text("la base relue dans la sauvegarde est abîmée : {found}", found=fault))
+        return
+    check_pg_restore()
+    copying.check_empty(url)
+    environment = copying.program_environment(url)
+    words = ["pg_restore", "--no-owner", "--no-acl", "--exit-on-error", "--single-transaction"]
+    with repository.reading(snapshot, name) as octets:
+        ended = subprocess.run(
+            [*words, "--dbname", environment.get("PGDATABASE", "")],
+            stdin=octets,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment},
+            check=False,
+            text=True,
+        )
+        if ended.returncode:  # said before restic says that nobody listens any more
+            raise CannotBackUp(Text("pg_restore : {found}", found=ended.stderr.strip().partition("\n")[0][:300]))
+
+
+def check_pg_restore() -> None:
+    """Raises CannotBackUp where it is missing."""
+    if shutil.which("pg_restore") is None:
+        raise CannotBackUp(Text("pg_restore n’est pas installé : apt-get install postgresql-client"))

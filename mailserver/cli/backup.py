@@ -2,16 +2,16 @@
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mailserver.backup import kept, making
-from mailserver.backup.kept import Backup, Keep
+from mailserver.backup import making
+from mailserver.backup.kept import Keep
 from mailserver.backup.making import Report, Target
-from mailserver.backup.restic import Repository, shown
+from mailserver.backup.restic import shown
+from mailserver.cli.backup_list import fields, show_backups
 from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, progress, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.health import restore_trial
@@ -60,10 +60,10 @@ def backup(
 ) -> None:
     """Back the instance up while it serves, encrypted, then read back what was stored. Exit code 1: it is no good."""
     log_aside()
+    if listed:
+        show_backups(Target(target, key_file), as_json=as_json)
+        return
     try:
-        if listed:
-            _show(kept.list_backups(_repository(target, key_file)), as_json=as_json)
-            return
         if tested:
             _test(settings_of(directory), Target(target, key_file), as_json=as_json)
             return
@@ -78,11 +78,6 @@ def backup(
     raise typer.Exit(1 if report.faults else 0)
 
 
-def _repository(target: str, key_file: Path) -> Repository:
-    making.check_key(key_file)
-    return Repository(target, key_file)
-
-
 def _made(settings: Settings, target: Target, keep: Keep, new: bool) -> Report:
     with progress() as tell:
         return making.make(place_of(settings), making.secrets_of(settings), target, keep, tell, new=new)
@@ -93,7 +88,7 @@ def _test(settings: Settings, target: Target, *, as_json: bool) -> None:
         trial = restore_trial.run(settings, target, tell)
     if as_json:
         told = {"files": trial.files, "messages": trial.messages, "faults": [str(f.to("en")) for f in trial.faults]}
-        print(json.dumps({**_fields(trial.backup), **told}))
+        print(json.dumps({**fields(trial.backup), **told}))
     elif not trial.faults:
         print(
             _(
@@ -112,7 +107,7 @@ def _test(settings: Settings, target: Target, *, as_json: bool) -> None:
 def _tell(report: Report, target: str, *, as_json: bool) -> None:
     if as_json:
         told = {"files": report.files, "added": report.added, "removed": report.removed}
-        print(json.dumps({**_fields(report.backup), **told, "faults": [str(f.to("en")) for f in report.faults]}))
+        print(json.dumps({**fields(report.backup), **told, "faults": [str(f.to("en")) for f in report.faults]}))
         return
     for fault in report.faults:
         print(f"mailserver: {fault.to(LANGUAGE)}", file=sys.stderr)
@@ -127,19 +122,3 @@ def _tell(report: Report, target: str, *, as_json: bool) -> None:
                 removed=report.removed,
             )
         )
-
-
-def _fields(one: Backup) -> dict[str, object]:
-    fields = asdict(one)
-    del fields["parts"]
-    return fields
-
-
-def _show(backups: list[Backup], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps([_fields(one) for one in backups]))
-        return
-    for one in backups:
-        print(f"{one.id}  {one.time[:19]}Z  {one.instance[:8]}  {one.engine}  {one.version} ({one.schema})")
-    if not backups:
-        print(_("Aucune sauvegarde complète"))

@@ -1,7 +1,8 @@
-"""`mailserver restore`: a whole instance comes back from a backup."""
+"""`mailserver restore`: a whole instance comes back from a backup, or a part of it beside what is there."""
 
 import datetime
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,36 +11,116 @@ import typer
 from mailserver.backup import restoring
 from mailserver.backup.making import Target
 from mailserver.backup.restoring import Restored
-from mailserver.cli.shared import AsJson, fail, log_aside, progress, with_help
+from mailserver.cli.backup_list import show_backups
+from mailserver.cli.part import Asked, AskedList, Source, restore_account, restore_of_list
+from mailserver.cli.shared import AsJson, fail, log_aside, progress, settings_of, with_help
 from mailserver.foundation.settings import SettingsError
 from mailserver.model.errors import Temporary
+from mailserver.partial_restore import agendas, mail
 from mailserver.texts.command_line import _, of_error
+
+ACCOUNT = ("--folder", "--message", "--agenda", "--in-place", "--everything", "--even-erased", "--plan")
+LIST = ("--as", "--apply")
 
 
 @with_help(
     _(
-        "Restaurer une instance entière dans un dossier vide (et une base PostgreSQL vide).\n\n"
-        "Ce qui attendait dans la file de sortie est retenu : c’est peut-être déjà parti. Le reste peut être servi."
+        "Restaurer une instance entière dans un dossier vide (et une base PostgreSQL vide) ; ou, avec --account ou "
+        "--mailing-list, une partie d’une sauvegarde dans l’instance DIR, qui peut être servie.\n\n"
+        "De l’entière, ce qui attendait dans la file de sortie est retenu : c’est peut-être déjà parti. D’un compte "
+        "revient ce qui n’y est plus, à côté de ce qui est là : rien n’est remplacé, et son titulaire l’apprend ; "
+        "interrompue, la restauration se recommence. Code de retour 1 : tout n’a pas pu revenir."
     )
 )
 def restore(
     target: Annotated[str, typer.Argument(metavar="TARGET", help=_("Où `mailserver backup` a sauvé."))],
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help=_("Dossier vide, ou qui n’existe pas."))],
     key_file: Annotated[Path, typer.Option(help=_("Fichier de la clé de la sauvegarde."))],
+    directory: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help=_("Dossier vide, ou qui n’existe pas ; d’une partie, l’instance.")),
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help=_("Montrer les sauvegardes et leurs heures."))] = False,
     at: Annotated[
         str, typer.Option(help=_("La dernière sauvegarde de ce moment ou d’avant : 2026-11-29T08:00, heure d’ici."))
     ] = "",
     database: Annotated[
         str, typer.Option(help=_("URL d’une base PostgreSQL vide ; rien : celle des réglages sauvés."))
     ] = "",
+    account: Annotated[
+        str, typer.Option(metavar="LOGIN", help=_("Un compte : identifiant, adresse, ou boîte fonctionnelle."))
+    ] = "",
+    folder: Annotated[str, typer.Option(help=_("De ce compte un dossier, avec ceux qu’il contient."))] = "",
+    message: Annotated[str, typer.Option(metavar="ID", help=_("De ce compte les messages de ce Message-ID."))] = "",
+    agenda: Annotated[str, typer.Option(metavar="NAME", help=_("De ce compte un agenda ou un carnet."))] = "",
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help=_("Ce qui manque aux agendas et carnets y revient, et non à côté."))
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--everything", help=_("Aussi ce que le compte a encore : cela y sera deux fois."))
+    ] = False,
+    even_erased: Annotated[
+        bool, typer.Option("--even-erased", help=_("Aussi un compte qui a été effacé exprès ; il revient fermé."))
+    ] = False,
+    mailing_list: Annotated[
+        str, typer.Option(metavar="ADDRESS", help=_("Une liste ou boîte fonctionnelle : en quoi elle diffère."))
+    ] = "",
+    beside: Annotated[
+        str, typer.Option("--as", metavar="ADDRESS", help=_("En faire une nouvelle liste, de cette adresse."))
+    ] = "",
+    apply: Annotated[bool, typer.Option("--apply", help=_("Rendre la liste comme elle était."))] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help=_("Du compte, montrer ce qui reviendrait ; rien ne change."))
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Restore a whole instance into an empty folder (and an empty PostgreSQL database)."""
+    """Restore a whole instance into an empty folder, or a part of a backup beside what is there."""
     log_aside()
-    before = _moment(at)
+    if listed:
+        show_backups(Target(target, key_file), as_json=as_json)
+        return
+    if directory is None:
+        fail(_("il manque DIR ; --list seul s’en passe"))
+    source = Source(Target(target, key_file), _moment(at), database)
+    of_account = (folder, message, agenda, in_place, everything, even_erased, plan)
+    _check(
+        account,
+        mailing_list,
+        dict(zip(ACCOUNT, of_account, strict=True)),
+        dict(zip(LIST, (beside, apply), strict=True)),
+    )
+    if account:
+        asked = Asked(
+            account,
+            None if agenda else mail.Wanted(folder, message, everything),
+            None if folder or message else agendas.Wanted(agenda, in_place, everything),
+            even_erased,
+            plan,
+        )
+        restore_account(settings_of(directory), source, asked, as_json=as_json)
+    if mailing_list:
+        restore_of_list(settings_of(directory), source, AskedList(mailing_list, beside, apply), as_json=as_json)
+        return
+    _whole(source, directory, as_json=as_json)
+
+
+def _check(account: str, mailing_list: str, of_account: Mapping[str, object], of_list: Mapping[str, object]) -> None:
+    """Options that go together; anything else ends the command with exit code 2."""
+    if account and mailing_list:
+        fail(_("--account et --mailing-list ne vont pas ensemble"))
+    for main, given, options in (("--account", account, of_account), ("--mailing-list", mailing_list, of_list)):
+        for name, value in options.items():
+            if value and not given:
+                fail(_("{name} va avec {main}", name=name, main=main))
+    if of_account["--agenda"] and (of_account["--folder"] or of_account["--message"]):
+        fail(_("--agenda ne va pas avec --folder ni --message"))
+    if of_account["--in-place"] and (of_account["--folder"] or of_account["--message"] or of_account["--everything"]):
+        fail(_("--in-place ne va pas avec --folder, --message ni --everything"))
+
+
+def _whole(source: Source, directory: Path, *, as_json: bool) -> None:
     try:
         with progress() as tell:
-            restored = restoring.restore(Target(target, key_file), directory, tell, before=before, database=database)
+            restored = restoring.restore(source.target, directory, tell, before=source.before, database=source.database)
     except (Temporary, SettingsError) as error:
         fail(of_error(error))
     except OSError as error:

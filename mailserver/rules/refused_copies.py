@@ -5,7 +5,7 @@ copy is put on record by its envelope, and the act counts it.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import structlog
@@ -32,15 +32,15 @@ QUICK_OCTETS = 64 * 1024
 
 
 @dataclass(slots=True)
-class _Known:
-    """The acts by what a message is looked up with."""
+class Known:
+    """Acts by what a message is looked up with."""
 
     by_message_id: dict[str, list[Withdrawal]] = field(default_factory=dict)
     by_size: dict[int, list[Withdrawal]] = field(default_factory=dict)
     by_campaign: dict[bytes, list[Withdrawal]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, acts: list[Withdrawal]) -> "_Known":
+    def of(cls, acts: list[Withdrawal]) -> "Known":
         known = cls()
         for act in acts:
             facts = act.likeness.facts
@@ -50,6 +50,10 @@ class _Known:
             if act.likeness.alike and facts.campaign:
                 known.by_campaign.setdefault(facts.campaign, []).append(act)
         return known
+
+    def match(self, facts: Facts, came: Provenance, hash_of_body: Callable[[], bytes]) -> bool:
+        """Whether some act means this message, as it came."""
+        return any(act.likeness.matches(facts, came, hash_of_body) for act in self.candidates(facts))
 
     def candidates(self, facts: Facts) -> Iterator[Withdrawal]:
         yield from self.by_message_id.get(facts.message_id, ())
@@ -64,7 +68,7 @@ class RefusedCopies:
     def __init__(self, *, store: Store, clock: Clock, changes: Changes) -> None:
         self._store = store
         self._clock = clock
-        self._known = _Known()
+        self._known = Known()
         self._until = 0.0
         self._heard = 0
         changes.subscribe("mailbox", rows.NEWS, self._forget)
@@ -98,13 +102,13 @@ class RefusedCopies:
                 log.info("further copy refused", withdrawal=act.id, id=trace.name)
                 raise Denied(Text("ce message a été retiré par l’académie : il n’est plus accepté ici."))
 
-    async def _now(self) -> _Known:
+    async def _now(self) -> Known:
         """What is refused now. Raises Temporary when it was never read and the store is out of reach."""
         now = self._clock.monotonic()
         if now < self._until:
             return self._known
         heard = self._heard
-        self._known = _Known.of(await self._store.read(rows.refusing))
+        self._known = Known.of(await self._store.read(rows.refusing))
         # What was read before a change that was heard of meanwhile may be old: it is not kept.
         if heard == self._heard:
             self._until = now + BELIEVED_SECONDS

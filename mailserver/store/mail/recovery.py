@@ -17,7 +17,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import search_key
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import access, deletions, mailboxes, messages, snooze, withheld
+from mailserver.store.mail import access, deletions, mailboxes, messages, readmission, snooze
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.access.acts import record
 from mailserver.store.mail.deletions import CAME
@@ -172,7 +172,7 @@ def find(tx: Tx, viewer: Viewer, wanted: Wanted, limit: int, before: Position = 
     seen: set[int] = set()
     for part in _parts(looked.rows()):
         for kept in _shown(tx, known, part):
-            if kept.content_id in seen or not fits.asks_for(kept) or withheld.is_withheld(tx, kept.content_id):
+            if kept.content_id in seen or not fits.asks_for(kept):
                 continue
             if len(found) == limit:
                 return Found(tuple(found), (found[-1].removal, found[-1].id))
@@ -232,16 +232,13 @@ def _parts(rows: Iterator[Kept]) -> Iterator[list[Kept]]:
 def _shown(tx: Tx, known: dict[int, Place], part: Sequence[Kept]) -> Iterator[Kept]:
     """Those that are nowhere else, with what is told of them."""
     ids = sorted({kept.content_id for kept in part})
-    boxes = [place.mailbox_id for place in known.values() if not place.gone]
-    held: set[int] = set()
-    for start in range(0, len(boxes), IN_LIST):
-        here = message.c.mailbox_id.in_(boxes[start : start + IN_LIST])
-        held.update(tx.execute(select(message.c.content_id).where(message.c.content_id.in_(ids), here)).scalars())
+    left_out = readmission.held(tx, ids, [place.mailbox_id for place in known.values() if not place.gone])
+    left_out |= readmission.barred(tx, ids)
     columns = (content.c.id, content.c.sender, content.c.sender_address, content.c.subject)
     told = {row.id: row for row in tx.execute(select(*columns).where(content.c.id.in_(ids)))}
     for kept in part:
         row = told.get(kept.content_id)
-        if row is not None and kept.content_id not in held:
+        if row is not None and kept.content_id not in left_out:
             yield replace(kept, sender=row.sender, sender_address=row.sender_address, subject=row.subject)
 
 
@@ -275,11 +272,11 @@ def recover(
     rows = _locked(tx, numbers, tx.now - days * DAY)
     if any(row.mailbox_id not in known for row in rows):
         known |= places(tx, viewer, foreign=True)
-    done = Recovered()
+    done, barred = Recovered(), readmission.barred(tx, [row.content_id for row in rows])
     for mailbox_id in sorted({row.mailbox_id for row in rows} & known.keys()):
         place = known[mailbox_id]
         theirs = [row for row in rows if row.mailbox_id == mailbox_id and row.at > place.since]
-        part = [row for row in theirs if not withheld.is_withheld(tx, row.content_id)]
+        part = [row for row in theirs if row.content_id not in barred]
         if not part:
             continue
         messages.check_quota(tx, place.owner_id, quota, sum(row.size for row in part), len(part))
@@ -311,7 +308,7 @@ def _put_back(tx: Tx, viewer: Viewer, place: Place, part: Sequence[Any], *, apar
     is_own = place.owner_id == viewer.account_id
     target = _target(tx, place, apart=apart and is_own)
     keywords = place.keywords.split() if place.gone else mailboxes.keywords(tx, place.mailbox_id)
-    masks = {row.flags: _mask(tx, target.id, row.flags & ~DELETED, keywords) for row in part}
+    masks = {row.flags: mask_in(tx, target.id, row.flags, keywords) for row in part}
     batch = [Placing(row.content_id, row.size, masks[row.flags], row.internal_date, _came(row)) for row in part]
     placed = messages.place_batch(tx, place.owner_id, target.id, batch)
     record(tx, viewer, place.owner_id, target.name, "recover", [one.uid for one in placed])
@@ -322,13 +319,14 @@ def _came(row: Any) -> Provenance:
     return Provenance.stored(*(getattr(row, name) for name in CAME))
 
 
-def _mask(tx: Tx, mailbox_id: int, mask: int, keywords: Sequence[str]) -> int:
-    """The same flags in another mailbox; keywords that it cannot hold are left out."""
+def mask_in(tx: Tx, mailbox_id: int, mask: int, keywords: Sequence[str]) -> int:
+    """The same flags in another mailbox, without that of removal; keywords that it cannot hold are left out."""
     wanted = [name for name in names(mask, keywords) if not name.startswith("\\")]
+    kept = mask & _SYSTEM & ~DELETED
     try:
-        return mask & _SYSTEM | messages.ensure_flags(tx, mailbox_id, wanted)
+        return kept | messages.ensure_flags(tx, mailbox_id, wanted)
     except Refused:
-        return mask & _SYSTEM
+        return kept
 
 
 def _target(tx: Tx, place: Place, *, apart: bool) -> mailboxes.Mailbox:
@@ -343,17 +341,21 @@ def _target(tx: Tx, place: Place, *, apart: bool) -> mailboxes.Mailbox:
 
 
 def _named(tx: Tx, account_id: int, name: str) -> mailboxes.Mailbox:
-    """A mailbox by name, made and subscribed where it is missing; INBOX where there are as many as there may be."""
+    """`named_mailbox`; INBOX where there are as many as there may be."""
+    try:
+        return named_mailbox(tx, account_id, name)
+    except Refused:
+        return mailboxes.lock(tx, account_id, mailboxes.get(tx, account_id, mailboxes.INBOX).id)
+
+
+def named_mailbox(tx: Tx, account_id: int, name: str) -> mailboxes.Mailbox:
+    """A mailbox by name, locked; made and subscribed where it is missing. Raises Refused(INVALID | CANNOT | LIMIT)."""
     try:
         box = mailboxes.get(tx, account_id, name)
     except Refused:
-        try:
-            box = mailboxes.create(tx, account_id, name)
-        except Refused:
-            box = mailboxes.get(tx, account_id, mailboxes.INBOX)
-        else:
-            with contextlib.suppress(Refused):
-                mailboxes.subscribe(tx, account_id, name, subscribed=True)
+        box = mailboxes.create(tx, account_id, name)
+        with contextlib.suppress(Refused):
+            mailboxes.subscribe(tx, account_id, name, subscribed=True)
     return mailboxes.lock(tx, account_id, box.id)
 
 

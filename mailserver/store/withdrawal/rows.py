@@ -192,6 +192,12 @@ def refusing(tx: Tx) -> list[Withdrawal]:
     return [_withdrawal(row) for row in tx.all(_REFUSING, moment=tx.now)]
 
 
+def standing(tx: Tx) -> list[Withdrawal]:
+    """Acts that nobody has undone, for as long as they are remembered."""
+    undone = (State.RESTORING.value, State.RESTORED.value)
+    return [_withdrawal(tuple(row)) for row in tx.execute(_ALL.where(withdrawal.c.state.not_in(undone)))]
+
+
 def unfinished(tx: Tx) -> list[int]:
     """Acts that somebody has to be at."""
     states = (State.TAKING.value, State.RESTORING.value)

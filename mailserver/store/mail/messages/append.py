@@ -160,10 +160,16 @@ def _store_row(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
     )
     if key is not None:
         return key, True
-    row = tx.one(_FIND_CONTENT, hash=prepared.hash)
-    if row is None:  # the collector took it away in between
+    found = find_content(tx, prepared.hash)
+    if found is None:  # the collector took it away in between
         return _store_row(tx, prepared)
-    return int(row[0]), False
+    return found, False
+
+
+def find_content(tx: Tx, digest: bytes) -> int | None:
+    """The content of this hash, which stays until the commit; None where there is none."""
+    row = tx.one(_FIND_CONTENT, hash=digest)
+    return int(row[0]) if row is not None else None
 
 
 def append(

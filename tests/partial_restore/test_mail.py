@@ -1,0 +1,106 @@
+"""Messages out of a real backup, beside what an account has, while it is served."""
+
+import imaplib
+import json
+import re
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from sqlite3 import connect
+
+import pytest
+
+from tests.harness import Instance, environment
+from tests.health.test_damage import fetched, fill, mail
+from tests.partial_restore.conftest import Academy
+from tests.waiting import until
+
+pytestmark = pytest.mark.needs("restic")
+TREE = re.compile(r"Restauré le \d\d-\d\d-\d{4}")
+
+
+def notices(client: imaplib.IMAP4) -> list[bytes]:
+    client.select("INBOX", readonly=True)
+    return list(client.search(None, "FROM", "postmaster", "SUBJECT", '"Restaur"')[1][0].split())
+
+
+def test_what_is_missing_comes_back_beside_what_is_there(academy: Academy, tmp_path: Path) -> None:
+    instance = academy.instance
+    before = academy.back_up()
+    instance.start("--workers", "1")
+    sent = fill(instance)
+    with instance.imap("edupont") as client:
+        client.select("Preuves")
+        client.store("2,3", "+FLAGS", "(\\Flagged $Label1)")
+        client.create("Preuves/Sous")
+        client.append("Preuves/Sous", None, None, mail(50, 700))
+    made = academy.back_up()
+    with instance.imap("edupont") as client:
+        client.enable("UTF8=ACCEPT")
+        client.select("Preuves")
+        client.store("2,3", "+FLAGS.SILENT", "(\\Deleted)")
+        client.expunge()
+        client.delete("Preuves/Sous")
+
+        planned = academy.restore("--account", "edupont", "--folder", "Preuves", "--plan")["mail"]
+        assert (planned["messages"], planned["there"], planned["full"]) == (3, len(sent) - 2, False)
+        done = academy.restore("--account", "edupont@ac-exemple.fr", "--folder", "Preuves")
+        assert done["backup"] == made["id"]
+        tree = done["mail"]["tree"]
+        assert TREE.fullmatch(tree)
+        assert done["mail"]["folders"] == planned["folders"] == {"Preuves": 2, "Preuves/Sous": 1}
+        client.select(f'"{tree}/Preuves"')
+        assert list(fetched(client)[2].values()) == sent[1:3]
+        flags = client.fetch("1:*", "(FLAGS)")[1]
+        assert all(b"\\Flagged" in one and b"$Label1" in one and b"\\Deleted" not in one for one in flags)  # type: ignore[operator]
+        assert client.select(f'"{tree}/Preuves/Sous"')[1] == [b"1"]
+        assert client.select("Preuves")[1] == [str(len(sent) - 2).encode()], "nothing is there twice"
+        assert len(notices(client)) == 1
+
+        again = academy.restore("--account", "edupont")["mail"]
+        assert again["messages"] == 0
+        one = academy.restore("--account", "edupont", "--folder", "Preuves", "--everything")["mail"]
+        assert one["folders"] == {"Preuves": len(sent) - 2}
+        assert academy.restore("--account", "edupont", "--folder", "Preuves", "--everything")["mail"]["messages"] == 0
+    log = json.loads(instance.command("account", "log", "DIR", "edupont", "--json").stdout)
+    acts = [event["code"] for event in log if event["action"] == "restored"]
+    assert acts == ["restored", "restore-begun"] * 2
+    assert "was not in this backup" in academy.restore("--account", "edupont", "--folder", "Rien", code=1)
+    assert "was not in this backup" in academy.restore("--account", "personne", code=1)
+    instance.stop()
+
+    # Where neither their contents nor their files are: the instance as it was before they came.
+    listed = json.loads(
+        instance.command("restore", academy.target, "--list", "--key-file", academy.key, "--json").stdout
+    )
+    assert [one["id"] for one in listed] == [before["id"], made["id"]]
+    academy.instance = back = Instance(tmp_path / "back")
+    back.ports = instance.ports
+    back.command("restore", academy.target, "DIR", "--key-file", academy.key, "--at", before["time"])
+    assert "was not" in academy.restore("--account", "edupont", "--folder", "Preuves", "--at", before["time"], code=1)
+    killed_in_between(academy)
+    done = academy.restore("--account", "edupont")["mail"]
+    assert sum(done["folders"].values()) <= len(sent) + 1
+    assert not (back.directory / "data" / "restore-work").exists()
+    back.start("--workers", "1")
+    with back.imap("edupont") as client:
+        client.enable("UTF8=ACCEPT")
+        client.select(f'"{tree}/Preuves"')
+        assert sorted(fetched(client)[2].values()) == sorted(sent)
+        assert len(notices(client)) == 1, "a restore that goes on tells nobody again"
+
+
+def killed_in_between(academy: Academy) -> None:
+    """A restore that is pulled the plug once the first of its messages are there."""
+    directory = academy.instance.directory
+    words = ["restore", str(academy.target), str(directory), "--key-file", str(academy.key), "--account", "edupont"]
+    process = subprocess.Popen([sys.executable, "-m", "mailserver", *words], env=environment())
+
+    def has_begun() -> bool:
+        with closing(connect(directory / "data" / "mail.db")) as database:
+            return bool(database.execute("SELECT 1 FROM mailbox WHERE name LIKE 'Restaur% le %'").fetchone())
+
+    until(has_begun)
+    process.kill()
+    process.wait()
