@@ -1,6 +1,7 @@
 """The backups of a target: which are whole, and which are kept."""
 
 import contextlib
+import datetime
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,8 +69,17 @@ def whole(snapshots: Sequence[Snapshot]) -> list[Backup]:
             first = known[DATABASE]
             values = {name: first.tags.get(name, "") for name in ("instance", "schema", "version", "engine")}
             ids = {part: snapshot.id for part, snapshot in known.items()}
-            found.append(Backup(id=number, time=first.time, parts=ids, **values))
-    return sorted(found, key=lambda backup: backup.time)
+            found.append((first.time, Backup(id=number, time=_made(number) or first.time, parts=ids, **values)))
+    return [backup for _, backup in sorted(found, key=lambda one: one[0])]
+
+
+def _made(number: str) -> str:
+    """When the database was copied, as the backup's own name has it: restic's time is that of what came after."""
+    try:
+        moment = datetime.datetime.strptime(number.partition("-")[0], "%Y%m%dT%H%M%SZ")
+    except ValueError:
+        return ""
+    return moment.replace(tzinfo=datetime.UTC).isoformat(timespec="seconds")
 
 
 def list_backups(repository: Repository) -> list[Backup]:
