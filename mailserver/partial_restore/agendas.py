@@ -1,6 +1,6 @@
 """Agendas, task lists and address books of one account out of a backup: all of them, or one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mailserver.model.errors import Reason, Refused
@@ -46,6 +46,16 @@ class AgendaReport:
     """Items that came into each, by the name that people see."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """What comes back of one collection."""
+
+    to: Destination
+    shown: str
+    """Where people find it."""
+    hrefs: list[str]
+
+
 class AgendaRestore:
     """One run for one account."""
 
@@ -55,14 +65,20 @@ class AgendaRestore:
         self._wanted = wanted
         self._plan = plan
         self._report = AgendaReport()
-        self._begun = False
 
     def run(self) -> AgendaReport:
         """Bring them back. Raises Refused(NOT_FOUND), Temporary."""
         report = self._report
-        for then in self._chosen():
-            self._restore(self._destination(then))
-        if self._begun:
+        lacking = [one for then in self._chosen() if (one := self._lacking(self._destination(then))).hrefs]
+        for one in lacking:
+            report.collections.setdefault(one.shown, 0)
+            if self._plan:
+                self._count(one, len(one.hrefs))
+        if lacking and not self._plan:
+            self._run.record_begun(self._owner.account_id, self._wanted.words)
+            notice = self._notice(lacking)
+            for one in lacking:
+                self._restore(one, notice)
             self._run.record_ended(self._owner.account_id, report.items, ", ".join(report.collections))
         return report
 
@@ -83,42 +99,37 @@ class AgendaRestore:
         props = {**then.props, DISPLAY_NAME: shown}
         return Destination(self._owner.account_id, then, name, props, wanted.in_place, wanted.everything)
 
-    def _restore(self, to: Destination) -> None:
-        then, now, report = self._run.backup.store, self._run.store, self._report
-        items = then.read_now(agenda_items.stamps, to.account_id, to.then.id)
-        missing = now.read_now(returned_agendas.missing, to, items)
-        report.there += len(items) - len(missing)
-        if not missing:
-            return
-        is_in_place = now.read_now(returned_agendas.is_in_place, to)
+    def _lacking(self, to: Destination) -> _Lacking:
+        """What of it the account has no longer."""
+        items = self._run.backup.store.read_now(agenda_items.stamps, to.account_id, to.then.id)
+        missing = self._run.store.read_now(returned_agendas.missing, to, items)
+        self._report.there += len(items) - len(missing)
+        is_in_place = self._run.store.read_now(returned_agendas.is_in_place, to)
         shown = _shown(to.then) if is_in_place else to.props[DISPLAY_NAME]
-        report.collections.setdefault(shown, 0)
-        if self._plan:
-            self._count(shown, len(missing))
-            return
-        notice = self._beginning(to, shown)
-        for start in range(0, len(missing), BATCH):
-            hrefs = [one.href for one in missing[start : start + BATCH]]
+        return _Lacking(to, shown, [one.href for one in missing])
+
+    def _restore(self, lacking: _Lacking, notice: Notice) -> None:
+        to, then = lacking.to, self._run.backup.store
+        for start in range(0, len(lacking.hrefs), BATCH):
+            hrefs = lacking.hrefs[start : start + BATCH]
             read = then.read_now(agenda_items.several, to.account_id, to.then.id, hrefs)
             new = [_new(one) for one in read.values()]
             try:
-                self._count(shown, now.write_now(returned_agendas.put_back, to, new, notice))
+                self._count(lacking, self._run.store.write_now(returned_agendas.put_back, to, new, notice))
             except Refused as refusal:
                 if refusal.reason is not Reason.LIMIT:
                     raise
-                report.full = True
+                self._report.full = True
                 return
 
-    def _beginning(self, to: Destination, shown: str) -> Notice:
-        if not self._begun:
-            self._run.record_begun(self._owner.account_id, self._wanted.words)
-            self._begun = True
-        what = Text("des éléments de « {name} », dans « {shown} »", name=_shown(to.then), shown=shown)
-        return self._run.notice(self._owner, f"{to.name}\0{shown}\0{self._wanted}", what)
+    def _notice(self, lacking: Sequence[_Lacking]) -> Notice:
+        names = ", ".join(f"« {one.shown} »" for one in lacking)
+        what = Text("vos événements, tâches ou contacts, dans {names}", names=names)
+        return self._run.notice(self._owner, f"agendas\0{self._run.today()}\0{self._wanted}", what)
 
-    def _count(self, shown: str, count: int) -> None:
+    def _count(self, lacking: _Lacking, count: int) -> None:
         self._report.items += count
-        self._report.collections[shown] += count
+        self._report.collections[lacking.shown] += count
 
 
 def _shown(one: Collection) -> str:

@@ -160,9 +160,9 @@ def erased(served: Academy) -> None:
     assert (done["reopened"], done["mail"]["folders"]["INBOX"]) == (True, count)
     assert done["agendas"]["items"] == planned["agendas"]["items"] > 0
     state = json.loads(academy.command("account", "show", "DIR", "skaci", "--json").stdout)
-    assert (state["state"], state["erase_at"], state["name"]) == ("closed", "", "Samira Kaci")
+    assert (state["state"], state["erase_at"], state["name"]) == ("closed", "", "Sofia Kaci")
     academy.command("account", "restore", "DIR", "skaci")
     with academy.imap("skaci") as client:
         client.enable("UTF8=ACCEPT")
         assert client.select(f'"{done["mail"]["tree"]}/INBOX"')[1] == [str(count).encode()]
-        assert client.select("INBOX")[1] == [b"1"], "what its owner is told"
+        assert client.select("INBOX")[1] == [b"2"], "what its owner is told, of messages and of agendas"
