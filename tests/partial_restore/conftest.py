@@ -1,13 +1,23 @@
-"""A demo academy, where it is backed up to, and the words that restore a part of that."""
+"""A demo academy, where it is backed up to, and how a part of that is restored."""
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mailserver.backup import opened
+from mailserver.backup.making import Target
+from mailserver.cli.shared import settings_of
+from mailserver.foundation.changes import Changes
+from mailserver.health.instance import place_of
+from mailserver.model.clock import SystemClock
+from mailserver.partial_restore.whose import Run
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record.audit import Origin
 from tests.harness import Instance
 
 
@@ -20,9 +30,8 @@ class Academy:
     key: Path
 
     def back_up(self) -> Any:
-        """One more; what it says of itself."""
-        new = [] if self.target.exists() else ["--init"]
-        words = ("backup", "DIR", self.target, "--key-file", self.key, "--json", *new)
+        """The first one; what it says of itself."""
+        words = ("backup", "DIR", self.target, "--key-file", self.key, "--json", "--init")
         return json.loads(self.instance.command(*words).stdout)
 
     def restore(self, *words: object, code: int = 0) -> Any:
@@ -31,6 +40,18 @@ class Academy:
         result = self.instance.command("restore", self.target, "DIR", *options, check=False)
         assert result.returncode == code, result.stderr
         return json.loads(result.stdout) if result.stdout else result.stderr
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Run]:
+        """The newest backup once, for several restores."""
+        settings = settings_of(self.instance.directory)
+        store = Store(settings.database_url, settings.data, SystemClock(), Changes(), readers=1, writers=1)
+        target = Target(str(self.target), self.key)
+        try:
+            with opened.opened(place_of(settings), target, lambda what, part: None) as backup:
+                yield Run(backup, store, settings, Origin("essai", "console"))
+        finally:
+            store.close()
 
 
 @pytest.fixture

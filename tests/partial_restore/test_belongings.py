@@ -1,26 +1,29 @@
 """Agendas, address books, lists and an erased account out of a real backup; what may not come back, and what has no
 room. Beside a served instance."""
 
-import json
 from contextlib import closing
+from dataclasses import replace
 from sqlite3 import connect
 
 import httpx
 import pytest
 
+from directory.lists import rosters
+from directory.lists.rosters import House, ListChange
+from mailserver.model.errors import Reason, Refused
+from mailserver.partial_restore import agendas, lists, mail, whose
+from mailserver.partial_restore.agendas import AgendaReport, AgendaRestore
+from mailserver.partial_restore.mail import MailReport, MailRestore
+from mailserver.partial_restore.whose import Owner, Run
+from mailserver.store.account import accounts
+from mailserver.store.mail import messages
+from mailserver.store.people import lists as stored
 from tests.harness import DEMO_PASSWORD, Instance
 from tests.partial_restore.conftest import Academy
 
 pytestmark = pytest.mark.needs("restic")
-LIST = "anglais@ac-exemple.fr"
-
-
-@pytest.fixture
-def served(academy: Academy) -> Academy:
-    """Backed up, and served."""
-    academy.back_up()
-    academy.instance.start("--workers", "1")
-    return academy
+DOMAIN = "ac-exemple.fr"
+LIST = f"anglais@{DOMAIN}"
 
 
 class Dav:
@@ -59,8 +62,36 @@ class Dav:
         return str(self._client.base_url.join(href))
 
 
-def test_events_and_contacts(served: Academy) -> None:
-    with Dav(served.instance) as dav:
+def owner(run: Run, login: str) -> Owner:
+    standing = run.store.read_now(accounts.by_login, login)
+    return whose.find(run.backup, run.store, standing.id if standing else 0, login, DOMAIN)
+
+
+def messages_of(run: Run, login: str, wanted: mail.Wanted, *, plan: bool = False) -> MailReport:
+    return MailRestore(run, owner(run, login), wanted, plan=plan).run()
+
+
+def items_of(run: Run, login: str, wanted: agendas.Wanted, *, plan: bool = False) -> AgendaReport:
+    return AgendaRestore(run, owner(run, login), wanted, plan=plan).run()
+
+
+def test_what_else_comes_back(academy: Academy) -> None:
+    academy.back_up()
+    academy.instance.start("--workers", "1")
+    with academy.opened() as run:
+        events_and_contacts(run, academy.instance)
+        taken_back(run, academy.instance)
+        everything_and_no_room(run, academy.instance)
+        unknown(run)
+        a_list(run)
+        erased(run, academy.instance)
+    assert "goes with" in academy.restore("--folder", "INBOX", code=2)
+    assert "not go together" in academy.restore("--account", "x", "--mailing-list", "y", code=2)
+
+
+def events_and_contacts(run: Run, instance: Instance) -> None:
+    """A deleted card into its book; a deleted event, and one as it was before it changed, beside the agenda."""
+    with Dav(instance) as dav:
         books = dav.hrefs()
         cards, events = sorted(dav.hrefs("contacts/")), sorted(dav.hrefs("agenda/"))
         gone, changed = dav.read(events[0]), dav.read(events[1])
@@ -69,100 +100,113 @@ def test_events_and_contacts(served: Academy) -> None:
         card = dav.read(cards[0])
         dav.remove(cards[0])
 
-        done = served.restore("--account", "edupont", "--agenda", "contacts", "--in-place")
-        assert done["mail"] is None
-        assert done["agendas"]["items"] == 1
+        assert items_of(run, "edupont", agendas.Wanted("contacts", in_place=True)).items == 1
         assert sorted(dav.hrefs("contacts/")) == cards
         assert dav.read(cards[0]) == card
 
-        planned = served.restore("--account", "edupont", "--plan")["agendas"]
-        done = served.restore("--account", "edupont")["agendas"]
-        assert (planned["items"], done["items"], done["collections"]) == (2, 2, planned["collections"])
+        planned = items_of(run, "edupont", agendas.Wanted(), plan=True)
+        assert dav.hrefs() == books
+        done = items_of(run, "edupont", agendas.Wanted())
+        assert (done, done.items) == (planned, 2)
+        assert "Agenda (restauré le " in next(iter(done.collections))
         (beside,) = dav.hrefs() - books
         assert {dav.read(href) for href in dav.hrefs(f"{beside.split('/')[-2]}/")} == {gone, changed}
         assert "Reporté" in dav.read(events[1]), "nothing is written over"
-        assert "restauré le" in next(iter(done["collections"]))
-        assert served.restore("--account", "edupont")["agendas"]["items"] == 0
-    assert "was not" in served.restore("--account", "edupont", "--agenda", "rien", code=1)
-    assert "goes with" in served.restore("--folder", "INBOX", code=2)
-
-    taken_back(served)
-    no_room(served)
-    the_list(served)
-    erased(served)
+        assert items_of(run, "edupont", agendas.Wanted()).items == 0
 
 
-def taken_back(served: Academy) -> None:
+def taken_back(run: Run, instance: Instance) -> None:
     """What the academy took back stays away, though further copies are not refused."""
-    with closing(connect(served.instance.directory / "data" / "mail.db")) as database:
+    with closing(connect(instance.directory / "data" / "mail.db")) as database:
         (message_id,) = database.execute(
             "SELECT c.message_id FROM message m JOIN content c ON c.id = m.content_id"
             " JOIN mailbox b ON b.id = m.mailbox_id JOIN account a ON a.id = b.account_id"
             " WHERE a.login = 'mmartin' AND m.door = 3 ORDER BY m.uid LIMIT 1"
         ).fetchone()
-    served.instance.command("withdraw", "take", "DIR", message_id, "--refuse", "0")
-    words = ("--account", "mmartin", "--message", message_id)
-    for options in (("--plan",), ()):
-        mail = served.restore(*words, *options)["mail"]
-        assert (mail["messages"], mail["barred"]) == (0, 1)
+    instance.command("withdraw", "take", "DIR", message_id, "--refuse", "0")
+    for plan in (True, False):
+        report = messages_of(run, "mmartin", mail.Wanted(message_id=message_id), plan=plan)
+        assert (report.messages, report.barred) == (0, 1)
 
 
-def no_room(served: Academy) -> None:
-    """Nothing is put beyond a quota; with room it is."""
-    with served.instance.imap("rleroy") as client:
+def everything_and_no_room(run: Run, instance: Instance) -> None:
+    """Nothing is put beyond a quota; with room it is. What is there comes only when it is asked for, and once."""
+    with instance.imap("rleroy") as client:
         count = int(client.select("INBOX")[1][0] or b"")
         client.store("1:*", "+FLAGS.SILENT", "(\\Deleted)")
         client.expunge()
-    served.instance.command("account", "quota", "DIR", "rleroy", "--messages", "1")
-    words = ("--account", "rleroy", "--folder", "inbox")
-    assert served.restore(*words, "--plan", code=1)["mail"]["full"]
-    mail = served.restore(*words, code=1)["mail"]
-    assert (mail["messages"], mail["full"]) == (0, True)
-    served.instance.command("account", "quota", "DIR", "rleroy", "--messages", "default")
-    assert served.restore(*words)["mail"]["folders"] == {"INBOX": count}
+    number, wanted = owner(run, "rleroy").account_id, mail.Wanted("inbox")
+    run.store.write_now(messages.set_message_quota, number, 1)
+    assert messages_of(run, "rleroy", wanted, plan=True).full
+    report = messages_of(run, "rleroy", wanted)
+    assert (report.messages, report.full) == (0, True)
+    run.store.write_now(messages.set_message_quota, number, -1)
+    assert messages_of(run, "rleroy", wanted).folders == {"INBOX": count}
+    assert messages_of(run, "rleroy", wanted).there == count
+    assert messages_of(run, "rleroy", replace(wanted, everything=True)).messages == 0, "the tree has them"
+    sent = messages_of(run, "rleroy", mail.Wanted("Sent", everything=True))
+    assert sent.folders == {"Sent": sent.messages}
+    assert sent.messages
+    assert messages_of(run, "rleroy", mail.Wanted("Sent", everything=True)).messages == 0
 
 
-def the_list(served: Academy) -> None:
+def unknown(run: Run) -> None:
+    """What was not in the backup is one sentence."""
+    with pytest.raises(Refused, match="this account was not in this backup"):
+        owner(run, "personne")
+    for wanted in (mail.Wanted("Rien"), mail.Wanted(message_id="<rien@rien>")):
+        with pytest.raises(Refused, match="in this backup"):
+            messages_of(run, "edupont", wanted)
+    with pytest.raises(Refused, match="was not in this backup"):
+        items_of(run, "edupont", agendas.Wanted("rien"))
+
+
+def a_list(run: Run) -> None:
     """Shown as a difference, made as it was, made anew, made beside."""
-    academy = served.instance
-    shown = json.loads(academy.command("list", "show", "DIR", LIST, "--json").stdout)
-    same = ("members", "owners", "name", "writers", "moderated", "kind")
-    academy.command("list", "members", "DIR", LIST, "--remove", shown["members"][0], "--add", "rleroy@ac-exemple.fr")
-    academy.command("list", "set", "DIR", LIST, "--name", "Autre")
-    report = served.restore("--mailing-list", "anglais")
-    assert (report["added"], report["removed"]) == ([shown["members"][0]], ["rleroy@ac-exemple.fr"])
-    assert report["settings"] == {"name": ["Autre", shown["name"]]}
-    assert (report["exists"], report["applied"]) == (True, False)
-    for delete in (False, True):
-        if delete:
-            academy.command("list", "delete", "DIR", LIST)
-        assert served.restore("--mailing-list", LIST, "--apply")["applied"]
-        now = json.loads(academy.command("list", "show", "DIR", LIST, "--json").stdout)
-        assert [now[name] for name in same] == [shown[name] for name in same]
-    served.restore("--mailing-list", LIST, "--as", "english", "--apply")
-    beside = json.loads(academy.command("list", "show", "DIR", "english", "--json").stdout)
-    assert beside["members"] == shown["members"]
-    assert "was not" in served.restore("--mailing-list", "rien", code=1)
+    store, house = run.store, House.of(run.settings)
+    before = store.read_now(lists.read, LIST)
+    assert before is not None
+    store.write_now(rosters.edit, LIST, [f"rleroy@{DOMAIN}"], before.members[:1])
+    store.write_now(rosters.change, house, LIST, ListChange(name="Autre"), run.origin)
+    report = lists.restore_list(run, house, LIST)
+    assert (report.exists, report.applied) == (True, False)
+    assert (report.added, report.removed) == ([before.members[0]], [f"rleroy@{DOMAIN}"])
+    assert report.settings == {"name": ("Autre", before.name)}
+    assert lists.restore_list(run, house, LIST, apply=True).applied
+    assert store.read_now(lists.read, LIST) == before
+    assert not lists.restore_list(run, house, LIST).differs
+    store.write_now(rosters.delete, LIST)
+    lists.restore_list(run, house, LIST, apply=True)
+    assert store.read_now(lists.read, LIST) == before
+    lists.restore_list(run, house, LIST, beside=f"english@{DOMAIN}", apply=True)
+    assert store.read_now(stored.members, f"english@{DOMAIN}") == before.members
+    with pytest.raises(Refused, match="was not in this backup"):
+        lists.restore_list(run, house, f"rien@{DOMAIN}")
 
 
-def erased(served: Academy) -> None:
+def erased(run: Run, instance: Instance) -> None:
     """Only when somebody says so; then with its identifier, closed until somebody opens it."""
-    academy = served.instance
-    with academy.imap("skaci") as client:
+    with instance.imap("skaci") as client:
         count = int(client.select("INBOX")[1][0] or b"")
-    academy.command("account", "close", "DIR", "skaci")
-    academy.command("account", "erase", "DIR", "skaci", "--yes")
-    assert "on purpose" in served.restore("--account", "skaci", code=1)
-    planned = served.restore("--account", "skaci", "--even-erased", "--plan")
-    assert planned["reopened"]
-    assert "on purpose" in served.restore("--account", "skaci", code=1), "a plan changes nothing"
-    done = served.restore("--account", "skaci", "--even-erased")
-    assert (done["reopened"], done["mail"]["folders"]["INBOX"]) == (True, count)
-    assert done["agendas"]["items"] == planned["agendas"]["items"] > 0
-    state = json.loads(academy.command("account", "show", "DIR", "skaci", "--json").stdout)
-    assert (state["state"], state["erase_at"], state["name"]) == ("closed", "", "Sofia Kaci")
-    academy.command("account", "restore", "DIR", "skaci")
-    with academy.imap("skaci") as client:
+    with pytest.raises(Refused, match="being erased"):
+        whose.bring_back(run, replace(owner(run, "skaci"), erased=True), even_erased=True, plan=False)
+    instance.command("account", "close", "DIR", "skaci")
+    instance.command("account", "erase", "DIR", "skaci", "--yes")
+    gone = owner(run, "skaci")
+    with pytest.raises(Refused, match="on purpose") as refused:
+        whose.bring_back(run, gone, even_erased=False, plan=False)
+    assert refused.value.reason is Reason.FORBIDDEN
+    assert whose.bring_back(run, gone, even_erased=True, plan=True)
+    assert owner(run, "skaci").erased, "a plan changes nothing"
+    assert whose.bring_back(run, gone, even_erased=True, plan=False)
+    report = messages_of(run, "skaci", mail.Wanted())
+    assert report.folders["INBOX"] == count
+    assert items_of(run, "skaci", agendas.Wanted()).items
+    standing = run.store.read_now(accounts.by_login, "skaci")
+    assert standing is not None
+    assert (standing.state.value, standing.erase_at, standing.erased) == ("closed", 0, 0)
+    instance.command("account", "restore", "DIR", "skaci")
+    with instance.imap("skaci") as client:
         client.enable("UTF8=ACCEPT")
-        assert client.select(f'"{done["mail"]["tree"]}/INBOX"')[1] == [str(count).encode()]
+        assert client.select(f'"{report.tree}/INBOX"')[1] == [str(count).encode()]
         assert client.select("INBOX")[1] == [b"2"], "what its owner is told, of messages and of agendas"
