@@ -26,7 +26,7 @@ from mailserver.store.mail.messages import Placing, Quota
 from mailserver.store.record import audit, trusted_clock
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.deletions import deleted_mailbox, deleted_message, deletion
-from mailserver.store.schema.mail import content, mailbox, message
+from mailserver.store.schema.mail import content, mailbox
 from mailserver.texts.causes import Cause
 
 FOLDER = "Récupérés"
