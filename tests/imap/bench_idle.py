@@ -77,6 +77,7 @@ def measure(count: int, *, secure: bool, compress: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         instance = Instance(Path(folder) / "var")
         instance.init("--demo")
+        instance.configure(f"[limits]\nconnections_per_account = {count + WARM}\n")
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (USUAL, hard))
         instance.start("--workers", "1")

@@ -42,6 +42,7 @@ class Bench:
     def __init__(self, folder: Path, people: int) -> None:
         write_secret(folder / "secrets" / "hmac", b"k" * 32)
         settings = Settings(domain="ac-exemple.fr", directory=folder)
+        settings.data.mkdir()
         create_schema(settings.database_url, settings.data)
         self.clock = SystemClock()
         changes = Changes()
