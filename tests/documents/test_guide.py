@@ -1,6 +1,6 @@
 """The operator's guide: the same pages and commands in both languages, which exist; links lead somewhere.
 
-That the first page is true is seen by `test_guide_first_page`.
+That the first page is true is seen by `tests/cli/test_guide_first_page.py`.
 """
 
 import re
