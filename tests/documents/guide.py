@@ -1,7 +1,6 @@
 """The operator's guide, as its tests read it: pages in two languages, and the blocks of commands in them."""
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +60,10 @@ def invocations(text: str) -> Iterator[list[str]]:
 
 
 def _words(line: str) -> list[str]:
-    """As far as the next command."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=";|&<>")
-    lexer.whitespace_split = True
+    """As far as the next command; what stands in quotes is no option."""
     words: list[str] = []
-    for word in lexer:
+    for word in re.findall(r"'[^']*'|\"[^\"]*\"|[;|&<>]+|[^\s'\";|&<>]+", line):
         if set(word) <= set(";|&<>"):
             break
-        words.append(word)
+        words.append(word.strip("'\""))
     return words

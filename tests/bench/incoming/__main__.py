@@ -1,6 +1,6 @@
 """How much mail from outside is taken a second, and what it costs: ours beside Postfix and Dovecot.
 
-python -m tests.bench.incoming [--rounds 5] [--messages 1500] [--before CHECKOUT]... [--folder DIR] [--only a|b]
+python -m tests.bench.incoming [--rounds 5] [--messages 1500] [--before CHECKOUT]... [--only a|b] [--ours]
 
 (a) with nothing checked on either side, (b) with SPF, DKIM, DMARC, a junk filter and ten Sieve rules for everybody.
 """
@@ -39,8 +39,9 @@ def main() -> int:
     parser.add_argument("--before", type=Path, action="append", default=[], help="a further checkout, measured in (a)")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on a real disk")
     parser.add_argument("--only", choices=("a", "b"))
+    parser.add_argument("--ours", action="store_true", help="this service alone, in (a)")
     chosen = parser.parse_args()
-    problem = missing()
+    problem = "" if chosen.ours else missing()
     if problem:
         print(problem)
         return 2
@@ -52,9 +53,9 @@ def main() -> int:
     good = True
     try:
         if chosen.only != "b":
-            with _unchecked(folder / "a", chosen.before) as sides:
+            with _unchecked(folder / "a", chosen.before, alone=chosen.ours) as sides:
                 good &= _contest("(a) nothing is checked", sides, keys, chosen, is_checked=False)
-        if chosen.only != "a":
+        if chosen.only != "a" and not chosen.ours:
             with _checked(folder / "b", keys, names.setting) as sides:
                 good &= _contest("(b) everything is checked and sorted", sides, keys, chosen, is_checked=True)
     finally:
@@ -67,9 +68,11 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def _unchecked(folder: Path, checkouts: Sequence[Path]) -> Iterator[list[Side]]:
+def _unchecked(folder: Path, checkouts: Sequence[Path], *, alone: bool) -> Iterator[list[Side]]:
     folder.mkdir()
-    sides = [Side("ours", Ours(folder / "ours")), Side("theirs", Theirs(folder / "theirs"))]
+    sides = [Side("ours", Ours(folder / "ours"))]
+    if not alone:
+        sides.append(Side("theirs", Theirs(folder / "theirs")))
     sides += [Side(f"before: {one.name}", Ours(folder / f"before-{at}", one)) for at, one in enumerate(checkouts)]
     with contextlib.ExitStack() as running:
         for side in sides:
