@@ -27,16 +27,28 @@ class HostBeat:
         self._store = store
         self._workers = workers
         self._id = ""
+        self._name = ""
+        """What was said last."""
+        self._shares = False
         self._clock = ClockWatch(settings, store.clock)
 
     async def run(self) -> None:
         """Go round until cancelled. Raises Temporary, OSError."""
         self._id = await asyncio.to_thread(host_facts.host_id, self._settings.data)
         while True:
-            said = await asyncio.to_thread(host_facts.describe, self._settings, self._id, self._workers)
-            await self._store.write(hosts.beat, said)
-            self._clock.look()
+            await self.beat()
             await asyncio.sleep(PERIOD)
+
+    async def beat(self) -> None:
+        """Say it once, and in the log what is wrong with this host. Raises Temporary."""
+        said = await asyncio.to_thread(host_facts.describe, self._settings, self._id, self._workers)
+        last = await self._store.write(hosts.beat, said)
+        if self._name and last not in ("", self._name) and not self._shares:
+            # Each counts for one, and the end of one takes the other's row.
+            log.error("another host has the same data/host-id: remove it here and restart", name=last)
+            self._shares = True
+        self._name = said.name
+        self._clock.look()
 
     async def leave(self) -> None:
         """This host ends because it was told to."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from mailserver.background.host_beat import CLOCK_TOLD_SECONDS, ClockWatch
+from mailserver.background.host_beat import CLOCK_TOLD_SECONDS, ClockWatch, HostBeat
 from mailserver.foundation.settings import Database, Settings, load
 from mailserver.health import hosts as examined
 from mailserver.health.findings import Grade
@@ -45,6 +45,22 @@ async def test_hosts_say_that_they_serve(store: Store, settings: Settings) -> No
     await store.write(silence, two.id, 31 * 86400)
     await store.write(hosts.beat, one)
     assert [each.host for each in await store.read(hosts.all_of)] == [one], "a month of silence is forgotten"
+
+
+async def test_a_host_whose_id_another_has_says_so(
+    store: Store, settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It was copied with its data."""
+    beat = HostBeat(settings=settings, store=store, workers=2)
+    here = host_facts.describe(settings, "", 2)
+    await store.write(hosts.beat, dataclasses.replace(here, name="before it was renamed"))
+    for _ in range(2):
+        await beat.beat()
+    assert "host-id" not in capfd.readouterr().out
+    for _ in range(2):
+        await store.write(hosts.beat, dataclasses.replace(here, name="copy"))
+        await beat.beat()
+    assert capfd.readouterr().out.count("another host has the same data/host-id") == 1
 
 
 def silence(tx: Tx, identifier: str, seconds: int) -> None:

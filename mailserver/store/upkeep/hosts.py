@@ -46,8 +46,9 @@ class Seen:
         return self.silent > GONE_SECONDS
 
 
-def beat(tx: Tx, said: Host) -> None:
-    """Say that it serves."""
+def beat(tx: Tx, said: Host) -> str:
+    """Say that it serves; by which name this host said so last, or one that has the same identifier."""
+    last = tx.execute(select(host.c.name).where(host.c.id == said.id)).scalar() or ""
     now = tx.now
     values: dict[str, Any] = {
         "name": said.name,
@@ -59,9 +60,10 @@ def beat(tx: Tx, said: Host) -> None:
         "settings": json.dumps(said.settings, sort_keys=True),
     }
     if tx.execute(update(host).where(host.c.id == said.id).values(**values)).rowcount:
-        return
+        return last
     tx.insert_ignore(host, {"id": said.id, "started": now, **values})
     tx.execute(delete(host).where(host.c.beat < now - FORGOTTEN_SECONDS))
+    return last
 
 
 def leave(tx: Tx, identifier: str) -> None:
