@@ -34,6 +34,7 @@ from mailserver.texts.causes import Cause
 log = structlog.get_logger("login")
 
 _WEB_ONLY = frozenset({WEB})
+MAX_AGENT = 300
 
 
 class Login:
@@ -56,18 +57,19 @@ class Login:
 
     # ------------------------------------------------------------------ entering
 
-    async def login(self, login: str, secret: Secret, peer: str, service: str) -> Principal:
+    async def login(self, login: str, secret: Secret, peer: str, service: str, agent: str = "") -> Principal:
         """The person, when login (identifier or any address) and secret match and the account may enter.
 
         Raises Refused(AUTHENTICATION | THROTTLED), and after a right secret only Refused(NOT_ACTIVATED |
         SUSPENDED | CLOSED | APP_PASSWORD | PASSWORD_EXPIRED); Temporary when directory or store cannot be asked. The
         web lets an expired password in: its pages lead to the choice of a new one (`renewal`). People log in there
-        once, so each time is proven and on record.
+        once, so each time is proven and on record. `agent`: what their browser says of itself.
         """
         if service == WEB:
             name, peer = fold_login(login), throttle.peer_name(peer)
             async with self._gate.turn(name):
-                return await self._prove(name, secret, peer, service, self._memory.token(peer, name, secret))
+                token = self._memory.token(peer, name, secret)
+                return await self._prove(name, secret, peer, service, token, agent=agent)
         principal = await self._proven(login, secret, peer, service)
         catalogue.LOGINS.add(service, "good")
         return principal
@@ -108,9 +110,18 @@ class Login:
         return principal
 
     async def _prove(
-        self, name: str, secret: Secret, peer: str, service: str, token: bytes, *, entering: bool = True
+        self,
+        name: str,
+        secret: Secret,
+        peer: str,
+        service: str,
+        token: bytes,
+        *,
+        entering: bool = True,
+        agent: str = "",
     ) -> Principal:
         attempt, facts = await self._gate.look(name, peer, service, self._device_hash(secret, service))
+        attempt = replace(attempt, agent=agent[:MAX_AGENT])
         self._gate.hold_back(attempt, facts, is_random=facts.device is not None)
         heard = self._gate.heard
         services: frozenset[str] | None = None
@@ -151,12 +162,12 @@ class Login:
 
     # ------------------------------------------------------------------ second step, staying, leaving
 
-    async def second_step(self, principal: Principal, answer: Secret, peer: str) -> Proven:
+    async def second_step(self, principal: Principal, answer: Secret, peer: str, agent: str = "") -> Proven:
         """The code after the password, in the web: only now the person has logged in.
 
         Raises Refused(AUTHENTICATION | THROTTLED).
         """
-        attempt = Attempt(principal.account_id, "", throttle.peer_name(peer), WEB)
+        attempt = Attempt(principal.account_id, "", throttle.peer_name(peer), WEB, agent[:MAX_AGENT])
 
         def enter(tx: Tx, how: Cause) -> None:
             throttle.succeeded(tx, attempt, throttle.look(tx, attempt), detail=how)

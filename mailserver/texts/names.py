@@ -29,6 +29,7 @@ NAMES = {
     "wrong": "réponses fausses",
     "closing": "de la fermeture",
     "renewal": "du mot de passe à renouveler",
+    "unusual-login": "d’une connexion inhabituelle",
     "certificate": "du certificat qui expire",
     "removed": "retirée",
     "withdrawn": "retiré",

@@ -288,3 +288,15 @@ def test_account_pages_need_a_session_and_speak_english(house: House, path: str)
     page = visitor.get(path).text
     assert "Two-step login" in page
     assert "authentification" not in page.replace(FACTOR, "")
+
+
+def test_an_unusual_login_is_shown_on_the_account_s_page(house: House, visitor: Visitor) -> None:
+    """A thief can remove the mail about it."""
+    person = house.person("Usha", "Belle")
+    visitor.log_in(person.login)
+    assert enters(house, person, PASSWORD) is None
+    assert "Connexion inhabituelle" not in visitor.get("/compte").text
+    house.run(house.login.login(person.login, Secret(PASSWORD), "203.0.113.7", "web", "X Firefox/1 (Windows)<b>"))
+    text = unescape(visitor.get("/compte").text)
+    assert "d’un réseau nouveau, quelques minutes après un autre (adresse 203.0.113.7, Firefox Windows)" in text
+    assert "Changez votre mot de passe, fermez vos sessions" in text

@@ -146,6 +146,11 @@ class Guest:
         return self.request.client.host if self.request.client else ""
 
     @property
+    def agent(self) -> str:
+        """What the browser says of itself."""
+        return self.request.headers.get("user-agent", "")
+
+    @property
     def fragment(self) -> bool:
         """True when a script asks for the content of a pane, not for a page."""
         return self.request.headers.get("hx-request-type", "") == "partial"

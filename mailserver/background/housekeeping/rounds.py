@@ -9,6 +9,7 @@ from mailserver.background.housekeeping import mail, states
 from mailserver.background.housekeeping.auto_replies import Answers
 from mailserver.background.housekeeping.certificates import CertificateNotices
 from mailserver.background.housekeeping.forwards import NewForwards
+from mailserver.background.housekeeping.logins import UnusualLogins
 from mailserver.background.housekeeping.notices import NOTICES, Letters
 from mailserver.background.housekeeping.sending import Post
 from mailserver.delivery import Delivery
@@ -70,6 +71,7 @@ class Housekeeper:
         )
         self._certificates = CertificateNotices(settings=settings, store=store, post=post, house=house, clock=clock)
         self._new_forwards = NewForwards(store=store, directory=directory, post=post, house=house, clock=clock)
+        self._unusual_logins = UnusualLogins(store=store, directory=directory, post=post, house=house, clock=clock)
         self._forwards = Forwards(
             settings=settings,
             store=store,
@@ -114,6 +116,7 @@ class Housekeeper:
         if news:
             await self._try("answers", self._answers.answer)
             await self._try("new forwards", self._new_forwards.tell)
+            await self._try("unusual logins", self._unusual_logins.tell)
             await self._try("muted conversations", lambda: mail.silence(store))
         if slow and await self._slow_round():
             self._slow = self._clock.monotonic()

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from mailserver.accounts.provision import provision
 from mailserver.foundation.peers import counted
 from mailserver.foundation.settings import Limits
+from mailserver.login.attempts import places
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.programs import WEB
 from mailserver.store.account import accounts, devices, factors, login_failures
 from mailserver.store.account.accounts import Standing
 from mailserver.store.account.devices import Device
@@ -41,6 +43,8 @@ class Attempt:
     name: str
     peer: str
     service: str
+    agent: str = ""
+    """What a browser says of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,8 @@ def succeeded(tx: Tx, attempt: Attempt, facts: Facts, action: Action = Action.LO
     login_failures.forget(tx, facts.account_key)
     login_failures.meet(tx, attempt.account_id, attempt.peer)
     accounts.logged_in(tx, attempt.account_id)
+    if attempt.service != WEB or attempt.agent:
+        places.entered(tx, attempt.account_id, attempt.peer, attempt.service, attempt.agent)
     provision(tx, attempt.account_id)
     if facts.device is not None:
         devices.used(tx, facts.device.id, attempt.peer)

@@ -108,7 +108,7 @@ async def log_in(services: Services, guest: Guest) -> Response:
     interface = form.text("interface") if form.text("interface") in BASES else SIMPLE
     page = PortalPage(interface, login, _next(guest), form.has("partage"))
     try:
-        principal = await services.login.login(login, secret, guest.peer, "web")
+        principal = await services.login.login(login, secret, guest.peer, "web", guest.agent)
     except Refused as refusal:
         return await _refused(services, guest, page, secret, refusal)
     return await enter(services, guest, principal, Wish(interface, page.shared, page.next))
@@ -140,7 +140,8 @@ async def second_step(services: Services, guest: Guest) -> Response:
         return _portal(services, guest, PortalPage(_chosen(guest), notice=notice), 403)
     code, spare = form.text("code").strip(), form.text("secours").strip()
     try:
-        proven = await services.login.second_step(halfway.principal, Secret((code or spare)[:MAX_CODE]), guest.peer)
+        answer = Secret((code or spare)[:MAX_CODE])
+        proven = await services.login.second_step(halfway.principal, answer, guest.peer, guest.agent)
     except Refused as refusal:
         return _wrong_code(services, guest, SecondPage(sealed, spare=bool(spare and not code)), refusal)
     wish = halfway.wish

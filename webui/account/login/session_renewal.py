@@ -45,13 +45,13 @@ async def renew(services: Services, guest: Guest) -> Response:
 
 async def _renewed(services: Services, guest: Guest, principal: Principal, former: Former) -> Response:
     secret, code = Secret(guest.form.text("mot_de_passe")[:MAX_PASSWORD]), guest.form.text("code").strip()[:MAX_CODE]
-    proven = await services.login.login(principal.login, secret, guest.peer, "web")
+    proven = await services.login.login(principal.login, secret, guest.peer, "web", guest.agent)
     if proven.account_id != principal.account_id:
         raise Refused(Reason.AUTHENTICATION)
     if await services.login.factors.is_on(proven.account_id):
         if not code:
             return _json(guest, {"code": True, "texte": guest._("Saisissez aussi le code de votre application.")}, 422)
-        await services.login.second_step(proven, Secret(code), guest.peer)
+        await services.login.second_step(proven, Secret(code), guest.peer, guest.agent)
     token = await open_session(services, guest, proven, former.lifetime, former.interface)
     # What was parked meanwhile is still on the page.
     await stash.take(services, guest, proven.account_id)

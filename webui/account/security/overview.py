@@ -7,9 +7,12 @@ from starlette.responses import Response
 
 from mailserver.foundation.peers import is_loopback
 from mailserver.login import recent
-from mailserver.store.account import sessions
+from mailserver.model.clock import DAY
+from mailserver.notices import logins
+from mailserver.store.account import login_places, sessions
 from mailserver.store.account.sessions import Opened
 from mailserver.store.record.audit import Action, Event, Origin
+from mailserver.texts.text import Text
 from webui.account.security.user_agent import in_words
 from webui.account.session.session_start import renew
 from webui.page.context import SESSION, Services, Visit, set_cookie
@@ -19,6 +22,8 @@ from webui.page.rendering import redirect
 from webui.push import subscriptions
 
 SHOWN_LOGINS = 30
+SHOWN_DAYS = 30
+"""How long an unusual login is shown."""
 ID_LETTERS = 24
 
 
@@ -32,6 +37,8 @@ class OverviewPage:
     codes_text: str
     devices_text: str
     sessions_text: str
+    unusual: str
+    """A login of late that may have been somebody else's; empty: there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +106,25 @@ async def show_security(services: Services, visit: Visit) -> Response:
         codes_text(visit, state.codes_left),
         devices,
         open_now,
+        await _unusual(services, visit),
     )
     return services.pages.answer(visit, "account/security/overview.html", page)
+
+
+async def _unusual(services: Services, visit: Visit) -> str:
+    """What the owner was told of by mail, which a thief can remove."""
+    since = int(services.clock.now()) - SHOWN_DAYS * DAY
+    one = await services.store.read(login_places.last_unusual, visit.account_id, since)
+    if one is None:
+        return ""
+    said = Text(
+        "Connexion inhabituelle le {when} : {why} (adresse {peer}, {program}).",
+        when=visit.language.long_date(one.at),
+        why=logins.why(one.signs),
+        peer=one.peer,
+        program=logins.program(one.program),
+    )
+    return visit.language.say(said)
 
 
 # ---------------------------------------------------------------------- sessions

@@ -86,7 +86,7 @@ async def open_session(services: Services, guest: Guest, principal: Principal, l
         lifetime,
         interface,
         guest.peer,
-        guest.request.headers.get("user-agent", ""),
+        guest.agent,
     )
     return token
 
