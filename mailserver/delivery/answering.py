@@ -183,10 +183,12 @@ class Answering:
         return await self._store.write(self._claim_unit, owner, kind, keys, expires, most)
 
     def _claim_unit(self, tx: Tx, owner: Owner, kind: Kind, keys: Sequence[bytes], expires: int, most: int) -> int:
-        """Within the day's number, and, all or none, within what the account may send at all."""
-        claimed = filter_memory.claim_within(tx, owner.account_id, kind, keys, expires, most)
-        sent = Sent(owner.account_id, owner.population, claimed)
-        return claimed if not claimed or self._limits.count_automatic(tx, sent) else 0
+        """Within the day's number, and, all or none, within what the account may send at all; what may not be sent
+        uses up nothing of the day's."""
+        room = min(len(keys), most - filter_memory.count(tx, owner.account_id, kind))
+        if room <= 0 or not self._limits.count_automatic(tx, Sent(owner.account_id, owner.population, room)):
+            return 0
+        return filter_memory.claim_within(tx, owner.account_id, kind, keys, expires, most)
 
     def _options(self, owner: Owner) -> Options:
         name = spool.new_name(self._clock)

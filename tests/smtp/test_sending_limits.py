@@ -201,6 +201,17 @@ def test_what_filters_send_counts_and_does_not_wait(limited: House) -> None:
     assert len(waiting(limited)) == 1
 
 
+def test_what_may_not_be_sent_on_uses_up_nothing_of_the_day(make_house: HouseMaker, clock: StandingClock) -> None:
+    house = make_house(clock=clock, sending={"teachers": MARKS}, filters={"redirects_per_day": 5})
+    filters_of(house, "ada", f'require "copy"; redirect :copy "{BOB}";')
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as door:
+        for number in range(8):
+            if number == 5:
+                clock.step(130)
+            door.sendmail("amie@ailleurs.fr", [ADA], letter().replace(b"<1@", f"<{number}@".encode()))
+    assert len(house.mail("bob")) == 5
+
+
 def test_what_waits_makes_nobody_known(make_house: HouseMaker, clock: StandingClock) -> None:
     """Sent once more it waits again; strangers are counted once, and known when something left for them."""
     house = make_house(clock=clock, sending={"teachers": MARKS | {"minute": WIDE, "new_outside_per_day": (2, 4)}})
