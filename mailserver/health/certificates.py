@@ -57,12 +57,19 @@ def _lasting(pair: Pair, name: str = "") -> Finding | None:
     left = pair.ends - datetime.datetime.now(datetime.UTC)
     if left.days >= EXPIRY_WARNING_DAYS:
         return None
+    remedy = Text("renouvelez-le : le service le relit seul")
+    if left.total_seconds() < 0:
+        since = -left.days - 1
+        if name:
+            text = Text("le certificat de {name} a expiré il y a {days} jours", name=name, days=since)
+        else:
+            text = Text("le certificat a expiré il y a {days} jours", days=since)
+        return Finding("tls", Grade.PROBLEM, text, remedy)
     if name:
         text = Text("le certificat de {name} expire dans {days} jours", name=name, days=left.days)
     else:
         text = Text("le certificat expire dans {days} jours", days=left.days)
-    grade = Grade.PROBLEM if left.total_seconds() < 0 else Grade.WARNING
-    return Finding("tls", grade, text, Text("renouvelez-le : le service le relit seul"))
+    return Finding("tls", Grade.WARNING, text, remedy)
 
 
 def _issuer(pair: Pair, *, ours: bool) -> Finding:
