@@ -141,7 +141,8 @@ def _tell(restored: Restored, directory: Path, *, as_json: bool) -> None:
     found = restored.returned
     if as_json:
         told = {"backup": restored.backup.id, "time": restored.backup.time, "files": restored.files}
-        print(json.dumps({**told, "mailboxes": found.mailboxes, "held": found.held, "drafts": found.drafts}))
+        queues = {"held": found.held, "drafts": found.drafts, "submissions": found.submissions}
+        print(json.dumps({**told, "mailboxes": found.mailboxes, **queues}))
         return
     print(
         _(
@@ -165,6 +166,14 @@ def _tell(restored: Restored, directory: Path, *, as_json: bool) -> None:
             _(
                 "{drafts} lettres programmées, peut-être déjà parties, sont redevenues des brouillons",
                 drafts=found.drafts,
+            )
+        )
+    if found.submissions:
+        print(
+            _(
+                "{count} messages attendent un accord, peut-être déjà partis : `mailserver sending held {directory}`",
+                count=found.submissions,
+                directory=directory,
             )
         )
     print(

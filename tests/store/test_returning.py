@@ -4,9 +4,11 @@ from sqlalchemy import insert, select, update
 
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes
+from mailserver.store.queue import held_submissions
 from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import HELD
 from mailserver.store.schema.agendas import collection
+from mailserver.store.schema.sending import held_submission
 from mailserver.store.schema.spool import queued, queued_domain
 from mailserver.store.schema.writing import outbox
 from mailserver.store.upkeep import returning
@@ -22,6 +24,17 @@ def wait(tx: Tx, account_id: int, content_id: int) -> None:
     row = {"queued_id": queued_id, "domain": "ailleurs.fr", "due": 1, "lease": 7, "attempts": 0, "warned": 0}
     tx.execute(insert(queued_domain).values(error="", **row))
     tx.execute(update(outbox).values(due=1))
+    marks = {"what": "recipients", "counted": 9, "mark": 3, "seconds": 60, "held": 1, "expires": 2, "resent": 0}
+    rest = {
+        "population": "teacher",
+        "name": "B",
+        "reverse_path": "",
+        "recipients": "[]",
+        "ret": "",
+        "envid": "",
+        "utf8": 0,
+    }
+    tx.execute(insert(held_submission).values(account_id=account_id, content_id=content_id, **marks, **rest))
     agenda = {"name": "essai", "tag": "VCALENDAR", "props": "{}", "modseq": 5, "changed": 1}
     tx.execute(insert(collection).values(account_id=account_id, **agenda))
 
@@ -33,7 +46,8 @@ def test_what_may_have_left_stays_and_numbers_jump(store: Store, edupont: int) -
     before = store.read_now(mailboxes.get, edupont, "Drafts")
 
     returned = store.write_now(returning.advance)
-    assert (returned.held, returned.drafts) == (1, 1)
+    assert (returned.held, returned.drafts, returned.submissions) == (1, 1, 1)
+    assert store.read_now(held_submissions.expired) == [], "nobody is told yet that it was not sent"
     held = store.read_now(lambda tx: tx.execute(select(queued_domain)).one())
     assert (held.due, held.lease, held.error_code) == (HELD_UNTIL, 0, HELD.name)
     assert store.read_now(lambda tx: tx.execute(select(outbox)).all()) == []

@@ -10,8 +10,9 @@ every message a mod-sequence above its own (it is told all flags). The same hold
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, func, select, text, update
 
+from mailserver.model.clock import DAY
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import outbox as letters
 from mailserver.store.queue.spool.operating import HELD_UNTIL
@@ -19,6 +20,7 @@ from mailserver.store.queue.spool.rows import HELD
 from mailserver.store.schema.agendas import collection, item_gone
 from mailserver.store.schema.base import metadata
 from mailserver.store.schema.mail import expunged, mailbox, message
+from mailserver.store.schema.sending import held_submission
 from mailserver.store.schema.sessions import session
 from mailserver.store.schema.spool import queued_domain
 from mailserver.store.schema.writing import outbox
@@ -30,6 +32,7 @@ MAILBOXES, IDS = 10_000_000, 100_000_000
 stores some five million messages a day."""
 MODSEQ_JUMP = 1 << 32
 LAST_UID = (1 << 32) - 1
+LOOK_SECONDS = 7 * DAY
 SEALED = "audit"
 """Its rows are a chain; their ids are told to nobody."""
 
@@ -47,6 +50,8 @@ class Returned:
     """Rows of the outgoing queue: they may have left after the backup."""
     drafts: int
     """Letters that were planned, whose time has come: they are drafts again, for the same reason."""
+    submissions: int
+    """Messages that wait for IT since their author sent too much: it may have let some go after the backup."""
 
 
 def advance(tx: Tx) -> Returned:
@@ -69,7 +74,7 @@ def advance(tx: Tx) -> Returned:
     held = tx.execute(
         update(queued_domain).values(due=HELD_UNTIL, lease=0, error_code=HELD.name, error_parameters="", error="")
     ).rowcount
-    return Returned(count, held, _take_back(tx))
+    return Returned(count, held, _take_back(tx), _look_again(tx))
 
 
 def _take_back(tx: Tx) -> int:
@@ -80,6 +85,13 @@ def _take_back(tx: Tx) -> int:
         if waiting is not None:
             letters.reopen(tx, waiting)
     return len(due)
+
+
+def _look_again(tx: Tx) -> int:
+    """What waits for IT goes on to wait, so that nobody is told that it was not sent before somebody has looked."""
+    late = update(held_submission).where(held_submission.c.expires < tx.now + LOOK_SECONDS)
+    tx.execute(late.values(expires=tx.now + LOOK_SECONDS))
+    return int(tx.execute(select(func.count()).select_from(held_submission)).scalar_one())
 
 
 def _advance_ids(tx: Tx) -> None:
