@@ -74,13 +74,13 @@ async def test_a_server_that_says_nothing_is_left(
     task = asyncio.create_task(carrier.run())
     try:
         await becomes(lambda: heard)
-        monkeypatch.setattr(news, "ANSWER_SECONDS", 0.2)
         frozen = await here.read(listeners)
         assert len(frozen) == 1
         os.kill(frozen[0], signal.SIGSTOP)
         heard.clear()
-        monkeypatch.setattr(news, "ANSWER_SECONDS", 20.0)
+        monkeypatch.setattr(news, "ANSWER_SECONDS", 0.2)
         await becomes(lambda: heard)
+        monkeypatch.setattr(news, "ANSWER_SECONDS", 20.0)
         os.kill(frozen[0], signal.SIGCONT)
         heard.clear()
         await here.write(touch, 7)

@@ -10,6 +10,9 @@ broken connection) wakes everybody: the woken ask the store what changed, so too
 """
 
 import asyncio
+import contextlib
+import os
+import socket
 import sqlite3
 import struct
 from collections.abc import Sequence
@@ -44,6 +47,7 @@ READ_AT_ONCE = 4000
 CHANNEL = "mailserver_news"
 SILENT_SECONDS = 5.0
 """Without a notice, after which the server is asked whether it is there."""
+CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 5.0
 LOOK_SECONDS = 10.0
 """Between two looks while no connection listens."""
@@ -245,7 +249,7 @@ class PostgresCarrier:
     async def _listen(self) -> None:
         """Until the connection breaks, or its silence turns out to be the server's."""
         # Not `wait_for`, which before Python 3.12 may swallow that its own task is cancelled.
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(CONNECT_SECONDS):
             connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
@@ -256,9 +260,13 @@ class PostgresCarrier:
                     worker, _, pairs = notice.payload.partition(";")
                     if worker != self._worker:
                         self._changes.publish(_parse_pairs(pairs))
-                # A host that was cut off hears nothing, and the system would tell it in a minute only.
-                async with asyncio.timeout(ANSWER_SECONDS):
+                # A host that was cut off hears nothing, and the system would tell it in a minute only. Who is cancelled
+                # over a question asks the server to forget it, and waits for that, too: so the connection is cut.
+                patience = asyncio.get_running_loop().call_later(ANSWER_SECONDS, _cut, connection)
+                try:
                     await connection.execute("SELECT 1")
+                finally:
+                    patience.cancel()
 
     def _look_around(self) -> None:
         """Whoever waits for news asks the store now and then, while nobody brings any."""
@@ -270,6 +278,12 @@ class PostgresCarrier:
     def _wake_all(self) -> None:
         self._generation += 1
         self._changes.publish_all()
+
+
+def _cut(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Whoever waits for the server is told that it has gone."""
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as its:
+        its.shutdown(socket.SHUT_RDWR)
 
 
 def _parse_pairs(pairs: str) -> list[Change]:
