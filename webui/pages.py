@@ -99,6 +99,7 @@ async def state(services: Services, guest: Guest) -> Response:
         Check(guest._("Messages conservés"), health.whole, False, guest._("certains sont abîmés")),
         Check(guest._("Disques"), health.room, fault=guest._("pleins")),
         Check(guest._("Réserve de place"), health.spare, False, guest._("presque épuisée")),
+        Check(guest._("Grandes pièces jointes"), health.octets, False),
         Check(guest._("Entretien"), health.upkeep, False, guest._("attend une décision")),
         Check(guest._("Recherche"), health.index, False, guest._("en retard")),
         Check(guest._("Certificat"), health.certificate, False, guest._("expire bientôt ou a expiré")),
@@ -137,7 +138,7 @@ async def ready(services: Services, guest: Guest) -> Response:
     vital = {"reads": health.reads, "writes": health.writes, "intact": health.intact, "room": health.room}
     vital["directory"] = health.directory
     useful = {"whole": health.whole, "spare": health.spare, "upkeep": health.upkeep, "index": health.index}
-    useful["certificate"] = health.certificate
+    useful |= {"certificate": health.certificate, "octets": health.octets}
     useful["outgoing"] = flows
     is_ready = all(vital.values())
     found = {"ready": is_ready, "failing": [name for name, fine in (vital | useful).items() if not fine]}

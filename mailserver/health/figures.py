@@ -68,13 +68,13 @@ class Watched:
 
     async def _states(self) -> list[Metric]:
         state = await self._health.state()
-        parts = ("reads", "writes", "intact", "whole", "room", "spare", "upkeep", "index", "directory", "certificate")
+        parts = ("reads", "writes", "intact", "whole", "room", "spare", "octets", "upkeep", "index", "directory")
         return [
             _gauge(
                 "healthy",
                 "1 for each part of the service that is as it should be",
                 "part",
-                {part: float(getattr(state, part)) for part in parts},
+                {part: float(getattr(state, part)) for part in (*parts, "certificate")},
             )
         ]
 

@@ -57,6 +57,8 @@ class State:
     directory: bool = True
     certificate: bool = True
     """False: it ends within two weeks, or is over."""
+    octets: bool = True
+    """False: object storage is out of reach, which every host sees alike: large messages wait, all else is served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Health:
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="health")
         """A disk that hangs keeps this one, and none that anybody else needs."""
+        self._outside = ThreadPoolExecutor(1, thread_name_prefix="health-octets")
+        """Object storage that hangs keeps another: disks are looked at meanwhile."""
 
     async def state(self) -> State:
         """As of half a minute ago at most, the directory of some seconds."""
@@ -122,7 +126,9 @@ class Health:
         return True
 
     async def _look(self) -> State:
-        (found, pending), writes, files = await asyncio.gather(self._reads(), self._writes(), self._files())
+        (found, pending), writes, files, octets = await asyncio.gather(
+            self._reads(), self._writes(), self._files(), self._octets()
+        )
         if not files.attached:
             log.error("the disk of large messages is not there", folder=str(self._store.blobs))
         if found is not None and found.faults:
@@ -136,6 +142,7 @@ class Health:
             spare=files.spare,
             index=self._keeps_up(pending),
             certificate=files.certificate,
+            octets=octets,
             upkeep=found is None or (found.stop is None and found.doubt is None),
         )
 
@@ -163,11 +170,27 @@ class Health:
         disks = list(disk_space.full(self._settings))
         moment = ends(self._settings.certificate)
         lasts = moment is not None and moment.timestamp() - self._clock.now() > certificates.TOLD_AHEAD
-        try:
-            attached = files_of(self._store.blobs).is_attached()
-        except Temporary:
-            attached = False
+        attached = self._settings.octets.is_bucket or self._is_attached()
         return _Files(attached, not any(disk.is_over for disk in disks), not disks, lasts)
+
+    async def _octets(self) -> bool:
+        """Object storage answers, with this instance's mark. A folder is a disk: `_files` looks at it."""
+        if not self._settings.octets.is_bucket:
+            return True
+        try:
+            found = await bounded(asyncio.get_running_loop().run_in_executor(self._outside, self._is_attached))
+        except Temporary:
+            found = False
+        if not found:
+            log.error("object storage does not answer", url=self._settings.octets.url)
+        return found
+
+    def _is_attached(self) -> bool:
+        """Blocking."""
+        try:
+            return files_of(self._store.blobs).is_attached()
+        except Temporary:
+            return False
 
     def _keeps_up(self, pending: Sequence[int]) -> bool:
         """The index is worked on: not too much waits, and the oldest not for ever."""

@@ -355,6 +355,7 @@ def test_state_page_tells_when_something_is_broken(
         (State(intact=False), 503, ["intact"]),
         (State(index=False, spare=False), 200, ["spare", "index"]),
         (State(certificate=False), 200, ["certificate"]),
+        (State(octets=False), 200, ["octets"]),
     ],
 )
 def test_monitors_are_told_what_fails(

@@ -61,6 +61,21 @@ def test_the_disk_of_large_messages_is_gone(looked_at: House, visitor: Visitor) 
     assert ready(visitor) == (200, [])
 
 
+def test_object_storage_is_out_of_reach(looked_at: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every host sees it alike: a proxy that took all of them out would end what goes on without it."""
+    monkeypatch.setitem(looked_at.settings.octets.__dict__, "url", "s3://messagerie/academie")
+    assert ready(visitor) == (200, [])
+    folder = looked_at.settings.data / "blobs"
+    aside = folder.with_name("elsewhere")
+    folder.rename(aside)
+    try:
+        assert ready(visitor) == (200, ["octets"])
+        assert "Grandes pièces jointes" in visitor.get("/etat").text
+    finally:
+        aside.rename(folder)
+    assert ready(visitor) == (200, [])
+
+
 def test_a_part_that_hangs_is_away(looked_at: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the answer nor those who ask later wait for it."""
     monkeypatch.setattr(service_state, "ANSWER_SECONDS", 0.05)

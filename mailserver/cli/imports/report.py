@@ -13,7 +13,9 @@ from directory.imports.planning import Tally
 from directory.imports.sources.records import Fault, Remark
 from directory.imports.target import Outcome, Result
 from mailserver.cli.shared import show_table
-from mailserver.texts.command_line import _
+from mailserver.texts.command_line import LANGUAGE, _
+from mailserver.texts.languages import FRENCH
+from mailserver.texts.names import NAMES
 
 SHOWN = 15
 """People of each kind in the table."""
@@ -108,7 +110,7 @@ class Collector:
 
 def sentence(tally: Tally) -> str:
     """The counts in one line."""
-    counts = ", ".join(f"{count} {outcome.value}" for outcome, count in tally.counts.items())
+    counts = ", ".join(f"{count} {_named(outcome)}" for outcome, count in tally.counts.items())
     among = (
         (tally.moved, _("muté(s)")),
         (tally.renamed, _("renommé(s)")),
@@ -118,6 +120,10 @@ def sentence(tally: Tally) -> str:
     changed = _(" (parmi les modifiés {told})", told=told) if told else ""
     homonyms = _(" ({count} avec un numéro)", count=tally.homonyms) if tally.homonyms else ""
     return counts + changed + homonyms + _(" ; {count} activés", count=tally.activated)
+
+
+def _named(outcome: Outcome) -> str:
+    return NAMES[outcome.value] if LANGUAGE == FRENCH else outcome.value
 
 
 def _what(done: Result) -> str:
