@@ -30,6 +30,7 @@ settings.load_profile("any machine")
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*programs): programs of Debian packages that the test talks to")
     os.environ["LC_ALL"] = "C.UTF-8"  # the command line speaks the language of the locale
+    gc.disable()  # until every test is read
     config.addinivalue_line("markers", "alone: measures time or memory: `make test` runs it when nothing else does")
 
 
@@ -67,6 +68,7 @@ def pytest_collection_finish() -> None:
     """Thousands of tests live to the end: the collector need not walk through them again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def needs_browser(item: pytest.Item | None) -> bool:

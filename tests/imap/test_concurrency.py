@@ -17,6 +17,7 @@ from mailserver.foundation import wakeups
 from mailserver.store.account import accounts
 from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store
+from mailserver.store.engine.writing import Unit
 from mailserver.store.mail import messages
 from tests.imap.world import Client, World, play, turns
 from tests.waiting import PATIENCE, becomes
@@ -119,11 +120,11 @@ def test_a_silent_store_that_was_undone_before_its_answer_is_told(sqlite_store: 
             await near.ok("APPEND INBOX", literal=MESSAGE)
             await near.ok("APPEND INBOX", literal=MESSAGE)
             await far.ok("SELECT INBOX")
-            with writers_held(sqlite_store):
+            with writers_held(sqlite_store) as submitted:
                 near.send(f"n {first}\r\n".encode())
+                await becomes(lambda: len(submitted) == 1)
                 far.send(f"f {then}\r\n".encode())
-                for _ in range(4):  # one client's task is woken a turn, and runs in the next
-                    await asyncio.sleep(0)
+                await becomes(lambda: len(submitted) == 2)
             said = await near.until(b"n OK STORE completed\r\n")
             assert said == b"* 1 FETCH (FLAGS (\\Recent))\r\n"
             assert await near.ok("FETCH 1 (FLAGS)") == ["* 1 FETCH (FLAGS (\\Recent))"]
@@ -132,12 +133,20 @@ def test_a_silent_store_that_was_undone_before_its_answer_is_told(sqlite_store: 
 
 
 @contextlib.contextmanager
-def writers_held(store: Store) -> Iterator[None]:
-    """Meanwhile nobody commits; then what waits is one group, in the order in which it came."""
+def writers_held(store: Store) -> Iterator[list[Unit]]:
+    """Meanwhile nobody commits; then what waits is one group, in the order in which it came: these units."""
     assert store.backend.lock_file is not None
-    with open(store.backend.lock_file, "rb") as lock:
+    submitted: list[Unit] = []
+    submit = store._writer.submit
+
+    def noted(unit: Unit) -> None:
+        submit(unit)
+        submitted.append(unit)
+
+    with open(store.backend.lock_file, "rb") as lock, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store._writer, "submit", noted)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield submitted
 
 
 @pytest.mark.parametrize("search", ["SEARCH", "SORT (ARRIVAL) UTF-8", "SEARCH RETURN (ALL)"])

@@ -121,7 +121,7 @@ def test_a_literal_that_was_held_back_is_read_on(sqlite_store: Store) -> None:
             talker.send(b"b APPEND INBOX {200000+}\r\n")
             talker.send(b"Subject: x\r\n\r\n".ljust(100_000, b"y"))
             assert talker.transport.producerState == "paused"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while talker.transport.producerState == "paused":
                     await asyncio.sleep(0)
             talker.send(b"y" * 100_000 + b"\r\n")

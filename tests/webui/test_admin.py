@@ -26,6 +26,7 @@ from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.schema.console import message_trace
 from mailserver.store.upkeep import measures
 from mailserver.texts.causes import Cause
+from tests.waiting import PATIENCE
 from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
 from tests.webui.secondstep import Phone
 from webui.admin import access
@@ -559,10 +560,10 @@ def finished(console: Visitor, house: House, phone: Phone) -> str:
     """The page of the job that was begun, when it is over."""
     path = str(console.page and console.page.url).removeprefix(house.url)
     assert path.startswith("/admin/travaux/"), console.text
-    until = time.monotonic() + 60
+    deadline = time.monotonic() + 4 * PATIENCE  # a process of its own
     # The house's clock is ahead of the job's, which then looks as if it had died.
     while re.search(r'class="etiquette (?:bleu|rouge)">(en cours|interrompu)', opened(console, house, phone, path)):
-        assert time.monotonic() < until
+        assert time.monotonic() < deadline
         time.sleep(0.2)
     return console.text
 
