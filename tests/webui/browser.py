@@ -222,20 +222,46 @@ def narrow(page: Page) -> Iterator[None]:
     page.set_viewport_size(size)
 
 
+LOOKS = (("bureau", "light"), ("telephone", "dark"))
+"""In which every page is examined by every rule."""
+ALL_LOOKS = (*LOOKS, ("bureau", "dark"), ("telephone", "light"))
+
+
 def rules_of(size: str, scheme: str) -> Sequence[str]:
     """Of a page that is examined in all four looks: every rule at each size, those about the look in both schemes."""
-    return () if (size, scheme) in (("bureau", "light"), ("telephone", "dark")) else LOOK
+    return () if (size, scheme) in LOOKS else LOOK
 
 
-def faults_of(page: Page, rules: Sequence[str] = ()) -> list[str]:
-    """What axe-core finds, by all its rules or these alone, and a page that is too wide. axe needs a browser with
-    scripts and without our policy."""
+def wear(page: Page, size: str, scheme: str) -> None:
+    """The window of that size, in that scheme."""
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+
+
+def faults_in_looks(
+    watched: Watched, name: str, looks: Sequence[tuple[str, str]] = ALL_LOOKS, *, whole: bool = False
+) -> list[str]:
+    """What is wrong with a page in each look, loaded once: to load it costs as much as to examine it. It ends in the
+    first. `whole`: pictures are of the whole page."""
+    found = []
+    for size, scheme in looks:
+        wear(watched.page, size, scheme)
+        watched.picture(f"{name}-{size}-{scheme}", whole=whole)
+        found += [f"{size} {scheme}: {fault}" for fault in faults_of(watched.page, rules_of(size, scheme))]
+    wear(watched.page, *looks[0])
+    return found
+
+
+def faults_of(page: Page, rules: Sequence[str] = (), within: str = "html") -> list[str]:
+    """What axe-core finds, by all its rules or these alone, on the page or in one part of it, and a page that is too
+    wide. axe needs a browser with scripts and without our policy."""
     options = {"resultTypes": ["violations"], "iframes": False, **({"runOnly": list(rules)} if rules else {})}
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(Axe().axe_script)
     page.evaluate(SETTLE)
     # Only what was found is handed over: all that axe tells costs as much as its examination.
-    found = page.evaluate("async (options) => (await axe.run(options)).violations", options)
+    found = page.evaluate("async ([within, options]) => (await axe.run(within, options)).violations", [within, options])
     faults = [
         f"{fault['id']} ({fault['impact']}): {[node['html'][:120] for node in fault['nodes'][:3]]}" for fault in found
     ]

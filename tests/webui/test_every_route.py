@@ -24,7 +24,7 @@ from mailserver.store.people import personal_lists, schools
 from mailserver.store.record.audit import Origin
 from mailserver.store.web import webmail
 from tests.webui.boxes import FULL, Box, question
-from tests.webui.browser import LOOK, SIZES, faults_of, log_in, narrow, overflow, visiting
+from tests.webui.browser import LOOK, LOOKS, faults_of, log_in, narrow, overflow, visiting, wear
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_contacts_browser import put
 from tests.webui.test_lists import hold, make
@@ -33,7 +33,6 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(900)]  # sixty 
 
 UAI = "0580001X"
 Looks = Sequence[tuple[str, str]]
-LOOKS: Looks = (("bureau", "light"), ("telephone", "dark"))
 FILES = (
     "/emporter",
     "/eml",
@@ -202,16 +201,15 @@ def looked_at(page: Page, name: str, looks: Looks, menus: set[str]) -> list[str]
     page.evaluate("document.querySelectorAll('main details').forEach(d => { d.open = true })")
     new = [one for one in page.eval_on_selector_all("[popover][id]", "e => e.map(m => m.id)") if one not in menus]
     for size, scheme in looks:
-        width, height = SIZES[size]
-        page.set_viewport_size({"width": width, "height": height})
-        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+        wear(page, size, scheme)
         rules = () if (size, scheme) == looks[0] else LOOK
         look = f"{name} {size} {scheme}"
         wrong += [f"{look}: {fault}" for fault in faults_of(page, rules)]
         for menu in new:
             if page.evaluate(OPEN, menu):
                 shown.add(menu)
-                wrong += [f"{look} {menu}: {fault}" for fault in faults_of(page, rules)]
+                within = f"#{menu}" if rules else "html"  # around it the page looks as it did
+                wrong += [f"{look} {menu}: {fault}" for fault in faults_of(page, rules, within)]
                 page.evaluate("(id) => document.getElementById(id).hidePopover()", menu)
     menus |= shown
     with narrow(page):
