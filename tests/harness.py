@@ -26,13 +26,15 @@ PORTS = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "sieve", 
 hatchery = Hatchery()
 
 
-def run_command(*args: object, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+def run_command(
+    *args: object, stdin: str | None = None, check: bool = True, umask: int = 0o022
+) -> subprocess.CompletedProcess[str]:
     """Run `mailserver ARGS` from this checkout and return what it printed."""
     words = [str(arg) for arg in args]
     with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(stdin or "")
         given.seek(0)
-        process = hatchery.spawn(words, environment(), given, out, err)
+        process = hatchery.spawn(words, environment(), given, out, err, umask)
         try:
             code = process.wait(COMMAND_SECONDS)
         finally:

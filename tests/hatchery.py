@@ -76,11 +76,17 @@ class Hatchery:
         self._owner = 0
 
     def spawn(
-        self, args: list[str], environment: dict[str, str], stdin: IO[Any], stdout: IO[Any], stderr: IO[Any]
+        self,
+        args: list[str],
+        environment: dict[str, str],
+        stdin: IO[Any],
+        stdout: IO[Any],
+        stderr: IO[Any],
+        umask: int = 0o022,
     ) -> Hatched:
         """Run `mailserver ARGS` from the root of this checkout."""
         status, tell = os.pipe()
-        request = json.dumps([args, environment]).encode()
+        request = json.dumps([args, environment, umask]).encode()
         sock = self._connected()
         socket.send_fds(sock, [request], [stdin.fileno(), stdout.fileno(), stderr.fileno(), tell])
         os.close(tell)
@@ -112,6 +118,7 @@ class Hatchery:
 class _Request:
     args: list[str]
     environment: dict[str, str]
+    umask: int
     streams: list[int]
 
 
@@ -133,7 +140,7 @@ def _hatch(sock: socket.socket) -> _Request | None:
             octets, streams, _, _ = socket.recv_fds(sock, REQUEST_OCTETS, STREAMS + 1)
             if not octets:
                 return None
-            args, environment = json.loads(octets)
+            args, environment, umask = json.loads(octets)
             child = os.fork()
             if not child:
                 signal.set_wakeup_fd(-1)
@@ -142,7 +149,7 @@ def _hatch(sock: socket.socket) -> _Request | None:
                 sock.close()
                 for fd in (wake, woken, streams[STREAMS], *tells.values()):
                     os.close(fd)
-                return _Request(args, environment, streams[:STREAMS])
+                return _Request(args, environment, umask, streams[:STREAMS])
             for fd in streams[:STREAMS]:
                 os.close(fd)
             tells[child] = streams[STREAMS]
@@ -168,6 +175,7 @@ def _become(request: _Request) -> None:
         os.close(fd)
     os.environ.clear()
     os.environ.update(request.environment)
+    os.umask(request.umask)
     time.tzset()
     program = sys.modules["mailserver.__main__"]
     sys.modules["__main__"] = program

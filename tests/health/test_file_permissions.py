@@ -4,12 +4,13 @@ import os
 import smtplib
 import stat
 import subprocess
-import sys
 from base64 import encodebytes
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
-from tests.harness import Instance, environment, run_command
-from tests.hatchery import ROOT
+from tests.harness import Instance, environment, hatchery, run_command
+from tests.hatchery import Hatched
 from tests.waiting import PATIENCE
 
 PEOPLE = "given_name,surname,role,login,password\nAnne,Ouverte,teacher,aouverte,Grand-Large-2026\n"
@@ -17,18 +18,15 @@ LARGE = encodebytes(os.urandom(600_000)).decode().replace("\n", "\r\n")
 """Compressed it is still too large for the database."""
 
 
+class Careless(Instance):
+    """Served by whoever leaves every file open to all."""
+
+    def _launch(self, words: Sequence[str], given: IO[str], out: IO[bytes], log: IO[bytes]) -> Hatched:
+        return hatchery.spawn(list(words), environment(), given, out, log, umask=0)
+
+
 def run(*words: object) -> None:
-    """A command in a process of its own, with our umask."""
-    said = subprocess.run(
-        [sys.executable, "-m", "mailserver", *map(str, words)],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        umask=0,
-    )
-    assert said.returncode == 0, said.stdout + said.stderr
+    run_command(*words, umask=0)
 
 
 def open_ones(folder: Path) -> dict[str, str]:
@@ -42,32 +40,23 @@ def open_ones(folder: Path) -> dict[str, str]:
 
 
 def test_every_file_is_its_owners_alone(tmp_path: Path) -> None:
-    instance = Instance(tmp_path / "var")
+    instance = Careless(tmp_path / "var")
     run("init", instance.directory, "--demo")
     (tmp_path / "people.csv").write_text(PEOPLE)
     run("import", instance.directory, tmp_path / "people.csv", "--accept-passwords")
     run("account", "export", instance.directory, "edupont", tmp_path / "out.zip")
     run("check", instance.directory, "--no-dns")
     instance._choose_ports()
-    served = subprocess.Popen(
-        [sys.executable, "-m", "mailserver", "serve", str(instance.directory), "--workers", "1"],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-        umask=0,
-    )
-    with served:
-        assert served.stdout is not None
-        while "Ctrl-C" not in served.stdout.readline():
-            pass
+    instance.start("--workers", "1")
+    try:
         with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=PATIENCE) as smtp:
             smtp.sendmail("a@ailleurs.fr", ["aouverte@ac-exemple.fr"], f"From: <a@ailleurs.fr>\r\n\r\n{LARGE}")
         client = instance.imap("aouverte", "Grand-Large-2026")
         client.append("INBOX", "", "", f"Subject: grand\r\n\r\nautre\r\n{LARGE}".encode())
         client.logout()
         while_served = open_ones(instance.directory)
-        served.terminate()
+    finally:
+        instance.stop()
     assert sum(path.is_file() for path in (instance.directory / "data" / "blobs").rglob("*")) >= 2
     assert while_served == open_ones(instance.directory) == {}
     assert stat.S_IMODE((tmp_path / "out.zip").stat().st_mode) == 0o600

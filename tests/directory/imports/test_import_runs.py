@@ -3,10 +3,9 @@
 import csv
 import fcntl
 import io
+import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -40,8 +39,8 @@ from mailserver.store.schema import metadata
 from tests.cli.test_accounts import Console
 from tests.directory.conftest import DOMAIN
 from tests.directory.imports.importing import Done, Importer
-from tests.harness import environment
-from tests.hatchery import ROOT
+from tests.harness import environment, hatchery
+from tests.waiting import PATIENCE
 
 NUMEN = "21E2600123ABC"
 WIDE = (
@@ -552,18 +551,15 @@ def kill_in_the_middle(console: Console, path: Path) -> bool:
             return int(database.execute("SELECT count(*) FROM import_change").fetchone()[0])
 
         enough = applied() + PEOPLE // 6
-        with subprocess.Popen(
-            [sys.executable, "-m", "mailserver", "import", str(console.folder), str(path)],
-            cwd=ROOT,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-        ) as process:
-            while process.poll() is None:
-                if applied() >= enough:
-                    process.send_signal(signal.SIGKILL)
-                    break
-                time.sleep(0.001)
-    return process.returncode == -signal.SIGKILL
+        words = ["import", str(console.folder), str(path)]
+        with open(os.devnull, "r+b") as nothing:
+            process = hatchery.spawn(words, environment(), nothing, nothing, nothing)
+        while process.poll() is None:
+            if applied() >= enough:
+                process.kill()
+                break
+            time.sleep(0.001)
+        return process.wait(PATIENCE) == -signal.SIGKILL
 
 
 def facts_of(console: Console) -> list[tuple[object, ...]]:
