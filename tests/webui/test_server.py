@@ -1,5 +1,6 @@
 """The HTTP doors against slow, endless and greedy peers; a clean stop."""
 
+import asyncio
 import socket
 import ssl
 import time
@@ -78,23 +79,50 @@ def test_stalled_body_is_cut(own_house: House) -> None:
         assert ended(sock)
 
 
-def test_who_stops_reading_is_cut(own_house: House) -> None:
+def narrow(house: House) -> socket.socket:
+    """A connection that holds little of what nobody reads."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(PATIENCE)
+    sock.connect(("127.0.0.1", house.ports["http"]))
+    return sock
+
+
+@pytest.fixture
+def stalls(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.TimerHandle]:
+    """What would cut connections, each from when its peer took nothing more."""
+    found: list[asyncio.TimerHandle] = []
+    pause = http_connection.BoundedProtocol.pause_writing
+
+    def noted(connection: http_connection.BoundedProtocol) -> None:
+        pause(connection)
+        assert connection._stalled is not None
+        found.append(connection._stalled)
+
+    monkeypatch.setattr(http_connection.BoundedProtocol, "pause_writing", noted)
+    return found
+
+
+def test_who_stops_reading_is_cut(
+    own_house: House, stalls: list[asyncio.TimerHandle], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is being made for a peer that takes nothing would hold its place for ever."""
     request, count = b"GET /aide HTTP/1.1\r\nHost: x\r\n\r\n", 1000
     own_house.sockets["http"].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # which a connection inherits
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.settimeout(PATIENCE)
-        sock.connect(("127.0.0.1", own_house.ports["http"]))
+    with narrow(own_house) as sock:
         sock.sendall(request * count)
-        until(lambda: own_house.run(connections(own_house)) == 1)
+        until(lambda: stalls)
         until(lambda: own_house.run(connections(own_house)) == 0)
-    with connect(own_house) as sock:  # who reads, however much there is, gets all of it
+    stalls.clear()
+    monkeypatch.setattr(http_connection, "STALL_SECONDS", PATIENCE)  # the reader may be held up, too
+    with narrow(own_house) as sock:  # who reads on, however much there is, gets all of it
         sock.sendall(request * 100 + b"GET /aide HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        until(lambda: stalls)
         answers = b""
         while piece := sock.recv(65536):
             answers += piece
         assert answers.count(b"HTTP/1.1 200 ") == 101
+    assert all(one.cancelled() for one in stalls), "each stall ends by itself"
 
 
 async def connections(house: House) -> int:
