@@ -34,7 +34,7 @@ def run_command(
     with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(stdin or "")
         given.seek(0)
-        process = hatchery.spawn(words, environment(), given, out, err, umask)
+        process = hatchery.spawn(words, environment(), given, out, err, umask=umask)
         try:
             code = process.wait(COMMAND_SECONDS)
         finally:

@@ -82,6 +82,7 @@ class Hatchery:
         stdin: IO[Any],
         stdout: IO[Any],
         stderr: IO[Any],
+        *,
         umask: int = 0o022,
     ) -> Hatched:
         """Run `mailserver ARGS` from the root of this checkout."""

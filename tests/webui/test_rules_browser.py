@@ -10,9 +10,9 @@ from mailserver.filters.rules import Actions, Condition, Document, Field, Folder
 from mailserver.model.identity import Principal
 from mailserver.store.mail import mailboxes
 from mailserver.store.record.audit import Origin
-from tests.webui.browser import log_in, visiting
+from tests.webui.browser import LOOKS, log_in, visiting
 from tests.webui.house import House, mail
-from tests.webui.test_every_route import LOOKS, looked_at
+from tests.webui.test_every_route import looked_at
 
 pytestmark = pytest.mark.needs("chromium")
 
