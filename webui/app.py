@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailserver import __version__
+from mailserver.accounts.removed_items import RemovedItems
 from mailserver.accounts.removed_mail import RemovedMail
 from mailserver.addressbook.books import AddressBooks
 from mailserver.addressbook.browsing import Browsing
@@ -153,6 +154,7 @@ def create(
         absences=Absences(settings=settings, store=store, clock=clock, documents=documents),
         trials=AbsenceTrials(settings=settings, store=store, clock=clock, post=submission.post),
         removed=RemovedMail(settings=settings, store=store),
+        removed_items=RemovedItems(settings=settings, store=store),
         scripts=Scripts(settings=settings, store=store),
         applying=Applying(settings=settings, store=store, clock=clock),
         pictures=Pictures(),

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from mailserver.accounts.removed_items import ItemsBack, RemovedItem, RemovedItems
 from mailserver.accounts.removed_mail import BroughtBack, RemovedMail
 from mailserver.cli.accounts.desk import Desk, account_or_box, at_desk
 from mailserver.cli.shared import AsJson, InstanceDir, fail, moment, origin, settings_of, with_help
+from mailserver.foundation.settings import Settings
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.recovery import Found, Kept
 from mailserver.texts.causes import utc
@@ -36,6 +38,9 @@ def recover(
     sender: Annotated[str, typer.Option(help=_("Dont l’expéditeur contient ces mots."))] = "",
     subject: Annotated[str, typer.Option(help=_("Dont l’objet contient ces mots."))] = "",
     everything: Annotated[bool, typer.Option("--all", help=_("Remettre tous ceux qui sont trouvés."))] = False,
+    agendas: Annotated[
+        bool, typer.Option("--agendas", help=_("Non les messages, mais événements, tâches et contacts supprimés."))
+    ] = False,
     apart: Annotated[bool, typer.Option("--apart", help=_("Les remettre dans le dossier « Récupérés »."))] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -43,6 +48,11 @@ def recover(
     if apart and not everything:
         fail(_("--apart va avec --all"))
     settings = settings_of(directory)
+    if agendas:
+        if since or sender or subject or apart:
+            fail(_("--agendas ne va qu’avec --all"))
+        _recover_items(settings, login, everything=everything, as_json=as_json)
+        return
     removed_since = moment(settings, since)
 
     async def work(desk: Desk) -> tuple[Found, BroughtBack | None]:
@@ -91,3 +101,43 @@ def _tell(done: BroughtBack, *, as_json: bool) -> None:
     print(_("{count} messages remis dans {folders}", count=done.count, folders=", ".join(done.folders) or "-"))
     if done.full:
         print(_("La boîte n’a pas assez de place pour les autres."))
+
+
+# ---------------------------------------------------------------------- events, tasks, contacts
+
+
+def _recover_items(settings: Settings, login: str, *, everything: bool, as_json: bool) -> None:
+    async def work(desk: Desk) -> tuple[list[RemovedItem], ItemsBack | None]:
+        removed = RemovedItems(settings=settings, store=desk.store)
+        account_id = await account_or_box(desk, login, settings.domain)
+        if everything:
+            return [], await removed.bring_all_back(account_id, origin())
+        return await removed.show_another(account_id, origin(), SHOWN), None
+
+    found, done = at_desk(settings, work)
+    if done is None:
+        _show_items(found, as_json=as_json)
+        return
+    if as_json:
+        print(json.dumps({"items": done.count, "full": done.full}))
+    else:
+        print(_("{count} événements, tâches et contacts remis en place", count=done.count))
+        if done.full:
+            print(_("Les agendas et carnets n’ont pas assez de place pour les autres."))
+    raise typer.Exit(1 if done.full else 0)
+
+
+def _show_items(found: list[RemovedItem], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_item_facts(one) for one in found], ensure_ascii=False))
+        return
+    for one in found:
+        print(f"{utc(one.at)}  {one.shown}  {one.day or '-'}  {one.title}")
+    if not found:
+        print(_("Aucun événement, tâche ou contact supprimé n’est gardé."))
+
+
+def _item_facts(one: RemovedItem) -> dict[str, object]:
+    day = one.day.isoformat() if one.day else ""
+    kind = one.component or "VCARD"
+    return {"removed": utc(one.at), "collection": one.shown, "kind": kind, "day": day, "title": one.title}

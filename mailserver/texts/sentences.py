@@ -255,6 +255,8 @@ _RECORDED = {
     "too-many-refused": N_("les copies de trop de messages sont déjà refusées"),
     "mail-recovered": N_("{count} messages supprimés définitivement, remis en place"),
     "removed-shown": N_("{count} messages supprimés définitivement, montrés"),
+    "items-recovered": N_("{count} événements, tâches ou contacts supprimés, remis en place"),
+    "items-shown": N_("{count} événements, tâches ou contacts supprimés, montrés"),
     "restore-begun": N_("depuis la sauvegarde {backup} du {time} : {what}"),
     "restored": N_("depuis la sauvegarde {backup} : {count} éléments, dans « {where} »"),
     "restored-messages": N_("messages"),

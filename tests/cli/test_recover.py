@@ -10,6 +10,7 @@ from mailserver.__main__ import app
 from mailserver.cli import recover as commands
 from mailserver.cli.shared import open_store, run, settings_of
 from mailserver.store.account import accounts
+from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages, recovery
 from mailserver.store.record import audit
@@ -69,6 +70,29 @@ def test_shown_and_brought_back(academy: Instance, monkeypatch: pytest.MonkeyPat
     acts = [event for event in events if event.action is Action.MAIL_RECOVERED]  # type: ignore[attr-defined]
     assert acts
     assert all(event.service == "console" and event.actor != "edupont" for event in acts)
+
+
+def remove_events(tx: Tx, account_id: int) -> int:
+    held = agendas.find(tx, account_id, "agenda")
+    assert held is not None
+    stamps = agenda_items.stamps(tx, account_id, held.id)
+    for one in stamps:
+        agenda_items.remove(tx, account_id, held.id, one.href)
+    return len(stamps)
+
+
+def test_events_are_brought_back(academy: Instance) -> None:
+    assert "No deleted event" in recover(academy, "edupont", "--agendas").stdout
+    count = in_store(academy, remove_events)
+    shown = json.loads(recover(academy, "edupont", "--agendas", "--json").stdout)
+    assert {(one["collection"], one["kind"]) for one in shown} == {("Agenda", "VEVENT")}
+    assert shown[0]["title"] in recover(academy, "edupont", "--agendas").stdout
+    assert json.loads(recover(academy, "edupont", "--agendas", "--all", "--json").stdout) == {
+        "items": count,
+        "full": False,
+    }
+    assert recover(academy, "edupont", "--agendas", "--json").stdout.strip() == "[]"
+    assert recover(academy, "edupont", "--agendas", "--sender", "x").exit_code == 2
 
 
 def test_what_it_refuses(academy: Instance) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Principal
+from mailserver.store.agenda import agenda_items, agendas
+from mailserver.store.agenda.agenda_items import NewItem
 from mailserver.store.mail import mailboxes, recovery
 from tests.webui.house import House, Visitor, mail
 
@@ -99,3 +101,28 @@ def test_odd_questions(house: House, rose: Principal, home: Visitor) -> None:
     assert numbers(home, f"{PAGE}?avant=1") == []
     for odd in ("-", "x-3", "3", "999999999999999999-1", "1-999999999999999999", "1-1-1"):
         home.get(f"{PAGE}?avant={odd}")
+
+
+def test_events_and_contacts(house: House, rose: Principal, home: Visitor) -> None:
+    """On the same page, in both interfaces: shown, chosen, brought back."""
+    store, account_id = house.store, rose.account_id
+    assert "Événements, tâches et contacts supprimés" not in home.get(PAGE).text
+    store.write_now(agendas.provision, account_id)
+    held = store.read_now(agendas.find, account_id, "agenda")
+    assert held is not None
+    text = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART:20261130T080000Z\r\nSUMMARY:<b>Conseil\r\nEND:VEVENT\r\n"
+    store.write_now(
+        agenda_items.put, account_id, held.id, NewItem("a.ics", "a", "e", "VCALENDAR", "VEVENT", 1, 2, text)
+    )
+    store.write_now(agenda_items.remove, account_id, held.id, "a.ics")
+    for base in ("/s", "/m"):
+        shown = home.get(f"{base}/recuperer").text
+        assert "Événement – <bdi>&lt;b&gt;Conseil</bdi>" in shown
+        assert "30 novembre 2026" in shown
+    (number,) = re.findall(r'name="e" value="(\d+)"', shown)
+    home.get(PAGE)
+    assert home.post(PAGE, {"faire": "elements"}).status_code == 422
+    home.post(PAGE, {"e": number, "faire": "elements"})
+    assert "1 élément remis en place." in home.text
+    assert store.read_now(agenda_items.get, account_id, held.id, "a.ics") is not None
+    assert home.post(PAGE, {"e": number, "faire": "elements"}).status_code == 409, "pressed twice"

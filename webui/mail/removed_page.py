@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 
 from starlette.responses import Response
 
+from mailserver.accounts.removed_items import RemovedItem
 from mailserver.accounts.removed_mail import BroughtBack
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
@@ -31,6 +32,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemLine:
+    """One deleted event, task or contact."""
+
+    kept: RemovedItem
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemovedPage:
     """What was found, and what was asked."""
 
@@ -45,6 +54,8 @@ class RemovedPage:
     """There are mailboxes of others to look in."""
     here: str
     following: str
+    items: Sequence[ItemLine]
+    following_items: str
     fault: str = ""
 
 
@@ -56,6 +67,8 @@ async def show_removed(services: Services, visit: Visit) -> Response:
 async def bring_back(services: Services, visit: Visit) -> Response:
     """POST /recuperer: what was chosen, or whatever the search finds."""
     form, action = visit.form, visit.form.text("faire")
+    if action == "elements":
+        return await _bring_items_back(services, visit)
     viewer = await services.sharing.viewer(visit.principal)
     apart = action == "apart"
     if action == "tout":
@@ -73,6 +86,24 @@ async def bring_back(services: Services, visit: Visit) -> Response:
     if back.full:
         return await _page(services, visit, _full(visit, back), 409)
     return redirect(visit, f"{visit.base}/recuperer", **_asked(visit), **done("recuperes", back.count))
+
+
+async def _bring_items_back(services: Services, visit: Visit) -> Response:
+    """Events, tasks and contacts that were chosen."""
+    chosen = list(visit.form.numbers("e", SHOWN))
+    if not chosen:
+        return await _page(services, visit, visit._("Cochez au moins un élément."), 422)
+    try:
+        back = await services.removed_items.bring_back(visit.account_id, visit.origin, chosen)
+    except Refused as refusal:
+        if refusal.reason is not Reason.NOT_FOUND:
+            raise
+        fault = visit._("Ces éléments ne sont plus ici : ils ont été remis, ou ne sont plus gardés.")
+        return await _page(services, visit, fault, 409)
+    if back.full:
+        fault = visit._("Rien n’est remis : vos agendas et carnets sont pleins. Supprimez d’abord d’autres éléments.")
+        return await _page(services, visit, fault, 409)
+    return redirect(visit, f"{visit.base}/recuperer", **done("elements-recuperes", back.count))
 
 
 def _full(visit: Visit, back: BroughtBack) -> str:
@@ -131,10 +162,17 @@ def _position(text: str) -> Position:
     return (positive(removal), positive(message)) if positive(removal) else START
 
 
+def _kind(visit: Visit, one: RemovedItem) -> str:
+    if not one.component:
+        return visit._("Contact")
+    return visit._("Tâche") if one.component == "VTODO" else visit._("Événement")
+
+
 async def _page(services: Services, visit: Visit, fault: str = "", status: int = 200) -> Response:
     viewer = await services.sharing.viewer(visit.principal)
     asked, wanted = _asked(visit), _wanted(services, visit)
     found = await services.removed.find(viewer, wanted, SHOWN, _position(visit.query("avant")))
+    items = await services.removed_items.find(visit.account_id, SHOWN + 1, positive(visit.query("avant-e")))
     frame = await surroundings(services, visit)
     page = RemovedPage(
         frame,
@@ -146,6 +184,8 @@ async def _page(services: Services, visit: Visit, fault: str = "", status: int =
         bool(frame.shared),
         query_string(**asked),
         query_string(**asked, avant="{}-{}".format(*found.more)) if found.more else "",
+        [ItemLine(one, _kind(visit, one)) for one in items[:SHOWN]],
+        query_string(**{"avant-e": items[SHOWN - 1].id}) if len(items) > SHOWN else "",
         fault,
     )
     return services.pages.answer(visit, "mail/removed.html", page, status)

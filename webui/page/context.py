@@ -7,6 +7,7 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mailserver.accounts.removed_items import RemovedItems
 from mailserver.accounts.removed_mail import RemovedMail
 from mailserver.addressbook.books import AddressBooks
 from mailserver.addressbook.browsing import Browsing
@@ -114,6 +115,7 @@ class Services:
     applying: Applying
     forwards: Forwards
     removed: RemovedMail
+    removed_items: RemovedItems
     scripts: Scripts
 
     @property

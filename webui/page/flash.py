@@ -57,6 +57,7 @@ def _messages(visit: Visit, count: int) -> dict[str, str]:
             count,
         ),
         "recuperes": ngettext("%(n)s message remis en place.", "%(n)s messages remis en place.", count),
+        "elements-recuperes": ngettext("%(n)s élément remis en place.", "%(n)s éléments remis en place.", count),
         "deplacer": ngettext("%(n)s message déplacé.", "%(n)s messages déplacés.", count),
         "copier": ngettext("%(n)s message copié.", "%(n)s messages copiés.", count),
         "lu": ngettext("%(n)s message marqué comme lu.", "%(n)s messages marqués comme lus.", count),

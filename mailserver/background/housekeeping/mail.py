@@ -1,5 +1,6 @@
 """What time does to mail: what was put off comes back, muted conversations stay quiet."""
 
+from mailserver.store.agenda import agenda_recovery
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import muting, recovery, retention, snooze
 
@@ -28,9 +29,10 @@ async def clear(store: Store) -> int:
 
 
 async def let_go(store: Store, before: int) -> int:
-    """Let go of what was removed before a moment and is kept no longer; how many units did something."""
+    """Let go of what was removed before a moment and is kept no longer, messages and events; how many units did
+    something."""
     for count in range(CLEAR_UNITS):
-        if not await store.write(recovery.let_go, before):
+        if not (await store.write(recovery.let_go, before) or await store.write(agenda_recovery.let_go, before)):
             return count
     return CLEAR_UNITS
 

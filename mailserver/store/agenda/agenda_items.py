@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.agenda import agendas
+from mailserver.store.agenda import agenda_deletions, agendas
 from mailserver.store.agenda.agendas import Collection, octets
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.schema.agendas import collection, item, item_gone
@@ -189,8 +189,11 @@ def put(tx: Tx, account_id: int, collection_id: int, new: NewItem, seen: Seen = 
 
 
 def remove(tx: Tx, account_id: int, collection_id: int, href: str, seen: Seen = ANY) -> None:
-    """Delete an item and leave a tombstone. Raises Refused(NOT_FOUND | CONFLICT)."""
-    _remove(tx, agendas.lock(tx, account_id, collection_id), href, seen)
+    """Delete an item, which is kept for a while, and leave a tombstone. Raises Refused(NOT_FOUND | CONFLICT)."""
+    held = agendas.lock(tx, account_id, collection_id)
+    if not held.source:
+        agenda_deletions.keep(tx, account_id, held.id, [href])
+    _remove(tx, held, href, seen)
 
 
 def move(
@@ -239,6 +242,8 @@ def replace(tx: Tx, account_id: int, collection_id: int, props: Mapping[str, str
     here = {old.href: old.etag for old in stamps(tx, account_id, held.id)}
     fresh = [new for new in items if here.get(new.href) != new.etag]
     gone = [href for href in here if href not in wanted]
+    if not held.source:
+        agenda_deletions.keep(tx, account_id, held.id, gone)
     for href in (*gone, *(new.href for new in fresh)):
         tx.run(_REMOVE, collection=held.id, wanted=href)
         tx.run(_UNBURY, collection=held.id, wanted=href)

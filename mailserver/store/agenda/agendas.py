@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.model.errors import Reason, Refused
+from mailserver.store.agenda import agenda_deletions
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.schema.agendas import agenda_feed, agenda_home, collection, collection_grant, item, item_gone
 
@@ -178,7 +179,7 @@ def describe(tx: Tx, account_id: int, collection_id: int, props: Mapping[str, st
 
 
 def drop(tx: Tx, account_id: int, collection_id: int, seen: int | None = None) -> None:
-    """Delete a collection with its items, for whomever it is shared with too.
+    """Delete a collection with its items, which are kept for a while, for whomever it is shared with too.
 
     `seen` is the modseq the caller saw, None for any.
 
@@ -188,6 +189,8 @@ def drop(tx: Tx, account_id: int, collection_id: int, seen: int | None = None) -
     held = lock(tx, account_id, collection_id)
     if seen is not None and seen != held.modseq:
         raise Refused(Reason.CONFLICT, "The collection changed meanwhile")
+    if not held.source:
+        agenda_deletions.keep_collection(tx, account_id, held.id)
     for table in (item, item_gone, collection_grant, agenda_feed):
         tx.execute(delete(table).where(table.c.collection_id == held.id))
     tx.execute(delete(collection).where(collection.c.id == held.id))

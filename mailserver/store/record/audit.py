@@ -80,6 +80,8 @@ class Action(StrEnum):
     """Messages that had been removed for good are back."""
     REMOVED_SHOWN = "removed-shown"
     """Somebody looked at what another had removed for good."""
+    ITEMS_RECOVERED = "items-recovered"
+    """Events, tasks or contacts that had been deleted are back."""
     RESTORED = "restored"
     """Something came back out of a backup, beside what was there."""
     REPORTS_DECIDED = "reports-decided"

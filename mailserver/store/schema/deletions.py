@@ -1,6 +1,6 @@
-"""Messages that were removed for good, kept as they were until that can no longer be undone."""
+"""Messages that were removed for good, and events and contacts that were deleted: kept as they were for a while."""
 
-from sqlalchemy import BigInteger, Column, Index, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, String, Table, Text
 
 from mailserver.store.schema.base import metadata
 from mailserver.store.schema.mail import Identity
@@ -65,3 +65,39 @@ deleted_mailbox = Table(
 """Mailboxes that were removed when something of them was kept. `keywords`: theirs in the order of their bits, a blank
 between."""
 Index("ix_deleted_mailbox_account_id", deleted_mailbox.c.account_id)
+
+deleted_item = Table(
+    "deleted_item",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("collection_id", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("href", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("etag", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("component", String(16), nullable=False),
+    Column("starts", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    Column("octets", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""An event, a task or a contact that somebody deleted, as it was. `account_id`: whose collection it was in."""
+Index("ix_deleted_item_account_id_uid", deleted_item.c.account_id, deleted_item.c.uid)
+Index("ix_deleted_item_at", deleted_item.c.at)
+
+deleted_collection = Table(
+    "deleted_collection",
+    metadata,
+    Column("collection_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("tag", String(16), nullable=False),
+    Column("props", Text, nullable=False),
+)
+"""Agendas and address books that were deleted when something of them was kept."""
+Index("ix_deleted_collection_account_id", deleted_collection.c.account_id)
+Index("ix_deleted_collection_at", deleted_collection.c.at)

@@ -303,6 +303,7 @@ def action_words(visit: Visit, action: audit.Action) -> str:
         kind.MAIL_WITHDRAWN: _("Message retiré de toutes les boîtes"),
         kind.MAIL_RECOVERED: _("Messages supprimés récupérés"),
         kind.REMOVED_SHOWN: _("Messages supprimés consultés"),
+        kind.ITEMS_RECOVERED: _("Événements ou contacts supprimés récupérés"),
         kind.RESTORED: _("Restauré depuis une sauvegarde"),
         kind.REPORTS_DECIDED: _("Signalements classés"),
         kind.LOGIN: _("Connexion"),
