@@ -64,6 +64,10 @@ def _belongings(tx: Tx, person: Principal) -> None:
             item = NewItem(f"{number}.ics", f"u{number}", "etag", "VCALENDAR", "VEVENT", 0, 1, "SUMMARY:Zwyrtkiewicz")
             agenda_items.put(tx, account_id, collection.id, item)
         agenda_items.remove(tx, account_id, collection.id, "0.ics")
+    gone = agendas.create(tx, account_id, "zwyrtkiewicz", agendas.CALENDAR, {})
+    item = NewItem("a.ics", "a", "etag", "VCALENDAR", "VEVENT", 0, 1, "SUMMARY:Zwyrtkiewicz")
+    agenda_items.put(tx, account_id, gone.id, item)
+    agendas.drop(tx, account_id, gone.id)
     sessions.open_session(tx, b"s" * 32, account_id, 1, 100, "simple", "127.0.0.1", "Zwyrtkiewicz")
     sessions.save_preferences(tx, account_id, Preferences(signature="Zwyrtkiewicz"))
     address = "equipe@ac-exemple.fr"

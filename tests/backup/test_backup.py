@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from mailserver.backup import kept, making, restoring
+from mailserver.backup import kept, making, opened, restoring
 from mailserver.backup.kept import Keep
 from mailserver.backup.making import Target
-from mailserver.backup.restic import Repository, Result
+from mailserver.backup.restic import CannotBackUp, Repository, Result
 from mailserver.foundation.settings import load
 from mailserver.health import restore_trial
 from mailserver.health.instance import place_of
@@ -250,6 +251,7 @@ def test_a_file_that_moves_meanwhile_is_not_missed(
     assert (back / "data" / "blobs" / LARGE).read_bytes() == kept_octets, "it is on its shelf again"
     assert load(back).database_url == (url or f"sqlite:///{back / 'data' / 'mail.db'}")
     assert not (back / "data" / making.WORK).exists()
+    opened_for_a_part(place, target, kept_octets, url and request.getfixturevalue("postgres").create())
     if url:
         with pytest.raises(NotThere, match="is not empty"):
             copying.check_empty(url)
@@ -261,6 +263,32 @@ def test_a_file_that_moves_meanwhile_is_not_missed(
     assert report.added < SIZE
     assert [LARGE in fault.to("en") for fault in report.faults] == [True]
     assert len(kept.list_backups(Repository(target.address, key))) == 1, "it does not count"
+
+
+def opened_for_a_part(place: Place, target: Target, octets: bytes, database: str) -> None:
+    """Its database alone, and of the large messages those that are asked for; nothing stays."""
+
+    def silent(what: object, part: float) -> None: ...
+
+    with opened.opened(place, target, silent, database=database) as backup:
+        (file,) = backup.store.read_now(lambda tx: list(tx.execute(select(blob.c.file)).scalars()))
+        files = files_of(backup.store.blobs)
+        assert not files.is_there(file)
+        backup.fetch([file])
+        assert files.read(file) == octets
+        backup.let_go()
+        assert not files.is_there(file)
+        with pytest.raises(CannotBackUp, match="une autre restauration"), opened.opened(place, target, silent):
+            pass
+    assert not (place.data / opened.WORK).exists()
+    if database:
+        with pytest.raises(CannotBackUp, match="--database"), opened.opened(place, target, silent):
+            pass
+    identifier = (place.settings / "instance-id").read_text()
+    (place.settings / "instance-id").write_text("cd" * 16)
+    with pytest.raises(CannotBackUp, match="en est une autre"), opened.opened(place, target, silent):
+        pass
+    (place.settings / "instance-id").write_text(identifier)
 
 
 def test_a_full_disk_is_one_sentence(

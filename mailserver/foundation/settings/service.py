@@ -113,7 +113,8 @@ class Retention(Section):
     """How long what people removed can be brought back."""
 
     deleted_days: int = Field(default=30, ge=0, le=365)
-    """Days that messages are kept which somebody removed for good; 0: until the housekeeper's next round."""
+    """Days that messages are kept which somebody removed for good, and deleted events and contacts; 0: until the
+    housekeeper's next round."""
 
 
 class Limits(Section):
