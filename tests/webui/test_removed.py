@@ -115,8 +115,8 @@ def test_events_and_contacts(house: House, rose: Principal, home: Visitor) -> No
         agenda_items.put, account_id, held.id, NewItem("a.ics", "a", "e", "VCALENDAR", "VEVENT", 1, 2, text)
     )
     store.write_now(agenda_items.remove, account_id, held.id, "a.ics")
-    for base in ("/s", "/m"):
-        assert f'href="{base}/recuperer"' in home.get(f"{base}/agenda/agendas").text
+    for base, agenda in (("/s", "/s/agenda/"), ("/m", "/agenda/agendas")):
+        assert f'href="{base}/recuperer"' in home.get(agenda).text
         shown = home.get(f"{base}/recuperer").text
         assert "Événement – <bdi>&lt;b&gt;Conseil</bdi>" in shown
         assert "30 novembre 2026" in shown
