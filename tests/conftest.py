@@ -32,12 +32,16 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["LC_ALL"] = "C.UTF-8"  # the command line speaks the language of the locale
     gc.disable()  # until every test is read
     config.addinivalue_line("markers", "alone: measures time or memory: `make test` runs it when nothing else does")
+    config.addinivalue_line(
+        "markers", "long: packages or networks are made: `make test-long` runs it, nothing else does"
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Where those marked `alone` are asked for, only files that have the mark are read."""
-    if config.option.markexpr == "alone" and collection_path.match("test_*.py"):
-        return "mark.alone" not in collection_path.read_text("utf-8") or None
+    """Where those of one mark are asked for, only files that have the mark are read."""
+    mark = config.option.markexpr
+    if mark in ("alone", "long") and collection_path.match("test_*.py"):
+        return f"mark.{mark}" not in collection_path.read_text("utf-8") or None
     return None
 
 
@@ -45,9 +49,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Browsers first, then everything else; and what cannot run is left out.
 
     A file of a browser's tests takes minutes in one process: begun last, it would be waited for alone.
-    Left out are tests whose programs are missing, only where they cannot be installed (no root, no sudo). Everywhere
-    else they run and fail: a missing program must not hide a failure.
+    Left out are those marked `long`, unless `-m` speaks of them or their file is named, and tests whose programs are
+    missing, only where they cannot be installed (no root, no sudo). Everywhere else they run and fail: a missing
+    program must not hide a failure.
     """
+    if "long" not in config.option.markexpr:
+        _leave_out_long(config, items)
     items.sort(key=lambda item: not needs_browser(item))
     if os.geteuid() == 0 or os.environ.get("CI"):
         return
@@ -62,6 +69,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
         config.stash[LEFT_OUT] = len(left_out)
+
+
+def _leave_out_long(config: pytest.Config, items: list[pytest.Item]) -> None:
+    named = {Path(word.partition("::")[0]).resolve() for word in config.args}
+    long = {item for item in items if item.get_closest_marker("long") and item.path not in named}
+    if long:
+        config.hook.pytest_deselected(items=list(long))
+        items[:] = [item for item in items if item not in long]
 
 
 def pytest_collection_finish() -> None:

@@ -18,11 +18,13 @@ BUCKET = "messagerie"
 class ObjectStorage:
     """One bucket, kept in a folder."""
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path, *more: str) -> None:
+        """`more`: addresses at which it listens besides the loopback's."""
         self.root = folder / BUCKET
         self.root.mkdir(parents=True, exist_ok=True)
-        self.address = address
-        self.port = free_port(address)
+        self.address = "127.0.0.1"
+        self.port = free_port()
+        self._addresses = (self.address, *more)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -38,7 +40,8 @@ class ObjectStorage:
 
     def start(self) -> None:
         rclone = str(Path(sys.executable).with_name("rclone"))
-        command = [rclone, "serve", "s3", "--auth-key", ",".join(KEY), "--addr", f"{self.address}:{self.port}"]
+        command = [rclone, "serve", "s3", "--auth-key", ",".join(KEY)]
+        command += [f"--addr={address}:{self.port}" for address in self._addresses]
         environment = {**os.environ, "RCLONE_CONFIG": "/dev/null"}
         self._process = subprocess.Popen(
             [*command, "--vfs-cache-mode", "off", str(self.root.parent)],

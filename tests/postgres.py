@@ -57,7 +57,9 @@ END $$
 class Postgres:
     """Makes, starts and stops a cluster in `folder`; it refuses root, so root becomes `postgres`."""
 
-    def __init__(self, folder: Path, before: Sequence[str] = (), *, durable: bool = False) -> None:
+    def __init__(
+        self, folder: Path, before: Sequence[str] = (), *, durable: bool = False, listen: Sequence[str] = ("127.0.0.1",)
+    ) -> None:
         """`before`: words that run the server's command, as strace does; `durable`: it syncs what it commits."""
         found = sorted(HOME.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
         if not found:
@@ -65,6 +67,7 @@ class Postgres:
         self._bin = found[-1].parent
         self._folder = folder
         self._before = before
+        self._listen = listen
         self._fsync = "on" if durable else "off"
         self.port = free_port()
         self.template = "template1"
@@ -82,6 +85,8 @@ class Postgres:
                 if parent.stat().st_uid == 0 and parent != Path("/"):
                     parent.chmod(parent.stat().st_mode | 0o011)
         self._run(self._bin / "initdb", "-D", data, "-U", self._user, "--auth=trust", *LANGUAGE, "-N")
+        with open(data / "pg_hba.conf", "a", encoding="ascii") as access:
+            access.writelines(f"host all all {address.rpartition('.')[0]}.0/24 trust\n" for address in self._listen)
         self.run()
 
     def run(self) -> None:
@@ -95,7 +100,7 @@ class Postgres:
                 "-p",
                 self.port,
                 "-c",
-                "listen_addresses=127.0.0.1",
+                f"listen_addresses={','.join(self._listen)}",
                 "-c",
                 "unix_socket_directories=",
                 "-c",

@@ -1,0 +1,187 @@
+"""Two hosts of one instance on this machine: network namespaces of their own, behind HAProxy, over one PostgreSQL and
+one object storage. Each has a link for clients and a link to what the hosts share; a test takes either away.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from tests.harness import Instance, children_of, environment
+from tests.object_storage import KEY, ObjectStorage
+from tests.ports import free_port
+from tests.postgres import Postgres
+
+NET = os.getpid() % 250
+STRANGER = "192.0.2.77"
+"""As whom HAProxy presents its clients: nobody of this machine."""
+SETTINGS = """
+[proxy]
+networks = ["10.77.0.0/16"]
+[authentication]
+dmarc = "off"
+[peers]
+enabled = false
+"""
+HAPROXY = """
+defaults
+    mode tcp
+    timeout connect 3s
+    timeout client 60s
+    timeout server 60s
+    timeout check 5s
+    option redispatch 1
+    retries 3
+    balance roundrobin
+    default-server send-proxy-v2 check check-send-proxy inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+"""
+LISTEN = """
+listen {name}
+    bind 127.0.0.1:{port}
+    tcp-request connection set-src str({stranger})
+"""
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+class Link:
+    """A pair of interfaces, one here and one in the namespace."""
+
+    def __init__(self, space: str, name: str, subnet: str) -> None:
+        self.here, self.there = f"{subnet}.1", f"{subnet}.2"
+        self._name = name
+        _ip("link", "add", name, "type", "veth", "peer", "name", "eth" + name[-1], "netns", space)
+        _ip("addr", "add", f"{self.here}/24", "dev", name)
+        _ip("link", "set", name, "up")
+        _ip("-n", space, "addr", "add", f"{self.there}/24", "dev", "eth" + name[-1])
+        _ip("-n", space, "link", "set", "eth" + name[-1], "up")
+
+    def cut(self) -> None:
+        """Nothing goes through any more, and nobody is told."""
+        _ip("link", "set", self._name, "down")
+
+    def mend(self) -> None:
+        _ip("link", "set", self._name, "up")
+
+
+class Host(Instance):
+    """One of them, in its namespace."""
+
+    def __init__(self, directory: Path, number: int) -> None:
+        super().__init__(directory)
+        self.space = f"mail{os.getpid()}x{number}"
+        _ip("netns", "add", self.space)
+        _ip("-n", self.space, "link", "set", "lo", "up")
+        self.clients = Link(self.space, f"v{os.getpid()}{number}c", f"10.77.{(NET + 3 * number) % 256}")
+        self.shared = Link(self.space, f"v{os.getpid()}{number}s", f"10.78.{(NET + 3 * number) % 256}")
+
+    def _launch(
+        self, words: Sequence[str], given: IO[str], out: IO[bytes], log: IO[bytes]
+    ) -> "subprocess.Popen[bytes]":
+        command = ["ip", "netns", "exec", self.space, sys.executable, "-m", "mailserver", *words]
+        return subprocess.Popen(command, env=environment(), stdin=given, stdout=out, stderr=log)
+
+    def kill(self) -> None:
+        """As a host whose power fails: its workers go with it."""
+        self.stop(signal.SIGKILL)
+
+    def freeze(self) -> list[int]:
+        """Every process stops where it is."""
+        found = [self.pid, *children_of(self)]
+        for process in found:
+            os.kill(process, signal.SIGSTOP)
+        return found
+
+    @staticmethod
+    def thaw(processes: list[int]) -> None:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
+
+    def remove(self) -> None:
+        self.stop()
+        subprocess.run(["ip", "netns", "del", self.space], check=False, capture_output=True)
+
+
+class Academy:
+    """Both, and what they share."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.hosts = [Host(folder / f"host{number}", number) for number in (1, 2)]
+        shared = [host.shared.here for host in self.hosts]
+        self.postgres = Postgres(folder, listen=("127.0.0.1", *shared))
+        self.storage = ObjectStorage(folder / "objects", *shared)
+        self.database = ""
+        self.ports = {name: free_port() for name in ("smtp", "smtp1", "smtp2", "imaps", "imaps1", "imaps2")}
+        self._haproxy: subprocess.Popen[bytes] | None = None
+
+    def start(self, people: Path) -> None:
+        """The first host as `init` makes it, the second as the documents say."""
+        self.postgres.start()
+        self.storage.start()
+        self.database = self.postgres.create()
+        first, second = self.hosts
+        first.init("--domain", "ac-exemple.fr", "--database", self.database)
+        (first.directory / "secrets" / "octets").write_text("\n".join(KEY))
+        plain = (first.directory / "mailserver.toml").read_text()
+        first.configure(self.storage.settings())
+        first.command("import", "DIR", people, "--accept-passwords")
+        second.directory.mkdir(mode=0o700)
+        for name in ("secrets", "tls"):
+            shutil.copytree(first.directory / name, second.directory / name)
+        shutil.copy(first.directory / "instance-id", second.directory)
+        (second.directory / "data").mkdir(mode=0o700)
+        for host in self.hosts:
+            text = plain.replace("127.0.0.1:", f"{host.shared.here}:").replace(
+                'address = "127.0.0.1"', f'address = "{host.clients.there}"'
+            )
+            octets = self.storage.settings().replace(self.storage.address, host.shared.here)
+            (host.directory / "mailserver.toml").write_text(text + SETTINGS + octets)
+            host.ports = first.ports
+            host.start("--workers", "1")
+        self._start_haproxy()
+
+    def _start_haproxy(self) -> None:
+        text = HAPROXY
+        for name, port in self.ports.items():
+            text += LISTEN.format(name=name, port=port, stranger=STRANGER)
+            door = name.rstrip("12")
+            if door == "smtp":
+                text += "    option tcp-check\n    tcp-check expect rstring ^220\n"
+            for number, host in enumerate(self.hosts, 1):
+                if name in (door, f"{door}{number}"):
+                    text += f"    server mail{number} {host.clients.there}:{host.ports[door]}\n"
+        file = self.folder / "haproxy.cfg"
+        file.write_text(text)
+        program = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
+        assert program
+        self._haproxy = subprocess.Popen([program, "-db", "-f", str(file)], stderr=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        if self._haproxy is not None:
+            self._haproxy.kill()
+            self._haproxy.wait()
+        for host in self.hosts:
+            host.shared.mend()
+            host.clients.mend()
+            host.remove()
+        self.storage.stop()
+        self.postgres.stop()
+
+
+@contextlib.contextmanager
+def academy(folder: Path, people: Path) -> Iterator[Academy]:
+    made = Academy(folder)
+    try:
+        made.start(people)
+        yield made
+    finally:
+        made.stop()
