@@ -6,17 +6,19 @@ DIR ?= var
 JOBS ?= 4
 LOCALES := mailserver/texts/locale
 
-.PHONY: help run check quick test texts lock wheels sbom clean
+.PHONY: help run check quick test test-long texts lock wheels sbom deb clean
 
 help:
 	@echo "make run     install into $(VENV), make the demo academy in ./$(DIR), serve every door"
-	@echo "make test    install what the tests need, then every check and every test (JOBS=4 processes)"
+	@echo "make test    install what the tests need, then every check and every test but the long ones (JOBS=4 processes)"
+	@echo "make test-long  what the long tests need, then those: the Debian package, hosts on networks of their own"
 	@echo "make check   format, lint, types, import layers, dead code"
 	@echo "make quick   make check, then the tests of tests/quick.txt: what finds most in two minutes"
 	@echo "make texts   bring the catalogue of texts up to date; what is new there waits for its English"
 	@echo "make lock    bring requirements.lock up to setup.cfg (LOCK=--upgrade: to the newest that setup.cfg allows)"
 	@echo "make wheels  everything that an installation without a network needs, in dist/wheels"
 	@echo "make sbom    what the service is made of, with hashes and licences, in dist (CycloneDX)"
+	@echo "make deb     the Debian package, in dist (what it is built with: Build-Depends in deploy/debian/control)"
 	@echo "make clean   remove $(VENV) and what was built (never ./$(DIR))"
 
 $(VENV)/.made:
@@ -79,11 +81,11 @@ read:
 ROOM := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print "enough" }')
 IN_MEMORY := $(if $(ROOM),$(shell grep -q ' /dev/shm [^ ]* [^ ]*noexec' /proc/mounts || echo /dev/shm))
 ifneq ($(IN_MEMORY),)
-quick test: export TMPDIR = $(IN_MEMORY)
+quick test test-long: export TMPDIR = $(IN_MEMORY)
 endif
 
 # Where nothing may be written beside the sources, each process would read and rewrite every test again.
-quick test: export PYTHONDONTWRITEBYTECODE =
+quick test test-long: export PYTHONDONTWRITEBYTECODE =
 
 quick: $(VENV)/.test
 	$(MAKE) --no-print-directory check
@@ -94,6 +96,11 @@ test: $(VENV)/.test
 	$(MAKE) --no-print-directory -j 2 --output-sync=target $(CHECKS) read
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
+
+# They make network interfaces, at which every browser beside them says that its network has changed: one process.
+test-long: $(VENV)/.test
+	@sh tests/install.sh long
+	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
 
 texts: $(VENV)/.test
 	$(BIN)/pybabel -q extract -F $(LOCALES)/babel.cfg -k N_ -k Text -k NC_:1c,2 --no-location --sort-output -o messages.pot \
@@ -129,6 +136,13 @@ sbom: $(VENV)/.run
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .[traces,release]
 	mkdir -p dist
 	$(BIN)/python deploy/package/bill_of_materials.py dist/mailserver.cdx.json
+
+# For the release of Debian that this is built on, out of dist/wheels.
+deb: dist/wheels/requirements.txt
+	sh deploy/package/make_deb.sh
+
+dist/wheels/requirements.txt:
+	$(MAKE) --no-print-directory wheels PYTHON=/usr/bin/python3
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info webui/static/dist

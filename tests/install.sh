@@ -6,6 +6,8 @@
 set -u
 packages="slapd ldap-utils postgresql isync mutt offlineimap3 sieve-connect imapfilter swaks libnet-ssleay-perl chromium strace oathtool zbar-tools rspamd clamav-daemon haproxy libnss3-tools locales systemd restic pebble curl openssl prometheus"
 packages="$packages libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui"
+# What the long tests need besides: sh tests/install.sh long
+[ "${1:-}" != long ] || packages="$packages debhelper go-md2man iproute2 lintian python3-venv"
 
 missing=""
 for package in $packages; do

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(1200)
 MADE = ("node_modules", "dist", "build", "var", ".venv", ".git", "__pycache__", "*.egg-info", "*.mo", ".*_cache")
 """Not in a fresh checkout."""
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.{}(sys.argv[1]))"
-REQUIREMENTS = ("setuptools >= 77", "babel >= 2.17")
+LOCKED = ROOT / "deploy" / "package" / "build.lock"
 SKIP = "MAILSERVER_SKIP_FRONT_END"
 
 
@@ -57,9 +57,8 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
     folder = tmp_path_factory.mktemp("builder")
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    subprocess.run(
-        [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *REQUIREMENTS], check=True
-    )
+    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes"]
+    subprocess.run([*pip, "-r", str(LOCKED)], check=True)
     return Builder(python)
 
 

@@ -14,7 +14,7 @@ NAMED = sorted(
 )
 RECIPES = (
     *("An IMAP capability", "A page, or a column on one", "A setting", "A verb of the command line", "A migration"),
-    *("An LDAP attribute", "An audit event", "A notice", "A background job"),
+    *("An LDAP attribute", "An audit event", "A notice", "A background job", "A release"),
 )
 
 
