@@ -697,14 +697,14 @@ def test_a_calendar_is_exported_in_the_memory_of_its_text() -> None:
     flood = f"CATEGORIES:{'a,' * 30_000}b\r\n"
     rows = [
         agenda_items.Item(f"{number}.ics", str(number), "", "", "", 0, 0, 0, event(str(number), more=flood))
-        for number in range(20)
+        for number in range(6)
     ]
     tracemalloc.start()
     try:
         octets = transfer.pack("Cours", rows)
-        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+        assert tracemalloc.get_traced_memory()[1] < 24_000_000, "all of them parsed at once take twice that"
     finally:
         tracemalloc.stop()
     assert octets.startswith(b"BEGIN:VCALENDAR\r\n")
     assert octets.endswith(b"END:VEVENT\r\nEND:VCALENDAR\r\n")
-    assert octets.count(b"BEGIN:VEVENT") == 20
+    assert octets.count(b"BEGIN:VEVENT") == 6
