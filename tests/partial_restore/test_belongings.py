@@ -107,7 +107,7 @@ def events_and_contacts(run: Run, instance: Instance) -> None:
         planned = items_of(run, "edupont", agendas.Wanted(), plan=True)
         assert dav.hrefs() == books
         done = items_of(run, "edupont", agendas.Wanted())
-        assert (done, done.items) == (planned, 2)
+        assert (done.items, planned.items, done.there) == (2, 2, planned.there)
         assert "Agenda (restauré le " in next(iter(done.collections))
         (beside,) = dav.hrefs() - books
         assert {dav.read(href) for href in dav.hrefs(f"{beside.split('/')[-2]}/")} == {gone, changed}
