@@ -13,6 +13,7 @@ from mailserver.cli import (
     filters,
     init,
     junk,
+    move,
     outgoing_queue,
     peers,
     recover,
@@ -95,6 +96,7 @@ app.add_typer(
 )
 app.command("recover")(recover.recover)
 app.command("backup")(backup.backup)
+app.command("move")(move.move)
 app.command("restore")(restore.restore)
 app.command("upgrade")(upgrade.upgrade)
 app.command("check")(check.check)

@@ -93,6 +93,7 @@ __all__ = [
     "Tracing",
     "Web",
     "load",
+    "parse",
     "written",
 ]
 
@@ -311,7 +312,7 @@ def load(directory: Path) -> Settings:
     """Read DIR/mailserver.toml. Raises SettingsError with one line that names the file and the fault."""
     path = directory / FILE_NAME
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"), directory)
     except FileNotFoundError:
         raise SettingsError(
             Text(
@@ -322,7 +323,16 @@ def load(directory: Path) -> Settings:
         ) from None
     except OSError as error:
         raise SettingsError(Untranslated(f"{path}: {error.strerror}")) from None
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError, UnicodeDecodeError, numbers of 5,000 digits
+    except UnicodeDecodeError as error:
+        raise SettingsError(Untranslated(_line(f"{path}: {error}"))) from None
+
+
+def parse(text: str, directory: Path) -> Settings:
+    """What the settings file of a folder says, or would say. Raises SettingsError, as `load` does."""
+    path = directory / FILE_NAME
+    try:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, numbers of 5,000 digits
         raise SettingsError(Untranslated(_line(f"{path}: {error}"))) from None
     try:
         return Settings.model_validate({**data, "directory": directory.resolve()})

@@ -66,13 +66,16 @@ class Bucket:
         """The storage acknowledged it: that is what it promises to keep."""
         random = os.urandom(16).hex()
         name = f"{random[:2]}/{random}"
+        self.write_as(name, data)
+        if self._cache is not None:
+            self._cache.put(name, data)
+        return name
+
+    def write_as(self, name: str, data: bytes) -> None:
         try:
             self._call(lambda store: store.put(name, data, use_multipart=False))
         except FileNotFoundError as error:
             raise self._no_bucket(error) from error
-        if self._cache is not None:
-            self._cache.put(name, data)
-        return name
 
     def discard(self, name: str) -> None:
         """One that stays is a stray, which the collector finds."""

@@ -46,15 +46,29 @@ class DiskFiles:
 
     def write(self, data: bytes) -> str:
         """Synced with its folder."""
-        folder, name = self.path, os.urandom(16).hex()
-        shelf = folder / name[:2]
-        path = shelf / name
+        random = os.urandom(16).hex()
+        name = f"{random[:2]}/{random}"
+        self._write(self.path / name, self.path / name, data)
+        return name
+
+    def write_as(self, name: str, data: bytes) -> None:
+        path = self.path / name
+        fresh = path.with_name(f".{path.name}")
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)  # of whoever was killed
+        self._write(fresh, path, data)
+
+    def _write(self, path: Path, final: Path, data: bytes) -> None:
+        """Under a first and a last path. Raises NoRoom, Temporary."""
+        folder, shelf = self.path, path.parent
         try:
             self._check_attached()
             shelf.mkdir(
                 mode=0o700, exist_ok=True
             )  # never the folder itself: a disk that is not there must not be replaced
             _write_synced(path, data)
+            if final != path:
+                path.rename(final)
             sync_folder(shelf)
             # The shelf too, always: another writer may have made it and not synced it yet.
             sync_folder(folder)
@@ -67,7 +81,6 @@ class DiskFiles:
                 raise NoRoom("No room on the disk") from error
             log.error("file of a message cannot be written", why=error.strerror)
             raise Temporary("The disk is out of reach") from error
-        return f"{name[:2]}/{name}"
 
     def _check_attached(self) -> None:
         """Raises OSError."""

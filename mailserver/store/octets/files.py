@@ -39,6 +39,9 @@ class BlobFiles(Protocol):
     def write(self, data: bytes) -> str:
         """A new file, durable when this returns; its name. Raises NoRoom, too."""
 
+    def write_as(self, name: str, data: bytes) -> None:
+        """The same by a name that another storage gave it: whole or not at all, whoever is killed meanwhile."""
+
     def discard(self, name: str) -> None:
         """Remove a file that this process wrote and that no row was given; a missing one is fine."""
 

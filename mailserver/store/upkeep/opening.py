@@ -9,10 +9,10 @@ import hashlib
 import hmac
 import secrets
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, literal, make_url, select
+from sqlalchemy import Connection, inspect, literal, make_url, select, text
 
 from mailserver import __version__
 from mailserver.model.errors import NotThere, Temporary
@@ -22,6 +22,7 @@ from mailserver.store.octets.disk import MARK, read_mark, write_mark
 from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.schema.keeping import instance
 from mailserver.store.schema.mail import blob, content
+from mailserver.store.schema.moving import moved_away, moving_in
 from mailserver.store.upkeep import host_facts, hosts
 
 SAMPLE = 100
@@ -69,6 +70,10 @@ class Facts:
     found: int
     files: bool
     """Whether the folder holds any file."""
+    moved_to: str = ""
+    """Where the database was moved to; empty: it was not."""
+    is_filled: bool = False
+    """Whether a move fills it, and has not ended."""
 
     @property
     def is_empty(self) -> bool:
@@ -140,13 +145,18 @@ def check_alone(place: Place, connection: Connection, why: str, *, beside_others
 
 
 def adopt(place: Place, *, beside_others: bool = False) -> None:
-    """Bind a database and a folder together because the operator says so. Raises NotThere, NeedsStop, OSError,
-    Temporary."""
+    """Bind a database and a folder together because the operator says so, even one that was moved.
+
+    Raises NotThere, NeedsStop, OSError, Temporary.
+    """
     _check_there(place)
     with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
         facts = gather(place, connection)
+        if facts.is_filled:
+            raise NotThere(_unfinished(place))
         _check_pending(place, connection, beside_others=beside_others)
         migrate.upgrade_over(connection)
+        connection.execute(text(f"DROP TABLE IF EXISTS {moved_away.name}"))
         _give(place, connection, facts.in_database or facts.in_folder or secrets.token_hex(16))
 
 
@@ -173,17 +183,32 @@ def _proof(secret: bytes, identifier: str) -> str:
 # ---------------------------------------------------------------------- looking
 
 
-def look(place: Place) -> bool:
-    """Whether the schema is this version's. Changes nothing.
+def look(place: Place, *, moved: bool = False) -> bool:
+    """Whether the schema is this version's. Changes nothing. `moved`: also of a database that was moved away.
 
     Raises NotThere when the database or its folder is not there or does not belong to the other; OSError, Temporary.
     """
     _check_there(place)
     with migrate.refusals(place.url), migrate.reading(place.url) as connection:
-        problem = fault(place, gather(place, connection))
+        facts = gather(place, connection)
+        problem = fault(place, replace(facts, moved_to="") if moved else facts)
         if problem:
             raise NotThere(problem)
         return migrate.is_served(connection)
+
+
+def moved_to(connection: Connection) -> str:
+    """Where a database was moved to (`store.moving`); empty: it was not."""
+    if not inspect(connection).has_table(moved_away.name):
+        return ""
+    return str(connection.execute(select(moved_away.c.target)).scalar() or "")
+
+
+def _unfinished(place: Place) -> str:
+    return (
+        f"a move to the database {migrate.shown(place.url)} has not ended: run the same `mailserver move` again,"
+        " with the settings of before"
+    )
 
 
 def belongs(tx: Tx, folder: BlobFolder) -> bool:
@@ -229,6 +254,8 @@ def gather(place: Place, connection: Connection) -> Facts:
         sampled=len(names),
         found=sum(map(files.is_there, names)),
         files=has_files(place.folder),
+        moved_to=moved_to(connection),
+        is_filled=inspect(connection).has_table(moving_in.name),
     )
 
 
@@ -248,6 +275,13 @@ def fault(place: Place, facts: Facts) -> str:
     """Why these do not belong together, and what to do; empty when they do, or provably may."""
     name, remedy = migrate.shown(place.url), f"`mailserver storage adopt {place.settings}` binds them together"
     database, folder = facts.in_database, facts.in_folder
+    if facts.is_filled:
+        return _unfinished(place)
+    if facts.moved_to:
+        return (
+            f"the database {name} was moved to {facts.moved_to}: correct [database] url. To serve this older state"
+            f" again, without what came since, `mailserver storage adopt {place.settings}`"
+        )
     if database and folder and database != folder:
         return (
             f"the database {name} belongs to instance {database[:8]}, {place.folder} to instance {folder[:8]}:"

@@ -1,0 +1,63 @@
+"""An instance that no process serves, in a SQLite file, and places to move it to."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mailserver.moving.service import Move
+from mailserver.store.octets.disk import read_mark
+from mailserver.store.upkeep import opening
+from mailserver.store.upkeep.opening import Place
+from tests.postgres import Postgres
+
+SETTINGS = 'domain = "ac-exemple.fr"  # le nôtre\n'
+
+
+@pytest.fixture
+def place(tmp_path: Path, sqlite_template: Path) -> Place:
+    """It has its identifiers, and nothing else."""
+    directory = tmp_path / "instance"
+    (directory / "data" / "blobs").mkdir(parents=True)
+    (directory / "mailserver.toml").write_text(SETTINGS)
+    shutil.copy(sqlite_template, directory / "data" / "mail.db")
+    made = Place(f"sqlite:///{directory / 'data' / 'mail.db'}", directory / "data", directory)
+    opening.open_instance(made)
+    return made
+
+
+@pytest.fixture
+def server_url(postgres: Postgres) -> Iterator[str]:
+    """A database without anything in it."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def begun_url(postgres: Postgres, place: Place) -> Iterator[str]:
+    """A database in which a move of the instance has made the schema: that takes a while."""
+    url = postgres.create(postgres.template)
+    note(url, read_mark(place.settings))
+    yield url
+    postgres.drop(url)
+
+
+def note(url: str, identifier: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE moving_in (instance text NOT NULL, begun bigint NOT NULL)")
+        connection.execute("INSERT INTO moving_in VALUES (%s, 0)", (identifier,))
+
+
+MoveMaker = Callable[..., Move]
+
+
+@pytest.fixture
+def move_to(place: Place) -> MoveMaker:
+    def make(url: str, source: Place = place, folder: Path | None = None) -> Move:
+        target = Place(url, source.data, source.settings, folder or source.chosen)
+        return Move(source, target, folder is not None, f"{SETTINGS}[database]\nurl = '{url}'\n")
+
+    return make
