@@ -136,7 +136,7 @@ def _say_what_follows(settings: Settings, chosen: Move) -> None:
     print(_("{url} reste tel quel, marqué comme déplacé : effacez-le quand vous n’en aurez plus besoin.", url=left))
     print(
         _(
-            "Pour y revenir sans ce qui est arrivé depuis : l’ancien {file}, et `mailserver storage adopt {directory}`.",
+            "Y revenir sans ce qui est arrivé depuis : l’ancien {file}, puis `mailserver storage adopt {directory}`.",
             file=FILE_NAME,
             directory=settings.directory,
         )

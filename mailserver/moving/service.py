@@ -112,13 +112,14 @@ def run(move: Move, tell: Tell) -> Report:
             settings_file.write(move.source.settings, move.settings)
             report.ended = True
             return report
-        if not departure.moved_to(move.source):
+        serve = bool(_servers(move))
+        if serve or found is State.EMPTY:  # later only what came since can be wrong, and the other end refuses it
             departure.check(move.old, move.new)
         identifier = read_mark(move.source.settings)
         arrival.begin(move.target, move.new, identifier, found)
         if move.files:
             files.mark(move.target, identifier)
-        if _servers(move):
+        if serve:
             _bring(move, report, tell, final=False)
         report.served_by = _servers(move)
         if not report.served_by:
@@ -185,9 +186,12 @@ def _end(move: Move, report: Report, tell: Tell) -> None:
     began, agreed = time.monotonic(), False
     try:
         departure.note(move.source, move.new)
-        with departure.held(move.old):
+        if late := departure.serving_hosts(move.old):
+            raise CannotMove(Text("le service tourne de nouveau : {hosts}", hosts=", ".join(late)))
+        with departure.held(move.old) as still_held:
             _bring(move, report, tell, final=True)
             _verify(move, report, tell)
+            still_held()
             agreed = True
             arrival.give(move.target, move.old)
         settings_file.write(move.source.settings, move.settings)

@@ -1,7 +1,9 @@
 """An instance that no process serves, in a SQLite file, and places to move it to."""
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -45,10 +47,26 @@ def begun_url(postgres: Postgres, place: Place) -> Iterator[str]:
     postgres.drop(url)
 
 
+@pytest.fixture
+def begun_file(sqlite_template: Path, place: Place, tmp_path: Path) -> str:
+    """The same in a file."""
+    path = tmp_path / "begun.db"
+    shutil.copy(sqlite_template, path)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(NOTE)
+        database.execute("INSERT INTO moving_in VALUES (?, ?)", (read_mark(place.settings), LONG_AGO))
+        database.commit()
+    return f"sqlite:///{path}"
+
+
+NOTE = "CREATE TABLE moving_in (instance text NOT NULL, begun bigint NOT NULL)"
+LONG_AGO = 1000
+
+
 def note(url: str, identifier: str) -> None:
     with psycopg.connect(url) as connection:
-        connection.execute("CREATE TABLE moving_in (instance text NOT NULL, begun bigint NOT NULL)")
-        connection.execute("INSERT INTO moving_in VALUES (%s, 0)", (identifier,))
+        connection.execute(NOTE)
+        connection.execute("INSERT INTO moving_in VALUES (%s, %s)", (identifier, LONG_AGO))
 
 
 MoveMaker = Callable[..., Move]

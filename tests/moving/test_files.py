@@ -12,6 +12,7 @@ from mailserver.moving import service
 from mailserver.store.moving import files
 from mailserver.store.moving.ends import CannotMove
 from mailserver.store.octets.disk import DiskFiles, read_mark, write_mark
+from mailserver.store.upkeep import opening
 from mailserver.store.upkeep.opening import Place
 from tests.moving.conftest import MoveMaker
 from tests.moving.test_rows import fill, killed, quiet, stopped
@@ -42,10 +43,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_was_under_way_is_brought_again(
-    place: Place, large: dict[str, bytes], move_to: MoveMaker, folder: Path, tmp_path: Path
+    place: Place, large: dict[str, bytes], move_to: MoveMaker, folder: Path, begun_file: str
 ) -> None:
     """Killed after a file was written, before it was read back; and what lay there before is not believed."""
-    move = move_to(f"sqlite:///{tmp_path / 'new.db'}", folder=folder)
+    move = move_to(begun_file, folder=folder)
     assert killed(move, (DiskFiles, "write_as", 1, True)) == -signal.SIGKILL
     assert (place.data / files.UNDER_WAY).read_text("ascii").split()
     (folder / "ab").mkdir(exist_ok=True)
@@ -54,8 +55,6 @@ def test_what_was_under_way_is_brought_again(
     (folder / "ff").mkdir(exist_ok=True)
     (folder / NAMES[2]).write_bytes(b"of long ago")
     os.utime(folder / NAMES[2], (0, 0))
-    from mailserver.store.upkeep import opening
-
     opening.adopt(place)
     report = service.run(move, quiet)
     assert (report.ended, report.files, report.file_octets) == (True, 3, 150_000)
@@ -70,10 +69,9 @@ def test_what_is_read_back_otherwise_stops_it(
     large: dict[str, bytes],
     move_to: MoveMaker,
     folder: Path,
-    tmp_path: Path,
+    begun_file: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert large
     written = DiskFiles.write_as
 
     def and_flip(self: DiskFiles, name: str, data: bytes) -> None:
@@ -81,15 +79,14 @@ def test_what_is_read_back_otherwise_stops_it(
 
     monkeypatch.setattr(DiskFiles, "write_as", and_flip)
     with stopped("relu autrement"):
-        service.run(move_to(f"sqlite:///{tmp_path / 'new.db'}", folder=folder), quiet)
+        service.run(move_to(begun_file, folder=folder), quiet)
 
 
 def test_a_lost_file_is_said_and_nothing_is_moved(
-    place: Place, large: dict[str, bytes], move_to: MoveMaker, folder: Path, tmp_path: Path
+    place: Place, large: dict[str, bytes], move_to: MoveMaker, folder: Path, begun_file: str
 ) -> None:
-    assert large
     (place.data / "blobs" / NAMES[1]).unlink()
-    move = move_to(f"sqlite:///{tmp_path / 'new.db'}", folder=folder)
+    move = move_to(begun_file, folder=folder)
     with stopped("1 gros messages ne peuvent pas être lus .* --repair"):
         service.run(move, quiet)
     with closing(sqlite3.connect(place.data / "mail.db")) as database:

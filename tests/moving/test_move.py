@@ -161,9 +161,9 @@ def test_what_cannot_be_used_is_one_sentence(fresh: Callable[..., Instance], tmp
         return result.stderr
 
     there = other.directory / "data" / "mail.db"
-    assert "already exists" not in said("--to", "mysql://x/y")
+    assert "[database] url is not like" in said("--to", "mysql://x/y")
     assert "is not empty" in said("--to", f"sqlite:///{there}")
-    assert "is not there" in said("--to", f"sqlite:///{tmp_path / 'no' / 'mail.db'}")
+    assert "does not exist" in said("--to", f"sqlite:///{tmp_path / 'no' / 'mail.db'}")
     assert "does not exist" in said("--to", f"sqlite:///{tmp_path / 'm.db'}", "--octets", tmp_path / "none")
     assert "another instance" in said(
         "--to", f"sqlite:///{tmp_path / 'm.db'}", "--octets", other.directory / "data" / "blobs"
@@ -174,4 +174,4 @@ def test_what_cannot_be_used_is_one_sentence(fresh: Callable[..., Instance], tmp
     url = f"sqlite:///{tmp_path / 'm.db'}"
     assert move(instance, "--to", url, "--octets", empty)["ended"]
     assert instance.command("move", "DIR", "--to", url).stdout.count("\n") == 1, "nothing is left to do"
-    assert "account" in instance.command("account", "list", "DIR", "--json").stdout
+    assert '"admin"' in instance.command("account", "list", "DIR", "--json").stdout

@@ -1,6 +1,7 @@
 """Every row of every table, from SQLite to PostgreSQL and back; killed in between; what cannot go is said before."""
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import re
@@ -25,7 +26,6 @@ from sqlalchemy import (
     insert,
     make_url,
     select,
-    text,
 )
 
 from mailserver.model.errors import NotThere
@@ -122,13 +122,12 @@ def next_mailbox(url: str) -> int:
     return int(key[0])
 
 
-def foreign_keys(url: str) -> int:
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.connect() as connection:
-        found = connection.execute(text("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated"))
-        count = int(found.scalar_one())
-    engine.dispose()
-    return count
+def ask(url: str, words: str) -> int:
+    """PostgreSQL, for a number."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute(words.encode()).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def refused(place: Place, clue: str) -> None:
@@ -161,7 +160,9 @@ def test_every_table_goes_to_postgresql_and_back(
     assert report.mended == 0
     assert everything(begun_url) == before
     assert everything(place.url) == before
-    assert foreign_keys(begun_url) == sum(len(table.foreign_key_constraints) for table in metadata.sorted_tables)
+    keys = ask(begun_url, "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")
+    assert keys == sum(len(table.foreign_key_constraints) for table in metadata.sorted_tables)
+    assert ask(begun_url, "SELECT count(*) FROM pg_sequences") == len(arrival.NUMBERED), "each goes on where it was"
     assert next_mailbox(begun_url) == (1 << 60) + 1
     refused(place, "was moved to postgresql://")
     opening.open_instance(there.target)
@@ -178,9 +179,9 @@ def test_every_table_goes_to_postgresql_and_back(
 
 
 def test_a_moved_database_is_served_again_once_its_operator_says_so(
-    place: Place, move_to: MoveMaker, tmp_path: Path
+    place: Place, begun_file: str, move_to: MoveMaker, tmp_path: Path
 ) -> None:
-    move = move_to(f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    move = move_to(begun_file)
     assert service.run(move, quiet).ended
     refused(place, "storage adopt")
     with stopped("déjà été déplacée"):
@@ -221,15 +222,14 @@ def killed(move: Move, point: tuple[object, str, int, bool]) -> int | None:
 def _run_killed(move: Move, point: tuple[object, str, int, bool]) -> None:
     owner, name, at, after = point
     original: Callable[..., object] = getattr(owner, name)
-    calls = 0
+    calls = itertools.count(1)
 
     def cut(*args: object, **kwargs: object) -> object:
-        nonlocal calls
-        calls += 1
-        if calls == at and not after:
+        call = next(calls)
+        if call == at and not after:
             os.kill(os.getpid(), signal.SIGKILL)
         result = original(*args, **kwargs)
-        if calls == at:
+        if call == at:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 

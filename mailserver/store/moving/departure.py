@@ -1,7 +1,7 @@
 """The database that is left: nothing in it changes but one note, that it was moved and where to."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import inspect, text
 from sqlalchemy.schema import CreateTable
@@ -43,8 +43,11 @@ def forget_note(place: Place) -> None:
 
 
 @contextlib.contextmanager
-def held(source: End) -> Iterator[None]:
-    """Nobody writes meanwhile; everybody may read. Raises CannotMove while somebody does."""
+def held(source: End) -> Iterator[Callable[[], object]]:
+    """Nobody writes meanwhile; everybody may read. What it gives raises when that does not hold any more.
+
+    Raises CannotMove while somebody writes.
+    """
     with source.opened(writes=True) as driver:
         try:
             if source.is_sqlite:
@@ -60,7 +63,7 @@ def held(source: End) -> Iterator[None]:
                 Text("la base {url} est encore utilisée : arrêtez tout ce qui y écrit, puis relancez", url=source)
             ) from error
         try:
-            yield
+            yield lambda: driver.execute("SELECT 1")
         finally:
             driver.execute("ROLLBACK")
 
