@@ -150,7 +150,7 @@ def _servers(move: Move) -> list[str]:
         if instance_lock.is_served(move.source.settings)
         else []
     )
-    return here or departure.serving_hosts(move.old)
+    return here or departure.serving_hosts(move.source)
 
 
 def _bring(move: Move, report: Report, tell: Tell, *, final: bool) -> None:
@@ -186,7 +186,7 @@ def _end(move: Move, report: Report, tell: Tell) -> None:
     began, agreed = time.monotonic(), False
     try:
         departure.note(move.source, move.new)
-        if late := departure.serving_hosts(move.old):
+        if late := departure.serving_hosts(move.source):
             raise CannotMove(Text("le service tourne de nouveau : {hosts}", hosts=", ".join(late)))
         with departure.held(move.old) as still_held:
             _bring(move, report, tell, final=True)

@@ -72,6 +72,7 @@ def begin(place: Place, target: End, identifier: str, found: State) -> None:
     if target.is_sqlite:
         return
     with migrate.refusals(place.url), migrate.locked(place.url, place.data, making=True) as connection:
+        migrate.begin_writing(connection)
         if not inspect(connection).has_table(moving_in.name):
             _note(connection, identifier)
         migrate.upgrade_over(connection)
@@ -116,6 +117,7 @@ def complete(place: Place, source: End, target: End) -> None:
     """The numbers that come next, and foreign keys, all checked. Raises CannotMove, Temporary."""
     last = last_ids(source)
     with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
+        migrate.begin_writing(connection)
         for name, number in last.items():
             _continue_after(connection, name, number)
         if target.is_sqlite:
@@ -161,6 +163,7 @@ def give(place: Place, source: End) -> None:
     """The target is the instance from now on. Raises Temporary, OSError."""
     (row,) = source.rows(instance)
     with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
+        migrate.begin_writing(connection)
         connection.execute(instance.delete())
         connection.execute(instance.insert().values(dict(zip((c.name for c in instance.c), row, strict=True))))
         connection.execute(text(f"DROP TABLE {moving_in.name}"))

@@ -11,10 +11,8 @@ from mailserver.store.engine.engines import translate
 from mailserver.store.moving.counting import check_fits
 from mailserver.store.moving.ends import TABLES, CannotMove, End
 from mailserver.store.schema.base import metadata
-from mailserver.store.schema.keeping import host
 from mailserver.store.schema.moving import moved_away
-from mailserver.store.upkeep import opening
-from mailserver.store.upkeep.hosts import GONE_SECONDS
+from mailserver.store.upkeep import hosts, opening
 from mailserver.store.upkeep.opening import Place
 from mailserver.texts.text import Text
 
@@ -28,6 +26,7 @@ def moved_to(place: Place) -> str:
 def note(place: Place, target: End) -> None:
     """From now on nothing that opens an instance opens this one. Raises Temporary, OSError."""
     with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
+        migrate.begin_writing(connection)
         if not inspect(connection).has_table(moved_away.name):
             connection.execute(CreateTable(moved_away))
         connection.execute(moved_away.delete())
@@ -38,6 +37,7 @@ def note(place: Place, target: End) -> None:
 def forget_note(place: Place) -> None:
     """Everything is as before. Raises Temporary, OSError."""
     with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
+        migrate.begin_writing(connection)
         connection.execute(text(f"DROP TABLE IF EXISTS {moved_away.name}"))
         connection.commit()
 
@@ -68,16 +68,10 @@ def held(source: End) -> Iterator[Callable[[], object]]:
             driver.execute("ROLLBACK")
 
 
-def serving_hosts(source: End) -> list[str]:
+def serving_hosts(place: Place) -> list[str]:
     """Hosts that serve a PostgreSQL database now, by what they said in the last half minute."""
-    if source.is_sqlite:
-        return []
-    with source.opened() as driver:
-        rows = driver.execute(
-            f"SELECT name FROM {host.name} WHERE beat > extract(epoch FROM clock_timestamp()) - %s",  # noqa: S608
-            (GONE_SECONDS,),
-        ).fetchall()
-    return sorted({row[0] for row in rows})
+    with migrate.refusals(place.url), migrate.reading(place.url) as connection:
+        return hosts.others(connection, "")
 
 
 def check(source: End, target: End) -> None:

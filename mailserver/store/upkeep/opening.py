@@ -156,6 +156,7 @@ def adopt(place: Place, *, beside_others: bool = False) -> None:
             raise NotThere(_unfinished(place))
         _check_pending(place, connection, beside_others=beside_others)
         migrate.upgrade_over(connection)
+        migrate.begin_writing(connection)
         connection.execute(text(f"DROP TABLE IF EXISTS {moved_away.name}"))
         _give(place, connection, facts.in_database or facts.in_folder or secrets.token_hex(16))
 
