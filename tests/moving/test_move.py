@@ -1,5 +1,6 @@
 """A whole academy goes to PostgreSQL and object storage and comes back: what its people's programs know stays true."""
 
+import contextlib
 import hashlib
 import imaplib
 import json
@@ -104,7 +105,7 @@ def test_to_postgresql_and_object_storage(
     instance.start("--workers", "1")
     fill(instance)
     live(instance)
-    with browser(instance) as cookies:
+    with contextlib.closing(browser(instance)) as cookies:
         brought = move(instance, *words, code=1)
         assert (brought["ended"], brought["files"]) == (False, 3)
         assert str(instance.pid) in brought["served_by"][0]
