@@ -24,7 +24,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.schema.mail import subscription
 from tests.imap.world import PASSWORD, Client, Pencil, World, play, turns
-from tests.waiting import PATIENCE, becomes
+from tests.waiting import becomes
 
 MESSAGE = b"From: a@example.org\r\nSubject: Bonjour\r\n\r\n" + b"La r\xc3\xa9union est \xc3\xa0 14 h.\r\n" * 20
 
@@ -340,38 +340,48 @@ def test_a_renewed_certificate_is_taken_and_a_broken_one_is_not(
 # ---------------------------------------------------------------------- limits of connections and time
 
 
+def put_forward(seconds: float) -> None:
+    """The clock of this loop."""
+    loop = asyncio.get_running_loop()
+    now = loop.time
+    loop.time = lambda: now() + seconds  # type: ignore[method-assign]
+
+
 def test_a_stranger_must_log_in_soon(sqlite_store: Store) -> None:
     """Slow-loris: octets that trickle in do not prolong the time to log in."""
 
     async def scene() -> None:
         async with World(sqlite_store) as world:
             await world.people()
-            with patched(protocol, LOGIN_SECONDS=2):
-                known = await world.session()
-                client = await world.client().greeting()
-                async with asyncio.timeout(PATIENCE):
-                    while not client.transport.lost:
-                        client.send(b"a")
-                        await asyncio.sleep(0.02)
-                assert b"* BYE" in client.pending
+            known = await world.session()
+            client = await world.client().greeting()
+            for _ in range(3):
+                put_forward(protocol.LOGIN_SECONDS / 4)
+                client.send(b"a")
                 await known.ok("NOOP")
+                assert not client.transport.lost
+            put_forward(protocol.LOGIN_SECONDS / 4 + 1)
+            await becomes(lambda: client.transport.lost)
+            assert b"* BYE" in client.pending
+            await known.ok("NOOP")
 
     play(scene)
 
 
 def test_silence_ends_a_session(sqlite_store: Store) -> None:
     async def scene() -> None:
-        with patched(protocol, IDLE_SECONDS=2):
-            async with World(sqlite_store) as world:
-                await world.people()
-                quiet = await world.session(mailbox="INBOX")
-                busy = await world.session()
-                async with asyncio.timeout(PATIENCE):
-                    while not quiet.transport.lost:
-                        await busy.ok("NOOP")
-                        await asyncio.sleep(0.02)
-                assert b"* BYE" in quiet.pending
+        async with World(sqlite_store) as world:
+            await world.people()
+            quiet = await world.session(mailbox="INBOX")
+            busy = await world.session()
+            for _ in range(3):
+                put_forward(protocol.IDLE_SECONDS / 4)
                 await busy.ok("NOOP")
+                assert not quiet.transport.lost
+            put_forward(protocol.IDLE_SECONDS / 4 + 1)
+            await becomes(lambda: quiet.transport.lost)
+            assert b"* BYE" in quiet.pending
+            await busy.ok("NOOP")
 
     play(scene)
 
