@@ -49,9 +49,9 @@ POOLS = ("read", "slow", "write", "heavy")
 PARTS = (
     *("app", "audit", "authentication", "backup", "blob_gc", "certificates", "data_export", "dav", "deliver"),
     *("directory", "feeds", "filters", "health", "housekeeping", "imap", "import", "indexer", "junk", "ldap"),
-    *("listener", "lists", "login", "managesieve", "news", "ports", "previews", "push", "recovery", "relay"),
-    *("reload", "reports", "scheduled", "schema", "screening", "smtp", "store", "submit", "tls", "tracing"),
-    *("trusted_clock", "web", "webui", "withdrawal"),
+    *("listener", "lists", "login", "managesieve", "move", "news", "ports", "previews", "push", "recovery"),
+    *("relay", "reload", "reports", "scheduled", "schema", "screening", "smtp", "store", "submit", "tls"),
+    *("tracing", "trusted_clock", "uploads", "web", "webui", "withdrawal"),
 )
 
 # ---------------------------------------------------------------------- connections, logins
