@@ -67,6 +67,11 @@ def blob_rows(instance: Instance) -> dict[int, tuple[int, str | None]]:
     return {int(row[0].removeprefix("numero-")): (row[1], row[2]) for row in rows}
 
 
+def indexed(instance: Instance) -> int:
+    with closing(sqlite3.connect(instance.directory / "data" / "mail.db")) as database:
+        return int(database.execute("SELECT count(*) FROM search_text").fetchone()[0])
+
+
 def overwrite(path: Path, at: int, octets: bytes) -> None:
     with open(path, "r+b") as file:
         file.seek(at)
@@ -191,6 +196,7 @@ def test_counts_and_index_are_mended(fresh: Callable[..., Instance]) -> None:
     instance = fresh("--demo")
     instance.start("--workers", "1")
     fill(instance)
+    until(lambda: indexed(instance) > 0)
     instance.stop()
     with closing(sqlite3.connect(instance.directory / "data" / "mail.db")) as database:
         database.execute("UPDATE mailbox SET messages = messages + 3, octets = 1, uidnext = 2 WHERE name = 'Preuves'")
