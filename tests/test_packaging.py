@@ -125,7 +125,7 @@ def test_the_source_distribution_has_what_operators_and_builds_need(sdist: Path)
         wanted = {
             path.relative_to(ROOT)
             for path in (ROOT / folder).rglob("*")
-            if path.is_file() and "node_modules" not in path.parts
+            if path.is_file() and not {"node_modules", "__pycache__"} & set(path.parts)
         }
         assert {path for path in wanted if not (sdist / path).is_file()} == set()
     assert (sdist / "CHANGELOG.md").is_file()

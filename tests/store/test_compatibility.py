@@ -168,7 +168,8 @@ def test_a_revision_that_ends_half_way_leaves_nothing(place: Place, to_come: Cal
     with migrate.reading(place.url) as connection:
         assert "future" not in {column["name"] for column in inspect(connection).get_columns("account")}
     path = migrate.FURTHER[0] / f"r{second}.py"
-    path.write_text(path.read_text().replace("FROM nowhere", "FROM account"))
+    # Another length: bytecode that is kept is known by the second and the size of its source.
+    path.write_text(path.read_text().replace("FROM nowhere", "FROM account LIMIT 1"))
     opening.open_instance(place)
     assert upgrading.plan(place).revision == second
 
