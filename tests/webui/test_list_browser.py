@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
@@ -153,6 +153,29 @@ def test_a_day_with_the_keyboard_alone(house: House, chromium: Browser, person: 
         press("?")
         expect(page.locator("#liste h1")).to_have_text("Boîte de réception")
         assert house.subjects(person, "Trash") == []
+        assert watched.complaints == []
+
+
+def test_keys_that_come_before_the_answer_are_taken_after_it(
+    house: House, chromium: Browser, person: Principal
+) -> None:
+    """The list is another one then: what is pressed meanwhile is about that one, and nothing of it is lost."""
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        page.keyboard.press("j")
+        expect(page.locator(item(page, "Sujet 5"))).to_be_focused()
+        page.keyboard.press("Delete")
+        expect(page.locator("#dit")).to_contain_text("1 message mis à la corbeille")
+        held: list[Route] = []
+        page.route("**/annuler", lambda route: held.append(route), times=1)
+        for key in ("z", "j", "x"):
+            page.keyboard.press(key)
+        expect(page.locator("#liste[aria-busy=true]")).to_have_count(1)
+        assert page.locator("#nombre").text_content() == ""
+        held[0].continue_()
+        expect(page.locator("#nombre")).to_have_text("1 choisi")
+        expect(page.locator(".courriels li:has(:checked) a:has-text('Sujet 3')")).to_be_focused()
         assert watched.complaints == []
 
 

@@ -12,21 +12,25 @@ function current() {
 
 function step(by) {
   return (event) => {
-    const all = items();
-    if (!all.length || event.target.closest?.("#lecteur, [popover], [role=separator], .volet")) return false;
-    const to = current() < 0 ? 0 : Math.min(Math.max(current() + by, 0), all.length - 1);
-    const link = all[to].querySelector("a");
-    link.focus({ preventScroll: true });
-    link.scrollIntoView({ block: "nearest" });
+    if (!items().length || event.target.closest?.("#lecteur, [popover], [role=separator], .volet")) return false;
+    whenFree(() => walk(by));
   };
+}
+
+function walk(by) {
+  const all = items();
+  const to = current() < 0 ? 0 : Math.min(Math.max(current() + by, 0), all.length - 1);
+  const link = all[to]?.querySelector("a");
+  link?.focus({ preventScroll: true });
+  link?.scrollIntoView({ block: "nearest" });
 }
 
 // While a letter is read the next one is opened, else the focus goes to the next item.
 function go(by) {
-  const walk = step(by);
+  const stepped = step(by);
   return (event) => {
     const here = event.target === document.body || event.target.closest?.("#lecteur, .courriels a[aria-current]");
-    if (!here || !reader()?.querySelector(".lecture")) return walk(event);
+    if (!here || !reader()?.querySelector(".lecture")) return stepped(event);
     whenFree(() => during(read(by)));
   };
 }
@@ -35,12 +39,13 @@ function go(by) {
 function menu(id, other) {
   return (event) => {
     const button = reader()?.contains(event.target) && reader().querySelector(`[popovertarget="${id}"]`);
-    if (!button) return open(other);
+    if (!button) return whenFree(() => open(other));
     button.click();
     document.getElementById(id).querySelector("input:not([type=checkbox]), button")?.focus();
   };
 }
 
+const all = () => whenFree(() => document.querySelector("#cocher input")?.click());
 const press = (name) => () => whenFree(() => act(name));
 
 bind({
@@ -48,11 +53,10 @@ bind({
   k: go(-1),
   ArrowDown: step(1),
   ArrowUp: step(-1),
-  x: () => {
+  x: () => whenFree(() => {
     const item = items()[current()];
-    if (!item) return false;
-    choose(item, !item.querySelector("input").checked);
-  },
+    if (item) choose(item, !item.querySelector("input").checked);
+  }),
   Escape: (event) => {
     if (event.target.closest?.("#lecteur") || document.querySelector(":popover-open")) return false;
     clear();
@@ -70,12 +74,12 @@ bind({
   v: menu("lecture-deplacer", "menu-ranger"),
   l: menu("lecture-etiqueter", "menu-etiquettes"),
   b: menu("lecture-reporter", "menu-reporter"),
-  z: () => {
+  z: () => whenFree(() => {
     const undo = document.querySelector("#dit form");
     if (!undo) return location.assign("/m/annuler");
     undo.requestSubmit();
-  },
-  "*": () => document.querySelector("#cocher input")?.click(),
-  "Shift+*": () => document.querySelector("#cocher input")?.click(),
-  "Shift+r": () => load("GET", list().dataset.adresse),
+  }),
+  "*": all,
+  "Shift+*": all,
+  "Shift+r": () => whenFree(() => during(load("GET", list().dataset.adresse))),
 });
