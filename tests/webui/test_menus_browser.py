@@ -122,6 +122,7 @@ def test_a_menu_acts_filters_and_remembers(house: House, chromium: Browser, read
         assert len(house.subjects(reader, "Archive")) == before + 1
         page.locator(".courriels a").first.focus()
         page.keyboard.press("v")
+        expect(field).to_be_focused()
         expect(menu.locator(".recents li")).to_have_text(["Archives"])
         page.keyboard.press("ArrowDown")
         expect(menu.locator(".recents button")).to_be_focused()

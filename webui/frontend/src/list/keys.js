@@ -18,6 +18,7 @@ function step(by) {
 }
 
 function walk(by) {
+  if (document.querySelector(":popover-open")) return; // a menu that was asked for before
   const all = items();
   const to = current() < 0 ? 0 : Math.min(Math.max(current() + by, 0), all.length - 1);
   const link = all[to]?.querySelector("a");
