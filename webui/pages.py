@@ -118,7 +118,8 @@ async def _looked(services: Services, now: float) -> tuple[State, bool]:
     health = await services.health.state()
     try:
         due = await bounded(services.store.read(spool.next_due))
-    except Temporary:
+    except Temporary as error:
+        log.error("the store does not answer", why=str(error))
         return replace(health, reads=False), False
     except Exception:
         log.exception("the store does not answer")
