@@ -1,88 +1,30 @@
-"""One attempt to hand a message to another server, with aiosmtplib: what became of each recipient.
+"""One attempt to hand a message to another server: which one takes it, and what became of each recipient."""
 
-TLS is taken where it is offered, whoever answers (RFC 7435); where it fails the attempt goes on in the clear.
-aiosmtplib's DATA rewrites the whole message with regular expressions in one call; here it leaves in pieces.
-"""
+from collections.abc import Callable, Sequence
 
-import asyncio
-import contextlib
-import re
-import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from typing import cast
-
-import aiosmtplib
 import structlog
-from aiosmtplib import SMTPException, SMTPHeloError, SMTPResponse
+from aiosmtplib import SMTPException
 
 from mailserver.foundation.settings import Outbound
-from mailserver.store.queue.spool import Addressee, Leased, Notify
-from mailserver.texts.causes import NOTHING, Cause, plain
+from mailserver.store.queue.spool import Leased
+from mailserver.texts.causes import NOTHING, Cause
+from smtp.relay.connecting import Dialler, TlsFailed, describe
 from smtp.relay.routing import Exchanger
+from smtp.relay.transfer import Transfer
+from smtp.relay.verdicts import Verdict
 
 log = structlog.get_logger("relay")
-
-CONNECT_SECONDS = 30.0
-MESSAGE_SECONDS = 600.0
-"""RFC 5321 section 4.5.3.2.6: ten minutes for the answer after the message."""
-SLOWEST = 16 * 1024
-"""Octets per second below which a transfer is given up."""
-PIECE = 256 * 1024
-IN_FLIGHT = 1024 * 1024
-"""Octets handed to the transport before it is waited for."""
-RECIPIENTS = 100
-"""Of one transaction: every server must take that many (RFC 5321 section 4.5.3.1.8)."""
-QUIT_SECONDS = 2.0
-
-_ENHANCED = re.compile(r"([245])\.\d{1,3}\.\d{1,3}(?=\s|\Z)")
-
-
-class Result(Enum):
-    """What became of a recipient in this attempt."""
-
-    DELIVERED = "delivered"
-    DEFERRED = "deferred"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A recipient's result, and who said what."""
-
-    addressee: Addressee
-    result: Result
-    status: str
-    text: Cause
-    remote: str = ""
-    knows_dsn: bool = False
-    """The other server reports success itself, where that was asked for."""
-
-
-def same_for_all(row: Leased, result: Result, status: str, text: Cause, remote: str = "") -> list[Verdict]:
-    """One verdict for every recipient."""
-    return [Verdict(addressee, result, status, text, remote) for addressee in row.recipients]
 
 
 class Unreachable(Exception):
     """No server of the domain would talk to us; the text says what the last one did."""
 
 
-class LeaseOver(Exception):
-    """Another worker may be at this message by now: its end was not sent."""
-
-
 class Courier:
     """Hands messages over. One per worker."""
 
     def __init__(self, name: str, outbound: Outbound) -> None:
-        self._name = name
-        self._outbound = outbound
-        # Opportunistic: whoever can read the wire can also remove the offer, so a certificate proves nothing here.
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._tls.check_hostname = False
-        self._tls.verify_mode = ssl.CERT_NONE
+        self._dialler = Dialler(name, outbound)
 
     async def send(
         self, exchangers: Sequence[Exchanger], row: Leased, octets: bytes, is_ours: Callable[[], bool]
@@ -97,7 +39,7 @@ class Courier:
             try:
                 transfer = await self._try(exchanger, row, octets, is_ours)
             except (SMTPException, OSError) as error:
-                problem = Cause("server-said", server=exchanger.name, said=_describe(error))
+                problem = Cause("server-said", server=exchanger.name, said=describe(error))
                 log.info("server not reached", host=exchanger.name, address=exchanger.address, why=problem)
                 continue
             if transfer.is_final:
@@ -107,225 +49,14 @@ class Courier:
             return put_off
         raise Unreachable(problem)
 
-    async def _try(self, exchanger: Exchanger, row: Leased, octets: bytes, is_ours: Callable[[], bool]) -> "_Transfer":
+    async def _try(self, exchanger: Exchanger, row: Leased, octets: bytes, is_ours: Callable[[], bool]) -> Transfer:
         """One server, in the clear if its TLS does not work. Raises SMTPException, OSError: not reached."""
         for encrypt in (True, False):
             try:
-                async with self._connected(exchanger, encrypt=encrypt) as client:
-                    transfer = _Transfer(client, exchanger.name, row, octets, is_ours)
+                async with self._dialler.connected(exchanger, encrypt=encrypt) as client:
+                    transfer = Transfer(client, exchanger.name, row, octets, is_ours)
                     await transfer.run()
                     return transfer
-            except _TlsFailed as error:
+            except TlsFailed as error:
                 log.info("tls failed, going on without", host=exchanger.name, why=str(error))
         raise AssertionError("without TLS there is no failure of TLS")
-
-    @contextlib.asynccontextmanager
-    async def _connected(self, exchanger: Exchanger, *, encrypt: bool) -> AsyncIterator[aiosmtplib.SMTP]:
-        """A client that has been greeted. Raises SMTPException, OSError, _TlsFailed."""
-        client = aiosmtplib.SMTP(
-            hostname=exchanger.address,
-            port=exchanger.port,
-            local_hostname=self._name,
-            timeout=self._outbound.timeout,
-            start_tls=False,
-            tls_context=self._tls,
-        )
-        try:
-            await client.connect(timeout=min(CONNECT_SECONDS, self._outbound.timeout))
-            await _greet(client)
-            if encrypt and client.supports_extension("starttls"):
-                await self._encrypt(client, exchanger.name)
-            yield client
-            with contextlib.suppress(SMTPException, OSError):
-                await client.quit(timeout=QUIT_SECONDS)
-        finally:
-            client.close()
-
-    async def _encrypt(self, client: aiosmtplib.SMTP, name: str) -> None:
-        try:
-            await client.starttls(server_hostname=name, timeout=CONNECT_SECONDS)
-            await _greet(client)
-        except (SMTPException, OSError) as error:
-            raise _TlsFailed(_describe(error)) from None
-
-
-class _TlsFailed(Exception):
-    """STARTTLS was offered and did not work."""
-
-
-async def _greet(client: aiosmtplib.SMTP) -> None:
-    try:
-        await client.ehlo()
-    except SMTPHeloError:
-        await client.helo()
-
-
-class _Transfer:
-    """One message over one connection."""
-
-    def __init__(
-        self, client: aiosmtplib.SMTP, remote: str, row: Leased, octets: bytes, is_ours: Callable[[], bool]
-    ) -> None:
-        self._client = client
-        self._is_ours = is_ours
-        self._remote = remote
-        self._row = row
-        self._octets = octets
-        self._eight_bit = not octets.isascii()
-        self._knows_dsn = client.supports_extension("dsn")
-        self._content_sent = False
-        self.verdicts: list[Verdict] = []
-
-    @property
-    def is_final(self) -> bool:
-        """False: the server put everything off, another one may do better."""
-        return self._content_sent or any(verdict.result is not Result.DEFERRED for verdict in self.verdicts)
-
-    async def run(self) -> None:
-        """Come to a verdict on every recipient."""
-        missing = self._what_it_lacks()
-        if missing is not None:
-            self.verdicts = same_for_all(self._row, Result.FAILED, *missing, self._remote)
-            return
-        recipients = self._row.recipients
-        problem = Cause("connection-lost")
-        try:
-            for start in range(0, len(recipients), RECIPIENTS):
-                await self._transaction(recipients[start : start + RECIPIENTS])
-        except (SMTPException, OSError) as error:
-            problem = _describe(error)
-        except LeaseOver:
-            if not self.verdicts:
-                raise  # else who has the message already is recorded, if nobody was faster
-        decided = {verdict.addressee.id for verdict in self.verdicts}
-        for recipient in recipients:
-            if recipient.id not in decided:
-                self._decide(recipient, Result.DEFERRED, "4.4.2", problem)
-
-    def _what_it_lacks(self) -> tuple[str, Cause] | None:
-        """An extension this message cannot do without: nothing of it may be rewritten (signatures)."""
-        supports = self._client.supports_extension
-        if self._row.utf8 and not supports("smtputf8"):
-            return "5.6.7", Cause("no-smtputf8")
-        if self._eight_bit and not supports("8bitmime"):
-            return "5.6.3", Cause("no-8bitmime")
-        limit = self._client.esmtp_extensions.get("size", "")
-        if limit.isdigit() and 0 < int(limit) < len(self._octets):
-            return "5.3.4", Cause("too-large-there", limit=limit)
-        return None
-
-    async def _transaction(self, group: Sequence[Addressee]) -> None:
-        answer = await self._command(b"MAIL FROM:<" + self._row.reverse_path.encode() + b">", *self._mail_options())
-        if answer.code != 250:
-            self._judge(group, answer)
-            return
-        accepted: list[Addressee] = []
-        for one in group:
-            answer = await self._command(b"RCPT TO:<" + one.address.encode() + b">", *self._rcpt_options(one))
-            if answer.code in (250, 251):
-                accepted.append(one)
-            else:
-                self._judge([one], answer)
-        if not accepted:
-            await self._command(b"RSET")
-            return
-        self._check_lease()
-        answer = await self._command(b"DATA")
-        if answer.code == 354:
-            self._content_sent = True
-            answer = await self._content()
-        self._judge(accepted, answer)
-
-    async def _command(self, *words: bytes) -> SMTPResponse:
-        return await self._client.execute_command(*words)
-
-    def _mail_options(self) -> list[bytes]:
-        supports = self._client.supports_extension
-        options = []
-        if supports("size"):
-            options.append(f"SIZE={len(self._octets)}")
-        if self._eight_bit:
-            options.append("BODY=8BITMIME")
-        if self._row.utf8:
-            options.append("SMTPUTF8")
-        if self._knows_dsn:
-            options += [f"RET={self._row.ret}"] if self._row.ret else []
-            options += [f"ENVID={self._row.envid}"] if self._row.envid else []
-        return [option.encode() for option in options]
-
-    def _rcpt_options(self, addressee: Addressee) -> list[bytes]:
-        if not self._knows_dsn:
-            return []
-        options = []
-        if addressee.notify:
-            options.append("NOTIFY=" + ",".join(str(one.name) for one in Notify if one in addressee.notify))
-        if addressee.orcpt:
-            options.append(f"ORCPT={addressee.orcpt}")
-        return [option.encode() for option in options]
-
-    async def _content(self) -> SMTPResponse:
-        """Send the message and read the answer, which may come before the end."""
-        protocol = self._client.protocol
-        transport = cast(asyncio.Transport, self._client.transport)
-        if protocol is None:
-            raise aiosmtplib.SMTPServerDisconnected(Cause("connection-lost"))
-        patience = MESSAGE_SECONDS + len(self._octets) / SLOWEST
-        answer = asyncio.ensure_future(protocol.read_response(timeout=patience))
-        try:
-            await asyncio.sleep(0)
-            for piece in stuffed(self._octets):
-                # A transport tells of room only to its protocol, which is aiosmtplib's.
-                while transport.get_write_buffer_size() > IN_FLIGHT and not answer.done():  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-                if answer.done():
-                    break
-                self._check_lease()
-                protocol.write(piece)
-                await asyncio.sleep(0)
-            return await answer
-        finally:
-            answer.cancel()
-
-    def _check_lease(self) -> None:
-        """Raises LeaseOver."""
-        if not self._is_ours():
-            raise LeaseOver
-
-    def _judge(self, group: Sequence[Addressee], answer: SMTPResponse) -> None:
-        """RFC 5321 section 4.2.1: the first digit decides."""
-        text = " ".join(answer.message.split())
-        if 200 <= answer.code < 300:
-            result, fallback = Result.DELIVERED, "2.0.0"
-        elif 500 <= answer.code < 600:
-            result, fallback = Result.FAILED, "5.0.0"
-        else:
-            result, fallback = Result.DEFERRED, "4.0.0"
-        found = _ENHANCED.match(text)
-        status = found[0] if found and found[1] == fallback[0] else fallback
-        for one in group:
-            self._decide(one, result, status, plain(f"{answer.code} {text}"))
-
-    def _decide(self, addressee: Addressee, result: Result, status: str, text: Cause) -> None:
-        self.verdicts.append(Verdict(addressee, result, status, text, self._remote, self._knows_dsn))
-
-
-def stuffed(octets: bytes) -> Iterator[bytes]:
-    """The message as DATA wants it (RFC 5321 section 4.5.2): dots doubled, the end marked; in pieces of whole lines."""
-    start, size = 0, len(octets)
-    while start < size:
-        end = octets.rfind(b"\r\n", start, start + PIECE) + 2
-        if end < 2:
-            end = octets.find(b"\r\n", start) + 2
-        piece = octets[start:end] if end >= 2 else octets[start:] + b"\r\n"
-        start = end if end >= 2 else size
-        if piece.startswith(b"."):
-            piece = b"." + piece
-        yield piece.replace(b"\r\n.", b"\r\n..")
-    yield b".\r\n"
-
-
-def _describe(error: Exception) -> Cause:
-    """One line about what went wrong."""
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        return plain(f"{error.code} {' '.join(error.message.split())}")
-    return plain(str(error) or type(error).__name__)

@@ -34,9 +34,11 @@ from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
-from smtp.relay.attempt import Courier, LeaseOver, Result, Unreachable, Verdict, same_for_all
+from smtp.relay.attempt import Courier, Unreachable
 from smtp.relay.dsn import Reporter
 from smtp.relay.routing import NoRoute, Router
+from smtp.relay.transfer import LeaseOver
+from smtp.relay.verdicts import Result, Verdict, same_for_all
 
 log = structlog.get_logger("relay")
 

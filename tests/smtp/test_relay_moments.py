@@ -10,8 +10,10 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step
-from smtp.relay.attempt import Courier, LeaseOver, Result
+from smtp.relay.attempt import Courier
 from smtp.relay.routing import Exchanger
+from smtp.relay.transfer import LeaseOver
+from smtp.relay.verdicts import Result
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere, Names

@@ -103,7 +103,7 @@ FAULTS = (
     Fault(
         "refused-for-ever-is-retried",
         "A refusal other than 55x is tried again for days instead of being reported.",
-        "smtp/relay/attempt.py",
+        "smtp/relay/transfer.py",
         "elif 500 <= answer.code < 600:",
         "elif 550 <= answer.code < 560:",
         ("tests/smtp/test_relay_moments.py",),
@@ -111,7 +111,7 @@ FAULTS = (
     Fault(
         "status-of-another-class",
         "A report of a failure carries the status of a success that the other server wrote.",
-        "smtp/relay/attempt.py",
+        "smtp/relay/transfer.py",
         "found[0] if found and found[1] == fallback[0] else fallback",
         "found[0] if found else fallback",
         ("tests/smtp/test_relay_moments.py",),
@@ -119,7 +119,7 @@ FAULTS = (
     Fault(
         "all-put-off-after-a-break",
         "The connection breaks between two groups of recipients: the first group gets the message again.",
-        "smtp/relay/attempt.py",
+        "smtp/relay/transfer.py",
         "            if recipient.id not in decided:\n",
         "            if True:\n",
         ("tests/smtp/test_relay_moments.py",),
@@ -127,7 +127,7 @@ FAULTS = (
     Fault(
         "quit-unanswered-goes-on",
         "The exchanger took the message and did not answer QUIT: the next one gets it too.",
-        "smtp/relay/attempt.py",
+        "smtp/relay/connecting.py",
         "            with contextlib.suppress(SMTPException, OSError):\n                await client.quit",
         "            with contextlib.suppress():\n                await client.quit",
         ("tests/smtp/test_relay_moments.py",),

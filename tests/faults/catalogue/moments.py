@@ -54,7 +54,7 @@ FAULTS = (
     Fault(
         "lease-over-sends-on",
         "A host that was cut off from the database sends a message that another one sends by now.",
-        "smtp/relay/attempt.py",
+        "smtp/relay/transfer.py",
         "        if not self._is_ours():\n            raise LeaseOver",
         "        if not self._is_ours():\n            pass",
         ("tests/smtp/test_relay_moments.py",),
@@ -78,7 +78,7 @@ FAULTS = (
     Fault(
         "break-after-data-goes-on",
         "The exchanger that has the whole message and does not answer: the next one gets it too.",
-        "smtp/relay/attempt.py",
+        "smtp/relay/transfer.py",
         "return self._content_sent or any(",
         "return any(",
         ("tests/smtp/test_relay_moments.py",),
