@@ -19,9 +19,8 @@ from mailserver.backup import kept, making, verifying
 from mailserver.backup.kept import DATABASE, MESSAGES, SETTINGS, Backup
 from mailserver.backup.making import NAMES, Target, Tell
 from mailserver.backup.restic import CannotBackUp, Repository, shown
-from mailserver.backup.settings_text import with_database, with_own_database, with_own_files
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.settings import FILE_NAME, Settings, load
+from mailserver.foundation.settings import FILE_NAME, Settings, editing, load
 from mailserver.model.clock import SystemClock
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import files_of
@@ -106,11 +105,12 @@ class _Coming:
             with tarfile.open(fileobj=kept_tar) as archive:
                 archive.extractall(self._directory, filter="data")
         written = self._directory / FILE_NAME
-        text = with_own_files(written.read_text("utf-8"))
+        # Large messages and, apart, the database come back into DIR.
+        text = editing.without(written.read_text("utf-8"), "octets", "url")
         if apart:
-            text = with_own_database(text)
+            text = editing.without(text, "database", "url")
         elif database:
-            text = with_database(text, database)
+            text = _with_database(text, database)
         written.write_text(text, encoding="utf-8")
         settings = load(self._directory)
         written.replace(folder / making.WORK / FILE_NAME)
@@ -159,6 +159,13 @@ class _Coming:
     def _telling(self, what: Translated) -> Callable[[float], None]:
         self._tell(what, 0)
         return lambda part: self._tell(what, part)
+
+
+def _with_database(written: str, url: str) -> str:
+    """Settings that name another database. Raises CannotBackUp where they name none."""
+    if not editing.has_value(written, "database", "url"):
+        raise CannotBackUp(Text("les réglages sauvés n’ont pas de [database] url que --database puisse remplacer"))
+    return editing.with_values(written, "database", {"url": url})
 
 
 def bring_database(repository: Repository, backup: Backup, url: str) -> None:

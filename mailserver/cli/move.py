@@ -9,7 +9,7 @@ import typer
 
 from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, progress, settings_of, with_help
 from mailserver.foundation.ports import CannotServe
-from mailserver.foundation.settings import FILE_NAME, Settings, SettingsError, parse
+from mailserver.foundation.settings import FILE_NAME, Settings, SettingsError, editing, parse
 from mailserver.health.instance import place_of
 from mailserver.model.errors import Temporary
 from mailserver.moving import planning, service, settings_file
@@ -75,14 +75,14 @@ def move(
 
 
 def _chosen(settings: Settings, to: str, octets: str, endpoint: str, region: str) -> Move:
-    """Both ends, by the settings of now and those of afterwards. Raises SettingsError, CannotMove, OSError."""
+    """Both ends, by the settings of now and those of afterwards. Raises SettingsError, OSError."""
     written = (settings.directory / FILE_NAME).read_text("utf-8")
-    changed = settings_file.with_values(written, "database", {"url": to})
+    changed = editing.with_values(written, "database", {"url": to})
     if octets:
         is_home = Path(octets) == settings.data / "blobs"
         more = {"endpoint": endpoint, "region": region}
         values = {"url": "" if is_home else octets, **{name: value for name, value in more.items() if value}}
-        changed = settings_file.with_values(changed, "octets", values)
+        changed = editing.with_values(changed, "octets", values)
     after = parse(changed, settings.directory)
     here, there = settings.octets, after.octets
     return Move(

@@ -2,14 +2,13 @@
 
 import datetime
 import tempfile
-import tomllib
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.backup import kept, restoring, settings_text, verifying
+from mailserver.backup import kept, restoring, verifying
 from mailserver.backup.kept import Backup
 from mailserver.backup.restic import CannotBackUp, Snapshot, is_folder, shown
 from mailserver.store.upkeep import copying
@@ -56,43 +55,6 @@ def test_the_newest_of_a_time_is_chosen() -> None:
         restoring.choose(backups, datetime.datetime(2026, 10, 25, tzinfo=paris))
     with pytest.raises(CannotBackUp):
         restoring.choose([*backups, made(4, "other")], None)
-
-
-def test_a_settings_file_names_another_database() -> None:
-    written = 'domain = "a.fr"\n\n[database]\n# url of old\nurl = "postgresql://a/b"\n\n[web]\nurl = "x"\n'
-    changed = settings_text.with_database(written, 'postgresql://c/"d"')
-    assert changed == written.replace("postgresql://a/b", 'postgresql://c/\\"d\\"')
-    with pytest.raises(CannotBackUp):
-        settings_text.with_database('domain = "a.fr"\n[web]\nurl = "x"\n', "postgresql://c/d")
-
-
-WRITTEN = 'domain = "a.fr"\n{octets}[web]\nurl = "https://a.fr"\n'
-
-
-@pytest.mark.parametrize(
-    "octets",
-    [
-        '[octets]\nurl = "/srv/x"\ncache = 5\n',
-        '[ octets ] # see [hosts]\n# [a note]\n  url="s3://a/b"\nendpoint = "https://s3.a.fr"\n',
-        'octets.url = "/srv/x"\n',
-        "[octets]\ncache = 5\n",
-        "",
-    ],
-)
-def test_a_settings_file_forgets_where_large_messages_were(octets: str) -> None:
-    written = WRITTEN.format(octets=octets)
-    changed = settings_text.with_own_files(written)
-    read = tomllib.loads(changed)
-    assert "url" not in read.get("octets", {})
-    assert read["web"] == {"url": "https://a.fr"}
-    assert changed.count("\n") == written.count("\n")
-    assert settings_text.with_own_database(changed) == changed
-
-
-@pytest.mark.parametrize("octets", ['octets = { url = "/srv/x" }\n', '[octets]\n"url" = "/srv/x"\n'])
-def test_what_cannot_be_forgotten_is_said(octets: str) -> None:
-    with pytest.raises(CannotBackUp):
-        settings_text.with_own_files(WRITTEN.format(octets=octets))
 
 
 def test_passwords_are_neither_shown_nor_on_a_command_line() -> None:
