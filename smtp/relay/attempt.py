@@ -1,5 +1,6 @@
 """One attempt to hand a message to another server: which one takes it, and what became of each recipient."""
 
+import ssl
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -8,8 +9,9 @@ from aiosmtplib import SMTPException
 from mailserver.foundation.settings import Outbound
 from mailserver.store.queue.spool import Leased
 from mailserver.texts.causes import NOTHING, Cause
-from smtp.relay.connecting import Dialler, TlsFailed, describe
+from smtp.relay.connecting import Dialler
 from smtp.relay.routing import Exchanger
+from smtp.relay.tls.handshake import TlsFailed, described
 from smtp.relay.transfer import Transfer
 from smtp.relay.verdicts import Verdict
 
@@ -23,8 +25,8 @@ class Unreachable(Exception):
 class Courier:
     """Hands messages over. One per worker."""
 
-    def __init__(self, name: str, outbound: Outbound) -> None:
-        self._dialler = Dialler(name, outbound)
+    def __init__(self, name: str, outbound: Outbound, trust: ssl.SSLContext | None = None) -> None:
+        self._dialler = Dialler(name, outbound, trust)
 
     async def send(
         self, exchangers: Sequence[Exchanger], row: Leased, octets: bytes, is_ours: Callable[[], bool]
@@ -39,7 +41,7 @@ class Courier:
             try:
                 transfer = await self._try(exchanger, row, octets, is_ours)
             except (SMTPException, OSError) as error:
-                problem = Cause("server-said", server=exchanger.name, said=describe(error))
+                problem = Cause("server-said", server=exchanger.name, said=described(error))
                 log.info("server not reached", host=exchanger.name, address=exchanger.address, why=problem)
                 continue
             if transfer.is_final:
@@ -50,13 +52,15 @@ class Courier:
         raise Unreachable(problem)
 
     async def _try(self, exchanger: Exchanger, row: Leased, octets: bytes, is_ours: Callable[[], bool]) -> Transfer:
-        """One server, in the clear if its TLS does not work. Raises SMTPException, OSError: not reached."""
-        for encrypt in (True, False):
+        """One server, at the best level of TLS that works. Raises SMTPException, OSError: not reached."""
+        for level in exchanger.demand.levels:
             try:
-                async with self._dialler.connected(exchanger, encrypt=encrypt) as client:
+                async with self._dialler.connected(exchanger, level) as client:
                     transfer = Transfer(client, exchanger.name, row, octets, is_ours)
                     await transfer.run()
                     return transfer
             except TlsFailed as error:
-                log.info("tls failed, going on without", host=exchanger.name, why=str(error))
-        raise AssertionError("without TLS there is no failure of TLS")
+                if level is exchanger.demand.least:
+                    raise
+                log.info("tls failed, going on with less", host=exchanger.name, level=level.name, why=str(error))
+        raise AssertionError("the least level fails by an error")

@@ -1,7 +1,4 @@
-"""A connection to another server: dialled, greeted, encrypted.
-
-TLS is taken where it is offered, whoever answers (RFC 7435); where it fails the attempt goes on in the clear.
-"""
+"""A connection to another server: dialled, greeted, encrypted as is demanded (`smtp.relay.tls`)."""
 
 import contextlib
 import ssl
@@ -11,56 +8,57 @@ import aiosmtplib
 from aiosmtplib import SMTPException, SMTPHeloError
 
 from mailserver.foundation.settings import Outbound
-from mailserver.texts.causes import Cause, plain
+from mailserver.texts.causes import Cause
 from smtp.relay.routing import Exchanger
+from smtp.relay.tls.demand import Level
+from smtp.relay.tls.handshake import Handshakes, TlsFailed, described
 
 CONNECT_SECONDS = 30.0
 QUIT_SECONDS = 2.0
 
 
-class TlsFailed(Exception):
-    """STARTTLS was offered and did not work."""
-
-
 class Dialler:
     """Opens connections. One per worker."""
 
-    def __init__(self, name: str, outbound: Outbound) -> None:
+    def __init__(self, name: str, outbound: Outbound, trust: ssl.SSLContext | None = None) -> None:
         self._name = name
         self._outbound = outbound
-        # Opportunistic: whoever can read the wire can also remove the offer, so a certificate proves nothing here.
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._tls.check_hostname = False
-        self._tls.verify_mode = ssl.CERT_NONE
+        self._handshakes = Handshakes(trust)
 
     @contextlib.asynccontextmanager
-    async def connected(self, exchanger: Exchanger, *, encrypt: bool) -> AsyncIterator[aiosmtplib.SMTP]:
-        """A client that has been greeted. Raises SMTPException, OSError, TlsFailed."""
+    async def connected(self, exchanger: Exchanger, level: Level) -> AsyncIterator[aiosmtplib.SMTP]:
+        """A client that has been greeted, with TLS of a level where that is not CLEAR.
+
+        Where no TLS is offered, and none is demanded, without. Raises TlsFailed, SMTPException, OSError.
+        """
         client = aiosmtplib.SMTP(
             hostname=exchanger.address,
             port=exchanger.port,
             local_hostname=self._name,
             timeout=self._outbound.timeout,
             start_tls=False,
-            tls_context=self._tls,
         )
         try:
             await client.connect(timeout=min(CONNECT_SECONDS, self._outbound.timeout))
             await _greet(client)
-            if encrypt and client.supports_extension("starttls"):
-                await self._encrypt(client, exchanger.name)
+            if level is not Level.CLEAR:
+                await self._encrypt(client, exchanger, level)
             yield client
             with contextlib.suppress(SMTPException, OSError):
                 await client.quit(timeout=QUIT_SECONDS)
         finally:
             client.close()
 
-    async def _encrypt(self, client: aiosmtplib.SMTP, name: str) -> None:
+    async def _encrypt(self, client: aiosmtplib.SMTP, exchanger: Exchanger, level: Level) -> None:
+        if not client.supports_extension("starttls"):
+            if exchanger.demand.least is Level.CLEAR:
+                return
+            raise TlsFailed(Cause("no-starttls"))
+        await self._handshakes.encrypt(client, exchanger.name, level)
         try:
-            await client.starttls(server_hostname=name, timeout=CONNECT_SECONDS)
             await _greet(client)
         except (SMTPException, OSError) as error:
-            raise TlsFailed(describe(error)) from None
+            raise TlsFailed(described(error)) from None
 
 
 async def _greet(client: aiosmtplib.SMTP) -> None:
@@ -68,10 +66,3 @@ async def _greet(client: aiosmtplib.SMTP) -> None:
         await client.ehlo()
     except SMTPHeloError:
         await client.helo()
-
-
-def describe(error: Exception) -> Cause:
-    """One line about what went wrong."""
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        return plain(f"{error.code} {' '.join(error.message.split())}")
-    return plain(str(error) or type(error).__name__)

@@ -8,6 +8,7 @@ worker may have the row by now.
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,7 @@ from mailserver.texts.causes import NOTHING, Cause
 from smtp.relay.attempt import Courier, Unreachable
 from smtp.relay.dsn import Reporter
 from smtp.relay.routing import NoRoute, Router
+from smtp.relay.tls.policies import Policies
 from smtp.relay.transfer import LeaseOver
 from smtp.relay.verdicts import Result, Verdict, same_for_all
 
@@ -74,9 +76,12 @@ class Relay:
         changes: Changes,
         resolver: dns.asyncresolver.Resolver | None = None,
         lease: int = spool.LEASE,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
-        """`lease`: seconds after which other workers take over what this one has not spoken of; it does three times
-        as often.
+        """`trust`: who signs the certificates of others; None: the authorities that the system knows.
+
+        `lease`: seconds after which other workers take over what this one has not spoken of; it does three times as
+        often.
         """
         self._settings = settings
         self._outbound = settings.outbound
@@ -86,7 +91,8 @@ class Relay:
         self._changes = changes
         self._lease = lease
         self._router = Router(settings, resolver)
-        self._courier = Courier(settings.name, settings.outbound)
+        self._policies = Policies(settings.outbound)
+        self._courier = Courier(settings.name, settings.outbound, trust)
         self._delivery = delivery
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
         self._folder = store.blobs
@@ -222,7 +228,8 @@ class Relay:
         if until > self._clock.monotonic():
             return same_for_all(row, Result.DEFERRED, "4.4.1", why)
         try:
-            exchangers = await self._router.exchangers(row.domain)
+            found = await self._router.exchangers(row.domain)
+            exchangers = await self._policies.demanded(row.domain, found)
             return await self._courier.send(exchangers, row, octets, partial(self._is_ours, row.lease))
         except NoRoute as error:
             return same_for_all(row, Result.FAILED, error.status, error.text)

@@ -14,6 +14,7 @@ from mailserver.foundation.resolver import library_resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Temporary
 from mailserver.texts.causes import Cause
+from smtp.relay.tls.demand import OPPORTUNISTIC, Demand
 
 MAX_EXCHANGERS = 10
 """Names looked up for one domain (a hostile zone may list thousands)."""
@@ -39,6 +40,8 @@ class Exchanger:
     name: str
     address: str
     port: int
+    demand: Demand = OPPORTUNISTIC
+    """What TLS with it must be."""
 
 
 class Router:

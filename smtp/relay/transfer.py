@@ -13,7 +13,7 @@ from aiosmtplib import SMTPException, SMTPResponse
 
 from mailserver.store.queue.spool import Addressee, Leased, Notify
 from mailserver.texts.causes import Cause, plain
-from smtp.relay.connecting import describe
+from smtp.relay.tls.handshake import described
 from smtp.relay.verdicts import Result, Verdict, same_for_all
 
 MESSAGE_SECONDS = 600.0
@@ -66,7 +66,7 @@ class Transfer:
             for start in range(0, len(recipients), RECIPIENTS):
                 await self._transaction(recipients[start : start + RECIPIENTS])
         except (SMTPException, OSError) as error:
-            problem = describe(error)
+            problem = described(error)
         except LeaseOver:
             if not self.verdicts:
                 raise  # else who has the message already is recorded, if nobody was faster

@@ -1,0 +1,30 @@
+"""What is demanded of TLS with a server, as values: connections whose demands are equal may be shared."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Level(IntEnum):
+    """How sure it is to whom a connection leads, and that nobody listens."""
+
+    CLEAR = 0
+    ENCRYPTED = 1
+    """Whatever the certificate: whoever can read the wire could also have removed the offer (RFC 7435)."""
+    VERIFIED = 2
+    """By a certificate of an authority that everybody knows, for the server's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Levels are tried from the best one down to the least; no message goes out below that."""
+
+    best: Level = Level.ENCRYPTED
+    least: Level = Level.CLEAR
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        return tuple(level for level in sorted(Level, reverse=True) if self.least <= level <= self.best)
+
+
+OPPORTUNISTIC = Demand()
+VERIFIED = Demand(Level.VERIFIED, Level.VERIFIED)

@@ -1,0 +1,46 @@
+"""STARTTLS with another server, at a level."""
+
+import ssl
+
+import aiosmtplib
+from aiosmtplib import SMTPException
+
+from mailserver.texts.causes import Cause, plain
+from smtp.relay.tls.demand import Level
+
+HANDSHAKE_SECONDS = 30.0
+
+
+class TlsFailed(SMTPException):
+    """There is no TLS of the level that was asked for; the text says why."""
+
+
+class Handshakes:
+    """Makes TLS out of connections. One per worker; the trust is an argument for the tests."""
+
+    def __init__(self, trust: ssl.SSLContext | None = None) -> None:
+        self._any = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._any.check_hostname = False
+        self._any.verify_mode = ssl.CERT_NONE
+        self._verifying = trust or ssl.create_default_context()
+        # RFC 8461 section 4.1, RFC 6125 section 6.4.4: names stand in subjectAltName.
+        self._verifying.hostname_checks_common_name = False
+
+    async def encrypt(self, client: aiosmtplib.SMTP, name: str, level: Level) -> None:
+        """Raises TlsFailed."""
+        context = self._verifying if level >= Level.VERIFIED else self._any
+        try:
+            await client.starttls(server_hostname=name, tls_context=context, timeout=HANDSHAKE_SECONDS)
+        except ssl.SSLCertVerificationError as error:
+            raise TlsFailed(Cause("certificate-unfit", server=name, said=error.verify_message)) from None
+        except (SMTPException, OSError, ValueError) as error:  # ValueError: no name for SNI
+            raise TlsFailed(described(error)) from None
+
+
+def described(error: Exception) -> Cause:
+    """One line about what went wrong with a connection."""
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return plain(f"{error.code} {' '.join(error.message.split())}")
+    if error.args and isinstance(error.args[0], Cause):
+        return error.args[0]
+    return plain(str(error) or type(error).__name__)
