@@ -6,12 +6,13 @@ DIR ?= var
 JOBS ?= 4
 LOCALES := mailserver/texts/locale
 
-.PHONY: help run check quick test test-long texts lock wheels sbom deb clean
+.PHONY: help run check quick test test-long bench texts lock wheels sbom deb clean
 
 help:
 	@echo "make run     install into $(VENV), make the demo academy in ./$(DIR), serve every door"
 	@echo "make test    install what the tests need, then every check and every test but the long ones (JOBS=4 processes)"
 	@echo "make test-long  what the long tests need, then those: the Debian package, hosts on networks of their own"
+	@echo "make bench   this service beside Postfix and Dovecot (root); figures into README.md and the guide (20 minutes)"
 	@echo "make check   format, lint, types, import layers, dead code"
 	@echo "make quick   make check, then the tests of tests/quick.txt: what finds most in two minutes"
 	@echo "make texts   bring the catalogue of texts up to date; what is new there waits for its English"
@@ -107,6 +108,10 @@ texts: $(VENV)/.test
 		mailserver directory smtp imap webui calendar/agenda
 	$(BIN)/pybabel -q update -l en -i messages.pot -d $(LOCALES) --no-fuzzy-matching --ignore-obsolete --no-wrap
 	rm messages.pot
+
+# Both sides in turn, on a machine that does nothing else. What is missing is said.
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.bench.peers --write $(BENCH)
 
 # Versions that are locked stay, unless LOCK=--upgrade asks for newer ones or setup.cfg no longer allows them.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -122,6 +122,12 @@ class Postgres:
                     raise
                 time.sleep(0.1)
 
+    @property
+    def pid(self) -> int:
+        """Of the first process of a server that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, database: str) -> str:
         return f"postgresql://{self._user}@127.0.0.1:{self.port}/{database}"
 

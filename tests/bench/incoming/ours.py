@@ -35,8 +35,10 @@ _UNCHECKED = {
 class Ours:
     """One instance, in a folder that does not exist yet."""
 
-    def __init__(self, folder: Path, checkout: Path = HERE) -> None:
+    def __init__(self, folder: Path, checkout: Path = HERE, database: str = "") -> None:
+        """`database`: the URL of a PostgreSQL database; empty: SQLite in the folder."""
         self.folder = folder
+        self._database = ("--database", database) if database else ()
         self._checkout = checkout
         foundation = checkout / "mailserver" / "foundation"
         # Once one module, in checkouts of before.
@@ -59,7 +61,7 @@ class Ours:
 
     def make(self, names: str = "") -> None:
         """The instance with its people. `names`: the name server where mail is checked; empty: nothing is."""
-        self._run("init", self.folder, "--domain", DOMAIN)
+        self._run("init", self.folder, "--domain", DOMAIN, *self._database)
         path = self.folder / FILE_NAME
         listen = "[listen]\n" + "".join(f"{name} = {port}\n" for name, port in self._ports.items())
         text = path.read_text().replace("[listen]\n", listen, 1)

@@ -86,6 +86,7 @@ userdb passwd-file {{
   passwd_file_path = {folder}/people
 }}
 first_valid_uid = {uid}
+default_process_limit = 200
 mail_driver = sdbox
 mail_path = ~/sdbox
 mail_max_userip_connections = 500
@@ -99,6 +100,24 @@ service imap-login {{
   inet_listener imaps {{
     port = 0
   }}
+  restart_request_count = unlimited
+  process_min_avail = {cores}
+  process_limit = {cores}
+  client_limit = 10000
+}}
+service imap {{
+  process_limit = 4096
+  process_min_avail = 4
+  restart_request_count = 1000
+}}
+service auth {{
+  client_limit = 20000
+}}
+service anvil {{
+  client_limit = 20000
+}}
+service stats {{
+  client_limit = 20000
 }}
 service lmtp {{
   process_min_avail = 4

@@ -99,7 +99,9 @@ class Theirs:
 
     def _make_dovecot(self) -> None:
         plugins = their_settings.SIEVE if self._checked else ""
-        text = their_settings.DOVECOT.format(folder=self.folder, uid=UID, imap=self.imap, plugins=plugins)
+        text = their_settings.DOVECOT.format(
+            folder=self.folder, uid=UID, imap=self.imap, plugins=plugins, cores=os.cpu_count()
+        )
         text += their_settings.SIEVE_SCRIPT if self._checked else ""
         (self.folder / "dovecot.conf").write_text(text)
         people = self.folder / "people"
