@@ -1,6 +1,6 @@
 """What every day costs: ours on SQLite and on PostgreSQL beside Postfix and Dovecot, in one run.
 
-python -m tests.bench.peers [--rounds 3] [--messages 10000] [--only load|commands] [--folder DIR] [--json FILE] [--write]
+python -m tests.bench.peers [--rounds 3] [--messages 10000] [--only load|commands] [--json FILE] [--write]
 
 Rounds of all sides in turn; medians. `--write` puts tables and bars into the documents.
 """
