@@ -47,6 +47,7 @@ install -d "$into/usr/share/doc/mailserver/examples" "$into/usr/share/bash-compl
     "$into/usr/share/man/fr/man8"
 cp deploy/mailserver.toml deploy/*.schema deploy/haproxy.cfg "$into/usr/share/doc/mailserver/examples/"
 cp deploy/README.md "$into/usr/share/doc/mailserver/"
+cp -r deploy/guide "$into/usr/share/doc/mailserver/"
 install -m 644 CHANGELOG.md "$into/usr/share/doc/mailserver/NEWS.md"
 install -m 644 build/documents/completion.bash "$into/usr/share/bash-completion/completions/mailserver"
 # Not spread to the right margin: lines of long options would be torn apart.

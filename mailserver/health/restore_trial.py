@@ -149,12 +149,27 @@ def last(data: Path) -> dict[str, Any] | None:
         return None
 
 
+def _never_made(settings: Settings, now: float) -> Iterator[Finding]:
+    """Said once the instance is older than a backup may be; of several hosts those say nothing that need not: 0 days."""
+    most, key = settings.storage.backup_days, settings.directory / "secrets" / "hmac"
+    with contextlib.suppress(OSError):  # another finding says that it is not there
+        days = int((now - key.stat().st_mtime) // DAY)
+        if most and days >= most:
+            yield Finding(
+                "backups",
+                Grade.WARNING,
+                Text("aucune sauvegarde n’a été faite d’ici, depuis {days} jours que l’instance existe", days=days),
+                Untranslated(f"mailserver backup {settings.directory} TARGET --key-file FILE --init"),
+            )
+
+
 def examine_backups(settings: Settings) -> Iterator[Finding]:
-    """How old the last backup is, and whether one was brought back; nothing where none was ever made from here."""
-    made, now = kept.last_made(settings.data), time.time()
+    """How old the last backup is, and whether one was brought back."""
+    made, now, most = kept.last_made(settings.data), time.time(), settings.storage.backup_days
     if made is None:
+        yield from _never_made(settings, now)
         return
-    days, most = int((now - made) // DAY), settings.storage.backup_days
+    days = int((now - made) // DAY)
     told = Text("la dernière sauvegarde a {days} jours", days=days)
     if most and days >= most:
         yield Finding("backups", Grade.WARNING, told, Text("voyez pourquoi `mailserver backup` n’a plus réussi"))

@@ -1,7 +1,9 @@
 """What needs no restic: names compared with files, what counts as whole, which part of the target is read today."""
 
 import datetime
+import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,10 @@ from hypothesis import strategies as st
 from mailserver.backup import kept, restoring, verifying
 from mailserver.backup.kept import Backup
 from mailserver.backup.restic import CannotBackUp, Snapshot, is_folder, shown
+from mailserver.foundation.settings import parse
+from mailserver.health.findings import Grade
+from mailserver.health.restore_trial import examine_backups
+from mailserver.model.clock import DAY
 from mailserver.store.upkeep import copying
 
 LARGE = "ab/" + "ab" * 16
@@ -55,6 +61,20 @@ def test_the_newest_of_a_time_is_chosen() -> None:
         restoring.choose(backups, datetime.datetime(2026, 10, 25, tzinfo=paris))
     with pytest.raises(CannotBackUp):
         restoring.choose([*backups, made(4, "other")], None)
+
+
+@pytest.mark.parametrize(("age", "most", "warned"), [(3, 3, True), (2, 3, False), (400, 0, False)])
+def test_an_instance_that_nobody_backs_up_says_so(tmp_path: Path, age: int, most: int, warned: bool) -> None:
+    (tmp_path / "secrets").mkdir()
+    key = tmp_path / "secrets" / "hmac"
+    key.write_text("x")
+    os.utime(key, (time.time() - age * DAY - 60,) * 2)
+    settings = parse(f'domain = "a.fr"\n[storage]\nbackup_days = {most}\n', tmp_path)
+    grades = [finding.grade for finding in examine_backups(settings)]
+    assert grades == ([Grade.WARNING] if warned else [])
+    settings.data.mkdir()
+    kept.note_made(settings.data, time.time())
+    assert Grade.OK in [finding.grade for finding in examine_backups(settings)]
 
 
 def test_passwords_are_neither_shown_nor_on_a_command_line() -> None:

@@ -31,7 +31,7 @@ from tests.postgres import Postgres
 MEASURES = (*load.MEASURES, *commands.MEASURES)
 STARTING_SECONDS = 60.0
 PLACES = {
-    "README.md": "fr",
+    "README.md": "en",
     "deploy/guide/fr/sizing.md": "fr",
     "deploy/guide/en/sizing.md": "en",
 }
@@ -145,7 +145,7 @@ def _write(medians: dict[str, dict[str, Figure]], chosen: argparse.Namespace) ->
     for name, language in PLACES.items():
         path = HERE / name
         said = f"{report.machine()}, {time.strftime('%Y-%m-%d')}, `make bench` ({chosen.rounds} × {chosen.messages})"
-        block = f"{said}\n\n{report.table(language, MEASURES, medians)}"
+        block = f"{said}\n\n{report.table(language, MEASURES, medians)}\n"
         path.write_text(replaced(path.read_text(), "bench", block))
     BARS.write_text(report.bars(MEASURES, medians))
 
