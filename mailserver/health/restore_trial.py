@@ -150,7 +150,7 @@ def last(data: Path) -> dict[str, Any] | None:
 
 
 def _never_made(settings: Settings, now: float) -> Iterator[Finding]:
-    """Said once the instance is older than a backup may be; of several hosts those say nothing that need not: 0 days."""
+    """Said once the instance is older than a backup may be. Hosts that need not make any have set 0 days."""
     most, key = settings.storage.backup_days, settings.directory / "secrets" / "hmac"
     with contextlib.suppress(OSError):  # another finding says that it is not there
         days = int((now - key.stat().st_mtime) // DAY)
