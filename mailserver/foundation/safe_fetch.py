@@ -104,11 +104,15 @@ class SafeFetch:
     may_dial: Callable[[str], bool] = is_public
     ports: frozenset[int] = frozenset({443})
     seconds: float = SECONDS
+    port: int = 443
+    """Of addresses that name none."""
 
-    async def get(self, address: str, accept: str = "*/*", limit: int = MAX_OCTETS) -> Answer:
-        """Fetch an address, through at most MAX_REDIRECTS redirects. Raises Unreachable."""
+    async def get(
+        self, address: str, accept: str = "*/*", limit: int = MAX_OCTETS, *, redirects: int = MAX_REDIRECTS
+    ) -> Answer:
+        """Fetch an address, through at most so many redirects. Raises Unreachable."""
         async with _deadline(self.seconds):
-            for _ in range(MAX_REDIRECTS + 1):
+            for _ in range(redirects + 1):
                 place = self._place(address)
                 answer, onward = await self._exchange(place, "GET", [("Accept", accept)], b"", limit)
                 if answer.status not in _REDIRECTS or not onward:
@@ -129,7 +133,7 @@ class SafeFetch:
             raise Unreachable("not an address")
         try:
             parts = urlsplit(address)
-            port = parts.port or 443
+            port = parts.port or self.port
             host = (parts.hostname or "").rstrip(".")
         except ValueError:
             raise Unreachable("not an address") from None

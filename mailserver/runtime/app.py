@@ -352,7 +352,8 @@ def make_relay(services: Services) -> "Relay":
 def _background(services: Services, relay: "Relay") -> dict[str, Work]:
     """Work that no client waits for; workers share it by leases in the store, or do no harm when two do the same."""
     scram = {"scram": services.login.scram.run} if services.settings.login.scram else {}
-    return _work_on_mail(services) | {"relay": relay.run} | _upkeep(services) | _work_outside(services) | scram
+    leaving = {"relay": relay.run, "sts_policies": relay.keep_policies}
+    return _work_on_mail(services) | leaving | _upkeep(services) | _work_outside(services) | scram
 
 
 def _work_on_mail(services: Services) -> dict[str, Work]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import aiosmtplib
 from aiosmtplib import SMTPException, SMTPHeloError
 
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Outbound
 from mailserver.texts.causes import Cause
 from smtp.relay.routing import Exchanger
@@ -41,24 +42,30 @@ class Dialler:
         try:
             await client.connect(timeout=min(CONNECT_SECONDS, self._outbound.timeout))
             await _greet(client)
-            if level is not Level.CLEAR:
-                await self._encrypt(client, exchanger, level)
+            reached = await self._encrypt(client, exchanger, level)
+            catalogue.OUTBOUND_TLS.add(reached.name.lower())
             yield client
             with contextlib.suppress(SMTPException, OSError):
                 await client.quit(timeout=QUIT_SECONDS)
         finally:
             client.close()
 
-    async def _encrypt(self, client: aiosmtplib.SMTP, exchanger: Exchanger, level: Level) -> None:
-        if not client.supports_extension("starttls"):
-            if exchanger.demand.least is Level.CLEAR:
-                return
-            raise TlsFailed(Cause("no-starttls"))
-        await self._handshakes.encrypt(client, exchanger.name, level)
+    async def _encrypt(self, client: aiosmtplib.SMTP, exchanger: Exchanger, level: Level) -> Level:
+        """The level that was reached. Raises TlsFailed."""
         try:
+            if level is Level.CLEAR or not client.supports_extension("starttls"):
+                if exchanger.demand.least is not Level.CLEAR:
+                    raise TlsFailed(Cause("no-starttls"))
+                return Level.CLEAR
+            await self._handshakes.encrypt(client, exchanger.name, level)
             await _greet(client)
+        except TlsFailed:
+            catalogue.OUTBOUND_TLS.add("failed")
+            raise
         except (SMTPException, OSError) as error:
+            catalogue.OUTBOUND_TLS.add("failed")
             raise TlsFailed(described(error)) from None
+        return level
 
 
 async def _greet(client: aiosmtplib.SMTP) -> None:

@@ -20,6 +20,7 @@ from mailserver.delivery import Delivery, Part, Recipient, deliver_parts
 from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.metrics import catalogue
+from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tracing import TRACES
 from mailserver.mime.writing.dsn import Action, Fate
@@ -77,8 +78,10 @@ class Relay:
         resolver: dns.asyncresolver.Resolver | None = None,
         lease: int = spool.LEASE,
         trust: ssl.SSLContext | None = None,
+        outside: SafeFetch | None = None,
     ) -> None:
-        """`trust`: who signs the certificates of others; None: the authorities that the system knows.
+        """`trust`: who signs the certificates of others; None: the authorities that the system knows. `outside`: who
+        fetches policies.
 
         `lease`: seconds after which other workers take over what this one has not spoken of; it does three times as
         often.
@@ -91,7 +94,13 @@ class Relay:
         self._changes = changes
         self._lease = lease
         self._router = Router(settings, resolver)
-        self._policies = Policies(settings.outbound)
+        self.policies = Policies(
+            outbound=settings.outbound,
+            store=store,
+            clock=clock,
+            resolver=self._router.resolver,
+            outside=outside,
+        )
         self._courier = Courier(settings.name, settings.outbound, trust)
         self._delivery = delivery
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
@@ -107,6 +116,10 @@ class Relay:
     def is_busy(self) -> bool:
         """Whether attempts are under way: who is cut off after the final dot has the message, and is sent it again."""
         return bool(self._active)
+
+    async def keep_policies(self) -> None:
+        """Refresh the policies that mail goes by, until cancelled."""
+        await self.policies.sts.keep_fresh()
 
     def leave(self) -> None:
         """Begin nothing any more, others do; what is under way goes on."""
@@ -229,7 +242,7 @@ class Relay:
             return same_for_all(row, Result.DEFERRED, "4.4.1", why)
         try:
             found = await self._router.exchangers(row.domain)
-            exchangers = await self._policies.demanded(row.domain, found)
+            exchangers = await self.policies.demanded(row.domain, found)
             return await self._courier.send(exchangers, row, octets, partial(self._is_ours, row.lease))
         except NoRoute as error:
             return same_for_all(row, Result.FAILED, error.status, error.text)

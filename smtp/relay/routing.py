@@ -42,6 +42,8 @@ class Exchanger:
     port: int
     demand: Demand = OPPORTUNISTIC
     """What TLS with it must be."""
+    is_of_domain: bool = False
+    """Found in DNS, not set by the operator."""
 
 
 class Router:
@@ -74,7 +76,7 @@ class Router:
     async def _mail_exchangers(self, domain: str) -> list[str]:
         """Names by preference; the domain itself where it has no MX but addresses (implicit MX)."""
         try:
-            answer = await self._dns().resolve(domain, "MX", lifetime=DNS_SECONDS)
+            answer = await self.resolver().resolve(domain, "MX", lifetime=DNS_SECONDS)
         except dns.resolver.NXDOMAIN:
             raise NoRoute("5.1.2", Cause("no-domain", domain=domain)) from None
         except dns.resolver.NoAnswer:
@@ -97,14 +99,15 @@ class Router:
         return names
 
     async def _dialled(self, name: str) -> list[Exchanger]:
-        return [Exchanger(name, address, self._settings.outbound.port) for address in await self._addresses(name)]
+        port = self._settings.outbound.port
+        return [Exchanger(name, address, port, is_of_domain=True) for address in await self._addresses(name)]
 
     async def _addresses(self, name: str) -> list[str]:
         """IPv4 before IPv6: an academy's outgoing IPv6 has often no reverse name, which large receivers refuse."""
         found: list[str] = []
         for kind in ("A", "AAAA"):
             try:
-                answer = await self._dns().resolve(name, kind, lifetime=DNS_SECONDS)
+                answer = await self.resolver().resolve(name, kind, lifetime=DNS_SECONDS)
             except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
                 continue
             except (dns.exception.DNSException, OSError) as error:
@@ -114,7 +117,8 @@ class Router:
             found += [record.address for record in answer]
         return found
 
-    def _dns(self) -> dns.asyncresolver.Resolver:
+    def resolver(self) -> dns.asyncresolver.Resolver:
+        """Who is asked. Raises Temporary."""
         if self._resolver is None:
             try:
                 self._resolver = library_resolver(dns.asyncresolver.Resolver, self._settings.dns)

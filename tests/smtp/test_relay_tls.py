@@ -3,16 +3,22 @@
 import datetime
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.tls import AUTHORITY, make_certificate
-from mailserver.store.queue import spool
+from mailserver.model.clock import DAY
+from mailserver.store.queue import spool, sts_policies
+from smtp.relay.tls.mta_sts import StsPolicies
+from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere, Names
 from tests.smtp.house import DOMAIN, House
 from tests.waiting import until
+from tests.webui.website import Website, page, world
 
 ADA = f"ada@{DOMAIN}"
 MESSAGE = f"From: Ada <{ADA}>\r\nTo: x@ailleurs.fr\r\nSubject: x\r\n\r\nBonjour\r\n".encode()
@@ -127,3 +133,187 @@ def test_a_named_domain_gets_nothing_with_a_certificate_for_another_name(
     submit(house, "x@ailleurs.fr")
     until(lambda: "Hostname mismatch" in waits(house))
     assert elsewhere.inbox.taken == []
+
+
+# ---------------------------------------------------------------------- MTA-STS (RFC 8461)
+
+STS_HOST = "mta-sts.ailleurs.fr"
+STS_PATH = "/.well-known/mta-sts.txt"
+
+
+def policy(mode: str = "enforce", mx: str = MX, max_age: int = 10 * DAY) -> bytes:
+    text = f"version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: {max_age}\r\n"
+    return page(text.encode(), "text/plain; charset=utf-8")
+
+
+@pytest.fixture(scope="module")
+def website(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Website]:
+    made = Website(tmp_path_factory.mktemp("sts"), [STS_HOST])
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def site(website: Website, names: Names) -> Website:
+    """Serves the policy of ailleurs.fr, which its record announces."""
+    website.asked.clear()
+    website.answers = {STS_PATH: policy()}
+    names.known |= {("_mta-sts.ailleurs.fr", "TXT"): ['"v=STSv1; id=1;"'], (STS_HOST, "A"): ["127.0.0.1"]}
+    return website
+
+
+def nearby(names: Names, site: Website) -> SafeFetch:
+    return replace(world(names, site), port=site.port)
+
+
+def open_sts(
+    make_house: HouseMaker, names: Names, site: Website, port: int, trust: ssl.SSLContext, name: str = "dir"
+) -> House:
+    house = make_house(name, outbound={"port": port, "retry": (1,)})
+    house.start_relay(resolver=names.resolver(), trust=trust, outside=nearby(names, site))
+    return house
+
+
+def test_what_a_policy_asks_is_kept(
+    make_house: HouseMaker, names: Names, site: Website, elsewhere: Elsewhere, trust: ssl.SSLContext
+) -> None:
+    house = open_sts(make_house, names, site, elsewhere.port, trust)
+    submit(house, "x@ailleurs.fr")
+    until(lambda: elsewhere.inbox.taken)
+    assert elsewhere.inbox.tls == [True]
+    submit(house, "y@ailleurs.fr")
+    until(lambda: len(elsewhere.inbox.taken) == 2)
+    assert [one.split(b" HTTP")[0] for one in site.asked] == [f"GET {STS_PATH}".encode()]
+    stored = house.read(sts_policies.get, "ailleurs.fr")
+    assert stored is not None
+    assert (stored.record, stored.policy.exchangers) == ("1", (MX,))
+
+
+def test_nothing_goes_in_the_clear_where_the_policy_says_enforce(
+    make_house: HouseMaker, names: Names, site: Website, plain: Elsewhere, trust: ssl.SSLContext
+) -> None:
+    house = open_sts(make_house, names, site, plain.port, trust)
+    submit(house, "x@ailleurs.fr")
+    until(lambda: "STARTTLS" in waits(house))
+    assert plain.inbox.taken == []
+    house.stop_relays()
+    # Whoever holds up DNS and HTTPS takes nothing away, from another worker after a restart either.
+    names.broken.add("_mta-sts.ailleurs.fr")
+    site.answers.clear()
+    submit(house, "x@autre.fr")
+    names.known["autre.fr", "MX"] = names.known["ailleurs.fr", "MX"]
+    house.start_relay(resolver=names.resolver(), trust=trust, outside=nearby(names, site))
+    until(lambda: plain.inbox.taken)
+    until(lambda: [one.domain for one in house.read(spool.show) if one.attempts > 1] == ["ailleurs.fr"])
+    assert [one.rcpt_tos for one in plain.inbox.taken] == [["x@autre.fr"]]
+
+
+def test_a_certificate_that_nobody_knows_is_none(
+    make_house: HouseMaker, names: Names, site: Website, elsewhere: Elsewhere
+) -> None:
+    house = open_sts(make_house, names, site, elsewhere.port, ssl.create_default_context())
+    submit(house, "x@ailleurs.fr")
+    until(lambda: "does not prove" in waits(house))
+    assert elsewhere.inbox.taken == []
+
+
+def test_servers_that_the_policy_does_not_name_get_nothing(
+    make_house: HouseMaker, names: Names, site: Website, elsewhere: Elsewhere, trust: ssl.SSLContext
+) -> None:
+    site.answers[STS_PATH] = policy(mx="*.autre.fr")
+    house = open_sts(make_house, names, site, elsewhere.port, trust)
+    submit(house, "x@ailleurs.fr")
+    until(lambda: waits(house) == f"The MTA-STS policy of ailleurs.fr names none of its servers ({MX})")
+    assert elsewhere.inbox.said == []
+
+
+def test_a_policy_that_is_tested_keeps_nothing_back(
+    make_house: HouseMaker, names: Names, site: Website, plain: Elsewhere, elsewhere: Elsewhere
+) -> None:
+    site.answers[STS_PATH] = policy("testing")
+    for number, server in enumerate((plain, elsewhere)):
+        house = open_sts(make_house, names, site, server.port, ssl.create_default_context(), f"dir{number}")
+        submit(house, "x@ailleurs.fr")
+        until(lambda server=server: server.inbox.taken)  # type: ignore[misc]
+    # A certificate of nobody is less than was hoped for, and more than nothing.
+    assert (plain.inbox.tls, elsewhere.inbox.tls) == ([False], [True])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        page(b"version: STSv1\n", "text/plain"),
+        page(b"", "text/plain", "302 Found", "Location: /policy\r\n"),
+        policy().replace(b"text/plain", b"text/html"),
+        policy().replace(b"200 OK", b"404 Not Found"),
+        page(b"x" * 70_000, "text/plain"),
+    ],
+)
+def test_what_cannot_be_had_or_is_no_policy_keeps_nothing_back(
+    make_house: HouseMaker, names: Names, site: Website, plain: Elsewhere, trust: ssl.SSLContext, answer: bytes
+) -> None:
+    site.answers = {STS_PATH: answer, "/policy": policy()}
+    house = open_sts(make_house, names, site, plain.port, trust)
+    submit(house, "x@ailleurs.fr", "y@ailleurs.fr")
+    until(lambda: plain.inbox.taken)
+    assert len(site.asked) == 1
+    assert house.read(sts_policies.get, "ailleurs.fr") is None
+
+
+def test_routes_that_the_operator_set_and_who_heeds_no_policy(
+    make_house: HouseMaker, names: Names, site: Website, plain: Elsewhere, trust: ssl.SSLContext
+) -> None:
+    settings = ({"smarthost": plain.target}, {"mta_sts": False, "port": plain.port})
+    for number, outbound in enumerate(settings):
+        house = make_house(f"dir{number}", outbound=outbound)
+        house.start_relay(resolver=names.resolver(), trust=trust, outside=nearby(names, site))
+        submit(house, "x@ailleurs.fr")
+        until(lambda number=number: len(plain.inbox.taken) == number + 1)  # type: ignore[misc]
+    assert site.asked == []
+
+
+def test_a_new_record_brings_the_new_policy(
+    make_house: HouseMaker, names: Names, site: Website, plain: Elsewhere, trust: ssl.SSLContext
+) -> None:
+    house = open_sts(make_house, names, site, plain.port, trust)
+    submit(house, "x@ailleurs.fr")
+    until(lambda: "STARTTLS" in waits(house))
+    house.stop_relays()
+    site.answers[STS_PATH] = policy("none")
+    names.known["_mta-sts.ailleurs.fr", "TXT"] = ['"v=STSv1; id=2;"']
+    house.start_relay(resolver=names.resolver(), trust=trust, outside=nearby(names, site))
+    until(lambda: plain.inbox.taken)
+
+
+def test_policies_in_use_are_refreshed_once_a_day_by_one_worker(
+    make_house: HouseMaker, names: Names, site: Website, elsewhere: Elsewhere, trust: ssl.SSLContext
+) -> None:
+    clock = StandingClock()
+    house = make_house(outbound={"port": elsewhere.port}, clock=clock)
+    relay = house.start_relay(resolver=names.resolver(), trust=trust, outside=nearby(names, site))
+    submit(house, "x@ailleurs.fr")
+    until(lambda: elsewhere.inbox.taken)
+    sts = relay.policies.sts
+    other = StsPolicies(house.store, clock, names.resolver, nearby(names, site))
+    assert house.run(sts.refresh()) == 0
+    first = house.read(sts_policies.get, "ailleurs.fr")
+    clock.step(DAY)
+    (due,) = house.read(sts_policies.due, 10)
+    assert house.run(sts.refresh()) == 1
+    assert house.run(other.refresh()) == 0
+    assert not house.store.write_now(sts_policies.check, due)  # who had seen that it is due, too, was slower
+    second = house.read(sts_policies.get, "ailleurs.fr")
+    assert first is not None
+    assert second is not None
+    assert (len(site.asked), second.expires - first.expires) == (2, DAY)
+    # What cannot be refreshed holds until its end; what nobody uses is not refreshed.
+    site.answers.clear()
+    clock.step(DAY)
+    assert house.run(sts.refresh()) == 1
+    assert house.read(sts_policies.get, "ailleurs.fr") == second
+    for _ in range(7):
+        clock.step(DAY)
+        house.run(sts.refresh())
+    assert len(site.asked) < 10
+    clock.step(10 * DAY)
+    assert house.read(sts_policies.get, "ailleurs.fr") is None

@@ -102,6 +102,14 @@ ATTEMPTED = Counter(
     {"result": ("delivered", "deferred", "failed")},
 )
 ATTEMPT_SECONDS = Histogram("queue_attempt_seconds", "An attempt to hand a message to another server", {}, SLOW)
+OUTBOUND_TLS = Counter(
+    "outbound_tls_total",
+    "Connections to other servers by their TLS; failed: less was tried, or the message waits",
+    {"result": ("clear", "encrypted", "verified", "failed")},
+)
+STS_POLICIES = Counter(
+    "sts_policies_total", "MTA-STS policies of other domains that were asked for", {"end": ("fetched", "failed")}
+)
 REPORTS_LEFT_OUT = Counter("reports_left_out_total", "Observations that no report will tell of", {})
 REPORTS_READ = Counter(
     "reports_read_total", "Aggregate reports by what became of them", {"end": ("new", "twice", "refused", "taken")}

@@ -36,6 +36,8 @@ class Outbound(Section):
     delay_warning: int = Field(default=4 * 3600, ge=60, le=MOST_SECONDS)
     concurrency: int = Field(default=10, ge=1)
     timeout: int = Field(default=120, ge=1, le=MOST_SECONDS)
+    mta_sts: bool = True
+    """Policies of other domains are heeded (RFC 8461), on mail that goes to their own exchangers."""
     require_tls: tuple[MailDomain, ...] = ()
     """Domains, and all below them, whose servers get nothing but with TLS and a certificate for their name."""
 

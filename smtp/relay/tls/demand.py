@@ -28,3 +28,5 @@ class Demand:
 
 OPPORTUNISTIC = Demand()
 VERIFIED = Demand(Level.VERIFIED, Level.VERIFIED)
+TESTED = Demand(Level.VERIFIED, Level.CLEAR)
+"""Whether the certificate is good is seen; nothing hangs on it (RFC 8461 section 5, "testing")."""

@@ -1,0 +1,177 @@
+"""Which MTA-STS policy a domain has (RFC 8461): its record, its text over HTTPS, and what is kept of it.
+
+A policy that is kept and has not expired holds whatever DNS and HTTPS say or do not say now (section 5.1): whoever can
+hold up both cannot take TLS away. All workers share what is kept.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import dns.asyncresolver
+import dns.exception
+import structlog
+
+from mailserver.foundation.metrics import catalogue
+from mailserver.foundation.safe_fetch import SafeFetch, TooBig, Unreachable
+from mailserver.model.clock import DAY, Clock
+from mailserver.model.errors import Temporary
+from mailserver.model.mta_sts import MAX_OCTETS, BadPolicy, Policy, record_id
+from mailserver.store.engine.transactions import Store
+from mailserver.store.queue import sts_policies
+from mailserver.store.queue.sts_policies import Due, Stored
+from mailserver.store.record.trusted_clock import TrustedClock
+
+log = structlog.get_logger("relay")
+
+KNOWN_SECONDS = 60.0
+"""For which a worker does not ask again for the same domain."""
+KNOWN_DOMAINS = 10_000
+FETCH_SECONDS = 20.0
+FAILED_SECONDS = 300.0
+"""Before a policy that could not be fetched is asked for again (section 3.3)."""
+DNS_SECONDS = 5.0
+LOOK_SECONDS = 600.0
+"""Between two looks which policies are to be refreshed."""
+AT_ONCE = 20
+
+
+class NotFetched(Exception):
+    """The text of a policy could not be had, or is none; the text says why."""
+
+
+@dataclass(slots=True)
+class _Known:
+    policy: Policy | None
+    until: float
+
+
+class StsPolicies:
+    """The policies of domains. One per worker."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        resolver: Callable[[], dns.asyncresolver.Resolver],
+        outside: SafeFetch | None = None,
+    ) -> None:
+        """`resolver` raises Temporary while there is none."""
+        self._store = store
+        self._clock = clock
+        self._upkeep = TrustedClock(store, clock)
+        self._resolver = resolver
+        self._outside = outside or SafeFetch(seconds=FETCH_SECONDS)
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._failed: OrderedDict[str, float] = OrderedDict()
+        """Until when a domain's policy is not asked for again."""
+        self._asked: dict[str, asyncio.Task[Policy | None]] = {}
+
+    async def policy(self, domain: str) -> Policy | None:
+        """The policy that a message to a domain goes by. Raises Temporary: what is kept cannot be read."""
+        known = self._known.get(domain)
+        if known is not None and known.until > self._clock.monotonic():
+            return known.policy
+        task = self._asked.get(domain)
+        if task is None:
+            task = asyncio.create_task(self._find(domain))
+            self._asked[domain] = task
+            task.add_done_callback(lambda done: self._done(domain, done))
+        # Shielded: who gives up does not take the answer from others who wait for it.
+        return await asyncio.shield(task)
+
+    def _done(self, domain: str, task: "asyncio.Task[Policy | None]") -> None:
+        self._asked.pop(domain, None)
+        if task.cancelled() or task.exception() is not None:
+            return
+        self._known.pop(domain, None)
+        self._known[domain] = _Known(task.result(), self._clock.monotonic() + KNOWN_SECONDS)
+        while len(self._known) > KNOWN_DOMAINS:
+            self._known.popitem(last=False)
+
+    async def _find(self, domain: str) -> Policy | None:
+        stored = await self._store.read(sts_policies.get, domain)
+        record = await self._record(domain)
+        if record and (stored is None or stored.record != record) and not self._has_failed(domain):
+            try:
+                return await self._fetch(domain, record)
+            except NotFetched as error:
+                self._note_failure(domain)
+                log.warning("MTA-STS policy not fetched", domain=domain, why=str(error), kept=stored is not None)
+        if stored is None:
+            return None
+        if stored.used < self._today():
+            await self._store.write(sts_policies.use, domain)
+        return stored.policy
+
+    async def _record(self, domain: str) -> str:
+        """The id that announces a policy; empty: there is none, or nobody knows now."""
+        try:
+            found = await self._resolver().resolve(f"_mta-sts.{domain}.", "TXT", lifetime=DNS_SECONDS)
+        except (dns.exception.DNSException, OSError, ValueError, Temporary):
+            return ""
+        return record_id([b"".join(one.strings) for one in found])
+
+    async def _fetch(self, domain: str, record: str) -> Policy:
+        """Ask for a policy's text and keep it. Raises NotFetched, Temporary."""
+        address = f"https://mta-sts.{domain}/.well-known/mta-sts.txt"
+        try:
+            # Section 3.3: no redirects, and nothing of what caches of HTTP hold.
+            answer = await self._fetcher().get(address, "text/plain", MAX_OCTETS, redirects=0)
+            if answer.status != 200 or answer.media_type.partition(";")[0].strip().lower() != "text/plain":
+                raise NotFetched(f"{answer.status} {answer.media_type}"[:80])
+            policy = Policy.read(answer.octets)
+        except (Unreachable, TooBig, BadPolicy) as error:
+            catalogue.STS_POLICIES.add("failed")
+            raise NotFetched(str(error)) from None
+        await self._store.write(sts_policies.keep, domain, record, policy)
+        catalogue.STS_POLICIES.add("fetched")
+        log.info("MTA-STS policy fetched", domain=domain, mode=policy.mode.value, days=policy.max_age // DAY)
+        return policy
+
+    def _fetcher(self) -> SafeFetch:
+        """Raises Temporary."""
+        known = self._outside
+        return known if known.resolver is not None else replace(known, resolver=self._resolver())
+
+    def _has_failed(self, domain: str) -> bool:
+        return self._failed.get(domain, 0.0) > self._clock.monotonic()
+
+    def _note_failure(self, domain: str) -> None:
+        self._failed.pop(domain, None)
+        self._failed[domain] = self._clock.monotonic() + FAILED_SECONDS
+        while len(self._failed) > KNOWN_DOMAINS:
+            self._failed.popitem(last=False)
+
+    def _today(self) -> int:
+        return int(self._clock.now()) // DAY * DAY
+
+    # ------------------------------------------------------------------ refreshed while they are in use
+
+    async def keep_fresh(self) -> None:
+        """Refresh policies in use once a day, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.refresh()
+
+    async def refresh(self) -> int:
+        """Look at some of the policies that are due; how many. Raises Temporary."""
+        if await self._upkeep.may_go_on():
+            await self._store.write(sts_policies.forget)
+        due = await self._store.read(sts_policies.due, AT_ONCE)
+        for one in due:
+            if await self._store.write(sts_policies.check, one):
+                await self._refresh(one)
+        return len(due)
+
+    async def _refresh(self, one: Due) -> None:
+        stored: Stored | None = await self._store.read(sts_policies.get, one.domain)
+        if stored is None:
+            return
+        # Without a record the text is asked for all the same: a policy is ended by one of mode "none" (section 8.3).
+        record = await self._record(one.domain) or stored.record
+        try:
+            await self._fetch(one.domain, record)
+        except NotFetched as error:
+            log.warning("MTA-STS policy not refreshed", domain=one.domain, why=str(error), expires=stored.expires)
