@@ -40,14 +40,12 @@ class Policies:
         if not all(one.is_of_domain for one in exchangers) or not self._outbound.mta_sts:
             return list(exchangers)
         policy = await self.sts.policy(domain)
-        if policy is None or policy.mode is Mode.NONE:
-            return list(exchangers)
-        return _by_policy(domain, policy, exchangers)
+        return list(exchangers) if policy is None else _by_policy(domain, policy, exchangers)
 
 
 def _by_policy(domain: str, policy: Policy, exchangers: Sequence[Exchanger]) -> list[Exchanger]:
     """RFC 8461 section 5: in mode "enforce" only the servers that the policy names. Raises Temporary."""
-    if policy.mode is Mode.TESTING:
+    if policy.mode is not Mode.ENFORCE:
         return [replace(one, demand=_tested(policy, one)) for one in exchangers]
     named = [replace(one, demand=VERIFIED) for one in exchangers if policy.names(one.name)]
     if not named:
@@ -56,7 +54,8 @@ def _by_policy(domain: str, policy: Policy, exchangers: Sequence[Exchanger]) -> 
 
 
 def _tested(policy: Policy, exchanger: Exchanger) -> Demand:
-    return TESTED if policy.names(exchanger.name) else exchanger.demand
+    tested = policy.mode is Mode.TESTING and policy.names(exchanger.name)
+    return TESTED if tested else exchanger.demand
 
 
 def _is_listed(domain: str, listed: Sequence[str]) -> bool:
