@@ -30,6 +30,7 @@ import dns.rdatatype
 import dns.resolver
 
 from mailserver.foundation.metrics import catalogue
+from mailserver.foundation.peers import is_loopback
 from mailserver.foundation.settings import NameService
 
 MAX_ANSWER = 16 * 1024
@@ -291,6 +292,18 @@ def library_resolver(kind: type[_Library], settings: NameService) -> _Library:
     found = kind(configure=False)
     found.nameservers = [dns.nameserver.Do53Nameserver(*split_server(one)) for one in settings.nameservers[:3]]
     return found
+
+
+def ask_for_validation(resolver: dns.resolver.BaseResolver) -> None:
+    """Have name servers say by the bit AD whether they have validated an answer (RFC 6840 section 5.7)."""
+    resolver.set_flags(dns.flags.RD | dns.flags.AD)
+
+
+def is_validated(answer: dns.resolver.Answer, settings: NameService) -> bool:
+    """Whether a name server that may be believed says that DNSSEC has validated an answer (RFC 7672 section 2.2)."""
+    if settings.validating == "no" or not answer.response.flags & dns.flags.AD:
+        return False
+    return settings.validating == "yes" or is_loopback(answer.nameserver or "")
 
 
 def split_server(text: str) -> tuple[str, int]:

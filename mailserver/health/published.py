@@ -10,7 +10,7 @@ import dns.rdatatype
 import dns.resolver
 import dns.reversename
 
-from mailserver.foundation.resolver import library_resolver
+from mailserver.foundation.resolver import ask_for_validation, is_validated, library_resolver
 from mailserver.foundation.settings import Settings
 from mailserver.health import zone
 from mailserver.health.findings import Finding, Grade
@@ -46,6 +46,7 @@ def examine_dns(settings: Settings) -> Iterator[Finding]:
         )
         return
     yield Finding("dns", Grade.OK, Text("Le serveur de noms répond"))
+    yield from _validation(settings)
     wanted = list(zone.records(settings))
     with ThreadPoolExecutor(LOOKUPS_AT_ONCE) as threads:
         # A name that leads to our host may do so by an address of its own.
@@ -58,6 +59,26 @@ def examine_dns(settings: Settings) -> Iterator[Finding]:
         yield from _mta_sts(settings, wanted, seen)
         yield from _dane(settings)
         yield from names.result()
+
+
+def _validation(settings: Settings) -> Iterator[Finding]:
+    """Whether DANE can be heeded: the root's servers are signed, and whoever validates says so."""
+    if not settings.outbound.dane or settings.dns.validating == "no":
+        return
+    try:
+        resolver = library_resolver(dns.resolver.Resolver, settings.dns)
+        ask_for_validation(resolver)
+        validates = is_validated(resolver.resolve(".", "NS", lifetime=DNS_SECONDS), settings.dns)
+    except _FAILED:
+        validates = False
+    if validates:
+        yield Finding("dns", Grade.OK, Text("Le serveur de noms valide DNSSEC : les clés des autres (DANE) comptent"))
+    elif settings.dns.validating == "yes":
+        text = Text("le serveur de noms ne valide pas DNSSEC : les clés des autres (DANE) ne comptent pas")
+        yield Finding("dns", Grade.WARNING, text, Text("nommez dans [dns] nameservers un serveur qui valide"))
+    else:
+        text = Text("Aucun serveur de noms de cette machine ne valide DNSSEC : DANE ne compte pas")
+        yield Finding("dns", Grade.OK, text)
 
 
 def _ask(settings: Settings, name: str, kind: str) -> dns.resolver.Answer:

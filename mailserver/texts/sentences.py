@@ -144,6 +144,8 @@ _RECORDED = {
     "connection-lost": N_("la connexion s’est interrompue"),
     "no-starttls": N_("le serveur ne propose pas de connexion chiffrée (STARTTLS), qui est exigée pour ce domaine"),
     "certificate-unfit": N_("le certificat de {server} ne prouve pas que c’est lui ({said})"),
+    "tlsa-unfit": N_("le certificat de {server} n’a pas la clé que le DNS lui donne (DANE : {said})"),
+    "tlsa-lookup-failed": N_("le DNS ne dit pas quelles clés ont les serveurs de {domain} (DANE)"),
     "not-in-sts-policy": N_("la politique MTA-STS de {domain} ne nomme aucun de ses serveurs ({servers})"),
     "no-smtputf8": N_("le serveur ne prend pas d’adresses internationales (SMTPUTF8)"),
     "no-8bitmime": N_("le serveur ne prend pas de messages de 8 bits (8BITMIME)"),

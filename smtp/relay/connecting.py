@@ -57,7 +57,7 @@ class Dialler:
                 if exchanger.demand.least is not Level.CLEAR:
                     raise TlsFailed(Cause("no-starttls"))
                 return Level.CLEAR
-            await self._handshakes.encrypt(client, exchanger.name, level)
+            await self._handshakes.encrypt(client, exchanger.name, exchanger.demand, level)
             await _greet(client)
         except TlsFailed:
             catalogue.OUTBOUND_TLS.add("failed")

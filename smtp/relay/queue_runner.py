@@ -95,7 +95,7 @@ class Relay:
         self._lease = lease
         self._router = Router(settings, resolver)
         self.policies = Policies(
-            outbound=settings.outbound,
+            settings=settings,
             store=store,
             clock=clock,
             resolver=self._router.resolver,

@@ -4,13 +4,13 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
-from mailserver.foundation.resolver import library_resolver
+from mailserver.foundation.resolver import ask_for_validation, is_validated, library_resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Temporary
 from mailserver.texts.causes import Cause
@@ -42,8 +42,11 @@ class Exchanger:
     port: int
     demand: Demand = OPPORTUNISTIC
     """What TLS with it must be."""
-    is_of_domain: bool = False
+    is_of_domain: bool = field(default=False, compare=False)
     """Found in DNS, not set by the operator."""
+    bases: tuple[str, ...] = field(default=(), compare=False)
+    """Names that its TLSA records may stand below, the best one first; none where DNS was not validated on the way
+    here (RFC 7672 section 2.2.2)."""
 
 
 class Router:
@@ -64,8 +67,10 @@ class Router:
             return [Exchanger(name, address, port) for address in await _local_addresses(name)]
         if domain.startswith("["):
             return [Exchanger(domain, _literal(domain), self._settings.outbound.port)]
-        names = await self._mail_exchangers(domain)
+        names, validated = await self._mail_exchangers(domain)
         found = [one for name in names[:MAX_EXCHANGERS] for one in await self._dialled(name)]
+        if not validated:
+            found = [replace(one, bases=()) for one in found]
         others = [one for one in found if not self._is_own_port(one)]
         if found and not others:
             raise NoRoute("5.4.6", Cause("mail-loop", domain=domain))
@@ -73,20 +78,21 @@ class Router:
             raise Temporary(Cause("no-exchanger-address", domain=domain))
         return others[:MAX_TRIED]
 
-    async def _mail_exchangers(self, domain: str) -> list[str]:
-        """Names by preference; the domain itself where it has no MX but addresses (implicit MX)."""
+    async def _mail_exchangers(self, domain: str) -> tuple[list[str], bool]:
+        """Names by preference, and whether DNS was validated; the domain itself where it has no MX but addresses."""
         try:
-            answer = await self.resolver().resolve(domain, "MX", lifetime=DNS_SECONDS)
+            answer = await self.resolver().resolve(domain, "MX", lifetime=DNS_SECONDS, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN:
             raise NoRoute("5.1.2", Cause("no-domain", domain=domain)) from None
-        except dns.resolver.NoAnswer:
-            if not await self._addresses(domain):
-                raise NoRoute("5.1.2", Cause("no-mail-server", domain=domain)) from None
-            return [domain]
         except (dns.exception.DNSException, OSError) as error:
             raise Temporary(Cause("lookup-failed", domain=domain, error=type(error).__name__)) from None
+        validated = is_validated(answer, self._settings.dns)
+        if answer.rrset is None:
+            if not await self._dialled(domain):
+                raise NoRoute("5.1.2", Cause("no-mail-server", domain=domain))
+            return [domain], validated
         records = sorted((record.preference, record.exchange.to_text(omit_final_dot=True).lower()) for record in answer)
-        return self._better_than_us(domain, records)
+        return self._better_than_us(domain, records), validated
 
     def _better_than_us(self, domain: str, records: list[tuple[int, str]]) -> list[str]:
         """RFC 5321 section 5.1: only exchangers preferred to ourselves; RFC 7505: the null MX."""
@@ -99,12 +105,8 @@ class Router:
         return names
 
     async def _dialled(self, name: str) -> list[Exchanger]:
-        port = self._settings.outbound.port
-        return [Exchanger(name, address, port, is_of_domain=True) for address in await self._addresses(name)]
-
-    async def _addresses(self, name: str) -> list[str]:
         """IPv4 before IPv6: an academy's outgoing IPv6 has often no reverse name, which large receivers refuse."""
-        found: list[str] = []
+        found: list[Exchanger] = []
         for kind in ("A", "AAAA"):
             try:
                 answer = await self.resolver().resolve(name, kind, lifetime=DNS_SECONDS)
@@ -114,7 +116,9 @@ class Router:
                 if found:
                     continue
                 raise Temporary(Cause("lookup-failed", domain=name, error=type(error).__name__)) from None
-            found += [record.address for record in answer]
+            bases = _bases(name, answer) if is_validated(answer, self._settings.dns) else ()
+            port = self._settings.outbound.port
+            found += [Exchanger(name, one.address, port, is_of_domain=True, bases=bases) for one in answer]
         return found
 
     def resolver(self) -> dns.asyncresolver.Resolver:
@@ -124,12 +128,19 @@ class Router:
                 self._resolver = library_resolver(dns.asyncresolver.Resolver, self._settings.dns)
             except (dns.exception.DNSException, OSError) as error:
                 raise Temporary(Cause("no-name-server", error=type(error).__name__)) from None
+        ask_for_validation(self._resolver)
         return self._resolver
 
     def _is_own_port(self, exchanger: Exchanger) -> bool:
         """A zone that points at our own address would have us talk to ourselves until the hop count ends it."""
         listen = self._settings.listen
         return exchanger.address == listen.address and exchanger.port == listen.smtp
+
+
+def _bases(name: str, answer: dns.resolver.Answer) -> tuple[str, ...]:
+    """Where a name is an alias, that which it leads to comes first."""
+    canonical = answer.canonical_name.to_text(omit_final_dot=True).lower()
+    return tuple(dict.fromkeys((canonical, name)))
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

@@ -182,6 +182,8 @@ class Names:
     def __init__(self) -> None:
         self.known: dict[tuple[str, str], list[str]] = {}
         self.broken: set[str] = set()
+        self.signed: set[str] = set()
+        """Names whose answers DNSSEC has validated."""
         self.asked: list[str] = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
@@ -214,10 +216,17 @@ class Names:
         self.asked.append(f"{name} {kind}")
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
+        if name in self.signed and query.flags & dns.flags.AD:
+            answer.flags |= dns.flags.AD
         if name in self.broken:
             answer.set_rcode(dns.rcode.SERVFAIL)
         elif (name, kind) in self.known:
             answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *self.known[name, kind]))
+        elif (alias := self.known.get((name, "CNAME"))) is not None:
+            answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", "CNAME", *alias))
+            there = alias[0].rstrip(".")
+            if (there, kind) in self.known:
+                answer.answer.append(dns.rrset.from_text(alias[0], 60, "IN", kind, *self.known[there, kind]))
         elif not any(known == name for known, _ in self.known):
             answer.set_rcode(dns.rcode.NXDOMAIN)
         return answer.to_wire()

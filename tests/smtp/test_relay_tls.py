@@ -1,12 +1,15 @@
 """What TLS with other servers must be before they get a message."""
 
 import datetime
+import hashlib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.tls import AUTHORITY, make_certificate
@@ -69,8 +72,10 @@ def names() -> Iterator[Names]:
     made.stop()
 
 
-def open_house(make_house: HouseMaker, names: Names, port: int, trust: ssl.SSLContext, **outbound: object) -> House:
-    house = make_house(outbound={"port": port, "retry": (1,), **outbound})
+def open_house(
+    make_house: HouseMaker, names: Names, port: int, trust: ssl.SSLContext, *, name: str = "dir", **outbound: object
+) -> House:
+    house = make_house(name, outbound={"port": port, "retry": (1,), **outbound})
     house.start_relay(resolver=names.resolver(), trust=trust)
     return house
 
@@ -317,3 +322,150 @@ def test_policies_in_use_are_refreshed_once_a_day_by_one_worker(
     assert len(site.asked) < 10
     clock.step(10 * DAY)
     assert house.read(sts_policies.get, "ailleurs.fr") is None
+
+
+# ---------------------------------------------------------------------- DANE (RFC 7672)
+
+
+def der(identity: Path) -> list[bytes]:
+    """The server's certificate and that of the authority."""
+    found = x509.load_pem_x509_certificates((identity / "cert.pem").read_bytes())
+    return [one.public_bytes(Encoding.DER) for one in found]
+
+
+def key_of(octets: bytes) -> bytes:
+    key = x509.load_der_x509_certificate(octets).public_key()
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.fixture
+def publish(names: Names) -> Callable[..., None]:
+    """Gives MX TLSA records, all of it signed."""
+
+    def do(port: int, *records: str) -> None:
+        place = f"_{port}._tcp.{MX}"
+        names.known[place, "TLSA"] = list(records)
+        names.signed |= {"ailleurs.fr", MX, place}
+
+    return do
+
+
+def tlsa_of(usage: int, octets: bytes) -> str:
+    return f"{usage} 1 1 {hashlib.sha256(key_of(octets)).hexdigest()}"
+
+
+@pytest.mark.parametrize("usage", [2, 3])
+def test_a_server_with_its_key_in_dns_gets_mail(
+    make_house: HouseMaker,
+    names: Names,
+    elsewhere: Elsewhere,
+    identity: Path,
+    publish: Callable[..., None],
+    usage: int,
+) -> None:
+    """By its own key, or by that of an authority that nobody else knows."""
+    publish(elsewhere.port, tlsa_of(usage, der(identity)[3 - usage]))
+    house = open_house(make_house, names, elsewhere.port, ssl.create_default_context())
+    submit(house, "x@ailleurs.fr")
+    until(lambda: elsewhere.inbox.taken)
+    assert elsewhere.inbox.tls == [True]
+
+
+@pytest.mark.parametrize("record", ["3 1 1 " + "ab" * 32, "2 1 1 " + "ab" * 32, "3 0 0 3000", "2 0 0 3000"])
+def test_a_server_with_another_key_gets_nothing(
+    make_house: HouseMaker,
+    names: Names,
+    elsewhere: Elsewhere,
+    trust: ssl.SSLContext,
+    publish: Callable[..., None],
+    record: str,
+) -> None:
+    publish(elsewhere.port, record)
+    house = open_house(make_house, names, elsewhere.port, trust)
+    submit(house, "x@ailleurs.fr")
+    until(lambda: "DANE" in waits(house))
+    assert waits(house).startswith(f"{MX}: The certificate of {MX} has no key that DNS gives it")
+    assert [one for one in elsewhere.inbox.said if not one.startswith("EHLO")] == []
+
+
+def test_a_key_in_dns_and_no_tls(
+    make_house: HouseMaker, names: Names, plain: Elsewhere, trust: ssl.SSLContext, publish: Callable[..., None]
+) -> None:
+    publish(plain.port, "3 1 1 " + "ab" * 32)
+    house = open_house(make_house, names, plain.port, trust)
+    submit(house, "x@ailleurs.fr")
+    until(lambda: "STARTTLS" in waits(house))
+    assert plain.inbox.taken == []
+
+
+def test_a_key_of_no_use_asks_for_tls_of_anybody(
+    make_house: HouseMaker,
+    names: Names,
+    elsewhere: Elsewhere,
+    plain: Elsewhere,
+    publish: Callable[..., None],
+) -> None:
+    """RFC 7672 section 2.2: TLS is demanded, and nothing of its certificate."""
+    for number, server in enumerate((elsewhere, plain)):
+        publish(server.port, "1 1 1 " + "ab" * 32, "3 1 7 abcd", "3 9 1 " + "ab" * 32)
+        house = open_house(make_house, names, server.port, ssl.create_default_context(), name=f"dir{number}")
+        submit(house, "x@ailleurs.fr")
+    until(lambda: elsewhere.inbox.taken)
+    until(lambda: "STARTTLS" in waits(house))
+    assert plain.inbox.taken == []
+
+
+@pytest.mark.parametrize("missing", ["ailleurs.fr", MX, "TLSA", "believed"])
+def test_what_is_not_validated_on_the_whole_way_is_no_key(
+    make_house: HouseMaker, names: Names, plain: Elsewhere, publish: Callable[..., None], missing: str
+) -> None:
+    publish(plain.port, "3 1 1 " + "ab" * 32)
+    names.signed.discard(f"_{plain.port}._tcp.{MX}" if missing == "TLSA" else missing)
+    house = make_house(outbound={"port": plain.port}, dns={"validating": "no" if missing == "believed" else "loopback"})
+    house.start_relay(resolver=names.resolver())
+    submit(house, "x@ailleurs.fr")
+    until(lambda: plain.inbox.taken)
+
+
+def test_keys_that_cannot_be_found_out_hold_mail_back(
+    make_house: HouseMaker, names: Names, elsewhere: Elsewhere, publish: Callable[..., None]
+) -> None:
+    publish(elsewhere.port)
+    names.broken.add(f"_{elsewhere.port}._tcp.{MX}")
+    house = open_house(make_house, names, elsewhere.port, ssl.create_default_context())
+    submit(house, "x@ailleurs.fr")
+    until(lambda: waits(house) == "DNS does not say which keys the servers of ailleurs.fr have (DANE)")
+    assert elsewhere.inbox.said == []
+    names.known["ailleurs.fr", "MX"].append("20 second.ailleurs.fr.")
+    names.known["second.ailleurs.fr", "A"] = ["127.0.0.1"]
+    until(lambda: elsewhere.inbox.taken)
+
+
+def test_dane_goes_before_a_policy(
+    make_house: HouseMaker,
+    names: Names,
+    site: Website,
+    elsewhere: Elsewhere,
+    identity: Path,
+    publish: Callable[..., None],
+) -> None:
+    """RFC 8461 section 2: neither what the policy would let pass nor what it would keep back."""
+    site.answers[STS_PATH] = policy(mx="*.autre.fr")
+    publish(elsewhere.port, tlsa_of(3, der(identity)[0]))
+    house = open_sts(make_house, names, site, elsewhere.port, ssl.create_default_context())
+    submit(house, "x@ailleurs.fr")
+    until(lambda: elsewhere.inbox.taken)
+    assert elsewhere.inbox.tls == [True]
+
+
+def test_an_alias_has_the_keys_of_what_it_leads_to(
+    make_house: HouseMaker, names: Names, elsewhere: Elsewhere, identity: Path
+) -> None:
+    place = f"_{elsewhere.port}._tcp.real.ailleurs.fr"
+    names.known[MX, "CNAME"] = ["real.ailleurs.fr."]
+    names.known["real.ailleurs.fr", "A"] = names.known.pop((MX, "A"))
+    names.known[place, "TLSA"] = [tlsa_of(3, der(identity)[0])]
+    names.signed |= {"ailleurs.fr", MX, place}
+    house = open_house(make_house, names, elsewhere.port, ssl.create_default_context(), require_tls=("ailleurs.fr",))
+    submit(house, "x@ailleurs.fr")
+    until(lambda: elsewhere.inbox.taken)

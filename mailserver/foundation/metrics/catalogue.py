@@ -105,7 +105,7 @@ ATTEMPT_SECONDS = Histogram("queue_attempt_seconds", "An attempt to hand a messa
 OUTBOUND_TLS = Counter(
     "outbound_tls_total",
     "Connections to other servers by their TLS; failed: less was tried, or the message waits",
-    {"result": ("clear", "encrypted", "verified", "failed")},
+    {"result": ("clear", "encrypted", "verified", "dane", "failed")},
 )
 STS_POLICIES = Counter(
     "sts_policies_total", "MTA-STS policies of other domains that were asked for", {"end": ("fetched", "failed")}

@@ -38,6 +38,8 @@ class Outbound(Section):
     timeout: int = Field(default=120, ge=1, le=MOST_SECONDS)
     mta_sts: bool = True
     """Policies of other domains are heeded (RFC 8461), on mail that goes to their own exchangers."""
+    dane: bool = True
+    """The keys of their servers that are in DNS are heeded (RFC 7672), where `dns.validating` lets it be known."""
     require_tls: tuple[MailDomain, ...] = ()
     """Domains, and all below them, whose servers get nothing but with TLS and a certificate for their name."""
 

@@ -169,6 +169,9 @@ class NameService(Section):
 
     nameservers: tuple[NameServer, ...] = ()
     """`192.0.2.53`, `127.0.0.1:5353`, `[2001:db8::53]:5353`, three at most are asked; empty: those of the system."""
+    validating: Literal["loopback", "yes", "no"] = "loopback"
+    """Whose word is taken that DNSSEC has validated an answer (the bit AD): that of servers of this machine, of all
+    of them, of none. Without it there is no DANE."""
 
 
 class LdapDirectory(Section):

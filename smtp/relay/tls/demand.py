@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from smtp.relay.tls.tlsa import Tlsa
+
 
 class Level(IntEnum):
     """How sure it is to whom a connection leads, and that nobody listens."""
@@ -12,6 +14,8 @@ class Level(IntEnum):
     """Whatever the certificate: whoever can read the wire could also have removed the offer (RFC 7435)."""
     VERIFIED = 2
     """By a certificate of an authority that everybody knows, for the server's name."""
+    DANE = 3
+    """By a key that is in DNS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +24,20 @@ class Demand:
 
     best: Level = Level.ENCRYPTED
     least: Level = Level.CLEAR
+    records: tuple[Tlsa, ...] = ()
+    """Of DANE."""
+    names: tuple[str, ...] = ()
+    """Of DANE: what the server may be called in a certificate, first the name that the records stand below."""
 
     @property
     def levels(self) -> tuple[Level, ...]:
+        if self.best is Level.DANE:
+            return (Level.DANE,)
         return tuple(level for level in sorted(Level, reverse=True) if self.least <= level <= self.best)
 
 
 OPPORTUNISTIC = Demand()
+ENCRYPTED = Demand(Level.ENCRYPTED, Level.ENCRYPTED)
 VERIFIED = Demand(Level.VERIFIED, Level.VERIFIED)
 TESTED = Demand(Level.VERIFIED, Level.CLEAR)
 """Whether the certificate is good is seen; nothing hangs on it (RFC 8461 section 5, "testing")."""

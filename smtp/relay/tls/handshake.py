@@ -6,8 +6,12 @@ import aiosmtplib
 from aiosmtplib import SMTPException
 
 from mailserver.texts.causes import Cause, plain
-from smtp.relay.tls.demand import Level
+from smtp.relay.tls import tlsa
+from smtp.relay.tls.demand import Demand, Level
+from smtp.relay.tls.tlsa import NoMatch
 
+_DER = 2
+"""`_ssl.ENCODING_DER`."""
 HANDSHAKE_SECONDS = 30.0
 
 
@@ -26,15 +30,34 @@ class Handshakes:
         # RFC 8461 section 4.1, RFC 6125 section 6.4.4: names stand in subjectAltName.
         self._verifying.hostname_checks_common_name = False
 
-    async def encrypt(self, client: aiosmtplib.SMTP, name: str, level: Level) -> None:
+    async def encrypt(self, client: aiosmtplib.SMTP, name: str, demand: Demand, level: Level) -> None:
         """Raises TlsFailed."""
-        context = self._verifying if level >= Level.VERIFIED else self._any
+        if level is not Level.DANE:
+            await self._start(client, name, self._verifying if level is Level.VERIFIED else self._any)
+            return
+        # OpenSSL's own DANE is out of Python's reach: the server proves the key of its certificate, whatever that says,
+        # and what it says is looked at before anything else is sent. RFC 7672 section 8.1: SNI.
+        await self._start(client, demand.names[0], self._any)
+        try:
+            tlsa.check(_chain(client), demand.records, demand.names)
+        except NoMatch as error:
+            raise TlsFailed(Cause("tlsa-unfit", server=name, said=str(error))) from None
+
+    async def _start(self, client: aiosmtplib.SMTP, name: str, context: ssl.SSLContext) -> None:
         try:
             await client.starttls(server_hostname=name, tls_context=context, timeout=HANDSHAKE_SECONDS)
         except ssl.SSLCertVerificationError as error:
             raise TlsFailed(Cause("certificate-unfit", server=name, said=error.verify_message)) from None
         except (SMTPException, OSError, ValueError) as error:  # ValueError: no name for SNI
             raise TlsFailed(described(error)) from None
+
+
+def _chain(client: aiosmtplib.SMTP) -> list[bytes]:
+    """The certificates that a server has shown, its own first."""
+    secured = client.get_transport_info("ssl_object")
+    if hasattr(secured, "get_unverified_chain"):  # from Python 3.13 on
+        return list(secured.get_unverified_chain())
+    return [one.public_bytes(_DER) for one in secured._sslobj.get_unverified_chain() or ()]
 
 
 def described(error: Exception) -> Cause:

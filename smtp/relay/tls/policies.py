@@ -6,14 +6,15 @@ from dataclasses import replace
 import dns.asyncresolver
 
 from mailserver.foundation.safe_fetch import SafeFetch
-from mailserver.foundation.settings import Outbound
+from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.model.mta_sts import Mode, Policy
 from mailserver.store.engine.transactions import Store
 from mailserver.texts.causes import Cause
 from smtp.relay.routing import Exchanger
-from smtp.relay.tls.demand import TESTED, VERIFIED, Demand
+from smtp.relay.tls.dane import Dane
+from smtp.relay.tls.demand import OPPORTUNISTIC, TESTED, VERIFIED, Level
 from smtp.relay.tls.mta_sts import StsPolicies
 
 
@@ -23,39 +24,51 @@ class Policies:
     def __init__(
         self,
         *,
-        outbound: Outbound,
+        settings: Settings,
         store: Store,
         clock: Clock,
         resolver: Callable[[], dns.asyncresolver.Resolver],
         outside: SafeFetch | None = None,
     ) -> None:
-        self._outbound = outbound
+        self._outbound = settings.outbound
+        self._dane = Dane(settings.dns, clock, resolver)
         self.sts = StsPolicies(store, clock, resolver, outside)
 
     async def demanded(self, domain: str, exchangers: Sequence[Exchanger]) -> list[Exchanger]:
         """The servers of a domain that a message may be given to, each with its demand. Raises Temporary: none may."""
+        found = list(exchangers)
         if _is_listed(domain, self._outbound.require_tls):
-            return [replace(one, demand=VERIFIED) for one in exchangers]
+            found = [replace(one, demand=VERIFIED) for one in found]
         # A way that the operator has set is not the domain's to judge.
-        if not all(one.is_of_domain for one in exchangers) or not self._outbound.mta_sts:
-            return list(exchangers)
-        policy = await self.sts.policy(domain)
-        return list(exchangers) if policy is None else _by_policy(domain, policy, exchangers)
+        if not all(one.is_of_domain for one in found):
+            return found
+        if self._outbound.dane:
+            found = await self._dane.demanded(domain, found)
+        if self._outbound.mta_sts and (policy := await self.sts.policy(domain)) is not None:
+            found = _by_policy(domain, policy, found)
+        return found
 
 
 def _by_policy(domain: str, policy: Policy, exchangers: Sequence[Exchanger]) -> list[Exchanger]:
-    """RFC 8461 section 5: in mode "enforce" only the servers that the policy names. Raises Temporary."""
-    if policy.mode is not Mode.ENFORCE:
-        return [replace(one, demand=_tested(policy, one)) for one in exchangers]
-    named = [replace(one, demand=VERIFIED) for one in exchangers if policy.names(one.name)]
+    """RFC 8461 section 5: in mode "enforce" only the servers that the policy names. Raises Temporary.
+
+    Servers that have keys by DANE are what DNSSEC says they are (section 2): they need no policy.
+    """
+    found = [(one, _with(policy, one)) for one in exchangers]
+    named = [changed for _, changed in found if changed is not None]
     if not named:
         raise Temporary(Cause("not-in-sts-policy", domain=domain, servers=", ".join({one.name for one in exchangers})))
     return named
 
 
-def _tested(policy: Policy, exchanger: Exchanger) -> Demand:
-    tested = policy.mode is Mode.TESTING and policy.names(exchanger.name)
-    return TESTED if tested else exchanger.demand
+def _with(policy: Policy, exchanger: Exchanger) -> Exchanger | None:
+    """A server under a policy; None: nothing goes there."""
+    demand, is_named = exchanger.demand, policy.names(exchanger.name)
+    if demand.best is Level.DANE or policy.mode is Mode.NONE:
+        return exchanger
+    if policy.mode is Mode.ENFORCE:
+        return replace(exchanger, demand=VERIFIED) if is_named else None
+    return replace(exchanger, demand=TESTED) if is_named and demand == OPPORTUNISTIC else exchanger
 
 
 def _is_listed(domain: str, listed: Sequence[str]) -> bool:
