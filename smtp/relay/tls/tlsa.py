@@ -74,7 +74,7 @@ def check(chain: Sequence[bytes], records: Sequence[Tlsa], names: Sequence[str])
         _check(chain[:MAX_CHAIN], records, names)
     except NoMatch:
         raise
-    except Exception as error:  # what a stranger made: of versions, algorithms and extensions that nobody knows
+    except Exception as error:  # noqa: BLE001 - made by strangers: versions, algorithms, extensions that nobody knows
         raise NoMatch(f"a certificate that cannot be read ({type(error).__name__})") from None
 
 
