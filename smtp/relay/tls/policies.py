@@ -64,11 +64,13 @@ def _by_policy(domain: str, policy: Policy, exchangers: Sequence[Exchanger]) -> 
 def _with(policy: Policy, exchanger: Exchanger) -> Exchanger | None:
     """A server under a policy; None: nothing goes there."""
     demand, is_named = exchanger.demand, policy.names(exchanger.name)
-    if demand.best is Level.DANE or policy.mode is Mode.NONE:
+    if demand.best is Level.DANE:
         return exchanger
     if policy.mode is Mode.ENFORCE:
         return replace(exchanger, demand=VERIFIED) if is_named else None
-    return replace(exchanger, demand=TESTED) if is_named and demand == OPPORTUNISTIC else exchanger
+    if policy.mode is Mode.TESTING and is_named and demand == OPPORTUNISTIC:
+        return replace(exchanger, demand=TESTED)
+    return exchanger
 
 
 def _is_listed(domain: str, listed: Sequence[str]) -> bool:
