@@ -89,6 +89,8 @@ class Submissions:
             utf8=mail.utf8,
         )
         catalogue.DELIVERY_SECONDS.observe(time.perf_counter() - began, self.door)
+        if outcome.asks:
+            return replies.unconfirmed(name)
         if outcome.waits:
             return replies.held(name)
         await self._reporter.confirm(transaction, content, now)

@@ -46,6 +46,7 @@ from mailserver.previews.service import Previews
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.messages import Quota
+from mailserver.submission.confirmed import UnconfirmedMail
 from mailserver.submission.held import HeldSubmissions
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
@@ -120,6 +121,9 @@ def create(
         infected=InfectedMail(settings=settings, store=store, delivery=delivery, clock=clock),
         held_submissions=HeldSubmissions(
             settings=settings, store=store, directory=directory, delivery=delivery, clock=clock
+        ),
+        unconfirmed=UnconfirmedMail(
+            settings=settings, store=store, delivery=delivery, submission=submission, clock=clock
         ),
         withdrawals=withdrawals,
         hijacked=HijackedAccounts(store=store, withdrawals=withdrawals, clock=clock),

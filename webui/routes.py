@@ -21,7 +21,7 @@ from webui.admin import access
 from webui.admin import routes as admin
 from webui.agenda import routes as agenda
 from webui.agenda.events import from_message as events
-from webui.compose import attach_from, scheduled, sending, signatures_page, uploads, writing
+from webui.compose import attach_from, confidential, scheduled, sending, signatures_page, uploads, writing
 from webui.compose.addressing import suggestions
 from webui.contacts import from_message as cards
 from webui.filters import (
@@ -298,6 +298,9 @@ def _writing(doors: Doors) -> Sequence[BaseRoute]:
         Route("/ecrire/piece", visit(uploads.add, files=True), methods=["POST"]),
         Route("/destinataires", visit(suggestions.find)),
         Route("/envois", visit(scheduled.show_scheduled), methods=["GET"]),
+        Route("/envois/a-confirmer", visit(confidential.show_all), methods=["GET"]),
+        Route("/envois/a-confirmer/{number:key}", visit(confidential.show), methods=["GET"]),
+        Route("/envois/a-confirmer/{number:key}", visit(confidential.decide), methods=["POST"]),
         Route("/envois/{number:key}", visit(scheduled.change), methods=["POST"]),
         Route("/envois/{number:key}/etat", visit(scheduled.state)),
     ]

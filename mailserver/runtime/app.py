@@ -378,6 +378,7 @@ def _work_on_mail(services: Services) -> dict[str, Work]:
         "moderation": moderation.run,
         "infected": InfectedMail(settings=settings, store=store, delivery=delivery, clock=clock).run,
         "held_submissions": held.run,
+        "unconfirmed": services.submission.confirmation.run,
         "withdrawal": Withdrawals(settings=settings, store=store, clock=clock).run,
         "report_thanks": thanks.run,
     }

@@ -38,6 +38,8 @@ class Outcome:
     """Its identifier."""
     waits: bool
     """For IT: nobody has it, and perhaps nobody gets it."""
+    asks: bool = False
+    """It waits for its author, who has to confirm what it gives away."""
 
 
 @dataclass(frozen=True, slots=True)

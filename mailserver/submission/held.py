@@ -102,7 +102,7 @@ class HeldSubmissions:
         envelope = Envelope(held.reverse_path, tuple(to.local), Sender.person(author), door=door)
         parts = await self._delivery.parts(envelope, octets, held.options, to.remote)
         parts += await self._notices.partly(author, held.subject, to.left) if to.left else []
-        parts += await self._notices.delivered(held, to.here, octets)
+        parts += await self._notices.delivered(held.reverse_path, held.options.envid, held.held, to.here, octets)
         addresses = [target.address for target in held.targets if target.address not in to.left]
         step = Trace(Step.SUBMITTED, held.options.name, held.reverse_path, addresses, held.size, held.account_id)
         known = partial(sent_counts.left, account_id=held.account_id, addresses=to.outside)

@@ -19,7 +19,6 @@ from mailserver.model.sending_limits import Judged
 from mailserver.notices import sending
 from mailserver.notices.house import House, house_for, house_of
 from mailserver.store.engine.transactions import Store
-from mailserver.store.queue.held_submissions import Held
 from mailserver.store.queue.spool import Notify, Target
 
 log = structlog.get_logger("submit")
@@ -56,13 +55,15 @@ class HoldingNotices:
         octets = sending.partly(house, to, subject, left, token=self._clock.token(12), now=self._clock.now())
         return await self._part(principal.address, octets)
 
-    async def delivered(self, held: Held, reached: Sequence[Target], octets: bytes) -> list[Part]:
+    async def delivered(
+        self, reverse_path: str, envid: str, arrival: int, reached: Sequence[Target], octets: bytes
+    ) -> list[Part]:
         """To who asked for it: recipients here have what waited (RFC 3461 section 5.2.3). Raises Temporary."""
         wanted = [one for one in reached if one.notify & Notify.SUCCESS]
-        if not wanted or not held.reverse_path:
+        if not wanted or not reverse_path:
             return []
         try:
-            to = await self._delivery.report_recipient(held.reverse_path)
+            to = await self._delivery.report_recipient(reverse_path)
         except Refused as refusal:
             log.info("report has nobody to go to", why=refusal.reason.value)
             return []
@@ -70,14 +71,14 @@ class HoldingNotices:
         report = Report(
             domain=self._settings.domain,
             host=self._settings.name,
-            recipient=held.reverse_path,
+            recipient=reverse_path,
             date=now,
             message_id=compose.message_id(self._clock.token(12), self._settings.domain),
             fates=tuple(
                 Fate(one.address, dsn.Action.DELIVERED, "2.1.5", orcpt=one.orcpt, last_attempt=now) for one in wanted
             ),
-            arrival=held.held,
-            envid=held.options.envid,
+            arrival=arrival,
+            envid=envid,
             language=await self._delivery.language(to),
         )
         written = return_path("") + dsn.build(report, octets[: dsn.MAX_RETURNED])

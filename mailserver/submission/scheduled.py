@@ -172,6 +172,7 @@ class ScheduledMail:
             [Target(recipient, notify) for recipient in recipients],
             octets,
             save_to_sent=terms.copy_box >= 0 and not copied,
+            confirmed=True,  # it was looked at when it was written
             copy=Copy(max(0, terms.copy_box), copy, viewer),
             within=partial(outbox.departed, waiting=waiting, reached=tuple(recipients), viewer=viewer),
         )

@@ -35,6 +35,8 @@ from mailserver.store.mail.access import Viewer, boxes
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step
+from mailserver.store.queue.unconfirmed import Submitted
+from mailserver.submission.confirmation import Confirmation
 from mailserver.submission.departure import Copy, Leaving, Outcome
 from mailserver.submission.dkim import Signer
 from mailserver.submission.header_completion import Written, completed_header, missing_fields, read, resent_fields
@@ -72,6 +74,9 @@ class Submission:
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
         self.routing = Routing(settings=settings, store=store, delivery=delivery)
         self._reported = Reported(settings=settings, store=store)
+        self.confirmation = Confirmation(
+            settings=settings, store=store, directory=directory, delivery=delivery, clock=clock
+        )
 
     async def check_sender(self, principal: Principal, reverse_path: str) -> None:
         """May this person use this envelope sender: their own, or that of a functional box in whose name they may send?
@@ -110,6 +115,7 @@ class Submission:
         utf8: bool = False,
         save_to_sent: bool = False,
         resent: bool = False,
+        confirmed: bool = False,
         copy: Copy | None = None,
         within: Callable[[Tx], None] | None = None,
     ) -> Outcome:
@@ -120,7 +126,8 @@ class Submission:
         wanted (RFC 3461). `trace` is the Received field of the door, which then also made `name`. `copy`: what is kept
         where, with `save_to_sent`, other than the message in Sent. `within` runs in the unit that commits it all;
         what it raises undoes the unit.
-        Past its author's limits it waits for IT, and its author is told (`held_submissions`).
+        Past its author's limits it waits for IT, and its author is told (`held_submissions`). With what is not to leave
+        unasked it waits for its author (`unconfirmed`), unless they have `confirmed` it.
         Raises Refused(SENDER_NOT_OWNED | FORBIDDEN | SUSPENDED | TOO_BIG | TOO_MANY_RECIPIENTS | INVALID, and for a
         recipient here NO_SUCH_RECIPIENT | OVER_QUOTA …, the text beginning with the address), SentTooMuch, Temporary.
         """
@@ -145,10 +152,28 @@ class Submission:
             virus = await self._delivery.virus_in(whole) if principal is not None else None
             if virus:
                 raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
+            found = () if confirmed else await self.confirmation.findings(principal, route, whole)
+            if found and principal is not None:
+                submitted = Submitted(
+                    account_id=principal.account_id,
+                    name=name,
+                    reverse_path=reverse_path,
+                    targets=_targets(recipients),
+                    trace=trace,
+                    ret=ret,
+                    envid=envid,
+                    utf8=utf8,
+                    resent=resent,
+                    keeps_copy=save_to_sent,
+                    kinds=tuple(dict.fromkeys(one.kind.value for one in found)),
+                    expires=self.confirmation.expires(),
+                )
+                await self.confirmation.hold(principal, submitted, octets)
+                return Outcome(name, waits=True, asks=True)
             envelope = _envelope(principal, reverse_path, route, resent=resent)
             if virus is not None:
                 envelope = replace(envelope, viruses=1)
-            targets = tuple(Target(one) if isinstance(one, str) else one for one in recipients)
+            targets = _targets(recipients)
             filing = await self._reported.filing(principal, [target.address for target in targets], octets)
             leaving = Leaving(
                 principal=principal,
@@ -333,6 +358,10 @@ def _sent(principal: Principal | None, route: Route) -> Sent | None:
         return None
     outside |= {address for one in route.local for address in one.remote}
     return Sent(principal.account_id, principal.role.population, len(route.local) + len(outside), outside)
+
+
+def _targets(recipients: Sequence[str | Target]) -> tuple[Target, ...]:
+    return tuple(Target(one) if isinstance(one, str) else one for one in recipients)
 
 
 def _options(principal: Principal | None, name: str, *, ret: str, envid: str, utf8: bool) -> Options:

@@ -197,6 +197,7 @@ def challenge(octets: bytes) -> bytes:
 
 
 _HELD = Text("retenu, attend l’accord du service informatique")
+_UNCONFIRMED = Text("retenu, contient des données personnelles : confirmez-le, voyez le message dans votre boîte")
 
 
 def accepted(identifier: str, *, queued: bool) -> bytes:
@@ -207,3 +208,8 @@ def accepted(identifier: str, *, queued: bool) -> bytes:
 def held(identifier: str) -> bytes:
     """The same; it leaves when IT lets it."""
     return f"250 2.0.0 held as {identifier}: {both_in_ascii(_HELD)}\r\n".encode()
+
+
+def unconfirmed(identifier: str) -> bytes:
+    """The same; it leaves when its author confirms what it gives away."""
+    return f"250 2.0.0 held as {identifier}: {both_in_ascii(_UNCONFIRMED)}\r\n".encode()

@@ -11,7 +11,7 @@ from mailserver.store.queue import outbox
 from mailserver.store.queue.outbox import Fate, Waiting
 from mailserver.store.web import webmail
 from webui.compose.message.send_times import moment
-from webui.compose.sending import refused
+from webui.compose.refusals import refused
 from webui.http import headers
 from webui.http.forms import positive
 from webui.page.context import Services, Visit

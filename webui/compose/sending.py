@@ -14,7 +14,6 @@ from starlette.responses import Response
 
 from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Reason, Refused, Temporary
-from mailserver.model.rules import Denied
 from mailserver.store.account import sessions
 from mailserver.store.mail import blobs, messages
 from mailserver.store.mail.access import boxes
@@ -23,15 +22,17 @@ from mailserver.store.queue import held_submissions, outbox
 from mailserver.store.queue.outbox import Terms
 from mailserver.store.queue.spool import Notify
 from mailserver.store.web import webmail
-from webui.compose import form_page
+from mailserver.submission import confirmation
+from webui.compose import confidential, form_page
 from webui.compose.addressing import identities
-from webui.compose.addressing.recipients import Field, merged, refusal_text, spoken
+from webui.compose.addressing.recipients import Field, merged
 from webui.compose.addressing.send_checks import Doubt, Doubts, doubts
 from webui.compose.message import attached_files, drafts, quotation, versions
 from webui.compose.message.drafts import kept
 from webui.compose.message.message_form import USUAL, Letter, from_form, listed
 from webui.compose.message.send_times import moment
 from webui.compose.message.versions import Located
+from webui.compose.refusals import refused
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -55,6 +56,8 @@ class ConfirmPage:
     """The planned time as the form has it; empty: now."""
     files: int
     """Attachments that the letter has."""
+    private: str
+    """The codes of what it gives away, that the answer confirms."""
 
 
 async def confirm(services: Services, visit: Visit) -> Response:
@@ -109,20 +112,30 @@ async def send(
             return await form_page.checked(services, visit, letter, attachments, 422, doubts=found.those)
         if question:
             found = replace(found, those=(*found.those, Doubt("files", question, "piece")))
+        terms, octets = await _prepared(services, visit, letter, attachments, fields)
+        private = await confidential.question(services, visit, terms.recipients, octets)
+        if private.unless(visit.form.text("confies")[:MAX_ASKED]).those:
+            found = replace(found, those=(*found.those, *private.those))
         if found.those:
-            return await _ask(services, visit, letter, attachments, found)
-        return await _hold(services, visit, letter, attachments, fields, due)
+            return await _ask(services, visit, letter, attachments, found, private.codes)
+        return await _hold(services, visit, letter, attachments, _Ready(terms, octets, private.kinds), due)
     except Refused as refusal:
         fault = refused(visit, refusal)
         return await form_page.answer(services, visit, letter, attachments, faults=[fault], status=422)
 
 
 async def _ask(
-    services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment], found: Doubts
+    services: Services,
+    visit: Visit,
+    letter: Letter,
+    attachments: Sequence[Attachment],
+    found: Doubts,
+    private: str = "",
 ) -> Response:
     """The page that asks, once for all; its form is the whole letter."""
     files = len(form_page.enclosed(attachments))
-    page = ConfirmPage(await surroundings(services, visit), letter, found.those, found.many, planned(visit), files)
+    around = await surroundings(services, visit)
+    page = ConfirmPage(around, letter, found.those, found.many, planned(visit), files, private)
     return services.pages.answer(visit, "compose/confirm.html", page)
 
 
@@ -142,16 +155,15 @@ async def _hold(
     visit: Visit,
     letter: Letter,
     attachments: Sequence[Attachment],
-    fields: dict[str, Field],
+    ready: "_Ready",
     due: int,
 ) -> Response:
     """Take the letter out of the drafts; it leaves now, in a moment, or at its time. Raises Refused, Temporary."""
     undo = visit.preferences.undo_send
-    terms, octets = await _prepared(services, visit, letter, attachments, fields)
-    final = await services.delivery.prepare(octets)
+    final = await services.delivery.prepare(ready.octets)
     at = due or int(services.clock.now()) + undo
     async with services.delivery.discarding(final):
-        letter, number, used = await _taken(services, visit, letter, attachments, final, terms, at, planned=bool(due))
+        letter, number, used = await _taken(services, visit, letter, attachments, final, ready, at, planned=bool(due))
     if not used and final.file is not None:
         await asyncio.to_thread(blobs.remove_file, services.store.blobs, final.file)
     if not number:
@@ -173,7 +185,7 @@ async def _taken(
     letter: Letter,
     attachments: Sequence[Attachment],
     final: Prepared,
-    terms: Terms,
+    ready: "_Ready",
     at: int,
     *,
     planned: bool,
@@ -187,7 +199,9 @@ async def _taken(
     for _ in range(versions.TRIES):
         try:
             held = await services.store.write(
-                outbox.hold, visit.account_id, mine, letter.draft, final, terms, at, quota, planned=planned
+                *(confirmation.let_wait, visit.origin, ready.confirmed, visit.account_id, mine, letter.draft, final),
+                *(ready.terms, at, quota),
+                planned=planned,
             )
         except Refused as refusal:
             if refusal.reason is not Reason.CONFLICT:
@@ -198,6 +212,16 @@ async def _taken(
         letter = (await versions.locate_to_send(services, visit, letter)).letter
         letter = await versions.keep(services, visit, letter, attachments)
     raise Temporary("The draft is being changed elsewhere")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A letter as it leaves."""
+
+    terms: Terms
+    octets: bytes
+    confirmed: tuple[str, ...]
+    """What it gives away to the outside, by its kinds: its author was asked."""
 
 
 async def _prepared(
@@ -304,25 +328,3 @@ async def _forget_copy(services: Services, visit: Visit, letter: Letter) -> None
     """The second press kept the letter as a draft again before it saw that it was sent."""
     drafts = await services.store.write(webmail.drafts, visit.account_id)
     await services.store.write(webmail.erase, visit.account_id, drafts.id, [letter.draft])
-
-
-def refused(visit: Visit, refusal: Refused) -> str:
-    """Why a letter cannot leave."""
-    _ = visit._
-    if isinstance(refusal, Denied):
-        return spoken(visit, refusal)
-    texts = {
-        Reason.TOO_BIG: _("Le message est trop volumineux."),
-        Reason.TOO_MANY_RECIPIENTS: _("Il y a trop de destinataires."),
-        Reason.SUSPENDED: _("Votre compte ne peut pas envoyer de messages."),
-        Reason.SENDER_NOT_OWNED: _("Vous ne pouvez pas écrire avec cette adresse."),
-        Reason.FORBIDDEN: _("Vous ne pouvez pas écrire avec cette adresse."),
-        Reason.LIMIT: _("Trop de messages attendent déjà de partir."),
-        Reason.NOT_FOUND: _(
-            "Vous n’avez plus accès au message d’origine : il n’est plus cité. Relisez votre message, puis envoyez-le."
-        ),
-        Reason.INVALID: _("Indiquez une date et une heure à venir, dans l’année."),
-    }
-    if refusal.reason in (Reason.NO_SUCH_RECIPIENT, Reason.OVER_QUOTA):
-        return refusal_text(visit, refusal, refusal.text.partition(":")[0])
-    return texts.get(refusal.reason, _("Le message n’a pas été envoyé. Votre brouillon est gardé."))

@@ -43,6 +43,7 @@ from mailserver.store.account.sessions import Session
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
 from mailserver.store.web.searches import Search
+from mailserver.submission.confirmed import UnconfirmedMail
 from mailserver.submission.held import HeldSubmissions
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
@@ -94,6 +95,7 @@ class Services:
     moderation: Moderation
     infected: InfectedMail
     held_submissions: HeldSubmissions
+    unconfirmed: UnconfirmedMail
     withdrawals: Withdrawals
     hijacked: HijackedAccounts
     outside: SafeFetch

@@ -126,6 +126,7 @@ def _letters(visit: Visit, count: int) -> dict[str, str]:
         "n-attend-plus": _(
             "Il est trop tard : ce message n’attend plus. Il est parti, ou de nouveau dans vos brouillons."
         ),
+        "renonce": _("Le message ne partira pas."),
         "deja-rappele": _("L’envoi était déjà annulé : votre message est dans vos brouillons."),
         "ecriture": _("Signatures et modèles enregistrés."),
         "modele": _("Modèle enregistré."),

@@ -15,12 +15,14 @@ from mailserver.model.rules import Denied
 from mailserver.store.mail import mailboxes
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored
+from mailserver.submission.departure import Outcome
 from webui.compose.addressing.recipients import Question, look, refusal_text, spoken
 from webui.compose.message.message_form import MAX_RECIPIENTS_TEXT, author
 from webui.http.offload import computed
 from webui.page import plain
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import DRAFTS, JUNK, SENT, UNDO_SECONDS, MailShell, surround
+from webui.page.rendering import redirect
 from webui.reader import message_parts
 from webui.reader.flash_texts import back
 
@@ -76,22 +78,23 @@ async def send_on(services: Services, visit: Visit) -> Response:
         fault = "" if field.questions else visit._("Indiquez au moins un destinataire.")
         return _asked(services, visit, found, field.text, field.questions, fault)
     try:
-        await _pass(services, visit, found, field.people, octets)
+        outcome = await _pass(services, visit, found, field.people, octets)
     except Denied as denied:
         return _asked(services, visit, found, field.text, fault=spoken(visit, denied))
     except Refused as refusal:
         fault = refusal_text(visit, refusal, refusal.text.partition(":")[0])
         return _asked(services, visit, found, field.text, fault=fault)
+    if outcome.asks:
+        return redirect(visit, f"{visit.base}/envois/a-confirmer")
     return back(visit, found.id, found.box.id, "redirige")
 
 
 async def _pass(
     services: Services, visit: Visit, found: Stored, people: Sequence[Correspondent], octets: bytes
-) -> None:
+) -> Outcome:
     """Raises as `Submission.submit`."""
     if found.provenance.delivered:
-        await services.submission.resend(visit.principal, people, octets, found.provenance)
-        return
+        return await services.submission.resend(visit.principal, people, octets, found.provenance)
     subject = plain.line(found.subject, 200)
     message = NewMessage(
         author=author(visit.principal),
@@ -105,7 +108,8 @@ async def _pass(
     )
     letter = await computed(len(octets), compose.build, message)
     addresses = [person.address for person in people]
-    await services.submission.submit(visit.principal, visit.principal.address, addresses, letter, save_to_sent=True)
+    own = visit.principal.address
+    return await services.submission.submit(visit.principal, own, addresses, letter, save_to_sent=True)
 
 
 async def report_phishing(services: Services, visit: Visit) -> Response:

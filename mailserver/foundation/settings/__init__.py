@@ -23,6 +23,7 @@ from mailserver.foundation.settings.mail import (
     Blocklists,
     Filters,
     Greylisting,
+    Guards,
     Impersonation,
     Junk,
     Lists,
@@ -65,6 +66,7 @@ __all__ = [
     "Database",
     "Filters",
     "Greylisting",
+    "Guards",
     "Impersonation",
     "Junk",
     "LdapDirectory",
@@ -143,6 +145,7 @@ class Settings(Section):
     retention: Retention = Field(default_factory=Retention)
     outbound: Outbound = Field(default_factory=Outbound)
     sending: Sending = Field(default_factory=Sending)
+    guards: Guards = Field(default_factory=Guards)
     smtp: Smtp = Field(default_factory=Smtp)
     peers: PeerLimits = Field(default_factory=PeerLimits)
     greylisting: Greylisting = Field(default_factory=Greylisting)

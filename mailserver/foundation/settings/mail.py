@@ -90,6 +90,15 @@ class Sending(Section):
         return self
 
 
+class Guards(Section):
+    """What is asked of people before their letters leave."""
+
+    kinds: tuple[Literal["password", "numen", "ine", "nir", "iban"], ...] = ("password", "numen", "ine", "nir", "iban")
+    """What a letter does not take to the outside until its author confirms it; none: nothing is looked for."""
+    confirm_days: int = Field(default=7, ge=1, le=30)
+    """How long such a letter waits; then its author is told that it was not sent."""
+
+
 class Smtp(Section):
     """What other servers may do, at the exchange and over LMTP."""
 

@@ -70,6 +70,8 @@ class Action(StrEnum):
     """A message with a virus in it was released, deleted or let go."""
     SUBMISSION_DECIDED = "submission-decided"
     """What waited since its author sent more than is usual was let go, or dropped."""
+    LETTER_CONFIRMED = "letter-confirmed"
+    """A letter that gives something away waits for its author, is confirmed, or is not."""
     SECURED = "secured"
     """Somebody else had got into an account: what they could go on with was switched off, or on again."""
     ALLOWANCE_SET = "allowance-set"

@@ -67,3 +67,29 @@ each; `what`, `counted`, `mark`, `seconds`: the mark that was passed."""
 Index("ix_held_submission_account_id", held_submission.c.account_id)
 Index("ix_held_submission_content_id", held_submission.c.content_id)
 Index("ix_held_submission_expires", held_submission.c.expires)
+
+unconfirmed_submission = Table(
+    "unconfirmed_submission",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("content_id", BigInteger, ForeignKey("content.id"), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("reverse_path", Text, nullable=False),
+    Column("recipients", Text, nullable=False),
+    Column("trace", LargeBinary, nullable=False),
+    Column("ret", String(4), nullable=False),
+    Column("envid", Text, nullable=False),
+    Column("utf8", SmallInteger, nullable=False),
+    Column("resent", SmallInteger, nullable=False),
+    Column("keeps_copy", SmallInteger, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What people of the house sent, and waits until they confirm that it may leave with what it gives away. The content is
+what was submitted; `recipients` as above, `trace`: the field of the door, `kinds`: what was found, between commas."""
+Index("ix_unconfirmed_submission_account_id", unconfirmed_submission.c.account_id)
+Index("ix_unconfirmed_submission_content_id", unconfirmed_submission.c.content_id)
+Index("ix_unconfirmed_submission_expires", unconfirmed_submission.c.expires)

@@ -15,7 +15,7 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import collect, recovery
 from mailserver.store.people import claims, words
-from mailserver.store.queue import held_submissions, moderation_queue
+from mailserver.store.queue import held_submissions, moderation_queue, unconfirmed
 from mailserver.store.record.notices import moved
 from mailserver.store.schema import metadata
 from mailserver.store.schema.agendas import agenda_feed, collection, collection_grant, item, item_gone
@@ -31,7 +31,7 @@ from mailserver.store.schema.rosters import (
     personal_list,
     personal_list_member,
 )
-from mailserver.store.schema.sending import held_submission
+from mailserver.store.schema.sending import held_submission, unconfirmed_submission
 from mailserver.store.schema.sharing import annotation, mailbox_act, mailbox_right
 from mailserver.store.schema.webmail import retention
 from mailserver.store.schema.withdrawal import withdrawn
@@ -176,8 +176,8 @@ def _held(tx: Tx, account_id: int) -> bool:
 
 
 def _held_submissions(tx: Tx, account_id: int) -> bool:
-    """What the person sent and waits for IT."""
-    return bool(held_submissions.erase(tx, account_id))
+    """What the person sent and waits for IT, or for their own yes."""
+    return bool(held_submissions.erase(tx, account_id) + unconfirmed.erase(tx, account_id))
 
 
 def _outbox(tx: Tx, account_id: int) -> bool:
@@ -213,7 +213,10 @@ def _belongings(tx: Tx, account_id: int) -> bool:
 
 
 _ENTRY: Final = (person, affiliation, person_word)
-_APART: Final = (deleted_mailbox, mailbox, subscription, collection, held_message, held_submission, outbox, withdrawn)
+_APART: Final = (
+    *(deleted_mailbox, mailbox, subscription, collection, held_message, held_submission, unconfirmed_submission),
+    *(outbox, withdrawn),
+)
 
 
 def _collections(tx: Tx, account_id: int) -> bool:

@@ -20,7 +20,7 @@ from mailserver.store.queue.spool.rows import HELD
 from mailserver.store.schema.agendas import collection, item_gone
 from mailserver.store.schema.base import metadata
 from mailserver.store.schema.mail import expunged, mailbox, message
-from mailserver.store.schema.sending import held_submission
+from mailserver.store.schema.sending import held_submission, unconfirmed_submission
 from mailserver.store.schema.sessions import session
 from mailserver.store.schema.spool import queued_domain
 from mailserver.store.schema.writing import outbox
@@ -88,9 +88,10 @@ def _take_back(tx: Tx) -> int:
 
 
 def _look_again(tx: Tx) -> int:
-    """What waits for IT goes on to wait, so that nobody is told that it was not sent before somebody has looked."""
-    late = update(held_submission).where(held_submission.c.expires < tx.now + LOOK_SECONDS)
-    tx.execute(late.values(expires=tx.now + LOOK_SECONDS))
+    """What waits for IT or its author goes on to wait: nobody is told that it was not sent before somebody has looked."""
+    for table in (held_submission, unconfirmed_submission):
+        late = update(table).where(table.c.expires < tx.now + LOOK_SECONDS)
+        tx.execute(late.values(expires=tx.now + LOOK_SECONDS))
     return int(tx.execute(select(func.count()).select_from(held_submission)).scalar_one())
 
 

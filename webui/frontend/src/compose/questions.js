@@ -39,7 +39,7 @@ export function asking(desk) {
       back.addEventListener("click", correct);
       const answers = [...sent.querySelectorAll("button")];
       answers[0].className = "teinte";
-      buttons.replaceChildren(...sent.querySelectorAll("[name=prevu]"), ...answers, back);
+      buttons.replaceChildren(...sent.querySelectorAll("[name=prevu], [name=confies]"), ...answers, back);
       place.hidden = false;
       place.focus();
       place.scrollIntoView({ block: "nearest" });

@@ -1,0 +1,60 @@
+"""What is written about letters that wait until their author confirms them: to the author."""
+
+from collections.abc import Sequence
+
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.notices.house import NO_SUBJECT, House, notice
+from mailserver.texts.catalogue import NC_
+from mailserver.texts.text import Text
+
+PAGE = "/m/envois/a-confirmer"
+MAX_SHOWN = 200
+MAX_NAMED = 20
+KINDS = {
+    "password": Text("votre mot de passe"),
+    "numen": Text("un NUMEN"),
+    "ine": Text("un INE (identifiant national élève)"),
+    "nir": Text("un numéro de sécurité sociale (NIR)"),
+    "iban": Text("un numéro de compte bancaire (IBAN)"),
+}
+"""What a letter may give away, by `mailserver.dlp.detectors.Kind`."""
+
+
+def asked(
+    house: House, to: Correspondent, subject: str, kinds: Sequence[str], expires: int, *, token: bytes, now: float
+) -> bytes:
+    """To the author: a letter waits, why, and where to decide. Never what it gives away."""
+    found = "\n".join(f"- {house.say(KINDS[kind])}" for kind in kinds if kind in KINDS)
+    text = Text(
+        "Bonjour,\n\n"
+        "Votre message « {subject} » n'est pas parti : il contient, pour des destinataires extérieurs à l'académie,\n"
+        "{found}\n\n"
+        "Confirmez l'envoi, ou renoncez-y, dans la messagerie :\n"
+        "{link}\n\n"
+        "Sans réponse de votre part, il ne partira pas ; il attend jusqu'au {expires}.",
+        subject=_shown(subject) or NO_SUBJECT,
+        found=found,
+        link=f"{house.url}{PAGE}",
+        expires=house.day(expires),
+    )
+    return notice(
+        house, to, house.say(Text(NC_("notice", "Votre message attend votre accord"))), text, token=token, now=now
+    )
+
+
+def expired(house: House, to: Correspondent, subjects: Sequence[str], *, token: bytes, now: float) -> bytes:
+    """To the author: these waited for their yes, and were not sent."""
+    named = [_shown(one) or house.say(NO_SUBJECT) for one in subjects[:MAX_NAMED]]
+    lines = "\n".join(f"- {one}" for one in named) + ("\n- …" if len(subjects) > MAX_NAMED else "")
+    text = Text(
+        "Bonjour,\n\n"
+        "Ces messages attendaient votre accord avant de partir. Vous ne l'avez pas donné :\n"
+        "ils n'ont pas été envoyés.\n"
+        "{lines}",
+        lines=lines,
+    )
+    return notice(house, to, house.say(Text("Messages non envoyés")), text, token=token, now=now)
+
+
+def _shown(text: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:MAX_SHOWN]

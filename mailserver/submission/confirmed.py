@@ -1,0 +1,95 @@
+"""What an author decides about a letter that waits for their yes: it leaves, or it does not."""
+
+import asyncio
+from functools import partial
+
+import structlog
+
+from mailserver.delivery import Delivery, deliver_parts
+from mailserver.dlp.detectors import Finding
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import Principal
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import blobs
+from mailserver.store.queue import spool, unconfirmed
+from mailserver.store.queue.spool import Notify
+from mailserver.store.queue.unconfirmed import Unconfirmed
+from mailserver.store.record.audit import Origin
+from mailserver.submission import confirmation
+from mailserver.submission.departure import Outcome
+from mailserver.submission.holding_notices import HoldingNotices
+from mailserver.submission.submit import Submission
+
+log = structlog.get_logger("submit")
+
+
+class UnconfirmedMail:
+    """Shows an author their own letters that wait, and does what they decide. One per worker."""
+
+    def __init__(
+        self, *, settings: Settings, store: Store, delivery: Delivery, submission: Submission, clock: Clock
+    ) -> None:
+        self._store = store
+        self._delivery = delivery
+        self._submission = submission
+        self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
+        self._folder = store.blobs
+        self._outbound = settings.outbound
+
+    async def get(self, principal: Principal, number: int) -> Unconfirmed:
+        """One of them. Raises Refused(NOT_FOUND), Temporary."""
+        found = await self._store.read(unconfirmed.get, principal.account_id, number)
+        if found is None:
+            raise Refused(Reason.NOT_FOUND, "this message waits no more")
+        return found
+
+    async def findings(self, principal: Principal, waiting: Unconfirmed) -> tuple[Finding, ...]:
+        """What it gives away, looked for again: nothing of it was kept. Raises Temporary."""
+        octets = await self._store.read(spool.octets, waiting.content_id, self._folder)
+        return await self._submission.confirmation.look(principal, octets)
+
+    async def send(self, principal: Principal, number: int, origin: Origin) -> Outcome:
+        """Let it leave. Raises Refused(NOT_FOUND), and as `Submission.submit`."""
+        waiting = await self.get(principal, number)
+        sent = waiting.sent
+        octets = await self._store.read(spool.octets, waiting.content_id, self._folder)
+        outcome = await self._submission.submit(
+            principal,
+            sent.reverse_path,
+            sent.targets,
+            octets,
+            name=sent.name,
+            trace=sent.trace,
+            ret=sent.ret,
+            envid=sent.envid,
+            utf8=sent.utf8,
+            save_to_sent=sent.keeps_copy,
+            resent=sent.resent,
+            confirmed=True,
+            within=partial(confirmation.confirmed, waiting=waiting, origin=origin),
+        )
+        if not outcome.waits:
+            try:
+                await self._report(principal, waiting, octets)
+            except (Refused, Temporary) as why:  # it has left all the same
+                log.warning("report not sent", id=sent.name, why=str(why))
+        return outcome
+
+    async def drop(self, principal: Principal, number: int, origin: Origin) -> None:
+        """Do not send it. Raises Refused(NOT_FOUND), Temporary."""
+        await self._submission.confirmation.drop(await self.get(principal, number), origin)
+
+    async def _report(self, principal: Principal, waiting: Unconfirmed, octets: bytes) -> None:
+        """To the author's program, where it asked to hear of recipients here (RFC 3461 section 5.2.3)."""
+        sent = waiting.sent
+        wanted = [target for target in sent.targets if target.notify & Notify.SUCCESS]
+        here = [one for one in wanted if await self._submission.routing.recipient(principal, one.address) is not None]
+        parts = await self._notices.delivered(sent.reverse_path, sent.envid, waiting.held, here, octets)
+        if not parts:
+            return
+        async with self._delivery.discarding(*(part.prepared for part in parts)):
+            _, unused, _ = await self._store.write(deliver_parts, parts, {}, self._outbound.lifetime)
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
