@@ -93,10 +93,10 @@ def squeezed(text: str) -> str:
 
 def is_nir(number: str) -> bool:
     """Whether the key of fifteen characters is right; Corsica counts as 19 and 18 in it."""
-    digits = number[:13].replace("2A", "19").replace("2B", "18")
-    if len(number) != 15 or not (digits.isascii() and digits.isdecimal()) or digits[5:7] == "00":
+    digits = number.replace("2A", "19").replace("2B", "18")
+    if len(digits) != 15 or not (digits.isascii() and digits.isdecimal()) or digits[5:7] == "00":
         return False
-    return 97 - int(digits) % 97 == int(number[13:])
+    return 97 - int(digits[:13]) % 97 == int(digits[13:])
 
 
 def _ibans(text: str) -> Iterator[str]:

@@ -1,5 +1,5 @@
-"""What a letter gives away to the outside: the question before it leaves, and the letters that wait for their author's yes
-(those of mail programs)."""
+"""What a letter gives away to the outside: the question before it leaves, and what mail programs sent and waits for the
+yes of its author."""
 
 import hashlib
 from collections.abc import Sequence

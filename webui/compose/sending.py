@@ -199,10 +199,9 @@ async def _taken(
     for _ in range(versions.TRIES):
         try:
             held = await services.store.write(
-                *(confirmation.let_wait, visit.origin, ready.confirmed, visit.account_id, mine, letter.draft, final),
-                *(ready.terms, at, quota),
-                planned=planned,
-            )
+                confirmation.let_wait, visit.origin, ready.confirmed, visit.account_id, mine, letter.draft, final,
+                ready.terms, at, quota, planned=planned,
+            )  # fmt: skip
         except Refused as refusal:
             if refusal.reason is not Reason.CONFLICT:
                 raise

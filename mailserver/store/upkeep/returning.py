@@ -88,7 +88,7 @@ def _take_back(tx: Tx) -> int:
 
 
 def _look_again(tx: Tx) -> int:
-    """What waits for IT or its author goes on to wait: nobody is told that it was not sent before somebody has looked."""
+    """What waits for IT or its author waits on: nobody is told that it was not sent before somebody has looked."""
     for table in (held_submission, unconfirmed_submission):
         late = update(table).where(table.c.expires < tx.now + LOOK_SECONDS)
         tx.execute(late.values(expires=tx.now + LOOK_SECONDS))
