@@ -95,11 +95,7 @@ async def show_all(services: Services, visit: Visit) -> Response:
 
 async def show(services: Services, visit: Visit) -> Response:
     """GET /envois/a-confirmer/{number}: one of them, with what it gives away."""
-    try:
-        one = await services.unconfirmed.get(visit.principal, _number(visit))
-    except Refused:
-        return redirect(visit, f"{visit.base}/envois/a-confirmer", **done("n-attend-plus"))
-    return await _one(services, visit, one)
+    return await _one(services, visit, await services.unconfirmed.get(visit.principal, _number(visit)))
 
 
 async def decide(services: Services, visit: Visit) -> Response:

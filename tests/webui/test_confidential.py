@@ -1,0 +1,137 @@
+"""What a letter gives away is asked in the web before it leaves; what mail programs sent is decided there."""
+
+import datetime
+import re
+from html import unescape
+
+import pytest
+
+from mailserver.model.identity import Principal
+from mailserver.store.queue import unconfirmed
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
+from tests.webui.house import PASSWORD, House, Visitor, mail
+from tests.webui.test_compose import send
+from tests.webui.test_send_checks import asked
+
+NIR = "1 85 05 78 006 084 91"
+PATH = "/s/envois/a-confirmer"
+OUTSIDE = "parent@exemple.org"
+_counter: list[int] = []
+
+
+@pytest.fixture
+def person(house: House) -> Principal:
+    _counter.append(0)
+    return house.person("Agathe", f"Discrète-{len(_counter)}")
+
+
+@pytest.fixture
+def browser(house: House, person: Principal) -> Visitor:
+    made = house.visitor()
+    made.log_in(person.login)
+    return made
+
+
+def answer(browser: Visitor) -> dict[str, str]:
+    """The form of the page that asks."""
+    fields = re.findall(r'<input type="hidden" name="([^"]+)"\s+value="([^"]*)"', browser.text)
+    return {name: unescape(value) for name, value in fields if name != "m_"} | {"faire": "quand-meme"}
+
+
+def write(browser: Visitor, text: str, to: str = OUTSIDE, **more: str) -> list[str]:
+    """What is asked about a letter."""
+    browser.get("/s/ecrire")
+    return asked(send(browser, a=to, objet="Dossier", texte=text, **more).text)
+
+
+def verdicts(house: House, person: Principal) -> list[str]:
+    rows = house.store.read_now(audit.find, audit.Wanted(person.account_id, Action.LETTER_CONFIRMED), 9)
+    return [str(row.detail).rpartition(": ")[2] for row in rows]
+
+
+def test_it_is_asked_masked_and_leaves_when_confirmed(house: House, person: Principal, browser: Visitor) -> None:
+    before = len(house.outgoing())
+    found = write(browser, f"Le NIR : {NIR}. Mon mot de passe : {PASSWORD}")
+    assert len(found) == 2
+    assert re.search(r"votre mot de passe\s: ••••••••", found[0])
+    assert "1850•••••••••91" in found[1]
+    assert len(house.outgoing()) == before
+    assert house.subjects(person, "Drafts") == ["Dossier"]
+    form = answer(browser)
+    path = f"/s/ecrire/{form['brouillon']}/envoyer"
+    changed = {**form, "texte": form["texte"] + "\nFR76 3000 6000 0112 3456 7890 189"}
+    assert len(asked(browser.post(path, changed).text)) == 3, "another number is another question"
+    assert len(asked(browser.post(path, {**form, "confies": ""}).text)) == 2, "who was not asked did not confirm"
+    assert "Message envoyé" in browser.post(path, {**answer(browser), "texte": form["texte"]}).text
+    assert [to for to, _ in house.outgoing()[before:]] == [OUTSIDE]
+    assert house.subjects(person, "Sent") == ["Dossier"]
+    assert verdicts(house, person) == ["confirmed"]
+
+
+def test_colleagues_are_told_everything(house: House, emma: Principal, browser: Visitor) -> None:
+    assert write(browser, f"Le NIR : {NIR}", emma.address) == []
+
+
+def test_a_planned_letter_is_asked_about_when_it_is_written(house: House, person: Principal, browser: Visitor) -> None:
+    tomorrow = datetime.datetime.fromtimestamp(house.clock.now() + 86400, datetime.UTC)
+    when = tomorrow.strftime("%Y-%m-%dT%H:%M")
+    assert len(write(browser, NIR, faire="planifier", quand=when)) == 1
+    form = answer(browser)
+    assert "Envoi programmé" in browser.post(f"/s/ecrire/{form['brouillon']}/envoyer", form).text
+    assert verdicts(house, person) == ["confirmed"]
+
+
+@pytest.mark.parametrize("interface", ["s", "m"])
+def test_what_a_mail_program_sent_is_decided_here(
+    house: House, person: Principal, browser: Visitor, interface: str
+) -> None:
+    path = PATH.replace("/s/", f"/{interface}/")
+    octets = mail("Élève <b>", f"Agathe <{person.address}>", f"NIR {NIR}\n", OUTSIDE)
+    before = len(house.outgoing())
+    for _ in range(2):
+        outcome = house.run(house.submission.submit(person, person.address, (OUTSIDE,), octets))
+        assert outcome.asks
+    assert "/envois/a-confirmer" in browser.get(f"/{interface}/envois").text
+    text = browser.get(path).text
+    assert "Élève &lt;b&gt;" in text
+    assert OUTSIDE in text
+    assert "numéro de sécurité sociale" in text
+    first, second = (one.id for one in house.store.read_now(unconfirmed.listing, person.account_id))
+    assert "1850•••••••••91" in browser.get(f"{path}/{first}").text
+    browser.post(f"{path}/{first}", {"faire": "envoyer"})
+    assert "Message envoyé" in browser.text
+    assert len(house.outgoing()) == before + 1
+    browser.get(path)
+    browser.post(f"{path}/{second}", {"faire": "renoncer"})
+    assert "ne partira pas" in browser.text
+    assert "Aucun message n’attend votre accord" in browser.text
+    assert len(house.outgoing()) == before + 1
+    assert verdicts(house, person) == ["dropped", "confirmed", "asked", "asked"]
+    browser.post(f"{path}/{second}", {"faire": "envoyer"}, page=browser.get(f"/{interface}/ecrire").text)
+    assert "n’attend plus" in browser.text
+
+
+def test_nobody_else_sees_it(house: House, person: Principal, emma: Principal) -> None:
+    octets = mail("Secret", f"Agathe <{person.address}>", f"NIR {NIR}\n", OUTSIDE)
+    house.run(house.submission.submit(person, person.address, (OUTSIDE,), octets))
+    (one,) = house.store.read_now(unconfirmed.listing, person.account_id)
+    other = house.visitor()
+    other.log_in(emma.login)
+    assert "Secret" not in other.get(f"{PATH}/{one.id}").text
+    other.post(f"{PATH}/{one.id}", {"faire": "envoyer"}, page=other.get("/s/ecrire").text)
+    assert house.store.read_now(unconfirmed.listing, person.account_id) == [one]
+    assert "Secret" not in other.get(PATH).text
+
+
+def test_what_is_passed_on_as_it_is_waits_too(house: House, person: Principal, browser: Visitor) -> None:
+    content = house.deliver(person, mail("Fiche", body=f"NIR {NIR}\n"))
+    browser.get(f"/s/message/{content}/rediriger")
+    text = browser.post(f"/s/message/{content}/rediriger", {"a": OUTSIDE}).text
+    assert "Envois à confirmer" in text
+    assert "Fiche" in text
+    (one,) = house.store.read_now(unconfirmed.listing, person.account_id)
+    browser.post(f"{PATH}/{one.id}", {"faire": "envoyer"})
+    to, octets = house.outgoing()[-1]
+    assert to == OUTSIDE
+    assert b"Resent-From:" in octets
