@@ -1,12 +1,13 @@
 """What is asked before a letter leaves: once, all of it, and by whom it concerns."""
 
 import re
+from html import unescape
 
 import pytest
 
 from mailserver.model.identity import Principal
 from mailserver.store.people import lists
-from tests.webui.house import House, Visitor
+from tests.webui.house import House, Visitor, mail
 from tests.webui.test_compose import form, send
 
 _counter: list[int] = []
@@ -109,3 +110,41 @@ def test_a_large_list_is_counted(house: House, person: Principal, browser: Visit
         found = asked(send(browser, a=address, objet="Tous", texte="x").text)
         assert len(found) == (size > 50)
         assert all(f"toute la liste {address}" in one and "51 destinataires" in one for one in found)
+
+
+def test_a_button_puts_a_mistyped_address_right(house: House, browser: Visitor) -> None:
+    """The letter is shown again with the address that was meant: nothing leaves by that button."""
+    before = len(house.outgoing())
+    browser.get("/s/ecrire")
+    send(browser, a="Paul <Paul@gmial.com>, xpaul@gmial.fr", objet="Sortie", texte="Bonjour")
+    button = re.search(r'value="(remplacer:[^"]+)">\s*([^<]+?)\s*<', browser.text)
+    draft = re.search(r'action="(/s/ecrire/\d+/envoyer)"', browser.text)
+    assert button
+    assert draft
+    assert button[2] == "Écrire à paul@gmail.com"
+    browser.post(draft[1], {"faire": unescape(button[1])})
+    assert browser.field("a") == "Paul <paul@gmail.com>, xpaul@gmial.fr"
+    assert len(house.outgoing()) == before
+    said = send(browser, a="a@exemple.org", cc="b@exemple.org", faire="remplacer:a@exemple.org>c@exemple.org")
+    assert 'id="lettre"' in said.text
+    assert (browser.field("a"), browser.field("cc")) == ("c@exemple.org", "b@exemple.org")
+    assert len(house.outgoing()) == before
+
+
+def test_an_answer_to_very_many_is_asked_about(
+    house: House, person: Principal, browser: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(house.settings.guards.__dict__, "reply_all", 3)
+    content = house.deliver(person, mail("Réunion"))
+    many = ", ".join(f"p{number}@exemple.org" for number in range(4))
+    browser.get(f"/s/ecrire?repondre={content}")
+    found = asked(send(browser, a=many, objet="Re: Réunion", texte="Oui").text)
+    assert len(found) == 1
+    assert "part à 4 personnes, et pas à p0@exemple.org seulement" in found[0]
+    draft = re.search(r'action="(/s/ecrire/\d+/envoyer)"', browser.text)
+    assert draft
+    browser.post(draft[1], {"faire": "seulement:p0@exemple.org"})
+    assert browser.field("a") == "p0@exemple.org"
+    monkeypatch.setitem(house.settings.guards.__dict__, "reply_all", 0)
+    browser.get(f"/s/ecrire?repondre={content}")
+    assert "Message envoyé" in send(browser, a=many, objet="Re: Réunion", texte="Oui").text

@@ -24,7 +24,7 @@ from mailserver.store.queue.spool import Notify
 from mailserver.store.web import webmail
 from mailserver.submission import confirmation
 from webui.compose import confidential, form_page
-from webui.compose.addressing import identities
+from webui.compose.addressing import identities, recipient_remedies
 from webui.compose.addressing.recipients import Field, merged
 from webui.compose.addressing.send_checks import Doubt, Doubts, doubts
 from webui.compose.message import attached_files, drafts, quotation, versions
@@ -71,6 +71,9 @@ async def confirm(services: Services, visit: Visit) -> Response:
         draft = await kept(services, visit, number)
         located = Located(draft.letter, draft.attachments)
     letter, choice = located.letter, visit.form.text("faire")
+    if recipient_remedies.is_remedy(choice):
+        letter = await versions.keep(services, visit, recipient_remedies.applied(letter, choice), located.attachments)
+        return await form_page.checked(services, visit, letter, located.attachments)
     letter = answered(letter, choice)
     changed = attached_files.changed(visit, located.attachments) if located.moved else ""
     letter = await versions.keep(services, visit, letter, located.attachments)

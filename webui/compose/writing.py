@@ -17,6 +17,7 @@ from mailserver.store.web import webmail
 from mailserver.store.web.webmail import compose_data
 from webui.account.session import stash
 from webui.compose import form_page, models, new_message, sending
+from webui.compose.addressing import recipient_remedies
 from webui.compose.message import attached_files, drafts, message_form, quotation, signatures, versions
 from webui.compose.message.drafts import keep, kept
 from webui.compose.message.message_form import Letter, from_form
@@ -96,6 +97,8 @@ async def _changed(
         return await form_page.with_choices(services, visit, letter), ()
     if action in sending.ANSWERS:
         return sending.answered(letter, action), ()
+    if recipient_remedies.is_remedy(action):
+        return recipient_remedies.applied(letter, action), ()
     if action == "citer":
         return await quotation.imported(services, visit, letter)
     if action == "format:html" and not letter.html:
@@ -121,7 +124,7 @@ async def _act(
     """What the button wants done with a letter that is kept."""
     if action == "abandonner":
         return await _abandon(services, visit, letter)
-    if action in ("verifier", "apercu"):
+    if action in ("verifier", "apercu") or recipient_remedies.is_remedy(action):
         return await form_page.checked(services, visit, letter, attachments, preview=action == "apercu")
     if action == "retenir":
         return await _keep_model(services, visit, letter, attachments)

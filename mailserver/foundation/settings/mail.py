@@ -97,6 +97,8 @@ class Guards(Section):
     """What a letter does not take to the outside until its author confirms it; none: nothing is looked for."""
     confirm_days: int = Field(default=7, ge=1, le=30)
     """How long such a letter waits; then its author is told that it was not sent."""
+    reply_all: int = Field(default=20, ge=0, le=500)
+    """Above so many people the web asks whether an answer is meant for all of them; 0: it does not."""
 
 
 class Smtp(Section):

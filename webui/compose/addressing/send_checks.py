@@ -9,6 +9,7 @@ from mailserver.mime.writing.compose import Attachment
 from mailserver.mime.writing.replies import correspondents
 from mailserver.model.errors import Refused
 from mailserver.model.identity import ListKind
+from webui.compose.addressing import recipient_remedies
 from webui.compose.addressing.near_misses import near_misses
 from webui.compose.addressing.recipients import Field
 from webui.compose.message import message_form, sources
@@ -36,6 +37,10 @@ class Doubt:
     sentence: str
     field: str = "a"
     """The field of the form where it is put right."""
+    remedy: str = ""
+    """What a button does that puts it right (`recipient_remedies`); empty: there is none."""
+    label: str = ""
+    """What that button says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,8 @@ async def doubts(
         found.append(Doubt("hidden", text))
     found += _crowds(visit, letter, lists, [*visible, *hidden])
     found += await _mistyped(services, visit, [*visible, *hidden])
+    if letter.answers and services.settings.guards.reply_all:
+        found += _everybody(visit, visible, services.settings.guards.reply_all)
     if letter.answers:
         found += await _strangers(services, visit, letter, [*visible, *hidden])
     return Doubts(tuple(found))
@@ -113,9 +120,28 @@ def _count(visit: Visit, n: int) -> str:
 
 
 async def _mistyped(services: Services, visit: Visit, addresses: Sequence[str]) -> list[Doubt]:
-    text = visit._("%(typed)s : vouliez-vous dire %(meant)s ?")
+    text, label = visit._("%(typed)s : vouliez-vous dire %(meant)s ?"), visit._("Écrire à %(meant)s")
     found = await near_misses(services.suggestions, visit.principal, addresses, services.settings.domains)
-    return [Doubt(f"near {typed}", text % {"typed": typed, "meant": meant}) for typed, meant in found]
+    return [
+        Doubt(
+            f"near {typed}",
+            text % {"typed": typed, "meant": meant},
+            remedy=recipient_remedies.replacing(typed, meant),
+            label=label % {"meant": meant},
+        )
+        for typed, meant in found
+    ]
+
+
+def _everybody(visit: Visit, visible: Sequence[str], most: int) -> list[Doubt]:
+    """An answer to more people than it is perhaps meant for; the first one is whom it answers."""
+    if len(visible) <= most:
+        return []
+    text = visit._("Votre réponse part à %(n)s personnes, et pas à %(first)s seulement.")
+    values = {"n": visit.language.number(len(visible)), "first": visible[0]}
+    label = visit._("Répondre seulement à %(first)s") % values
+    remedy = recipient_remedies.alone(visible[0])
+    return [Doubt(_about("everybody", visible), text % values, remedy=remedy, label=label)]
 
 
 def announces(letter: Letter) -> bool:
