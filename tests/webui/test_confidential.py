@@ -42,7 +42,7 @@ def answer(browser: Visitor) -> dict[str, str]:
 def write(browser: Visitor, text: str, to: str = OUTSIDE, **more: str) -> list[str]:
     """What is asked about a letter."""
     browser.get("/s/ecrire")
-    return asked(send(browser, a=to, objet="Dossier", texte=text, **more).text)
+    return asked(send(browser, None, a=to, objet="Dossier", texte=text, **more).text)
 
 
 def verdicts(house: House, person: Principal) -> list[str]:
