@@ -1,0 +1,1 @@
+"""How fast an outgoing queue empties: ours beside Postfix."""
