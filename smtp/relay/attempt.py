@@ -7,9 +7,11 @@ import structlog
 from aiosmtplib import SMTPException
 
 from mailserver.foundation.settings import Outbound
+from mailserver.model.clock import Clock
 from mailserver.store.queue.spool import Leased
 from mailserver.texts.causes import NOTHING, Cause
 from smtp.relay.connecting import Dialler
+from smtp.relay.pool import Pool, Way
 from smtp.relay.routing import Exchanger
 from smtp.relay.tls.handshake import TlsFailed, described
 from smtp.relay.transfer import Transfer
@@ -25,8 +27,13 @@ class Unreachable(Exception):
 class Courier:
     """Hands messages over. One per worker."""
 
-    def __init__(self, name: str, outbound: Outbound, trust: ssl.SSLContext | None = None) -> None:
-        self._dialler = Dialler(name, outbound, trust)
+    def __init__(self, name: str, outbound: Outbound, clock: Clock, trust: ssl.SSLContext | None = None) -> None:
+        self._outbound = outbound
+        self._pool = Pool(Dialler(name, outbound, trust), clock)
+
+    async def stop(self) -> None:
+        """Close what is kept."""
+        await self._pool.empty()
 
     async def send(
         self, exchangers: Sequence[Exchanger], row: Leased, octets: bytes, is_ours: Callable[[], bool]
@@ -55,12 +62,29 @@ class Courier:
         """One server, at the best level of TLS that works. Raises SMTPException, OSError: not reached."""
         for level in exchanger.demand.levels:
             try:
-                async with self._dialler.connected(exchanger, level) as client:
-                    transfer = Transfer(client, exchanger.name, row, octets, is_ours)
-                    await transfer.run()
-                    return transfer
+                return await self._hand_over((exchanger, level), row, octets, is_ours)
             except TlsFailed as error:
                 if level is exchanger.demand.least:
                     raise
                 log.info("tls failed, going on with less", host=exchanger.name, level=level.name, why=str(error))
         raise AssertionError("the least level fails by an error")
+
+    async def _hand_over(self, way: Way, row: Leased, octets: bytes, is_ours: Callable[[], bool]) -> Transfer:
+        """Over a connection that was kept, or over a new one where the other server had done with it."""
+        while True:
+            connection = await self._pool.take(way)
+            transfer = Transfer(connection, way[0].name, row, octets, is_ours, self._outbound.timeout)
+            try:
+                await transfer.run()
+            except BaseException:
+                self._pool.drop(connection)
+                raise
+            if transfer.is_stale:
+                self._pool.drop(connection)
+                continue
+            connection.messages += 1
+            if transfer.may_go_on:
+                self._pool.put_back(connection)
+            else:
+                self._pool.drop(connection)
+            return transfer

@@ -101,7 +101,7 @@ class Relay:
             resolver=self._router.resolver,
             outside=outside,
         )
-        self._courier = Courier(settings.name, settings.outbound, trust)
+        self._courier = Courier(settings.name, settings.outbound, clock, trust)
         self._delivery = delivery
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
         self._folder = store.blobs
@@ -148,6 +148,7 @@ class Relay:
                 stop()
             heart.cancel()
             await self._give_back()
+            await self._courier.stop()
 
     async def _take_work(self) -> float:
         """Start attempts while there is work and room; how long to wait for more."""

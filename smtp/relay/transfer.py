@@ -3,16 +3,15 @@
 aiosmtplib's DATA rewrites the whole message with regular expressions in one call; here it leaves in pieces.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
 
-import aiosmtplib
-from aiosmtplib import SMTPException, SMTPResponse
+from aiosmtplib import SMTPException, SMTPResponse, SMTPResponseException
 
 from mailserver.store.queue.spool import Addressee, Leased, Notify
 from mailserver.texts.causes import Cause, plain
+from smtp.relay.pipeline import Pipeline
+from smtp.relay.pool import Connection
 from smtp.relay.tls.handshake import described
 from smtp.relay.verdicts import Result, Verdict, same_for_all
 
@@ -21,11 +20,11 @@ MESSAGE_SECONDS = 600.0
 SLOWEST = 16 * 1024
 """Octets per second below which a transfer is given up."""
 PIECE = 256 * 1024
-IN_FLIGHT = 1024 * 1024
-"""Octets handed to the transport before it is waited for."""
 RECIPIENTS = 100
 """Of one transaction: every server must take that many (RFC 5321 section 4.5.3.1.8)."""
 
+CLOSING = 421
+TAKEN = (250, 251)
 _ENHANCED = re.compile(r"([245])\.\d{1,3}\.\d{1,3}(?=\s|\Z)")
 
 
@@ -37,16 +36,28 @@ class Transfer:
     """One message over one connection."""
 
     def __init__(
-        self, client: aiosmtplib.SMTP, remote: str, row: Leased, octets: bytes, is_ours: Callable[[], bool]
+        self,
+        connection: Connection,
+        remote: str,
+        row: Leased,
+        octets: bytes,
+        is_ours: Callable[[], bool],
+        seconds: float,
     ) -> None:
-        self._client = client
+        """`seconds`: the most that one answer is waited for."""
+        client = connection.client
+        self._connection = connection
+        self._offers = dict(client.esmtp_extensions)
+        self._pipeline = Pipeline(client)
+        self._seconds = seconds
         self._is_ours = is_ours
         self._remote = remote
         self._row = row
         self._octets = octets
         self._eight_bit = not octets.isascii()
-        self._knows_dsn = client.supports_extension("dsn")
+        self._knows_dsn = "dsn" in self._offers
         self._content_sent = False
+        self._broke = self._broke_early = False
         self.verdicts: list[Verdict] = []
 
     @property
@@ -54,68 +65,139 @@ class Transfer:
         """False: the server put everything off, another one may do better."""
         return self._content_sent or any(verdict.result is not Result.DEFERRED for verdict in self.verdicts)
 
+    @property
+    def is_stale(self) -> bool:
+        """The connection had been kept and broke before anything was decided: the server may just have done with it."""
+        return self._broke_early and self._connection.is_reused
+
+    @property
+    def may_go_on(self) -> bool:
+        """The connection is good for another message."""
+        return not self._broke and not self._pipeline.is_broken
+
     async def run(self) -> None:
-        """Come to a verdict on every recipient."""
+        """Come to a verdict on every recipient. Raises LeaseOver."""
         missing = self._what_it_lacks()
         if missing is not None:
-            self.verdicts = same_for_all(self._row, Result.FAILED, *missing, self._remote)
+            self._judge_all(Result.FAILED, *missing)
             return
         recipients = self._row.recipients
         problem = Cause("connection-lost")
         try:
-            for start in range(0, len(recipients), RECIPIENTS):
-                await self._transaction(recipients[start : start + RECIPIENTS])
+            with self._pipeline:
+                for start in range(0, len(recipients), RECIPIENTS):
+                    await self._transaction(recipients[start : start + RECIPIENTS])
         except (SMTPException, OSError) as error:
+            self._broke = True
+            self._broke_early = not self.is_final and not self.verdicts
             problem = described(error)
         except LeaseOver:
             if not self.verdicts:
                 raise  # else who has the message already is recorded, if nobody was faster
+            self._broke = True
         decided = {verdict.addressee.id for verdict in self.verdicts}
         for recipient in recipients:
             if recipient.id not in decided:
                 self._decide(recipient, Result.DEFERRED, "4.4.2", problem)
 
+    def _judge_all(self, result: Result, status: str, text: Cause) -> None:
+        self.verdicts = same_for_all(self._row, result, status, text, self._remote)
+
     def _what_it_lacks(self) -> tuple[str, Cause] | None:
         """An extension this message cannot do without: nothing of it may be rewritten (signatures)."""
-        supports = self._client.supports_extension
-        if self._row.utf8 and not supports("smtputf8"):
+        if self._row.utf8 and "smtputf8" not in self._offers:
             return "5.6.7", Cause("no-smtputf8")
-        if self._eight_bit and not supports("8bitmime"):
+        if self._eight_bit and "8bitmime" not in self._offers:
             return "5.6.3", Cause("no-8bitmime")
-        limit = self._client.esmtp_extensions.get("size", "")
+        limit = self._offers.get("size", "")
         if limit.isdigit() and 0 < int(limit) < len(self._octets):
             return "5.3.4", Cause("too-large-there", limit=limit)
         return None
 
     async def _transaction(self, group: Sequence[Addressee]) -> None:
-        answer = await self._command(b"MAIL FROM:<" + self._row.reverse_path.encode() + b">", *self._mail_options())
+        """One MAIL. Where commands may be sent together, RSET to DATA are (RFC 2920 section 3.1)."""
+        mail = b"MAIL FROM:<" + self._row.reverse_path.encode() + b">" + self._mail_options()
+        recipients = [b"RCPT TO:<" + one.address.encode() + b">" + self._rcpt_options(one) for one in group]
+        asking = self._all_at_once if "pipelining" in self._offers else self._one_by_one
+        reset = [b"RSET"] if self._connection.in_transaction else []
+        self._connection.in_transaction = True
+        accepted = await asking(group, [*reset, mail], recipients)
+        if accepted is None:
+            return
+        self._connection.in_transaction = False
+        if accepted:
+            self._judge(accepted, await self._content(), has_message=True)
+        else:
+            await self._no_content()
+
+    async def _one_by_one(
+        self, group: Sequence[Addressee], before: Sequence[bytes], recipients: Sequence[bytes]
+    ) -> list[Addressee] | None:
+        """Whom the server takes the message for, and wants it now; None: it does not want it."""
+        for command in before:
+            answer = await self._ask(command)
         if answer.code != 250:
             self._judge(group, answer)
-            return
-        accepted: list[Addressee] = []
-        for one in group:
-            answer = await self._command(b"RCPT TO:<" + one.address.encode() + b">", *self._rcpt_options(one))
-            if answer.code in (250, 251):
-                accepted.append(one)
-            else:
-                self._judge([one], answer)
+            return None
+        accepted = []
+        for addressee, command in zip(group, recipients, strict=True):
+            if self._is_taken(addressee, await self._ask(command)):
+                accepted.append(addressee)
         if not accepted:
-            await self._command(b"RSET")
-            return
+            return None
         self._check_lease()
-        answer = await self._command(b"DATA")
+        answer = await self._ask(b"DATA")
         if answer.code == 354:
-            self._content_sent = True
-            answer = await self._content()
+            return accepted
         self._judge(accepted, answer)
+        return None
 
-    async def _command(self, *words: bytes) -> SMTPResponse:
-        return await self._client.execute_command(*words)
+    async def _all_at_once(
+        self, group: Sequence[Addressee], before: Sequence[bytes], recipients: Sequence[bytes]
+    ) -> list[Addressee] | None:
+        """The same. The server may want content for nobody: then the list is empty."""
+        self._check_lease()
+        self._pipeline.send(*before, *recipients, b"DATA")
+        for _ in before:
+            answer = await self._answer()
+        refused = answer.code != 250
+        if refused:
+            self._judge(group, answer)
+        answers = [await self._answer() for _ in group]
+        last = await self._answer()
+        if refused:
+            # Nobody was to be taken. If somebody was, an end of the message would send them an empty one.
+            is_odd = last.code == 354 and any(answer.code in TAKEN for answer in answers)
+            self._broke = self._broke or is_odd
+            return [] if last.code == 354 and not is_odd else None
+        accepted = [one for one, answer in zip(group, answers, strict=True) if self._is_taken(one, answer)]
+        if last.code == 354:
+            return accepted
+        self._judge(accepted, last)
+        return None
 
-    def _mail_options(self) -> list[bytes]:
-        supports = self._client.supports_extension
+    def _is_taken(self, addressee: Addressee, answer: SMTPResponse) -> bool:
+        if answer.code in TAKEN:
+            return True
+        self._judge([addressee], answer)
+        return False
+
+    async def _ask(self, command: bytes) -> SMTPResponse:
+        self._pipeline.send(command)
+        return await self._answer()
+
+    async def _answer(self) -> SMTPResponse:
+        """Raises SMTPResponseException: the server closes a connection that had been kept."""
+        answer = await self._pipeline.reply(self._seconds)
+        if answer.code == CLOSING:
+            self._broke = True
+            if self._connection.is_reused and not self._content_sent:
+                raise SMTPResponseException(answer.code, answer.message)
+        return answer
+
+    def _mail_options(self) -> bytes:
         options = []
-        if supports("size"):
+        if "size" in self._offers:
             options.append(f"SIZE={len(self._octets)}")
         if self._eight_bit:
             options.append("BODY=8BITMIME")
@@ -124,50 +206,44 @@ class Transfer:
         if self._knows_dsn:
             options += [f"RET={self._row.ret}"] if self._row.ret else []
             options += [f"ENVID={self._row.envid}"] if self._row.envid else []
-        return [option.encode() for option in options]
+        return "".join(f" {option}" for option in options).encode()
 
-    def _rcpt_options(self, addressee: Addressee) -> list[bytes]:
+    def _rcpt_options(self, addressee: Addressee) -> bytes:
         if not self._knows_dsn:
-            return []
+            return b""
         options = []
         if addressee.notify:
             options.append("NOTIFY=" + ",".join(str(one.name) for one in Notify if one in addressee.notify))
         if addressee.orcpt:
             options.append(f"ORCPT={addressee.orcpt}")
-        return [option.encode() for option in options]
+        return "".join(f" {option}" for option in options).encode()
 
     async def _content(self) -> SMTPResponse:
         """Send the message and read the answer, which may come before the end."""
-        protocol = self._client.protocol
-        transport = cast(asyncio.Transport, self._client.transport)
-        if protocol is None:
-            raise aiosmtplib.SMTPServerDisconnected(Cause("connection-lost"))
-        patience = MESSAGE_SECONDS + len(self._octets) / SLOWEST
-        answer = asyncio.ensure_future(protocol.read_response(timeout=patience))
-        try:
-            await asyncio.sleep(0)
-            for piece in stuffed(self._octets):
-                # A transport tells of room only to its protocol, which is aiosmtplib's.
-                while transport.get_write_buffer_size() > IN_FLIGHT and not answer.done():  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-                if answer.done():
-                    break
-                self._check_lease()
-                protocol.write(piece)
-                await asyncio.sleep(0)
-            return await answer
-        finally:
-            answer.cancel()
+        self._content_sent = True
+        for piece in stuffed(self._octets):
+            await self._pipeline.drain()
+            if self._pipeline.has_reply:
+                self._broke = True  # what follows would be taken for commands
+                break
+            self._check_lease()
+            self._pipeline.write(piece)
+        return await self._pipeline.reply(MESSAGE_SECONDS + len(self._octets) / SLOWEST)
+
+    async def _no_content(self) -> SMTPResponse:
+        """Wanted though nobody is to get it (RFC 2920 section 3.1)."""
+        self._pipeline.write(b".\r\n")
+        return await self._answer()
 
     def _check_lease(self) -> None:
         """Raises LeaseOver."""
         if not self._is_ours():
             raise LeaseOver
 
-    def _judge(self, group: Sequence[Addressee], answer: SMTPResponse) -> None:
-        """RFC 5321 section 4.2.1: the first digit decides."""
+    def _judge(self, group: Sequence[Addressee], answer: SMTPResponse, *, has_message: bool = False) -> None:
+        """RFC 5321 section 4.2.1: the first digit decides; but only who has the message can have taken it."""
         text = " ".join(answer.message.split())
-        if 200 <= answer.code < 300:
+        if has_message and 200 <= answer.code < 300:
             result, fallback = Result.DELIVERED, "2.0.0"
         elif 500 <= answer.code < 600:
             result, fallback = Result.FAILED, "5.0.0"

@@ -29,9 +29,19 @@ MODULES: Mapping[str, Sequence[str]] = {
     "mailserver/submission/submit.py": ("tests/smtp/test_submission.py", "tests/lists"),
     "smtp/wire/framing.py": ("tests/smtp/test_framing.py", "tests/smtp/test_hostile.py"),
     "smtp/relay/queue_runner.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
-    "smtp/relay/attempt.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
+    "smtp/relay/attempt.py": (
+        "tests/smtp/test_relay.py",
+        "tests/smtp/test_relay_moments.py",
+        "tests/smtp/test_relay_connections.py",
+    ),
+    "smtp/relay/pipeline.py": ("tests/smtp/test_relay_connections.py",),
+    "smtp/relay/pool.py": ("tests/smtp/test_relay_connections.py",),
     "smtp/relay/connecting.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
-    "smtp/relay/transfer.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
+    "smtp/relay/transfer.py": (
+        "tests/smtp/test_relay.py",
+        "tests/smtp/test_relay_moments.py",
+        "tests/smtp/test_relay_connections.py",
+    ),
     "imap/wire/framing.py": ("tests/imap/wire",),
 }
 """What is changed by chance, and the tests beside it."""

@@ -61,6 +61,8 @@ class Inbox:
         self.said.append(f"RCPT {address} {' '.join(options)}".strip())
         if self.holds == "RCPT":
             await asyncio.to_thread(self.hold.wait, 20)
+        if not envelope.mail_from:
+            return "503 5.5.1 MAIL first"
         if address in self.answers:
             return self.answers[address]
         envelope.rcpt_tos.append(address)

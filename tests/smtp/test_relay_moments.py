@@ -129,7 +129,7 @@ def test_a_lease_that_ends_within_a_message(make_house: HouseMaker, second: Else
     submit(house, "x@ailleurs.fr")
     (row,) = house.store.write_now(spool.lease, 10)
     octets = house.read(spool.octets, row.content_id, house.store.blobs)
-    courier = Courier("mail.ac-exemple.fr", house.settings.outbound)
+    courier = Courier("mail.ac-exemple.fr", house.settings.outbound, house.clock)
     there = [Exchanger("second.fr", second.address, second.port)]
     for lasting in range(4):
         left = iter([True] * lasting)
@@ -175,6 +175,8 @@ def test_a_quit_that_is_not_answered_changes_nothing(house: House, first: Elsewh
     first.inbox.breaks = {"QUIT": 1}
     submit(house, "x@ailleurs.fr")
     until(lambda: not queue(house))
+    house.stop_relays()
+    assert first.inbox.quits == 1
     assert (len(first.inbox.taken), len(second.inbox.taken)) == (1, 0)
 
 

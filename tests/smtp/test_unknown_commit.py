@@ -70,7 +70,7 @@ def test_what_leaves_while_the_database_is_away_leaves_once(
         until(lambda: len(elsewhere.inbox.said) == 3)
         cutter.go_down()
         elsewhere.inbox.hold.set()
-        until(lambda: elsewhere.inbox.quits)
+        until(lambda: elsewhere.inbox.taken)
         before = cutter.refused
         until(lambda: cutter.refused >= before + 2)  # writing it down has failed
         cutter.come_back()

@@ -110,6 +110,12 @@ OUTBOUND_TLS = Counter(
 STS_POLICIES = Counter(
     "sts_policies_total", "MTA-STS policies of other domains that were asked for", {"end": ("fetched", "failed")}
 )
+CONNECTIONS_USED = Counter(
+    "queue_connections_total",
+    "Connections that a message was handed over on: dialled for it, or kept from the one before",
+    {"how": ("dialled", "kept")},
+)
+CONNECTIONS_IDLE = Gauge("queue_connections_idle", "Connections to other servers kept for the next message", {})
 REPORTS_LEFT_OUT = Counter("reports_left_out_total", "Observations that no report will tell of", {})
 REPORTS_READ = Counter(
     "reports_read_total", "Aggregate reports by what became of them", {"end": ("new", "twice", "refused", "taken")}

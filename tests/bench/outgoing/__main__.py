@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +130,7 @@ async def _drain(side: OurQueue | TheirQueue, sink: Sink, places: list[Domain], 
     return Measured(seconds, spent, idle, meanwhile, twice, connections, most)
 
 
-async def _latency(port: int, work: "asyncio._CoroutineLike[None]") -> tuple[float, float]:
+async def _latency(port: int, work: Awaitable[None]) -> tuple[float, float]:
     """What a message from outside takes while something else goes on."""
     probe = Probe(port)
     asking = asyncio.create_task(probe.run())

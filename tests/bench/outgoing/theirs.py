@@ -60,7 +60,9 @@ class TheirQueue:
         main = re.sub(r"(?m)^(mynetworks|virtual_transport|virtual_mailbox_maps) = .*\n", "", their_settings.MAIN_CF)
         main = main.replace("reject_unauth_destination", "permit_mynetworks, reject_unauth_destination")
         (config / "main.cf").write_text((main + _MORE).format(**settings))
-        ways_there = (f"{one.name} smtp:[{way.rpartition(':')[0]}]:{way.rpartition(':')[2]}\n" for one, way in ways.items())
+        ways_there = (
+            f"{one.name} smtp:[{way.rpartition(':')[0]}]:{way.rpartition(':')[2]}\n" for one, way in ways.items()
+        )
         (config / "transport").write_text("".join(ways_there))
         for name in ("postfix-files", "dynamicmaps.cf"):
             if Path("/etc/postfix", name).exists():
