@@ -51,6 +51,7 @@ from mailserver.submission.held import HeldSubmissions
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 from mailserver.withdrawal.hijacked import HijackedAccounts
+from mailserver.withdrawal.recall import Recall
 from mailserver.withdrawal.service import Withdrawals
 from webui import routes
 from webui.account.login import portal
@@ -126,6 +127,7 @@ def create(
             settings=settings, store=store, delivery=delivery, submission=submission, clock=clock
         ),
         withdrawals=withdrawals,
+        recall=Recall(settings=settings, store=store),
         hijacked=HijackedAccounts(store=store, withdrawals=withdrawals, clock=clock),
         board=board,
         health=health,

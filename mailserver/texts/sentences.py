@@ -244,6 +244,7 @@ _RECORDED = {
     "junk-trained": N_("{spam} indésirables et {ham} autres messages appris"),
     "infected-message": N_("message {name} ({virus}), numéro {number} : {verdict}"),
     "held-submission": N_("message {name} en attente, numéro {number} : {verdict}"),
+    "recalled": N_("message {name} rappelé par son auteur : {count} exemplaires non lus"),
     "confidential-letter": N_("message {name} qui contient {kinds} : {verdict}"),
     "allowance": N_("peut envoyer {times} fois plus jusqu’au {end}"),
     "secured": N_(

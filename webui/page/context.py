@@ -48,6 +48,7 @@ from mailserver.submission.held import HeldSubmissions
 from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 from mailserver.withdrawal.hijacked import HijackedAccounts
+from mailserver.withdrawal.recall import Recall
 from mailserver.withdrawal.service import Withdrawals
 from webui.http import headers
 from webui.http.assets import Assets
@@ -98,6 +99,7 @@ class Services:
     unconfirmed: UnconfirmedMail
     withdrawals: Withdrawals
     hijacked: HijackedAccounts
+    recall: Recall
     outside: SafeFetch
     feeds: Feeds
     board: Announcements

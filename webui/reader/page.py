@@ -31,7 +31,7 @@ from webui.page.avatars import Avatar, avatar
 from webui.page.context import COMPLETE, Services, Visit
 from webui.page.mail_shell import DRAFTS, JUNK, SENT, Folder, MailShell, surroundings
 from webui.page.rendering import redirect
-from webui.reader import addressees, conversations, correspondent, message_parts, trusted_senders
+from webui.reader import addressees, conversations, correspondent, message_parts, recall, trusted_senders
 from webui.reader.content import html_dark, html_view, images, plain_text
 from webui.reader.correspondent import Correspondent
 from webui.reader.flash_texts import said
@@ -127,6 +127,8 @@ class ReadPage:
     conversation: conversations.Conversation
     said: str
     """What has just been done."""
+    recallable: bool
+    """Its author may still take it back."""
     receipt: receipts.Note | None = None
     invitation: invitations.Card | None = None
     leaving: unsubscribe.Way | None = None
@@ -317,6 +319,7 @@ async def _page(
         reply=QuickReply(listed(header.reply.to), header.reply.subject, author.sender, services.keys.new_token()),
         conversation=await conversations.around(services, visit, found, around, fresh),
         said=said(visit),
+        recallable=recall.is_open(services, visit, found),
     )
     return page if at.foreign else await _personal(services, visit, page, octets, root, header)
 

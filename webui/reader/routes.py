@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from webui.page.dispatch import Doors
-from webui.reader import attachments, message_parts, page, printing, redirect, source, trusted_senders
+from webui.reader import attachments, message_parts, page, printing, recall, redirect, source, trusted_senders
 from webui.reader.content import images
 from webui.reader.previews import preview
 from webui.reader.requests import invitations, receipts, unsubscribe
@@ -29,6 +29,8 @@ def mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/message/{message:key}/desabonner", visit(unsubscribe.leave), methods=["POST"]),
         Route("/message/{message:key}/rediriger", visit(redirect.ask_redirect), methods=["GET"]),
         Route("/message/{message:key}/rediriger", visit(redirect.send_on), methods=["POST"]),
+        Route("/message/{message:key}/rappeler", visit(recall.ask), methods=["GET"]),
+        Route("/message/{message:key}/rappeler", visit(recall.take_back), methods=["POST"]),
         Route("/message/{message:key}/hameconnage", visit(redirect.report_phishing), methods=["POST"]),
         Route("/dossier/{box:key}/imprimer", visit(printing.show_for_print), methods=["GET"]),
         Route("/dossier/{box:key}/imprimer", visit(printing.gather), methods=["POST"]),

@@ -99,6 +99,8 @@ class Guards(Section):
     """How long such a letter waits; then its author is told that it was not sent."""
     reply_all: int = Field(default=20, ge=0, le=500)
     """Above so many people the web asks whether an answer is meant for all of them; 0: it does not."""
+    recall_minutes: int = Field(default=10, ge=0, le=1440)
+    """How long people may take back what nobody here has read yet; 0: not at all."""
 
 
 class Smtp(Section):

@@ -27,7 +27,7 @@ function pick() {
   return Boolean(current);
 }
 
-const WITHIN = /^\/m\/(message|partage\/\d+)\/\d+\/(invitation|accuse|images|desabonner|rediriger|hameconnage)$/;
+const WITHIN = /^\/m\/(message|partage\/\d+)\/\d+\/(invitation|accuse|images|desabonner|rediriger|rappeler|hameconnage)$/;
 
 // What a button does; entries of menus name a field (webui/mail/actions.py).
 const NAMED = { ranger: "deplacer", poser: "etiqueter", retirer: "desetiqueter", revient: "reporter" };

@@ -7,7 +7,7 @@ import { items } from "./choosing.js";
 import { announce, hasPane, list, load, mark, reader } from "./place.js";
 
 const MESSAGE = /^\/m\/(message|partage\/\d+)\/\d+$/;
-const WITHIN = /^\/m\/(message|partage\/\d+)\/\d+\/(rediriger|source|entetes|apercu\/[\d.]+)$/; // pages about one message
+const WITHIN = /^\/m\/(message|partage\/\d+)\/\d+\/(rediriger|rappeler|source|entetes|apercu\/[\d.]+)$/; // pages about one message
 
 // What a letter looks like, and its script, come with the first one, or when a pointer comes near.
 let outfit = null;

@@ -1,0 +1,56 @@
+"""`Recall`: an author takes back, from mailboxes here, what nobody has read yet."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from mailserver.foundation.settings import Settings
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.sending_limits import MINUTE
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record.audit import Origin
+from mailserver.store.withdrawal import recalling
+
+log = structlog.get_logger("withdrawal")
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What became of it; who they are is told to nobody."""
+
+    taken: int
+    """Recipients who do not have it any more."""
+    people: int
+    """Recipients here who had it."""
+
+
+class Recall:
+    """One per worker."""
+
+    def __init__(self, *, settings: Settings, store: Store) -> None:
+        self._guards = settings.guards
+        self._store = store
+
+    def is_open(self, sent: int, now: float) -> bool:
+        """Whether what was sent then may be taken back now."""
+        return now - sent < self._guards.recall_minutes * MINUTE
+
+    async def take_back(self, principal: Principal, content_id: int, origin: Origin) -> Recalled:
+        """Take a message of theirs back, in short units: others have their turn in between.
+
+        Raises Refused(NOT_FOUND: they have no such message | CANNOT: nobody here has it, or it is too late), Temporary.
+        """
+        author, since = principal.account_id, int(self._store.clock.now()) - self._guards.recall_minutes * MINUTE
+        copies = await self._store.read_slow(author, recalling.find, author, content_id, since)
+        if not copies or not self._guards.recall_minutes:
+            raise Refused(Reason.CANNOT, "Nobody here has this message, or it is too late")
+        unread = [one for one in copies if not one.is_read]
+        await self._store.write(recalling.begin, origin, author, content_id, len(unread))
+        taken: set[recalling.Copy] = set()
+        for start in range(0, len(unread), recalling.BATCH):
+            taken.update(await self._store.write(recalling.take, unread[start : start + recalling.BATCH]))
+        people = {one.account_id for one in copies}
+        left = {one.account_id for one in copies if one not in taken}
+        log.info("recalled", account=author, taken=len(taken), copies=len(copies))
+        return Recalled(len(people - left), len(people))

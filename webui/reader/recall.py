@@ -1,0 +1,82 @@
+"""Taking back a message that one has just sent, from mailboxes here where nobody has read it."""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.web.webmail import Stored
+from webui.http.forms import positive
+from webui.page import plain
+from webui.page.context import Services, Visit
+from webui.page.flash import MOST
+from webui.page.mail_shell import SENT, MailShell, surround
+from webui.page.rendering import redirect
+from webui.reader import message_parts
+
+
+@dataclass(frozen=True, slots=True)
+class RecallPage:
+    """Asks first, and says afterwards what became of it."""
+
+    frame: MailShell
+    message: Stored
+    subject: str
+    minutes: int
+    is_open: bool
+    result: str = ""
+    fault: str = ""
+
+
+def is_open(services: Services, visit: Visit, found: Stored) -> bool:
+    """Whether a message may be taken back: it is in the person's own Sent, and was sent a moment ago."""
+    mine = found.box.special_use == SENT and found.box.account_id == visit.account_id
+    return mine and services.recall.is_open(found.date, visit.now)
+
+
+async def ask(services: Services, visit: Visit) -> Response:
+    """GET /message/{id}/rappeler."""
+    found, _ = await message_parts.load(services, visit, upto=0)
+    return _page(services, visit, found)
+
+
+async def take_back(services: Services, visit: Visit) -> Response:
+    """POST /message/{id}/rappeler."""
+    found, _ = await message_parts.load(services, visit, upto=0)
+    if not is_open(services, visit, found):
+        return _page(services, visit, found, visit._("Il est trop tard pour rappeler ce message."))
+    try:
+        done = await services.recall.take_back(visit.principal, found.id, visit.origin)
+    except Refused as refusal:
+        if refusal.reason is not Reason.CANNOT:
+            raise
+        return _page(services, visit, found, visit._("Personne dans l’académie n’a ce message."))
+    address = f"{visit.base}/message/{found.id}/rappeler"
+    return redirect(visit, address, d=found.box.id, retires=done.taken, sur=done.people)
+
+
+def _page(services: Services, visit: Visit, found: Stored, fault: str = "") -> Response:
+    page = RecallPage(
+        surround(visit, found.boxes, found.box.id),
+        found,
+        plain.line(found.subject),
+        services.settings.guards.recall_minutes,
+        is_open(services, visit, found),
+        _result(visit),
+        fault,
+    )
+    return services.pages.answer(visit, "reader/recall.html", page, 422 if fault else 200)
+
+
+def _result(visit: Visit) -> str:
+    """What the address says became of it; nobody is named."""
+    people = min(positive(visit.query("sur")), MOST)
+    taken = min(positive(visit.query("retires")), people)
+    if not people:
+        return ""
+    text = visit.language.texts.ngettext(
+        "Message rappelé : %(taken)s destinataire sur %(people)s ne l’a plus.",
+        "Message rappelé : %(taken)s destinataires sur %(people)s ne l’ont plus.",
+        taken,
+    )
+    return text % {"taken": visit.language.number(taken), "people": visit.language.number(people)}
