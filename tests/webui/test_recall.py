@@ -64,7 +64,9 @@ def test_what_nobody_has_read_vanishes(house: House, author: Principal, browser:
     archive = house.box(moved, "Archive")
     inbox = house.box(moved, "INBOX")
     (row,) = house.store.read_now(messages.fetch, moved.account_id, inbox.id, ("content_id",))
-    house.store.write_now(webmail.move, moved.account_id, inbox.id, archive.id, [row[0]], (moved.login.encode().ljust(32), 300))
+    house.store.write_now(
+        webmail.move, moved.account_id, inbox.id, archive.id, [row[0]], (moved.login.encode().ljust(32), 300)
+    )
     assert f"/{interface}/message/{content}/rappeler" in browser.get(f"/{interface}/message/{content}").text
     before = house.box(unread, "INBOX")
     text = recall(browser, content, interface)
