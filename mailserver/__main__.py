@@ -30,7 +30,7 @@ from mailserver.cli import (
 )
 from mailserver.cli.accounts import account, change, export, factors, letters, log, secure, states
 from mailserver.cli.imports import history, job, run
-from mailserver.cli.lists import functional_boxes, lists, moderation, reading
+from mailserver.cli.lists import bounces, functional_boxes, lists, moderation, reading
 from mailserver.texts.command_line import _
 
 app = typer.Typer(
@@ -75,6 +75,7 @@ list_app.command("set")(lists.set_)
 list_app.command()(lists.delete)
 list_app.command()(reading.preview)
 list_app.command("held")(moderation.held_)
+list_app.command()(bounces.bounces)
 list_app.command()(moderation.approve)
 list_app.command()(moderation.reject)
 list_app.command()(functional_boxes.holders)

@@ -33,7 +33,7 @@ from webui.filters import (
     script_page,
     senders_page,
 )
-from webui.lists import moderation, owned, personal
+from webui.lists import moderation, owned, personal, posts, subscription
 from webui.mail import (
     actions,
     folders,
@@ -127,6 +127,9 @@ def _entrance(doors: Doors) -> Sequence[BaseRoute]:
         Route("/initialiser/code", guest(recovery.use_code), methods=["POST"]),
         Route("/moderation/{key}", guest(moderation.show_held_message), methods=["GET"]),
         Route("/moderation/{key}", guest(moderation.decide), methods=["POST"]),
+        Route("/abonnement/{key}", guest(subscription.show), methods=["GET"]),
+        Route("/abonnement/{key}", doors.keyed(subscription.one_click), methods=["POST"]),
+        Route("/abonnement/{key}/choix", guest(subscription.choose), methods=["POST"]),
         Route("/transfert/{key}", guest(forward_page.show_agreement), methods=["GET"]),
         Route("/transfert/{key}", guest(forward_page.agree), methods=["POST"]),
     ]
@@ -268,6 +271,9 @@ def _lists(doors: Doors) -> Sequence[BaseRoute]:
         Route("/liste", visit(owned.create, files=True), methods=["POST"]),
         Route("/liste/{address}", visit(owned.show_list), methods=["GET"]),
         Route("/liste/{address}", visit(owned.change, files=True), methods=["POST"]),
+        Route("/liste/{address}/messages", visit(posts.show_posts), methods=["GET"]),
+        Route("/liste/{address}/messages", visit(posts.send_again), methods=["POST"]),
+        Route("/liste/{address}/messages/{post:int}", visit(posts.show_post), methods=["GET"]),
         Route("/liste/{address}/attente", visit(owned.queue), methods=["GET"]),
         Route("/liste/{address}/attente", visit(owned.decide), methods=["POST"]),
     ]

@@ -22,6 +22,10 @@ from mailserver.texts.causes import Cause
 MAX_NAME = 200
 MAX_MOMENT = 4_102_444_800
 """The year 2100, in seconds since 1970."""
+MIN_SIZE = 10 * 1024
+MAX_SIZE = 1024 * 1024 * 1024
+"""Octets of a list's own bound on messages; that of the house holds besides."""
+MAX_HOURLY = 10_000
 OWNER_SUFFIXES = ("-bounces", "-owner")
 """Ends of addresses that lead to a list's owners."""
 ROLE_ADDRESSES = ("postmaster", "abuse")
@@ -81,6 +85,10 @@ class ListChange:
     answers: Answers | None = None
     ends: int | None = None
     """From when on it takes no more messages (seconds since 1970); 0: it goes on."""
+    may_leave: bool | None = None
+    as_list: bool | None = None
+    max_size: int | None = None
+    max_hourly: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +211,7 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
         values["answers"] = wanted.answers.value
     if wanted.ends is not None:
         values["ends"] = wanted.ends
+    values |= _limits(entry.kind, wanted)
     _check_terms(entry.kind, wanted.answers or Answers.AUTHOR, wanted.ends or 0)
     if values:
         lists.change(tx, entry.address, values)
@@ -218,6 +227,26 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
         *(["named writers"] if wanted.named is not None else []),
     )
     audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-fields", address=address, fields=said or ("nothing",)))
+
+
+def _limits(kind: ListKind, wanted: ListChange) -> dict[str, int]:
+    """Who leaves, how it is written to those outside, how large and how often. Raises Refused(INVALID)."""
+    values = {
+        "may_leave": wanted.may_leave,
+        "as_list": wanted.as_list,
+        "max_size": wanted.max_size,
+        "max_hourly": wanted.max_hourly,
+    }
+    given = {name: int(value) for name, value in values.items() if value is not None}
+    if given and kind is ListKind.FUNCTION:
+        raise Refused(Reason.INVALID, "a functional box sends no copies: it has no limits of a list")
+    if given.get("may_leave") and kind is ListKind.LIVING:
+        raise Refused(Reason.INVALID, "nobody leaves a living list: its members follow from the directory")
+    if not 0 <= given.get("max_size", 0) <= MAX_SIZE or 0 < given.get("max_size", MIN_SIZE) < MIN_SIZE:
+        raise Refused(Reason.INVALID, f"a message's size is bounded by {MIN_SIZE} to {MAX_SIZE} octets, or by 0: not")
+    if not 0 <= given.get("max_hourly", 0) <= MAX_HOURLY:
+        raise Refused(Reason.INVALID, f"messages of an hour are bounded by 1 to {MAX_HOURLY}, or by 0: not")
+    return given
 
 
 def check_address(house: House, address: str) -> None:

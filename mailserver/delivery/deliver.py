@@ -33,7 +33,7 @@ from mailserver.model.identity import Directory, Population, Roster
 from mailserver.model.messages.authentication import Alignment
 from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.model.rules import Sender
+from mailserver.model.rules import Sender, sentences
 from mailserver.notices import house, moderation, viruses
 from mailserver.store.account import filter_memory, sessions
 from mailserver.store.account.filter_memory import Kind
@@ -49,6 +49,8 @@ from mailserver.texts.languages import LanguageCode
 
 log = structlog.get_logger("deliver")
 
+TRACE_OCTETS = 4096
+"""What our own fields on top of a message may add to its size."""
 INBOX_ENTRIES = 200_000
 KEY_OCTETS = 20
 MAX_TOLD = 50
@@ -203,6 +205,10 @@ class Delivery(Addressing):
         `targets`: direct recipients elsewhere. `passage`: the filters that sent it on until here. `judge`: it may be
         junk. Nobody gets two copies. Raises Refused(LOOP), Denied, Temporary.
         """
+        came_back: list[Part] = []
+        if any(one.returns is not None for one in envelope.recipients):
+            waiting = await self.prepare(octets)
+            envelope, came_back = await self.members.read_returned(envelope, octets, waiting)
         looked = await self._impersonation.look(envelope, octets)
         copies = await self._copies(envelope, octets, options, targets, looked.signs)
         if passage is None:
@@ -217,7 +223,7 @@ class Delivery(Addressing):
         found: list[Part] = []
         for part, copy in zip(parts, copies, strict=True):
             found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, passage, volume)
-        return marked(found, borrowed) + await self._reports(envelope, octets, found)
+        return marked(found, borrowed) + came_back + await self._reports(envelope, octets, found)
 
     async def _reports(self, envelope: Envelope, octets: bytes, others: Sequence[Part]) -> list[Part]:
         """What is to be read of a message from outside as a report of another server, whoever gets it besides.
@@ -300,14 +306,38 @@ class Delivery(Addressing):
                 continue
             accounts.update(dict.fromkeys(members))
             elsewhere.update((address, Target(address)) for address in remote)
+            copies += await self._list_copies(envelope, octets, one, (members, remote), options, provenance)
+        return copies
+
+    async def _list_copies(
+        self,
+        envelope: Envelope,
+        octets: bytes,
+        one: Recipient,
+        to: tuple[tuple[int, ...], tuple[str, ...]],
+        options: Options,
+        provenance: Provenance,
+    ) -> list["_Copy"]:
+        """A list's copy for its members here, and the one for those outside. Raises Temporary."""
+        assert one.head is not None
+        members, remote = to
+        plain = replace(options, ret="", envid="")
+        sent_on = replace(provenance, through_list=True)
+        onward = replace(envelope, reverse_path=one.head.bounces)
+        copies: list[_Copy] = []
+        prepared: blobs.Prepared | None = None
+        if members:
             await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
             written = list_copy.copy(one.head, octets)
             prepared = await self.prepare(written)
-            plain = replace(options, ret="", envid="")
-            sent_on = replace(provenance, through_list=True)
-            part = Part(prepared, one.head.bounces, members, remote, plain, provenance=sent_on)
-            copies.append(_Copy(part, written, replace(envelope, reverse_path=one.head.bounces), {}))
-        return copies
+            part = Part(prepared, one.head.bounces, members, (), plain, provenance=sent_on)
+            copies.append(_Copy(part, written, onward, {}))
+        if remote:
+            prepared = await self.prepare(await asyncio.to_thread(self.members.copy, envelope, one.head, octets))
+        assert prepared is not None, "a list is copied to somebody"
+        post = self.members.post(envelope, one, octets, len(members), remote)
+        part = Part(prepared, one.head.bounces, options=plain, provenance=sent_on, post=post)
+        return [*copies, _Copy(part, b"", onward, {})]
 
     async def _hold(self, envelope: Envelope, roster: Roster, waiting: blobs.Prepared) -> tuple[Hold, list[Part]]:
         """The row of what a list keeps, and the mail that tells each of its owners, with a link of their own."""
@@ -332,6 +362,8 @@ class Delivery(Addressing):
 
     async def report_recipient(self, reverse_path: str) -> Recipient:
         """Who gets a report about what was sent from this address. Raises Refused, Temporary."""
+        if self.members.departure(reverse_path) is not None:
+            raise Refused(Reason.FORBIDDEN, "A list counts what comes back, and is sent no reports")
         if self.is_local(reverse_path):
             found = await self.resolve(reverse_path)
             if found.head is not None:  # whoever forges a list's address must not reach its members through a report
@@ -430,11 +462,20 @@ def _put_aside(part: Part, spared: set[int], listed: Verdict | None) -> Part:
 
 
 def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]:
-    """The lists among the recipients that the message has not been through. Raises Refused(LOOP) where it has been
-    through all of them, and they are `alone`."""
+    """The lists among the recipients that the message has not been through; none where a program answered.
+
+    Raises Refused(LOOP) where that leaves nobody, and they are `alone`; Denied: it is too large for one of them.
+    """
     lists = list(
         {recipient.head.address: recipient for recipient in envelope.recipients if recipient.head is not None}.values()
     )
+    for one in lists:
+        if one.head is not None and 0 < one.head.max_size < len(octets) - TRACE_OCTETS:
+            raise sentences.TooLarge(one.head.max_size)
+    if lists and list_copy.is_automatic_answer(octets):
+        if alone:
+            raise Refused(Reason.LOOP, "A list takes no answers of programs")
+        return []
     passed = [one for one in lists if one.head and list_copy.has_passed(one.head.address, octets)]
     if passed and len(passed) == len(lists) and alone:
         raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")

@@ -1,6 +1,6 @@
 """Envelopes, accepted recipients, and the copies that a message becomes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mailserver.delivery.list_copy import Head
@@ -14,6 +14,8 @@ from mailserver.store.account.filter_memory import Kind
 from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Verdict
 from mailserver.store.mail.messages import NO_QUOTA, Quota
+from mailserver.store.people.outside_members import Bounds
+from mailserver.store.queue.list_posts import Departure, Posted, Returned
 from mailserver.store.queue.moderation_queue import Hold
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Trace
@@ -39,6 +41,10 @@ class Recipient:
     """A list: its members get the list's copy."""
     held: tuple[Roster, ...] = ()
     """Moderated lists that keep the message for their owners."""
+    ended: int = 0
+    """Members elsewhere to whom the list sends nothing any more."""
+    returns: Departure | None = None
+    """What comes here is a list's message that came back from a member; the accounts get what is no report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,22 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Post:
+    """A list's message goes on record, and to each member outside under a return address of their own."""
+
+    posted: Posted
+    return_address: Callable[[Departure], str]
+
+
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """A list's message that came back, and when the list has enough of it."""
+
+    returned: Returned
+    bounds: Bounds
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One copy of a message, and who gets it."""
 
@@ -134,5 +156,8 @@ class Part:
     """What is put on record with it."""
     reports: Arrived | None = None
     """It brings a report that is to be read (`mailserver.reports`)."""
+    post: Post | None = None
+    """It is the copy of a list for its members outside, or what says how many it had here."""
+    came_back: CameBack | None = None
     rejection: Rejection | None = None
     """A report to the sender, for doors that cannot tell them while they wait."""

@@ -20,6 +20,12 @@ MAX_HEADER = 256 * 1024
 
 _OWN = re.compile(rb"^(?:list-id|x-loop)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
 
+_AUTO_REPLIED = re.compile(rb"^auto-submitted[ \t]*:[ \t\r\n]*auto-replied\b", re.IGNORECASE | re.MULTILINE)
+_REPORT = re.compile(
+    rb"^content-type[ \t]*:[ \t\r\n]*multipart/report\b[^\n]*(?:\n[ \t][^\n]*)*?"
+    rb"\breport-type[ \t]*=[ \t\"]*(?:delivery-status|disposition-notification)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
 _REPLY_TO = re.compile(rb"^reply-to[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -32,6 +38,12 @@ class Head:
     announces: bool = False
     """Only its owners write to it."""
     answers: Answers = Answers.AUTHOR
+    may_leave: bool = False
+    """Members outside leave by themselves; others ask an owner."""
+    as_list: bool = False
+    """What leaves the house is always written in the list's name."""
+    max_size: int = 0
+    """Octets of a message; 0: no bound of its own."""
 
     @property
     def reply_to(self) -> str:
@@ -58,12 +70,27 @@ def copy(head: Head, octets: bytes) -> bytes:
     """The list's copy of a stored message. Where its author wants answers goes before where the list does."""
     said = _REPLY_TO.search(_header(octets)) if head.reply_to else None
     answers = structured("Reply-To", [f"<{head.reply_to}>"]) if head.reply_to and said is None else b""
-    below = memoryview(octets)[_after_return_path(octets) :]
-    return b"".join((return_path(head.bounces), fields(head), answers, below))
+    below = memoryview(octets)[after_return_path(octets) :]
+    return b"".join((top(head), fields(head), answers, below))
 
 
-def fields(head: Head) -> bytes:
-    """RFC 2919 List-Id and RFC 2369 List-Post and List-Owner; one unsubscribes by asking an owner."""
+def top(head: Head) -> bytes:
+    """The return path."""
+    return return_path(head.bounces)
+
+
+def unsubscribe(head: Head, *pages: str) -> bytes:
+    """List-Unsubscribe: by a page of the member's own, where there is one, or by asking an owner."""
+    ways = [f"<{page}>" for page in pages] + [f"<mailto:{head.owner}?subject=unsubscribe>"]
+    return structured("List-Unsubscribe", [f"{way}," for way in ways[:-1]] + ways[-1:])
+
+
+def fields(head: Head, *, leaves: bool = False) -> bytes:
+    """RFC 2919 List-Id and the fields of RFC 2369, all of which lead to an owner.
+
+    There is no way out of a list whose members follow from the directory. `leaves`: a copy for members outside, who are
+    given a way out of their own when it leaves.
+    """
     label = strip_marks(head.name).replace("<", "").replace(">", "")
     label = label.encode("ascii", "replace").decode("ascii")
     return b"".join(
@@ -71,12 +98,21 @@ def fields(head: Head) -> bytes:
             field("List-Id", f"{label} <{head.id}>".strip()),
             structured("List-Post", ["NO" if head.announces else f"<mailto:{head.address}>"]),
             structured("List-Owner", [f"<mailto:{head.owner}>"]),
+            structured("List-Help", [f"<mailto:{head.owner}?subject=help>"]),
+            structured("List-Subscribe", [f"<mailto:{head.owner}?subject=subscribe>"]) if head.may_leave else b"",
+            unsubscribe(head) if head.may_leave and not leaves else b"",
             b"Precedence: list\r\n",
         )
     )
 
 
-def _after_return_path(octets: bytes) -> int:
+def is_automatic_answer(octets: bytes) -> bool:
+    """True of what a program answered: no list sends it on (RFC 3834 section 2), whoever asked for it."""
+    header = _header(octets)
+    return _AUTO_REPLIED.search(header) is not None or _REPORT.search(header) is not None
+
+
+def after_return_path(octets: bytes) -> int:
     """RFC 5321 section 4.4: only the last delivery writes Return-Path. Ours stands first and in one line."""
     return octets.find(b"\n") + 1 if octets[:12].lower() == b"return-path:" else 0
 

@@ -68,4 +68,12 @@ class Walk:
 def head_of(roster: Roster) -> Head:
     """What the list's copies say of it."""
     policy = roster.policy
-    return Head(roster.address, roster.name, policy.writers is Writers.OWNERS, policy.answers)
+    return Head(
+        roster.address,
+        roster.name,
+        policy.writers is Writers.OWNERS,
+        policy.answers,
+        may_leave=policy.may_leave,
+        as_list=policy.as_list,
+        max_size=policy.max_size,
+    )

@@ -10,24 +10,29 @@ import structlog
 
 from directory.lists.rosters import OWNER_SUFFIXES, ROLE_ADDRESSES
 from mailserver.delivery.envelope import UNPROVEN, Recipient
+from mailserver.delivery.list_members import ListMembers
+from mailserver.delivery.member_keys import is_return_address
 from mailserver.delivery.nested_lists import Walk, head_of
 from mailserver.delivery.reachable_members import Reachable, shielded
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
-from mailserver.model.clock import Clock
+from mailserver.model.clock import HOUR, Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, ListKind, Population, Principal, Roster, State
 from mailserver.model.reports import Kind
-from mailserver.model.rules import Denied, Rules, Sender, Way, check, check_brake, sentences
+from mailserver.model.rules import Braked, Denied, Rules, Sender, Way, check, check_brake, sentences
 from mailserver.rules.policy_cache import PolicyCache
 from mailserver.rules.refused_copies import RefusedCopies
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import messages
 from mailserver.store.mail.access import boxes
+from mailserver.store.people import outside_members
 from mailserver.store.people.lists import MAX_MEMBERS
+from mailserver.store.queue import list_posts
 from mailserver.store.record.notices import DIRECTORY
+from mailserver.texts.text import both
 
 log = structlog.get_logger("deliver")
 
@@ -49,6 +54,7 @@ class Addressing:
         self._domains = frozenset(domain.casefold() for domain in settings.domains)
         self._zone = ZoneInfo(settings.web.timezone)
         self._answers: dict[str, tuple[float, Recipient | Refused | Sequence[Roster]]] = {}
+        self.members = ListMembers(settings=settings, store=store, clock=clock)
         self._rulebook = PolicyCache(store=store, clock=clock, changes=changes)
         self._refused_copies = RefusedCopies(store=store, clock=clock, changes=changes)
         self._reachable = Reachable(store=store, clock=clock)
@@ -79,6 +85,8 @@ class Addressing:
         rules = await self._rulebook.rules()
         if not isinstance(answer, Recipient):
             found = await self._through(address, answer, sender, rules)
+            if found.head is not None and 0 < found.head.max_size < size:
+                raise sentences.TooLarge(found.head.max_size)
             if found.room is not None and size > found.room:
                 raise Refused(Reason.OVER_QUOTA, "Mailbox has no room for a message of this size")
             return found
@@ -152,6 +160,8 @@ class Addressing:
         local, _, domain = address.rpartition("@") if "@" in address else (address, "", "")
         if local.casefold() in ROLE_ADDRESSES:
             return await self._role(address)
+        if is_return_address(address):
+            return await self._returning(address)
         principal = await self._find(local, domain)
         if principal is not None:
             room = await self._room(principal, answers=await self._answers_for(principal))
@@ -163,6 +173,19 @@ class Addressing:
         if owners is None:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
         return await self._owned(address, owners)
+
+    async def _returning(self, address: str) -> Recipient:
+        """Where a list's message comes back from a member: its owners get what is no report.
+
+        Raises Refused(NO_SUCH_RECIPIENT): we did not write this address, or long ago.
+        """
+        departure = self.members.departure(address)
+        name = await self.members.list_of(departure) if departure is not None else None
+        if name is None:
+            raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
+        rosters = await self._directory.rosters(name)
+        owners = await self._owned(address, rosters[0].owners) if rosters else Recipient(address, ())
+        return replace(owners, returns=departure)
 
     async def _find(self, local: str, domain: str) -> Principal | None:
         """By the whole address; else without the detail behind `+` (RFC 5233)."""
@@ -297,12 +320,16 @@ class Addressing:
             if first.policy.ended:
                 raise sentences.list_ended(datetime.fromtimestamp(first.policy.ended, self._zone).date())
             raise sentences.not_a_writer(first.policy.writers)
+        if sender is not None and not released and first.policy.max_hourly:
+            await self._check_rate(first, sender)
         if way is Way.HELD and (sender is None or not shielded(rules, sender.population)):
             return Recipient(address, (), head=head_of(first), held=(first,))
         walk.enter(first)
         if len(walk.accounts) > MAX_MEMBERS:
             raise sentences.too_large(MAX_MEMBERS)
         accounts, remote = await self._members(first, walk, rules, sender)
+        gone = await self._store.read(outside_members.ended, first.address, list(remote)) if remote else set()
+        remote = {address: None for address in remote if address not in gone}
         if way is Way.HELD:
             return Recipient(address, (), head=head_of(first), held=(first,))
         if first.box:  # its mail is its own: no copies, and no trace of a list
@@ -312,7 +339,20 @@ class Addressing:
             log.info("lists within a list left out", list=first.address, closed=walk.closed)
         if not accounts and not remote and not walk.held:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "The list has no member who can receive")
-        return Recipient(address, tuple(accounts), tuple(remote), head=head_of(first), held=tuple(walk.held))
+        return Recipient(
+            address, tuple(accounts), tuple(remote), head=head_of(first), held=tuple(walk.held), ended=len(gone)
+        )
+
+    async def _check_rate(self, first: Roster, sender: Sender) -> None:
+        """Whether a list has sent on less than it may. Raises Denied; Braked for mail from outside, which waits."""
+        most = first.policy.max_hourly
+        if await self._store.read(list_posts.count_since, first.address, int(self._clock.now()) - HOUR) < most:
+            return
+        log.info("a list has sent on as much as it may", list=first.address, most=most)
+        said = sentences.too_many_messages(most)
+        if sender.account_id:
+            raise Denied(said)
+        raise Braked(both(said))
 
     async def _members(
         self, first: Roster, walk: Walk, rules: Rules, sender: Sender | None

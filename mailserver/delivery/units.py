@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from mailserver.delivery import placement
-from mailserver.delivery.envelope import Memory, Part
+from mailserver.delivery.envelope import CameBack, Memory, Part, Post
 from mailserver.delivery.placement import Placements, Shared
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import filter_memory
@@ -13,7 +13,7 @@ from mailserver.store.account.filter_memory import Counted
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, junk, mailboxes, messages
 from mailserver.store.mail.messages import NO_QUOTA, Quota
-from mailserver.store.queue import infected, moderation_queue, spool, traces
+from mailserver.store.queue import infected, list_posts, moderation_queue, spool, traces
 from mailserver.store.queue.infected import Held, Infected
 from mailserver.store.queue.traces import Trace
 from mailserver.store.reports import waiting
@@ -40,6 +40,10 @@ def deliver_parts(
     counted: Counted = {}
     for part in parts:
         file = part.prepared.file
+        if part.came_back is not None:
+            _count_returned(tx, part.came_back)
+        if part.post is not None and not part.post.posted.outside:
+            _post(tx, part, part.post, 0, lifetime)
         if part.only_if_held in crowded or not _is_first(tx, part, fresh, counted) or _is_for_nobody(part):
             unused.update({file: None} if file is not None else {})
             continue
@@ -52,6 +56,8 @@ def deliver_parts(
         if file is not None:
             kept.add(file) if used else unused.setdefault(file)
         targets.update(placed)
+        if part.post is not None:
+            _post(tx, part, part.post, content_id, lifetime)
         if part.targets:
             spool.enqueue(tx, content_id, part.reverse_path, part.targets, lifetime=lifetime, options=part.options)
         for hold in part.holds:
@@ -148,8 +154,19 @@ def _told(accounts: Sequence[int], placements: Placements) -> tuple[list[int], P
     return plain, {account: placements[account] for account in accounts if account in placements}
 
 
+def _post(tx: Tx, part: Part, post: Post, content_id: int, lifetime: int) -> None:
+    list_posts.record(tx, post.posted, content_id, post.return_address, lifetime=lifetime, options=part.options)
+
+
+def _count_returned(tx: Tx, came_back: CameBack) -> None:
+    what = came_back.returned
+    reason = list_posts.returned(tx, what, came_back.bounds)
+    if reason is not None:
+        log.info("a list sends to a member no more", member=what.departure.member_id, why=reason.value)
+
+
 def _is_for_nobody(part: Part) -> bool:
     """True when nothing of it would be stored but a content that nothing refers to."""
-    if part.targets or part.holds or part.reports is not None:
+    if part.targets or (part.post is not None and part.post.posted.outside) or part.holds or part.reports is not None:
         return False
     return not any(part.placements.get(account, True) for account in part.accounts)

@@ -174,6 +174,14 @@ class Policy:
     answers: Answers = Answers.AUTHOR
     ended: int = 0
     """Since when the list takes no more messages, of nobody (seconds since 1970); 0: it takes them."""
+    may_leave: bool = False
+    """Members outside leave by themselves."""
+    as_list: bool = False
+    """What leaves is always written in the list's name; else where the author's domain may have it refused."""
+    max_size: int = 0
+    """Octets of a message; 0: no bound of its own."""
+    max_hourly: int = 0
+    """Messages of an hour; 0: any number."""
 
 
 @dataclass(frozen=True, slots=True)

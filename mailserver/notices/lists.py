@@ -1,4 +1,4 @@
-"""What a list's owners are told before it takes no more messages."""
+"""What a list's owners are told: before it takes no more messages, and of members who get nothing any more."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -34,4 +34,32 @@ def ending(house: House, what: Ending, to: str, *, token: bytes, now: float) -> 
         link=link,
     )
     subject = house.say(Text("La liste {address} se ferme bientôt", address=what.address))
+    return notice(house, Correspondent("", to), subject, text, token=token, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The list, and the members outside to whom it sends nothing any more."""
+
+    address: str
+    name: str
+    members: tuple[str, ...]
+
+
+def ended(house: House, what: Ended, to: str, *, token: bytes, now: float) -> bytes:
+    """To the owners: who gets nothing any more, why, and where that can be changed."""
+    link = f"{house.url}/m/liste/{quote(what.address)}/messages"
+    named = f"{what.name} <{what.address}>" if what.name != what.address else what.address
+    text = Text(
+        "Bonjour,\n\n"
+        "Les messages de la liste {named} reviennent de ces adresses extérieures :\n\n"
+        "{members}\n\n"
+        "Elle ne leur envoie plus rien. Si une adresse est redevenue bonne, ou pour voir\n"
+        "ce qui a été répondu :\n"
+        "{link}",
+        named=named,
+        members="\n".join(what.members),
+        link=link,
+    )
+    subject = house.say(Text("Des membres de la liste {address} ne reçoivent plus rien", address=what.address))
     return notice(house, Correspondent("", to), subject, text, token=token, now=now)

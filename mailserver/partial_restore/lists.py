@@ -3,6 +3,7 @@ says so; or a new list beside it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from directory.lists import rosters
 from directory.lists.rosters import House, ListChange, NewList
@@ -31,6 +32,10 @@ class Roster:
     uai: str
     answers: str
     ends: int
+    may_leave: bool
+    as_list: bool
+    max_size: int
+    max_hourly: int
     owners: tuple[str, ...]
     named: tuple[str, ...]
     members: tuple[str, ...]
@@ -78,6 +83,10 @@ def read(tx: Tx, address: str) -> Roster | None:
         entry.uai,
         entry.answers.value,
         entry.ends,
+        entry.may_leave,
+        entry.as_list,
+        entry.max_size,
+        entry.max_hourly,
         lists.owners(tx, entry),
         lists.named_writers(tx, entry.address),
         lists.members(tx, entry.address),
@@ -142,6 +151,8 @@ def _apply(tx: Tx, house: House, then: Roster, address: str, origin: Origin) -> 
     named = tuple(one for one in then.named if one not in gone)
     if not report.exists:
         rosters.make(tx, house, _new(then, address, owners, tuple(report.added), named), origin)
+        if limits := _limits(then):
+            rosters.change(tx, house, address, ListChange(**limits), origin)
     elif report.differs:
         _change(tx, house, then, address, ListChange(owners=owners, named=named), origin)
         if report.added or report.removed:
@@ -190,9 +201,18 @@ def _change(tx: Tx, house: House, then: Roster, address: str, people_of: ListCha
             uai=then.uai,
             answers=Answers(then.answers),
             ends=then.ends,
+            **_limits(then),
         ),
         origin,
     )
+
+
+def _limits(then: Roster) -> dict[str, Any]:
+    """A functional box has none, and nobody leaves a living list."""
+    if then.kind is ListKind.FUNCTION:
+        return {}
+    limits = {"as_list": then.as_list, "max_size": then.max_size, "max_hourly": then.max_hourly}
+    return {**limits, "may_leave": then.may_leave} if then.kind is ListKind.MANUAL else limits
 
 
 def _tell_owners(run: Run, then: Roster, report: ListReport) -> None:

@@ -60,6 +60,8 @@ class Signer:
         except dkim.DKIMException:
             return b""
         names = [name.lower() for name in message.default_sign_headers()]
+        if b"list-unsubscribe" in names:  # RFC 8058 section 4: both are signed, or neither is believed
+            names += [b"list-unsubscribe-post"]
         if b"from" not in names:
             return b""
         message.hasher = HASH_ALGORITHMS[_ALGORITHM]

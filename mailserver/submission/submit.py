@@ -70,6 +70,7 @@ class Submission:
         self._domains = frozenset(domain.lower() for domain in settings.domains)
         self._signer = _signer(settings)
         delivery.answering.signer = self._signer
+        delivery.members.signer = self._signer
         self._limits = SendingLimits(settings)
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
         self.routing = Routing(settings=settings, store=store, delivery=delivery)

@@ -196,6 +196,7 @@ _RECORDED = {
     "list-members": N_("{address} : {added} membres ajoutés, {gone} retirés"),
     "list-message": N_("{address} : message {number} {verdict}"),
     "list-ending": N_("fin prochaine de {address}"),
+    "list-members-ended": N_("{address} : {count} membres ne reçoivent plus rien"),
     "list-fields": N_("{address} : {fields}"),
     "bulletin-posted": N_("{number} publiée : {kind}, du {start} au {end} : {text}"),
     "bulletin-revised": N_("{number} modifiée : {kind}, du {start} au {end} : {text}"),

@@ -9,7 +9,7 @@ worker may have the row by now.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -224,6 +224,8 @@ class Relay:
                 log.error("queued message is damaged", content=row.content_id, why=error.fault)
                 octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", causes.of(error))
             else:
+                if (departure := self._delivery.members.departure(row.reverse_path)) is not None:
+                    octets = await self._delivery.members.finish(departure, octets)
                 began = self._clock.monotonic()
                 with TRACES.span("queue.attempt", message=row.name, attempt=row.attempts):
                     verdicts = await self._attempt(row, octets)
@@ -287,9 +289,10 @@ class Relay:
         deferred = [verdict for verdict in verdicts if verdict.result is Result.DEFERRED]
         late = late and bool(deferred)
         due = int(now) + self._delay(row.attempts)
+        is_of_list = self._delivery.members.departure(row.reverse_path) is not None
         written = [
             await self._write_report(row, action, chosen, octets, now)
-            for action, chosen in _reports(row, verdicts, late=late)
+            for action, chosen in ([] if is_of_list else _reports(row, verdicts, late=late))
         ]
         await self._store.write(
             conclude_unit,
@@ -303,6 +306,7 @@ class Relay:
             steps=list(_steps(row, verdicts)),
             taken=[verdict.addressee.address for verdict in verdicts if verdict.result is Result.DELIVERED],
             refused=[verdict.addressee.address for verdict in verdicts if verdict.result is Result.FAILED],
+            listed=list(self._listed(row, verdicts)) if is_of_list else None,
         )
         for verdict in verdicts:
             catalogue.ATTEMPTED.add(verdict.result.value)
@@ -314,6 +318,15 @@ class Relay:
                 said=verdict.text,
                 attempt=row.attempts,
             )
+
+    def _listed(self, row: Leased, verdicts: Sequence[Verdict]) -> Iterator[Callable[[Tx], None]]:
+        """What goes on record of a list's message that a member's server took, or that is given up."""
+        members = self._delivery.members
+        departure = members.departure(row.reverse_path)
+        for verdict in verdicts:
+            if departure is not None and verdict.result is not Result.DEFERRED:
+                taken = verdict.result is Result.DELIVERED
+                yield members.attempted(departure, taken, verdict.status, verdict.text)
 
     def _delay(self, attempts: int) -> int:
         """Seconds before the next attempt; the last of the setting repeats."""
@@ -358,8 +371,12 @@ def conclude_unit(
     steps: Sequence[Trace] = (),
     taken: Sequence[str] = (),
     refused: Sequence[str] = (),
+    listed: Sequence[Callable[[Tx], None]] | None = None,
 ) -> None:
-    """Settle a row, deliver the reports and trace it: all or nothing, so that no crash doubles or loses one."""
+    """Settle a row, deliver the reports and trace it: all or nothing, so that no crash doubles or loses one.
+
+    `listed`: it is a list's message to a member, of which its author hears nothing and answers for nothing.
+    """
     if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):
         return
     parts = [
@@ -368,6 +385,10 @@ def conclude_unit(
         )
         for report in reports
     ]
+    for one in listed or ():
+        one(tx)
+    if listed is not None:
+        refused = taken = ()
     # Counted before mailboxes are locked, as the units that send do.
     if failures := _failures(tx, row, refused):
         sent_counts.add(tx, row.account_id, 0, failures)

@@ -15,12 +15,15 @@ import pytest
 from playwright.sync_api import Browser, Page
 from starlette.routing import BaseRoute, Mount, Route
 
+from mailserver.delivery.member_keys import MemberKeys
 from mailserver.filters import Documents
 from mailserver.filters.rules import Actions, Condition, Document, Field, Rule
 from mailserver.model.identity import Principal, Role
 from mailserver.store.account import sessions
 from mailserver.store.mail import mailboxes
-from mailserver.store.people import personal_lists, schools
+from mailserver.store.people import outside_members, personal_lists, schools
+from mailserver.store.queue import list_posts
+from mailserver.store.queue.spool import Options
 from mailserver.store.record.audit import Origin
 from mailserver.store.web import webmail
 from tests.webui.boxes import FULL, Box, question
@@ -68,10 +71,18 @@ NO_PAGES = (
 
 GUESTS = (
     *("/login", "/roundcube", "/connexion", "/activation", "/initialiser", "/identifiant", "/moderation", "/transfert"),
-    *("/aide", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/etat", "/hors-connexion"),
+    *(
+        "/abonnement",
+        "/aide",
+        "/accessibilite",
+        "/donnees-personnelles",
+        "/mentions-legales",
+        "/etat",
+        "/hors-connexion",
+    ),
 )
 """Pages of whoever is not logged in begin like this; and `/` is one."""
-LINKED = ("/moderation", "/transfert")
+LINKED = ("/abonnement", "/moderation", "/transfert")
 """Of these, pages that a link in a mail leads to."""
 GUEST_STEPS = ("/connexion/code", "/initialiser/code")
 """What they are led to by a form."""
@@ -145,6 +156,16 @@ def office(house: House) -> Principal:
     return person
 
 
+def passed(house: House, address: str) -> tuple[int, str]:
+    """A message that a list has sent on, and that came back; the page of the member outside it came back from."""
+    number = house.store.write_now(outside_members.ids, address, ["amie@ailleurs.fr"])["amie@ailleurs.fr"]
+    bounds = outside_members.Bounds(1, 30, 21)
+    house.store.write_now(outside_members.bounce, number, bounds, hard=True, status="5.1.1", said="550 No such user")
+    posted = list_posts.Posted(address, "A", 0, "Zoé Dupont", "Un long sujet qui est passé par la liste", 12, ended=1)
+    post = house.store.write_now(list_posts.record, posted, 0, lambda _: "", lifetime=1, options=Options())
+    return post, f"/abonnement/{MemberKeys(house.settings.secret('hmac')).link(number)}"
+
+
 @pytest.fixture(scope="module")
 def starts(house: House, office: Principal) -> dict[str, Sequence[str]]:
     """Where one begins in each part, and what somebody has only with a draft, with something in the dustbin, with a
@@ -171,6 +192,7 @@ def starts(house: House, office: Principal) -> dict[str, Sequence[str]]:
     notice = house.octets(colleague, "INBOX").replace(b"=\r\n", b"").decode("latin-1")
     agreement = re.search(r"/transfert/[0-9a-f]{40}", notice)
     assert agreement
+    posted, subscription = passed(house, moderated)
     drafts = author.get(f"/s/dossier/{house.box(office, 'Drafts').id}")
     (draft,) = set(re.findall(r"/ecrire/\d+", drafts.text))
     (filed,) = (one.id for one in house.store.read_now(webmail.page, inbox, 50).lines if one.subject == "Pièce jointe")
@@ -178,11 +200,19 @@ def starts(house: House, office: Principal) -> dict[str, Sequence[str]]:
         *("/annuler", f"/message/{filed}"),
         *(draft, f"{draft}/depuis", f"/dossier/{trash.id}/vider", f"/dossier/{inbox.id}/imprimer?m={shown}"),
         *(f"/partage/{box.id()}/{asked}", "/liste", f"/liste/{moderated}", f"/liste/{moderated}/attente"),
+        *(f"/liste/{moderated}/messages", f"/liste/{moderated}/messages/{posted}"),
     )
     return {
         "complet": ("/m/", "/agenda", "/bienvenue", *(f"/m{path}" for path in rare)),
         "simple": ("/s/", "/s/agenda", *(f"/s{path}" for path in rare)),
-        "guest": ("/", *(one for one in GUESTS if one not in LINKED), link[0], agreement[0], *GUEST_STEPS),
+        "guest": (
+            "/",
+            *(one for one in GUESTS if one not in LINKED),
+            link[0],
+            agreement[0],
+            subscription,
+            *GUEST_STEPS,
+        ),
     }
 
 

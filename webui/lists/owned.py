@@ -52,6 +52,10 @@ class Form:
     hidden_members: bool = False
     answers: str = Answers.AUTHOR.value
     last_day: str = ""
+    may_leave: bool = True
+    as_list: bool = False
+    max_size: str = ""
+    max_hourly: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,10 @@ def _filled(services: Services, found: OwnedDetails) -> Form:
         hidden_members=entry.hidden_members,
         answers=entry.answers.value,
         last_day=terms.last_day(services, entry),
+        may_leave=entry.may_leave,
+        as_list=entry.as_list,
+        max_size=str(-(-entry.max_size // 1024)) if entry.max_size else "",
+        max_hourly=str(entry.max_hourly) if entry.max_hourly else "",
     )
 
 
@@ -207,6 +215,7 @@ def _wanted(services: Services, form: Form, entry: ListEntry) -> ListChange:
         named=tuple(_addresses(form.named, domain)),
         answers=Answers(form.answers),
         ends=terms.end(services, form.last_day),
+        **terms.limits(entry, form.may_leave, form.as_list, form.max_size, form.max_hourly),
     )
 
 
@@ -340,6 +349,10 @@ def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
         hidden_members=form.has("caches"),
         answers=answers if answers in set(Answers) else before.answers,
         last_day=form.text("dernier_jour").strip()[:20] if form.has("dernier_jour") else before.last_day,
+        may_leave=form.has("quitter"),
+        as_list=form.has("au_nom"),
+        max_size=form.text("taille").strip()[:7],
+        max_hourly=form.text("par_heure").strip()[:5],
     )
 
 
@@ -366,6 +379,8 @@ def _fault(visit: Visit, refusal: Refused) -> str:
     text = refusal.text
     if text.startswith("query: "):
         return _("La requête n’est pas comprise : %(why)s") % {"why": text.removeprefix("query: ")}
+    if text == terms.NUMBER:
+        return _("Une limite s’écrit en chiffres, ou reste vide.")
     if text.startswith(terms.LAST_DAY):
         return _("Le dernier jour n’est pas un jour : écrivez-le comme 2027-06-30.")
     match refusal.reason:

@@ -1,13 +1,16 @@
 """Where answers to a list go and until when it takes messages, as the forms of owners and of the console have it."""
 
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from mailserver.model import days
 from mailserver.model.errors import BadSyntax, Reason, Refused
-from mailserver.model.identity import Answers
+from mailserver.model.identity import Answers, ListKind
 from mailserver.store.people.lists import ListEntry
 from webui.page.context import Services, Visit
 
+NUMBER = "not a number"
+"""The text of a refusal of a limit that is none."""
 LAST_DAY = "last day: "
 """Begins the text of a refusal of something that is no day."""
 
@@ -33,6 +36,27 @@ def end(services: Services, day: str) -> int:
         return days.over(day, _zone(services))
     except BadSyntax as error:
         raise Refused(Reason.INVALID, f"{LAST_DAY}{error}") from None
+
+
+def limits(entry: ListEntry, may_leave: bool, as_list: bool, max_size: str, max_hourly: str) -> dict[str, Any]:
+    """What a form says of them, as fields of a `ListChange`; nothing for a functional box. Raises Refused(INVALID)."""
+    if entry.kind is ListKind.FUNCTION:
+        return {}
+    return {
+        "may_leave": may_leave if entry.kind is ListKind.MANUAL else None,
+        "as_list": as_list,
+        "max_size": _whole(max_size) * 1024,
+        "max_hourly": _whole(max_hourly),
+    }
+
+
+def _whole(text: str) -> int:
+    """A number of a field; empty: 0. Raises Refused(INVALID)."""
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdigit():
+        raise Refused(Reason.INVALID, NUMBER)
+    return int(text)
 
 
 def _zone(services: Services) -> ZoneInfo:

@@ -88,6 +88,24 @@ class Doors:
 
         return endpoint
 
+    def keyed(self, handler: GuestHandler) -> Endpoint:
+        """An endpoint whose address is the proof: programs elsewhere post to it (RFC 8058), without a mark of ours and
+        whatever their origin. Its handler does what whoever has the address may do, and nothing for a browser's
+        cookies."""
+
+        async def endpoint(request: Request) -> Response:
+            guest = self.caller(request)
+            try:
+                if (stopped := await self._stopped(guest)) is not None:
+                    return stopped
+                with self._memory.hold(forms.GUEST) as held:
+                    form = await forms.read(request, held, max_plain_octets=forms.MAX_GUEST_OCTETS, keep=False)
+                    return await handler(self._services, replace(guest, form=form))
+            except Exception as error:  # noqa: BLE001 - the one place where a handler's errors become pages
+                return faults.answer(self._services, guest, error)
+
+        return endpoint
+
     def visit(
         self, handler: VisitHandler, *, files: bool = False, room: int = 0, guard: Guard | None = None
     ) -> Endpoint:

@@ -166,6 +166,7 @@ def _shelves(visit: Visit) -> dict[str, str]:
         "liste-faite": _("Liste créée."),
         "liste-gardee": _("Liste enregistrée."),
         "liste-supprimee": _("Liste supprimée."),
+        "membre-repris": _("La liste lui envoie de nouveau ses messages."),
         "message-accepte": _("Message envoyé à la liste."),
         "message-refuse": _("Message refusé. Son auteur est prévenu s’il est de l’académie."),
         "contact-garde": _("Fiche enregistrée."),

@@ -18,7 +18,7 @@ from mailserver.store.account import accounts, renewals
 from mailserver.store.account.accounts import Standing
 from mailserver.store.account.renewals import Due
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.people import lists
+from mailserver.store.people import lists, outside_members
 from mailserver.store.people.lists import ListEntry
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
@@ -34,6 +34,8 @@ NOTICES = 20
 """Notices of closings and renewals of one round."""
 LIST_NOTICE = 14 * DAY
 """How long before its end a list's owners are told."""
+TOLD_MEMBERS = 100
+"""Members of whom one notice tells."""
 TOKEN_OCTETS = 12
 
 
@@ -155,6 +157,28 @@ class Letters:
 
         if await self._post.send([Head(entry.address, entry.name).owner], write, counts):
             log.info("list ending notice", list=entry.address)
+
+    async def ended_members(self) -> int:
+        """Tell owners of members outside to whom their list sends nothing any more; how many lists were looked at."""
+        return await each(await self._store.read(outside_members.untold, NOTICES), self._ended_members)
+
+    async def _ended_members(self, address: str) -> None:
+        found = await self._store.read(outside_members.untold_of, address, TOLD_MEMBERS)
+        entry = await self._store.read(lists.get, address)
+        what = notes.Ended(address, entry.name if entry is not None else address, tuple(one.member for one in found))
+        numbers = [one.id for one in found]
+
+        def counts(tx: Tx) -> bool:
+            if not outside_members.tell(tx, numbers):
+                return False
+            audit.record(tx, ORIGIN, Action.NOTIFIED, 0, Cause("list-members-ended", address=address, count=len(found)))
+            return True
+
+        def write(to: str) -> bytes:
+            return notes.ended(self._house, what, to, token=self._token(), now=self._clock.now())
+
+        if await self._post.send([Head(address, what.name).owner], write, counts):
+            log.info("owners told of members who get nothing any more", list=address, count=len(found))
 
     # ------------------------------------------------------------------ shared
 

@@ -22,7 +22,8 @@ from mailserver.model.identity import Directory
 from mailserver.notices.house import house_of
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import tombstones
-from mailserver.store.queue import traces
+from mailserver.store.people import outside_members
+from mailserver.store.queue import list_posts, traces
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.reports import received
 from mailserver.store.upkeep import caretaking, measures
@@ -134,6 +135,7 @@ class Housekeeper:
         """What is measured in days; False when there is more of it, for the next round."""
         told = await self._try("renewal notices", self._letters.renewal)
         ending = await self._try("notices of lists that end", self._letters.endings)
+        await self._try("notices of members of lists", self._letters.ended_members)
         await self._try("certificate that ends", self._certificates.tell)
         swept = await self._try("sweeping", self._sweep)
         await self._try("tombstones", self._forget)
@@ -143,7 +145,9 @@ class Housekeeper:
         counted = await self._try("counters", self._count)
         forgotten = await self._try("traces", self._forget_traces)
         pruned = await self._try("reports", self._forget_reports)
-        is_done = told < NOTICES and ending < NOTICES and swept < caretaking.SWEPT
+        posts = await self._try("messages of lists", self._forget_posts)
+        await self._try("members of lists", lambda: self._store.write(outside_members.prune))
+        is_done = posts < list_posts.PRUNED and told < NOTICES and ending < NOTICES and swept < caretaking.SWEPT
         is_done = is_done and max(cleared, ended) < mail.CLEAR_UNITS
         return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED and pruned < received.PRUNED
 
@@ -163,6 +167,10 @@ class Housekeeper:
     async def _forget_traces(self) -> int:
         oldest = int(self._clock.now()) - self._settings.audit.trace_days * 24 * HOUR
         return await self._store.write(traces.prune, oldest, measures.COUNTED)
+
+    async def _forget_posts(self) -> int:
+        oldest = int(self._clock.now()) - self._settings.audit.trace_days * 24 * HOUR
+        return await self._store.write(list_posts.prune, oldest)
 
     async def _forget_reports(self) -> int:
         oldest = int(self._clock.now()) - self._settings.reports.days * 24 * HOUR

@@ -178,6 +178,23 @@ def set_(
     answers: Annotated[Answers | None, typer.Option(help=_("Où vont les réponses, sauf si l’auteur l’a dit."))] = None,
     last_day: LastDay = "",
     no_end: Annotated[bool, typer.Option("--no-end", help=_("Elle continue : pas de dernier jour."))] = False,
+    may_leave: Annotated[
+        bool | None,
+        typer.Option("--may-leave/--no-leave", help=_("Les membres extérieurs la quittent d’eux-mêmes, ou non.")),
+    ] = None,
+    as_list: Annotated[
+        bool | None,
+        typer.Option(
+            "--as-list/--as-author",
+            help=_("Ce qui part à l’extérieur est toujours au nom de la liste, ou seulement quand il le faut (DMARC)."),
+        ),
+    ] = None,
+    max_size: Annotated[
+        int | None, typer.Option(metavar="OCTETS", help=_("Taille d’un message au plus ; 0 : pas de limite propre."))
+    ] = None,
+    max_hourly: Annotated[
+        int | None, typer.Option(metavar="COUNT", help=_("Messages d’une heure au plus ; 0 : pas de limite."))
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what a list is; what is not named stays."""
@@ -195,6 +212,10 @@ def set_(
         uai=uai,
         answers=answers,
         ends=0 if no_end else end_of(settings, last_day) or None,
+        may_leave=may_leave,
+        as_list=as_list,
+        max_size=max_size,
+        max_hourly=max_hourly,
     )
     write(settings, lambda tx: rosters.change(tx, house, whole, change, origin()))
     if as_json:

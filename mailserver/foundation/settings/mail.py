@@ -231,6 +231,12 @@ class Lists(Section):
     """Who may write to them."""
     moderation_days: int = Field(default=14, ge=1, le=365)
     """How long a message waits for a list's owner."""
+    bounces: int = Field(default=3, ge=1, le=100)
+    """A list sends nothing any more to a member outside from whom so many messages came back for good."""
+    bounce_days: int = Field(default=30, ge=1, le=365)
+    """Within so long."""
+    bounce_soft_days: int = Field(default=21, ge=1, le=365)
+    """Nor to one from whom messages come back for now, such as a full mailbox, over so long."""
 
 
 class Filters(Section):

@@ -65,6 +65,14 @@ class SentTooMuch(Denied):
         self.reason = Reason.LIMIT
 
 
+class TooLarge(Denied):
+    """A list takes smaller messages only."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(Text("Cette liste ne prend que des messages de {most} Ko au plus.", most=most // 1024))
+        self.reason = Reason.TOO_BIG
+
+
 class Unauthenticated(Denied):
     """The domain that a message says it is from does not stand behind it, and asks that such mail be refused."""
 
@@ -109,6 +117,11 @@ def not_a_writer(writers: Writers) -> Denied:
 def list_ended(day: date) -> Denied:
     """The list's time is over."""
     return Denied(Text("Cette liste ne reçoit plus de messages depuis le {day:%d/%m/%Y}.", day=day))
+
+
+def too_many_messages(most: int) -> Text:
+    """A list has sent on what it may within an hour."""
+    return Text("Cette liste a déjà transmis {most} messages en une heure. Réessayez plus tard.", most=most)
 
 
 def no_reports() -> Denied:

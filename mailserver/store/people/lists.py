@@ -16,7 +16,17 @@ from mailserver.model.identity import Answers, ListKind, Policy, Writers
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.rosters import held_key, held_message, list_member, list_owner, list_writer, mailing_list
+from mailserver.store.schema.rosters import (
+    held_key,
+    held_message,
+    list_delivery,
+    list_member,
+    list_owner,
+    list_post,
+    list_writer,
+    mailing_list,
+    outside_member,
+)
 
 MAX_MEMBERS = 50_000
 """Of one list: the whole staff of the largest academy fits."""
@@ -45,6 +55,10 @@ class ListEntry:
     answers: Answers = Answers.AUTHOR
     ends: int = 0
     """From when on it takes no more messages (seconds since 1970); 0: nobody has said."""
+    may_leave: bool = True
+    as_list: bool = False
+    max_size: int = 0
+    max_hourly: int = 0
 
     def ended(self, now: float) -> int:
         """Since when it takes no more messages; 0: it takes them."""
@@ -66,6 +80,10 @@ _ALL: Select[Any] = select(
     mailing_list.c.box_id,
     mailing_list.c.answers,
     mailing_list.c.ends,
+    mailing_list.c.may_leave,
+    mailing_list.c.as_list,
+    mailing_list.c.max_size,
+    mailing_list.c.max_hourly,
 )
 _GET = Statement(_ALL.where(mailing_list.c.address == bindparam("address")))
 _MEMBERS = Statement(
@@ -131,7 +149,18 @@ def named_writers(tx: Tx, address: str) -> tuple[str, ...]:
 def policy(tx: Tx, entry: ListEntry) -> Policy:
     """What the owners decided."""
     named = frozenset(named_writers(tx, entry.address))
-    return Policy(entry.writers, named, entry.moderated, entry.hidden_members, entry.answers, entry.ended(tx.now))
+    return Policy(
+        entry.writers,
+        named,
+        entry.moderated,
+        entry.hidden_members,
+        entry.answers,
+        entry.ended(tx.now),
+        may_leave=entry.may_leave and entry.kind is ListKind.MANUAL,
+        as_list=entry.as_list,
+        max_size=entry.max_size,
+        max_hourly=entry.max_hourly,
+    )
 
 
 def containing(tx: Tx, addresses: Sequence[str]) -> list[str]:
@@ -262,7 +291,9 @@ def remove(tx: Tx, address: str) -> bool:
     waiting = held_message.c.list == address
     tx.execute(delete(held_key).where(held_key.c.held_id.in_(select(held_message.c.id).where(waiting))))
     collect.note(tx, select(held_message.c.content_id).where(waiting))
-    for table in (held_message, list_member, list_owner, list_writer):
+    posts = select(list_post.c.id).where(list_post.c.list == address)
+    tx.execute(delete(list_delivery).where(list_delivery.c.post_id.in_(posts)))
+    for table in (held_message, list_member, list_owner, list_writer, list_post, outside_member):
         tx.execute(delete(table).where(table.c.list == address))
     done = tx.execute(delete(mailing_list).where(mailing_list.c.address == address))
     tx.changed(DIRECTORY, 0)
@@ -275,7 +306,8 @@ def _touch(tx: Tx, address: str) -> None:
 
 
 def _entry(row: tuple[Any, ...]) -> ListEntry:
-    address, name, owner, created, modified, kind, query, writers, moderated, hidden, uai, box_id, answers, ends = row
+    address, name, owner, created, modified, kind, query, writers, moderated, hidden, uai, box_id, *terms = row
+    answers, ends, may_leave, as_list, max_size, max_hourly = terms
     return ListEntry(
         address=address,
         name=name,
@@ -291,4 +323,8 @@ def _entry(row: tuple[Any, ...]) -> ListEntry:
         box_id=box_id,
         answers=Answers(answers),
         ends=ends,
+        may_leave=bool(may_leave),
+        as_list=bool(as_list),
+        max_size=max_size,
+        max_hourly=max_hourly,
     )

@@ -35,12 +35,17 @@ mailing_list = Table(
     Column("answers", String(8), nullable=False, server_default="author"),
     Column("ends", BigInteger, nullable=False, server_default="0"),
     Column("told_of", BigInteger, nullable=False, server_default="0"),
+    Column("may_leave", SmallInteger, nullable=False, server_default="1"),
+    Column("as_list", SmallInteger, nullable=False, server_default="0"),
+    Column("max_size", Integer, nullable=False, server_default="0"),
+    Column("max_hourly", Integer, nullable=False, server_default="0"),
 )
 """`kind`: `manual` (members by hand), `living` (members are what `query` finds at delivery) or `function` (a
 functional box: members hold it by their function). `writers`: who may write to it. `uai`: whose list it is.
 `box_id`: the account that owns a functional box's mailboxes; 0: a list, or nothing was stored for it yet. `answers`:
 where answers go. `ends`: from when on it takes no more messages; 0: nobody has said. `told_of`: the `ends` that its
-owners have been told of."""
+owners have been told of. `may_leave`: members outside leave by themselves. `as_list`: what leaves is always written in
+the list's name. `max_size`, `max_hourly`: octets of a message, and messages of an hour; 0: no bound of its own."""
 Index("ix_mailing_list_ends", mailing_list.c.ends)
 
 list_member = Table(
@@ -71,6 +76,68 @@ list_writer = Table(
     sqlite_with_rowid=False,
 )
 """Addresses that may write whatever `mailing_list.writers` says."""
+
+outside_member = Table(
+    "outside_member",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("list", Key, nullable=False),
+    Column("member", Key, nullable=False),
+    Column("hard", Integer, nullable=False, server_default="0"),
+    Column("hard_since", BigInteger, nullable=False, server_default="0"),
+    Column("soft", Integer, nullable=False, server_default="0"),
+    Column("soft_since", BigInteger, nullable=False, server_default="0"),
+    Column("bounced", BigInteger, nullable=False, server_default="0"),
+    Column("status", String(16), nullable=False, server_default=""),
+    Column("said", Text, nullable=False, server_default=""),
+    Column("ended", BigInteger, nullable=False, server_default="0"),
+    Column("reason", String(8), nullable=False, server_default=""),
+    Column("told", SmallInteger, nullable=False, server_default="0"),
+    UniqueConstraint("list", "member"),
+    sqlite_autoincrement=True,
+)
+"""Somebody outside who was sent something by a list. `hard`, `soft`: messages that came back for good and for now, the
+first of them at `hard_since` and `soft_since`; the last of any at `bounced`, with what was said. `ended`: since when
+nothing is sent any more, and `reason` (`mailserver.store.people.outside_members.Reason`); 0: it is. `told`: the owners
+know."""
+Index("ix_outside_member_ended", outside_member.c.ended)
+
+list_post = Table(
+    "list_post",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("list", Key, nullable=False),
+    Column("posted", BigInteger, nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("account_id", BigInteger, nullable=False, server_default="0"),
+    Column("author", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("outside", Integer, nullable=False),
+    Column("ended", Integer, nullable=False, server_default="0"),
+    Column("may_leave", SmallInteger, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,
+)
+"""A message that a list has sent on. `account_id`: who wrote it; 0: somebody outside. `people`: how many here got it.
+`outside`: to how many addresses elsewhere it was queued. `ended`: how many are sent nothing any more. `may_leave`:
+members outside could leave when it was sent."""
+Index("ix_list_post_list", list_post.c.list, list_post.c.posted)
+Index("ix_list_post_posted", list_post.c.posted)
+Index("ix_list_post_account_id", list_post.c.account_id)
+
+list_delivery = Table(
+    "list_delivery",
+    metadata,
+    Column("post_id", BigInteger, ForeignKey("list_post.id"), primary_key=True, autoincrement=False),
+    Column("member_id", BigInteger, ForeignKey("outside_member.id"), primary_key=True, autoincrement=False),
+    Column("outcome", SmallInteger, nullable=False, server_default="0"),
+    Column("changed", BigInteger, nullable=False, server_default="0"),
+    Column("status", String(16), nullable=False, server_default=""),
+    Column("said", Text, nullable=False, server_default=""),
+    sqlite_with_rowid=False,
+)
+"""What became of a list's message for a member outside (`mailserver.store.queue.list_posts.Fate`)."""
+Index("ix_list_delivery_member_id", list_delivery.c.member_id)
 
 held_message = Table(
     "held_message",

@@ -15,7 +15,7 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import collect, recovery
 from mailserver.store.people import claims, words
-from mailserver.store.queue import held_submissions, moderation_queue, unconfirmed
+from mailserver.store.queue import held_submissions, list_posts, moderation_queue, unconfirmed
 from mailserver.store.record.notices import moved
 from mailserver.store.schema import metadata
 from mailserver.store.schema.agendas import agenda_feed, collection, collection_grant, item, item_gone
@@ -180,6 +180,11 @@ def _held_submissions(tx: Tx, account_id: int) -> bool:
     return bool(held_submissions.erase(tx, account_id) + unconfirmed.erase(tx, account_id))
 
 
+def _posts(tx: Tx, account_id: int) -> bool:
+    """Who wrote to lists, and about what: owners see no more of it."""
+    return list_posts.forget_author(tx, account_id)
+
+
 def _outbox(tx: Tx, account_id: int) -> bool:
     """Letters of the person that wait for their time."""
     mine = outbox.c.account_id == account_id
@@ -238,6 +243,7 @@ _STEPS: Final[tuple[Callable[[Tx, int], bool], ...]] = (
     _collections,
     _held,
     _held_submissions,
+    _posts,
     _outbox,
     _withdrawn,
     _lists,

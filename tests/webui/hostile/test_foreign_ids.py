@@ -22,6 +22,8 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, known_senders, mailboxes
 from mailserver.store.mail.access import Viewer
 from mailserver.store.people import personal_lists
+from mailserver.store.queue import list_posts
+from mailserver.store.queue.spool import Options
 from mailserver.store.record.audit import Origin
 from mailserver.store.schema.agendas import item
 from mailserver.store.schema.bulletins import bulletin_closed
@@ -118,6 +120,7 @@ def hers(house: House, emma: Principal) -> Mapping[str, str]:
         "book": "contacts",
         "href": "c.vcf",
         "account": str(emma.account_id),
+        "post": str(house.store.write_now(_posted, emma.account_id)),
         "address": "secret@ac-exemple.fr",
         "key": "secret",
         "number": str(waiting),
@@ -136,6 +139,12 @@ _TASK = (
     "SUMMARY:secret\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
 )
 _CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c\r\nFN:secret\r\nN:secret;;;;\r\nEMAIL:s@exemple.org\r\nEND:VCARD\r\n"
+
+
+def _posted(tx: Tx, account_id: int) -> int:
+    """A message of a list that nobody here looks after."""
+    posted = list_posts.Posted("secret@ac-exemple.fr", "A", account_id, "secret", "secret", 1)
+    return list_posts.record(tx, posted, 0, lambda _: "", lifetime=1, options=Options())
 
 
 def _waiting(tx: Tx, account_id: int) -> int:

@@ -5,7 +5,7 @@ gives the row back by doing nothing. Whoever settles must still hold the lease; 
 changes nothing.
 """
 
-from mailserver.store.queue.spool.enqueue import enqueue, new_name
+from mailserver.store.queue.spool.enqueue import enqueue, enqueue_each, new_name
 from mailserver.store.queue.spool.leases import HOLD, LEASE, give_back, lease, next_due, octets, renew, settle
 from mailserver.store.queue.spool.operating import HELD_UNTIL, drop, error_of, find, release, retry, show
 from mailserver.store.queue.spool.rows import (
@@ -40,6 +40,7 @@ __all__ = [
     "Target",
     "drop",
     "enqueue",
+    "enqueue_each",
     "error_of",
     "errors",
     "find",

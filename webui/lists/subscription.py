@@ -1,0 +1,76 @@
+"""The page behind the link in a list's message to a member outside: they leave it, or get it again, without logging in.
+
+The link is the proof: its key was written for one member of one list (`mailserver.delivery.member_keys`). Looking
+changes nothing (programs follow links); the page has a form. Mailbox providers post to the link itself, without a form
+of ours (RFC 8058), which can do one thing alone: leave.
+"""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.store.people import lists
+from mailserver.store.people.outside_members import OutsideMember, Reason
+from webui.page.context import Guest, Services
+
+KEY_LENGTH = 100
+ONE_CLICK = ("List-Unsubscribe", "One-Click")
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionPage:
+    """One member's, of one list; `member` None: the link opens nothing."""
+
+    key: str
+    member: OutsideMember | None
+    name: str = ""
+    since: str = ""
+    outcome: str = ""
+
+    @property
+    def has_left(self) -> bool:
+        return self.member is not None and self.member.reason is Reason.LEFT
+
+
+async def show(services: Services, guest: Guest) -> Response:
+    """GET /abonnement/{key}."""
+    key = _key(guest)
+    return await _answer(services, guest, key, await services.delivery.members.find(key))
+
+
+async def one_click(services: Services, guest: Guest) -> Response:
+    """POST /abonnement/{key}: what a mailbox provider sends for its reader."""
+    key = _key(guest)
+    name, value = ONE_CLICK
+    if guest.form.text(name) != value:
+        return await _answer(services, guest, key, await services.delivery.members.find(key))
+    return await _answer(services, guest, key, await services.delivery.members.leave(key))
+
+
+async def choose(services: Services, guest: Guest) -> Response:
+    """POST /abonnement/{key}/choix: a button of the page."""
+    key, members = _key(guest), services.delivery.members
+    if guest.form.text("faire") == "reprendre":
+        found = await members.resume(key)
+        outcome = guest._("C’est fait : vous recevez de nouveau les messages de cette liste.")
+    else:
+        found = await members.leave(key)
+        outcome = guest._("C’est fait : vous ne recevrez plus les messages de cette liste.")
+    return await _answer(services, guest, key, found, outcome)
+
+
+async def _answer(
+    services: Services, guest: Guest, key: str, found: OutsideMember | None, outcome: str = ""
+) -> Response:
+    if found is None:
+        return services.pages.answer(guest, "lists/subscription.html", SubscriptionPage(key, None), 404)
+    member = await services.delivery.members.find(key) or found
+    entry = await services.store.read(lists.get, member.list)
+    name = entry.name if entry is not None and entry.name else member.list
+    since = guest.language.plain_date(member.ended) if member.ended else ""
+    page = SubscriptionPage(key, member, name, since, outcome)
+    return services.pages.answer(guest, "lists/subscription.html", page)
+
+
+def _key(guest: Guest) -> str:
+    return str(guest.request.path_params["key"])[:KEY_LENGTH]
