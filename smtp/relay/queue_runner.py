@@ -149,6 +149,7 @@ class Relay:
             heart.cancel()
             await self._give_back()
             await self._courier.stop()
+            await self.policies.sts.close()
 
     async def _take_work(self) -> float:
         """Start attempts while there is work and room; how long to wait for more."""

@@ -81,6 +81,13 @@ class StsPolicies:
         # Shielded: who gives up does not take the answer from others who wait for it.
         return await asyncio.shield(task)
 
+    async def close(self) -> None:
+        """Give up every question that is under way."""
+        asked = list(self._asked.values())
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
     def _done(self, domain: str, task: "asyncio.Task[Policy | None]") -> None:
         self._asked.pop(domain, None)
         if task.cancelled() or task.exception() is not None:
