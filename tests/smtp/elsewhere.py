@@ -135,7 +135,8 @@ class _Controller(Controller):
         await _turns()  # what was accepted becomes a connection, which it cannot once the server is closed
         for one in self._met:
             if one.transport is not None:
-                one.transport.close()
+                assert isinstance(one.transport, asyncio.WriteTransport)
+                one.transport.abort()  # a goodbye in TLS would wait for a client that may be busy
         await _turns()  # TLS ends, then TCP below it
 
 
