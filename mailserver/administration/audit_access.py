@@ -26,6 +26,8 @@ def _asked(wanted: Wanted) -> Iterator[Cause]:
         yield Cause("looked-for-recipient", recipient=wanted.recipient)
     if wanted.name:
         yield Cause("looked-for-name", name=wanted.name)
+    if wanted.message_id:
+        yield Cause("looked-for-message-id", message_id=wanted.message_id)
 
 
 def record_export(tx: Tx, origin: Origin) -> None:

@@ -14,7 +14,7 @@ mail that these send), `occasion` (how a message came to a filter), `placement` 
 """
 
 from mailserver.delivery.deliver import Delivery
-from mailserver.delivery.envelope import UNPROVEN, Envelope, Part, Recipient
+from mailserver.delivery.envelope import UNPROVEN, Envelope, Part, Recipient, led_to_lists
 from mailserver.delivery.impersonation import mark_subject
 from mailserver.delivery.placement import Placement
 from mailserver.delivery.recipients import is_role, key_of
@@ -30,5 +30,6 @@ __all__ = [
     "deliver_parts",
     "is_role",
     "key_of",
+    "led_to_lists",
     "mark_subject",
 ]

@@ -118,7 +118,7 @@ class Answering:
         octets = sent_on(at, at.envelope.reverse_path)
         envelope = replace(at.left, recipients=tuple(recipients))
         onward = at.passage.through(at.owner.account_id)
-        return await self._deliverer.parts(envelope, octets, self._options(at.owner), passage=onward, judge=True)
+        return await self._deliverer.parts(envelope, octets, self._options(at), passage=onward, judge=True)
 
     async def _outward_all(self, addresses: Sequence[str], at: Occasion) -> list[Part]:
         """The copies that leave: what has to be said in UTF-8 keeps no other address from servers that cannot."""
@@ -126,7 +126,7 @@ class Answering:
         octets = sent_on(at, reverse_path)
         plain = [to for to in addresses if to.isascii()]
         groups = [plain, *([to] for to in addresses if not to.isascii())]
-        return [await self._outward(at.owner, some, octets, reverse_path) for some in groups if some]
+        return [await self._outward(at, some, octets, reverse_path) for some in groups if some]
 
     async def _check_destination(self, to: str, at: Occasion) -> bool:
         """Whether it is one of ours. Raises Refused(FORBIDDEN), Denied."""
@@ -190,13 +190,14 @@ class Answering:
             return 0
         return filter_memory.claim_within(tx, owner.account_id, kind, keys, expires, most)
 
-    def _options(self, owner: Owner) -> Options:
-        name = spool.new_name(self._clock)
-        return Options(name=name, account_id=owner.account_id, population=owner.population.value)
+    def _options(self, at: Occasion) -> Options:
+        """What leaves because of a message has its name in the trace."""
+        name = at.envelope.name or spool.new_name(self._clock)
+        return Options(name=name, account_id=at.owner.account_id, population=at.owner.population.value)
 
-    async def _outward(self, owner: Owner, to: Sequence[str], octets: bytes, reverse_path: str) -> Part:
+    async def _outward(self, at: Occasion, to: Sequence[str], octets: bytes, reverse_path: str) -> Part:
         utf8 = not (all(address.isascii() for address in to) and reverse_path.isascii())
-        options = replace(self._options(owner), utf8=utf8)
+        options = replace(self._options(at), utf8=utf8)
         targets = tuple(map(Target, to))
         return Part(await self._deliverer.prepare(octets), reverse_path, targets=targets, options=options)
 
@@ -233,6 +234,7 @@ class Answering:
         if parts and action.fcc is not None:
             parts += await self._kept(at, octets, action.fcc)
         once = Memory(at.owner.account_id, Kind.VACATION, key, int(now) + max(MIN_ABSENCE, action.seconds))
+        parts = _recorded(parts, _step(at, Cause("filter-answered", address=to)))
         return [replace(part, once=part.once or once) for part in parts]
 
     async def notify(self, action: Notify, at: Occasion) -> list[Part]:
@@ -275,13 +277,14 @@ class Answering:
         owner = at.owner
         if not self._deliverer.is_local(to):
             await self._deliverer.check_outside(owner.sender)
-            return [await self._outward(owner, [to], return_path("") + self._signed(octets, author), "")]
+            return [await self._outward(at, [to], return_path("") + self._signed(octets, author), "")]
         recipient = await self._deliverer.resolve(to, len(octets), owner.sender)
         if recipient.head is not None or recipient.held or at.passage.depth >= MAX_HOPS:
             return []
-        envelope = Envelope("", (recipient,), owner.sender, door=Door.SUBMISSION)
+        options = self._options(at)
+        envelope = Envelope("", (recipient,), owner.sender, options.name, Door.SUBMISSION)
         onward = at.passage.through(owner.account_id)
-        return await self._deliverer.parts(envelope, return_path("") + octets, self._options(owner), passage=onward)
+        return await self._deliverer.parts(envelope, return_path("") + octets, options, passage=onward)
 
     async def _kept(self, at: Occasion, octets: bytes, fcc: Fcc) -> list[Part]:
         """The copy that is kept of what a filter sent (RFC 8580), where the account has room for it."""
@@ -357,10 +360,9 @@ class Answering:
         )
         octets = return_path("") + dsn.build(report, at.original[: dsn.MAX_RETURNED])
         prepared = await self._deliverer.prepare(octets)
-        service = Provenance(Door.SERVICE)
-        return [
-            Part(prepared, "", recipient.accounts, recipient.remote, provenance=service, rejection=told, steps=(step,))
-        ]
+        service, options = Provenance(Door.SERVICE), Options(name=at.envelope.name)
+        part = Part(prepared, "", recipient.accounts, recipient.remote, options, provenance=service)
+        return [replace(part, rejection=told, steps=(step,))]
 
     async def prepared(self, octets: bytes) -> blobs.Prepared:
         """A copy with a header of its own."""

@@ -11,7 +11,7 @@ import structlog
 
 from mailserver.delivery import list_copy
 from mailserver.delivery.answering import Answering
-from mailserver.delivery.envelope import PLAIN, Delivered, Envelope, Memory, Part, Recipient
+from mailserver.delivery.envelope import Delivered, Envelope, Memory, Part, Recipient, led_to_lists
 from mailserver.delivery.impersonation import Impersonation, marked
 from mailserver.delivery.nested_lists import head_of
 from mailserver.delivery.occasion import Passage, Volume
@@ -56,7 +56,6 @@ KEY_OCTETS = 20
 MAX_TOLD = 50
 """Owners who are each sent a link of their own (the others see in the web what waits), and recipients of an infected
 message who are told in one unit."""
-_OPTIONS = {population: Options(population=population.value) for population in Population}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +99,16 @@ class Delivery(Addressing):
             return await self._hold_infected(envelope, octets, virus)
         if virus is not None:
             envelope = replace(envelope, viruses=1)
-        options = _OPTIONS[envelope.sender.population] if envelope.sender else PLAIN
+        # What leaves again, by a list or a forward, has the same name in queue, logs and traces.
+        options = Options(envelope.name, population=envelope.sender.population.value if envelope.sender else "")
         parts = await self.parts(envelope, octets, options, judge=True)
+        trace = _trace(envelope, len(octets), parts[0].prepared if parts else None)
         alone = [part.accounts[0] for part in parts if len(part.accounts) == 1]
         known = {account: self._inboxes[account] for account in alone if account in self._inboxes}
         async with self.discarding(*(part.prepared for part in parts)):
             parts, refused = _refused(envelope, parts, tells_each=tells_each)
             content_id, unused, targets = await self._store.write(
-                deliver_parts, parts, known, self._settings.outbound.lifetime, _trace(envelope, len(octets))
+                deliver_parts, parts, known, self._settings.outbound.lifetime, trace
             )
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
@@ -157,10 +158,11 @@ class Delivery(Addressing):
         door, results = int(envelope.door), envelope.results
         untold = MAX_TOLD if len(addresses) > MAX_TOLD else -1
         held = Infected(envelope.name, virus, envelope.reverse_path, addresses, door, expires, results, untold)
+        trace = _trace(envelope, len(octets), prepared)
         notices = await self.virus_notices(envelope.recipients[:MAX_TOLD], viruses.Infected(virus, expires))
         async with self.discarding(prepared, *(part.prepared for part in notices)):
             unused = await self._store.write(
-                hold_infected, prepared, held, notices, self._settings.outbound.lifetime, _trace(envelope, len(octets))
+                hold_infected, prepared, held, notices, self._settings.outbound.lifetime, trace
             )
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
@@ -267,9 +269,12 @@ class Delivery(Addressing):
             return
         account_id = envelope.sender.account_id if envelope.sender else 0
         name = envelope.name or options.name
-        trace = Trace(Step.REFUSED, name, envelope.reverse_path, addresses, len(octets), account_id)
+        scanned = copies[0].part.prepared.scan
+        trace = Trace(
+            *(Step.REFUSED, name, envelope.reverse_path, addresses, len(octets), account_id),
+            message_id=scanned.message_id,
+        )
         async with self.discarding(*(copy.part.prepared for copy in copies)):
-            scanned = copies[0].part.prepared.scan
             await self._refused_copies.check(scanned, copies[0].octets, envelope.provenance, trace)
 
     async def _copies(
@@ -357,6 +362,7 @@ class Delivery(Addressing):
             tuple((self.moderation_token(key), owner) for key, owner in links),
             envelope.door,
             envelope.results,
+            envelope.name,
         )
         return hold, [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
 
@@ -498,8 +504,12 @@ def _aside(part: Part, verdicts: Mapping[int, Verdict]) -> Part:
     )
 
 
-def _trace(envelope: Envelope, size: int) -> Trace:
+def _trace(envelope: Envelope, size: int, prepared: blobs.Prepared | None) -> Trace:
     """What the record says of a message that came in."""
     account_id = envelope.sender.account_id if envelope.sender else 0
     addresses = [recipient.address for recipient in envelope.recipients]
-    return Trace(Step.RECEIVED, envelope.name, envelope.reverse_path, addresses, size, account_id)
+    message_id = prepared.scan.message_id if prepared is not None else ""
+    return Trace(
+        *(Step.RECEIVED, envelope.name, envelope.reverse_path, addresses, size, account_id),
+        *(led_to_lists(envelope.recipients), message_id),
+    )

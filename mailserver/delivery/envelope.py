@@ -1,6 +1,6 @@
 """Envelopes, accepted recipients, and the copies that a message becomes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailserver.delivery.list_copy import Head
@@ -20,6 +20,7 @@ from mailserver.store.queue.moderation_queue import Hold
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Trace
 from mailserver.store.reports.waiting import Arrived
+from mailserver.texts.causes import NOTHING, Cause
 
 UNPROVEN = "-"
 """Stands for an address of ours that somebody outside claims; it is nobody's."""
@@ -75,6 +76,15 @@ class Envelope:
     def provenance(self) -> Provenance:
         """What is kept of where it came from."""
         return Provenance(self.door, self.sender.account_id if self.sender else 0, results=self.results)
+
+
+def led_to_lists(recipients: Sequence[Recipient]) -> Cause:
+    """What the trace says of those recipients of a message that are lists: who is on them stands nowhere in it."""
+    sent = [one.address for one in recipients if one.head is not None and not one.held]
+    held = [one.address for one in recipients if one.held]
+    told = [Cause("sent-to-lists", lists=" ".join(sent))] if sent else []
+    told += [Cause("waits-for-owners", lists=" ".join(held))] if held else []
+    return Cause("lists", told=tuple(told)) if told else NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,10 @@ from mailserver.notices import house, moderation
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
-from mailserver.store.queue import moderation_queue, spool
+from mailserver.store.queue import moderation_queue, spool, traces
 from mailserver.store.queue.moderation_queue import Held
 from mailserver.store.queue.spool import Options
+from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.record.trusted_clock import TrustedClock
@@ -105,11 +106,11 @@ class Moderation:
         recipient = await self._delivery.released(waiting.list, sender)
         await self._delivery.check_brake(sender, (recipient,))
         octets = await self._store.read(spool.octets, waiting.content_id, self._folder)
-        options = Options(account_id=waiting.account_id, population=waiting.population.value)
+        options = Options(waiting.name, waiting.account_id, waiting.population.value)
         came = Provenance.stored(waiting.door, 0, 0, waiting.authentication)
         # Somebody who decides has looked at it: it is put aside for nobody.
         results = replace(came.results, quarantined=False)
-        envelope = Envelope(waiting.reverse_path, (recipient,), sender, door=came.door, results=results)
+        envelope = Envelope(waiting.reverse_path, (recipient,), sender, waiting.name, came.door, results=results)
         parts = await self._delivery.parts(envelope, octets, options)
         await self._commit("approved", waiting, parts, origin)
         count = len({account for part in parts if not part.only_if_held for account in part.accounts})
@@ -194,6 +195,7 @@ def decide_unit(tx: Tx, waiting: Held, parts: list[Part], origin: Origin, lifeti
     """A message waits no more, and whoever is to get or to hear of it does: both or neither."""
     moderation_queue.take(tx, waiting.id)
     unused = deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
+    traces.record(tx, _step(waiting, what))
     audit.record(
         tx,
         origin,
@@ -202,3 +204,16 @@ def decide_unit(tx: Tx, waiting: Held, parts: list[Part], origin: Origin, lifeti
         Cause("list-message", address=waiting.list, number=waiting.id, verdict=(what,)),
     )
     return unused
+
+
+def _step(waiting: Held, what: str) -> Trace:
+    step = Step.DROPPED
+    if what == "approved":
+        step = Step.SUBMITTED if waiting.account_id else Step.RECEIVED
+    detail = Cause(_DECIDED[what], list=waiting.list)
+    return Trace(
+        step, waiting.name, waiting.reverse_path, [waiting.list], waiting.size, waiting.account_id, detail=detail
+    )
+
+
+_DECIDED = {"approved": "list-approved", "rejected": "list-rejected", "expired": "list-expired"}

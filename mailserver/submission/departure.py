@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mailserver.delivery import Envelope, Part, deliver_parts
+from mailserver.delivery import Envelope, Part, deliver_parts, led_to_lists
 from mailserver.model.identity import Principal
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.sending_limits import Judged
@@ -15,6 +15,7 @@ from mailserver.store.queue import held_submissions, traces
 from mailserver.store.queue.held_submissions import Submitted
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step, Trace
+from mailserver.texts.causes import NOTHING
 
 SENT = "\\Sent"
 
@@ -122,7 +123,8 @@ class Leaving:
 
     @property
     def addresses(self) -> list[str]:
-        return [target.address for target in self.recipients]
+        """Everybody that its author named, the members of their own lists one by one; those of the academy's never."""
+        return [*(one.address for one in self.envelope.recipients), *(target.address for target in self.remote)]
 
     def submitted(self, judged: Judged, expires: int) -> Submitted:
         """The same as the store keeps it while it waits."""
@@ -142,11 +144,20 @@ class Leaving:
         )
 
     def departure(
-        self, step: Step, parts: Sequence[Part], counting: tuple[Callable[[Tx], None], ...], lifetime: int
+        self,
+        step: Step,
+        parts: Sequence[Part],
+        counting: tuple[Callable[[Tx], None], ...],
+        lifetime: int,
+        *,
+        message_id: str,
     ) -> Departure:
         """What one unit does about it."""
         reverse_path, account_id = self.envelope.reverse_path, self.options.account_id
-        trace = Trace(step, self.options.name, reverse_path, self.addresses, len(self.whole), account_id)
+        detail = led_to_lists(self.envelope.recipients) if step is Step.SUBMITTED else NOTHING
+        trace = Trace(
+            *(step, self.options.name, reverse_path, self.addresses, len(self.whole), account_id, detail, message_id)
+        )
         return Departure(parts, trace, lifetime, self.named, self.copy, (*self.within, *counting))
 
 

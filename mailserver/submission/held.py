@@ -12,7 +12,7 @@ from functools import partial
 
 import structlog
 
-from mailserver.delivery import Delivery, Envelope, Part, Recipient, deliver_parts
+from mailserver.delivery import Delivery, Envelope, Part, Recipient, deliver_parts, led_to_lists
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
@@ -99,12 +99,14 @@ class HeldSubmissions:
         to = await self._routed(author, held.targets)
         octets = await self._store.read(spool.octets, held.content_id, self._folder)
         door = Door.RESENT if held.resent else Door.SUBMISSION
-        envelope = Envelope(held.reverse_path, tuple(to.local), Sender.person(author), door=door)
+        sender, name = Sender.person(author), held.options.name
+        envelope = Envelope(held.reverse_path, tuple(to.local), sender, name, door)
         parts = await self._delivery.parts(envelope, octets, held.options, to.remote)
         parts += await self._notices.partly(author, held.subject, to.left) if to.left else []
         parts += await self._notices.delivered(held.reverse_path, held.options.envid, held.held, to.here, octets)
         addresses = [target.address for target in held.targets if target.address not in to.left]
-        step = Trace(Step.SUBMITTED, held.options.name, held.reverse_path, addresses, held.size, held.account_id)
+        lists = led_to_lists(to.local)
+        step = Trace(Step.SUBMITTED, name, held.reverse_path, addresses, held.size, held.account_id, lists)
         known = partial(sent_counts.left, account_id=held.account_id, addresses=to.outside)
         await self._commit([held], parts, origin, "released", [step], known)
         log.info("held message released", id=held.options.name, account=held.account_id, left=len(to.left))

@@ -4,21 +4,12 @@ from collections.abc import Sequence
 
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool, waiting
-from mailserver.store.queue.spool import Entry
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.texts.causes import Cause
 
 NAMED = 20
 """Rows that the record names; it always says how many they were."""
-
-
-def entries(tx: Tx, rows: Sequence[int]) -> list[Entry]:
-    """Those of these rows that are still there, oldest first."""
-    found: list[Entry] = []
-    for number in sorted(set(rows)):
-        found += [entry for entry in spool.show(tx, 1, number - 1) if entry.id == number]
-    return found
 
 
 def retry(tx: Tx, origin: Origin, rows: Sequence[int] | None = None) -> int:

@@ -171,7 +171,7 @@ class Submission:
                 )
                 await self.confirmation.hold(principal, submitted, octets)
                 return Outcome(name, waits=True, asks=True)
-            envelope = _envelope(principal, reverse_path, route, resent=resent)
+            envelope = _envelope(principal, reverse_path, route, name, resent=resent)
             if virus is not None:
                 envelope = replace(envelope, viruses=1)
             targets = _targets(recipients)
@@ -205,7 +205,10 @@ class Submission:
     async def _send(self, leaving: Leaving, kept: bytes, sent: Sent | None) -> None:
         parts = await self._delivery.parts(leaving.envelope, leaving.whole, leaving.options, leaving.remote)
         counting = (partial(self._limits.count, sent=sent),) if sent is not None else ()
-        departure = leaving.departure(Step.SUBMITTED, parts, counting, self._settings.outbound.lifetime)
+        message_id = parts[0].prepared.scan.message_id if parts else ""
+        departure = leaving.departure(
+            Step.SUBMITTED, parts, counting, self._settings.outbound.lifetime, message_id=message_id
+        )
         await self._commit(departure.unit, kept, *(part.prepared for part in parts))
         local, remote = sum(len(part.accounts) for part in parts), sum(len(part.targets) for part in parts)
         _log(leaving, "submitted", local=local, remote=remote)
@@ -218,7 +221,9 @@ class Submission:
         submitted = leaving.submitted(judged, int(self._clock.now()) + days * DAY)
         notices = await self._notices.held(leaving.principal, judged, submitted.expires)
         counting = (partial(self._limits.count, sent=sent, waits=True),)
-        departure = leaving.departure(Step.HELD, notices, counting, self._settings.outbound.lifetime)
+        departure = leaving.departure(
+            Step.HELD, notices, counting, self._settings.outbound.lifetime, message_id=whole.scan.message_id
+        )
         unit = partial(departure.hold_unit, whole=whole, submitted=submitted)
         await self._commit(unit, kept, whole, *(part.prepared for part in notices))
         _log(leaving, "held", what=judged.what.value, count=judged.count)
@@ -262,7 +267,7 @@ class Submission:
         header = completed_header(octets, written, b"")
         whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves)
         return await self._delivery.parts(
-            Envelope("", route.local, door=Door.SERVICE), whole, Options(name=name), route.remote
+            Envelope("", route.local, name=name, door=Door.SERVICE), whole, Options(name=name), route.remote
         )
 
     async def _current(self, principal: Principal) -> Principal:
@@ -376,9 +381,9 @@ def _options(principal: Principal | None, name: str, *, ret: str, envid: str, ut
     )
 
 
-def _envelope(principal: Principal | None, reverse_path: str, route: Route, *, resent: bool) -> Envelope:
+def _envelope(principal: Principal | None, reverse_path: str, route: Route, name: str, *, resent: bool) -> Envelope:
     door = Door.SERVICE if principal is None else Door.RESENT if resent else Door.SUBMISSION
-    return Envelope(reverse_path, route.local, Sender.person(principal) if principal else None, door=door)
+    return Envelope(reverse_path, route.local, Sender.person(principal) if principal else None, name, door)
 
 
 def _log(leaving: Leaving, event: str, **facts: object) -> None:

@@ -31,7 +31,7 @@ from mailserver.store.account import forward_targets, forwards
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.queue import sent_counts, spool, traces
-from mailserver.store.queue.spool import Leased, Notify
+from mailserver.store.queue.spool import Leased, Notify, Options
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.texts import causes
@@ -382,7 +382,9 @@ def conclude_unit(
         return
     parts = [
         Part(
-            report.prepared, "", report.recipient.accounts, report.recipient.remote, provenance=Provenance(Door.SERVICE)
+            *(report.prepared, "", report.recipient.accounts, report.recipient.remote),
+            Options(name=row.name),
+            provenance=Provenance(Door.SERVICE),
         )
         for report in reports
     ]

@@ -18,7 +18,8 @@ from mailserver.model.identity import Answers, ListKind, Writers
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access import boxes
 from mailserver.store.people import lists
-from mailserver.store.queue import spool
+from mailserver.store.queue import spool, traces
+from mailserver.store.queue.traces import Step
 from tests.lists.house import (
     ORIGIN,
     UAI,
@@ -26,6 +27,7 @@ from tests.lists.house import (
     at,
     letter,
     make_list,
+    moderation,
     populate,
     queue,
     send,
@@ -256,6 +258,27 @@ def test_a_moderated_list_holds_and_tells_its_owners(house: House) -> None:
     assert [entry.recipients for entry in queue(house)] == [("dehors@ailleurs.fr",)]
     assert send(house, "ines", address) == {}
     assert len(house.mail("tom")) == 1, "owners pass"
+
+
+@pytest.mark.parametrize("verdict", ["approved", "rejected"])
+def test_what_waits_for_owners_keeps_its_name_in_the_trace(house: House, verdict: str) -> None:
+    address = make_list(house, "suivi", ["dehors@ailleurs.fr"], moderated=True, owners=(at("ines"),))
+    octets = b"From: x@exemple.org\r\nMessage-ID: <held@x>\r\nSubject: x\r\n\r\nx\r\n"
+    octets = octets.replace(b"held@", verdict.encode() + b"@")
+    assert arrive(house, "x@exemple.org", address, octets=octets) == {}
+    (one,) = waiting(house)
+    if verdict == "approved":
+        house.run(moderation(house).approve(one.id, ORIGIN))
+    else:
+        house.run(moderation(house).reject(one.id, ORIGIN))
+    (way,) = house.read(traces.ways, traces.Wanted(0, 1 << 40, message_id=f"{verdict}@x"), 5).messages
+    assert [(step.step, str(step.detail)) for step in way.steps] == [
+        (Step.RECEIVED, f"waits for the owners of the lists: {address}"),
+        (Step.RECEIVED, f"accepted by an owner of the list {address}")
+        if verdict == "approved"
+        else (Step.DROPPED, f"rejected by an owner of the list {address}"),
+    ]
+    assert {entry.name for entry in queue(house)} == ({way.name} if verdict == "approved" else set())
 
 
 def test_owners_are_told_the_address_of_a_name_that_could_be_one(house: House) -> None:

@@ -1,4 +1,4 @@
-"""What became of messages: found by sender, recipient or identifier within some days. Envelopes only."""
+"""What became of messages: found by sender, recipient, identifier or Message-ID within some days. Envelopes only."""
 
 import datetime
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from mailserver.administration import audit_access
 from mailserver.model.clock import DAY
-from mailserver.store.queue import traces
+from mailserver.store.queue import spool, traces
+from mailserver.store.queue.spool import Entry
 from mailserver.store.queue.traces import Step, Traced, Wanted
 from webui.admin.access import origin
 from webui.admin.console_page import Top, begin_of, day_of, stamp, top
@@ -16,6 +17,7 @@ from webui.http.forms import positive
 from webui.page.context import Services, Visit
 
 PER_PAGE = 100
+MAX_MESSAGE_ID = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A row of the queue that a message still has."""
+
+    recipients: str
+    due: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class TracePage:
     """The form, and what was found."""
 
@@ -38,48 +49,69 @@ class TracePage:
     sender: str
     recipient: str
     name: str
+    message_id: str
     since: str
     until: str
     days: int
     asked: bool
     lines: tuple[Line, ...]
+    waiting: tuple[Waiting, ...]
     next_at: int
     next_id: int
 
 
 async def show_traces(services: Services, visit: Visit) -> Response:
     """GET /admin/suivi. That somebody looked is on record."""
-    asked = any(visit.query(name) for name in ("de", "a", "nom", "chercher"))
-    today = visit.language.day(visit.now)
-    since = day_of(visit.query("depuis")) or today - datetime.timedelta(days=1)
-    until = day_of(visit.query("jusqua")) or today
-    wanted = Wanted(
-        begin_of(visit, since),
-        begin_of(visit, until) + DAY,
-        visit.query("de").strip()[:320],
-        visit.query("a").strip()[:320],
-        visit.query("nom").strip()[:32],
-    )
-    found = traces.Found(())
+    asked = any(visit.query(name) for name in ("de", "a", "nom", "mid", "chercher"))
+    days = services.settings.audit.trace_days
+    wanted, since, until = _wanted(visit, days)
+    found, waiting = traces.Found(()), list[Entry]()
     if asked:
         before = (positive(visit.query("moment")), positive(visit.query("rang")))
         if before == (0, 0):
             await services.store.write(audit_access.record_search, origin(visit), wanted)
-        found = await services.store.read(traces.find, wanted, PER_PAGE, before)
+        # A look goes through a million messages: nobody else's page waits for it.
+        found = await services.store.read_slow(visit.principal.account_id, traces.find, wanted, PER_PAGE, before)
+    if wanted.name:
+        rows = await services.store.read(spool.find, wanted.name)
+        waiting = await services.store.read(spool.entries, rows[:PER_PAGE])
     page = TracePage(
         top(visit, "suivi"),
         wanted.sender,
         wanted.recipient,
         wanted.name,
+        wanted.message_id,
         since.isoformat(),
         until.isoformat(),
-        services.settings.audit.trace_days,
+        days,
         asked,
-        tuple(_line(visit, row) for row in found.rows),
+        # The way of one message is read from its beginning.
+        tuple(_line(visit, row) for row in (reversed(found.rows) if wanted.name else found.rows)),
+        tuple(_waiting(visit, entry) for entry in waiting),
         found.at,
         found.id,
     )
     return services.pages.answer(visit, "admin/trace.html", page)
+
+
+def _wanted(visit: Visit, days: int) -> tuple[Wanted, datetime.date, datetime.date]:
+    """What is asked for; of one message all that is kept, unless days are named."""
+    name, message_id = visit.query("nom").strip()[:32], visit.query("mid").strip()[:MAX_MESSAGE_ID]
+    today = visit.language.day(visit.now)
+    back = days if name or message_id else 1
+    since = day_of(visit.query("depuis")) or today - datetime.timedelta(days=back)
+    until = day_of(visit.query("jusqua")) or today
+    sender, recipient = visit.query("de").strip()[:320], visit.query("a").strip()[:320]
+    span = begin_of(visit, since), begin_of(visit, until) + DAY
+    return Wanted(*span, sender, recipient, name, message_id), since, until
+
+
+def _waiting(visit: Visit, entry: Entry) -> Waiting:
+    _ = visit._
+    is_kept = entry.error.name in (spool.HELD.name, spool.BRAKED.name)
+    due = _("retenu") if is_kept else _("en cours d’envoi") if entry.sending else stamp(visit, entry.due)
+    shown = ", ".join(entry.recipients[:5]) + (" …" if len(entry.recipients) > 5 else "")
+    return Waiting(shown, due, told(visit, entry.error))
 
 
 def _line(visit: Visit, one: Traced) -> Line:

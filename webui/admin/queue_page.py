@@ -58,7 +58,7 @@ async def show_queue(services: Services, visit: Visit, fault: str = "") -> Respo
     name = visit.query("nom").strip()[:40]
     if name:
         rows = await services.store.read(spool.find, name)
-        entries, after = await services.store.read(queue_admin.entries, rows), 0
+        entries, after = await services.store.read(spool.entries, rows), 0
     else:
         entries = await services.store.read(spool.show, PER_PAGE + 1, positive(visit.query("apres")))
         after = entries[PER_PAGE - 1].id if len(entries) > PER_PAGE else 0
@@ -91,7 +91,7 @@ async def act(services: Services, visit: Visit) -> Response:
 
 async def _drop(services: Services, visit: Visit, chosen: Sequence[int], *, confirmed: bool) -> Response:
     """The page that shows how many and asks to type it; then the act."""
-    entries = await services.store.read(queue_admin.entries, chosen)
+    entries = await services.store.read(spool.entries, chosen)
     fault = ""
     if confirmed:
         if visit.form.text("nombre").strip() == str(len(entries)) and entries:

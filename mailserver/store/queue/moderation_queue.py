@@ -44,6 +44,8 @@ class Hold:
     """What each owner's link carries, as the store keeps it."""
     door: Door = Door.UNKNOWN
     results: AuthenticationResults = NOT_CHECKED
+    name: str = ""
+    """The identifier told to whoever handed it over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Held:
     authentication: int
     held: int
     expires: int
+    name: str
     sender: str
     subject: str
     preview: str
@@ -72,6 +75,7 @@ _COLUMNS = (
     *(held_message.c.id, held_message.c.list, mailing_list.c.name, held_message.c.content_id),
     *(held_message.c.reverse_path, held_message.c.account_id, held_message.c.population, held_message.c.door),
     *(held_message.c.authentication, held_message.c.held, held_message.c.expires),
+    held_message.c.name,
     *(content.c.sender, content.c.subject, content.c.preview, content.c.size),
 )
 _ALL = (
@@ -91,6 +95,7 @@ _INSERT = Statement(
         "authentication",
         "held",
         "expires",
+        "name",
     ),
 )
 _INSERT_KEY = Statement(insert(held_key), keys=("token", "held_id", "owner_account", "owner"))
@@ -117,6 +122,7 @@ def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
         authentication=wanted.results.packed,
         held=tx.now,
         expires=wanted.expires,
+        name=wanted.name,
     )
     assert inserted is not None
     keys = [

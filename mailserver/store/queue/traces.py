@@ -4,16 +4,17 @@ Never content, never a subject. Rows are kept for [audit] trace_days; the housek
 they are a log: the erasure of an account leaves them to their age, which by default is below a closed account's grace.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, insert, or_, select
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select
 
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import trusted_clock
-from mailserver.store.schema.console import message_trace
+from mailserver.store.schema.console import KEYED, message_trace
 from mailserver.texts import causes, legacy_details
 from mailserver.texts.causes import NOTHING, Cause
 
@@ -22,21 +23,25 @@ MAX_RECIPIENTS = 1000
 MAX_NAMED = 50
 MAX_VALUE = 200
 """Characters of what another server said."""
-SCANNED = 50_000
-"""Rows that one look goes through: a look is bounded, the next one goes on."""
+SCANNED = 2_000_000
+"""Rows that one look goes through, in about a second: a look is bounded, the next one goes on."""
+MAX_STEPS = 500
+"""Steps of one message that are read; a message to thousands of servers has more."""
+MAX_ALIKE = 100
+"""Messages with one Message-ID that are read, newest first: nobody but their authors keeps them apart."""
 
 
 class Step(StrEnum):
     """What can happen to a message."""
 
     RECEIVED = "received"
-    """It came from outside, or from the service itself, and is in the mailboxes."""
+    """It came from outside, or from the service itself, and is in the mailboxes, or waits for a list's owners."""
     SUBMITTED = "submitted"
     """Somebody of this house sent it; recipients here have it, the others are queued."""
     HELD = "held"
     """Somebody of this house sent it, and it waits for IT."""
     DROPPED = "dropped"
-    """It waited for IT and was not sent."""
+    """It waited for IT, or for a list's owners, and was not sent."""
     SENT = "sent"
     """Another server took it."""
     DEFERRED = "deferred"
@@ -58,6 +63,8 @@ class Trace:
     size: int = 0
     account_id: int = 0
     detail: Cause = NOTHING
+    message_id: str = ""
+    """Its Message-ID, in the first step of a message; only a hash is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,8 @@ class Wanted:
     sender: str = ""
     recipient: str = ""
     name: str = ""
+    message_id: str = ""
+    """A whole one; later steps of its messages are found by their names."""
     account_id: int = 0
     """Whose mail it is, as the server wrote it."""
     steps: tuple[Step, ...] = ()
@@ -95,6 +104,26 @@ class Found:
     """Some steps, newest first, and where the next look goes on: (0, 0) when there is nothing beyond."""
 
     rows: tuple[Traced, ...]
+    at: int = 0
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What happened to one message, in order."""
+
+    name: str
+    """Empty: nobody was told one, and the step stands alone."""
+    steps: tuple[Traced, ...]
+    cut: bool = False
+    """There are more steps than are read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways of some messages, newest first; `at` and `id`: where the next look goes on."""
+
+    messages: tuple[Way, ...]
     at: int = 0
     id: int = 0
 
@@ -113,8 +142,18 @@ _INSERT = Statement(
         "detail",
         "code",
         "parameters",
+        "message_key",
     ),
 )
+
+
+def key_of(message_id: str) -> int:
+    """What rows keep of a Message-ID, with or without its angle brackets; 0: there is none."""
+    bare = "".join(message_id.split()).strip("<>")
+    if not bare:
+        return 0
+    digest = hashlib.blake2b(bare.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1 or 1
 
 
 def record(tx: Tx, trace: Trace) -> None:
@@ -134,6 +173,7 @@ def record(tx: Tx, trace: Trace) -> None:
         detail="",
         code=said.name if said else "",
         parameters=causes.parameters(said, MAX_VALUE) if said else "",
+        message_key=key_of(trace.message_id),
     )
 
 
@@ -142,26 +182,75 @@ def find(tx: Tx, wanted: Wanted, limit: int, before: tuple[int, int] = (0, 0)) -
     columns = message_trace.c
     place = and_(columns.at >= wanted.since, columns.at < wanted.until)
     if before != (0, 0):
-        at, row_id = before
-        place = and_(place, or_(columns.at < at, and_(columns.at == at, columns.id < row_id)))
-    ordered = select(message_trace).where(place).order_by(columns.at.desc(), columns.id.desc()).limit(SCANNED)
-    span = ordered.subquery()
-    asked: Select[Any] = select(span).order_by(span.c.at.desc(), span.c.id.desc()).limit(limit + 1)
-    if wanted.name:
-        asked = asked.where(span.c.name == wanted.name.upper())
-    if wanted.sender:
-        asked = asked.where(span.c.sender.contains(wanted.sender.casefold(), autoescape=True))
-    if wanted.recipient:
-        asked = asked.where(span.c.recipients.contains(wanted.recipient.casefold(), autoescape=True))
-    if wanted.account_id:
-        asked = asked.where(span.c.account_id == wanted.account_id)
-    if wanted.steps:
-        asked = asked.where(span.c.event.in_([step.value for step in wanted.steps]))
-    rows = tuple(_traced(row) for row in tx.execute(asked))
+        place = and_(place, _is_before(*before))
+    # The bound is a place in the index: a subquery of so many rows would be made, and then be read.
+    ordered = select(columns.at, columns.id).where(place).order_by(columns.at.desc(), columns.id.desc())
+    last = None
+    if not _is_indexed(wanted):
+        last = tx.execute(ordered.limit(1).offset(SCANNED - 1)).first()
+    if last is not None:
+        place = and_(place, or_(columns.at > last.at, and_(columns.at == last.at, columns.id >= last.id)))
+    asked = select(message_trace).where(place, *_conditions(tx, wanted))
+    newest = asked.order_by(columns.at.desc(), columns.id.desc()).limit(limit + 1)
+    rows = tuple(_traced(row) for row in tx.execute(newest))
     if len(rows) > limit:
         return Found(rows[:limit], rows[limit - 1].at, rows[limit - 1].id)
-    last = tx.execute(ordered.with_only_columns(columns.at, columns.id).offset(SCANNED - 1)).first()
     return Found(rows, last.at, last.id) if last is not None else Found(rows)
+
+
+def _is_before(at: int, row_id: int) -> ColumnElement[bool]:
+    columns = message_trace.c
+    return or_(columns.at < at, and_(columns.at == at, columns.id < row_id))
+
+
+def _is_indexed(wanted: Wanted) -> bool:
+    return bool(wanted.name or wanted.message_id)
+
+
+def _conditions(tx: Tx, wanted: Wanted) -> Iterable[ColumnElement[bool]]:
+    columns = message_trace.c
+    if wanted.name:
+        yield columns.name == wanted.name.upper()
+    if wanted.message_id:
+        yield columns.name.in_(names_of(tx, wanted.message_id))
+    if wanted.sender:
+        yield columns.sender.contains(wanted.sender.casefold(), autoescape=True)
+    if wanted.recipient:
+        yield columns.recipients.contains(wanted.recipient.casefold(), autoescape=True)
+    if wanted.account_id:
+        yield columns.account_id == wanted.account_id
+    if wanted.steps:
+        yield columns.event.in_([step.value for step in wanted.steps])
+
+
+def names_of(tx: Tx, message_id: str, account_id: int | None = None) -> list[str]:
+    """Under which names messages with this Message-ID came in, newest first; of this account alone, where one is given.
+
+    Whoever writes a message chooses its Message-ID: two messages may have the same.
+    """
+    columns = message_trace.c
+    asked = select(columns.name).where(columns.message_key == key_of(message_id), KEYED, columns.name != "")
+    if account_id is not None:
+        asked = asked.where(columns.account_id == account_id)
+    return list(dict.fromkeys(tx.execute(asked.order_by(columns.id.desc()).limit(MAX_ALIKE)).scalars()))
+
+
+def ways(tx: Tx, wanted: Wanted, limit: int, before: tuple[int, int] = (0, 0)) -> Ways:
+    """Messages one of whose steps is wanted, newest first, each with everything that happened to it."""
+    found = find(tx, wanted, limit, before)
+    by_name: dict[str, Traced] = {}
+    for step in found.rows:
+        by_name.setdefault(step.name or f"#{step.id}", step)
+    messages = [whole(tx, step.name) if step.name else Way("", (step,)) for step in by_name.values()]
+    return Ways(tuple(messages), found.at, found.id)
+
+
+def whole(tx: Tx, name: str) -> Way:
+    """Everything that is still on record about one message, the first `MAX_STEPS` of it."""
+    columns = message_trace.c
+    ordered = select(message_trace).where(columns.name == name).order_by(columns.at, columns.id).limit(MAX_STEPS + 1)
+    steps = tuple(_traced(row) for row in tx.execute(ordered))
+    return Way(name, steps[:MAX_STEPS], len(steps) > MAX_STEPS)
 
 
 def prune(tx: Tx, before: int, limit: int) -> int:

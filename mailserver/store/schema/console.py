@@ -1,6 +1,6 @@
 """What operators look at: the trace of messages, counters of hours, and the console's long jobs."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, text
 
 from mailserver.store.schema.base import metadata
 from mailserver.store.schema.mail import Identity
@@ -20,14 +20,20 @@ message_trace = Table(
     Column("detail", Text, nullable=False),
     Column("code", String(40), nullable=False, server_default=""),
     Column("parameters", Text, nullable=False, server_default=""),
+    Column("message_key", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """A row for each step of a message, written with the step itself: envelope addresses, never content or subject.
 
 `name` is the identifier told to whoever handed the message over; `recipients`: the first addresses, folded, a space
 between them; `addressed`: how many there were; `account_id`: who submitted it, 0: nobody of this house. `code` and
-`parameters` say what became of it (`causes.Cause`); rows of before have an English `detail` (`legacy_details`)."""
+`parameters` say what became of it (`causes.Cause`); rows of before have an English `detail` (`legacy_details`).
+`message_key`: a hash of its Message-ID, in the row of its first step; 0: none, or a later step."""
 Index("ix_message_trace_at_id", message_trace.c.at, message_trace.c.id)
+Index("ix_message_trace_name", message_trace.c.name)
+KEYED = text("message_key <> 0")
+"""Which rows the index over `message_key` has: a query that is to use it says the same, word for word."""
+Index("ix_message_trace_message_key", message_trace.c.message_key, sqlite_where=KEYED, postgresql_where=KEYED)
 
 measure = Table(
     "measure",

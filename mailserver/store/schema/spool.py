@@ -27,6 +27,7 @@ queued = Table(
 )
 """`name` is the identifier told to the submitter. `account_id` 0: the service itself. `population`: whose brake holds
 it back (`identity.Population`); empty: nobody's."""
+Index("ix_queued_name", queued.c.name)
 
 queued_domain = Table(
     "queued_domain",

@@ -7,7 +7,7 @@ changes nothing.
 
 from mailserver.store.queue.spool.enqueue import enqueue, enqueue_each, new_name
 from mailserver.store.queue.spool.leases import HOLD, LEASE, give_back, lease, next_due, octets, renew, settle
-from mailserver.store.queue.spool.operating import HELD_UNTIL, drop, error_of, find, release, retry, show
+from mailserver.store.queue.spool.operating import HELD_UNTIL, drop, entries, error_of, find, release, retry, show
 from mailserver.store.queue.spool.rows import (
     BRAKED,
     DEFAULT_NOTIFY,
@@ -41,6 +41,7 @@ __all__ = [
     "drop",
     "enqueue",
     "enqueue_each",
+    "entries",
     "error_of",
     "errors",
     "find",

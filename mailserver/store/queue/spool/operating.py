@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import ColumnElement, Select, case, select, update
 
 from mailserver.model.identity import Population
 from mailserver.store.engine.statements import Tx
@@ -29,16 +29,25 @@ LAST_CHANCE = 86400
 """A row that was held lives so long at least once it may leave."""
 
 
+_ENTRIES = (
+    select(queued_domain, queued.c.name, queued.c.reverse_path, content.c.size, queued.c.created)
+    .join(queued, queued.c.id == queued_domain.c.queued_id)
+    .join(content, content.c.id == queued.c.content_id)
+    .order_by(queued_domain.c.id)
+)
+
+
 def show(tx: Tx, limit: int = 1000, after: int = 0) -> list[Entry]:
     """Rows of the queue by id."""
-    clause = (
-        select(queued_domain, queued.c.name, queued.c.reverse_path, content.c.size, queued.c.created)
-        .join(queued, queued.c.id == queued_domain.c.queued_id)
-        .join(content, content.c.id == queued.c.content_id)
-        .where(queued_domain.c.id > after)
-        .order_by(queued_domain.c.id)
-        .limit(limit)
-    )
+    return _shown(tx, _ENTRIES.where(queued_domain.c.id > after).limit(limit))
+
+
+def entries(tx: Tx, rows: Sequence[int]) -> list[Entry]:
+    """Those of these rows that are still there, oldest first."""
+    return _shown(tx, _ENTRIES.where(queued_domain.c.id.in_(rows)))
+
+
+def _shown(tx: Tx, clause: Select[Any]) -> list[Entry]:
     return [
         Entry(
             id=row.id,
