@@ -168,6 +168,16 @@ def moment(settings: Settings, text: str, *, end: bool = False) -> int:
     return fail(_("{text!r} n’est pas un jour : écrivez 2026-12-31, 31/12/2026 ou '2026-12-31 08:00'", text=text))
 
 
+def span(text: str) -> int:
+    """Seconds of `30m`, `2h`, `1d`; 0 for nothing. A text that is none ends the command with exit code 2."""
+    if not text:
+        return 0
+    found = _SPAN.fullmatch(text.strip())
+    if found is None:
+        fail(_("{text!r} n’est pas une durée : écrivez 30m, 2h ou 1d", text=text))
+    return int(found[1]) * _UNITS[found[2]]
+
+
 def deadline(settings: Settings, text: str) -> int:
     """Seconds since the epoch of `30m`, `2h`, `1d` from now, or of a date and time here."""
     span = _SPAN.fullmatch(text)

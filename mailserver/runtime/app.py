@@ -27,6 +27,7 @@ from mailserver.background.certificate_renewal import CertificateRenewal
 from mailserver.background.host_beat import HostBeat
 from mailserver.background.housekeeping import Housekeeper
 from mailserver.background.index_worker import Indexer
+from mailserver.background.queue_sampling import QueueSampling
 from mailserver.background.report_sending import ReportSender
 from mailserver.background.schema_watch import SchemaWatch
 from mailserver.background.upload_sweeping import UploadSweeper
@@ -400,6 +401,7 @@ def _upkeep(services: Services) -> dict[str, Work]:
         "blob_gc": BlobCollector(
             store=store, clock=clock, folder=store.blobs, settings=settings.storage, limits=settings.limits
         ).run,
+        "queue_sampling": QueueSampling(store=store, clock=clock).run,
         "housekeeping": housekeeper.run,
         "schema_watch": SchemaWatch(store=store).run,
         "audit_sealing": AuditSealer(settings=settings, store=store, clock=clock, changes=services.changes).run,

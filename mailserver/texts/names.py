@@ -57,6 +57,8 @@ NAMES = {
     "retry": "relancer",
     "hold": "retenir",
     "drop": "jeter",
+    "release": "laisser partir",
+    "expire": "abandonner",
     "all": "tout",
     "nothing": "rien",
     "created": "créés",

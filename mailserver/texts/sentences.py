@@ -129,6 +129,8 @@ _RUNS = {
 _RECORDED = {
     # what became of an attempt
     "attempt": "{status} {said}",
+    "given-up-by-operator": N_("abandonné par un opérateur ; auparavant : {said}"),
+    "dropped-by-operator": N_("jeté par un opérateur, sans prévenir personne"),
     "attempt-at": N_("{server} : {status} {said}"),
     "server-said": N_("{server} : {said}"),
     "no-address-literal": N_("{domain} n’est pas une adresse"),
@@ -248,6 +250,9 @@ _RECORDED = {
     "rule-braked-open": N_("{sender} jusqu’à nouvel ordre : {reason}"),
     "queue-all": N_("{verb} {count} : tout"),
     "queue-rows": N_("{verb} {count} : {rows}"),
+    "queue-chosen": N_("{verb} {count} : {asked}"),
+    "chosen-domain": N_("vers {domain}"),
+    "chosen-age": N_("en attente depuis plus de {seconds} s"),
     "suspended-span": N_("du {start} au {end} : {reason}"),
     "suspended-from": N_("dès le {start} : {reason}"),
     "suspended-until": N_("jusqu’au {end} : {reason}"),

@@ -41,7 +41,7 @@ from smtp.relay.dsn import Reporter
 from smtp.relay.routing import NoRoute, Router
 from smtp.relay.tls.policies import Policies
 from smtp.relay.transfer import LeaseOver
-from smtp.relay.verdicts import Result, Verdict, same_for_all
+from smtp.relay.verdicts import Result, Verdict, given_up, same_for_all
 
 log = structlog.get_logger("relay")
 
@@ -224,6 +224,8 @@ class Relay:
                 # Never sent as it is. It waits: its file may come back from a backup before its time is over.
                 log.error("queued message is damaged", content=row.content_id, why=error.fault)
                 octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", causes.of(error))
+                if row.given_up is not None:
+                    verdicts = given_up(row, row.given_up)
             else:
                 if (departure := self._delivery.members.departure(row.reverse_path)) is not None:
                     octets = await self._delivery.members.finish(departure, octets)
@@ -241,6 +243,8 @@ class Relay:
 
     async def _attempt(self, row: Leased, octets: bytes) -> list[Verdict]:
         """Every recipient's verdict."""
+        if row.given_up is not None:
+            return given_up(row, row.given_up)
         until, why = self._down.get(row.domain, (0.0, NOTHING))
         if until > self._clock.monotonic():
             return same_for_all(row, Result.DEFERRED, "4.4.1", why)
@@ -306,7 +310,10 @@ class Relay:
             warned=row.warned or late,
             steps=list(_steps(row, verdicts)),
             taken=[verdict.addressee.address for verdict in verdicts if verdict.result is Result.DELIVERED],
-            refused=[verdict.addressee.address for verdict in verdicts if verdict.result is Result.FAILED],
+            # What an operator gave up says nothing of the account, nor of where it has its mail sent on to.
+            refused=[*(verdict.addressee.address for verdict in verdicts if verdict.result is Result.FAILED)]
+            if row.given_up is None
+            else [],
             listed=list(self._listed(row, verdicts)) if is_of_list else None,
         )
         for verdict in verdicts:
@@ -417,7 +424,8 @@ def _steps(row: Leased, verdicts: Sequence[Verdict]) -> Iterator[Trace]:
     """What an attempt came to, for the record: recipients of whom the same was said go together."""
     alike: dict[tuple[Result, Cause], list[str]] = {}
     for verdict in verdicts:
-        alike.setdefault((verdict.result, _came_to(verdict)), []).append(verdict.addressee.address)
+        said = _came_to(verdict) if row.given_up is None else Cause(spool.GIVEN_UP, said=row.given_up)
+        alike.setdefault((verdict.result, said), []).append(verdict.addressee.address)
     for (result, detail), addresses in alike.items():
         yield Trace(_STEPS[result], row.name, row.reverse_path, addresses, 0, row.account_id, detail)
 

@@ -28,6 +28,11 @@ class Verdict:
     """The other server reports success itself, where that was asked for."""
 
 
+def given_up(row: Leased, said: Cause) -> list[Verdict]:
+    """An operator gave up: the reports quote what was said last, as those of messages that waited their whole life."""
+    return same_for_all(row, Result.FAILED, "5.4.7", said)
+
+
 def same_for_all(row: Leased, result: Result, status: str, text: Cause, remote: str = "") -> list[Verdict]:
     """One verdict for every recipient."""
     return [Verdict(addressee, result, status, text, remote) for addressee in row.recipients]

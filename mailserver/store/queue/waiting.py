@@ -7,9 +7,10 @@ from sqlalchemy import case, func, select, update
 
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool
-from mailserver.store.queue.spool import BRAKED, HELD, HELD_UNTIL, errors
+from mailserver.store.queue.spool import BRAKED, GIVEN_UP, HELD, HELD_UNTIL, NEWS, errors
+from mailserver.store.queue.spool.rows import NOBODY
 from mailserver.store.schema.spool import queued, queued_domain
-from mailserver.texts.causes import Cause
+from mailserver.texts.causes import NOTHING, Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Destination:
 
     domain: str
     rows: int
+    oldest: int
+    """When the oldest of them was queued."""
     due: int
     """When the next of them is tried; `HELD_UNTIL` and later: when an operator lets it go."""
     error: Cause
@@ -41,6 +44,28 @@ def hold(tx: Tx, rows: Sequence[int]) -> int:
     free = (queued_domain.c.lease == 0) | (queued_domain.c.due <= tx.now)
     clause = update(queued_domain).where(free, queued_domain.c.id.in_(rows))
     return tx.execute(clause.values(due=HELD_UNTIL, lease=0, **errors(HELD))).rowcount
+
+
+def held_of(tx: Tx, rows: Sequence[int]) -> list[int]:
+    """Those of these rows that an operator holds."""
+    columns = queued_domain.c
+    asked = select(columns.id).where(columns.id.in_(rows), columns.error_code == HELD.name)
+    return list(tx.execute(asked.order_by(columns.id)).scalars())
+
+
+def give_up(tx: Tx, rows: Sequence[int]) -> int:
+    """Have rows that nobody is sending reported as failed, at once; how many. What was last said of each stays."""
+    columns = queued_domain.c
+    free = (columns.lease == 0) | (columns.due <= tx.now)
+    found = tx.execute(select(queued_domain).where(columns.id.in_(rows), free).with_for_update()).all()
+    for row in found:
+        said = spool.error_of(row)
+        last = NOTHING if said.name in (HELD.name, BRAKED.name) else said
+        if said.name != GIVEN_UP:
+            error = errors(Cause(GIVEN_UP, said=last))
+            tx.execute(update(queued_domain).where(columns.id == row.id).values(due=tx.now, lease=0, **error))
+    tx.changed(NOBODY, NEWS)
+    return len(found)
 
 
 def state(tx: Tx) -> State:
@@ -55,12 +80,24 @@ def state(tx: Tx) -> State:
     return State(int(rows), int(held), int(oldest or 0), int(failing))
 
 
+def to_leave(tx: Tx) -> tuple[int, int]:
+    """How many rows wait that nobody holds, and when the oldest of them was queued (0: there is none)."""
+    held = queued_domain.c.error_code.in_((HELD.name, BRAKED.name))
+    asked = select(func.count(), func.coalesce(func.min(queued.c.created), 0)).select_from(queued_domain)
+    waits = asked.join(queued, queued.c.id == queued_domain.c.queued_id).where(~held)
+    rows, oldest = tuple(tx.execute(waits).one())
+    return int(rows), int(oldest)
+
+
 def by_domain(tx: Tx, limit: int) -> list[Destination]:
     """The domains most deliveries wait for."""
     columns = queued_domain.c
     sums = (columns.domain, func.count().label("rows"), func.min(columns.due).label("due"), func.max(columns.id))
-    busiest = select(*sums).group_by(columns.domain).order_by(func.count().desc(), columns.domain).limit(limit)
+    aged = select(*sums, func.min(queued.c.created)).join(queued, queued.c.id == columns.queued_id)
+    busiest = aged.group_by(columns.domain).order_by(func.count().desc(), columns.domain).limit(limit)
     found = [tuple(row) for row in tx.execute(busiest)]
-    newest = [last for _, _, _, last in found]
+    newest = [last for _, _, _, last, _ in found]
     said = {row.id: spool.error_of(row) for row in tx.execute(select(queued_domain).where(columns.id.in_(newest)))}
-    return [Destination(domain, int(rows), int(due), said[last]) for domain, rows, due, last in found]
+    return [
+        Destination(domain, int(rows), int(oldest), int(due), said[last]) for domain, rows, due, last, oldest in found
+    ]

@@ -1,7 +1,8 @@
 """Counters and gauges by the hour, which the console draws. The housekeeper takes them.
 
 Counters: the steps of `traces.Step`. Gauges: `mail` (messages, octets of all mailboxes), `accounts` (open ones),
-`queue` (deliveries that wait) and `database` (its octets). Kept for `KEPT_SECONDS`.
+`queue` (deliveries that wait) and `database` (its octets). Kept for `KEPT_SECONDS`. The queue is looked at every
+`SAMPLE_SECONDS` besides, and that is kept for `SAMPLES_KEPT`.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ SETTLED_SECONDS = 60
 COUNTED = 5000
 """Steps that one unit counts."""
 MAIL, ACCOUNTS, DATABASE, QUEUE = "mail", "accounts", "database", "queue"
+SAMPLE = "queue-sample"
+"""How many deliveries wait that nobody holds, and for how many seconds the oldest has."""
+SAMPLE_SECONDS = 300
+SAMPLES_KEPT = 8 * 86400
 Counted = tuple[int, int, str, int, int]
 """A step as `traces.after` gives it."""
 _MARK = "trace"
@@ -83,6 +88,21 @@ def gauges(tx: Tx) -> tuple[Measure, ...]:
         Measure(DATABASE, hour, 0, database_octets(tx)),
         Measure(QUEUE, hour, waiting.state(tx).rows, 0),
     )
+
+
+def is_sampled(tx: Tx) -> bool:
+    """Whether these minutes' look at the queue is taken."""
+    at = tx.now - tx.now % SAMPLE_SECONDS
+    return tx.execute(select(measure.c.at).where(measure.c.name == SAMPLE, measure.c.at == at)).first() is not None
+
+
+def sample(tx: Tx) -> None:
+    """Look at the queue, once for all workers, and forget what is too old."""
+    at = tx.now - tx.now % SAMPLE_SECONDS
+    rows, oldest = waiting.to_leave(tx)
+    values = {"name": SAMPLE, "at": at, "count": rows, "octets": max(0, tx.now - oldest) if rows else 0}
+    tx.insert_ignore(measure, values)
+    tx.execute(delete(measure).where(measure.c.name == SAMPLE, measure.c.at < tx.now - SAMPLES_KEPT))
 
 
 _MAILBOXES = select(func.coalesce(func.sum(mailbox.c.messages), 0), func.coalesce(func.sum(mailbox.c.octets), 0))

@@ -11,6 +11,7 @@ from mailserver.store.queue.spool.operating import HELD_UNTIL, drop, entries, er
 from mailserver.store.queue.spool.rows import (
     BRAKED,
     DEFAULT_NOTIFY,
+    GIVEN_UP,
     HELD,
     NEWS,
     RETRY_NEWS,
@@ -22,10 +23,12 @@ from mailserver.store.queue.spool.rows import (
     Target,
     errors,
 )
+from mailserver.store.queue.spool.selecting import Selection
 
 __all__ = [
     "BRAKED",
     "DEFAULT_NOTIFY",
+    "GIVEN_UP",
     "HELD",
     "HELD_UNTIL",
     "HOLD",
@@ -37,6 +40,7 @@ __all__ = [
     "Leased",
     "Notify",
     "Options",
+    "Selection",
     "Target",
     "drop",
     "enqueue",

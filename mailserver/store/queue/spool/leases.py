@@ -9,9 +9,20 @@ from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import messages
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.queue.spool.operating import HELD_UNTIL
-from mailserver.store.queue.spool.rows import BRAKED, HELD, RECIPIENTS, Addressee, Leased, Notify, errors, remove
+from mailserver.store.queue.spool.rows import (
+    BRAKED,
+    GIVEN_UP,
+    HELD,
+    RECIPIENTS,
+    Addressee,
+    Leased,
+    Notify,
+    errors,
+    remove,
+)
 from mailserver.store.schema.mail import blob
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
 
 LEASE = 15
@@ -20,7 +31,10 @@ HOLD = 600
 """Seconds after which a held row looks again."""
 _NEXT_DUE = Statement(select(func.min(queued_domain.c.due)))
 _DUE = Statement(
-    select(queued_domain.c.id, queued_domain.c.due, queued.c.population, queued.c.account_id, queued.c.created)
+    select(
+        *(queued_domain.c.id, queued_domain.c.due, queued.c.population, queued.c.account_id, queued.c.created),
+        queued_domain.c.error_code,
+    )
     .join(queued, queued.c.id == queued_domain.c.queued_id)
     .where(queued_domain.c.due <= bindparam("now", type_=BigInteger))
     .order_by(queued_domain.c.due, queued_domain.c.id)
@@ -65,6 +79,8 @@ _LEASED = Statement(
         queued.c.utf8,
         queued.c.created,
         queued.c.expires,
+        queued_domain.c.error_code,
+        queued_domain.c.error_parameters,
     )
     .join(queued, queued.c.id == queued_domain.c.queued_id)
     .where(queued_domain.c.id == bindparam("row"))
@@ -114,11 +130,17 @@ def lease(tx: Tx, limit: int, seconds: int = LEASE) -> list[Leased]:
     taken = []
     braked = {brake.population.value: brake for brake in rules.brakes(tx)}
     stopped = secured.moments(tx)
-    for number, due, population, account_id, created in tx.all(_DUE, now=now, top=limit):
-        if account_id in stopped and secured.hold_back(tx, stopped[account_id], account_id, number, created):
+    for number, due, population, account_id, created, code in tx.all(_DUE, now=now, top=limit):
+        # What was given up leaves no more: nothing holds its report back.
+        given_up = code == GIVEN_UP
+        if (
+            not given_up
+            and account_id in stopped
+            and secured.hold_back(tx, stopped[account_id], account_id, number, created)
+        ):
             tx.run(_STOP, row=number, seen=due)
             continue
-        brake = braked.get(population)
+        brake = None if given_up else braked.get(population)
         if brake is not None:
             _hold(tx, number, due, brake.until)
             continue
@@ -137,7 +159,8 @@ def _hold(tx: Tx, number: int, seen: int, until: int) -> None:
 def _leased(tx: Tx, number: int) -> Leased:
     row = tx.one(_LEASED, row=number)
     assert row is not None
-    identity, token, queued_id, domain, attempts, warned, name, content, account, path, ret, envid, utf8, at, end = row
+    identity, token, queued_id, domain, attempts, warned, name, content, *rest, code, parameters = row
+    account, path, ret, envid, utf8, at, end = rest
     recipients = tuple(
         Addressee(place, address, Notify(notify), orcpt)
         for place, address, notify, orcpt in tx.all(RECIPIENTS, row=number)
@@ -159,7 +182,13 @@ def _leased(tx: Tx, number: int) -> Leased:
         created=at,
         expires=end,
         recipients=recipients,
+        given_up=_said_before(parameters) if code == GIVEN_UP else None,
     )
+
+
+def _said_before(parameters: str) -> Cause:
+    said = causes.of_row(GIVEN_UP, parameters).values.get("said")
+    return said if isinstance(said, Cause) else NOTHING
 
 
 def renew(tx: Tx, leases: Sequence[tuple[int, int]], seconds: int = LEASE) -> list[int]:

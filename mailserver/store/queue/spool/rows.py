@@ -25,6 +25,8 @@ BRAKED = Cause("held-by-brake")
 """The error of rows that the emergency brake holds."""
 HELD = Cause("held-by-operator")
 """The error of rows that wait until an operator names them to be tried again."""
+GIVEN_UP = "given-up-by-operator"
+"""The code of the error of rows that are tried no more: the next worker reports them as failed."""
 
 
 def errors(error: Cause) -> dict[str, str]:
@@ -115,6 +117,8 @@ class Leased:
     created: int
     expires: int
     recipients: tuple[Addressee, ...]
+    given_up: Cause | None = None
+    """An operator gave it up: what its last attempt had come to. It is not sent any more."""
 
 
 @dataclass(frozen=True, slots=True)
