@@ -177,7 +177,10 @@ def _hold(tx: Tx, kept: blobs.Prepared, submitted: Submitted, size: int) -> list
     content_id, used = messages.store_content(tx, kept)
     unconfirmed.hold(tx, content_id, submitted)
     addresses = [target.address for target in submitted.targets]
-    step = Trace(Step.HELD, submitted.name, submitted.reverse_path, addresses, size, submitted.account_id)
+    step = Trace(
+        *(Step.HELD, submitted.name, submitted.reverse_path, addresses, size, submitted.account_id),
+        message_id=kept.scan.message_id,
+    )
     traces.record(tx, step)
     record(tx, NOBODY, submitted.account_id, submitted.name, submitted.kinds, "asked")
     return [kept.file] if kept.file is not None and not used else []
