@@ -489,12 +489,49 @@ def test_the_queue_is_held_tried_again_and_thrown_away(house: House, console: Vi
     console.post("/admin/file", {"faire": "relancer", "envoi": rows[:1]})
     assert house.store.read_now(waiting.state).held == 1
     assert "2 envois seront jetés" in console.post("/admin/file", {"faire": "jeter", "envoi": rows[1:]}).text
-    assert console.post("/admin/file", {"faire": "confirmer", "envoi": rows[1:], "nombre": "3"}).status_code == 422
-    console.post("/admin/file", {"faire": "confirmer", "envoi": rows[1:], "nombre": "2"})
+    assert console.post("/admin/file", {"faire": "jeter:oui", "envoi": rows[1:], "nombre": "3"}).status_code == 422
+    console.post("/admin/file", {"faire": "jeter:oui", "envoi": rows[1:], "nombre": "2"})
     assert "2 envois jetés" in console.text
     assert [str(entry.id) for entry in house.store.read_now(spool.show)] == rows[:1]
     told = [row.detail.partition(":")[0] for row in acts(house, Action.QUEUE_CHANGED)]
     assert told == ["drop 2", "retry 1", "retry 1", "hold 2"]
+
+
+def test_what_is_chosen_of_the_queue_is_counted_typed_and_drawn(house: House, console: Visitor, phone: Phone) -> None:
+    sender = house.person("Ève", "Expédie")
+    house.store.write_now(spool.drop, [entry.id for entry in house.store.read_now(spool.show)])
+    for to in (("a@loin.example", "b@loin.example"), ("a@loin.example",), ("c@pres.example",)):
+        house.run(house.submission.submit(sender, sender.address, to, mail(sender=sender.address)))
+    house.store.write_now(measures.sample)
+    text = opened(console, house, phone, "/admin/file?destinataire=A%40loin.example")
+    assert "2 envois choisis" in text
+    assert "c@pres.example" not in text.partition("Par destination")[0]
+    assert 'href="/admin/file?domaine=loin.example"' in text
+    assert re.search(r'aria-label="Envois qui attendent\. De 0 à 3', text)
+    week = opened(console, house, phone, "/admin/file?duree=semaine")
+    assert "Les valeurs en tableau" in week
+    chosen = {"destinataire": "a@loin.example"}
+    console.post("/admin/file", {"faire": "retenir", **chosen})
+    assert "2 envois retenus" in console.text
+    held = [entry.recipients for entry in house.store.read_now(spool.show) if entry.error.name == spool.HELD.name]
+    assert held == [("a@loin.example",), ("a@loin.example",)]
+    console.post("/admin/file", {"faire": "liberer", **chosen})
+    assert "2 envois laissés partir" in console.text
+    asked = console.post("/admin/file", {"faire": "abandonner", "domaine": "LOIN.example"}).text
+    assert "3 envois, pour 3 destinataires" in asked
+    assert (
+        console.post("/admin/file", {"faire": "abandonner:oui", "domaine": "loin.example", "nombre": "1"}).status_code
+        == 422
+    )
+    console.post("/admin/file", {"faire": "abandonner:oui", "domaine": "loin.example", "nombre": "3"})
+    assert "3 envois abandonnés" in console.text
+    codes = [entry.error.name for entry in house.store.read_now(spool.show)]
+    assert sorted(codes) == [spool.GIVEN_UP, spool.GIVEN_UP, spool.GIVEN_UP, "plain"]
+    # What asks for nothing, or for no act of ours, changes nothing.
+    for form in ({"faire": "jeter:oui", "nombre": "4"}, {"faire": "tuer", "domaine": "loin.example"}):
+        assert console.post("/admin/file", form).status_code == 422
+    assert len(house.store.read_now(spool.show)) == 4
+    house.store.write_now(spool.drop, [entry.id for entry in house.store.read_now(spool.show)])
 
 
 def test_a_message_is_traced_by_its_envelope_alone(house: House, console: Visitor, phone: Phone) -> None:

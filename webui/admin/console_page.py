@@ -55,6 +55,8 @@ def announced(visit: Visit) -> str:
         "detenteurs": _("Détenteurs enregistrés."),
         "relance": ngettext("%(n)s envoi relancé.", "%(n)s envois relancés.", count),
         "retenu": ngettext("%(n)s envoi retenu.", "%(n)s envois retenus.", count),
+        "libere": ngettext("%(n)s envoi laissé partir.", "%(n)s envois laissés partir.", count),
+        "abandonne": ngettext("%(n)s envoi abandonné.", "%(n)s envois abandonnés.", count),
         "jete": ngettext("%(n)s envoi jeté.", "%(n)s envois jetés.", count),
         "retires": ngettext("%(n)s retrait commencé.", "%(n)s retraits commencés.", count),
         "securite-annulee": _("La mise en sécurité est annulée."),
