@@ -24,7 +24,7 @@ from mailserver.cli import (
     sending,
     serve,
     storage,
-    trace,
+    tracing,
     upgrade,
     withdraw,
     zone,
@@ -88,7 +88,7 @@ app.add_typer(sending.app, name="sending", help=_("Qui envoie beaucoup, ce qui e
 app.command("filters")(filters.filters)
 app.command("peers")(peers.peers)
 app.add_typer(outgoing_queue.app, name="queue", help=_("Le courrier qui part."))
-app.command("trace")(trace.trace)
+app.command("trace")(tracing.trace)
 app.add_typer(junk.app, name="junk", help=_("Le filtre des indésirables, et les messages infectés qui sont retenus."))
 app.add_typer(withdraw.app, name="withdraw", help=_("Retirer un message de toutes les boîtes, ou l’y remettre."))
 app.add_typer(
