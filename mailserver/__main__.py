@@ -16,6 +16,7 @@ from mailserver.cli import (
     move,
     outgoing_queue,
     peers,
+    queue_route,
     recover,
     reports,
     restart,
@@ -87,6 +88,7 @@ app.add_typer(rules.app, name="rules", help=_("Qui peut écrire à qui ; le frei
 app.add_typer(sending.app, name="sending", help=_("Qui envoie beaucoup, ce qui est retenu, qui peut envoyer plus."))
 app.command("filters")(filters.filters)
 app.command("peers")(peers.peers)
+outgoing_queue.app.command("route")(queue_route.route)
 app.add_typer(outgoing_queue.app, name="queue", help=_("Le courrier qui part."))
 app.command("trace")(tracing.trace)
 app.add_typer(junk.app, name="junk", help=_("Le filtre des indésirables, et les messages infectés qui sont retenus."))

@@ -47,7 +47,13 @@ STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "red"}
 def check(
     directory: InstanceDir,
     with_dns: Annotated[
-        bool, typer.Option("--dns/--no-dns", help=_("Regarder aussi les enregistrements DNS du domaine."))
+        bool,
+        typer.Option(
+            "--dns/--no-dns",
+            help=_(
+                "Regarder aussi les enregistrements DNS du domaine, et se connecter aux relais par où le courrier part."
+            ),
+        ),
     ] = True,
     deep: Annotated[
         bool, typer.Option("--deep", help=_("Lire tout le courrier, l’index de recherche et tous les compteurs."))

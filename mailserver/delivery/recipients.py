@@ -19,7 +19,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.clock import HOUR, Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
-from mailserver.model.identity import Directory, ListKind, Population, Principal, Roster, State
+from mailserver.model.identity import Directory, ListKind, Population, Principal, Role, Roster, State
 from mailserver.model.reports import Kind
 from mailserver.model.rules import Braked, Denied, Rules, Sender, Way, check, check_brake, sentences
 from mailserver.rules.policy_cache import PolicyCache
@@ -65,6 +65,11 @@ class Addressing:
         """True when the address is in one of our domains, or has none (`postmaster`)."""
         _, at, domain = address.rpartition("@")
         return not at or domain.casefold() in self._domains
+
+    async def role_of(self, account_id: int) -> Role | None:
+        """Of who wrote a message; None: nobody of whom the directory knows. Raises Temporary."""
+        found = await self._directory.by_account(account_id)
+        return found.role if found is not None else None
 
     def outsider(self, reverse_path: str) -> Sender:
         """Whoever came without a login. That they claim to be one of ours counts for nothing."""

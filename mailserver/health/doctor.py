@@ -19,6 +19,7 @@ from mailserver.health.instance import place_of
 from mailserver.health.published import examine_dns
 from mailserver.health.restore_trial import examine_backups
 from mailserver.health.running import examine_running
+from mailserver.health.smarthosts import examine_smarthosts
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, NotThere, Temporary
 from mailserver.previews import office_program
@@ -55,7 +56,7 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
         _lists,
     ]
     if dns_too:
-        looks += [examine_dns, examine_blocklists]
+        looks += [examine_dns, examine_blocklists, examine_smarthosts]
     yield Finding(
         "settings",
         Grade.OK,
@@ -67,7 +68,8 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
     pushed = (vapid.FILE,) if (settings.secrets / vapid.FILE).exists() else ()
-    for name in (*SECRETS, f"dkim-{settings.dkim_selector}.pem", *pushed):
+    relays = sorted({relay.password_file for relay in settings.outbound.relays} - {""})
+    for name in (*SECRETS, f"dkim-{settings.dkim_selector}.pem", *pushed, *relays):
         path = settings.secrets / name
         is_given = secret_variable(name) in os.environ
         try:

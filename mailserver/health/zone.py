@@ -8,6 +8,7 @@ Autodiscover).
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -25,6 +26,9 @@ MTA_STS = "mta-sts"
 """The host, below the domain, that serves the policy (RFC 8461 section 3.3)."""
 DANE = "_25._tcp."
 """Before a host: what binds its exchange to a key."""
+MOST_NAMED = 8
+"""Relays by name in SPF: with `mx` and one of theirs, below the ten look-ups that are made (RFC 7208 section 4.6.4)."""
+PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1")))
 POLICY_SECONDS = {"testing": 86_400, "enforce": 7 * 86_400}
 """How long others keep it: an error in it lasts as long."""
 
@@ -78,14 +82,34 @@ def _mail(settings: Settings, domain: str) -> Iterator[Wanted]:
 
 
 def spf(settings: Settings) -> str:
-    """The hosts that send: our own, or the smarthost that takes everything."""
-    host, _, _port = settings.outbound.smarthost.rpartition(":")
-    if not host:
-        return "v=spf1 mx -all"
-    address = host.strip("[]")
-    if host.startswith("["):
-        return f"v=spf1 mx ip6:{address} -all"
-    return f"v=spf1 mx {'ip4' if address.replace('.', '').isdigit() else 'a'}:{address} -all"
+    """The hosts that send: our own, the addresses that they send from, and the relays that take mail for everybody."""
+    outbound = settings.outbound
+    sources = [*outbound.source, *(source for relay in outbound.relays for source in relay.source)]
+    wanted = [_by_address(source) for source in sources if not _is_of_a_private_network(source)]
+    hosts = [relay.host for relay in outbound.all_relays if relay.host and not relay.recipients]
+    named = 0
+    for mechanism in map(_of_host, hosts):
+        named += mechanism.startswith("a:")
+        if named <= MOST_NAMED or not mechanism.startswith("a:"):
+            wanted.append(mechanism)
+    return " ".join(["v=spf1", "mx", *dict.fromkeys(wanted), "-all"])
+
+
+def _of_host(host: str) -> str:
+    name = host.rpartition(":")[0].strip("[]")
+    try:
+        return _by_address(name)
+    except ValueError:
+        return f"a:{name}"
+
+
+def _by_address(address: str) -> str:
+    return f"ip{ip_address(address).version}:{address}"
+
+
+def _is_of_a_private_network(address: str) -> bool:
+    """It is translated on its way out: others see another one."""
+    return any(ip_address(address) in network for network in PRIVATE)
 
 
 def _policies(settings: Settings, domain: str) -> Iterator[Wanted]:

@@ -137,6 +137,7 @@ _RECORDED = {
     "no-name-server": N_("pas de serveur de noms ({error})"),
     "held-by-operator": N_("retenu par un opérateur"),
     "held-by-brake": N_("retenu : l’envoi est suspendu pour la population de l’expéditeur"),
+    "no-source": N_("{server} n’a pas d’adresse de la famille d’où partent les envois ([outbound] source)"),
     "mail-loop": N_("le courrier pour {domain} reviendrait ici"),
     "no-exchanger-address": N_("les serveurs de messagerie de {domain} n’ont pas d’adresse"),
     "no-domain": N_("le domaine {domain} n’existe pas"),

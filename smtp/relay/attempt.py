@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 import structlog
 from aiosmtplib import SMTPException
 
-from mailserver.foundation.settings import Outbound
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.smarthosts import LoginRefused
 from mailserver.model.clock import Clock
 from mailserver.store.queue.spool import Leased
 from mailserver.texts.causes import NOTHING, Cause
 from smtp.relay.connecting import Dialler
 from smtp.relay.pool import Pool, Way
+from smtp.relay.reachability import Reachability
 from smtp.relay.routing import Exchanger
 from smtp.relay.tls.handshake import TlsFailed, described
 from smtp.relay.transfer import Transfer
@@ -27,9 +29,14 @@ class Unreachable(Exception):
 class Courier:
     """Hands messages over. One per worker."""
 
-    def __init__(self, name: str, outbound: Outbound, clock: Clock, trust: ssl.SSLContext | None = None) -> None:
-        self._outbound = outbound
-        self._pool = Pool(Dialler(name, outbound, trust), clock)
+    def __init__(self, settings: Settings, clock: Clock, trust: ssl.SSLContext | None = None) -> None:
+        self._outbound = settings.outbound
+        self._pool = Pool(Dialler(settings, trust), clock)
+        self._reachability = Reachability(clock)
+
+    def forget(self) -> None:
+        """Every server is tried again, whatever it did."""
+        self._reachability.forget()
 
     async def stop(self) -> None:
         """Close what is kept."""
@@ -44,19 +51,31 @@ class Courier:
         """
         problem = NOTHING
         put_off: list[Verdict] = []
-        for exchanger in exchangers:
+        for exchanger in self._reachability.ordered(exchangers):
+            if put_off and self._reachability.is_away(exchanger):
+                continue
             try:
                 transfer = await self._try(exchanger, row, octets, is_ours)
             except (SMTPException, OSError) as error:
                 problem = Cause("server-said", server=exchanger.name, said=described(error))
-                log.info("server not reached", host=exchanger.name, address=exchanger.address, why=problem)
+                self._lost(exchanger, error, problem)
                 continue
+            self._reachability.found(exchanger)
             if transfer.is_final:
                 return transfer.verdicts
             put_off = transfer.verdicts
         if put_off:
             return put_off
         raise Unreachable(problem)
+
+    def _lost(self, exchanger: Exchanger, error: Exception, why: Cause) -> None:
+        """A refused login is the operator's to mend: mail waits for it."""
+        is_login = isinstance(error, LoginRefused)
+        self._reachability.lost(exchanger, login=is_login)
+        if is_login:
+            log.error("relay refuses our login", host=exchanger.name, port=exchanger.port, why=why)
+        else:
+            log.info("server not reached", host=exchanger.name, address=exchanger.address, why=why)
 
     async def _try(self, exchanger: Exchanger, row: Leased, octets: bytes, is_ours: Callable[[], bool]) -> Transfer:
         """One server, at the best level of TLS that works. Raises SMTPException, OSError: not reached."""

@@ -1,29 +1,27 @@
-"""A connection to another server: dialled, greeted, encrypted as is demanded (`smtp.relay.tls`)."""
+"""A connection to another server: dialled, greeted, encrypted as is demanded (`smtp.relay.tls`); to a relay of the
+settings logged in."""
 
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
 
 import aiosmtplib
-from aiosmtplib import SMTPException, SMTPHeloError
+from aiosmtplib import SMTPException
 
+from mailserver.foundation import smarthosts
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.settings import Outbound
+from mailserver.foundation.settings import Settings
 from mailserver.texts.causes import Cause
 from smtp.relay.routing import Exchanger
 from smtp.relay.tls.demand import Level
 from smtp.relay.tls.handshake import Handshakes, TlsFailed, described
 
-CONNECT_SECONDS = 30.0
-QUIT_SECONDS = 2.0
-
 
 class Dialler:
     """Opens connections. One per worker."""
 
-    def __init__(self, name: str, outbound: Outbound, trust: ssl.SSLContext | None = None) -> None:
-        self._name = name
-        self._outbound = outbound
+    def __init__(self, settings: Settings, trust: ssl.SSLContext | None = None) -> None:
+        self._settings = settings
         self._handshakes = Handshakes(trust)
 
     @contextlib.asynccontextmanager
@@ -32,23 +30,18 @@ class Dialler:
 
         Where no TLS is offered, and none is demanded, without. Raises TlsFailed, SMTPException, OSError.
         """
-        client = aiosmtplib.SMTP(
-            hostname=exchanger.address,
-            port=exchanger.port,
-            local_hostname=self._name,
-            timeout=self._outbound.timeout,
-            start_tls=False,
-        )
-        try:
-            await client.connect(timeout=min(CONNECT_SECONDS, self._outbound.timeout))
-            await _greet(client)
-            reached = await self._encrypt(client, exchanger, level)
+        relay = exchanger.relay
+        client = await smarthosts.client_for(self._settings, relay, exchanger.address, exchanger.port, exchanger.source)
+        async with smarthosts.closing(client):
+            await client.connect(timeout=smarthosts.seconds_to_connect(self._settings))
+            await smarthosts.greet(client)
+            reached = Level.VERIFIED
+            if not exchanger.proves_itself:
+                reached = await self._encrypt(client, exchanger, level)
+            if relay is not None:
+                await smarthosts.enter(client, self._settings, relay)
             catalogue.OUTBOUND_TLS.add(reached.name.lower())
             yield client
-            with contextlib.suppress(SMTPException, OSError):
-                await client.quit(timeout=QUIT_SECONDS)
-        finally:
-            client.close()
 
     async def _encrypt(self, client: aiosmtplib.SMTP, exchanger: Exchanger, level: Level) -> Level:
         """The level that was reached. Raises TlsFailed."""
@@ -58,7 +51,7 @@ class Dialler:
                     raise TlsFailed(Cause("no-starttls"))
                 return Level.CLEAR
             await self._handshakes.encrypt(client, exchanger.name, exchanger.demand, level)
-            await _greet(client)
+            await smarthosts.greet(client)
         except TlsFailed:
             catalogue.OUTBOUND_TLS.add("failed")
             raise
@@ -66,10 +59,3 @@ class Dialler:
             catalogue.OUTBOUND_TLS.add("failed")
             raise TlsFailed(described(error)) from None
         return level
-
-
-async def _greet(client: aiosmtplib.SMTP) -> None:
-    try:
-        await client.ehlo()
-    except SMTPHeloError:
-        await client.helo()

@@ -37,6 +37,7 @@ from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
 from smtp.relay.attempt import Courier, Unreachable
+from smtp.relay.choice import Journey
 from smtp.relay.dsn import Reporter
 from smtp.relay.routing import NoRoute, Router
 from smtp.relay.tls.policies import Policies
@@ -101,7 +102,7 @@ class Relay:
             resolver=self._router.resolver,
             outside=outside,
         )
-        self._courier = Courier(settings.name, settings.outbound, clock, trust)
+        self._courier = Courier(settings, clock, trust)
         self._delivery = delivery
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
         self._folder = store.blobs
@@ -181,6 +182,7 @@ class Relay:
     def _forget_down(self) -> None:
         """The operator wants another try."""
         self._down.clear()
+        self._courier.forget()
         self._wake.set()
 
     async def _beat(self) -> None:
@@ -249,7 +251,7 @@ class Relay:
         if until > self._clock.monotonic():
             return same_for_all(row, Result.DEFERRED, "4.4.1", why)
         try:
-            found = await self._router.exchangers(row.domain)
+            found = await self._router.exchangers(await self._journey(row))
             exchangers = await self.policies.demanded(row.domain, found)
             return await self._courier.send(exchangers, row, octets, partial(self._is_ours, row.lease))
         except NoRoute as error:
@@ -259,6 +261,13 @@ class Relay:
         except Unreachable as error:
             self._mark_down(row.domain, causes.of(error))
             return same_for_all(row, Result.DEFERRED, "4.4.1", causes.of(error))
+
+    async def _journey(self, row: Leased) -> Journey:
+        """Raises Temporary."""
+        asks = self._router.asks_roles and row.account_id
+        role = await self._delivery.role_of(row.account_id) if asks else None
+        sender = row.reverse_path.rpartition("@")[2].lower() or self._settings.domain
+        return Journey(row.domain, sender, role)
 
     def _is_ours(self, lease: int) -> bool:
         return self._clock.monotonic() < self._ours.get(lease, 0.0)

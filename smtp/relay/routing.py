@@ -1,9 +1,9 @@
-"""Where mail for a domain goes: a static route, the smarthost, or its own exchangers (RFC 5321 section 5.1)."""
+"""Where a message goes: to relays of the settings, or to the domain's own exchangers (RFC 5321 section 5.1)."""
 
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import dns.asyncresolver
@@ -11,9 +11,11 @@ import dns.exception
 import dns.resolver
 
 from mailserver.foundation.resolver import ask_for_validation, is_validated, library_resolver
-from mailserver.foundation.settings import Settings
+from mailserver.foundation.settings import OutboundRelay, Security, Settings
+from mailserver.foundation.smarthosts import source_for
 from mailserver.model.errors import Temporary
 from mailserver.texts.causes import Cause
+from smtp.relay.choice import Journey, RelayChoice
 from smtp.relay.tls.demand import OPPORTUNISTIC, Demand
 
 MAX_EXCHANGERS = 10
@@ -42,11 +44,20 @@ class Exchanger:
     port: int
     demand: Demand = OPPORTUNISTIC
     """What TLS with it must be."""
+    relay: OutboundRelay | None = None
+    """As the settings have it; None: DNS names the server."""
+    source: str = ""
+    """The address of this machine to dial it from; empty: any."""
     is_of_domain: bool = field(default=False, compare=False)
     """Found in DNS, not set by the operator."""
     bases: tuple[str, ...] = field(default=(), compare=False)
     """Names that its TLSA records may stand below, the best one first; none where DNS was not validated on the way
     here (RFC 7672 section 2.2.2)."""
+
+    @property
+    def proves_itself(self) -> bool:
+        """By the settings, which say how: other demands on its TLS are met by that or are none of it."""
+        return self.relay is not None and self.relay.security is not Security.OFFERED
 
 
 class Router:
@@ -56,15 +67,41 @@ class Router:
         self._settings = settings
         self._resolver = resolver
         self._ourselves = {settings.name.lower(), *(domain.lower() for domain in settings.domains)}
+        self._choice = RelayChoice(settings.outbound)
 
-    async def exchangers(self, domain: str) -> list[Exchanger]:
+    @property
+    def asks_roles(self) -> bool:
+        """Whether it matters who sends a message."""
+        return self._choice.asks_roles
+
+    def relays(self, journey: Journey) -> list[OutboundRelay]:
+        """Which of the settings are tried, in this order."""
+        return self._choice.choose(journey)
+
+    async def exchangers(self, journey: Journey) -> list[Exchanger]:
         """Whom to dial, best first. Raises NoRoute, Temporary."""
-        outbound = self._settings.outbound
-        routes = {name.lower(): target for name, target in outbound.routes.items()}
-        fixed = routes.get(domain) or outbound.smarthost
-        if fixed:
-            name, port = _host_and_port(fixed)
-            return [Exchanger(name, address, port) for address in await _local_addresses(name)]
+        relays = self.relays(journey)
+        if relays and relays[0].host:
+            return await self._of_settings(relays)
+        return self._dialled_from(await self._of_domain(journey.domain), relays[0] if relays else None)
+
+    async def _of_settings(self, relays: Sequence[OutboundRelay]) -> list[Exchanger]:
+        """Raises Temporary when none of them has an address that can be dialled."""
+        found: list[Exchanger] = []
+        problem: Temporary | None = None
+        for relay in relays:
+            try:
+                addresses = list(await _local_addresses(relay.name))[:MAX_TRIED]
+                there = [Exchanger(relay.name, address, relay.port, relay=relay) for address in addresses]
+                found += self._dialled_from([one for one in there if not self._is_own_port(one)])
+            except Temporary as error:
+                problem = error
+        if not found:
+            raise problem or Temporary(Cause("no-exchanger-address", domain=relays[0].name))
+        return found
+
+    async def _of_domain(self, domain: str) -> list[Exchanger]:
+        """Raises NoRoute, Temporary."""
         if domain.startswith("["):
             return [Exchanger(domain, _literal(domain), self._settings.outbound.port)]
         names, validated = await self._mail_exchangers(domain)
@@ -77,6 +114,14 @@ class Router:
         if not others:
             raise Temporary(Cause("no-exchanger-address", domain=domain))
         return others[:MAX_TRIED]
+
+    def _dialled_from(self, exchangers: Sequence[Exchanger], direct: OutboundRelay | None = None) -> list[Exchanger]:
+        """Each with the address to dial it from. Raises Temporary where there is none of its family."""
+        chosen = [(one, source_for(self._settings, one.relay or direct, one.address)) for one in exchangers]
+        found = [replace(one, source=source) for one, source in chosen if source is not None]
+        if exchangers and not found:
+            raise Temporary(Cause("no-source", server=exchangers[0].name))
+        return found
 
     async def _mail_exchangers(self, domain: str) -> tuple[list[str], bool]:
         """Names by preference, and whether DNS was validated; the domain itself where it has no MX but addresses."""
@@ -143,14 +188,6 @@ def _bases(name: str, answer: dns.resolver.Answer) -> tuple[str, ...]:
     return tuple(dict.fromkeys((canonical, name)))
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
-    """`host:port` of a setting; an IPv6 address stands in brackets."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
-        host, port = text, "25"
-    return host.strip("[]"), int(port)
-
-
 def _literal(domain: str) -> str:
     """The address in an address literal. Raises NoRoute."""
     text = domain.strip("[]")
@@ -164,6 +201,7 @@ async def _local_addresses(name: str) -> Iterable[str]:
     """Addresses of a host of the settings, /etc/hosts included. Raises Temporary."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise Temporary(f"Looking up {name}: {error.strerror or type(error).__name__}") from None
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host name
+        said = getattr(error, "strerror", None) or type(error).__name__
+        raise Temporary(Cause("lookup-failed", domain=name, error=said)) from None
     return dict.fromkeys(str(entry[4][0]) for entry in found)

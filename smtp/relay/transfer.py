@@ -6,14 +6,18 @@ aiosmtplib's DATA rewrites the whole message with regular expressions in one cal
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+import structlog
 from aiosmtplib import SMTPException, SMTPResponse, SMTPResponseException
 
+from mailserver.foundation.smarthosts import REFUSALS
 from mailserver.store.queue.spool import Addressee, Leased, Notify
 from mailserver.texts.causes import Cause, plain
 from smtp.relay.pipeline import Pipeline
 from smtp.relay.pool import Connection
 from smtp.relay.tls.handshake import described
 from smtp.relay.verdicts import Result, Verdict, same_for_all
+
+log = structlog.get_logger("relay")
 
 MESSAGE_SECONDS = 600.0
 """RFC 5321 section 4.5.3.2.6: ten minutes for the answer after the message."""
@@ -52,6 +56,7 @@ class Transfer:
         self._seconds = seconds
         self._is_ours = is_ours
         self._remote = remote
+        self._is_relay = connection.way[0].relay is not None
         self._row = row
         self._octets = octets
         self._eight_bit = not octets.isascii()
@@ -245,6 +250,10 @@ class Transfer:
         text = " ".join(answer.message.split())
         if has_message and 200 <= answer.code < 300:
             result, fallback = Result.DELIVERED, "2.0.0"
+        elif self._is_relay and answer.code in REFUSALS:
+            # Our login is wrong or missing: the operator's to mend, and no fault of the message.
+            log.error("relay wants another login", host=self._remote, said=answer.message)
+            result, fallback = Result.DEFERRED, "4.7.0"
         elif 500 <= answer.code < 600:
             result, fallback = Result.FAILED, "5.0.0"
         else:

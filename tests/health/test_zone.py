@@ -165,6 +165,25 @@ def test_who_sends(smarthost: str, record: str) -> None:
     assert zone.spf(Settings(domain="ac-exemple.fr", outbound=Outbound(smarthost=smarthost))) == record
 
 
+def test_the_addresses_and_relays_that_send_are_named_once() -> None:
+    outbound = Outbound.model_validate(
+        {
+            "source": ["192.0.2.10", "2001:db8::10"],
+            "relays": [
+                {"host": "relais.example.net:587"},
+                {"host": "relais.example.net:25", "roles": ["pupil"], "source": "192.168.0.9"},
+                {"host": "mx.voisine.fr:25", "recipients": ["voisine.fr"]},
+                {"senders": ["ac-deux.fr"], "source": "192.0.2.10"},
+            ],
+        }
+    )
+    record = zone.spf(Settings(domain="ac-exemple.fr", outbound=outbound))
+    assert record == "v=spf1 mx ip4:192.0.2.10 ip6:2001:db8::10 a:relais.example.net -all"
+    many = [{"host": f"r{number}.example.net:25"} for number in range(12)]
+    record = zone.spf(Settings(domain="ac-exemple.fr", outbound=Outbound.model_validate({"relays": many})))
+    assert record.count("a:") == 8, "more look-ups than others make"
+
+
 def test_the_policy_has_another_id_once_it_changes() -> None:
     seen = {}
     for mode in ("testing", "enforce"):

@@ -14,7 +14,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.ports import free_port
 
@@ -35,6 +35,12 @@ class Inbox:
         self.holds = "DATA"
         self.quits = 0
         """Connections whose client has said QUIT."""
+        self.logins: list[tuple[str, str, str]] = []
+        """Mechanism, login and password of each try."""
+        self.password = ""
+        """Of everybody; empty: nobody need log in."""
+        self.peers: list[str] = []
+        """The address that each message came from."""
         self.breaks: dict[str, int] = {}
         """`MAIL`, `DATA` or `QUIT` -> the connection breaks there once so many messages were taken."""
 
@@ -50,6 +56,8 @@ class Inbox:
     ) -> str:
         self.said.append(f"MAIL {address or '<>'} {' '.join(options)}".strip())
         await self._break(server, "MAIL")
+        if self.password and not session.authenticated:
+            return "530 5.7.0 Authentication required"
         if "MAIL" in self.answers:
             return self.answers["MAIL"]
         envelope.mail_from = address or "<>"
@@ -74,6 +82,7 @@ class Inbox:
         if "DATA" in self.answers:
             return self.answers["DATA"]
         self.tls.append(session.ssl is not None)
+        self.peers.append(session.peer[0] if session.peer else "")
         self.taken.append(envelope)  # last: it is what tests wait for
         await self._break(server, "DATA")
         return "250 2.0.0 taken"
@@ -89,6 +98,13 @@ class Inbox:
         assert isinstance(server.transport, asyncio.Transport)
         server.transport.abort()
         await asyncio.Event().wait()  # aiosmtpd cancels who serves a connection that is gone
+
+    def log_in(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: LoginPassword
+    ) -> AuthResult:
+        """aiosmtpd's authenticator."""
+        self.logins.append((mechanism, given.login.decode(), given.password.decode()))
+        return AuthResult(success=given.password.decode() == self.password, handled=False)
 
     @property
     def octets(self) -> list[bytes]:

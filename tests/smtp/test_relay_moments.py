@@ -129,7 +129,7 @@ def test_a_lease_that_ends_within_a_message(make_house: HouseMaker, second: Else
     submit(house, "x@ailleurs.fr")
     (row,) = house.store.write_now(spool.lease, 10)
     octets = house.read(spool.octets, row.content_id, house.store.blobs)
-    courier = Courier("mail.ac-exemple.fr", house.settings.outbound, house.clock)
+    courier = Courier(house.settings, house.clock)
     there = [Exchanger("second.fr", second.address, second.port)]
     for lasting in range(4):
         left = iter([True] * lasting)

@@ -17,7 +17,7 @@ from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from mailserver.foundation.settings.checks import HostName, MailDomain, OptionalHostName
+from mailserver.foundation.settings.checks import HostName, MailDomain, OptionalHostName, SettingFault
 from mailserver.foundation.settings.mail import (
     Authentication,
     Blocklists,
@@ -35,6 +35,7 @@ from mailserver.foundation.settings.mail import (
     Smtp,
 )
 from mailserver.foundation.settings.people import Accounts, Audit, LoginSettings, Passwords, Previews, Push, Web
+from mailserver.foundation.settings.relays import OutboundRelay, Security
 from mailserver.foundation.settings.section import Section
 from mailserver.foundation.settings.service import (
     Acme,
@@ -79,6 +80,7 @@ __all__ = [
     "NameService",
     "Octets",
     "Outbound",
+    "OutboundRelay",
     "Passwords",
     "PeerLimits",
     "Previews",
@@ -86,6 +88,7 @@ __all__ = [
     "Push",
     "Reports",
     "Retention",
+    "Security",
     "Sending",
     "SendingMarks",
     "Settings",
@@ -256,7 +259,8 @@ class Settings(Section):
     @property
     def secret_names(self) -> tuple[str, ...]:
         """Those that some part of this version asks for, whether they are there or not."""
-        chosen = (self.ldap.password_file if self.ldap is not None else "", self.metrics.token_file)
+        chosen = [self.ldap.password_file if self.ldap is not None else "", self.metrics.token_file]
+        chosen += dict.fromkeys(relay.password_file for relay in self.outbound.relays)
         return (*SECRET_NAMES, f"dkim-{self.dkim_selector}.pem", *filter(None, chosen))
 
     def secret(self, name: str) -> bytes:
@@ -342,6 +346,11 @@ def parse(text: str, directory: Path) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
+        fault = first.get("ctx", {}).get("error")
+        if isinstance(fault, SettingFault):
+            values = {name: _line(str(value)) for name, value in fault.text.values.items()}
+            said = Text(fault.text.message, **values)
+            raise SettingsError(Text("{path} : {place} : {what}", path=path, place=_line(place), what=said)) from None
         what = first["msg"].removeprefix("Value error, ")
         raise SettingsError(Untranslated(_line(": ".join(filter(None, (str(path), place, what)))))) from None
 

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, Field
 
 from mailserver.model.address import check_domain
 from mailserver.model.errors import BadSyntax
+from mailserver.texts.languages import ENGLISH
+from mailserver.texts.text import Text
 
 DATABASES = ("postgresql", "postgresql+psycopg", "sqlite")
 MOST_DAYS = 36_500
@@ -20,6 +22,14 @@ MOST_SECONDS = 366 * 86_400
 MOST_OCTETS = 1 << 31
 """Of one message: what a stored content may be."""
 MOST = 1 << 40
+
+
+class SettingFault(ValueError):
+    """A value that cannot be used, with a sentence about it in both languages."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.to(ENGLISH))
+        self.text = text
 
 
 def check_mail_domain(text: str) -> str:

@@ -18,6 +18,7 @@ from mailserver.foundation.settings.checks import (
     check_marks,
     check_scanner,
 )
+from mailserver.foundation.settings.relays import OutboundRelay, Relays, Source, Sources, check_relays
 from mailserver.foundation.settings.section import Section
 
 
@@ -25,9 +26,18 @@ class Outbound(Section):
     """How mail for other domains leaves."""
 
     smarthost: NextHop = ""
-    """`host:port` that takes everything; empty: the recipients' own exchangers."""
+    """`host:port` that takes everything; empty: the recipients' own exchangers. The same as a relay without conditions
+    and of priority 0."""
     routes: dict[HostName, NextHop] = Field(default_factory=dict)
-    """Static routes, domain -> `host:port`."""
+    """Static routes, domain -> `host:port`: each a relay for these recipients, of priority 0."""
+    relays: Relays = ()
+    """Servers that take mail for other domains, which one whose. What nobody takes goes to the recipients' own
+    exchangers."""
+    source: Sources = ()
+    """Addresses of this machine that others are dialled from, one IPv4 and one IPv6; where only one is named, others
+    are dialled over its family alone. Empty: the system chooses."""
+    source_names: dict[Source, HostName] = Field(default_factory=dict)
+    """How we greet from an address, for servers that compare that with its reverse name; others get `hostname`."""
     port: int = Field(default=25, ge=1, le=65535)
     retry: tuple[Seconds, ...] = Field(default=(60, 300, 900, 1800, 3600, 7200, 14400), min_length=1, max_length=100)
     """Delay before each further attempt; the last one repeats."""
@@ -42,6 +52,22 @@ class Outbound(Section):
     """The keys of their servers that are in DNS are heeded (RFC 7672), where `dns.validating` lets it be known."""
     require_tls: tuple[MailDomain, ...] = ()
     """Domains, and all below them, whose servers get nothing but with TLS and a certificate for their name."""
+
+    @model_validator(mode="after")
+    def _check_relays(self) -> Self:
+        check_relays(self.all_relays)
+        return self
+
+    @property
+    def all_relays(self) -> tuple[OutboundRelay, ...]:
+        """Those of `smarthost` and `routes` as well."""
+        routes = [
+            OutboundRelay.model_construct(host=host, recipients=(domain.lower(),), priority=0)
+            for domain, host in self.routes.items()
+            if host
+        ]
+        smarthost = [OutboundRelay.model_construct(host=self.smarthost, priority=0)] if self.smarthost else []
+        return (*self.relays, *routes, *smarthost)
 
 
 Marks = Annotated[tuple[StrictInt, StrictInt], AfterValidator(check_marks)]
