@@ -385,6 +385,7 @@ def test_broken_tls_is_done_without(make_house: HouseMaker) -> None:
     submit(house, "x@ailleurs.fr")
     until(lambda: elsewhere.inbox.taken)
     assert elsewhere.inbox.tls == [False]
+    house.stop_relays()  # a connection is kept
     elsewhere.stop()
 
 
