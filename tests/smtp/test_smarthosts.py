@@ -25,7 +25,10 @@ Starter = Callable[..., Elsewhere]
 
 @pytest.fixture
 def start(instance_template: Path) -> Iterator[Starter]:
-    """Servers whose certificate the instance's own authority signed: for localhost and 127.0.0.1."""
+    """Servers whose certificate the instance's own authority signed: for localhost and 127.0.0.1.
+
+    Asked for before houses: these end first, and with them the connections that they keep.
+    """
     started: list[Elsewhere] = []
 
     def begin(*, password: str = "", implicit: bool = False, tls: bool = True, port: int = 0) -> Elsewhere:
@@ -71,7 +74,7 @@ def is_put_off(house: House) -> bool:
 
 @pytest.mark.parametrize("implicit", [False, True])
 def test_a_relay_is_proven_and_logged_in_to(
-    make_house: HouseMaker, instance_template: Path, start: Starter, *, implicit: bool
+    start: Starter, make_house: HouseMaker, instance_template: Path, *, implicit: bool
 ) -> None:
     relay = start(password=SECRET, implicit=implicit)
     house = opened(
@@ -86,7 +89,7 @@ def test_a_relay_is_proven_and_logged_in_to(
 
 
 def test_who_is_not_proven_gets_neither_password_nor_mail(
-    make_house: HouseMaker, instance_template: Path, start: Starter
+    start: Starter, make_house: HouseMaker, instance_template: Path
 ) -> None:
     plain, other = start(password=SECRET, tls=False), start(password=SECRET)
     house = opened(
@@ -104,7 +107,7 @@ def test_who_is_not_proven_gets_neither_password_nor_mail(
 
 
 def test_a_wrong_password_keeps_mail_and_is_not_tried_again_and_again(
-    make_house: HouseMaker, instance_template: Path, start: Starter, capfd: pytest.CaptureFixture[str]
+    start: Starter, make_house: HouseMaker, instance_template: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     relay, spare = start(password="another"), start()
     house = opened(
@@ -125,7 +128,7 @@ def test_a_wrong_password_keeps_mail_and_is_not_tried_again_and_again(
     assert house.mail("ada") == []
 
 
-def test_a_relay_that_wants_a_login_which_we_lack_bounces_nothing(make_house: HouseMaker, start: Starter) -> None:
+def test_a_relay_that_wants_a_login_which_we_lack_bounces_nothing(start: Starter, make_house: HouseMaker) -> None:
     house = opened(make_house, {"host": start(password=SECRET).target})
     submit(house, "x@ailleurs.fr")
     until(lambda: is_put_off(house))
@@ -133,7 +136,7 @@ def test_a_relay_that_wants_a_login_which_we_lack_bounces_nothing(make_house: Ho
     assert house.mail("ada") == []
 
 
-def test_a_secret_that_is_missing_keeps_mail(make_house: HouseMaker, instance_template: Path, start: Starter) -> None:
+def test_a_secret_that_is_missing_keeps_mail(start: Starter, make_house: HouseMaker, instance_template: Path) -> None:
     relay = start(password=SECRET)
     house = opened(make_house, with_login(instance_template, relay, password_file="forgotten"))
     submit(house, "x@ailleurs.fr")
@@ -142,8 +145,8 @@ def test_a_secret_that_is_missing_keeps_mail(make_house: HouseMaker, instance_te
     assert relay.inbox.logins == []
 
 
-def test_a_dead_relay_costs_one_attempt_and_mail_comes_back_to_it(make_house: HouseMaker, start: Starter) -> None:
-    first, second = start(), start()
+def test_a_dead_relay_costs_one_attempt_and_mail_comes_back_to_it(start: Starter, make_house: HouseMaker) -> None:
+    first, second = start(tls=False), start(tls=False)
     port = first.port
     house = opened(make_house, {"host": first.target}, {"host": second.target, "priority": 20})
     submit(house, "x@ailleurs.fr")
@@ -152,7 +155,7 @@ def test_a_dead_relay_costs_one_attempt_and_mail_comes_back_to_it(make_house: Ho
     first.stop()
     submit(house, "x@ailleurs.fr")
     until(lambda: len(second.inbox.taken) == 1)
-    again = start(port=port)
+    again = start(port=port, tls=False)
     submit(house, "x@ailleurs.fr")
     until(lambda: len(second.inbox.taken) == 2)
     assert again.inbox.said == [], "it is remembered as dead"
@@ -165,7 +168,7 @@ def test_a_dead_relay_costs_one_attempt_and_mail_comes_back_to_it(make_house: Ho
     assert len(second.inbox.taken) == 2
 
 
-def test_whose_mail_it_is_decides(make_house: HouseMaker, start: Starter) -> None:
+def test_whose_mail_it_is_decides(start: Starter, make_house: HouseMaker) -> None:
     pupils, teachers = start(), start()
     house = opened(make_house, {"host": teachers.target}, {"host": pupils.target, "roles": ["pupil"]})
     pupil = house.run(house.add("Paul", Role.PUPIL))
@@ -177,7 +180,7 @@ def test_whose_mail_it_is_decides(make_house: HouseMaker, start: Starter) -> Non
     assert sorted(one.mail_from or "" for one in teachers.inbox.taken) == ["<>", f"ada@{DOMAIN}"]
 
 
-def test_servers_are_dialled_from_where_the_settings_say(make_house: HouseMaker, start: Starter) -> None:
+def test_servers_are_dialled_from_where_the_settings_say(start: Starter, make_house: HouseMaker) -> None:
     one, other = start(), start()
     house = opened(
         make_house,
@@ -192,7 +195,7 @@ def test_servers_are_dialled_from_where_the_settings_say(make_house: HouseMaker,
     assert other.inbox.said[0] == "EHLO sortie.ac-exemple.fr"
 
 
-def test_a_family_without_a_source_is_not_dialled(make_house: HouseMaker, start: Starter) -> None:
+def test_a_family_without_a_source_is_not_dialled(start: Starter, make_house: HouseMaker) -> None:
     relay = start()
     house = opened(make_house, {"host": relay.target, "source": "::1"})
     submit(house, "x@ailleurs.fr")
@@ -201,7 +204,7 @@ def test_a_family_without_a_source_is_not_dialled(make_house: HouseMaker, start:
     assert queue(house)[0].error.name == "no-source"
 
 
-def test_an_address_that_this_machine_does_not_have(make_house: HouseMaker, start: Starter) -> None:
+def test_an_address_that_this_machine_does_not_have(start: Starter, make_house: HouseMaker) -> None:
     house = opened(make_house, {"host": start().target, "source": "192.0.2.1"})
     submit(house, "x@ailleurs.fr")
     until(lambda: is_put_off(house))
@@ -214,7 +217,7 @@ def told(house: House) -> list[tuple[Grade, str]]:
 
 
 def test_check_logs_in_to_each_relay_and_sends_nothing(
-    make_house: HouseMaker, instance_template: Path, start: Starter
+    start: Starter, make_house: HouseMaker, instance_template: Path
 ) -> None:
     good, wrong, plain, dead = start(password=SECRET), start(password="x"), start(password=SECRET, tls=False), start()
     dead.stop()

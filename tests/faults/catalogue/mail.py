@@ -152,7 +152,7 @@ FAULTS = (
         "operators-retry-waits",
         "The operator's `queue retry` waits for the memory of what was down.",
         "smtp/relay/queue_runner.py",
-        "        self._down.clear()\n        self._wake.set()",
+        "        self._down.clear()\n        self._courier.forget()\n        self._wake.set()",
         "        self._wake.set()",
         ("tests/smtp/test_relay_moments.py",),
     ),
