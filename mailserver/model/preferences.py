@@ -163,10 +163,12 @@ class Preferences:
     push_reminders: bool = _flag(True)
     """They are told of the agenda's reminders, too."""
     quiet_from: int = _one_of(20, 18, 19, 21, 22, NEVER)
-    """The hour from which closed browsers are told nothing; -1: at no hour."""
+    """The hour from which nobody is told of new messages, at no device; -1: at no hour."""
     quiet_to: int = _one_of(7, 5, 6, 8, 9, 10)
     quiet_weekends: bool = _flag(True)
     """Nothing on Saturdays and Sundays."""
+    quiet_holidays: bool = _flag(False)
+    """Nothing in the school holidays of `school_zone`, or of the academy's zone."""
 
     # Agenda
     day_begins: int = _one_of(8, 6, 7, 9, 10)

@@ -1,12 +1,10 @@
-"""What a notification says, in its reader's language, and when it says nothing."""
+"""What a notification says, in its reader's language."""
 
-import datetime
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.calendars.reminders import Reminder
-from mailserver.model.preferences import NEVER, Preferences
 from mailserver.store.web.webmail.reading import Line
 from mailserver.texts.languages import LanguageCode
 from mailserver.texts.text import Text
@@ -69,16 +67,6 @@ def _ringing(one: Reminder, language: LanguageCode) -> Note:
     title = plain(event.title, MAX_TITLE) or _REMINDER.to(language)
     address = "/agenda/taches" if one.is_task else f"/agenda/jour/{event.start:%Y-%m-%d}"
     return Note(title, text, address, f"rappel-{event.collection_id}-{event.href}"[:MAX_TEXT])
-
-
-def is_quiet(chosen: Preferences, zone: datetime.tzinfo, now: float) -> bool:
-    """True in the hours and on the days when nothing is to be told."""
-    here = datetime.datetime.fromtimestamp(now, zone)
-    if chosen.quiet_weekends and here.weekday() >= 5:
-        return True
-    if chosen.quiet_from == NEVER:
-        return False
-    return here.hour >= chosen.quiet_from or here.hour < chosen.quiet_to
 
 
 def plain(text: str, limit: int) -> str:

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.calendars.reminders import Reminder
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.safe_fetch import SafeFetch, Unreachable
@@ -58,6 +58,7 @@ class PushSender:
         self._clock = clock
         self._changes = changes
         self._key: Vapid | None = None
+        self._quiet = QuietHours(settings)
         self._plans = ReminderPlans(settings=settings, store=store, clock=clock, changes=changes)
 
     async def run(self) -> None:
@@ -142,7 +143,7 @@ class PushSender:
 
     def _notes(self, due: Due, rings: Sequence[Reminder], now: int) -> Sequence[Note]:
         chosen = due.preferences
-        if notifications.is_quiet(chosen, ZoneInfo(chosen.zone or self._settings.web.timezone), now):
+        if self._quiet.holds(chosen, now):
             return []
         language = language_of(due)
         rung = notifications.of_reminders(rings, chosen.push_shows, language) if chosen.push_reminders else []

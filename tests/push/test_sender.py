@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.model.identity import Principal
 from mailserver.model.preferences import NEVER, Preferences
-from mailserver.push import notifications, reminder_plans, sender, vapid
+from mailserver.push import reminder_plans, sender, vapid
 from mailserver.push.sender import PushSender
 from mailserver.store.account import sessions
 from mailserver.store.record.audit import Origin
@@ -322,11 +323,15 @@ def test_who_has_no_plan_comes_before_whose_agenda_has_changed(
         ({"quiet_weekends": False}, 28, 12, False),
         ({"quiet_from": NEVER}, 25, 3, False),
         ({"quiet_from": 22, "quiet_to": 6}, 25, 21, False),
+        ({"quiet_holidays": True}, 25, 12, False),
+        ({"quiet_holidays": True, "school_zone": "A", "month": 12}, 22, 12, True),
+        ({"school_zone": "A", "month": 12}, 22, 12, False),
     ],
 )
-def test_quiet_hours(chosen: dict[str, object], day: int, hour: int, quiet: bool) -> None:
-    now = datetime.datetime(2026, 11, day, hour, 30, tzinfo=PARIS).timestamp()
-    assert notifications.is_quiet(Preferences(**chosen), PARIS, now) is quiet  # type: ignore[arg-type]
+def test_quiet_hours(house: House, chosen: dict[str, object], day: int, hour: int, quiet: bool) -> None:
+    values = dict(chosen)
+    now = datetime.datetime(2026, int(str(values.pop("month", 11))), day, hour, 30, tzinfo=PARIS).timestamp()
+    assert QuietHours(house.settings).holds(Preferences(**values), now) is quiet  # type: ignore[arg-type]
 
 
 def test_what_comes_in_quiet_hours_is_not_told_afterwards(

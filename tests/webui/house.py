@@ -27,6 +27,7 @@ from mailserver.login import Login
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Principal, Role
 from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
+from mailserver.model.preferences import NEVER
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.account import sessions
 from mailserver.store.engine.transactions import Store, Tx
@@ -156,8 +157,9 @@ class House:
         if password:
             self.run(self.directory.set_password(made.account_id, Secret(password)))
             self.run(self.login.login(made.login, Secret(password), "127.0.0.1", "test"))
-        # Letters leave at once: tests of calling them back choose otherwise.
-        self.store.write_now(sessions.revise_preferences, made.account_id, {"undo_send": 0})
+        # Letters leave at once, and what comes is told at any hour: tests of either choose otherwise.
+        chosen = {"undo_send": 0, "quiet_from": NEVER, "quiet_weekends": False}
+        self.store.write_now(sessions.revise_preferences, made.account_id, chosen)
         found = self.run(self.directory.by_account(made.account_id))
         assert found is not None
         return found

@@ -153,15 +153,17 @@ def test_where_the_academy_does_not_want_it_there_is_nothing(house: House, perso
     house.settings.push.__dict__["enabled"] = False
     try:
         assert "Quand le navigateur est fermé" not in visitor.get(SETTINGS).text
-        assert "quiet_from" not in visitor.text
+        assert "push_shows" not in visitor.text
+        assert "quiet_from" in visitor.text, "other devices are quiet, too"
         assert visitor.get("/compte/notifications").status_code == 404
     finally:
         house.settings.push.__dict__["enabled"] = True
 
 
 def test_what_is_told_and_when_is_chosen_where_the_academy_has_it(house: House) -> None:
-    """The five settings that test_settings does not find: they are here and kept, and outlast a page without them."""
+    """The settings that only closed browsers have are kept, with the hours, and outlast a page without them."""
     person = house.person("Odile", "Silence")
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"quiet_from": 20, "quiet_weekends": True})
     visitor = enter(house, person)
     chosen = {"push_shows": "objet", "quiet_from": 22, "quiet_to": 6}
     unticked = {"push_reminders": False, "quiet_weekends": False}
@@ -187,10 +189,10 @@ def test_what_is_told_and_when_is_chosen_where_the_academy_has_it(house: House) 
     assert kept() == chosen | dict.fromkeys(unticked, True)
     house.settings.push.__dict__["enabled"] = False
     try:
-        assert offered() == set()
-        visitor.post(SETTINGS, {"announce": "True", "push_shows": "rien", "quiet_from": "18"})
+        assert offered() == {"quiet_from", "quiet_to", "quiet_weekends"}
+        visitor.post(SETTINGS, {"announce": "True", "push_shows": "rien", "quiet_from": "18", "quiet_to": "6"})
         assert "Réglages enregistrés" in visitor.text
-        assert kept() == chosen | dict.fromkeys(unticked, True)
+        assert kept() == chosen | {"quiet_from": 18, "push_reminders": True, "quiet_weekends": False}
     finally:
         house.settings.push.__dict__["enabled"] = True
 

@@ -65,7 +65,7 @@ def test_every_setting_has_its_place(browser: Visitor) -> None:
     wanted = {field.name for field in fields(Preferences)} - {"tags", "colours", "charter", "spoken"}
     elsewhere = {"school_zone", "week_a", "hidden_agendas", "class_colours", "folded", "recent_folders"}
     # Where the academy has it: test_push looks that they are there and kept.
-    elsewhere |= {"push_shows", "push_reminders", "quiet_from", "quiet_to", "quiet_weekends"}
+    elsewhere |= {"push_shows", "push_reminders"}
     assert wanted - elsewhere <= set(names)
 
 

@@ -24,7 +24,7 @@ from mailserver.store.queue.spool import Notify
 from mailserver.store.web import webmail
 from mailserver.submission import confirmation
 from webui.compose import confidential, form_page
-from webui.compose.addressing import identities, recipient_remedies
+from webui.compose.addressing import absent_colleagues, identities, recipient_remedies
 from webui.compose.addressing.recipients import Field, merged
 from webui.compose.addressing.send_checks import Doubt, Doubts, doubts
 from webui.compose.message import attached_files, drafts, quotation, versions
@@ -119,6 +119,9 @@ async def send(
         private = await confidential.question(services, visit, terms.recipients, octets)
         if private.unless(visit.form.text("confies")[:MAX_ASKED]).those:
             found = replace(found, those=(*found.those, *private.those))
+        if not due and not asked:
+            wait = await absent_colleagues.question(services, visit, terms.recipients)
+            found = replace(found, those=(*found.those, *wait.unless(visit.form.text("vus")[:MAX_ASKED]).those))
         if found.those:
             return await _ask(services, visit, letter, attachments, found, private.codes)
         return await _hold(services, visit, letter, attachments, _Ready(terms, octets, private.kinds), due)

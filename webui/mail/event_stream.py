@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 from starlette.responses import Response, StreamingResponse
 
+from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Limits
 from mailserver.model.errors import Temporary
@@ -45,7 +46,8 @@ SHARE = 3
 """One connection in so many may be a stream."""
 
 Boxes = Mapping[str, Mapping[str, int | str]]
-"""By mailbox id: `n` how many are new, `t` what they are called, `u` the next UID; by `FLAGGED` and `PLANNED` alike."""
+"""By mailbox id: `n` how many are new, `t` what they are called, `u` the next UID, `c` that it is quiet hours, in which
+the window's title counts nothing; by `FLAGGED` and `PLANNED` alike."""
 FLAGGED, PLANNED = "suivis", "programmes"
 
 
@@ -188,9 +190,12 @@ async def _look(services: Services, visit: Visit) -> _Told:
     own, shared, planned = await services.store.read(visitors.counted, viewer)
     others = [reach.box for reach in shared[: mail_shell.MAX_SHARED]]
     shown: dict[str, dict[str, int | str]] = {}
+    calm: dict[str, int | str] = (
+        {"c": 1} if QuietHours(services.settings).holds(visit.preferences, services.clock.now()) else {}
+    )
     for box in (*own, *others):
         folder = mail_shell.folder(visit, box, 0)
-        shown[str(box.id)] = {"n": folder.count, "t": folder.counted, "u": box.uidnext}
+        shown[str(box.id)] = {"n": folder.count, "t": folder.counted, "u": box.uidnext, **calm}
     flagged, ngettext = mail_shell.flagged(own), visit.language.texts.ngettext
     shown[FLAGGED] = {"n": flagged, "t": ngettext("message suivi", "messages suivis", flagged)}
     shown[PLANNED] = {"n": planned, "t": ngettext("message programmé", "messages programmés", planned)}

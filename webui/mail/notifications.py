@@ -8,6 +8,7 @@ import json
 
 from starlette.responses import Response
 
+from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.store.web.webmail import Line, mailbox_pages
 from webui.http import headers
 from webui.http.forms import positive
@@ -24,7 +25,7 @@ async def tell(services: Services, visit: Visit) -> Response:
     """GET /flux/nouveaux?depuis={uid}: the unread messages of the inbox from this UID on, as JSON."""
     fields = {**headers.page(visit.secure), "Content-Type": "application/json"}
     lines: list[Line] = []
-    if visit.preferences.desktop:
+    if visit.preferences.desktop and not QuietHours(services.settings).holds(visit.preferences, visit.now):
         lines = await services.store.read(
             mailbox_pages.arrived, visit.account_id, positive(visit.query("depuis")), LOOKED_AT
         )

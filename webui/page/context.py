@@ -214,6 +214,8 @@ class Visit(Guest):
     """When the password has to be renewed, from the first notice on; 0: not soon."""
     must_renew: bool = False
     """The password has expired: nothing else is open."""
+    quiet: bool = False
+    """Their quiet hours run: what comes is not counted in the window's title."""
 
     @property
     def theme(self) -> str:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.foundation.peers import identify_request
 from mailserver.login.passwords import renewal
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
@@ -69,6 +70,7 @@ class Doors:
         self._ended = ended
         self._spool = forms.Spool()
         self._memory = forms.Memory()
+        self._quiet = QuietHours(services.settings)
 
     def guest(self, handler: GuestHandler) -> Endpoint:
         """An endpoint for anybody."""
@@ -274,6 +276,7 @@ class Doors:
                 closed=closed,
                 searches=saved,
                 planned=planned,
+                quiet=self._quiet.holds(preferences, guest.now),
                 absence=absence,
                 must_set_up=not session.factor_on and services.login.factors.required(principal),
                 renew_before=renewal.expires_at(passwords, known) if is_soon else 0,

@@ -34,7 +34,7 @@ from mailserver.foundation.settings.mail import (
     SendingMarks,
     Smtp,
 )
-from mailserver.foundation.settings.people import Accounts, Audit, LoginSettings, Passwords, Previews, Push, Web
+from mailserver.foundation.settings.people import Accounts, Audit, LoginSettings, Passwords, Previews, Push, Quiet, Web
 from mailserver.foundation.settings.relays import OutboundRelay, Security
 from mailserver.foundation.settings.section import Section
 from mailserver.foundation.settings.service import (
@@ -86,6 +86,7 @@ __all__ = [
     "Previews",
     "Proxy",
     "Push",
+    "Quiet",
     "Reports",
     "Retention",
     "Security",
@@ -162,6 +163,7 @@ class Settings(Section):
     """None: the embedded directory."""
     web: Web = Field(default_factory=Web)
     push: Push = Field(default_factory=Push)
+    quiet: Quiet = Field(default_factory=Quiet)
     previews: Previews = Field(default_factory=Previews)
     passwords: Passwords = Field(default_factory=Passwords)
     login: LoginSettings = Field(default_factory=LoginSettings)

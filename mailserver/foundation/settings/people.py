@@ -54,6 +54,15 @@ class Push(Section):
     """Hosts, and all below them, that may be asked; a browser of another service cannot subscribe."""
 
 
+class Quiet(Section):
+    """The right to disconnect. The hours are what each person chose: from 20:00 to 7:00 and at week-ends by default."""
+
+    school_zone: str = Field(default="", max_length=20)
+    """Whose school holidays count for who chose none in the agenda; empty: none's."""
+    propose: bool = False
+    """Whoever writes to a colleague in that one's quiet hours is offered to have the letter leave when these end."""
+
+
 class Previews(Section):
     """Files of messages as they are looked at in the web interface."""
 

@@ -184,6 +184,7 @@ def _news(visit: Visit) -> tuple[Setting, ...]:
         Setting("desktop_shows", _("Y montrer"), shows, complete_only=True),
         Setting("sound", _("Avec un son"), complete_only=True),
         *_closed(visit),
+        *_quiet(visit),
     )
 
 
@@ -194,14 +195,23 @@ def _closed(visit: Visit) -> tuple[Setting, ...]:
         ("expediteur", _("l’expéditeur")),
         ("objet", _("l’expéditeur et l’objet")),
     )
-    begins = _options((NEVER, _("à aucune heure")), *((hour, f"{hour:02}:00") for hour in (18, 19, 20, 21, 22)))
-    ends = tuple(Option(hour, f"{hour:02}:00") for hour in (5, 6, 7, 8, 9, 10))
     return (
         Setting("push_shows", _("Navigateur fermé, montrer"), shows, complete_only=True, push=True),
         Setting("push_reminders", _("Avec les rappels de l’agenda"), complete_only=True, push=True),
-        Setting("quiet_from", _("Ne rien montrer à partir de"), begins, complete_only=True, push=True),
-        Setting("quiet_to", _("jusqu’à"), ends, complete_only=True, push=True),
-        Setting("quiet_weekends", _("Ni le samedi ni le dimanche"), complete_only=True, push=True),
+    )
+
+
+def _quiet(visit: Visit) -> tuple[Setting, ...]:
+    """When nothing is shown, at any device."""
+    _ = visit._
+    begins = _options((NEVER, _("à aucune heure")), *((hour, f"{hour:02}:00") for hour in (18, 19, 20, 21, 22)))
+    ends = tuple(Option(hour, f"{hour:02}:00") for hour in (5, 6, 7, 8, 9, 10))
+    hint = _("Ceux de la zone choisie dans l’agenda, sinon de l’académie.")
+    return (
+        Setting("quiet_from", _("Ne rien montrer à partir de"), begins, complete_only=True),
+        Setting("quiet_to", _("jusqu’à"), ends, complete_only=True),
+        Setting("quiet_weekends", _("Ni le samedi ni le dimanche"), complete_only=True),
+        Setting("quiet_holidays", _("Ni pendant les congés scolaires"), hint=hint, complete_only=True),
     )
 
 

@@ -14,7 +14,8 @@ FURTHEST = 366 * 86400
 """Seconds ahead that a letter may be planned."""
 SOONEST = 120
 """Seconds ahead that the form's field begins at."""
-_FORM = "%Y-%m-%dT%H:%M"
+FORM = "%Y-%m-%dT%H:%M"
+"""A moment as forms post it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def presets(services: Services, visit: Visit) -> Sequence[Preset]:
         offered.append((_("À la reprise"), "school", datetime.combine(back, MORNING)))
     last = visit.now + FURTHEST
     found = {
-        when: Preset(name, icon, when.strftime(_FORM), _short(language, when, today))
+        when: Preset(name, icon, when.strftime(FORM), _short(language, when, today))
         for name, icon, when in offered
         if visit.now + SOONEST < when.replace(tzinfo=language.zone).timestamp() <= last
     }
@@ -53,7 +54,7 @@ def presets(services: Services, visit: Visit) -> Sequence[Preset]:
 
 def earliest(visit: Visit) -> str:
     """The first moment that the form's field takes."""
-    return datetime.fromtimestamp(visit.now + SOONEST, visit.language.zone).strftime(_FORM)
+    return datetime.fromtimestamp(visit.now + SOONEST, visit.language.zone).strftime(FORM)
 
 
 def moment(visit: Visit, text: str) -> int:

@@ -45,12 +45,12 @@ function count(link, box) {
 }
 
 // The page that shows this folder: what is new in it, beside its name and in the window's title.
-function title({ n, t }) {
+function title({ n, t, c }) {
   const beside = document.getElementById("nouveaux");
   if (beside) beside.textContent = n ? `${n.toLocaleString(document.documentElement.lang)} ${t}` : "";
   if (!document.body.classList.contains("annonces")) return;
   const plain = document.title.replace(/^\(\d+\) /, "");
-  document.title = n && document.getElementById("liste") ? `(${n}) ${plain}` : plain;
+  document.title = n && !c && document.getElementById("liste") ? `(${n}) ${plain}` : plain;
 }
 
 function tell(boxes) {
