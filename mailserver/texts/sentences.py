@@ -147,6 +147,9 @@ _RECORDED = {
     "connection-lost": N_("la connexion s’est interrompue"),
     "no-starttls": N_("le serveur ne propose pas de connexion chiffrée (STARTTLS), qui est exigée pour ce domaine"),
     "certificate-unfit": N_("le certificat de {server} ne prouve pas que c’est lui ({said})"),
+    "tls-lost": N_(
+        "le serveur prenait jusqu’ici le courrier chiffré (STARTTLS) et ne le propose plus ; le message attend"
+    ),
     "tlsa-unfit": N_("le certificat de {server} n’a pas la clé que le DNS lui donne (DANE : {said})"),
     "tlsa-lookup-failed": N_("le DNS ne dit pas quelles clés ont les serveurs de {domain} (DANE)"),
     "not-in-sts-policy": N_("la politique MTA-STS de {domain} ne nomme aucun de ses serveurs ({servers})"),

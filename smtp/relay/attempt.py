@@ -16,6 +16,7 @@ from smtp.relay.pool import Pool, Way
 from smtp.relay.reachability import Reachability
 from smtp.relay.routing import Exchanger
 from smtp.relay.tls.handshake import TlsFailed, described
+from smtp.relay.tls.memory import TlsMemory
 from smtp.relay.transfer import Transfer
 from smtp.relay.verdicts import Verdict
 
@@ -29,8 +30,11 @@ class Unreachable(Exception):
 class Courier:
     """Hands messages over. One per worker."""
 
-    def __init__(self, settings: Settings, clock: Clock, trust: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, memory: TlsMemory, trust: ssl.SSLContext | None = None
+    ) -> None:
         self._outbound = settings.outbound
+        self._memory = memory
         self._pool = Pool(Dialler(settings, trust), clock)
         self._reachability = Reachability(clock)
 
@@ -84,6 +88,7 @@ class Courier:
                 return await self._hand_over((exchanger, level), row, octets, is_ours)
             except TlsFailed as error:
                 if level is exchanger.demand.least:
+                    await self._memory.lose(row.domain, exchanger)
                     raise
                 log.info("tls failed, going on with less", host=exchanger.name, level=level.name, why=str(error))
         raise AssertionError("the least level fails by an error")
@@ -92,6 +97,7 @@ class Courier:
         """Over a connection that was kept, or over a new one where the other server had done with it."""
         while True:
             connection = await self._pool.take(way)
+            encrypted = connection.client.get_transport_info("ssl_object") is not None
             transfer = Transfer(connection, way[0].name, row, octets, is_ours, self._outbound.timeout)
             try:
                 await transfer.run()
@@ -102,6 +108,8 @@ class Courier:
                 self._pool.drop(connection)
                 continue
             connection.messages += 1
+            if encrypted:
+                await self._memory.note(row.domain, way[0])
             if transfer.may_go_on:
                 self._pool.put_back(connection)
             else:

@@ -48,7 +48,7 @@ class Dialler:
         try:
             if level is Level.CLEAR or not client.supports_extension("starttls"):
                 if exchanger.demand.least is not Level.CLEAR:
-                    raise TlsFailed(Cause("no-starttls"))
+                    raise TlsFailed(Cause("tls-lost" if exchanger.demand.is_remembered else "no-starttls"))
                 return Level.CLEAR
             await self._handshakes.encrypt(client, exchanger.name, exchanger.demand, level)
             await smarthosts.greet(client)

@@ -102,7 +102,7 @@ class Relay:
             resolver=self._router.resolver,
             outside=outside,
         )
-        self._courier = Courier(settings, clock, trust)
+        self._courier = Courier(settings, clock, self.policies.memory, trust)
         self._delivery = delivery
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
         self._folder = store.blobs
@@ -120,7 +120,7 @@ class Relay:
 
     async def keep_policies(self) -> None:
         """Refresh the policies that mail goes by, until cancelled."""
-        await self.policies.sts.keep_fresh()
+        await self.policies.keep_fresh()
 
     def leave(self) -> None:
         """Begin nothing any more, others do; what is under way goes on."""

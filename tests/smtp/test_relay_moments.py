@@ -12,6 +12,7 @@ from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step
 from smtp.relay.attempt import Courier
 from smtp.relay.routing import Exchanger
+from smtp.relay.tls.memory import TlsMemory
 from smtp.relay.transfer import LeaseOver
 from smtp.relay.verdicts import Result
 from tests.clocks import StandingClock
@@ -129,7 +130,8 @@ def test_a_lease_that_ends_within_a_message(make_house: HouseMaker, second: Else
     submit(house, "x@ailleurs.fr")
     (row,) = house.store.write_now(spool.lease, 10)
     octets = house.read(spool.octets, row.content_id, house.store.blobs)
-    courier = Courier(house.settings, house.clock)
+    memory = TlsMemory(house.settings.outbound, house.store, house.clock)
+    courier = Courier(house.settings, house.clock, memory)
     there = [Exchanger("second.fr", second.address, second.port)]
     for lasting in range(4):
         left = iter([True] * lasting)

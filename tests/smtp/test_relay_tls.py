@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.tls import AUTHORITY, make_certificate
 from mailserver.model.clock import DAY
-from mailserver.store.queue import spool, sts_policies
+from mailserver.store.queue import spool, sts_policies, tls_memory
+from mailserver.store.queue.tls_memory import Remembered
 from smtp.relay.tls.mta_sts import StsPolicies
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
@@ -320,7 +321,7 @@ def test_policies_in_use_are_refreshed_once_a_day_by_one_worker(
         clock.step(DAY)
         house.run(sts.refresh())
     assert len(site.asked) < 10
-    clock.step(10 * DAY)
+    clock.step(2 * DAY)
     assert house.read(sts_policies.get, "ailleurs.fr") is None
 
 
@@ -469,3 +470,92 @@ def test_an_alias_has_the_keys_of_what_it_leads_to(
     house = open_house(make_house, names, elsewhere.port, ssl.create_default_context(), require_tls=("ailleurs.fr",))
     submit(house, "x@ailleurs.fr")
     until(lambda: elsewhere.inbox.taken)
+
+
+# ---------------------------------------------------------------------- TLS that was there before
+
+
+def days_of_tls(house: House, clock: StandingClock, server: Elsewhere, days: int) -> None:
+    """A message each day, taken over TLS; what was written down of it is there."""
+    for day in range(1, days + 1):
+        submit(house, "x@ailleurs.fr")
+        until(lambda day=day: _days(house) == day)  # type: ignore[misc]
+        clock.step(DAY)
+    assert server.inbox.tls == [True] * days
+
+
+def _days(house: House) -> int:
+    found = house.read(tls_memory.get, "ailleurs.fr")
+    return found.days if found is not None else 0
+
+
+def again(house: House) -> None:
+    """The operator has everything tried again at once."""
+    house.store.write_now(spool.retry)
+
+
+@pytest.mark.parametrize("after", ["send", "wait"])
+def test_who_had_tls_gets_nothing_in_the_clear_for_a_while(
+    make_house: HouseMaker, names: Names, identity: Path, after: str
+) -> None:
+    clock = StandingClock()
+    before = secure(identity).start()
+    house = make_house(outbound={"port": before.port, "tls_lost_hours": 10, "tls_lost": after}, clock=clock)
+    house.start_relay(resolver=names.resolver())
+    days_of_tls(house, clock, before, 3)
+    before.stop()
+    bare = Elsewhere(port=before.port).start()
+    submit(house, "x@ailleurs.fr")
+    until(
+        lambda: (
+            waits(house) == f"{MX}: The server took mail over TLS so far (STARTTLS), and offers it no more;"
+            " the message waits"
+        )
+    )
+    lost = house.read(tls_memory.get, "ailleurs.fr")
+    assert lost == Remembered(3, int(clock.now()))
+    clock.step(9 * 3600)
+    again(house)
+    until(lambda: house.read(spool.show)[0].attempts == 2 and not house.read(spool.show)[0].sending)
+    assert bare.inbox.taken == []
+    clock.step(3600)
+    again(house)
+    if after == "send":
+        until(lambda: bare.inbox.taken)
+        assert bare.inbox.tls == [False]
+    else:
+        until(lambda: house.read(spool.show)[0].attempts == 3 and not house.read(spool.show)[0].sending)
+        assert bare.inbox.taken == []
+    bare.stop()
+
+
+def test_tls_that_is_back_is_remembered_as_before(make_house: HouseMaker, names: Names, identity: Path) -> None:
+    clock = StandingClock()
+    before = secure(identity).start()
+    house = make_house(outbound={"port": before.port}, clock=clock)
+    house.start_relay(resolver=names.resolver())
+    days_of_tls(house, clock, before, 3)
+    house.store.write_now(tls_memory.lose, "ailleurs.fr")
+    submit(house, "x@ailleurs.fr")
+    until(lambda: house.read(tls_memory.get, "ailleurs.fr") == Remembered(4, 0))
+    house.store.write_now(tls_memory.lose, "ailleurs.fr")
+    house.store.write_now(tls_memory.keep, "ailleurs.fr")
+    assert house.read(tls_memory.get, "ailleurs.fr") == Remembered(4, 0)
+    assert house.store.write_now(tls_memory.forget) == 0
+    before.stop()
+
+
+@pytest.mark.parametrize("hours", [24, 0])
+def test_who_had_tls_for_a_day_or_two_or_is_not_waited_for(
+    make_house: HouseMaker, names: Names, identity: Path, hours: int
+) -> None:
+    clock = StandingClock()
+    before = secure(identity).start()
+    house = make_house(outbound={"port": before.port, "tls_lost_hours": hours}, clock=clock)
+    house.start_relay(resolver=names.resolver())
+    days_of_tls(house, clock, before, 2 if hours else 3)
+    before.stop()
+    bare = Elsewhere(port=before.port).start()
+    submit(house, "x@ailleurs.fr")
+    until(lambda: bare.inbox.taken)
+    bare.stop()

@@ -107,6 +107,7 @@ OUTBOUND_TLS = Counter(
     "Connections to other servers by their TLS; failed: less was tried, or the message waits",
     {"result": ("clear", "encrypted", "verified", "dane", "failed")},
 )
+TLS_LOST = Counter("outbound_tls_lost_total", "Attempts at servers that took mail over TLS before and do no more", {})
 STS_POLICIES = Counter(
     "sts_policies_total", "MTA-STS policies of other domains that were asked for", {"end": ("fetched", "failed")}
 )

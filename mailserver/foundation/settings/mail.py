@@ -50,6 +50,10 @@ class Outbound(Section):
     """Policies of other domains are heeded (RFC 8461), on mail that goes to their own exchangers."""
     dane: bool = True
     """The keys of their servers that are in DNS are heeded (RFC 7672), where `dns.validating` lets it be known."""
+    tls_lost_hours: int = Field(default=24, ge=0, le=720)
+    """How long mail for a domain waits whose servers took it over TLS so far, and do no more; 0: it does not."""
+    tls_lost: Literal["send", "wait"] = "send"
+    """After that it leaves in the clear, or waits on until its lifetime ends."""
     require_tls: tuple[MailDomain, ...] = ()
     """Domains, and all below them, whose servers get nothing but with TLS and a certificate for their name."""
 

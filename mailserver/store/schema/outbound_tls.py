@@ -20,3 +20,15 @@ sts_policy = Table(
 it was last fetched, or somebody tried; `used`: the day (its first second) on which a message last went by it."""
 Index("ix_sts_policy_checked", sts_policy.c.checked)
 Index("ix_sts_policy_expires", sts_policy.c.expires)
+
+tls_memory = Table(
+    "tls_memory",
+    metadata,
+    Column("domain", Key, primary_key=True),
+    Column("days", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+)
+"""Domains whose servers take mail over TLS: on how many days they did, the last of them (its first second), and since
+when they do not (0: they do)."""
+Index("ix_tls_memory_last", tls_memory.c.last)

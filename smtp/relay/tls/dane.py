@@ -1,8 +1,7 @@
 """Which keys the servers of a domain have by DNS (RFC 7672): only what DNSSEC has validated counts."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import dns.asyncresolver
 import dns.exception
@@ -16,6 +15,7 @@ from mailserver.model.errors import Temporary
 from mailserver.texts.causes import Cause
 from smtp.relay.routing import Exchanger
 from smtp.relay.tls.demand import ENCRYPTED, Demand, Level
+from smtp.relay.tls.recent import Recent
 from smtp.relay.tls.tlsa import Tlsa, usable
 
 log = structlog.get_logger("relay")
@@ -24,18 +24,10 @@ DNS_SECONDS = 10.0
 MAX_RECORDS = 50
 """Of one server that are looked at."""
 KNOWN_SECONDS = 60.0
-KNOWN_SERVERS = 10_000
 
 
 class LookupFailed(Exception):
     """Nobody knows now which keys a server has; the text is a word for a log."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    records: tuple[Tlsa, ...] | None
-    """None: there are none."""
-    until: float
 
 
 class Dane:
@@ -43,9 +35,8 @@ class Dane:
 
     def __init__(self, settings: NameService, clock: Clock, resolver: Callable[[], dns.asyncresolver.Resolver]) -> None:
         self._settings = settings
-        self._clock = clock
         self._resolver = resolver
-        self._known: OrderedDict[tuple[str, int], _Known] = OrderedDict()
+        self._known: Recent[tuple[str, int], tuple[Tlsa, ...] | None] = Recent(clock)
 
     async def demanded(self, domain: str, exchangers: Sequence[Exchanger]) -> list[Exchanger]:
         """The servers of a domain, with the demands of those that have keys; others keep theirs.
@@ -77,16 +68,12 @@ class Dane:
 
     async def _records(self, base: str, port: int) -> tuple[Tlsa, ...] | None:
         """The usable records of a server; None: it has none. Raises LookupFailed."""
-        key = (base, port)
-        known = self._known.get(key)
-        if known is None or known.until <= self._clock.monotonic():
-            records, seconds = await self._ask(base, port)
-            known = _Known(records, self._clock.monotonic() + min(seconds, KNOWN_SECONDS))
-            self._known.pop(key, None)
-            self._known[key] = known
-            while len(self._known) > KNOWN_SERVERS:
-                self._known.popitem(last=False)
-        return known.records
+        known = self._known.get((base, port))
+        if known is not None:
+            return known[0]
+        records, seconds = await self._ask(base, port)
+        self._known.put((base, port), records, min(seconds, KNOWN_SECONDS))
+        return records
 
     async def _ask(self, base: str, port: int) -> tuple[tuple[Tlsa, ...] | None, float]:
         """And for how many seconds they hold. Raises LookupFailed."""

@@ -1,6 +1,6 @@
 """What is demanded of TLS with a server, as values: connections whose demands are equal may be shared."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from smtp.relay.tls.tlsa import Tlsa
@@ -28,6 +28,9 @@ class Demand:
     """Of DANE."""
     names: tuple[str, ...] = ()
     """Of DANE: what the server may be called in a certificate, first the name that the records stand below."""
+
+    is_remembered: bool = field(default=False, compare=False)
+    """TLS is demanded because it was there before."""
 
     @property
     def levels(self) -> tuple[Level, ...]:

@@ -5,9 +5,8 @@ hold up both cannot take TLS away. All workers share what is kept.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import dns.asyncresolver
 import dns.exception
@@ -21,30 +20,21 @@ from mailserver.model.mta_sts import MAX_OCTETS, BadPolicy, Policy, record_id
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import sts_policies
 from mailserver.store.queue.sts_policies import Due, Stored
-from mailserver.store.record.trusted_clock import TrustedClock
+from smtp.relay.tls.recent import Recent
 
 log = structlog.get_logger("relay")
 
 KNOWN_SECONDS = 60.0
 """For which a worker does not ask again for the same domain."""
-KNOWN_DOMAINS = 10_000
 FETCH_SECONDS = 20.0
 FAILED_SECONDS = 300.0
 """Before a policy that could not be fetched is asked for again (section 3.3)."""
 DNS_SECONDS = 5.0
-LOOK_SECONDS = 600.0
-"""Between two looks which policies are to be refreshed."""
 AT_ONCE = 20
 
 
 class NotFetched(Exception):
     """The text of a policy could not be had, or is none; the text says why."""
-
-
-@dataclass(slots=True)
-class _Known:
-    policy: Policy | None
-    until: float
 
 
 class StsPolicies:
@@ -60,19 +50,18 @@ class StsPolicies:
         """`resolver` raises Temporary while there is none."""
         self._store = store
         self._clock = clock
-        self._upkeep = TrustedClock(store, clock)
         self._resolver = resolver
         self._outside = outside or SafeFetch(seconds=FETCH_SECONDS)
-        self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._failed: OrderedDict[str, float] = OrderedDict()
-        """Until when a domain's policy is not asked for again."""
+        self._known: Recent[str, Policy | None] = Recent(clock)
+        self._failed: Recent[str, None] = Recent(clock)
+        """Domains whose policy is not asked for again for now."""
         self._asked: dict[str, asyncio.Task[Policy | None]] = {}
 
     async def policy(self, domain: str) -> Policy | None:
         """The policy that a message to a domain goes by. Raises Temporary: what is kept cannot be read."""
         known = self._known.get(domain)
-        if known is not None and known.until > self._clock.monotonic():
-            return known.policy
+        if known is not None:
+            return known[0]
         task = self._asked.get(domain)
         if task is None:
             task = asyncio.create_task(self._find(domain))
@@ -92,19 +81,16 @@ class StsPolicies:
         self._asked.pop(domain, None)
         if task.cancelled() or task.exception() is not None:
             return
-        self._known.pop(domain, None)
-        self._known[domain] = _Known(task.result(), self._clock.monotonic() + KNOWN_SECONDS)
-        while len(self._known) > KNOWN_DOMAINS:
-            self._known.popitem(last=False)
+        self._known.put(domain, task.result(), KNOWN_SECONDS)
 
     async def _find(self, domain: str) -> Policy | None:
         stored = await self._store.read(sts_policies.get, domain)
         record = await self._record(domain)
-        if record and (stored is None or stored.record != record) and not self._has_failed(domain):
+        if record and (stored is None or stored.record != record) and not self._failed.get(domain):
             try:
                 return await self._fetch(domain, record)
             except NotFetched as error:
-                self._note_failure(domain)
+                self._failed.put(domain, None, FAILED_SECONDS)
                 log.warning("MTA-STS policy not fetched", domain=domain, why=str(error), kept=stored is not None)
         if stored is None:
             return None
@@ -142,30 +128,13 @@ class StsPolicies:
         known = self._outside
         return known if known.resolver is not None else replace(known, resolver=self._resolver())
 
-    def _has_failed(self, domain: str) -> bool:
-        return self._failed.get(domain, 0.0) > self._clock.monotonic()
-
-    def _note_failure(self, domain: str) -> None:
-        self._failed.pop(domain, None)
-        self._failed[domain] = self._clock.monotonic() + FAILED_SECONDS
-        while len(self._failed) > KNOWN_DOMAINS:
-            self._failed.popitem(last=False)
-
     def _today(self) -> int:
         return int(self._clock.now()) // DAY * DAY
 
     # ------------------------------------------------------------------ refreshed while they are in use
 
-    async def keep_fresh(self) -> None:
-        """Refresh policies in use once a day, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            await self.refresh()
-
     async def refresh(self) -> int:
         """Look at some of the policies that are due; how many. Raises Temporary."""
-        if await self._upkeep.may_go_on():
-            await self._store.write(sts_policies.forget)
         due = await self._store.read(sts_policies.due, AT_ONCE)
         for one in due:
             if await self._store.write(sts_policies.check, one):

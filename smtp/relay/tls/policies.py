@@ -1,5 +1,6 @@
 """What is demanded of TLS with the servers of a domain."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -11,11 +12,16 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.model.mta_sts import Mode, Policy
 from mailserver.store.engine.transactions import Store
+from mailserver.store.queue import sts_policies, tls_memory
+from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.texts.causes import Cause
 from smtp.relay.routing import Exchanger
 from smtp.relay.tls.dane import Dane
 from smtp.relay.tls.demand import OPPORTUNISTIC, TESTED, VERIFIED, Level
+from smtp.relay.tls.memory import TlsMemory
 from smtp.relay.tls.mta_sts import StsPolicies
+
+LOOK_SECONDS = 600.0
 
 
 class Policies:
@@ -33,6 +39,18 @@ class Policies:
         self._outbound = settings.outbound
         self._dane = Dane(settings.dns, clock, resolver)
         self.sts = StsPolicies(store, clock, resolver, outside)
+        self.memory = TlsMemory(settings.outbound, store, clock)
+        self._store = store
+        self._upkeep = TrustedClock(store, clock)
+
+    async def keep_fresh(self) -> None:
+        """Refresh once a day the policies that mail goes by, and forget what is over, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if await self._upkeep.may_go_on():
+                await self._store.write(sts_policies.forget)
+                await self._store.write(tls_memory.forget)
+            await self.sts.refresh()
 
     async def demanded(self, domain: str, exchangers: Sequence[Exchanger]) -> list[Exchanger]:
         """The servers of a domain that a message may be given to, each with its demand. Raises Temporary: none may."""
@@ -46,7 +64,7 @@ class Policies:
             found = await self._dane.demanded(domain, found)
         if self._outbound.mta_sts and (policy := await self.sts.policy(domain)) is not None:
             found = _by_policy(domain, policy, found)
-        return found
+        return await self.memory.demanded(domain, found)
 
 
 def _by_policy(domain: str, policy: Policy, exchangers: Sequence[Exchanger]) -> list[Exchanger]:
