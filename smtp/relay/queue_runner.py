@@ -40,6 +40,7 @@ from smtp.relay.attempt import Courier, Unreachable
 from smtp.relay.choice import Journey
 from smtp.relay.dsn import Reporter
 from smtp.relay.routing import NoRoute, Router
+from smtp.relay.tls import required_field
 from smtp.relay.tls.policies import Policies
 from smtp.relay.transfer import LeaseOver
 from smtp.relay.verdicts import Result, Verdict, given_up, same_for_all
@@ -252,7 +253,8 @@ class Relay:
             return same_for_all(row, Result.DEFERRED, "4.4.1", why)
         try:
             found = await self._router.exchangers(await self._journey(row))
-            exchangers = await self.policies.demanded(row.domain, found)
+            waived = required_field.says_no(octets)
+            exchangers = await self.policies.demanded(row.domain, found, waived=waived)
             return await self._courier.send(exchangers, row, octets, partial(self._is_ours, row.lease))
         except NoRoute as error:
             return same_for_all(row, Result.FAILED, error.status, error.text)

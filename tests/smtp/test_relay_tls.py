@@ -16,6 +16,7 @@ from mailserver.foundation.tls import AUTHORITY, make_certificate
 from mailserver.model.clock import DAY
 from mailserver.store.queue import spool, sts_policies, tls_memory
 from mailserver.store.queue.tls_memory import Remembered
+from smtp.relay.tls import required_field
 from smtp.relay.tls.mta_sts import StsPolicies
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
@@ -81,8 +82,8 @@ def open_house(
     return house
 
 
-def submit(house: House, *recipients: str) -> None:
-    house.run(house.submission.submit(house.people["ada"], ADA, recipients, MESSAGE))
+def submit(house: House, *recipients: str, octets: bytes = MESSAGE) -> None:
+    house.run(house.submission.submit(house.people["ada"], ADA, recipients, octets))
 
 
 def waits(house: House) -> str:
@@ -559,3 +560,44 @@ def test_who_had_tls_for_a_day_or_two_or_is_not_waited_for(
     submit(house, "x@ailleurs.fr")
     until(lambda: bare.inbox.taken)
     bare.stop()
+
+
+# ---------------------------------------------------------------------- TLS-Required (RFC 8689 section 5)
+
+
+def test_whoever_would_rather_have_it_arrive(
+    make_house: HouseMaker, names: Names, site: Website, plain: Elsewhere, trust: ssl.SSLContext
+) -> None:
+    house = open_sts(make_house, names, site, plain.port, trust)
+    submit(house, "x@ailleurs.fr")
+    submit(house, "y@ailleurs.fr", octets=b"TLS-Required:\r\n NO\r\n" + MESSAGE)
+    until(lambda: plain.inbox.taken)
+    assert [one.rcpt_tos for one in plain.inbox.taken] == [["y@ailleurs.fr"]]
+    until(lambda: "STARTTLS" in waits(house))
+
+
+def test_what_the_operator_requires_nobody_waives(
+    make_house: HouseMaker, names: Names, plain: Elsewhere, trust: ssl.SSLContext
+) -> None:
+    house = open_house(make_house, names, plain.port, trust, require_tls=("ailleurs.fr",))
+    submit(house, "x@ailleurs.fr", octets=b"TLS-Required: No\r\n" + MESSAGE)
+    until(lambda: "STARTTLS" in waits(house))
+    assert plain.inbox.taken == []
+
+
+@pytest.mark.parametrize(
+    ("octets", "waived"),
+    [
+        (b"TLS-Required: No\r\n\r\n", True),
+        (b"From: a\r\ntls-required:no\r\n", True),
+        (b"TLS-Required: No\r\nTLS-Required: No\r\n\r\n", False),
+        (b"TLS-Required: Yes\r\n\r\n", False),
+        (b"TLS-Required: No way\r\n\r\n", False),
+        (b"Subject: x\r\n\r\nTLS-Required: No\r\n", False),
+        (b"X-TLS-Required: No\r\n\r\n", False),
+        (b"\r\nTLS-Required: No\r\n\r\n", False),
+        (b"", False),
+    ],
+)
+def test_what_waives(octets: bytes, waived: bool) -> None:
+    assert required_field.says_no(octets) is waived

@@ -52,13 +52,16 @@ class Policies:
                 await self._store.write(tls_memory.forget)
             await self.sts.refresh()
 
-    async def demanded(self, domain: str, exchangers: Sequence[Exchanger]) -> list[Exchanger]:
-        """The servers of a domain that a message may be given to, each with its demand. Raises Temporary: none may."""
+    async def demanded(self, domain: str, exchangers: Sequence[Exchanger], *, waived: bool = False) -> list[Exchanger]:
+        """The servers of a domain that a message may be given to, each with its demand. Raises Temporary: none may.
+
+        `waived`: what others demand does not count for it, what the operator demands does.
+        """
         found = list(exchangers)
         if _is_listed(domain, self._outbound.require_tls):
             found = [replace(one, demand=VERIFIED) for one in found]
         # A way that the operator has set is not the domain's to judge.
-        if not all(one.is_of_domain for one in found):
+        if waived or not all(one.is_of_domain for one in found):
             return found
         if self._outbound.dane:
             found = await self._dane.demanded(domain, found)
