@@ -13,6 +13,7 @@ from mailserver.cli import (
     filters,
     init,
     junk,
+    mailings,
     move,
     outgoing_queue,
     peers,
@@ -85,6 +86,9 @@ list_app.command()(functional_boxes.acts)
 app.add_typer(list_app, name="list", help=_("Listes de diffusion et boîtes fonctionnelles."))
 app.add_typer(bulletins.app, name="bulletins", help=_("Annonces et maintenance de l’interface web."))
 app.add_typer(rules.app, name="rules", help=_("Qui peut écrire à qui ; le frein d’urgence."))
+app.add_typer(
+    mailings.app, name="mailings", help=_("Envois en nombre : qui les reçoit, les approuver, les arrêter, les annuler.")
+)
 app.add_typer(sending.app, name="sending", help=_("Qui envoie beaucoup, ce qui est retenu, qui peut envoyer plus."))
 app.command("filters")(filters.filters)
 app.command("peers")(peers.peers)

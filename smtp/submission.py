@@ -92,7 +92,9 @@ class Submissions:
         if outcome.asks:
             return replies.unconfirmed(name)
         if outcome.waits:
-            return replies.held(name)
+            return replies.awaits_approval(name) if outcome.mailing else replies.held(name)
+        if outcome.mailing:  # who asked for a report gets it once it is sent
+            return replies.accepted(name, queued=True)
         await self._reporter.confirm(transaction, content, now)
         return replies.accepted(name, queued=True)
 

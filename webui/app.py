@@ -39,6 +39,7 @@ from mailserver.login import Login
 from mailserver.login.recovery import Recovery
 from mailserver.login.recovery_address import PrivateAddresses
 from mailserver.login.security_notices import SecurityNotices
+from mailserver.mailings.decisions import Mailings
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory
 from mailserver.notices.announcements import Announcements
@@ -129,6 +130,14 @@ def create(
         withdrawals=withdrawals,
         recall=Recall(settings=settings, store=store),
         hijacked=HijackedAccounts(store=store, withdrawals=withdrawals, clock=clock),
+        mailings=Mailings(
+            settings=settings,
+            store=store,
+            directory=directory,
+            delivery=delivery,
+            withdrawals=withdrawals,
+            clock=clock,
+        ),
         board=board,
         health=health,
         watched=Watched(settings=settings, store=store, health=health, clock=clock),

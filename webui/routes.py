@@ -49,6 +49,7 @@ from webui.mail.bulk_download import Gathering
 from webui.mail.event_stream import EventStream
 from webui.mail.folder_transfer import MAX_BROUGHT, FolderFiles
 from webui.mail.search import search_help, search_page
+from webui.mailings import pages as mailings
 from webui.offline import routes as offline
 from webui.page.context import Services
 from webui.page.dispatch import Doors, Endpoint, VisitHandler
@@ -88,6 +89,7 @@ def everything(services: Services, doors: Doors, flux: EventStream) -> Sequence[
         *offline.routes(doors),
         *contacts.routes(doors),
         Route("/listes", visit(personal.lead)),
+        Route("/envois-en-nombre", visit(mailings.lead)),
         *agenda.everything(doors),
         Route("/m/raccourcis", visit(shortcuts.show_shortcuts), methods=["GET"]),
         Route("/m/raccourcis", visit(shortcuts.save), methods=["POST"]),
@@ -303,6 +305,9 @@ def _writing(doors: Doors) -> Sequence[BaseRoute]:
         Route("/ecrire/garder", visit(uploads.save), methods=["POST"]),
         Route("/ecrire/piece", visit(uploads.add, files=True), methods=["POST"]),
         Route("/destinataires", visit(suggestions.find)),
+        Route("/envois-en-nombre", visit(mailings.show_mailings), methods=["GET"]),
+        Route("/envois-en-nombre/{mailing:key}", visit(mailings.show_mailing), methods=["GET"]),
+        Route("/envois-en-nombre/{mailing:key}", visit(mailings.change), methods=["POST"]),
         Route("/envois", visit(scheduled.show_scheduled), methods=["GET"]),
         Route("/envois/a-confirmer", visit(confidential.show_all), methods=["GET"]),
         Route("/envois/a-confirmer/{number:key}", visit(confidential.show), methods=["GET"]),

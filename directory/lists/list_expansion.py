@@ -14,8 +14,8 @@ from mailserver.store.people import lists, selecting
 
 MAX_NESTING = 8
 """Lists within lists."""
-MAX_RECEIVERS = 50_000
-"""People that one message to a list may come to: they are one transaction."""
+MAX_RECEIVERS = 500_000
+"""People that one message to a list may come to."""
 MAX_LISTS = 500
 """Lists within one list, however deep."""
 

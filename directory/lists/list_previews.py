@@ -56,6 +56,13 @@ def of_list(tx: Tx, house: House, address: str, viewer: Principal) -> Preview:
     return Preview(outlook.count, names, len(names) < len(outlook.accounts), outlook)
 
 
+def some_names(tx: Tx, accounts: Sequence[int], viewer: Principal, most: int) -> list[str]:
+    """The names of the first few of these people, as far as somebody may see them."""
+    entries = people.by_accounts(tx, accounts[:MAX_NAMES])
+    shown = sorted(_visible(tx, viewer, list(entries.values())), key=lambda one: (one.surname, one.given_name))
+    return [person.name for person in shown[:most]]
+
+
 def _visible(tx: Tx, viewer: Principal, found: Sequence[Found | Entry]) -> list[Found | Entry]:
     ties = affiliations.of(tx, [viewer.account_id, *(person.account_id for person in found)])
     who = visibility.viewer(viewer, ties.get(viewer.account_id, ()))

@@ -141,7 +141,12 @@ def _tell(restored: Restored, directory: Path, *, as_json: bool) -> None:
     found = restored.returned
     if as_json:
         told = {"backup": restored.backup.id, "time": restored.backup.time, "files": restored.files}
-        queues = {"held": found.held, "drafts": found.drafts, "submissions": found.submissions}
+        queues = {
+            "held": found.held,
+            "drafts": found.drafts,
+            "submissions": found.submissions,
+            "mailings": found.mailings,
+        }
         print(json.dumps({**told, "mailboxes": found.mailboxes, **queues}))
         return
     print(
@@ -173,6 +178,14 @@ def _tell(restored: Restored, directory: Path, *, as_json: bool) -> None:
             _(
                 "{count} messages attendent un accord, peut-être déjà partis : `mailserver sending held {directory}`",
                 count=found.submissions,
+                directory=directory,
+            )
+        )
+    if found.mailings:
+        print(
+            _(
+                "{count} envois en nombre sont arrêtés, peut-être déjà partis : `mailserver mailings list {directory}`",
+                count=found.mailings,
                 directory=directory,
             )
         )

@@ -5,16 +5,18 @@ import contextlib
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
 from mailserver.delivery import list_copy
 from mailserver.delivery.answering import Answering
+from mailserver.delivery.copies import Copy, fresh
 from mailserver.delivery.envelope import Delivered, Envelope, Memory, Part, Recipient, led_to_lists
 from mailserver.delivery.impersonation import Impersonation, marked
 from mailserver.delivery.nested_lists import head_of
 from mailserver.delivery.occasion import Passage, Volume
+from mailserver.delivery.offloading import at_leisure
 from mailserver.delivery.placement import SPAM
 from mailserver.delivery.recipients import Addressing, is_role
 from mailserver.delivery.sorting import Sorting
@@ -56,17 +58,6 @@ KEY_OCTETS = 20
 MAX_TOLD = 50
 """Owners who are each sent a link of their own (the others see in the web what waits), and recipients of an infected
 message who are told in one unit."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """A copy on its way to the filters of those who get it."""
-
-    part: Part
-    octets: bytes
-    envelope: Envelope
-    led: Mapping[int, str]
-    """Which address led to an account."""
 
 
 class Delivery(Addressing):
@@ -227,6 +218,25 @@ class Delivery(Addressing):
             found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, passage, volume)
         return marked(found, borrowed) + came_back + await self._reports(envelope, octets, found)
 
+    async def copies(
+        self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target]
+    ) -> list[Copy]:
+        """The copies that `parts` would make, before they are sorted: for who delivers to some recipients at a time.
+
+        Raises Refused(LOOP), Denied, Temporary.
+        """
+        looked = await self._impersonation.look(envelope, octets)
+        copies = await self._copies(envelope, octets, options, targets, looked.signs)
+        await self._check_refused(envelope, octets, options, copies, targets)
+        return copies
+
+    async def parts_of(self, copy: Copy) -> list[Part]:
+        """What becomes of one of them by the filters of those who get it. Raises Temporary."""
+        looked = await self._impersonation.look(copy.envelope, copy.octets)
+        borrowed = await self._impersonation.borrowed(looked, copy.envelope.results, copy.part.accounts)
+        parts = await self._sorting.sort(copy.part, copy.octets, copy.envelope, copy.led, None, Volume())
+        return marked(parts, borrowed)
+
     async def _reports(self, envelope: Envelope, octets: bytes, others: Sequence[Part]) -> list[Part]:
         """What is to be read of a message from outside as a report of another server, whoever gets it besides.
 
@@ -257,7 +267,7 @@ class Delivery(Addressing):
         envelope: Envelope,
         octets: bytes,
         options: Options,
-        copies: Sequence["_Copy"],
+        copies: Sequence[Copy],
         targets: Sequence[Target],
     ) -> None:
         """Whether IT has taken this message back from everybody; `postmaster@` and `abuse@` stay open, and what the
@@ -279,7 +289,7 @@ class Delivery(Addressing):
 
     async def _copies(
         self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target], signs: Signs
-    ) -> list["_Copy"]:
+    ) -> list[Copy]:
         """The copies before anybody's filters. `signs`: what is kept of who sent it.
 
         Raises Refused(LOOP), Temporary.
@@ -292,7 +302,7 @@ class Delivery(Addressing):
         elsewhere: dict[str, Target] = {address: Target(address, notify) for one in direct for address in one.remote}
         elsewhere.update((target.address, target) for target in targets)
         holding = list({roster.address: roster for one in lists for roster in one.held}.values())
-        copies: list[_Copy] = []
+        copies: list[Copy] = []
         provenance = replace(envelope.provenance, signs=signs)
         if accounts or elsewhere or holding or not lists:
             prepared = await self.prepare(octets)
@@ -301,15 +311,15 @@ class Delivery(Addressing):
             holds = tuple(hold for hold, _ in held)
             part = Part(prepared, envelope.reverse_path, tuple(accounts), reached, options, holds, provenance)
             led = {account: one.address for one in direct for account in one.accounts}
-            copies.append(_Copy(part, octets, envelope, led))
-            copies += [_Copy(notice, b"", envelope, {}) for _, notices in held for notice in notices]
+            copies.append(Copy(part, octets, envelope, led))
+            copies += [Copy(notice, b"", envelope, {}) for _, notices in held for notice in notices]
         for one in lists:
             assert one.head is not None
-            members = tuple(each for each in one.accounts if each not in accounts) if accounts else one.accounts
+            members = await at_leisure(len(one.accounts), fresh, one.accounts, accounts)
             remote = tuple(address for address in one.remote if address not in elsewhere)
             if not members and not remote:
                 continue
-            accounts.update(dict.fromkeys(members))
+            await at_leisure(len(members), _note, accounts, members)
             elsewhere.update((address, Target(address)) for address in remote)
             copies += await self._list_copies(envelope, octets, one, (members, remote), options, provenance)
         return copies
@@ -322,27 +332,27 @@ class Delivery(Addressing):
         to: tuple[tuple[int, ...], tuple[str, ...]],
         options: Options,
         provenance: Provenance,
-    ) -> list["_Copy"]:
+    ) -> list[Copy]:
         """A list's copy for its members here, and the one for those outside. Raises Temporary."""
         assert one.head is not None
         members, remote = to
         plain = replace(options, ret="", envid="")
         sent_on = replace(provenance, through_list=True)
         onward = replace(envelope, reverse_path=one.head.bounces)
-        copies: list[_Copy] = []
+        copies: list[Copy] = []
         prepared: blobs.Prepared | None = None
         if members:
             await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
             written = list_copy.copy(one.head, octets)
             prepared = await self.prepare(written)
             part = Part(prepared, one.head.bounces, members, (), plain, provenance=sent_on)
-            copies.append(_Copy(part, written, onward, {}))
+            copies.append(Copy(part, written, onward, {}))
         if remote:
             prepared = await self.prepare(await asyncio.to_thread(self.members.copy, envelope, one.head, octets))
         assert prepared is not None, "a list is copied to somebody"
         post = self.members.post(envelope, one, octets, len(members), remote)
         part = Part(prepared, one.head.bounces, options=plain, provenance=sent_on, post=post)
-        return [*copies, _Copy(part, b"", onward, {})]
+        return [*copies, Copy(part, b"", onward, {})]
 
     async def _hold(self, envelope: Envelope, roster: Roster, waiting: blobs.Prepared) -> tuple[Hold, list[Part]]:
         """The row of what a list keeps, and the mail that tells each of its owners, with a link of their own."""
@@ -426,6 +436,10 @@ class Delivery(Addressing):
         if blobs.is_quick(octets):
             return blobs.prepare(octets, self._folder)
         return await asyncio.to_thread(blobs.prepare, octets, self._folder)
+
+
+def _note(known: dict[int, None], accounts: Sequence[int]) -> None:
+    known.update(dict.fromkeys(accounts))
 
 
 def _refused(envelope: Envelope, parts: list[Part], *, tells_each: bool) -> tuple[list[Part], dict[str, str]]:

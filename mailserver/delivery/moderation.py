@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from mailserver.delivery import UNPROVEN, Delivery, Envelope, Part, deliver_parts
+from mailserver.delivery import UNPROVEN, Delivery, Envelope, Part, Recipient, deliver_parts
+from mailserver.delivery.mailing_reach import MailingReach, Size
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
-from mailserver.model.clock import Clock
+from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Directory, State
 from mailserver.model.messages.provenance import Door, Provenance
@@ -25,9 +26,10 @@ from mailserver.notices import house, moderation
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
-from mailserver.store.queue import moderation_queue, spool, traces
+from mailserver.store.queue import mailings, moderation_queue, spool, traces
+from mailserver.store.queue.mailings import Wanted
 from mailserver.store.queue.moderation_queue import Held
-from mailserver.store.queue.spool import Options
+from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
@@ -61,6 +63,7 @@ class Moderation:
         self._directory = directory
         self._delivery = delivery
         self._clock = clock
+        self._reach = MailingReach(settings=settings, store=store)
         self._upkeep = TrustedClock(store, clock)
         self._folder = store.blobs
         self._house = house.house_of(settings)
@@ -105,6 +108,9 @@ class Moderation:
         sender = await self._sender(waiting)
         recipient = await self._delivery.released(waiting.list, sender)
         await self._delivery.check_brake(sender, (recipient,))
+        size = await self._reach.size(waiting.population, [recipient], ())
+        if size is not None:
+            return await self._keep_mailing(waiting, recipient, size, origin)
         octets = await self._store.read(spool.octets, waiting.content_id, self._folder)
         options = Options(waiting.name, waiting.account_id, waiting.population.value)
         came = Provenance.stored(waiting.door, 0, 0, waiting.authentication)
@@ -116,6 +122,34 @@ class Moderation:
         count = len({account for part in parts if not part.only_if_held for account in part.accounts})
         log.info("approved", list=waiting.list, held=held_id, accounts=count)
         return count
+
+    async def _keep_mailing(self, waiting: Held, recipient: Recipient, size: Size, origin: Origin) -> int:
+        """It goes to very many: it is a mailing, which an owner has approved with that. An owner who is its author has
+        not, where a second person is asked for."""
+        author = await self._directory.by_account(waiting.account_id) if waiting.account_id else None
+        reach = await self._reach.reach(size, [recipient], author)
+        is_own = author is not None and author.login == origin.actor and size.approval
+        now = int(self._clock.now())
+        wanted = Wanted(
+            account_id=waiting.account_id,
+            population=waiting.population,
+            subject=waiting.subject,
+            size=waiting.size,
+            reverse_path=waiting.reverse_path,
+            targets=(Target(waiting.list),),
+            options=Options(waiting.name or spool.new_name(self._clock), waiting.account_id, waiting.population.value),
+            came=Provenance.stored(waiting.door, waiting.account_id, 0, waiting.authentication),
+            people=len(size.accounts),
+            outside=size.outside,
+            reach=reach.text(),
+            state=mailings.State.WAITING if is_own else mailings.State.APPROVED,
+            expires=now + self._settings.mailings.approval_days * DAY,
+            actor="" if is_own else origin.actor,
+            released=(waiting.list,),
+        )
+        await self._store.write(_keep_unit, waiting, wanted, origin)
+        log.info("approved as a mailing", list=waiting.list, held=waiting.id, accounts=len(size.accounts))
+        return size.people
 
     async def reject(self, held_id: int, origin: Origin, reason: str = "") -> None:
         """Throw a message away and tell its author. Raises Refused(NOT_FOUND), Temporary."""
@@ -189,6 +223,13 @@ class Moderation:
             unused = await self._store.write(decide_unit, waiting, parts, origin, lifetime, what)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
+
+
+def _keep_unit(tx: Tx, waiting: Held, wanted: Wanted, origin: Origin) -> None:
+    """A message waits for its list no more, and is a mailing: both or neither."""
+    decide_unit(tx, waiting, [], origin, 0, "approved")
+    number = mailings.begin(tx, waiting.content_id, wanted)
+    mailings.record(tx, origin, mailings.get(tx, number), "approved" if wanted.actor else "handed-in")
 
 
 def decide_unit(tx: Tx, waiting: Held, parts: list[Part], origin: Origin, lifetime: int, what: str) -> list[str]:

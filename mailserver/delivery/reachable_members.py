@@ -1,9 +1,10 @@
 """Whom of a list, members or owners, a sender reaches: rules between populations bind them as direct recipients."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import structlog
 
+from mailserver.delivery.offloading import at_leisure
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Population
 from mailserver.model.rules import Rules, Sender, sentences
@@ -33,16 +34,10 @@ class Reachable:
         Raises Denied when the rules keep the sender from all of them, Temporary.
         """
         if sender is None or not shielded(rules, sender.population):
-            return dict.fromkeys(accounts)
-        known = await self._populations(address, frozenset(accounts))
-        kept: dict[int, None] = {}
-        left_out: set[Population | None] = set()
-        for account in accounts:
-            population = known.get(account)
-            if account == sender.account_id or (population and _allows(rules, sender, population)):
-                kept[account] = None
-            else:
-                left_out.add(population)
+            return await at_leisure(len(accounts), _in_order, accounts)
+        everybody = await at_leisure(len(accounts), frozenset[int], accounts)
+        known = await self._populations(address, everybody)
+        kept, left_out = await at_leisure(len(accounts), _parted, accounts, known, rules, sender)
         if left_out:
             log.info("list members left out by a rule", list=address, count=len(accounts) - len(kept))
         if left_out and not kept:
@@ -59,6 +54,25 @@ class Reachable:
             self._known.clear()
         self._known[address] = now + BELIEVED_SECONDS, accounts, found
         return found
+
+
+def _in_order(accounts: Iterable[int]) -> dict[int, None]:
+    return dict.fromkeys(accounts)
+
+
+def _parted(
+    accounts: Iterable[int], known: Mapping[int, Population], rules: Rules, sender: Sender
+) -> tuple[dict[int, None], set[Population | None]]:
+    """Those whom the sender may write to, and the populations of the others."""
+    kept: dict[int, None] = {}
+    left_out: set[Population | None] = set()
+    for account in accounts:
+        population = known.get(account)
+        if account == sender.account_id or (population and _allows(rules, sender, population)):
+            kept[account] = None
+        else:
+            left_out.add(population)
+    return kept, left_out
 
 
 def _allows(rules: Rules, sender: Sender, population: Population) -> bool:

@@ -13,6 +13,7 @@ from mailserver.delivery.envelope import UNPROVEN, Recipient
 from mailserver.delivery.list_members import ListMembers
 from mailserver.delivery.member_keys import is_return_address
 from mailserver.delivery.nested_lists import Walk, head_of
+from mailserver.delivery.offloading import at_leisure
 from mailserver.delivery.reachable_members import Reachable, shielded
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
@@ -22,6 +23,7 @@ from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, ListKind, Population, Principal, Role, Roster, State
 from mailserver.model.reports import Kind
 from mailserver.model.rules import Braked, Denied, Rules, Sender, Way, check, check_brake, sentences
+from mailserver.rules import mailings
 from mailserver.rules.policy_cache import PolicyCache
 from mailserver.rules.refused_copies import RefusedCopies
 from mailserver.store.account import accounts
@@ -329,9 +331,10 @@ class Addressing:
             await self._check_rate(first, sender)
         if way is Way.HELD and (sender is None or not shielded(rules, sender.population)):
             return Recipient(address, (), head=head_of(first), held=(first,))
-        walk.enter(first)
-        if len(walk.accounts) > MAX_MEMBERS:
-            raise sentences.too_large(MAX_MEMBERS)
+        await at_leisure(sum(len(roster.accounts) for roster in rosters), walk.enter, first)
+        most = self._most(sender)
+        if len(walk.accounts) > most:
+            raise sentences.too_large(most)
         accounts, remote = await self._members(first, walk, rules, sender)
         gone = await self._store.read(outside_members.ended, first.address, list(remote)) if remote else set()
         remote = {address: None for address in remote if address not in gone}
@@ -340,13 +343,15 @@ class Addressing:
         if first.box:  # its mail is its own: no copies, and no trace of a list
             quota = messages.Quota.of(self._settings.limits)
             return Recipient(address, (first.box,), room=await self._store.read(messages.room, first.box, quota))
+        if not released and self._waits_for_owners(sender, len(accounts) + len(remote)):
+            log.info("mail from outside to very many waits", list=first.address, count=len(accounts))
+            return Recipient(address, (), head=head_of(first), held=(first,))
         if walk.closed:
             log.info("lists within a list left out", list=first.address, closed=walk.closed)
         if not accounts and not remote and not walk.held:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "The list has no member who can receive")
-        return Recipient(
-            address, tuple(accounts), tuple(remote), head=head_of(first), held=tuple(walk.held), ended=len(gone)
-        )
+        members = await at_leisure(len(accounts), tuple, accounts)
+        return Recipient(address, members, tuple(remote), head=head_of(first), held=tuple(walk.held), ended=len(gone))
 
     async def _check_rate(self, first: Roster, sender: Sender) -> None:
         """Whether a list has sent on less than it may. Raises Denied; Braked for mail from outside, which waits."""
@@ -359,18 +364,28 @@ class Addressing:
             raise Denied(said)
         raise Braked(both(said))
 
+    def _most(self, sender: Sender | None) -> int:
+        """People whom a list may bring a message of this sender to: what is no mailing is one transaction."""
+        return mailings.MOST if sender and mailings.mark(self._settings, sender.population) else MAX_MEMBERS
+
+    def _waits_for_owners(self, sender: Sender | None, people: int) -> bool:
+        """Whether a message from outside comes to so many that the list's owners decide about it first."""
+        is_outsider = sender is not None and not sender.account_id
+        return is_outsider and mailings.is_mailing(self._settings, Population.OUTSIDE, people)
+
     async def _members(
         self, first: Roster, walk: Walk, rules: Rules, sender: Sender | None
     ) -> tuple[dict[int, None], dict[str, None]]:
         """Members whom the sender may write to: accounts, and addresses elsewhere. Raises Denied: nobody is left."""
         named, remote = await self._individuals(first.address, walk.others)
+        everybody = walk.accounts | named if named else walk.accounts
         denied: Denied | None = None
         if remote and sender is not None and not rules.allows(sender.population, Population.OUTSIDE):
             log.info("list members outside left out", list=first.address, count=len(remote))
             denied, remote = sentences.may_not_write(sender.population, Population.OUTSIDE), {}
         accounts: dict[int, None] = {}
         try:
-            accounts = await self._reachable.of(first.address, walk.accounts | named, rules, sender)
+            accounts = await self._reachable.of(first.address, everybody, rules, sender)
         except Denied as refusal:
             denied = refusal
         if denied is not None and not accounts and not remote and not walk.held:

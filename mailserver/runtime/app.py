@@ -48,6 +48,8 @@ from mailserver.foundation.tracing import TRACES
 from mailserver.foundation.wakeups import Wakeup
 from mailserver.junk.learning import Learner
 from mailserver.login import Login
+from mailserver.mailings.decisions import Mailings
+from mailserver.mailings.sending import MailingSender
 from mailserver.model.clock import Clock, SystemClock
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
@@ -373,6 +375,18 @@ def _work_on_mail(services: Services) -> dict[str, Work]:
     )
     moderation = Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
     held = HeldSubmissions(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
+    withdrawals = Withdrawals(settings=settings, store=store, clock=clock)
+    decides = Mailings(
+        settings=settings,
+        store=store,
+        directory=directory,
+        delivery=delivery,
+        withdrawals=withdrawals,
+        clock=clock,
+    )
+    sender = MailingSender(
+        settings=settings, store=store, directory=directory, delivery=delivery, mailings=decides, clock=clock
+    )
     thanks = Thanks(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
     return {
         "scheduled": outbox.run,
@@ -380,7 +394,8 @@ def _work_on_mail(services: Services) -> dict[str, Work]:
         "infected": InfectedMail(settings=settings, store=store, delivery=delivery, clock=clock).run,
         "held_submissions": held.run,
         "unconfirmed": services.submission.confirmation.run,
-        "withdrawal": Withdrawals(settings=settings, store=store, clock=clock).run,
+        "mailings": sender.run,
+        "withdrawal": withdrawals.run,
         "report_thanks": thanks.run,
     }
 

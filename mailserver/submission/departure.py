@@ -11,10 +11,12 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.access import Viewer, boxes
 from mailserver.store.mail.flags import SEEN
-from mailserver.store.queue import held_submissions, traces
+from mailserver.store.queue import held_submissions, mailings, traces
 from mailserver.store.queue.held_submissions import Submitted
+from mailserver.store.queue.mailings import Wanted
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step, Trace
+from mailserver.store.record.audit import Origin
 from mailserver.texts.causes import NOTHING
 
 SENT = "\\Sent"
@@ -38,9 +40,22 @@ class Outcome:
     name: str
     """Its identifier."""
     waits: bool
-    """For IT: nobody has it, and perhaps nobody gets it."""
+    """For IT, or as a mailing for a second person: nobody has it, and perhaps nobody gets it."""
     asks: bool = False
     """It waits for its author, who has to confirm what it gives away."""
+    mailing: int = 0
+    """As which mailing it is kept; 0: it is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A mailing about to be kept, and the mail about it."""
+
+    wanted: Wanted
+    notices: list[Part]
+    since: int
+    """The beginning of its author's day."""
+    per_day: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +94,21 @@ class Departure:
         else:
             unused += deliver_parts(tx, self.parts, {}, self.lifetime, self.step)[1]
         return unused + self._keep_copy(tx, sent)
+
+    def mailing_unit(
+        self, tx: Tx, sent: blobs.Prepared | None, whole: blobs.Prepared, taken: Taken, origin: Origin
+    ) -> tuple[int, list[str]]:
+        """It is a mailing; `parts` are the notices about it. Its number, and files that turned out not to be needed.
+
+        Raises as `unit`, and SentTooMuch: its author has begun as many today, or too many wait.
+        """
+        self._begin(tx)
+        content_id, used = messages.store_content(tx, whole)
+        unused = [] if used or whole.file is None else [whole.file]
+        number = mailings.begin(tx, content_id, taken.wanted, taken.since, taken.per_day)
+        mailings.record(tx, origin, mailings.get(tx, number), "handed-in" if self.parts else "begun")
+        unused += deliver_parts(tx, self.parts, {}, self.lifetime, self.step)[1]
+        return number, unused + self._keep_copy(tx, sent)
 
     def _begin(self, tx: Tx) -> None:
         for one in self.within:

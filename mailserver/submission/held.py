@@ -7,29 +7,30 @@ author must still be one who may send.
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
-from mailserver.delivery import Delivery, Envelope, Part, Recipient, deliver_parts, led_to_lists
+from mailserver.delivery import Delivery, Envelope, Part, deliver_parts, led_to_lists
+from mailserver.delivery.mailing_reach import MailingReach, Size
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal, State
-from mailserver.model.messages.provenance import Door
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Sender
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
-from mailserver.store.queue import held_submissions, sent_counts, spool, traces
+from mailserver.store.queue import held_submissions, mailings, sent_counts, spool, traces
 from mailserver.store.queue.held_submissions import Held
-from mailserver.store.queue.spool import Target
+from mailserver.store.queue.mailings import Wanted
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.submission.holding_notices import HoldingNotices
-from mailserver.submission.routing import Routing
+from mailserver.submission.routing import Rerouted, Routing
 from mailserver.texts.causes import Cause
 
 log = structlog.get_logger("submit")
@@ -47,23 +48,6 @@ class Released:
     """Recipients who could not get it; its author is told."""
 
 
-@dataclass(slots=True)
-class _Routed:
-    """Where a message that is let go goes."""
-
-    local: list[Recipient] = field(default_factory=list)
-    remote: list[Target] = field(default_factory=list)
-    here: list[Target] = field(default_factory=list)
-    """The recipients that led to people of this house."""
-    left: list[str] = field(default_factory=list)
-    """Who cannot get it."""
-
-    @property
-    def outside(self) -> list[str]:
-        """Every address elsewhere."""
-        return [*(one.address for one in self.remote), *(address for one in self.local for address in one.remote)]
-
-
 class HeldSubmissions:
     """Decides. Whoever calls has made sure that it is IT."""
 
@@ -76,6 +60,8 @@ class HeldSubmissions:
         self._delivery = delivery
         self._routing = Routing(settings=settings, store=store, delivery=delivery)
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
+        self._reach = MailingReach(settings=settings, store=store)
+        self._clock = clock
         self._upkeep = TrustedClock(store, clock)
         self._folder = store.blobs
 
@@ -96,7 +82,10 @@ class HeldSubmissions:
         author = await self._directory.by_account(held.account_id)
         if author is None or author.state is not State.ACTIVE:
             raise Refused(Reason.SUSPENDED, "the author of this message may no longer send")
-        to = await self._routed(author, held.targets)
+        to = await self._routing.again(author, held.targets)
+        size = await self._reach.size(author.role.population, to.local, to.remote)
+        if size is not None:
+            return await self._keep_mailing(held, author, to, size, origin)
         octets = await self._store.read(spool.octets, held.content_id, self._folder)
         door = Door.RESENT if held.resent else Door.SUBMISSION
         sender, name = Sender.person(author), held.options.name
@@ -111,6 +100,29 @@ class HeldSubmissions:
         await self._commit([held], parts, origin, "released", [step], known)
         log.info("held message released", id=held.options.name, account=held.account_id, left=len(to.left))
         return Released(len(addresses), tuple(to.left))
+
+    async def _keep_mailing(self, held: Held, author: Principal, to: Rerouted, size: Size, origin: Origin) -> Released:
+        """It is a mailing, which IT has approved with that: it is sent in batches."""
+        reach = await self._reach.reach(size, to.local, author)
+        wanted = Wanted(
+            account_id=held.account_id,
+            population=author.role.population,
+            subject=held.subject,
+            size=held.size,
+            reverse_path=held.reverse_path,
+            targets=held.targets,
+            options=held.options,
+            came=Provenance(Door.RESENT if held.resent else Door.SUBMISSION, held.account_id),
+            people=len(size.accounts),
+            outside=size.outside,
+            reach=reach.text(),
+            state=mailings.State.APPROVED,
+            expires=int(self._clock.now()),
+            actor=origin.actor,
+        )
+        keeping = partial(_keep_unit, content_id=held.content_id, wanted=wanted, origin=origin)
+        await self._commit([held], [], origin, "released", [], keeping)
+        return Released(len(held.targets) - len(to.left), tuple(to.left))
 
     async def drop(self, chosen: Sequence[int], origin: Origin, *, what: str = "dropped") -> int:
         """Do not send messages, and tell their authors, once for all that are named; how many. Raises Temporary."""
@@ -146,27 +158,6 @@ class HeldSubmissions:
             count += dropped
         return count
 
-    async def _routed(self, author: Principal, targets: Sequence[Target]) -> _Routed:
-        """Who gets it, and who cannot. Raises Refused: that is nobody, or too many; Temporary."""
-        found = _Routed()
-        first: Refused | None = None
-        for target in targets:
-            try:
-                route = await self._routing.route(author, [target])
-            except Refused as refusal:
-                found.left.append(target.address)
-                first = first or refusal
-                continue
-            found.local += route.local
-            found.remote += route.remote
-            found.here += [target] if route.local else []
-        if first is not None and len(found.left) == len(targets):
-            raise first
-        # The author's own lists are read again, and may have grown while it waited.
-        if len(found.local) + len(found.remote) > self._settings.limits.recipients:
-            raise Refused(Reason.TOO_MANY_RECIPIENTS, "Too many recipients")
-        return found
-
     async def _commit(
         self,
         held: Sequence[Held],
@@ -181,6 +172,11 @@ class HeldSubmissions:
             unused = await self._store.write(decide_unit, held, parts, origin, lifetime, what, steps, also)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
+
+
+def _keep_unit(tx: Tx, content_id: int, wanted: Wanted, origin: Origin) -> None:
+    number = mailings.begin(tx, content_id, wanted)
+    mailings.record(tx, origin, mailings.get(tx, number), "approved")
 
 
 def decide_unit(

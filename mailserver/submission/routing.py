@@ -4,7 +4,7 @@ A person's own lists are replaced by their members here; the academy's lists are
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -32,6 +32,23 @@ class Route:
     def leaves(self) -> bool:
         """True when somebody elsewhere gets it: directly, or as a member of a list."""
         return bool(self.remote) or any(one.remote for one in self.local)
+
+
+@dataclass(slots=True)
+class Rerouted:
+    """Where a message that waited goes."""
+
+    local: list[Recipient] = field(default_factory=list)
+    remote: list[Target] = field(default_factory=list)
+    here: list[Target] = field(default_factory=list)
+    """The recipients that led to people of this house."""
+    left: list[str] = field(default_factory=list)
+    """Who cannot get it."""
+
+    @property
+    def outside(self) -> list[str]:
+        """Every address elsewhere."""
+        return [*(one.address for one in self.remote), *(address for one in self.local for address in one.remote)]
 
 
 class Routing:
@@ -64,6 +81,28 @@ class Routing:
         if len(local) + len(remote) > self._limits.recipients:
             raise Refused(Reason.TOO_MANY_RECIPIENTS, "Too many recipients")
         return Route(tuple(local), tuple(remote))
+
+    async def again(self, author: Principal, targets: Sequence[Target]) -> Rerouted:
+        """Who gets a message that waited, and who cannot any more. Raises Refused: that is nobody, or too many;
+        Temporary."""
+        found = Rerouted()
+        first: Refused | None = None
+        for target in targets:
+            try:
+                route = await self.route(author, [target])
+            except Refused as refusal:
+                found.left.append(target.address)
+                first = first or refusal
+                continue
+            found.local += route.local
+            found.remote += route.remote
+            found.here += [target] if route.local else []
+        if first is not None and len(found.left) == len(targets):
+            raise first
+        # The author's own lists are read again, and may have grown while it waited.
+        if len(found.local) + len(found.remote) > self._limits.recipients:
+            raise Refused(Reason.TOO_MANY_RECIPIENTS, "Too many recipients")
+        return found
 
     async def recipient(self, principal: Principal, address: str, size: int = 0) -> Recipient | None:
         """One recipient as soon as it is named; None: somebody elsewhere, or a list of the person's own.

@@ -32,7 +32,7 @@ from mailserver.store.queue.outbox import Waiting
 from mailserver.store.queue.spool import Notify, Target
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.submission.departure import Copy
-from mailserver.submission.submit import Submission
+from mailserver.submission.submit import Submission, TooEarly
 from mailserver.texts.catalogue import NC_
 from mailserver.texts.text import Text
 
@@ -127,6 +127,9 @@ class ScheduledMail:
             if await self._reopen(waiting, refusal, tell):
                 raise
             return False
+        except TooEarly:
+            await self._store.write(outbox.later, waiting, max(1, waiting.terms.due - int(self._clock.now())))
+            return False
         except Temporary as error:
             await self._put_off(waiting, str(error), tell)
             return False
@@ -175,6 +178,7 @@ class ScheduledMail:
             confirmed=True,  # it was looked at when it was written
             copy=Copy(max(0, terms.copy_box), copy, viewer),
             within=partial(outbox.departed, waiting=waiting, reached=tuple(recipients), viewer=viewer),
+            due=terms.due,
         )
 
     async def _put_off(self, waiting: Waiting, why: str, tell: bool) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 import structlog
 
 from mailserver.delivery import Delivery, Envelope, Part
+from mailserver.delivery.mailing_reach import Size
 from mailserver.delivery.recipients import is_role
 from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
@@ -32,20 +33,26 @@ from mailserver.rules.sending_limits import SendingLimits, Sent, Waits
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.mail.access import Viewer, boxes
-from mailserver.store.queue import spool
+from mailserver.store.queue import mailings, spool
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step
 from mailserver.store.queue.unconfirmed import Submitted
+from mailserver.store.record.audit import Origin
 from mailserver.submission.confirmation import Confirmation
 from mailserver.submission.departure import Copy, Leaving, Outcome
 from mailserver.submission.dkim import Signer
 from mailserver.submission.header_completion import Written, completed_header, missing_fields, read, resent_fields
 from mailserver.submission.holding_notices import HoldingNotices
+from mailserver.submission.mailing_intake import MailingIntake
 from mailserver.submission.reported import Reported
 from mailserver.submission.routing import Route, Routing
 from mailserver.texts.text import Text
 
 log = structlog.get_logger("submit")
+
+
+class TooEarly(Exception):
+    """What was to leave later is no mailing any more: nobody keeps it here until then."""
 
 
 class Submission:
@@ -74,6 +81,7 @@ class Submission:
         self._limits = SendingLimits(settings)
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
         self.routing = Routing(settings=settings, store=store, delivery=delivery)
+        self.intake = MailingIntake(settings=settings, store=store, delivery=delivery, clock=clock)
         self._reported = Reported(settings=settings, store=store)
         self.confirmation = Confirmation(
             settings=settings, store=store, directory=directory, delivery=delivery, clock=clock
@@ -119,6 +127,7 @@ class Submission:
         confirmed: bool = False,
         copy: Copy | None = None,
         within: Callable[[Tx], None] | None = None,
+        due: int = 0,
     ) -> Outcome:
         """Send a message; what became of it, once everything is committed and synced.
 
@@ -126,9 +135,10 @@ class Submission:
         `principal` None: the service itself. `recipients` are addresses, or Targets that also say which reports are
         wanted (RFC 3461). `trace` is the Received field of the door, which then also made `name`. `copy`: what is kept
         where, with `save_to_sent`, other than the message in Sent. `within` runs in the unit that commits it all;
-        what it raises undoes the unit.
-        Past its author's limits it waits for IT, and its author is told (`held_submissions`). With what is not to leave
-        unasked it waits for its author (`unconfirmed`), unless they have `confirmed` it.
+        what it raises undoes the unit. `due`: when a mailing leaves; what is none is told to come later (TooEarly).
+        To very many people it is a mailing, which may wait for a second person. Past its author's limits it waits for
+        IT, and its author is told (`held_submissions`). With what is not to leave unasked it waits for its author
+        (`unconfirmed`), unless they have `confirmed` it.
         Raises Refused(SENDER_NOT_OWNED | FORBIDDEN | SUSPENDED | TOO_BIG | TOO_MANY_RECIPIENTS | INVALID, and for a
         recipient here NO_SUCH_RECIPIENT | OVER_QUOTA …, the text beginning with the address), SentTooMuch, Temporary.
         """
@@ -139,9 +149,12 @@ class Submission:
             self._check_limits(recipients, octets)
             written = read(octets)
             route = await self.routing.route(principal, recipients)
-            sent = _sent(principal, route)
-            judged = await self._store.read(self._limits.foresee, sent) if sent is not None else PASSES
+            size = await self.intake.size(principal, route)
             now = self._clock.now()
+            if size is None and due > now:
+                raise TooEarly
+            sent = _sent(principal, route) if size is None or not size.approval else None
+            judged = await self._store.read(self._limits.foresee, sent) if sent is not None else PASSES
             added = self._missing(written, principal, now)
             header = completed_header(octets, written, added)
             top = (return_path(reverse_path), trace or self._own_trace(name, now))
@@ -187,6 +200,8 @@ class Submission:
                 copy=_keeping(principal, copy or Copy()),
                 within=tuple(one for one in (within, filing) if one is not None),
             )
+            if size is not None and judged.course is Course.SEND:
+                return await self._keep_mailing(leaving, kept, sent, size, route, due)
             return Outcome(name, await self._depart(leaving, kept, sent, judged))
 
     async def _depart(self, leaving: Leaving, kept: bytes, sent: Sent | None, judged: Judged) -> bool:
@@ -201,6 +216,31 @@ class Submission:
         assert sent is not None, "what counts for nothing does not wait"
         await self._hold(leaving, kept, sent, judged)
         return True
+
+    async def _keep_mailing(
+        self, leaving: Leaving, kept: bytes, sent: Sent | None, size: Size, route: Route, due: int
+    ) -> Outcome:
+        """It is sent in the background, once it may. What a second person lets pass counts for none of its author's
+        limits."""
+        assert leaving.principal is not None
+        whole = await self._delivery.prepare(leaving.whole)
+        async with self._delivery.discarding(whole):
+            taken = await self.intake.taken(leaving, size, route, whole.scan.subject, due)
+        counting = (partial(self._limits.count, sent=sent, waits=True),) if sent is not None else ()
+        waits = taken.wanted.state is mailings.State.WAITING
+        step = Step.HELD if waits else Step.SUBMITTED
+        departure = leaving.departure(step, taken.notices, counting, self._settings.outbound.lifetime)
+        origin = Origin(leaving.principal.login, "submission")
+        number = 0
+
+        def unit(tx: Tx, copy: blobs.Prepared | None) -> list[str]:
+            nonlocal number
+            number, unused = departure.mailing_unit(tx, copy, whole, taken, origin)
+            return unused
+
+        await self._commit(unit, kept, whole, *(part.prepared for part in taken.notices))
+        _log(leaving, "mailing", number=number, people=taken.wanted.people, waits=waits)
+        return Outcome(leaving.options.name, waits, mailing=number)
 
     async def _send(self, leaving: Leaving, kept: bytes, sent: Sent | None) -> None:
         parts = await self._delivery.parts(leaving.envelope, leaving.whole, leaving.options, leaving.remote)

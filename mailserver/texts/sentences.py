@@ -265,6 +265,10 @@ _RECORDED = {
     "held-submission": N_("message {name} en attente, numéro {number} : {verdict}"),
     "recalled": N_("message {name} rappelé par son auteur : {count} exemplaires non lus"),
     "confidential-letter": N_("message {name} qui contient {kinds} : {verdict}"),
+    "mailing": N_("envoi en nombre {number} ({name}), {count} personnes : {verdict}"),
+    "no-such-mailing": N_("cet envoi en nombre n’existe pas"),
+    "mailing-state": N_("cet envoi en nombre n’en est plus là"),
+    "mailing-own": N_("l’auteur d’un envoi en nombre ne l’approuve pas lui-même"),
     "allowance": N_("peut envoyer {times} fois plus jusqu’au {end}"),
     "secured": N_(
         "{sessions} sessions fermées, {devices} mots de passe d’application révoqués, {count} envois retenus"

@@ -5,7 +5,7 @@ short: their size follows from how long they take, and between two of them other
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Concatenate, ParamSpec
 
@@ -103,9 +103,10 @@ class Withdrawals:
         """Put on record that IT looked at messages of people that nobody had reported. Raises Temporary."""
         await self._store.write(rows.record_shown, origin, preview.likeness.facts.sender, preview.reached.messages)
 
-    async def begin(self, preview: Preview, refused_days: int, origin: Origin) -> int:
-        """Begin to take away what was previewed; the act's id. It is over in seconds. Raises Refused, Temporary."""
-        number = await self._store.write(_begin, origin, preview, refused_days)
+    async def begin(self, preview: Preview, refused_days: int, origin: Origin, *, spares_read: bool = False) -> int:
+        """Begin to take away what was previewed; the act's id. It is over in seconds. `spares_read`: what was read
+        stays, and is marked. Raises Refused, Temporary."""
+        number = await self._store.write(_begin, origin, preview, refused_days, spares_read=spares_read)
         log.info("withdrawal begun", withdrawal=number, actor=origin.actor, messages=preview.reached.messages)
         return number
 
@@ -158,10 +159,20 @@ class Withdrawals:
             pass
         for part, only_alike in finding.portions(found):
             total += await self._in_portions(taking.take, act.id, self._store.worker, part, only_alike=only_alike)
+            if act.spares_read:
+                await self._mark_read(act.id, part)
         if left := await self._store.write(_follow, act.id):
             log.info("reports left to decide", withdrawal=act.id, reports=left)
         if await self._store.write(taking.swept, act.id, settled=settled):
             log.info("withdrawal gone through", withdrawal=act.id, messages=total, settled=settled)
+
+    async def _mark_read(self, number: int, content_ids: Sequence[int]) -> None:
+        """What was read of an act that spares it, some at a time. Raises Refused(NOT_FOUND), Temporary."""
+        after: taking.Key | None = taking.BEGINNING
+        while after is not None:
+            done = await self._store.write(taking.mark_read, FIRST, number, self._store.worker, content_ids, after)
+            after = done[0] if done is not None and done[1] == FIRST else None
+            await asyncio.sleep(PAUSE)
 
     async def _in_portions(
         self, unit: Callable[Concatenate[Tx, int, P], int | None], *args: P.args, **kwargs: P.kwargs
@@ -198,17 +209,18 @@ def _preview(tx: Tx, content_id: int, likeness: Likeness, folder: BlobFolder) ->
     return Preview(content_id, likeness, finding.reached(tx, found, came), same, samples, found.complete)
 
 
-def _begin(tx: Tx, origin: Origin, preview: Preview, refused_days: int) -> int:
-    """The act, and what people reported of it."""
-    number = rows.begin(tx, origin, preview.content_id, preview.likeness, refused_days)
-    reports.withdrawn(tx, number, preview.likeness)
+def _begin(tx: Tx, origin: Origin, preview: Preview, refused_days: int, *, spares_read: bool) -> int:
+    """The act, and what people reported of it: that an author thinks better of a message makes no report right."""
+    number = rows.begin(tx, origin, preview.content_id, preview.likeness, refused_days, spares_read=spares_read)
+    if not spares_read:
+        reports.withdrawn(tx, number, preview.likeness)
     return number
 
 
 def _follow(tx: Tx, number: int) -> int:
     """Reports after a pass: those that came in meanwhile, too, and without those whose messages were left."""
     act = rows.locked(tx, number)
-    if act.state is not State.TAKING:
+    if act.state is not State.TAKING or act.spares_read:
         return 0
     reports.withdrawn(tx, number, act.likeness)
     return reports.reopen(tx, number)

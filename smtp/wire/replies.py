@@ -200,6 +200,14 @@ _HELD = Text("retenu, attend l’accord du service informatique")
 _UNCONFIRMED = Text("retenu, contient des données personnelles : confirmez-le, voyez le message dans votre boîte")
 
 
+_MAILING = Text("envoi en nombre, attend l’accord d’une deuxième personne")
+
+
+def awaits_approval(identifier: str) -> bytes:
+    """The same; it leaves when a second person lets it."""
+    return f"250 2.0.0 held as {identifier}: {both_in_ascii(_MAILING)}\r\n".encode()
+
+
 def accepted(identifier: str, *, queued: bool) -> bytes:
     """The message is committed to disk."""
     return f"250 2.0.0 {'queued' if queued else 'delivered'} as {identifier}\r\n".encode()

@@ -26,6 +26,7 @@ from mailserver.store.web.signatures import Model
 from mailserver.store.withdrawal import reports
 from mailserver.texts.causes import Cause
 from mailserver.withdrawal.service import Withdrawals
+from tests.mailings.rows import keep
 from tests.reports.samples import dmarc, record, tls
 from tests.webui.browser import ALL_LOOKS, LOOKS, faults_in_looks, overflow, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail
@@ -113,6 +114,8 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
         "file": "/admin/file",
         "suivi": "/admin/suivi?chercher=1",
         "retenus": "/admin/envois-retenus",
+        "nombre": "/admin/envois-en-nombre",
+        "nombre-un": f"/admin/envois-en-nombre/{keep(house.store, person, mail('Rentrée'))}",
         "piratage": f"/admin/comptes/{person.account_id}/piratage",
         "virus": "/admin/virus",
         "signalements": "/admin/signalements",

@@ -26,6 +26,7 @@ from mailserver.store.queue import list_posts
 from mailserver.store.queue.spool import Options
 from mailserver.store.record.audit import Origin
 from mailserver.store.web import webmail
+from tests.mailings.rows import keep
 from tests.webui.boxes import FULL, Box, question
 from tests.webui.browser import LOOK, LOOKS, faults_of, log_in, narrow, overflow, visiting, wear
 from tests.webui.house import PASSWORD, House, mail
@@ -196,11 +197,13 @@ def starts(house: House, office: Principal) -> dict[str, Sequence[str]]:
     drafts = author.get(f"/s/dossier/{house.box(office, 'Drafts').id}")
     (draft,) = set(re.findall(r"/ecrire/\d+", drafts.text))
     (filed,) = (one.id for one in house.store.read_now(webmail.page, inbox, 50).lines if one.subject == "Pièce jointe")
+    mailing = keep(house.store, office, mail("Rentrée"))
     rare = (
         *("/annuler", f"/message/{filed}"),
         *(draft, f"{draft}/depuis", f"/dossier/{trash.id}/vider", f"/dossier/{inbox.id}/imprimer?m={shown}"),
         *(f"/partage/{box.id()}/{asked}", "/liste", f"/liste/{moderated}", f"/liste/{moderated}/attente"),
         *(f"/liste/{moderated}/messages", f"/liste/{moderated}/messages/{posted}"),
+        *("/envois-en-nombre", f"/envois-en-nombre/{mailing}"),
     )
     return {
         "complet": ("/m/", "/agenda", "/bienvenue", *(f"/m{path}" for path in rare)),

@@ -69,6 +69,12 @@ def announced(visit: Visit) -> str:
         "retrait-annule": _("C’est parti : les messages reviennent dans les boîtes en quelques secondes."),
         "copies-admises": _("Les nouvelles copies de ce message sont de nouveau acceptées."),
         "signalements-classes": ngettext("%(n)s signalement classé.", "%(n)s signalements classés.", count),
+        "mailing-approuve": _("Envoi approuvé."),
+        "mailing-refuse": _("Envoi refusé. Son auteur est prévenu."),
+        "mailing-programme": _("Heure de départ enregistrée."),
+        "mailing-arrete": _("Envoi arrêté : personne d’autre ne le reçoit."),
+        "mailing-repris": _("Envoi repris."),
+        "mailing-annule": _("Envoi annulé."),
         "regles": _("Règles enregistrées."),
         "frein": _("Le frein est serré : cette population n’envoie plus rien."),
         "desserre": ngettext(

@@ -63,7 +63,7 @@ async def question(services: Services, visit: Visit, recipients: Sequence[str], 
     route = await services.submission.routing.route(visit.principal, recipients)
     found = await services.submission.confirmation.findings(visit.principal, route, octets)
     doubts = tuple(Doubt(_code(one), sentence(visit, one), "texte") for one in found)
-    return Private(doubts, tuple(dict.fromkeys(one.kind.value for one in found)))
+    return Private(doubts, kinds=tuple(dict.fromkeys(one.kind.value for one in found)))
 
 
 def _code(finding: Finding) -> str:

@@ -18,7 +18,7 @@ from mailserver.store.account import sessions
 from mailserver.store.mail import blobs, messages
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.blobs import Prepared
-from mailserver.store.queue import held_submissions, outbox
+from mailserver.store.queue import held_submissions, mailings, outbox
 from mailserver.store.queue.outbox import Terms
 from mailserver.store.queue.spool import Notify
 from mailserver.store.web import webmail
@@ -26,7 +26,7 @@ from mailserver.submission import confirmation
 from webui.compose import confidential, form_page
 from webui.compose.addressing import absent_colleagues, identities, recipient_remedies
 from webui.compose.addressing.recipients import Field, merged
-from webui.compose.addressing.send_checks import Doubt, Doubts, doubts
+from webui.compose.addressing.send_checks import Doubt, Doubts, doubts, mailing
 from webui.compose.message import attached_files, drafts, quotation, versions
 from webui.compose.message.drafts import kept
 from webui.compose.message.message_form import USUAL, Letter, from_form, listed
@@ -34,6 +34,7 @@ from webui.compose.message.send_times import moment
 from webui.compose.message.versions import Located
 from webui.compose.refusals import refused
 from webui.page.context import Services, Visit
+from webui.page.crowds import Crowd
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
@@ -58,6 +59,8 @@ class ConfirmPage:
     """Attachments that the letter has."""
     private: str
     """The codes of what it gives away, that the answer confirms."""
+    crowd: Crowd | None = None
+    """Whom it goes to, where it is a mailing."""
 
 
 async def confirm(services: Services, visit: Visit) -> Response:
@@ -140,8 +143,8 @@ async def _ask(
 ) -> Response:
     """The page that asks, once for all; its form is the whole letter."""
     files = len(form_page.enclosed(attachments))
-    around = await surroundings(services, visit)
-    page = ConfirmPage(around, letter, found.those, found.many, planned(visit), files, private)
+    frame, when = await surroundings(services, visit), planned(visit)
+    page = ConfirmPage(frame, letter, found.those, found.many, when, files, private, found.crowd)
     return services.pages.answer(visit, "compose/confirm.html", page)
 
 
@@ -166,6 +169,9 @@ async def _hold(
 ) -> Response:
     """Take the letter out of the drafts; it leaves now, in a moment, or at its time. Raises Refused, Temporary."""
     undo = visit.preferences.undo_send
+    if not letter.apart and await mailing(services, visit, ready.terms.recipients) is not None:
+        # It is handed in at once, so that somebody can approve it; its own page stops it, and says when it leaves.
+        ready, due, undo = replace(ready, terms=replace(ready.terms, due=due)), 0, 0
     final = await services.delivery.prepare(ready.octets)
     at = due or int(services.clock.now()) + undo
     async with services.delivery.discarding(final):
@@ -296,6 +302,8 @@ async def _sent_already(
             return await _ask_again(services, visit, letter, attachments)
         await _forget_copy(services, visit, letter)
         since = int(services.clock.now() - TWICE_SECONDS)
+        if as_mailing := await services.store.read(mailings.newest, visit.account_id, since):
+            return redirect(visit, f"{visit.base}/envois-en-nombre/{as_mailing}", **done("mailing"), **other)
         waits = await services.store.read(held_submissions.has_since, visit.account_id, since)
         said = done("attend" if waits else await _with_copy(services, visit, letter, "envoye"))
         return redirect(visit, await _home(services, visit, letter), **said, **other)

@@ -32,6 +32,7 @@ from mailserver.login import Login
 from mailserver.login.recovery import Recovery
 from mailserver.login.recovery_address import PrivateAddresses
 from mailserver.login.security_notices import SecurityNotices
+from mailserver.mailings.decisions import Mailings
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory, Principal
 from mailserver.model.preferences import Preferences
@@ -100,6 +101,7 @@ class Services:
     withdrawals: Withdrawals
     hijacked: HijackedAccounts
     recall: Recall
+    mailings: Mailings
     outside: SafeFetch
     feeds: Feeds
     board: Announcements

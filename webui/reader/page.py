@@ -12,11 +12,12 @@ from starlette.responses import Response
 from mailserver.foundation.settings import Settings
 from mailserver.mime import Part, unpack
 from mailserver.mime.writing import replies
-from mailserver.model.messages.provenance import Door
+from mailserver.model.messages.provenance import DELIVERED, Door
 from mailserver.model.preferences import NEVER
 from mailserver.store.mail import access, known_senders
 from mailserver.store.mail.flags import SEEN, names
 from mailserver.store.mail.known_senders import Acquaintance
+from mailserver.store.queue import mailings
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, Edge, Line, Stored, handling
 from webui.compose.addressing import identities
@@ -142,6 +143,8 @@ class ReadPage:
     """The addresses of its neighbours in the list it was opened from, empty at the ends."""
     opens_whole: bool = False
     """That list is of conversations."""
+    cancelled: str = ""
+    """When its sender took it back, after it was read; empty: they did not."""
     mark_after: int = 0
     """Seconds after which the script of the page marks it as read; NEVER: it stays unread; 0: it is read."""
 
@@ -320,8 +323,17 @@ async def _page(
         conversation=await conversations.around(services, visit, found, around, fresh),
         said=said(visit),
         recallable=recall.is_open(services, visit, found),
+        cancelled=await _cancelled(services, visit, found),
     )
     return page if at.foreign else await _personal(services, visit, page, octets, root, header)
+
+
+async def _cancelled(services: Services, visit: Visit, found: Stored) -> str:
+    """The day on which the mailing that brought it was taken back."""
+    if found.provenance.door not in DELIVERED:
+        return ""
+    at = await services.store.read(mailings.taken_back, found.id)
+    return visit.language.long_date(at) if at else ""
 
 
 async def _personal(

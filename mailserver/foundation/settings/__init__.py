@@ -27,6 +27,7 @@ from mailserver.foundation.settings.mail import (
     Impersonation,
     Junk,
     Lists,
+    Mailings,
     Outbound,
     PeerLimits,
     Reports,
@@ -76,6 +77,7 @@ __all__ = [
     "Lists",
     "Log",
     "LoginSettings",
+    "Mailings",
     "Metrics",
     "NameService",
     "Octets",
@@ -150,6 +152,7 @@ class Settings(Section):
     outbound: Outbound = Field(default_factory=Outbound)
     sending: Sending = Field(default_factory=Sending)
     guards: Guards = Field(default_factory=Guards)
+    mailings: Mailings = Field(default_factory=Mailings)
     smtp: Smtp = Field(default_factory=Smtp)
     peers: PeerLimits = Field(default_factory=PeerLimits)
     greylisting: Greylisting = Field(default_factory=Greylisting)

@@ -133,6 +133,23 @@ class Guards(Section):
     """How long people may take back what nobody here has read yet; 0: not at all."""
 
 
+class Mailings(Section):
+    """Messages to so many people that they are mailings: approved, sent in batches, stopped and taken back."""
+
+    staff: int = Field(default=500, ge=0)
+    """Of administrative staff, secretariats, administrators: a message to more people than that is one; 0: none is."""
+    teachers: int = Field(default=500, ge=0)
+    pupils: int = Field(default=100, ge=0)
+    outside: int = Field(default=500, ge=0)
+    """A message from outside to a list that brings it to more people waits for the list's owners; 0: none does."""
+    approval_above: int = Field(default=1000, ge=0)
+    """A mailing to more people than that waits for a second person."""
+    approval_days: int = Field(default=7, ge=1, le=90)
+    """How long it waits; then its author is told that it was not sent."""
+    per_day: int = Field(default=1, ge=0, le=1000)
+    """Mailings that one account may begin on one day; 0: any number."""
+
+
 class Smtp(Section):
     """What other servers may do, at the exchange and over LMTP."""
 

@@ -160,6 +160,22 @@ def exceeded(judged: Judged, most: int) -> Text:
             return Text("{count} adresses refusées par d’autres serveurs en {span}, pour {most} permises", **facts)
 
 
+def mailings_today(count: int) -> SentTooMuch:
+    """Somebody has begun as many mailings today as they may."""
+    return SentTooMuch(
+        Text(
+            "Un message à autant de personnes est un envoi en nombre, et vous en avez fait {count} aujourd’hui : "
+            "c’est le maximum. Réessayez demain.",
+            count=count,
+        )
+    )
+
+
+def mailings_open(count: int) -> SentTooMuch:
+    """So many mailings of somebody are not over."""
+    return SentTooMuch(Text("{count} de vos envois en nombre attendent déjà ou sont en cours.", count=count))
+
+
 def sent_too_much(judged: Judged, again: datetime) -> SentTooMuch:
     """The second mark was passed."""
     why = exceeded(judged, judged.mark.refuse)

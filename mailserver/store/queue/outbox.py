@@ -59,6 +59,8 @@ class Terms:
     forwards: tuple[int, ...] = ()
     box: int = 0
     """The mailbox of others where the messages lie that it answers or passes on; 0: they are one's own."""
+    due: int = 0
+    """A mailing is handed in before its time, so that somebody can approve it; 0: it is none."""
     version: str = ""
     """The fingerprint of just these words, in hex: who posts others by the same form sends another letter."""
 

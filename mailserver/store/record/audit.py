@@ -72,6 +72,8 @@ class Action(StrEnum):
     """What waited since its author sent more than is usual was let go, or dropped."""
     LETTER_CONFIRMED = "letter-confirmed"
     """A letter that gives something away waits for its author, is confirmed, or is not."""
+    MAILING_DECIDED = "mailing-decided"
+    """A message to very many people was handed in, approved, refused, planned, stopped, taken back, or is sent."""
     SECURED = "secured"
     """Somebody else had got into an account: what they could go on with was switched off, or on again."""
     ALLOWANCE_SET = "allowance-set"

@@ -68,12 +68,15 @@ withdrawal = Table(
     Column("door", SmallInteger, nullable=False, server_default="0"),
     Column("door_account", BigInteger, nullable=False, server_default="0"),
     Column("authentication", SmallInteger, nullable=False, server_default="0"),
+    Column("spares_read", SmallInteger, nullable=False, server_default="0"),
+    Column("marked", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """One act of taking back. `content_id`: the message that was pointed at, which it does not hold; `door`,
 `door_account`, `authentication`: how it came in. `alike`: also what is only like it. `state`: `taking`, `taken`,
 `restoring`, `restored`, or `ended` once nothing can be brought back. `swept`: when every mailbox had been gone through
-for the first time. `taken`, `restored`: messages; `refused`: further copies. `worker` is at it until `leased`."""
+for the first time. `taken`, `restored`: messages; `refused`: further copies. `worker` is at it until `leased`.
+`spares_read`: what was read stays, and is marked; `marked`: how many."""
 Index("ix_withdrawal_state", withdrawal.c.state)
 Index("ix_withdrawal_refused_until", withdrawal.c.refused_until)
 

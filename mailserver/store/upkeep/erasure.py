@@ -15,12 +15,13 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import collect, recovery
 from mailserver.store.people import claims, words
-from mailserver.store.queue import held_submissions, list_posts, moderation_queue, unconfirmed
+from mailserver.store.queue import held_submissions, list_posts, mailings, moderation_queue, unconfirmed
 from mailserver.store.record.notices import moved
 from mailserver.store.schema import metadata
 from mailserver.store.schema.agendas import agenda_feed, collection, collection_grant, item, item_gone
 from mailserver.store.schema.deletions import deleted_mailbox
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
+from mailserver.store.schema.mailings import mailing
 from mailserver.store.schema.people import affiliation, claim, person, person_word
 from mailserver.store.schema.rosters import (
     held_message,
@@ -185,6 +186,11 @@ def _posts(tx: Tx, account_id: int) -> bool:
     return list_posts.forget_author(tx, account_id)
 
 
+def _mailings(tx: Tx, account_id: int) -> bool:
+    """What the person wrote to very many people, whatever has become of it."""
+    return bool(mailings.erase(tx, account_id))
+
+
 def _outbox(tx: Tx, account_id: int) -> bool:
     """Letters of the person that wait for their time."""
     mine = outbox.c.account_id == account_id
@@ -220,7 +226,7 @@ def _belongings(tx: Tx, account_id: int) -> bool:
 _ENTRY: Final = (person, affiliation, person_word)
 _APART: Final = (
     *(deleted_mailbox, mailbox, subscription, collection, held_message, held_submission, unconfirmed_submission),
-    *(outbox, withdrawn),
+    *(mailing, outbox, withdrawn),
 )
 
 
@@ -244,6 +250,7 @@ _STEPS: Final[tuple[Callable[[Tx, int], bool], ...]] = (
     _held,
     _held_submissions,
     _posts,
+    _mailings,
     _outbox,
     _withdrawn,
     _lists,

@@ -15,11 +15,13 @@ from sqlalchemy import delete, func, select, text, update
 from mailserver.model.clock import DAY
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import outbox as letters
+from mailserver.store.queue.mailings import State
 from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import HELD
 from mailserver.store.schema.agendas import collection, item_gone
 from mailserver.store.schema.base import metadata
 from mailserver.store.schema.mail import expunged, mailbox, message
+from mailserver.store.schema.mailings import mailing
 from mailserver.store.schema.sending import held_submission, unconfirmed_submission
 from mailserver.store.schema.sessions import session
 from mailserver.store.schema.spool import queued_domain
@@ -52,6 +54,8 @@ class Returned:
     """Letters that were planned, whose time has come: they are drafts again, for the same reason."""
     submissions: int
     """Messages that wait for IT since their author sent too much: it may have let some go after the backup."""
+    mailings: int
+    """Mailings that were under way or about to be, and are stopped: more may have got there after the backup."""
 
 
 def advance(tx: Tx) -> Returned:
@@ -74,7 +78,7 @@ def advance(tx: Tx) -> Returned:
     held = tx.execute(
         update(queued_domain).values(due=HELD_UNTIL, lease=0, error_code=HELD.name, error_parameters="", error="")
     ).rowcount
-    return Returned(count, held, _take_back(tx), _look_again(tx))
+    return Returned(count, held, _take_back(tx), _look_again(tx), _stop_mailings(tx))
 
 
 def _take_back(tx: Tx) -> int:
@@ -93,6 +97,14 @@ def _look_again(tx: Tx) -> int:
         late = update(table).where(table.c.expires < tx.now + LOOK_SECONDS)
         tx.execute(late.values(expires=tx.now + LOOK_SECONDS))
     return int(tx.execute(select(func.count()).select_from(held_submission)).scalar_one())
+
+
+def _stop_mailings(tx: Tx) -> int:
+    """Whoever looks after them resumes them."""
+    late = (mailing.c.state == State.WAITING.value, mailing.c.expires < tx.now + LOOK_SECONDS)
+    tx.execute(update(mailing).where(*late).values(expires=tx.now + LOOK_SECONDS))
+    ready = mailing.c.state.in_([State.APPROVED.value, State.SENDING.value])
+    return tx.execute(update(mailing).where(ready).values(state=State.STOPPED.value, leased=0)).rowcount
 
 
 def _advance_ids(tx: Tx) -> None:

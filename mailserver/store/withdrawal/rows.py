@@ -61,6 +61,9 @@ class Withdrawal:
     taken: int
     restored: int
     refused: int
+    spares_read: bool = False
+    """What was read stays, and is marked."""
+    marked: int = 0
 
     def can_be_undone(self, now: int) -> bool:
         """Whether its copies are still kept, and will be a moment from now."""
@@ -77,6 +80,7 @@ _COLUMNS = (
     *(withdrawal.c.body_size, withdrawal.c.message_id, withdrawal.c.sender, withdrawal.c.subject),
     *(withdrawal.c.door, withdrawal.c.door_account, withdrawal.c.authentication),
     *(withdrawal.c.swept, withdrawal.c.taken, withdrawal.c.restored, withdrawal.c.refused),
+    *(withdrawal.c.spares_read, withdrawal.c.marked),
 )
 _ALL = select(*_COLUMNS)
 _GET = Statement(_ALL.where(withdrawal.c.id == bindparam("row")))
@@ -95,8 +99,13 @@ _CLAIM = Statement(
 )
 
 
-def begin(tx: Tx, origin: Origin, content_id: int, likeness: Likeness, refused_days: int) -> int:
-    """Begin to take messages back; the act's id. Raises Refused(INVALID | LIMIT)."""
+def begin(
+    tx: Tx, origin: Origin, content_id: int, likeness: Likeness, refused_days: int, *, spares_read: bool = False
+) -> int:
+    """Begin to take messages back; the act's id. `spares_read`: what was read stays, and is marked.
+
+    Raises Refused(INVALID | LIMIT).
+    """
     if refused_days not in REFUSED_DAYS:
         raise Refused(Reason.INVALID, Cause("refusing-days"))
     if likeness.alike and not likeness.facts.campaign:
@@ -122,6 +131,7 @@ def begin(tx: Tx, origin: Origin, content_id: int, likeness: Likeness, refused_d
             door=int(likeness.came.door),
             door_account=likeness.came.account_id,
             authentication=likeness.came.results.packed,
+            spares_read=int(spares_read),
         )
         .returning(withdrawal.c.id)
     ).one()
@@ -243,7 +253,10 @@ def forget(tx: Tx) -> int:
 
 def _withdrawal(row: Row) -> Withdrawal:
     number, at, actor, content_id, alike, state, expires, until, digest, size, message_id, sender, subject, *rest = row
-    door, door_account, authentication, *counts = rest
+    door, door_account, authentication, swept, taken, restored, refused, spares_read, marked = rest
     came = Provenance.stored(door, door_account, 0, authentication)
     likeness = Likeness(Facts(message_id, sender, subject, size), bytes(digest), bool(alike), came)
-    return Withdrawal(number, at, actor, content_id, State(state), expires, until, likeness, *counts)
+    counts = swept, taken, restored, refused
+    return Withdrawal(
+        number, at, actor, content_id, State(state), expires, until, likeness, *counts, bool(spares_read), marked
+    )

@@ -3,6 +3,7 @@
 A batch begins from what is there, so whoever goes on after a crash takes what is left, and two that meet do no harm.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +17,17 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     literal_column,
     select,
     tuple_,
     update,
 )
 
+from mailserver.model.errors import Refused
 from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import collect, deletions
+from mailserver.store.mail import collect, deletions, messages
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.schema.deletions import deleted_message
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message
@@ -36,7 +39,14 @@ from mailserver.store.withdrawal.rows import LEASE_SECONDS, NEWS, NOBODY, State
 FACTS = tuple(column.name for column in message.c if column.name not in ("uid", "modseq", "saved"))
 """What an appearance has and gets back: all but its number, its last change, and when it came there."""
 
+MARK = "$Cancelled"
+"""The keyword of what was read before its sender took it back. It protects nobody: pages say it by columns."""
+Key = tuple[int, int, int]
+"""Content, mailbox and UID of an appearance."""
+BEGINNING: Key = (0, 0, 0)
+
 _WANTED = select(message.c.mailbox_id, message.c.uid)
+_IS_READ = message.c.flags.op("&")(SEEN) != 0
 _IN_ORDER = (message.c.content_id, message.c.mailbox_id, message.c.uid)
 
 
@@ -122,6 +132,8 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
     if act.state is not State.TAKING:
         return None
     is_meant = meant(tx, content_ids, act.likeness.came, only_alike=only_alike)
+    if act.spares_read:
+        is_meant &= ~_IS_READ
     wanted = [tuple(row) for row in tx.execute(_WANTED.where(is_meant).order_by(*_IN_ORDER).limit(most))]
     lock_boxes(tx, {row[0] for row in wanted})
     # By a statement of its own: it sees what was committed while we waited for the locks.
@@ -130,10 +142,44 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
         _take_away(tx, number, there)
     _go_on(tx, number, worker, taken=len(there))
     # What its reader has removed must not come back that way. It is not kept for an undoing: nobody wanted it.
-    came, left = act.likeness.came, most - len(wanted)
+    came, left = act.likeness.came, 0 if act.spares_read else most - len(wanted)
     is_removed = meant(tx, content_ids, came, only_alike=only_alike, columns=deleted_message.c)
     removed = deletions.of_contents(tx, content_ids, is_removed, left) if left else []
     return len(wanted) + deletions.let_go(tx, removed)
+
+
+def mark_read(
+    tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int], after: Key
+) -> tuple[Key, int] | None:
+    """Mark up to so many appearances that were read and stay, after one of them; the last, and how many were looked at.
+    None: it is no longer about that.
+
+    Raises Refused(NOT_FOUND).
+    """
+    act = rows.locked(tx, number)
+    if act.state is not State.TAKING or not act.spares_read:
+        return None
+    is_meant = meant(tx, content_ids, act.likeness.came, only_alike=False)
+    rest = tuple_(*_IN_ORDER) > tuple_(*(literal(part, BigInteger) for part in after))
+    found = tx.execute(
+        select(*_IN_ORDER, mailbox.c.account_id)
+        .join_from(message, mailbox, mailbox.c.id == message.c.mailbox_id)
+        .where(is_meant, _IS_READ, rest)
+        .order_by(*_IN_ORDER)
+        .limit(most)
+    ).all()
+    lock_boxes(tx, {row.mailbox_id for row in found})
+    marked = 0
+    for row in found:
+        # A mailbox that has no room for one more keyword keeps the message as it is.
+        with contextlib.suppress(Refused):
+            changed, _, _ = messages.store_flags(tx, row.account_id, row.mailbox_id, [row.uid], "+", (MARK,))
+            marked += changed > 0
+    values = {"marked": withdrawal.c.marked + marked, "worker": worker, "leased": tx.now + LEASE_SECONDS}
+    tx.execute(update(withdrawal).where(withdrawal.c.id == number).values(values))
+    for content_id, mailbox_id, uid, _ in map(tuple, found[-1:]):
+        after = content_id, mailbox_id, uid
+    return after, len(found)
 
 
 def lock_boxes(tx: Tx, mailbox_ids: Iterable[int]) -> None:

@@ -34,6 +34,7 @@ from mailserver.store.schema.writing import model, outbox, signature
 from mailserver.store.web import push_subscriptions, signatures
 from mailserver.store.web.push_subscriptions import NewSubscription
 from mailserver.store.web.signatures import Model, Signature
+from tests.mailings.rows import keep
 from tests.webui.hostile.envelopes import PNG, TEXT, file, html, multipart
 from tests.webui.hostile.envelopes import message as written
 from tests.webui.house import House, Visitor
@@ -124,6 +125,7 @@ def hers(house: House, emma: Principal) -> Mapping[str, str]:
         "address": "secret@ac-exemple.fr",
         "key": "secret",
         "number": str(waiting),
+        "mailing": str(keep(house.store, emma, written(TEXT, subject="secret"))),
         "bulletin": str(_closed_by_her(house, emma)),  # everybody's; whether there is one is not told
         **dict.fromkeys(("job", "run", "uai"), "1"),  # the administration console's: nothing of it exists for others
     }

@@ -5,16 +5,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailserver.delivery.mailing_reach import Size
 from mailserver.mime.writing.compose import Attachment
 from mailserver.mime.writing.replies import correspondents
 from mailserver.model.errors import Refused
 from mailserver.model.identity import ListKind
+from mailserver.submission.routing import Route
 from webui.compose.addressing import recipient_remedies
 from webui.compose.addressing.near_misses import near_misses
 from webui.compose.addressing.recipients import Field
 from webui.compose.message import message_form, sources
 from webui.compose.message.message_form import Letter
 from webui.page.context import Services, Visit
+from webui.page.crowds import Crowd, crowd
 
 MANY_RECIPIENTS = 10
 """Personal addresses that everybody would see: above this the page asks."""
@@ -48,6 +51,8 @@ class Doubts:
     """Everything that is to be asked, at once."""
 
     those: tuple[Doubt, ...] = ()
+    crowd: Crowd | None = None
+    """Whom it goes to, where it is a mailing."""
 
     @property
     def many(self) -> bool:
@@ -57,7 +62,7 @@ class Doubts:
     def unless(self, asked: str) -> "Doubts":
         """Those whose codes are not in `asked`, between commas."""
         codes = asked.split(",")
-        return Doubts(tuple(one for one in self.those if one.code not in codes))
+        return Doubts(tuple(one for one in self.those if one.code not in codes), self.crowd)
 
 
 async def doubts(
@@ -87,7 +92,33 @@ async def doubts(
         found += _everybody(visit, visible, services.settings.guards.reply_all)
     if letter.answers:
         found += await _strangers(services, visit, letter, [*visible, *hidden])
-    return Doubts(tuple(found))
+    seen = None if letter.apart else await _mailing(services, visit, [*visible, *hidden])
+    if seen is not None:
+        found.append(seen[0])
+    return Doubts(tuple(found), seen[1] if seen is not None else None)
+
+
+async def mailing(services: Services, visit: Visit, addresses: Sequence[str]) -> tuple[Size, Route] | None:
+    """How many a letter reaches, where that makes it a mailing. Raises Temporary."""
+    intake = services.submission.intake
+    try:
+        route = await services.submission.routing.route(visit.principal, addresses)
+    except Refused:  # what is wrong is told when it leaves
+        return None
+    size = await intake.size(visit.principal, route)
+    return (size, route) if size is not None else None
+
+
+async def _mailing(services: Services, visit: Visit, addresses: Sequence[str]) -> tuple[Doubt, Crowd] | None:
+    found = await mailing(services, visit, addresses)
+    if found is None:
+        return None
+    size, route = found
+    text = visit._("C’est un envoi en nombre : %(count)s.") % {"count": _count(visit, size.people)}
+    if size.approval:
+        text += " " + visit._("Il partira quand une deuxième personne l’aura approuvé.")
+    reach = await services.submission.intake.preview(visit.principal, size, route)
+    return Doubt(_about("mailing", addresses), text), crowd(visit, reach, len(size.accounts), size.outside)
 
 
 def _about(code: str, addresses: Sequence[str]) -> str:

@@ -1,0 +1,224 @@
+"""`Mailings`: what authors, approvers and administrators decide about a mailing, each act on record.
+
+A second person is an administrator or an owner of one of its lists, and never the author.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from mailserver.delivery import Delivery, Part, deliver_parts
+from mailserver.foundation.settings import Settings
+from mailserver.mailings.notices import AuthorNotices
+from mailserver.model.clock import Clock
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.identity import Directory, Principal, Role
+from mailserver.notices import mailings as notices
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs
+from mailserver.store.queue import mailing_batches, mailing_counts, mailings, spool
+from mailserver.store.queue.mailing_counts import Reach, Readers
+from mailserver.store.queue.mailings import Mailing, State
+from mailserver.store.record.audit import Origin
+from mailserver.submission.mailing_intake import approving
+from mailserver.texts.causes import Cause
+from mailserver.texts.text import Text
+from mailserver.withdrawal.service import Withdrawals
+
+log = structlog.get_logger("mailings")
+NOTHING_TAKEN = -1
+"""In place of an act: nobody had it."""
+SLOW = -2
+"""Whose turn slow reads of this kind take (`Store.read_slow`)."""
+
+
+class Mailings:
+    """Whoever calls has made sure that the person may see it (`may_see`)."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        directory: Directory,
+        delivery: Delivery,
+        withdrawals: Withdrawals,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._directory = directory
+        self._delivery = delivery
+        self._withdrawals = withdrawals
+        self._clock = clock
+        self._notices = AuthorNotices(
+            settings=settings, store=store, directory=directory, delivery=delivery, clock=clock
+        )
+        self._folder = store.blobs
+
+    # ------------------------------------------------------------------ who may
+
+    async def may_approve(self, one: Mailing, person: Principal) -> bool:
+        """Whether somebody could be the second person. Raises Temporary."""
+        if person.account_id == one.account_id:
+            return False
+        if person.role is Role.ADMIN:
+            return True
+        return person.account_id in await approving(self._delivery, reach_of(one).lists)
+
+    async def may_see(self, one: Mailing, person: Principal) -> bool:
+        """Its author, and who may approve it. Raises Temporary."""
+        return person.account_id == one.account_id or await self.may_approve(one, person)
+
+    async def to_approve(self, person: Principal) -> list[Mailing]:
+        """What waits for this person. Raises Temporary."""
+        waiting = await self._store.read(mailings.listing, 0, 200, State.WAITING)
+        return [one for one in waiting if await self.may_approve(one, person)]
+
+    # ------------------------------------------------------------------ deciding
+
+    async def approve(self, number: int, origin: Origin) -> None:
+        """Let it leave, at its time. Raises Refused(NOT_FOUND | CONFLICT | FORBIDDEN), Temporary."""
+        one = await self._store.read(mailings.get, number)
+        if one.login and one.login == origin.actor:
+            raise Refused(Reason.FORBIDDEN, Cause("mailing-own"))
+        await self._move(number, origin, _from(State.WAITING, to=State.APPROVED), "approved")
+
+    async def refuse(self, number: int, origin: Origin, reason: str = "") -> None:
+        """Do not send it, and tell its author. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
+        one = await self._store.read(mailings.get, number)
+        parts = await self._notices.not_sent(one, notices.refused(reason[: mailings.MAX_REASON]))
+        await self._move(number, origin, _from(State.WAITING, to=State.REFUSED), "rejected", reason, parts)
+
+    async def plan(self, number: int, moment: int, origin: Origin) -> None:
+        """When it is to leave. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
+        await self._store.write(mailings.plan, origin, number, moment)
+
+    async def stop(self, number: int, origin: Origin) -> None:
+        """Nobody else gets it for now. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
+        await self._move(number, origin, _from(State.APPROVED, State.SENDING, to=State.STOPPED), "stopped")
+
+    async def resume(self, number: int, origin: Origin) -> None:
+        """Who has not got it gets it. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
+        await self._move(number, origin, _resumed, "resumed")
+
+    async def take_back(self, number: int, origin: Origin) -> State:
+        """Nobody else gets it; unread copies vanish, those that were read are marked. What it is then.
+
+        Raises Refused(NOT_FOUND | CONFLICT), Temporary.
+        """
+        before = await self._move(number, origin, _taken_back, "withdrawing")
+        return State.WITHDRAWN if before.started else State.CANCELLED
+
+    async def withdraw(self, one: Mailing) -> None:
+        """What `take_back` began: the queue and the mailboxes. Raises Refused(NOT_FOUND), Temporary."""
+        dropped = await self._store.write(_unqueue, one.options.name)
+        act = NOTHING_TAKEN
+        for copy in (await self._store.read(mailing_batches.copies, one.id)).values():
+            try:
+                preview = await self._withdrawals.preview(copy.content_id, alike=False)
+            except Refused:
+                continue  # nobody has got this one
+            # The act finds the other copies by itself.
+            act = await self._withdrawals.begin(preview, 0, Origin(one.actor, "mailing"), spares_read=True)
+            break
+        await self._store.write(mailings.withdrawn_by, one.id, act)
+        log.info("mailing taken back", mailing=one.id, withdrawal=act, dropped=dropped)
+
+    async def expire(self) -> int:
+        """Let go of what nobody decided about; how many. The caller knows the time."""
+        count = 0
+        while found := await self._store.read(mailings.expired):
+            for one in found:
+                parts = await self._notices.not_sent(one, notices.EXPIRED)
+                try:
+                    await self._move(
+                        one.id, mailings.SERVICE, _from(State.WAITING, to=State.EXPIRED), "expired", parts=parts
+                    )
+                except Refused:
+                    continue  # somebody decided meanwhile
+                count += 1
+        return count
+
+    async def fail(self, one: Mailing, why: Text) -> None:
+        """It cannot begin: nobody gets it, and its author is told. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
+        parts = await self._notices.not_sent(one, why)
+        await self._move(one.id, mailings.SERVICE, _failed, "undeliverable", parts=parts)
+
+    async def _move(
+        self,
+        number: int,
+        origin: Origin,
+        to: Callable[[Mailing], State | None],
+        what: str,
+        reason: str = "",
+        parts: Sequence[Part] = (),
+    ) -> Mailing:
+        lifetime = self._settings.outbound.lifetime
+        async with self._delivery.discarding(*(part.prepared for part in parts)):
+            before, unused = await self._store.write(_decide, origin, number, to, what, reason, parts, lifetime)
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+        log.info("mailing decided", mailing=number, what=what, actor=origin.actor)
+        return before
+
+    # ------------------------------------------------------------------ looking
+
+    async def readers(self, one: Mailing) -> list[Readers]:
+        """How many of each school have read it. Raises Temporary."""
+        return await self._store.read_slow(SLOW, mailing_counts.read_by_school, one)
+
+    async def octets(self, one: Mailing) -> bytes:
+        """The message, as long as it is kept. Raises Refused(NOT_FOUND), Temporary."""
+        if not one.content_id:
+            raise Refused(Reason.NOT_FOUND, Cause("no-such-mailing"))
+        return await self._store.read(spool.octets, one.content_id, self._folder)
+
+
+def reach_of(one: Mailing) -> Reach:
+    """Whom it goes to; what an older version kept says nothing."""
+    try:
+        return mailing_counts.read_reach(one.reach)
+    except BadSyntax:
+        return Reach()
+
+
+def _from(*states: State, to: State) -> Callable[[Mailing], State | None]:
+    return lambda one: to if one.state in states else None
+
+
+def _resumed(one: Mailing) -> State | None:
+    if one.state is not State.STOPPED:
+        return None
+    return State.SENDING if one.started else State.APPROVED
+
+
+def _taken_back(one: Mailing) -> State | None:
+    if one.state is State.SENT or (one.started and one.state in mailings.OPEN):
+        return State.WITHDRAWN
+    return State.CANCELLED if one.state in mailings.OPEN else None
+
+
+def _failed(one: Mailing) -> State | None:
+    return State.FAILED if one.state is State.APPROVED and not one.started else None
+
+
+def _decide(
+    tx: Tx,
+    origin: Origin,
+    number: int,
+    to: Callable[[Mailing], State | None],
+    what: str,
+    reason: str,
+    parts: Sequence[Part],
+    lifetime: int,
+) -> tuple[Mailing, list[str]]:
+    """The state changes, and its author is told: both or neither."""
+    before = mailings.move(tx, origin, number, to, what, reason)
+    return before, deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
+
+
+def _unqueue(tx: Tx, name: str) -> int:
+    """What waits to leave for other servers does not; how many rows."""
+    return spool.drop(tx, spool.find(tx, name))

@@ -1,0 +1,171 @@
+"""A mailing that is begun: its copies, and who is still to get them, settled in the unit that delivers."""
+
+import json
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, insert, select, update
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.queue import mailings
+from mailserver.store.queue.mailings import LEASE_SECONDS, State
+from mailserver.store.queue.spool import Target
+from mailserver.store.schema.mailings import mailing, mailing_batch, mailing_copy
+from mailserver.texts.causes import Cause
+
+SIZE = 1000
+"""Recipients of one row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What some of the recipients get."""
+
+    number: int
+    content_id: int
+    reverse_path: str
+    through_list: bool
+    signs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """A copy with who is to get it, as it is planned."""
+
+    copy: Copy
+    accounts: Sequence[int]
+    addresses: Sequence[str]
+    """What led to each account; empty: a list did."""
+    targets: Sequence[Target]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Recipients of one row, those of a copy."""
+
+    number: int
+    copy: int
+    accounts: tuple[int, ...]
+    addresses: tuple[str, ...]
+    targets: tuple[Target, ...]
+    done: int
+
+    @property
+    def size(self) -> int:
+        return len(self.accounts) or len(self.targets)
+
+
+_INSERT = Statement(
+    insert(mailing_batch), keys=("mailing_id", "number", "copy", "accounts", "addresses", "targets", "size", "done")
+)
+_NEXT = Statement(
+    select(
+        *(mailing_batch.c.number, mailing_batch.c.copy, mailing_batch.c.accounts, mailing_batch.c.addresses),
+        *(mailing_batch.c.targets, mailing_batch.c.done),
+    )
+    .where(mailing_batch.c.mailing_id == bindparam("row"), mailing_batch.c.done < mailing_batch.c.size)
+    .order_by(mailing_batch.c.number)
+    .limit(1)
+)
+_SETTLE = Statement(
+    update(mailing_batch)
+    .where(
+        mailing_batch.c.mailing_id == bindparam("row"),
+        mailing_batch.c.number == bindparam("batch"),
+        mailing_batch.c.done == bindparam("before"),
+    )
+    .values(done=bindparam("after"))
+)
+
+
+def start(tx: Tx, number: int, worker: int, shares: Sequence[Sharing], posted: int = 0) -> None:
+    """Keep the copies and who is to get them: it is being sent from now on. `posted`: members of lists elsewhere, who
+    are queued with it.
+
+    Raises Refused(NOT_FOUND | CONFLICT): it is not to be sent now, or somebody else is at it.
+    """
+    found = mailings.locked(tx, number)
+    if found.state is not State.APPROVED or found.started or not mailings.claim(tx, number, worker):
+        raise Refused(Reason.CONFLICT, Cause("mailing-state"))
+    for share in shares:
+        copy = share.copy
+        tx.execute(
+            insert(mailing_copy).values(
+                mailing_id=number,
+                number=copy.number,
+                stored_id=copy.content_id,
+                content_id=copy.content_id,
+                reverse_path=copy.reverse_path,
+                through_list=int(copy.through_list),
+                impersonation=copy.signs,
+            )
+        )
+    rows = [dict(zip(("mailing_id", "number"), (number, place), strict=True)) | row for place, row in _rows(shares)]
+    if rows:
+        tx.many(_INSERT, rows)
+    total = sum(len(share.accounts) + len(share.targets) for share in shares)
+    values = {"state": State.SENDING.value, "started": tx.now, "total": total + posted, "queued": posted}
+    tx.execute(update(mailing).where(mailing.c.id == number).values(values))
+
+
+def _rows(shares: Sequence[Sharing]) -> Iterator[tuple[int, dict[str, object]]]:
+    place = 0
+    for share in shares:
+        for begin in range(0, len(share.accounts), SIZE):
+            some = array("q", share.accounts[begin : begin + SIZE])
+            addresses = json.dumps(share.addresses[begin : begin + SIZE]) if share.addresses else ""
+            yield place, _row(share.copy.number, len(some), accounts=some.tobytes(), addresses=addresses)
+            place += 1
+        for begin in range(0, len(share.targets), SIZE):
+            others = share.targets[begin : begin + SIZE]
+            yield place, _row(share.copy.number, len(others), targets=mailings.targets_text(others))
+            place += 1
+
+
+def _row(copy: int, size: int, accounts: bytes = b"", addresses: str = "", targets: str = "[]") -> dict[str, object]:
+    return {"copy": copy, "accounts": accounts, "addresses": addresses, "targets": targets, "size": size, "done": 0}
+
+
+def copies(tx: Tx, number: int) -> dict[int, Copy]:
+    """The copies of a mailing."""
+    columns = ("number", "stored_id", "reverse_path", "through_list", "impersonation")
+    rows = tx.execute(select(*(mailing_copy.c[name] for name in columns)).where(mailing_copy.c.mailing_id == number))
+    return {
+        number: Copy(number, stored, path, bool(through), signs)
+        for number, stored, path, through, signs in map(tuple, rows)
+    }
+
+
+def following(tx: Tx, number: int) -> Batch | None:
+    """Who is next; None: everybody has it."""
+    row = tx.one(_NEXT, row=number)
+    if row is None:
+        return None
+    place, copy, accounts, addresses, targets, done = row
+    known = array("q", bytes(accounts))
+    return Batch(place, copy, tuple(known), tuple(json.loads(addresses or "[]")), mailings.targets_of(targets), done)
+
+
+def settle(tx: Tx, number: int, worker: int, batch: Batch, after: int) -> None:
+    """The next of a batch get it, in this unit. Raises Refused(CONFLICT): it was stopped, or somebody else is at it."""
+    found = mailings.locked(tx, number)
+    if found.state is not State.SENDING or not mailings.claim(tx, number, worker):
+        raise Refused(Reason.CONFLICT, Cause("mailing-state"))
+    if tx.run(_SETTLE, row=number, batch=batch.number, before=batch.done, after=after) != 1:
+        raise Refused(Reason.CONFLICT, Cause("mailing-state"))
+    counted = mailing.c.reached if batch.accounts else mailing.c.queued
+    values = {counted: counted + (after - batch.done), mailing.c.leased: tx.now + LEASE_SECONDS}
+    tx.execute(update(mailing).where(mailing.c.id == number).values(values))
+
+
+def finish(tx: Tx, number: int) -> None:
+    """Everybody has it. Raises Refused(NOT_FOUND | CONFLICT): it was stopped, or somebody is still to get it."""
+    found = mailings.locked(tx, number)
+    if found.state is not State.SENDING or following(tx, number) is not None:
+        raise Refused(Reason.CONFLICT, Cause("mailing-state"))
+    values = {"state": State.SENT.value, "ended": tx.now, "leased": 0}
+    tx.execute(update(mailing).where(mailing.c.id == number).values(values))
+    mailings.let_go(tx, number)
+    mailings.record(tx, mailings.SERVICE, found, "fully-sent")

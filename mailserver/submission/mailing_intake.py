@@ -1,0 +1,118 @@
+"""A message that is a mailing is kept, and who may approve it is told."""
+
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from mailserver.delivery import Delivery, Part
+from mailserver.delivery.mailing_reach import MailingReach, Size
+from mailserver.foundation.settings import Settings
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.clock import DAY, Clock
+from mailserver.model.errors import Refused
+from mailserver.model.identity import Principal
+from mailserver.model.messages.provenance import Door, Provenance
+from mailserver.notices import mailings as notices
+from mailserver.notices.house import house_for, house_of
+from mailserver.store.engine.transactions import Store
+from mailserver.store.queue import mailings
+from mailserver.store.queue.mailing_counts import Reach
+from mailserver.store.queue.mailings import Wanted
+from mailserver.submission.departure import Leaving, Taken
+from mailserver.submission.routing import Route
+
+log = structlog.get_logger("submit")
+
+
+class MailingIntake:
+    """One per worker."""
+
+    def __init__(self, *, settings: Settings, store: Store, delivery: Delivery, clock: Clock) -> None:
+        self._settings = settings
+        self._store = store
+        self._delivery = delivery
+        self._clock = clock
+        self._reach = MailingReach(settings=settings, store=store)
+        self._house = house_of(settings)
+
+    async def size(self, principal: Principal | None, route: Route) -> Size | None:
+        """How many get a message of this person; None: it is no mailing. Raises Temporary."""
+        if principal is None:
+            return None
+        return await self._reach.size(principal.role.population, route.local, route.remote)
+
+    async def preview(self, principal: Principal, size: Size, route: Route) -> Reach:
+        """Who gets it, as its author may know. Raises Temporary."""
+        return await self._reach.reach(size, route.local, principal)
+
+    async def taken(self, leaving: Leaving, size: Size, route: Route, subject: str, due: int) -> Taken:
+        """What is kept of it. Raises Temporary."""
+        principal, now = leaving.principal, int(self._clock.now())
+        assert principal is not None
+        reach = await self.preview(principal, size, route)
+        wanted = Wanted(
+            account_id=principal.account_id,
+            population=principal.role.population,
+            subject=subject.replace("\0", "").encode("utf-8", "replace").decode("utf-8"),
+            size=len(leaving.whole),
+            reverse_path=leaving.envelope.reverse_path,
+            targets=leaving.recipients,
+            options=leaving.options,
+            came=leaving.envelope.provenance,
+            people=len(size.accounts),
+            outside=size.outside,
+            reach=reach.text(),
+            state=mailings.State.WAITING if size.approval else mailings.State.APPROVED,
+            expires=max(now, due) + self._settings.mailings.approval_days * DAY,
+            due=due,
+        )
+        told = await self._told(principal, wanted, reach) if size.approval else []
+        return Taken(wanted, told, self._midnight(now), self._settings.mailings.per_day)
+
+    def _midnight(self, now: int) -> int:
+        here = datetime.fromtimestamp(now, ZoneInfo(self._settings.web.timezone))
+        return int(here.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
+
+    async def _told(self, principal: Principal, wanted: Wanted, reach: Reach) -> list[Part]:
+        """To its author, and to everybody who may approve it."""
+        about = notices.About(
+            wanted.subject, wanted.people + wanted.outside, f"{principal.name} <{principal.address}>", wanted.expires
+        )
+        now = self._clock.now()
+        mine = notices.waits(
+            await house_for(self._store, self._house, principal.account_id),
+            Correspondent(principal.name, principal.address),
+            about,
+            token=self._clock.token(12),
+            now=now,
+        )
+        postmaster = f"postmaster@{self._settings.domain}"
+        theirs = notices.to_approve(self._house, postmaster, about, token=self._clock.token(12), now=now)
+        approvers = await approving(self._delivery, reach.lists)
+        others = tuple(sorted(approvers - {principal.account_id}))
+        return [*await self._part((principal.account_id,), mine), *await self._part(others, theirs)]
+
+    async def _part(self, accounts: tuple[int, ...], octets: bytes) -> list[Part]:
+        if not accounts:
+            return []
+        prepared = await self._delivery.prepare(return_path("") + octets)
+        return [Part(prepared, "", accounts, provenance=Provenance(Door.SERVICE))]
+
+
+async def approving(delivery: Delivery, lists: tuple[str, ...]) -> set[int]:
+    """The accounts of those who may approve a mailing to these lists: their owners, and administrators."""
+    found = set((await delivery.resolve("postmaster")).accounts)
+    for address in lists:
+        try:
+            found.update((await delivery.moderators(address)).accounts)
+        except Refused as refusal:  # the list is gone
+            log.info("list has nobody to ask", list=address, why=refusal.reason.value)
+    return found
+
+
+def decided_by(wanted: Wanted, actor: str) -> Wanted:
+    """The same where somebody has let the message pass already."""
+    return replace(wanted, state=mailings.State.APPROVED, actor=actor)

@@ -1,0 +1,273 @@
+"""A message to very many people: what becomes of it, whichever door it came by, and that everybody gets it once."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mailserver.delivery.moderation import Moderation
+from mailserver.mailings import sending
+from mailserver.mailings.decisions import reach_of
+from mailserver.model.clock import DAY
+from mailserver.model.errors import Refused
+from mailserver.model.identity import Population
+from mailserver.model.rules.sentences import SentTooMuch
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import mailboxes, messages
+from mailserver.store.people import lists
+from mailserver.store.queue import mailing_counts, mailings, moderation_queue, spool
+from mailserver.store.queue.mailing_counts import Readers
+from mailserver.store.queue.mailings import State
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
+from mailserver.store.withdrawal.taking import MARK
+from mailserver.submission.departure import Outcome
+from tests.clocks import StandingClock
+from tests.mailings.workers import ADMIN, Worker
+from tests.smtp.conftest import HouseMaker
+from tests.smtp.house import DOMAIN, LIST, House
+
+LETTER = b"Subject: Rentree\r\n\r\nBonjour a tous.\r\n"
+SMALL: dict[str, Any] = {"teachers": 2, "staff": 2, "outside": 2, "approval_above": 2, "per_day": 0}
+PEOPLE = ("ada", "bob", "ida")
+"""Who gets it: the list's members here, and one more."""
+
+
+@pytest.fixture
+def house(make_house: HouseMaker) -> House:
+    return make_house(mailings=SMALL, clock=StandingClock())
+
+
+@pytest.fixture
+def worker(house: House) -> Worker:
+    return Worker(house)
+
+
+def submit(house: House, *recipients: str, author: str = "ada", **options: Any) -> Outcome:
+    person = house.people[author]
+    to = recipients or (LIST, f"ida@{DOMAIN}")
+    return house.run(house.submission.submit(person, person.address, to, LETTER, **options))
+
+
+def got(house: House) -> dict[str, int]:
+    """How many copies of the letter each of them has."""
+    return {name: sum(b"Bonjour a tous" in one for one in house.mail(name)) for name in PEOPLE}
+
+
+def subjects(house: House, name: str) -> list[str]:
+    return [one.decode().partition("Subject: ")[2].partition("\r\n")[0] for one in house.mail(name)]
+
+
+def test_it_waits_for_a_second_person_and_then_everybody_has_it(house: House, worker: Worker) -> None:
+    outcome = submit(house, save_to_sent=True)
+    one = worker.get(outcome.mailing)
+    reach = reach_of(one)
+    assert (outcome.waits, one.state, one.people, one.outside) == (True, State.WAITING, 3, 1)
+    assert reach.populations == ((Population.TEACHER.value, 3),)
+    assert reach.names == ("Ada Essai", "Bob Essai", "Ida Essai")
+    assert reach.lists == (LIST,)
+    worker.look()
+    assert got(house) == dict.fromkeys(PEOPLE, 0)
+    assert [one for one in subjects(house, "admin") if "attend" in one]
+    assert house.mail("ada", "Sent")
+    with pytest.raises(Refused):
+        worker.approve(outcome.mailing, Origin("ada", "test"))
+    worker.approve(outcome.mailing)
+    worker.look()
+    one = worker.get(outcome.mailing)
+    assert (one.state, one.total, one.reached, one.queued) == (State.SENT, 4, 3, 1)
+    assert got(house) == dict.fromkeys(PEOPLE, 1)
+    assert [row.recipients for row in house.read(spool.show)] == [("amie@ailleurs.fr",)]
+    assert b"List-Id" in house.mail("bob")[-1]
+    assert b"List-Id" not in house.mail("ida")[-1]
+    worker.look()
+    assert got(house) == dict.fromkeys(PEOPLE, 1)
+    acts = house.read(audit.find, audit.Wanted(action=Action.MAILING_DECIDED), 10)
+    assert [act.detail.values["verdict"] for act in acts] == [("fully-sent",), ("approved",), ("handed-in",)]
+
+
+def test_few_recipients_are_no_mailing_and_fewer_than_the_mark_need_no_approval(make_house: HouseMaker) -> None:
+    house = make_house(mailings={**SMALL, "approval_above": 100})
+    worker = Worker(house)
+    assert submit(house, f"bob@{DOMAIN}").mailing == 0
+    assert got(house)["bob"] == 1
+    outcome = submit(house)
+    assert (outcome.waits, worker.get(outcome.mailing).state) == (False, State.APPROVED)
+    worker.look()
+    assert got(house) == {"ada": 1, "bob": 2, "ida": 1}
+
+
+@pytest.mark.parametrize("decided", ["refused", "expired"])
+def test_it_is_not_sent_and_its_author_is_told(house: House, worker: Worker, decided: str) -> None:
+    number = submit(house).mailing
+    if decided == "refused":
+        house.run(worker.decides.refuse(number, ADMIN, "Pas maintenant"))
+    else:
+        clock = house.clock
+        assert isinstance(clock, StandingClock)
+        clock.step(8 * DAY)
+        house.run(worker.decides.expire())
+    worker.look()
+    assert worker.get(number).state == decided
+    assert got(house) == dict.fromkeys(PEOPLE, 0)
+    assert any(b"Votre envoi en nombre" in one for one in house.mail("ada"))
+    with pytest.raises(Refused):
+        worker.approve(number)
+
+
+def test_one_a_day(make_house: HouseMaker) -> None:
+    clock = StandingClock()
+    house = make_house(mailings={**SMALL, "per_day": 1}, clock=clock)
+    worker = Worker(house)
+    number = submit(house).mailing
+    with pytest.raises(SentTooMuch):
+        submit(house)
+    assert submit(house, author="bob").mailing
+    house.run(worker.decides.refuse(number, ADMIN))
+    assert submit(house).mailing, "one that was refused counts for nothing"
+    clock.step(DAY)
+    assert submit(house).mailing
+
+
+def test_stopped_half_way_and_resumed_everybody_gets_it_once(
+    house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "FIRST", 1)
+    monkeypatch.setattr(sending, "FEWEST", 1)
+    monkeypatch.setattr(sending, "UNIT_SECONDS", 0.0)
+    number = submit(house).mailing
+    worker.approve(number)
+    _stop_after(house, worker, number, 2, monkeypatch)
+    worker.look()
+    one = worker.get(number)
+    assert (one.state, one.done) == (State.STOPPED, 2)
+    assert sum(got(house).values()) + one.queued == 2
+    worker.look()
+    assert worker.get(number).done == 2
+    house.run(worker.decides.resume(number, ADMIN))
+    worker.look()
+    assert worker.get(number).state is State.SENT
+    assert got(house) == dict.fromkeys(PEOPLE, 1)
+
+
+def _stop_after(house: House, worker: Worker, number: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody stops it once so many have it."""
+    parts_of: Callable[..., Any] = house.delivery.parts_of
+    calls = 0
+
+    async def stops(copy: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == count + 1:
+            await worker.decides.stop(number, ADMIN)
+        return await parts_of(copy)
+
+    monkeypatch.setattr(house.delivery, "parts_of", stops)
+
+
+def test_two_workers_at_once(make_house: HouseMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "FIRST", 1)
+    house, other = make_house(mailings=SMALL), make_house(mailings=SMALL)
+    first, second = Worker(house), Worker(other)
+    number = submit(house).mailing
+    first.approve(number)
+    both = [asyncio.run_coroutine_threadsafe(each.sender.look(), each.house.loop) for each in (first, second)]
+    for each in both:
+        each.result(60)
+    first.look()
+    assert first.get(number).state is State.SENT
+    assert got(house) == dict.fromkeys(PEOPLE, 1)
+
+
+def test_taken_back_what_was_read_is_marked_and_the_rest_is_gone(house: House, worker: Worker) -> None:
+    number = submit(house, save_to_sent=True).mailing
+    worker.approve(number)
+    worker.look()
+    house.store.write_now(_read, house.people["bob"].account_id)
+    worker.take_back(number)
+    assert got(house) == {"ada": 0, "bob": 1, "ida": 0}
+    assert house.mail("ada", "Sent"), "the author's own copy stays"
+    assert house.read(spool.show) == []
+    account, box = house.people["bob"].account_id, house.read(_inbox, house.people["bob"].account_id)
+    assert MARK in house.read(mailboxes.keywords, box)
+    content_id = house.read(_last, account)
+    assert house.read(mailings.taken_back, content_id) == worker.get(number).decided
+    assert worker.get(number).state is State.WITHDRAWN
+    with pytest.raises(Refused):
+        house.run(worker.decides.resume(number, ADMIN))
+
+
+def _inbox(tx: Tx, account_id: int) -> int:
+    return mailboxes.get(tx, account_id, "INBOX").id
+
+
+def _last(tx: Tx, account_id: int) -> int:
+    rows = messages.fetch(tx, account_id, _inbox(tx, account_id), ["content_id"])
+    return int(rows[-1][-1])
+
+
+def _read(tx: Tx, account_id: int) -> None:
+    messages.store_flags(tx, account_id, _inbox(tx, account_id), None, "+", ("\\Seen",))
+
+
+def test_cancelled_before_it_left_nobody_has_it(house: House, worker: Worker) -> None:
+    number = submit(house).mailing
+    worker.take_back(number)
+    assert worker.get(number).state is State.CANCELLED
+    assert got(house) == dict.fromkeys(PEOPLE, 0)
+
+
+def test_planned_it_leaves_at_its_time(house: House, worker: Worker) -> None:
+    clock = house.clock
+    assert isinstance(clock, StandingClock)
+    number = submit(house).mailing
+    house.run(worker.decides.plan(number, int(clock.now()) + 600, ADMIN))
+    worker.approve(number)
+    worker.look()
+    assert worker.get(number).state is State.APPROVED
+    clock.step(601)
+    worker.look()
+    assert worker.get(number).state is State.SENT
+
+
+def test_a_moderator_of_the_list_is_the_second_person(house: House, worker: Worker) -> None:
+    house.store.write_now(_moderated)
+    assert not submit(house, LIST).mailing
+    (held,) = house.read(moderation_queue.waiting)
+    moderation = Moderation(
+        settings=house.settings,
+        store=house.store,
+        directory=house.directory,
+        delivery=house.delivery,
+        clock=house.clock,
+    )
+    house.run(moderation.approve(held.id, Origin("bob", "test")))
+    (one,) = house.read(mailings.listing)
+    assert (one.state, one.actor, one.released) == (State.APPROVED, "bob", (LIST,))
+    worker.look()
+    assert got(house) == {"ada": 1, "bob": 1, "ida": 0}
+
+
+def _moderated(tx: Tx) -> None:
+    lists.change(tx, LIST, {"moderated": 1})
+    lists.set_owners(tx, LIST, [f"bob@{DOMAIN}"])
+
+
+def test_from_outside_it_waits_for_the_owners_of_the_list(house: House) -> None:
+    stranger = house.delivery.outsider("someone@ailleurs.fr")
+    found = house.run(house.delivery.resolve(LIST, 0, stranger))
+    assert [roster.address for roster in found.held] == [LIST]
+    assert found.accounts == ()
+
+
+def test_readers_of_small_schools_are_told_together(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(house)
+    number = submit(house).mailing
+    worker.approve(number)
+    worker.look()
+    house.store.write_now(_read, house.people["bob"].account_id)
+    one = worker.get(number)
+    assert house.run(worker.decides.readers(one)) == [], "three people are too few to say anything of them"
+    monkeypatch.setattr(mailing_counts, "FEWEST", 3)
+    assert house.run(worker.decides.readers(one)) == [Readers("", 3, 1)]

@@ -1,0 +1,131 @@
+"""A mailing in the web: shown before it leaves, approved by an owner of its list, followed, and taken back."""
+
+import datetime
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailserver.mailings.decisions import Mailings
+from mailserver.mailings.sending import MailingSender
+from mailserver.model.identity import Principal
+from mailserver.store.people import lists
+from mailserver.store.queue import mailings
+from mailserver.store.web import webmail
+from mailserver.withdrawal.service import Withdrawals
+from tests.webui.house import DOMAIN, House, Visitor
+from tests.webui.test_compose import send
+
+LIST = f"tous@{DOMAIN}"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[House]:
+    small = {"teachers": 2, "approval_above": 2, "per_day": 0}
+    house = House(tmp_path_factory.mktemp("house"), sqlite_template, mailings=dict(small))
+    yield house
+    house.close()
+
+
+@pytest.fixture(scope="module")
+def people(house: House) -> list[Principal]:
+    """Emma, who writes; Marc, who owns the list; Rose and Zoé, who are in it."""
+    found = [house.person(*name) for name in (("Emma", "Dupont"), ("Marc", "Leblanc"), ("Rose", "A"), ("Zoé", "B"))]
+    house.store.write_now(lists.create, LIST, "Tous", "")
+    house.store.write_now(lists.add_members, LIST, [one.address for one in found])
+    house.store.write_now(lists.set_owners, LIST, [found[1].address])
+    return found
+
+
+def entered(house: House, person: Principal) -> Visitor:
+    visitor = house.visitor()
+    visitor.log_in(person.login)
+    return visitor
+
+
+def work(house: House) -> None:
+    """What the background does."""
+    decides, withdrawals = _background(house)
+    sender = MailingSender(
+        settings=house.settings,
+        store=house.store,
+        directory=house.directory,
+        delivery=house.delivery,
+        mailings=decides,
+        clock=house.clock,
+    )
+    house.run(sender.look())
+    house.run(withdrawals.look())
+
+
+def _background(house: House) -> tuple[Mailings, Withdrawals]:
+    withdrawals = Withdrawals(settings=house.settings, store=house.store, clock=house.clock)
+    decides = Mailings(
+        settings=house.settings,
+        store=house.store,
+        directory=house.directory,
+        delivery=house.delivery,
+        withdrawals=withdrawals,
+        clock=house.clock,
+    )
+    return decides, withdrawals
+
+
+def handed_in(house: House, author: Visitor, subject: str) -> int:
+    """The number of a mailing that was written and sent in the web."""
+    author.get("/s/ecrire")
+    text = send(author, a=LIST, objet=subject, texte="Bonjour à tous").text
+    assert "C’est un envoi en nombre" in text
+    assert "Emma Dupont" in text, "the first few are named"
+    assert "4 ici" in text
+    draft = re.search(r'action="/s/ecrire/(\d+)/envoyer"', text)
+    assert draft
+    page = author.post(f"/s/ecrire/{draft[1]}/envoyer", {"faire": "quand-meme"})
+    found = re.search(r"/s/envois-en-nombre/(\d+)", str(page.url))
+    assert found
+    assert "attend un accord" in page.text
+    return int(found[1])
+
+
+def test_from_writing_to_taking_back(house: House, people: list[Principal]) -> None:
+    emma, marc, rose, zoe = people
+    author, owner, stranger = (entered(house, one) for one in (emma, marc, rose))
+    number = handed_in(house, author, "Rentrée")
+    path = f"/s/envois-en-nombre/{number}"
+    assert stranger.get(path).status_code == 404
+    assert "approuver" not in author.get(path).text
+    assert "Rentrée" in owner.get("/s/envois-en-nombre").text
+    assert "Bonjour à tous" in owner.get(path).text, "who decides reads it first"
+    assert "va partir" in owner.post(path, {"faire": "approuver"}).text
+    work(house)
+    text = author.get(path).text
+    assert "envoyé" in text
+    assert "4 sur 4 (100 %)" in text
+    (content,) = _inbox(house, rose)
+    shown = stranger.get(f"/s/message/{content}").text
+    assert "Message annulé" not in shown
+    assert "disparaissent des boîtes" in author.post(path, {"faire": "annuler"}).text
+    assert "annulé, repris des boîtes" in author.post(path, {"faire": "annuler-oui"}).text
+    work(house)
+    assert house.subjects(zoe, "INBOX") == []
+    assert house.subjects(rose, "INBOX") == ["Rentrée"]
+    assert "Message annulé" in stranger.get(f"/s/message/{content}").text
+
+
+def _inbox(house: House, person: Principal) -> list[int]:
+    return [one.id for one in house.store.read_now(webmail.page, house.box(person, "INBOX"), 50).lines]
+
+
+def test_it_is_planned_refused_and_what_is_over_cannot_be_done(house: House, people: list[Principal]) -> None:
+    author, owner = entered(house, people[0]), entered(house, people[1])
+    number = handed_in(house, author, "Plus tard")
+    path = f"/s/envois-en-nombre/{number}"
+    soon = datetime.datetime.fromtimestamp(house.clock.now() + 86400).strftime("%Y-%m-%dT%H:%M")
+    assert "Heure de départ enregistrée" in author.post(path, {"faire": "programmer", "quand": soon}).text
+    assert author.post(path, {"faire": "programmer", "quand": "hier"}).status_code == 422
+    assert author.post(path, {"faire": "approuver"}).status_code == 422, "nobody approves their own"
+    assert "refusé" in owner.post(path, {"faire": "refuser", "motif": "Pas maintenant"}).text
+    assert "Pas maintenant" in author.get(path).text
+    assert owner.post(path, {"faire": "approuver"}).status_code == 422
+    assert house.store.read_now(mailings.get, number).state is mailings.State.REFUSED
