@@ -155,6 +155,7 @@ class MailingSender:
             *(Step.SUBMITTED, one.options.name, one.reverse_path),
             [target.address for target in one.targets if target.address not in to.left],
             *(one.size, one.account_id),
+            message_id=next((copy.part.prepared.scan.message_id for copy in copies if not _is_whole(copy.part)), ""),
         )
         async with self._delivery.discarding(*kept, *(part.prepared for part in parts)):
             unused = await self._store.write(

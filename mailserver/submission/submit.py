@@ -228,8 +228,8 @@ class Submission:
             taken = await self.intake.taken(leaving, size, route, whole.scan.subject, due)
         counting = (partial(self._limits.count, sent=sent, waits=True),) if sent is not None else ()
         waits = taken.wanted.state is mailings.State.WAITING
-        step = Step.HELD if waits else Step.SUBMITTED
-        departure = leaving.departure(step, taken.notices, counting, self._settings.outbound.lifetime)
+        lifetime, message_id = self._settings.outbound.lifetime, whole.scan.message_id
+        departure = leaving.departure(Step.HELD, taken.notices, counting, lifetime, message_id=message_id)
         origin = Origin(leaving.principal.login, "submission")
         number = 0
 
