@@ -104,12 +104,13 @@ class MailingIntake:
 
 async def approving(delivery: Delivery, lists: tuple[str, ...]) -> set[int]:
     """The accounts of those who may approve a mailing to these lists: their owners, and administrators."""
-    found = set((await delivery.resolve("postmaster")).accounts)
-    for address in lists:
+    found: set[int] = set()
+    for address in ("postmaster", *lists):
         try:
-            found.update((await delivery.moderators(address)).accounts)
-        except Refused as refusal:  # the list is gone
-            log.info("list has nobody to ask", list=address, why=refusal.reason.value)
+            asked = delivery.moderators(address) if "@" in address else delivery.resolve(address)
+            found.update((await asked).accounts)
+        except Refused as refusal:  # the list is gone, or there is no administrator
+            log.info("nobody to ask", address=address, why=refusal.reason.value)
     return found
 
 
