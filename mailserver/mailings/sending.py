@@ -115,11 +115,15 @@ class MailingSender:
             self._tidied = self._clock.monotonic()
 
     async def work(self, number: int) -> None:
-        """Begin one, deliver it, or take it back. Raises Refused(CONFLICT): it was stopped, or another is at it."""
+        """Begin one, deliver it, or take it back.
+
+        Raises Refused(CONFLICT): it was stopped, or another is at it; Denied: the brake holds it, and it waits.
+        """
         one = await self._store.read(mailings.get, number)
         if one.state is mailings.State.WITHDRAWN:
             await self._decides.withdraw(one)
             return
+        await self._delivery.check_brake(await self._sender(one))
         if one.state is mailings.State.APPROVED and not await self._begin(one):
             return
         work = _Work(await self._store.read(mailings.get, number))
@@ -186,7 +190,6 @@ class MailingSender:
             found = await self._routing.again(author, rest) if rest else Rerouted()
             found.local += released
             found.local = [await self._let_pass(one, recipient, sender) for recipient in found.local]
-        await self._delivery.check_brake(sender, found.local)
         return found, sender
 
     async def _let_pass(self, one: Mailing, recipient: Recipient, sender: Sender) -> Recipient:
@@ -208,13 +211,14 @@ class MailingSender:
     # ------------------------------------------------------------------ some recipients
 
     async def _some(self, work: _Work, batch: Batch) -> None:
-        """The next of a batch get it. Raises Refused(CONFLICT), Temporary."""
+        """The next of a batch get it. Raises Refused(CONFLICT), Denied, Temporary."""
         copy = work.copies.get(batch.copy)
         if copy is None:
             copy = work.copies[batch.copy] = await self._read_copy(work.one, batch.copy)
         end = min(batch.size, batch.done + work.most)
         part = slice(batch.done, end)
         some = copy.of_some(batch.accounts[part], batch.addresses[part], batch.targets[part])
+        await self._delivery.check_brake(copy.envelope.sender)
         await self._make_mailboxes(some.part.accounts)
         parts = await self._delivery.parts_of(some)
         async with self._delivery.discarding(*(part.prepared for part in parts)):

@@ -1,6 +1,5 @@
 """A message that is a mailing is kept, and who may approve it is told."""
 
-from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -112,8 +111,3 @@ async def approving(delivery: Delivery, lists: tuple[str, ...]) -> set[int]:
         except Refused as refusal:  # the list is gone, or there is no administrator
             log.info("nobody to ask", address=address, why=refusal.reason.value)
     return found
-
-
-def decided_by(wanted: Wanted, actor: str) -> Wanted:
-    """The same where somebody has let the message pass already."""
-    return replace(wanted, state=mailings.State.APPROVED, actor=actor)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mailserver.delivery.moderation import Moderation
+from mailserver.filters import documents
 from mailserver.mailings import sending
 from mailserver.mailings.decisions import reach_of
 from mailserver.model.clock import DAY
@@ -21,6 +22,7 @@ from mailserver.store.queue.mailing_counts import Readers
 from mailserver.store.queue.mailings import State
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.store.upkeep import securing
 from mailserver.store.withdrawal.taking import MARK
 from mailserver.submission.departure import Outcome
 from tests.clocks import StandingClock
@@ -272,3 +274,12 @@ def test_readers_of_small_schools_are_told_together(house: House, monkeypatch: p
     assert house.run(worker.decides.readers(one)) == [], "three people are too few to say anything of them"
     monkeypatch.setattr(mailing_counts, "FEWEST", 3)
     assert house.run(worker.decides.readers(one)) == [Readers("", 3, 1)]
+
+
+def test_of_an_account_that_was_hijacked_nothing_goes_on(house: House, worker: Worker) -> None:
+    number = submit(house).mailing
+    worker.approve(number)
+    house.store.write_now(securing.secure, ADMIN, house.people["ada"].account_id, documents.sent_on_to)
+    worker.look()
+    assert worker.get(number).state is State.STOPPED
+    assert got(house) == dict.fromkeys(PEOPLE, 0)

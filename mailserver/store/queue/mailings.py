@@ -240,11 +240,6 @@ def newest(tx: Tx, account_id: int, since: int) -> int:
     return int(tx.execute(select(func.coalesce(func.max(_C.id), 0)).where(*mine)).scalar_one())
 
 
-def has_any(tx: Tx, account_id: int) -> bool:
-    """Whether an account has ever handed one in."""
-    return tx.execute(select(_C.id).where(_C.account_id == account_id).limit(1)).first() is not None
-
-
 def due(tx: Tx) -> list[int]:
     """Those that somebody has to be at: begun, to begin now, or to be taken back."""
     ready = or_(
@@ -306,6 +301,15 @@ def move(
     record(tx, origin, before, what)
     tx.changed(NOBODY, NEWS)
     return before
+
+
+def stop_all(tx: Tx, origin: Origin, account_id: int) -> int:
+    """Nobody else gets what an account wrote to very many, until somebody looks at it; how many were on their way."""
+    mine = (_C.account_id == account_id, _C.state.in_([State.APPROVED.value, State.SENDING.value]))
+    found = list(tx.execute(select(_C.id).where(*mine).order_by(_C.id)).scalars())
+    for number in found:
+        move(tx, origin, number, lambda _: State.STOPPED, "stopped")
+    return len(found)
 
 
 def plan(tx: Tx, origin: Origin, number: int, moment: int) -> None:

@@ -27,7 +27,7 @@ from mailserver.store.account import (
 )
 from mailserver.store.account.filters import Bounds
 from mailserver.store.engine.statements import Tx
-from mailserver.store.queue import outbox, spool, waiting
+from mailserver.store.queue import mailings, outbox, spool, waiting
 from mailserver.store.queue.spool import HELD
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
@@ -77,6 +77,7 @@ def secure(tx: Tx, origin: Origin, account_id: int, sent_on_to: SentOnTo) -> Sec
     _rewrite(tx, account_id, "", sent_on_to, origin)
     forwards = _take_forwards(tx, account_id)
     rows = _hold_queue(tx, account_id)
+    mailings.stop_all(tx, origin, account_id)
     factor, codes = _take_factor(tx, account_id), _take_codes(tx, account_id)
     kept = {
         "devices": before.get("devices", []) + gone,
