@@ -10,6 +10,7 @@ from mailserver.cli import (
     bulletins,
     certificate,
     check,
+    dkim,
     filters,
     init,
     junk,
@@ -111,6 +112,7 @@ app.command("upgrade")(upgrade.upgrade)
 app.command("check")(check.check)
 app.command("dns")(zone.dns)
 app.add_typer(certificate.app, name="certificate", help=_("Les certificats du service ; en obtenir un par ACME."))
+app.add_typer(dkim.app, name="dkim", help=_("Les clés qui signent le courrier : en faire, les remplacer, les retirer."))
 app.command("job", hidden=True)(job.job)
 
 

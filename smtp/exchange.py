@@ -138,6 +138,7 @@ class Exchange:
             client.address,
             verified.results,
             verified.peer_name,
+            found=verified.said,
             listing=self._junk_listing(client),
         )
         began = time.perf_counter()

@@ -3,14 +3,14 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar, TypeVarTuple
 
 import structlog
 
-from mailserver.authentication import arc_check, dkim_check, dmarc, keys, lookups, results_field, reverse, spf
+from mailserver.authentication import arc_check, dkim_check, dmarc, key_lookup, lookups, results_field, reverse, spf
 from mailserver.authentication.arc_check import ArcSet, Sealed
 from mailserver.authentication.dkim_check import Bodies, Signed
 from mailserver.authentication.dmarc import Evaluated, Policy, Published, Shown
@@ -18,7 +18,7 @@ from mailserver.authentication.lookups import Lookups
 from mailserver.authentication.signatures import Header, Signature
 from mailserver.foundation import peers
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.resolver import LookupFailed, Resolver
+from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.address import check_domain
 from mailserver.model.errors import BadSyntax
@@ -88,6 +88,11 @@ class Verified:
     again later (RFC 7489 section 6.6.3)."""
     blind: bool = False
     """No name server is there: nothing speaks for anybody."""
+
+    @property
+    def said(self) -> str:
+        """What our field says."""
+        return self.field.partition(b":")[2].strip().decode("ascii", "replace")
 
 
 _FAULT = AuthenticationResults(dmarc=Alignment.TEMPERROR)
@@ -242,7 +247,7 @@ class Authenticator:
             found.signed = [one for one in signed if isinstance(one, Signed)]
             return
         wanted = [*good, *(one.seal for one in chain), *(one.message for one in chain[-1:])]
-        known = await _keys(self._lookups(lookups.KEYS), {one.key_name for one in wanted}, arrival.services)
+        known = await key_lookup.find(self._lookups(lookups.KEYS), {one.key_name for one in wanted}, arrival.services)
         args = (header, signed, chain, known, arrival.body)
         quick = quick and arrival.size <= QUICK and len(wanted) <= QUICK_SIGNATURES
         work = _verify(*args) if quick else await self._away(_verify, *args)
@@ -333,24 +338,6 @@ def _verify(
     bodies.take(body())
     done = [dkim_check.verify(header, one, known, bodies) if isinstance(one, Signature) else one for one in signed]
     return done, arc_check.verify(header, chain, known, bodies) if chain else None
-
-
-async def _keys(asked: Lookups, names: Collection[str], services: tuple[bytes, ...]) -> dkim_check.Keys:
-    found: dict[str, keys.Key | keys.BadKey | None] = {}
-
-    async def ask(name: str) -> None:
-        try:
-            found[name] = keys.read(await asked.texts(name), services)
-        except keys.BadKey as error:
-            found[name] = error
-        except LookupFailed:
-            found[name] = None
-
-    if len(names) == 1:
-        await ask(*names)
-    else:
-        await asyncio.gather(*(ask(name) for name in names))
-    return found
 
 
 def _observed(arrival: Arrival, found: _Found, published: list[Published], evaluated: Evaluated) -> Observed | None:

@@ -1,4 +1,4 @@
-"""Private keys of certificates at rest in the store: sealed under a key outside it, as verifiers of passwords are."""
+"""Private keys at rest in the store: sealed under a key outside it, as verifiers of passwords are."""
 
 import hashlib
 import hmac
@@ -10,27 +10,29 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from mailserver.foundation.settings import Settings
 
 NONCE_OCTETS = 12
-_PURPOSE = b"certificate keys"
-"""What is sealed here opens nowhere else."""
+CERTIFICATES = b"certificate keys"
+SIGNING = b"signing keys"
+"""What is sealed for one purpose opens for no other."""
 
 
 class Seal:
     """Of one instance."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, purpose: bytes = CERTIFICATES) -> None:
         """Raises SettingsError."""
-        self._cipher = AESGCM(hmac.digest(settings.secret("hmac"), _PURPOSE, hashlib.sha256))
+        self._purpose = purpose
+        self._cipher = AESGCM(hmac.digest(settings.secret("hmac"), purpose, hashlib.sha256))
 
     def close(self, key: bytes) -> bytes:
         """A key as the store keeps it."""
         nonce = secrets.token_bytes(NONCE_OCTETS)
-        return nonce + self._cipher.encrypt(nonce, key, _PURPOSE)
+        return nonce + self._cipher.encrypt(nonce, key, self._purpose)
 
     def open(self, sealed: bytes | None) -> bytes | None:
         """The key; None when there is none, or it was sealed under another one."""
         if sealed is None:
             return None
         try:
-            return self._cipher.decrypt(sealed[:NONCE_OCTETS], sealed[NONCE_OCTETS:], _PURPOSE)
+            return self._cipher.decrypt(sealed[:NONCE_OCTETS], sealed[NONCE_OCTETS:], self._purpose)
         except (InvalidTag, ValueError):
             return None

@@ -9,6 +9,7 @@ import typer
 from mailserver.cli.shared import InstanceDir, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.health import zone
+from mailserver.health.signing import stored_keys
 from mailserver.health.zone import Wanted
 from mailserver.texts.command_line import LANGUAGE, _
 from mailserver.texts.text import NOTHING
@@ -33,7 +34,7 @@ def dns(
 ) -> None:
     """Print the DNS records to publish; what is published is compared by `check`."""
     settings = settings_of(directory)
-    records = list(zone.records(settings))
+    records = list(zone.records(settings, stored_keys(settings)))
     if form is Form.JSON:
         print(json.dumps([_fields(one) for one in records], ensure_ascii=False, indent=1))
         return

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from mailserver.delivery.deliverer import Deliverer, Signs
+from mailserver.delivery.deliverer import Deliverer
 from mailserver.delivery.envelope import Envelope, Memory, Part, Recipient, Rejection
 from mailserver.delivery.occasion import MAX_HOPS, Occasion, has_passed, is_answerable, sent_on
 from mailserver.delivery.placement import Placement
@@ -71,7 +71,6 @@ class Answering:
         self._house = house.house_of(settings)
         self._zone = ZoneInfo(settings.web.timezone)
         self._domains = frozenset(domain.casefold() for domain in settings.domains)
-        self.signer: Signs | None = None
 
     # ------------------------------------------------------------------ sent on
 
@@ -126,7 +125,8 @@ class Answering:
         octets = sent_on(at, reverse_path)
         plain = [to for to in addresses if to.isascii()]
         groups = [plain, *([to] for to in addresses if not to.isascii())]
-        return [await self._outward(at, some, octets, reverse_path) for some in groups if some]
+        options = replace(self._options(at), signing=at.left.signing, results=at.envelope.found)
+        return [await self._outward(some, octets, reverse_path, options) for some in groups if some]
 
     async def _check_destination(self, to: str, at: Occasion) -> bool:
         """Whether it is one of ours. Raises Refused(FORBIDDEN), Denied."""
@@ -195,9 +195,9 @@ class Answering:
         name = at.envelope.name or spool.new_name(self._clock)
         return Options(name=name, account_id=at.owner.account_id, population=at.owner.population.value)
 
-    async def _outward(self, at: Occasion, to: Sequence[str], octets: bytes, reverse_path: str) -> Part:
+    async def _outward(self, to: Sequence[str], octets: bytes, reverse_path: str, options: Options) -> Part:
         utf8 = not (all(address.isascii() for address in to) and reverse_path.isascii())
-        options = replace(self._options(at), utf8=utf8)
+        options = replace(options, utf8=utf8)
         targets = tuple(map(Target, to))
         return Part(await self._deliverer.prepare(octets), reverse_path, targets=targets, options=options)
 
@@ -230,7 +230,7 @@ class Answering:
         at.passage.budget.take()
         if not await self._claimed(at.owner, Kind.ANSWERED, ANSWERS_PER_DAY):
             raise Refused(Reason.LIMIT, "The filter has answered as much as it may in a day")
-        parts = await self._own_mail(at, to, octets, author)
+        parts = await self._own_mail(at, to, octets)
         if parts and action.fcc is not None:
             parts += await self._kept(at, octets, action.fcc)
         once = Memory(at.owner.account_id, Kind.VACATION, key, int(now) + max(MIN_ABSENCE, action.seconds))
@@ -263,7 +263,7 @@ class Answering:
         subject, body, now = action.subject, action.body, self._clock.now()
         told = filters.Told(author, at.owner.address, to, subject, body, action.importance, action.headers)
         octets = filters.told(told, message_id=self._message_id(author), now=now, zone=self._offset(now))
-        return octets, await self._own_mail(at, to, octets, author)
+        return octets, await self._own_mail(at, to, octets)
 
     def _author(self, asked: str, owner: Owner) -> Correspondent:
         """In whose name it goes: an address of the owner's, whatever was asked for."""
@@ -272,12 +272,12 @@ class Answering:
             return Correspondent(found[0].display or owner.name, found[0].address)
         return Correspondent(owner.name, owner.address)
 
-    async def _own_mail(self, at: Occasion, to: str, octets: bytes, author: Correspondent) -> list[Part]:
+    async def _own_mail(self, at: Occasion, to: str, octets: bytes) -> list[Part]:
         """Mail of the owner's filter, to one address that is no list's."""
         owner = at.owner
         if not self._deliverer.is_local(to):
             await self._deliverer.check_outside(owner.sender)
-            return [await self._outward(at, [to], return_path("") + self._signed(octets, author), "")]
+            return [await self._outward([to], return_path("") + octets, "", self._options(at))]
         recipient = await self._deliverer.resolve(to, len(octets), owner.sender)
         if recipient.head is not None or recipient.held or at.passage.depth >= MAX_HOPS:
             return []
@@ -300,13 +300,6 @@ class Answering:
         copy = await self._deliverer.prepare(octets)
         kept = Provenance(Door.KEPT, account_id)
         return [Part(copy, "", (account_id,), provenance=kept, placements={account_id: (place,)})]
-
-    def _signed(self, octets: bytes, author: Correspondent) -> bytes:
-        end = octets.find(b"\r\n\r\n") + 2
-        if self.signer is None or end < 2:
-            return octets
-        now = int(self._clock.now())
-        return self.signer.sign(octets[:end], octets, end + 2, self._domain(author.address), now) + octets
 
     def _domain(self, address: str) -> str:
         """The domain that signs for an author: theirs, where it is ours (DMARC wants them to be one)."""

@@ -44,7 +44,7 @@ from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Source, Verdict
 from mailserver.store.queue.infected import Infected
 from mailserver.store.queue.moderation_queue import Hold, Owner
-from mailserver.store.queue.spool import DEFAULT_NOTIFY, Notify, Options, Target
+from mailserver.store.queue.spool import DEFAULT_NOTIFY, Notify, Options, Signing, Target
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.reports.waiting import Arrived
 from mailserver.texts.languages import LanguageCode
@@ -294,6 +294,7 @@ class Delivery(Addressing):
 
         Raises Refused(LOOP), Temporary.
         """
+        options = replace(options, signing=envelope.signing, results=envelope.found)
         direct = [recipient for recipient in envelope.recipients if recipient.head is None]
         lists = _lists(envelope, octets, alone=not direct and not targets)
         accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
@@ -351,7 +352,9 @@ class Delivery(Addressing):
             prepared = await self.prepare(await asyncio.to_thread(self.members.copy, envelope, one.head, octets))
         assert prepared is not None, "a list is copied to somebody"
         post = self.members.post(envelope, one, octets, len(members), remote)
-        part = Part(prepared, one.head.bounces, options=plain, provenance=sent_on, post=post)
+        # The list answers for what it sends outside: who wrote it is proven, or does not stand there as its author.
+        signed = replace(plain, signing=plain.signing | Signing.DKIM)
+        part = Part(prepared, one.head.bounces, options=signed, provenance=sent_on, post=post)
         return [*copies, Copy(part, b"", onward, {})]
 
     async def _hold(self, envelope: Envelope, roster: Roster, waiting: blobs.Prepared) -> tuple[Hold, list[Part]]:

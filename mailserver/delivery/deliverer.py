@@ -1,4 +1,4 @@
-"""What mail that filters make asks of delivery, and of whoever signs."""
+"""What mail that filters make asks of delivery."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,13 +9,6 @@ from mailserver.model.rules import Sender
 from mailserver.store.mail import blobs
 from mailserver.store.queue.spool import Options, Target
 from mailserver.texts.languages import LanguageCode
-
-
-class Signs(Protocol):
-    """The instance's DKIM key."""
-
-    def sign(self, header: bytes, octets: bytes, body: int, domain: str, now: int) -> bytes:
-        """The signature field; empty when there is none."""
 
 
 class Deliverer(Protocol):

@@ -17,7 +17,7 @@ from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.people.outside_members import Bounds
 from mailserver.store.queue.list_posts import Departure, Posted, Returned
 from mailserver.store.queue.moderation_queue import Hold
-from mailserver.store.queue.spool import Options, Target
+from mailserver.store.queue.spool import Options, Signing, Target
 from mailserver.store.queue.traces import Trace
 from mailserver.store.reports.waiting import Arrived
 from mailserver.texts.causes import NOTHING, Cause
@@ -69,8 +69,17 @@ class Envelope:
     """The name of `peer`, which it has by its address and which has that address; empty: it has none."""
     viruses: int = 0
     """As RFC 5235 section 3.3 counts: 0 nobody looked, 1 none was found, 5 one was."""
+    found: str = ""
+    """The same in the words of Authentication-Results, our name first; empty: nobody looked."""
     listing: Listing = NOWHERE
     """The blocklists that have its peer, where they make it junk."""
+
+    @property
+    def signing(self) -> Signing:
+        """What our key says of this when it leaves: that it is ours, or, of what others wrote, what our door found."""
+        if self.door in (Door.SUBMISSION, Door.SERVICE):
+            return Signing.DKIM
+        return Signing.ARC if self.found else Signing.NONE
 
     @property
     def provenance(self) -> Provenance:

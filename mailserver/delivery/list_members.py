@@ -1,7 +1,7 @@
 """What lists and their members outside have to do with each other: copies that leave, and what comes back.
 
-The store keeps one copy for all of them; what differs is written when it is sent: a way out of their own, and our
-signature, which covers it (RFC 8058 section 4). Each is sent it under a return address of their own (VERP), so that
+The store keeps one copy for all of them; what differs is written when it is sent: a way out of their own, which our
+signature covers (RFC 8058 section 4). Each is sent it under a return address of their own (VERP), so that
 what comes back says by itself who it was for and which message it was.
 """
 
@@ -12,7 +12,6 @@ from dataclasses import replace
 import structlog
 
 from mailserver.delivery import list_copy, outside_copy
-from mailserver.delivery.deliverer import Signs
 from mailserver.delivery.envelope import CameBack, Envelope, Part, Post, Recipient
 from mailserver.delivery.list_copy import Head
 from mailserver.delivery.member_keys import MemberKeys
@@ -50,7 +49,6 @@ class ListMembers:
         self._clock = clock
         self._domains = frozenset(domain.casefold() for domain in settings.domains)
         self._made: MemberKeys | None = None
-        self.signer: Signs | None = None
 
     @property
     def _keys(self) -> MemberKeys:
@@ -104,21 +102,7 @@ class ListMembers:
             way = list_copy.unsubscribe(Head(found[0], ""), page)
             way += b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
         await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
-        return await self._signed(way + octets)
-
-    async def _signed(self, octets: bytes) -> bytes:
-        end = octets.find(b"\r\n\r\n") + 2
-        if self.signer is None or end < 2:
-            return octets
-        now = int(self._clock.now())
-        domain = self._signing_domain(octets, end)
-        return await asyncio.to_thread(self.signer.sign, octets[:end], octets, end + 2, domain, now) + octets
-
-    def _signing_domain(self, octets: bytes, end: int) -> str:
-        """The author's, where it is ours (DMARC wants them to be one)."""
-        authors = people(parse(headers.first(octets, 0, end, "from")))
-        domain = (authors[0].domain or "").casefold() if authors else ""
-        return domain if domain in self._domains else self._settings.domain
+        return way + octets
 
     def attempted(self, departure: Departure, taken: bool, status: str, said: str) -> Callable[[Tx], None]:
         """What goes on record when a member's server has taken a message, or it is given up."""

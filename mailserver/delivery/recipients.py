@@ -15,6 +15,7 @@ from mailserver.delivery.member_keys import is_return_address
 from mailserver.delivery.nested_lists import Walk, head_of
 from mailserver.delivery.offloading import at_leisure
 from mailserver.delivery.reachable_members import Reachable, shielded
+from mailserver.delivery.returned_reports import ReturnedReports
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import HOUR, Clock
@@ -60,6 +61,7 @@ class Addressing:
         self._rulebook = PolicyCache(store=store, clock=clock, changes=changes)
         self._refused_copies = RefusedCopies(store=store, clock=clock, changes=changes)
         self._reachable = Reachable(store=store, clock=clock)
+        self.returned = ReturnedReports(settings=settings, clock=clock)
         # A suspension, a new person or list counts for the next recipient, in every worker.
         changes.subscribe("account", DIRECTORY, self._answers.clear)
 
@@ -86,7 +88,10 @@ class Addressing:
         """
         answer = await self._answer(address)
         if isinstance(answer, Refused):
-            if answer.reason is not Reason.NO_SUCH_RECIPIENT or not self.takes_reports(address, sender):
+            unknown = answer.reason is Reason.NO_SUCH_RECIPIENT
+            if unknown and sender is not None and sender.is_report and (to := self.returned.reverse(address)):
+                return Recipient(address, (), (to,))
+            if not unknown or not self.takes_reports(address, sender):
                 raise Refused(answer.reason, answer.text)
             answer = Recipient(address, ())
         rules = await self._rulebook.rules()

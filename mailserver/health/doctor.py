@@ -19,6 +19,7 @@ from mailserver.health.instance import place_of
 from mailserver.health.published import examine_dns
 from mailserver.health.restore_trial import examine_backups
 from mailserver.health.running import examine_running
+from mailserver.health.signing import examine_signing
 from mailserver.health.smarthosts import examine_smarthosts
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, NotThere, Temporary
@@ -42,6 +43,7 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
     """Every finding, most fundamental first."""
     looks: list[Callable[[Settings], Iterator[Finding]]] = [
         _secrets,
+        examine_signing,
         _files,
         examine_certificates,
         _database,
@@ -69,7 +71,9 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
 def _secrets(settings: Settings) -> Iterator[Finding]:
     pushed = (vapid.FILE,) if (settings.secrets / vapid.FILE).exists() else ()
     relays = sorted({relay.password_file for relay in settings.outbound.relays} - {""})
-    for name in (*SECRETS, f"dkim-{settings.dkim_selector}.pem", *pushed, *relays):
+    file = f"dkim-{settings.dkim_selector}.pem"
+    signing = (file,) if settings.has_secret(file) else ()
+    for name in (*SECRETS, *signing, *pushed, *relays):
         path = settings.secrets / name
         is_given = secret_variable(name) in os.environ
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import structlog
@@ -18,6 +19,8 @@ from mailserver.health.service_state import Health, bounded
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
+from mailserver.store.queue import dkim_keys
+from mailserver.store.queue.dkim_keys import PUBLISHED, DkimKey
 from mailserver.store.upkeep import certificates, figures
 from mailserver.store.upkeep.figures import MOST_BEHIND, Figures
 
@@ -59,6 +62,7 @@ class Watched:
             log.warning("figures of the disks are missing", why=str(error))
         try:
             found += _of_store(await bounded(self._store.read_slow(NOBODY, figures.take), STORE_SECONDS))
+            found.append(_keys(await bounded(self._store.read(dkim_keys.every))))
             if self._settings.acme.agree_to_terms:
                 failures = float((await bounded(self._store.read(certificates.get))).failures)
                 found.append(_gauge("certificate_failures", "Renewals that failed since a success", "", {"": failures}))
@@ -137,6 +141,12 @@ def _of_store(found: Figures) -> Iterator[Metric]:
     yield _gauge("stored_bytes", "Octets of all mailboxes, and of the database, each hour", "what", octets)
     counts = {name: float(count) for name, (count, _) in found.measured.items() if count}
     yield _gauge("stored_items", "Messages of all mailboxes, and open accounts, each hour", "what", counts)
+
+
+def _keys(keys: Sequence[DkimKey]) -> Metric:
+    states = Counter(one.state for one in keys)
+    counts = {state.value: float(states[state]) for state in PUBLISHED}
+    return _gauge("dkim_keys", "Keys of signatures by state; without an active one mail waits", "state", counts)
 
 
 def _gauge(name: str, help_text: str, label: str, values: dict[str, float]) -> GaugeMetricFamily:

@@ -14,6 +14,7 @@ from mailserver.foundation.resolver import ask_for_validation, is_validated, lib
 from mailserver.foundation.settings import Settings
 from mailserver.health import zone
 from mailserver.health.findings import Finding, Grade
+from mailserver.health.signing import stored_keys
 from mailserver.health.zone import Wanted
 from mailserver.texts.text import Text
 
@@ -47,7 +48,7 @@ def examine_dns(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("dns", Grade.OK, Text("Le serveur de noms répond"))
     yield from _validation(settings)
-    wanted = list(zone.records(settings))
+    wanted = list(zone.records(settings, stored_keys(settings)))
     with ThreadPoolExecutor(LOOKUPS_AT_ONCE) as threads:
         # A name that leads to our host may do so by an address of its own.
         seen = list(

@@ -6,7 +6,7 @@ Autodiscover).
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
@@ -17,7 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from mailserver.certificates.files import NEXT_KEY
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import is_ours, read_pair
-from mailserver.submission.dkim import dns_record
+from mailserver.store.queue.dkim_keys import PUBLISHED, DkimKey, State
+from mailserver.submission.dkim import Signer
+from mailserver.submission.signing_keys import publication_ends, record_of
+from mailserver.texts.causes import utc
 from mailserver.texts.text import NOTHING, Text
 
 STRING = 255
@@ -53,7 +56,12 @@ class Wanted:
     @property
     def line(self) -> str:
         """As a zone file has it (RFC 1035 section 5)."""
-        return f"{self.name}. IN {self.kind} {_quoted(self.data) if self.kind == 'TXT' else self.data}"
+        return text_line(self.name, self.data) if self.kind == "TXT" else f"{self.name}. IN {self.kind} {self.data}"
+
+
+def text_line(name: str, text: str) -> str:
+    """A TXT record as a zone file has it."""
+    return f"{name}. IN TXT {_quoted(text)}"
 
 
 def _quoted(text: str) -> str:
@@ -61,10 +69,11 @@ def _quoted(text: str) -> str:
     return " ".join('"{}"'.format(piece.replace("\\", "\\\\").replace('"', '\\"')) for piece in pieces)
 
 
-def records(settings: Settings) -> Iterator[Wanted]:
-    """Everything, of all domains; those of the first one first."""
+def records(settings: Settings, keys: Sequence[DkimKey] = ()) -> Iterator[Wanted]:
+    """Everything, of all domains; those of the first one first. `keys`: none are known where nobody has served yet."""
     for domain in settings.domains:
         yield from _mail(settings, domain)
+        yield from _signing(settings, domain, keys)
         yield from _policies(settings, domain)
         yield from _services(settings, domain)
     yield from _dane(settings)
@@ -73,12 +82,35 @@ def records(settings: Settings) -> Iterator[Wanted]:
 def _mail(settings: Settings, domain: str) -> Iterator[Wanted]:
     yield Wanted(domain, "MX", f"10 {settings.name}.", Text("le courrier pour {domain} arrive ici", domain=domain))
     yield Wanted(domain, "TXT", spf(settings), Text("qui envoie pour {domain} (SPF)", domain=domain))
-    name = f"{settings.dkim_selector}._domainkey.{domain}"
-    try:
-        key = dns_record(settings.secret(f"dkim-{settings.dkim_selector}.pem"))
-    except (SettingsError, ValueError):
-        return
-    yield Wanted(name, "TXT", key, Text("la clé de nos signatures (DKIM)"))
+
+
+def _signing(settings: Settings, domain: str, keys: Sequence[DkimKey]) -> Iterator[Wanted]:
+    why = Text("les clés de nos signatures (DKIM)")
+    if not keys:
+        selector = settings.dkim_selector
+        try:
+            key = Signer(selector, settings.secret(f"dkim-{selector}.pem")).record
+        except (SettingsError, ValueError):
+            return
+        yield Wanted(f"{selector}._domainkey.{domain}", "TXT", key, why)
+    for one in keys:
+        if one.state in PUBLISHED:
+            note = _calendar(one, settings.outbound.lifetime)
+            yield Wanted(f"{one.selector}._domainkey.{domain}", "TXT", record_of(one), why, note=note)
+
+
+def _calendar(key: DkimKey, lifetime: int) -> Text:
+    """What is to be known of a key's record besides what it holds."""
+    ends = utc(publication_ends(key, lifetime))
+    match key.state:
+        case State.NEW:
+            return Text("nouvelle clé : à publier maintenant, elle signera ensuite")
+        case State.RETIRED:
+            return Text("ne signe plus : à laisser publiée jusqu’au {ends}", ends=ends)
+        case State.REVOKED:
+            return Text("révoquée : à publier ainsi jusqu’au {ends}", ends=ends)
+        case _:
+            return NOTHING
 
 
 def spf(settings: Settings) -> str:

@@ -27,6 +27,7 @@ from mailserver.background.certificate_renewal import CertificateRenewal
 from mailserver.background.host_beat import HostBeat
 from mailserver.background.housekeeping import Housekeeper
 from mailserver.background.index_worker import Indexer
+from mailserver.background.key_calendar import KeyCalendar
 from mailserver.background.queue_sampling import QueueSampling
 from mailserver.background.report_sending import ReportSender
 from mailserver.background.schema_watch import SchemaWatch
@@ -436,8 +437,13 @@ def _work_outside(services: Services) -> dict[str, Work]:
         clock=clock,
     )
     feeds = Feeds(store=store, outside=SafeFetch(), clock=clock)
-    certificates = CertificateRenewal(settings=settings, store=store, clock=clock)
-    return {"push": push.run, "reports": reports.run, "feeds": feeds.run, "certificates": certificates.run}
+    return {
+        "push": push.run,
+        "reports": reports.run,
+        "feeds": feeds.run,
+        "certificates": CertificateRenewal(settings=settings, store=store, clock=clock).run,
+        "dkim_keys": KeyCalendar(settings=settings, store=store, resolver=Resolver(settings.dns), clock=clock).run,
+    }
 
 
 def _until_told(number: signal.Signals = signal.SIGTERM) -> asyncio.Event:

@@ -1,6 +1,6 @@
 """Every outgoing message, from SMTP submission, the web and agendas alike: may it go, and its one durable departure.
 
-`submit` checks the sender, completes the message, signs it, and commits as one unit: the appearances of local
+`submit` checks the sender, completes the message, and commits as one unit: the appearances of local
 recipients, the copy in Sent, and the queue's rows for everybody else. After that nothing is lost; the relay does
 the rest.
 """
@@ -17,7 +17,7 @@ from mailserver.delivery.mailing_reach import Size
 from mailserver.delivery.recipients import is_role
 from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.foundation.settings import Settings
 from mailserver.mime.header import dates, header_limit, originators
 from mailserver.mime.writing import compose, fields
 from mailserver.mime.writing.fields import Correspondent
@@ -40,7 +40,6 @@ from mailserver.store.queue.unconfirmed import Submitted
 from mailserver.store.record.audit import Origin
 from mailserver.submission.confirmation import Confirmation
 from mailserver.submission.departure import Copy, Leaving, Outcome
-from mailserver.submission.dkim import Signer
 from mailserver.submission.header_completion import Written, completed_header, missing_fields, read, resent_fields
 from mailserver.submission.holding_notices import HoldingNotices
 from mailserver.submission.mailing_intake import MailingIntake
@@ -75,9 +74,6 @@ class Submission:
         self._clock = clock
         self._folder = store.blobs
         self._domains = frozenset(domain.lower() for domain in settings.domains)
-        self._signer = _signer(settings)
-        delivery.answering.signer = self._signer
-        delivery.members.signer = self._signer
         self._limits = SendingLimits(settings)
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
         self.routing = Routing(settings=settings, store=store, delivery=delivery)
@@ -159,7 +155,7 @@ class Submission:
             header = completed_header(octets, written, added)
             top = (return_path(reverse_path), trace or self._own_trace(name, now))
             named = await self._in_whose_name(principal, reverse_path, b"".join((*top, header)), resent=resent)
-            whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves and not resent)
+            whole = await _whole(top, header, octets, written)
             kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
             is_utf8 = _needs_utf8(reverse_path, route, header if utf8 else b"")
             options = _options(principal, name, ret=ret, envid=envid, utf8=is_utf8)
@@ -305,7 +301,7 @@ class Submission:
         name = spool.new_name(self._clock)
         top = (return_path(""), self._own_trace(name, now))
         header = completed_header(octets, written, b"")
-        whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves)
+        whole = await _whole(top, header, octets, written)
         return await self._delivery.parts(
             Envelope("", route.local, name=name, door=Door.SERVICE), whole, Options(name=name), route.remote
         )
@@ -367,22 +363,6 @@ class Submission:
         """The trace of a message that came by no SMTP; it does not tell where the person's browser is."""
         return f"Received: by {self._settings.name} with HTTP id {name};\r\n\t{dates.write(now)}\r\n".encode()
 
-    async def _leaving(
-        self, top: tuple[bytes, bytes], header: bytes, octets: bytes, written: Written, now: int, *, signed: bool
-    ) -> bytes:
-        """The octets that leave: return path and trace, a signature where it is `signed`, the header, the body."""
-        signature = await self._sign(header, octets, written, now) if signed else b""
-        await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
-        return b"".join((*top, signature, header, *_rest(octets, written)))
-
-    async def _sign(self, header: bytes, octets: bytes, written: Written, now: int) -> bytes:
-        if self._signer is None:
-            return b""
-        domain = written.authors[0].rpartition("@")[2].lower() if written.authors else ""
-        if domain not in self._domains:
-            domain = self._settings.domain
-        return await asyncio.to_thread(self._signer.sign, header, octets, written.body, domain, now)
-
     async def _commit(
         self,
         unit: Callable[[Tx, blobs.Prepared | None], list[str]],
@@ -438,6 +418,12 @@ def _keeping(principal: Principal | None, copy: Copy) -> Copy:
     return replace(copy, viewer=Viewer.of(principal.account_id, fold_login(principal.login)))
 
 
+async def _whole(top: tuple[bytes, bytes], header: bytes, octets: bytes, written: Written) -> bytes:
+    """What is stored and leaves: return path and trace, the header, the body."""
+    await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
+    return b"".join((*top, header, *_rest(octets, written)))
+
+
 def _rest(octets: bytes, written: Written) -> tuple[bytes, memoryview]:
     """What follows the header's fields: the blank line, made where there is none, and the body."""
     return b"" if written.has_blank_line else b"\r\n", memoryview(octets)[written.header_end :]
@@ -458,12 +444,3 @@ def _needs_utf8(reverse_path: str, route: Route, header: bytes) -> bool:
     members = (address for one in route.local for address in one.remote)
     addresses = (reverse_path, *(target.address for target in route.remote), *members)
     return not header.isascii() or not all(address.isascii() for address in addresses)
-
-
-def _signer(settings: Settings) -> Signer | None:
-    """The instance's DKIM key; without one messages go unsigned, and `mailserver check` says so."""
-    try:
-        return Signer(settings.dkim_selector, settings.secret(f"dkim-{settings.dkim_selector}.pem"))
-    except (SettingsError, ValueError) as error:
-        log.warning("messages go unsigned", why=str(error))
-        return None

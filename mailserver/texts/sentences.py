@@ -138,6 +138,7 @@ _RECORDED = {
     "held-by-operator": N_("retenu par un opérateur"),
     "held-by-brake": N_("retenu : l’envoi est suspendu pour la population de l’expéditeur"),
     "no-source": N_("{server} n’a pas d’adresse de la famille d’où partent les envois ([outbound] source)"),
+    "no-signing-key": N_("la clé qui signe le courrier (DKIM) manque ou ne s’ouvre pas"),
     "mail-loop": N_("le courrier pour {domain} reviendrait ici"),
     "no-exchanger-address": N_("les serveurs de messagerie de {domain} n’ont pas d’adresse"),
     "no-domain": N_("le domaine {domain} n’existe pas"),

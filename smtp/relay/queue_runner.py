@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import dns.asyncresolver
@@ -34,6 +34,7 @@ from mailserver.store.queue import sent_counts, spool, traces
 from mailserver.store.queue.spool import Leased, Notify, Options
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.trusted_clock import TrustedClock
+from mailserver.submission.signing import Signatures, Waits
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
 from smtp.relay.attempt import Courier, Unreachable
@@ -106,6 +107,7 @@ class Relay:
         self._courier = Courier(settings, clock, self.policies.memory, trust)
         self._delivery = delivery
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
+        self._signatures = Signatures(settings=settings, store=store, clock=clock)
         self._folder = store.blobs
         self._wake = asyncio.Event()
         self._active: dict[asyncio.Task[None], Leased] = {}
@@ -223,18 +225,19 @@ class Relay:
         try:
             try:
                 octets = _without_return_path(await self._store.read(spool.octets, row.content_id, self._folder))
+                leaving = await self._finished(row, octets)
             except Damaged as error:
                 # Never sent as it is. It waits: its file may come back from a backup before its time is over.
                 log.error("queued message is damaged", content=row.content_id, why=error.fault)
                 octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", causes.of(error))
                 if row.given_up is not None:
                     verdicts = given_up(row, row.given_up)
+            except Waits:
+                verdicts = same_for_all(row, Result.DEFERRED, "4.7.5", spool.UNSIGNED)
             else:
-                if (departure := self._delivery.members.departure(row.reverse_path)) is not None:
-                    octets = await self._delivery.members.finish(departure, octets)
                 began = self._clock.monotonic()
                 with TRACES.span("queue.attempt", message=row.name, attempt=row.attempts):
-                    verdicts = await self._attempt(row, octets)
+                    verdicts = await self._attempt(self._under_ours(row), leaving)
                 catalogue.ATTEMPT_SECONDS.observe(self._clock.monotonic() - began)
             await self._record(row, verdicts, octets)
         except Temporary as error:
@@ -243,6 +246,21 @@ class Relay:
             log.warning("message not sent to its end, the lease has run out", domain=row.domain, attempt=row.attempts)
         except Exception:
             log.exception("attempt failed", domain=row.domain)
+
+    async def _finished(self, row: Leased, octets: bytes) -> bytes:
+        """The message with what is written only now on top. Raises Waits, Temporary."""
+        if row.given_up is not None:
+            return octets
+        if (departure := self._delivery.members.departure(row.reverse_path)) is not None:
+            octets = await self._delivery.members.finish(departure, octets)
+        return await self._signatures.on_top(row, octets)
+
+    def _under_ours(self, row: Leased) -> Leased:
+        """As it leaves: under a return path for which our SPF speaks. What we report ourselves goes to the author."""
+        path = row.reverse_path
+        if not path or self._delivery.is_local(path):
+            return row
+        return replace(row, reverse_path=self._delivery.returned.forward(path))
 
     async def _attempt(self, row: Leased, octets: bytes) -> list[Verdict]:
         """Every recipient's verdict."""

@@ -19,7 +19,7 @@ from mailserver.store.people import outside_members
 from mailserver.store.people.outside_members import OutsideMember, Reason
 from mailserver.store.queue import list_posts
 from mailserver.store.queue.list_posts import Departure, Fate, Post
-from mailserver.submission import dkim as ours
+from mailserver.submission.dkim import Signer
 from tests.clocks import MovingClock
 from tests.lists.house import ORIGIN, arrive, at, letter, make_list, populate, queue, send, without_mail
 from tests.smtp.elsewhere import Elsewhere
@@ -109,7 +109,7 @@ def test_each_outside_gets_a_signed_copy_with_a_way_out_of_their_own(house: Hous
     address = make_list(house, "chorale", [at("tom"), AMIE, AMI], name="Chorale")
     assert send(house, "ines", address) == {}
     copies = leave(house, sink, 2)
-    record = ours.dns_record(house.settings.secret("dkim-s1.pem")).encode()
+    record = Signer("s1", house.settings.secret("dkim-s1.pem")).record.encode()
     pages = set()
     for octets in copies.values():
         message = message_from_bytes(octets)

@@ -118,7 +118,6 @@ def test_an_absence_is_told_once(house: House) -> None:
     assert answer["Auto-Submitted"] == "auto-replied"
     assert answer["In-Reply-To"] == answer["References"] == "<1@ailleurs.fr>"
     assert (answer["Subject"], answer["From"].addresses[0].addr_spec) == ("Absente", ADAS)
-    assert answer["DKIM-Signature"]
     assert answer.get_content().splitlines() == ["Je reviens lundi.", "À bientôt."]
     assert len(house.mail("ada")) == 3
 

@@ -56,6 +56,8 @@ class Outbound(Section):
     """After that it leaves in the clear, or waits on until its lifetime ends."""
     require_tls: tuple[MailDomain, ...] = ()
     """Domains, and all below them, whose servers get nothing but with TLS and a certificate for their name."""
+    sign: bool = True
+    """DKIM signatures; false: a smarthost signs, and nothing waits for a key of ours."""
 
     @model_validator(mode="after")
     def _check_relays(self) -> Self:

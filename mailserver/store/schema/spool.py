@@ -23,9 +23,12 @@ queued = Table(
     Column("utf8", SmallInteger, nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
+    Column("signing", SmallInteger, nullable=False, server_default="0"),
+    Column("results", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
-"""`name` is the identifier told to the submitter. `account_id` 0: the service itself. `population`: whose brake holds
+"""`signing`: what the relay puts on top (`store.queue.spool.Signing`); `results`: what our door found out, for a seal.
+`name` is the identifier told to the submitter. `account_id` 0: the service itself. `population`: whose brake holds
 it back (`identity.Population`); empty: nobody's."""
 Index("ix_queued_name", queued.c.name)
 

@@ -69,7 +69,7 @@ def fingerprints(settings: Settings) -> dict[str, str]:
         return {}
     told = settings.model_dump(mode="json", exclude=set(OWN))
     told["octets"] = settings.octets.url
-    names = (*SECRETS, f"dkim-{settings.dkim_selector}.pem", *(ACME_SECRETS if settings.acme.agree_to_terms else ()))
+    names = (*SECRETS, *(ACME_SECRETS if settings.acme.agree_to_terms else ()))
     told["secrets"] = [_secret(settings, name) for name in names]
     return {
         name: hmac.digest(key, json.dumps([name, value], sort_keys=True).encode(), hashlib.sha256).hex()[:16]

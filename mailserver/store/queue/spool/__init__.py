@@ -7,7 +7,17 @@ changes nothing.
 
 from mailserver.store.queue.spool.enqueue import enqueue, enqueue_each, new_name
 from mailserver.store.queue.spool.leases import HOLD, LEASE, give_back, lease, next_due, octets, renew, settle
-from mailserver.store.queue.spool.operating import HELD_UNTIL, drop, entries, error_of, find, release, retry, show
+from mailserver.store.queue.spool.operating import (
+    HELD_UNTIL,
+    drop,
+    entries,
+    error_of,
+    find,
+    release,
+    release_unsigned,
+    retry,
+    show,
+)
 from mailserver.store.queue.spool.rows import (
     BRAKED,
     DEFAULT_NOTIFY,
@@ -15,11 +25,13 @@ from mailserver.store.queue.spool.rows import (
     HELD,
     NEWS,
     RETRY_NEWS,
+    UNSIGNED,
     Addressee,
     Entry,
     Leased,
     Notify,
     Options,
+    Signing,
     Target,
     errors,
 )
@@ -35,12 +47,14 @@ __all__ = [
     "LEASE",
     "NEWS",
     "RETRY_NEWS",
+    "UNSIGNED",
     "Addressee",
     "Entry",
     "Leased",
     "Notify",
     "Options",
     "Selection",
+    "Signing",
     "Target",
     "drop",
     "enqueue",
@@ -55,6 +69,7 @@ __all__ = [
     "next_due",
     "octets",
     "release",
+    "release_unsigned",
     "renew",
     "retry",
     "settle",

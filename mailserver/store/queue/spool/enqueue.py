@@ -13,7 +13,7 @@ _INSERT_QUEUED = Statement(
     insert(queued).returning(queued.c.id),
     keys=(
         *("name", "content_id", "account_id", "population", "reverse_path"),
-        *("ret", "envid", "utf8", "created", "expires"),
+        *("ret", "envid", "utf8", "created", "expires", "signing", "results"),
     ),
 )
 _INSERT_DOMAIN = Statement(
@@ -25,7 +25,7 @@ _INSERT_MESSAGE = Statement(
     insert(queued),
     keys=(
         *("name", "content_id", "account_id", "population", "reverse_path"),
-        *("ret", "envid", "utf8", "created", "expires"),
+        *("ret", "envid", "utf8", "created", "expires", "signing", "results"),
     ),
 )
 _INSERT_ROW = Statement(
@@ -69,6 +69,8 @@ def enqueue(
         utf8=int(options.utf8),
         created=now,
         expires=now + lifetime,
+        signing=int(options.signing),
+        results=options.results,
     )
     assert row is not None
     by_domain: dict[str, list[Target]] = {}
@@ -104,6 +106,8 @@ def enqueue_each(
         "utf8": int(options.utf8),
         "created": now,
         "expires": now + lifetime,
+        "signing": int(options.signing),
+        "results": options.results,
     }
     for start in range(0, len(targets), EACH):
         by_path = dict(targets[start : start + EACH])

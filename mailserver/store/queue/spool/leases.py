@@ -17,6 +17,7 @@ from mailserver.store.queue.spool.rows import (
     Addressee,
     Leased,
     Notify,
+    Signing,
     errors,
     remove,
 )
@@ -79,6 +80,8 @@ _LEASED = Statement(
         queued.c.utf8,
         queued.c.created,
         queued.c.expires,
+        queued.c.signing,
+        queued.c.results,
         queued_domain.c.error_code,
         queued_domain.c.error_parameters,
     )
@@ -160,7 +163,7 @@ def _leased(tx: Tx, number: int) -> Leased:
     row = tx.one(_LEASED, row=number)
     assert row is not None
     identity, token, queued_id, domain, attempts, warned, name, content, *rest, code, parameters = row
-    account, path, ret, envid, utf8, at, end = rest
+    account, path, ret, envid, utf8, at, end, signing, found = rest
     recipients = tuple(
         Addressee(place, address, Notify(notify), orcpt)
         for place, address, notify, orcpt in tx.all(RECIPIENTS, row=number)
@@ -181,6 +184,8 @@ def _leased(tx: Tx, number: int) -> Leased:
         utf8=bool(utf8),
         created=at,
         expires=end,
+        signing=Signing(signing),
+        results=found,
         recipients=recipients,
         given_up=_said_before(parameters) if code == GIVEN_UP else None,
     )

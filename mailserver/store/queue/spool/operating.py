@@ -15,6 +15,7 @@ from mailserver.store.queue.spool.rows import (
     NOBODY,
     RECIPIENTS,
     RETRY_NEWS,
+    UNSIGNED,
     Entry,
     remove,
 )
@@ -112,6 +113,13 @@ def release(tx: Tx, population: Population) -> int:
     )
     tx.changed(NOBODY, NEWS)
     return tx.execute(clause.values(due=tx.now, error_code="")).rowcount
+
+
+def release_unsigned(tx: Tx) -> int:
+    """The key that signs is back: what waited for it is due at once; how many rows."""
+    clause = update(queued_domain).where(queued_domain.c.lease == 0, queued_domain.c.error_code == UNSIGNED.name)
+    tx.changed(NOBODY, NEWS)
+    return tx.execute(clause.values(due=tx.now)).rowcount
 
 
 def drop(tx: Tx, rows: Sequence[int]) -> int:

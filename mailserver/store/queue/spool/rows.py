@@ -23,6 +23,8 @@ NOBODY = -1
 """The account of those news."""
 BRAKED = Cause("held-by-brake")
 """The error of rows that the emergency brake holds."""
+UNSIGNED = Cause("no-signing-key")
+"""The error of rows that wait for the key that is to sign them."""
 HELD = Cause("held-by-operator")
 """The error of rows that wait until an operator names them to be tried again."""
 GIVEN_UP = "given-up-by-operator"
@@ -54,6 +56,17 @@ class Notify(IntFlag):
 DEFAULT_NOTIFY = Notify(0)
 
 
+class Signing(IntFlag):
+    """What the relay puts on top of a message. The numbers stand in the store."""
+
+    NONE = 0
+    """Nothing: it leaves as it is."""
+    DKIM = 1
+    """Our signature: somebody who logged in wrote it, or the service did. Without a key it waits."""
+    ARC = 2
+    """Our seal (RFC 8617): it came from elsewhere, and what our door found out about it goes along."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a submitter said about a message beside its addresses."""
@@ -67,6 +80,9 @@ class Options:
     ret: str = ""
     envid: str = ""
     utf8: bool = False
+    signing: Signing = Signing.DKIM
+    results: str = ""
+    """What Authentication-Results says of it, our name first; for a seal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +132,8 @@ class Leased:
     utf8: bool
     created: int
     expires: int
+    signing: Signing
+    results: str
     recipients: tuple[Addressee, ...]
     given_up: Cause | None = None
     """An operator gave it up: what its last attempt had come to. It is not sent any more."""

@@ -1,0 +1,28 @@
+"""Public keys that signatures name, as name servers tell of them now."""
+
+import asyncio
+from collections.abc import Collection
+
+from mailserver.authentication import keys
+from mailserver.authentication.dkim_check import Keys
+from mailserver.authentication.lookups import Lookups
+from mailserver.foundation.resolver import LookupFailed
+
+
+async def find(asked: Lookups, names: Collection[str], services: tuple[bytes, ...] = (b"email",)) -> Keys:
+    """Each of these by its name in DNS; None where nobody knows now."""
+    found: dict[str, keys.Key | keys.BadKey | None] = {}
+
+    async def ask(name: str) -> None:
+        try:
+            found[name] = keys.read(await asked.texts(name), services)
+        except keys.BadKey as error:
+            found[name] = error
+        except LookupFailed:
+            found[name] = None
+
+    if len(names) == 1:
+        await ask(*names)
+    else:
+        await asyncio.gather(*(ask(name) for name in names))
+    return found

@@ -1,0 +1,179 @@
+"""Our seals on what is passed on: dkimpy and our own door believe them, alone, in a chain, not once it is broken."""
+
+import shutil
+import smtplib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dkim  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailserver.authentication import arc_check, keys
+from mailserver.authentication.arc_check import Sealed
+from mailserver.authentication.dkim_check import Bodies
+from mailserver.authentication.signatures import Header
+from mailserver.foundation.resolver import Resolver
+from mailserver.model.clock import SystemClock
+from mailserver.model.messages.authentication import Chain
+from mailserver.store.queue import dkim_keys
+from mailserver.submission import arc
+from mailserver.submission import dkim as signing
+from mailserver.submission.dkim import CannotSign, Signer
+from mailserver.submission.sealing import Seals
+from mailserver.submission.signing_keys import record_of
+from tests.authentication.name_server import NameServer
+from tests.authentication.signers import KEY, MESSAGE, record, seal, sign
+from tests.smtp.elsewhere import Elsewhere
+from tests.smtp.filtering import filters_of
+from tests.smtp.house import DOMAIN, House
+from tests.waiting import until
+
+OURS = Signer("s1", signing.new_key())
+RECORDS = {
+    "s1._domainkey.ac-exemple.fr": OURS.record.encode(),
+    **{f"s._domainkey.{domain}": record(KEY) for domain in ("a.fr", "b.fr", "c.fr")},
+}
+RESULTS = f"{DOMAIN}; spf=pass smtp.mailfrom=ada@a.fr;\r\n\tdkim=pass header.d=a.fr; dmarc=pass header.from=a.fr"
+PEER = "127.0.0.2"
+LINES = st.lists(st.sampled_from([b"", b" ", b"a  b\t", b"\xe9", b"."]), max_size=9)
+
+
+def checked(octets: bytes) -> Sealed:
+    """What our own door makes of a chain."""
+    end = signing.header_end(octets)
+    header = Header(octets[:end])
+    sets = arc_check.read(header)
+    if isinstance(sets, Sealed):
+        return sets
+    bodies = Bodies([sets[-1].message])
+    bodies.take([octets[end + 2 :]])
+    names = {one.seal.key_name for one in sets} | {sets[-1].message.key_name}
+    return arc_check.verify(header, sets, {name: keys.read([RECORDS[name]]) for name in names}, bodies)
+
+
+def by_dkimpy(octets: bytes, records: dict[str, bytes] | None = None) -> bytes:
+    validity, _, _ = dkim.arc_verify(
+        octets, dnsfunc=lambda name, timeout=5: (records or RECORDS)[name.decode().rstrip(".")]
+    )
+    return bytes(validity or b"nothing")
+
+
+def sealed(octets: bytes) -> bytes:
+    """The same with our seal, over a chain that holds or is none."""
+    sets = arc_check.read(Header(octets[: signing.header_end(octets)]))
+    assert isinstance(sets, tuple)
+    chain = Chain.PASS if sets else Chain.NONE
+    return arc.seal(OURS, octets, RESULTS, sets, chain, DOMAIN, int(SystemClock().now())) + octets
+
+
+def test_a_seal_of_ours_alone() -> None:
+    octets = sealed(sign(MESSAGE))
+    assert octets.startswith(b"ARC-Seal: i=1; a=rsa-sha256; t=")
+    assert f"ARC-Authentication-Results: i=1; {RESULTS}\r\n".encode() in octets
+    assert checked(octets).chain is Chain.PASS
+    assert arc_check.attested(checked(octets), [DOMAIN])
+    assert by_dkimpy(octets) == b"pass"
+    for changed in (octets.replace(b"Bonjour", b"Bonsoir"), octets.replace(b"dmarc=pass", b"dmarc=fail")):
+        assert changed != octets
+        assert checked(changed).chain is Chain.FAIL
+        assert by_dkimpy(changed) != b"pass"
+
+
+def test_a_seal_in_a_chain_of_others() -> None:
+    octets = seal(sealed(seal(sign(MESSAGE), b"b.fr", "dkim=pass header.d=a.fr")), b"c.fr", "arc=pass")
+    assert by_dkimpy(octets) == b"pass"
+    found = checked(octets)
+    assert (found.chain, len(found.sets)) == (Chain.PASS, 3)
+
+
+@settings(max_examples=30)
+@given(LINES, st.sampled_from(["é", "x" * 900, '"']))
+def test_whatever_the_body_and_the_results_hold(lines: list[bytes], said: str) -> None:
+    octets = MESSAGE.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + b"".join(line + b"\r\n" for line in lines)
+    fields = arc.seal(OURS, octets, f"{DOMAIN}; dkim=none ({said})", (), Chain.NONE, DOMAIN, 1)
+    assert fields.isascii()
+    assert checked(fields + octets).chain is Chain.PASS
+
+
+async def test_a_chain_that_is_broken_or_full_or_unknown(names: NameServer, resolver: Resolver) -> None:
+    seals = Seals(resolver=resolver, clock=SystemClock())
+    for name, text in RECORDS.items():
+        names[name, "TXT"] = [text]
+    good = seal(sign(MESSAGE), b"b.fr", "dkim=pass")
+    assert checked(await seals.fields(OURS, good, RESULTS, DOMAIN) + good).chain is Chain.PASS
+    broken = good.replace(b"Bonjour", b"Bonsoir")
+    fields = await seals.fields(OURS, broken, RESULTS, DOMAIN)
+    assert b"cv=fail" in fields, "said, and not mended"
+    assert checked(fields + broken).chain is Chain.FAIL
+    assert by_dkimpy(fields + broken) != b"pass"
+    half = good.partition(b"\r\n")[2]
+    with pytest.raises(CannotSign):
+        await seals.fields(OURS, half[half.index(b"ARC-") :], RESULTS, DOMAIN)
+    names.moods["s._domainkey.c.fr"] = "broken"
+    unknown = seal(sign(MESSAGE), b"c.fr", "dkim=pass")
+    with pytest.raises(CannotSign):
+        await seals.fields(OURS, unknown, RESULTS, DOMAIN)
+    full = sign(MESSAGE)
+    for _ in range(arc_check.MAX_SETS):
+        full = sealed(full)
+    assert checked(full).chain is Chain.PASS
+    with pytest.raises(CannotSign):
+        await seals.fields(OURS, full, RESULTS, DOMAIN)
+
+
+# ---------------------------------------------------------------------- from door to door
+
+
+@pytest.fixture
+def names() -> Iterator[NameServer]:
+    server = NameServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def resolver(names: NameServer) -> Any:
+    from mailserver.foundation.settings import NameService
+
+    found = Resolver(NameService(nameservers=(names.setting,)))
+    yield found
+    await found.close()
+
+
+def test_what_a_filter_sends_on_is_sealed(instance_template: Path, tmp_path: Path, names: NameServer) -> None:
+    """With what our door found; not an octet of it is changed."""
+    shutil.copytree(instance_template, tmp_path / "dir")
+    elsewhere = Elsewhere().start()
+    house = House(
+        tmp_path / "dir",
+        smtp={"relays": ["127.0.0.1"]},
+        dns={"nameservers": [names.setting]},
+        outbound={"smarthost": elsewhere.target},
+        filters={"redirect": "anywhere"},
+    )
+    try:
+        names["a.fr", "TXT"] = [b"v=spf1 ip4:127.0.0.2 -all"]
+        names["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=reject"]
+        names["s._domainkey.a.fr", "TXT"] = [record(KEY)]
+        filters_of(house, "bob", 'redirect "bob@ailleurs.fr";')
+        house.start_relay()
+        octets = sign(MESSAGE)
+        with smtplib.SMTP("127.0.0.1", house.ports["smtp"], "mx.a.fr", timeout=60, source_address=(PEER, 0)) as client:
+            client.sendmail("ada@a.fr", [f"bob@{DOMAIN}"], octets)
+        until(lambda: len(elsewhere.inbox.octets) == 1)
+        (passed,) = elsewhere.inbox.octets
+        assert passed.endswith(octets), "not an octet of it is changed"
+        (key,) = house.read(dkim_keys.every)
+        records = {**RECORDS, "s1._domainkey.ac-exemple.fr": record_of(key).encode()}
+        assert by_dkimpy(passed, records) == b"pass"
+        told = passed.partition(b"ARC-Authentication-Results: ")[2].partition(b"\r\nX-Sieve")[0]
+        assert told.startswith(f"i=1; {DOMAIN};".encode())
+        assert b"dkim=pass header.d=a.fr" in told
+        assert b"dmarc=pass header.from=a.fr" in told
+        assert b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=ac-exemple.fr" not in passed
+    finally:
+        house.stop()
+        elsewhere.stop()
