@@ -37,6 +37,8 @@ MODULES: Mapping[str, Sequence[str]] = {
     "smtp/relay/pipeline.py": ("tests/smtp/test_relay_connections.py",),
     "smtp/relay/pool.py": ("tests/smtp/test_relay_connections.py",),
     "smtp/relay/connecting.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
+    "smtp/relay/tls/policies.py": ("tests/smtp/test_relay_tls.py",),
+    "smtp/relay/tls/tlsa.py": ("tests/smtp/test_tlsa.py", "tests/smtp/test_relay_tls.py"),
     "smtp/relay/transfer.py": (
         "tests/smtp/test_relay.py",
         "tests/smtp/test_relay_moments.py",
