@@ -8,6 +8,9 @@ from mailserver.background.housekeeping.notices import WELCOMES
 from mailserver.background.housekeeping.states import ORIGIN
 from mailserver.model.identity import NewPerson, Role, State
 from mailserver.store.account import accounts, sessions
+from mailserver.store.people import outside_members
+from mailserver.store.queue import list_posts
+from mailserver.store.queue.spool import Options
 from mailserver.store.record.audit import Action
 from tests.background.conftest import DAY, PRIVATE, House, text_of
 
@@ -191,3 +194,31 @@ async def test_owners_are_told_two_weeks_before_their_list_ends(house: House) ->
     assert len(await house.inbox(owners[0])) == 1
     await house.round(18 * DAY)
     assert len(await house.inbox(owners[0])) == 2
+
+
+async def test_owners_are_told_once_of_members_outside_who_get_nothing_any_more(house: House) -> None:
+    """Not of who left by themselves; and what is old is forgotten, but for who left."""
+    owner = await house.person()
+    list_, members = "chorale@ac-exemple.fr", ("amie@ailleurs.fr", "ami@ailleurs.fr", "partie@ailleurs.fr")
+    wanted = NewList(list_, "Chorale", owners=(owner.address,), members=members)
+    write, read = house.store.write, house.store.read
+    await write(rosters.make, rosters.House.of(house.settings), wanted, ORIGIN)
+    numbers = await write(outside_members.ids, list_, [*members, "ancien@ailleurs.fr"])
+    bounds = outside_members.Bounds(1, 30, 21)
+    await write(outside_members.leave, numbers["partie@ailleurs.fr"])
+    for member in members[:2]:
+        await write(outside_members.bounce, numbers[member], bounds, hard=True, status="5.1.1", said="550 No")
+    posted = list_posts.Posted(list_, "A", owner.account_id, "Émilie", "Sortie", 3)
+    await write(list_posts.record, posted, 0, lambda _: "", lifetime=1, options=Options())
+    await house.round(DAY)
+    (notice,) = await house.inbox(owner)
+    text = text_of(notice)
+    for shown in (*members[:2], "/m/liste/chorale%40ac-exemple.fr/messages", "sends nothing to them any more"):
+        assert shown in text
+    assert "partie@" not in text
+    assert await read(outside_members.get, numbers["ancien@ailleurs.fr"]) is None
+    assert len(await read(list_posts.posts, list_, 10)) == 1
+    await house.round(31 * DAY)
+    assert len(await house.inbox(owner)) == 1
+    assert await read(list_posts.posts, list_, 10) == []
+    assert await read(outside_members.ended, list_, members) == set(members)

@@ -8,6 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailserver.__main__ import app
+from mailserver.cli.lists.common import write
+from mailserver.cli.shared import settings_of
+from mailserver.store.engine.statements import Tx
+from mailserver.store.people import outside_members
 from tests.harness import Instance
 
 Maker = Callable[..., Instance]
@@ -95,6 +99,34 @@ def test_preview_before_saving(academy: Instance) -> None:
     assert asked(academy, "list", "show", "DIR", "profs")["kind"] == "living"
     assert asked(academy, "list", "preview", "DIR", f"enseignants.{UAI.lower()}")["count"] == 7
     assert asked(academy, "list", "show", "DIR", f"eleves.{UAI}")["kind"] == "standing"
+
+
+def test_what_comes_back_from_members_outside(academy: Instance) -> None:
+    address, member = "chorale@ac-exemple.fr", "amie@ailleurs.fr"
+    asked(academy, "list", "create", "DIR", "chorale", "--member", member, "--member", "parti@ailleurs.fr")
+    limits = ("--max-size", "500000", "--max-hourly", "20", "--as-list", "--no-leave")
+    changed = asked(academy, "list", "set", "DIR", "chorale", *limits)
+    assert (changed["max_size"], changed["max_hourly"]) == (500_000, 20)
+    assert (changed["as_list"], changed["may_leave"]) == (True, False)
+    assert run(academy, "list", "set", "DIR", "chorale", "--max-size", "1").exit_code == 1
+    assert run(academy, "list", "set", "DIR", "profs", "--may-leave").exit_code == 1, "nobody leaves a living list"
+
+    def trouble(tx: Tx) -> None:
+        numbers = outside_members.ids(tx, address, [member, "parti@ailleurs.fr"])
+        bounds = outside_members.Bounds(1, 30, 21)
+        outside_members.bounce(tx, numbers[member], bounds, hard=True, status="5.1.1", said="550 No such user")
+        outside_members.leave(tx, numbers["parti@ailleurs.fr"])
+
+    write(settings_of(academy.directory), trouble)
+    found = {one["member"]: one["reason"] for one in asked(academy, "list", "bounces", "DIR", "chorale")}
+    assert found == {member: "hard", "parti@ailleurs.fr": "left"}
+    assert asked(academy, "list", "bounces", "DIR", "chorale", "--clear", "--member", "x@y.fr")["cleared"] == 0
+    assert asked(academy, "list", "bounces", "DIR", "chorale", "--clear")["cleared"] == 1
+    said = run(academy, "list", "bounces", "DIR", "chorale").stdout
+    assert "parti@ailleurs.fr  left" in said
+    assert member not in said
+    assert asked(academy, "list", "bounces", "DIR", "chorale", "--clear", "--left")["cleared"] == 1
+    assert run(academy, "list", "bounces", "DIR", "nothing").exit_code == 1
 
 
 def test_held_messages(academy: Instance) -> None:

@@ -17,7 +17,7 @@ from mailserver.delivery.member_keys import MemberKeys
 from mailserver.model.clock import DAY
 from mailserver.store.people import outside_members
 from mailserver.store.people.outside_members import OutsideMember, Reason
-from mailserver.store.queue import list_posts
+from mailserver.store.queue import list_posts, spool
 from mailserver.store.queue.list_posts import Departure, Fate, Post
 from mailserver.submission.dkim import Signer
 from tests.clocks import MovingClock
@@ -175,6 +175,18 @@ def test_a_signed_in_author_may_not_be_borrowed_from_outside(house: House, sink:
     outside, _ = written_for(house, sink, "x@exemple.org", letter(f"Rose <{at('rose')}>", "x"))
     assert at("rose") not in outside["From"]
     assert f"<cercle@{DOMAIN}>" in outside["From"]
+
+
+def test_many_outside_are_one_unit_of_few_statements(house: House, sink: Elsewhere) -> None:
+    members = [f"m{number}@d{number % 7}.fr" for number in range(2_300)]
+    address = make_list(house, "grande", [at("tom"), *members])
+    assert arrive(house, "x@exemple.org", address) == {}
+    entries = house.read(lambda tx: spool.show(tx, 5_000))
+    assert sorted(one.recipients for one in entries) == sorted((member,) for member in members)
+    assert len({one.sender for one in entries}) == len(members)
+    assert {one.domain for one in entries} == {f"d{number}.fr" for number in range(7)}
+    assert post(house, address).fates == {Fate.WAITING: 2_300}
+    house.store.write_now(spool.drop, [one.id for one in entries])
 
 
 # ---------------------------------------------------------------------- what comes back
