@@ -46,6 +46,19 @@ class Untranslated(Text):
         return self.message
 
 
+class Several(Text):
+    """Texts one after the other."""
+
+    __slots__ = ("texts",)
+
+    def __init__(self, *texts: Translated) -> None:
+        super().__init__("")
+        self.texts = texts
+
+    def to(self, language: LanguageCode) -> str:
+        return "".join(text.to(language) for text in self.texts)
+
+
 NOTHING = Untranslated("")
 
 

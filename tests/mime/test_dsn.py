@@ -50,3 +50,31 @@ def test_the_part_for_people_is_in_their_language(
     assert said in text
     assert not unsaid or unsaid not in text
     assert language or text.index("n'a pas pu") < text.index("could not")
+
+
+def text_of(*fates: Fate, language: LanguageCode | None = "en") -> str:
+    report = Report("ac-exemple.fr", "mx.ac-exemple.fr", "a@ac-exemple.fr", 0, "<1@x>", fates, language=language)
+    message = email.message_from_bytes(build(report, ORIGINAL), policy=email.policy.default)
+    text: str = next(part for part in message.walk() if part.get_content_type() == "text/plain").get_content()
+    return text.replace("\r\n", "\n")
+
+
+def test_a_failure_is_explained_and_the_words_of_the_other_server_stay() -> None:
+    said = "552 5.2.2 Le quota est dépassé\r\nStatus: 2.0.0"
+    text = text_of(Fate("un@ailleurs.fr", Action.FAILED, "5.2.2", said, "mx.ailleurs.fr"))
+    assert (
+        "  un@ailleurs.fr\n"
+        "      This recipient's mailbox is full.\n"
+        "      Write to this person in another way, or try again later.\n"
+        "      mx.ailleurs.fr answered: 552 5.2.2 Le quota est dépassé Status: 2.0.0\n"
+    ) in text
+    waits = text_of(Fate("un@ailleurs.fr", Action.DELAYED, "4.4.1", "Connection refused"))
+    assert "      The other server does not answer.\n      Connection refused\n" in waits
+    assert "another way" not in waits
+    done = text_of(Fate("un@ailleurs.fr", Action.RELAYED, "2.0.0", "250 Ok", "mx.ailleurs.fr"))
+    assert "  un@ailleurs.fr\n      mx.ailleurs.fr answered: 250 Ok\n" in done
+
+
+def test_in_both_languages_where_nobody_knows_who_reads_it() -> None:
+    text = text_of(Fate("un@ailleurs.fr", Action.FAILED, "5.1.1"), language=None)
+    assert text.index("Cette adresse n’existe pas") < text.index("This address does not exist")

@@ -10,9 +10,10 @@ from mailserver.mime.body.scanning import scan
 from mailserver.mime.header import dates
 from mailserver.mime.writing.compose import NewMessage, Piece, envelope_fields, message_part, multipart, text_part
 from mailserver.mime.writing.fields import MAX_LINE, Correspondent, field
+from mailserver.texts import delivery_reasons
 from mailserver.texts.catalogue import N_, NC_
 from mailserver.texts.languages import LanguageCode
-from mailserver.texts.text import NOTHING, Text, spoken
+from mailserver.texts.text import NOTHING, Several, Text, Untranslated, spoken
 
 MAX_RETURNED = 64 * 1024
 """Octets of a message that are returned whole, where its sender asked for it (RFC 3461 section 4.3)."""
@@ -125,16 +126,26 @@ def _explain(report: Report, subject: str) -> str:
         "Bonjour,\n\n{told}\n\n{about}\n{fates}\nService de messagerie, {domain}\n",
         told=Text(_TEXTS[_gravest(report.fates)], until=until),
         about=Text("Objet : {subject}\n", subject=subject) if subject else NOTHING,
-        fates="".join(f"  {_explained(fate)}\n" for fate in report.fates),
+        fates=Several(*map(_explained, report.fates)),
         domain=report.domain,
     )
     return spoken(text, report.language, "\n---\n\n")
 
 
-def _explained(fate: Fate) -> str:
-    said = f" ({fate.remote})" if fate.remote else ""
-    reason = f" : {_one_line(fate.diagnostic)}" if fate.diagnostic else f" : {fate.status}"
-    return f"{_one_line(fate.recipient)}{reason}{said}"
+def _explained(fate: Fate) -> Text:
+    """A recipient, what it means and what to do in our words, then what the other server said in its own."""
+    said = _one_line(fate.diagnostic) if fate.diagnostic else fate.status
+    answer = Text("Réponse de {server} : {said}", server=fate.remote, said=said) if fate.remote else Untranslated(said)
+    lines: list[Text] = [Untranslated(_one_line(fate.recipient))]
+    if fate.action in (Action.FAILED, Action.DELAYED):
+        reason = delivery_reasons.explain(fate.status, fate.diagnostic)
+        lines.append(reason.why)
+        # What still waits asks nothing of its sender: the part says so above.
+        if fate.action is Action.FAILED and reason.advice is not NOTHING:
+            lines.append(reason.advice)
+    lines.append(answer)
+    indents = [Untranslated("  "), *[Untranslated("      ")] * (len(lines) - 1)]
+    return Several(*(part for pair in zip(indents, lines, strict=True) for part in (*pair, Untranslated("\n"))))
 
 
 def _one_line(text: str) -> str:
