@@ -32,7 +32,7 @@ from webui.page.avatars import Avatar, avatar
 from webui.page.context import COMPLETE, Services, Visit
 from webui.page.mail_shell import DRAFTS, JUNK, SENT, Folder, MailShell, surroundings
 from webui.page.rendering import redirect
-from webui.reader import addressees, conversations, correspondent, message_parts, recall, trusted_senders
+from webui.reader import addressees, conversations, correspondent, message_parts, recall, sent_outcome, trusted_senders
 from webui.reader.content import html_dark, html_view, images, plain_text
 from webui.reader.correspondent import Correspondent
 from webui.reader.flash_texts import said
@@ -136,6 +136,8 @@ class ReadPage:
     reports_phishing: bool = False
     correspondent: Correspondent | None = None
     """Who wrote, in the complete interface."""
+    outcome: sent_outcome.Outcome | None = None
+    """What became of it, where its reader sent it."""
     beside: Sequence[Line] = ()
     """The messages around it, in the complete interface."""
     above: str = ""
@@ -350,6 +352,7 @@ async def _personal(
         correspondent=who,
         receipt=await receipts.note(services, visit, found, octets, root),
         invitation=await invitations.card(services, visit, found, octets, root),
+        outcome=await sent_outcome.of(services, visit, found),
         leaving=header.leaving,
         reports_phishing=not sent,
     )

@@ -253,6 +253,13 @@ def whole(tx: Tx, name: str) -> Way:
     return Way(name, steps[:MAX_STEPS], len(steps) > MAX_STEPS)
 
 
+def of_account(tx: Tx, account_id: int, names: Sequence[str]) -> list[Traced]:
+    """The steps of messages that are this account's own, in order; the first `MAX_STEPS`."""
+    columns = message_trace.c
+    mine = select(message_trace).where(columns.name.in_(names), columns.account_id == account_id)
+    return [_traced(row) for row in tx.execute(mine.order_by(columns.at, columns.id).limit(MAX_STEPS))]
+
+
 def prune(tx: Tx, before: int, limit: int) -> int:
     """Forget steps before a time, a bounded number of them; how many. Raises ClockJumped."""
     trusted_clock.check(tx)

@@ -9,8 +9,10 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import BRAKED, GIVEN_UP, HELD, HELD_UNTIL, NEWS, errors
 from mailserver.store.queue.spool.rows import NOBODY
-from mailserver.store.schema.spool import queued, queued_domain
+from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 from mailserver.texts.causes import NOTHING, Cause
+
+MAX_OWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,34 @@ class Destination:
     """When the next of them is tried; `HELD_UNTIL` and later: when an operator lets it go."""
     error: Cause
     """What the last attempt of one of them came to."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRow:
+    """A recipient of an account's own message for whom it still waits."""
+
+    name: str
+    recipient: str
+    """Folded."""
+    due: int
+    held: bool
+    """Until an operator, or the end of a brake, lets it go."""
+
+
+def of_account(tx: Tx, account_id: int, names: Sequence[str]) -> list[OwnRow]:
+    """What waits of messages that are this account's own; at most `MAX_OWN` rows."""
+    asked = (
+        select(queued.c.name, queued_recipient.c.address, queued_domain.c.due, queued_domain.c.error_code)
+        .join_from(queued, queued_domain, queued_domain.c.queued_id == queued.c.id)
+        .join(queued_recipient, queued_recipient.c.domain_id == queued_domain.c.id)
+        .where(queued.c.name.in_(names), queued.c.account_id == account_id)
+        .order_by(queued_recipient.c.id)
+        .limit(MAX_OWN)
+    )
+    return [
+        OwnRow(name, address.casefold(), int(due), code in (HELD.name, BRAKED.name))
+        for name, address, due, code in map(tuple, tx.execute(asked))
+    ]
 
 
 def hold(tx: Tx, rows: Sequence[int]) -> int:
