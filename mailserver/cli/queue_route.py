@@ -1,13 +1,15 @@
-"""`mailserver queue route`: which way a message to an address would leave, and why. Nothing is dialled."""
+"""`mailserver queue route`: which way a message to an address would leave, and why. No server of mail is dialled; what
+is demanded of its TLS is asked for as when mail leaves (DNS, and the policy of MTA-STS over HTTPS)."""
 
 import json
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from mailserver.cli.shared import AsJson, InstanceDir, fail, run, settings_of, with_help, with_store
+from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help, with_store
 from mailserver.foundation.settings import OutboundRelay, Security, Settings
 from mailserver.model.address import check_domain
 from mailserver.model.errors import BadSyntax, Temporary
@@ -19,6 +21,8 @@ from mailserver.texts.causes import Cause
 from mailserver.texts.command_line import LANGUAGE, _
 from smtp.relay.choice import Journey
 from smtp.relay.routing import Exchanger, NoRoute, Router
+from smtp.relay.tls.demand import Demand, Level
+from smtp.relay.tls.policies import Policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def route(
     if domain in settings.domains:
         fail(_("{domain} est à nous : le courrier n’en sort pas", domain=domain), 1)
     journey = _journey(settings, domain, sender)
-    way = run(lambda: _way(settings, journey))
+    way = with_store(settings, partial(_way, settings, journey))
     print(json.dumps(_facts(way), ensure_ascii=False) if as_json else "\n".join(_lines(settings, way)))
     raise typer.Exit(0 if way.exchangers else 1)
 
@@ -83,11 +87,12 @@ def _journey(settings: Settings, domain: str, sender: str) -> Journey:
     return Journey(domain, address.rpartition("@")[2].lower(), person.role if person is not None else None)
 
 
-async def _way(settings: Settings, journey: Journey) -> Way:
+async def _way(settings: Settings, journey: Journey, store: Store) -> Way:
     router = Router(settings)
+    policies = Policies(settings=settings, store=store, clock=store.clock, resolver=router.resolver)
     relays = router.relays(journey)
     try:
-        exchangers = await router.exchangers(journey)
+        exchangers = await policies.demanded(journey.domain, await router.exchangers(journey))
     except NoRoute as error:
         return Way(journey, relays, [], error.text, error.status)
     except Temporary as error:
@@ -102,7 +107,8 @@ def _lines(settings: Settings, way: Way) -> list[str]:
     lines += [f"  {_told(relay)}" for relay in way.relays if relay.host]
     for one in way.exchangers:
         source = _("depuis {source}", source=one.source) if one.source else ""
-        lines.append(f"  {one.name} [{one.address}]:{one.port} {source}".rstrip())
+        tls = _demanded(one.demand) if one.is_of_domain else ""
+        lines.append("  " + ", ".join(filter(None, (f"{one.name} [{one.address}]:{one.port} {source}".rstrip(), tls))))
     if way.problem is not None:
         said = way.problem.to(LANGUAGE)
         lines.append(
@@ -130,6 +136,20 @@ def _reason(way: Way) -> str:
     if not relay.host:
         return _("{domain} : par ses propres serveurs ({why})", domain=domain, why=why)
     return _("{domain} : par des relais des réglages ({why})", domain=domain, why=why)
+
+
+def _demanded(demand: Demand) -> str:
+    """What its domain, or what is known of it, demands of TLS with a server."""
+    if demand.is_remembered:
+        return _("TLS exigé, il l’offrait jusqu’ici")
+    match demand.least:
+        case Level.DANE:
+            return _("TLS exigé, avec une clé du DNS (DANE)")
+        case Level.VERIFIED:
+            return _("TLS, certificat vérifié")
+        case Level.ENCRYPTED:
+            return _("TLS exigé")
+    return _("TLS si offert")
 
 
 def _told(relay: OutboundRelay) -> str:
@@ -163,7 +183,14 @@ def _facts(way: Way) -> dict[str, object]:
             for relay in way.relays
         ],
         "exchangers": [
-            {"name": one.name, "address": one.address, "port": one.port, "source": one.source} for one in way.exchangers
+            {
+                "name": one.name,
+                "address": one.address,
+                "port": one.port,
+                "source": one.source,
+                "tls": one.demand.least.name.lower() if one.is_of_domain else "",
+            }
+            for one in way.exchangers
         ],
         "status": way.status,
         "problem": str(way.problem) if way.problem is not None else "",

@@ -83,3 +83,23 @@ def test_what_cannot_be_asked(academy: Instance) -> None:
     assert run(academy, "x@..").exit_code == 2
     assert run(academy, "x@ailleurs.fr", "--sender", "nobody").exit_code == 1
     assert run(academy, "x@[127.0.0.1]").exit_code == 0
+
+
+def test_what_is_demanded_of_tls(academy: Instance, names: Names) -> None:
+    mx = "mx.ecole.gouv.fr"
+    names.known = {("ecole.gouv.fr", "MX"): [f"10 {mx}."], (mx, "A"): ["127.0.0.1"]}
+
+    def tls() -> str:
+        return str(json.loads(run(academy, "ecole.gouv.fr", "--json").output)["exchangers"][0]["tls"])
+
+    assert tls() == "clear"
+    place = f"_25._tcp.{mx}"
+    names.known[place, "TLSA"] = ["3 1 1 " + "ab" * 32]
+    names.signed = {"ecole.gouv.fr", mx, place}
+    assert tls() == "dane"
+    assert "DANE" in run(academy, "ecole.gouv.fr").output
+    names.known[place, "TLSA"] = ["0 1 1 " + "ab" * 32]
+    assert tls() == "encrypted"
+    names.broken.add(place)
+    shown = run(academy, "ecole.gouv.fr")
+    assert (shown.exit_code, "DANE" in shown.output) == (1, True)
