@@ -159,6 +159,6 @@ def _found(texts: Iterable[tuple[str, str]], wanted: frozenset[str]) -> tuple[li
         for one in numbers(text, where):
             if one.kind in wanted and len(found) < MAX_FINDINGS:
                 found.setdefault((one.kind, one.value), one)
-        for word in candidates(text.split("\n")):
+        for word in candidates(text):
             words.setdefault(word, where)
     return list(found.values()), [(where, word) for word, where in words.items()][:8]

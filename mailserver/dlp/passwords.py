@@ -16,27 +16,31 @@ _NAMED = re.compile(
     r"mots? de passe|\bmdp\b|\bpass(?:word|phrase)?\b|\bpwd\b|\bcodes? d.acc[eè]s|\bidentifiants?\b|\blogin\b",
     re.IGNORECASE,
 )
+_HINTS = ("pass", "mdp", "pwd", "acc", "identifiant", "login")
+"""Without one of these nothing of the above is there; most mail has none, and this is found out at once."""
 _ADDRESS = re.compile(r"\w+://|www\.|[^@\s]+@[^@\s]+\.[a-z]{2,}", re.IGNORECASE)
 _AROUND = "«»“”\"'‘’()[]<>{}*_`.,;:"
 _KINDS = (str.islower, str.isupper, str.isdigit)
 
 
-def candidates(lines: Iterable[str]) -> list[str]:
+def candidates(text: str) -> list[str]:
     """The words to compare, those beside a word for a password first."""
     named: dict[str, None] = {}
     others: dict[str, None] = {}
     beside = False
-    for _, line in zip(range(MAX_LINES), lines, strict=False):
-        text = line.strip()
-        says = _NAMED.search(text)
+    small = text.lower()
+    may_say = any(hint in small for hint in _HINTS)
+    for line in text.split("\n", MAX_LINES)[:MAX_LINES]:
+        said = line.strip()
+        says = _NAMED.search(said) if may_say else None
         if says or beside:
-            for word in _beside(text[says.end() if says else 0 :]):
+            for word in _beside(said[says.end() if says else 0 :]):
                 named.setdefault(word)
         else:
-            for word in text.split():
+            for word in filter(_is_mixed, said.split()):
                 others.update(dict.fromkeys(one for one in _forms(word) if _kinds(one) == 4))
         # A label may stand on a line, and what it names on the next one.
-        beside = (bool(text) and says is not None) or (beside and not text)
+        beside = says is not None or (beside and not said)
         if len(named) >= MAX_WORDS:
             break
     return list(dict.fromkeys((*named, *others)))[:MAX_WORDS]
@@ -48,6 +52,11 @@ def _beside(text: str) -> Iterable[str]:
     words = [form for word in after.split()[:20] for form in _forms(word) if _kinds(form) >= 2]
     phrase = [after] if " " in after and SHORTEST <= len(after) <= LONGEST else []
     return [*words[:4], *phrase]
+
+
+def _is_mixed(word: str) -> bool:
+    """Whether it may have all four kinds of characters: a quick look, which nearly every word fails."""
+    return not (word.isalnum() or len(word) < SHORTEST or word.islower() or word.isupper())
 
 
 def _forms(word: str) -> list[str]:
