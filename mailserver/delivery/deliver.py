@@ -351,7 +351,9 @@ class Delivery(Addressing):
         if remote:
             prepared = await self.prepare(await asyncio.to_thread(self.members.copy, envelope, one.head, octets))
         assert prepared is not None, "a list is copied to somebody"
-        post = self.members.post(envelope, one, octets, len(members), remote)
+        post = self.members.post(
+            replace(envelope, name=envelope.name or options.name), one, octets, len(members), remote
+        )
         # The list answers for what it sends outside: who wrote it is proven, or does not stand there as its author.
         signed = replace(plain, signing=plain.signing | Signing.DKIM)
         part = Part(prepared, one.head.bounces, options=signed, provenance=sent_on, post=post)

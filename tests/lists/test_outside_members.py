@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dkim  # type: ignore[import-untyped]
 import pytest
+from sqlalchemy import select
 
 from directory.lists import rosters
 from directory.lists.rosters import ListChange
@@ -19,6 +20,7 @@ from mailserver.store.people import outside_members
 from mailserver.store.people.outside_members import OutsideMember, Reason
 from mailserver.store.queue import list_posts, spool
 from mailserver.store.queue.list_posts import Departure, Fate, Post
+from mailserver.store.schema.rosters import list_post
 from mailserver.submission.dkim import Signer
 from tests.clocks import MovingClock
 from tests.lists.house import ORIGIN, arrive, at, letter, make_list, populate, queue, send, without_mail
@@ -47,7 +49,9 @@ def school(
 ) -> Iterator[House]:
     directory = tmp_path_factory.mktemp("outside") / "dir"
     shutil.copytree(instance_template, directory)
-    house = House(directory, clock=clock, outbound={"smarthost": sink.target, "retry": (1,), "timeout": 5})
+    outbound = {"smarthost": sink.target, "retry": (1,), "timeout": 5}
+    # Messages to very many have tests of their own (tests/mailings): here they are sent at once.
+    house = House(directory, clock=clock, outbound=outbound, mailings={"outside": 0})
     populate(house)
     yield house
     house.stop()
@@ -132,6 +136,8 @@ def test_each_outside_gets_a_signed_copy_with_a_way_out_of_their_own(house: Hous
     (tom,) = house.mail("tom")
     assert b"/abonnement/" not in tom
     assert b"List-Unsubscribe: <mailto:chorale-owner@" in tom
+    (name,) = house.read(lambda tx: tx.execute(select(list_post.c.name)).scalars().all())
+    assert f"id {name}".encode() in house.mail("tom")[0], "the name that its author was told"
     seen = post(house, address)
     assert (seen.people, seen.outside, seen.fates) == (1, 2, {Fate.TAKEN: 2})
 
