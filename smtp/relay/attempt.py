@@ -15,6 +15,7 @@ from smtp.relay.connecting import Dialler
 from smtp.relay.pool import Pool, Way
 from smtp.relay.reachability import Reachability
 from smtp.relay.routing import Exchanger
+from smtp.relay.seven_bit import Message, SevenBit
 from smtp.relay.tls.handshake import TlsFailed, described
 from smtp.relay.tls.memory import TlsMemory
 from smtp.relay.transfer import Transfer
@@ -47,19 +48,26 @@ class Courier:
         await self._pool.empty()
 
     async def send(
-        self, exchangers: Sequence[Exchanger], row: Leased, octets: bytes, is_ours: Callable[[], bool]
+        self,
+        exchangers: Sequence[Exchanger],
+        row: Leased,
+        octets: bytes,
+        is_ours: Callable[[], bool],
+        seven_bit: SevenBit | None = None,
     ) -> list[Verdict]:
         """Try the exchangers in order until one takes or refuses something. `is_ours`: nobody else can be at it now.
 
+        `seven_bit`: where the message without eight bits comes from; None: there is none but what it is made into.
         Raises Unreachable, LeaseOver.
         """
+        message = Message(octets, seven_bit or SevenBit(octets))
         problem = NOTHING
         put_off: list[Verdict] = []
         for exchanger in self._reachability.ordered(exchangers):
             if put_off and self._reachability.is_away(exchanger):
                 continue
             try:
-                transfer = await self._try(exchanger, row, octets, is_ours)
+                transfer = await self._try(exchanger, row, message, is_ours)
             except (SMTPException, OSError) as error:
                 problem = Cause("server-said", server=exchanger.name, said=described(error))
                 self._lost(exchanger, error, problem)
@@ -81,11 +89,11 @@ class Courier:
         else:
             log.info("server not reached", host=exchanger.name, address=exchanger.address, why=why)
 
-    async def _try(self, exchanger: Exchanger, row: Leased, octets: bytes, is_ours: Callable[[], bool]) -> Transfer:
+    async def _try(self, exchanger: Exchanger, row: Leased, message: Message, is_ours: Callable[[], bool]) -> Transfer:
         """One server, at the best level of TLS that works. Raises SMTPException, OSError: not reached."""
         for level in exchanger.demand.levels:
             try:
-                return await self._hand_over((exchanger, level), row, octets, is_ours)
+                return await self._hand_over((exchanger, level), row, message, is_ours)
             except TlsFailed as error:
                 if level is exchanger.demand.least:
                     await self._memory.lose(row.domain, exchanger)
@@ -93,12 +101,14 @@ class Courier:
                 log.info("tls failed, going on with less", host=exchanger.name, level=level.name, why=str(error))
         raise AssertionError("the least level fails by an error")
 
-    async def _hand_over(self, way: Way, row: Leased, octets: bytes, is_ours: Callable[[], bool]) -> Transfer:
+    async def _hand_over(self, way: Way, row: Leased, message: Message, is_ours: Callable[[], bool]) -> Transfer:
         """Over a connection that was kept, or over a new one where the other server had done with it."""
         while True:
             connection = await self._pool.take(way)
             encrypted = connection.client.get_transport_info("ssl_object") is not None
-            transfer = Transfer(connection, way[0].name, row, octets, is_ours, self._outbound.timeout)
+            transfer = Transfer(
+                connection, way[0].name, row, message, is_ours, self._outbound.timeout, chunking=self._outbound.chunking
+            )
             try:
                 await transfer.run()
             except BaseException:

@@ -14,6 +14,7 @@ from mailserver.store.queue.spool import Addressee, Leased, Notify
 from mailserver.texts.causes import Cause, plain
 from smtp.relay.pipeline import Pipeline
 from smtp.relay.pool import Connection
+from smtp.relay.seven_bit import Message
 from smtp.relay.tls.handshake import described
 from smtp.relay.verdicts import Result, Verdict, same_for_all
 
@@ -24,6 +25,8 @@ MESSAGE_SECONDS = 600.0
 SLOWEST = 16 * 1024
 """Octets per second below which a transfer is given up."""
 PIECE = 256 * 1024
+CHUNK = 512 * 1024
+"""Octets of one BDAT."""
 RECIPIENTS = 100
 """Of one transaction: every server must take that many (RFC 5321 section 4.5.3.1.8)."""
 
@@ -44,11 +47,13 @@ class Transfer:
         connection: Connection,
         remote: str,
         row: Leased,
-        octets: bytes,
+        message: Message,
         is_ours: Callable[[], bool],
         seconds: float,
+        *,
+        chunking: bool = True,
     ) -> None:
-        """`seconds`: the most that one answer is waited for."""
+        """`seconds`: the most that one answer is waited for. `chunking`: BDAT to whoever offers it."""
         client = connection.client
         self._connection = connection
         self._offers = dict(client.esmtp_extensions)
@@ -58,9 +63,18 @@ class Transfer:
         self._remote = remote
         self._is_relay = connection.way[0].relay is not None
         self._row = row
-        self._octets = octets
-        self._eight_bit = not octets.isascii()
+        self._message = message
+        self._octets = message.octets
+        self._eight_bit = not message.octets.isascii()
+        addresses = (
+            row.reverse_path,
+            row.envid,
+            *(word for one in row.recipients for word in (one.address, one.orcpt)),
+        )
+        self._plain_envelope = "".join(addresses).isascii()
+        self._utf8 = row.utf8 and (self._eight_bit or not self._plain_envelope)
         self._knows_dsn = "dsn" in self._offers
+        self._in_chunks = "chunking" in self._offers and chunking
         self._content_sent = False
         self._broke = self._broke_early = False
         self.verdicts: list[Verdict] = []
@@ -82,7 +96,7 @@ class Transfer:
 
     async def run(self) -> None:
         """Come to a verdict on every recipient. Raises LeaseOver."""
-        missing = self._what_it_lacks()
+        missing = await self._what_it_lacks()
         if missing is not None:
             self._judge_all(Result.FAILED, *missing)
             return
@@ -108,19 +122,31 @@ class Transfer:
     def _judge_all(self, result: Result, status: str, text: Cause) -> None:
         self.verdicts = same_for_all(self._row, result, status, text, self._remote)
 
-    def _what_it_lacks(self) -> tuple[str, Cause] | None:
-        """An extension this message cannot do without: nothing of it may be rewritten (signatures)."""
-        if self._row.utf8 and "smtputf8" not in self._offers:
-            return "5.6.7", Cause("no-smtputf8")
-        if self._eight_bit and "8bitmime" not in self._offers:
+    async def _what_it_lacks(self) -> tuple[str, Cause] | None:
+        """An extension this message cannot do without, not even in seven bits."""
+        if self._utf8 and "smtputf8" not in self._offers:
+            missing = "5.6.7", Cause("no-smtputf8")
+            if not self._plain_envelope or not await self._becomes_seven_bit():
+                return missing
+        elif self._eight_bit and "8bitmime" not in self._offers and not await self._becomes_seven_bit():
             return "5.6.3", Cause("no-8bitmime")
         limit = self._offers.get("size", "")
         if limit.isdigit() and 0 < int(limit) < len(self._octets):
             return "5.3.4", Cause("too-large-there", limit=limit)
         return None
 
+    async def _becomes_seven_bit(self) -> bool:
+        octets = await self._message.seven_bit.octets()
+        if octets is None or not octets.isascii():
+            return False
+        log.info("sent in seven bits", host=self._remote)
+        self._octets, self._eight_bit = octets, False
+        self._utf8 = not self._plain_envelope
+        return True
+
     async def _transaction(self, group: Sequence[Addressee]) -> None:
-        """One MAIL. Where commands may be sent together, RSET to DATA are (RFC 2920 section 3.1)."""
+        """One MAIL. Where commands may be sent together, RSET to DATA are (RFC 2920 section 3.1); with BDAT, to RCPT:
+        nobody is sent content for recipients whom it takes for nobody."""
         mail = b"MAIL FROM:<" + self._row.reverse_path.encode() + b">" + self._mail_options()
         recipients = [b"RCPT TO:<" + one.address.encode() + b">" + self._rcpt_options(one) for one in group]
         asking = self._all_at_once if "pipelining" in self._offers else self._one_by_one
@@ -131,7 +157,8 @@ class Transfer:
             return
         self._connection.in_transaction = False
         if accepted:
-            self._judge(accepted, await self._content(), has_message=True)
+            content = self._chunks if self._in_chunks else self._content
+            self._judge(accepted, await content(), has_message=True)
         else:
             await self._no_content()
 
@@ -151,6 +178,8 @@ class Transfer:
         if not accepted:
             return None
         self._check_lease()
+        if self._in_chunks:
+            return accepted
         answer = await self._ask(b"DATA")
         if answer.code == 354:
             return accepted
@@ -162,13 +191,16 @@ class Transfer:
     ) -> list[Addressee] | None:
         """The same. The server may want content for nobody: then the list is empty."""
         self._check_lease()
-        self._pipeline.send(*before, *recipients, b"DATA")
+        self._pipeline.send(*before, *recipients, *([] if self._in_chunks else [b"DATA"]))
         for _ in before:
             answer = await self._answer()
         refused = answer.code != 250
         if refused:
             self._judge(group, answer)
         answers = [await self._answer() for _ in group]
+        if self._in_chunks:
+            taken = zip(group, answers, strict=True)
+            return None if refused else [one for one, answer in taken if self._is_taken(one, answer)] or None
         last = await self._answer()
         if refused:
             # Nobody was to be taken. If somebody was, an end of the message would send them an empty one.
@@ -206,7 +238,7 @@ class Transfer:
             options.append(f"SIZE={len(self._octets)}")
         if self._eight_bit:
             options.append("BODY=8BITMIME")
-        if self._row.utf8:
+        if self._utf8:
             options.append("SMTPUTF8")
         if self._knows_dsn:
             options += [f"RET={self._row.ret}"] if self._row.ret else []
@@ -233,7 +265,36 @@ class Transfer:
                 break
             self._check_lease()
             self._pipeline.write(piece)
-        return await self._pipeline.reply(MESSAGE_SECONDS + len(self._octets) / SLOWEST)
+        return await self._pipeline.reply(self._patience)
+
+    async def _chunks(self) -> SMTPResponse:
+        """The message by BDAT (RFC 3030 section 2); the answer to its last chunk, or the first that is no consent."""
+        self._content_sent = True
+        together = "pipelining" in self._offers
+        unanswered = 0
+        for command, piece in chunks(self._octets):
+            while unanswered and (self._pipeline.has_reply or not together):
+                answer = await self._pipeline.reply(self._patience)
+                unanswered -= 1
+                if not 200 <= answer.code < 300:
+                    self._broke = True  # what was sent since would have to be thrown away
+                    return answer
+            await self._pipeline.drain()
+            self._check_lease()
+            self._pipeline.write(command)
+            self._pipeline.write(piece)
+            unanswered += 1
+        while unanswered:
+            answer = await self._pipeline.reply(self._patience)
+            unanswered -= 1
+            if not 200 <= answer.code < 300:
+                self._broke = self._broke or unanswered > 0
+                return answer
+        return answer
+
+    @property
+    def _patience(self) -> float:
+        return MESSAGE_SECONDS + len(self._octets) / SLOWEST
 
     async def _no_content(self) -> SMTPResponse:
         """Wanted though nobody is to get it (RFC 2920 section 3.1)."""
@@ -280,3 +341,13 @@ def stuffed(octets: bytes) -> Iterator[bytes]:
             piece = b"." + piece
         yield piece.replace(b"\r\n.", b"\r\n..")
     yield b".\r\n"
+
+
+def chunks(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Commands of BDAT with what follows each: not in lines, but the message ends with one, as by DATA."""
+    if not octets.endswith(b"\r\n"):
+        octets += b"\r\n"
+    for start in range(0, len(octets), CHUNK):
+        piece = octets[start : start + CHUNK]
+        last = b" LAST" if start + CHUNK >= len(octets) else b""
+        yield b"BDAT %d%b\r\n" % (len(piece), last), piece

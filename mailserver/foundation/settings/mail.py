@@ -54,6 +54,8 @@ class Outbound(Section):
     """How long mail for a domain waits whose servers took it over TLS so far, and do no more; 0: it does not."""
     tls_lost: Literal["send", "wait"] = "send"
     """After that it leaves in the clear, or waits on until its lifetime ends."""
+    chunking: bool = True
+    """Messages leave by BDAT where CHUNKING is offered (RFC 3030); false: always by DATA."""
     require_tls: tuple[MailDomain, ...] = ()
     """Domains, and all below them, whose servers get nothing but with TLS and a certificate for their name."""
     sign: bool = True
