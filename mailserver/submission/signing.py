@@ -49,11 +49,17 @@ class Signatures:
         """Also at the start: what waited for a key that is there meanwhile waits no longer."""
         self._said = False
 
-    async def on_top(self, row: Leased, octets: bytes) -> bytes:
-        """The message as it leaves. `octets`: without its Return-Path. Raises Waits, Temporary."""
+    async def on_top(self, row: Leased, octets: bytes, *, anew: bool = False) -> bytes:
+        """The message as it leaves. `octets`: without its Return-Path; `anew`: they are not those of the queue.
+
+        Raises Waits, Temporary.
+        """
         if not row.signing or not self._settings.outbound.sign:
             return octets
-        fields = await (self._signed if row.signing & Signing.DKIM else self._sealed)(row, octets)
+        if not row.signing & Signing.DKIM:
+            fields = await self._sealed(row, octets)
+        else:
+            fields = await (self._sign(await self._signers(), octets) if anew else self._signed(row, octets))
         if row.signing == Signing.DKIM | Signing.ARC:
             fields = await self._sealed(row, fields + octets) + fields
         await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once

@@ -15,7 +15,7 @@ from smtp.relay.connecting import Dialler
 from smtp.relay.pool import Pool, Way
 from smtp.relay.reachability import Reachability
 from smtp.relay.routing import Exchanger
-from smtp.relay.seven_bit import Message, SevenBit
+from smtp.relay.seven_bit import Message
 from smtp.relay.tls.handshake import TlsFailed, described
 from smtp.relay.tls.memory import TlsMemory
 from smtp.relay.transfer import Transfer
@@ -51,16 +51,13 @@ class Courier:
         self,
         exchangers: Sequence[Exchanger],
         row: Leased,
-        octets: bytes,
+        message: Message,
         is_ours: Callable[[], bool],
-        seven_bit: SevenBit | None = None,
     ) -> list[Verdict]:
         """Try the exchangers in order until one takes or refuses something. `is_ours`: nobody else can be at it now.
 
-        `seven_bit`: where the message without eight bits comes from; None: there is none but what it is made into.
         Raises Unreachable, LeaseOver.
         """
-        message = Message(octets, seven_bit or SevenBit(octets))
         problem = NOTHING
         put_off: list[Verdict] = []
         for exchanger in self._reachability.ordered(exchangers):

@@ -41,6 +41,7 @@ from smtp.relay.attempt import Courier, Unreachable
 from smtp.relay.choice import Journey
 from smtp.relay.dsn import Reporter
 from smtp.relay.routing import NoRoute, Router
+from smtp.relay.seven_bit import Message, SevenBit
 from smtp.relay.tls import required_field
 from smtp.relay.tls.policies import Policies
 from smtp.relay.transfer import LeaseOver
@@ -247,13 +248,20 @@ class Relay:
         except Exception:
             log.exception("attempt failed", domain=row.domain)
 
-    async def _finished(self, row: Leased, octets: bytes) -> bytes:
+    async def _finished(self, row: Leased, octets: bytes) -> Message:
         """The message with what is written only now on top. Raises Waits, Temporary."""
         if row.given_up is not None:
-            return octets
+            return Message(octets, SevenBit(octets))
         if (departure := self._delivery.members.departure(row.reverse_path)) is not None:
             octets = await self._delivery.members.finish(departure, octets)
-        return await self._signatures.on_top(row, octets)
+        return Message(await self._signatures.on_top(row, octets), SevenBit(octets, partial(self._signed_anew, row)))
+
+    async def _signed_anew(self, row: Leased, octets: bytes) -> bytes:
+        """Raises Temporary."""
+        try:
+            return await self._signatures.on_top(row, octets, anew=True)
+        except Waits:
+            raise Temporary(spool.UNSIGNED) from None
 
     def _under_ours(self, row: Leased) -> Leased:
         """As it leaves: under a return path for which our SPF speaks. What we report ourselves goes to the author."""
@@ -262,7 +270,7 @@ class Relay:
             return row
         return replace(row, reverse_path=self._delivery.returned.forward(path))
 
-    async def _attempt(self, row: Leased, octets: bytes) -> list[Verdict]:
+    async def _attempt(self, row: Leased, message: Message) -> list[Verdict]:
         """Every recipient's verdict."""
         if row.given_up is not None:
             return given_up(row, row.given_up)
@@ -271,9 +279,9 @@ class Relay:
             return same_for_all(row, Result.DEFERRED, "4.4.1", why)
         try:
             found = await self._router.exchangers(await self._journey(row))
-            waived = required_field.says_no(octets)
+            waived = required_field.says_no(message.octets)
             exchangers = await self.policies.demanded(row.domain, found, waived=waived)
-            return await self._courier.send(exchangers, row, octets, partial(self._is_ours, row.lease))
+            return await self._courier.send(exchangers, row, message, partial(self._is_ours, row.lease))
         except NoRoute as error:
             return same_for_all(row, Result.FAILED, error.status, error.text)
         except Temporary as error:

@@ -25,6 +25,8 @@ from tests.waiting import until
 
 ADA = f"ada@{DOMAIN}"
 MESSAGE = f"From: Ada <{ADA}>\r\nTo: x@ailleurs.fr\r\nSubject: x\r\n\r\n.Bonjour\r\n..\r\n".encode()
+PROVEN = MESSAGE.replace(b"Subject: x\r\n\r\n", b"Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n")
+PROVEN += "é\r\n--b\r\n\r\nx\r\n--b--\r\n".encode()
 
 
 def submit(house: House, *recipients: str | Target, octets: bytes = MESSAGE, sender: str = ADA, **options: str) -> str:
@@ -209,7 +211,7 @@ def test_dsn_parameters_are_handed_on(relayed: House, smarthost: Elsewhere) -> N
     ("options", "octets", "recipient", "status"),
     [
         ({"enable_SMTPUTF8": False}, MESSAGE, "élève@ailleurs.fr", "5.6.7"),
-        ({"decode_data": True}, MESSAGE + "é\r\n".encode(), "x@ailleurs.fr", "5.6.3"),
+        ({"decode_data": True}, PROVEN, "x@ailleurs.fr", "5.6.3"),
         ({"data_size_limit": 300}, MESSAGE + b"x" * 400, "x@ailleurs.fr", "5.3.4"),
     ],
 )

@@ -9,17 +9,19 @@ from dataclasses import replace
 
 import pytest
 
+from mailserver.model.messages.authentication import Outcome
 from mailserver.store.queue import spool
 from smtp.relay import transfer
 from smtp.relay.attempt import Courier
 from smtp.relay.routing import Exchanger
-from smtp.relay.seven_bit import SevenBit
+from smtp.relay.seven_bit import Message, SevenBit
 from smtp.relay.tls.memory import TlsMemory
 from smtp.relay.transfer import chunks
 from smtp.relay.verdicts import Result, Verdict
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN, House
 from tests.smtp.test_relay import MESSAGE, queue, report_in, submit
+from tests.smtp.test_signing import outcomes
 from tests.waiting import until
 
 CHUNK = 8192
@@ -192,7 +194,8 @@ def sent(house: House, there: Chunked, octets: bytes, *recipients: str, utf8: bo
     async def attempt() -> list[Verdict]:
         courier = Courier(house.settings, house.clock, TlsMemory(house.settings.outbound, house.store, house.clock))
         try:
-            return await courier.send(way, replace(row, utf8=utf8), octets, lambda: True, SevenBit(octets, _signed))
+            message = Message(octets, SevenBit(octets, _signed))
+            return await courier.send(way, replace(row, utf8=utf8), message, lambda: True)
         finally:
             await courier.stop()
 
@@ -244,3 +247,15 @@ def test_what_is_ascii_throughout_asks_for_no_smtputf8(chunked: Maker, make_hous
     (verdict,) = sent(make_house(), there, MESSAGE, utf8=True)
     assert verdict.result is Result.DELIVERED
     assert "SMTPUTF8" not in there.said[1]
+
+
+def test_what_is_written_anew_is_signed_anew(chunked: Maker, make_house: HouseMaker) -> None:
+    """Whatever had been signed before of it, for a server that takes eight bits."""
+    seven, eight = chunked(), chunked("8BITMIME")
+    house = opened(make_house, eight, routes={"sept.fr": seven.target})
+    submit(house, "x@ailleurs.fr", "x@sept.fr", octets=EIGHT)
+    until(lambda: not queue(house))
+    assert seven.content.isascii()
+    assert eight.content.endswith(EIGHT)
+    for there in (seven, eight):
+        assert outcomes(house, there.content) == {("s1", DOMAIN): Outcome.PASS}

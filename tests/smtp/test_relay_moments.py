@@ -12,6 +12,7 @@ from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step
 from smtp.relay.attempt import Courier
 from smtp.relay.routing import Exchanger
+from smtp.relay.seven_bit import Message, SevenBit
 from smtp.relay.tls.memory import TlsMemory
 from smtp.relay.transfer import LeaseOver
 from smtp.relay.verdicts import Result
@@ -135,7 +136,7 @@ def test_a_lease_that_ends_within_a_message(make_house: HouseMaker, second: Else
     there = [Exchanger("second.fr", second.address, second.port)]
     for lasting in range(4):
         left = iter([True] * lasting)
-        sent = courier.send(there, row, octets, lambda left=left: next(left, False))  # type: ignore[misc]
+        sent = courier.send(there, row, Message(octets, SevenBit(octets)), lambda left=left: next(left, False))  # type: ignore[misc]
         if lasting < 3:  # DATA, the message, its end
             with pytest.raises(LeaseOver):
                 house.run(sent)
