@@ -107,6 +107,8 @@ class Courier:
                 connection, way[0].name, row, message, is_ours, self._outbound.timeout, chunking=self._outbound.chunking
             )
             try:
+                if encrypted:  # not afterwards: between the other's 250 and our record of it nothing is waited for
+                    await self._memory.note(row.domain, way[0])
                 await transfer.run()
             except BaseException:
                 self._pool.drop(connection)
@@ -115,8 +117,6 @@ class Courier:
                 self._pool.drop(connection)
                 continue
             connection.messages += 1
-            if encrypted:
-                await self._memory.note(row.domain, way[0])
             if transfer.may_go_on:
                 self._pool.put_back(connection)
             else:

@@ -63,7 +63,7 @@ class TlsMemory:
         return not over or self._outbound.tls_lost == "wait"
 
     async def note(self, domain: str, exchanger: Exchanger) -> None:
-        """A server of a domain has taken mail over TLS. Once a day it is written down."""
+        """A server of a domain takes mail over TLS. Once a day it is written down."""
         today = int(self._clock.now()) // DAY * DAY
         known = self._known.get(domain)
         is_back = known is not None and known[0] is not None and known[0].lost
