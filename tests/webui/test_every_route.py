@@ -22,7 +22,7 @@ from mailserver.model.identity import Principal, Role
 from mailserver.store.account import sessions
 from mailserver.store.mail import mailboxes
 from mailserver.store.people import outside_members, personal_lists, schools
-from mailserver.store.queue import list_posts
+from mailserver.store.queue import list_posts, unconfirmed
 from mailserver.store.queue.spool import Options
 from mailserver.store.record.audit import Origin
 from mailserver.store.web import webmail
@@ -167,6 +167,16 @@ def passed(house: House, address: str) -> tuple[int, str]:
     return post, f"/abonnement/{MemberKeys(house.settings.secret('hmac')).link(number)}"
 
 
+def departed(house: House, author: Principal, colleague: Principal) -> tuple[int, int]:
+    """What somebody has just sent: to a colleague, and, with a number that they have to confirm, to the outside."""
+    for to, body in ((colleague.address, "Bonjour\n"), ("amie@exemple.org", "NIR 1 85 05 78 006 084 91\n")):
+        letter = mail("Parti à l’instant", f"Régine <{author.address}>", body, to)
+        house.run(house.submission.submit(author, author.address, (to,), letter, save_to_sent=True))
+    (sent,) = (one.id for one in house.store.read_now(webmail.page, house.box(author, "Sent"), 50).lines)
+    (unsure,) = house.store.read_now(unconfirmed.listing, author.account_id)
+    return sent, unsure.id
+
+
 @pytest.fixture(scope="module")
 def starts(house: House, office: Principal) -> dict[str, Sequence[str]]:
     """Where one begins in each part, and what somebody has only with a draft, with something in the dustbin, with a
@@ -198,12 +208,14 @@ def starts(house: House, office: Principal) -> dict[str, Sequence[str]]:
     (draft,) = set(re.findall(r"/ecrire/\d+", drafts.text))
     (filed,) = (one.id for one in house.store.read_now(webmail.page, inbox, 50).lines if one.subject == "Pièce jointe")
     mailing = keep(house.store, office, mail("Rentrée"))
+    sent, unsure = departed(house, office, colleague)
     rare = (
         *("/annuler", f"/message/{filed}"),
         *(draft, f"{draft}/depuis", f"/dossier/{trash.id}/vider", f"/dossier/{inbox.id}/imprimer?m={shown}"),
         *(f"/partage/{box.id()}/{asked}", "/liste", f"/liste/{moderated}", f"/liste/{moderated}/attente"),
         *(f"/liste/{moderated}/messages", f"/liste/{moderated}/messages/{posted}"),
         *("/envois-en-nombre", f"/envois-en-nombre/{mailing}"),
+        *(f"/message/{sent}/rappeler", f"/envois/a-confirmer/{unsure}"),
     )
     return {
         "complet": ("/m/", "/agenda", "/bienvenue", *(f"/m{path}" for path in rare)),
