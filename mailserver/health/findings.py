@@ -49,4 +49,7 @@ SUBJECTS = {
     "directory": Text("annuaire"),
     "lists": Text("listes"),
     "dns": Untranslated("DNS"),
+    "dkim": Untranslated("DKIM"),
+    "outbound": Text("courrier sortant"),
+    "service": Text("service"),
 }
