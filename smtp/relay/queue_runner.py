@@ -39,8 +39,9 @@ from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
 from smtp.relay.attempt import Courier, Unreachable
 from smtp.relay.choice import Journey
+from smtp.relay.destinations import Destinations
 from smtp.relay.dsn import Reporter
-from smtp.relay.routing import NoRoute, Router
+from smtp.relay.routing import Exchanger, NoRoute, Router
 from smtp.relay.seven_bit import Message, SevenBit
 from smtp.relay.tls import required_field
 from smtp.relay.tls.policies import Policies
@@ -55,9 +56,25 @@ RECORD_SECONDS = 0.5
 """Before an attempt's result is recorded once more, doubled up to POLL_SECONDS."""
 STOP_SECONDS = 1.0
 """For attempts under way when the service stops; what is not done by then is given back."""
-DOWN_SECONDS = 30.0
-"""A domain that could not be reached is not dialled again for its other messages meanwhile."""
-DOWN_DOMAINS = 10_000
+MOST_AWAY = 900.0
+"""Seconds after which a destination that could not be reached is tried for new mail, however long the old waits."""
+MOST_AWAY_OF_SOME = 60
+"""The same where it depends on the sender which way mail goes."""
+SHARE = 20
+"""Rows of one destination that are leased together: they go over the connections of the first ones."""
+AHEAD = 2
+"""Rows that are leased, for each attempt that may be under way."""
+MOST_PUTS_OFF = 100
+"""Units in which the rows of a destination are put off."""
+MOST_WAITING = 1000
+"""Rows that are leased and wait for their destination."""
+SMALL = 32 * 1024
+"""Octets of messages that are read together; larger ones are read when their turn comes."""
+LARGE_AT_ONCE = 10
+"""Larger messages in memory, of one worker."""
+WAY_SECONDS = 10.0
+"""The servers of a destination are not looked up again for its next message meanwhile."""
+MAX_WAYS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +131,14 @@ class Relay:
         self._active: dict[asyncio.Task[None], Leased] = {}
         self._ours: dict[int, float] = {}
         """By lease, until when no other worker can have taken it over, by the monotonic clock."""
-        self._down: dict[str, tuple[float, Cause]] = {}
+        self._destinations = Destinations(clock)
+        self._octets: dict[int, bytes] = {}
+        """Small messages of rows that wait, by lease."""
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._ways: dict[tuple[Journey, bool], tuple[float, list[Exchanger]]] = {}
         self._leaving = False
+        self._is_drained = False
+        """The last look found nothing due but for destinations that have enough already."""
 
     @property
     def is_busy(self) -> bool:
@@ -140,6 +163,7 @@ class Relay:
         try:
             while True:
                 self._wake.clear()
+                self._is_drained = False
                 try:
                     pause = await self._take_work()
                 except Temporary as error:
@@ -157,36 +181,72 @@ class Relay:
             await self.policies.sts.close()
 
     async def _take_work(self) -> float:
-        """Start attempts while there is work and room; how long to wait for more."""
-        while not self._leaving and (room := self._outbound.concurrency - len(self._active)) > 0:
-            due = await self._store.read(spool.next_due)
-            if due is None:
-                return POLL_SECONDS
-            wait = due - self._clock.now()
-            if wait > 0:
-                return min(POLL_SECONDS, max(wait, 0.05))
+        """Lease rows while there is work and room; how long to wait for more."""
+        while self._wants_rows:
             until = self._lasting()
-            for row in await self._store.write(spool.lease, room, self._lease):
+            limit, busy = AHEAD * self._outbound.concurrency, self._destinations.busy()
+            rows = await self._store.write(spool.lease, limit, self._lease, share=SHARE, without=busy)
+            if not rows:
+                self._is_drained = True
+                return await self._until_due()
+            for row in rows:
                 self._ours[row.lease] = until
-                task = asyncio.create_task(self._work(row))
-                self._active[task] = row
-                task.add_done_callback(self._done)
+            self._destinations.add(rows, SHARE)
+            await self._read_ahead(rows)
+            self._begin()
         return POLL_SECONDS
+
+    @property
+    def _wants_rows(self) -> bool:
+        """An attempt could begin and no row that is here can. What waits for a destination that is slow keeps no other
+        destination's rows away.
+        """
+        if self._leaving or self._destinations.waiting >= MOST_WAITING:
+            return False
+        return len(self._active) < self._outbound.concurrency and not self._destinations.has_turn
+
+    async def _until_due(self) -> float:
+        """Nothing can be leased now: how long to wait."""
+        due = await self._store.read(spool.next_due)
+        wait = POLL_SECONDS if due is None else due - self._clock.now()
+        return min(POLL_SECONDS, max(wait, 0.05)) if wait > 0 else POLL_SECONDS
+
+    async def _read_ahead(self, rows: Sequence[Leased]) -> None:
+        """Read small messages together."""
+        wanted = sorted({row.content_id for row in rows})
+        with contextlib.suppress(Temporary):
+            found = await self._store.read(spool.small_octets, wanted, SMALL, self._folder)
+            self._octets |= {row.lease: found[row.content_id] for row in rows if row.content_id in found}
+
+    def _begin(self) -> None:
+        """Start attempts while there is room."""
+        while len(self._active) < self._outbound.concurrency and not self._leaving:
+            row = self._destinations.next()
+            if row is None:
+                break
+            task = asyncio.create_task(self._work(row))
+            self._active[task] = row
+            task.add_done_callback(self._done)
+        catalogue.DESTINATIONS_AWAY.set(self._destinations.away)
 
     def _lasting(self) -> float:
         """Until when a lease that is taken or renewed from now on lasts at least: leases are whole seconds."""
         return self._clock.monotonic() + self._lease - min(1.0, self._lease / 3)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        row = self._active.pop(task, None)
-        if row is not None:
-            self._ours.pop(row.lease, None)
-        self._wake.set()
+        row = self._active.pop(task)
+        self._ours.pop(row.lease, None)
+        self._octets.pop(row.lease, None)
+        wants_more = self._destinations.done(row.domain)
+        self._begin()
+        if wants_more or (self._wants_rows and not self._is_drained):
+            self._wake.set()
 
     def _forget_down(self) -> None:
         """The operator wants another try."""
-        self._down.clear()
+        self._destinations.forget()
         self._courier.forget()
+        self._ways.clear()
         self._wake.set()
 
     async def _beat(self) -> None:
@@ -194,10 +254,13 @@ class Relay:
         while True:
             await asyncio.sleep(self._lease / 3)
             held = [(row.id, row.lease) for row in self._active.values()]
-            if not held:
-                continue
+            late = self._late()
             until = self._lasting()
             try:
+                if late:
+                    await self._store.write(spool.give_back, late)
+                if not held:
+                    continue
                 kept = await self._store.write(spool.renew, held, self._lease)
             except Temporary as error:
                 log.warning("leases are not renewed", why=str(error))
@@ -206,15 +269,27 @@ class Relay:
                 if lease in self._ours:
                     self._ours[lease] = until if lease in kept else 0.0
 
+    def _late(self) -> list[tuple[int, int]]:
+        """Rows whose destination takes its time: they are leased anew, since a brake or an operator may want to hold
+        them by now, or another worker send them.
+        """
+        edge = self._clock.monotonic() + self._lease / 2
+        rows = self._destinations.give_up(lambda row: self._ours.get(row.lease, 0.0) < edge)
+        for row in rows:
+            self._ours.pop(row.lease, None)
+            self._octets.pop(row.lease, None)
+        return [(row.id, row.lease) for row in rows]
+
     async def _give_back(self) -> None:
         """Stop: a moment for what is nearly done, the rest is due again at once."""
-        if not self._active:
-            return
-        _, pending = await asyncio.wait(list(self._active), timeout=STOP_SECONDS)
-        rows = [self._active[task] for task in pending if task in self._active]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        self._leaving = True
+        rows = self._destinations.give_up()
+        if self._active:
+            _, pending = await asyncio.wait(list(self._active), timeout=STOP_SECONDS)
+            rows += [self._active[task] for task in pending if task in self._active]
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
         with contextlib.suppress(Temporary):
             await self._store.write(spool.give_back, [(row.id, row.lease) for row in rows])
 
@@ -223,30 +298,41 @@ class Relay:
     async def _work(self, row: Leased) -> None:
         """One attempt and its consequences, in a task of their own."""
         logs.bind(message=row.name)
+        known = self._octets.pop(row.lease, None)
         try:
-            try:
-                octets = _without_return_path(await self._store.read(spool.octets, row.content_id, self._folder))
-                leaving = await self._finished(row, octets)
-            except Damaged as error:
-                # Never sent as it is. It waits: its file may come back from a backup before its time is over.
-                log.error("queued message is damaged", content=row.content_id, why=error.fault)
-                octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", causes.of(error))
-                if row.given_up is not None:
-                    verdicts = given_up(row, row.given_up)
-            except Waits:
-                verdicts = same_for_all(row, Result.DEFERRED, "4.7.5", spool.UNSIGNED)
-            else:
-                began = self._clock.monotonic()
-                with TRACES.span("queue.attempt", message=row.name, attempt=row.attempts):
-                    verdicts = await self._attempt(self._under_ours(row), leaving)
-                catalogue.ATTEMPT_SECONDS.observe(self._clock.monotonic() - began)
-            await self._record(row, verdicts, octets)
+            if not self._is_ours(row.lease):
+                raise LeaseOver
+            async with contextlib.nullcontext() if known is not None else self._large:
+                await self._deal_with(row, known)
         except Temporary as error:
             log.warning("message not read, the lease will run out", why=str(error))
         except LeaseOver:
             log.warning("message not sent to its end, the lease has run out", domain=row.domain, attempt=row.attempts)
         except Exception:
             log.exception("attempt failed", domain=row.domain)
+
+    async def _deal_with(self, row: Leased, known: bytes | None) -> None:
+        """Raises Temporary, LeaseOver."""
+        octets = b""
+        try:
+            if known is None:
+                known = await self._store.read(spool.octets, row.content_id, self._folder)
+            octets = _without_return_path(known)
+            leaving = await self._finished(row, octets)
+        except Damaged as error:
+            # Never sent as it is. It waits: its file may come back from a backup before its time is over.
+            log.error("queued message is damaged", content=row.content_id, why=error.fault)
+            octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", causes.of(error))
+            if row.given_up is not None:
+                verdicts = given_up(row, row.given_up)
+        except Waits:
+            verdicts = same_for_all(row, Result.DEFERRED, "4.7.5", spool.UNSIGNED)
+        else:
+            began = self._clock.monotonic()
+            with TRACES.span("queue.attempt", message=row.name, attempt=row.attempts):
+                verdicts = await self._attempt(self._under_ours(row), leaving)
+            catalogue.ATTEMPT_SECONDS.observe(self._clock.monotonic() - began)
+        await self._record(row, verdicts, octets)
 
     async def _finished(self, row: Leased, octets: bytes) -> Message:
         """The message with what is written only now on top. Raises Waits, Temporary."""
@@ -274,21 +360,62 @@ class Relay:
         """Every recipient's verdict."""
         if row.given_up is not None:
             return given_up(row, row.given_up)
-        until, why = self._down.get(row.domain, (0.0, NOTHING))
-        if until > self._clock.monotonic():
-            return same_for_all(row, Result.DEFERRED, "4.4.1", why)
+        waived = required_field.says_no(message.octets)
+        left, status, why = self._destinations.kept_away(row.domain)
+        if left > 0 and not waived:  # what keeps the others may be a demand on TLS
+            return same_for_all(row, Result.DEFERRED, status, why)
         try:
-            found = await self._router.exchangers(await self._journey(row))
-            waived = required_field.says_no(message.octets)
-            exchangers = await self.policies.demanded(row.domain, found, waived=waived)
-            return await self._courier.send(exchangers, row, message, partial(self._is_ours, row.lease))
+            exchangers = await self._way(row, waived=waived)
         except NoRoute as error:
             return same_for_all(row, Result.FAILED, error.status, error.text)
         except Temporary as error:
+            return await self._not_reached(row, "4.4.3", causes.of(error))
+        try:
+            verdicts = await self._courier.send(exchangers, row, message, partial(self._is_ours, row.lease))
+        except Temporary as error:
             return same_for_all(row, Result.DEFERRED, "4.4.3", causes.of(error))
         except Unreachable as error:
-            self._mark_down(row.domain, causes.of(error))
-            return same_for_all(row, Result.DEFERRED, "4.4.1", causes.of(error))
+            return await self._not_reached(row, "4.4.1", causes.of(error))
+        if any(verdict.status == "4.4.2" for verdict in verdicts):
+            self._destinations.failed(row.domain)
+        else:
+            self._destinations.succeeded(row.domain, self._outbound.per_destination)
+        return verdicts
+
+    async def _way(self, row: Leased, *, waived: bool) -> list[Exchanger]:
+        """Whom to dial. Raises NoRoute, Temporary."""
+        now = self._clock.monotonic()
+        journey = await self._journey(row)
+        until, exchangers = self._ways.get((journey, waived), (0.0, []))
+        if until <= now:
+            found = await self._router.exchangers(journey)
+            exchangers = await self.policies.demanded(row.domain, found, waived=waived)
+            if len(self._ways) >= MAX_WAYS:
+                self._ways.clear()
+            if len({one.relay for one in exchangers}) <= 1:  # among several, shares are drawn for each message
+                self._ways[journey, waived] = now + WAY_SECONDS, exchangers
+        return exchangers
+
+    async def _not_reached(self, row: Leased, status: str, why: Cause) -> list[Verdict]:
+        """The destination is left alone for a while, and all that is due for it waits so long."""
+        failures = self._destinations.failed(row.domain)
+        seconds = self._delay(max(failures, row.attempts))
+        if any(relay.senders or relay.roles for relay in self._outbound.all_relays):
+            # Mail of others goes another way, which may be open.
+            seconds = min(seconds, int(MOST_AWAY_OF_SOME))
+            self._destinations.keep_away(row.domain, seconds / 2, status, why)
+            return same_for_all(row, Result.DEFERRED, status, why)
+        self._destinations.keep_away(row.domain, min(seconds, MOST_AWAY), status, why)
+        with contextlib.suppress(Temporary):
+            await self._put_off(row.domain, int(self._clock.now()) + seconds, why)
+        return same_for_all(row, Result.DEFERRED, status, why)
+
+    async def _put_off(self, domain: str, until: int, why: Cause) -> None:
+        """Raises Temporary."""
+        late = self._outbound.delay_warning
+        for _ in range(MOST_PUTS_OFF):
+            if await self._store.write(spool.put_off, domain, until, why, late) < spool.MOST_PUT_OFF:
+                break
 
     async def _journey(self, row: Leased) -> Journey:
         """Raises Temporary."""
@@ -299,12 +426,6 @@ class Relay:
 
     def _is_ours(self, lease: int) -> bool:
         return self._clock.monotonic() < self._ours.get(lease, 0.0)
-
-    def _mark_down(self, domain: str, why: Cause) -> None:
-        if len(self._down) >= DOWN_DOMAINS:
-            self._down.clear()
-        pause = min(DOWN_SECONDS, self._outbound.retry[0] / 2 if self._outbound.retry else DOWN_SECONDS)
-        self._down[domain] = (self._clock.monotonic() + pause, why)
 
     async def _record(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
         """`_conclude`, until the store takes it: what another server has taken would leave again with the lease."""

@@ -35,6 +35,7 @@ MODULES: Mapping[str, Sequence[str]] = {
         "tests/smtp/test_relay_connections.py",
     ),
     "smtp/relay/pipeline.py": ("tests/smtp/test_relay_connections.py",),
+    "smtp/relay/destinations.py": ("tests/smtp/test_relay_destinations.py",),
     "smtp/relay/pool.py": ("tests/smtp/test_relay_connections.py",),
     "smtp/relay/connecting.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
     "smtp/relay/tls/policies.py": ("tests/smtp/test_relay_tls.py",),

@@ -33,6 +33,8 @@ class Inbox:
         """Cleared: what `holds` names waits for it."""
         self.hold.set()
         self.holds = "DATA"
+        self.held = 0
+        """Messages that came whole and wait."""
         self.quits = 0
         """Connections whose client has said QUIT."""
         self.logins: list[tuple[str, str, str]] = []
@@ -78,6 +80,7 @@ class Inbox:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.holds == "DATA":
+            self.held += not self.hold.is_set()
             await asyncio.to_thread(self.hold.wait, 20)
         if "DATA" in self.answers:
             return self.answers["DATA"]

@@ -77,6 +77,54 @@ def test_renewed_and_given_back(store: Store) -> None:
     assert again.attempts == 1
 
 
+def test_rows_of_a_domain_come_together(store: Store) -> None:
+    """The domain that has waited longest first; none takes more than its share, and none of those that have enough."""
+    for number in range(4):
+        for domain in ("one.fr", "two.fr", "three.fr"):
+            store.write_now(enqueue, f"x{number}@{domain}")
+    rows = store.write_now(spool.lease, 5, share=3, without=["two.fr"])
+    assert [(row.domain, row.recipients[0].address[1]) for row in rows] == [
+        *(("one.fr", str(number)) for number in range(3)),
+        *(("three.fr", str(number)) for number in range(2)),
+    ]
+    assert [row.domain for row in store.write_now(spool.lease, 100)] == [*["two.fr"] * 4, *["three.fr"] * 2, "one.fr"]
+
+
+def test_what_is_due_for_a_destination_is_put_off_together(store: Store) -> None:
+    for number in range(3):
+        store.write_now(enqueue, f"x{number}@one.fr", "x@two.fr")
+    (leased,) = lease(store, 1)
+    until = leased.created + 500
+    assert store.write_now(spool.put_off, "one.fr", until, plain("no answer"), 10**6) == 2
+    shown = [one for one in store.read_now(spool.show) if one.domain == "one.fr"]
+    assert [(one.due, one.attempts, one.error) for one in shown[1:]] == [(until, 1, "no answer")] * 2
+    assert shown[0].sending, "who is at it goes on"
+    assert {row.domain for row in lease(store)} == {"two.fr"}
+    assert store.write_now(spool.put_off, "one.fr", until, plain("no answer"), 10**6) == 0
+
+
+def test_what_would_miss_its_time_is_not_put_off(store: Store) -> None:
+    """Neither past its end, nor past the time at which its sender is told that it is late, but once that is done."""
+    store.write_now(enqueue, "x@one.fr")
+    (row,) = lease(store)
+    store.write_now(spool.give_back, [(row.id, row.lease)])
+    assert store.write_now(spool.put_off, "one.fr", row.expires, plain("no answer"), 10**6) == 0
+    assert store.write_now(spool.put_off, "one.fr", row.created + 60, plain("no answer"), 60) == 0
+    (row,) = lease(store)
+    store.write_now(spool.settle, row, [], due=row.created, warned=True)
+    assert store.write_now(spool.put_off, "one.fr", row.created + 60, plain("no answer"), 60) == 1
+
+
+def test_small_messages_are_read_together(store: Store) -> None:
+    store.write_now(enqueue, "x@one.fr", "x@two.fr")
+    store.write_now(enqueue, "x@one.fr", octets=MESSAGE + b"x" * 500)
+    contents = {row.content_id for row in lease(store)}
+    assert len(contents) == 2
+    found = store.read_now(spool.small_octets, sorted(contents), 200, Path())
+    assert list(found.values()) == [MESSAGE]
+    assert store.read_now(spool.small_octets, [], 200, Path()) == {}
+
+
 def test_settling_in_part(store: Store) -> None:
     store.write_now(enqueue, "x@one.fr", "y@one.fr")
     (row,) = lease(store)

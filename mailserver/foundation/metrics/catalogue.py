@@ -117,6 +117,9 @@ CONNECTIONS_USED = Counter(
     {"how": ("dialled", "kept")},
 )
 CONNECTIONS_IDLE = Gauge("queue_connections_idle", "Connections to other servers kept for the next message", {})
+DESTINATIONS_AWAY = Gauge(
+    "queue_destinations_away", "Domains that could not be reached and are not dialled for a while", {}
+)
 REPORTS_LEFT_OUT = Counter("reports_left_out_total", "Observations that no report will tell of", {})
 REPORTS_READ = Counter(
     "reports_read_total", "Aggregate reports by what became of them", {"end": ("new", "twice", "refused", "taken")}

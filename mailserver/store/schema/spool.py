@@ -48,6 +48,8 @@ queued_domain = Table(
     sqlite_autoincrement=True,
 )
 
+Index("ix_queued_domain_domain_due", queued_domain.c.domain, queued_domain.c.due)
+
 queued_recipient = Table(
     "queued_recipient",
     metadata,

@@ -39,8 +39,8 @@ FAULTS = (
         "sent-and-not-written-down",
         "The database is away when another server has taken a message: it leaves again with the next lease.",
         "smtp/relay/queue_runner.py",
-        "            await self._record(row, verdicts, octets)\n",
-        "            await self._conclude(row, verdicts, octets)\n",
+        "        await self._record(row, verdicts, octets)\n",
+        "        await self._conclude(row, verdicts, octets)\n",
         ("tests/smtp/test_unknown_commit.py",),
     ),
     Fault(

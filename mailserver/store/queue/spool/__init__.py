@@ -6,7 +6,19 @@ changes nothing.
 """
 
 from mailserver.store.queue.spool.enqueue import enqueue, enqueue_each, new_name
-from mailserver.store.queue.spool.leases import HOLD, LEASE, give_back, lease, next_due, octets, renew, settle
+from mailserver.store.queue.spool.leases import (
+    HOLD,
+    LEASE,
+    MOST_PUT_OFF,
+    give_back,
+    lease,
+    next_due,
+    octets,
+    put_off,
+    renew,
+    settle,
+    small_octets,
+)
 from mailserver.store.queue.spool.operating import (
     HELD_UNTIL,
     drop,
@@ -45,6 +57,7 @@ __all__ = [
     "HELD_UNTIL",
     "HOLD",
     "LEASE",
+    "MOST_PUT_OFF",
     "NEWS",
     "RETRY_NEWS",
     "UNSIGNED",
@@ -68,10 +81,12 @@ __all__ = [
     "new_name",
     "next_due",
     "octets",
+    "put_off",
     "release",
     "release_unsigned",
     "renew",
     "retry",
     "settle",
     "show",
+    "small_octets",
 ]

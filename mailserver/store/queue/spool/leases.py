@@ -1,12 +1,14 @@
 """Work on the queue: take a row for a while, keep it, give it back, settle it."""
 
+import contextlib
 from collections.abc import Sequence
 
 from sqlalchemy import BigInteger, bindparam, delete, func, select, update
 
+from mailserver.model.errors import Damaged
 from mailserver.store.account import rules, secured
-from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.mail import messages
+from mailserver.store.engine.statements import ManyStatement, Statement, Tx
+from mailserver.store.mail import collect, messages
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import (
@@ -19,9 +21,8 @@ from mailserver.store.queue.spool.rows import (
     Notify,
     Signing,
     errors,
-    remove,
 )
-from mailserver.store.schema.mail import blob
+from mailserver.store.schema.mail import blob, content
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
@@ -30,6 +31,10 @@ LEASE = 15
 """Seconds a lease lasts unless renewed: as long as mail waits for a worker that was killed while sending it."""
 HOLD = 600
 """Seconds after which a held row looks again."""
+HEAD = 200
+"""Of the rows that are due, so many are looked at for their destinations."""
+MOST_PUT_OFF = 1000
+"""Rows of one unit."""
 _NEXT_DUE = Statement(select(func.min(queued_domain.c.due)))
 _DUE = Statement(
     select(
@@ -37,7 +42,7 @@ _DUE = Statement(
         queued_domain.c.error_code,
     )
     .join(queued, queued.c.id == queued_domain.c.queued_id)
-    .where(queued_domain.c.due <= bindparam("now", type_=BigInteger))
+    .where(queued_domain.c.domain == bindparam("wanted"), queued_domain.c.due <= bindparam("now", type_=BigInteger))
     .order_by(queued_domain.c.due, queued_domain.c.id)
     .limit(bindparam("top", type_=BigInteger))
     .with_for_update(skip_locked=True, of=queued_domain)  # PostgreSQL: workers that come together share the work
@@ -114,6 +119,17 @@ _HELD = Statement(
     .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
     .with_for_update()
 )
+_LOCKED = Statement(select(queued.c.content_id).where(queued.c.id == bindparam("message")).with_for_update())
+_DELETE_RECIPIENTS = Statement(delete(queued_recipient).where(queued_recipient.c.domain_id == bindparam("row")))
+_DELETE_DOMAIN = Statement(delete(queued_domain).where(queued_domain.c.id == bindparam("row")))
+_ANOTHER = Statement(select(queued_domain.c.id).where(queued_domain.c.queued_id == bindparam("message")).limit(1))
+_DELETE_MESSAGE = Statement(delete(queued).where(queued.c.id == bindparam("message")))
+_SMALL = ManyStatement(
+    select(blob.c.content_id, blob.c.header, blob.c.octets)
+    .join(content, content.c.id == blob.c.content_id)
+    .where(blob.c.file.is_(None), content.c.size <= bindparam("most", type_=BigInteger)),
+    blob.c.content_id,
+)
 _BLOB = Statement(select(blob.c.header, blob.c.octets, blob.c.file).where(blob.c.content_id == bindparam("content")))
 
 
@@ -123,34 +139,72 @@ def next_due(tx: Tx) -> int | None:
     return None if row is None or row[0] is None else int(row[0])
 
 
-def lease(tx: Tx, limit: int, seconds: int = LEASE) -> list[Leased]:
-    """Take up to `limit` due rows for this worker and so many seconds. Two workers never get the same row.
+def lease(tx: Tx, limit: int, seconds: int = LEASE, *, share: int = HEAD, without: Sequence[str] = ()) -> list[Leased]:
+    """Take up to `limit` due rows for this worker and so many seconds, up to `share` of a domain, and none of the
+    domains of `without`. Domains come in the order of what has waited longest, and their rows together. Two workers
+    never get the same row.
 
     What a population on the brake has sent is put off instead, and lives as much longer. What was being sent when its
     account was secured is held.
     """
     now = tx.now
-    taken = []
+    taken: list[Leased] = []
     braked = {brake.population.value: brake for brake in rules.brakes(tx)}
     stopped = secured.moments(tx)
-    for number, due, population, account_id, created, code in tx.all(_DUE, now=now, top=limit):
-        # What was given up leaves no more: nothing holds its report back.
-        given_up = code == GIVEN_UP
-        if (
-            not given_up
-            and account_id in stopped
-            and secured.hold_back(tx, stopped[account_id], account_id, number, created)
-        ):
-            tx.run(_STOP, row=number, seen=due)
-            continue
-        brake = None if given_up else braked.get(population)
-        if brake is not None:
-            _hold(tx, number, due, brake.until)
-            continue
-        token = int.from_bytes(tx.clock.token(6), "big") or 1
-        if tx.run(_TAKE, row=number, seen=due, until=now + seconds, token=token):
-            taken.append(_leased(tx, number))
+    for domain in _due_domains(tx, without):
+        if len(taken) >= limit:
+            break
+        top = min(share, limit - len(taken))
+        for number, due, population, account_id, created, code in tx.all(_DUE, wanted=domain, now=now, top=top):
+            # What was given up leaves no more: nothing holds its report back.
+            given_up = code == GIVEN_UP
+            is_stopped = account_id in stopped and not given_up
+            if is_stopped and secured.hold_back(tx, stopped[account_id], account_id, number, created):
+                tx.run(_STOP, row=number, seen=due)
+                continue
+            brake = None if given_up else braked.get(population)
+            if brake is not None:
+                _hold(tx, number, due, brake.until)
+                continue
+            token = int.from_bytes(tx.clock.token(6), "big") or 1
+            if tx.run(_TAKE, row=number, seen=due, until=now + seconds, token=token):
+                taken.append(_leased(tx, number))
     return taken
+
+
+def _due_domains(tx: Tx, without: Sequence[str]) -> list[str]:
+    """Domains of the rows that have been due for longest."""
+    due = select(queued_domain.c.domain).where(queued_domain.c.due <= tx.now)
+    if without:
+        due = due.where(queued_domain.c.domain.not_in(without))
+    found = tx.execute(due.order_by(queued_domain.c.due, queued_domain.c.id).limit(HEAD)).scalars()
+    return list(dict.fromkeys(found))
+
+
+def put_off(tx: Tx, domain: str, until: int, error: Cause, late: int) -> int:
+    """Rows of a destination that cannot be reached wait until then; how many, at most MOST_PUT_OFF.
+
+    Not those whose life ends before, or whose senders are to be told by then that they are late (`late` seconds old):
+    their turn comes, without a call.
+    """
+    chosen = (
+        select(queued_domain.c.id)
+        .join(queued, queued.c.id == queued_domain.c.queued_id)
+        .where(
+            queued_domain.c.domain == domain,
+            queued_domain.c.due <= tx.now,
+            queued_domain.c.error_code != GIVEN_UP,
+            queued.c.expires > until,
+            (queued_domain.c.warned == 1) | (queued.c.created + late > until),
+        )
+        .order_by(queued_domain.c.due, queued_domain.c.id)
+        .limit(MOST_PUT_OFF)
+        .with_for_update(skip_locked=True, of=queued_domain)
+    )
+    rows = list(tx.execute(chosen).scalars())
+    values = {"due": until, "lease": 0, "attempts": queued_domain.c.attempts + 1, **errors(error)}
+    tx.execute(update(queued_domain).where(queued_domain.c.id.in_(rows)).values(values))
+    return len(rows)
 
 
 def _hold(tx: Tx, number: int, seen: int, until: int) -> None:
@@ -214,6 +268,15 @@ def octets(tx: Tx, content_id: int, folder: BlobFolder) -> bytes:
     return messages.join_octets(folder, *row)
 
 
+def small_octets(tx: Tx, content_ids: Sequence[int], most: int, folder: BlobFolder) -> dict[int, bytes]:
+    """Those of the stored messages that are no larger and undamaged."""
+    found = {}
+    for number, header, body in _SMALL.rows(tx, content_ids, most=most) if content_ids else ():
+        with contextlib.suppress(Damaged):
+            found[number] = messages.join_octets(folder, header, body, None)
+    return found
+
+
 def settle(
     tx: Tx,
     row: Leased,
@@ -229,11 +292,22 @@ def settle(
     """
     if tx.one(_HELD, row=row.id, token=row.lease) is None:
         return False
-    for number in settled:
-        tx.run(_DELETE_RECIPIENT, row=number)
     if {addressee.id for addressee in row.recipients} <= set(settled):
-        remove(tx, [row.id])
+        _finish(tx, row)
     else:
+        for number in settled:
+            tx.run(_DELETE_RECIPIENT, row=number)
         said = {f"{column}_": value for column, value in errors(error).items()}
         tx.run(_RELEASE, row=row.id, token=row.lease, until=due, warned_=int(warned), **said)
     return True
+
+
+def _finish(tx: Tx, row: Leased) -> None:
+    """`remove` for one row, whose message this worker knows."""
+    # Two workers that settle the last two domains of one message must see each other, hence the lock.
+    message = tx.one(_LOCKED, message=row.queued_id)
+    tx.run(_DELETE_RECIPIENTS, row=row.id)
+    tx.run(_DELETE_DOMAIN, row=row.id)
+    if message is not None and tx.one(_ANOTHER, message=row.queued_id) is None:
+        tx.run(_DELETE_MESSAGE, message=row.queued_id)
+        collect.note(tx, [message[0]])

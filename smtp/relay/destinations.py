@@ -1,0 +1,156 @@
+"""Which of the rows that this worker has leased is sent next: destinations take turns, and each has its bound.
+
+How many connections a destination gets grows with what it takes and is halved when it fails, so that one host that is
+slow or dead costs its own mail only. Knows neither store nor network.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from mailserver.model.clock import Clock
+from mailserver.store.queue.spool import Leased
+from mailserver.texts.causes import NOTHING, Cause
+
+FIRST_WINDOW = 2.0
+"""Messages at once to a destination that nothing is known of."""
+MAX_KNOWN = 10_000
+"""Destinations that are remembered; beyond, those that nothing waits for are forgotten."""
+
+
+@dataclass(slots=True)
+class Destination:
+    """A domain, and what this worker found out about it."""
+
+    window: float
+    active: int = 0
+    waiting: deque[Leased] = field(default_factory=deque)
+    has_more: bool = False
+    """There were more due rows than were leased."""
+    failures: int = 0
+    """In a row."""
+    until: float = 0.0
+    """By the monotonic clock: not dialled before."""
+    status: str = ""
+    why: Cause = NOTHING
+
+    @property
+    def room(self) -> int:
+        return int(self.window) - self.active
+
+
+class Destinations:
+    """Those of one worker."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, Destination] = {}
+        self._turns: deque[str] = deque()
+        """Destinations with a row to send and room for it, the next one first; some may have neither any more."""
+        self.waiting = 0
+        """Rows that are leased and not begun."""
+
+    @property
+    def away(self) -> int:
+        """How many destinations are not dialled now."""
+        now = self._clock.monotonic()
+        return sum(one.until > now for one in self._known.values())
+
+    def add(self, rows: Sequence[Leased], share: int) -> None:
+        """Rows that were leased, at most `share` of a domain."""
+        counts: dict[str, int] = {}
+        for row in rows:
+            self._of(row.domain).waiting.append(row)
+            counts[row.domain] = counts.get(row.domain, 0) + 1
+        self.waiting += len(rows)
+        for domain, count in counts.items():
+            self._known[domain].has_more = count >= share
+            self._turns.append(domain)
+
+    def busy(self) -> list[str]:
+        """Destinations that need no more rows for now."""
+        return [name for name, one in self._known.items() if one.waiting or one.room <= 0]
+
+    def next(self) -> Leased | None:
+        """The row to send next; None: nothing waits whose destination has room."""
+        if not self.has_turn:
+            return None
+        name = self._turns.popleft()
+        one = self._known[name]
+        one.active += 1
+        self.waiting -= 1
+        row = one.waiting.popleft()
+        if one.waiting and one.room > 0:
+            self._turns.append(name)
+        return row
+
+    def done(self, domain: str) -> bool:
+        """An attempt has ended; True: its destination could take more rows than are here."""
+        one = self._known[domain]
+        one.active -= 1
+        if one.waiting:
+            self._turns.append(domain)
+            return False
+        has_more, one.has_more = one.has_more, False
+        return has_more
+
+    @property
+    def has_turn(self) -> bool:
+        """Whether a row can be begun."""
+        while self._turns:
+            one = self._known.get(self._turns[0])
+            if one is not None and one.waiting and one.room > 0:
+                return True
+            self._turns.popleft()
+        return False
+
+    def give_up(self, is_late: Callable[[Leased], bool] = lambda _: True) -> list[Leased]:
+        """Rows that were not begun, which are not here any more."""
+        rows = []
+        for one in self._known.values():
+            late = [row for row in one.waiting if is_late(row)]
+            if late:
+                rows += late
+                one.has_more = True
+                one.waiting = deque(row for row in one.waiting if row not in late)
+        self.waiting -= len(rows)
+        return rows
+
+    # ------------------------------------------------------------------ what was found out
+
+    def succeeded(self, domain: str, most: int) -> None:
+        """It was reached."""
+        one = self._of(domain)
+        one.failures, one.until = 0, 0.0
+        one.window = min(float(most), one.window + 1 / max(1.0, one.window))
+
+    def failed(self, domain: str) -> int:
+        """A connection broke, or there was none; how often in a row."""
+        one = self._of(domain)
+        one.window = max(1.0, one.window / 2)
+        one.failures += 1
+        return one.failures
+
+    def keep_away(self, domain: str, seconds: float, status: str, why: Cause) -> None:
+        """Do not dial it for so long."""
+        one = self._of(domain)
+        one.until, one.status, one.why = self._clock.monotonic() + seconds, status, why
+
+    def kept_away(self, domain: str) -> tuple[float, str, Cause]:
+        """For how many seconds it is not dialled, and why; 0: it may be."""
+        one = self._known.get(domain)
+        left = one.until - self._clock.monotonic() if one is not None else 0.0
+        return (left, one.status, one.why) if one is not None and left > 0 else (0.0, "", NOTHING)
+
+    def forget(self) -> None:
+        """The operator wants another try of everything."""
+        for one in self._known.values():
+            one.until, one.failures = 0.0, 0
+
+    def _of(self, domain: str) -> Destination:
+        found = self._known.get(domain)
+        if found is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known = {name: one for name, one in self._known.items() if one.waiting or one.active}
+            found = self._known[domain] = Destination(FIRST_WINDOW)
+        return found

@@ -1,0 +1,210 @@
+"""Destinations take turns: a bad one costs its own mail only, and is left alone while it cannot be reached."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mailserver.store.queue import spool
+from mailserver.store.queue.spool import Leased, Signing
+from mailserver.texts.causes import NOTHING, plain
+from smtp.relay.destinations import FIRST_WINDOW, MAX_KNOWN, Destinations
+from smtp.relay.queue_runner import SHARE
+from tests.clocks import StandingClock
+from tests.smtp.conftest import HouseMaker
+from tests.smtp.elsewhere import Elsewhere
+from tests.smtp.house import House
+from tests.smtp.test_relay import queue, report_in, submit
+from tests.waiting import until
+
+
+def row(number: int, domain: str) -> Leased:
+    return Leased(
+        id=number,
+        lease=number,
+        queued_id=number,
+        domain=domain,
+        attempts=1,
+        warned=False,
+        name="",
+        content_id=1,
+        account_id=0,
+        reverse_path="",
+        ret="",
+        envid="",
+        utf8=False,
+        created=0,
+        expires=0,
+        signing=Signing.NONE,
+        results="",
+        recipients=(),
+    )
+
+
+def rows(domain: str, count: int, first: int = 0) -> list[Leased]:
+    return [row(first + number, domain) for number in range(count)]
+
+
+def begun(places: Destinations, most: int = 1000) -> list[str]:
+    found: list[str] = []
+    while len(found) < most and (one := places.next()) is not None:
+        found.append(one.domain)
+    return found
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
+
+
+@pytest.fixture
+def places(clock: StandingClock) -> Destinations:
+    return Destinations(clock)
+
+
+def test_destinations_take_turns(places: Destinations) -> None:
+    places.add([*rows("a.fr", 20), *rows("b.fr", 3, 100), *rows("c.fr", 1, 200)], 20)
+    assert begun(places) == ["a.fr", "b.fr", "c.fr", "a.fr", "b.fr"]
+    assert places.waiting == 24 - 5
+    assert places.busy() == ["a.fr", "b.fr"], "who has rows here, or as many connections as it may, needs no more"
+    assert not places.done("b.fr")
+    assert begun(places) == ["b.fr"]
+
+
+def test_a_window_grows_with_success_and_is_halved(places: Destinations) -> None:
+    places.add(rows("a.fr", 1000), 1000)
+    most = 8
+    for _ in range(100):
+        places.succeeded("a.fr", most)
+    assert len(begun(places)) == most
+    for expected in (4, 2, 1, 1):
+        places.failed("a.fr")
+        for _ in range(most):
+            places.done("a.fr")
+        most = len(begun(places))
+        assert most == expected
+    grown = []
+    for _ in range(12):
+        places.succeeded("a.fr", 10)
+        places.done("a.fr")
+        grown.append(len(begun(places)))
+    assert grown[0] == 2
+    assert sum(grown) - 12 == 4, "slowly: one more for as many as it has"
+
+
+def test_one_that_is_away_is_told_of_until_its_time_or_the_operator(places: Destinations, clock: StandingClock) -> None:
+    places.keep_away("a.fr", 60, "4.4.1", plain("no answer"))
+    assert places.kept_away("a.fr") == (60, "4.4.1", plain("no answer"))
+    assert (places.away, places.kept_away("b.fr")) == (1, (0.0, "", NOTHING))
+    clock.step(61)
+    assert places.kept_away("a.fr")[0] == 0
+    places.keep_away("a.fr", 60, "4.4.1", plain("no answer"))
+    places.forget()
+    assert (places.away, places.kept_away("a.fr")[0]) == (0, 0)
+
+
+def test_what_is_given_up_is_not_begun(places: Destinations) -> None:
+    places.add(rows("a.fr", 7), 20)
+    begun(places, 2)
+    assert [one.id for one in places.give_up()] == [2, 3, 4, 5, 6]
+    assert begun(places) == []
+    assert places.done("a.fr"), "it is due again"
+
+
+def test_what_is_remembered_is_bounded(places: Destinations) -> None:
+    places.add(rows("a.fr", 7), 20)
+    for number in range(MAX_KNOWN + 10):
+        places.failed(f"d{number}.fr")
+    assert len(places._known) <= MAX_KNOWN
+    assert len(begun(places)) == FIRST_WINDOW
+
+
+# ---------------------------------------------------------------------- with servers
+
+
+@pytest.fixture
+def stuck() -> Iterator[Elsewhere]:
+    """Takes a connection and answers no message."""
+    elsewhere = Elsewhere().start()
+    elsewhere.inbox.hold.clear()
+    yield elsewhere
+    elsewhere.inbox.hold.set()
+    elsewhere.stop()
+
+
+@pytest.fixture
+def good() -> Iterator[Elsewhere]:
+    elsewhere = Elsewhere().start()
+    yield elsewhere
+    elsewhere.stop()
+
+
+def open_house(make_house: HouseMaker, routes: dict[str, str], **outbound: object) -> House:
+    return make_house(clock=StandingClock(), outbound={"routes": routes, "retry": (60, 300), **outbound})
+
+
+def test_one_that_hangs_keeps_no_other_waiting(make_house: HouseMaker, stuck: Elsewhere, good: Elsewhere) -> None:
+    """However much waits for it, and for however long it has."""
+    house = open_house(make_house, {"lent.fr": stuck.target, "bon.fr": good.target}, concurrency=4)
+    for number in range(3 * SHARE):
+        submit(house, f"x{number}@lent.fr")
+    submit(house, "y@bon.fr")
+    house.start_relay()
+    until(lambda: good.inbox.taken)
+    assert stuck.inbox.held <= FIRST_WINDOW
+    assert not stuck.inbox.taken
+    assert sum(one.sending for one in queue(house)) <= SHARE
+    stuck.inbox.hold.set()
+    until(lambda: not queue(house))
+    assert len(stuck.inbox.taken) == 3 * SHARE
+
+
+def test_a_message_that_many_get_is_sent_over_few_connections(make_house: HouseMaker, good: Elsewhere) -> None:
+    house = open_house(make_house, {"bon.fr": good.target}, concurrency=4)
+    for number in range(40):
+        submit(house, f"x{number}@bon.fr")
+    house.start_relay()
+    until(lambda: not queue(house))
+    assert len(good.inbox.taken) == 40
+    assert sum(one.startswith("EHLO") for one in good.inbox.said) <= 4
+
+
+def test_all_that_is_due_for_a_dead_destination_waits_for_one_call(make_house: HouseMaker, good: Elsewhere) -> None:
+    """As long as the first, and longer each time; the rows say why. An operator ends it."""
+    dead = Elsewhere()
+    house = open_house(make_house, {"mort.fr": dead.target, "bon.fr": good.target}, concurrency=1)
+    count = SHARE + 5
+    for number in range(count):
+        submit(house, f"x{number}@mort.fr")
+    house.start_relay()
+
+    def waits(attempts: int) -> bool:
+        return [(one.attempts, one.sending) for one in queue(house)] == [(attempts, False)] * count
+
+    assert isinstance(house.clock, StandingClock)
+    for attempts, seconds in ((1, 60), (2, 300)):
+        if attempts > 1:
+            house.store.write_now(spool.retry)
+        until(lambda attempts=attempts: waits(attempts))  # type: ignore[misc]
+        assert {one.due for one in queue(house)} == {int(house.clock.now()) + seconds}
+        assert all("Error connecting" in one.error for one in queue(house))
+    dead.start()
+    house.store.write_now(spool.retry)
+    until(lambda: not queue(house))
+    assert len(dead.inbox.taken) == count
+    dead.stop()
+
+
+def test_what_is_late_or_over_is_not_put_off_unseen(make_house: HouseMaker) -> None:
+    """Its sender is told in time, though its destination is not dialled for it."""
+    dead = Elsewhere()
+    house = open_house(make_house, {"mort.fr": dead.target}, retry=(3600,), delay_warning=1800, lifetime=86400)
+    for number in range(SHARE + 2):
+        submit(house, f"x{number}@mort.fr")
+    house.start_relay()
+    until(lambda: all((one.attempts, one.sending) == (1, False) for one in queue(house)))
+    assert isinstance(house.clock, StandingClock)
+    house.stop_relays()  # a lease that is being taken would end with the step
+    house.clock.step(3601)
+    house.start_relay()
+    until(lambda: len(house.mail("ada")) == SHARE + 2)
+    assert "Action: delayed" in report_in(house.mail("ada")[0])[1]
