@@ -91,8 +91,8 @@ class Transfer:
 
     @property
     def may_go_on(self) -> bool:
-        """The connection is good for another message."""
-        return not self._broke and not self._pipeline.is_broken
+        """The connection is good for another message: nothing broke, and there is no answer to what nobody asked."""
+        return not self._broke and not self._pipeline.is_broken and not self._pipeline.has_reply
 
     async def run(self) -> None:
         """Come to a verdict on every recipient. Raises LeaseOver."""
@@ -261,11 +261,18 @@ class Transfer:
         for piece in stuffed(self._octets):
             await self._pipeline.drain()
             if self._pipeline.has_reply:
-                self._broke = True  # what follows would be taken for commands
-                break
+                return await self._early_reply()
             self._check_lease()
             self._pipeline.write(piece)
         return await self._pipeline.reply(self._patience)
+
+    async def _early_reply(self) -> SMTPResponse:
+        """A refusal before the end; what follows would be taken for commands. Consent to a part is none: it raises."""
+        self._broke = True
+        answer = await self._pipeline.reply(self._patience)
+        if answer.code < 400:
+            raise SMTPResponseException(answer.code, answer.message)
+        return answer
 
     async def _chunks(self) -> SMTPResponse:
         """The message by BDAT (RFC 3030 section 2); the answer to its last chunk, or the first that is no consent."""
@@ -307,7 +314,12 @@ class Transfer:
             raise LeaseOver
 
     def _judge(self, group: Sequence[Addressee], answer: SMTPResponse, *, has_message: bool = False) -> None:
-        """RFC 5321 section 4.2.1: the first digit decides; but only who has the message can have taken it."""
+        """RFC 5321 section 4.2.1: the first digit decides; but only who has the message can have taken it.
+
+        Raises SMTPResponseException: a consent where none was due, so that answers no longer go with what was asked.
+        """
+        if not has_message and answer.code < 400:
+            raise SMTPResponseException(answer.code, answer.message)
         text = " ".join(answer.message.split())
         if has_message and 200 <= answer.code < 300:
             result, fallback = Result.DELIVERED, "2.0.0"

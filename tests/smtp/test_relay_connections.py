@@ -219,6 +219,8 @@ def test_nobody_gets_an_empty_message(make_house: HouseMaker, scripted: Scripted
         b"250 x\r\n" * 999,
         b"250 ok\r\n250 ok\r\n250 not what DATA is answered with\r\n",
         b"250 ok\r\n252 who knows\r\n503 nobody\r\n",
+        b"250 ok\r\n250 ok\r\n354 go\r\n250 taken, though nothing was sent\r\n",
+        b"250 ok\r\n250 ok\r\n250 an answer too many\r\n354 go\r\n",
     ],
 )
 def test_nonsense_is_put_off(make_house: HouseMaker, scripted: ScriptedMaker, nonsense: bytes) -> None:
