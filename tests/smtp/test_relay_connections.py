@@ -35,6 +35,13 @@ def house(make_house: HouseMaker, elsewhere: Elsewhere) -> House:
     return made
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection is kept for the next message however slow the machine is."""
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 3600.0)
+    monkeypatch.setattr(pool, "MAX_SECONDS", 3600.0)
+
+
 def greetings(elsewhere: Elsewhere) -> int:
     return sum(one.startswith("EHLO") for one in elsewhere.inbox.said)
 

@@ -7,6 +7,7 @@ import pytest
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Leased, Signing
 from mailserver.texts.causes import NOTHING, plain
+from smtp.relay import pool
 from smtp.relay.destinations import FIRST_WINDOW, MAX_KNOWN, Destinations
 from smtp.relay.queue_runner import SHARE
 from tests.clocks import StandingClock
@@ -158,7 +159,10 @@ def test_one_that_hangs_keeps_no_other_waiting(make_house: HouseMaker, stuck: El
     assert len(stuck.inbox.taken) == 3 * SHARE
 
 
-def test_a_message_that_many_get_is_sent_over_few_connections(make_house: HouseMaker, good: Elsewhere) -> None:
+def test_a_message_that_many_get_is_sent_over_few_connections(
+    make_house: HouseMaker, good: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 3600.0)  # however slow the machine is
     house = open_house(make_house, {"bon.fr": good.target}, concurrency=4)
     for number in range(40):
         submit(house, f"x{number}@bon.fr")
