@@ -90,7 +90,7 @@ GUEST_STEPS = ("/connexion/code", "/initialiser/code")
 AT_HOME = ("/m/contacts",)
 """Pages that stand under another address as well, where they are looked at."""
 ANSWERS = {
-    *("/agenda/", "/listes", "/agenda/rappels", "/compte/notifications"),
+    *("/agenda/", "/listes", "/envois-en-nombre", "/agenda/rappels", "/compte/notifications"),
     *("/m/corps/{message:key}", "/m/piece/{message:key}/{number}", "/m/destinataires", "/m/recherche/aide"),
     *("/m/partage/{box:key}/{message:key}/corps", "/m/partage/{box:key}/{message:key}/piece/{number}"),
     *("/s/agenda/", "/s/corps/{message:key}", "/s/piece/{message:key}/{number}", "/s/destinataires"),
