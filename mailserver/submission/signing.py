@@ -45,6 +45,8 @@ class Signatures:
         self._keys = SigningKeys(settings=settings, store=store, clock=clock)
         self._seals = Seals(resolver=Resolver(settings.dns), clock=clock)
         self._made: OrderedDict[tuple[int, tuple[str, ...]], bytes] = OrderedDict()
+        self._turn = asyncio.Lock()
+        """However many attempts begin at once, one message is signed in a turn of the loop."""
         self._lacks = True
         """Also at the start: what waited for a key that is there meanwhile waits no longer."""
         self._said = False
@@ -107,7 +109,10 @@ class Signatures:
         now, domains = int(self._clock.now()), self._settings.domains
         try:
             if len(octets) <= QUICK:
-                return _signed(signers, octets, domains, now)
+                async with self._turn:
+                    fields = _signed(signers, octets, domains, now)
+                    await asyncio.sleep(0)
+                return fields
             return await asyncio.to_thread(_signed, signers, octets, domains, now)
         except CannotSign as error:
             log.warning("leaves unsigned", why=str(error))

@@ -9,38 +9,32 @@ worker may have the row by now.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import dns.asyncresolver
 import structlog
 
-from mailserver.delivery import Delivery, Part, Recipient, deliver_parts
+from mailserver.delivery import Delivery
 from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tracing import TRACES
-from mailserver.mime.writing.dsn import Action, Fate
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Damaged, Temporary
-from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.store.account import forward_targets, forwards
-from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail.blobs import Prepared
-from mailserver.store.queue import sent_counts, spool, traces
-from mailserver.store.queue.spool import Leased, Notify, Options
-from mailserver.store.queue.traces import Step, Trace
-from mailserver.store.record.trusted_clock import TrustedClock
+from mailserver.store.engine.transactions import Store
+from mailserver.store.queue import spool
+from mailserver.store.queue.spool import Leased
 from mailserver.submission.signing import Signatures, Waits
 from mailserver.texts import causes
-from mailserver.texts.causes import NOTHING, Cause
+from mailserver.texts.causes import Cause
 from smtp.relay.attempt import Courier, Unreachable
 from smtp.relay.choice import Journey
 from smtp.relay.destinations import Destinations
-from smtp.relay.dsn import Reporter
+from smtp.relay.recording import Recorder, delay
 from smtp.relay.routing import Exchanger, NoRoute, Router
 from smtp.relay.seven_bit import Message, SevenBit
 from smtp.relay.tls import required_field
@@ -52,8 +46,6 @@ log = structlog.get_logger("relay")
 
 POLL_SECONDS = 5.0
 """The queue is looked at this often even when no news comes."""
-RECORD_SECONDS = 0.5
-"""Before an attempt's result is recorded once more, doubled up to POLL_SECONDS."""
 STOP_SECONDS = 1.0
 """For attempts under way when the service stops; what is not done by then is given back."""
 MOST_AWAY = 900.0
@@ -75,14 +67,6 @@ LARGE_AT_ONCE = 10
 WAY_SECONDS = 10.0
 """The servers of a destination are not looked up again for its next message meanwhile."""
 MAX_WAYS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A report that a unit can deliver."""
-
-    recipient: Recipient
-    prepared: Prepared
 
 
 class Relay:
@@ -111,7 +95,6 @@ class Relay:
         self._outbound = settings.outbound
         self._store = store
         self._clock = clock
-        self._upkeep = TrustedClock(store, clock)
         self._changes = changes
         self._lease = lease
         self._router = Router(settings, resolver)
@@ -124,7 +107,7 @@ class Relay:
         )
         self._courier = Courier(settings, clock, self.policies.memory, trust)
         self._delivery = delivery
-        self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
+        self._recorder = Recorder(settings=settings, store=store, delivery=delivery, clock=clock)
         self._signatures = Signatures(settings=settings, store=store, clock=clock)
         self._folder = store.blobs
         self._wake = asyncio.Event()
@@ -332,7 +315,7 @@ class Relay:
             with TRACES.span("queue.attempt", message=row.name, attempt=row.attempts):
                 verdicts = await self._attempt(self._under_ours(row), leaving)
             catalogue.ATTEMPT_SECONDS.observe(self._clock.monotonic() - began)
-        await self._record(row, verdicts, octets)
+        await self._recorder.record(row, verdicts, octets)
 
     async def _finished(self, row: Leased, octets: bytes) -> Message:
         """The message with what is written only now on top. Raises Waits, Temporary."""
@@ -399,7 +382,7 @@ class Relay:
     async def _not_reached(self, row: Leased, status: str, why: Cause) -> list[Verdict]:
         """The destination is left alone for a while, and all that is due for it waits so long."""
         failures = self._destinations.failed(row.domain)
-        seconds = self._delay(max(failures, row.attempts))
+        seconds = delay(self._outbound, max(failures, row.attempts))
         if any(relay.senders or relay.roles for relay in self._outbound.all_relays):
             # Mail of others goes another way, which may be open.
             seconds = min(seconds, int(MOST_AWAY_OF_SOME))
@@ -426,210 +409,6 @@ class Relay:
 
     def _is_ours(self, lease: int) -> bool:
         return self._clock.monotonic() < self._ours.get(lease, 0.0)
-
-    async def _record(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
-        """`_conclude`, until the store takes it: what another server has taken would leave again with the lease."""
-        pause = RECORD_SECONDS
-        while True:
-            try:
-                await self._conclude(row, verdicts, octets)
-            except Temporary as error:
-                log.warning("attempt not recorded yet", why=str(error))
-            else:
-                return
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, POLL_SECONDS)
-
-    async def _conclude(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
-        """Record what became of everybody and send the reports about it, as one unit. Raises Temporary."""
-        now = self._clock.now()
-        is_over, late = now >= row.expires, not row.warned and now >= row.created + self._outbound.delay_warning
-        # A clock that jumped has aged nothing: nobody is told that a message was given up, or waits for long.
-        if (is_over or late) and not await self._upkeep.may_go_on():
-            is_over = late = False
-        if is_over:
-            verdicts = [_expired(verdict) for verdict in verdicts]
-        deferred = [verdict for verdict in verdicts if verdict.result is Result.DEFERRED]
-        late = late and bool(deferred)
-        due = int(now) + self._delay(row.attempts)
-        is_of_list = self._delivery.members.departure(row.reverse_path) is not None
-        written = [
-            await self._write_report(row, action, chosen, octets, now)
-            for action, chosen in ([] if is_of_list else _reports(row, verdicts, late=late))
-        ]
-        await self._store.write(
-            conclude_unit,
-            row,
-            [verdict.addressee.id for verdict in verdicts if verdict.result is not Result.DEFERRED],
-            [report for report in written if report is not None],
-            self._outbound.lifetime,
-            due=due if now >= row.expires else min(due, row.expires),
-            error=deferred[0].text if deferred else NOTHING,
-            warned=row.warned or late,
-            steps=list(_steps(row, verdicts)),
-            taken=[verdict.addressee.address for verdict in verdicts if verdict.result is Result.DELIVERED],
-            # What an operator gave up says nothing of the account, nor of where it has its mail sent on to.
-            refused=[*(verdict.addressee.address for verdict in verdicts if verdict.result is Result.FAILED)]
-            if row.given_up is None
-            else [],
-            listed=list(self._listed(row, verdicts)) if is_of_list else None,
-        )
-        for verdict in verdicts:
-            catalogue.ATTEMPTED.add(verdict.result.value)
-            log.info(
-                verdict.result.value,
-                recipient=verdict.addressee.address,
-                host=verdict.remote,
-                status=verdict.status,
-                said=verdict.text,
-                attempt=row.attempts,
-            )
-
-    def _listed(self, row: Leased, verdicts: Sequence[Verdict]) -> Iterator[Callable[[Tx], None]]:
-        """What goes on record of a list's message that a member's server took, or that is given up."""
-        members = self._delivery.members
-        departure = members.departure(row.reverse_path)
-        for verdict in verdicts:
-            if departure is not None and verdict.result is not Result.DEFERRED:
-                taken = verdict.result is Result.DELIVERED
-                yield members.attempted(departure, taken, verdict.status, verdict.text)
-
-    def _delay(self, attempts: int) -> int:
-        """Seconds before the next attempt; the last of the setting repeats."""
-        retry = self._outbound.retry or (60,)
-        return retry[min(attempts, len(retry)) - 1]
-
-    async def _write_report(
-        self, row: Leased, action: Action, verdicts: Sequence[Verdict], octets: bytes, now: float
-    ) -> Ready | None:
-        fates = [
-            Fate(
-                recipient=verdict.addressee.address,
-                action=action,
-                status=verdict.status,
-                diagnostic=verdict.text,
-                remote=verdict.remote,
-                orcpt=verdict.addressee.orcpt,
-                last_attempt=now,
-                retry_until=row.expires if action is Action.DELAYED else 0,
-            )
-            for verdict in verdicts
-        ]
-        whole = row.ret == "FULL" and action is Action.FAILED
-        written = await self._reporter.write(
-            row.reverse_path, fates, octets, envid=row.envid, arrival=row.created, whole=whole
-        )
-        if written is None:
-            return None
-        return Ready(written.recipient, await self._delivery.prepare(written.octets))
-
-
-def conclude_unit(
-    tx: Tx,
-    row: Leased,
-    settled: Sequence[int],
-    reports: Sequence[Ready],
-    lifetime: int,
-    *,
-    due: int,
-    error: Cause,
-    warned: bool,
-    steps: Sequence[Trace] = (),
-    taken: Sequence[str] = (),
-    refused: Sequence[str] = (),
-    listed: Sequence[Callable[[Tx], None]] | None = None,
-) -> None:
-    """Settle a row, deliver the reports and trace it: all or nothing, so that no crash doubles or loses one.
-
-    `listed`: it is a list's message to a member, of which its author hears nothing and answers for nothing.
-    """
-    if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):
-        return
-    parts = [
-        Part(
-            *(report.prepared, "", report.recipient.accounts, report.recipient.remote),
-            Options(name=row.name),
-            provenance=Provenance(Door.SERVICE),
-        )
-        for report in reports
-    ]
-    for one in listed or ():
-        one(tx)
-    if listed is not None:
-        refused = taken = ()
-    # Counted before mailboxes are locked, as the units that send do.
-    if failures := _failures(tx, row, refused):
-        sent_counts.add(tx, row.account_id, 0, failures)
-    deliver_parts(tx, parts, {}, lifetime)
-    for step in steps:
-        traces.record(tx, step)
-    if row.account_id:
-        forwards.judge(tx, row.account_id, taken, refused)
-
-
-def _failures(tx: Tx, row: Leased, refused: Sequence[str]) -> int:
-    """How many refusals the account answers for: not those of addresses that its filters send others' mail on to."""
-    if not row.account_id or not refused:
-        return 0
-    sent_on = {one.address.casefold() for one in forward_targets.of_account(tx, row.account_id) if one.active}
-    return sum(address.casefold() not in sent_on for address in refused)
-
-
-_STEPS = {Result.DELIVERED: Step.SENT, Result.DEFERRED: Step.DEFERRED, Result.FAILED: Step.FAILED}
-
-
-def _steps(row: Leased, verdicts: Sequence[Verdict]) -> Iterator[Trace]:
-    """What an attempt came to, for the record: recipients of whom the same was said go together."""
-    alike: dict[tuple[Result, Cause], list[str]] = {}
-    for verdict in verdicts:
-        said = _came_to(verdict) if row.given_up is None else Cause(spool.GIVEN_UP, said=row.given_up)
-        alike.setdefault((verdict.result, said), []).append(verdict.addressee.address)
-    for (result, detail), addresses in alike.items():
-        yield Trace(_STEPS[result], row.name, row.reverse_path, addresses, 0, row.account_id, detail)
-
-
-def _came_to(verdict: Verdict) -> Cause:
-    if verdict.remote:
-        return Cause("attempt-at", server=verdict.remote, status=verdict.status, said=verdict.text)
-    return Cause("attempt", status=verdict.status, said=verdict.text)
-
-
-def _reports(row: Leased, verdicts: Sequence[Verdict], *, late: bool) -> Iterator[tuple[Action, list[Verdict]]]:
-    """What the sender is to be told: failures, waiting, and successes nobody else confirms (RFC 3461 section 5.2)."""
-    if not row.reverse_path:
-        for verdict in verdicts:
-            if verdict.result is Result.FAILED:
-                log.warning("nobody is told: no report on a report", said=verdict.text)
-        return
-    failed = [
-        verdict
-        for verdict in verdicts
-        if verdict.result is Result.FAILED and verdict.addressee.notify.wants(Notify.FAILURE)
-    ]
-    waiting = [
-        verdict
-        for verdict in verdicts
-        if verdict.result is Result.DEFERRED and verdict.addressee.notify.wants(Notify.DELAY)
-    ]
-    relayed = [
-        verdict
-        for verdict in verdicts
-        if verdict.result is Result.DELIVERED and not verdict.knows_dsn and verdict.addressee.notify & Notify.SUCCESS
-    ]
-    if failed:
-        yield Action.FAILED, failed
-    if waiting and late:
-        yield Action.DELAYED, waiting
-    if relayed:
-        yield Action.RELAYED, relayed
-
-
-def _expired(verdict: Verdict) -> Verdict:
-    """The message has waited its whole life (RFC 5321 section 4.5.4.1)."""
-    if verdict.result is not Result.DEFERRED:
-        return verdict
-    # The text stays the other server's own reply: the report quotes it (RFC 3464 section 2.3.6).
-    return Verdict(verdict.addressee, Result.FAILED, "5.4.7", verdict.text, verdict.remote, verdict.knows_dsn)
 
 
 def _without_return_path(octets: bytes) -> bytes:

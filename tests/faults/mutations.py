@@ -29,6 +29,7 @@ MODULES: Mapping[str, Sequence[str]] = {
     "mailserver/submission/submit.py": ("tests/smtp/test_submission.py", "tests/lists"),
     "smtp/wire/framing.py": ("tests/smtp/test_framing.py", "tests/smtp/test_hostile.py"),
     "smtp/relay/queue_runner.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
+    "smtp/relay/recording.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
     "smtp/relay/attempt.py": (
         "tests/smtp/test_relay.py",
         "tests/smtp/test_relay_moments.py",

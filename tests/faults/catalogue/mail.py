@@ -199,7 +199,7 @@ FAULTS = (
     Fault(
         "late-is-never-late",
         "What has waited its whole life is tried on and on.",
-        "smtp/relay/queue_runner.py",
+        "smtp/relay/recording.py",
         "        is_over, late = now >= row.expires, ",
         "        is_over, late = False, ",
         ("tests/smtp/test_relay.py",),

@@ -39,8 +39,8 @@ FAULTS = (
         "sent-and-not-written-down",
         "The database is away when another server has taken a message: it leaves again with the next lease.",
         "smtp/relay/queue_runner.py",
-        "        await self._record(row, verdicts, octets)\n",
-        "        await self._conclude(row, verdicts, octets)\n",
+        "        await self._recorder.record(row, verdicts, octets)\n",
+        "        await self._recorder._conclude(row, verdicts, octets)\n",
         ("tests/smtp/test_unknown_commit.py",),
     ),
     Fault(
@@ -70,7 +70,7 @@ FAULTS = (
     Fault(
         "lost-lease-reports",
         "A worker that has lost its row reports about it all the same.",
-        "smtp/relay/queue_runner.py",
+        "smtp/relay/recording.py",
         "if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):\n        return",
         "if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):\n        pass",
         ("tests/smtp/test_relay_moments.py",),
