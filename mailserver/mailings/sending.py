@@ -46,7 +46,7 @@ PAUSE = 0.005
 """Between two units: who waits for the writer has it then."""
 FEWEST, FIRST, MOST = 20, 50, 1000
 """Recipients of one unit. The first are few: nobody knows yet how many have a mailbox already."""
-NEW_MAILBOXES = 50
+NEW_MAILBOXES = 15
 """Accounts whose mailboxes one unit makes."""
 TIDY_SECONDS = 600.0
 
