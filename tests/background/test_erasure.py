@@ -24,7 +24,7 @@ from mailserver.store.record import trusted_clock
 from mailserver.store.record.audit import Action
 from mailserver.store.schema import metadata
 from mailserver.store.schema.people import claim
-from mailserver.store.schema.rosters import list_member, mailing_list
+from mailserver.store.schema.rosters import list_member, list_post, mailing_list
 from mailserver.store.upkeep import erasure
 from tests.background.conftest import DAY, PRIVATE, House
 
@@ -74,6 +74,8 @@ def _belongings(tx: Tx, person: Principal) -> None:
     common = {"name": "Équipe", "name_key": "equipe", "created": 0, "modified": 0}
     tx.execute(insert(mailing_list), {"address": address, "owner": person.address, **common})
     tx.execute(insert(list_member), {"list": address, "member": person.address})
+    wrote = {"account_id": account_id, "author": SURNAME, "subject": SURNAME}
+    tx.execute(insert(list_post), {"list": address, "posted": 0, "name": "n", "people": 1, "outside": 0, **wrote})
     for name, table in metadata.tables.items():
         if name in erasure.KEPT or "account_id" not in table.c:
             continue
