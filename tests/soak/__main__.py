@@ -1,0 +1,142 @@
+"""An hour of everyday load on two hosts, with a worker killed each minute and a host each ten.
+
+python -m tests.soak [--minutes 60] [--users 20] [--worker-seconds 60] [--host-seconds 600] [--seed 1] [--json FILE]
+
+As root, with PostgreSQL, HAProxy and iproute2. Exit code 1: something acknowledged was lost or doubled, memory or open
+files grew by a quarter, or the last stretch was more than twice as slow as the first.
+"""
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import psycopg
+
+from tests.hosts_in_namespaces import Academy, academy
+from tests.runtime.test_two_hosts import PASSWORD, both_up, stored
+from tests.soak.clients import Clients
+from tests.soak.faults import Faults
+from tests.soak.timings import STRETCHES, Timings
+from tests.soak.watching import Watch
+from tests.waiting import until
+
+MOST_GROWTH = 1.25
+MOST_SLOWER = 2.0
+FEWEST = 30
+"""Requests of a stretch from which a percentile says something."""
+SETTLE_SECONDS = 120.0
+HEAD = "given_name,surname,birth_date,role,numen,ine,uai,discipline,login,password\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--users", type=int, default=20)
+    parser.add_argument("--worker-seconds", type=float, default=60.0, help="between two workers that are killed")
+    parser.add_argument("--host-seconds", type=float, default=600.0, help="between two hosts that are killed")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on a real disk")
+    parser.add_argument("--json", type=Path, help="a file for what was seen")
+    chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+    folder = Path(tempfile.mkdtemp(prefix="soak-", dir=chosen.folder))
+    folder.chmod(0o755)
+    users = ["ada", *(f"u{number:03}" for number in range(1, chosen.users))]  # `is_up` writes to ada
+    people = folder / "people.csv"
+    people.write_text(HEAD + "".join(f"Essai,{user},1980-01-01,teacher,,,,,{user},{PASSWORD}\n" for user in users))
+    try:
+        with academy(folder, people) as served:
+            faults = _soak(served, users, chosen)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    for fault in faults:
+        print(f"WRONG {fault}")
+    print("all is well" if not faults else f"{len(faults)} faults")
+    return 1 if faults else 0
+
+
+def _soak(served: Academy, users: list[str], chosen: argparse.Namespace) -> list[str]:
+    both_up(served)
+    seconds = 60 * chosen.minutes
+    timings = Timings(seconds)
+    clients = Clients(served, users, timings, chosen.seed)
+    watch, faults = Watch(served), Faults(served, chosen.worker_seconds, chosen.host_seconds, chosen.seed)
+    with clients.at_work(), watch, faults:
+        time.sleep(seconds)
+    if faults.failed:
+        return [f"a host did not come back: {faults.failed}"]
+    both_up(served)
+    _wait_for_index(served.database)
+    found = list(_of_mail(served, users, clients.acknowledged))
+    found += [*_of_waits(timings), *_of_growth(watch)]
+    _tell(timings, watch, faults, clients)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(_plain(timings, watch, faults, found)))
+    return found
+
+
+def _wait_for_index(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        waiting = "SELECT count(*) FROM content WHERE indexed = 0"
+        until(lambda: connection.execute(waiting).fetchone() == (0,), SETTLE_SECONDS)
+
+
+def _of_mail(served: Academy, users: list[str], acknowledged: dict[str, str]) -> Iterator[str]:
+    """What was acknowledged and is not there; what is there twice. Both hosts say the same."""
+    for user in users:
+        found = stored(served, user, "imaps1")
+        if found != stored(served, user, "imaps2"):
+            yield f"{user}: the hosts do not agree"
+        lost = {token for token, owner in acknowledged.items() if owner == user} - set(found)
+        if lost:
+            yield f"{user}: lost {sorted(lost)[:5]} of {len(lost)}"
+        if doubled := [token for token, count in found.items() if count > 1]:
+            yield f"{user}: doubled {doubled[:5]} of {len(doubled)}"
+
+
+def _of_waits(timings: Timings) -> Iterator[str]:
+    for kind in timings.kinds:
+        first, *_, last = timings.of(kind)
+        if min(first.count, last.count) >= FEWEST and last.slowest > MOST_SLOWER * first.slowest:
+            yield f"{kind}: {last.slowest:.0f} ms at the end, {first.slowest:.0f} at the start (99 of a hundred)"
+
+
+def _of_growth(watch: Watch) -> Iterator[str]:
+    for number in watch.samples:
+        memory, files = watch.growth(number)
+        if memory > MOST_GROWTH or files > MOST_GROWTH:
+            yield f"host {number}: {memory:.2f} times the memory, {files:.2f} times the open files"
+
+
+def _tell(timings: Timings, watch: Watch, faults: Faults, clients: Clients) -> None:
+    print(f"{len(clients.acknowledged)} messages acknowledged; killed: {dict(faults.done)}")
+    print(f"broken and made again: {dict(timings.broken)}")
+    print(f"{'ms, middle/99 of a hundred':>28}", *(f"{at + 1:>10}" for at in range(STRETCHES)))
+    for kind in timings.kinds:
+        print(f"{kind:>28}", *(f"{f'{one.middle:.0f}/{one.slowest:.0f}':>10}" for one in timings.of(kind)))
+    for number in watch.samples:
+        memory, files = watch.growth(number)
+        most = max((one.memory for one in watch.samples[number]), default=0) >> 20
+        print(f"host {number}: at most {most} MiB; last quarter to second: memory {memory:.2f}, files {files:.2f}")
+
+
+def _plain(timings: Timings, watch: Watch, faults: Faults, found: list[str]) -> dict[str, object]:
+    return {
+        "waits": {kind: [asdict(one) for one in timings.of(kind)] for kind in timings.kinds},
+        "samples": {number: [asdict(one) for one in samples] for number, samples in watch.samples.items()},
+        "killed": dict(Counter(faults.done)),
+        "broken": dict(timings.broken),
+        "faults": found,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
