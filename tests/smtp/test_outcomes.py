@@ -108,3 +108,43 @@ def test_what_is_not_on_record_is_not_made_up(house: House) -> None:
     assert "stranger@loin.fr" not in by_name
     assert len(by_name) == traces.MAX_NAMED
     assert found.more == 72 - traces.MAX_NAMED
+
+
+def kept_of(house: House, message_id: str, *steps: tuple[Step, list[str]]) -> dict[str, State]:
+    """What its author sees of a message whose steps are these."""
+    account_id = house.people["ada"].account_id
+
+    def unit(tx: Tx) -> None:
+        for kind, to in steps:
+            name = message_id.upper()
+            first = message_id if kind is Step.SUBMITTED else ""
+            traces.record(tx, Trace(kind, name, ADA, to, 1, account_id, message_id=first))
+
+    house.store.write_now(unit)
+    return states(house, message_id)
+
+
+def test_of_many_long_addresses_none_is_told_in_part(house: House) -> None:
+    many = [f"prenom.nom-de-famille-{number:02}@{DOMAIN}" for number in range(45)]
+    found = kept_of(house, "long@x", (Step.SUBMITTED, many))
+    assert set(found.values()) == {State.DELIVERED}
+    assert list(found) == many[: len(found)]
+    assert len(found) > 20
+    known = house.read(outcomes.of, house.people["ada"].account_id, "long@x", frozenset((DOMAIN,)))
+    assert known is not None
+    assert known.more == 45 - len(found)
+
+
+def test_one_address_with_spaces_is_not_three(house: House) -> None:
+    quoted = f'"x {BOB} y"@loin.fr'
+    found = kept_of(house, "quoted@x", (Step.SUBMITTED, [quoted, "\u00e9\u00a0\u3000z@loin.fr"]), (Step.SENT, [quoted]))
+    assert found == {quoted: State.DELIVERED, "\u00e9\u00a0\u3000z@loin.fr": State.OVER}
+    wanted = traces.Wanted(0, 1 << 40, recipient=quoted)
+    assert len(house.read(traces.find, wanted, 10).rows) == 2
+
+
+def test_what_was_tried_for_days_ends_with_what_became_of_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces, "MAX_STEPS", 3)
+    tried = [(Step.DEFERRED, ["late@loin.fr"])] * 5
+    found = kept_of(house, "days@x", (Step.SUBMITTED, ["late@loin.fr"]), *tried, (Step.SENT, ["late@loin.fr"]))
+    assert found == {"late@loin.fr": State.DELIVERED}

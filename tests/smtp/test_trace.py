@@ -14,6 +14,7 @@ from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step, Trace, Wanted, Way
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
+from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.filtering import ADA, BOB, FRIEND, filters_of, letter
@@ -129,6 +130,25 @@ def test_messages_are_found_by_what_is_known_of_them(make_house: HouseMaker) -> 
     assert [one.name for one in more.messages] == ["F0056", "F0055", "F0054"]
     assert house.read(traces.find, Wanted(*ALWAYS, sender="100%"), 3).rows == ()
     assert house.read(traces.find, Wanted(0, 1, sender="fill"), 3).rows == ()
+
+
+def test_many_with_its_message_id_hide_none_from_who_says_when(
+    make_house: HouseMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = StandingClock()
+    house = make_house(clock=clock)
+    monkeypatch.setattr(traces, "MAX_ALIKE", 5)
+
+    def sent(tx: Tx, name: str, count: int) -> None:
+        for number in range(count):
+            step = Trace(Step.SUBMITTED, f"{name}{number}", "f@fill.fr", ["x@a.fr"], message_id="<same@fill>")
+            traces.record(tx, step)
+
+    house.store.write_now(sent, "OLD", 1)
+    clock.step(3600)
+    house.store.write_now(sent, "NEW", 10)
+    until_then = Wanted(0, int(clock.now()) - 10, message_id="<same@fill>")
+    assert [one.name for one in house.read(traces.ways, until_then, 50).messages] == ["OLD0"]
 
 
 def test_a_look_is_bounded_and_the_next_goes_on(make_house: HouseMaker, monkeypatch: pytest.MonkeyPatch) -> None:

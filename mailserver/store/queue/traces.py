@@ -29,6 +29,8 @@ MAX_STEPS = 500
 """Steps of one message that are read; a message to thousands of servers has more."""
 MAX_ALIKE = 100
 """Messages with one Message-ID that are read, newest first: nobody but their authors keeps them apart."""
+_SPACE = "\x1f"
+"""Of an address, in a row: no address has this character."""
 
 
 class Step(StrEnum):
@@ -159,7 +161,6 @@ def key_of(message_id: str) -> int:
 def record(tx: Tx, trace: Trace) -> None:
     """Put a step on record."""
     said = causes.in_one_line(trace.detail)
-    recipients = " ".join(trace.recipients[:MAX_NAMED]).casefold()[:MAX_RECIPIENTS]
     tx.run(
         _INSERT,
         at=tx.now,
@@ -167,7 +168,7 @@ def record(tx: Tx, trace: Trace) -> None:
         name=trace.name,
         account_id=trace.account_id,
         sender=trace.sender.casefold(),
-        recipients=recipients,
+        recipients=_joined(trace.recipients),
         addressed=len(trace.recipients),
         size=trace.size,
         detail="",
@@ -175,6 +176,24 @@ def record(tx: Tx, trace: Trace) -> None:
         parameters=causes.parameters(said, MAX_VALUE) if said else "",
         message_key=key_of(trace.message_id),
     )
+
+
+def _joined(recipients: Sequence[str]) -> str:
+    """As many of the first as a row keeps, none of them in part: a part is an address of somebody else."""
+    kept: list[str] = []
+    left = MAX_RECIPIENTS
+    for address in recipients[:MAX_NAMED]:
+        named = _without_spaces(address)
+        left -= len(named) + 1
+        if left < -1:
+            break
+        kept.append(named)
+    return " ".join(kept)
+
+
+def _without_spaces(text: str) -> str:
+    """Folded; a space, which a quoted local part may have, stands between two addresses alone."""
+    return text.casefold().replace(" ", _SPACE)
 
 
 def find(tx: Tx, wanted: Wanted, limit: int, before: tuple[int, int] = (0, 0)) -> Found:
@@ -212,26 +231,30 @@ def _conditions(tx: Tx, wanted: Wanted) -> Iterable[ColumnElement[bool]]:
     if wanted.name:
         yield columns.name == wanted.name.upper()
     if wanted.message_id:
-        yield columns.name.in_(names_of(tx, wanted.message_id))
+        yield columns.name.in_(names_of(tx, wanted.message_id, before=wanted.until))
     if wanted.sender:
         yield columns.sender.contains(wanted.sender.casefold(), autoescape=True)
     if wanted.recipient:
-        yield columns.recipients.contains(wanted.recipient.casefold(), autoescape=True)
+        yield columns.recipients.contains(_without_spaces(wanted.recipient), autoescape=True)
     if wanted.account_id:
         yield columns.account_id == wanted.account_id
     if wanted.steps:
         yield columns.event.in_([step.value for step in wanted.steps])
 
 
-def names_of(tx: Tx, message_id: str, account_id: int | None = None) -> list[str]:
-    """Under which names messages with this Message-ID came in, newest first; of this account alone, where one is given.
+def names_of(tx: Tx, message_id: str, account_id: int | None = None, before: int | None = None) -> list[str]:
+    """Under which names messages with this Message-ID came in, newest first; of this account alone, where one is given,
+    and before a time.
 
-    Whoever writes a message chooses its Message-ID: two messages may have the same.
+    Whoever writes a message chooses its Message-ID: two messages may have the same, and many hide an older one from who
+    does not say when it was.
     """
     columns = message_trace.c
     asked = select(columns.name).where(columns.message_key == key_of(message_id), KEYED, columns.name != "")
     if account_id is not None:
         asked = asked.where(columns.account_id == account_id)
+    if before is not None:
+        asked = asked.where(columns.at < before)
     return list(dict.fromkeys(tx.execute(asked.order_by(columns.id.desc()).limit(MAX_ALIKE)).scalars()))
 
 
@@ -253,11 +276,17 @@ def whole(tx: Tx, name: str) -> Way:
     return Way(name, steps[:MAX_STEPS], len(steps) > MAX_STEPS)
 
 
-def of_account(tx: Tx, account_id: int, names: Sequence[str]) -> list[Traced]:
-    """The steps of messages that are this account's own, in order; the first `MAX_STEPS`."""
+def of_account(tx: Tx, account_id: int, name: str) -> list[Traced]:
+    """The steps of a message that is this account's own, in order: the first, and the last `MAX_STEPS` of the others.
+    What was tried for days ends with what became of it.
+    """
     columns = message_trace.c
-    mine = select(message_trace).where(columns.name.in_(names), columns.account_id == account_id)
-    return [_traced(row) for row in tx.execute(mine.order_by(columns.at, columns.id).limit(MAX_STEPS))]
+    mine = select(message_trace).where(columns.name == name, columns.account_id == account_id)
+    first = tx.execute(mine.order_by(columns.id).limit(1)).first()
+    if first is None:
+        return []
+    last = mine.where(columns.id > first.id).order_by(columns.id.desc()).limit(MAX_STEPS)
+    return [_traced(first), *map(_traced, reversed(tx.execute(last).all()))]
 
 
 def prune(tx: Tx, before: int, limit: int) -> int:
@@ -295,11 +324,17 @@ def _traced(row: Any) -> Traced:
         name=row.name,
         account_id=row.account_id,
         sender=row.sender,
-        recipients=tuple(row.recipients.split()),
+        recipients=_recipients(row.recipients),
         count=row.addressed,
         size=row.size,
         detail=_detail(row),
     )
+
+
+def _recipients(kept: str) -> tuple[str, ...]:
+    found = [address.replace(_SPACE, " ") for address in kept.split(" ") if address]
+    # Rows of before may end amid an address.
+    return tuple(found[:-1] if len(kept) >= MAX_RECIPIENTS else found)
 
 
 def _detail(row: Any) -> Cause:
