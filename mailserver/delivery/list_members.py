@@ -36,7 +36,7 @@ PATH = "/abonnement"
 """Of a member's page."""
 MAX_FIELD = 4096
 """Octets of a field that are read for the owners' page."""
-QUICK = 16 * 1024
+QUICK = 4 * 1024
 """Octets of a report that the event loop may read itself."""
 
 

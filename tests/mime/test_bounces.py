@@ -1,5 +1,6 @@
 """What came back: RFC 3464, and what programs wrote before and beside it; absences and letters are none."""
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -208,3 +209,29 @@ def test_a_report_of_any_size_is_read_soon() -> None:
         octets = report().replace(b"\r\n\r\n--=_b\r\nContent-Type: message/rfc822", b"\r\n" + piece * 40_000)
         read(octets)
         read(HEAD % b"x" + b"\r\nThis is the mail system at\r\n" + piece * 40_000)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b" ",
+        b"\t",
+        b"-",
+        b"> - ",
+        b"exceed",
+        b"over ",
+        b"quota ",
+        b"user ",
+        b"message to ",
+        b"a" * 60 + b" \r\n",
+        b"5.1.",
+    ],
+)
+@pytest.mark.parametrize(
+    "start", [b"", b"This is the mail system at\r\n", b"undeliverable mail\r\nexceed", b"message to "]
+)
+def test_words_that_are_none_cost_no_more_than_others(start: bytes, piece: bytes) -> None:
+    """A letter of 16 kB is read by the event loop: one of spaces took twelve seconds."""
+    begun = time.thread_time()
+    read(HEAD % b"x" + b"\r\n" + start + piece * (16_000 // len(piece)) + b"\r\n")
+    assert time.thread_time() - begun < 1

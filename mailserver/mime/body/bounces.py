@@ -62,17 +62,18 @@ _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _LINE = re.compile(r"^([A-Za-z\-]{1,40})[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPLY = re.compile(r"(?<![\d.\-])([45])[0-5]\d(?=[ \-])")
+# Nothing below repeats without a bound: hostile text would take time that grows with its square.
 _STRAY = re.compile(
-    r"^[ \t>*]*(?:hi\. this is the qmail-send program"
+    r"^[ \t>*-]{0,40}(?:hi\. this is the qmail-send program"
     r"|this is the (?:mail system|postfix program|mail delivery system) at"
     r"|this message was created automatically by (?:the )?mail (?:delivery|system)"
     r"|a message that you sent (?:could not|has not|contained)"
-    r"|[- ]*the following addresses had (?:permanent|transient|delivery)"
-    r"|[- ]*transcript of session follows"
+    r"|the following addresses had (?:permanent|transient|delivery)"
+    r"|transcript of session follows"
     r"|your message (?:did not reach|cannot be delivered|could not be delivered|wasn'?t delivered|couldn'?t be)"
     r"|delivery (?:has failed|to the following recipients? (?:has )?failed|is delayed)"
     r"|delivery has failed to these recipients"
-    r"|(?:the |your )?(?:e-?mail|message) (?:to|for) \S+ (?:could not|couldn'?t) be delivered"
+    r"|(?:the |your )?(?:e-?mail|message) (?:to|for) \S{1,320} (?:could not|couldn'?t) be delivered"
     r"|undeliverable mail|address not found|message not delivered"
     r"|i'?m (?:sorry to have to inform you|afraid i wasn'?t able to deliver)"
     r"|votre message n['\u2019]a pas pu \u00eatre (?:remis|distribu\u00e9)"
@@ -85,7 +86,7 @@ _STILL_TRIED = re.compile(
     re.IGNORECASE,
 )
 _FULL = re.compile(
-    r"mailbox (?:is )?full|(?:over|exceed\w*) (?:\w+ ){0,3}quota|quota (?:\w+ ){0,2}exceeded"
+    r"mailbox (?:is )?full|(?:over|exceed\w{0,5}) (?:\w{1,20} ){0,3}quota|quota (?:\w{1,20} ){0,2}exceeded"
     r"|insufficient (?:system )?storage"
     r"|bo[\u00eei]te (?:aux lettres )?pleine",
     re.IGNORECASE,
@@ -94,7 +95,7 @@ _NOBODY = re.compile(
     r"(?:user|recipient|mailbox|account|address)(?: \S{1,100})? (?:is )?"
     r"(?:unknown|not found|unavailable|inactive|disabled)"
     r"|no such (?:user|mailbox|address|person|recipient)|unknown (?:user|recipient|local part|address)"
-    r"|(?:does not|doesn'?t) (?:exist|have an? (?:\S+ )?account)|no mailbox here by that name|unrouteable address"
+    r"|(?:does not|doesn'?t) (?:exist|have an? (?:\S{1,100} )?account)|no mailbox here by that name|unrouteable address"
     r"|address not found|wasn'?t found at|invalid recipient|utilisateur inconnu|adresse (?:inconnue|introuvable)",
     re.IGNORECASE,
 )
