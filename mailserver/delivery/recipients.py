@@ -289,7 +289,7 @@ class Addressing:
         with contextlib.suppress(Denied):  # somebody answers for every list
             accounts = await self._reachable.of(owners.address, owners.accounts, rules, sender)
         if not accounts and not remote:
-            return await self._role(owners.address)
+            return replace(await self._role(owners.address), returns=owners.returns)
         return replace(owners, accounts=tuple(accounts), remote=remote)
 
     async def _individuals(self, address: str, members: Iterable[str]) -> tuple[dict[int, None], dict[str, None]]:

@@ -16,6 +16,8 @@ from directory.lists import rosters
 from directory.lists.rosters import ListChange
 from mailserver.delivery.member_keys import MemberKeys
 from mailserver.model.clock import DAY
+from mailserver.model.identity import Population
+from mailserver.store.account import rules
 from mailserver.store.people import outside_members
 from mailserver.store.people.outside_members import OutsideMember, Reason
 from mailserver.store.queue import list_posts, spool
@@ -210,6 +212,22 @@ def test_what_comes_back_counts_once_and_the_owners_are_not_bothered(house: Hous
     assert (one.member, one.hard, one.status, one.ended) == (AMIE, 1, "5.1.1", 0)
     assert "No such user" in one.said
     assert house.mail("paul") == []
+
+
+def test_what_comes_back_counts_whomever_a_rule_keeps_from_its_owners(house: House, sink: Elsewhere) -> None:
+    pairs = ((Population.OUTSIDE, Population.PUPIL), (Population.PUPIL, Population.OUTSIDE))
+    address = make_list(house, "chorale", [at("ines"), AMIE], owners=(at("tom"),))
+    send(house, "ines", address)
+    path = returning(house)
+    for sender, other in pairs:
+        house.store.write_now(rules.forbid, ORIGIN, sender, other, denied=True)
+    try:
+        assert bounce(house, path) == {}
+        assert [one.hard for one in troubled(house, address)] == [1]
+        assert house.mail("tom") == []
+    finally:
+        for sender, other in pairs:
+            house.store.write_now(rules.forbid, ORIGIN, sender, other, denied=False)
 
 
 def test_a_list_stops_sending_where_nobody_is_and_begins_again(house: House, sink: Elsewhere) -> None:
