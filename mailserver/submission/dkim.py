@@ -71,10 +71,13 @@ def revoked_record() -> str:
 class Signer:
     """One key and its selector."""
 
-    def __init__(self, selector: str, pem: bytes) -> None:
-        """Raises ValueError when the key cannot be read, or signs otherwise."""
+    def __init__(self, selector: str, pem: bytes, *, is_checked: bool = False) -> None:
+        """`is_checked`: it was when it was taken in; that holds the interpreter for a fifth of a second.
+
+        Raises ValueError when the key cannot be read, or signs otherwise.
+        """
         self.selector = selector.encode("idna").decode("ascii")
-        key = serialization.load_pem_private_key(pem, None)
+        key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=is_checked)
         if not isinstance(key, rsa.RSAPrivateKey | Ed25519PrivateKey):
             raise ValueError("a key of another kind")  # noqa: TRY004 what was given is at fault, not who calls
         self._key = key

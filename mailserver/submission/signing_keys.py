@@ -98,7 +98,7 @@ def opened(settings: Settings, keys: Sequence[DkimKey]) -> tuple[Signer, ...]:
         pem = seal.open(one.private)
         if pem is None:
             raise NoKey(f"the key {one.selector} was sealed under another secret")
-        signers.append(Signer(one.selector, pem))
+        signers.append(Signer(one.selector, pem, is_checked=True))  # what opens is what was sealed
     return tuple(sorted(signers, key=lambda one: one.algorithm is not Algorithm.RSA))
 
 
