@@ -17,7 +17,7 @@ from mailserver.model.identity import Directory, Principal, Role
 from mailserver.notices import mailings as notices
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
-from mailserver.store.queue import mailing_batches, mailing_counts, mailings, spool
+from mailserver.store.queue import mailing_batches, mailing_counts, mailings, moderation_queue, spool
 from mailserver.store.queue.mailing_counts import Reach, Readers
 from mailserver.store.queue.mailings import Mailing, State
 from mailserver.store.record.audit import Origin
@@ -29,6 +29,8 @@ from mailserver.withdrawal.service import Withdrawals
 log = structlog.get_logger("mailings")
 NOTHING_TAKEN = -1
 """In place of an act: nobody had it."""
+UNQUEUED = 200
+"""Rows of the queue that one unit removes."""
 SLOW = -2
 """Whose turn slow reads of this kind take (`Store.read_slow`)."""
 
@@ -113,7 +115,7 @@ class Mailings:
 
     async def withdraw(self, one: Mailing) -> None:
         """What `take_back` began: the queue and the mailboxes. Raises Refused(NOT_FOUND), Temporary."""
-        dropped = await self._store.write(_unqueue, one.options.name)
+        dropped = await self._unqueue(one)
         act = NOTHING_TAKEN
         for copy in (await self._store.read(mailing_batches.copies, one.id)).values():
             try:
@@ -125,6 +127,16 @@ class Mailings:
             break
         await self._store.write(mailings.withdrawn_by, one.id, act)
         log.info("mailing taken back", mailing=one.id, withdrawal=act, dropped=dropped)
+
+    async def _unqueue(self, one: Mailing) -> int:
+        """What waits to leave for other servers, or for the owners of lists, does not; how many rows."""
+        name = one.options.name
+        # One that such an owner let pass was sent to other lists, too: they decide for themselves.
+        dropped = 0 if one.released else await self._store.write(moderation_queue.drop, name, one.account_id)
+        rows = await self._store.read(spool.find, name)
+        for begin in range(0, len(rows), UNQUEUED):
+            dropped += await self._store.write(spool.drop, rows[begin : begin + UNQUEUED])
+        return dropped
 
     async def expire(self) -> int:
         """Let go of what nobody decided about; how many. The caller knows the time."""
@@ -217,8 +229,3 @@ def _decide(
     """The state changes, and its author is told: both or neither."""
     before = mailings.move(tx, origin, number, to, what, reason)
     return before, deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
-
-
-def _unqueue(tx: Tx, name: str) -> int:
-    """What waits to leave for other servers does not; how many rows."""
-    return spool.drop(tx, spool.find(tx, name))

@@ -5,8 +5,9 @@ and between two of them others have their turn. Who got it is settled in the uni
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -14,10 +15,11 @@ import structlog
 from mailserver.delivery import UNPROVEN, Delivery, Envelope, Part, Recipient, deliver_parts, placement
 from mailserver.delivery.copies import Copy, stored
 from mailserver.delivery.offloading import at_leisure
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.mailings.decisions import Mailings
 from mailserver.model.clock import Clock
-from mailserver.model.errors import Reason, Refused
+from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Directory, State
 from mailserver.model.messages.authentication import AuthenticationResults
 from mailserver.model.messages.provenance import Provenance
@@ -49,6 +51,9 @@ FEWEST, FIRST, MOST = 20, 50, 1000
 NEW_MAILBOXES = 15
 """Accounts whose mailboxes one unit makes."""
 TIDY_SECONDS = 600.0
+RENEW_SECONDS = mailings.LEASE_SECONDS / 3
+MAX_RENEWALS = 200
+"""Of one lease between two units: what hangs for longer than that is begun again by another worker."""
 
 
 @dataclass(slots=True)
@@ -57,6 +62,8 @@ class _Work:
 
     one: Mailing
     copies: dict[int, Copy] = field(default_factory=dict)
+    tried: set[int] = field(default_factory=set)
+    """Those that were to be taken back meanwhile."""
     most: int = FIRST
 
 
@@ -101,18 +108,48 @@ class MailingSender:
     async def look(self) -> None:
         """Go on with every mailing that nobody is at, as far as it goes."""
         for number in await self._store.read(mailings.due):
-            one = await self._store.read(mailings.get, number)
-            if one.due and not one.started and not await self._upkeep.may_go_on():
-                continue  # only a jump of the clock may have made it due
-            if await self._store.write(mailings.claim, number, self._store.worker):
-                try:
-                    await self.work(number)
-                except Refused as refusal:
-                    log.info("mailing left", mailing=number, why=refusal.reason.value)
+            await self._go_on(number)
         if self._clock.monotonic() - self._tidied >= TIDY_SECONDS and await self._upkeep.may_go_on():
             await self._decides.expire()
             await self._store.write(mailings.forget)
             self._tidied = self._clock.monotonic()
+
+    async def _go_on(self, number: int) -> None:
+        """One of them, where nobody is at it. What fails costs itself, and none of those that come after it."""
+        try:
+            one = await self._store.read(mailings.get, number)
+            if one.due and not one.started and not await self._upkeep.may_go_on():
+                return  # only a jump of the clock may have made it due
+            if await self._store.write(mailings.claim, number, self._store.worker):
+                async with self._leased(number):
+                    await self.work(number)
+        except Refused as refusal:
+            log.info("mailing left", mailing=number, why=refusal.reason.value)
+        except Temporary as error:
+            log.warning("mailing waits", mailing=number, why=str(error))
+        except Exception:
+            catalogue.JOB_FAILURES.add()
+            log.exception("mailing failed", mailing=number)
+
+    @contextlib.asynccontextmanager
+    async def _leased(self, number: int) -> AsyncIterator[None]:
+        """The lease lasts as long as the work: what takes longer would be begun by one worker after the other, each of
+        which keeps those before from going on."""
+        renewing = asyncio.create_task(self._renew(number))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
+
+    async def _renew(self, number: int) -> None:
+        for _ in range(MAX_RENEWALS):
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await self._store.write(mailings.claim, number, self._store.worker)
+            except Temporary as error:
+                log.warning("lease not renewed", mailing=number, why=str(error))
 
     async def work(self, number: int) -> None:
         """Begin one, deliver it, or take it back.
@@ -130,6 +167,10 @@ class MailingSender:
         while (batch := await self._store.read(mailing_batches.following, number)) is not None:
             await self._some(work, batch)
             await asyncio.sleep(PAUSE)
+            for other in await self._store.read(mailings.to_take_back):
+                if other not in work.tried:  # who takes one back does not wait until all the others are sent
+                    work.tried.add(other)
+                    await self._go_on(other)
         await self._finish(work)
 
     # ------------------------------------------------------------------ beginning

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters import documents
-from mailserver.mailings import sending
+from mailserver.mailings import decisions, sending
 from mailserver.mailings.decisions import reach_of
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Refused
@@ -22,6 +23,7 @@ from mailserver.store.queue.mailing_counts import Readers
 from mailserver.store.queue.mailings import State
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.store.schema.mailings import mailing
 from mailserver.store.upkeep import securing
 from mailserver.store.withdrawal.taking import MARK
 from mailserver.submission.departure import Outcome
@@ -212,6 +214,107 @@ def _last(tx: Tx, account_id: int) -> int:
 
 def _read(tx: Tx, account_id: int) -> None:
     messages.store_flags(tx, account_id, _inbox(tx, account_id), None, "+", ("\\Seen",))
+
+
+def test_taken_back_nothing_of_it_waits_for_other_servers_or_for_owners_of_lists(
+    house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "UNQUEUED", 1)
+    house.store.write_now(_moderated)
+    elsewhere = (f"{name}@{name}.fr" for name in ("un", "deux"))
+    number = submit(house, LIST, f"ida@{DOMAIN}", *elsewhere).mailing
+    worker.approve(number)
+    worker.look()
+    assert len(house.read(spool.show)) == 2
+    assert len(house.read(moderation_queue.waiting)) == 1
+    worker.take_back(number)
+    assert house.read(spool.show) == []
+    assert house.read(moderation_queue.waiting) == []
+
+
+def test_one_that_fails_costs_none_of_the_others(house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = submit(house).mailing, submit(house, author="bob").mailing
+    worker.approve(first)
+    worker.approve(second)
+    octets: Callable[..., Any] = worker.decides.octets
+
+    async def fails(one: Any) -> Any:
+        if one.id == first:
+            raise RuntimeError("a defect")
+        return await octets(one)
+
+    monkeypatch.setattr(worker.decides, "octets", fails)
+    worker.look()
+    assert [worker.get(one).state for one in (first, second)] == [State.APPROVED, State.SENT]
+    assert got(house) == dict.fromkeys(PEOPLE, 1)
+
+
+def test_one_is_taken_back_while_another_is_sent(house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "FIRST", 1)
+    monkeypatch.setattr(sending, "FEWEST", 1)
+    first, second = submit(house, author="bob").mailing, submit(house).mailing
+    worker.approve(first)
+    worker.look()
+    worker.approve(second)
+    parts_of: Callable[..., Any] = house.delivery.parts_of
+    begun: list[int] = []
+
+    async def takes_back(copy: Any) -> Any:
+        if not begun:
+            await worker.decides.take_back(first, ADMIN)
+        begun.append(house.store.read_now(mailings.get, first).withdrawal_id)
+        return await parts_of(copy)
+
+    monkeypatch.setattr(house.delivery, "parts_of", takes_back)
+    worker.look()
+    assert worker.get(second).state is State.SENT
+    assert begun[0] == 0
+    assert begun[-1] > 0
+
+
+def test_the_lease_lasts_as_long_as_the_copies_take(
+    house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "RENEW_SECONDS", 0.0)
+    number = submit(house).mailing
+    worker.approve(number)
+    clock, copies = house.clock, house.delivery.copies
+    assert isinstance(clock, StandingClock)
+    others: list[bool] = []
+
+    async def slow(*args: Any) -> Any:
+        clock.step(mailings.LEASE_SECONDS + 1)
+        async with asyncio.timeout(120):
+            while not house.store.read_now(_is_leased, number):
+                await asyncio.sleep(0)
+        others.append(await house.store.write(mailings.claim, number, 7))
+        return await copies(*args)
+
+    monkeypatch.setattr(house.delivery, "copies", slow)
+    worker.look()
+    assert others == [False]
+    assert worker.get(number).state is State.SENT
+
+
+def _is_leased(tx: Tx, number: int) -> bool:
+    return int(tx.execute(select(mailing.c.leased).where(mailing.c.id == number)).scalar_one()) > tx.now
+
+
+def test_planned_while_its_copies_are_made_it_leaves_at_its_time(
+    house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = submit(house).mailing
+    worker.approve(number)
+    copies: Callable[..., Any] = house.delivery.copies
+
+    async def planned(*args: Any) -> Any:
+        await worker.decides.plan(number, int(house.clock.now()) + 600, ADMIN)
+        return await copies(*args)
+
+    monkeypatch.setattr(house.delivery, "copies", planned)
+    worker.look()
+    assert worker.get(number).state is State.APPROVED
+    assert got(house) == dict.fromkeys(PEOPLE, 0)
 
 
 def test_cancelled_before_it_left_nobody_has_it(house: House, worker: Worker) -> None:

@@ -87,7 +87,9 @@ def start(tx: Tx, number: int, worker: int, shares: Sequence[Sharing], posted: i
     Raises Refused(NOT_FOUND | CONFLICT): it is not to be sent now, or somebody else is at it.
     """
     found = mailings.locked(tx, number)
-    if found.state is not State.APPROVED or found.started or not mailings.claim(tx, number, worker):
+    # It may have been planned for later while its copies were made.
+    is_now = found.state is State.APPROVED and not found.started and found.due <= tx.now
+    if not is_now or not mailings.claim(tx, number, worker):
         raise Refused(Reason.CONFLICT, Cause("mailing-state"))
     for share in shares:
         copy = share.copy

@@ -241,13 +241,15 @@ def newest(tx: Tx, account_id: int, since: int) -> int:
 
 
 def due(tx: Tx) -> list[int]:
-    """Those that somebody has to be at: begun, to begin now, or to be taken back."""
-    ready = or_(
-        _C.state == State.SENDING.value,
-        and_(_C.state == State.APPROVED.value, _C.due <= tx.now),
-        and_(_C.state == State.WITHDRAWN.value, _C.withdrawal_id == 0),
-    )
-    return list(tx.execute(select(_C.id).where(ready).order_by(_C.id)).scalars())
+    """Those that somebody has to be at: to be taken back, which comes first; begun, or to begin now."""
+    ready = or_(_C.state == State.SENDING.value, and_(_C.state == State.APPROVED.value, _C.due <= tx.now))
+    return to_take_back(tx) + list(tx.execute(select(_C.id).where(ready).order_by(_C.id)).scalars())
+
+
+def to_take_back(tx: Tx) -> list[int]:
+    """Those that were taken back, where nobody has begun to do so."""
+    wanted = (_C.state == State.WITHDRAWN.value, _C.withdrawal_id == 0)
+    return list(tx.execute(select(_C.id).where(*wanted).order_by(_C.id)).scalars())
 
 
 def expired(tx: Tx) -> list[Mailing]:

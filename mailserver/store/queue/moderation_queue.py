@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, select
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population
@@ -167,6 +167,11 @@ def take(tx: Tx, held_id: int) -> int:
         raise Refused(Reason.NOT_FOUND, "this message waits no more: somebody has decided already")
     collect.note(tx, [int(row[0])])
     return int(row[0])
+
+
+def drop(tx: Tx, name: str, account_id: int) -> int:
+    """Let go of a message that its author takes back, in every list where it waits; how many."""
+    return remove(tx, and_(held_message.c.account_id == account_id, held_message.c.name == name))
 
 
 def remove(tx: Tx, condition: ColumnElement[bool]) -> int:
