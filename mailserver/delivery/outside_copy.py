@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mailserver.delivery import list_copy
-from mailserver.delivery.list_copy import MAX_HEADER, Head
+from mailserver.delivery.list_copy import Head
 from mailserver.mime.header import headers
 from mailserver.mime.header.addresses import Mailbox, parse, people
 from mailserver.mime.writing import fields
@@ -48,8 +48,9 @@ class Authorship:
 def copy(head: Head, octets: bytes, authorship: Authorship) -> bytes:
     """The list's copy of a stored message for members outside."""
     octets = memoryview(octets)[list_copy.after_return_path(octets) :].tobytes()
-    end = octets.find(b"\r\n\r\n", 0, MAX_HEADER)
-    end = end + 2 if end >= 0 else 0
+    # However long, and without a body: a From that is overlooked would leave under our signature.
+    end = octets.find(b"\r\n\r\n")
+    end = end + 2 if end >= 0 else len(octets)
     header, body = octets[:end], memoryview(octets)[end:]
     header = _OTHERS_WAY.sub(rb"X-Original-\1\2", header)
     authors = _authors(header)
