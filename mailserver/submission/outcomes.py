@@ -67,13 +67,13 @@ def of(tx: Tx, account_id: int, message_id: str, domains: Collection[str]) -> Fa
     names = traces.names_of(tx, message_id, account_id)[:MAX_ALIKE] if message_id else []
     if not names:
         return None
-    rows = waiting.of_account(tx, account_id, names)
     found: dict[str, Fate] = {}
     more = 0
     # Newest last: what was sent again counts.
     for name in reversed(names):
         mine = traces.of_account(tx, account_id, name)
-        for fate in _fates(mine, {row.recipient: row for row in rows if row.name == name}, domains):
+        rows = waiting.of_account(tx, account_id, name, mine[0].sender) if mine else []
+        for fate in _fates(mine, {row.recipient: row for row in rows}, domains):
             found[fate.recipient] = fate
         more = max([more, *(step.count - len(step.recipients) for step in mine[:1])])
     return Fates(tuple(found.values()), more) if found else None

@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import select
 
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import spool, traces, waiting
+from mailserver.store.queue.spool import Options
 from mailserver.store.queue.traces import Step, Trace
+from mailserver.store.schema.spool import queued
 from mailserver.submission import outcomes
 from mailserver.submission.outcomes import Fate, Fates, State
+from mailserver.texts.causes import Cause
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.filtering import filters_of
@@ -83,7 +87,7 @@ def test_where_somebody_has_their_mail_sent_on_to_is_not_told(make_house: HouseM
     name = send(house, "on@x", BOB, "prive@ailleurs.fr")
     rows = [row for row in house.read(spool.show) if row.name == name]
     assert len(rows) == 2
-    mine = house.read(waiting.of_account, house.people["ada"].account_id, [name])
+    mine = house.read(waiting.of_account, house.people["ada"].account_id, name, house.people["ada"].address)
     assert [row.recipient for row in mine] == ["prive@ailleurs.fr"], "the other row is Bob's"
 
 
@@ -148,3 +152,28 @@ def test_what_was_tried_for_days_ends_with_what_became_of_it(house: House, monke
     tried = [(Step.DEFERRED, ["late@loin.fr"])] * 5
     found = kept_of(house, "days@x", (Step.SUBMITTED, ["late@loin.fr"]), *tried, (Step.SENT, ["late@loin.fr"]))
     assert found == {"late@loin.fr": State.DELIVERED}
+
+
+def test_a_lists_copies_tell_nothing_of_what_was_sent_to_the_same_person(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither that they are on it, nor instead of what became of the message itself, however many they are."""
+    monkeypatch.setattr(traces, "MAX_STEPS", 3)
+    monkeypatch.setattr(waiting, "MAX_OWN", 3)
+    house.store.write_now(spool.drop, [entry.id for entry in house.read(spool.show)])
+    name = send(house, "both@x", LIST, "M@loin.fr", "bad@loin.fr")
+    account_id = house.people["ada"].account_id
+
+    def copies(tx: Tx) -> None:
+        own = Cause("attempt", status="5.1.1", said="550 Inconnu")
+        traces.record(tx, Trace(Step.FAILED, name, house.people["ada"].address, ["bad@loin.fr"], 0, account_id, own))
+        others = [(f"liste+{number}@{DOMAIN}", f"m{number}@loin.fr") for number in range(5)]
+        for path, to in (*others, (f"liste+m@{DOMAIN}", "m@loin.fr")):
+            traces.record(tx, Trace(Step.SENT, name, path, [to], 0, account_id))
+        content_id = tx.execute(select(queued.c.content_id).where(queued.c.name == name).limit(1)).scalar_one()
+        options = Options(name=name, account_id=account_id)
+        spool.enqueue_each(tx, content_id, others, lifetime=3600, options=options)
+
+    house.store.write_now(copies)
+    found = states(house, "both@x")
+    assert found == {LIST: State.LISTED, "m@loin.fr": State.QUEUED, "bad@loin.fr": State.FAILED}

@@ -278,14 +278,16 @@ def whole(tx: Tx, name: str) -> Way:
 
 def of_account(tx: Tx, account_id: int, name: str) -> list[Traced]:
     """The steps of a message that is this account's own, in order: the first, and the last `MAX_STEPS` of the others.
-    What was tried for days ends with what became of it.
+    What was tried for days ends with what became of it. A list's copies, under return paths of the list, are others.
     """
     columns = message_trace.c
     mine = select(message_trace).where(columns.name == name, columns.account_id == account_id)
     first = tx.execute(mine.order_by(columns.id).limit(1)).first()
     if first is None:
         return []
-    last = mine.where(columns.id > first.id).order_by(columns.id.desc()).limit(MAX_STEPS)
+    last = (
+        mine.where(columns.id > first.id, columns.sender == first.sender).order_by(columns.id.desc()).limit(MAX_STEPS)
+    )
     return [_traced(first), *map(_traced, reversed(tx.execute(last).all()))]
 
 

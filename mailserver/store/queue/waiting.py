@@ -45,7 +45,6 @@ class Destination:
 class OwnRow:
     """A recipient of an account's own message for whom it still waits."""
 
-    name: str
     recipient: str
     """Folded."""
     due: int
@@ -53,19 +52,24 @@ class OwnRow:
     """Until an operator, or the end of a brake, lets it go."""
 
 
-def of_account(tx: Tx, account_id: int, names: Sequence[str]) -> list[OwnRow]:
-    """What waits of messages that are this account's own; at most `MAX_OWN` rows."""
+def of_account(tx: Tx, account_id: int, name: str, sender: str) -> list[OwnRow]:
+    """What waits of a message that is this account's own, under this return path (folded): not a list's copies of it.
+    At most `MAX_OWN` rows.
+    """
+    path = queued.c.reverse_path
+    # What is not ASCII is folded by no engine as we do.
+    same = func.lower(path) == sender if sender.isascii() else path != ""
     asked = (
-        select(queued.c.name, queued_recipient.c.address, queued_domain.c.due, queued_domain.c.error_code)
+        select(queued_recipient.c.address, queued_domain.c.due, queued_domain.c.error_code)
         .join_from(queued, queued_domain, queued_domain.c.queued_id == queued.c.id)
         .join(queued_recipient, queued_recipient.c.domain_id == queued_domain.c.id)
-        .where(queued.c.name.in_(names), queued.c.account_id == account_id)
+        .where(queued.c.name == name, queued.c.account_id == account_id, same)
         .order_by(queued_recipient.c.id)
         .limit(MAX_OWN)
     )
     return [
-        OwnRow(name, address.casefold(), int(due), code in (HELD.name, BRAKED.name))
-        for name, address, due, code in map(tuple, tx.execute(asked))
+        OwnRow(address.casefold(), int(due), code in (HELD.name, BRAKED.name))
+        for address, due, code in map(tuple, tx.execute(asked))
     ]
 
 
