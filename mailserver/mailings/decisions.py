@@ -21,7 +21,8 @@ from mailserver.store.queue import mailing_batches, mailing_counts, mailings, mo
 from mailserver.store.queue.mailing_counts import Reach, Readers
 from mailserver.store.queue.mailings import Mailing, State
 from mailserver.store.record.audit import Origin
-from mailserver.submission.mailing_intake import approving
+from mailserver.submission.mailing_intake import Again, MailingIntake, approving
+from mailserver.submission.routing import Rerouted
 from mailserver.texts.causes import Cause
 from mailserver.texts.text import Text
 from mailserver.withdrawal.service import Withdrawals
@@ -57,6 +58,7 @@ class Mailings:
         self._notices = AuthorNotices(
             settings=settings, store=store, directory=directory, delivery=delivery, clock=clock
         )
+        self._intake = MailingIntake(settings=settings, store=store, delivery=delivery, clock=clock)
         self._folder = store.blobs
 
     # ------------------------------------------------------------------ who may
@@ -153,6 +155,22 @@ class Mailings:
                 count += 1
         return count
 
+    async def ask_again(self, one: Mailing, to: Rerouted) -> bool:
+        """Before it begins: whether it waits for a second person after all, since its lists have grown.
+
+        Raises Refused(NOT_FOUND | CONFLICT), Temporary.
+        """
+        author = await self._directory.by_account(one.account_id) if one.account_id else None
+        again = await self._intake.again(one, author, to)
+        if again is None:
+            return False
+        async with self._delivery.discarding(*(part.prepared for part in again.notices)):
+            unused = await self._store.write(_ask_again, one.id, again, self._settings.outbound.lifetime)
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+        log.info("mailing has grown", mailing=one.id, people=again.people, outside=again.outside)
+        return True
+
     async def fail(self, one: Mailing, why: Text) -> None:
         """It cannot begin: nobody gets it, and its author is told. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
         parts = await self._notices.not_sent(one, why)
@@ -214,6 +232,18 @@ def _taken_back(one: Mailing) -> State | None:
 
 def _failed(one: Mailing) -> State | None:
     return State.FAILED if one.state is State.APPROVED and not one.started else None
+
+
+def _ask_again(tx: Tx, number: int, again: Again, lifetime: int) -> list[str]:
+    """It waits, with how many it reaches now, and those who may approve it are told: both or neither."""
+    facts = {name: getattr(again, name) for name in ("people", "outside", "reach", "expires")}
+    values = {**facts, "actor": "", "decided": 0}
+    mailings.move(tx, mailings.SERVICE, number, _asked, "handed-in", **values)
+    return deliver_parts(tx, again.notices, {}, lifetime)[1] if again.notices else []
+
+
+def _asked(one: Mailing) -> State | None:
+    return State.WAITING if one.state is State.APPROVED and not one.started else None
 
 
 def _decide(

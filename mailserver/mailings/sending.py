@@ -176,9 +176,14 @@ class MailingSender:
     # ------------------------------------------------------------------ beginning
 
     async def _begin(self, one: Mailing) -> bool:
-        """Who gets it is found anew and kept; False: nobody can. Raises Refused(CONFLICT), Temporary."""
+        """Who gets it is found anew and kept; False: nobody can, or it waits for a second person.
+
+        Raises Refused(CONFLICT), Temporary.
+        """
         try:
             to, sender = await self._routed(one)
+            if await self._decides.ask_again(one, to):
+                return False
             octets = await self._decides.octets(one)
             envelope = Envelope(
                 one.reverse_path,

@@ -1,5 +1,6 @@
 """A message that is a mailing is kept, and who may approve it is told."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -16,14 +17,26 @@ from mailserver.model.identity import Principal
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.notices import mailings as notices
 from mailserver.notices.house import house_for, house_of
+from mailserver.rules.mailings import needs_approval
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import mailings
 from mailserver.store.queue.mailing_counts import Reach
-from mailserver.store.queue.mailings import Wanted
+from mailserver.store.queue.mailings import Mailing, Wanted
 from mailserver.submission.departure import Leaving, Taken
-from mailserver.submission.routing import Route
+from mailserver.submission.routing import Rerouted, Route
 
 log = structlog.get_logger("submit")
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How many it reaches by now, and the mail to those who are asked about it."""
+
+    people: int
+    outside: int
+    reach: str
+    expires: int
+    notices: list[Part]
 
 
 class MailingIntake:
@@ -68,31 +81,44 @@ class MailingIntake:
             expires=max(now, due) + self._settings.mailings.approval_days * DAY,
             due=due,
         )
-        told = await self._told(principal, wanted, reach) if size.approval else []
+        to = wanted.people + wanted.outside
+        about = notices.About(wanted.subject, to, f"{principal.name} <{principal.address}>", wanted.expires)
+        told = await self._told(principal, about, reach) if size.approval else []
         return Taken(wanted, told, self._midnight(now), self._settings.mailings.per_day)
+
+    async def again(self, one: Mailing, author: Principal | None, to: Rerouted) -> Again | None:
+        """One that reaches many more by now than anybody let pass, so that a second person is asked; None: it does not.
+
+        Lists grow while a mailing waits for its time. Raises Temporary.
+        """
+        known, size = one.people + one.outside, await self._reach.size(one.population, to.local, to.remote)
+        passed = 2 * known if needs_approval(self._settings, known) else self._settings.mailings.approval_above
+        if size is None or size.people <= passed:
+            return None
+        reach = await self._reach.reach(size, to.local, author)
+        expires = int(self._clock.now()) + self._settings.mailings.approval_days * DAY
+        sender = f"{author.name} <{author.address}>" if author is not None else one.reverse_path
+        told = await self._told(author, notices.About(one.subject, size.people, sender, expires), reach)
+        return Again(len(size.accounts), size.outside, reach.text(), expires, told)
 
     def _midnight(self, now: int) -> int:
         here = datetime.fromtimestamp(now, ZoneInfo(self._settings.web.timezone))
         return int(here.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
 
-    async def _told(self, principal: Principal, wanted: Wanted, reach: Reach) -> list[Part]:
+    async def _told(self, author: Principal | None, about: notices.About, reach: Reach) -> list[Part]:
         """To its author, and to everybody who may approve it."""
-        about = notices.About(
-            wanted.subject, wanted.people + wanted.outside, f"{principal.name} <{principal.address}>", wanted.expires
-        )
         now = self._clock.now()
-        mine = notices.waits(
-            await house_for(self._store, self._house, principal.account_id),
-            Correspondent(principal.name, principal.address),
-            about,
-            token=self._clock.token(12),
-            now=now,
-        )
+        mine = await self._part((author.account_id,), await self._waits(author, about)) if author is not None else []
         postmaster = f"postmaster@{self._settings.domain}"
         theirs = notices.to_approve(self._house, postmaster, about, token=self._clock.token(12), now=now)
         approvers = await approving(self._delivery, reach.lists)
-        others = tuple(sorted(approvers - {principal.account_id}))
-        return [*await self._part((principal.account_id,), mine), *await self._part(others, theirs)]
+        others = tuple(sorted(approvers - {author.account_id if author is not None else 0}))
+        return [*mine, *await self._part(others, theirs)]
+
+    async def _waits(self, author: Principal, about: notices.About) -> bytes:
+        house = await house_for(self._store, self._house, author.account_id)
+        to = Correspondent(author.name, author.address)
+        return notices.waits(house, to, about, token=self._clock.token(12), now=self._clock.now())
 
     async def _part(self, accounts: tuple[int, ...], octets: bytes) -> list[Part]:
         if not accounts:

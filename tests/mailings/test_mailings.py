@@ -134,6 +134,41 @@ def test_one_a_day(make_house: HouseMaker) -> None:
     assert submit(house).mailing
 
 
+def test_who_hands_in_and_cancels_does_not_write_to_approvers_for_ever(
+    house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailings, "MAX_DROPPED", 2)
+    for _ in range(2):
+        worker.take_back(submit(house).mailing)
+    with pytest.raises(SentTooMuch):
+        submit(house)
+    assert len([one for one in subjects(house, "admin") if "attend" in one]) == 2
+    assert submit(house, author="bob").mailing
+    clock = house.clock
+    assert isinstance(clock, StandingClock)
+    clock.step(DAY)
+    assert submit(house).mailing
+
+
+def test_what_reaches_many_more_by_now_waits_for_a_second_person(make_house: HouseMaker) -> None:
+    house = make_house(mailings={**SMALL, "approval_above": 4}, clock=StandingClock())
+    worker = Worker(house)
+    number = submit(house).mailing
+    assert worker.get(number).state is State.APPROVED
+    house.store.write_now(lists.add_members, LIST, ["deux@ailleurs.fr"])
+    worker.look()
+    one = worker.get(number)
+    assert (one.state, one.people, one.outside, one.actor) == (State.WAITING, 3, 2, "")
+    assert got(house) == dict.fromkeys(PEOPLE, 0)
+    for name in ("admin", "ada"):
+        assert [subject for subject in subjects(house, name) if "attend" in subject]
+    worker.approve(number)
+    house.store.write_now(lists.add_members, LIST, ["trois@ailleurs.fr"])
+    worker.look()
+    assert worker.get(number).state is State.SENT, "a few more than were approved are no other mailing"
+    assert got(house) == dict.fromkeys(PEOPLE, 1)
+
+
 def test_stopped_half_way_and_resumed_everybody_gets_it_once(
     house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,8 @@ NOBODY = -1
 SERVICE = Origin("service", "internal")
 MAX_WAITING = 20
 """Mailings of one account that wait or are on their way."""
+MAX_DROPPED = 20
+"""Mailings of one account within a day that nobody had in the end: each may have asked everybody who approves some."""
 LEASE_SECONDS = 10
 REMEMBERED_DAYS = 365
 SWEPT = 50
@@ -152,12 +154,14 @@ _CLAIM = Statement(
 def begin(tx: Tx, content_id: int, wanted: Wanted, since: int = 0, per_day: int = 0) -> int:
     """Keep a mailing; its id. `per_day`: how many its author may begin, counted since then; 0: any number.
 
-    Raises SentTooMuch: they have begun as many today, or too many wait.
+    Raises SentTooMuch: they have begun as many today, or too many wait or were dropped.
     """
     if wanted.account_id:
         tx.one(_LOCK_ACCOUNT, row=wanted.account_id)
         if per_day and _today(tx, wanted.account_id, since) >= per_day:
             raise sentences.mailings_today(per_day)
+        if _dropped(tx, wanted.account_id) >= MAX_DROPPED:
+            raise sentences.mailings_today(MAX_DROPPED)
         if _open(tx, wanted.account_id) >= MAX_WAITING:
             raise sentences.mailings_open(MAX_WAITING)
     values: dict[str, Any] = {
@@ -193,6 +197,12 @@ def begin(tx: Tx, content_id: int, wanted: Wanted, since: int = 0, per_day: int 
 def _today(tx: Tx, account_id: int, since: int) -> int:
     dropped = [one.value for one in DROPPED]
     mine = (_C.account_id == account_id, _C.at >= since, _C.state.not_in(dropped))
+    return int(tx.execute(select(func.count()).select_from(mailing).where(*mine)).scalar_one())
+
+
+def _dropped(tx: Tx, account_id: int) -> int:
+    dropped = [one.value for one in DROPPED]
+    mine = (_C.account_id == account_id, _C.at > tx.now - DAY, _C.state.in_(dropped))
     return int(tx.execute(select(func.count()).select_from(mailing).where(*mine)).scalar_one())
 
 
