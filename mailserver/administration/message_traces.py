@@ -76,5 +76,5 @@ def get(tx: Tx, name: str) -> Message:
 
 
 def _waiting(tx: Tx, name: str) -> tuple[Entry, ...]:
-    rows: Sequence[int] = spool.find(tx, name)[:MAX_ENTRIES] if name else ()
+    rows: Sequence[int] = spool.find(tx, name, MAX_ENTRIES) if name else ()
     return tuple(spool.entries(tx, rows))

@@ -113,8 +113,8 @@ def retry(
     """Try rows again now, whatever their turn; without ID all that are not held. A running server starts at once."""
     wanted = _selection(recipient, domain, sender, older_than)
     everything = not names and not wanted.is_narrow
-    order = _Order(settings_of(directory), Act.RETRY, names, wanted, yes, dry_run, as_json)
-    count = order.write(queue_admin.retry, None) if everything and not dry_run else order.do(queue_admin.retry)
+    order = _Order(settings_of(directory), Act.RETRY, names, wanted, yes or everything, dry_run, as_json, everything)
+    count = order.do(queue_admin.retry)
     print(json.dumps({"retried": count}) if as_json else _("{count} à réessayer.", count=count))
 
 
@@ -214,9 +214,6 @@ class _Order:
     as_json: bool
     everything: bool = False
 
-    def write(self, unit: Callable[[Tx, Origin, Sequence[int] | None], int], rows: Sequence[int] | None) -> int:
-        return with_store(self.settings, lambda store: store.write(unit, origin(), rows))
-
     def do(self, unit: Callable[[Tx, Origin, Sequence[int]], int]) -> int:
         """How many rows it was done to. What is chosen is counted first, and agreed to."""
         if bool(self.names) == (self.wanted.is_narrow or self.everything):
@@ -227,7 +224,10 @@ class _Order:
         rows = await _rows(store, self.names or ())
         if self.dry_run:
             self._tell(Extent(len(rows), 0))
-        return await store.write(unit, origin(), rows)
+        count = 0
+        for start in range(0, len(rows), PAGE):
+            count += await store.write(unit, origin(), rows[start : start + PAGE])
+        return count
 
     async def _chosen(self, store: Store) -> int:
         found = await store.read(selecting.extent, queue_admin.meant(self.act, self.wanted))
@@ -273,10 +273,12 @@ async def _rows(store: Store, names: Sequence[str]) -> list[int]:
     """The rows of these names; one that is not there ends the command with exit code 1."""
     rows: list[int] = []
     for name in names:
-        found = await store.read(spool.find, name)
+        found = await store.read(spool.find, name, PAGE)
         if not found:
             fail(_("{name} : n’est pas dans la file", name=name), 1)
-        rows += found
+        while found:
+            rows += found
+            found = await store.read(spool.find, name, PAGE, found[-1])
     return rows
 
 
@@ -284,11 +286,15 @@ async def _entries(settings: Settings, names: Sequence[str], wanted: Selection) 
     async with open_store(settings) as store:
         if wanted.is_narrow:
             return await _narrowed(store, wanted)
-        named = await _rows(store, names) if names else None
         entries: list[Entry] = []
+        if names:
+            named = sorted(set(await _rows(store, names)))
+            for start in range(0, len(named), PAGE):
+                entries += await store.read(spool.entries, named[start : start + PAGE])
+            return entries
         while page := await store.read(spool.show, PAGE, entries[-1].id if entries else 0):
             entries += page
-    return [entry for entry in entries if named is None or entry.id in named]
+    return entries
 
 
 async def _narrowed(store: Store, wanted: Selection) -> list[Entry]:

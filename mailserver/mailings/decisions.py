@@ -17,9 +17,11 @@ from mailserver.model.identity import Directory, Principal, Role
 from mailserver.notices import mailings as notices
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
-from mailserver.store.queue import mailing_batches, mailing_counts, mailings, moderation_queue, spool
+from mailserver.store.queue import mailing_batches, mailing_counts, mailings, moderation_queue, spool, traces
 from mailserver.store.queue.mailing_counts import Reach, Readers
 from mailserver.store.queue.mailings import Mailing, State
+from mailserver.store.queue.spool import selecting
+from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.audit import Origin
 from mailserver.submission.mailing_intake import Again, MailingIntake, approving
 from mailserver.submission.routing import Rerouted
@@ -135,9 +137,8 @@ class Mailings:
         name = one.options.name
         # One that such an owner let pass was sent to other lists, too: they decide for themselves.
         dropped = 0 if one.released else await self._store.write(moderation_queue.drop, name, one.account_id)
-        rows = await self._store.read(spool.find, name)
-        for begin in range(0, len(rows), UNQUEUED):
-            dropped += await self._store.write(spool.drop, rows[begin : begin + UNQUEUED])
+        while some := await self._store.write(_drop, name):
+            dropped += some
         return dropped
 
     async def expire(self) -> int:
@@ -259,3 +260,11 @@ def _decide(
     """The state changes, and its author is told: both or neither."""
     before = mailings.move(tx, origin, number, to, what, reason)
     return before, deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
+
+
+def _drop(tx: Tx, name: str) -> int:
+    """Some rows of the queue are thrown away; how many."""
+    rows = spool.find(tx, name, UNQUEUED)
+    for message, account_id, sender, _domain, recipients in selecting.named(tx, rows):
+        traces.record(tx, Trace(Step.DROPPED, message, sender, recipients, 0, account_id))
+    return spool.drop(tx, rows)

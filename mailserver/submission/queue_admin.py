@@ -30,8 +30,8 @@ class Act(StrEnum):
     """Given up now; whoever sent it is told."""
 
 
-def retry(tx: Tx, origin: Origin, rows: Sequence[int] | None = None) -> int:
-    """Try rows again now; None: all but those that are held. How many."""
+def retry(tx: Tx, origin: Origin, rows: Sequence[int]) -> int:
+    """Try rows again now. How many."""
     return _recorded(tx, origin, Act.RETRY, rows, spool.retry(tx, rows))
 
 
@@ -76,7 +76,9 @@ def act_on(tx: Tx, origin: Origin, act: Act, wanted: Selection, after: int = 0) 
     rows, last = selecting.take(tx, meant(act, wanted), BATCH, after)
     if rows:
         count = _ACTS[act](tx, rows)
-        detail = Cause("queue-chosen", verb=(act.value,), count=count, asked=tuple(_asked(wanted)))
+        asked = tuple(_asked(wanted))
+        everything = Cause("queue-all", verb=(act.value,), count=count)
+        detail = Cause("queue-chosen", verb=(act.value,), count=count, asked=asked) if asked else everything
         audit.record(tx, origin, Action.QUEUE_CHANGED, 0, detail)
     else:
         count = 0
@@ -102,11 +104,8 @@ def _drop(tx: Tx, rows: Sequence[int]) -> int:
     return spool.drop(tx, rows)
 
 
-def _recorded(tx: Tx, origin: Origin, act: Act, rows: Sequence[int] | None, count: int) -> int:
-    if rows is None:
-        detail = Cause("queue-all", verb=(act.value,), count=count)
-    else:
-        named = " ".join(map(str, rows[:NAMED])) + (" …" if len(rows) > NAMED else "")
-        detail = Cause("queue-rows", verb=(act.value,), count=count, rows=named)
+def _recorded(tx: Tx, origin: Origin, act: Act, rows: Sequence[int], count: int) -> int:
+    named = " ".join(map(str, rows[:NAMED])) + (" …" if len(rows) > NAMED else "")
+    detail = Cause("queue-rows", verb=(act.value,), count=count, rows=named)
     audit.record(tx, origin, Action.QUEUE_CHANGED, 0, detail)
     return count

@@ -167,6 +167,7 @@ def conclude_unit(
     `listed`: it is a list's message to a member, of which its author hears nothing and answers for nothing.
     """
     if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):
+        _trace_sent(tx, steps)
         return
     parts = [
         Part(
@@ -188,6 +189,13 @@ def conclude_unit(
         traces.record(tx, step)
     if row.account_id:
         forwards.judge(tx, row.account_id, taken, refused)
+
+
+def _trace_sent(tx: Tx, steps: Sequence[Trace]) -> None:
+    """The row was thrown away meanwhile, or another worker has it: what left has left all the same."""
+    for step in steps:
+        if step.step is Step.SENT:
+            traces.record(tx, step)
 
 
 def _failures(tx: Tx, row: Leased, refused: Sequence[str]) -> int:

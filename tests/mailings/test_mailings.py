@@ -10,7 +10,7 @@ from sqlalchemy import select
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters import documents
 from mailserver.mailings import decisions, sending
-from mailserver.mailings.decisions import reach_of
+from mailserver.mailings.decisions import UNQUEUED, reach_of
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Population
@@ -18,9 +18,10 @@ from mailserver.model.rules.sentences import SentTooMuch
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.people import lists
-from mailserver.store.queue import mailing_counts, mailings, moderation_queue, spool
+from mailserver.store.queue import mailing_counts, mailings, moderation_queue, spool, traces
 from mailserver.store.queue.mailing_counts import Readers
 from mailserver.store.queue.mailings import State
+from mailserver.store.queue.traces import Step
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.mailings import mailing
@@ -236,6 +237,23 @@ def test_taken_back_what_was_read_is_marked_and_the_rest_is_gone(house: House, w
     assert worker.get(number).state is State.WITHDRAWN
     with pytest.raises(Refused):
         house.run(worker.decides.resume(number, ADMIN))
+
+
+def test_what_waits_for_more_people_than_one_unit_takes_is_taken_back(house: House, worker: Worker) -> None:
+    number = submit(house).mailing
+    worker.approve(number)
+    worker.look()
+    one = worker.get(number)
+
+    def members(tx: Tx) -> None:
+        targets = [(f"r{place}@{DOMAIN}", f"m{place}@loin.fr") for place in range(UNQUEUED + 100)]
+        spool.enqueue_each(tx, one.content_id, targets, lifetime=3600, options=one.options)
+
+    house.store.write_now(members)
+    worker.take_back(number)
+    assert worker.get(number).state is State.WITHDRAWN
+    assert house.read(spool.show) == []
+    assert house.read(traces.whole, one.options.name).steps[-1].step is Step.DROPPED
 
 
 def _inbox(tx: Tx, account_id: int) -> int:

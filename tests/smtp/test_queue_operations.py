@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailserver.background.queue_sampling import QueueSampling
+from mailserver.cli import outgoing_queue
 from mailserver.cli.outgoing_queue import app
 from mailserver.model.identity import Population
 from mailserver.store.account import rules
@@ -151,6 +152,31 @@ def test_many_rows_are_taken_by_the_unit(full: House, monkeypatch: pytest.Monkey
     assert done(full, "hold", "--sender", f"ada@{DOMAIN}", "--yes") == {"held": 3}
     assert set(rows(full).values()) == {HELD.name}
     assert done(full, "expire", "--older-than", "1m", "--yes") == {"expired": 0}
+
+
+def test_rows_of_one_message_are_taken_by_the_unit(full: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list's message has one for each member elsewhere: more than one statement can name."""
+    monkeypatch.setattr(outgoing_queue, "PAGE", 1)
+    name = next(entry.name for entry in full.read(spool.show) if "z@two.fr" in entry.recipients)
+    shown = json.loads(queue(full, "show", name, "--json").stdout)
+    assert [one["recipients"] for one in shown] == [["x@one.fr", "y@one.fr"], ["z@two.fr"]]
+    assert done(full, "hold", name) == {"held": 2}
+    found = full.read(audit.find, audit.Wanted(action=Action.QUEUE_CHANGED), 2)
+    assert [str(one.detail).partition(":")[0] for one in found] == ["hold 1", "hold 1"]
+
+
+def test_all_is_tried_again_by_the_unit_but_what_is_held(full: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_admin, "BATCH", 1)
+    full.store.write_now(waiting.hold, [entry.id for entry in full.read(spool.show)][:1])
+    assert done(full, "retry") == {"retried": 2}
+    found = full.read(audit.find, audit.Wanted(action=Action.QUEUE_CHANGED), 2)
+    assert [str(one.detail) for one in found] == ["retry 1: all", "retry 1: all"]
+
+
+def test_what_was_given_up_is_not_held_nor_leaves_after_all(full: House) -> None:
+    assert done(full, "expire", "--domain", "two.fr", "--yes") == {"expired": 1}
+    assert done(full, "hold", "--domain", "two.fr", "--yes") == {"held": 0}
+    assert rows(full)[("z@two.fr",)] == spool.GIVEN_UP
 
 
 def test_a_given_up_row_is_reported_even_where_its_author_is_braked(full: House) -> None:

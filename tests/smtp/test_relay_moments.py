@@ -10,6 +10,8 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step
+from mailserver.store.record.audit import Origin
+from mailserver.submission import queue_admin
 from smtp.relay.attempt import Courier
 from smtp.relay.routing import Exchanger
 from smtp.relay.seven_bit import Message, SevenBit
@@ -83,6 +85,18 @@ def test_a_transfer_longer_than_the_lease_leaves_once(house: House, first: Elsew
     first.inbox.hold.set()
     until(lambda: not queue(house))
     assert len(first.inbox.taken) == 1
+
+
+def test_what_is_thrown_away_while_it_leaves_is_not_said_to_have_stayed(house: House, first: Elsewhere) -> None:
+    first.inbox.hold.clear()
+    name = submit(house, "x@ailleurs.fr")
+    until(lambda: first.inbox.held)
+    rows = [entry.id for entry in queue(house)]
+    assert house.store.write_now(queue_admin.drop, Origin("chef", "console"), rows) == 1
+    first.inbox.hold.set()
+    until(lambda: house.read(traces.whole, name).steps[-1].step is Step.SENT)
+    assert [step.step for step in house.read(traces.whole, name).steps] == [Step.SUBMITTED, Step.DROPPED, Step.SENT]
+    assert queue(house) == []
 
 
 def test_a_relay_that_leaves_ends_what_it_has_and_begins_nothing(

@@ -502,7 +502,7 @@ def test_what_is_chosen_of_the_queue_is_counted_typed_and_drawn(house: House, co
     house.store.write_now(spool.drop, [entry.id for entry in house.store.read_now(spool.show)])
     for to in (("a@loin.example", "b@loin.example"), ("a@loin.example",), ("c@pres.example",)):
         house.run(house.submission.submit(sender, sender.address, to, mail(sender=sender.address)))
-    house.store.write_now(measures.sample)
+    house.store.write_now(measures.sample, *house.store.read_now(waiting.to_leave))
     text = opened(console, house, phone, "/admin/file?destinataire=A%40loin.example")
     assert "2 envois choisis" in text
     assert "c@pres.example" not in text.partition("Par destination")[0]
@@ -553,6 +553,9 @@ def test_a_message_is_traced_by_its_envelope_alone(house: House, console: Visito
         console, house, phone, f"/admin/suivi?nom={name}&depuis=2001-01-01&jusqua=2001-01-02"
     )
     assert any(row.detail == f"from x@exemple, to {reader.address}" for row in acts(house, Action.TRACED))
+    # Whoever begins with the second page has looked, too.
+    opened(console, house, phone, "/admin/suivi?de=seconde%40page&moment=99999999999&rang=1")
+    assert any(row.detail == "from seconde@page" for row in acts(house, Action.TRACED))
 
 
 def test_rules_and_the_brake(house: House, console: Visitor, phone: Phone) -> None:

@@ -68,13 +68,13 @@ async def show_traces(services: Services, visit: Visit) -> Response:
     found, waiting = traces.Found(()), list[Entry]()
     if asked:
         before = (positive(visit.query("moment")), positive(visit.query("rang")))
-        if before == (0, 0):
-            await services.store.write(audit_access.record_search, origin(visit), wanted)
+        # Each page of what was found: whoever begins with the second has looked, too.
+        await services.store.write(audit_access.record_search, origin(visit), wanted)
         # A look goes through a million messages: nobody else's page waits for it.
         found = await services.store.read_slow(visit.principal.account_id, traces.find, wanted, PER_PAGE, before)
     if wanted.name:
-        rows = await services.store.read(spool.find, wanted.name)
-        waiting = await services.store.read(spool.entries, rows[:PER_PAGE])
+        rows = await services.store.read(spool.find, wanted.name, PER_PAGE)
+        waiting = await services.store.read(spool.entries, rows)
     page = TracePage(
         top(visit, "suivi"),
         wanted.sender,

@@ -132,12 +132,13 @@ async def show_queue(services: Services, visit: Visit, fault: str = "") -> Respo
     after = 0
     extent = None
     if name:
-        entries = await store.read(spool.entries, await store.read(spool.find, name))
+        named = await store.read(spool.find, name, PER_PAGE + 1, positive(visit.query("apres")))
+        entries, after = await store.read(spool.entries, named[:PER_PAGE]), _next(named)
     elif shown.selection.is_narrow:
         start = positive(visit.query("apres"))
         rows = await store.read(selecting.chosen, shown.selection, PER_PAGE + 1, start, busy=True)
         entries, after = await store.read(spool.entries, rows[:PER_PAGE]), _next(rows)
-        extent = await store.read(selecting.extent, shown.selection)
+        extent = await store.read_slow(visit.account_id, selecting.extent, shown.selection)
     else:
         entries = await store.read(spool.show, PER_PAGE + 1, positive(visit.query("apres")))
         after = _next([entry.id for entry in entries])
@@ -145,14 +146,14 @@ async def show_queue(services: Services, visit: Visit, fault: str = "") -> Respo
     samples = await store.read(measures.since, (measures.SAMPLE,), queue_charts.begin(visit, week=week))
     page = QueuePage(
         top(visit, "file", fault),
-        await store.read(waiting.state),
+        await store.read_slow(visit.account_id, waiting.state),
         name,
         shown,
         tuple((seconds, _age(visit, seconds)) for seconds in AGES),
         extent,
         tuple(_line(visit, entry) for entry in entries[:PER_PAGE]),
         after,
-        tuple(_place(visit, one) for one in await store.read(waiting.by_domain, DESTINATIONS)),
+        tuple(_place(visit, one) for one in await store.read_slow(visit.account_id, waiting.by_domain, DESTINATIONS)),
         week,
         queue_charts.charts(visit, samples, week=week),
     )
@@ -168,8 +169,7 @@ async def act(services: Services, visit: Visit) -> Response:
     form = visit.form
     word, _, confirmed = form.text("faire").partition(":")
     if word == "tout":
-        count = await services.store.write(queue_admin.retry, origin(visit))
-        return redirect(visit, "/admin/file", **done("relance", count))
+        return await _carry_out(services, visit, Act.RETRY, (), Filter())
     what = ACTS.get(word)
     meant = _filter(form.text)
     rows = form.numbers("envoi", MAX_CHOSEN)

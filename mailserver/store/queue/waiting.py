@@ -74,9 +74,11 @@ def of_account(tx: Tx, account_id: int, name: str, sender: str) -> list[OwnRow]:
 
 
 def hold(tx: Tx, rows: Sequence[int]) -> int:
-    """Keep rows that nobody is sending until they are named to `retry`; how many."""
+    """Keep rows that nobody is sending until they are named to `retry`; how many. What was given up stays so: it would
+    leave when it is let go.
+    """
     free = (queued_domain.c.lease == 0) | (queued_domain.c.due <= tx.now)
-    clause = update(queued_domain).where(free, queued_domain.c.id.in_(rows))
+    clause = update(queued_domain).where(free, queued_domain.c.id.in_(rows), queued_domain.c.error_code != GIVEN_UP)
     return tx.execute(clause.values(due=HELD_UNTIL, lease=0, **errors(HELD))).rowcount
 
 

@@ -96,10 +96,9 @@ def is_sampled(tx: Tx) -> bool:
     return tx.execute(select(measure.c.at).where(measure.c.name == SAMPLE, measure.c.at == at)).first() is not None
 
 
-def sample(tx: Tx) -> None:
-    """Look at the queue, once for all workers, and forget what is too old."""
+def sample(tx: Tx, rows: int, oldest: int) -> None:
+    """Keep what `waiting.to_leave` saw, once for all workers, and forget what is too old."""
     at = tx.now - tx.now % SAMPLE_SECONDS
-    rows, oldest = waiting.to_leave(tx)
     values = {"name": SAMPLE, "at": at, "count": rows, "octets": max(0, tx.now - oldest) if rows else 0}
     tx.insert_ignore(measure, values)
     tx.execute(delete(measure).where(measure.c.name == SAMPLE, measure.c.at < tx.now - SAMPLES_KEPT))

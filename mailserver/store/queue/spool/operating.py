@@ -26,6 +26,8 @@ from mailserver.texts.causes import Cause
 
 HELD_UNTIL = 32_503_680_000
 """When such a row would be due: in the year 3000."""
+FOUND = 500
+"""Rows that are found at once: what is done to them is one unit."""
 LAST_CHANCE = 86400
 """A row that was held lives so long at least once it may leave."""
 
@@ -74,9 +76,11 @@ def error_of(row: Any) -> Cause:
     return legacy_details.read(row.error)
 
 
-def find(tx: Tx, name: str) -> list[int]:
-    """Rows by their own number, or by the identifier of their message."""
-    chosen = select(queued_domain.c.id).order_by(queued_domain.c.id)
+def find(tx: Tx, name: str, limit: int = FOUND, after: int = 0) -> list[int]:
+    """Rows by their own number, or by the identifier of their message, which may have one for each of a list's members:
+    the first behind a row, in order.
+    """
+    chosen = select(queued_domain.c.id).where(queued_domain.c.id > after).order_by(queued_domain.c.id).limit(limit)
     if name.isascii() and name.isdigit() and len(name) < NAME_LENGTH:
         return list(tx.execute(chosen.where(queued_domain.c.id == int(name))).scalars())
     joined = chosen.join(queued, queued.c.id == queued_domain.c.queued_id)
