@@ -1,7 +1,8 @@
 """Reports to whoever sent a message (RFC 3464): written, then delivered here or queued for elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -20,7 +21,15 @@ from smtp.wire.framing import Content
 log = structlog.get_logger("smtp")
 
 SHOWN_FATES = 1000
-"""Recipients of one report."""
+"""Recipients of one report; where there are more, there are more reports."""
+
+T = TypeVar("T")
+
+
+def parts_of(told: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many of them as one report names, and the next: nobody of whom it is to be told is left out."""
+    for begin in range(0, len(told), SHOWN_FATES):
+        yield told[begin : begin + SHOWN_FATES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ class Reporter:
             recipient=reverse_path,
             date=self._clock.now(),
             message_id=message_id(self._clock.token(12), self._settings.domain),
-            fates=tuple(fates[:SHOWN_FATES]),
+            fates=tuple(fates),
             arrival=arrival,
             envid=envid,
             whole=whole,
@@ -96,7 +105,9 @@ class Reporter:
             Fate(rcpt.forward_path, Action.DELIVERED, "2.1.5", orcpt=rcpt.orcpt, last_attempt=now) for rcpt in wanted
         ]
         try:
-            await self.report(mail.reverse_path, fates, content.head(dsn.MAX_RETURNED), envid=mail.envid, arrival=now)
+            head = content.head(dsn.MAX_RETURNED)
+            for some in parts_of(fates):
+                await self.report(mail.reverse_path, some, head, envid=mail.envid, arrival=now)
         except Temporary as error:
             log.warning("report not sent", sender=mail.reverse_path, why=str(error))
 

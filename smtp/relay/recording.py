@@ -21,7 +21,7 @@ from mailserver.store.queue.spool import Leased, Notify, Options
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.texts.causes import NOTHING, Cause
-from smtp.relay.dsn import Reporter
+from smtp.relay.dsn import Reporter, parts_of
 from smtp.relay.verdicts import Result, Verdict
 
 log = structlog.get_logger("relay")
@@ -77,7 +77,8 @@ class Recorder:
         is_of_list = self._delivery.members.departure(row.reverse_path) is not None
         written = [
             await self._write_report(row, action, chosen, octets, now)
-            for action, chosen in ([] if is_of_list else _reports(row, verdicts, late=late))
+            for action, told in ([] if is_of_list else _reports(row, verdicts, late=late))
+            for chosen in parts_of(told)
         ]
         await self._store.write(
             conclude_unit,

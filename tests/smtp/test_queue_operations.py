@@ -19,6 +19,7 @@ from mailserver.store.record.audit import Action, Origin
 from mailserver.store.upkeep import measures
 from mailserver.submission import queue_admin
 from mailserver.submission.queue_admin import Act
+from smtp.relay import dsn
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere
@@ -136,6 +137,21 @@ def test_what_is_given_up_is_reported_with_the_last_answer_and_not_sent(make_hou
         assert failed.detail == "given up by an operator; before that: 450 4.2.1 Greylisted"
     finally:
         elsewhere.stop()
+
+
+def test_more_recipients_than_one_report_names_are_told_in_several(
+    make_house: HouseMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dsn, "SHOWN_FATES", 2)
+    house = make_house(outbound={"smarthost": "127.0.0.1:1"})
+    to = [f"r{number}@ailleurs.fr" for number in range(5)]
+    submit(house, *to)
+    assert done(house, "expire", "--domain", "ailleurs.fr", "--yes") == {"expired": 1}
+    house.start_relay()
+    until(lambda: not house.read(spool.show))
+    told = [report_in(octets)[1] for octets in house.mail("ada")]
+    assert sorted(status.count("Final-Recipient:") for status in told) == [1, 2, 2]
+    assert all(any(f"; {address}" in status for status in told) for address in to)
 
 
 def test_what_is_being_sent_is_left_alone(full: House) -> None:
