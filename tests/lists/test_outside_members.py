@@ -207,6 +207,16 @@ def test_many_outside_are_one_unit_of_few_statements(house: House, sink: Elsewhe
     assert {one.domain for one in entries} == {f"d{number}.fr" for number in range(7)}
     assert post(house, address).fates == {Fate.WAITING: 2_300}
     house.store.write_now(spool.drop, [one.id for one in entries])
+    later = int(house.clock.now()) + 1
+    assert house.store.write_now(list_posts.prune, later) == list_posts.PRUNED, "there is more, for another unit"
+    assert sum(post(house, address).fates.values()) >= 2_300 - list_posts.PRUNED_DELIVERIES
+    house.store.write_now(list_posts.prune, later)
+    assert house.read(list_posts.posts, address, 1) == []
+    number = next(iter(house.store.write_now(outside_members.ids, address, [members[0]]).values()))
+    assert house.store.write_now(outside_members.prune, [number]) == 0, "they stand in the list"
+    house.store.write_now(rosters.edit, address, [], members[:1])
+    assert number in house.read(outside_members.forgettable)
+    assert house.store.write_now(outside_members.prune, [number]) == 1
 
 
 # ---------------------------------------------------------------------- what comes back

@@ -146,7 +146,7 @@ class Housekeeper:
         forgotten = await self._try("traces", self._forget_traces)
         pruned = await self._try("reports", self._forget_reports)
         posts = await self._try("messages of lists", self._forget_posts)
-        await self._try("members of lists", lambda: self._store.write(outside_members.prune))
+        await self._try("members of lists", self._forget_members)
         is_done = posts < list_posts.PRUNED and told < NOTICES and ending < NOTICES and swept < caretaking.SWEPT
         is_done = is_done and max(cleared, ended) < mail.CLEAR_UNITS
         return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED and pruned < received.PRUNED
@@ -171,6 +171,10 @@ class Housekeeper:
     async def _forget_posts(self) -> int:
         oldest = int(self._clock.now()) - self._settings.audit.trace_days * 24 * HOUR
         return await self._store.write(list_posts.prune, oldest)
+
+    async def _forget_members(self) -> int:
+        found = await self._store.read(outside_members.forgettable)
+        return await self._store.write(outside_members.prune, found) if found else 0
 
     async def _forget_reports(self) -> int:
         oldest = int(self._clock.now()) - self._settings.reports.days * 24 * HOUR

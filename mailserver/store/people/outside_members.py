@@ -200,14 +200,22 @@ def tell(tx: Tx, numbers: Sequence[int]) -> bool:
     return bool(tx.execute(mine.values(told=1)).rowcount)
 
 
-def prune(tx: Tx) -> int:
-    """Forget those who stand in no list any more and were sent nothing lately; how many."""
+def forgettable(tx: Tx) -> list[int]:
+    """Those who stand in no list any more and were sent nothing lately. All are looked at: not within a unit."""
+    return list(tx.execute(select(outside_member.c.id).where(*_is_forgettable()).limit(PRUNED)).scalars())
+
+
+def prune(tx: Tx, numbers: Sequence[int]) -> int:
+    """Forget those of them of whom it is still so; how many."""
+    return tx.execute(delete(outside_member).where(outside_member.c.id.in_(numbers), *_is_forgettable())).rowcount
+
+
+def _is_forgettable() -> tuple[ColumnElement[bool], ...]:
     stands = exists().where(
         list_member.c.list == outside_member.c.list, list_member.c.member == outside_member.c.member
     )
     sent = exists().where(list_delivery.c.member_id == outside_member.c.id)
-    old = select(outside_member.c.id).where(~stands, ~sent, outside_member.c.ended == 0).limit(PRUNED)
-    return tx.execute(delete(outside_member).where(outside_member.c.id.in_(old.scalar_subquery()))).rowcount
+    return ~stands, ~sent, outside_member.c.ended == 0
 
 
 def _resume(tx: Tx, *where: ColumnElement[bool]) -> int:

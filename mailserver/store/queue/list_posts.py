@@ -24,6 +24,8 @@ BELIEVED = 30 * DAY
 """What comes back of a message that is older counts for nothing."""
 PRUNED = 50
 """Posts that one sweep forgets, with what became of them."""
+PRUNED_DELIVERIES = 2000
+"""Of their members outside, so many at a time: others wait to write meanwhile."""
 
 
 class Fate(IntEnum):
@@ -238,12 +240,20 @@ def forget_author(tx: Tx, account_id: int) -> bool:
 
 
 def prune(tx: Tx, oldest: int) -> int:
-    """Forget messages from before that moment; how many."""
+    """Forget messages from before that moment; how many, `PRUNED` where there may be more."""
     old = select(list_post.c.id).where(list_post.c.posted < oldest).order_by(list_post.c.posted).limit(PRUNED)
     numbers = list(tx.execute(old).scalars())
-    if numbers:
-        tx.execute(delete(list_delivery).where(list_delivery.c.post_id.in_(numbers)))
-        tx.execute(delete(list_post).where(list_post.c.id.in_(numbers)))
+    if not numbers:
+        return 0
+    rows = select(list_delivery.c.post_id, list_delivery.c.member_id).where(list_delivery.c.post_id.in_(numbers))
+    found = [(row.post_id, row.member_id) for row in tx.execute(rows.limit(PRUNED_DELIVERIES))]
+    for post_id in dict.fromkeys(post_id for post_id, _ in found):
+        members = [member for post, member in found if post == post_id]
+        mine = delete(list_delivery).where(list_delivery.c.post_id == post_id, list_delivery.c.member_id.in_(members))
+        tx.execute(mine)
+    if len(found) == PRUNED_DELIVERIES:
+        return PRUNED
+    tx.execute(delete(list_post).where(list_post.c.id.in_(numbers)))
     return len(numbers)
 
 
