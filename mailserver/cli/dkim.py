@@ -118,7 +118,7 @@ def retire(
     selector: Annotated[str, typer.Argument(metavar="SELECTOR", help=_("Le nom de la clé, comme `list` le montre."))],
     revoke: Annotated[bool, typer.Option("--revoke", help=_("La publier comme révoquée."))] = False,
     force: Annotated[
-        bool, typer.Option("--force", help=_("Même si plus aucune clé ne signe : le courrier attendra."))
+        bool, typer.Option("--force", help=_("Même si plus aucune clé, ou aucune clé RSA, ne signe."))
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -128,9 +128,16 @@ def retire(
 
     async def work(store: Store) -> DkimKey:
         keys = await _known(settings, store)
-        active = [one.selector for one in keys if one.state is State.ACTIVE]
-        if active == [selector] and not force:
+        active = [one for one in keys if one.state is State.ACTIVE]
+        if [one.selector for one in active] == [selector] and not force:
             fail(_("{selector} est la seule clé qui signe : remplacez-la, ou dites --force", selector=selector), 1)
+        if [one.selector for one in active if one.algorithm == Algorithm.RSA.value] == [selector] and not force:
+            text = _(
+                "{selector} est la seule clé RSA qui signe, et peu de serveurs vérifient Ed25519 : remplacez-la, ou "
+                "dites --force",
+                selector=selector,
+            )
+            fail(text, 1)
         if not await store.write(partial(dkim_keys.retire, revoked=revoke), selector):
             fail(_("{selector} : aucune clé de ce nom ne signe", selector=selector), 1)
         return next(one for one in await store.read(dkim_keys.every) if one.selector == selector)

@@ -8,6 +8,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailserver.__main__ import app
+from mailserver.cli.shared import settings_of, with_store
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.queue import dkim_keys
 from tests.harness import Instance
 
 
@@ -68,3 +71,17 @@ def test_what_is_retired(academy: Instance) -> None:
     assert run(academy, "list").output.count("v=DKIM1;") == 3
     assert run(academy, "retire", made[0]["selector"]).exit_code == 0
     assert len(zone(academy)) == 2, "what never signed is published no more"
+
+
+def test_the_last_key_that_most_servers_verify_is_not_retired_by_the_way(academy: Instance) -> None:
+    (made,) = json.loads(run(academy, "new", "--json").stdout)
+
+    def sign(tx: Tx) -> bool:
+        return dkim_keys.mark_seen(tx, made["selector"]) and dkim_keys.activate(tx, made["selector"])
+
+    assert with_store(settings_of(academy.directory), lambda store: store.write(sign))
+    refused = run(academy, "retire", "s1")
+    assert refused.exit_code == 1
+    assert "Ed25519" in refused.output
+    assert keys(academy)["s1"]["state"] == "active"
+    assert run(academy, "retire", made["selector"]).exit_code == 0, "the other one may go"
