@@ -7,14 +7,14 @@ import pytest
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Leased, Signing
 from mailserver.texts.causes import NOTHING, plain
-from smtp.relay import pool
+from smtp.relay import pool, queue_runner
 from smtp.relay.destinations import FIRST_WINDOW, MAX_KNOWN, Destinations
 from smtp.relay.queue_runner import SHARE
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.house import House
-from tests.smtp.test_relay import queue, report_in, submit
+from tests.smtp.test_relay import MESSAGE, queue, report_in, submit
 from tests.waiting import until
 
 
@@ -37,6 +37,7 @@ def row(number: int, domain: str) -> Leased:
         expires=0,
         signing=Signing.NONE,
         results="",
+        size=0,
         recipients=(),
     )
 
@@ -157,6 +158,25 @@ def test_one_that_hangs_keeps_no_other_waiting(make_house: HouseMaker, stuck: El
     stuck.inbox.hold.set()
     until(lambda: not queue(house))
     assert len(stuck.inbox.taken) == 3 * SHARE
+
+
+def test_large_messages_that_are_taken_slowly_keep_no_other_waiting(
+    make_house: HouseMaker, stuck: Elsewhere, good: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither those that wait for room in memory themselves hold up what needs none."""
+    monkeypatch.setattr(queue_runner, "LARGE_AT_ONCE", 1)
+    monkeypatch.setattr(queue_runner, "LARGE_SECONDS", 0.01)
+    house = open_house(make_house, {"lent.fr": stuck.target, "bon.fr": good.target}, concurrency=2)
+    large = MESSAGE + (b"x" * 76 + b"\r\n") * (queue_runner.LARGE // 78 + 1)
+    for name in ("x", "y"):
+        submit(house, f"{name}@lent.fr", octets=large)
+    house.start_relay()
+    until(lambda: stuck.inbox.held == 1)
+    submit(house, "z@bon.fr")
+    until(lambda: good.inbox.taken)
+    assert stuck.inbox.held == 1
+    assert [one.attempts for one in queue(house) if one.recipients != ("z@bon.fr",)] in ([1, 0], [0, 1])
+    stuck.inbox.hold.set()
 
 
 def test_a_message_that_many_get_is_sent_over_few_connections(

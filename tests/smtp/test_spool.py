@@ -5,11 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from mailserver.model.identity import Population
+from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, messages
 from mailserver.store.queue import spool, waiting
-from mailserver.store.queue.spool import Notify, Options, Target
+from mailserver.store.queue.spool import BRAKED, Notify, Options, Target
+from mailserver.store.queue.spool import leases as spool_leases
+from mailserver.store.record.audit import Origin
+from mailserver.store.schema.spool import queued
 from mailserver.texts.causes import MAX_VALUE, NOTHING, plain
 
 MESSAGE = b"Return-Path: <a@b.fr>\r\nSubject: x\r\n\r\nx\r\n"
@@ -88,6 +94,23 @@ def test_rows_of_a_domain_come_together(store: Store) -> None:
         *(("three.fr", str(number)) for number in range(2)),
     ]
     assert [row.domain for row in store.write_now(spool.lease, 100)] == [*["two.fr"] * 4, *["three.fr"] * 2, "one.fr"]
+
+
+def test_what_is_braked_lets_others_pass(store: Store) -> None:
+    """However much of it has waited for longer for the same domain; it lives as much longer as it is held."""
+    content_id, _ = store.write_now(messages.store_content, blobs.prepare(MESSAGE, Path()))
+    pupils = Options(population=Population.PUPIL.value)
+    for number in range(spool_leases.HEAD + 10):
+        addresses = [f"x{number}@one.fr", f"x{number}@two.fr"]
+        store.write_now(spool.enqueue, content_id, "p@b.fr", addresses, lifetime=LIFETIME, options=pupils)
+    store.write_now(enqueue, "y@one.fr")
+    store.write_now(rules.brake, Origin("x", "test"), Population.PUPIL, 0, "essai")
+    (row,) = store.write_now(spool.lease, 100, share=20)
+    assert row.recipients[0].address == "y@one.fr"
+    braked = [one for one in store.read_now(spool.show, 10_000) if one.id != row.id]
+    assert {(one.error, one.due - one.created >= spool.HOLD, one.attempts) for one in braked} == {(BRAKED, True, 0)}
+    lived = store.read_now(lambda tx: set(tx.execute(select(queued.c.expires - queued.c.created)).scalars()))
+    assert lived == {LIFETIME, LIFETIME + spool.HOLD}
 
 
 def test_what_is_due_for_a_destination_is_put_off_together(store: Store) -> None:

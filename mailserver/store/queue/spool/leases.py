@@ -2,10 +2,12 @@
 
 import contextlib
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, delete, func, select, update
 
 from mailserver.model.errors import Damaged
+from mailserver.model.rules.decisions import Brake
 from mailserver.store.account import rules, secured
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.mail import collect, messages
@@ -87,10 +89,12 @@ _LEASED = Statement(
         queued.c.expires,
         queued.c.signing,
         queued.c.results,
+        content.c.size,
         queued_domain.c.error_code,
         queued_domain.c.error_parameters,
     )
     .join(queued, queued.c.id == queued_domain.c.queued_id)
+    .join(content, content.c.id == queued.c.content_id)
     .where(queued_domain.c.id == bindparam("row"))
 )
 _RENEW = Statement(
@@ -151,6 +155,8 @@ def lease(tx: Tx, limit: int, seconds: int = LEASE, *, share: int = HEAD, withou
     taken: list[Leased] = []
     braked = {brake.population.value: brake for brake in rules.brakes(tx)}
     stopped = secured.moments(tx)
+    for one in braked.values():
+        _hold_due(tx, one, without)
     for domain in _due_domains(tx, without):
         if len(taken) >= limit:
             break
@@ -174,11 +180,16 @@ def lease(tx: Tx, limit: int, seconds: int = LEASE, *, share: int = HEAD, withou
 
 def _due_domains(tx: Tx, without: Sequence[str]) -> list[str]:
     """Domains of the rows that have been due for longest."""
-    due = select(queued_domain.c.domain).where(queued_domain.c.due <= tx.now)
+    found = tx.execute(_head(tx, without, queued_domain.c.domain).limit(HEAD)).scalars()
+    return list(dict.fromkeys(found))
+
+
+def _head(tx: Tx, without: Sequence[str], *columns: ColumnElement[Any]) -> Select[Any]:
+    """What has been due for longest."""
+    due = select(*columns).where(queued_domain.c.due <= tx.now)
     if without:
         due = due.where(queued_domain.c.domain.not_in(without))
-    found = tx.execute(due.order_by(queued_domain.c.due, queued_domain.c.id).limit(HEAD)).scalars()
-    return list(dict.fromkeys(found))
+    return due.order_by(queued_domain.c.due, queued_domain.c.id)
 
 
 def put_off(tx: Tx, domain: str, until: int, error: Cause, late: int) -> int:
@@ -207,8 +218,36 @@ def put_off(tx: Tx, domain: str, until: int, error: Cause, late: int) -> int:
     return len(rows)
 
 
+def _hold_due(tx: Tx, brake: Brake, without: Sequence[str]) -> None:
+    """What is braked among the rows that have been due for longest is put off together: others stand behind it."""
+    head = _head(tx, without, queued_domain.c.id).limit(MOST_PUT_OFF).subquery()
+    chosen = (
+        select(queued_domain.c.id, queued_domain.c.queued_id)
+        .join(queued, queued.c.id == queued_domain.c.queued_id)
+        .where(
+            queued_domain.c.id.in_(select(head.c.id)),
+            queued_domain.c.error_code != GIVEN_UP,
+            queued.c.population == brake.population.value,
+        )
+        .order_by(queued_domain.c.id)
+        .with_for_update(skip_locked=True, of=queued_domain)
+    )
+    rows = [tuple(row) for row in tx.execute(chosen)]
+    if not rows:
+        return
+    again = _held_until(tx, brake.until)
+    held = queued_domain.c.id.in_([row for row, _ in rows])
+    tx.execute(update(queued_domain).where(held).values(due=again, lease=0, **errors(BRAKED)))
+    messages_held = queued.c.id.in_(sorted({message for _, message in rows}))
+    tx.execute(update(queued).where(messages_held).values(expires=queued.c.expires + (again - tx.now)))
+
+
+def _held_until(tx: Tx, until: int) -> int:
+    return min(until, tx.now + HOLD) if until else tx.now + HOLD
+
+
 def _hold(tx: Tx, number: int, seen: int, until: int) -> None:
-    again = min(until, tx.now + HOLD) if until else tx.now + HOLD
+    again = _held_until(tx, until)
     if tx.run(_HOLD, row=number, seen=seen, until=again):
         tx.run(_PROLONG, row=number, longer=again - tx.now)
 
@@ -216,8 +255,8 @@ def _hold(tx: Tx, number: int, seen: int, until: int) -> None:
 def _leased(tx: Tx, number: int) -> Leased:
     row = tx.one(_LEASED, row=number)
     assert row is not None
-    identity, token, queued_id, domain, attempts, warned, name, content, *rest, code, parameters = row
-    account, path, ret, envid, utf8, at, end, signing, found = rest
+    identity, token, queued_id, domain, attempts, warned, name, message, *rest, code, parameters = row
+    account, path, ret, envid, utf8, at, end, signing, found, size = rest
     recipients = tuple(
         Addressee(place, address, Notify(notify), orcpt)
         for place, address, notify, orcpt in tx.all(RECIPIENTS, row=number)
@@ -230,7 +269,7 @@ def _leased(tx: Tx, number: int) -> Leased:
         attempts=attempts,
         warned=bool(warned),
         name=name,
-        content_id=content,
+        content_id=message,
         account_id=account,
         reverse_path=path,
         ret=ret,
@@ -240,6 +279,7 @@ def _leased(tx: Tx, number: int) -> Leased:
         expires=end,
         signing=Signing(signing),
         results=found,
+        size=size,
         recipients=recipients,
         given_up=_said_before(parameters) if code == GIVEN_UP else None,
     )
@@ -255,10 +295,10 @@ def renew(tx: Tx, leases: Sequence[tuple[int, int]], seconds: int = LEASE) -> li
     return [token for row, token in leases if tx.run(_RENEW, row=row, token=token, until=tx.now + seconds)]
 
 
-def give_back(tx: Tx, leases: Sequence[tuple[int, int]]) -> None:
-    """End leases without a result: the rows are due again at once, the attempt does not count."""
+def give_back(tx: Tx, leases: Sequence[tuple[int, int]], seconds: int = 0) -> None:
+    """End leases without a result: the rows are due again so soon, the attempt does not count."""
     for row, token in leases:
-        tx.run(_GIVE_BACK, row=row, token=token, now=tx.now)
+        tx.run(_GIVE_BACK, row=row, token=token, now=tx.now + seconds)
 
 
 def octets(tx: Tx, content_id: int, folder: BlobFolder) -> bytes:

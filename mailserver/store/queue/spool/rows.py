@@ -134,6 +134,8 @@ class Leased:
     expires: int
     signing: Signing
     results: str
+    size: int
+    """Octets of the message, as it is stored."""
     recipients: tuple[Addressee, ...]
     given_up: Cause | None = None
     """An operator gave it up: what its last attempt had come to. It is not sent any more."""
