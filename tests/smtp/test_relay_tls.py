@@ -421,6 +421,18 @@ def test_a_key_of_no_use_asks_for_tls_of_anybody(
     assert plain.inbox.taken == []
 
 
+def test_a_key_of_no_use_takes_nothing_from_what_the_operator_demands(
+    make_house: HouseMaker, names: Names, elsewhere: Elsewhere, publish: Callable[..., None]
+) -> None:
+    """A certificate for the name, of an authority that is known."""
+    publish(elsewhere.port, "1 1 1 " + "ab" * 32)
+    nobody = ssl.create_default_context()
+    house = open_house(make_house, names, elsewhere.port, nobody, require_tls=("ailleurs.fr",))
+    submit(house, "x@ailleurs.fr")
+    until(lambda: "certificate" in waits(house))
+    assert elsewhere.inbox.taken == []
+
+
 @pytest.mark.parametrize("missing", ["ailleurs.fr", MX, "TLSA", "believed"])
 def test_what_is_not_validated_on_the_whole_way_is_no_key(
     make_house: HouseMaker, names: Names, plain: Elsewhere, publish: Callable[..., None], missing: str

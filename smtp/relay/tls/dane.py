@@ -61,7 +61,8 @@ class Dane:
             if records is None:
                 continue
             if not records:  # there are keys, and none of a kind that is known
-                return replace(exchanger, demand=ENCRYPTED)
+                # What the operator demands is more than that, and stays.
+                return exchanger if exchanger.demand.least > Level.ENCRYPTED else replace(exchanger, demand=ENCRYPTED)
             names = tuple(dict.fromkeys((base, exchanger.name, domain)))
             return replace(exchanger, demand=Demand(Level.DANE, Level.DANE, records, names))
         return exchanger
