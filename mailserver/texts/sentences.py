@@ -145,6 +145,7 @@ _RECORDED = {
     "no-mail-server": N_("le domaine {domain} n’a pas de serveur de messagerie"),
     "no-mail": N_("le domaine {domain} n’accepte pas de courrier"),
     "lookup-failed": N_("le DNS n’a rien dit de {domain} ({error})"),
+    "attempt-broke": N_("l’envoi s’est arrêté sur une erreur de notre serveur ({error})"),
     "connection-lost": N_("la connexion s’est interrompue"),
     "no-starttls": N_("le serveur ne propose pas de connexion chiffrée (STARTTLS), qui est exigée pour ce domaine"),
     "certificate-unfit": N_("le certificat de {server} ne prouve pas que c’est lui ({said})"),

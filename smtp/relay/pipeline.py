@@ -116,11 +116,16 @@ class Pipeline(asyncio.Protocol):
     def has_reply(self) -> bool:
         return bool(self._ready) or self._end is not None
 
-    async def drain(self) -> None:
-        """Return once there is room for more, or an answer came already."""
+    async def drain(self, seconds: float) -> None:
+        """Return once there is room for more, an answer came already, or the other does not read for so long: then
+        nothing more can be said."""
         while self._room is not None and not self.has_reply:
             self._news = asyncio.get_running_loop().create_future()
-            await asyncio.wait((self._room, self._news), return_when=asyncio.FIRST_COMPLETED)
+            some = (self._room, self._news)
+            done, _ = await asyncio.wait(some, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                self._break(SMTPReadTimeoutError("Timed out waiting for the server to read"))
+                self._transport.abort()
 
     async def _wait(self, seconds: float) -> None:
         if self._end is not None:

@@ -62,8 +62,13 @@ MOST_WAITING = 1000
 """Rows that are leased and wait for their destination."""
 SMALL = 32 * 1024
 """Octets of messages that are read together; larger ones are read when their turn comes."""
+LARGE = 256 * 1024
 LARGE_AT_ONCE = 10
-"""Larger messages in memory, of one worker."""
+"""Messages of more octets in memory, of one worker."""
+LARGE_SECONDS = 2.0
+"""For which one waits for others to be done."""
+LARGE_LATER = 10
+"""Seconds after which it is tried again, so that servers that take large ones slowly stop nobody else's mail."""
 WAY_SECONDS = 10.0
 """The servers of a destination are not looked up again for its next message meanwhile."""
 MAX_WAYS = 1000
@@ -285,14 +290,39 @@ class Relay:
         try:
             if not self._is_ours(row.lease):
                 raise LeaseOver
-            async with contextlib.nullcontext() if known is not None else self._large:
+            if row.size <= LARGE:
                 await self._deal_with(row, known)
+            elif await self._may_be_large(row):
+                try:
+                    await self._deal_with(row, known)
+                finally:
+                    self._large.release()
         except Temporary as error:
             log.warning("message not read, the lease will run out", why=str(error))
         except LeaseOver:
             log.warning("message not sent to its end, the lease has run out", domain=row.domain, attempt=row.attempts)
-        except Exception:
+        except Exception as error:
             log.exception("attempt failed", domain=row.domain)
+            await self._broke(row, error)
+
+    async def _broke(self, row: Leased, error: Exception) -> None:
+        """Something that nobody foresaw, perhaps what the other server said: it is tried as seldom as what is put off,
+        and is over some day."""
+        why = Cause("attempt-broke", error=type(error).__name__)
+        try:
+            await self._record(row, same_for_all(row, Result.DEFERRED, "4.3.0", why), b"")
+        except Exception:
+            log.exception("attempt not recorded, the lease will run out", domain=row.domain)
+
+    async def _may_be_large(self, row: Leased) -> bool:
+        """Whether there is room for one more; else the row is given back. Raises Temporary."""
+        try:
+            async with asyncio.timeout(LARGE_SECONDS):
+                await self._large.acquire()
+        except TimeoutError:
+            await self._store.write(spool.give_back, [(row.id, row.lease)], LARGE_LATER)
+            return False
+        return True
 
     async def _deal_with(self, row: Leased, known: bytes | None) -> None:
         """Raises Temporary, LeaseOver."""

@@ -3,6 +3,7 @@
 aiosmtplib's DATA rewrites the whole message with regular expressions in one call; here it leaves in pieces.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
 
@@ -22,6 +23,8 @@ log = structlog.get_logger("relay")
 
 MESSAGE_SECONDS = 600.0
 """RFC 5321 section 4.5.3.2.6: ten minutes for the answer after the message."""
+BLOCK_SECONDS = 180.0
+"""Section 4.5.3.2.5: three minutes for a part of the message to go."""
 SLOWEST = 16 * 1024
 """Octets per second below which a transfer is given up."""
 PIECE = 256 * 1024
@@ -32,6 +35,7 @@ RECIPIENTS = 100
 
 CLOSING = 421
 TAKEN = (250, 251)
+_LIMIT = re.compile(r"[0-9]{1,18}")
 _ENHANCED = re.compile(r"([245])\.\d{1,3}\.\d{1,3}(?=\s|\Z)")
 
 
@@ -131,7 +135,7 @@ class Transfer:
         elif self._eight_bit and "8bitmime" not in self._offers and not await self._becomes_seven_bit():
             return "5.6.3", Cause("no-8bitmime")
         limit = self._offers.get("size", "")
-        if limit.isdigit() and 0 < int(limit) < len(self._octets):
+        if _LIMIT.fullmatch(limit) and 0 < int(limit) < len(self._octets):
             return "5.3.4", Cause("too-large-there", limit=limit)
         return None
 
@@ -258,8 +262,9 @@ class Transfer:
     async def _content(self) -> SMTPResponse:
         """Send the message and read the answer, which may come before the end."""
         self._content_sent = True
+        end = self._end_of_patience()
         for piece in stuffed(self._octets):
-            await self._pipeline.drain()
+            await self._room(end)
             if self._pipeline.has_reply:
                 return await self._early_reply()
             self._check_lease()
@@ -279,6 +284,7 @@ class Transfer:
         self._content_sent = True
         together = "pipelining" in self._offers
         unanswered = 0
+        end = self._end_of_patience()
         for command, piece in chunks(self._octets):
             while unanswered and (self._pipeline.has_reply or not together):
                 answer = await self._pipeline.reply(self._patience)
@@ -286,7 +292,7 @@ class Transfer:
                 if not 200 <= answer.code < 300:
                     self._broke = True  # what was sent since would have to be thrown away
                     return answer
-            await self._pipeline.drain()
+            await self._room(end)
             self._check_lease()
             self._pipeline.write(command)
             self._pipeline.write(piece)
@@ -302,6 +308,13 @@ class Transfer:
     @property
     def _patience(self) -> float:
         return MESSAGE_SECONDS + len(self._octets) / SLOWEST
+
+    def _end_of_patience(self) -> float:
+        return asyncio.get_running_loop().time() + self._patience
+
+    async def _room(self, end: float) -> None:
+        """For more of the message: who reads it, but as slowly as can be, is not waited for without end either."""
+        await self._pipeline.drain(min(BLOCK_SECONDS, end - asyncio.get_running_loop().time()))
 
     async def _no_content(self) -> SMTPResponse:
         """Wanted though nobody is to get it (RFC 2920 section 3.1)."""

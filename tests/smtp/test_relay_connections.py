@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtp.relay import pool
+from smtp.relay import pool, transfer
 from smtp.relay.pipeline import MAX_LINE, MAX_REPLY, Replies
+from smtp.relay.transfer import Transfer
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.house import House
@@ -165,6 +166,28 @@ class Scripted:
         self._thread.join(20)
 
 
+class Deaf(Scripted):
+    """Reads no more once it has said everything, and keeps the connection."""
+
+    def __init__(self, script: list[tuple[int, bytes]]) -> None:
+        self._over = threading.Event()
+        super().__init__(script)
+
+    def _serve(self) -> None:
+        sock, _ = self._listener.accept()
+        with sock, contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            for lines, answer in self._script:
+                while self.heard.count(b"\n") < lines:
+                    self.heard += sock.recv(4096)
+                sock.sendall(answer)
+            self._over.wait(60)
+
+    def stop(self) -> None:
+        self._over.set()
+        super().stop()
+
+
 @pytest.fixture
 def scripted() -> Iterator[Callable[[list[tuple[int, bytes]]], Scripted]]:
     made: list[Scripted] = []
@@ -283,3 +306,57 @@ def test_a_command_is_one_line(house: House, elsewhere: Elsewhere) -> None:
 
     asyncio.run(say())
     assert not any(one.startswith("RCPT") for one in elsewhere.inbox.said)
+
+
+@pytest.mark.parametrize("limit", ["²", "9" * 5000])
+def test_a_limit_that_is_no_number_is_none(make_house: HouseMaker, scripted: ScriptedMaker, limit: str) -> None:
+    end = b"\r\n.\r\n"
+    there = Scripted(
+        [
+            (0, b"220 x\r\n"),
+            (1, f"250-x\r\n250-SIZE {limit}\r\n250 PIPELINING\r\n".encode()),
+            (4, b"250 ok\r\n250 ok\r\n354 go\r\n"),
+            (4 + MESSAGE.count(b"\n"), b""),
+        ]
+    )
+    house = make_house(outbound={"smarthost": there.target, "retry": (600,), "timeout": 20})
+    house.start_relay()
+    submit(house, "x@ailleurs.fr")
+    until(lambda: there.heard.endswith(end))
+    house.stop_relays()
+    there.stop()
+
+
+def test_what_nobody_foresaw_is_put_off_like_the_rest(
+    make_house: HouseMaker, scripted: ScriptedMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not sent again with each lease, for ever."""
+
+    def fail(_: object) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Transfer, "_mail_options", fail)
+    there = scripted([])
+    house = make_house(outbound={"smarthost": there.target, "retry": (600,), "timeout": 20})
+    house.start_relay()
+    submit(house, "x@ailleurs.fr")
+    until(lambda: [(one.attempts, one.sending) for one in queue(house)] == [(1, False)])
+    assert queue(house)[0].error == "Sending stopped at an error of our own server (ZeroDivisionError)"
+    assert queue(house)[0].due > house.clock.now() + 300
+    house.stop_relays()
+
+
+@pytest.mark.parametrize("offers", [b"250-CHUNKING\r\n250 PIPELINING\r\n", b"250 PIPELINING\r\n"])
+def test_who_does_not_read_is_left(make_house: HouseMaker, monkeypatch: pytest.MonkeyPatch, offers: bytes) -> None:
+    """Else a few servers that take connections and no messages would stop the queue."""
+    monkeypatch.setattr(transfer, "BLOCK_SECONDS", 0.05)
+    is_chunked = offers.startswith(b"250-CHUNKING")
+    go = (3, b"250 ok\r\n250 ok\r\n") if is_chunked else (4, b"250 ok\r\n250 ok\r\n354 go\r\n")
+    there = Deaf([(0, b"220 x\r\n"), (1, b"250-x\r\n" + offers), go])
+    house = make_house(outbound={"smarthost": there.target, "retry": (600,), "timeout": 20})
+    house.start_relay()
+    submit(house, "x@ailleurs.fr", octets=MESSAGE + b"0123456789" * 7 * 100_000 + b"\r\n")
+    until(lambda: [(one.attempts, one.sending) for one in queue(house)] == [(1, False)])
+    assert "Timed out waiting for the server to read" in queue(house)[0].error
+    there.stop()
+    house.stop_relays()
