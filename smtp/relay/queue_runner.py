@@ -253,6 +253,9 @@ class Relay:
             except Temporary as error:
                 log.warning("leases are not renewed", why=str(error))
                 continue
+            except Exception:
+                log.exception("leases are not renewed")
+                continue
             for _, lease in held:
                 if lease in self._ours:
                     self._ours[lease] = until if lease in kept else 0.0
@@ -269,8 +272,7 @@ class Relay:
         return [(row.id, row.lease) for row in rows]
 
     async def _give_back(self) -> None:
-        """Stop: a moment for what is nearly done, the rest is due again at once."""
-        self._leaving = True
+        """Stop: a moment for what is nearly done, the rest is due again at once. `run` may be called again."""
         rows = self._destinations.give_up()
         if self._active:
             _, pending = await asyncio.wait(list(self._active), timeout=STOP_SECONDS)
@@ -310,7 +312,7 @@ class Relay:
         and is over some day."""
         why = Cause("attempt-broke", error=type(error).__name__)
         try:
-            await self._record(row, same_for_all(row, Result.DEFERRED, "4.3.0", why), b"")
+            await self._recorder.record(row, same_for_all(row, Result.DEFERRED, "4.3.0", why), b"")
         except Exception:
             log.exception("attempt not recorded, the lease will run out", domain=row.domain)
 

@@ -144,6 +144,14 @@ class House:
 
         return self.run(start())
 
+    def run_again(self, relay: Relay) -> None:
+        """As a worker does with one that has failed."""
+
+        async def start() -> None:
+            self._relays.append(asyncio.create_task(relay.run()))
+
+        self.run(start())
+
     def stop_relays(self) -> None:
         async def stop() -> None:
             for task in self._relays:

@@ -1,5 +1,6 @@
 """Destinations take turns: a bad one costs its own mail only, and is left alone while it cannot be reached."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -190,6 +191,27 @@ def test_a_message_that_many_get_is_sent_over_few_connections(
     until(lambda: not queue(house))
     assert len(good.inbox.taken) == 40
     assert sum(one.startswith("EHLO") for one in good.inbox.said) <= 4
+
+
+def test_a_relay_that_failed_sends_once_it_runs_again(
+    make_house: HouseMaker, good: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an error that nobody foresaw."""
+    failed = threading.Event()
+
+    def fail(*_: object, **__: object) -> None:
+        failed.set()
+        raise ZeroDivisionError
+
+    house = open_house(make_house, {"bon.fr": good.target})
+    submit(house, "x@bon.fr")
+    with monkeypatch.context() as broken:
+        broken.setattr(spool, "lease", fail)
+        relay = house.start_relay()
+        until(failed.is_set)
+        house.stop_relays()
+    house.run_again(relay)
+    until(lambda: good.inbox.taken)
 
 
 def test_all_that_is_due_for_a_dead_destination_waits_for_one_call(make_house: HouseMaker, good: Elsewhere) -> None:
