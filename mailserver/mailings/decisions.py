@@ -65,13 +65,15 @@ class Mailings:
 
     # ------------------------------------------------------------------ who may
 
-    async def may_approve(self, one: Mailing, person: Principal) -> bool:
+    async def may_approve(
+        self, one: Mailing, person: Principal, known: dict[str, frozenset[int]] | None = None
+    ) -> bool:
         """Whether somebody could be the second person. Raises Temporary."""
         if person.account_id == one.account_id:
             return False
         if person.role is Role.ADMIN:
             return True
-        return person.account_id in await approving(self._delivery, reach_of(one).lists)
+        return person.account_id in await approving(self._delivery, reach_of(one).lists, known)
 
     async def may_see(self, one: Mailing, person: Principal) -> bool:
         """Its author, and who may approve it. Raises Temporary."""
@@ -80,7 +82,8 @@ class Mailings:
     async def to_approve(self, person: Principal) -> list[Mailing]:
         """What waits for this person. Raises Temporary."""
         waiting = await self._store.read(mailings.listing, 0, 200, State.WAITING)
-        return [one for one in waiting if await self.may_approve(one, person)]
+        known: dict[str, frozenset[int]] = {}
+        return [one for one in waiting if await self.may_approve(one, person, known)]
 
     # ------------------------------------------------------------------ deciding
 

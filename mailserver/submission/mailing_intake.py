@@ -127,13 +127,26 @@ class MailingIntake:
         return [Part(prepared, "", accounts, provenance=Provenance(Door.SERVICE))]
 
 
-async def approving(delivery: Delivery, lists: tuple[str, ...]) -> set[int]:
-    """The accounts of those who may approve a mailing to these lists: their owners, and administrators."""
+async def approving(
+    delivery: Delivery, lists: tuple[str, ...], known: dict[str, frozenset[int]] | None = None
+) -> set[int]:
+    """The accounts of those who may approve a mailing to these lists: their owners, and administrators.
+
+    `known`: what was found out of some of them, for who asks about several mailings at once.
+    """
     found: set[int] = set()
+    known = {} if known is None else known
     for address in ("postmaster", *lists):
-        try:
-            asked = delivery.moderators(address) if "@" in address else delivery.resolve(address)
-            found.update((await asked).accounts)
-        except Refused as refusal:  # the list is gone, or there is no administrator
-            log.info("nobody to ask", address=address, why=refusal.reason.value)
+        if address not in known:
+            known[address] = await _accounts(delivery, address)
+        found |= known[address]
     return found
+
+
+async def _accounts(delivery: Delivery, address: str) -> frozenset[int]:
+    try:
+        asked = delivery.moderators(address) if "@" in address else delivery.resolve(address)
+        return frozenset((await asked).accounts)
+    except Refused as refusal:  # the list is gone, or there is no administrator
+        log.info("nobody to ask", address=address, why=refusal.reason.value)
+        return frozenset()

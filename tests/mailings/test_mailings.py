@@ -151,6 +151,25 @@ def test_who_hands_in_and_cancels_does_not_write_to_approvers_for_ever(
     assert submit(house).mailing
 
 
+def test_who_may_approve_several_is_asked_of_each_list_once(
+    house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.store.write_now(lists.set_owners, LIST, [f"ida@{DOMAIN}"])
+    numbers = {submit(house).mailing, submit(house).mailing}
+    moderators: Callable[..., Any] = house.delivery.moderators
+    asked: list[str] = []
+
+    async def counted(address: str) -> Any:
+        asked.append(address)
+        return await moderators(address)
+
+    monkeypatch.setattr(house.delivery, "moderators", counted)
+    found = house.run(worker.decides.to_approve(house.people["ida"]))
+    assert {one.id for one in found} == numbers
+    assert asked == [LIST]
+    assert house.run(worker.decides.to_approve(house.people["bob"])) == []
+
+
 def test_what_reaches_many_more_by_now_waits_for_a_second_person(make_house: HouseMaker) -> None:
     house = make_house(mailings={**SMALL, "approval_above": 4}, clock=StandingClock())
     worker = Worker(house)
