@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
 
 from mailserver.store.engine import engines
 
@@ -29,6 +30,14 @@ def held(url: str, key: int) -> Iterator[bool]:
                 is_ours = bool(connection.execute(select(func.pg_try_advisory_lock(key))).scalar_one())
             except Exception as error:
                 raise engines.translate(error) from error
+            if is_ours:
+                stack.callback(_release, connection, key)
             yield is_ours
     finally:
         backend.engine.dispose()
+
+
+def _release(connection: Connection, key: int) -> None:
+    """At once: the server sees the end of a connection some time after it was closed."""
+    with contextlib.suppress(DBAPIError):  # with a connection that is lost goes its lock
+        connection.execute(select(func.pg_advisory_unlock(key)))
