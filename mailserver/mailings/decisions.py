@@ -1,6 +1,6 @@
 """`Mailings`: what authors, approvers and administrators decide about a mailing, each act on record.
 
-A second person is an administrator or an owner of one of its lists, and never the author.
+A second person is an administrator or an owner of all its lists, and never the author.
 """
 
 import asyncio

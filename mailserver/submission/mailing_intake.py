@@ -130,17 +130,17 @@ class MailingIntake:
 async def approving(
     delivery: Delivery, lists: tuple[str, ...], known: dict[str, frozenset[int]] | None = None
 ) -> set[int]:
-    """The accounts of those who may approve a mailing to these lists: their owners, and administrators.
+    """The accounts of those who may approve a mailing to these lists: administrators, and who owns every one of them.
+    The owner of one speaks for nobody of the others.
 
     `known`: what was found out of some of them, for who asks about several mailings at once.
     """
-    found: set[int] = set()
     known = {} if known is None else known
     for address in ("postmaster", *lists):
         if address not in known:
             known[address] = await _accounts(delivery, address)
-        found |= known[address]
-    return found
+    owners = [known[address] for address in lists]
+    return set(known["postmaster"] | (frozenset.intersection(*owners) if owners else frozenset()))
 
 
 async def _accounts(delivery: Delivery, address: str) -> frozenset[int]:

@@ -170,6 +170,19 @@ def test_who_may_approve_several_is_asked_of_each_list_once(
     assert house.run(worker.decides.to_approve(house.people["bob"])) == []
 
 
+def test_the_owner_of_one_list_speaks_for_no_other(house: House, worker: Worker) -> None:
+    house.store.write_now(lists.set_owners, LIST, [f"ida@{DOMAIN}"])
+    small = f"petite@{DOMAIN}"
+    house.store.write_now(lists.create, small, "Petite", f"bob@{DOMAIN}")
+    house.store.write_now(lists.add_members, small, [f"bob@{DOMAIN}"])
+    number = submit(house, LIST, small, f"ida@{DOMAIN}").mailing
+    for name in ("ida", "bob"):
+        assert not house.run(worker.decides.may_approve(worker.get(number), house.people[name]))
+        assert not [subject for subject in subjects(house, name) if "attend" in subject]
+    house.store.write_now(lists.set_owners, small, [f"ida@{DOMAIN}"])
+    assert house.run(worker.decides.may_approve(worker.get(number), house.people["ida"]))
+
+
 def test_what_reaches_many_more_by_now_waits_for_a_second_person(make_house: HouseMaker) -> None:
     house = make_house(mailings={**SMALL, "approval_above": 4}, clock=StandingClock())
     worker = Worker(house)
