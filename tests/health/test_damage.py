@@ -72,6 +72,11 @@ def indexed(instance: Instance) -> int:
         return int(database.execute("SELECT count(*) FROM search_text").fetchone()[0])
 
 
+def is_indexed(instance: Instance, content_id: int) -> bool:
+    with closing(sqlite3.connect(instance.directory / "data" / "mail.db")) as database:
+        return bool(database.execute("SELECT indexed FROM content WHERE id = ?", (content_id,)).fetchone()[0])
+
+
 def overwrite(path: Path, at: int, octets: bytes) -> None:
     with open(path, "r+b") as file:
         file.seek(at)
@@ -177,7 +182,9 @@ def test_deep_check_finds_and_repair_marks(damaged: tuple[Instance, list[bytes]]
     instance, _ = damaged
     assert judged(instance) == {}  # it looked at pages, and says so
     blobs = instance.directory / "data" / "blobs"
-    file = str(blob_rows(instance)[6][1])
+    content_id, name = blob_rows(instance)[6]
+    file = str(name)
+    until(lambda: is_indexed(instance, content_id))  # the indexer's look at it would take it back from quarantine
     (blobs / "quarantine" / file).parent.mkdir(parents=True)
     (blobs / file).rename(blobs / "quarantine" / file)
     found = judged(instance, "--deep")

@@ -48,10 +48,10 @@ DMARC = tuple(found.name.lower() for found in Alignment)
 POOLS = ("read", "slow", "write", "heavy")
 PARTS = (
     *("app", "audit", "authentication", "backup", "blob_gc", "certificates", "data_export", "dav", "deliver"),
-    *("directory", "feeds", "filters", "health", "housekeeping", "imap", "import", "indexer", "junk", "ldap"),
-    *("listener", "lists", "login", "managesieve", "move", "news", "ports", "previews", "push", "recovery"),
-    *("relay", "reload", "reports", "scheduled", "schema", "screening", "smtp", "store", "submit", "tls"),
-    *("tracing", "trusted_clock", "uploads", "web", "webui", "withdrawal"),
+    *("directory", "dkim", "dlp", "feeds", "filters", "health", "housekeeping", "imap", "import", "indexer", "junk"),
+    *("ldap", "listener", "lists", "login", "mailings", "managesieve", "move", "news", "ports", "previews", "push"),
+    *("queue", "recovery", "relay", "reload", "reports", "scheduled", "schema", "screening", "smtp", "store"),
+    *("submit", "tls", "tracing", "trusted_clock", "uploads", "web", "webui", "withdrawal"),
 )
 
 # ---------------------------------------------------------------------- connections, logins
