@@ -243,7 +243,7 @@ def test_messages_are_put_off_and_come_back_on_top(house: House, person: Princip
     act(house, browser, person, m=list(ids(browser).values()), faire="reporter", quand="", quand_le="2001-01-01T08:00")
     assert "moment à venir" in browser.text
     act(house, browser, person, m=list(ids(browser).values()), faire="reporter", quand="demain")
-    assert re.search(r"1.message reporté.: il reviendra le \w+ \d+ \S+ \d{4}, 08:00\.", browser.text)
+    assert re.search(r"1.message reporté.: il reviendra le \w+ (?:1er|\d+) \S+ \d{4}, 08:00\.", browser.text)
     assert house.subjects(person, "INBOX") == []
     assert house.subjects(person, snooze.PLACE) == ["Patience"]
     browser.get(f"/m/dossier/{house.box(person, snooze.PLACE).id}")

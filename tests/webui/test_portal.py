@@ -179,11 +179,12 @@ def test_nothing_is_posted_without_a_mark(house: House, at_home: Visitor) -> Non
     assert not [path for path in paths if "{" in path]
     answers = {path: at_home.http.post(path, data={"x": "1"}, follow_redirects=False).status_code for path in paths}
     others = {path: code for path, code in answers.items() if code != 403}
-    # The console is not there for others than administrators (test_admin). Two doors are for programs, and change
-    # nothing: browsers report what the policy stopped; mail programs ask in XML where our servers are.
+    # The console is not there for others than administrators (test_admin). Three doors are for programs. Two change
+    # nothing: browsers report what the policy stopped; mail programs ask in XML where our servers are. The third wants
+    # the key of one member of a list (test_list_members).
     hidden = {path: 404 for path in paths if path.startswith("/admin/")}
     assert hidden
-    programs = {"/csp-rapport": 204, **dict.fromkeys(AUTODISCOVER, 400)}
+    programs = {"/csp-rapport": 204, **dict.fromkeys(AUTODISCOVER, 400), "/abonnement/1": 404}
     assert others == {**hidden, **programs}
     assert at_home.get("/s/").url.path == "/s/", "still logged in"
 

@@ -5,6 +5,7 @@ but a page.
 """
 
 import contextlib
+import functools
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -70,7 +71,10 @@ class Doors:
         self._ended = ended
         self._spool = forms.Spool()
         self._memory = forms.Memory()
-        self._quiet = QuietHours(services.settings)
+
+    @functools.cached_property
+    def _quiet(self) -> QuietHours:
+        return QuietHours(self._services.settings)
 
     def guest(self, handler: GuestHandler) -> Endpoint:
         """An endpoint for anybody."""
