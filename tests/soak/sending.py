@@ -73,7 +73,7 @@ class Senders:
         while not self._stopping.is_set():
             number += 1
             token = f"{name}-{number}"
-            octets = f"Subject: {token}\r\nX-Token: {token}\r\nMessage-ID: <{token}@essai>\r\n\r\nBonjour.\r\n".encode()
+            octets = f"Subject: {token}\r\nX-Token: {token}\r\nMessage-ID: <{token}@essai>\r\n\r\n{token}\r\n".encode()
             to = [f"x{token}@a{number % 7}.fr", "tous@ac-exemple.fr"]
             with (
                 contextlib.suppress(*FAILED),
