@@ -90,6 +90,7 @@ def contents(wheel: Path) -> dict[str, bytes]:
         return {name: packed.read(name) for name in packed.namelist() if not name.endswith("/RECORD")}
 
 
+@pytest.mark.long
 def test_the_wheel_of_the_source_distribution_is_that_of_the_checkout(
     builder: Builder, checkout: Path, wheel: Path
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_build_without_its_front_end_fails_unless_it_was_asked_for(builder: Bu
     assert "this is not the whole source" in failed.stderr
 
 
+@pytest.mark.long
 def test_what_is_installed_from_it_serves_the_login_page_with_its_front_end(wheel: Path, tmp_path: Path) -> None:
     """With the dependencies of this environment, and nothing of the checkout."""
     site = tmp_path / "site"

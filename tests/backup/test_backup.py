@@ -302,6 +302,7 @@ def test_a_full_disk_is_one_sentence(
     assert "there is no more room" in said.to("en")
 
 
+@pytest.mark.long
 def test_a_trial_of_restoring_says_what_it_found(
     fresh: Callable[..., Instance], tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

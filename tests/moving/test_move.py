@@ -129,6 +129,7 @@ def test_to_postgresql_and_object_storage(
         assert cookies.get("/s/").status_code == 200, "nobody has to log in again"
 
 
+@pytest.mark.long
 def test_and_back(fresh: Callable[..., Instance], server_url: str, storage: ObjectStorage, tmp_path: Path) -> None:
     """What was there before it left, and what came meanwhile."""
     instance = fresh("--demo")

@@ -186,6 +186,7 @@ def test_a_restart_refuses_and_resets_nobody_in_a_thousand_attempts(served: Serv
     assert "Traceback" not in served.log_text()
 
 
+@pytest.mark.long
 def test_who_cannot_take_over_changes_nothing(served: Served) -> None:
     served.start("--workers", "1")
     before, processes = supervisor(served), workers_of(served)
