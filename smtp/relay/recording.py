@@ -50,17 +50,32 @@ class Recorder:
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
 
     async def record(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
-        """`_conclude`, until the store takes it: what another server has taken would leave again with the lease."""
-        pause = RECORD_SECONDS
+        """`_conclude`, until the store takes it: what another server has taken would leave again with the lease.
+
+        Where something breaks that nobody foresaw, who has the message is put down all the same, and nothing else; what
+        is left is tried again. It raises what broke where nobody has it.
+        """
+        pause, conclude = RECORD_SECONDS, self._conclude
         while True:
             try:
-                await self._conclude(row, verdicts, octets)
+                await conclude(row, verdicts, octets)
             except Temporary as error:
                 log.warning("attempt not recorded yet", why=str(error))
+            except Exception:
+                if conclude == self._settle_taken or not _taken(verdicts):
+                    raise
+                log.exception("attempt recorded without its reports", domain=row.domain)
+                conclude = self._settle_taken
+                continue
             else:
                 return
             await asyncio.sleep(pause)
             pause = min(2 * pause, MOST_SECONDS)
+
+    async def _settle_taken(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
+        """Nobody whose server has the message gets it again. Raises Temporary."""
+        due = int(self._clock.now()) + delay(self._outbound, row.attempts)
+        await self._store.write(spool.settle, row, _taken(verdicts), due=due, error=NOTHING, warned=row.warned)
 
     async def _conclude(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
         """Record what became of everybody and send the reports about it, as one unit. Raises Temporary."""
@@ -140,6 +155,10 @@ class Recorder:
         if written is None:
             return None
         return Ready(written.recipient, await self._delivery.prepare(written.octets))
+
+
+def _taken(verdicts: Sequence[Verdict]) -> list[int]:
+    return [verdict.addressee.id for verdict in verdicts if verdict.result is Result.DELIVERED]
 
 
 def delay(outbound: Outbound, attempts: int) -> int:

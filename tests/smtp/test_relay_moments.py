@@ -13,6 +13,7 @@ from mailserver.store.queue.traces import Step
 from mailserver.store.record.audit import Origin
 from mailserver.submission import queue_admin
 from smtp.relay.attempt import Courier
+from smtp.relay.dsn import Reporter
 from smtp.relay.routing import Exchanger
 from smtp.relay.seven_bit import Message, SevenBit
 from smtp.relay.tls.memory import TlsMemory
@@ -249,3 +250,24 @@ def test_a_suspension_is_news_to_what_is_remembered(house: House) -> None:
         assert client.rcpt(BOB)[0] == 250
         house.store.write_now(accounts.suspend, house.people["bob"].account_id, "test", False)
         assert client.rcpt(BOB)[0] == 550
+
+
+def test_a_defect_in_reports_sends_nothing_twice(
+    house: House, first: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has the message is put down; who was refused is tried again, and told of once reports can be written."""
+    first.inbox.answers["non@ailleurs.fr"] = "550 5.1.1 no"
+
+    async def broken(*args: object, **options: object) -> None:
+        raise ValueError("nobody foresaw it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Reporter, "write", broken)
+        submit(house, "oui@ailleurs.fr", "non@ailleurs.fr")
+        until(lambda: is_put_off(house))
+    assert [one.recipients for one in queue(house)] == [("non@ailleurs.fr",)]
+    house.store.write_now(spool.retry)
+    until(lambda: house.mail("ada"))
+    assert [one.rcpt_tos for one in first.inbox.taken] == [["oui@ailleurs.fr"]]
+    assert "Final-Recipient: rfc822; non@ailleurs.fr" in report_in(house.mail("ada")[0])[1]
+    until(lambda: not queue(house))
