@@ -10,12 +10,16 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import aiosmtplib
+import structlog
+from aiosmtplib import SMTPException
 
 from mailserver.foundation.metrics import catalogue
 from mailserver.model.clock import Clock
 from smtp.relay.connecting import Dialler
 from smtp.relay.routing import Exchanger
 from smtp.relay.tls.demand import Level
+
+log = structlog.get_logger("relay")
 
 IDLE_SECONDS = 5.0
 """A connection that nobody wants is closed: the other server has better uses for it."""
@@ -97,8 +101,12 @@ class Pool:
 
     async def close(self, connection: Connection) -> None:
         """Say goodbye, if it can be said."""
-        with contextlib.suppress(Exception):
+        try:
             await connection.closing.aclose()
+        except (SMTPException, OSError) as error:
+            log.info("no goodbye", host=connection.way[0].name, why=str(error))
+        except Exception:
+            log.exception("connection not closed", host=connection.way[0].name)
 
     async def empty(self) -> None:
         """Close all that wait, and see to the end of what is closing."""
