@@ -203,12 +203,12 @@ def _leave(code: int) -> None:
 def _main() -> None:
     import importlib
 
-    from mailserver.runtime import app
+    from mailserver.runtime import doors
 
     sock = socket.socket(fileno=int(sys.argv[1]))
     for name in ("mailserver.__main__", *LATER):
         importlib.import_module(name)
-    app.load_doors()
+    doors.load()
     if len(os.listdir("/proc/self/task")) != 1:
         raise SystemExit("an import started a thread: no process can be forked from here")
     gc.collect()

@@ -14,7 +14,7 @@ from mailserver.cli.shared import AsJson, InstanceDir, date, fail, origin, setti
 from mailserver.delivery import Delivery
 from mailserver.delivery.infected import InfectedMail
 from mailserver.junk import teaching
-from mailserver.runtime.app import make_directory
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import junk
 from mailserver.store.mail.junk import ACADEMY

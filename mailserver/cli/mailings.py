@@ -14,7 +14,7 @@ from mailserver.cli.shared import AsJson, InstanceDir, date, fail, origin, setti
 from mailserver.delivery import Delivery
 from mailserver.mailings.decisions import Mailings, reach_of
 from mailserver.model.errors import Refused
-from mailserver.runtime.app import make_directory
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.queue import mailings
 from mailserver.store.queue.mailings import Mailing
 from mailserver.texts.command_line import _, of_error

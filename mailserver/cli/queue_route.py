@@ -14,7 +14,7 @@ from mailserver.foundation.settings import OutboundRelay, Security, Settings
 from mailserver.model.address import check_domain
 from mailserver.model.errors import BadSyntax, Temporary
 from mailserver.model.identity import Principal
-from mailserver.runtime.app import make_directory
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store
 from mailserver.texts import causes
 from mailserver.texts.causes import Cause

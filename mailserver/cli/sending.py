@@ -17,7 +17,7 @@ from mailserver.model.errors import Refused
 from mailserver.model.rules.sentences import span
 from mailserver.model.sending_limits import LONGEST, MINUTE, Marks, Usage
 from mailserver.rules.sending_limits import SendingLimits
-from mailserver.runtime.app import make_directory
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import held_submissions, sent_counts
 from mailserver.store.queue.held_submissions import Held

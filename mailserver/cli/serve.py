@@ -13,7 +13,7 @@ from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import read_pair
 from mailserver.health.instance import open_database
 from mailserver.model.errors import Temporary
-from mailserver.runtime import app, handover, workers
+from mailserver.runtime import app, doors, handover, workers
 from mailserver.runtime.apart import run_apart
 from mailserver.runtime.processes import Work
 from mailserver.texts.command_line import _, of_error
@@ -42,7 +42,7 @@ def serve(
             run_apart(preflight, settings, beside_others=beside_others)
         else:
             preflight(settings, beside_others=beside_others)
-        app.load_doors()
+        doors.load()
         raise typer.Exit(supervisor.run(lambda: announce(settings)))
     except (ports.CannotServe, SettingsError, Temporary) as problem:
         why = of_error(problem)

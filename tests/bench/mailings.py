@@ -27,7 +27,7 @@ from mailserver.foundation import settings as settings_module
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import SystemClock
-from mailserver.runtime.app import make_directory
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import mailings
 from mailserver.store.queue.mailings import State

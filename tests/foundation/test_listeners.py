@@ -22,7 +22,8 @@ from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import make_certificate
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Role
-from mailserver.runtime import app
+from mailserver.runtime import composition
+from mailserver.runtime import doors as runtime_doors
 from tests.harness import PORTS
 from tests.waiting import until
 
@@ -80,9 +81,9 @@ class Doors:
         self._thread.start()
         sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in PORTS}
         self.ports = {name: sock.getsockname()[1] for name, sock in sockets.items()}
-        self.services = app.build(self.settings)
+        self.services = composition.build(self.settings)
         self.services.changes.attach(self.loop, lambda: 0)
-        self._doors = self.run(app.start_doors(self.services, {name: [sock] for name, sock in sockets.items()}))
+        self._doors = self.run(runtime_doors.start(self.services, {name: [sock] for name, sock in sockets.items()}))
         self.login = self.run(self._add_person())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

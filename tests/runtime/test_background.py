@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from mailserver.foundation.settings import load
-from mailserver.runtime import app
+from mailserver.runtime import background_work, composition, doors
 from tests.harness import Instance
 from tests.hatchery import ROOT
 
@@ -12,8 +12,8 @@ from tests.hatchery import ROOT
 def test_every_job_is_told_to_operators(fresh: Callable[..., Instance]) -> None:
     instance = fresh()
     instance.configure("[login]\nscram = true")
-    services = app.build(load(instance.directory))
-    started = set(app._background(services, app.make_relay(services)))
+    services = composition.build(load(instance.directory))
+    started = set(background_work.of(services, doors.make_relay(services)))
     services.directory.close()
     services.store.close()
     said = (ROOT / "mailserver" / "README.md").read_text().partition("## Background work\n")[2].partition("\n## ")[0]

@@ -16,7 +16,7 @@ from mailserver.login.passwords import renewal
 from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import State
-from mailserver.runtime.app import make_directory
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.account.accounts import Standing
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.access import boxes

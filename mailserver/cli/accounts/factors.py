@@ -21,7 +21,7 @@ from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal
 from mailserver.notices.protection import Change
-from mailserver.runtime.app import make_directory
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.account.devices import Device
 from mailserver.store.engine.transactions import Store
 from mailserver.submission.submit import Submission

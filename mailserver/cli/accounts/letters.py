@@ -13,7 +13,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal, Role, State
-from mailserver.runtime.app import make_directory
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.texts.command_line import _
 
 MODE = 0o600

@@ -21,7 +21,7 @@ from mailserver.cli.shared import (
 )
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
-from mailserver.runtime.app import make_directory
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Event, Wanted
 from mailserver.store.record.sealing import Break, Head

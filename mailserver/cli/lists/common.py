@@ -14,7 +14,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.model import days
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import MailingList
-from mailserver.runtime.app import make_directory
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.texts.command_line import _
 

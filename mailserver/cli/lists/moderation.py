@@ -13,7 +13,7 @@ from mailserver.cli.lists.common import as_text, own, whole_address
 from mailserver.cli.shared import AsJson, InstanceDir, origin, with_help, with_store
 from mailserver.delivery import Delivery
 from mailserver.delivery.moderation import Moderation
-from mailserver.runtime.app import make_directory
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import moderation_queue
 from mailserver.store.queue.moderation_queue import Held
