@@ -1,6 +1,9 @@
 """What EHLO promises, and who keeps the promise. A test checks that each row has a dialogue."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mailserver.store.queue.outbox import FURTHEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,9 @@ CAPABILITIES = (
     Capability("ENHANCEDSTATUSCODES", "RFC 2034", "smtp.wire.replies"),
     Capability("CHUNKING", "RFC 3030", "smtp.wire.framing"),
     Capability("DSN", "RFC 3461", "smtp.relay.dsn", submission_only=True),
+    Capability(
+        "FUTURERELEASE", "RFC 4865", "mailserver.submission.future_release", before_tls=False, submission_only=True
+    ),
     Capability("STARTTLS", "RFC 3207", "smtp.connection", under_tls=False),
     Capability("AUTH", "RFC 4954", "smtp.authentication", before_tls=False, submission_only=True),
 )
@@ -30,12 +36,17 @@ CAPABILITIES = (
 ARGUMENTS = {"AUTH": " PLAIN LOGIN"}
 
 
-def announced(*, tls: bool, submission: bool, size_limit: int) -> list[str]:
+def announced(*, tls: bool, submission: bool, size_limit: int, now: float) -> list[str]:
     """The lines of an answer to EHLO or LHLO after the first."""
     chosen = [
         capability
         for capability in CAPABILITIES
         if (capability.under_tls if tls else capability.before_tls) and (submission or not capability.submission_only)
     ]
-    arguments = {**ARGUMENTS, "SIZE": f" {size_limit}"}
+    arguments = {**ARGUMENTS, "SIZE": f" {size_limit}", "FUTURERELEASE": f" {FURTHEST} {_date_time(now + FURTHEST)}"}
     return [one.keyword + arguments.get(one.keyword, "") for one in chosen]
+
+
+def _date_time(moment: float) -> str:
+    """As RFC 3339 has it, in UTC."""
+    return f"{datetime.fromtimestamp(int(moment), UTC):%Y-%m-%dT%H:%M:%SZ}"

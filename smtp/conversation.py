@@ -92,7 +92,10 @@ class Conversation(Connection):
 
     def _announce(self) -> None:
         lines = capabilities.announced(
-            tls=bool(self._client.tls), submission=self._role.is_submission, size_limit=self._size_limit
+            tls=bool(self._client.tls),
+            submission=self._role.is_submission,
+            size_limit=self._size_limit,
+            now=self._role.now(),
         )
         self._say(replies.multiline(250, [self.hostname, *lines]))
 
@@ -112,6 +115,9 @@ class Conversation(Connection):
             self._fault(replies.UTF8_NOT_ANNOUNCED)
             return
         except grammar.UnknownParameter:
+            self._fault(replies.UNKNOWN_PARAMETER)
+            return
+        if mail.is_for_later and not self._role.is_submission:
             self._fault(replies.UNKNOWN_PARAMETER)
             return
         if mail.size > self._size_limit:

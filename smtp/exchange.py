@@ -68,6 +68,10 @@ class Exchange:
         """One of its own, whatever becomes of it."""
         return new_name(self._clock)
 
+    def now(self) -> float:
+        """By the clock of the service."""
+        return self._clock.now()
+
     def admit(self, client: Client) -> None:
         """Raises RateExceeded."""
         if self._screening is not None:

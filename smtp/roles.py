@@ -23,6 +23,9 @@ class Role(Protocol):
     def name_message(self) -> str:
         """The identifier of the message that begins: in its trace fields, the answer, the queue and every log line."""
 
+    def now(self) -> float:
+        """By the clock of the service."""
+
     def admit(self, client: Client) -> None:
         """May this peer converse now? Raises RateExceeded."""
 

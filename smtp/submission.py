@@ -7,7 +7,8 @@ from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.login import Login
 from mailserver.model.clock import Clock
-from mailserver.model.errors import Refused
+from mailserver.model.errors import BadSyntax, Refused
+from mailserver.store.queue.outbox import FURTHEST
 from mailserver.store.queue.spool import Notify, Target, new_name
 from mailserver.submission.submit import Submission
 from smtp import policy
@@ -47,6 +48,10 @@ class Submissions:
         """One of its own, whatever becomes of it."""
         return new_name(self._clock)
 
+    def now(self) -> float:
+        """By the clock of the service."""
+        return self._clock.now()
+
     def admit(self, client: Client) -> None:
         """Anybody may log in; what is wrong there counts in `mailserver.login`."""
 
@@ -55,8 +60,10 @@ class Submissions:
         return 0.0
 
     async def check_sender(self, client: Client, mail: Mail) -> None:
-        """Raises Refused(SENDER_NOT_OWNED), and as `Login.stays`: no login outlives a suspension."""
+        """Raises Refused(SENDER_NOT_OWNED), BadSyntax, and as `Login.stays`: no login outlives a suspension."""
         assert client.principal is not None
+        if mail.is_for_later and mail.due(self.now()) > self.now() + FURTHEST:
+            raise BadSyntax("That is further ahead than a message is held; see FUTURERELEASE in the answer to EHLO")
         await self._login.stays(client.principal)
         await self._submission.check_sender(client.principal, mail.reverse_path)
 
@@ -87,12 +94,16 @@ class Submissions:
             ret=mail.ret,
             envid=mail.envid,
             utf8=mail.utf8,
+            due=mail.due(now),
+            keeps=True,
         )
         catalogue.DELIVERY_SECONDS.observe(time.perf_counter() - began, self.door)
         if outcome.asks:
             return replies.unconfirmed(name)
         if outcome.waits:
             return replies.awaits_approval(name) if outcome.mailing else replies.held(name)
+        if outcome.due:
+            return replies.held_until(name, outcome.due)
         if outcome.mailing:  # who asked for a report gets it once it is sent
             return replies.accepted(name, queued=True)
         await self._reporter.confirm(transaction, content, now)

@@ -1,28 +1,21 @@
 """What an author decides about a letter that waits for their yes: it leaves, or it does not."""
 
-import asyncio
 from functools import partial
 
-import structlog
-
-from mailserver.delivery import Delivery, deliver_parts
+from mailserver.delivery import Delivery
 from mailserver.dlp.detectors import Finding
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
-from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import blobs
 from mailserver.store.queue import spool, unconfirmed
-from mailserver.store.queue.spool import Notify
 from mailserver.store.queue.unconfirmed import Unconfirmed
 from mailserver.store.record.audit import Origin
 from mailserver.submission import confirmation
 from mailserver.submission.departure import Outcome
-from mailserver.submission.holding_notices import HoldingNotices
+from mailserver.submission.late_reports import LateReports
 from mailserver.submission.submit import Submission
-
-log = structlog.get_logger("submit")
 
 
 class UnconfirmedMail:
@@ -32,11 +25,11 @@ class UnconfirmedMail:
         self, *, settings: Settings, store: Store, delivery: Delivery, submission: Submission, clock: Clock
     ) -> None:
         self._store = store
-        self._delivery = delivery
         self._submission = submission
-        self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
+        self._reports = LateReports(
+            settings=settings, store=store, delivery=delivery, routing=submission.routing, clock=clock
+        )
         self._folder = store.blobs
-        self._outbound = settings.outbound
 
     async def get(self, principal: Principal, number: int) -> Unconfirmed:
         """One of them. Raises Refused(NOT_FOUND), Temporary."""
@@ -69,27 +62,13 @@ class UnconfirmedMail:
             resent=sent.resent,
             confirmed=True,
             within=partial(confirmation.confirmed, waiting=waiting, origin=origin),
+            due=sent.due,
+            keeps=True,
         )
-        if not outcome.waits:
-            try:
-                await self._report(principal, waiting, octets)
-            except (Refused, Temporary) as why:  # it has left all the same
-                log.warning("report not sent", id=sent.name, why=str(why))
+        if not outcome.waits and not outcome.due:
+            await self._reports.send(principal, sent.reverse_path, sent.envid, waiting.held, sent.targets, octets)
         return outcome
 
     async def drop(self, principal: Principal, number: int, origin: Origin) -> None:
         """Do not send it. Raises Refused(NOT_FOUND), Temporary."""
         await self._submission.confirmation.drop(await self.get(principal, number), origin)
-
-    async def _report(self, principal: Principal, waiting: Unconfirmed, octets: bytes) -> None:
-        """To the author's program, where it asked to hear of recipients here (RFC 3461 section 5.2.3)."""
-        sent = waiting.sent
-        wanted = [target for target in sent.targets if target.notify & Notify.SUCCESS]
-        here = [one for one in wanted if await self._submission.routing.recipient(principal, one.address) is not None]
-        parts = await self._notices.delivered(sent.reverse_path, sent.envid, waiting.held, here, octets)
-        if not parts:
-            return
-        async with self._delivery.discarding(*(part.prepared for part in parts)):
-            _, unused, _ = await self._store.write(deliver_parts, parts, {}, self._outbound.lifetime)
-        for file in unused:
-            await asyncio.to_thread(blobs.remove_file, self._folder, file)

@@ -45,6 +45,8 @@ class Outcome:
     """It waits for its author, who has to confirm what it gives away."""
     mailing: int = 0
     """As which mailing it is kept; 0: it is none."""
+    due: int = 0
+    """It is kept until then; 0: it left, or waits for somebody."""
 
 
 @dataclass(frozen=True, slots=True)

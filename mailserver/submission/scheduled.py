@@ -28,10 +28,10 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.mail.access import Viewer
 from mailserver.store.queue import outbox
-from mailserver.store.queue.outbox import Waiting
-from mailserver.store.queue.spool import Notify, Target
+from mailserver.store.queue.outbox import FromProgram, Waiting
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.submission.departure import Copy
+from mailserver.submission.late_reports import LateReports
 from mailserver.submission.submit import Submission, TooEarly
 from mailserver.texts.catalogue import NC_
 from mailserver.texts.text import Text
@@ -80,6 +80,9 @@ class ScheduledMail:
         self._clock = clock
         self._upkeep = TrustedClock(store, clock)
         self._house = house_of(settings)
+        self._reports = LateReports(
+            settings=settings, store=store, delivery=delivery, routing=submission.routing, clock=clock
+        )
         self._folder = store.blobs
         self._outbound = settings.outbound
 
@@ -168,18 +171,26 @@ class ScheduledMail:
         copy: bytes = b"",
     ) -> None:
         terms = waiting.terms
-        notify = Notify(terms.notify)
-        await self._submission.submit(
+        said = terms.program or FromProgram("", "")
+        targets = terms.targets(recipients)
+        outcome = await self._submission.submit(
             principal,
             terms.reverse_path,
-            [Target(recipient, notify) for recipient in recipients],
+            targets,
             octets,
+            name=said.name,
+            trace=said.trace.encode(),
+            ret=said.ret,
+            envid=said.envid,
+            utf8=said.utf8,
             save_to_sent=terms.copy_box >= 0 and not copied,
             confirmed=True,  # it was looked at when it was written
             copy=Copy(max(0, terms.copy_box), copy, viewer),
             within=partial(outbox.departed, waiting=waiting, reached=tuple(recipients), viewer=viewer),
             due=terms.due,
         )
+        if terms.program is not None and not outcome.waits:
+            await self._reports.send(principal, terms.reverse_path, said.envid, waiting.created, targets, octets)
 
     async def _put_off(self, waiting: Waiting, why: str, tell: bool) -> None:
         if waiting.attempts >= MAX_ATTEMPTS:

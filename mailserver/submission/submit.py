@@ -40,6 +40,7 @@ from mailserver.store.queue.unconfirmed import Submitted
 from mailserver.store.record.audit import Origin
 from mailserver.submission.confirmation import Confirmation
 from mailserver.submission.departure import Copy, Leaving, Outcome
+from mailserver.submission.future_release import FutureRelease
 from mailserver.submission.header_completion import Written, completed_header, missing_fields, read, resent_fields
 from mailserver.submission.holding_notices import HoldingNotices
 from mailserver.submission.mailing_intake import MailingIntake
@@ -79,6 +80,7 @@ class Submission:
         self.routing = Routing(settings=settings, store=store, delivery=delivery)
         self.intake = MailingIntake(settings=settings, store=store, delivery=delivery, clock=clock)
         self._reported = Reported(settings=settings, store=store)
+        self._future = FutureRelease(settings=settings, store=store, delivery=delivery, clock=clock)
         self.confirmation = Confirmation(
             settings=settings, store=store, directory=directory, delivery=delivery, clock=clock
         )
@@ -124,6 +126,7 @@ class Submission:
         copy: Copy | None = None,
         within: Callable[[Tx], None] | None = None,
         due: int = 0,
+        keeps: bool = False,
     ) -> Outcome:
         """Send a message; what became of it, once everything is committed and synced.
 
@@ -131,7 +134,8 @@ class Submission:
         `principal` None: the service itself. `recipients` are addresses, or Targets that also say which reports are
         wanted (RFC 3461). `trace` is the Received field of the door, which then also made `name`. `copy`: what is kept
         where, with `save_to_sent`, other than the message in Sent. `within` runs in the unit that commits it all;
-        what it raises undoes the unit. `due`: when a mailing leaves; what is none is told to come later (TooEarly).
+        what it raises undoes the unit. `due`: when a mailing leaves; what is none is told to come later (TooEarly), or
+        waits here until then (`keeps`), as far as it could leave now.
         To very many people it is a mailing, which may wait for a second person. Past its author's limits it waits for
         IT, and its author is told (`held_submissions`). With what is not to leave unasked it waits for its author
         (`unconfirmed`), unless they have `confirmed` it.
@@ -147,9 +151,11 @@ class Submission:
             route = await self.routing.route(principal, recipients)
             size = await self.intake.size(principal, route)
             now = self._clock.now()
-            if size is None and due > now:
+            is_early = size is None and due > now
+            if is_early and not keeps:
                 raise TooEarly
-            sent = _sent(principal, route) if size is None or not size.approval else None
+            counts = not is_early and (size is None or not size.approval)
+            sent = _sent(principal, route) if counts else None
             judged = await self._store.read(self._limits.foresee, sent) if sent is not None else PASSES
             added = self._missing(written, principal, now)
             header = completed_header(octets, written, added)
@@ -163,7 +169,7 @@ class Submission:
             if virus:
                 raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
             found = () if confirmed else await self.confirmation.findings(principal, route, whole)
-            if found and principal is not None:
+            if principal is not None and (found or is_early):
                 submitted = Submitted(
                     account_id=principal.account_id,
                     name=name,
@@ -177,7 +183,11 @@ class Submission:
                     keeps_copy=save_to_sent,
                     kinds=tuple(dict.fromkeys(one.kind.value for one in found)),
                     expires=self.confirmation.expires(),
+                    due=due,
                 )
+                if not found:
+                    await self._future.keep(submitted, octets, within)
+                    return Outcome(name, waits=False, due=due)
                 await self.confirmation.hold(principal, submitted, octets)
                 return Outcome(name, waits=True, asks=True)
             envelope = _envelope(principal, reverse_path, route, name, resent=resent)

@@ -1,12 +1,14 @@
 """Command lines -> frozen values: MAIL, RCPT, BDAT and the host names of EHLO. No I/O.
 
 RFC 5321 section 4.1.2 for paths, RFC 1870 (SIZE), RFC 6152 (BODY), RFC 6531 (SMTPUTF8), RFC 3461 (RET,
-ENVID, NOTIFY, ORCPT), RFC 4954 (AUTH), RFC 3030 (BDAT). Source routes are read and dropped (RFC 5321
-appendix C). One tolerance: a space after the colon of MAIL FROM: and RCPT TO:, which old programs write.
+ENVID, NOTIFY, ORCPT), RFC 4954 (AUTH), RFC 3030 (BDAT), RFC 4865 (HOLDFOR, HOLDUNTIL). Source routes are
+read and dropped (RFC 5321 appendix C). One tolerance: a space after the colon of MAIL FROM: and RCPT TO:,
+which old programs write.
 """
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from mailserver.model.address import Address, parse_path
 from mailserver.model.errors import BadSyntax
@@ -19,6 +21,8 @@ MAX_PARAMETERS = 10
 
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9\-]*)(?:=([^\x00-\x20=\x7f]+(?:=[^\x00-\x20=\x7f]*)*))?\Z")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+\Z")
+_SECONDS = re.compile(r"[1-9][0-9]{0,8}\Z")
+_DATE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z\Z", re.IGNORECASE)
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.\-]{0,253}[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.IPv]{2,60}\])\Z")
 
 Parameters = dict[str, str | None]
@@ -46,6 +50,20 @@ class Mail:
     utf8: bool = False
     ret: str = ""
     envid: str = ""
+    hold_for: int = 0
+    """Seconds (RFC 4865 section 4.1); 0: not given."""
+    hold_until: int = 0
+    """Seconds since the epoch; 0: not given."""
+
+    @property
+    def is_for_later(self) -> bool:
+        """Whether it is to be held before it leaves."""
+        return bool(self.hold_for or self.hold_until)
+
+    def due(self, now: float) -> int:
+        """When it leaves, as it is handed over now; 0: at once."""
+        moment = int(now) + self.hold_for if self.hold_for else self.hold_until
+        return moment if moment > now else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +156,7 @@ def _parameters(text: str) -> Parameters:
 
 def _mail_parameters(mailbox: str, parameters: Parameters) -> Mail:
     size, body, ret, envid = 0, "", "", ""
+    hold_for = hold_until = 0
     utf8 = False
     for name, value in parameters.items():
         if name == "SIZE":
@@ -155,9 +174,15 @@ def _mail_parameters(mailbox: str, parameters: Parameters) -> Mail:
         elif name == "AUTH":
             # RFC 4954 section 5: who first submitted it. We trust nobody's word for it, so it is read and dropped.
             _xtext(name, value, 500)
+        elif name == "HOLDFOR":
+            hold_for = _seconds(value)
+        elif name == "HOLDUNTIL":
+            hold_until = _moment(value)
         else:
             raise UnknownParameter
-    return Mail(mailbox, size, body, utf8, ret, envid)
+    if hold_for and hold_until:
+        raise BadSyntax("HOLDFOR and HOLDUNTIL exclude each other")
+    return Mail(mailbox, size, body, utf8, ret, envid, hold_for, hold_until)
 
 
 def _rcpt_parameters(mailbox: str, parameters: Parameters) -> Rcpt:
@@ -204,6 +229,23 @@ def _one_of(name: str, value: str | None, choices: tuple[str, ...]) -> str:
     if word not in choices:
         raise BadSyntax(f"{name} must be {' or '.join(choices)}")
     return word
+
+
+def _seconds(value: str | None) -> int:
+    """RFC 4865 section 5: one to nine digits, not all of them naught."""
+    if not _SECONDS.match(value or ""):
+        raise BadSyntax("Malformed HOLDFOR")
+    return int(value or "")
+
+
+def _moment(value: str | None) -> int:
+    """RFC 4865 section 5: the date-time of RFC 3339, in UTC."""
+    try:
+        if not _DATE_TIME.match(value or ""):
+            raise ValueError(value)
+        return max(1, int(datetime.fromisoformat((value or "").upper()).timestamp()))
+    except (ValueError, OverflowError):
+        raise BadSyntax("Malformed HOLDUNTIL") from None
 
 
 def _number(value: str | None) -> int:

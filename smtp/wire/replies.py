@@ -5,6 +5,7 @@ intermediate ones carries an enhanced code (RFC 2034, RFC 3463).
 """
 
 import base64
+from datetime import UTC, datetime
 
 from mailserver.foundation.peers import Crowd
 from mailserver.model.errors import Greylisted, NoRoom, RateExceeded, Reason, Refused, Temporary
@@ -216,6 +217,11 @@ def accepted(identifier: str, *, queued: bool) -> bytes:
 def held(identifier: str) -> bytes:
     """The same; it leaves when IT lets it."""
     return f"250 2.0.0 held as {identifier}: {both_in_ascii(_HELD)}\r\n".encode()
+
+
+def held_until(identifier: str, due: int) -> bytes:
+    """The same; it leaves at its time (RFC 4865)."""
+    return f"250 2.0.0 held as {identifier} until {datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}\r\n".encode()
 
 
 def unconfirmed(identifier: str) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, not_, select, update
 
@@ -20,6 +21,7 @@ from mailserver.store.mail import collect, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.octets.files import BlobFolder
+from mailserver.store.queue.spool import Notify, Target
 from mailserver.store.record import trusted_clock
 from mailserver.store.schema.mail import blob, content
 from mailserver.store.schema.writing import outbox
@@ -30,6 +32,8 @@ from mailserver.store.web.webmail.reading import uids_of
 
 MAX_WAITING = 200
 """Letters of one account."""
+FURTHEST = 366 * 86400
+"""Seconds ahead that a letter may be planned, at whatever door."""
 SENT_REMEMBERED = 86400
 """Seconds during which the form of a sent letter is recognised when it is posted again."""
 LEASE = 20
@@ -38,6 +42,21 @@ BATCH = 50
 
 collect.also_held_by(outbox, outbox.c.content_id)
 collect.also_held_by(outbox, outbox.c.draft_id)
+
+
+@dataclass(frozen=True, slots=True)
+class FromProgram:
+    """What a mail program said with a message that it submitted for later (RFC 4865)."""
+
+    name: str
+    """Its identifier, told to the program."""
+    trace: str
+    """The field of the door."""
+    ret: str = ""
+    envid: str = ""
+    utf8: bool = False
+    targets: tuple[tuple[str, int, str], ...] = ()
+    """Each recipient with the reports wanted and the original recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +82,15 @@ class Terms:
     """A mailing is handed in before its time, so that somebody can approve it; 0: it is none."""
     version: str = ""
     """The fingerprint of just these words, in hex: who posts others by the same form sends another letter."""
+    program: FromProgram | None = None
+    """It was submitted by a mail program; None: written in the web."""
+
+    def targets(self, recipients: Sequence[str]) -> list[Target]:
+        """Some of its recipients, with what was asked for about them."""
+        if self.program is None:
+            return [Target(recipient, Notify(self.notify)) for recipient in recipients]
+        wanted = set(recipients)
+        return [Target(one[0], Notify(one[1]), one[2]) for one in self.program.targets if one[0] in wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +111,7 @@ class Waiting:
     shown: str
     """Its recipients, as lists show them."""
     size: int
+    created: int
 
 
 _COLUMNS = (
@@ -98,6 +127,7 @@ _COLUMNS = (
     content.c.subject,
     content.c.recipients,
     content.c.size,
+    outbox.c.created,
 )
 _ALL = select(*_COLUMNS).join_from(outbox, content, content.c.id == outbox.c.draft_id)
 _DUE = Statement(
@@ -131,14 +161,7 @@ def hold(
     Raises Refused(CONFLICT) when this letter waits or has left already,
     Refused(LIMIT): too many wait, or they and the mailbox hold more together than the mailbox may.
     """
-    waiting, size = tx.one(_COUNT, account=account_id) or (0, 0)
-    if waiting >= MAX_WAITING:
-        raise Refused(Reason.LIMIT, "too many letters wait")
-    if waiting:  # the first one was within the mailbox until now
-        try:
-            messages.check_quota(tx, account_id, quota, size, waiting)
-        except Refused:
-            raise Refused(Reason.LIMIT, "the letters that wait are too large") from None
+    _check_room(tx, account_id, quota)
     if not sessions.claim(tx, letter, account_id, max(0, due - tx.now) + SENT_REMEMBERED):
         raise Refused(Reason.CONFLICT, "this letter has left already")
     box = drafts(tx, account_id)
@@ -147,19 +170,66 @@ def hold(
         sessions.release(tx, letter, account_id)
         return None
     content_id, used = messages.store_content(tx, final)
+    number = _insert(tx, account_id, letter, (content_id, draft_id), terms, due, planned=planned)
+    messages.erase(tx, account_id, box.id, uids, kept=False)
+    return number, used
+
+
+def hold_submitted(
+    tx: Tx,
+    account_id: int,
+    letter: bytes,
+    final: Prepared,
+    draft: Prepared | None,
+    terms: Terms,
+    due: int,
+    quota: messages.Quota,
+) -> list[str]:
+    """Let a message of a mail program wait until `due`; files that turned out not to be needed.
+
+    `draft` is what it becomes where it is called back; None: `final` itself. Raises Refused(LIMIT): too many wait, or
+    they and the mailbox hold more together than the mailbox may.
+    """
+    _check_room(tx, account_id, quota, more=(draft or final).size)
+    sessions.claim(tx, letter, account_id, max(0, due - tx.now) + SENT_REMEMBERED)
+    content_id, used = messages.store_content(tx, final)
+    unused = [final.file] if final.file is not None and not used else []
+    draft_id = content_id
+    if draft is not None:
+        draft_id, used = messages.store_content(tx, draft)
+        unused += [draft.file] if draft.file is not None and not used else []
+    _insert(tx, account_id, letter, (content_id, draft_id), terms, due, planned=True)
+    tx.changed(account_id, 0)
+    return unused
+
+
+def _check_room(tx: Tx, account_id: int, quota: messages.Quota, more: int = 0) -> None:
+    """`more`: octets that were in no mailbox until now. Raises Refused(LIMIT)."""
+    waiting, size = tx.one(_COUNT, account=account_id) or (0, 0)
+    if waiting >= MAX_WAITING:
+        raise Refused(Reason.LIMIT, "too many letters wait")
+    if waiting or more:  # the first one of the web was within the mailbox until now
+        try:
+            messages.check_quota(tx, account_id, quota, size + more, waiting + (more > 0))
+        except Refused:
+            raise Refused(Reason.LIMIT, "the letters that wait are too large") from None
+
+
+def _insert(
+    tx: Tx, account_id: int, letter: bytes, contents: tuple[int, int], terms: Terms, due: int, *, planned: bool
+) -> int:
+    """`contents`: what leaves, and the draft."""
     values = {
         "account_id": account_id,
         "letter": letter,
-        "content_id": content_id,
-        "draft_id": draft_id,
+        "content_id": contents[0],
+        "draft_id": contents[1],
         "due": due,
         "planned": int(planned),
         "created": tx.now,
         "terms": json.dumps(asdict(terms)),
     }
-    number = int(tx.execute(insert(outbox).values(values).returning(outbox.c.id)).scalar_one())
-    messages.erase(tx, account_id, box.id, uids, kept=False)
-    return number, used
+    return int(tx.execute(insert(outbox).values(values).returning(outbox.c.id)).scalar_one())
 
 
 def due(tx: Tx) -> list[int]:
@@ -322,7 +392,7 @@ def _one(tx: Tx, *where: object) -> Waiting | None:
 
 
 def _waiting(row: tuple[object, ...]) -> Waiting:
-    number, account, content_id, draft, moment, planned, attempts, letter, terms, subject, shown, size = row
+    number, account, content_id, draft, moment, planned, attempts, letter, terms, subject, shown, size, created = row
     return Waiting(
         number,  # type: ignore[arg-type]
         account,  # type: ignore[arg-type]
@@ -336,9 +406,19 @@ def _waiting(row: tuple[object, ...]) -> Waiting:
         subject,  # type: ignore[arg-type]
         shown,  # type: ignore[arg-type]
         size,  # type: ignore[arg-type]
+        created,  # type: ignore[arg-type]
     )
 
 
 def _terms(text: str) -> Terms:
     fields = json.loads(text)
-    return Terms(**{**fields, "recipients": tuple(fields["recipients"]), "forwards": tuple(fields["forwards"])})
+    program = fields.pop("program", None)
+    return Terms(
+        **{**fields, "recipients": tuple(fields["recipients"]), "forwards": tuple(fields["forwards"])},
+        program=_program(program) if program else None,
+    )
+
+
+def _program(fields: dict[str, Any]) -> FromProgram:
+    targets = tuple((address, notify, orcpt) for address, notify, orcpt in fields["targets"])
+    return FromProgram(**{**fields, "targets": targets})

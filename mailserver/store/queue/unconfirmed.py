@@ -40,6 +40,8 @@ class Submitted:
     keeps_copy: bool
     kinds: tuple[str, ...]
     expires: int
+    due: int = 0
+    """When it leaves once it is confirmed; 0: at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,10 @@ class Unconfirmed:
         return [target.address for target in self.sent.targets]
 
 
-_FIELDS = ("account_id", "name", "reverse_path", "trace", "ret", "envid", "utf8", "resent", "keeps_copy", "expires")
+_FIELDS = (
+    *("account_id", "name", "reverse_path", "trace", "ret", "envid", "utf8", "resent", "keeps_copy", "expires"),
+    "due",
+)
 _MINE = unconfirmed_submission.c
 _ALL = select(
     *(_MINE.id, _MINE.content_id, _MINE.recipients, _MINE.kinds, _MINE.held, content.c.subject, content.c.size),
@@ -125,7 +130,7 @@ def _found(tx: Tx, *where: ColumnElement[bool], limit: int) -> list[Unconfirmed]
 
 def _one(row: Row) -> Unconfirmed:
     number, content_id, recipients, kinds, held, subject, size, *rest = row
-    account_id, name, reverse_path, trace, ret, envid, utf8, resent, keeps_copy, expires = rest
+    account_id, name, reverse_path, trace, ret, envid, utf8, resent, keeps_copy, expires, due = rest
     return Unconfirmed(
         number,
         content_id,
@@ -142,6 +147,7 @@ def _one(row: Row) -> Unconfirmed:
             bool(keeps_copy),
             tuple(filter(None, kinds.split(","))),
             expires,
+            due,
         ),
         held,
         subject,

@@ -86,10 +86,12 @@ unconfirmed_submission = Table(
     Column("kinds", Text, nullable=False),
     Column("held", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """What people of the house sent, and waits until they confirm that it may leave with what it gives away. The content is
-what was submitted; `recipients` as above, `trace`: the field of the door, `kinds`: what was found, between commas."""
+what was submitted; `recipients` as above, `trace`: the field of the door, `kinds`: what was found, between commas;
+`due`: when it leaves where it was to leave later (RFC 4865), else 0."""
 Index("ix_unconfirmed_submission_account_id", unconfirmed_submission.c.account_id)
 Index("ix_unconfirmed_submission_content_id", unconfirmed_submission.c.content_id)
 Index("ix_unconfirmed_submission_expires", unconfirmed_submission.c.expires)

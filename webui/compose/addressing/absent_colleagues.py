@@ -6,8 +6,9 @@ from datetime import datetime
 from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.model.identity import Population, Principal
 from mailserver.store.account import sessions
+from mailserver.store.queue.outbox import FURTHEST
 from webui.compose.addressing.send_checks import Doubt, Doubts
-from webui.compose.message.send_times import FORM, FURTHEST, SOONEST
+from webui.compose.message.send_times import FORM, SOONEST
 from webui.page.context import Services, Visit
 
 MOST = 10

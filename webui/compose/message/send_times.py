@@ -6,12 +6,11 @@ from datetime import date, datetime, time, timedelta
 
 from mailserver.calendars import school_holidays
 from mailserver.model.errors import Reason, Refused
+from mailserver.store.queue.outbox import FURTHEST
 from webui.page.context import Services, Visit
 from webui.page.language import Language
 
 EVENING, MORNING = time(18), time(7, 30)
-FURTHEST = 366 * 86400
-"""Seconds ahead that a letter may be planned."""
 SOONEST = 120
 """Seconds ahead that the form's field begins at."""
 FORM = "%Y-%m-%dT%H:%M"
