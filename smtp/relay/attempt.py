@@ -12,11 +12,12 @@ from mailserver.model.clock import Clock
 from mailserver.store.queue.spool import Leased
 from mailserver.texts.causes import NOTHING, Cause
 from smtp.relay.connecting import Dialler
+from smtp.relay.failures import described
 from smtp.relay.pool import Pool, Way
 from smtp.relay.reachability import Reachability
 from smtp.relay.routing import Exchanger
 from smtp.relay.seven_bit import Message
-from smtp.relay.tls.handshake import TlsFailed, described
+from smtp.relay.tls.handshake import TlsFailed
 from smtp.relay.tls.memory import TlsMemory
 from smtp.relay.transfer import Transfer
 from smtp.relay.verdicts import Verdict

@@ -12,9 +12,10 @@ from mailserver.foundation import smarthosts
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.texts.causes import Cause
+from smtp.relay.failures import described
 from smtp.relay.routing import Exchanger
 from smtp.relay.tls.demand import Level
-from smtp.relay.tls.handshake import Handshakes, TlsFailed, described
+from smtp.relay.tls.handshake import Handshakes, TlsFailed
 
 
 class Dialler:

@@ -13,10 +13,10 @@ from aiosmtplib import SMTPException, SMTPResponse, SMTPResponseException
 from mailserver.foundation.smarthosts import REFUSALS
 from mailserver.store.queue.spool import Addressee, Leased, Notify
 from mailserver.texts.causes import Cause, plain
+from smtp.relay.failures import described
 from smtp.relay.pipeline import Pipeline
 from smtp.relay.pool import Connection
 from smtp.relay.seven_bit import Message
-from smtp.relay.tls.handshake import described
 from smtp.relay.verdicts import Result, Verdict, same_for_all
 
 log = structlog.get_logger("relay")

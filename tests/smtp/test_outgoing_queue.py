@@ -44,7 +44,7 @@ def test_show(full: House) -> None:
     assert [one["domain"] for one in named] == ["one.fr", "two.fr"]
     table = queue("show", full.settings.directory).stdout
     assert "x@one.fr" in table
-    assert "Error connecting" in table
+    assert "refuses the connection" in table
 
 
 def test_drop(full: House) -> None:

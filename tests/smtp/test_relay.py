@@ -241,7 +241,7 @@ def test_retries_until_the_server_is_back(make_house: HouseMaker) -> None:
     house.start_relay()
     submit(house, "x@ailleurs.fr")
     until(lambda: queue(house) and queue(house)[0].attempts >= 2)
-    assert "Error connecting" in queue(house)[0].error
+    assert "refuses the connection" in queue(house)[0].error
     elsewhere.start()
     until(lambda: elsewhere.inbox.taken)
     elsewhere.stop()

@@ -232,7 +232,7 @@ def test_all_that_is_due_for_a_dead_destination_waits_for_one_call(make_house: H
             house.store.write_now(spool.retry)
         until(lambda attempts=attempts: waits(attempts))  # type: ignore[misc]
         assert {one.due for one in queue(house)} == {int(house.clock.now()) + seconds}
-        assert all("Error connecting" in one.error for one in queue(house))
+        assert all("refuses the connection" in one.error for one in queue(house))
     dead.start()
     house.store.write_now(spool.retry)
     until(lambda: not queue(house))

@@ -195,11 +195,11 @@ def test_the_command_tells_every_step_and_what_waits(make_house: HouseMaker) -> 
         assert message["id"] == name
         assert [step["step"] for step in message["steps"]] == ["submitted", "deferred"]
         assert sorted(message["steps"][0]["recipients"]) == [BOB, "x@one.fr"]
-        assert "connecting" in message["steps"][1]["detail"]
+        assert "refuses the connection" in message["steps"][1]["detail"]
         (row,) = message["waiting"]
         assert row["domain"] == "one.fr"
     shown = trace(directory, "--id", name).stdout
-    assert "Error connecting" in shown
+    assert "refuses the connection" in shown
     assert "next attempt" in shown
     rows = house.read(audit.find, audit.Wanted(action=Action.TRACED), 20)
     assert any("Message-ID told@x" in str(row.detail) for row in rows)

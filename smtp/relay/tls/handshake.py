@@ -5,7 +5,8 @@ import ssl
 import aiosmtplib
 from aiosmtplib import SMTPException
 
-from mailserver.texts.causes import Cause, plain
+from mailserver.texts.causes import Cause
+from smtp.relay.failures import described
 from smtp.relay.tls import tlsa
 from smtp.relay.tls.demand import Demand, Level
 from smtp.relay.tls.tlsa import NoMatch
@@ -58,12 +59,3 @@ def _chain(client: aiosmtplib.SMTP) -> list[bytes]:
     if hasattr(secured, "get_unverified_chain"):  # from Python 3.13 on
         return list(secured.get_unverified_chain())
     return [one.public_bytes(_DER) for one in secured._sslobj.get_unverified_chain() or ()]
-
-
-def described(error: Exception) -> Cause:
-    """One line about what went wrong with a connection."""
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        return plain(f"{error.code} {' '.join(error.message.split())}")
-    if error.args and isinstance(error.args[0], Cause):
-        return error.args[0]
-    return plain(str(error) or type(error).__name__)
