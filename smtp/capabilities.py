@@ -29,6 +29,7 @@ CAPABILITIES = (
     Capability(
         "FUTURERELEASE", "RFC 4865", "mailserver.submission.future_release", before_tls=False, submission_only=True
     ),
+    Capability("REQUIRETLS", "RFC 8689", "smtp.relay.tls.required", before_tls=False),
     Capability("STARTTLS", "RFC 3207", "smtp.connection", under_tls=False),
     Capability("AUTH", "RFC 4954", "smtp.authentication", before_tls=False, submission_only=True),
 )

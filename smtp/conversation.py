@@ -120,6 +120,9 @@ class Conversation(Connection):
         if mail.is_for_later and not self._role.is_submission:
             self._fault(replies.UNKNOWN_PARAMETER)
             return
+        if mail.require_tls and not self._client.tls:
+            self._fault(replies.REQUIRETLS_NEEDS_TLS)
+            return
         if mail.size > self._size_limit:
             self._say(replies.MESSAGE_TOO_BIG)
             return

@@ -144,6 +144,7 @@ class Exchange:
             verified.peer_name,
             found=verified.said,
             listing=self._junk_listing(client),
+            require_tls=mail.require_tls,
         )
         began = time.perf_counter()
         with TRACES.span("delivery", door=self.door):

@@ -94,6 +94,7 @@ class Submissions:
             ret=mail.ret,
             envid=mail.envid,
             utf8=mail.utf8,
+            require_tls=mail.require_tls,
             due=mail.due(now),
             keeps=True,
         )

@@ -149,6 +149,7 @@ class Delivery(Addressing):
         door, results = int(envelope.door), envelope.results
         untold = MAX_TOLD if len(addresses) > MAX_TOLD else -1
         held = Infected(envelope.name, virus, envelope.reverse_path, addresses, door, expires, results, untold)
+        held = replace(held, require_tls=envelope.require_tls)
         trace = _trace(envelope, len(octets), prepared)
         notices = await self.virus_notices(envelope.recipients[:MAX_TOLD], viruses.Infected(virus, expires))
         async with self.discarding(prepared, *(part.prepared for part in notices)):
@@ -294,7 +295,12 @@ class Delivery(Addressing):
 
         Raises Refused(LOOP), Temporary.
         """
-        options = replace(options, signing=envelope.signing, results=envelope.found)
+        options = replace(
+            options,
+            signing=envelope.signing,
+            results=envelope.found,
+            require_tls=options.require_tls or envelope.require_tls,
+        )
         direct = [recipient for recipient in envelope.recipients if recipient.head is None]
         lists = _lists(envelope, octets, alone=not direct and not targets)
         accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
@@ -378,6 +384,7 @@ class Delivery(Addressing):
             envelope.door,
             envelope.results,
             envelope.name,
+            envelope.require_tls,
         )
         return hold, [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
 

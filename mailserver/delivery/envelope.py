@@ -73,6 +73,8 @@ class Envelope:
     """The same in the words of Authentication-Results, our name first; empty: nobody looked."""
     listing: Listing = NOWHERE
     """The blocklists that have its peer, where they make it junk."""
+    require_tls: bool = False
+    """Whoever handed it over wants it to go nowhere but over TLS (RFC 8689)."""
 
     @property
     def signing(self) -> Signing:

@@ -117,6 +117,7 @@ class Moderation:
         # Somebody who decides has looked at it: it is put aside for nobody.
         results = replace(came.results, quarantined=False)
         envelope = Envelope(waiting.reverse_path, (recipient,), sender, waiting.name, came.door, results=results)
+        envelope = replace(envelope, require_tls=bool(waiting.require_tls))
         parts = await self._delivery.parts(envelope, octets, options)
         await self._commit("approved", waiting, parts, origin)
         count = len({account for part in parts if not part.only_if_held for account in part.accounts})
@@ -137,7 +138,12 @@ class Moderation:
             size=waiting.size,
             reverse_path=waiting.reverse_path,
             targets=(Target(waiting.list),),
-            options=Options(waiting.name or spool.new_name(self._clock), waiting.account_id, waiting.population.value),
+            options=Options(
+                waiting.name or spool.new_name(self._clock),
+                waiting.account_id,
+                waiting.population.value,
+                require_tls=bool(waiting.require_tls),
+            ),
             came=Provenance.stored(waiting.door, waiting.account_id, 0, waiting.authentication),
             people=len(size.accounts),
             outside=size.outside,

@@ -192,6 +192,7 @@ class MailingSender:
                 name=one.options.name,
                 door=one.came.door,
                 results=_looked_at(one),
+                require_tls=one.options.require_tls,
             )
             copies = await self._delivery.copies(envelope, octets, one.options, to.remote)
         except Refused as refusal:
@@ -293,6 +294,7 @@ class MailingSender:
         prepared = await asyncio.to_thread(stored, octets)
         sender = await self._sender(one)
         envelope = Envelope(kept.reverse_path, (), sender, door=one.came.door, results=_looked_at(one))
+        envelope = replace(envelope, require_tls=one.options.require_tls)
         options = replace(one.options, ret="", envid="") if kept.through_list else one.options
         came = Provenance.stored(
             int(one.came.door), one.account_id, int(kept.through_list), _looked_at(one).packed, kept.signs

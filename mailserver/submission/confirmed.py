@@ -58,6 +58,7 @@ class UnconfirmedMail:
             ret=sent.ret,
             envid=sent.envid,
             utf8=sent.utf8,
+            require_tls=sent.require_tls,
             save_to_sent=sent.keeps_copy,
             resent=sent.resent,
             confirmed=True,

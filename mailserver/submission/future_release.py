@@ -75,6 +75,7 @@ def _keep(
             submitted.ret,
             submitted.envid,
             submitted.utf8,
+            submitted.require_tls,
             tuple((target.address, int(target.notify), target.orcpt) for target in submitted.targets),
         ),
     )

@@ -89,7 +89,9 @@ class HeldSubmissions:
         octets = await self._store.read(spool.octets, held.content_id, self._folder)
         door = Door.RESENT if held.resent else Door.SUBMISSION
         sender, name = Sender.person(author), held.options.name
-        envelope = Envelope(held.reverse_path, tuple(to.local), sender, name, door)
+        envelope = Envelope(
+            held.reverse_path, tuple(to.local), sender, name, door, require_tls=held.options.require_tls
+        )
         parts = await self._delivery.parts(envelope, octets, held.options, to.remote)
         parts += await self._notices.partly(author, held.subject, to.left) if to.left else []
         parts += await self._notices.delivered(held.reverse_path, held.options.envid, held.held, to.here, octets)

@@ -183,6 +183,7 @@ class ScheduledMail:
             ret=said.ret,
             envid=said.envid,
             utf8=said.utf8,
+            require_tls=said.require_tls,
             save_to_sent=terms.copy_box >= 0 and not copied,
             confirmed=True,  # it was looked at when it was written
             copy=Copy(max(0, terms.copy_box), copy, viewer),

@@ -120,6 +120,7 @@ class Submission:
         ret: str = "",
         envid: str = "",
         utf8: bool = False,
+        require_tls: bool = False,
         save_to_sent: bool = False,
         resent: bool = False,
         confirmed: bool = False,
@@ -164,7 +165,7 @@ class Submission:
             whole = await _whole(top, header, octets, written)
             kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
             is_utf8 = _needs_utf8(reverse_path, route, header if utf8 else b"")
-            options = _options(principal, name, ret=ret, envid=envid, utf8=is_utf8)
+            options = _options(principal, name, ret=ret, envid=envid, utf8=is_utf8, require_tls=require_tls)
             virus = await self._delivery.virus_in(whole) if principal is not None else None
             if virus:
                 raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
@@ -184,13 +185,14 @@ class Submission:
                     kinds=tuple(dict.fromkeys(one.kind.value for one in found)),
                     expires=self.confirmation.expires(),
                     due=due,
+                    require_tls=require_tls,
                 )
                 if not found:
                     await self._future.keep(submitted, octets, within)
                     return Outcome(name, waits=False, due=due)
                 await self.confirmation.hold(principal, submitted, octets)
                 return Outcome(name, waits=True, asks=True)
-            envelope = _envelope(principal, reverse_path, route, name, resent=resent)
+            envelope = _envelope(principal, reverse_path, route, options, resent=resent)
             if virus is not None:
                 envelope = replace(envelope, viruses=1)
             targets = _targets(recipients)
@@ -400,7 +402,7 @@ def _targets(recipients: Sequence[str | Target]) -> tuple[Target, ...]:
     return tuple(Target(one) if isinstance(one, str) else one for one in recipients)
 
 
-def _options(principal: Principal | None, name: str, *, ret: str, envid: str, utf8: bool) -> Options:
+def _options(principal: Principal | None, name: str, *, ret: str, envid: str, utf8: bool, require_tls: bool) -> Options:
     return Options(
         name=name,
         account_id=principal.account_id if principal else 0,
@@ -408,12 +410,22 @@ def _options(principal: Principal | None, name: str, *, ret: str, envid: str, ut
         ret=ret,
         envid=envid,
         utf8=utf8,
+        require_tls=require_tls,
     )
 
 
-def _envelope(principal: Principal | None, reverse_path: str, route: Route, name: str, *, resent: bool) -> Envelope:
+def _envelope(
+    principal: Principal | None, reverse_path: str, route: Route, options: Options, *, resent: bool
+) -> Envelope:
     door = Door.SERVICE if principal is None else Door.RESENT if resent else Door.SUBMISSION
-    return Envelope(reverse_path, route.local, Sender.person(principal) if principal else None, name, door)
+    return Envelope(
+        reverse_path,
+        route.local,
+        Sender.person(principal) if principal else None,
+        options.name,
+        door,
+        require_tls=options.require_tls,
+    )
 
 
 def _log(leaving: Leaving, event: str, **facts: object) -> None:

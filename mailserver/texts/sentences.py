@@ -152,6 +152,13 @@ _RECORDED = {
     "connection-lost": N_("la connexion s’est interrompue"),
     "no-starttls": N_("le serveur ne propose pas de connexion chiffrée (STARTTLS), qui est exigée pour ce domaine"),
     "certificate-unfit": N_("le certificat de {server} ne prouve pas que c’est lui ({said})"),
+    "no-requiretls": N_(
+        "{server} ne promet pas de chiffrer la suite du trajet (REQUIRETLS), ce que l’expéditeur exige"
+    ),
+    "requiretls-unvouched": N_(
+        "rien ne prouve quels serveurs sont ceux de {domain} (DNSSEC, MTA-STS) : un message à chiffrer sur tout "
+        "son trajet (REQUIRETLS) n’y va pas"
+    ),
     "tls-lost": N_(
         "le serveur prenait jusqu’ici le courrier chiffré (STARTTLS) et ne le propose plus ; le message attend"
     ),

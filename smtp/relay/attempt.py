@@ -13,14 +13,15 @@ from mailserver.store.queue.spool import Leased
 from mailserver.texts.causes import NOTHING, Cause
 from smtp.relay.connecting import Dialler
 from smtp.relay.failures import described
-from smtp.relay.pool import Pool, Way
+from smtp.relay.pool import Connection, Pool, Way
 from smtp.relay.reachability import Reachability
 from smtp.relay.routing import Exchanger
 from smtp.relay.seven_bit import Message
+from smtp.relay.tls import required
 from smtp.relay.tls.handshake import TlsFailed
 from smtp.relay.tls.memory import TlsMemory
 from smtp.relay.transfer import Transfer
-from smtp.relay.verdicts import Verdict
+from smtp.relay.verdicts import Result, Verdict, same_for_all
 
 log = structlog.get_logger("relay")
 
@@ -61,11 +62,16 @@ class Courier:
         """
         problem = NOTHING
         put_off: list[Verdict] = []
+        unmet: list[Verdict] = []
         for exchanger in self._reachability.ordered(exchangers):
             if put_off and self._reachability.is_away(exchanger):
                 continue
             try:
                 transfer = await self._try(exchanger, row, message, is_ours)
+            except required.Unmet as error:
+                log.info("server does not do what the sender requires", host=exchanger.name, why=error.why)
+                unmet = same_for_all(row, Result.FAILED, error.status, error.why, exchanger.name)
+                continue
             except (SMTPException, OSError) as error:
                 problem = Cause("server-said", server=exchanger.name, said=described(error))
                 self._lost(exchanger, error, problem)
@@ -76,6 +82,8 @@ class Courier:
             put_off = transfer.verdicts
         if put_off:
             return put_off
+        if unmet and not problem:
+            return unmet
         raise Unreachable(problem)
 
     def _lost(self, exchanger: Exchanger, error: Exception, why: Cause) -> None:
@@ -93,6 +101,8 @@ class Courier:
             try:
                 return await self._hand_over((exchanger, level), row, message, is_ours)
             except TlsFailed as error:
+                if row.require_tls and (lack := required.unmet(error)) is not None:
+                    raise lack from None
                 if level is exchanger.demand.least:
                     await self._memory.lose(row.domain, exchanger)
                     raise
@@ -104,6 +114,8 @@ class Courier:
         while True:
             connection = await self._pool.take(way)
             encrypted = connection.client.get_transport_info("ssl_object") is not None
+            if row.require_tls:
+                self._check_required(connection)
             transfer = Transfer(
                 connection, way[0].name, row, message, is_ours, self._outbound.timeout, chunking=self._outbound.chunking
             )
@@ -123,3 +135,11 @@ class Courier:
             else:
                 self._pool.drop(connection)
             return transfer
+
+    def _check_required(self, connection: Connection) -> None:
+        """Raises Unmet; the connection is good for other messages."""
+        try:
+            required.promised(connection.way[0], connection.client)
+        except required.Unmet:
+            self._pool.put_back(connection)
+            raise

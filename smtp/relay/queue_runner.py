@@ -123,7 +123,7 @@ class Relay:
         self._octets: dict[int, bytes] = {}
         """Small messages of rows that wait, by lease."""
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
-        self._ways: dict[tuple[Journey, bool], tuple[float, list[Exchanger]]] = {}
+        self._ways: dict[tuple[Journey, bool, bool], tuple[float, list[Exchanger]]] = {}
         self._leaving = False
         self._is_drained = False
         """The last look found nothing due but for destinations that have enough already."""
@@ -375,7 +375,7 @@ class Relay:
         """Every recipient's verdict."""
         if row.given_up is not None:
             return given_up(row, row.given_up)
-        waived = required_field.says_no(message.octets)
+        waived = not row.require_tls and required_field.says_no(message.octets)
         left, status, why = self._destinations.kept_away(row.domain)
         if left > 0 and not waived:  # what keeps the others may be a demand on TLS
             return same_for_all(row, Result.DEFERRED, status, why)
@@ -401,18 +401,21 @@ class Relay:
         """Whom to dial. Raises NoRoute, Temporary."""
         now = self._clock.monotonic()
         journey = await self._journey(row)
-        until, exchangers = self._ways.get((journey, waived), (0.0, []))
+        asked = journey, waived, row.require_tls
+        until, exchangers = self._ways.get(asked, (0.0, []))
         if until <= now:
             found = await self._router.exchangers(journey)
-            exchangers = await self.policies.demanded(row.domain, found, waived=waived)
+            exchangers = await self.policies.demanded(row.domain, found, waived=waived, required=row.require_tls)
             if len(self._ways) >= MAX_WAYS:
                 self._ways.clear()
             if len({one.relay for one in exchangers}) <= 1:  # among several, shares are drawn for each message
-                self._ways[journey, waived] = now + WAY_SECONDS, exchangers
+                self._ways[asked] = now + WAY_SECONDS, exchangers
         return exchangers
 
     async def _not_reached(self, row: Leased, status: str, why: Cause) -> list[Verdict]:
         """The destination is left alone for a while, and all that is due for it waits so long."""
+        if row.require_tls:  # others may go where this one may not
+            return same_for_all(row, Result.DEFERRED, status, why)
         failures = self._destinations.failed(row.domain)
         seconds = delay(self._outbound, max(failures, row.attempts))
         if any(relay.senders or relay.roles for relay in self._outbound.all_relays):

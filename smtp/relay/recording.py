@@ -148,7 +148,8 @@ class Recorder:
             )
             for verdict in verdicts
         ]
-        whole = row.ret == "FULL" and action is Action.FAILED
+        # RFC 8689 section 5: of what is to go over TLS alone nothing comes back but its header.
+        whole = row.ret == "FULL" and action is Action.FAILED and not row.require_tls
         written = await self._reporter.write(
             row.reverse_path, fates, octets, envid=row.envid, arrival=row.created, whole=whole
         )
@@ -192,7 +193,7 @@ def conclude_unit(
     parts = [
         Part(
             *(report.prepared, "", report.recipient.accounts, report.recipient.remote),
-            Options(name=row.name),
+            Options(name=row.name, require_tls=row.require_tls),
             provenance=Provenance(Door.SERVICE),
         )
         for report in reports

@@ -50,6 +50,8 @@ class Exchanger:
     """The address of this machine to dial it from; empty: any."""
     is_of_domain: bool = field(default=False, compare=False)
     """Found in DNS, not set by the operator."""
+    is_vouched: bool = field(default=False, compare=False)
+    """DNSSEC has validated that it takes the domain's mail."""
     bases: tuple[str, ...] = field(default=(), compare=False)
     """Names that its TLSA records may stand below, the best one first; none where DNS was not validated on the way
     here (RFC 7672 section 2.2.2)."""
@@ -105,7 +107,8 @@ class Router:
         if domain.startswith("["):
             return [Exchanger(domain, _literal(domain), self._settings.outbound.port)]
         names, validated = await self._mail_exchangers(domain)
-        found = [one for name in names[:MAX_EXCHANGERS] for one in await self._dialled(name)]
+        dialled = [one for name in names[:MAX_EXCHANGERS] for one in await self._dialled(name)]
+        found = [replace(one, is_vouched=validated) for one in dialled]
         if not validated:
             found = [replace(one, bases=()) for one in found]
         others = [one for one in found if not self._is_own_port(one)]

@@ -244,6 +244,8 @@ class Transfer:
             options.append("BODY=8BITMIME")
         if self._utf8:
             options.append("SMTPUTF8")
+        if self._row.require_tls:
+            options.append("REQUIRETLS")
         if self._knows_dsn:
             options += [f"RET={self._row.ret}"] if self._row.ret else []
             options += [f"ENVID={self._row.envid}"] if self._row.envid else []

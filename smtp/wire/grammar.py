@@ -1,9 +1,9 @@
 """Command lines -> frozen values: MAIL, RCPT, BDAT and the host names of EHLO. No I/O.
 
 RFC 5321 section 4.1.2 for paths, RFC 1870 (SIZE), RFC 6152 (BODY), RFC 6531 (SMTPUTF8), RFC 3461 (RET,
-ENVID, NOTIFY, ORCPT), RFC 4954 (AUTH), RFC 3030 (BDAT), RFC 4865 (HOLDFOR, HOLDUNTIL). Source routes are
-read and dropped (RFC 5321 appendix C). One tolerance: a space after the colon of MAIL FROM: and RCPT TO:,
-which old programs write.
+ENVID, NOTIFY, ORCPT), RFC 4954 (AUTH), RFC 3030 (BDAT), RFC 4865 (HOLDFOR, HOLDUNTIL), RFC 8689 (REQUIRETLS).
+Source routes are read and dropped (RFC 5321 appendix C). One tolerance: a space after the colon of MAIL FROM:
+and RCPT TO:, which old programs write.
 """
 
 import re
@@ -54,6 +54,8 @@ class Mail:
     """Seconds (RFC 4865 section 4.1); 0: not given."""
     hold_until: int = 0
     """Seconds since the epoch; 0: not given."""
+    require_tls: bool = False
+    """RFC 8689 section 2."""
 
     @property
     def is_for_later(self) -> bool:
@@ -157,16 +159,16 @@ def _parameters(text: str) -> Parameters:
 def _mail_parameters(mailbox: str, parameters: Parameters) -> Mail:
     size, body, ret, envid = 0, "", "", ""
     hold_for = hold_until = 0
-    utf8 = False
+    utf8 = require_tls = False
     for name, value in parameters.items():
         if name == "SIZE":
             size = _number(value)
         elif name == "BODY":
             body = _one_of(name, value, ("7BIT", "8BITMIME"))
-        elif name == "SMTPUTF8":
+        elif name in ("SMTPUTF8", "REQUIRETLS"):
             if value is not None:
-                raise BadSyntax("SMTPUTF8 takes no value")
-            utf8 = True
+                raise BadSyntax(f"{name} takes no value")
+            utf8, require_tls = utf8 or name == "SMTPUTF8", require_tls or name == "REQUIRETLS"
         elif name == "RET":
             ret = _one_of(name, value, ("FULL", "HDRS"))
         elif name == "ENVID":
@@ -182,7 +184,7 @@ def _mail_parameters(mailbox: str, parameters: Parameters) -> Mail:
             raise UnknownParameter
     if hold_for and hold_until:
         raise BadSyntax("HOLDFOR and HOLDUNTIL exclude each other")
-    return Mail(mailbox, size, body, utf8, ret, envid, hold_for, hold_until)
+    return Mail(mailbox, size, body, utf8, ret, envid, hold_for, hold_until, require_tls)
 
 
 def _rcpt_parameters(mailbox: str, parameters: Parameters) -> Rcpt:

@@ -31,7 +31,9 @@ def test_pipelined(dialogue: Dialogue, house: House) -> None:
     play(dialogue, house, pipelined=True)
 
 
-@pytest.mark.parametrize("dialogue", [one for one in IN_THE_CLEAR if "starttls" not in one.name], ids=name)
+@pytest.mark.parametrize(
+    "dialogue", [one for one in IN_THE_CLEAR if "starttls" not in one.name and "require_tls" not in one.name], ids=name
+)
 def test_under_tls(dialogue: Dialogue, house: House) -> None:
     play(dialogue, house, tls=True)
 

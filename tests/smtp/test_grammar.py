@@ -25,6 +25,7 @@ NOISE = st.text(alphabet='<>@:=; "\\.+,é[]azAZ09%\t', max_size=60)
         ("FROM:<a@[192.0.2.1]>", Mail("a@[192.0.2.1]")),
         ("FROM:<a@bücher.de> SMTPUTF8", Mail("a@xn--bcher-kva.de", utf8=True)),
         ("FROM:<> RET=full ENVID=x+2By", Mail("", ret="FULL", envid="x+2By")),
+        ("FROM:<> requiretls", Mail("", require_tls=True)),
         ("FROM:<a@b.fr> holdfor=86400", Mail("a@b.fr", hold_for=86400)),
         ("FROM:<a@b.fr> HOLDUNTIL=2026-11-30T06:30:00z", Mail("a@b.fr", hold_until=1796020200)),
     ],

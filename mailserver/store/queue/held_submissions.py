@@ -71,7 +71,7 @@ _ALL = (
         *(held_submission.c.name, held_submission.c.ret, held_submission.c.envid, held_submission.c.utf8),
         *(held_submission.c.resent, held_submission.c.what, held_submission.c.counted, held_submission.c.mark),
         *(held_submission.c.seconds, held_submission.c.held, held_submission.c.expires),
-        *(content.c.subject, content.c.size),
+        *(content.c.subject, content.c.size, held_submission.c.require_tls),
     )
     .join_from(held_submission, content, content.c.id == held_submission.c.content_id)
     .join(account, account.c.id == held_submission.c.account_id)
@@ -85,7 +85,7 @@ _INSERT = Statement(
     insert(held_submission),
     keys=(
         *("account_id", "population", "content_id", "name", "reverse_path", "recipients", "ret", "envid", "utf8"),
-        *("resent", "what", "counted", "mark", "seconds", "held", "expires"),
+        *("resent", "what", "counted", "mark", "seconds", "held", "expires", "require_tls"),
     ),
 )
 _TAKE = Statement(
@@ -117,6 +117,7 @@ def hold(tx: Tx, content_id: int, one: Submitted) -> int:
         seconds=one.seconds,
         held=tx.now,
         expires=one.expires,
+        require_tls=int(one.options.require_tls),
     )
     return waiting
 
@@ -173,9 +174,8 @@ def _found(tx: Tx, *where: ColumnElement[bool], limit: int) -> list[Held]:
 
 
 def _held(row: Row) -> Held:
-    number, account_id, login, population, content_id, path, recipients, name, ret, envid, utf8, resent, what, *rest = (
-        row
-    )
+    number, account_id, login, population, content_id, path, recipients, *more = row
+    name, ret, envid, utf8, resent, what, *rest, require_tls = more
     return Held(
         number,
         account_id,
@@ -184,7 +184,7 @@ def _held(row: Row) -> Held:
         content_id,
         path,
         _targets(recipients),
-        Options(name, account_id, population, ret, envid, bool(utf8)),
+        Options(name, account_id, population, ret, envid, bool(utf8), require_tls=bool(require_tls)),
         bool(resent),
         What(what),
         *rest,

@@ -34,6 +34,8 @@ class Infected:
     results: AuthenticationResults = NOT_CHECKED
     untold: int = -1
     """The place of the first recipient who is told later; -1: none is."""
+    require_tls: bool = False
+    """It goes nowhere but over TLS (RFC 8689)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,14 @@ class Held:
     sender: str
     subject: str
     size: int
+    require_tls: int
 
 
 _ALL = select(
     *(infected.c.id, infected.c.content_id, infected.c.name, infected.c.virus, infected.c.reverse_path),
     *(infected.c.recipients, infected.c.door, infected.c.authentication, infected.c.untold),
     *(infected.c.held, infected.c.expires),
-    *(content.c.sender, content.c.subject, content.c.size),
+    *(content.c.sender, content.c.subject, content.c.size, infected.c.require_tls),
 ).join_from(infected, content, content.c.id == infected.c.content_id)
 _WEIGHT = Statement(
     select(func.count(), func.coalesce(func.sum(content.c.size), 0)).join_from(
@@ -80,6 +83,7 @@ _INSERT = Statement(
         "untold",
         "held",
         "expires",
+        "require_tls",
     ),
 )
 _TAKE = Statement(delete(infected).where(infected.c.id == bindparam("row")).returning(infected.c.content_id))
@@ -102,6 +106,7 @@ def hold(tx: Tx, content_id: int, one: Infected) -> None:
         untold=one.untold,
         held=tx.now,
         expires=one.expires,
+        require_tls=int(one.require_tls),
     )
 
 

@@ -140,6 +140,7 @@ _ALL = select(
     *(_C.subject, _C.size, _C.reverse_path, _C.recipients, _C.released, _C.name, _C.ret, _C.envid, _C.utf8),
     *(_C.door, _C.authentication, _C.people, _C.outside, _C.reach, _C.state, _C.actor, _C.decided, _C.reason),
     *(_C.due, _C.expires, _C.started, _C.ended, _C.total, _C.reached, _C.queued, _C.withdrawal_id),
+    _C.require_tls,
 ).join_from(mailing, account, account.c.id == _C.account_id, isouter=True)
 _GET = Statement(_ALL.where(_C.id == bindparam("row")))
 _LOCK = Statement(select(_C.id).where(_C.id == bindparam("row")).with_for_update())
@@ -178,6 +179,7 @@ def begin(tx: Tx, content_id: int, wanted: Wanted, since: int = 0, per_day: int 
         "ret": wanted.options.ret,
         "envid": wanted.options.envid,
         "utf8": int(wanted.options.utf8),
+        "require_tls": int(wanted.options.require_tls),
         "door": int(wanted.came.door),
         "authentication": wanted.came.results.packed,
         "people": wanted.people,
@@ -409,7 +411,7 @@ def _found(tx: Tx, before: int, limit: int, *where: ColumnElement[bool]) -> list
 
 def _mailing(row: Row) -> Mailing:
     number, at, account_id, login, population, content_id, subject, size, path, recipients, released, *rest = row
-    name, ret, envid, utf8, door, authentication, people, outside, reach, state, *last = rest
+    name, ret, envid, utf8, door, authentication, people, outside, reach, state, *last, require_tls = rest
     return Mailing(
         number,
         at,
@@ -422,7 +424,7 @@ def _mailing(row: Row) -> Mailing:
         path,
         targets_of(recipients),
         tuple(json.loads(released)),
-        Options(name, account_id, population, ret, envid, bool(utf8)),
+        Options(name, account_id, population, ret, envid, bool(utf8), require_tls=bool(require_tls)),
         Provenance.stored(door, account_id, 0, authentication),
         people,
         outside,

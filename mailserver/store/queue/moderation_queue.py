@@ -46,6 +46,8 @@ class Hold:
     results: AuthenticationResults = NOT_CHECKED
     name: str = ""
     """The identifier told to whoever handed it over."""
+    require_tls: bool = False
+    """It goes nowhere but over TLS (RFC 8689)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Held:
     subject: str
     preview: str
     size: int
+    require_tls: int
 
 
 _COLUMNS = (
@@ -77,6 +80,7 @@ _COLUMNS = (
     *(held_message.c.authentication, held_message.c.held, held_message.c.expires),
     held_message.c.name,
     *(content.c.sender, content.c.subject, content.c.preview, content.c.size),
+    held_message.c.require_tls,
 )
 _ALL = (
     select(*_COLUMNS)
@@ -96,6 +100,7 @@ _INSERT = Statement(
         "held",
         "expires",
         "name",
+        "require_tls",
     ),
 )
 _INSERT_KEY = Statement(insert(held_key), keys=("token", "held_id", "owner_account", "owner"))
@@ -123,6 +128,7 @@ def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
         held=tx.now,
         expires=wanted.expires,
         name=wanted.name,
+        require_tls=int(wanted.require_tls),
     )
     assert inserted is not None
     keys = [

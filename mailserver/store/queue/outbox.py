@@ -55,6 +55,7 @@ class FromProgram:
     ret: str = ""
     envid: str = ""
     utf8: bool = False
+    require_tls: bool = False
     targets: tuple[tuple[str, int, str], ...] = ()
     """Each recipient with the reports wanted and the original recipient."""
 

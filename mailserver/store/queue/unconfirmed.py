@@ -42,6 +42,7 @@ class Submitted:
     expires: int
     due: int = 0
     """When it leaves once it is confirmed; 0: at once."""
+    require_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Unconfirmed:
 
 _FIELDS = (
     *("account_id", "name", "reverse_path", "trace", "ret", "envid", "utf8", "resent", "keeps_copy", "expires"),
-    "due",
+    *("due", "require_tls"),
 )
 _MINE = unconfirmed_submission.c
 _ALL = select(
@@ -88,7 +89,7 @@ def hold(tx: Tx, content_id: int, one: Submitted) -> None:
         "recipients": json.dumps([[target.address, int(target.notify), target.orcpt] for target in one.targets]),
         "kinds": ",".join(one.kinds),
         "held": tx.now,
-        **{name: int(getattr(one, name)) for name in ("utf8", "resent", "keeps_copy")},
+        **{name: int(getattr(one, name)) for name in ("utf8", "resent", "keeps_copy", "require_tls")},
     }
     tx.execute(insert(unconfirmed_submission).values(values))
 
@@ -130,7 +131,7 @@ def _found(tx: Tx, *where: ColumnElement[bool], limit: int) -> list[Unconfirmed]
 
 def _one(row: Row) -> Unconfirmed:
     number, content_id, recipients, kinds, held, subject, size, *rest = row
-    account_id, name, reverse_path, trace, ret, envid, utf8, resent, keeps_copy, expires, due = rest
+    account_id, name, reverse_path, trace, ret, envid, utf8, resent, keeps_copy, expires, due, require_tls = rest
     return Unconfirmed(
         number,
         content_id,
@@ -148,6 +149,7 @@ def _one(row: Row) -> Unconfirmed:
             tuple(filter(None, kinds.split(","))),
             expires,
             due,
+            bool(require_tls),
         ),
         held,
         subject,

@@ -68,6 +68,7 @@ infected = Table(
     Column("expires", BigInteger, nullable=False),
     Column("authentication", SmallInteger, nullable=False, server_default="0"),
     Column("untold", Integer, nullable=False, server_default="-1"),
+    Column("require_tls", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """Messages from outside that are held for IT: a virus was found in them. `recipients`: addresses, one a line;

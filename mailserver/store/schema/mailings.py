@@ -41,6 +41,7 @@ mailing = Table(
     Column("withdrawal_id", BigInteger, nullable=False, server_default="0"),
     Column("worker", BigInteger, nullable=False, server_default="0"),
     Column("leased", BigInteger, nullable=False, server_default="0"),
+    Column("require_tls", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """One message to very many people. `account_id`: its author; 0: somebody outside, whom a list's owner let pass.

@@ -153,6 +153,7 @@ held_message = Table(
     Column("door", SmallInteger, nullable=False, server_default="0"),
     Column("authentication", SmallInteger, nullable=False, server_default="0"),
     Column("name", String(32), nullable=False, server_default=""),
+    Column("require_tls", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """Messages to a list that wait for one of its owners. `account_id`: who sent it; 0: from outside. `door` and

@@ -60,6 +60,7 @@ held_submission = Table(
     Column("seconds", Integer, nullable=False),
     Column("held", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
+    Column("require_tls", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """What people of the house sent and waits for IT. `recipients`: JSON, [address, reports wanted, original recipient] of
@@ -87,6 +88,7 @@ unconfirmed_submission = Table(
     Column("held", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
     Column("due", BigInteger, nullable=False, server_default="0"),
+    Column("require_tls", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """What people of the house sent, and waits until they confirm that it may leave with what it gives away. The content is

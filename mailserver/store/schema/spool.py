@@ -25,11 +25,12 @@ queued = Table(
     Column("expires", BigInteger, nullable=False),
     Column("signing", SmallInteger, nullable=False, server_default="0"),
     Column("results", Text, nullable=False, server_default=""),
+    Column("require_tls", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """`signing`: what the relay puts on top (`store.queue.spool.Signing`); `results`: what our door found out, for a seal.
 `name` is the identifier told to the submitter. `account_id` 0: the service itself. `population`: whose brake holds
-it back (`identity.Population`); empty: nobody's."""
+it back (`identity.Population`); empty: nobody's. `require_tls`: it leaves over TLS alone (RFC 8689)."""
 Index("ix_queued_name", queued.c.name)
 
 queued_domain = Table(

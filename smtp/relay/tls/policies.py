@@ -16,6 +16,7 @@ from mailserver.store.queue import sts_policies, tls_memory
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.texts.causes import Cause
 from smtp.relay.routing import Exchanger
+from smtp.relay.tls import required as required_tls
 from smtp.relay.tls.dane import Dane
 from smtp.relay.tls.demand import OPPORTUNISTIC, TESTED, VERIFIED, Level
 from smtp.relay.tls.memory import TlsMemory
@@ -52,21 +53,27 @@ class Policies:
                 await self._store.write(tls_memory.forget)
             await self.sts.refresh()
 
-    async def demanded(self, domain: str, exchangers: Sequence[Exchanger], *, waived: bool = False) -> list[Exchanger]:
+    async def demanded(
+        self, domain: str, exchangers: Sequence[Exchanger], *, waived: bool = False, required: bool = False
+    ) -> list[Exchanger]:
         """The servers of a domain that a message may be given to, each with its demand. Raises Temporary: none may.
 
-        `waived`: what others demand does not count for it, what the operator demands does.
+        `waived`: what others demand does not count for it, what the operator demands does. `required`: its sender wants
+        it to go over TLS alone; raises NoRoute, too.
         """
         found = list(exchangers)
         if _is_listed(domain, self._outbound.require_tls):
             found = [replace(one, demand=VERIFIED) for one in found]
         # A way that the operator has set is not the domain's to judge.
         if waived or not all(one.is_of_domain for one in found):
-            return found
+            return required_tls.of_settings(found) if required else found
         if self._outbound.dane:
             found = await self._dane.demanded(domain, found)
-        if self._outbound.mta_sts and (policy := await self.sts.policy(domain)) is not None:
+        policy = await self.sts.policy(domain) if self._outbound.mta_sts else None
+        if policy is not None:
             found = _by_policy(domain, policy, found)
+        if required:
+            return required_tls.of_domain(domain, policy, found)
         return await self.memory.demanded(domain, found)
 
 

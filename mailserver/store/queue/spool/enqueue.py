@@ -13,7 +13,7 @@ _INSERT_QUEUED = Statement(
     insert(queued).returning(queued.c.id),
     keys=(
         *("name", "content_id", "account_id", "population", "reverse_path"),
-        *("ret", "envid", "utf8", "created", "expires", "signing", "results"),
+        *("ret", "envid", "utf8", "created", "expires", "signing", "results", "require_tls"),
     ),
 )
 _INSERT_DOMAIN = Statement(
@@ -25,7 +25,7 @@ _INSERT_MESSAGE = Statement(
     insert(queued),
     keys=(
         *("name", "content_id", "account_id", "population", "reverse_path"),
-        *("ret", "envid", "utf8", "created", "expires", "signing", "results"),
+        *("ret", "envid", "utf8", "created", "expires", "signing", "results", "require_tls"),
     ),
 )
 _INSERT_ROW = Statement(
@@ -71,6 +71,7 @@ def enqueue(
         expires=now + lifetime,
         signing=int(options.signing),
         results=options.results,
+        require_tls=int(options.require_tls),
     )
     assert row is not None
     by_domain: dict[str, list[Target]] = {}
@@ -108,6 +109,7 @@ def enqueue_each(
         "expires": now + lifetime,
         "signing": int(options.signing),
         "results": options.results,
+        "require_tls": int(options.require_tls),
     }
     for start in range(0, len(targets), EACH):
         by_path = dict(targets[start : start + EACH])

@@ -89,6 +89,7 @@ _LEASED = Statement(
         queued.c.expires,
         queued.c.signing,
         queued.c.results,
+        queued.c.require_tls,
         content.c.size,
         queued_domain.c.error_code,
         queued_domain.c.error_parameters,
@@ -256,7 +257,7 @@ def _leased(tx: Tx, number: int) -> Leased:
     row = tx.one(_LEASED, row=number)
     assert row is not None
     identity, token, queued_id, domain, attempts, warned, name, message, *rest, code, parameters = row
-    account, path, ret, envid, utf8, at, end, signing, found, size = rest
+    account, path, ret, envid, utf8, at, end, signing, found, require_tls, size = rest
     recipients = tuple(
         Addressee(place, address, Notify(notify), orcpt)
         for place, address, notify, orcpt in tx.all(RECIPIENTS, row=number)
@@ -281,6 +282,7 @@ def _leased(tx: Tx, number: int) -> Leased:
         results=found,
         size=size,
         recipients=recipients,
+        require_tls=bool(require_tls),
         given_up=_said_before(parameters) if code == GIVEN_UP else None,
     )
 

@@ -83,6 +83,8 @@ class Options:
     signing: Signing = Signing.DKIM
     results: str = ""
     """What Authentication-Results says of it, our name first; for a seal."""
+    require_tls: bool = False
+    """Whoever handed it over wants it to go nowhere but over TLS (RFC 8689)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ class Leased:
     size: int
     """Octets of the message, as it is stored."""
     recipients: tuple[Addressee, ...]
+    require_tls: bool = False
+    """It goes nowhere but over TLS (RFC 8689)."""
     given_up: Cause | None = None
     """An operator gave it up: what its last attempt had come to. It is not sent any more."""
 
