@@ -78,8 +78,8 @@ def open_house(make_house: HouseMaker, names: Names, trust: ssl.SSLContext, else
     return do
 
 
-def submit(house: House, **options: str) -> None:
-    house.run(house.submission.submit(house.people["ada"], ADA, (OUTSIDE,), MESSAGE, require_tls=True, **options))
+def submit(house: House, ret: str = "") -> None:
+    house.run(house.submission.submit(house.people["ada"], ADA, (OUTSIDE,), MESSAGE, require_tls=True, ret=ret))
 
 
 def report(house: House) -> str:
