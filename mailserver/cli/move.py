@@ -20,7 +20,11 @@ from mailserver.texts.command_line import _, of_error
 MEBI = 1024 * 1024
 
 To = Annotated[
-    str, typer.Option("--to", help=_("La base d’arrivée, vide : postgresql://… ou sqlite:////chemin/mail.db."))
+    str,
+    typer.Option(
+        "--to",
+        help=_("La base d’arrivée, vide : postgresql://… ou sqlite:////chemin/mail.db ; rien : elle reste."),
+    ),
 ]
 Octets = Annotated[
     str,
@@ -30,6 +34,10 @@ Octets = Annotated[
 ]
 Endpoint = Annotated[str, typer.Option(help=_("Adresse du stockage d’objets : https://s3.exemple.fr."))]
 Region = Annotated[str, typer.Option(help=_("Sa région."))]
+Abandon = Annotated[
+    bool,
+    typer.Option("--abandon", help=_("Renoncer : ne plus noter ce qui change. Ce qui a été apporté est à effacer.")),
+]
 Only = Annotated[bool, typer.Option("--plan", help=_("Dire ce qui serait fait, et ne rien changer."))]
 
 
@@ -45,19 +53,25 @@ Only = Annotated[bool, typer.Option("--plan", help=_("Dire ce qui serait fait, e
 )
 def move(
     directory: InstanceDir,
-    to: To,
+    to: To = "",
     octets: Octets = "",
     endpoint: Endpoint = "",
     region: Region = "",
     only_plan: Only = False,
+    abandon: Abandon = False,
     as_json: AsJson = False,
 ) -> None:
     """Move an instance to PostgreSQL and object storage or a shared folder, or back."""
     log_aside()
     settings = settings_of(directory)
+    if abandon:
+        _abandon(settings)
+        return
+    if not (to or octets):
+        fail(_("--to, --octets ou --abandon : dites ce qui est déplacé"))
     try:
         chosen = _chosen(settings, to, octets, endpoint, region)
-        if chosen.source.url == chosen.target.url:
+        if chosen.is_of_files_alone and not chosen.files:
             print(_("{directory} a déjà cette base : rien à faire", directory=settings.directory))
             return
         if only_plan:
@@ -74,10 +88,20 @@ def move(
     raise typer.Exit(0 if report.ended else 1)
 
 
+def _abandon(settings: Settings) -> None:
+    try:
+        was_begun = service.abandon(place_of(settings))
+    except (Temporary, SettingsError) as error:
+        fail(of_error(error))
+    except OSError as error:
+        fail(f"{error.filename or settings.directory}: {error.strerror}")
+    print(_("Le déplacement est abandonné.") if was_begun else _("Aucun déplacement n’était noté."))
+
+
 def _chosen(settings: Settings, to: str, octets: str, endpoint: str, region: str) -> Move:
     """Both ends, by the settings of now and those of afterwards. Raises SettingsError, OSError."""
     written = (settings.directory / FILE_NAME).read_text("utf-8")
-    changed = editing.with_values(written, "database", {"url": to})
+    changed = editing.with_values(written, "database", {"url": to}) if to else written
     if octets:
         is_home = Path(octets) == settings.data / "blobs"
         more = {"endpoint": endpoint, "region": region}
@@ -109,6 +133,14 @@ def _tell(report: Report, settings: Settings, chosen: Move, *, as_json: bool) ->
         print(_("Arrêtez-le et relancez la même commande : elle apporte le reste et termine."))
         print(_("Les autres serveurs gardent leur courrier pendant ce temps, et le représentent ensuite."))
         return
+    if report.counted:
+        text = _(
+            "Comparé avant l’arrêt, compté ensuite : {tables} tables, {rows} lignes ; arrêt de {seconds:.0f} s",
+            tables=len(report.counted),
+            rows=report.rows,
+            seconds=report.seconds.get("closed", 0),
+        )
+        print(text)
     if report.tables:
         text = _(
             "Comparé : {tables} tables, {rows} lignes, les mêmes des deux côtés ; arrêt de {seconds:.0f} s",
@@ -123,6 +155,18 @@ def _tell(report: Report, settings: Settings, chosen: Move, *, as_json: bool) ->
 
 
 def _say_what_follows(settings: Settings, chosen: Move) -> None:
+    if chosen.is_of_files_alone:
+        print(
+            _(
+                "{file} nomme maintenant {place} ; celui d’avant est {before}",
+                file=settings.directory / FILE_NAME,
+                place=chosen.files_go_to,
+                before=settings_file.BEFORE,
+            )
+        )
+        print(_("Démarrez le service, puis `mailserver check --deep {directory}`.", directory=settings.directory))
+        print(_("Les gros messages d’avant restent où ils étaient : effacez-les quand vous n’en aurez plus besoin."))
+        return
     print(
         _(
             "{file} nomme maintenant {url} ; celui d’avant est {before}",
@@ -147,7 +191,8 @@ def _facts(report: Report) -> dict[str, object]:
     return {
         "ended": report.ended,
         "served_by": report.served_by,
-        "tables": {name: {"rows": each.rows, "digest": str(each)} for name, each in report.tables.items()},
+        "tables": {name: {"rows": each.rows, "digest": str(each)} for name, each in report.tables.items()}
+        | {name: {"rows": rows} for name, rows in report.counted.items()},
         "put": report.put,
         "taken": report.taken,
         "octets": report.octets,

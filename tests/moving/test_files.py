@@ -15,9 +15,10 @@ from mailserver.store.octets.disk import DiskFiles, read_mark, write_mark
 from mailserver.store.upkeep import opening
 from mailserver.store.upkeep.opening import Place
 from tests.moving.conftest import MoveMaker
+from tests.moving.test_following import served
 from tests.moving.test_rows import fill, killed, quiet, stopped
 
-NAMES = ("ab/" + "ab" * 16, "ab/" + "ac" * 16, "ff/" + "ff" * 16)
+NAMES = ("ab/" + "ab" * 16, "ab/ab" + "ac" * 15, "ff/" + "ff" * 16)
 
 
 @pytest.fixture
@@ -62,6 +63,32 @@ def test_what_was_under_way_is_brought_again(
     assert {name: (place.data / "blobs" / name).read_bytes() for name in NAMES} == large
     assert read_mark(folder) == read_mark(place.settings)
     assert not (place.data / files.UNDER_WAY).exists()
+
+
+def test_files_alone(place: Place, large: dict[str, bytes], move_to: MoveMaker, folder: Path) -> None:
+    """The database stays; what is brought while the service goes on is not brought again; killed it goes on."""
+    move = move_to(place.url, folder=folder)
+    with served(place):
+        assert killed(move, (DiskFiles, "write_as", 2, True)) == -signal.SIGKILL
+        report = service.run(move, quiet)
+        assert (report.ended, len(report.served_by), report.files) == (False, 1, 3)
+    name = "0a/" + "0a" * 16
+    (place.data / "blobs" / "0a").mkdir()
+    (place.data / "blobs" / name).write_bytes(b"of later")
+    with closing(sqlite3.connect(place.data / "mail.db")) as database:
+        database.execute("UPDATE blob SET file = ? WHERE file = ?", (name, NAMES[0]))
+        database.commit()
+    report = service.run(move, quiet)
+    assert (report.ended, report.files, report.rows) == (True, 1, 0)
+    assert (folder / name).read_bytes() == b"of later"
+    assert {each: (folder / each).read_bytes() for each in NAMES} == large
+    assert read_mark(folder) == read_mark(place.settings)
+    assert (place.settings / "mailserver.toml").read_text() == move.settings
+    assert not (place.data / files.BEGUN).exists()
+    opening.open_instance(move.target)
+    write_mark(folder, "0" * 32)
+    with stopped("autre instance"):
+        service.run(move, quiet)
 
 
 def test_what_is_read_back_otherwise_stops_it(

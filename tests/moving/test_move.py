@@ -117,6 +117,7 @@ def test_to_postgresql_and_object_storage(
         moved = move(instance, *words)
         assert moved["ended"]
         assert (moved["files"], moved["put"] < brought["put"] / 10) == (1, True), "only what came since"
+        assert "digest" not in moved["tables"]["message"], "and nothing else was read"
         assert len(list((storage.root / "academie").rglob("*/*"))) == 4
         assert f'url = "{server_url}"' in (instance.directory / "mailserver.toml").read_text()
         old = Instance(tmp_path / "old")
@@ -180,4 +181,9 @@ def test_what_cannot_be_used_is_one_sentence(fresh: Callable[..., Instance], tmp
     url = f"sqlite:///{tmp_path / 'm.db'}"
     assert move(instance, "--to", url, "--octets", empty)["ended"]
     assert instance.command("move", "DIR", "--to", url).stdout.count("\n") == 1, "nothing is left to do"
+    assert "say what" in said()
+    home = instance.directory / "data" / "blobs"
+    (home / "instance-id").rename(tmp_path / "old-id")
+    assert move(instance, "--octets", home)["ended"], "files alone"
+    assert "No move" in instance.command("move", "DIR", "--abandon").stdout
     assert '"admin"' in instance.command("account", "list", "DIR", "--json").stdout

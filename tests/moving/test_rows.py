@@ -196,10 +196,10 @@ def test_a_moved_database_is_served_again_once_its_operator_says_so(
 
 POINTS: list[tuple[object, str, int, bool]] = [
     (arrival, "begin", 1, True),
-    (bringing._Writer, "_put", 1, False),
-    (bringing._Writer, "_put", 30, True),
+    (bringing.TableWriter, "put", 1, False),
+    (bringing.TableWriter, "put", 30, True),
     (arrival, "complete", 1, False),
-    (bringing._Writer, "_take", 1, True),
+    (bringing.TableWriter, "_take", 1, True),
     (arrival, "complete", 1, True),
     (departure, "note", 1, True),
     (arrival, "give", 1, False),

@@ -1,18 +1,21 @@
 """The database that is filled: it has a note of whose it will be, and is nobody's instance until the last step.
 
 Foreign keys of PostgreSQL are taken away meanwhile, since a table that is made the same again may be one that others
-refer to; they come back, and are checked, before the end.
+refer to; they come back, and are checked, before the end. Once everything was brought (`following`) they stand while
+the service still goes on, and what comes since is checked by them at the end of its transaction.
 """
 
 import os
 import time
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.schema import AddConstraint, CreateTable, DropConstraint
 
 from mailserver.store.engine import migrate
+from mailserver.store.moving import journal
 from mailserver.store.moving.ends import CannotMove, End
 from mailserver.store.octets.disk import sync_folder
 from mailserver.store.schema.base import metadata
@@ -64,8 +67,8 @@ def state(place: Place, target: End, identifier: str, *, moved: bool) -> State:
     raise CannotMove(Text("{url} n’est pas vide : choisissez une base vide", url=target))
 
 
-def begin(place: Place, target: End, identifier: str, found: State) -> None:
-    """The schema, without foreign keys, and the note. Raises Temporary, OSError."""
+def begin(place: Place, target: End, identifier: str, found: State, *, keys: bool = False) -> None:
+    """The schema, without foreign keys unless those that stand are to stay, and the note. Raises Temporary, OSError."""
     if found is State.EMPTY and target.is_sqlite:
         _make_file(place, target, identifier)
         return
@@ -76,7 +79,7 @@ def begin(place: Place, target: End, identifier: str, found: State) -> None:
         if not inspect(connection).has_table(moving_in.name):
             _note(connection, identifier)
         migrate.upgrade_over(connection)
-        present = _present(connection)
+        present = set() if keys else _present(connection)
         for constraint in _FOREIGN_KEYS:
             if constraint.name in present:
                 connection.execute(DropConstraint(constraint))
@@ -129,8 +132,34 @@ def complete(place: Place, source: End, target: End) -> None:
             for constraint in _FOREIGN_KEYS:
                 if constraint.name not in present:
                     connection.execute(AddConstraint(constraint))
-            connection.execute(text("ANALYZE"))
+            for words in _put_off(connection.connection.driver_connection, want=False):
+                connection.execute(text(words))
         connection.commit()
+
+
+def put_keys_off(driver: Any) -> None:
+    """PostgreSQL: foreign keys are checked at the end of this transaction."""
+    for words in _put_off(driver, want=True):
+        driver.execute(words)
+    driver.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def _put_off(driver: Any, *, want: bool) -> list[str]:
+    """What makes foreign keys such that a transaction can put them off, or as the schema has them."""
+    found = driver.execute(
+        "SELECT conrelid::regclass::text, quote_ident(conname) FROM pg_constraint"
+        " WHERE contype = 'f' AND connamespace = 'public'::regnamespace AND condeferrable <> %s",
+        (want,),
+    )
+    kind = "DEFERRABLE" if want else "NOT DEFERRABLE"
+    return [f"ALTER TABLE {table} ALTER CONSTRAINT {name} {kind}" for table, name in found.fetchall()]
+
+
+def tidy(target: End, *, counts: bool) -> None:
+    """PostgreSQL: what plans are made from, and quick counts, before anybody waits for them."""
+    if not target.is_sqlite:
+        with target.opened(writes=True) as driver:
+            driver.execute("VACUUM (ANALYZE)" if counts else "ANALYZE")
 
 
 def last_ids(source: End) -> dict[str, int]:
@@ -167,4 +196,5 @@ def give(place: Place, source: End) -> None:
         connection.execute(instance.delete())
         connection.execute(instance.insert().values(dict(zip((c.name for c in instance.c), row, strict=True))))
         connection.execute(text(f"DROP TABLE {moving_in.name}"))
+        connection.execute(text(f"DROP TABLE IF EXISTS {journal.AT_TARGET}"))
         connection.commit()

@@ -21,7 +21,7 @@ Key = Callable[[Row], Any]
 Told = Callable[[int], None]
 
 
-class _Disordered(Exception):
+class Disordered(Exception):
     """The engines do not agree on the order of these keys."""
 
 
@@ -37,14 +37,14 @@ class Brought:
 def bring(source: End, target: End, table: Table, told: Told = lambda _: None) -> Brought:
     """Make it the same; `told` of the rows that were read. Raises CannotMove."""
     with refusals(target, table.name), target.opened(writes=True) as driver:
-        writer = _Writer(target, driver, table)
+        writer = TableWriter(target, driver, table)
         if writer.is_empty():
             return writer.put_all(_watched(source.rows(table), told))
         try:
             # What was in the way of a unique value has been taken out the first time.
             if not writer.compare(source, target, told, collisions=True):
                 writer.compare(source, target, told, collisions=False)
-        except _Disordered:
+        except Disordered:
             writer.clear()
             return writer.put_all(_watched(source.rows(table), told))
         return writer.brought
@@ -59,18 +59,18 @@ def _watched(rows: Iterator[Row], told: Told) -> Iterator[Row]:
     told(number)
 
 
-def _ascending(rows: Iterator[Row], key: Key) -> Iterator[Row]:
-    """Raises _Disordered."""
+def ascending(rows: Iterator[Row], key: Key) -> Iterator[Row]:
+    """Raises Disordered."""
     last: Any = None
     for row in rows:
         found = key(row)
         if last is not None and not last < found:
-            raise _Disordered
+            raise Disordered
         last = found
         yield row
 
 
-def _side_by_side(wanted: Iterator[Row], there: Iterator[Row], key: Key) -> Iterator[tuple[Row | None, Row | None]]:
+def side_by_side(wanted: Iterator[Row], there: Iterator[Row], key: Key) -> Iterator[tuple[Row | None, Row | None]]:
     """What differs: a row that lacks, one that is gone, or both versions of one that has changed."""
     new, old = next(wanted, None), next(there, None)
     while new is not None or old is not None:
@@ -88,7 +88,7 @@ def _side_by_side(wanted: Iterator[Row], there: Iterator[Row], key: Key) -> Iter
 
 
 @dataclass(slots=True)
-class _Batch:
+class Batch:
     """What is written together."""
 
     taken: list[Row] = field(default_factory=list)
@@ -104,7 +104,7 @@ class _Batch:
         return len(self.put) + len(self.taken) >= BATCH_ROWS or self.octets >= BATCH_OCTETS
 
 
-class _Writer:
+class TableWriter:
     """One table at the end that is written."""
 
     def __init__(self, end: End, driver: Any, table: Table) -> None:
@@ -113,7 +113,7 @@ class _Writer:
         self._table = table
         columns = list(table.c)
         self._places = [columns.index(column) for column in table.primary_key.columns]
-        self._key: Key = itemgetter(*self._places)
+        self.key: Key = itemgetter(*self._places)
         self.brought = Brought()
 
     def is_empty(self) -> bool:
@@ -125,41 +125,41 @@ class _Writer:
 
     def put_all(self, rows: Iterator[Row]) -> Brought:
         """Into an empty table."""
-        batch = _Batch()
+        batch = Batch()
         for row in rows:
             batch.add(row)
             if batch.is_full:
                 self._write(batch, collisions=False)
-                batch = _Batch()
+                batch = Batch()
         self._write(batch, collisions=False)
         return self.brought
 
     def compare(self, source: End, target: End, told: Told, *, collisions: bool) -> bool:
-        """Once through both; False when rows were left out whose unique values others still had. Raises _Disordered."""
-        batch, whole = _Batch(), True
+        """Once through both; False when rows were left out whose unique values others still had. Raises Disordered."""
+        batch, whole = Batch(), True
         with (
             contextlib.closing(target.rows(self._table, ordered=True)) as old,
             contextlib.closing(source.rows(self._table, ordered=True)) as new,
         ):
-            wanted = _watched(_ascending(new, self._key), told)
-            for row, there in _side_by_side(wanted, _ascending(old, self._key), self._key):
+            wanted = _watched(ascending(new, self.key), told)
+            for row, there in side_by_side(wanted, ascending(old, self.key), self.key):
                 if there is not None:
                     batch.taken.append(tuple(there[place] for place in self._places))
                 if row is not None:
                     batch.add(row)
                 if batch.is_full:
                     whole &= self._write(batch, collisions=collisions)
-                    batch = _Batch()
+                    batch = Batch()
         return self._write(batch, collisions=collisions) and whole
 
-    def _write(self, batch: _Batch, *, collisions: bool) -> bool:
+    def _write(self, batch: Batch, *, collisions: bool) -> bool:
         """False when nothing was put, because of a unique value: allowed where there are `collisions`."""
         if batch.taken:
             self._transact(lambda: self._take(batch.taken))
             self.brought.taken += len(batch.taken)
         if batch.put:
             try:
-                self._transact(lambda: self._put(batch.put))
+                self._transact(lambda: self.put(batch.put))
             except (psycopg.errors.UniqueViolation, sqlite3.IntegrityError):
                 if not collisions:
                     raise
@@ -183,7 +183,7 @@ class _Writer:
         with contextlib.closing(self._driver.cursor()) as cursor:
             cursor.executemany(f'DELETE FROM "{self._table.name}" WHERE {named}', keys)  # noqa: S608 - names of our own
 
-    def _put(self, rows: list[Row]) -> None:
+    def put(self, rows: list[Row]) -> None:
         names = ", ".join(f'"{column.name}"' for column in self._table.c)
         with contextlib.closing(self._driver.cursor()) as cursor:
             if self._end.is_sqlite:
@@ -192,12 +192,12 @@ class _Writer:
                 cursor.executemany(words, rows)
                 return
             with cursor.copy(f'COPY "{self._table.name}" ({names}) FROM STDIN WITH (FORMAT BINARY)') as copy:
-                copy.set_types([_server_type(column.type) for column in self._table.c])
+                copy.set_types([server_type(column.type) for column in self._table.c])
                 for row in rows:
                     copy.write_row(row)
 
 
-def _server_type(kind: TypeEngine[Any]) -> str:
+def server_type(kind: TypeEngine[Any]) -> str:
     """PostgreSQL's name of a column's type, whose binary form is sent."""
     if isinstance(kind, Integer):
         return "int2" if isinstance(kind, SmallInteger) else "int8" if isinstance(kind, BigInteger) else "int4"

@@ -5,6 +5,7 @@ The number is a sum, so rows may come in any order; each counts as a hash of all
 
 import functools
 import marshal
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -24,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from mailserver.store.moving.ends import CannotMove, End
+from mailserver.store.moving.ends import CannotMove, End, Row
 from mailserver.texts.text import Text
 
 OCTETS = 16
@@ -37,17 +38,25 @@ class Sum:
     rows: int
     digest: int
 
+    def __add__(self, other: "Sum") -> "Sum":
+        return Sum(self.rows + other.rows, (self.digest + other.digest) % (1 << 8 * OCTETS))
+
     def __str__(self) -> str:
         return f"{self.digest:0{2 * OCTETS}x}"
 
 
 def add_up(end: End, table: Table) -> Sum:
     """Reads every row. Raises CannotMove."""
-    rows = digest = 0
-    for row in end.rows(table):
-        rows += 1
+    return total(end.rows(table))
+
+
+def total(rows: Iterable[Row]) -> Sum:
+    """Of these rows."""
+    count = digest = 0
+    for row in rows:
+        count += 1
         digest += int.from_bytes(blake2b(marshal.dumps(row, 2), digest_size=OCTETS).digest())
-    return Sum(rows, digest % (1 << 8 * OCTETS))
+    return Sum(count, digest % (1 << 8 * OCTETS))
 
 
 def count(end: End, table: Table) -> int:

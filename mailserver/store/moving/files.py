@@ -7,6 +7,7 @@ was cut off is brought again.
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ TOGETHER = 64
 """Files that stand in the list."""
 SHELVES = 256
 UNDER_WAY = "move.files"
+BEGUN = "move.begun"
+"""Where only large messages go: where to, and since when. What was there before is not believed."""
 EXAMPLES = 3
 
 
@@ -57,6 +60,25 @@ def mark(target: Place, identifier: str) -> None:
     files = files_of(target.folder)
     if files.read_mark() != identifier:
         files.write_mark(identifier)
+
+
+def note_begin(source: Place, target: Place) -> int:
+    """When the move of files alone began; now, if it was to another place. Raises OSError."""
+    noted, where = source.data / BEGUN, str(files_of(target.folder))
+    with contextlib.suppress(FileNotFoundError):
+        at, _, place = noted.read_text("utf-8").partition(" ")
+        if place == where and at.isdecimal():
+            return int(at)
+    now = int(time.time())
+    fresh = noted.with_name(f".{noted.name}")
+    fresh.write_text(f"{now} {where}", "utf-8")
+    fresh.replace(noted)
+    return now
+
+
+def forget_begin(source: Place) -> None:
+    """It has ended. Raises OSError."""
+    (source.data / BEGUN).unlink(missing_ok=True)
 
 
 def carry(source: Place, target: Place, since: int, told: Callable[[float], None], *, final: bool) -> Carried:

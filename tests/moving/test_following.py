@@ -1,0 +1,214 @@
+"""What was brought and compared while the service went on is not read again: the end brings what the journal names."""
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mailserver.foundation import instance_lock
+from mailserver.moving import service, settings_file
+from mailserver.moving.service import Move, Report
+from mailserver.store.moving import arrival, bringing, departure, following, journal
+from mailserver.store.schema import metadata
+from mailserver.store.upkeep import opening
+from mailserver.store.upkeep.opening import Place
+from tests.moving.conftest import MoveMaker
+from tests.moving.test_rows import ask, everything, fill, go_on, killed, next_mailbox, quiet, refused, stopped
+
+TABLES = len(metadata.sorted_tables) - 1
+
+
+@contextlib.contextmanager
+def served(place: Place) -> Iterator[None]:
+    """Somebody serves the instance."""
+    lock = instance_lock.hold(place.settings)
+    yield
+    os.close(lock)
+
+
+def bring(place: Place, move: Move) -> Report:
+    with served(place):
+        report = service.run(move, quiet)
+    assert not report.ended
+    return report
+
+
+def traces(place: Place) -> list[str]:
+    """What a move has in the database that it leaves, or the service goes on with."""
+    with closing(sqlite3.connect(place.data / "mail.db")) as database:
+        return [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE name LIKE 'moving%'")]
+
+
+def was_read_wholly(report: Report) -> bool:
+    assert report.ended
+    assert len(report.tables or report.counted) == TABLES
+    return bool(report.tables)
+
+
+def test_only_what_changed_since_is_brought_at_the_end(place: Place, begun_url: str, move_to: MoveMaker) -> None:
+    """Names and parents change hands, keys change, rows come and go; foreign keys stand all the while."""
+    fill(place.url)
+    move = move_to(begun_url)
+    brought = bring(place, move)
+    assert brought.put == 3 * TABLES
+    keys = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated AND condeferrable = "
+    wanted = sum(len(table.foreign_key_constraints) for table in metadata.sorted_tables)
+    assert ask(begun_url, keys + "true") == wanted, "checked already, and at the end of each transaction"
+    go_on(place.url, 1)
+    assert (report := bring(place, move)).put == 4, report
+    with closing(sqlite3.connect(place.data / "mail.db")) as database:
+        database.execute("UPDATE guess SET key = 'autre' WHERE key = 'clé 1'")
+        database.execute("INSERT INTO guess VALUES ('brève', 1, 2, 3)")
+        database.execute("DELETE FROM guess WHERE key = 'brève'")
+        database.execute("UPDATE mailbox SET modseq = 12 WHERE id = 7")
+        database.commit()
+    assert killed(move, (following, "_bring", 1, True)) == -signal.SIGKILL
+    opening.adopt(place)
+    go_on(place.url, 2)
+    report = service.run(move, quiet)
+    assert not was_read_wholly(report)
+    assert report.put < 12
+    assert everything(begun_url) == everything(place.url)
+    assert ask(begun_url, keys + "false") == wanted, "as the schema has them"
+    assert ask(begun_url, "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'moving%'") == 0
+    assert traces(place) == []
+    assert next_mailbox(begun_url) == (1 << 60) + 1
+
+
+BESIDE = [
+    (journal, "begin", 1, True),
+    (bringing.TableWriter, "put", 30, True),
+    (journal, "_mark", 2, False),
+    (following, "compare", 40, True),
+    (journal, "set_whole", 1, True),
+    (following, "_bring", 1, False),
+    (journal, "purge", 1, False),
+    (journal, "_mark", 1, True),
+]
+"""Where it is cut off while the service goes on,"""
+AT_THE_END = [
+    (journal, "_mark", 1, False),
+    (departure, "note", 1, True),
+    (following, "_bring", 2, True),
+    (journal, "purge", 1, True),
+    (arrival, "complete", 1, True),
+    (arrival, "give", 1, False),
+]
+"""and once it is stopped."""
+LATE = [(arrival, "give", 1, True), (journal, "end", 1, True), (settings_file, "write", 1, True)]
+
+
+def test_killed_anywhere_it_goes_on(place: Place, begun_file: str, move_to: MoveMaker) -> None:
+    fill(place.url)
+    move = move_to(begun_file)
+    for turn, point in enumerate(BESIDE, 1):
+        with served(place):
+            assert killed(move, point) == -signal.SIGKILL, point
+        go_on(place.url, turn)
+    assert bring(place, move).put < 20, "what was compared is not read again"
+    for turn, point in enumerate(AT_THE_END, len(BESIDE)):
+        go_on(place.url, turn)
+        assert killed(move, point) == -signal.SIGKILL, point
+        if departure.moved_to(place):
+            opening.adopt(place)
+    before = everything(place.url)
+    for point in LATE:
+        assert killed(move, point) == -signal.SIGKILL, point
+        refused(place, "was moved to")
+        opening.open_instance(move.target)
+    assert everything(begun_file) == before
+    assert service.run(move, quiet).ended
+    assert traces(place) == []
+
+
+@pytest.mark.parametrize("spoilt", ["older", "trigger", "schema", "target"])
+def test_a_journal_that_cannot_be_right_is_not_believed(
+    place: Place, begun_file: str, move_to: MoveMaker, tmp_path: Path, spoilt: str
+) -> None:
+    """An older state was put back, or something was changed that it does not know of: the end reads everything."""
+    fill(place.url)
+    move = move_to(begun_file)
+    bring(place, move)
+    shutil.copy(place.data / "mail.db", tmp_path / "backup.db")
+    go_on(place.url, 1)
+    bring(place, move)
+    database = place.data / "mail.db"
+    if spoilt == "older":
+        shutil.copy(tmp_path / "backup.db", database)
+        for name in ("mail.db-wal", "mail.db-shm"):
+            (place.data / name).unlink(missing_ok=True)
+    else:
+        words = {
+            "trigger": "DROP TRIGGER moving_d_guess; DELETE FROM guess",
+            "schema": "UPDATE moving_out SET revision = '0001'",
+            "target": "DROP TABLE moving_token; DELETE FROM guess",
+        }[spoilt]
+        with closing(sqlite3.connect(tmp_path / "begun.db" if spoilt == "target" else database)) as opened:
+            opened.executescript(words)
+    assert was_read_wholly(service.run(move, quiet))
+    assert everything(begun_file) == everything(place.url)
+
+
+def test_what_differs_and_is_not_in_the_journal_stops_it(
+    place: Place, begun_url: str, move_to: MoveMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else changes the other end; or it keeps something else than it was given."""
+    fill(place.url)
+    move, caught_up = move_to(begun_url), following.catch_up
+
+    def and_flip(*args: object, **kwargs: bool) -> object:
+        found = caught_up(*args, **kwargs)  # type: ignore[arg-type]
+        with psycopg.connect(begun_url) as connection:
+            connection.execute("UPDATE content SET preview = preview || '.' WHERE id = 7")
+        return found
+
+    monkeypatch.setattr(following, "catch_up", and_flip)
+    with served(place), stopped("content : 1 lignes diffèrent"):
+        service.run(move, quiet)
+    monkeypatch.undo()
+    assert bring(place, move).put == 1
+    with psycopg.connect(begun_url) as connection:
+        connection.execute("DELETE FROM guess WHERE key = ''")
+    with stopped("guess : 3 lignes ici, 2 là-bas"):
+        service.run(move, quiet)
+    opening.open_instance(place)
+    put = bringing.TableWriter.put
+
+    def another(self: bringing.TableWriter, rows: list[tuple[object, ...]]) -> None:
+        put(self, [(*row[:-1], 99) for row in rows])
+
+    go_on(place.url, 1)
+    monkeypatch.setattr(bringing.TableWriter, "put", another)
+    with stopped("relu autrement"):
+        service.run(move, quiet)
+    opening.open_instance(place)
+
+
+def test_who_gives_it_up_has_nothing_left_of_it(place: Place, begun_file: str, move_to: MoveMaker) -> None:
+    fill(place.url)
+    bring(place, move_to(begun_file))
+    assert len(traces(place)) == 2 + 4 * TABLES
+    assert service.abandon(place)
+    assert traces(place) == []
+    assert not service.abandon(place), "nothing is left to do"
+    assert was_read_wholly(service.run(move_to(begun_file), quiet))
+
+
+def test_texts_that_sort_elsewhere_once_they_are_mended(place: Place, begun_url: str, move_to: MoveMaker) -> None:
+    """The end reads everything, as if nothing had been brought before."""
+    with closing(sqlite3.connect(place.data / "mail.db")) as database:
+        for key in (b"a\0b", b"a\x01", b"\xff\xfe"):
+            database.execute("INSERT INTO guess VALUES (CAST(? AS TEXT), 1, 2, 3)", (key,))
+        database.commit()
+    move = move_to(begun_url)
+    bring(place, move)
+    report = service.run(move, quiet)
+    assert was_read_wholly(report)
+    assert report.mended == 2
