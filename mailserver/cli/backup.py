@@ -53,9 +53,13 @@ def backup(
         bool,
         typer.Option(
             "--test",
-            help=_("Ne rien sauver : restaurer la dernière sauvegarde à part, la lire toute, puis l’enlever (SQLite)."),
+            help=_("Ne rien sauver : restaurer la dernière sauvegarde à part, la lire toute, puis l’enlever."),
         ),
     ] = False,
+    database: Annotated[
+        str,
+        typer.Option(help=_("Avec --test : une base PostgreSQL vide, où vient la base sauvée ; vidée ensuite.")),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Back the instance up while it serves, encrypted, then read back what was stored. Exit code 1: it is no good."""
@@ -63,9 +67,11 @@ def backup(
     if listed:
         show_backups(Target(target, key_file), as_json=as_json)
         return
+    if database and not tested:
+        fail(_("{name} va avec {main}", name="--database", main="--test"))
     try:
         if tested:
-            _test(settings_of(directory), Target(target, key_file), as_json=as_json)
+            _test(settings_of(directory), Target(target, key_file), database, as_json=as_json)
             return
         report = _made(
             settings_of(directory), Target(target, key_file), Keep(keep_daily, keep_weekly, keep_monthly), new
@@ -83,9 +89,9 @@ def _made(settings: Settings, target: Target, keep: Keep, new: bool) -> Report:
         return making.make(place_of(settings), making.secrets_of(settings), target, keep, tell, new=new)
 
 
-def _test(settings: Settings, target: Target, *, as_json: bool) -> None:
+def _test(settings: Settings, target: Target, database: str, *, as_json: bool) -> None:
     with progress() as tell:
-        trial = restore_trial.run(settings, target, tell)
+        trial = restore_trial.run(settings, target, tell, database)
     if as_json:
         told = {"files": trial.files, "messages": trial.messages, "faults": [str(f.to("en")) for f in trial.faults]}
         print(json.dumps({**fields(trial.backup), **told}))

@@ -28,7 +28,7 @@ from mailserver.model.clock import DAY, SystemClock
 from mailserver.model.errors import NotThere, Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import CACHE, folder_of
-from mailserver.store.upkeep import copying, integrity, opening
+from mailserver.store.upkeep import copying, integrity, opening, trial_database
 from mailserver.store.upkeep.opening import Place
 from mailserver.texts.text import Text, Translated, Untranslated
 
@@ -50,14 +50,15 @@ class Trial:
     faults: list[Translated] = field(default_factory=list)
 
 
-def run(settings: Settings, target: Target, tell: Tell) -> Trial:
-    """Bring the newest backup back, read all of it, take it away. Raises CannotBackUp and other Temporary, OSError."""
+def run(settings: Settings, target: Target, tell: Tell, database: str = "") -> Trial:
+    """Bring the newest backup back, read all of it, take it away. `database`: an empty one of PostgreSQL, for its own.
+
+    Raises CannotBackUp and other Temporary, OSError.
+    """
     making.check_key(target.key_file)
-    if not copying.is_sqlite(settings.database_url):
-        raise _by_hand()
     with making.alone(place_of(settings)) as (_, work):
         try:
-            trial = _tried(settings, target, work, tell)
+            trial = _tried(settings, target, work, tell, database)
         except (Temporary, OSError) as error:
             _keep(settings.data, "", [str(error.sentence.to("en") if isinstance(error, CannotBackUp) else error)])
             raise
@@ -67,19 +68,22 @@ def run(settings: Settings, target: Target, tell: Tell) -> Trial:
     return trial
 
 
-def _by_hand() -> CannotBackUp:
-    return CannotBackUp(
-        Text("une base PostgreSQL s’essaie à la main : `mailserver restore` avec --database d’une base vide")
-    )
-
-
-def _tried(served: Settings, target: Target, work: Path, tell: Tell) -> Trial:
+def _tried(served: Settings, target: Target, work: Path, tell: Tell, database: str) -> Trial:
     backup = restoring.choose(kept.list_backups(Repository(target.address, target.key_file)), None)
-    if backup.engine != "sqlite":
-        raise _by_hand()
     copying.check_room(work, _octets(served))
+    if backup.engine == "sqlite":
+        return _read(target, work, tell, "")
+    if not database:
+        raise CannotBackUp(
+            Text("la base sauvée est de PostgreSQL : --database nomme une base vide, où elle vient le temps de l’essai")
+        )
+    with trial_database.emptied(database):
+        return _read(target, work, tell, database)
+
+
+def _read(target: Target, work: Path, tell: Tell, database: str) -> Trial:
     folder = work / "restored"
-    restored = restoring.restore(target, folder, tell, apart=True)
+    restored = restoring.restore(target, folder, tell, apart=not database, database=database)
     trial = Trial(restored.backup, restored.files)
     settings = load(folder)
     store = Store(
@@ -110,7 +114,8 @@ def _of_keys(settings: Settings) -> Iterator[Translated]:
 
 def _octets(settings: Settings) -> int:
     """What the instance takes today, wherever it lies; the backup is of then, and about as large."""
-    database = copying.sqlite_file(settings.database_url)
+    is_file = copying.is_sqlite(settings.database_url)
+    database = copying.sqlite_file(settings.database_url) if is_file else None
     places = [settings.data, *(path for path in (settings.blobs, database) if path is not None)]
     outside = [path for path in places if path == settings.data or not path.is_relative_to(settings.data)]
     return sum(_size(path) for path in outside)
@@ -176,9 +181,8 @@ def examine_backups(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("backups", Grade.OK, told)
     tried = last(settings.data)
-    if tried is None and not copying.is_sqlite(settings.database_url):
-        return  # it is tried by hand, of which nobody tells us
-    remedy = Untranslated(f"mailserver backup {settings.directory} TARGET --key-file FILE --test")
+    where = "" if copying.is_sqlite(settings.database_url) else " --database URL"
+    remedy = Untranslated(f"mailserver backup {settings.directory} TARGET --key-file FILE --test{where}")
     if tried is None:
         yield Finding("backups", Grade.WARNING, Text("aucune restauration n’a été essayée"), remedy)
     elif tried["faults"]:
