@@ -34,9 +34,10 @@ class StandingClock(SystemClock):
 
     def __init__(self) -> None:
         self._now = float(int(super().now()))  # whole seconds: what is told in seconds is told exactly
+        self._jumped = 0.0
 
     def now(self) -> float:
-        return self._now
+        return self._now + self._jumped
 
     def monotonic(self) -> float:
         return self._now
@@ -44,3 +45,7 @@ class StandingClock(SystemClock):
     def step(self, seconds: float) -> None:
         """Let so much time pass at once."""
         self._now += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the wall clock; no time passes."""
+        self._jumped += seconds

@@ -33,6 +33,7 @@ from mailserver.texts import causes
 from mailserver.texts.causes import Cause
 from smtp.relay.attempt import Courier, Unreachable
 from smtp.relay.choice import Journey
+from smtp.relay.clock_steps import ClockSteps
 from smtp.relay.destinations import Destinations
 from smtp.relay.recording import Recorder, delay
 from smtp.relay.routing import Exchanger, NoRoute, Router
@@ -102,6 +103,7 @@ class Relay:
         self._clock = clock
         self._changes = changes
         self._lease = lease
+        self._steps = ClockSteps(store, clock, settings.outbound)
         self._router = Router(settings, resolver)
         self.policies = Policies(
             settings=settings,
@@ -170,6 +172,7 @@ class Relay:
 
     async def _take_work(self) -> float:
         """Lease rows while there is work and room; how long to wait for more."""
+        await self._steps.follow()
         while self._wants_rows:
             until = self._lasting()
             limit, busy = AHEAD * self._outbound.concurrency, self._destinations.busy()

@@ -21,6 +21,7 @@ from mailserver.store.queue.spool.leases import (
 )
 from mailserver.store.queue.spool.operating import (
     HELD_UNTIL,
+    bring_forward,
     drop,
     entries,
     error_of,
@@ -69,6 +70,7 @@ __all__ = [
     "Selection",
     "Signing",
     "Target",
+    "bring_forward",
     "drop",
     "enqueue",
     "enqueue_each",

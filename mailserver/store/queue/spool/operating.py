@@ -126,6 +126,20 @@ def release_unsigned(tx: Tx) -> int:
     return tx.execute(clause.values(due=tx.now)).rowcount
 
 
+def bring_forward(tx: Tx, longest: int) -> int:
+    """Rows that were tried already and wait for more seconds than any attempt is put off are due; how many.
+
+    What an operator or a brake holds stays, and what waits for its first attempt.
+    """
+    clause = update(queued_domain).where(
+        queued_domain.c.due > tx.now + longest,
+        queued_domain.c.lease == 0,
+        queued_domain.c.attempts > 0,
+        queued_domain.c.error_code.not_in([HELD.name, BRAKED.name]),
+    )
+    return tx.execute(clause.values(due=tx.now)).rowcount
+
+
 def drop(tx: Tx, rows: Sequence[int]) -> int:
     """Remove rows without telling anybody; how many were there."""
     known = select(queued_domain.c.id).where(queued_domain.c.id.in_(rows)).order_by(queued_domain.c.id)
