@@ -77,7 +77,7 @@ class EmbeddedDirectory:
 
     async def authenticate(self, login: str, secret: Secret) -> Principal | None:
         """The person if the password is theirs; an unknown login takes as long as a wrong password."""
-        found = await self._store.read(people.find_with_password, self._name(login))
+        found = await self._store.read_apart(people.find_with_password, self._name(login))
         entry, kept = found if found is not None else (None, "")
         right = await self.passwords.verify(secret, kept)
         return self._principal(entry) if entry is not None and right else None
@@ -100,7 +100,7 @@ class EmbeddedDirectory:
         ):
             return kept.principal
         heard = self._changes_heard
-        entry = await self._store.read_inline(people.find, name)
+        entry = await self._store.read_apart(people.find, name)
         principal = self._principal(entry) if entry is not None else None
         # What was read before a change that was heard of meanwhile may be old: it is not remembered.
         if heard == self._changes_heard:
@@ -111,7 +111,7 @@ class EmbeddedDirectory:
 
     async def by_account(self, account_id: int) -> Principal | None:
         """A person by our own id, always as the store has them now."""
-        entry = await self._store.read_inline(people.by_account, account_id)
+        entry = await self._store.read_apart(people.by_account, account_id)
         return self._principal(entry) if entry is not None else None
 
     async def expand(self, address: str) -> MailingList | None:

@@ -86,6 +86,11 @@ def read(
     return _cut_out(rows, uids, len(names), plan, folder, file)
 
 
+def columns_of_small(names: Sequence[str], sections: tuple[Section, ...]) -> tuple[str, ...]:
+    """What `cut_small` takes of a message."""
+    return ("uid", *names, *_plan(sections).needed, "size")
+
+
 def read_small(
     tx: Tx,
     account_id: int,
@@ -93,19 +98,27 @@ def read_small(
     uids: Sequence[int],
     names: Sequence[str],
     sections: tuple[Section, ...],
-    folder: BlobFolder,
-) -> Bodies | None:
-    """`read`, when the messages are SMALL together and in the database, which is in memory; else None."""
+) -> list[Row] | None:
+    """Rows for `cut_small`; None when they are not `small`."""
+    rows = messages.fetch_uids(tx, account_id, mailbox_id, columns_of_small(names, sections), uids)
+    return rows if small(rows, names, sections) else None
+
+
+def small(rows: list[Row], names: Sequence[str], sections: tuple[Section, ...]) -> bool:
+    """True when messages are SMALL together, and all that is needed is in their rows."""
     plan = _plan(sections)
-    rows = messages.fetch_uids(tx, account_id, mailbox_id, ("uid", *names, *plan.needed, "size"), uids)
     if plan.needed == LISTED:
-        if any(row[-2] is None for row in rows):
-            return None
-    elif sum([row[-1] for row in rows]) > SMALL:
-        return None
-    if plan.file and any(row[plan.file + len(names)] is not None for row in rows):
-        return None
-    return _cut_out(rows, uids, len(names), plan, folder)
+        return all(row[-2] is not None for row in rows)
+    if sum([row[-1] for row in rows]) > SMALL:
+        return False
+    return not plan.file or all(row[plan.file + len(names)] is None for row in rows)
+
+
+def cut_small(
+    rows: list[Row], uids: Sequence[int], names: Sequence[str], sections: tuple[Section, ...], folder: BlobFolder
+) -> Bodies:
+    """Columns and sections of these rows."""
+    return _cut_out(rows, uids, len(names), _plan(sections), folder)
 
 
 def read_fields(

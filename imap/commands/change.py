@@ -73,7 +73,16 @@ async def _append(session: Session, command: commands.Append) -> list[Appended]:
         appended, spare = await stored
         unused += spare
     session.made(appended[0].uidvalidity, [message.uid for message in appended])
+    _hold(session, batch, appended)
     return appended
+
+
+def _hold(session: Session, batch: Sequence[New], appended: Sequence[Appended]) -> None:
+    """Who appends a message, or hears of it, reads it next."""
+    for (prepared, _, _), stored in zip(batch, appended, strict=True):
+        if prepared.file is None:
+            octets = {"header": prepared.header, "octets": prepared.octets, "file": None, "size": prepared.size}
+            session.services.snapshots.messages.put(stored.mailbox_id, stored.uid, octets)
 
 
 async def prepare(octets: bytes, folder: BlobFolder, limits: Limits) -> Prepared:

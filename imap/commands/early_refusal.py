@@ -43,12 +43,10 @@ async def refusal(session: Session, begun: Tagged, wanted: LiteralWanted) -> Tag
         match command:
             case Append(mailbox, messages):
                 octets = wanted.size + sum(len(message.octets) for message in messages)
-                await store.read_inline(
-                    access.appendable, session.viewer, mailbox, octets, len(messages), session.quota
-                )
+                await store.read_apart(access.appendable, session.viewer, mailbox, octets, len(messages), session.quota)
                 session.appends.open_to = _named(wanted)
             case Replace(mailbox=mailbox) if session.state is State.SELECTED:  # what it frees is looked at then
-                await store.read_inline(access.destination, session.viewer, mailbox)
+                await store.read_apart(access.destination, session.viewer, mailbox)
     except Exception as error:  # noqa: BLE001 - `commands.run` has the funnel for it
         return Tagged(begun.tag, Unwanted(error))
     return None

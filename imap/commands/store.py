@@ -138,6 +138,7 @@ async def _set_ranges(
     mode, names = MODES[command.action], flag_names(command.flags)
     spelt, new = bits.known_mask(names, base.names.keywords)
     known = bulk_flags.Known(base.modseq, uids, base.flags_of(slices))
+    heard = shared.heard
     loop = asyncio.get_running_loop()
     begun = loop.create_future()
     writing = session.services.store.begin(
@@ -163,7 +164,7 @@ async def _set_ranges(
     if done.missing:
         shared.note()
     if foreseen is not None and done.known and done.modseq == foreseen.snapshot.modseq:
-        shared.replace(base, foreseen.snapshot)
+        shared.replace(base, foreseen.snapshot, heard)
     return _Change(done.modseq, foreseen=foreseen)
 
 

@@ -30,6 +30,7 @@ from mailserver.model.messages.criteria import (
     walk,
 )
 from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import mailboxes
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.search import search
 
@@ -71,7 +72,7 @@ async def find(session: Session, criterion: Criterion, among: Places | None = No
         return places
     wanted = And(tuple([rewrite(term, lambda leaf: _as_uids(view, leaf)) for term in there.terms]))
     store = session.services.store
-    found: Places = await store.read_slow(
+    modseq, found = await store.read_slow(
         session.account_id,
         _among,
         selected.owner,
@@ -81,17 +82,26 @@ async def find(session: Session, criterion: Criterion, among: Places | None = No
         snapshot.uids,
         places,
     )
-    selected.shared.note()  # what is gone there may not have been heard of here; the news behind the answer look
+    if modseq != snapshot.modseq:
+        # What is gone there may not have been heard of here; the news behind the answer look.
+        selected.shared.note()
     return found
 
 
 def _among(
     tx: Tx, account_id: int, mailbox_id: int, wanted: And, folder: BlobFolder, uids: "array[int]", places: Places
-) -> Places:
-    """In a reader's thread: those of these places of a snapshot where the store finds what is wanted."""
+) -> tuple[int, Places]:
+    """In a reader's thread: the mailbox's mod-sequence, and those of these places of a snapshot where the store finds
+    what is wanted."""
     if len(places) < len(uids):
         wanted = And((Uids(tuple(ranges_of(uids[place] for place in places))), *wanted.terms))
-    found = search.search(tx, account_id, mailbox_id, wanted, folder)
+    box = mailboxes.by_id(tx, account_id, mailbox_id)
+    found = search.among(tx, account_id, [box], wanted, folder)[mailbox_id]
+    return box.modseq, _places(uids, places, found)
+
+
+def _places(uids: "array[int]", places: Places, found: Sequence[int]) -> Places:
+    """Where these UIDs stand in a snapshot, as far as they are to be searched."""
     if len(found) > len(places) // FEW:
         among = set(found)
         return [place for place in places if uids[place] in among]

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from imap.session.fetch_cache import FetchCache
+from imap.session.message_cache import MessageCache
 from imap.session.snapshot import Snapshot, advance
 from imap.wire.flags import DELETED, FlagNames
 from mailserver.foundation.changes import Changes
@@ -72,12 +73,12 @@ def _read(tx: Tx, box: mailboxes.Mailbox) -> Snapshot:
 class Shared:
     """One mailbox in use by this worker."""
 
-    __slots__ = ("_heard", "_holds", "_lock", "_shelf", "_stop", "account_id", "mailbox_id", "snapshot", "users")
+    __slots__ = ("_holds", "_lock", "_shelf", "_stop", "account_id", "heard", "mailbox_id", "snapshot", "users")
 
     def __init__(self, snapshots: "SnapshotCache", account_id: int, snapshot: Snapshot) -> None:
         self._shelf = snapshots
         self._lock = asyncio.Lock()
-        self._heard = 0
+        self.heard = 0
         """How often we were told that something was committed."""
         self._holds = 0
         """How much of that the snapshot is known to hold."""
@@ -89,22 +90,22 @@ class Shared:
 
     def note(self) -> None:
         """Something was committed."""
-        self._heard += 1
+        self.heard += 1
 
     def current(self) -> bool:
         """True when nothing has moved since the snapshot was made."""
         self._shelf.changes.catch_up()
-        return self._heard == self._holds
+        return self.heard == self._holds
 
     async def fresh(self) -> Snapshot:
         """A snapshot that holds everything committed before the call. Raises Refused(NO_SUCH_MAILBOX)."""
         self._shelf.changes.catch_up()
-        wanted = self._heard
+        wanted = self.heard
         while self._holds < wanted:
             async with self._lock:
                 if self._holds >= wanted:  # the one before us asked late enough
                     break
-                heard, base = self._heard, self.snapshot
+                heard, base = self.heard, self.snapshot
                 found = await self._shelf.store.read(_catch_up, self.account_id, self.mailbox_id, base)
                 if base is self.snapshot:
                     self.snapshot, self._holds = found.snapshot, heard
@@ -124,13 +125,17 @@ class Shared:
         if found.base is self.snapshot:
             self.snapshot = found.snapshot
 
-    def replace(self, base: Snapshot, snapshot: Snapshot) -> None:
+    def replace(self, base: Snapshot, snapshot: Snapshot, heard: int) -> None:
         """Take a snapshot that a committed change of our own made of `base`, if that is still the current one.
 
-        It only saves reading again what we know; whether others changed something is asked all the same.
+        It saves reading again what we know. Whether others changed something is asked all the same, but where each
+        commit is told by itself (writers of PostgreSQL commit unit by unit) and one was since `heard`: ours.
         """
-        if base is self.snapshot:
-            self.snapshot = snapshot
+        if base is not self.snapshot:
+            return
+        self.snapshot = snapshot
+        if not self._shelf.store.keeps_order and self._holds == heard and self.heard == heard + 1:
+            self._holds = self.heard
 
     def close(self) -> None:
         """Nobody uses it now."""
@@ -160,11 +165,14 @@ class SnapshotCache:
         self._kept: OrderedDict[int, Snapshot] = OrderedDict()
         self._kept_messages = 0
         self.renderings = FetchCache()
+        self.messages = MessageCache()
 
     async def open(self, viewer: Viewer, name: str) -> tuple[Shared, Rights]:
         """Take a mailbox into use; `release` it afterwards. Raises Refused(NO_SUCH_MAILBOX)."""
         generation = self.changes.generation()
-        reach = await self.store.read_inline(access.find, viewer, name, "r")
+        # A mailbox of one's own is a single row; whether others' may be read takes several, which are to agree.
+        read = self.store.read_inline if access.is_foreign(name) else self.store.read_apart
+        reach = await read(access.find, viewer, name, "r")
         mailbox_id = reach.box.id
         found = _as_known(self._at_hand(mailbox_id), reach.box)
         if found is None:

@@ -84,7 +84,7 @@ class Impersonation:
         kept = self._named.get(keys)
         if kept is not None and now < kept[0]:
             return kept[1]
-        people = await self._store.read_inline(namesakes.named, keys)
+        people = await self._store.read_apart(namesakes.named, keys)
         if len(self._named) >= NAMES_KEPT:
             self._named.clear()
         self._named[keys] = (now + NAMES_SECONDS, people)

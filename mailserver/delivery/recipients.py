@@ -225,7 +225,7 @@ class Addressing:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
         if principal.state is State.SUSPENDED and not principal.may_receive:
             raise Refused(Reason.SUSPENDED, "This account is suspended")
-        return await self._store.read_inline(
+        return await self._store.read_apart(
             messages.room, principal.account_id, messages.Quota.of(self._settings.limits)
         )
 

@@ -42,7 +42,7 @@ async def owner(directory: Directory, store: Store, account_id: int, address: st
     if person is not None:
         addresses = frozenset(one.casefold() for one in (person.address, *person.aliases))
         return Owner(account_id, person.address, person.name, addresses, person.role.population, person)
-    address = await store.read_inline(boxes.address_of, account_id)
+    address = await store.read_apart(boxes.address_of, account_id)
     if not address:
         return None
     return Owner(account_id, address, "", frozenset((address.casefold(),)), Population.STAFF)

@@ -86,7 +86,7 @@ class JunkFilter:
         self, octets: bytes, found: Scan | None, accounts: Sequence[int], *, is_proven: bool
     ) -> Mapping[int, Verdict]:
         asked = list(accounts) if len(accounts) <= MOST_OWN else []
-        models = await self._store.read_inline(junk.models, asked, self._revision)
+        models = await self._store.read_apart(junk.models, asked, self._revision)
         academy = await self._opened(models.pop(ACADEMY, None))
         own = {account: opened(model, account) for account, model in models.items() if self._is_enough(model)}
         if academy is None and not own:

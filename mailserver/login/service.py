@@ -209,7 +209,7 @@ class Login:
         Raises Refused(SUSPENDED | CLOSED | NOT_ACTIVATED), AUTHENTICATION when password or rights have changed
         since, or the app password was revoked; Temporary.
         """
-        standing = await self._store.read_inline(accounts.get, principal.account_id)
+        standing = await self._store.read_apart(accounts.get, principal.account_id)
         departure = session_validity.departure(self._gate.house, principal, standing)
         if departure is not None:
             raise departure

@@ -167,6 +167,7 @@ def test_messages_that_go_while_they_are_fetched_are_left_out(sqlite_store: Stor
                 await world.store.write(messages.expunge, shared.account_id, shared.mailbox_id, gone)
                 for items in ((Attribute.INTERNALDATE, Section()), (Section(),), (Attribute.INTERNALDATE,)):
                     command = Fetch(SequenceSet(((1, 3),)), items)
+                    world.door.services.snapshots.messages.__init__()  # type: ignore[misc]
                     *lines, reply = [output async for output in fetch.fetch(session, command)]
                     assert b"".join(line for line in lines if isinstance(line, bytes)).count(b" FETCH (") == left
                     assert isinstance(reply, Reply)

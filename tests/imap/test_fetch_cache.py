@@ -28,6 +28,7 @@ def test_numbers_flags_and_messages_move_under_what_is_kept(store: Store) -> Non
             async def fresh(items: str, numbers: str) -> list[str]:
                 """The answer of a worker that keeps nothing yet."""
                 world.door.services.snapshots.renderings.__init__()  # type: ignore[misc]
+                world.door.services.snapshots.messages.__init__()  # type: ignore[misc]
                 return await fetched(items, numbers)
 
             async def fetched(items: str, numbers: str) -> list[str]:
@@ -36,7 +37,7 @@ def test_numbers_flags_and_messages_move_under_what_is_kept(store: Store) -> Non
             async def compare() -> None:
                 await reader.ok("NOOP")
                 for items in ITEMS:
-                    for numbers in ("1:*", "3:17,19:*"):
+                    for numbers in ("1:*", "3:17,19:*", "4", "5:7"):
                         answers = [await fetched(items, numbers) for _ in range(4)]
                         assert answers[0]
                         assert all(answer == answers[0] for answer in answers)

@@ -64,6 +64,10 @@ class Sessions:
                 raise translate(again) from again
         return session
 
+    def current(self) -> Session:
+        """The thread's connection, outside of any transaction: each statement is one of its own. Raises Temporary."""
+        return self._current(writes=False)
+
     def _begin(self, session: Session, statement: str) -> None:
         """Where hosts share the database, now and then with its time: leases and dates of all of them go by it."""
         asked = time.monotonic()

@@ -173,7 +173,11 @@ class Tx:
     def many(self, statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run once per row of parameters, in one driver call."""
         compiled = statement.compiled(self._connection)
-        self._cursor.executemany(compiled.text, [compiled.bind(row) for row in rows])
+        given = [compiled.bind(row) for row in rows]
+        if len(given) == 1:  # psycopg would open a pipeline for it
+            self._cursor.execute(compiled.text, given[0])
+        else:
+            self._cursor.executemany(compiled.text, given)
 
     def insert_ignore(self, table: Table, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
         """INSERT … ON CONFLICT DO NOTHING on both engines; how many rows were new."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
@@ -121,6 +121,34 @@ class Store:
         if not self.near:
             return await self.read(function, *args, **kwargs)
         return self.read_inline_now(function, *args, **kwargs)
+
+    async def read_apart(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read_inline` for a function whose statements need not agree: each sees what is committed when it runs.
+
+        PostgreSQL is spared a BEGIN and a ROLLBACK, two journeys of three. The function may run twice. Raises
+        Temporary.
+        """
+        if self.near:
+            return self.read_inline_now(function, *args, **kwargs)
+        loop = asyncio.get_running_loop()
+        with TRACES.span("sql.read", unit=_name(function)) if TRACES.is_on else nullcontext():
+            return await loop.run_in_executor(self._readers, lambda: self.read_apart_now(function, *args, **kwargs))
+
+    def read_apart_now(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same in the calling thread (never the event loop's)."""
+        if not self.backend.is_shared:
+            return self.read_now(function, *args, **kwargs)
+        session = self._sessions.current()
+        try:
+            return function(session.tx, *args, **kwargs)
+        except Exception as error:
+            if engines.has_ended(session.driver, self.backend.dialect):
+                self._sessions.forget(session)
+                return self.read_now(function, *args, **kwargs)
+            told = engines.translate(error)
+            if told is error:
+                raise
+            raise told from error
 
     @property
     def near(self) -> bool:

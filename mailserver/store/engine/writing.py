@@ -271,10 +271,13 @@ class Writer:
                 self._sessions.rollback(session)
                 return
             touched = tuple(dict.fromkeys(change for unit in group for change in unit.changes))
-            if touched:
+            if touched and not self._backend.is_shared:
                 news.record(session.tx, self._worker, touched)
             committing = True
-            session.cursor.execute("COMMIT")
+            if touched and self._backend.is_shared:
+                session.cursor.execute(news.announcing(self._worker, touched) + "COMMIT", prepare=False)
+            else:
+                session.cursor.execute("COMMIT")
         except Exception as cause:
             ended = has_ended(session.driver, self._backend.dialect)
             self._sessions.rollback(session)

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, update
+from sqlalchemy import BigInteger, ColumnElement, Update, bindparam, update
 
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import lessons, mailboxes, messages
@@ -16,9 +16,9 @@ from mailserver.store.mail.flags import FLAGGED, SEEN, census
 from mailserver.store.schema.mail import mailbox, message
 
 
-def _setting(flags: ColumnElement[int]) -> Statement:
+def _setting(flags: ColumnElement[int]) -> Update:
     """Set the flags of a range of UIDs."""
-    return Statement(
+    return (
         update(message)
         .where(message.c.mailbox_id == bindparam("box"), message.c.uid.between(bindparam("low"), bindparam("high")))
         .values(flags=flags, modseq=bindparam("now", type_=BigInteger))
@@ -26,12 +26,12 @@ def _setting(flags: ColumnElement[int]) -> Statement:
 
 
 _MASK = bindparam("mask", type_=BigInteger)
-_SETTING = {
+_SET = {
     "+": _setting(message.c.flags.op("|")(_MASK)),
     "-": _setting(message.c.flags.op("&")(_MASK)),
     "=": _setting(_MASK),
 }
-_COUNTING = Statement(
+_COUNT = (
     update(mailbox)
     .where(mailbox.c.id == bindparam("box"))
     .values(
@@ -41,6 +41,10 @@ _COUNTING = Statement(
         flagged=mailbox.c.flagged + bindparam("starred", type_=BigInteger),
     )
 )
+_SETTING = {mode: Statement(clause) for mode, clause in _SET.items()}
+_COUNTING = Statement(_COUNT)
+_BOTH = {mode: Statement(_COUNT.add_cte(clause.cte("setting"))) for mode, clause in _SET.items()}
+"""For one range, on PostgreSQL, where each statement is a journey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +112,11 @@ def flag(
     value = ~mask if mode == "-" else mask
     rows = [{"box": mailbox_id, "low": low, "high": high, "mask": value, "now": modseq} for low, high in ranges]
     begun()
-    tx.many(_SETTING[mode], rows)
-    tx.run(_COUNTING, box=mailbox_id, now=modseq, unread=unseen, starred=flagged)
+    if tx.dialect == "postgresql" and len(rows) == 1:
+        tx.run(_BOTH[mode], **rows[0], unread=unseen, starred=flagged)
+    else:
+        tx.many(_SETTING[mode], rows)
+        tx.run(_COUNTING, box=mailbox_id, now=modseq, unread=unseen, starred=flagged)
     lessons.note_flags(tx, account_id, mailbox_id, uids, mode, names)
     tx.changed(account_id, mailbox_id)
     return Flagged(modseq, mask, known=True)

@@ -26,6 +26,9 @@ from mailserver.store.schema.base import metadata
 Identity = BigInteger().with_variant(Integer, "sqlite")
 """A key the engine numbers: SQLite does so for INTEGER only."""
 
+CHANGES_OFTEN = {"fillfactor": 50}
+"""PostgreSQL writes a changed row anew: where its page has room for that, no index hears of it."""
+
 mailbox = Table(
     "mailbox",
     metadata,
@@ -46,6 +49,7 @@ mailbox = Table(
     Column("created", BigInteger, nullable=False),
     UniqueConstraint("account_id", "name"),
     sqlite_autoincrement=True,
+    postgresql_with=CHANGES_OFTEN,
 )
 
 """`flags_modseq`: of the last change to messages that were there already, so that catching up with new
@@ -133,6 +137,7 @@ message = Table(
     Column("authentication", SmallInteger, nullable=False, server_default="0"),
     Column("impersonation", SmallInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
+    postgresql_with=CHANGES_OFTEN,
 )
 """`door`, `door_account`, `through_list`: where it came from (`mailserver.model.messages.provenance`).
 `authentication`: what was found out about who sent it, as one number (`mailserver.model.messages.authentication`).

@@ -66,14 +66,7 @@ _CONTENT_KEYS = (
     "listed_fields",
 )
 
-_INSERT_CONTENT = {
-    "sqlite": Statement(sqlite.insert(content).on_conflict_do_nothing(index_elements=["hash"]), keys=_CONTENT_KEYS),
-    # Two workers may store the same content at once: the second waits for the first, then finds it.
-    "postgresql": Statement(
-        postgresql.insert(content).on_conflict_do_nothing(index_elements=["hash"]).returning(content.c.id),
-        keys=_CONTENT_KEYS,
-    ),
-}
+_INSERT_CONTENT = Statement(sqlite.insert(content).on_conflict_do_nothing(index_elements=["hash"]), keys=_CONTENT_KEYS)
 
 
 # FOR KEY SHARE: rivals that store the same content do not wait for each other, the collector waits for them.
@@ -81,7 +74,29 @@ _FIND_CONTENT = Statement(
     select(content.c.id).where(content.c.hash == bindparam("hash")).with_for_update(read=True, key_share=True)
 )
 
-_INSERT_BLOB = Statement(insert(blob), keys=("content_id", "header", "octets", "file"))
+_BLOB_KEYS = ("header", "octets", "file")
+_INSERT_BLOB = Statement(insert(blob), keys=("content_id", *_BLOB_KEYS))
+
+
+def _content_with_blob() -> Statement:
+    """On PostgreSQL, where each statement is a journey: both rows, or none when the content is there.
+
+    Two workers may store the same content at once: the second waits for the first, then finds it.
+    """
+    given = {name: bindparam(name, type_=content.c[name].type) for name in _CONTENT_KEYS}
+    new = (
+        postgresql.insert(content)
+        .values(given)
+        .on_conflict_do_nothing(index_elements=["hash"])
+        .returning(content.c.id)
+        .cte("new")
+    )
+    frames = [bindparam(name, type_=blob.c[name].type) for name in _BLOB_KEYS]
+    filled = insert(blob).from_select(["content_id", *_BLOB_KEYS], select(new.c.id, *frames)).cte("filled")
+    return Statement(select(new.c.id).add_cte(filled))
+
+
+_INSERT_BOTH = _content_with_blob()
 
 MESSAGE_COLUMNS = (
     *("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size"),
@@ -90,7 +105,7 @@ MESSAGE_COLUMNS = (
 
 INSERT_MESSAGE = Statement(insert(message), keys=MESSAGE_COLUMNS)
 
-_MINT = Statement(
+_MINTED = (
     update(mailbox)
     .where(mailbox.c.id == bindparam("box"), mailbox.c.account_id == bindparam("account"))
     .values(
@@ -103,6 +118,22 @@ _MINT = Statement(
     )
     .returning(mailbox.c.uidnext, mailbox.c.modseq, mailbox.c.uidvalidity)
 )
+_MINT = Statement(_MINTED)
+
+
+def _placed() -> Statement:
+    """On PostgreSQL: `_MINT` for one message, and the message."""
+    minted = _MINTED.cte("minted")
+    own = {"mailbox_id": bindparam("box", type_=BigInteger), "uid": minted.c.uidnext - 1, "modseq": minted.c.modseq}
+    given = [own.get(name, bindparam(name, type_=message.c[name].type)) for name in MESSAGE_COLUMNS]
+    return Statement(
+        insert(message)
+        .from_select(MESSAGE_COLUMNS, select(*given).select_from(minted))
+        .returning(message.c.uid + 1, message.c.modseq, select(minted.c.uidvalidity).scalar_subquery())
+    )
+
+
+_PLACE = _placed()
 
 
 def store_content(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
@@ -121,21 +152,25 @@ def store_contents(tx: Tx, batch: Iterable[Prepared]) -> list[tuple[int, bool]]:
     for prepared in batch:
         content_id, new = _store_row(tx, prepared)
         stored.append((content_id, new))
-        if new:
-            blobs.append(
-                {"content_id": content_id, "header": prepared.header, "octets": prepared.octets, "file": prepared.file}
-            )
+        if new and tx.dialect == "sqlite":
+            blobs.append({"content_id": content_id, **_frames(prepared)})
     if blobs:
         tx.many(_INSERT_BLOB, blobs)
     return stored
 
 
+def _frames(prepared: Prepared) -> dict[str, Any]:
+    return {"header": prepared.header, "octets": prepared.octets, "file": prepared.file}
+
+
 def _store_row(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
-    """The content's row alone."""
+    """The content's row; on PostgreSQL that of its octets, too."""
     scan = prepared.scan
+    statement, frames = (_INSERT_CONTENT, {}) if tx.dialect == "sqlite" else (_INSERT_BOTH, _frames(prepared))
     # Nearly every content is new: it is looked for only when it turns out to be there.
     key = tx.key(
-        _INSERT_CONTENT[tx.dialect],
+        statement,
+        **frames,
         hash=prepared.hash,
         size=prepared.size,
         header_size=scan.header_size,
@@ -209,44 +244,48 @@ def place(
 
 def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placing]) -> list[Appended]:
     """`place` of several, in this order, each with a mod-sequence of its own."""
-    more = len(batch)
+    more, now = len(batch), tx.now
+    alone = more == 1 and tx.dialect == "postgresql"
     row = tx.one(
-        _MINT,
+        _PLACE if alone else _MINT,
         box=mailbox_id,
         account=account_id,
         more=more,
         unread=sum(not placing.mask & SEEN for placing in batch),
         starred=sum(placing.mask & FLAGGED > 0 for placing in batch),
         sizes=sum(placing.size for placing in batch),
+        **(_appearance(batch[0], now) if alone else {}),
     )
     if row is None:
         raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
     uidnext, last, uidvalidity = row
-    now = tx.now
     numbered = list(zip(range(uidnext - more, uidnext), range(last - more + 1, last + 1), batch, strict=True))
-    tx.many(
-        INSERT_MESSAGE,
-        [
-            {
-                "mailbox_id": mailbox_id,
-                "uid": uid,
-                "content_id": placing.content_id,
-                "flags": placing.mask,
-                "modseq": modseq,
-                "internal_date": now if placing.internal_date is None else placing.internal_date,
-                "saved": now,
-                "size": placing.size,
-                "door": int(placing.provenance.door),
-                "door_account": placing.provenance.account_id,
-                "through_list": int(placing.provenance.through_list),
-                "authentication": placing.provenance.results.packed,
-                "impersonation": int(placing.provenance.signs),
-            }
-            for uid, modseq, placing in numbered
-        ],
-    )
+    if not alone:
+        tx.many(
+            INSERT_MESSAGE,
+            [
+                {"mailbox_id": mailbox_id, "uid": uid, "modseq": modseq, **_appearance(placing, now)}
+                for uid, modseq, placing in numbered
+            ],
+        )
     tx.changed(account_id, mailbox_id)
     return [Appended(mailbox_id, uidvalidity, uid, modseq, placing.content_id) for uid, modseq, placing in numbered]
+
+
+def _appearance(placing: Placing, now: int) -> dict[str, int]:
+    """The columns of a message that are known before it has a UID."""
+    return {
+        "content_id": placing.content_id,
+        "flags": placing.mask,
+        "internal_date": now if placing.internal_date is None else placing.internal_date,
+        "saved": now,
+        "size": placing.size,
+        "door": int(placing.provenance.door),
+        "door_account": placing.provenance.account_id,
+        "through_list": int(placing.provenance.through_list),
+        "authentication": placing.provenance.results.packed,
+        "impersonation": int(placing.provenance.signs),
+    }
 
 
 _INBOXES = select(mailbox.c.account_id, mailbox.c.id).where(mailbox.c.name == mailboxes.INBOX)
