@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, func, select, true
 
 from mailserver.foundation.settings import Limits
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record.notices import moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import mailbox
@@ -28,16 +28,28 @@ class Quota:
 
 NO_QUOTA = Quota()
 
-_USAGE = Statement(
-    select(func.coalesce(func.sum(mailbox.c.octets), 0), func.coalesce(func.sum(mailbox.c.messages), 0)).where(
-        mailbox.c.account_id == bindparam("account")
-    )
-)
-_OWN = Statement(
+_OWN_LIMITS = (
     select(account.c.quota, message_quota.c.messages)
     .select_from(account.outerjoin(message_quota, message_quota.c.account_id == account.c.id))
     .where(account.c.id == bindparam("account"))
 )
+_OWN = Statement(_OWN_LIMITS)
+_HELD = select(
+    func.coalesce(func.sum(mailbox.c.octets), 0).label("octets"),
+    func.coalesce(func.sum(mailbox.c.messages), 0).label("messages"),
+).where(mailbox.c.account_id == bindparam("account"))
+
+
+_USAGE = Statement(_HELD)
+
+
+def _limits_and_usage() -> Statement:
+    held = _HELD.subquery()
+    return Statement(_OWN_LIMITS.add_columns(held.c.octets, held.c.messages).join(held, true()))
+
+
+_BOTH = _limits_and_usage()
+"""Where each statement is a journey to a server."""
 
 
 def usage(tx: Tx, account_id: int) -> tuple[int, int]:
@@ -49,21 +61,31 @@ def usage(tx: Tx, account_id: int) -> tuple[int, int]:
 
 def quota(tx: Tx, account_id: int, default: Quota) -> Quota:
     """What an account may hold: its own limits, else the setting's."""
-    row = tx.one(_OWN, account=account_id)
+    return _counting(tx.one(_OWN, account=account_id), default)
+
+
+def _counting(row: Row | None, default: Quota) -> Quota:
+    """The limits that count, of a row of an account's own."""
     if row is None:
         return default
-    octets, count = row
+    octets, count = row[:2]
     return Quota(default.octets if octets < 0 else octets, default.messages if count is None else count)
+
+
+def _limits_and_held(tx: Tx, account_id: int, default: Quota) -> tuple[Quota, int, int]:
+    """The limits of an account, and what it holds in octets and messages, unless nothing limits it."""
+    if tx.dialect != "sqlite":
+        row = tx.one(_BOTH, account=account_id)
+        return (_counting(row, default), int(row[2]), int(row[3])) if row is not None else (default, 0, 0)
+    limits = quota(tx, account_id, default)
+    return (limits, *(usage(tx, account_id) if limits.octets or limits.messages else (0, 0)))
 
 
 def check_quota(tx: Tx, account_id: int, default: Quota | None, octets: int, count: int = 0) -> None:
     """Raises Refused(OVER_QUOTA) when so much more would pass the account's limits; `default` None: nobody asks."""
     if default is None:
         return
-    limits = quota(tx, account_id, default)
-    if not limits.octets and not limits.messages:
-        return
-    used, held = usage(tx, account_id)
+    limits, used, held = _limits_and_held(tx, account_id, default)
     if limits.octets and used + octets > limits.octets:
         raise Refused(Reason.OVER_QUOTA, "Mailbox is full")
     if limits.messages and held + count > limits.messages:
@@ -72,10 +94,7 @@ def check_quota(tx: Tx, account_id: int, default: Quota | None, octets: int, cou
 
 def room(tx: Tx, account_id: int, default: Quota) -> int | None:
     """Octets that one more message may have; None: any number. Raises Refused(OVER_QUOTA) when none may come."""
-    limits = quota(tx, account_id, default)
-    if not limits.octets and not limits.messages:
-        return None
-    used, held = usage(tx, account_id)
+    limits, used, held = _limits_and_held(tx, account_id, default)
     if (limits.octets and used >= limits.octets) or (limits.messages and held >= limits.messages):
         raise Refused(Reason.OVER_QUOTA, "Mailbox is full")
     return limits.octets - used if limits.octets else None
