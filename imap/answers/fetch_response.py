@@ -11,13 +11,13 @@ from array import array
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from functools import cached_property
 from typing import IO, Any, cast
 
 from imap.answers import bodies, international, untagged
 from imap.answers.batches import column, flag_lines
 from imap.answers.bodies import Bodies
-from imap.answers.fields import is_listed, many_chooser
+from imap.answers.fields import is_listed
+from imap.answers.held_messages import Columns, HeldMessages
 from imap.session import message_limit
 from imap.session.message_cache import TOGETHER
 from imap.session.session import Selected, Session
@@ -28,14 +28,11 @@ from imap.wire.fetch.fetch_items import Attribute, Coding, FetchItem, OnDisk, Se
 from imap.wire.flags import SEEN
 from mailserver.foundation.large_answers import LARGE, Kept, new_file
 from mailserver.model.errors import DamagedDatabase, Reason, Refused
-from mailserver.store.engine.statements import Row, Tx
+from mailserver.store.engine.statements import Row
 from mailserver.store.mail import access, messages
 from mailserver.store.mail.messages import LIGHT
 
 Slices = Iterable[tuple[int, int]]
-Columns = tuple[Sequence[int], list[Sequence[Any]]]
-"""UIDs, and columns beside them."""
-
 ROWS = 400
 """Messages whose columns are read at once."""
 BODY_ROWS = 200
@@ -81,9 +78,7 @@ class Answer:
         self._utf8_columns = international.places(self._columns) if session.utf8 else ()
         self._plain = all(section.coding is Coding.KEPT for section in self._sections)
         self._renderings = session.services.snapshots.renderings
-        self._messages = session.services.snapshots.messages
-        self._read_columns = (*self._columns, "listed") if self._sections else self._columns
-        """What a page of a list takes; its fields of headers are one section."""
+        self._held = HeldMessages(session, selected, self._columns, self._sections)
         self.missing = 0
         self.undecodable = False
         self.damaged: list[int] = []
@@ -98,11 +93,6 @@ class Answer:
         """Whether it takes the octets of messages, not columns alone."""
         sections = self._sections
         return bool(sections) and (len(sections) > 1 or not is_listed(sections[0]) or self._marks())
-
-    @cached_property
-    def _few(self) -> tuple[str, ...]:
-        """What is read of FEW messages."""
-        return bodies.columns_of_small(self._columns, self._sections) if self._sections else ("uid", *self._columns)
 
     def at_once(self, slices: Sequence[tuple[int, int]]) -> bytes | None:
         """The lines of messages without ghosts among them, if that is little and takes no thread; else None."""
@@ -119,19 +109,13 @@ class Answer:
             return self._page(lot)
         if self._sections and self._marks() and any(not mask & SEEN for mask in lot.flags):
             return None
-        rows = self._held_few(lot.uids)
-        is_new = rows is None
-        if rows is None and store.near:
-            rows = store.read_inline_now(self._read_few, selected.owner, lot.uids)
-        if rows is None:
-            return None
-        found = self._from_rows(rows, lot.uids, is_new=is_new)
-        if len(found.uids) != len(lot.uids):  # gone, or damaged: the other way tells
+        found = self._held.few(lot.uids)
+        if found is None and store.near:
+            found = self._held.read_few_now(lot.uids)
+        if found is None or len(found.uids) != len(lot.uids):  # gone, or damaged: the other way tells
             return None
         said = b"".join(self._body_lines(lot, found, frozenset()))
         return None if self.undecodable else said
-
-    # ------------------------------------------------------------------ what is at hand
 
     def _page(self, lot: Lot) -> bytes | None:
         """The lines of a page of a list, if it is at hand; else None."""
@@ -140,48 +124,8 @@ class Answer:
         block = self._kept(lot.uids)
         if block is not None:
             return self._lines(block, lot)
-        held = self._held_columns(lot.uids)
+        held = self._held.page(lot.uids)
         return self._from_read(lot, lot.uids, held) if held is not None else None
-
-    def _held_columns(self, uids: "array[int]") -> list[Sequence[Any]] | None:
-        """What `_read` reads of a page's messages."""
-        rows = self._messages.find(self._selected.shared.mailbox_id, uids, self._read_columns)
-        return self._with_fields(list(zip(*rows, strict=True))) if rows else None
-
-    def _with_fields(self, columns: list[Sequence[Any]]) -> list[Sequence[Any]] | None:
-        """Columns with the section instead of the fields that are kept apart; None where those of one are not."""
-        if not self._sections:
-            return columns
-        if None in columns[-1]:
-            return None
-        return [*columns[:-1], many_chooser(self._sections[0])(columns[-1])]
-
-    def _held_few(self, uids: "array[int]") -> list[Row] | None:
-        """What `_read_few` reads of these messages."""
-        rows = self._messages.find(self._selected.shared.mailbox_id, uids, self._few[1:])
-        if rows is None:
-            return None
-        found = [(uid, *row) for uid, row in zip(uids, rows, strict=True)]
-        return found if not self._sections or bodies.small(found, self._columns, self._sections) else None
-
-    def _read_few(self, tx: Tx, owner: int, uids: "array[int]") -> list[Row] | None:
-        """Rows of FEW messages with what their lines take; None when that is not little."""
-        mailbox_id = self._selected.shared.mailbox_id
-        if self._sections:
-            return bodies.read_small(tx, owner, mailbox_id, uids, self._columns, self._sections)
-        return messages.fetch_uids(tx, owner, mailbox_id, self._few, uids)
-
-    def _from_rows(self, rows: list[Row], uids: "array[int]", *, is_new: bool) -> Bodies:
-        """What the lines of these messages take, out of `_read_few`; new rows are remembered, unless one is damaged."""
-        if self._sections:
-            blobs = self._session.services.store.blobs
-            found = bodies.cut_small(rows, uids, self._columns, self._sections, blobs)
-        else:
-            found = Bodies([row[0] for row in rows], [row[1:] for row in rows], [[] for _ in rows], len(uids))
-        if is_new and not found.damaged:
-            there, values = [row[0] for row in rows], [row[1:] for row in rows]
-            self._messages.keep(self._selected.shared.mailbox_id, there, self._few[1:], values)
-        return found
 
     async def _from_snapshot(self, slices: Slices) -> AsyncGenerator[bytes, None]:
         for lines in flag_lines(
@@ -246,7 +190,7 @@ class Answer:
 
     async def _read(self, uids: "array[int]") -> Columns | None:
         """UIDs, columns, and the section if there is one; None when that takes more than columns, or is too much."""
-        held = self._held_columns(uids)
+        held = self._held.page(uids)
         try:
             read = (uids, held) if held is not None else await self._read_now(uids)
         except Refused as refusal:
@@ -268,15 +212,7 @@ class Answer:
             if self._sections:
                 return await store.read(bodies.read_fields, *wanted, uids, self._columns, self._sections[0])
             return await store.read(messages.fetch_columns_of, *wanted, self._columns, uids)
-        read = await store.read_apart(
-            messages.fetch_columns_of, *wanted, self._read_columns, uids, complete=bool(self._sections)
-        )
-        if read is None:
-            return None
-        found, columns = read
-        self._messages.keep(mailbox_id, found, self._read_columns, list(zip(*columns, strict=True)))
-        shown = self._with_fields(columns)
-        return (found, shown) if shown is not None else None
+        return await self._held.read_page(uids)
 
     async def _in_utf8(self, uids: Sequence[int], rows: list[Row]) -> list[Row]:
         """Columns of these messages as a session that takes UTF-8 shall see them."""
@@ -400,7 +336,9 @@ class Answer:
         store = session.services.store
         wanted = (self._selected.owner, mailbox_id, uids, self._columns, self._sections, store.blobs)
         try:
-            few = await self._few_bodies(uids) if file is None and len(uids) <= FEW else None
+            few: Bodies | None = None
+            if file is None and len(uids) <= FEW:
+                few = self._held.few(uids) or await self._held.read_few(uids)
             found = few if few is not None else await store.read(bodies.read, *wanted, file)
             if not self._utf8_columns:
                 return found
@@ -412,14 +350,6 @@ class Answer:
             if refusal.reason is Reason.NO_SUCH_MAILBOX:
                 return Bodies([], [], [], len(uids))
             raise
-
-    async def _few_bodies(self, uids: "array[int]") -> Bodies | None:
-        """What the lines of FEW messages take; None when it is not little."""
-        held = self._held_few(uids)
-        if held is not None:
-            return self._from_rows(held, uids, is_new=False)
-        rows = await self._session.services.store.read_apart(self._read_few, self._selected.owner, uids)
-        return self._from_rows(rows, uids, is_new=True) if rows is not None else None
 
     def _body_lines(self, lot: Lot, found: Bodies, newly: frozenset[int]) -> Iterator[bytes]:
         """The lines of these messages: small ones at once, large ones with their octets as they are."""
