@@ -33,6 +33,7 @@ def test_what_is_known_of_a_message_adds_up() -> None:
 
 def test_what_was_shown_or_appended_is_not_read_again(store: Store) -> None:
     """Octets that the database lost since are shown as they came; another worker reads what is there."""
+
     async def scene() -> None:
         async with World(store) as world:
             await world.people()
