@@ -203,11 +203,14 @@ def _leave(code: int) -> None:
 def _main() -> None:
     import importlib
 
+    from mailserver.cli.families import families
     from mailserver.runtime import doors
 
     sock = socket.socket(fileno=int(sys.argv[1]))
     for name in ("mailserver.__main__", *LATER):
         importlib.import_module(name)
+    for family in families.commands().values():
+        _ = family.loaded
     doors.load()
     if len(os.listdir("/proc/self/task")) != 1:
         raise SystemExit("an import started a thread: no process can be forked from here")

@@ -12,7 +12,7 @@ from mailserver.backup.kept import Keep
 from mailserver.backup.making import Report, Target
 from mailserver.backup.restic import shown
 from mailserver.cli.backup_list import fields, show_backups
-from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, progress, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, progress, settings_of
 from mailserver.foundation.settings import Settings
 from mailserver.health import restore_trial
 from mailserver.health.instance import place_of
@@ -29,13 +29,6 @@ Where = Annotated[
 ]
 
 
-@with_help(
-    _(
-        "Sauvegarder l’instance pendant qu’elle sert, chiffrée, puis relire ce qui a été sauvé. Code de "
-        "retour 1 : la sauvegarde n’est pas bonne.\n\n"
-        "Seul ce qui est nouveau est écrit. La première fois, --init crée la sauvegarde."
-    )
-)
 def backup(
     directory: InstanceDir,
     target: Where,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.health import deep_check
@@ -34,16 +34,6 @@ NOT_COMPARED = Finding(
 STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "red"}
 
 
-@with_help(
-    _(
-        "Passer en revue réglages, secrets, TLS, base de données, ports, annuaire et DNS. Code de "
-        "retour 1 : il faut corriger quelque chose.\n\n"
-        "Ne change rien. --repair le fait : les compteurs et l’index de recherche sont refaits "
-        "d’après les messages, des fichiers\n"
-        "reviennent de la quarantaine, les messages abîmés ou perdus sont marqués ; rien n’est "
-        "jeté. Le serveur peut tourner pendant ce temps."
-    )
-)
 def check(
     directory: InstanceDir,
     with_dns: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mailserver.cli.accounts.desk import Desk, account_or_box, at_desk
-from mailserver.cli.shared import AsJson, InstanceDir, origin, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, origin, settings_of
 from mailserver.filters import Documents, Rules, Scripts
 from mailserver.filters.documents import NAME
 from mailserver.filters.rules import Document, sentences
@@ -45,7 +45,6 @@ class _Shown:
     """An address that has not answered yet."""
 
 
-@with_help(_("Montrer les filtres de messages d’un compte (scripts Sieve), ou les arrêter."))
 def filters(directory: InstanceDir, login: Who, off: Off = False, as_json: AsJson = False) -> None:
     """Show the mail filters of an account, or switch them off."""
     settings = settings_of(directory)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from directory.people.embedded import EmbeddedDirectory
-from mailserver.cli.shared import AsJson, fail, open_store, run, with_help
+from mailserver.cli.shared import AsJson, fail, open_store, run
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import AUTHORITY
 from mailserver.health import instance
@@ -23,14 +23,6 @@ from mailserver.texts.command_line import _, of_error
 DEMO_DOMAIN = "ac-exemple.fr"
 
 
-@with_help(
-    _(
-        "Créer une instance : réglages, clés, autorité et certificat, base de données. Ne demande "
-        "rien.\n\n"
-        "Avec --database et un DIR dont les réglages nomment déjà cette base, et qui n’a pas de "
-        "courrier, seulement la base."
-    )
-)
 def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help=_("Dossier où créer l’instance."))],
     domain: Annotated[str, typer.Option(help=_("Domaine de messagerie de l’académie."))] = DEMO_DOMAIN,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, progress, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, progress, settings_of
 from mailserver.foundation.ports import CannotServe
 from mailserver.foundation.settings import FILE_NAME, Settings, SettingsError, editing, parse
 from mailserver.health.instance import place_of
@@ -41,16 +41,6 @@ Abandon = Annotated[
 Only = Annotated[bool, typer.Option("--plan", help=_("Dire ce qui serait fait, et ne rien changer."))]
 
 
-@with_help(
-    _(
-        "Déplacer une instance vers PostgreSQL et un stockage d’objets ou un dossier partagé, ou en revenir.\n\n"
-        "Lancée pendant que le service tourne, la commande apporte tout ce qui est là ; arrêtez alors le service et "
-        "relancez-la :\n"
-        "elle apporte le reste, compare tout et change les réglages. Interrompue, elle reprend. Ce qui est quitté "
-        "reste tel quel,\n"
-        "marqué comme déplacé. Code de retour 1 : le déplacement n’est pas terminé."
-    )
-)
 def move(
     directory: InstanceDir,
     to: To = "",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help, with_store
+from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_store
 from mailserver.foundation.peers import counted, parse
 from mailserver.model.clock import HOUR
 from mailserver.store.engine.transactions import Store, Tx
@@ -21,7 +21,6 @@ Forget = Annotated[
 ]
 
 
-@with_help(_("Montrer ce que les serveurs les plus actifs ont apporté sur le port smtp depuis une heure ou deux."))
 def peers(directory: InstanceDir, forget: Forget = "", as_json: AsJson = False) -> None:
     """Show what the busiest peers have brought to the port smtp."""
     settings = settings_of(directory)

@@ -9,7 +9,7 @@ import typer
 from mailserver.accounts.removed_items import ItemsBack, RemovedItem, RemovedItems
 from mailserver.accounts.removed_mail import BroughtBack, RemovedMail
 from mailserver.cli.accounts.desk import Desk, account_or_box, at_desk
-from mailserver.cli.shared import AsJson, InstanceDir, fail, moment, origin, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, moment, origin, settings_of
 from mailserver.foundation.settings import Settings
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.recovery import Found, Kept
@@ -24,13 +24,6 @@ Who = Annotated[
 ]
 
 
-@with_help(
-    _(
-        "Montrer les messages qu’une personne a supprimés définitivement et qui sont encore gardés, ou les "
-        "remettre où ils étaient (--all).\n\n"
-        "Code de retour 1 : la boîte n’a pas assez de place pour tous."
-    )
-)
 def recover(
     directory: InstanceDir,
     login: Who,

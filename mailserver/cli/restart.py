@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mailserver.cli.shared import InstanceDir, fail, settings_of, with_help
+from mailserver.cli.shared import InstanceDir, fail, settings_of
 from mailserver.foundation.instance_lock import Note, read_note
 from mailserver.runtime.handover import SUCCESSOR_SECONDS
 from mailserver.runtime.processes import LEAVE_SIGNAL
@@ -20,9 +20,6 @@ Patience = Annotated[
 ]
 
 
-@with_help(
-    _("Remplacer les processus qui servent par ceux du programme installé, sans qu’aucune connexion soit refusée.")
-)
 def restart(directory: InstanceDir, wait: Patience = int(SUCCESSOR_SECONDS) + 60) -> None:
     """Hand over to a new supervisor, and say what came of it."""
     settings = settings_of(directory)

@@ -13,7 +13,7 @@ from mailserver.backup.making import Target
 from mailserver.backup.restoring import Restored
 from mailserver.cli.backup_list import show_backups
 from mailserver.cli.part import Asked, AskedList, Source, restore_account, restore_of_list
-from mailserver.cli.shared import AsJson, fail, log_aside, progress, settings_of, with_help
+from mailserver.cli.shared import AsJson, fail, log_aside, progress, settings_of
 from mailserver.foundation.settings import SettingsError
 from mailserver.model.errors import Temporary
 from mailserver.partial_restore import agendas, mail
@@ -23,15 +23,6 @@ ACCOUNT = ("--folder", "--message", "--agenda", "--in-place", "--everything", "-
 LIST = ("--as", "--apply")
 
 
-@with_help(
-    _(
-        "Restaurer une instance entière dans un dossier vide (et une base PostgreSQL vide) ; ou, avec --account ou "
-        "--mailing-list, une partie d’une sauvegarde dans l’instance DIR, qui peut être servie.\n\n"
-        "De l’entière, ce qui attendait dans la file de sortie est retenu : c’est peut-être déjà parti. D’un compte "
-        "revient ce qui n’y est plus, à côté de ce qui est là : rien n’est remplacé, et son titulaire l’apprend ; "
-        "interrompue, la restauration se recommence. Code de retour 1 : tout n’a pas pu revenir."
-    )
-)
 def restore(
     target: Annotated[str, typer.Argument(metavar="TARGET", help=_("Où `mailserver backup` a sauvé."))],
     key_file: Annotated[Path, typer.Option(help=_("Fichier de la clé de la sauvegarde."))],

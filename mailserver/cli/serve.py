@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailserver.cli.shared import InstanceDir, fail, settings_of, with_help
+from mailserver.cli.shared import InstanceDir, fail, settings_of
 from mailserver.foundation import log_streams, logs, ports
 from mailserver.foundation.instance_lock import is_served
 from mailserver.foundation.settings import Settings, SettingsError
@@ -19,7 +19,6 @@ from mailserver.runtime.processes import Work
 from mailserver.texts.command_line import _, of_error
 
 
-@with_help(_("Ouvrir toutes les portes et servir jusqu’à Ctrl-C."))
 def serve(
     directory: InstanceDir,
     count: Annotated[

@@ -19,7 +19,6 @@ from mailserver.cli.shared import (
     origin,
     settings_of,
     show_table,
-    with_help,
     with_store,
 )
 from mailserver.foundation.settings import Settings
@@ -44,12 +43,6 @@ Until = Annotated[str, typer.Option("--until", metavar="DAY", help=_("Jusqu’à
 Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST, help=_("Au plus tant d’étapes trouvées."))]
 
 
-@with_help(
-    _(
-        "Montrer ce que sont devenus des messages, du plus récent au plus ancien : chaque étape avec son heure, sa "
-        "cause et la réponse de l’autre serveur, et ce qui attend encore. Code de retour 1 : rien n’est trouvé."
-    )
-)
 def trace(
     directory: InstanceDir,
     sender: From = "",

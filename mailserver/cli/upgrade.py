@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mailserver import __version__
-from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of
 from mailserver.foundation.instance_lock import Note, read_note
 from mailserver.foundation.settings import Settings
 from mailserver.health.instance import open_database, place_of
@@ -26,7 +26,6 @@ Back = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help=_("Défaire sans poser de question."))]
 
 
-@with_help(_("Mettre la base à jour pour la version installée ; dire avant ce que cela fait, ou revenir en arrière."))
 def upgrade(
     directory: InstanceDir, only_plan: Only = False, back: Back = False, yes: Yes = False, as_json: AsJson = False
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailserver.cli.shared import InstanceDir, settings_of, with_help
+from mailserver.cli.shared import InstanceDir, settings_of
 from mailserver.foundation.settings import Settings
 from mailserver.health import zone
 from mailserver.health.signing import stored_keys
@@ -22,12 +22,6 @@ class Form(StrEnum):
     JSON = "json"
 
 
-@with_help(
-    _(
-        "Écrire les enregistrements DNS à publier : MX, SPF, DKIM, DMARC, MTA-STS, TLS-RPT, DANE, SRV, autoconfig.\n\n"
-        "Ne demande rien à personne ; `mailserver check` compare avec ce qui est publié."
-    )
-)
 def dns(
     directory: InstanceDir,
     form: Annotated[Form, typer.Option("--format", help=_("Fichier de zone, ou JSON."))] = Form.BIND,

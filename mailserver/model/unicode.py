@@ -5,6 +5,7 @@ its length: 80 KB of them take 5 s. No writing puts more than a few on one lette
 ends the run, as the Stream-Safe Text Format does (Unicode Standard Annex 15, section 13).
 """
 
+import functools
 import re
 import unicodedata
 from typing import Literal
@@ -44,10 +45,15 @@ def _begins_with_mark(one: str) -> bool:
     return bool(decomposition) and bool(unicodedata.combining(unicodedata.normalize("NFKD", one)[0]))
 
 
-_MARK = f"[{_marks()}]"
-_RUN = re.compile(f"({_MARK}{{30}})(?={_MARK})")
+@functools.cache
+def _run() -> re.Pattern[str]:
+    """Thirty marks before another. Most texts never ask for it, and it takes a tenth of a second to make."""
+    mark = f"[{_marks()}]"
+    return re.compile(f"({mark}{{30}})(?={mark})")
+
+
 _FOREIGN = re.compile("[^\x00-\u02ff][^\x00-\u02ff]{30}")
-"""What `_RUN` needs to match, looked for several times as fast; in most texts there is none."""
+"""What `_run` needs to match, looked for several times as fast; in most texts there is none."""
 
 
 def normalize(form: Form, text: str) -> str:
@@ -55,7 +61,7 @@ def normalize(form: Form, text: str) -> str:
     if text.isascii():
         return text
     if _FOREIGN.search(text):
-        text = _RUN.sub(rf"\1{JOINER}", text)
+        text = _run().sub(rf"\1{JOINER}", text)
     return unicodedata.normalize(form, text)
 
 

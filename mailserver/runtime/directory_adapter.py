@@ -1,14 +1,9 @@
 """The directory that the settings ask for."""
 
-from typing import TYPE_CHECKING
-
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory
 from mailserver.store.engine.transactions import Store
-
-if TYPE_CHECKING:
-    pass
 
 
 def make_directory(settings: Settings, store: Store, clock: Clock) -> Directory:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import typer.main
 
 from mailserver.__main__ import app
@@ -17,7 +18,8 @@ Words = tuple[str, ...]
 
 def _walk(group: Any, path: Words = ()) -> Iterator[tuple[Words, set[str], bool]]:
     """Each command: its words, its options, and whether it is hidden."""
-    for name, command in getattr(group, "commands", {}).items():
+    for name in getattr(group, "commands", ()):
+        command = group.get_command(typer.Context(group), name)
         if getattr(command, "commands", None):
             yield from _walk(command, (*path, name))
         else:

@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 
 from directory.imports import jobs as imports
-from mailserver.cli.shared import InstanceDir, fail, open_store, run, settings_of, with_help
+from mailserver.cli.shared import InstanceDir, fail, open_store, run, settings_of
 from mailserver.store.account import jobs
 from mailserver.store.account.jobs import JobState
 from mailserver.texts.command_line import _
 
 
-@with_help(_("Exécuter un travail de la console. Code de retour 1 : ce travail n’est pas à faire."))
 def job(directory: InstanceDir, number: Annotated[int, typer.Argument(min=1)]) -> None:
     """Carry out a job of the console. Exit code 1: there is no such job to do."""
     settings = settings_of(directory)

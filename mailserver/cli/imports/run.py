@@ -17,32 +17,13 @@ from directory.imports.sources.text_encoding import Encoding
 from directory.imports.target import Outcome
 from mailserver.cli.imports.report import Collector, place, sentence
 from mailserver.cli.imports.source import alone, export_of, intake_of, progress
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import BadSyntax, Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.texts.command_line import _
 
 
-@with_help(
-    _(
-        "Créer et mettre à jour des personnes d’après un export, après avoir montré ce qui change "
-        "; annulable pendant un jour.\n\n"
-        "Colonnes de people.csv : given_name, surname et role (teacher, staff, pupil, secretariat, "
-        "admin) sont exigées ;\n"
-        "birth_date, numen, ine, uai, discipline, login, password, recovery_address, title, "
-        "functions, classes, groups et\n"
-        "hidden peuvent y être. Une cellule vide ne dit rien.\n\n"
-        "L’AAF se reconnaît à son contenu. Un export complet des personnels et des élèves ferme "
-        "les comptes de ceux qui manquent,\n"
-        "après `accounts.leaver_days` ; un delta change ce qu’il nomme.\n\n"
-        "Un import interrompu reprend quand on le relance. Importer deux fois un fichier ne change "
-        "rien.\n\n"
-        "Codes de retour : 0 fait ; 1 des lignes ont été refusées, ou trop de personnes "
-        "partiraient (le rapport dit lesquelles) ; 2 un fichier\n"
-        "ne peut pas servir, et rien n’a été écrit."
-    )
-)
 def import_people(
     directory: InstanceDir,
     files: Annotated[

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, Executable, Select, Table, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Connection, CursorResult, Executable, Select, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.foundation.changes import Change
@@ -76,13 +76,20 @@ class ManyStatement:
     LENGTHS = (1, 16, 128, 1000)
     _NAMES = tuple([f"in{number}" for number in range(LENGTHS[-1])])
 
-    __slots__ = ("_by_length",)
+    __slots__ = ("_by_length", "_column", "_query")
 
     def __init__(self, query: Select[Any], column: ColumnElement[Any]) -> None:
-        self._by_length = {
-            length: Statement(query.where(column.in_([bindparam(name) for name in self._NAMES[:length]])))
-            for length in self.LENGTHS
-        }
+        self._query = query
+        self._column = column
+        self._by_length: dict[int, Statement] = {}
+
+    def _about(self, length: int) -> Statement:
+        """Made when it is first asked for: most commands need none of the long ones."""
+        known = self._by_length.get(length)
+        if known is None:
+            values: list[BindParameter[Any]] = [bindparam(name) for name in self._NAMES[:length]]
+            known = self._by_length[length] = Statement(self._query.where(self._column.in_(values)))
+        return known
 
     def rows(self, tx: "Tx", values: Sequence[Any], **params: Any) -> list[Row]:
         """The rows of all these values, in no order."""
@@ -92,7 +99,7 @@ class ManyStatement:
             part = values[start : start + longest]
             length = next(length for length in self.LENGTHS if length >= len(part))
             filled = [*part, *[part[-1]] * (length - len(part))]
-            found += tx.all(self._by_length[length], **params, **dict(zip(self._NAMES, filled, strict=False)))
+            found += tx.all(self._about(length), **params, **dict(zip(self._NAMES, filled, strict=False)))
         return found
 
 

@@ -1,0 +1,58 @@
+"""Families of commands are imported when they are asked for, each by itself."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+import typer.main
+
+from mailserver.__main__ import app
+from mailserver.cli.families import families
+from tests.hatchery import ROOT, search_path
+
+_LOADED = """
+import sys
+from mailserver.__main__ import app
+try:
+    app(sys.argv[1:])
+except SystemExit as ended:
+    assert not ended.code, ended.code
+print("\\n" + " ".join(sys.modules))
+"""
+_FOR_ALL = {"families", "on_demand"}
+
+
+def _families_loaded(*words: str) -> tuple[set[str], set[str]]:
+    """The modules of `mailserver.cli` that a command imports, by their first name, and all the modules."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED, *words],
+        env={"PYTHONPATH": search_path(), "LC_ALL": "C.UTF-8"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = set(done.stdout.splitlines()[-1].split())
+    return {name.split(".")[2] for name in modules if name.startswith("mailserver.cli.")} - _FOR_ALL, modules
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_the_list_of_families_imports_none(option: str) -> None:
+    loaded, modules = _families_loaded(option)
+    assert not loaded
+    assert not modules & {"sqlalchemy", "pydantic", "twisted", "mailserver.foundation.settings"}
+
+
+@pytest.mark.parametrize(("family", "module"), [("rules", "rules"), ("imports", "imports"), ("dns", "zone")])
+def test_a_command_imports_its_own_family_alone(family: str, module: str) -> None:
+    assert _families_loaded(family, "--help")[0] == {module, "shared"}
+
+
+def test_the_list_says_of_each_what_it_says_of_itself() -> None:
+    program = typer.main.get_group(app)
+    assert list(program.commands) == list(families.commands())
+    for name, family in families.commands().items():
+        command = program.get_command(typer.Context(program), name)
+        assert command is not None
+        assert (command.name, command.help, command.hidden) == (name, family.help, family.hidden)
