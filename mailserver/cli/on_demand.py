@@ -33,7 +33,7 @@ class Family(TyperCommand):
 
 
 def _imported(load: Load) -> Function | typer.Typer:
-    """Import what a family is made of. Nothing of it is garbage, and looking for some would take a fifth of the time."""
+    """Import what a family is made of. Nothing of it is garbage, and looking for some takes a fifth of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
