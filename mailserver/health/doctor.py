@@ -16,6 +16,7 @@ from mailserver.health.certificates import examine_certificates
 from mailserver.health.findings import Finding, Grade
 from mailserver.health.hosts import examine_hosts
 from mailserver.health.instance import place_of
+from mailserver.health.moves import examine_moves
 from mailserver.health.published import examine_dns
 from mailserver.health.restore_trial import examine_backups
 from mailserver.health.running import examine_running
@@ -52,6 +53,7 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
         _stored,
         examine_hosts,
         examine_backups,
+        examine_moves,
         _ports,
         examine_running,
         _ldap,

@@ -78,6 +78,14 @@ def look(source: End) -> Outgoing | None:
         return Outgoing(bool(whole), int(changes), int(mended))
 
 
+def count(source: End) -> int | None:
+    """How much it has written down, whether it can be believed or not; None: there is none."""
+    with source.opened() as driver:
+        if not _is_there(driver):
+            return None
+        return int(driver.execute("SELECT count(*) FROM moving_change").fetchone()[0])
+
+
 def is_followed(source: End, target: End) -> bool:
     """Whether the target has everything but what the journal names. Raises CannotMove."""
     found = look(source) if source.is_sqlite else None
