@@ -19,6 +19,7 @@ from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.pictures import Pictures
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.calendars.feeds import Feeds
+from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.delivery import Delivery
 from mailserver.delivery.forwarding import Forwards
 from mailserver.delivery.infected import InfectedMail
@@ -127,6 +128,7 @@ def create(
         unconfirmed=UnconfirmedMail(
             settings=settings, store=store, delivery=delivery, submission=submission, clock=clock
         ),
+        quiet=QuietHours(settings=settings, store=store, clock=clock, changes=store.changes),
         withdrawals=withdrawals,
         recall=Recall(settings=settings, store=store),
         hijacked=HijackedAccounts(store=store, withdrawals=withdrawals, clock=clock),

@@ -55,7 +55,7 @@ from webui.page.context import Services
 from webui.page.dispatch import Doors, Endpoint, VisitHandler
 from webui.push.subscriptions import Subscribing
 from webui.reader import routes as reader
-from webui.secretariat import batches, desk, people, printing
+from webui.secretariat import batches, desk, people, printing, school_hours
 
 
 class KeyConvertor(Convertor[int]):
@@ -180,6 +180,8 @@ def _secretariat(doors: Doors) -> Sequence[BaseRoute]:
         Route("/secretariat/boites", visit(desk.boxes), methods=["GET"]),
         Route("/secretariat/boites", visit(desk.hand_over), methods=["POST"]),
         Route("/secretariat/mouvements", visit(desk.moves)),
+        Route("/secretariat/repos", visit(school_hours.show), methods=["GET"]),
+        Route("/secretariat/repos", visit(school_hours.decide), methods=["POST"]),
     ]
 
 

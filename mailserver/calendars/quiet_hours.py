@@ -1,58 +1,115 @@
-"""The right to disconnect: when nobody is told of mail that comes, by what they chose and by the school holidays.
+"""The right to disconnect: when nobody is told of mail that comes, by what they, their school or the academy chose.
 
-One rule for every way of telling: browsers that are closed, notifications of the device, the number in the window's
-title. The mail itself never waits.
+One rule for every way of telling: browsers that are closed, notifications of the device, reminders of the agenda, the
+number in the window's title, colleagues who write. The mail itself never waits.
 """
 
 import datetime
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from mailserver.calendars import school_holidays
+from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
-from mailserver.model.preferences import NEVER, Preferences
+from mailserver.model.clock import Clock
+from mailserver.model.preferences import Preferences
+from mailserver.model.quiet_hours import Hours, Source
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import school_hours
 
 FURTHEST_DAYS = 130
 """Within which quiet hours end: the longest holidays are shorter."""
+BELIEVED_SECONDS = 30.0
+"""Should news get lost, what a school decided counts after this long all the same."""
 
 
-class QuietHours:
-    """Of an instance; settings are read when they are asked for."""
+@dataclass(frozen=True, slots=True)
+class PersonalHours:
+    """Those that hold for somebody, where they are."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    hours: Hours
+    source: Source
+    zone: ZoneInfo
+    off: school_holidays.Seasons
+    """The school holidays that are known."""
+    school_zone: str
 
-    def holds(self, chosen: Preferences, now: float) -> bool:
-        """Whether these are quiet hours of somebody who chose so."""
-        return self._is_quiet(chosen, datetime.datetime.fromtimestamp(now, self.zone(chosen)))
+    def holds(self, now: float) -> bool:
+        """Whether they run."""
+        here = datetime.datetime.fromtimestamp(now, self.zone)
+        return self._is_off(here.date()) or self.hours.is_night(here.hour)
 
-    def end(self, chosen: Preferences, now: float) -> datetime.datetime | None:
-        """The full hour at which they end, in that person's zone; None: these are none, or their end is far away."""
-        here = datetime.datetime.fromtimestamp(now, self.zone(chosen))
-        if not self._is_quiet(chosen, here):
+    def end(self, now: float) -> datetime.datetime | None:
+        """The full hour at which they end, in that person's zone; None: they do not run, or their end is far away."""
+        if not self.holds(now):
             return None
+        here = datetime.datetime.fromtimestamp(now, self.zone)
         first = here.hour + 1
         for days in range(FURTHEST_DAYS):
             day = here.date() + datetime.timedelta(days=days)
-            if not self._is_off(chosen, day):
+            if not self._is_off(day):
                 for hour in range(first, 24):
-                    if not _is_night(chosen, hour):
+                    if not self.hours.is_night(hour):
                         return datetime.datetime.combine(day, datetime.time(hour), here.tzinfo)
             first = 0
         return None
 
-    def zone(self, chosen: Preferences) -> ZoneInfo:
-        """Where this person is."""
-        return ZoneInfo(chosen.zone or self._settings.web.timezone)
-
-    def _is_quiet(self, chosen: Preferences, here: datetime.datetime) -> bool:
-        return self._is_off(chosen, here.date()) or _is_night(chosen, here.hour)
-
-    def _is_off(self, chosen: Preferences, day: datetime.date) -> bool:
-        if chosen.quiet_weekends and day.weekday() >= 5:
+    def _is_off(self, day: datetime.date) -> bool:
+        if self.hours.weekends and day.weekday() >= 5:
             return True
-        zone = chosen.school_zone or self._settings.quiet.school_zone
-        return chosen.quiet_holidays and bool(school_holidays.of(self._settings.directory).on(zone, day))
+        return self.hours.holidays and bool(self.off.on(self.school_zone, day))
 
 
-def _is_night(chosen: Preferences, hour: int) -> bool:
-    return chosen.quiet_from != NEVER and (hour >= chosen.quiet_from or hour < chosen.quiet_to)
+class QuietHours:
+    """Of an instance. One per worker; asking costs nothing while nothing moves."""
+
+    def __init__(self, *, settings: Settings, store: Store, clock: Clock, changes: Changes) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._schools: dict[str, Hours] = {}
+        self._until = 0.0
+        self._heard = 0
+        changes.subscribe("mailbox", school_hours.NEWS, self._forget)
+
+    async def of(self, uai: str, chosen: Preferences) -> PersonalHours:
+        """What holds for somebody of a school who chose so: their own, else their school's, else the academy's.
+
+        Raises Temporary: schools were never read, and the store is out of reach.
+        """
+        source, hours = Source.OWN, chosen.quiet
+        if hours is None:
+            source, hours = await self.inherited(uai)
+        return PersonalHours(
+            hours,
+            source,
+            ZoneInfo(chosen.zone or self._settings.web.timezone),
+            school_holidays.of(self._settings.directory),
+            chosen.school_zone or self._settings.quiet.school_zone,
+        )
+
+    async def inherited(self, uai: str) -> tuple[Source, Hours]:
+        """What holds for whoever of a school chose nothing, and who decided so. Raises Temporary as `of`."""
+        school = (await self._of_schools()).get(uai.upper()) if uai else None
+        return (Source.SCHOOL, school) if school is not None else (Source.ACADEMY, academy(self._settings))
+
+    def _forget(self) -> None:
+        self._until = 0.0
+        self._heard += 1
+
+    async def _of_schools(self) -> dict[str, Hours]:
+        now = self._clock.monotonic()
+        if now < self._until:
+            return self._schools
+        heard = self._heard
+        self._schools = await self._store.read(school_hours.listing)
+        # What was read before a change that was heard of meanwhile may be old: it is not kept.
+        if heard == self._heard:
+            self._until = now + BELIEVED_SECONDS
+        return self._schools
+
+
+def academy(settings: Settings) -> Hours:
+    """What holds where neither a person nor their school chose anything."""
+    quiet = settings.quiet
+    return Hours(quiet.begins, quiet.ends, quiet.weekends, quiet.holidays)

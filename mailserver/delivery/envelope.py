@@ -19,6 +19,7 @@ from mailserver.store.queue.list_posts import Departure, Posted, Returned
 from mailserver.store.queue.moderation_queue import Hold
 from mailserver.store.queue.spool import Options, Signing, Target
 from mailserver.store.queue.traces import Trace
+from mailserver.store.queue.urgent_letters import Urgent
 from mailserver.store.reports.waiting import Arrived
 from mailserver.texts.causes import NOTHING, Cause
 
@@ -175,6 +176,8 @@ class Part:
     remembers: tuple[Memory, ...] = ()
     steps: tuple[Trace, ...] = ()
     """What is put on record with it."""
+    urgent: Urgent | None = None
+    """Its readers are told of it in spite of their quiet hours."""
     reports: Arrived | None = None
     """It brings a report that is to be read (`mailserver.reports`)."""
     post: Post | None = None

@@ -13,7 +13,7 @@ from mailserver.store.account.filter_memory import Counted
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, junk, mailboxes, messages
 from mailserver.store.mail.messages import NO_QUOTA, Quota
-from mailserver.store.queue import infected, list_posts, moderation_queue, spool, traces
+from mailserver.store.queue import infected, list_posts, moderation_queue, spool, traces, urgent_letters
 from mailserver.store.queue.infected import Held, Infected
 from mailserver.store.queue.traces import Trace
 from mailserver.store.reports import waiting
@@ -52,6 +52,8 @@ def deliver_parts(
             tx, part.prepared, part.accounts, inboxes, part.provenance, part.placements, part.quota
         )
         junk.record(tx, content_id, part.verdicts.items())
+        if part.urgent is not None and part.accounts:
+            urgent_letters.mark(tx, content_id, part.urgent)
         first = first or content_id
         if file is not None:
             kept.add(file) if used else unused.setdefault(file)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.quiet_hours import FIRST_HOURS, LAST_HOURS, USUAL_FIRST, USUAL_LAST, Hours
 from mailserver.texts.languages import LANGUAGES, LanguageCode
 
 VERSION = 1
@@ -162,13 +163,15 @@ class Preferences:
     """What a notification of a closed browser says: that there is something, who wrote, also about what."""
     push_reminders: bool = _flag(True)
     """They are told of the agenda's reminders, too."""
-    quiet_from: int = _one_of(20, 18, 19, 21, 22, NEVER)
+    quiet_from: int = _one_of(USUAL_FIRST, *FIRST_HOURS, NEVER)
     """The hour from which nobody is told of new messages, at no device; -1: at no hour."""
-    quiet_to: int = _one_of(7, 5, 6, 8, 9, 10)
+    quiet_to: int = _one_of(USUAL_LAST, *LAST_HOURS)
     quiet_weekends: bool = _flag(True)
     """Nothing on Saturdays and Sundays."""
     quiet_holidays: bool = _flag(False)
     """Nothing in the school holidays of `school_zone`, or of the academy's zone."""
+    quiet_own: bool = _flag(False)
+    """These are one's own choice even where they are the usual ones; else those of the school or academy hold."""
 
     # Agenda
     day_begins: int = _one_of(8, 6, 7, 9, 10)
@@ -220,6 +223,12 @@ class Preferences:
         """The language to write to the person in; None: nobody knows."""
         wanted = self.language or self.spoken
         return next((code for code in LANGUAGES if code == wanted), None)
+
+    @property
+    def quiet(self) -> Hours | None:
+        """The quiet hours that the person chose; None: they chose none."""
+        hours = Hours(self.quiet_from, self.quiet_to, self.quiet_weekends, self.quiet_holidays)
+        return hours if self.quiet_own or hours != Hours() else None
 
     def colour(self, mailbox_id: int) -> str:
         """The colour of a folder, empty when none was chosen."""

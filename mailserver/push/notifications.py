@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailserver.calendars.reminders import Reminder
 from mailserver.store.web.webmail.reading import Line
@@ -14,6 +14,7 @@ ONE_BY_ONE = 3
 MAX_TITLE, MAX_TEXT = 100, 200
 _NEW = Text("Nouveau message")
 _NO_SUBJECT = Text("(sans objet)")
+_URGENT = Text("Urgent, malgré vos heures de repos.")
 _REMINDER = Text("Rappel de l’agenda")
 
 
@@ -42,6 +43,15 @@ def of_mail(lines: Sequence[Line], shows: str, language: LanguageCode) -> list[N
         title = _NEW if len(lines) == 1 else Text("{count} nouveaux messages", count=len(lines))
         return [Note(title.to(language), "", f"/m/message/{lines[0].id}" if len(lines) == 1 else "/m/", "messages")]
     return [_about(line, shows, language) for line in reversed(lines)]
+
+
+def of_urgent_mail(lines: Sequence[Line], shows: str, language: LanguageCode) -> list[Note]:
+    """About messages that are told of in spite of quiet hours: that they are, and what of others is said."""
+    return [
+        replace(note, text=" ".join(filter(None, (_URGENT.to(language), note.text))))
+        for line in reversed(lines[:ONE_BY_ONE])
+        for note in of_mail([line], shows, language)
+    ]
 
 
 def _about(line: Line, shows: str, language: LanguageCode) -> Note:

@@ -20,6 +20,7 @@ from mailserver.foundation.safe_fetch import SafeFetch, Unreachable
 from mailserver.foundation.settings import Push, Settings, SettingsError
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
+from mailserver.model.identity import Directory
 from mailserver.push import notifications, vapid
 from mailserver.push.encryption import SALT, BrowserKeys, seal
 from mailserver.push.notifications import Note
@@ -51,14 +52,24 @@ GONE = frozenset({404, 410})
 class PushSender:
     """One per worker."""
 
-    def __init__(self, *, settings: Settings, store: Store, outside: SafeFetch, clock: Clock, changes: Changes) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        directory: Directory,
+        outside: SafeFetch,
+        clock: Clock,
+        changes: Changes,
+    ) -> None:
         self._settings = settings
         self._store = store
         self._outside = replace(outside, seconds=SECONDS)
         self._clock = clock
         self._changes = changes
         self._key: Vapid | None = None
-        self._quiet = QuietHours(settings)
+        self._directory = directory
+        self._quiet = QuietHours(settings=settings, store=store, clock=clock, changes=changes)
         self._plans = ReminderPlans(settings=settings, store=store, clock=clock, changes=changes)
 
     async def run(self) -> None:
@@ -124,10 +135,11 @@ class PushSender:
             return
         now = int(self._clock.now())
         rings = self._plans.rings(due.account_id, due.reminded, now)
-        notes = self._notes(due, rings or [], now)
+        quiet = await self._is_quiet(due, now)
+        notes = self._notes(due, rings or [], quiet=quiet)
         status = 0
         for note in notes:
-            status = await self._post(due, note)
+            status = await self._post(due, note, urgent=quiet)
             if not 200 <= status < 300:
                 break
         if status in GONE:
@@ -141,15 +153,20 @@ class PushSender:
             reminded = due.reminded if rings is None else now
             await self._store.write(push_subscriptions.told, due, reminded, pause=bool(notes))
 
-    def _notes(self, due: Due, rings: Sequence[Reminder], now: int) -> Sequence[Note]:
-        chosen = due.preferences
-        if self._quiet.holds(chosen, now):
-            return []
-        language = language_of(due)
+    async def _is_quiet(self, due: Due, now: int) -> bool:
+        """Whether quiet hours of its owner run. Raises Temporary."""
+        owner = await self._directory.by_account(due.account_id) if due.preferences.quiet is None else None
+        return (await self._quiet.of(owner.uai if owner else "", due.preferences)).holds(now)
+
+    def _notes(self, due: Due, rings: Sequence[Reminder], *, quiet: bool) -> Sequence[Note]:
+        chosen, language = due.preferences, language_of(due)
+        if quiet:
+            urgent = [line for line in due.lines if line.id in due.urgent]
+            return notifications.of_urgent_mail(urgent, chosen.push_shows, language)
         rung = notifications.of_reminders(rings, chosen.push_shows, language) if chosen.push_reminders else []
         return [*rung, *notifications.of_mail(due.lines, chosen.push_shows, language)]
 
-    async def _post(self, due: Due, note: Note) -> int:
+    async def _post(self, due: Due, note: Note, *, urgent: bool = False) -> int:
         """What a push service answers; 0: nothing, or it is none that may be asked any more."""
         if not is_allowed(self._settings.push, due.endpoint):
             return 410
@@ -160,7 +177,7 @@ class PushSender:
             ("Authorization", self._vapid().authorization(due.endpoint, self._clock.now())),
             ("Content-Encoding", "aes128gcm"),
             ("TTL", str(TIME_TO_LIVE)),
-            ("Urgency", "normal"),
+            ("Urgency", "high" if urgent else "normal"),
         ]
         try:
             return await self._outside.post(due.endpoint, body, MEDIA_TYPE, fields)

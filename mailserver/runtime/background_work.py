@@ -106,7 +106,14 @@ def _upkeep(services: Services) -> dict[str, Work]:
 def _work_outside(services: Services) -> dict[str, Work]:
     """What asks or tells others, besides mail."""
     settings, store, clock = services.settings, services.store, services.clock
-    push = PushSender(settings=settings, store=store, outside=SafeFetch(), clock=clock, changes=services.changes)
+    push = PushSender(
+        settings=settings,
+        store=store,
+        directory=services.directory,
+        outside=SafeFetch(),
+        clock=clock,
+        changes=services.changes,
+    )
     reports = ReportSender(
         settings=settings,
         store=store,

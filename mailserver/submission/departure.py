@@ -1,7 +1,7 @@
 """What one unit commits of a message that is sent: it leaves or waits for IT; the copy in Sent, the trace."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailserver.delivery import Envelope, Part, deliver_parts, led_to_lists
 from mailserver.model.identity import Principal
@@ -16,6 +16,7 @@ from mailserver.store.queue.held_submissions import Submitted
 from mailserver.store.queue.mailings import Wanted
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step, Trace
+from mailserver.store.queue.urgent_letters import Urgent
 from mailserver.store.record.audit import Origin
 from mailserver.texts.causes import NOTHING
 
@@ -152,11 +153,21 @@ class Leaving:
     named: tuple[int, ...]
     copy: Copy
     within: tuple[Callable[[Tx], None], ...]
+    urgent: Urgent | None = None
+    """Its readers are told of it in spite of their quiet hours."""
 
     @property
     def addresses(self) -> list[str]:
         """Everybody that its author named, the members of their own lists one by one; those of the academy's never."""
         return [*(one.address for one in self.envelope.recipients), *(target.address for target in self.remote)]
+
+    def urged(self, parts: list[Part]) -> list[Part]:
+        """These, of which the letter's own copies are told at once where that was granted."""
+        if self.urgent is None:
+            return parts
+        own = [part for part in parts if part.provenance.door is Door.SUBMISSION and part.accounts]
+        urgent = replace(self.urgent, people=len({account for part in own for account in part.accounts}))
+        return [replace(part, urgent=urgent) if part in own else part for part in parts]
 
     def submitted(self, judged: Judged, expires: int) -> Submitted:
         """The same as the store keeps it while it waits."""

@@ -30,6 +30,8 @@ class Written:
     header_end: int
     """Where the header's fields end; what follows is the blank line, if there is one, and the body."""
     has_blank_line: bool
+    urgent: bool = False
+    """Its author wants its readers told of it in spite of their quiet hours (`mailserver.rules.urgent_letters`)."""
 
     @property
     def body(self) -> int:
@@ -43,12 +45,15 @@ def read(octets: bytes) -> Written:
     authors: list[str] = []
     dropped: list[tuple[int, int]] = []
     names: set[str] = set()
+    urgent = False
     for field in headers.fields(octets, 0, end):
         names.add(field.name)
         if field.name == "from":
             authors += _addresses(octets[field.value : field.end])
         elif field.name in DROPPED:
             dropped.append((field.start, field.end))
+        elif field.name == "priority":
+            urgent = octets[field.value : field.end].strip().lower() == b"urgent"
     return Written(
         tuple(authors),
         "from" in names,
@@ -57,6 +62,7 @@ def read(octets: bytes) -> Written:
         tuple(dropped),
         end if names else 0,
         octets.startswith(b"\r\n", end if names else 0),
+        urgent,
     )
 
 

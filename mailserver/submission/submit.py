@@ -30,6 +30,7 @@ from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Denied, Sender
 from mailserver.model.sending_limits import PASSES, Course, Judged
 from mailserver.rules.sending_limits import SendingLimits, Sent, Waits
+from mailserver.rules.urgent_letters import UrgentLetters
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.mail.access import Viewer, boxes
@@ -81,6 +82,7 @@ class Submission:
         self.intake = MailingIntake(settings=settings, store=store, delivery=delivery, clock=clock)
         self._reported = Reported(settings=settings, store=store)
         self._future = FutureRelease(settings=settings, store=store, delivery=delivery, clock=clock)
+        self.urgent = UrgentLetters(settings=settings, store=store)
         self.confirmation = Confirmation(
             settings=settings, store=store, directory=directory, delivery=delivery, clock=clock
         )
@@ -207,6 +209,7 @@ class Submission:
                 named=tuple(named),
                 copy=_keeping(principal, copy or Copy()),
                 within=tuple(one for one in (within, filing) if one is not None),
+                urgent=await self.urgent.granted(principal, name, asked=written.urgent and not resent),
             )
             if size is not None and judged.course is Course.SEND:
                 return await self._keep_mailing(leaving, kept, sent, size, route, due)
@@ -252,6 +255,7 @@ class Submission:
 
     async def _send(self, leaving: Leaving, kept: bytes, sent: Sent | None) -> None:
         parts = await self._delivery.parts(leaving.envelope, leaving.whole, leaving.options, leaving.remote)
+        parts = leaving.urged(parts)
         counting = (partial(self._limits.count, sent=sent),) if sent is not None else ()
         message_id = parts[0].prepared.scan.message_id if parts else ""
         departure = leaving.departure(

@@ -277,6 +277,11 @@ _RECORDED = {
     "held-submission": N_("message {name} en attente, numéro {number} : {verdict}"),
     "recalled": N_("message {name} rappelé par son auteur : {count} exemplaires non lus"),
     "confidential-letter": N_("message {name} qui contient {kinds} : {verdict}"),
+    "urgent-letter": N_("message urgent {name} : {count} personnes prévenues malgré leurs heures de repos"),
+    "quiet-hours": N_(
+        "{uai} : repos de {begins} h à {ends} h, fins de semaine {weekends}, congés scolaires {holidays}"
+    ),
+    "quiet-hours-none": N_("{uai} : repos comme l’académie le décide"),
     "mailing": N_("envoi en nombre {number} ({name}), {count} personnes : {verdict}"),
     "no-such-mailing": N_("cet envoi en nombre n’existe pas"),
     "mailing-state": N_("cet envoi en nombre n’en est plus là"),

@@ -30,6 +30,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, house: House) -> Iterator[
     sender = PushSender(
         settings=house.settings,
         store=house.store,
+        directory=house.directory,
         outside=world(names, site),
         clock=house.clock,
         changes=house.changes,

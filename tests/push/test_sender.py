@@ -9,7 +9,7 @@ import pytest
 
 from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.foundation.safe_fetch import SafeFetch
-from mailserver.model.identity import Principal
+from mailserver.model.identity import Affiliation, Principal, Role, Tie
 from mailserver.model.preferences import NEVER, Preferences
 from mailserver.push import reminder_plans, sender, vapid
 from mailserver.push.sender import PushSender
@@ -189,6 +189,7 @@ def test_the_inside_is_never_reached(
     strict = PushSender(
         settings=house.settings,
         store=house.store,
+        directory=house.directory,
         outside=SafeFetch(
             resolver=service.names.resolver(), trust=service.site.trust, ports=frozenset({443, service.site.port})
         ),
@@ -331,7 +332,9 @@ def test_who_has_no_plan_comes_before_whose_agenda_has_changed(
 def test_quiet_hours(house: House, chosen: dict[str, object], day: int, hour: int, quiet: bool) -> None:
     values = dict(chosen)
     now = datetime.datetime(2026, int(str(values.pop("month", 11))), day, hour, 30, tzinfo=PARIS).timestamp()
-    assert QuietHours(house.settings).holds(Preferences(**values), now) is quiet  # type: ignore[arg-type]
+    asked = QuietHours(settings=house.settings, store=house.store, clock=house.clock, changes=house.changes)
+    held = house.run(asked.of("", Preferences(**values)))  # type: ignore[arg-type]
+    assert held.holds(now) is quiet
 
 
 def test_what_comes_in_quiet_hours_is_not_told_afterwards(
@@ -349,6 +352,25 @@ def test_what_comes_in_quiet_hours_is_not_told_afterwards(
     house.deliver(person, mail("Le jour"))
     service.round()
     assert len(service.asked(name)) == 1
+
+
+def test_what_is_urgent_is_told_in_quiet_hours_and_says_so(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    hour = datetime.datetime.fromtimestamp(house.clock.now(), ZoneInfo(house.settings.web.timezone)).hour
+    choose(house, person, quiet_from=18, quiet_to=9, push_shows="expediteur")
+    later(house, ((20 - hour) % 24) * 3600)
+    head = house.person("Agnès", f"Proviseur-{name}", Role.STAFF, affiliations=(Affiliation(Tie.FUNCTION, "DIR"),))
+    subscribe(house, person, service.endpoint(name), browser)
+    for subject, more in (("Demain", ""), ("Lycée fermé", "Priority: urgent\r\n")):
+        octets = f"From: {head.address}\r\nTo: {person.address}\r\nSubject: {subject}\r\n{more}\r\nBonsoir.\r\n"
+        house.run(house.submission.submit(head, head.address, (person.address,), octets.encode()))
+    service.round()
+    (asked,) = service.asked(name)
+    assert asked.head["urgency"] == "high"
+    (told,) = service.told(name, browser)
+    assert told["titre"] == head.address
+    assert told["texte"] == "Urgent, malgré vos heures de repos."
 
 
 def test_the_key_is_made_once_and_is_the_owner_s(house: House) -> None:

@@ -132,6 +132,8 @@ DESK = (
     ("GET", f"/secretariat/boites?etablissement={UAI}"),
     ("POST", "/secretariat/boites"),
     ("GET", f"/secretariat/mouvements?etablissement={UAI}"),
+    ("GET", f"/secretariat/repos?etablissement={UAI}"),
+    ("POST", "/secretariat/repos"),
 )
 
 

@@ -6,6 +6,7 @@ import json
 from starlette.responses import Response
 
 from mailserver.calendars import reminders
+from mailserver.calendars.quiet_hours import PersonalHours
 from mailserver.calendars.reminders import Reminder
 from webui.agenda import event_items, words
 from webui.http import headers
@@ -22,12 +23,13 @@ async def upcoming(services: Services, visit: Visit) -> Response:
     start, end = now - MISSED, now + datetime.timedelta(hours=HOURS)
     rows = await services.store.read(reminders.rows, visit.account_id, start, end)
     found = await event_items.computed(visit, reminders.due, rows, start, end, words.zone_of(visit))
-    told = {"now": visit.now, "reminders": [_told(visit, one) for one in found]}
+    hours = await services.quiet.of(visit.principal.uai, visit.preferences)
+    told = {"now": visit.now, "reminders": [_told(visit, one, hours) for one in found]}
     fields = {**headers.page(visit.secure), "Content-Type": "application/json"}
     return Response(json.dumps(told, ensure_ascii=False), 200, fields)
 
 
-def _told(visit: Visit, one: Reminder) -> dict[str, str | float]:
+def _told(visit: Visit, one: Reminder, hours: PersonalHours) -> dict[str, str | float]:
     event, language = one.event, visit.language
     item = event_items.item_id(event.collection_id, event.href)
     day = event.start.date()
@@ -42,6 +44,7 @@ def _told(visit: Visit, one: Reminder) -> dict[str, str | float]:
         "at": one.at.timestamp(),
         "title": event.title or visit._("(sans titre)"),
         "text": _text(visit, one, when),
+        "quiet": hours.holds(one.at.timestamp()),
         "href": page + (f"?le={event.key}" if event.key else ""),
     }
 

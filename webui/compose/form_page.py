@@ -71,6 +71,8 @@ class ComposePage:
     """What the letter may be written in."""
     language: str
     """What it is checked in."""
+    urgent: int | None
+    """How many more letters the author may have told of at once today; None: it is not theirs to do."""
     options: bool
     """Something beyond the usual is chosen."""
     preview: bool
@@ -125,7 +127,8 @@ async def answer(
         earliest=send_times.earliest(visit),
         languages=message_form.SPOKEN,
         language=letter.language or visit.preferences.spelling or visit.language.code,
-        options=letter.urgent or letter.receipt or letter.delivery or letter.apart or bool(letter.copy),
+        urgent=await services.submission.urgent.left(visit.principal),
+        options=letter.urgent or letter.alert or letter.receipt or letter.delivery or letter.apart or bool(letter.copy),
         preview=preview,
         doubts=doubts,
     )

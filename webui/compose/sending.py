@@ -122,7 +122,7 @@ async def send(
         private = await confidential.question(services, visit, terms.recipients, octets)
         if private.unless(visit.form.text("confies")[:MAX_ASKED]).those:
             found = replace(found, those=(*found.those, *private.those))
-        if not due and not asked:
+        if not due and not asked and not letter.alert:
             wait = await absent_colleagues.question(services, visit, terms.recipients)
             found = replace(found, those=(*found.those, *wait.unless(visit.form.text("vus")[:MAX_ASKED]).those))
         if found.those:

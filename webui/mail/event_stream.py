@@ -19,7 +19,6 @@ from typing import Any
 import structlog
 from starlette.responses import Response, StreamingResponse
 
-from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Limits
 from mailserver.model.errors import Temporary
@@ -190,9 +189,8 @@ async def _look(services: Services, visit: Visit) -> _Told:
     own, shared, planned = await services.store.read(visitors.counted, viewer)
     others = [reach.box for reach in shared[: mail_shell.MAX_SHARED]]
     shown: dict[str, dict[str, int | str]] = {}
-    calm: dict[str, int | str] = (
-        {"c": 1} if QuietHours(services.settings).holds(visit.preferences, services.clock.now()) else {}
-    )
+    hours = await services.quiet.of(visit.principal.uai, visit.preferences)
+    calm: dict[str, int | str] = {"c": 1} if hours.holds(services.clock.now()) else {}
     for box in (*own, *others):
         folder = mail_shell.folder(visit, box, 0)
         shown[str(box.id)] = {"n": folder.count, "t": folder.counted, "u": box.uidnext, **calm}

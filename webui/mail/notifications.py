@@ -8,7 +8,7 @@ import json
 
 from starlette.responses import Response
 
-from mailserver.calendars.quiet_hours import QuietHours
+from mailserver.store.queue import urgent_letters
 from mailserver.store.web.webmail import Line, mailbox_pages
 from webui.http import headers
 from webui.http.forms import positive
@@ -24,12 +24,16 @@ ONE_BY_ONE = 3
 async def tell(services: Services, visit: Visit) -> Response:
     """GET /flux/nouveaux?depuis={uid}: the unread messages of the inbox from this UID on, as JSON."""
     fields = {**headers.page(visit.secure), "Content-Type": "application/json"}
-    lines: list[Line] = []
-    if visit.preferences.desktop and not QuietHours(services.settings).holds(visit.preferences, visit.now):
+    told: list[dict[str, str | int]] = []
+    if visit.preferences.desktop:
         lines = await services.store.read(
             mailbox_pages.arrived, visit.account_id, positive(visit.query("depuis")), LOOKED_AT
         )
-    return Response(json.dumps(_notices(visit, lines), ensure_ascii=False), 200, fields)
+        if visit.quiet:
+            urgent = await services.store.read(urgent_letters.among, [line.id for line in lines])
+            lines = [line for line in lines if line.id in urgent]
+        told = _notices(visit, lines)
+    return Response(json.dumps(told, ensure_ascii=False), 200, fields)
 
 
 def _notices(visit: Visit, lines: list[Line]) -> list[dict[str, str | int]]:
@@ -41,8 +45,15 @@ def _notices(visit: Visit, lines: list[Line]) -> list[dict[str, str | int]]:
     return [
         {
             "titre": plain.line(line.sender, 100) or _("Nouveau message"),
-            "texte": (plain.line(line.subject, 200) or _("(sans objet)")) if shows == "objet" else "",
+            "texte": _text(visit, line, with_subject=shows == "objet"),
             "message": line.id,
         }
         for line in reversed(lines)
     ]
+
+
+def _text(visit: Visit, line: Line, *, with_subject: bool) -> str:
+    """What stands below who wrote; in quiet hours nothing is told that is not urgent."""
+    why = visit._("Urgent, malgré vos heures de repos.") if visit.quiet else ""
+    subject = (plain.line(line.subject, 200) or visit._("(sans objet)")) if with_subject else ""
+    return " ".join(filter(None, (why, subject)))

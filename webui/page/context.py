@@ -14,6 +14,7 @@ from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.pictures import Pictures
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.calendars.feeds import Feeds
+from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.delivery import Delivery
 from mailserver.delivery.forwarding import Forwards
 from mailserver.delivery.infected import InfectedMail
@@ -111,6 +112,7 @@ class Services:
     books: AddressBooks
     suggestions: Suggestions
     outbox: ScheduledMail
+    quiet: QuietHours
     browsing: Browsing
     large: LargeAnswers
     pictures: Pictures

@@ -5,7 +5,6 @@ but a page.
 """
 
 import contextlib
-import functools
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -14,7 +13,6 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.foundation.peers import identify_request
 from mailserver.login.passwords import renewal
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
@@ -71,10 +69,6 @@ class Doors:
         self._ended = ended
         self._spool = forms.Spool()
         self._memory = forms.Memory()
-
-    @functools.cached_property
-    def _quiet(self) -> QuietHours:
-        return QuietHours(self._services.settings)
 
     def guest(self, handler: GuestHandler) -> Endpoint:
         """An endpoint for anybody."""
@@ -280,7 +274,7 @@ class Doors:
                 closed=closed,
                 searches=saved,
                 planned=planned,
-                quiet=self._quiet.holds(preferences, guest.now),
+                quiet=(await services.quiet.of(principal.uai, preferences)).holds(guest.now),
                 absence=absence,
                 must_set_up=not session.factor_on and services.login.factors.required(principal),
                 renew_before=renewal.expires_at(passwords, known) if is_soon else 0,

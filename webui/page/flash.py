@@ -184,6 +184,7 @@ def _shelves(visit: Visit) -> dict[str, str]:
         "expediteur": _("Ce choix est oublié."),
         "carnet-supprime": _("Carnet supprimé avec ses contacts."),
         "fusion": _("Fiches réunies en une seule."),
+        "repos": _("Heures de repos enregistrées."),
         "boite-remise": _("Boîte remise : ses titulaires sont à jour."),
     }
 

@@ -68,6 +68,7 @@ def _display(visit: Visit) -> list[tuple[str, str, str]]:
         (_("Accessibilité et clavier"), f"{base}/accessibilite", "accessibility"),
         (_("Langue et heure"), f"{base}/langue", "languages"),
         (_("Notifications"), f"{base}/notifications", "bell"),
+        (_("Heures de repos"), f"{base}/repos", "bell-off"),
         (_("Agenda"), f"{base}/agenda", "calendar-days"),
     ]
     return found if visit.interface == COMPLETE else [one for one in found if not one[1].endswith("/notifications")]

@@ -17,7 +17,7 @@ from mailserver.model.preferences import NEVER
 from mailserver.store.mail import access, known_senders
 from mailserver.store.mail.flags import SEEN, names
 from mailserver.store.mail.known_senders import Acquaintance
-from mailserver.store.queue import mailings
+from mailserver.store.queue import mailings, urgent_letters
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, Edge, Line, Stored, handling
 from webui.compose.addressing import identities
@@ -147,6 +147,8 @@ class ReadPage:
     """That list is of conversations."""
     cancelled: str = ""
     """When its sender took it back, after it was read; empty: they did not."""
+    urgent: bool = False
+    """Its reader was told of it whatever their quiet hours were."""
     mark_after: int = 0
     """Seconds after which the script of the page marks it as read; NEVER: it stays unread; 0: it is read."""
 
@@ -326,6 +328,7 @@ async def _page(
         said=said(visit),
         recallable=recall.is_open(services, visit, found),
         cancelled=await _cancelled(services, visit, found),
+        urgent=found.provenance.verified and await services.store.read(urgent_letters.is_one, found.id),
     )
     return page if at.foreign else await _personal(services, visit, page, octets, root, header)
 

@@ -55,12 +55,24 @@ class Push(Section):
 
 
 class Quiet(Section):
-    """The right to disconnect. The hours are what each person chose: from 20:00 to 7:00 and at week-ends by default."""
+    """The right to disconnect: what holds for whoever chose nothing, and whose school did not either."""
 
+    begins: Literal[18, 19, 20, 21, 22, -1] = 20
+    """The hour from which no device tells of new mail; -1: at no hour."""
+    ends: Literal[5, 6, 7, 8, 9, 10] = 7
+    weekends: bool = True
+    holidays: bool = False
+    """In the school holidays, too."""
     school_zone: str = Field(default="", max_length=20)
     """Whose school holidays count for who chose none in the agenda; empty: none's."""
     propose: bool = False
     """Whoever writes to a colleague in that one's quiet hours is offered to have the letter leave when these end."""
+    urgent_functions: tuple[str, ...] = ("DIR",)
+    """Codes of the functions, as exports have them, that may write urgent letters: they are told of at once."""
+    urgent_roles: tuple[Literal["teacher", "staff", "pupil", "secretariat", "admin"], ...] = ()
+    """Roles that may."""
+    urgent_daily: int = Field(default=3, ge=0, le=100)
+    """Urgent letters of one sender within a day; 0: nobody sends any."""
 
 
 class Previews(Section):

@@ -148,3 +148,14 @@ school = Table(
     Column("created", BigInteger, nullable=False),
     Column("modified", BigInteger, nullable=False),
 )
+
+school_quiet_hours = Table(
+    "school_quiet_hours",
+    metadata,
+    Column("uai", String(8), ForeignKey("school.uai"), primary_key=True),
+    Column("begins", SmallInteger, nullable=False),
+    Column("ends", SmallInteger, nullable=False),
+    Column("weekends", SmallInteger, nullable=False),
+    Column("holidays", SmallInteger, nullable=False),
+)
+"""What a school decided for its people who chose nothing (`mailserver.model.quiet_hours`)."""

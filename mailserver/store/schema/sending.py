@@ -97,3 +97,18 @@ what was submitted; `recipients` as above, `trace`: the field of the door, `kind
 Index("ix_unconfirmed_submission_account_id", unconfirmed_submission.c.account_id)
 Index("ix_unconfirmed_submission_content_id", unconfirmed_submission.c.content_id)
 Index("ix_unconfirmed_submission_expires", unconfirmed_submission.c.expires)
+
+urgent_letter = Table(
+    "urgent_letter",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("content_id", BigInteger, nullable=False, unique=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Contents that people are told of in spite of their quiet hours; `account_id` sent the letter `name`. A content that
+is gone may have a row for a while: its number is never given again."""
+Index("ix_urgent_letter_account_id", urgent_letter.c.account_id, urgent_letter.c.at)
+Index("ix_urgent_letter_at", urgent_letter.c.at)

@@ -11,6 +11,7 @@ from mailserver.model.preferences import Preferences
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes
+from mailserver.store.queue import urgent_letters
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.push import push_subscription as subscription
@@ -72,6 +73,8 @@ class Due:
     lines: list[Line]
     """Unread messages of INBOX that it was not told of, the newest first."""
     preferences: Preferences
+    urgent: frozenset[int]
+    """The ids of those lines that are told of in spite of quiet hours."""
 
 
 # ---------------------------------------------------------------------- what its owner does
@@ -193,6 +196,7 @@ def claim(tx: Tx, number: int) -> Due | None:
     if row is None:
         return None
     uidnext = mailboxes.get(tx, row.account_id, mailboxes.INBOX).uidnext
+    lines = mailbox_pages.arrived(tx, row.account_id, row.uid, LOOKED_AT) if row.uid < uidnext else []
     return Due(
         row.id,
         row.due,
@@ -204,8 +208,9 @@ def claim(tx: Tx, number: int) -> Due | None:
         row.reminded,
         row.failures,
         uidnext,
-        mailbox_pages.arrived(tx, row.account_id, row.uid, LOOKED_AT) if row.uid < uidnext else [],
+        lines,
         sessions.preferences(tx, row.account_id),
+        urgent_letters.among(tx, [line.id for line in lines]),
     )
 
 

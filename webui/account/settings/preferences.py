@@ -9,6 +9,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store.account import sessions
 from webui.account.session.session_start import YEAR
+from webui.account.settings import quiet_choice
 from webui.compose.message.message_form import SPOKEN
 from webui.page import durations
 from webui.page.context import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
@@ -59,6 +60,8 @@ class SettingsPage:
     chosen: dict[str, object] = field(default_factory=dict)
     told: Browsers | None = None
     """Browsers that are told while they are closed, on the page where that is chosen."""
+    why: str = ""
+    """Where what holds comes from, on the page of quiet hours."""
 
 
 def sections(visit: Visit) -> tuple[Section, ...]:
@@ -69,6 +72,7 @@ def sections(visit: Visit) -> tuple[Section, ...]:
         Section("lecture", _("Lecture"), _reading(visit)),
         Section("redaction", _("Rédaction"), _writing(visit)),
         Section("notifications", _("Notifications"), _news(visit)),
+        Section(quiet_choice.CODE, _("Heures de repos"), _quiet(visit)),
         Section("agenda", _("Agenda"), _agenda(visit)),
         Section("langue", _("Langue et heure"), _language(visit)),
         Section("accessibilite", _("Accessibilité et clavier"), _access(visit)),
@@ -184,7 +188,6 @@ def _news(visit: Visit) -> tuple[Setting, ...]:
         Setting("desktop_shows", _("Y montrer"), shows, complete_only=True),
         Setting("sound", _("Avec un son"), complete_only=True),
         *_closed(visit),
-        *_quiet(visit),
     )
 
 
@@ -204,14 +207,14 @@ def _closed(visit: Visit) -> tuple[Setting, ...]:
 def _quiet(visit: Visit) -> tuple[Setting, ...]:
     """When nothing is shown, at any device."""
     _ = visit._
-    begins = _options((NEVER, _("à aucune heure")), *((hour, f"{hour:02}:00") for hour in (18, 19, 20, 21, 22)))
-    ends = tuple(Option(hour, f"{hour:02}:00") for hour in (5, 6, 7, 8, 9, 10))
+    whose = _options((False, _("comme mon établissement ou l’académie")), (True, _("comme je le choisis ici")))
     hint = _("Ceux de la zone choisie dans l’agenda, sinon de l’académie.")
     return (
-        Setting("quiet_from", _("Ne rien montrer à partir de"), begins, complete_only=True),
-        Setting("quiet_to", _("jusqu’à"), ends, complete_only=True),
-        Setting("quiet_weekends", _("Ni le samedi ni le dimanche"), complete_only=True),
-        Setting("quiet_holidays", _("Ni pendant les congés scolaires"), hint=hint, complete_only=True),
+        Setting("quiet_own", _("Mes heures de repos sont"), whose),
+        Setting("quiet_from", _("Ne rien montrer à partir de"), _options(*quiet_choice.first_hours(visit))),
+        Setting("quiet_to", _("jusqu’à"), _options(*quiet_choice.last_hours())),
+        Setting("quiet_weekends", _("Ni le samedi ni le dimanche")),
+        Setting("quiet_holidays", _("Ni pendant les congés scolaires"), hint=hint),
     )
 
 
@@ -282,7 +285,11 @@ async def show_preferences(services: Services, visit: Visit) -> Response:
     if "language" in chosen:
         chosen["language"] = visit.language.code
     told = await subscriptions.listed(services, visit, "reglages") if section.code == "notifications" else None
-    page = SettingsPage(await surroundings(services, visit), section, chosen, told)
+    why = ""
+    if section.code == quiet_choice.CODE:
+        why, shown = await quiet_choice.shown(services, visit)
+        chosen |= shown
+    page = SettingsPage(await surroundings(services, visit), section, chosen, told, why)
     return services.pages.answer(visit, "account/settings/settings.html", page)
 
 
@@ -290,6 +297,8 @@ async def save(services: Services, visit: Visit) -> Response:
     """POST /reglages/{section}: keep what is valid; a value that is none stays as it was."""
     section = _section(services, visit)
     changes = {setting.name: _value(visit, setting) for setting in section.settings}
+    if section.code == quiet_choice.CODE:
+        changes = quiet_choice.changes(changes)
     chosen = await services.store.write(sessions.revise_preferences, visit.account_id, changes)
     base = visit.base
     if "interface" in changes:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.model.identity import Population, Principal
 from mailserver.store.account import sessions
 from mailserver.store.queue.outbox import FURTHEST
@@ -19,14 +18,13 @@ async def question(services: Services, visit: Visit, addresses: Sequence[str]) -
     """Whether the letter had better leave later; nothing where the academy does not propose it. Raises Temporary."""
     if not services.settings.quiet.propose or not 0 < len(addresses) <= MOST:
         return Doubts()
-    hours = QuietHours(services.settings)
     ends: dict[str, datetime] = {}
     for address in addresses:
         person = await services.directory.find(address)
         if person is None or person.account_id == visit.account_id or not _is_colleague(visit.principal, person):
             continue
         chosen = await services.store.read(sessions.preferences, person.account_id)
-        end = hours.end(chosen, visit.now)
+        end = (await services.quiet.of(person.uai, chosen)).end(visit.now)
         if end is not None:
             ends[person.name] = end
     if not ends:

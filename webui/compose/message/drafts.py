@@ -15,6 +15,7 @@ from mailserver.mime.writing.compose import Attachment, NewMessage, build
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.mime.writing.replies import correspondents, thread
 from mailserver.model.errors import Reason, Refused
+from mailserver.rules import urgent_letters
 from mailserver.store.mail import messages
 from mailserver.store.web import webmail
 from webui.compose.message import sources
@@ -117,6 +118,8 @@ def _fields(visit: Visit, letter: Letter, *, draft: bool) -> list[tuple[str, str
     more: list[tuple[str, str]] = []
     if letter.urgent:
         more += [("X-Priority", "1 (Highest)"), ("Importance", "High")]
+    if letter.alert:
+        more.append((urgent_letters.FIELD, urgent_letters.VALUE))
     if letter.receipt:
         more.append(("Disposition-Notification-To", letter.sender or visit.principal.address))
     if draft:
@@ -198,6 +201,7 @@ def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:
         text=plain_text.readable(octets, root)[:MAX_TEXT],
         html=_own_html(formatted.text(octets, MAX_TEXT * 4)) if formatted is not None else "",
         urgent=bool(root.header(octets, "X-Priority").startswith("1")),
+        alert=root.header(octets, urgent_letters.FIELD).strip().lower() == urgent_letters.VALUE,
         receipt=bool(root.header(octets, "Disposition-Notification-To")),
         answers=_integer(known.get("answers")),
         forwards=tuple(map(_integer, _several(known.get("forwards")))),

@@ -42,6 +42,8 @@ class Letter:
     html: str = ""
     """The text as HTML, cleaned; empty: it is plain."""
     urgent: bool = False
+    alert: bool = False
+    """Its readers are to be told at once, whatever their quiet hours are (`mailserver.rules.urgent_letters`)."""
     receipt: bool = False
     answers: int = 0
     """The message this one answers, 0 for none."""
@@ -108,6 +110,7 @@ def from_form(form: Form) -> Letter:
         text=text,
         html=_posted_html(form, text),
         urgent=form.has("urgent"),
+        alert=form.has("prevenir"),
         receipt=form.has("accuse"),
         answers=form.number("repond"),
         forwards=numbers(form.text("transfere")),

@@ -48,7 +48,7 @@ async function look() {
   for (const one of due) {
     channel?.postMessage({ show: one });
     take(one);
-    device(one);
+    if (!one.quiet) device(one);
   }
 }
 
