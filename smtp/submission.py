@@ -108,7 +108,7 @@ class Submissions:
         if outcome.mailing:  # who asked for a report gets it once it is sent
             return replies.accepted(name, queued=True)
         await self._reporter.confirm(transaction, content, now)
-        return replies.accepted(name, queued=True)
+        return replies.accepted(name, queued=True, unread=len(outcome.unread))
 
 
 def _target(rcpt: Rcpt) -> Target:

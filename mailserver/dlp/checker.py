@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import structlog
 
+from mailserver.dlp import reading
 from mailserver.dlp.detectors import Finding, Kind, numbers
 from mailserver.dlp.passwords import candidates
+from mailserver.dlp.reading import Document
 from mailserver.foundation.settings import Settings
-from mailserver.mime.body import parser, structure
-from mailserver.mime.body.structure import Part
-from mailserver.mime.body.text import MAX_TEXT, html_to_text, readable
-from mailserver.mime.header import headers
+from mailserver.mime.body.text import MAX_TEXT, html_to_text
 from mailserver.model.clock import HOUR, Clock
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Temporary
@@ -24,38 +23,20 @@ log = structlog.get_logger("dlp")
 
 MAX_FINDINGS = 20
 """Of one letter that are shown; one is enough to ask."""
-MAX_DOCUMENTS = 3
-MAX_DOCUMENT = 4 * 1024 * 1024
-"""Encoded octets of one that is read."""
 SECONDS = 8.0
 """For all the documents of a letter; what is not read by then is not looked at."""
 MAX_TRIES = 40
 """Words of one account within an hour, in one worker, that are compared with its password: somebody who writes from a
 stolen session is not to guess it so."""
-MAX_NAME = 100
-DOCUMENTS = {
-    **{ending: ending for ending in ("docx", "xlsx", "pptx")},
-    **dict.fromkeys(("odt", "ods", "odp"), "odf"),
-}
-"""Endings of the documents that are read, and how."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Document:
-    """An attached file that a program of its own reads."""
+class Looked:
+    """What was found in a letter, and what of it was not read."""
 
-    kind: str
-    name: str
-    octets: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What the text of a letter says."""
-
-    texts: Sequence[tuple[str, str]]
-    """The name of the file and what stands in it; no name: the letter itself."""
-    documents: Sequence[_Document]
+    found: tuple[Finding, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Names of documents that could not be read in time, or not at all."""
 
 
 class OutgoingCheck:
@@ -71,31 +52,36 @@ class OutgoingCheck:
         self._hour = 0
         self._tries: dict[int, int] = {}
 
-    async def look(self, principal: Principal, octets: bytes) -> tuple[Finding, ...]:
+    async def look(self, principal: Principal, octets: bytes) -> Looked:
         """What of a letter of this person may not leave unasked. Raises Temporary."""
         wanted = frozenset(self._guards.kinds)
         if not wanted:
-            return ()
-        read = await asyncio.to_thread(_read, octets)
-        texts = [*read.texts, *await self._documents(principal.account_id, read.documents)]
-        found, words = await asyncio.to_thread(_found, texts, wanted)
+            return Looked()
+        read = await asyncio.to_thread(reading.read, octets)
+        more, unread = await self._documents(principal.account_id, read.documents)
+        found, words = await asyncio.to_thread(_found, [*read.texts, *more], wanted)
         if Kind.PASSWORD in wanted and self._own_passwords:
             found = [*await self._passwords(principal, words), *found]
-        return tuple(found[:MAX_FINDINGS])
+        return Looked(tuple(found[:MAX_FINDINGS]), tuple([*unread, *read.left][:MAX_FINDINGS]))
 
-    async def _documents(self, account_id: int, documents: Sequence[_Document]) -> list[tuple[str, str]]:
-        """What office documents say, as far as they can be read in time."""
+    async def _documents(
+        self, account_id: int, documents: Sequence[Document]
+    ) -> tuple[list[tuple[str, str]], list[str]]:
+        """What documents say, as far as they can be read in time, and the names of the others."""
         texts: list[tuple[str, str]] = []
+        unread = [one.name for one in documents]
         try:
             async with asyncio.timeout(SECONDS if documents else None):
                 for one in documents:
                     text = await self._text(account_id, one)
-                    texts.append((one.name, text))
+                    if text is not None:
+                        texts.append((one.name, text))
+                        unread.remove(one.name)
         except (TimeoutError, Temporary) as why:
-            log.info("documents not looked at", account=account_id, why=str(why), left=len(documents) - len(texts))
-        return texts
+            log.info("documents not looked at", account=account_id, why=str(why), left=len(unread))
+        return texts, unread
 
-    async def _text(self, account_id: int, document: _Document) -> str:
+    async def _text(self, account_id: int, document: Document) -> str | None:
         async def take() -> bytes:
             return document.octets
 
@@ -103,7 +89,7 @@ class OutgoingCheck:
             made = await self._previews.convert(account_id, document.kind, "fr", take)
         except Unreadable as why:
             log.info("document not looked at", account=account_id, why=why.fault.value)
-            return ""
+            return None
         return await asyncio.to_thread(html_to_text, made.html[:MAX_TEXT])
 
     async def _passwords(self, principal: Principal, words: Sequence[tuple[str, str]]) -> list[Finding]:
@@ -122,33 +108,6 @@ class OutgoingCheck:
         tries = self._tries.get(account_id, 0)
         self._tries[account_id] = tries + 1
         return tries < MAX_TRIES
-
-
-def _read(octets: bytes) -> _Read:
-    """In a thread: all that is text in a letter, and its documents."""
-    root = structure.build(parser.parse(octets))
-    texts = [("", headers.clean(root.header(octets, "Subject")))]
-    documents: list[_Document] = []
-    left = MAX_TEXT
-    for part in root.walk(into_messages=True):
-        if part.is_multipart or part.is_message:
-            continue
-        if part.type.startswith("text/") and left > 0:
-            size = min(part.size, left)
-            left -= size
-            texts.append((_name(part), readable(part, part.text(octets, size))))
-        elif kind := _kind(part) if len(documents) < MAX_DOCUMENTS else "":
-            documents.append(_Document(kind, _name(part), part.content(octets, MAX_DOCUMENT)))
-    return _Read(texts, documents)
-
-
-def _kind(part: Part) -> str:
-    """How a document is read; empty for other files, and for those that are too large."""
-    return DOCUMENTS.get(part.filename.rpartition(".")[2].lower(), "") if part.size <= MAX_DOCUMENT else ""
-
-
-def _name(part: Part) -> str:
-    return headers.clean(part.filename)[:MAX_NAME]
 
 
 def _found(texts: Iterable[tuple[str, str]], wanted: frozenset[str]) -> tuple[list[Finding], list[tuple[str, str]]]:

@@ -40,7 +40,8 @@ class Finding:
         return f"{self.value[:4]}{'•' * max(1, len(self.value) - 6)}{self.value[-2:]}"
 
 
-_GAP = "[ .\u00a0\u202f-]?"
+_GAP = r"(?:[ .-]{1,2}| ?\r?\n(?:> ?){0,4} ?)?"
+"""Between two groups: a blank, a point, a hyphen, or the end of a line, with the marks of what is quoted."""
 _ALONE, _ENDED = "(?<![0-9A-Za-z])", "(?![0-9A-Za-z])"
 
 
@@ -59,7 +60,15 @@ _INE = _pattern("(?:[0-9]{9}[A-Z]{2}|[0-9]{10}[A-Z])", flags=re.IGNORECASE)
 _SAYS_NUMEN = re.compile(r"\bnumen\b", re.IGNORECASE)
 _SAYS_INE = re.compile(r"\b(?:I\.?N\.?E|ine|B\.?E\.?A|RNIE)\b|identifiant\s{1,3}national|num[ée]ro\s{1,3}national")
 _IBAN = re.compile(_ALONE + "[A-Za-z]{2}[0-9]{2}")
-_GAPS = frozenset(" .\u00a0\u202f-")
+_GAPS = frozenset(" .-\r\n>")
+MAX_GAP = 4
+_SAME = {
+    **dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-"),
+    **dict.fromkeys((0x9, 0xB, 0xC, 0xA0, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000), " "),
+    **{0xFF00 + code: chr(0x20 + code) for code in range(1, 0x5F)},
+    **dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF)),
+}
+"""What stands for a hyphen, a blank or a letter, and what nobody sees: word processors put them into numbers."""
 
 _LENGTHS = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 FI18"
@@ -73,12 +82,20 @@ _LENGTH = {one[:2]: int(one[2:]) for one in _LENGTHS.split()}
 
 def numbers(text: str, where: str = "") -> Iterator[Finding]:
     """Every personal number of a text, each once for each time that it stands there."""
+    text = as_typed(text)
     yield from (Finding(Kind.NIR, one, where) for one in _matches(_NIR, text) if is_nir(one))
     numen = _NUMEN_NAMED if _SAYS_NUMEN.search(text) else _NUMEN
     yield from (Finding(Kind.NUMEN, one, where) for one in _matches(numen, text))
     if _SAYS_INE.search(text):
         yield from (Finding(Kind.INE, one, where) for one in _matches(_INE, text))
     yield from (Finding(Kind.IBAN, one, where) for one in _ibans(text))
+
+
+def as_typed(text: str) -> str:
+    """A text as one types it: digits, blanks, hyphens of other shapes as the usual ones, without what nobody sees."""
+    if text.isascii():
+        return text.replace("\t", " ")
+    return text.translate(_SAME)
 
 
 def _matches(pattern: re.Pattern[str], text: str) -> Iterator[str]:
@@ -110,20 +127,20 @@ def _ibans(text: str) -> Iterator[str]:
 def _run(text: str, start: int, length: int) -> str:
     """So many letters and digits from there, single gaps between them left out; empty: it ends before or later."""
     taken: list[str] = []
-    gap = False
-    for at in range(start, min(len(text), start + 2 * length)):
+    gap = 0
+    for at in range(start, min(len(text), start + 3 * length)):
         char = text[at]
         if char.isascii() and char.isalnum():
             if len(taken) == length:
                 return "".join(taken).upper() if gap else ""
             taken.append(char)
-            gap = False
+            gap = 0
         elif len(taken) == length:
             break
-        elif char not in _GAPS or gap:
+        elif char not in _GAPS or gap >= MAX_GAP:
             return ""
         else:
-            gap = True
+            gap += 1
     return "".join(taken).upper() if len(taken) == length else ""
 
 

@@ -20,7 +20,14 @@ MEMORY = 768 * 1024 * 1024
 """Octets of address space: what a parser needs for the largest file that is read."""
 PROCESSOR_SECONDS = 10
 FILES = 32
-READERS = {"docx": "documents", "xlsx": "sheets", "csv": "tables", "pptx": "slides", "odf": "opendocument"}
+READERS = {
+    "docx": "documents",
+    "xlsx": "sheets",
+    "csv": "tables",
+    "pptx": "slides",
+    "odf": "opendocument",
+    "pdf": "portable",
+}
 """The module of each kind; the others are not loaded."""
 
 

@@ -2,7 +2,7 @@
 
 A letter asks for it by its field `Priority: urgent` (RFC 2156 section 5.3.6, RFC 4021), whichever door it comes
 through; whether its author may is asked here, and what is granted is a row that the delivering unit writes
-(`mailserver.store.queue.urgent_letters`).
+(`mailserver.store.mail.urgent_letters`).
 """
 
 from mailserver.foundation.settings import Settings
@@ -10,9 +10,9 @@ from mailserver.model.folding import code_key
 from mailserver.model.identity import Principal, Tie
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import urgent_letters
+from mailserver.store.mail.urgent_letters import Urgent
 from mailserver.store.people import affiliations
-from mailserver.store.queue import urgent_letters
-from mailserver.store.queue.urgent_letters import Urgent
 from mailserver.store.record.audit import Origin
 
 FIELD, VALUE = "Priority", "urgent"

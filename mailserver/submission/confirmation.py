@@ -13,8 +13,7 @@ from functools import partial
 import structlog
 
 from mailserver.delivery import Delivery, Part, deliver_parts
-from mailserver.dlp.checker import OutgoingCheck
-from mailserver.dlp.detectors import Finding
+from mailserver.dlp.checker import Looked, OutgoingCheck
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.mime.writing.trace_fields import return_path
@@ -57,13 +56,13 @@ class Confirmation:
         self._check = OutgoingCheck(settings=settings, directory=directory, clock=clock)
         self._upkeep = TrustedClock(store, clock)
 
-    async def findings(self, principal: Principal | None, route: Route, octets: bytes) -> tuple[Finding, ...]:
+    async def findings(self, principal: Principal | None, route: Route, octets: bytes) -> Looked:
         """What of a letter its author has to confirm: nothing where it stays in the academy. Raises Temporary."""
         if principal is None or not route.leaves:
-            return ()
+            return Looked()
         return await self.look(principal, octets)
 
-    async def look(self, principal: Principal, octets: bytes) -> tuple[Finding, ...]:
+    async def look(self, principal: Principal, octets: bytes) -> Looked:
         """The same wherever it goes."""
         return await self._check.look(principal, octets)
 

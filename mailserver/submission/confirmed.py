@@ -3,7 +3,7 @@
 from functools import partial
 
 from mailserver.delivery import Delivery
-from mailserver.dlp.detectors import Finding
+from mailserver.dlp.checker import Looked
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
@@ -38,7 +38,7 @@ class UnconfirmedMail:
             raise Refused(Reason.NOT_FOUND, "this message waits no more")
         return found
 
-    async def findings(self, principal: Principal, waiting: Unconfirmed) -> tuple[Finding, ...]:
+    async def findings(self, principal: Principal, waiting: Unconfirmed) -> Looked:
         """What it gives away, looked for again: nothing of it was kept. Raises Temporary."""
         octets = await self._store.read(spool.octets, waiting.content_id, self._folder)
         return await self._submission.confirmation.look(principal, octets)

@@ -11,12 +11,12 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.access import Viewer, boxes
 from mailserver.store.mail.flags import SEEN
+from mailserver.store.mail.urgent_letters import Urgent
 from mailserver.store.queue import held_submissions, mailings, traces
 from mailserver.store.queue.held_submissions import Submitted
 from mailserver.store.queue.mailings import Wanted
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step, Trace
-from mailserver.store.queue.urgent_letters import Urgent
 from mailserver.store.record.audit import Origin
 from mailserver.texts.causes import NOTHING
 
@@ -44,6 +44,8 @@ class Outcome:
     """For IT, or as a mailing for a second person: nobody has it, and perhaps nobody gets it."""
     asks: bool = False
     """It waits for its author, who has to confirm what it gives away."""
+    unread: tuple[str, ...] = ()
+    """Names of documents that nobody could look into; it goes all the same."""
     mailing: int = 0
     """As which mailing it is kept; 0: it is none."""
     due: int = 0

@@ -15,6 +15,7 @@ import structlog
 from mailserver.delivery import Delivery, Envelope, Part
 from mailserver.delivery.mailing_reach import Size
 from mailserver.delivery.recipients import is_role
+from mailserver.dlp.checker import Looked
 from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
@@ -171,8 +172,8 @@ class Submission:
             virus = await self._delivery.virus_in(whole) if principal is not None else None
             if virus:
                 raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
-            found = () if confirmed else await self.confirmation.findings(principal, route, whole)
-            if principal is not None and (found or is_early):
+            looked = Looked() if confirmed else await self.confirmation.findings(principal, route, whole)
+            if principal is not None and (looked.found or is_early):
                 submitted = Submitted(
                     account_id=principal.account_id,
                     name=name,
@@ -184,12 +185,12 @@ class Submission:
                     utf8=utf8,
                     resent=resent,
                     keeps_copy=save_to_sent,
-                    kinds=tuple(dict.fromkeys(one.kind.value for one in found)),
+                    kinds=tuple(dict.fromkeys(one.kind.value for one in looked.found)),
                     expires=self.confirmation.expires(),
                     due=due,
                     require_tls=require_tls,
                 )
-                if not found:
+                if not looked.found:
                     await self._future.keep(submitted, octets, within)
                     return Outcome(name, waits=False, due=due)
                 await self.confirmation.hold(principal, submitted, octets)
@@ -213,7 +214,7 @@ class Submission:
             )
             if size is not None and judged.course is Course.SEND:
                 return await self._keep_mailing(leaving, kept, sent, size, route, due)
-            return Outcome(name, await self._depart(leaving, kept, sent, judged))
+            return Outcome(name, await self._depart(leaving, kept, sent, judged), unread=looked.unread)
 
     async def _depart(self, leaving: Leaving, kept: bytes, sent: Sent | None, judged: Judged) -> bool:
         """It leaves, or waits for IT (True) where its author has sent more than is usual. Raises as `submit`."""

@@ -210,9 +210,10 @@ def awaits_approval(identifier: str) -> bytes:
     return f"250 2.0.0 held as {identifier}: {both_in_ascii(_MAILING)}\r\n".encode()
 
 
-def accepted(identifier: str, *, queued: bool) -> bytes:
-    """The message is committed to disk."""
-    return f"250 2.0.0 {'queued' if queued else 'delivered'} as {identifier}\r\n".encode()
+def accepted(identifier: str, *, queued: bool, unread: int = 0) -> bytes:
+    """The message is committed to disk; of so many of its documents nobody could say what they give away."""
+    more = f": {unread} attached documents could not be read" if unread else ""
+    return f"250 2.0.0 {'queued' if queued else 'delivered'} as {identifier}{more}\r\n".encode()
 
 
 def held(identifier: str) -> bytes:

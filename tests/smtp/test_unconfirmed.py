@@ -1,11 +1,13 @@
 """What leaves for the outside by a mail program and gives something away: it waits, its author is told and decides."""
 
+import asyncio
 import email
 import smtplib
 from email import policy
 from email.message import EmailMessage
 
 import pytest
+import typst
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.queue import spool, traces, unconfirmed
@@ -92,7 +94,7 @@ def test_a_mail_program_is_told_and_the_author_decides(house: House) -> None:
     (one,) = waiting(house)
     assert [step.step for step in house.read(traces.find, Wanted(0, 2**40, ADA), 9).rows] == [Step.HELD]
     ada = house.people["ada"]
-    found = house.run(decides(house).findings(ada, one))
+    found = house.run(decides(house).findings(ada, one)).found
     assert [item.masked for item in found] == ["1850•••••••••91"]
     assert not house.run(decides(house).send(ada, one.id, ORIGIN)).waits
     assert [entry.domain for entry in house.read(spool.show)] == ["ailleurs.fr"]
@@ -147,11 +149,45 @@ def test_documents_are_looked_at(house: House) -> None:
     )
     assert submit(house, message).asks
     (one,) = waiting(house)
-    found = house.run(decides(house).findings(house.people["ada"], one))
+    found = house.run(decides(house).findings(house.people["ada"], one)).found
     assert [(item.where, item.kind) for item in found] == [("élève.docx", "nir")]
     broken = letter("Ci-joint.")
     broken.add_attachment(b"PK\x03\x04", maintype="application", subtype="octet-stream", filename="cassé.docx")
-    assert not submit(house, broken).waits
+    outcome = submit(house, broken)
+    assert (outcome.waits, outcome.unread) == (False, ("cassé.docx",)), "it leaves, and its author is told"
+
+
+def test_pdf_is_looked_at_and_who_sends_it_is_told_of_what_is_not(house: House) -> None:
+    written = bytes(typst.compile(f"Élève {NIR}".encode(), format="pdf"))
+    message = letter("Ci-joint.")
+    message.add_attachment(written, maintype="application", subtype="pdf", filename="bulletin.pdf")
+    assert submit(house, message).asks
+    locked = letter("Ci-joint.")
+    locked.add_attachment(b"%PDF-1.7\nbroken", maintype="application", subtype="pdf", filename="autre.pdf")
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=60) as door:
+        door.starttls(context=tls_context())
+        door.login("ada", PASSWORD)
+        door.mail(ADA)
+        door.rcpt(OUTSIDE)
+        code, said = door.data(locked.as_bytes(policy=policy.SMTP))
+    assert code == 250
+    assert said.endswith(b": 1 attached documents could not be read")
+
+
+def test_two_presses_at_once_send_once(house: House) -> None:
+    """Whichever worker is faster: the row is taken in the unit that sends."""
+    submit(house, letter(f"NIR {NIR}"))
+    (one,) = waiting(house)
+    ada = house.people["ada"]
+
+    async def both() -> list[Outcome | BaseException]:
+        return await asyncio.gather(
+            *(decides(house).send(ada, one.id, ORIGIN) for _ in range(2)), return_exceptions=True
+        )
+
+    done = house.run(both())
+    assert sorted(isinstance(one, Outcome) for one in done) == [False, True]
+    assert len(house.read(spool.show)) == 1
 
 
 def test_a_stolen_session_guesses_no_password(house: House) -> None:

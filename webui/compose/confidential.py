@@ -51,6 +51,8 @@ class Private(Doubts):
     """What is to be asked about what a letter gives away."""
 
     kinds: tuple[str, ...] = ()
+    unread: int = 0
+    """Documents that nobody could look into."""
 
     @property
     def codes(self) -> str:
@@ -61,9 +63,10 @@ class Private(Doubts):
 async def question(services: Services, visit: Visit, recipients: Sequence[str], octets: bytes) -> Private:
     """What is to be asked about a letter to these. Raises Refused, Temporary."""
     route = await services.submission.routing.route(visit.principal, recipients)
-    found = await services.submission.confirmation.findings(visit.principal, route, octets)
-    doubts = tuple(Doubt(_code(one), sentence(visit, one), "texte") for one in found)
-    return Private(doubts, kinds=tuple(dict.fromkeys(one.kind.value for one in found)))
+    looked = await services.submission.confirmation.findings(visit.principal, route, octets)
+    doubts = tuple(Doubt(_code(one), sentence(visit, one), "texte") for one in looked.found)
+    kinds = tuple(dict.fromkeys(one.kind.value for one in looked.found))
+    return Private(doubts, kinds=kinds, unread=len(looked.unread))
 
 
 def _code(finding: Finding) -> str:
@@ -117,8 +120,10 @@ async def decide(services: Services, visit: Visit) -> Response:
 
 
 async def _one(services: Services, visit: Visit, one: Unconfirmed, fault: str = "") -> Response:
-    findings = await services.unconfirmed.findings(visit.principal, one)
-    return await _page(services, visit, [one], [sentence(visit, each) for each in findings], fault)
+    looked = await services.unconfirmed.findings(visit.principal, one)
+    said = [sentence(visit, each) for each in looked.found]
+    said += [visit._("Le fichier « %(file)s » n’a pas pu être lu.") % {"file": name} for name in looked.unread]
+    return await _page(services, visit, [one], said, fault)
 
 
 async def _page(

@@ -127,7 +127,8 @@ async def send(
             found = replace(found, those=(*found.those, *wait.unless(visit.form.text("vus")[:MAX_ASKED]).those))
         if found.those:
             return await _ask(services, visit, letter, attachments, found, private.codes)
-        return await _hold(services, visit, letter, attachments, _Ready(terms, octets, private.kinds), due)
+        ready = _Ready(terms, octets, private.kinds, private.unread)
+        return await _hold(services, visit, letter, attachments, ready, due)
     except Refused as refusal:
         fault = refused(visit, refusal)
         return await form_page.answer(services, visit, letter, attachments, faults=[fault], status=422)
@@ -181,6 +182,7 @@ async def _hold(
     if not number:
         return await _sent_already(services, visit, letter, attachments)
     other = {"autre": 1} if await versions.diverge(services, visit, letter) else {}
+    other |= {"nonlus": ready.unread} if ready.unread else {}
     if due:
         return redirect(visit, f"{visit.base}/envois", **done("programme"), **other)
     if undo:
@@ -233,6 +235,8 @@ class _Ready:
     octets: bytes
     confirmed: tuple[str, ...]
     """What it gives away to the outside, by its kinds: its author was asked."""
+    unread: int = 0
+    """Documents that nobody could look into."""
 
 
 async def _prepared(

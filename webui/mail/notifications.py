@@ -8,7 +8,7 @@ import json
 
 from starlette.responses import Response
 
-from mailserver.store.queue import urgent_letters
+from mailserver.store.mail import urgent_letters
 from mailserver.store.web.webmail import Line, mailbox_pages
 from webui.http import headers
 from webui.http.forms import positive

@@ -22,6 +22,9 @@ def announcement(visit: Visit) -> str:
     found = sentence(visit, sentences, count)
     if found and visit.query("autre") and visit.query("fait") in _letters(visit, count):
         found += " " + visit._("Une autre version, modifiée ailleurs, reste dans vos brouillons.")
+    if found and (unread := positive(visit.query("nonlus"))) and visit.query("fait") in _letters(visit, count):
+        said = visit._("Documents joints qui n’ont pas pu être lus : %(n)s. Vérifiez qu’il n’y a rien de personnel.")
+        found += " " + said % {"n": visit.language.number(min(unread, MOST))}
     return found
 
 

@@ -14,10 +14,10 @@ from mailserver.mime import Part, unpack
 from mailserver.mime.writing import replies
 from mailserver.model.messages.provenance import DELIVERED, Door
 from mailserver.model.preferences import NEVER
-from mailserver.store.mail import access, known_senders
+from mailserver.store.mail import access, known_senders, urgent_letters
 from mailserver.store.mail.flags import SEEN, names
 from mailserver.store.mail.known_senders import Acquaintance
-from mailserver.store.queue import mailings, urgent_letters
+from mailserver.store.queue import mailings
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, Edge, Line, Stored, handling
 from webui.compose.addressing import identities

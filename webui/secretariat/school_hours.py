@@ -8,7 +8,7 @@ from mailserver.calendars import quiet_hours
 from mailserver.model.quiet_hours import Hours
 from mailserver.store.people import school_hours
 from mailserver.store.people.schools import School
-from webui.account.settings import quiet_choice
+from webui.page import quiet_choice
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings

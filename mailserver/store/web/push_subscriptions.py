@@ -10,8 +10,7 @@ from mailserver.model.identity import State
 from mailserver.model.preferences import Preferences
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import mailboxes
-from mailserver.store.queue import urgent_letters
+from mailserver.store.mail import mailboxes, urgent_letters
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.push import push_subscription as subscription

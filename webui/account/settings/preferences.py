@@ -9,9 +9,8 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store.account import sessions
 from webui.account.session.session_start import YEAR
-from webui.account.settings import quiet_choice
 from webui.compose.message.message_form import SPOKEN
-from webui.page import durations
+from webui.page import durations, quiet_choice
 from webui.page.context import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings

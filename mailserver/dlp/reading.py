@@ -1,0 +1,124 @@
+"""All that is text in a letter, and the documents that a process of its own reads. Pure, and bounded."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mailserver.mime.body import parser, structure
+from mailserver.mime.body.structure import Part
+from mailserver.mime.body.text import MAX_TEXT, html_to_text, readable
+from mailserver.mime.header import headers
+
+MAX_DOCUMENTS = 4
+MAX_DOCUMENT = 4 * 1024 * 1024
+"""Encoded octets of one that is read."""
+MAX_NAME = 100
+MAX_NAMES = 50
+"""Names of files that are looked at."""
+DOCUMENTS = {
+    **{ending: ending for ending in ("docx", "xlsx", "pptx", "pdf")},
+    **dict.fromkeys(("odt", "ods", "odp"), "odf"),
+}
+"""Endings of the documents that are read, and how."""
+_TYPES = {
+    "application/pdf": "pdf",
+    **{
+        f"application/vnd.openxmlformats-officedocument.{name}": kind
+        for name, kind in (
+            ("wordprocessingml.document", "docx"),
+            ("spreadsheetml.sheet", "xlsx"),
+            ("presentationml.presentation", "pptx"),
+        )
+    },
+    **{f"application/vnd.oasis.opendocument.{name}": "odf" for name in ("text", "spreadsheet", "presentation")},
+}
+"""The same for files that have no name, or one without such an ending."""
+_ENCODED = frozenset(("base64", "quoted-printable"))
+TEXTS = frozenset(("txt", "text", "csv", "tsv", "md", "htm", "html", "xml", "json", "vcf", "ics", "eml", "rtf", "log"))
+"""Endings of files that are text, whatever type the program that sent them says: many say
+"application/octet-stream", and of a CSV file Windows says "application/vnd.ms-excel"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An attached file that a program of its own reads."""
+
+    kind: str
+    name: str
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a letter says."""
+
+    texts: Sequence[tuple[str, str]]
+    """The name of the file and what stands in it; no name: the letter itself."""
+    documents: Sequence[Document]
+    left: Sequence[str]
+    """Names of documents that are too many or too large to be read."""
+
+
+def read(octets: bytes) -> Read:
+    """Look a letter through, attached messages included."""
+    root = structure.build(parser.parse(octets))
+    texts = [("", headers.clean(root.header(octets, "Subject")))]
+    documents: list[Document] = []
+    left: list[str] = []
+    room = MAX_TEXT
+    for part in _leaves(root):
+        name = name_of(part)
+        if name and len(texts) < MAX_NAMES:
+            texts.append((name, name))
+        if kind := _kind(part):
+            if len(documents) < MAX_DOCUMENTS and part.size <= MAX_DOCUMENT:
+                documents.append(Document(kind, name, part.content(octets, MAX_DOCUMENT)))
+            else:
+                left.append(name)
+        elif _is_text(part) and room > 0:
+            size = min(part.size, room)
+            room -= size
+            texts.append((name, _text(part, octets, size)))
+    return Read(texts, documents, left)
+
+
+def name_of(part: Part) -> str:
+    """What a file is called."""
+    return headers.clean(part.filename)[:MAX_NAME]
+
+
+def _leaves(root: Part) -> Iterator[Part]:
+    """What has no parts of its own that are looked at; also a message that is encoded, which RFC 2046 section 5.2.1
+    forbids, and which programs open all the same."""
+    for part in root.walk(into_messages=True):
+        if not part.is_multipart and (not part.is_message or part.encoding in _ENCODED):
+            yield part
+
+
+def _ending(part: Part) -> str:
+    return part.filename.rpartition(".")[2].strip().lower() if "." in part.filename else ""
+
+
+def _kind(part: Part) -> str:
+    """How a document is read; empty for other files."""
+    return DOCUMENTS.get(_ending(part)) or _TYPES.get(part.type, "")
+
+
+def _is_text(part: Part) -> bool:
+    return part.type.startswith(("text/", "message/")) or _ending(part) in TEXTS
+
+
+def _text(part: Part, octets: bytes, size: int) -> str:
+    if part.type.startswith("text/") and (part.charset or part.type != "text/plain"):
+        return readable(part, part.text(octets, size))
+    text = _decoded(part.content(octets, size))
+    return html_to_text(text) if _ending(part) in ("htm", "html") else text
+
+
+def _decoded(octets: bytes) -> str:
+    """Text of which nobody says in which characters it is written."""
+    if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return octets.decode("utf-16", "replace")
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("cp1252", "replace")
