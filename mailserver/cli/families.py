@@ -268,6 +268,13 @@ def _bulletins() -> typer.Typer:
     return bulletins.app
 
 
+@families.add("quiet", _("Droit à la déconnexion : les heures de repos."))
+def _quiet() -> typer.Typer:
+    from mailserver.cli import quiet
+
+    return quiet.app
+
+
 @families.add("rules", _("Qui peut écrire à qui ; le frein d’urgence."))
 def _rules() -> typer.Typer:
     from mailserver.cli import rules
