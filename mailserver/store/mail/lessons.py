@@ -79,12 +79,12 @@ def note_flags(
 ) -> None:
     """Flags of these messages were changed: "+" and "=" say something, "-" takes it back."""
     said = said_by_flags(names)
-    if not uids:
+    answers = said is Said.NOTHING and mode != "-" and ANSWERED in {name.casefold() for name in names}
+    if not uids or (said is Said.NOTHING and not answers):
         return
     chosen = (message.c.mailbox_id == mailbox_id) & message.c.uid.in_(list(uids[-MOST:]))
-    if said is Said.NOTHING:
-        if mode != "-" and ANSWERED in {name.casefold() for name in names}:
-            _note_answered(tx, account_id, mailbox_id, chosen)
+    if answers:
+        _note_answered(tx, account_id, mailbox_id, chosen)
         return
     if mode != "-":
         _note(tx, account_id, chosen, said)
