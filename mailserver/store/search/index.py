@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import BigInteger, bindparam, delete, func, insert, null, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, null, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.mime import Part, unpack
 from mailserver.mime.body import folded_fields, text
@@ -215,7 +216,6 @@ def units(texts: Sequence[Packed]) -> Iterator[list[Packed]]:
 
 
 _INSERT_TEXT = Statement(insert(search_text), keys=("content_id", "header", "body"))
-_MARK = Statement(update(content).where(content.c.id == bindparam("content")).values(indexed=1))
 _THERE = ManyStatement(select(content.c.id).where(UNINDEXED).with_for_update(key_share=True), content.c.id)
 _HOLDERS = ManyStatement(
     select(mailbox.c.account_id, func.count())
@@ -224,11 +224,16 @@ _HOLDERS = ManyStatement(
     .limit(bindparam("most")),
     message.c.content_id,
 )
-_WAIT = Statement(
-    update(search_account)
-    .where(search_account.c.account_id == bindparam("account"))
-    .values(waiting=search_account.c.waiting + bindparam("more", type_=BigInteger))
-)
+
+
+def _waiting(maker: Callable[..., Any]) -> Statement:
+    row = maker(search_account)
+    more = search_account.c.waiting + row.excluded.waiting
+    clause = row.on_conflict_do_update(index_elements=["account_id"], set_={"waiting": more})
+    return Statement(clause, keys=("account_id", "waiting"))
+
+
+_WAIT = {"sqlite": _waiting(sqlite.insert), "postgresql": _waiting(postgresql.insert)}
 
 
 def save_texts(tx: Tx, worker: int, texts: Sequence[Packed]) -> bool:
@@ -239,11 +244,11 @@ def save_texts(tx: Tx, worker: int, texts: Sequence[Packed]) -> bool:
     alive = {row[0] for row in _THERE.rows(tx, ids)}
     rows = [packed for packed in texts if packed.content_id in alive]
     tx.many(_INSERT_TEXT, [{"content_id": row.content_id, "header": row.header, "body": row.body} for row in rows])
-    tx.many(_MARK, [{"content": row.content_id} for row in rows])
+    if rows:
+        tx.execute(update(content).where(content.c.id.in_([row.content_id for row in rows])).values(indexed=1))
     counts = _HOLDERS.rows(tx, list(alive), most=COUNTED_ACCOUNTS)
     if counts:
-        tx.insert_ignore(search_account, [{"account_id": account, "waiting": 0} for account, _ in counts])
-        tx.many(_WAIT, [{"account": account, "more": count} for account, count in counts])
+        tx.many(_WAIT[tx.dialect], [{"account_id": account, "waiting": count} for account, count in sorted(counts)])
     return True
 
 
