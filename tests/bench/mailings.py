@@ -1,17 +1,23 @@
 """A mailing to everybody: how long it takes, how long another process waits to write, what others' SMTP feels.
 
 python -m tests.bench.mailings [--people 27687] [--octets 5000000] [--engine sqlite|postgresql] [--kills 0]
+    [--take-back]
 
 An instance of so many accounts, made directly in the store, is served by two workers in a folder below --folder. Its
 mailing goes to a living list that finds everybody; none of them has a mailbox yet, so a second one follows to
 mailboxes that are there. Meanwhile one process hands in small messages from outside, one after the other, and another
-one writes a row every few milliseconds: how long that takes at most is how long the writer was held, and more.
+one writes a row every few milliseconds: how long that takes at most is how long the writer was held, and more. How long
+the units of the mailing held it stands in the service's own log.
 --kills: all processes are killed (SIGKILL) so often and started again. At the end every mailbox is counted.
+--take-back: the second mailing is taken back, half-way, from everybody who has it by then.
 """
 
 import argparse
 import asyncio
+import contextlib
+import os
 import random
+import re
 import smtplib
 import statistics
 import tempfile
@@ -39,6 +45,7 @@ from tests.postgres import Postgres
 
 ORIGIN = Origin("bench", "bench")
 BEAT = 0.003
+_HELD = re.compile(r"(?:longest_ms|unit_ms)\W+(\d+)")
 
 
 class Beside(threading.Thread):
@@ -98,6 +105,10 @@ def _approve(tx: Tx, number: int) -> None:
     mailings.move(tx, ORIGIN, number, lambda _: State.APPROVED, "approved")
 
 
+def _take_back(tx: Tx, number: int) -> None:
+    mailings.move(tx, ORIGIN, number, lambda _: State.WITHDRAWN, "withdrawing")
+
+
 def _beat(tx: Tx) -> None:
     tx.execute(text("UPDATE sent_count SET failures = failures WHERE account_id = 0"))
 
@@ -117,8 +128,44 @@ def _counted(tx: Tx, subject: str) -> tuple[int, int]:
     return copies, reached
 
 
-def measure(instance: Instance, settings: Settings, people: int, size: int, turn: int, kills: int) -> bool:
-    """One mailing; whether everybody has it once."""
+def longest(instance: Instance, since: int) -> int:
+    """Milliseconds for which one unit of a mailing held the writer at most, by the log from this octet on."""
+    with open(instance.log, "rb") as log:
+        log.seek(since)
+        return max(map(int, _HELD.findall(log.read().decode("utf-8", "replace"))), default=0)
+
+
+def processes(parent: int) -> list[int]:
+    """A process and those below it."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                above = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(above, []).append(int(entry.name))
+    found, waiting = [], [parent]
+    while waiting:
+        found.append(waiting.pop())
+        waiting += children.get(found[-1], [])
+    return found
+
+
+def used(instance: Instance) -> tuple[int, float]:
+    """The most memory that one process of the service had (MB), and the processor seconds of all."""
+    peak, seconds = 0, 0.0
+    for number in processes(instance.pid):
+        with contextlib.suppress(OSError):
+            status = (Path("/proc") / str(number) / "status").read_text()
+            peak = max(peak, int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) // 1024)
+            times = (Path("/proc") / str(number) / "stat").read_text().rpartition(")")[2].split()[11:13]
+            seconds += sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+    return peak, seconds
+
+
+def measure(
+    instance: Instance, settings: Settings, people: int, size: int, turn: int, kills: int, *, takes_back: bool
+) -> bool:
+    """One mailing; whether everybody has it once, or nobody has it any more."""
     store, subject = store_of(settings), f"Mailing {turn}"
     body = b"".join(random.Random(turn).randbytes(38).hex().encode() + b"\r\n" for _ in range(size // 78))
     begun = time.perf_counter()
@@ -132,24 +179,43 @@ def measure(instance: Instance, settings: Settings, people: int, size: int, turn
     smtp, writer = Beside(post, 0.02), Beside(lambda: store.write_now(_beat), BEAT)
     smtp.start()
     writer.start()
-    begun = time.perf_counter()
+    begun, read_from, before = time.perf_counter(), instance.log.stat().st_size, used(instance)[1]
     store.write_now(_approve, number)
     moments = sorted(random.Random(turn).uniform(0.02, 0.98) for _ in range(kills))
-    while (one := store.read_now(mailings.get, number)).state is not State.SENT:
+    while (one := store.read_now(mailings.get, number)).state is State.SENDING or not one.started:
         if moments and one.total and one.done / one.total >= moments[0]:
             moments.pop(0)
             instance.kill()
+            before = 0.0
             print(f"  killed at {one.done} of {one.total}")
             instance.start("--workers", "2")
+        if takes_back and one.total and one.done > one.total // 2:
+            store.write_now(_take_back, number)
+            print(f"  taken back at {one.done} of {one.total}")
+            while not store.read_now(_is_swept, number):
+                time.sleep(0.05)
         time.sleep(0.05)
     spent = time.perf_counter() - begun
     waits, felt = writer.end(), smtp.end()
+    peak, seconds = used(instance)
     copies, reached = store.read_now(_counted, subject)
     store.close()
-    print(f"  {size} octets to {people}, mailing {turn}: handed in {taken:.2f} s, sent {spent:.1f} s")
-    print(f"    another writer: {waits}; SMTP from outside: {felt}")
-    print(f"    copies {copies}, mailboxes {reached}: {'everybody once' if copies == reached == people else 'WRONG'}")
-    return copies == reached == people
+    good = copies == reached == (0 if takes_back else people)
+    print(f"  {size} octets to {people}, mailing {turn}: handed in {taken:.2f} s, {one.state.value} {spent:.1f} s")
+    print(f"    a unit held the writer {longest(instance, read_from)} ms at most; another writer: {waits}")
+    print(f"    SMTP from outside: {felt}; load {os.getloadavg()[0]:.1f}")
+    print(f"    processor {seconds - before:.0f} s, memory of a process {peak} MB at most")
+    print(f"    copies {copies}, mailboxes {reached}: {'as it should be' if good else 'WRONG'}", flush=True)
+    return good
+
+
+def _is_swept(tx: Tx, number: int) -> bool:
+    """Whether a mailing that was taken back was gone through."""
+    act = tx.execute(
+        text("SELECT swept FROM withdrawal JOIN mailing ON withdrawal_id = withdrawal.id WHERE mailing.id = :number"),
+        {"number": number},
+    ).scalar()
+    return bool(act)
 
 
 def main() -> None:
@@ -158,6 +224,7 @@ def main() -> None:
     parser.add_argument("--octets", type=int, default=5_000_000)
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--take-back", action="store_true")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"))
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=wanted.folder, prefix="bench-mailings-") as made:
@@ -176,7 +243,18 @@ def main() -> None:
         instance.start("--workers", "2")
         print(f"{wanted.engine}, {wanted.people} people, {wanted.octets} octets, kills {wanted.kills}")
         try:
-            good = [measure(instance, settings, wanted.people, wanted.octets, turn, wanted.kills) for turn in (1, 2)]
+            good = [
+                measure(
+                    instance,
+                    settings,
+                    wanted.people,
+                    wanted.octets,
+                    turn,
+                    wanted.kills,
+                    takes_back=wanted.take_back and turn == 2,
+                )
+                for turn in (1, 2)
+            ]
         finally:
             instance.stop()
             if server is not None:

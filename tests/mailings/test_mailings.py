@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters import documents
-from mailserver.mailings import decisions, sending
+from mailserver.mailings import decisions, delivering, sending
 from mailserver.mailings.decisions import UNQUEUED, reach_of
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Refused
@@ -205,9 +205,7 @@ def test_what_reaches_many_more_by_now_waits_for_a_second_person(make_house: Hou
 def test_stopped_half_way_and_resumed_everybody_gets_it_once(
     house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "FIRST", 1)
-    monkeypatch.setattr(sending, "FEWEST", 1)
-    monkeypatch.setattr(sending, "UNIT_SECONDS", 0.0)
+    _one_by_one(monkeypatch)
     number = submit(house).mailing
     worker.approve(number)
     _stop_after(house, worker, number, 2, monkeypatch)
@@ -222,6 +220,12 @@ def test_stopped_half_way_and_resumed_everybody_gets_it_once(
     worker.look()
     assert worker.get(number).state is State.SENT
     assert got(house) == dict.fromkeys(PEOPLE, 1)
+
+
+def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each unit delivers to one person."""
+    for name in ("FEWEST", "FIRST", "MOST"):
+        monkeypatch.setattr(delivering, name, 1)
 
 
 def _stop_after(house: House, worker: Worker, number: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +244,7 @@ def _stop_after(house: House, worker: Worker, number: int, count: int, monkeypat
 
 
 def test_two_workers_at_once(make_house: HouseMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "FIRST", 1)
+    _one_by_one(monkeypatch)
     house, other = make_house(mailings=SMALL), make_house(mailings=SMALL)
     first, second = Worker(house), Worker(other)
     number = submit(house).mailing
@@ -335,8 +339,7 @@ def test_one_that_fails_costs_none_of_the_others(house: House, worker: Worker, m
 
 
 def test_one_is_taken_back_while_another_is_sent(house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "FIRST", 1)
-    monkeypatch.setattr(sending, "FEWEST", 1)
+    _one_by_one(monkeypatch)
     first, second = submit(house, author="bob").mailing, submit(house).mailing
     worker.approve(first)
     worker.look()

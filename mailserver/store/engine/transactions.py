@@ -192,10 +192,33 @@ class Store:
         self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> "asyncio.Future[T]":
         """`write`, to be awaited later. Where the store `keeps_order`, units run in the order in which they begin."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[T] = loop.create_future()
-        self._writer.submit_soon(Unit(function, args, kwargs, loop, waiter), loop)
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._submit(function, args, kwargs, waiter)
         return waiter
+
+    async def write_timed(
+        self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[T, float]:
+        """`write`, and for how many seconds the unit held the writer, its commit included: what waits for its turn, or
+        for its answer to be read, is not counted. For who makes the next unit as large as that allows."""
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        unit = self._submit(function, args, kwargs, waiter)
+        if not TRACES.is_on:
+            return await waiter, unit.took
+        with TRACES.span("sql.write", unit=_name(function)):
+            return await waiter, unit.took
+
+    def _submit(
+        self,
+        function: Callable[..., T],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        waiter: "asyncio.Future[T]",
+    ) -> Unit:
+        loop = waiter.get_loop()
+        unit = Unit(function, args, kwargs, loop, waiter)
+        self._writer.submit_soon(unit, loop)
+        return unit
 
     @property
     def keeps_order(self) -> bool:

@@ -51,6 +51,8 @@ class Unit:
     result: Any = None
     error: BaseException | None = None
     changes: tuple[Change, ...] = ()
+    took: float = 0.0
+    """Seconds for which it held the writer, with the commit that it was part of."""
 
     def fail(self, error: BaseException, *, uncertain: bool = False) -> None:
         """Nothing of it survives; `uncertain`: or all of it, so whoever watches is told to look."""
@@ -270,6 +272,7 @@ class Writer:
             if len(group) == 1 and group[0].error is not None:
                 self._sessions.rollback(session)
                 return
+            begun = time.perf_counter()
             touched = tuple(dict.fromkeys(change for unit in group for change in unit.changes))
             if touched and not self._backend.is_shared:
                 news.record(session.tx, self._worker, touched)
@@ -278,6 +281,9 @@ class Writer:
                 session.cursor.execute(news.announcing(self._worker, touched) + "COMMIT", prepare=False)
             else:
                 session.cursor.execute("COMMIT")
+            committed = time.perf_counter() - begun
+            for unit in group:
+                unit.took += committed
         except Exception as cause:
             ended = has_ended(session.driver, self._backend.dialect)
             self._sessions.rollback(session)
@@ -289,7 +295,7 @@ class Writer:
 
     def _run_unit(self, session: Session, unit: Unit, *, savepoint: bool) -> None:
         """Run one unit; what it raises is its own error unless the whole transaction went with it."""
-        cursor = session.cursor
+        cursor, begun = session.cursor, time.perf_counter()
         if savepoint:
             cursor.execute("SAVEPOINT unit")
         try:
@@ -307,6 +313,7 @@ class Writer:
         if savepoint:
             cursor.execute("RELEASE SAVEPOINT unit")
         unit.changes = session.tx.take_changes()
+        unit.took = time.perf_counter() - begun
 
 
 def _settle_all(units: list[Unit]) -> None:

@@ -5,13 +5,16 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.engine.statements import Statement, Tx
+from mailserver.model.identity import State as Standing
+from mailserver.store.engine.statements import ManyStatement, Statement, Tx
+from mailserver.store.mail import messages
 from mailserver.store.queue import mailings
 from mailserver.store.queue.mailings import LEASE_SECONDS, State
 from mailserver.store.queue.spool import Target
+from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mailings import mailing, mailing_batch, mailing_copy
 from mailserver.texts.causes import Cause
 
@@ -68,6 +71,9 @@ _NEXT = Statement(
     .where(mailing_batch.c.mailing_id == bindparam("row"), mailing_batch.c.done < mailing_batch.c.size)
     .order_by(mailing_batch.c.number)
     .limit(1)
+)
+_OVER = ManyStatement(
+    select(account.c.id).where(or_(account.c.state == Standing.CLOSED.value, account.c.erased > 0)), account.c.id
 )
 _SETTLE = Statement(
     update(mailing_batch)
@@ -150,15 +156,30 @@ def following(tx: Tx, number: int) -> Batch | None:
     return Batch(place, copy, tuple(known), tuple(json.loads(addresses or "[]")), mailings.targets_of(targets), done)
 
 
-def settle(tx: Tx, number: int, worker: int, batch: Batch, after: int) -> None:
-    """The next of a batch get it, in this unit. Raises Refused(CONFLICT): it was stopped, or somebody else is at it."""
+def without_inbox(tx: Tx, accounts: Sequence[int]) -> tuple[list[int], set[int]]:
+    """Those of these accounts who never had mailboxes, and those who are closed since they were found: a mailing may
+    have been stopped for days."""
+    known = messages.inboxes(tx, accounts)
+    over = {int(account_id) for (account_id,) in _OVER.rows(tx, accounts)} if accounts else set()
+    return [account_id for account_id in accounts if account_id not in known and account_id not in over], over
+
+
+def settle(tx: Tx, number: int, worker: int, batch: Batch, after: int, gone: int = 0) -> None:
+    """The next of a batch get it, in this unit; so many of them are gone, and were none of its recipients.
+
+    Raises Refused(CONFLICT): it was stopped, or somebody else is at it.
+    """
     found = mailings.locked(tx, number)
     if found.state is not State.SENDING or not mailings.claim(tx, number, worker):
         raise Refused(Reason.CONFLICT, Cause("mailing-state"))
     if tx.run(_SETTLE, row=number, batch=batch.number, before=batch.done, after=after) != 1:
         raise Refused(Reason.CONFLICT, Cause("mailing-state"))
     counted = mailing.c.reached if batch.accounts else mailing.c.queued
-    values = {counted: counted + (after - batch.done), mailing.c.leased: tx.now + LEASE_SECONDS}
+    values = {
+        counted: counted + (after - batch.done - gone),
+        mailing.c.total: mailing.c.total - gone,
+        mailing.c.leased: tx.now + LEASE_SECONDS,
+    }
     tx.execute(update(mailing).where(mailing.c.id == number).values(values))
 
 

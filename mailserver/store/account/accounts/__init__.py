@@ -17,6 +17,7 @@ from mailserver.store.account.accounts.keeping import (
     set_quota,
     set_waiting_code,
     start_provisioning,
+    start_provisioning_of,
 )
 from mailserver.store.account.accounts.reasons import kept_reason, read_reason
 from mailserver.store.account.accounts.rows import (
@@ -83,5 +84,6 @@ __all__ = [
     "set_quota",
     "set_waiting_code",
     "start_provisioning",
+    "start_provisioning_of",
     "suspend",
 ]

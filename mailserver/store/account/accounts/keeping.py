@@ -1,8 +1,9 @@
 """What is kept with an account: its beginning, its hashes, quota, codes, and that a password was chosen."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, select, update
 
 from mailserver.model.identity import State
 from mailserver.store.account import verifiers
@@ -150,6 +151,15 @@ def end_logins(tx: Tx, account_id: int) -> int:
     """Every login and session so far is over, at every door; the password stays. The account's new version."""
     move(tx, account_id, {})
     return require(tx, account_id).login_version
+
+
+def start_provisioning_of(tx: Tx, account_ids: Sequence[int]) -> list[int]:
+    """The same of many accounts: those that this unit is to make them for."""
+    wanted = (account.c.id.in_(account_ids), account.c.provisioned == 0, account.c.erased == 0)
+    # In one order, as every unit that locks several: two that meet wait for each other only one way.
+    found = list(tx.execute(select(account.c.id).where(*wanted).order_by(account.c.id).with_for_update()).scalars())
+    tx.execute(update(account).where(account.c.id.in_(found)).values(provisioned=1))
+    return found
 
 
 def start_provisioning(tx: Tx, account_id: int) -> bool:
