@@ -14,15 +14,17 @@ from dataclasses import dataclass, replace
 import structlog
 
 from mailserver.delivery import UNPROVEN, Delivery, Envelope, Part, Recipient, deliver_parts
+from mailserver.delivery.mailing_approval import MailingApproval
 from mailserver.delivery.mailing_reach import MailingReach, Size
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused, Temporary
-from mailserver.model.identity import Directory, State
+from mailserver.model.identity import Directory, Principal, State
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Sender
 from mailserver.notices import house, moderation
+from mailserver.notices import mailings as notices
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
@@ -64,6 +66,7 @@ class Moderation:
         self._delivery = delivery
         self._clock = clock
         self._reach = MailingReach(settings=settings, store=store)
+        self._approval = MailingApproval(settings=settings, store=store, delivery=delivery, clock=clock)
         self._upkeep = TrustedClock(store, clock)
         self._folder = store.blobs
         self._house = house.house_of(settings)
@@ -152,8 +155,15 @@ class Moderation:
             expires=now + self._settings.mailings.approval_days * DAY,
             actor="" if is_own else origin.actor,
             released=(waiting.list,),
+            audience=await self._reach.audience(size),
         )
-        await self._store.write(_keep_unit, waiting, wanted, origin)
+        about = notices.About(wanted.subject, size.people, _author(author), wanted.expires)
+        told = await self._approval.told(author, about, reach) if is_own else []
+        lifetime = self._settings.outbound.lifetime
+        async with self._delivery.discarding(*(part.prepared for part in told)):
+            unused = await self._store.write(_keep_unit, waiting, wanted, told, origin, lifetime)
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
         log.info("approved as a mailing", list=waiting.list, held=waiting.id, accounts=len(size.accounts))
         return size.people
 
@@ -231,11 +241,16 @@ class Moderation:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
 
 
-def _keep_unit(tx: Tx, waiting: Held, wanted: Wanted, origin: Origin) -> None:
-    """A message waits for its list no more, and is a mailing: both or neither."""
-    decide_unit(tx, waiting, [], origin, 0, "approved")
+def _author(author: Principal | None) -> str:
+    return f"{author.name} <{author.address}>" if author is not None else ""
+
+
+def _keep_unit(tx: Tx, waiting: Held, wanted: Wanted, told: list[Part], origin: Origin, lifetime: int) -> list[str]:
+    """A message waits for its list no more, and is a mailing: both or neither. Files that are not needed."""
+    unused = decide_unit(tx, waiting, told, origin, lifetime, "approved")
     number = mailings.begin(tx, waiting.content_id, wanted)
     mailings.record(tx, origin, mailings.get(tx, number), "approved" if wanted.actor else "handed-in")
+    return unused
 
 
 def decide_unit(tx: Tx, waiting: Held, parts: list[Part], origin: Origin, lifetime: int, what: str) -> list[str]:

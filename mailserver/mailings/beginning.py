@@ -20,7 +20,7 @@ from mailserver.notices import mailings as notices
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.mail import messages as stored_messages
-from mailserver.store.queue import mailing_batches, sent_counts, traces
+from mailserver.store.queue import mailing_batches, moderation_queue, sent_counts, traces
 from mailserver.store.queue.mailing_batches import Sharing
 from mailserver.store.queue.mailings import Mailing
 from mailserver.store.queue.spool import Target
@@ -88,10 +88,14 @@ class Beginning:
             *(one.size, one.account_id),
             message_id=next((copy.part.prepared.scan.message_id for copy in copies if not _is_whole(copy.part)), ""),
         )
-        async with self._delivery.discarding(*kept, *(part.prepared for part in parts)):
-            unused, took = await self._store.write_timed(
-                _start, one, self._store.worker, copies, shares, parts, to.outside, step, lifetime
-            )
+        try:
+            async with self._delivery.discarding(*kept, *(part.prepared for part in parts)):
+                unused, took = await self._store.write_timed(
+                    _start, one, self._store.worker, copies, shares, parts, to.outside, step, lifetime
+                )
+        except moderation_queue.Full as full:  # nobody has it, and later its author may try again
+            await self._decides.fail(one, notices.full(full.list))
+            return False
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
         recipients = sum(len(accounts) + len(targets) for accounts, _, targets in shares)
@@ -121,12 +125,12 @@ class Beginning:
 
     async def _let_pass(self, one: Mailing, recipient: Recipient, sender: Sender) -> Recipient:
         """A moderated list whose owner has approved the mailing does not ask them again."""
-        if not recipient.held or recipient.head is None or not one.actor:
+        if not recipient.held or recipient.head is None or not one.approver:
             return recipient
         owners = (await self._delivery.moderators(recipient.head.address)).accounts
         for account in owners:
             owner = await self._directory.by_account(account)
-            if owner is not None and owner.login == one.actor:
+            if owner is not None and owner.login == one.approver:
                 return await self._delivery.released(recipient.head.address, sender)
         return recipient
 

@@ -4,14 +4,15 @@ A second person is an administrator or an owner of all its lists, and never the 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
 from mailserver.delivery import Delivery, Part, deliver_parts
+from mailserver.delivery.mailing_approval import approving
 from mailserver.foundation.settings import Settings
 from mailserver.mailings.notices import AuthorNotices
-from mailserver.model.clock import Clock
+from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Directory, Principal, Role
 from mailserver.notices import mailings as notices
@@ -23,7 +24,7 @@ from mailserver.store.queue.mailings import Mailing, State
 from mailserver.store.queue.spool import selecting
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.audit import Origin
-from mailserver.submission.mailing_intake import Again, MailingIntake, approving
+from mailserver.submission.mailing_intake import Again, MailingIntake
 from mailserver.submission.routing import Rerouted
 from mailserver.texts.causes import Cause
 from mailserver.texts.text import Text
@@ -92,7 +93,8 @@ class Mailings:
         one = await self._store.read(mailings.get, number)
         if one.login and one.login == origin.actor:
             raise Refused(Reason.FORBIDDEN, Cause("mailing-own"))
-        await self._move(number, origin, _from(State.WAITING, to=State.APPROVED), "approved")
+        to = _from(State.WAITING, to=State.APPROVED)
+        await self._move(number, origin, to, "approved", approver=origin.actor)
 
     async def refuse(self, number: int, origin: Origin, reason: str = "") -> None:
         """Do not send it, and tell its author. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
@@ -101,12 +103,23 @@ class Mailings:
         await self._move(number, origin, _from(State.WAITING, to=State.REFUSED), "rejected", reason, parts)
 
     async def plan(self, number: int, moment: int, origin: Origin) -> None:
-        """When it is to leave. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
-        await self._store.write(mailings.plan, origin, number, moment)
+        """When it is to leave; 0: as soon as it may.
+
+        Raises Refused(NOT_FOUND | CONFLICT), SentTooMuch: as many of its author's leave on that day; Temporary.
+        """
+        day = self._intake.day(max(self._clock.now(), moment))
+        await self._store.write(mailings.plan, origin, number, moment, day)
 
     async def stop(self, number: int, origin: Origin) -> None:
-        """Nobody else gets it for now. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
-        await self._move(number, origin, _from(State.APPROVED, State.SENDING, to=State.STOPPED), "stopped")
+        """Nobody else gets it for now; its author is told where somebody else does it.
+
+        Raises Refused(NOT_FOUND | CONFLICT), Temporary.
+        """
+        one = await self._store.read(mailings.get, number)
+        until = int(self._clock.now()) + self._settings.mailings.stopped_days * DAY
+        is_own = one.login == origin.actor
+        parts = [] if is_own else await self._notices.stopped(one, until)
+        await self._move(number, origin, _from(State.APPROVED, State.SENDING, to=State.STOPPED), "stopped", parts=parts)
 
     async def resume(self, number: int, origin: Origin) -> None:
         """Who has not got it gets it. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
@@ -145,19 +158,24 @@ class Mailings:
         return dropped
 
     async def expire(self) -> int:
-        """Let go of what nobody decided about; how many. The caller knows the time."""
+        """Let go of what nobody decided about, and of what was stopped and not resumed; how many. The caller knows the
+        time."""
         count = 0
         while found := await self._store.read(mailings.expired):
             for one in found:
                 parts = await self._notices.not_sent(one, notices.EXPIRED)
-                try:
-                    await self._move(
-                        one.id, mailings.SERVICE, _from(State.WAITING, to=State.EXPIRED), "expired", parts=parts
-                    )
-                except Refused:
-                    continue  # somebody decided meanwhile
-                count += 1
+                count += await self._let_expire(one, _from(State.WAITING, to=State.EXPIRED), parts)
+        while found := await self._store.read(mailings.abandoned, self._settings.mailings.stopped_days):
+            for one in found:
+                count += await self._let_expire(one, _abandoned, await self._notices.abandoned(one))
         return count
+
+    async def _let_expire(self, one: Mailing, to: Callable[[Mailing], State | None], parts: Sequence[Part]) -> int:
+        try:
+            await self._move(one.id, mailings.SERVICE, to, "expired", parts=parts)
+        except Refused:
+            return 0  # somebody decided meanwhile
+        return 1
 
     async def ask_again(self, one: Mailing, to: Rerouted) -> bool:
         """Before it begins: whether it waits for a second person after all, since its lists have grown.
@@ -188,10 +206,11 @@ class Mailings:
         what: str,
         reason: str = "",
         parts: Sequence[Part] = (),
+        **values: str,
     ) -> Mailing:
         lifetime = self._settings.outbound.lifetime
         async with self._delivery.discarding(*(part.prepared for part in parts)):
-            before, unused = await self._store.write(_decide, origin, number, to, what, reason, parts, lifetime)
+            before, unused = await self._store.write(_decide, origin, number, to, what, reason, parts, lifetime, values)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
         log.info("mailing decided", mailing=number, what=what, actor=origin.actor)
@@ -228,8 +247,14 @@ def _resumed(one: Mailing) -> State | None:
     return State.SENDING if one.started else State.APPROVED
 
 
+def _abandoned(one: Mailing) -> State | None:
+    if one.state is State.STOPPED:
+        return State.UNFINISHED if one.started else State.EXPIRED
+    return State.EXPIRED if one.state is State.APPROVED and not one.started else None
+
+
 def _taken_back(one: Mailing) -> State | None:
-    if one.state is State.SENT or (one.started and one.state in mailings.OPEN):
+    if one.state in mailings.DELIVERED or (one.started and one.state in mailings.OPEN):
         return State.WITHDRAWN
     return State.CANCELLED if one.state in mailings.OPEN else None
 
@@ -240,8 +265,8 @@ def _failed(one: Mailing) -> State | None:
 
 def _ask_again(tx: Tx, number: int, again: Again, lifetime: int) -> list[str]:
     """It waits, with how many it reaches now, and those who may approve it are told: both or neither."""
-    facts = {name: getattr(again, name) for name in ("people", "outside", "reach", "expires")}
-    values = {**facts, "actor": "", "decided": 0}
+    facts = {name: getattr(again, name) for name in ("people", "outside", "reach", "audience", "expires")}
+    values = {**facts, "actor": "", "approver": "", "decided": 0}
     mailings.move(tx, mailings.SERVICE, number, _asked, "handed-in", **values)
     return deliver_parts(tx, again.notices, {}, lifetime)[1] if again.notices else []
 
@@ -259,9 +284,10 @@ def _decide(
     reason: str,
     parts: Sequence[Part],
     lifetime: int,
+    values: Mapping[str, str],
 ) -> tuple[Mailing, list[str]]:
     """The state changes, and its author is told: both or neither."""
-    before = mailings.move(tx, origin, number, to, what, reason)
+    before = mailings.move(tx, origin, number, to, what, reason, **values)
     return before, deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
 
 

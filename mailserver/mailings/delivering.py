@@ -113,9 +113,7 @@ class BatchDelivery:
         sender, results = await self._authors.sender(one), looked_at(one)
         envelope = Envelope(kept.reverse_path, (), sender, door=one.came.door, results=results)
         options = replace(one.options, ret="", envid="") if kept.through_list else one.options
-        came = Provenance.stored(
-            int(one.came.door), one.account_id, int(kept.through_list), results.packed, kept.signs
-        )
+        came = Provenance.stored(int(one.came.door), one.account_id, int(kept.through_list), results.packed, kept.signs)
         return Copy(Part(prepared, kept.reverse_path, options=options, provenance=came), octets, envelope, {})
 
 

@@ -1,4 +1,4 @@
-"""A last day as people write it, and the moment when it is over."""
+"""A last day as people write it, the moment when it is over, and when a day begins and ends."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -20,3 +20,10 @@ def over(day: str, zone: ZoneInfo) -> int:
 def last(moment: int, zone: ZoneInfo) -> str:
     """The last day before a moment, as `over` reads it; of 0: empty."""
     return datetime.fromtimestamp(moment - 1, UTC).astimezone(zone).date().isoformat() if moment else ""
+
+
+def bounds(moment: float, zone: ZoneInfo) -> tuple[int, int]:
+    """When the day of a moment begins in this zone and when it ends: 23 to 25 hours later."""
+    day = datetime.fromtimestamp(moment, zone).date()
+    begins, ends = (datetime.combine(one, time(), zone) for one in (day, day + timedelta(days=1)))
+    return int(begins.timestamp()), int(ends.timestamp())

@@ -70,11 +70,56 @@ def not_sent(house: House, to: Correspondent, what: About, why: Text, *, token: 
     return notice(house, to, house.say(Text("Envoi en nombre non envoyé")), text, token=token, now=now)
 
 
+def stopped(house: House, to: Correspondent, what: About, reached: int, *, token: bytes, now: float) -> bytes:
+    """To its author: somebody else has stopped it. `what.expires`: until when it may go on."""
+    text = Text(
+        "Bonjour,\n\n"
+        "Votre envoi en nombre « {subject} » a été arrêté. Il est arrivé à {reached} destinataires sur {people} ; "
+        "les autres ne le reçoivent pas pour le moment.\n"
+        "S'il n'est pas repris, il sera abandonné le {expires}.\n\n"
+        "Pour le suivre ou l'annuler :\n"
+        "{link}",
+        subject=_shown(what.subject) or NO_SUBJECT,
+        reached=reached,
+        people=what.people,
+        expires=house.day(what.expires),
+        link=f"{house.url}{PAGE}",
+    )
+    return notice(house, to, house.say(Text("Votre envoi en nombre est arrêté")), text, token=token, now=now)
+
+
+def abandoned(house: House, to: Correspondent, what: About, reached: int, *, token: bytes, now: float) -> bytes:
+    """To its author and to IT: nobody resumed it, or it could not leave, and nobody else gets it."""
+    text = Text(
+        "Bonjour,\n\n"
+        "Cet envoi en nombre était arrêté, ou n'a pas pu partir à son heure, et personne ne l'a repris à temps :\n\n"
+        "De : {author}\n"
+        "Objet : {subject}\n"
+        "Reçu par : {reached} destinataires sur {people}\n\n"
+        "Personne d'autre ne le recevra. Il peut encore être annulé chez ceux qui l'ont :\n"
+        "{link}",
+        author=_shown(what.author),
+        subject=_shown(what.subject) or NO_SUBJECT,
+        reached=reached,
+        people=what.people,
+        link=f"{house.url}{PAGE}",
+    )
+    return notice(house, to, house.say(Text("Envoi en nombre abandonné")), text, token=token, now=now)
+
+
 def refused(reason: str) -> Text:
     """Why it was not sent, where somebody refused it."""
     if not reason:
         return Text("il n'a pas été approuvé.")
     return Text("il n'a pas été approuvé. Motif : {why}", why=_shown(reason))
+
+
+def full(name: str) -> Text:
+    """Why it was not sent, where a moderated list keeps no more messages."""
+    return Text(
+        "la liste {list} garde déjà trop de messages qui attendent ses modérateurs. Réessayez quand ils auront décidé.",
+        list=_shown(name),
+    )
 
 
 EXPIRED = Text("personne ne l'a approuvé à temps.")

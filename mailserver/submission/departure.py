@@ -14,7 +14,7 @@ from mailserver.store.mail.flags import SEEN
 from mailserver.store.mail.urgent_letters import Urgent
 from mailserver.store.queue import held_submissions, mailings, traces
 from mailserver.store.queue.held_submissions import Submitted
-from mailserver.store.queue.mailings import Wanted
+from mailserver.store.queue.mailings import Day, Wanted
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.audit import Origin
@@ -58,9 +58,8 @@ class Taken:
 
     wanted: Wanted
     notices: list[Part]
-    since: int
-    """The beginning of its author's day."""
-    per_day: int
+    day: Day
+    """On which it leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +104,12 @@ class Departure:
     ) -> tuple[int, list[str]]:
         """It is a mailing; `parts` are the notices about it. Its number, and files that turned out not to be needed.
 
-        Raises as `unit`, and SentTooMuch: its author has begun as many today, or too many wait.
+        Raises as `unit`, and SentTooMuch: as many of its author's leave that day, or too many wait.
         """
         self._begin(tx)
         content_id, used = messages.store_content(tx, whole)
         unused = [] if used or whole.file is None else [whole.file]
-        number = mailings.begin(tx, content_id, taken.wanted, taken.since, taken.per_day)
+        number = mailings.begin(tx, content_id, taken.wanted, taken.day)
         mailings.record(tx, origin, mailings.get(tx, number), "handed-in" if self.parts else "begun")
         unused += deliver_parts(tx, self.parts, {}, self.lifetime, self.step)[1]
         return number, unused + self._keep_copy(tx, sent)

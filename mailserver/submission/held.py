@@ -13,13 +13,15 @@ from functools import partial
 import structlog
 
 from mailserver.delivery import Delivery, Envelope, Part, deliver_parts, led_to_lists
+from mailserver.delivery.mailing_approval import MailingApproval
 from mailserver.delivery.mailing_reach import MailingReach, Size
 from mailserver.foundation.settings import Settings
-from mailserver.model.clock import Clock
+from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal, State
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Sender
+from mailserver.notices import mailings as notices
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.queue import held_submissions, mailings, sent_counts, spool, traces
@@ -61,6 +63,7 @@ class HeldSubmissions:
         self._routing = Routing(settings=settings, store=store, delivery=delivery)
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
         self._reach = MailingReach(settings=settings, store=store)
+        self._approval = MailingApproval(settings=settings, store=store, delivery=delivery, clock=clock)
         self._clock = clock
         self._upkeep = TrustedClock(store, clock)
         self._folder = store.blobs
@@ -104,8 +107,9 @@ class HeldSubmissions:
         return Released(len(addresses), tuple(to.left))
 
     async def _keep_mailing(self, held: Held, author: Principal, to: Rerouted, size: Size, origin: Origin) -> Released:
-        """It is a mailing, which IT has approved with that: it is sent in batches."""
+        """It is a mailing, which IT has approved with that: it is sent in batches. Who is its author has not."""
         reach = await self._reach.reach(size, to.local, author)
+        is_own = author.login == origin.actor and size.approval
         wanted = Wanted(
             account_id=held.account_id,
             population=author.role.population,
@@ -118,12 +122,15 @@ class HeldSubmissions:
             people=len(size.accounts),
             outside=size.outside,
             reach=reach.text(),
-            state=mailings.State.APPROVED,
-            expires=int(self._clock.now()),
-            actor=origin.actor,
+            state=mailings.State.WAITING if is_own else mailings.State.APPROVED,
+            expires=int(self._clock.now()) + self._settings.mailings.approval_days * DAY,
+            actor="" if is_own else origin.actor,
+            audience=await self._reach.audience(size),
         )
+        about = notices.About(wanted.subject, size.people, f"{author.name} <{author.address}>", wanted.expires)
+        told = await self._approval.told(author, about, reach) if is_own else []
         keeping = partial(_keep_unit, content_id=held.content_id, wanted=wanted, origin=origin)
-        await self._commit([held], [], origin, "released", [], keeping)
+        await self._commit([held], told, origin, "released", [], keeping)
         return Released(len(held.targets) - len(to.left), tuple(to.left))
 
     async def drop(self, chosen: Sequence[int], origin: Origin, *, what: str = "dropped") -> int:
@@ -178,7 +185,7 @@ class HeldSubmissions:
 
 def _keep_unit(tx: Tx, content_id: int, wanted: Wanted, origin: Origin) -> None:
     number = mailings.begin(tx, content_id, wanted)
-    mailings.record(tx, origin, mailings.get(tx, number), "approved")
+    mailings.record(tx, origin, mailings.get(tx, number), "approved" if wanted.actor else "handed-in")
 
 
 def decide_unit(

@@ -153,8 +153,10 @@ class Mailings(Section):
     """A mailing to more people than that waits for a second person."""
     approval_days: int = Field(default=7, ge=1, le=90)
     """How long it waits; then its author is told that it was not sent."""
+    stopped_days: int = Field(default=7, ge=1, le=90)
+    """How long one that was stopped may be resumed, or one that cannot leave waits; then its author and IT are told."""
     per_day: int = Field(default=1, ge=0, le=1000)
-    """Mailings that one account may begin on one day; 0: any number."""
+    """Mailings of one account that may leave on one day; 0: any number."""
 
 
 class Smtp(Section):

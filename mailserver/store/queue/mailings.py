@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, update
 
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
@@ -53,6 +53,8 @@ class State(StrEnum):
     SENDING = "sending"
     STOPPED = "stopped"
     SENT = "sent"
+    UNFINISHED = "unfinished"
+    """Stopped, and not resumed in time: some have it."""
     REFUSED = "refused"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
@@ -66,6 +68,8 @@ class State(StrEnum):
 OPEN = (State.WAITING, State.APPROVED, State.SENDING, State.STOPPED)
 DROPPED = (State.REFUSED, State.EXPIRED, State.CANCELLED, State.FAILED)
 """Nobody had it."""
+DELIVERED = (State.SENT, State.UNFINISHED)
+"""It is over, and those who got it have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,21 @@ class Wanted:
     actor: str = ""
     """Who decided, where that is settled already."""
     released: tuple[str, ...] = ()
+    audience: bytes = b""
+    """Everybody it is for (`store.queue.mailing_audience`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """When a day begins and ends, and how many mailings of one account may leave on it; 0: any number."""
+
+    begins: int
+    ends: int
+    most: int
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        return self.begins, self.ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +145,7 @@ class Mailing:
     reached: int
     queued: int
     withdrawal_id: int
+    approver: str
 
     @property
     def done(self) -> int:
@@ -140,6 +160,7 @@ _ALL = select(
     *(_C.subject, _C.size, _C.reverse_path, _C.recipients, _C.released, _C.name, _C.ret, _C.envid, _C.utf8),
     *(_C.door, _C.authentication, _C.people, _C.outside, _C.reach, _C.state, _C.actor, _C.decided, _C.reason),
     *(_C.due, _C.expires, _C.started, _C.ended, _C.total, _C.reached, _C.queued, _C.withdrawal_id),
+    _C.approver,
     _C.require_tls,
 ).join_from(mailing, account, account.c.id == _C.account_id, isouter=True)
 _GET = Statement(_ALL.where(_C.id == bindparam("row")))
@@ -152,15 +173,13 @@ _CLAIM = Statement(
 )
 
 
-def begin(tx: Tx, content_id: int, wanted: Wanted, since: int = 0, per_day: int = 0) -> int:
-    """Keep a mailing; its id. `per_day`: how many its author may begin, counted since then; 0: any number.
+def begin(tx: Tx, content_id: int, wanted: Wanted, day: Day | None = None) -> int:
+    """Keep a mailing; its id. `day`: the one on which it leaves.
 
-    Raises SentTooMuch: they have begun as many today, or too many wait or were dropped.
+    Raises SentTooMuch: as many of its author's leave on that day, or too many wait or were dropped.
     """
     if wanted.account_id:
-        tx.one(_LOCK_ACCOUNT, row=wanted.account_id)
-        if per_day and _today(tx, wanted.account_id, since) >= per_day:
-            raise sentences.mailings_today(per_day)
+        _check_day(tx, wanted.account_id, day)
         if _dropped(tx, wanted.account_id) >= MAX_DROPPED:
             raise sentences.mailings_today(MAX_DROPPED)
         if _open(tx, wanted.account_id) >= MAX_WAITING:
@@ -190,16 +209,28 @@ def begin(tx: Tx, content_id: int, wanted: Wanted, since: int = 0, per_day: int 
         "due": wanted.due,
         "decided": tx.now if wanted.actor else 0,
         "expires": wanted.expires,
+        "audience": wanted.audience or None,
+        "approver": wanted.actor,
     }
     number = int(tx.execute(insert(mailing).values(values).returning(_C.id)).one()[0])
     tx.changed(NOBODY, NEWS)
     return number
 
 
-def _today(tx: Tx, account_id: int, since: int) -> int:
+def _check_day(tx: Tx, account_id: int, day: Day | None, but: int = 0) -> None:
+    """Whether one more mailing may leave on a day. `but`: one that is not counted.
+
+    What was handed in days ago and is planned for a day counts on that day. Raises SentTooMuch.
+    """
+    tx.one(_LOCK_ACCOUNT, row=account_id)
+    if day is None or not day.most:
+        return
     dropped = [one.value for one in DROPPED]
-    mine = (_C.account_id == account_id, _C.at >= since, _C.state.not_in(dropped))
-    return int(tx.execute(select(func.count()).select_from(mailing).where(*mine)).scalar_one())
+    leaves = case((_C.due > _C.at, _C.due), else_=_C.at)
+    mine = (_C.account_id == account_id, _C.id != but, _C.state.not_in(dropped))
+    wanted = (*mine, leaves >= day.begins, leaves < day.ends)
+    if int(tx.execute(select(func.count()).select_from(mailing).where(*wanted)).scalar_one()) >= day.most:
+        raise sentences.mailings_today(day.most)
 
 
 def _dropped(tx: Tx, account_id: int) -> int:
@@ -266,8 +297,20 @@ def to_take_back(tx: Tx) -> list[int]:
 
 def expired(tx: Tx) -> list[Mailing]:
     """Those that nobody has decided about in time."""
-    over = (_C.state == State.WAITING.value, _C.expires <= tx.now)
-    return [_mailing(tuple(row)) for row in tx.execute(_ALL.where(*over).order_by(_C.id).limit(SWEPT))]
+    return _swept(tx, _C.state == State.WAITING.value, _C.expires <= tx.now)
+
+
+def abandoned(tx: Tx, days: int) -> list[Mailing]:
+    """Those that were stopped so many days ago and that nobody has resumed, and those that were to leave then and could
+    not: what was meant for last month is not for today."""
+    since = tx.now - days * DAY
+    stopped = and_(_C.state == State.STOPPED.value, _C.decided <= since)
+    late = (_C.state == State.APPROVED.value, _C.started == 0, _C.due <= since, _C.at <= since, _C.decided <= since)
+    return _swept(tx, or_(stopped, and_(*late)))
+
+
+def _swept(tx: Tx, *where: ColumnElement[bool]) -> list[Mailing]:
+    return [_mailing(tuple(row)) for row in tx.execute(_ALL.where(*where).order_by(_C.id).limit(SWEPT))]
 
 
 def taken_back(tx: Tx, content_id: int) -> int:
@@ -326,11 +369,16 @@ def stop_all(tx: Tx, origin: Origin, account_id: int) -> int:
     return len(found)
 
 
-def plan(tx: Tx, origin: Origin, number: int, moment: int) -> None:
-    """When it is to leave, once it may; 0: at once. Raises Refused(NOT_FOUND | CONFLICT)."""
+def plan(tx: Tx, origin: Origin, number: int, moment: int, day: Day | None = None) -> None:
+    """When it is to leave, once it may; 0: at once. `day`: the one of that moment.
+
+    Raises Refused(NOT_FOUND | CONFLICT), SentTooMuch: as many of its author's leave on that day.
+    """
     found = locked(tx, number)
     if found.started or found.state not in OPEN:
         raise Refused(Reason.CONFLICT, Cause("mailing-state"))
+    if found.account_id:
+        _check_day(tx, found.account_id, day, but=number)
     values: dict[str, Any] = {"due": moment}
     if found.state is State.WAITING and moment:
         values["expires"] = max(found.expires, moment)
@@ -365,6 +413,7 @@ def let_go(tx: Tx, number: int) -> None:
         held = (key == number, table.c.content_id.is_not(None))
         collect.note(tx, list(tx.execute(select(table.c.content_id).where(*held)).scalars()))
         tx.execute(update(table).where(*held).values(content_id=None))
+    tx.execute(update(mailing).where(_C.id == number, _C.audience.is_not(None)).values(audience=None))
 
 
 def forget(tx: Tx) -> int:

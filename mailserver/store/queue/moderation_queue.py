@@ -21,6 +21,14 @@ BATCH = 50
 collect.also_held_by(held_message, held_message.c.content_id)
 
 
+class Full(Refused):
+    """A list holds as many messages as it may."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Reason.LIMIT, f"{name}: too many messages wait for this list's owners")
+        self.list = name
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Who was told of a message that waits."""
@@ -111,11 +119,11 @@ _TAKE = Statement(
 
 
 def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
-    """Keep a message for a list's owners; how many waited already. Raises Refused(LIMIT)."""
+    """Keep a message for a list's owners; how many waited already. Raises Full."""
     row = tx.one(_WAITING, list=wanted.list)
     waiting = int(row[0]) if row is not None else 0
     if waiting >= MAX_WAITING:
-        raise Refused(Reason.LIMIT, f"{wanted.list}: too many messages wait for this list's owners")
+        raise Full(wanted.list)
     inserted = tx.one(
         _INSERT,
         list=wanted.list,

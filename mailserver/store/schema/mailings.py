@@ -42,6 +42,8 @@ mailing = Table(
     Column("worker", BigInteger, nullable=False, server_default="0"),
     Column("leased", BigInteger, nullable=False, server_default="0"),
     Column("require_tls", SmallInteger, nullable=False, server_default="0"),
+    Column("audience", LargeBinary),
+    Column("approver", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 """One message to very many people. `account_id`: its author; 0: somebody outside, whom a list's owner let pass.
@@ -49,7 +51,8 @@ mailing = Table(
 `released`: JSON, lists whose moderators let it pass. `people`, `outside`, `reach`: how many and who, as they were when
 it was handed in. `actor`: who decided, at `decided`; `reason`: what they wrote. `due`: when it leaves, 0: once it may.
 `expires`: until when somebody may decide. `total`: recipients it has once it is begun; `reached`, `queued`: who got it
-here, and who is in the queue. `worker` is at it until `leased`."""
+here, and who is in the queue. `worker` is at it until `leased`. `audience`: everybody it was handed in for, until it is
+over (`mailserver.store.queue.mailing_audience`). `approver`: who let it pass, whoever decides about it afterwards."""
 Index("ix_mailing_account_id", mailing.c.account_id, mailing.c.at)
 Index("ix_mailing_state", mailing.c.state)
 Index("ix_mailing_content_id", mailing.c.content_id)

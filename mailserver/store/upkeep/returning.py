@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select, text, update
 from mailserver.model.clock import DAY
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import outbox as letters
-from mailserver.store.queue.mailings import State
+from mailserver.store.queue.mailings import SERVICE, State
 from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import HELD
 from mailserver.store.schema.agendas import collection, item_gone
@@ -103,8 +103,11 @@ def _stop_mailings(tx: Tx) -> int:
     """Whoever looks after them resumes them."""
     late = (mailing.c.state == State.WAITING.value, mailing.c.expires < tx.now + LOOK_SECONDS)
     tx.execute(update(mailing).where(*late).values(expires=tx.now + LOOK_SECONDS))
+    tx.execute(update(mailing).where(mailing.c.state == State.STOPPED.value).values(decided=tx.now))
     ready = mailing.c.state.in_([State.APPROVED.value, State.SENDING.value])
-    return tx.execute(update(mailing).where(ready).values(state=State.STOPPED.value, leased=0)).rowcount
+    # Nobody's decision: IT alone resumes them, and has the usual time for it.
+    stopped = {"state": State.STOPPED.value, "leased": 0, "actor": SERVICE.actor, "decided": tx.now}
+    return tx.execute(update(mailing).where(ready).values(stopped)).rowcount
 
 
 def _advance_ids(tx: Tx) -> None:
