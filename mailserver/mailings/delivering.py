@@ -29,7 +29,7 @@ PAUSE = 0.005
 """Between two units: who waits for the writer has it then."""
 FEWEST, FIRST, MOST = 5, 20, 1000
 """Recipients of one unit."""
-FEWEST_NEW, FIRST_NEW, MOST_NEW = 2, 10, 500
+FEWEST_NEW, FIRST_NEW, MOST_NEW = 2, 10, 100
 """Accounts whose mailboxes one unit makes: much more work than a message."""
 
 

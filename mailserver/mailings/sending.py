@@ -18,7 +18,7 @@ from mailserver.mailings.beginning import Beginning
 from mailserver.mailings.decisions import Mailings
 from mailserver.mailings.delivering import PAUSE, BatchDelivery, Work
 from mailserver.model.clock import Clock
-from mailserver.model.errors import Refused, Temporary
+from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
@@ -32,6 +32,8 @@ LOOK_SECONDS = 2.0
 """Between two looks for work that nobody told of: after a crash, at a time that was chosen, or of a command."""
 TIDY_SECONDS = 600.0
 RENEW_SECONDS = mailings.LEASE_SECONDS / 3
+LATER_SECONDS = 60.0
+"""The longest time until one that cannot go on is tried again: each try finds its recipients anew."""
 MAX_RENEWALS = 200
 """Of one lease between two units: what hangs for longer than that is begun again by another worker."""
 
@@ -72,6 +74,8 @@ class MailingSender:
         self._folder = store.blobs
         self._news = asyncio.Event()
         self._tidied = -TIDY_SECONDS
+        self._later: dict[int, tuple[float, float]] = {}
+        """Those that could not go on: when they are tried again, and after how long the next time."""
         store.changes.subscribe("mailbox", _NEWS, self._news.set)
 
     async def run(self) -> None:
@@ -87,8 +91,11 @@ class MailingSender:
 
     async def look(self) -> None:
         """Go on with every mailing that nobody is at, as far as it goes."""
-        for number in await self._store.read(mailings.due):
-            await self._go_on(number)
+        due = await self._store.read(mailings.due)
+        self._later = {number: self._later[number] for number in due if number in self._later}
+        for number in due:
+            if self._later.get(number, (0.0, 0.0))[0] <= self._clock.monotonic():
+                await self._go_on(number)
         if self._clock.monotonic() - self._tidied >= TIDY_SECONDS and await self._upkeep.may_go_on():
             await self._decides.expire()
             await self._store.write(mailings.forget)
@@ -103,13 +110,23 @@ class MailingSender:
             if await self._store.write(mailings.claim, number, self._store.worker):
                 async with self._leased(number):
                     await self.work(number)
+            self._later.pop(number, None)
         except Refused as refusal:
             log.info("mailing left", mailing=number, why=refusal.reason.value)
+            if refusal.reason is not Reason.CONFLICT:
+                self._put_off(number)
         except Temporary as error:
             log.warning("mailing waits", mailing=number, why=str(error))
+            self._put_off(number)
         except Exception:
             catalogue.JOB_FAILURES.add()
             log.exception("mailing failed", mailing=number)
+            self._put_off(number)
+
+    def _put_off(self, number: int) -> None:
+        """It is tried again later, and each time later still."""
+        _, pause = self._later.get(number, (0.0, LOOK_SECONDS))
+        self._later[number] = self._clock.monotonic() + pause, min(2 * pause, LATER_SECONDS)
 
     @contextlib.asynccontextmanager
     async def _leased(self, number: int) -> AsyncIterator[None]:

@@ -9,6 +9,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.sending_limits import MINUTE
 from mailserver.store.engine.transactions import Store
+from mailserver.store.queue import mailings
 from mailserver.store.record.audit import Origin
 from mailserver.store.withdrawal import recalling
 
@@ -36,11 +37,19 @@ class Recall:
         """Whether what was sent then may be taken back now."""
         return now - sent < self._guards.recall_minutes * MINUTE
 
+    async def mailing_of(self, principal: Principal, content_id: int) -> int:
+        """The mailing that a message of theirs is, which is taken back as such: its batches may still be going out.
+        0: it is none. Raises Temporary."""
+        return await self._store.read(mailings.of_message, principal.account_id, content_id)
+
     async def take_back(self, principal: Principal, content_id: int, origin: Origin) -> Recalled:
         """Take a message of theirs back, in short units: others have their turn in between.
 
-        Raises Refused(NOT_FOUND: they have no such message | CANNOT: nobody here has it, or it is too late), Temporary.
+        Raises Refused(NOT_FOUND: they have no such message | CANNOT: nobody here has it, or it is too late, or it is a
+        mailing), Temporary.
         """
+        if await self.mailing_of(principal, content_id):
+            raise Refused(Reason.CANNOT, "A mailing is taken back on its own page")
         author, since = principal.account_id, int(self._store.clock.now()) - self._guards.recall_minutes * MINUTE
         copies = await self._store.read_slow(author, recalling.find, author, content_id, since)
         if not copies or not self._guards.recall_minutes:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters import documents
-from mailserver.mailings import decisions, delivering, sending
+from mailserver.mailings import decisions, sending
 from mailserver.mailings.decisions import UNQUEUED, reach_of
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Refused
@@ -27,41 +27,11 @@ from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.mailings import mailing
 from mailserver.store.upkeep import securing
 from mailserver.store.withdrawal.taking import MARK
-from mailserver.submission.departure import Outcome
 from tests.clocks import StandingClock
+from tests.mailings.letters import PEOPLE, SMALL, got, one_by_one, subjects, submit
 from tests.mailings.workers import ADMIN, Worker
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN, LIST, House
-
-LETTER = b"Subject: Rentree\r\n\r\nBonjour a tous.\r\n"
-SMALL: dict[str, Any] = {"teachers": 2, "staff": 2, "outside": 2, "approval_above": 2, "per_day": 0}
-PEOPLE = ("ada", "bob", "ida")
-"""Who gets it: the list's members here, and one more."""
-
-
-@pytest.fixture
-def house(make_house: HouseMaker) -> House:
-    return make_house(mailings=SMALL, clock=StandingClock())
-
-
-@pytest.fixture
-def worker(house: House) -> Worker:
-    return Worker(house)
-
-
-def submit(house: House, *recipients: str, author: str = "ada", **options: Any) -> Outcome:
-    person = house.people[author]
-    to = recipients or (LIST, f"ida@{DOMAIN}")
-    return house.run(house.submission.submit(person, person.address, to, LETTER, **options))
-
-
-def got(house: House) -> dict[str, int]:
-    """How many copies of the letter each of them has."""
-    return {name: sum(b"Bonjour a tous" in one for one in house.mail(name)) for name in PEOPLE}
-
-
-def subjects(house: House, name: str) -> list[str]:
-    return [one.decode().partition("Subject: ")[2].partition("\r\n")[0] for one in house.mail(name)]
 
 
 def test_it_waits_for_a_second_person_and_then_everybody_has_it(house: House, worker: Worker) -> None:
@@ -119,20 +89,6 @@ def test_it_is_not_sent_and_its_author_is_told(house: House, worker: Worker, dec
     assert any(b"Votre envoi en nombre" in one for one in house.mail("ada"))
     with pytest.raises(Refused):
         worker.approve(number)
-
-
-def test_one_a_day(make_house: HouseMaker) -> None:
-    clock = StandingClock()
-    house = make_house(mailings={**SMALL, "per_day": 1}, clock=clock)
-    worker = Worker(house)
-    number = submit(house).mailing
-    with pytest.raises(SentTooMuch):
-        submit(house)
-    assert submit(house, author="bob").mailing
-    house.run(worker.decides.refuse(number, ADMIN))
-    assert submit(house).mailing, "one that was refused counts for nothing"
-    clock.step(DAY)
-    assert submit(house).mailing
 
 
 def test_who_hands_in_and_cancels_does_not_write_to_approvers_for_ever(
@@ -205,7 +161,7 @@ def test_what_reaches_many_more_by_now_waits_for_a_second_person(make_house: Hou
 def test_stopped_half_way_and_resumed_everybody_gets_it_once(
     house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _one_by_one(monkeypatch)
+    one_by_one(monkeypatch)
     number = submit(house).mailing
     worker.approve(number)
     _stop_after(house, worker, number, 2, monkeypatch)
@@ -220,12 +176,6 @@ def test_stopped_half_way_and_resumed_everybody_gets_it_once(
     worker.look()
     assert worker.get(number).state is State.SENT
     assert got(house) == dict.fromkeys(PEOPLE, 1)
-
-
-def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each unit delivers to one person."""
-    for name in ("FEWEST", "FIRST", "MOST"):
-        monkeypatch.setattr(delivering, name, 1)
 
 
 def _stop_after(house: House, worker: Worker, number: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +194,7 @@ def _stop_after(house: House, worker: Worker, number: int, count: int, monkeypat
 
 
 def test_two_workers_at_once(make_house: HouseMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    _one_by_one(monkeypatch)
+    one_by_one(monkeypatch)
     house, other = make_house(mailings=SMALL), make_house(mailings=SMALL)
     first, second = Worker(house), Worker(other)
     number = submit(house).mailing
@@ -339,7 +289,7 @@ def test_one_that_fails_costs_none_of_the_others(house: House, worker: Worker, m
 
 
 def test_one_is_taken_back_while_another_is_sent(house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    _one_by_one(monkeypatch)
+    one_by_one(monkeypatch)
     first, second = submit(house, author="bob").mailing, submit(house).mailing
     worker.approve(first)
     worker.look()
@@ -464,6 +414,7 @@ def test_readers_of_small_schools_are_told_together(house: House, monkeypatch: p
     one = worker.get(number)
     assert house.run(worker.decides.readers(one)) == [], "three people are too few to say anything of them"
     monkeypatch.setattr(mailing_counts, "FEWEST", 3)
+    monkeypatch.setattr(mailing_counts, "ROUND", 1)
     assert house.run(worker.decides.readers(one)) == [Readers("", 3, 1)]
 
 

@@ -1,14 +1,14 @@
 """What pages show of a mailing, in words: authors' and approvers' pages and the console's are made of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mailserver.calendars import school_holidays
 from mailserver.mailings.decisions import reach_of
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role
 from mailserver.model.rules import Denied
-from mailserver.model.sending_limits import is_quiet
+from mailserver.model.sending_limits import WEEKEND, is_quiet
 from mailserver.store.queue import mailings
 from mailserver.store.queue.mailing_counts import Readers
 from mailserver.store.queue.mailings import Mailing, State
@@ -21,6 +21,8 @@ from webui.page.context import Services, Visit
 from webui.page.crowds import Crowd, crowd
 
 WATCH_SECONDS = 5
+FURTHEST_DAYS = 130
+"""Within which a better hour is looked for: the longest holidays are shorter."""
 REASON = 200
 
 
@@ -53,6 +55,8 @@ class Shown:
     """What the taking back has come to."""
     caution: str
     """Why this is no good time for it; empty: it is."""
+    calm: str
+    """When a better one comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class Acts:
 async def shown(services: Services, visit: Visit, one: Mailing) -> Shown:
     """One of them in words. Raises Temporary."""
     language = visit.language
+    at = (one.due or int(visit.now)) if _is_to_leave(one) else 0
+    calm = calm_from(services, visit, at) if at else 0
     act = await services.store.read(rows.get, one.withdrawal_id) if one.withdrawal_id > 0 else None
     due = datetime.fromtimestamp(one.due, language.zone).strftime("%Y-%m-%dT%H:%M") if one.due else ""
     return Shown(
@@ -94,7 +100,8 @@ async def shown(services: Services, visit: Visit, one: Mailing) -> Shown:
         share=100 * one.done // one.total if one.total else 0,
         taken=act.taken if act is not None else 0,
         marked=act.marked if act is not None else 0,
-        caution=caution(services, visit, one.due or int(visit.now)) if _is_to_leave(one) else "",
+        caution=caution(services, visit, at) if at else "",
+        calm=language.long_date(calm) if calm > at else "",
     )
 
 
@@ -105,12 +112,32 @@ def _is_to_leave(one: Mailing) -> bool:
 def caution(services: Services, visit: Visit, at: int) -> str:
     """Why a moment is no good one: nights, week-ends and holidays are people's own."""
     when = datetime.fromtimestamp(at, visit.language.zone)
-    holidays = school_holidays.of(services.settings.directory).on(visit.preferences.school_zone, when.date())
-    if holidays:
+    if holidays := _holidays(services, visit, when):
         return visit._("Il partirait pendant les vacances (%(name)s).") % {"name": holidays}
     if is_quiet(when, services.settings.sending.night):
         return visit._("Il partirait la nuit ou pendant le week-end.")
     return ""
+
+
+def calm_from(services: Services, visit: Visit, at: int) -> int:
+    """The first full hour from a moment on that is a good one; the moment itself if it is, 0: that is far away.
+
+    A mailing does not wait for it by itself: some are urgent, and who is told of mail in their own time is everybody's
+    choice. Whoever decides is told, and offered this hour.
+    """
+    night, when = services.settings.sending.night, datetime.fromtimestamp(at, visit.language.zone)
+    latest = when + timedelta(days=FURTHEST_DAYS)
+    while when < latest:
+        is_off = _holidays(services, visit, when) or when.weekday() in WEEKEND
+        if not is_off and not is_quiet(when, night):
+            return int(when.timestamp())
+        when = when.replace(minute=0, second=0, fold=0)
+        when = when.replace(hour=0) + timedelta(days=1) if is_off else when + timedelta(hours=1)
+    return 0
+
+
+def _holidays(services: Services, visit: Visit, when: datetime) -> str:
+    return school_holidays.of(services.settings.directory).on(visit.preferences.school_zone, when.date())
 
 
 async def acts_of(services: Services, visit: Visit, one: Mailing) -> Acts:
@@ -123,8 +150,9 @@ async def acts_of(services: Services, visit: Visit, one: Mailing) -> Acts:
         decide=approves and one.state is State.WAITING,
         plan=is_open and not one.started,
         stop=one.state in (State.APPROVED, State.SENDING),
-        resume=one.state is State.STOPPED and (approves or one.actor == person.login),
-        take_back=is_open or one.state is State.SENT,
+        # Neither does its author let go on what IT has stopped, nor anybody else what its author has.
+        resume=one.state is State.STOPPED and (is_admin or one.actor == person.login),
+        take_back=is_open or one.state in mailings.DELIVERED,
         readers=bool(one.started) and (is_author or is_admin),
     )
 
@@ -143,6 +171,10 @@ async def act(services: Services, visit: Visit, one: Mailing, acts: Acts, origin
         return "mailing-refuse"
     if wanted == "programmer" and acts.plan:
         await services.mailings.plan(one.id, moment(visit, form.text("quand")) if form.text("quand") else 0, origin)
+        return "mailing-programme"
+    if wanted == "attendre" and acts.plan:
+        at = calm_from(services, visit, one.due or int(visit.now))
+        await services.mailings.plan(one.id, at, origin)
         return "mailing-programme"
     if wanted == "arreter" and acts.stop:
         await services.mailings.stop(one.id, origin)
@@ -180,6 +212,7 @@ def state_words(visit: Visit) -> dict[State, str]:
         State.SENDING: _("en cours d’envoi"),
         State.STOPPED: _("arrêté"),
         State.SENT: _("envoyé"),
+        State.UNFINISHED: _("arrêté pour de bon"),
         State.REFUSED: _("refusé"),
         State.EXPIRED: _("abandonné sans réponse"),
         State.CANCELLED: _("annulé avant de partir"),

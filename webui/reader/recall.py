@@ -37,12 +37,14 @@ def is_open(services: Services, visit: Visit, found: Stored) -> bool:
 async def ask(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/rappeler."""
     found, _ = await message_parts.load(services, visit, upto=0)
-    return _page(services, visit, found)
+    return await _mailing(services, visit, found) or _page(services, visit, found)
 
 
 async def take_back(services: Services, visit: Visit) -> Response:
     """POST /message/{id}/rappeler."""
     found, _ = await message_parts.load(services, visit, upto=0)
+    if as_mailing := await _mailing(services, visit, found):
+        return as_mailing
     if not is_open(services, visit, found):
         return _page(services, visit, found, visit._("Il est trop tard pour rappeler ce message."))
     try:
@@ -53,6 +55,12 @@ async def take_back(services: Services, visit: Visit) -> Response:
         return _page(services, visit, found, visit._("Personne dans l’académie n’a ce message."))
     address = f"{visit.base}/message/{found.id}/rappeler"
     return redirect(visit, address, d=found.box.id, retires=done.taken, sur=done.people)
+
+
+async def _mailing(services: Services, visit: Visit, found: Stored) -> Response | None:
+    """To the page of the mailing that it is: there nobody else gets it from now on, however many have it already."""
+    number = await services.recall.mailing_of(visit.principal, found.id)
+    return redirect(visit, f"{visit.base}/envois-en-nombre/{number}") if number else None
 
 
 def _page(services: Services, visit: Visit, found: Stored, fault: str = "") -> Response:

@@ -160,14 +160,21 @@ def exceeded(judged: Judged, most: int) -> Text:
             return Text("{count} adresses refusées par d’autres serveurs en {span}, pour {most} permises", **facts)
 
 
-def mailings_today(count: int) -> SentTooMuch:
-    """Somebody has begun as many mailings today as they may."""
+def mailings_that_day(count: int) -> SentTooMuch:
+    """As many mailings of somebody leave on one day as may."""
     return SentTooMuch(
         Text(
-            "Un message à autant de personnes est un envoi en nombre, et vous en avez fait {count} aujourd’hui : "
-            "c’est le maximum. Réessayez demain.",
+            "Un message à autant de personnes est un envoi en nombre, et ce jour-là part déjà ce que vous pouvez envoyer "
+            "ainsi en un jour ({count}). Choisissez un autre jour.",
             count=count,
         )
+    )
+
+
+def mailings_dropped(count: int) -> SentTooMuch:
+    """So many mailings of somebody came to nothing within a day, and each was looked at."""
+    return SentTooMuch(
+        Text("{count} de vos envois en nombre ont été annulés ou refusés en un jour. Réessayez demain.", count=count)
     )
 
 

@@ -24,6 +24,8 @@ SCHOOLS = 30
 """Schools that a preview names."""
 FEWEST = 5
 """Recipients of a school that is told apart: of fewer one could guess who has read."""
+ROUND = 5
+"""Readers are told to the next so many: neither does one who opens it show, nor that all of a small school have."""
 MAX_COPIES = 500
 """Copies whose readers are counted: a list within a mailing has one each."""
 
@@ -125,6 +127,7 @@ class Readers:
     """Empty: of small schools, and of none, together."""
     people: int
     read: int
+    """About so many of them (ROUND)."""
 
 
 _STORED = select(mailing_copy.c.stored_id).where(mailing_copy.c.mailing_id == bindparam("row")).limit(MAX_COPIES)
@@ -164,12 +167,18 @@ def read_by_school(tx: Tx, one: Mailing) -> list[Readers]:
     apart = sorted(
         ((uai, n, read) for uai, n, read in counted if uai and n >= FEWEST), key=lambda row: (-row[1], row[0])
     )
-    rest = [(n, read) for uai, n, read in counted if not (uai and n >= FEWEST)]
-    together = sum(n for n, _ in rest), sum(read for _, read in rest)
+    small = [(n, read) for uai, n, read in counted if not (uai and n >= FEWEST)]
+    together = sum(n for n, _ in small), sum(read for _, read in small)
     # Few who are left over would be as few as a small school: the smallest of the others joins them.
     while 0 < together[0] < FEWEST and apart:
         _, n, read = apart.pop()
         together = together[0] + n, together[1] + read
     names = _names(tx, [uai for uai, _, _ in apart])
-    found = [Readers(names.get(uai) or uai, n, read) for uai, n, read in apart]
-    return found + ([Readers("", *together)] if together[0] >= FEWEST else [])
+    found = [Readers(names.get(uai) or uai, n, _rounded(n, read)) for uai, n, read in apart]
+    rest = [Readers("", together[0], _rounded(*together))] if together[0] >= FEWEST else []
+    return found + rest
+
+
+def _rounded(people: int, read: int) -> int:
+    """About how many of so many have read: sums of these say no more than each of them."""
+    return min(people - people % ROUND, (read + ROUND // 2) // ROUND * ROUND)

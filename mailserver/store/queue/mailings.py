@@ -22,6 +22,7 @@ from mailserver.store.queue.spool import Notify, Options, Target
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.accounts import account
+from mailserver.store.schema.mail import content
 from mailserver.store.schema.mailings import mailing, mailing_batch, mailing_copy
 from mailserver.texts.causes import Cause
 
@@ -181,7 +182,7 @@ def begin(tx: Tx, content_id: int, wanted: Wanted, day: Day | None = None) -> in
     if wanted.account_id:
         _check_day(tx, wanted.account_id, day)
         if _dropped(tx, wanted.account_id) >= MAX_DROPPED:
-            raise sentences.mailings_today(MAX_DROPPED)
+            raise sentences.mailings_dropped(MAX_DROPPED)
         if _open(tx, wanted.account_id) >= MAX_WAITING:
             raise sentences.mailings_open(MAX_WAITING)
     values: dict[str, Any] = {
@@ -230,7 +231,7 @@ def _check_day(tx: Tx, account_id: int, day: Day | None, but: int = 0) -> None:
     mine = (_C.account_id == account_id, _C.id != but, _C.state.not_in(dropped))
     wanted = (*mine, leaves >= day.begins, leaves < day.ends)
     if int(tx.execute(select(func.count()).select_from(mailing).where(*wanted)).scalar_one()) >= day.most:
-        raise sentences.mailings_today(day.most)
+        raise sentences.mailings_that_day(day.most)
 
 
 def _dropped(tx: Tx, account_id: int) -> int:
@@ -280,6 +281,15 @@ def waiting(tx: Tx) -> int:
 def newest(tx: Tx, account_id: int, since: int) -> int:
     """The last one that an account handed in since then; 0: none."""
     mine = (_C.account_id == account_id, _C.at >= since)
+    return int(tx.execute(select(func.coalesce(func.max(_C.id), 0)).where(*mine)).scalar_one())
+
+
+def of_message(tx: Tx, account_id: int, content_id: int) -> int:
+    """The mailing as which an author's message went out, or is to, by the copy of it that they keep; 0: it is none."""
+    kept = select(content.c.message_id).where(content.c.id == content_id, content.c.message_id != "")
+    named = select(content.c.id).where(content.c.message_id.in_(kept))
+    copied = select(mailing_copy.c.mailing_id).where(mailing_copy.c.stored_id.in_(named))
+    mine = (_C.account_id == account_id, or_(_C.content_id.in_(named), _C.id.in_(copied)))
     return int(tx.execute(select(func.coalesce(func.max(_C.id), 0)).where(*mine)).scalar_one())
 
 
