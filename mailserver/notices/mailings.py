@@ -96,7 +96,7 @@ def abandoned(house: House, to: Correspondent, what: About, reached: int, *, tok
         "De : {author}\n"
         "Objet : {subject}\n"
         "Reçu par : {reached} destinataires sur {people}\n\n"
-        "Personne d'autre ne le recevra. Il peut encore être annulé chez ceux qui l'ont :\n"
+        "Personne d'autre ne le recevra. Pour le voir :\n"
         "{link}",
         author=_shown(what.author),
         subject=_shown(what.subject) or NO_SUBJECT,

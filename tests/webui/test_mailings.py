@@ -4,6 +4,7 @@ import datetime
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -129,3 +130,50 @@ def test_it_is_planned_refused_and_what_is_over_cannot_be_done(house: House, peo
     assert "Pas maintenant" in author.get(path).text
     assert owner.post(path, {"faire": "approuver"}).status_code == 422
     assert house.store.read_now(mailings.get, number).state is mailings.State.REFUSED
+
+
+def test_who_may_resume_what_somebody_else_has_stopped(house: House, people: list[Principal]) -> None:
+    author, owner = entered(house, people[0]), entered(house, people[1])
+    number = handed_in(house, author, "Deux fois")
+    path = f"/s/envois-en-nombre/{number}"
+    owner.post(path, {"faire": "approuver"})
+    assert "arrêté" in author.post(path, {"faire": "arreter"}).text
+    assert owner.post(path, {"faire": "reprendre"}).status_code == 422, "its author does not want it sent"
+    assert "va partir" in author.post(path, {"faire": "reprendre"}).text
+    owner.post(path, {"faire": "arreter"})
+    assert author.post(path, {"faire": "reprendre"}).status_code == 422
+    assert "va partir" in owner.post(path, {"faire": "reprendre"}).text
+    owner.post(path, {"faire": "arreter"})
+    work(house)
+    assert house.store.read_now(mailings.get, number).state is mailings.State.STOPPED
+
+
+def test_by_night_an_hour_that_suits_is_offered(house: House, people: list[Principal]) -> None:
+    author = entered(house, people[0])
+    number = handed_in(house, author, "De nuit")
+    path = f"/s/envois-en-nombre/{number}"
+    zone = ZoneInfo(house.settings.web.timezone)
+    night = datetime.datetime.fromtimestamp(house.clock.now(), zone) + datetime.timedelta(days=2)
+    night = night.replace(hour=23, minute=15)
+    author.post(path, {"faire": "programmer", "quand": night.strftime("%Y-%m-%dT%H:%M")})
+    assert "Attendre" in author.get(path).text
+    assert "Attendre" not in author.post(path, {"faire": "attendre"}).text
+    due = datetime.datetime.fromtimestamp(house.store.read_now(mailings.get, number).due, zone)
+    assert (due.hour, due.minute) == (6, 0)
+    assert due.date() > night.date()
+    assert due.weekday() < 5
+
+
+def test_its_copy_in_sent_leads_to_where_it_is_taken_back(house: House, people: list[Principal]) -> None:
+    author = entered(house, people[0])
+    number = handed_in(house, author, "Rappel")
+    (kept,) = [
+        one.id
+        for one in house.store.read_now(webmail.page, house.box(people[0], "Sent"), 50).lines
+        if one.subject == "Rappel"
+    ]
+    asked = author.get(f"/s/message/{kept}/rappeler")
+    assert str(asked.url).endswith(f"/s/envois-en-nombre/{number}")
+    assert str(author.post(f"/s/message/{kept}/rappeler", {}).url).endswith(f"/s/envois-en-nombre/{number}")
+    assert house.store.read_now(mailings.get, number).state is mailings.State.WAITING
+    assert "annulé" in author.post(f"/s/envois-en-nombre/{number}", {"faire": "annuler"}).text
