@@ -73,6 +73,7 @@ class Beginning:
                 name=one.options.name,
                 door=one.came.door,
                 results=looked_at(one),
+                require_tls=one.options.require_tls,
             )
             copies = await self._delivery.copies(envelope, octets, one.options, to.remote)
         except Refused as refusal:

@@ -111,7 +111,12 @@ class BatchDelivery:
         octets = await self._store.read(spool.octets, kept.content_id, self._folder)
         prepared = await asyncio.to_thread(stored, octets)
         sender, results = await self._authors.sender(one), looked_at(one)
-        envelope = Envelope(kept.reverse_path, (), sender, door=one.came.door, results=results)
+        envelope = Envelope(
+            *(kept.reverse_path, (), sender),
+            door=one.came.door,
+            results=results,
+            require_tls=one.options.require_tls,
+        )
         options = replace(one.options, ret="", envid="") if kept.through_list else one.options
         came = Provenance.stored(int(one.came.door), one.account_id, int(kept.through_list), results.packed, kept.signs)
         return Copy(Part(prepared, kept.reverse_path, options=options, provenance=came), octets, envelope, {})

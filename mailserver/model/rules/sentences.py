@@ -164,8 +164,8 @@ def mailings_that_day(count: int) -> SentTooMuch:
     """As many mailings of somebody leave on one day as may."""
     return SentTooMuch(
         Text(
-            "Un message à autant de personnes est un envoi en nombre, et ce jour-là part déjà ce que vous pouvez envoyer "
-            "ainsi en un jour ({count}). Choisissez un autre jour.",
+            "Un message à autant de personnes est un envoi en nombre, et ce jour-là part déjà ce que vous pouvez "
+            "envoyer ainsi en un jour ({count}). Choisissez un autre jour.",
             count=count,
         )
     )
