@@ -9,10 +9,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.agenda import agenda_deletions
+from mailserver.store.engine.given_rows import given_rows, insert_missing, packed
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.schema.agendas import agenda_feed, agenda_home, collection, collection_grant, item, item_gone
 
@@ -126,12 +140,11 @@ def provision(tx: Tx, account_id: int) -> None:
 
 def provision_new(tx: Tx, account_ids: Sequence[int]) -> None:
     """The same for many accounts, by a few statements for all of them."""
-    homes = tx.insert_new(agenda_home, [_home(tx, one) for one in account_ids], agenda_home.c.account_id)
+    homes, collections = _NEW[tx.dialect]
+    given = packed((one,) for one in account_ids)
     # Another unit that comes at the same time was waited for, and has made its own.
-    new = sorted(homes)
-    rows = [_row(tx, one, *first) for one in new for first in FIRST_COLLECTIONS]
-    if rows:
-        tx.execute(insert(collection), rows)
+    new = sorted(int(row[0]) for row in tx.all(homes, given=given, moment=tx.now))
+    tx.run(collections, given=packed((one,) for one in new), moment=tx.now)
     for one in new:
         tx.changed(one, 0)
 
@@ -270,3 +283,29 @@ def _pack(props: Mapping[str, str]) -> str:
     if len(props) > MAX_PROPS or octets(text) > MAX_PROPS_OCTETS:
         raise Refused(Reason.LIMIT, "Too many properties")
     return text
+
+
+def _new_rows(dialect: str) -> tuple[Statement, Statement]:
+    """The homes of accounts, which it returns, and what they start with, of all that are `given`."""
+    given, now = given_rows(dialect, "account"), bindparam("moment", type_=BigInteger)
+    is_one = given.c.account > 0
+    home = select(given.c.account, literal_column(str(len(FIRST_COLLECTIONS))), now).where(is_one)
+    homes = insert_missing(dialect, agenda_home, ("account_id", "collections", "created"), home)
+    each = (
+        select(
+            cast(place, Integer).label("place"),
+            *(cast(text, Text).label(key) for key, text in (("name", name), ("tag", tag), ("props", _pack(props)))),
+        )
+        for place, (name, tag, props) in enumerate(FIRST_COLLECTIONS)
+    )
+    firsts = union_all(*each).subquery("firsts")
+    rows = select(given.c.account, firsts.c.name, firsts.c.tag, firsts.c.props, now)
+    rows = rows.select_from(given.join(firsts, is_one)).where(is_one).order_by(given.c.account, firsts.c.place)
+    keys = ("account_id", "name", "tag", "props", "changed")
+    return (
+        Statement(homes.returning(agenda_home.c.account_id)),
+        Statement(insert(collection).from_select(list(keys), rows)),
+    )
+
+
+_NEW = {dialect: _new_rows(dialect) for dialect in ("sqlite", "postgresql")}

@@ -4,14 +4,17 @@ On PostgreSQL each row of an `executemany` is executed by itself.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Select,
     String,
     Subquery,
+    Table,
     bindparam,
     cast,
     column,
@@ -19,6 +22,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 
 
@@ -40,3 +44,11 @@ def given_rows(dialect: str, *names: str) -> Subquery:
 def packed(rows: Iterable[tuple[int, ...]]) -> str:
     """The parameter."""
     return json.dumps(list(rows), separators=(",", ":"))
+
+
+def insert_missing(
+    dialect: str, table: Table, keys: Sequence[str], rows: Select[Any]
+) -> sqlite.Insert | postgresql.Insert:
+    """INSERT … SELECT … ON CONFLICT DO NOTHING; the SELECT needs a WHERE, by which SQLite tells the two ON apart."""
+    maker = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return maker(table).from_select(list(keys), rows).on_conflict_do_nothing()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Column, ColumnElement, Connection, CursorResult, Executable, Select, Table, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Connection, CursorResult, Executable, Select, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.foundation.changes import Change
@@ -192,9 +192,3 @@ class Tx:
         # Without the option SQLAlchemy answers -1 for an INSERT on PostgreSQL.
         clause = maker(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
         return self.execute(clause, values).rowcount
-
-    def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]], key: Column[int]) -> list[int]:
-        """The same for rows of which one has to know which were new: their keys. One statement for some hundred."""
-        maker = sqlite.insert if self.dialect == "sqlite" else postgresql.insert
-        clause = maker(table).values(rows).on_conflict_do_nothing().returning(key)
-        return list(self.execute(clause).scalars()) if rows else []

@@ -9,10 +9,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.unicode import normalize
+from mailserver.store.engine.given_rows import given_rows, insert_missing, packed
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.mail import deletions
 from mailserver.store.schema.accounts import account
@@ -113,6 +127,25 @@ _KEYWORDS = Statement(
 )
 
 
+def _new_rows(dialect: str) -> tuple[Statement, Statement]:
+    """The mailboxes that accounts start with, and their subscriptions, of all that are `given`."""
+    given, wanted = given_rows(dialect, "account"), {INBOX: "", **SPECIAL}
+    each = (select(cast(name, Text).label("name"), cast(use, Text).label("use")) for name, use in wanted.items())
+    folders = union_all(*each).subquery("folders")
+    rows = given.join(folders, given.c.account > 0)
+    now = bindparam("moment", type_=BigInteger)
+    boxes = select(given.c.account, folders.c.name, literal_column("0"), folders.c.use, now).select_from(rows)
+    names = select(given.c.account, folders.c.name).select_from(rows)
+    keys = ("account_id", "name", "uidvalidity", "special_use", "created")
+    return (
+        Statement(insert_missing(dialect, mailbox, keys, boxes.where(given.c.account > 0))),
+        Statement(insert_missing(dialect, subscription, keys[:2], names.where(given.c.account > 0))),
+    )
+
+
+_NEW = {dialect: _new_rows(dialect) for dialect in ("sqlite", "postgresql")}
+
+
 def listing(tx: Tx, account_id: int) -> list[Mailbox]:
     """Every mailbox of the account, by name."""
     return [Mailbox(*row) for row in tx.all(_LIST, account=account_id)]
@@ -202,13 +235,13 @@ def provision_new(tx: Tx, account_ids: Sequence[int]) -> None:
     theirs = select(mailbox.c.account_id).where(mailbox.c.account_id.in_(account_ids)).distinct()
     known = set(tx.execute(theirs).scalars())
     new = [account_id for account_id in account_ids if account_id not in known]
-    wanted = {INBOX: "", **SPECIAL}
     if not new:
         return
-    tx.insert_ignore(mailbox, [_new_row(tx, one, name, use) for one in new for name, use in wanted.items()])
+    given, (boxes, names) = packed((one,) for one in new), _NEW[tx.dialect]
+    tx.run(boxes, given=given, moment=tx.now)
     unminted = (mailbox.c.account_id.in_(new), mailbox.c.uidvalidity == 0)
     tx.execute(update(mailbox).where(*unminted).values(uidvalidity=mailbox.c.id))
-    tx.insert_ignore(subscription, [{"account_id": one, "name": name} for one in new for name in wanted])
+    tx.run(names, given=given)
     for one in new:
         tx.changed(one, 0)
 
