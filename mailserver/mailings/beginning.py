@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -79,7 +80,10 @@ class Beginning:
         except Refused as refusal:
             await self._decides.fail(one, refusal.said if isinstance(refusal, Denied) else notices.NOBODY)
             return False
-        shares = [await at_leisure(len(copy.part.accounts), _share, copy) for copy in copies]
+        going = [copy for copy in copies if not _is_whole(copy.part) and (copy.part.accounts or copy.part.targets)]
+        shares = [await at_leisure(len(copy.part.accounts), _share, at, copy) for at, copy in enumerate(going)]
+        recipients = sum(len(share.accounts) + len(share.targets) for share in shares)
+        rows = await at_leisure(recipients, mailing_batches.rows_of, one.id, shares)
         waiting = [_waiting(copy) for copy in copies if copy.part.holds or _is_whole(copy.part)]
         parts = waiting + await self._told(one, to)
         kept, lifetime = [copy.part.prepared for copy in copies], self._settings.outbound.lifetime
@@ -92,14 +96,13 @@ class Beginning:
         try:
             async with self._delivery.discarding(*kept, *(part.prepared for part in parts)):
                 unused, took = await self._store.write_timed(
-                    _start, one, self._store.worker, copies, shares, parts, to.outside, step, lifetime
+                    _start, one, self._store.worker, going, rows, parts, to.outside, step, lifetime
                 )
         except moderation_queue.Full as full:  # nobody has it, and later its author may try again
             await self._decides.fail(one, notices.full(full.list))
             return False
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
-        recipients = sum(len(accounts) + len(targets) for accounts, _, targets in shares)
         log.info("mailing begun", mailing=one.id, recipients=recipients, unit_ms=round(1000 * took))
         return True
 
@@ -141,12 +144,12 @@ class Beginning:
         return await self._notices.partly(author, one.subject, to.left) if author is not None else []
 
 
-def _share(copy: Copy) -> tuple[Sequence[int], Sequence[str], Sequence[Target]]:
+def _share(number: int, copy: Copy) -> Sharing:
     """Who gets a copy, in the order of accounts, and what led to each."""
     accounts = sorted(copy.part.accounts)
     addresses = [copy.led.get(account, "") for account in accounts] if copy.led else []
     targets = [one if isinstance(one, Target) else Target(one) for one in copy.part.targets]
-    return accounts, addresses, targets
+    return Sharing(number, accounts, addresses, targets)
 
 
 def _is_whole(part: Part) -> bool:
@@ -166,26 +169,25 @@ def _start(
     one: Mailing,
     worker: int,
     copies: Sequence[Copy],
-    shares: Sequence[tuple[Sequence[int], Sequence[str], Sequence[Target]]],
+    rows: Sequence[dict[str, Any]],
     parts: Sequence[Part],
     outside: Sequence[str],
     step: Trace,
     lifetime: int,
 ) -> list[str]:
     """The copies are stored, their recipients kept, and what moderated lists hold waits: all or nothing."""
-    kept: list[Sharing] = []
+    kept: list[mailing_batches.Copy] = []
     unused: list[str] = []
-    for copy, (accounts, addresses, targets) in zip(copies, shares, strict=True):
-        if _is_whole(copy.part) or not (accounts or targets):
-            continue
+    for copy in copies:
         content_id, used = stored_messages.store_content(tx, copy.part.prepared)
         if copy.part.prepared.file is not None and not used:
             unused.append(copy.part.prepared.file)
         came = copy.part.provenance
-        about = mailing_batches.Copy(len(kept), content_id, copy.part.reverse_path, came.through_list, int(came.signs))
-        kept.append(Sharing(about, accounts, addresses, targets))
+        kept.append(
+            mailing_batches.Copy(len(kept), content_id, copy.part.reverse_path, came.through_list, int(came.signs))
+        )
     posted = sum(len(part.post.posted.outside) for part in parts if part.post is not None)
-    mailing_batches.start(tx, one.id, worker, kept, posted)
+    mailing_batches.start(tx, one.id, worker, kept, rows, posted)
     if one.account_id:
         sent_counts.left(tx, account_id=one.account_id, addresses=outside)
     traces.record(tx, step)

@@ -27,10 +27,11 @@ log = structlog.get_logger("mailings")
 
 PAUSE = 0.005
 """Between two units: who waits for the writer has it then."""
-FEWEST, FIRST, MOST = 5, 20, 1000
-"""Recipients of one unit."""
-FEWEST_NEW, FIRST_NEW, MOST_NEW = 2, 10, 100
-"""Accounts whose mailboxes one unit makes: much more work than a message."""
+FEWEST, MOST = 100, 1000
+"""Recipients of one unit. Of fewer than that what each unit costs by itself is most of it; on PostgreSQL, where each
+statement is a way there and back and nobody waits but for the same mailboxes, of fewer than half of the most."""
+FEWEST_NEW, MOST_NEW = 25, 100
+"""Accounts whose mailboxes one unit makes: more work than a message."""
 
 
 @dataclass(slots=True)
@@ -38,11 +39,11 @@ class Work:
     """A mailing that this worker is at."""
 
     one: Mailing
+    mail: Pace
+    mailboxes: Pace
     copies: dict[int, Copy] = field(default_factory=dict)
     tried: set[int] = field(default_factory=set)
     """Those that were to be taken back meanwhile."""
-    mail: Pace = field(default_factory=lambda: Pace(FEWEST, FIRST, MOST))
-    mailboxes: Pace = field(default_factory=lambda: Pace(FEWEST_NEW, FIRST_NEW, MOST_NEW))
     units: int = 0
     longest: float = 0.0
     """Seconds for which one unit held the writer."""
@@ -62,6 +63,12 @@ class BatchDelivery:
         self._authors = authors
         self._lifetime = lifetime
         self._folder = store.blobs
+
+    def work(self, one: Mailing) -> Work:
+        """A mailing that is gone on with: nobody knows yet how long units take."""
+        is_far = self._store.backend.dialect == "postgresql"
+        fewest, new = (MOST // 2, MOST_NEW // 2) if is_far else (FEWEST, FEWEST_NEW)
+        return Work(one, Pace(fewest, fewest, MOST), Pace(new, new, MOST_NEW))
 
     async def some(self, work: Work, batch: Batch) -> None:
         """The next of a batch get it. Raises Refused(CONFLICT), Denied, Temporary."""

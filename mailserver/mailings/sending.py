@@ -160,7 +160,7 @@ class MailingSender:
         await self._delivery.check_brake(await self._authors.sender(one))
         if one.state is mailings.State.APPROVED and not await self._beginning.begin(one):
             return
-        work = Work(await self._store.read(mailings.get, number))
+        work = self._batches.work(await self._store.read(mailings.get, number))
         while (batch := await self._store.read(mailing_batches.following, number)) is not None:
             await self._batches.some(work, batch)
             await asyncio.sleep(PAUSE)

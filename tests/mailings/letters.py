@@ -33,5 +33,5 @@ def subjects(house: House, name: str) -> list[str]:
 
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each unit delivers to one person."""
-    for name in ("FEWEST", "FIRST", "MOST"):
+    for name in ("FEWEST", "MOST"):
         monkeypatch.setattr(delivering, name, 1)

@@ -4,6 +4,7 @@ import json
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import bindparam, insert, or_, select, update
 
@@ -20,6 +21,8 @@ from mailserver.texts.causes import Cause
 
 SIZE = 1000
 """Recipients of one row."""
+AT_ONCE = 100
+"""Rows of one call to the driver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,9 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """A copy with who is to get it, as it is planned."""
+    """A copy, by its number, with who is to get it, as it is planned."""
 
-    copy: Copy
+    copy: int
     accounts: Sequence[int]
     addresses: Sequence[str]
     """What led to each account; empty: a list did."""
@@ -86,9 +89,11 @@ _SETTLE = Statement(
 )
 
 
-def start(tx: Tx, number: int, worker: int, shares: Sequence[Sharing], posted: int = 0) -> None:
-    """Keep the copies and who is to get them: it is being sent from now on. `posted`: members of lists elsewhere, who
-    are queued with it.
+def start(
+    tx: Tx, number: int, worker: int, kept: Sequence[Copy], rows: Sequence[dict[str, Any]], posted: int = 0
+) -> None:
+    """Keep the copies and who is to get them (`rows_of`): it is being sent from now on. `posted`: members of lists
+    elsewhere, who are queued with it.
 
     Raises Refused(NOT_FOUND | CONFLICT): it is not to be sent now, or somebody else is at it.
     """
@@ -97,8 +102,7 @@ def start(tx: Tx, number: int, worker: int, shares: Sequence[Sharing], posted: i
     is_now = found.state is State.APPROVED and not found.started and found.due <= tx.now
     if not is_now or not mailings.claim(tx, number, worker):
         raise Refused(Reason.CONFLICT, Cause("mailing-state"))
-    for share in shares:
-        copy = share.copy
+    for copy in kept:
         tx.execute(
             insert(mailing_copy).values(
                 mailing_id=number,
@@ -110,29 +114,31 @@ def start(tx: Tx, number: int, worker: int, shares: Sequence[Sharing], posted: i
                 impersonation=copy.signs,
             )
         )
-    rows = [dict(zip(("mailing_id", "number"), (number, place), strict=True)) | row for place, row in _rows(shares)]
-    if rows:
-        tx.many(_INSERT, rows)
-    total = sum(len(share.accounts) + len(share.targets) for share in shares)
+    for begin in range(0, len(rows), AT_ONCE):
+        tx.many(_INSERT, rows[begin : begin + AT_ONCE])
+    total = sum(row["size"] for row in rows)
     values = {"state": State.SENDING.value, "started": tx.now, "total": total + posted, "queued": posted}
     tx.execute(update(mailing).where(mailing.c.id == number).values(values))
 
 
-def _rows(shares: Sequence[Sharing]) -> Iterator[tuple[int, dict[str, object]]]:
-    place = 0
+def rows_of(number: int, shares: Sequence[Sharing]) -> list[dict[str, Any]]:
+    """Who gets each copy of a mailing, as rows: outside of the unit, since of very many it takes a while."""
+    head = {"mailing_id": number}
+    return [{**head, "number": place, **row} for place, row in enumerate(_rows(shares))]
+
+
+def _rows(shares: Sequence[Sharing]) -> Iterator[dict[str, Any]]:
     for share in shares:
         for begin in range(0, len(share.accounts), SIZE):
             some = array("q", share.accounts[begin : begin + SIZE])
             addresses = json.dumps(share.addresses[begin : begin + SIZE]) if share.addresses else ""
-            yield place, _row(share.copy.number, len(some), accounts=some.tobytes(), addresses=addresses)
-            place += 1
+            yield _row(share.copy, len(some), accounts=some.tobytes(), addresses=addresses)
         for begin in range(0, len(share.targets), SIZE):
             others = share.targets[begin : begin + SIZE]
-            yield place, _row(share.copy.number, len(others), targets=mailings.targets_text(others))
-            place += 1
+            yield _row(share.copy, len(others), targets=mailings.targets_text(others))
 
 
-def _row(copy: int, size: int, accounts: bytes = b"", addresses: str = "", targets: str = "[]") -> dict[str, object]:
+def _row(copy: int, size: int, accounts: bytes = b"", addresses: str = "", targets: str = "[]") -> dict[str, Any]:
     return {"copy": copy, "accounts": accounts, "addresses": addresses, "targets": targets, "size": size, "done": 0}
 
 
