@@ -6,7 +6,7 @@ Accounts are their numbers, addresses elsewhere negative ones made of a hash.
 import hashlib
 import zlib
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 
 from sqlalchemy import bindparam, select
@@ -20,15 +20,23 @@ _KEPT = Statement(select(mailing.c.audience).where(mailing.c.id == bindparam("ro
 
 def packed(accounts: Iterable[int], addresses: Iterable[str]) -> bytes:
     """As a row keeps them: the steps between numbers, which are small and alike."""
-    numbers = sorted(_numbers(accounts, addresses))
+    return packed_numbers(sorted(_numbers(accounts, addresses)))
+
+
+def packed_numbers(numbers: Sequence[int]) -> bytes:
+    """Numbers that ascend."""
     steps = array("q", [*numbers[:1], *(after - before for before, after in pairwise(numbers))])
     return zlib.compress(steps.tobytes(), 1)
 
 
+def read_numbers(kept: bytes) -> tuple[int, ...]:
+    """The same back."""
+    return tuple(accumulate(array("q", zlib.decompress(kept)))) if kept else ()
+
+
 def newcomers(kept: bytes, accounts: Iterable[int], addresses: Iterable[str]) -> int:
     """How many of these are not among those that were kept."""
-    steps = array("q", zlib.decompress(kept))
-    return len(_numbers(accounts, addresses).difference(accumulate(steps)))
+    return len(_numbers(accounts, addresses).difference(read_numbers(kept)))
 
 
 def of(tx: Tx, number: int) -> bytes | None:

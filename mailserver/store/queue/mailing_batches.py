@@ -1,7 +1,6 @@
 """A mailing that is begun: its copies, and who is still to get them, settled in the unit that delivers."""
 
 import json
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from mailserver.model.identity import State as Standing
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.mail import messages
 from mailserver.store.queue import mailings
+from mailserver.store.queue.mailing_audience import packed_numbers, read_numbers
 from mailserver.store.queue.mailings import LEASE_SECONDS, State
 from mailserver.store.queue.spool import Target
 from mailserver.store.schema.accounts import account
@@ -130,9 +130,9 @@ def rows_of(number: int, shares: Sequence[Sharing]) -> list[dict[str, Any]]:
 def _rows(shares: Sequence[Sharing]) -> Iterator[dict[str, Any]]:
     for share in shares:
         for begin in range(0, len(share.accounts), SIZE):
-            some = array("q", share.accounts[begin : begin + SIZE])
+            some = share.accounts[begin : begin + SIZE]
             addresses = json.dumps(share.addresses[begin : begin + SIZE]) if share.addresses else ""
-            yield _row(share.copy, len(some), accounts=some.tobytes(), addresses=addresses)
+            yield _row(share.copy, len(some), accounts=packed_numbers(some), addresses=addresses)
         for begin in range(0, len(share.targets), SIZE):
             others = share.targets[begin : begin + SIZE]
             yield _row(share.copy, len(others), targets=mailings.targets_text(others))
@@ -158,8 +158,8 @@ def following(tx: Tx, number: int) -> Batch | None:
     if row is None:
         return None
     place, copy, accounts, addresses, targets, done = row
-    known = array("q", bytes(accounts))
-    return Batch(place, copy, tuple(known), tuple(json.loads(addresses or "[]")), mailings.targets_of(targets), done)
+    known = read_numbers(bytes(accounts))
+    return Batch(place, copy, known, tuple(json.loads(addresses or "[]")), mailings.targets_of(targets), done)
 
 
 def without_inbox(tx: Tx, accounts: Sequence[int]) -> tuple[list[int], set[int]]:

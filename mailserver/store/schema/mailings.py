@@ -85,6 +85,6 @@ mailing_batch = Table(
     Column("size", Integer, nullable=False),
     Column("done", Integer, nullable=False, server_default="0"),
 )
-"""Recipients of a mailing that was begun, some hundred in a row, until it has ended. `accounts`: eight octets each;
-`addresses`: JSON, what led to them, where they were written to in person; `targets`: JSON, as `mailing.recipients`.
-`done`: how many of them have it."""
+"""Recipients of a mailing that was begun, some hundred in a row, until it has ended. `accounts`: packed as an
+audience; `addresses`: JSON, what led to them, where they were written to in person; `targets`: JSON, as
+`mailing.recipients`. `done`: how many of them have it."""
