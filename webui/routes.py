@@ -33,7 +33,7 @@ from webui.filters import (
     script_page,
     senders_page,
 )
-from webui.lists import moderation, owned, personal, posts, subscription
+from webui.lists import archives, archives_outside, moderation, owned, personal, posts, subscription
 from webui.mail import (
     actions,
     folders,
@@ -89,6 +89,8 @@ def everything(services: Services, doors: Doors, flux: EventStream) -> Sequence[
         *offline.routes(doors),
         *contacts.routes(doors),
         Route("/listes", visit(personal.lead)),
+        Route("/archives/{address}", visit(archives.lead)),
+        Route("/archives/{address}/{name}", visit(archives.lead_to_post)),
         Route("/envois-en-nombre", visit(mailings.lead)),
         *agenda.everything(doors),
         Route("/m/raccourcis", visit(shortcuts.show_shortcuts), methods=["GET"]),
@@ -131,6 +133,8 @@ def _entrance(doors: Doors) -> Sequence[BaseRoute]:
         Route("/moderation/{key}", guest(moderation.decide), methods=["POST"]),
         Route("/abonnement/{key}", guest(subscription.show), methods=["GET"]),
         Route("/abonnement/{key}", doors.keyed(subscription.one_click), methods=["POST"]),
+        Route("/abonnement/{key}/archives", guest(archives_outside.show_archive)),
+        Route("/abonnement/{key}/archives/{post:key}", guest(archives_outside.show_post)),
         Route("/abonnement/{key}/choix", guest(subscription.choose), methods=["POST"]),
         Route("/transfert/{key}", guest(forward_page.show_agreement), methods=["GET"]),
         Route("/transfert/{key}", guest(forward_page.agree), methods=["POST"]),
@@ -278,6 +282,11 @@ def _lists(doors: Doors) -> Sequence[BaseRoute]:
         Route("/liste/{address}/messages", visit(posts.show_posts), methods=["GET"]),
         Route("/liste/{address}/messages", visit(posts.send_again), methods=["POST"]),
         Route("/liste/{address}/messages/{post:int}", visit(posts.show_post), methods=["GET"]),
+        Route("/liste/{address}/archives", visit(archives.show_archive)),
+        Route("/liste/{address}/archives/{post:key}", visit(archives.show_post), methods=["GET"]),
+        Route("/liste/{address}/archives/{post:key}", visit(archives.remove), methods=["POST"]),
+        Route("/liste/{address}/archives/{post:key}/corps", visit(archives.body)),
+        Route("/liste/{address}/archives/{post:key}/piece/{number}", visit(archives.piece)),
         Route("/liste/{address}/attente", visit(owned.queue), methods=["GET"]),
         Route("/liste/{address}/attente", visit(owned.decide), methods=["POST"]),
     ]

@@ -8,7 +8,7 @@ from directory.lists import list_expansion, virtual_lists
 from directory.lists.rosters import ROLE_ADDRESSES, House
 from mailserver.model import selection
 from mailserver.model.errors import BadSyntax
-from mailserver.model.identity import ListKind, Principal, Role, Tie
+from mailserver.model.identity import Archive, ListKind, Principal, Role, Tie
 from mailserver.model.visibility import schools_of
 from mailserver.store.engine.statements import Tx
 from mailserver.store.people import affiliations, lists, people, selecting
@@ -30,6 +30,8 @@ class Received:
     address: str
     name: str
     living: bool = False
+    archive: Archive = Archive.NONE
+    """Who reads what it has sent on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,9 @@ def received_by(tx: Tx, house: House, person: Principal) -> list[Received]:
     found = {entry.address: _received(entry) for address in mine if (entry := lists.get(tx, address)) is not None}
     living = [entry for entry in lists.listing(tx) if entry.kind is ListKind.LIVING]
     for entry in living[:MAX_LIVING]:
-        if entry.address not in found and _finds(tx, entry.query, person.account_id):
+        if entry.address not in found and finds(tx, entry.query, person.account_id):
             found[entry.address] = _received(entry)
-    for received in _standing(tx, house, person) if house.standing else ():
+    for received in standing(tx, house, person) if house.standing else ():
         found.setdefault(received.address, received)
     return sorted(found.values(), key=lambda one: (one.name.casefold(), one.address))
 
@@ -90,10 +92,11 @@ def addresses_in(text: str) -> list[str]:
 
 
 def _received(entry: ListEntry) -> Received:
-    return Received(entry.address, entry.name, entry.kind is ListKind.LIVING)
+    return Received(entry.address, entry.name, entry.kind is ListKind.LIVING, entry.archive)
 
 
-def _finds(tx: Tx, query: str, account_id: int) -> bool:
+def finds(tx: Tx, query: str, account_id: int) -> bool:
+    """Whether a living list's query finds somebody."""
     try:
         who = selection.parse(query)
     except BadSyntax:
@@ -101,7 +104,7 @@ def _finds(tx: Tx, query: str, account_id: int) -> bool:
     return selecting.finds(tx, who, account_id)
 
 
-def _standing(tx: Tx, house: House, person: Principal) -> list[Received]:
+def standing(tx: Tx, house: House, person: Principal) -> list[Received]:
     """The lists of one's own schools, and of one's own classes and groups, that find one."""
     ties = affiliations.of(tx, [person.account_id]).get(person.account_id, ())
     slugs = {

@@ -9,7 +9,7 @@ from mailserver.model import selection
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.folding import fold_login
-from mailserver.model.identity import Answers, ListKind, Writers
+from mailserver.model.identity import Answers, Archive, ListKind, Writers
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.access.rights import WORDS
@@ -89,6 +89,7 @@ class ListChange:
     as_list: bool | None = None
     max_size: int | None = None
     max_hourly: int | None = None
+    archive: Archive | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,10 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
     if wanted.ends is not None:
         values["ends"] = wanted.ends
     values |= _limits(entry.kind, wanted)
+    if wanted.archive is not None:
+        if wanted.archive is not Archive.NONE and entry.kind is ListKind.FUNCTION:
+            raise Refused(Reason.INVALID, "a functional box sends nothing on: it has no archive")
+        values["archive"] = wanted.archive.value
     _check_terms(entry.kind, wanted.answers or Answers.AUTHOR, wanted.ends or 0)
     if values:
         lists.change(tx, entry.address, values)

@@ -243,7 +243,7 @@ def _account() -> typer.Typer:
 
 @families.add("list", _("Listes de diffusion et boîtes fonctionnelles."))
 def _list() -> typer.Typer:
-    from mailserver.cli.lists import bounces, functional_boxes, lists, moderation, reading
+    from mailserver.cli.lists import archives, bounces, functional_boxes, lists, moderation, reading
 
     app = typer.Typer(no_args_is_help=True)
     app.command()(lists.create)
@@ -254,6 +254,7 @@ def _list() -> typer.Typer:
     app.command()(reading.preview)
     app.command("held")(moderation.held_)
     app.command()(bounces.bounces)
+    app.command()(archives.archive)
     app.command()(moderation.approve)
     app.command()(moderation.reject)
     app.command()(functional_boxes.holders)

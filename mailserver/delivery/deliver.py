@@ -11,6 +11,7 @@ import structlog
 
 from mailserver.delivery import list_copy
 from mailserver.delivery.answering import Answering
+from mailserver.delivery.archiving import Archiving
 from mailserver.delivery.copies import Copy, fresh
 from mailserver.delivery.envelope import Delivered, Envelope, Memory, Part, Recipient, led_to_lists
 from mailserver.delivery.impersonation import Impersonation, marked
@@ -31,7 +32,7 @@ from mailserver.junk.verdicts import JunkFilter
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused, Temporary
-from mailserver.model.identity import Directory, Population, Roster
+from mailserver.model.identity import Archive, Directory, Population, Roster
 from mailserver.model.messages.authentication import Alignment
 from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Door, Provenance
@@ -73,6 +74,7 @@ class Delivery(Addressing):
         self._key = b""
         self._junk = JunkFilter(settings=settings, store=store)
         self._clamd = Clamd(settings.junk, clock)
+        self._archiving = Archiving(settings)
         self._impersonation = Impersonation(settings=settings, store=store, clock=clock, changes=changes)
         filters = Filters(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
         self.answering = Answering(settings=settings, store=store, clock=clock, deliverer=self)
@@ -324,7 +326,7 @@ class Delivery(Addressing):
             assert one.head is not None
             members = await at_leisure(len(one.accounts), fresh, one.accounts, accounts)
             remote = tuple(address for address in one.remote if address not in elsewhere)
-            if not members and not remote:
+            if not members and not remote and (one.waits or one.head.archive is Archive.NONE):
                 continue
             await at_leisure(len(members), _note, accounts, members)
             elsewhere.update((address, Target(address)) for address in remote)
@@ -340,29 +342,36 @@ class Delivery(Addressing):
         options: Options,
         provenance: Provenance,
     ) -> list[Copy]:
-        """A list's copy for its members here, and the one for those outside. Raises Temporary."""
+        """A list's copy for its members here, that its archive shares, and the one for those outside. Raises
+        Temporary."""
         assert one.head is not None
         members, remote = to
+        name = envelope.name or options.name
+        archived = self._archiving.wanted(one.head, replace(envelope, name=name), octets)
+        head = self._archiving.announced(one.head, archived)
         plain = replace(options, ret="", envid="")
         sent_on = replace(provenance, through_list=True)
-        onward = replace(envelope, reverse_path=one.head.bounces)
+        onward = replace(envelope, reverse_path=head.bounces)
         copies: list[Copy] = []
         prepared: blobs.Prepared | None = None
-        if members:
+        if members or archived is not None:
             await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
-            written = list_copy.copy(one.head, octets)
+            written = list_copy.copy(head, octets)
             prepared = await self.prepare(written)
-            part = Part(prepared, one.head.bounces, members, (), plain, provenance=sent_on)
-            copies.append(Copy(part, written, onward, {}))
+            part = Part(prepared, head.bounces, members, (), plain, provenance=sent_on)
+            if members:
+                copies.append(Copy(part, written, onward, {}))
+            if archived is not None:
+                copies.append(Copy(replace(part, accounts=(), archived=archived), b"", onward, {}))
+        if not members and not remote:
+            return copies
         if remote:
-            prepared = await self.prepare(await asyncio.to_thread(self.members.copy, envelope, one.head, octets))
+            prepared = await self.prepare(await asyncio.to_thread(self.members.copy, envelope, head, octets))
         assert prepared is not None, "a list is copied to somebody"
-        post = self.members.post(
-            replace(envelope, name=envelope.name or options.name), one, octets, len(members), remote
-        )
+        post = self.members.post(replace(envelope, name=name), one, octets, len(members), remote)
         # The list answers for what it sends outside: who wrote it is proven, or does not stand there as its author.
         signed = replace(plain, signing=plain.signing | Signing.DKIM)
-        part = Part(prepared, one.head.bounces, options=signed, provenance=sent_on, post=post)
+        part = Part(prepared, head.bounces, options=signed, provenance=sent_on, post=post)
         return [*copies, Copy(part, b"", onward, {})]
 
     async def _hold(self, envelope: Envelope, roster: Roster, waiting: blobs.Prepared) -> tuple[Hold, list[Part]]:

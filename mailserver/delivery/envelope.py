@@ -12,6 +12,7 @@ from mailserver.model.rules import Sender
 from mailserver.screening.blocklists import NOWHERE, Listing
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.mail import blobs
+from mailserver.store.mail.archived_posts import Archived
 from mailserver.store.mail.junk import Verdict
 from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.mail.urgent_letters import Urgent
@@ -47,6 +48,11 @@ class Recipient:
     """Members elsewhere to whom the list sends nothing any more."""
     returns: Departure | None = None
     """What comes here is a list's message that came back from a member; the accounts get what is no report."""
+
+    @property
+    def waits(self) -> bool:
+        """The list itself keeps the message for its owners, not only one within it."""
+        return self.head is not None and any(roster.address == self.head.address for roster in self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +188,8 @@ class Part:
     """It brings a report that is to be read (`mailserver.reports`)."""
     post: Post | None = None
     """It is the copy of a list for its members outside, or what says how many it had here."""
+    archived: Archived | None = None
+    """A list keeps it for those who may read its archive."""
     came_back: CameBack | None = None
     rejection: Rejection | None = None
     """A report to the sender, for doors that cannot tell them while they wait."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mailserver.mime.writing.fields import field, structured
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.folding import strip_marks
-from mailserver.model.identity import Answers
+from mailserver.model.identity import Answers, Archive
 
 MAX_HEADER = 256 * 1024
 """Octets of a header in which a list looks for itself."""
@@ -21,6 +21,9 @@ MAX_HEADER = 256 * 1024
 _OWN = re.compile(rb"^(?:list-id|x-loop)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
 
 _AUTO_REPLIED = re.compile(rb"^auto-submitted[ \t]*:[ \t\r\n]*auto-replied\b", re.IGNORECASE | re.MULTILINE)
+_NO_ARCHIVE = re.compile(
+    rb"^(?:x-no-archive[ \t]*:[ \t]*yes|(?:x-)?archive[ \t]*:[ \t]*no)\b", re.IGNORECASE | re.MULTILINE
+)
 _REPORT = re.compile(
     rb"^content-type[ \t]*:[ \t\r\n]*multipart/report\b[^\n]*(?:\n[ \t][^\n]*)*?"
     rb"\breport-type[ \t]*=[ \t\"]*(?:delivery-status|disposition-notification)\b",
@@ -44,6 +47,11 @@ class Head:
     """What leaves the house is always written in the list's name."""
     max_size: int = 0
     """Octets of a message; 0: no bound of its own."""
+    archive: Archive = Archive.NONE
+    archive_page: str = ""
+    """The address of its archive, for its members here."""
+    archived_at: str = ""
+    """Where its members here find this message again."""
 
     @property
     def reply_to(self) -> str:
@@ -89,7 +97,7 @@ def fields(head: Head, *, leaves: bool = False) -> bytes:
     """RFC 2919 List-Id and the fields of RFC 2369, all of which lead to an owner.
 
     There is no way out of a list whose members follow from the directory. `leaves`: a copy for members outside, who are
-    given a way out of their own when it leaves.
+    given a way out of their own, and one to the archive, when it leaves.
     """
     label = strip_marks(head.name).replace("<", "").replace(">", "")
     label = label.encode("ascii", "replace").decode("ascii")
@@ -101,9 +109,21 @@ def fields(head: Head, *, leaves: bool = False) -> bytes:
             structured("List-Help", [f"<mailto:{head.owner}?subject=help>"]),
             structured("List-Subscribe", [f"<mailto:{head.owner}?subject=subscribe>"]) if head.may_leave else b"",
             unsubscribe(head) if head.may_leave and not leaves else b"",
+            archive(head.archive_page) if not leaves else b"",
+            structured("Archived-At", [f"<{head.archived_at}>"]) if head.archived_at and not leaves else b"",
             b"Precedence: list\r\n",
         )
     )
+
+
+def archive(page: str) -> bytes:
+    """RFC 2369 section 3.6 List-Archive; nothing without a page."""
+    return structured("List-Archive", [f"<{page}>"]) if page else b""
+
+
+def wants_no_archive(octets: bytes) -> bool:
+    """Whether its author asks that nobody keep it: X-No-Archive, as Mailman and Usenet have it, or Archive: no."""
+    return _NO_ARCHIVE.search(_header(octets)) is not None
 
 
 def is_automatic_answer(octets: bytes) -> bool:

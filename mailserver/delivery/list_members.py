@@ -22,6 +22,7 @@ from mailserver.mime.body.bounces import Bounce, Nature
 from mailserver.mime.header import headers
 from mailserver.mime.header.addresses import parse, people
 from mailserver.model.clock import Clock
+from mailserver.model.identity import Archive
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
@@ -97,9 +98,11 @@ class ListMembers:
         """The stored copy, without Return-Path, as it leaves for this member. Raises Temporary."""
         found = await self._store.read(list_posts.leaving, departure)
         way = b""
-        if found is not None and found[1]:
-            page = f"{self._settings.public_url}{PATH}/{self._keys.link(departure.member_id)}"
-            way = list_copy.unsubscribe(Head(found[0], ""), page)
+        page = f"{self._settings.public_url}{PATH}/{self._keys.link(departure.member_id)}"
+        if found is not None and found.archive in (Archive.MEMBERS, Archive.ACADEMY):
+            way += list_copy.archive(f"{page}/archives")
+        if found is not None and found.may_leave:
+            way += list_copy.unsubscribe(Head(found.list, ""), page)
             way += b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
         await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
         return way + octets
@@ -121,7 +124,7 @@ class ListMembers:
     async def list_of(self, departure: Departure) -> str | None:
         """The list whose message came back; None: nothing is known of it any more. Raises Temporary."""
         found = await self._store.read(list_posts.leaving, departure)
-        return found[0] if found is not None else None
+        return found.list if found is not None else None
 
     async def read_returned(
         self, envelope: Envelope, octets: bytes, prepared: blobs.Prepared

@@ -76,4 +76,5 @@ def head_of(roster: Roster) -> Head:
         may_leave=policy.may_leave,
         as_list=policy.as_list,
         max_size=policy.max_size,
+        archive=policy.archive,
     )

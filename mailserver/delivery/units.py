@@ -11,7 +11,7 @@ from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Counted
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import blobs, junk, mailboxes, messages, urgent_letters
+from mailserver.store.mail import archived_posts, blobs, junk, mailboxes, messages, urgent_letters
 from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.queue import infected, list_posts, moderation_queue, spool, traces
 from mailserver.store.queue.infected import Held, Infected

@@ -160,6 +160,17 @@ class Answers(StrEnum):
     OWNERS = "owners"
 
 
+class Archive(StrEnum):
+    """Who reads what a list has sent on, besides its owners."""
+
+    NONE = "none"
+    """Nobody: nothing is kept."""
+    OWNERS = "owners"
+    MEMBERS = "members"
+    ACADEMY = "academy"
+    """Everybody with an account here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a list's owners decided about it."""
@@ -182,6 +193,7 @@ class Policy:
     """Octets of a message; 0: no bound of its own."""
     max_hourly: int = 0
     """Messages of an hour; 0: any number."""
+    archive: Archive = Archive.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from directory.lists import rosters
 from directory.lists.rosters import House, ListChange, NewList
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.identity import Answers, ListKind, Writers
+from mailserver.model.identity import Answers, Archive, ListKind, Writers
 from mailserver.partial_restore.whose import Owner, Run
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
@@ -36,6 +36,7 @@ class Roster:
     as_list: bool
     max_size: int
     max_hourly: int
+    archive: Archive
     owners: tuple[str, ...]
     named: tuple[str, ...]
     members: tuple[str, ...]
@@ -87,6 +88,7 @@ def read(tx: Tx, address: str) -> Roster | None:
         entry.as_list,
         entry.max_size,
         entry.max_hourly,
+        entry.archive,
         lists.owners(tx, entry),
         lists.named_writers(tx, entry.address),
         lists.members(tx, entry.address),
@@ -211,7 +213,12 @@ def _limits(then: Roster) -> dict[str, Any]:
     """A functional box has none, and nobody leaves a living list."""
     if then.kind is ListKind.FUNCTION:
         return {}
-    limits = {"as_list": then.as_list, "max_size": then.max_size, "max_hourly": then.max_hourly}
+    limits = {
+        "as_list": then.as_list,
+        "max_size": then.max_size,
+        "max_hourly": then.max_hourly,
+        "archive": then.archive,
+    }
     return {**limits, "may_leave": then.may_leave} if then.kind is ListKind.MANUAL else limits
 
 

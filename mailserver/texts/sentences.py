@@ -214,6 +214,8 @@ _RECORDED = {
     "list-renamed": N_("{address} : devient {name}"),
     "list-members": N_("{address} : {added} membres ajoutés, {gone} retirés"),
     "list-message": N_("{address} : message {number} {verdict}"),
+    "list-archive-cleared": N_("{address} : {count} messages retirés des archives"),
+    "list-archive-removed": N_("{address} : message {number} retiré des archives"),
     "list-ending": N_("fin prochaine de {address}"),
     "list-members-ended": N_("{address} : {count} membres ne reçoivent plus rien"),
     "list-fields": N_("{address} : {fields}"),

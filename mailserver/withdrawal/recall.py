@@ -55,7 +55,7 @@ class Recall:
         if not copies or not self._guards.recall_minutes:
             raise Refused(Reason.CANNOT, "Nobody here has this message, or it is too late")
         unread = [one for one in copies if not one.is_read]
-        await self._store.write(recalling.begin, origin, author, content_id, len(unread))
+        await self._store.write(recalling.begin, origin, author, content_id, len(unread), since)
         taken: set[recalling.Copy] = set()
         for start in range(0, len(unread), recalling.BATCH):
             taken.update(await self._store.write(recalling.take, unread[start : start + recalling.BATCH]))

@@ -36,6 +36,22 @@ def asked(academy: Instance, *args: str) -> Any:
     return json.loads(result.stdout)
 
 
+def test_the_archive_of_a_list_is_turned_on_shown_and_emptied(academy: Instance) -> None:
+    asked(academy, "list", "create", "DIR", "chorale", "--member", "skaci")
+    assert asked(academy, "list", "archive", "DIR", "chorale") == {
+        "address": "chorale@ac-exemple.fr",
+        "readers": "none",
+        "count": 0,
+        "posts": [],
+    }
+    assert asked(academy, "list", "set", "DIR", "chorale", "--archive", "members")["archive"] == "members"
+    refused = run(academy, "list", "archive", "DIR", "chorale", "--remove", "7")
+    assert refused.exit_code == 1, refused.output
+    assert run(academy, "list", "archive", "DIR", "chorale", "--remove", "7", "--clear").exit_code == 2
+    assert asked(academy, "list", "archive", "DIR", "chorale", "--clear")["removed"] == 0
+    assert run(academy, "list", "archive", "DIR", "personne").exit_code == 1
+
+
 def test_a_lists_whole_life(academy: Instance) -> None:
     made = asked(
         academy, "list", "create", "DIR", "chorale", "--name", "Chorale", "--owner", "edupont", "--owner", "mmartin",

@@ -14,7 +14,7 @@ from directory.lists.owned_lists import MembersChange, OwnedDetails, OwnedList
 from directory.lists.rosters import House, ListChange, NewList
 from mailserver.model import selection
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.identity import Answers, ListKind, Role, Writers
+from mailserver.model.identity import Answers, Archive, ListKind, Role, Writers
 from mailserver.model.rules import Denied
 from mailserver.store.people import lists
 from mailserver.store.people.lists import ListEntry
@@ -23,7 +23,7 @@ from mailserver.store.queue.moderation_queue import Held
 from webui.compose.addressing.recipients import spoken
 from webui.compose.message.message_form import commas
 from webui.http.offload import computed
-from webui.lists import list_preview, terms
+from webui.lists import archives, list_preview, terms
 from webui.page.context import Guest, Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -56,6 +56,7 @@ class Form:
     as_list: bool = False
     max_size: str = ""
     max_hourly: str = ""
+    archive: str = Archive.NONE.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class OwnedPage:
     may_query: bool
     writers: tuple[tuple[str, str], ...]
     answers: tuple[tuple[str, str], ...]
+    archives: tuple[tuple[str, str], ...]
+    archive_days: int
     ended: str = ""
     """Since when it takes no more messages."""
     preview: Preview | None = None
@@ -137,6 +140,7 @@ def _filled(services: Services, found: OwnedDetails) -> Form:
         as_list=entry.as_list,
         max_size=str(-(-entry.max_size // 1024)) if entry.max_size else "",
         max_hourly=str(entry.max_hourly) if entry.max_hourly else "",
+        archive=entry.archive.value,
     )
 
 
@@ -215,6 +219,7 @@ def _wanted(services: Services, form: Form, entry: ListEntry) -> ListChange:
         named=tuple(_addresses(form.named, domain)),
         answers=Answers(form.answers),
         ends=terms.end(services, form.last_day),
+        archive=Archive(form.archive) if entry.kind is not ListKind.FUNCTION else None,
         **terms.limits(entry, form.may_leave, form.as_list, form.max_size, form.max_hourly),
     )
 
@@ -324,6 +329,8 @@ async def _answer(
         may_make(services, visit),
         writers,
         terms.answer_choices(visit),
+        tuple((readers.value, words) for readers, words in archives.readers(visit).items()),
+        services.settings.lists.archive_days,
         visit.language.plain_date(ended) if ended else "",
         preview,
         fault,
@@ -336,7 +343,7 @@ async def _answer(
 def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
     """What was posted; what this person may not set stays as it was."""
     form = visit.form
-    writers, answers = form.text("qui"), form.text("reponses")
+    writers, answers, archive = form.text("qui"), form.text("reponses"), form.text("archives")
     return Form(
         name=" ".join(form.text("nom").split())[: rosters.MAX_NAME],
         address=before.address or form.text("adresse").strip()[:320],
@@ -353,6 +360,7 @@ def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
         as_list=form.has("au_nom"),
         max_size=form.text("taille").strip()[:7],
         max_hourly=form.text("par_heure").strip()[:5],
+        archive=archive if archive in set(Archive) else before.archive,
     )
 
 

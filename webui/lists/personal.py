@@ -1,6 +1,6 @@
 """A person's own distribution lists, and the way to those they own: see, make, change, delete."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -11,11 +11,12 @@ from directory.lists.owned_lists import OwnedList
 from directory.lists.rosters import House
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Archive
 from mailserver.store.people import personal_lists
 from mailserver.store.people.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
 from webui.compose.addressing import recipients
 from webui.compose.addressing.recipients import Question
-from webui.lists import list_preview, owned
+from webui.lists import archives, list_preview, owned
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -68,11 +69,13 @@ class ReceivedPage:
 
     frame: MailShell
     received: tuple[Received, ...]
+    readers: Mapping[Archive, str]
+    """Who reads what they have sent on, in words."""
 
 
 async def received(services: Services, visit: Visit) -> Response:
     """GET /listes/recues."""
-    page = ReceivedPage(await surroundings(services, visit), await _received(services, visit))
+    page = ReceivedPage(await surroundings(services, visit), await _received(services, visit), archives.readers(visit))
     return services.pages.answer(visit, "lists/received.html", page)
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.model.identity import Archive
 from mailserver.store.people import lists
+from mailserver.store.people.lists import ListEntry
 from mailserver.store.people.outside_members import OutsideMember, Reason
 from webui.page.context import Guest, Services
 
@@ -26,6 +28,7 @@ class SubscriptionPage:
     name: str = ""
     since: str = ""
     outcome: str = ""
+    archive: Archive = Archive.NONE
 
     @property
     def has_left(self) -> bool:
@@ -34,13 +37,13 @@ class SubscriptionPage:
 
 async def show(services: Services, guest: Guest) -> Response:
     """GET /abonnement/{key}."""
-    key = _key(guest)
+    key = key_of(guest)
     return await _answer(services, guest, key, await services.delivery.members.find(key))
 
 
 async def one_click(services: Services, guest: Guest) -> Response:
     """POST /abonnement/{key}: what a mailbox provider sends for its reader."""
-    key = _key(guest)
+    key = key_of(guest)
     name, value = ONE_CLICK
     if guest.form.text(name) != value:
         return await _answer(services, guest, key, await services.delivery.members.find(key))
@@ -49,7 +52,7 @@ async def one_click(services: Services, guest: Guest) -> Response:
 
 async def choose(services: Services, guest: Guest) -> Response:
     """POST /abonnement/{key}/choix: a button of the page."""
-    key, members = _key(guest), services.delivery.members
+    key, members = key_of(guest), services.delivery.members
     if guest.form.text("faire") == "reprendre":
         found = await members.resume(key)
         outcome = guest._("C’est fait : vous recevez de nouveau les messages de cette liste.")
@@ -68,9 +71,14 @@ async def _answer(
     entry = await services.store.read(lists.get, member.list)
     name = entry.name if entry is not None and entry.name else member.list
     since = guest.language.plain_date(member.ended) if member.ended else ""
-    page = SubscriptionPage(key, member, name, since, outcome)
+    page = SubscriptionPage(key, member, name, since, outcome, _archive(entry, member))
     return services.pages.answer(guest, "lists/subscription.html", page)
 
 
-def _key(guest: Guest) -> str:
+def _archive(entry: ListEntry | None, member: OutsideMember) -> Archive:
+    return entry.archive if entry is not None and member.reason is not Reason.LEFT else Archive.NONE
+
+
+def key_of(guest: Guest) -> str:
+    """The key of the address."""
     return str(guest.request.path_params["key"])[:KEY_LENGTH]

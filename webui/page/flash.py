@@ -175,6 +175,7 @@ def _shelves(visit: Visit) -> dict[str, str]:
         "recherches-effacees": _("Vos dernières recherches sont oubliées."),
         "liste-faite": _("Liste créée."),
         "liste-gardee": _("Liste enregistrée."),
+        "archive-retiree": _("Message retiré des archives de la liste."),
         "liste-supprimee": _("Liste supprimée."),
         "membre-repris": _("La liste lui envoie de nouveau ses messages."),
         "message-accepte": _("Message envoyé à la liste."),

@@ -160,17 +160,18 @@ def pieces(root: Part, *, as_pages: bool = False) -> list[Piece]:
 
 def inline(visit: Visit, found: Stored, root: Part) -> Callable[[str], str]:
     """Where the part that a `cid:` names is served; empty for a name that no part has."""
-    return _served(place(visit, found).file, root)
+    return served(place(visit, found).file, root)
 
 
 def inline_of(visit: Visit, found: Stored, root: Part) -> Callable[[str], str]:
     """The same of a message that the address of the page does not name."""
     if found.box.account_id == visit.account_id:
-        return _served(f"{visit.base}/piece/{found.id}/", root)
-    return _served(f"{visit.base}/partage/{found.box.id}/{found.id}/piece/", root)
+        return served(f"{visit.base}/piece/{found.id}/", root)
+    return served(f"{visit.base}/partage/{found.box.id}/{found.id}/piece/", root)
 
 
-def _served(before: str, root: Part) -> Callable[[str], str]:
+def served(before: str, root: Part) -> Callable[[str], str]:
+    """The address of the part that a `cid:` names: what stands before its number, and the number."""
     numbers = {part.content_id: part.number for part in root.walk() if part.content_id and part.number}
 
     def address(name: str) -> str:

@@ -21,7 +21,7 @@ from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
 from mailserver.notices.house import house_of
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import tombstones
+from mailserver.store.mail import archived_posts, tombstones
 from mailserver.store.people import outside_members
 from mailserver.store.queue import list_posts, traces
 from mailserver.store.record.trusted_clock import TrustedClock
@@ -147,8 +147,9 @@ class Housekeeper:
         pruned = await self._try("reports", self._forget_reports)
         posts = await self._try("messages of lists", self._forget_posts)
         await self._try("members of lists", self._forget_members)
+        archived = await self._try("archives of lists", self._forget_archived)
         is_done = posts < list_posts.PRUNED and told < NOTICES and ending < NOTICES and swept < caretaking.SWEPT
-        is_done = is_done and max(cleared, ended) < mail.CLEAR_UNITS
+        is_done = is_done and max(cleared, ended) < mail.CLEAR_UNITS and archived < archived_posts.PRUNED
         return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED and pruned < received.PRUNED
 
     async def _sweep(self) -> int:
@@ -171,6 +172,10 @@ class Housekeeper:
     async def _forget_posts(self) -> int:
         oldest = int(self._clock.now()) - self._settings.audit.trace_days * 24 * HOUR
         return await self._store.write(list_posts.prune, oldest)
+
+    async def _forget_archived(self) -> int:
+        oldest = int(self._clock.now()) - self._settings.lists.archive_days * 24 * HOUR
+        return await self._store.write(archived_posts.prune, oldest)
 
     async def _forget_members(self) -> int:
         found = await self._store.read(outside_members.forgettable)

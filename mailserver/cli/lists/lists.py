@@ -21,7 +21,7 @@ from mailserver.cli.lists.common import (
 from mailserver.cli.lists.reading import list_facts
 from mailserver.cli.shared import AsJson, InstanceDir, origin, with_help
 from mailserver.model import selection
-from mailserver.model.identity import Answers, ListKind, Writers
+from mailserver.model.identity import Answers, Archive, ListKind, Writers
 from mailserver.store.people import lists, selecting
 from mailserver.texts.command_line import _
 
@@ -195,6 +195,15 @@ def set_(
     max_hourly: Annotated[
         int | None, typer.Option(metavar="COUNT", help=_("Messages d’une heure au plus ; 0 : pas de limite."))
     ] = None,
+    archive: Annotated[
+        Archive | None,
+        typer.Option(
+            help=_(
+                "Qui lit ce qu’elle a diffusé, outre ses responsables : none (personne, rien n’est gardé), owners, "
+                "members ou academy (toute personne qui a un compte)."
+            )
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what a list is; what is not named stays."""
@@ -216,6 +225,7 @@ def set_(
         as_list=as_list,
         max_size=max_size,
         max_hourly=max_hourly,
+        archive=archive,
     )
     write(settings, lambda tx: rosters.change(tx, house, whole, change, origin()))
     if as_json:

@@ -12,9 +12,9 @@ from sqlalchemy import Select, and_, bindparam, delete, func, or_, select, updat
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login, search_key
-from mailserver.model.identity import Answers, ListKind, Policy, Writers
+from mailserver.model.identity import Answers, Archive, ListKind, Policy, Writers
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.mail import collect
+from mailserver.store.mail import archived_posts, collect
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.rosters import (
     held_key,
@@ -59,6 +59,7 @@ class ListEntry:
     as_list: bool = False
     max_size: int = 0
     max_hourly: int = 0
+    archive: Archive = Archive.NONE
 
     def ended(self, now: float) -> int:
         """Since when it takes no more messages; 0: it takes them."""
@@ -84,6 +85,7 @@ _ALL: Select[Any] = select(
     mailing_list.c.as_list,
     mailing_list.c.max_size,
     mailing_list.c.max_hourly,
+    mailing_list.c.archive,
 )
 _GET = Statement(_ALL.where(mailing_list.c.address == bindparam("address")))
 _MEMBERS = Statement(
@@ -160,6 +162,7 @@ def policy(tx: Tx, entry: ListEntry) -> Policy:
         as_list=entry.as_list,
         max_size=entry.max_size,
         max_hourly=entry.max_hourly,
+        archive=entry.archive,
     )
 
 
@@ -172,6 +175,12 @@ def containing(tx: Tx, addresses: Sequence[str]) -> list[str]:
         .order_by(list_member.c.list)
     )
     return [row[0] for row in rows]
+
+
+def within(tx: Tx, address: str) -> list[ListEntry]:
+    """The lists that are members of a list, by address."""
+    inner = _ALL.join(list_member, list_member.c.member == mailing_list.c.address).where(list_member.c.list == address)
+    return [_entry(tuple(row)) for row in tx.execute(inner.order_by(mailing_list.c.address))]
 
 
 def owned_by(tx: Tx, addresses: Sequence[str]) -> list[ListEntry]:
@@ -295,6 +304,7 @@ def remove(tx: Tx, address: str) -> bool:
     tx.execute(delete(list_delivery).where(list_delivery.c.post_id.in_(posts)))
     for table in (held_message, list_member, list_owner, list_writer, list_post, outside_member):
         tx.execute(delete(table).where(table.c.list == address))
+    archived_posts.disown(tx, address)
     done = tx.execute(delete(mailing_list).where(mailing_list.c.address == address))
     tx.changed(DIRECTORY, 0)
     return bool(done.rowcount)
@@ -307,7 +317,7 @@ def _touch(tx: Tx, address: str) -> None:
 
 def _entry(row: tuple[Any, ...]) -> ListEntry:
     address, name, owner, created, modified, kind, query, writers, moderated, hidden, uai, box_id, *terms = row
-    answers, ends, may_leave, as_list, max_size, max_hourly = terms
+    answers, ends, may_leave, as_list, max_size, max_hourly, archive = terms
     return ListEntry(
         address=address,
         name=name,
@@ -327,4 +337,5 @@ def _entry(row: tuple[Any, ...]) -> ListEntry:
         as_list=bool(as_list),
         max_size=max_size,
         max_hourly=max_hourly,
+        archive=Archive(archive),
     )

@@ -12,7 +12,14 @@ from mailserver.store.people import vocabulary_entries
 from mailserver.store.record.notices import DIRECTORY, moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, person, school, vocabulary_entry
-from mailserver.store.schema.rosters import held_message, list_member, list_owner, list_writer, mailing_list
+from mailserver.store.schema.rosters import (
+    archived_post,
+    held_message,
+    list_member,
+    list_owner,
+    list_writer,
+    mailing_list,
+)
 
 # ---------------------------------------------------------------------- schools
 
@@ -126,7 +133,7 @@ def rename_list(tx: Tx, old: str, new: str) -> None:
     columns = [column for column in mailing_list.c if column.name != "address"]
     copied = select(literal(new), *columns).where(mailing_list.c.address == old)
     tx.execute(insert(mailing_list).from_select(["address", *(column.name for column in columns)], copied))
-    for table in (list_member, list_owner, list_writer, held_message):
+    for table in (list_member, list_owner, list_writer, held_message, archived_post):
         _rewrite(tx, table, table.c.list, old, new)
     readdress(tx, (old,), new)
     tx.execute(update(account).where(account.c.login == old).values(login=new))  # a functional box keeps its mail

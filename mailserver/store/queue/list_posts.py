@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
 from mailserver.model.clock import DAY
+from mailserver.model.identity import Archive
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.people import outside_members
 from mailserver.store.people.outside_members import MAX_SAID, Bounds
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Options
-from mailserver.store.schema.rosters import list_delivery, list_post, outside_member
+from mailserver.store.schema.rosters import list_delivery, list_post, mailing_list, outside_member
 
 MAX_TEXT = 300
 """Characters kept of an author and a subject."""
@@ -46,6 +47,17 @@ class Departure:
 
     post_id: int
     member_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What a copy says to its member when it leaves."""
+
+    list: str
+    may_leave: bool
+    """They leave the list by themselves."""
+    archive: Archive
+    """As it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +125,9 @@ _URGENCY = case(
     {int(Fate.BOUNCED): 0, int(Fate.FAILED): 1, int(Fate.WAITING): 2}, value=list_delivery.c.outcome, else_=3
 )
 _LEAVING = Statement(
-    select(list_post.c.list, list_post.c.may_leave)
+    select(list_post.c.list, list_post.c.may_leave, mailing_list.c.archive)
     .join(list_delivery, list_delivery.c.post_id == list_post.c.id)
+    .outerjoin(mailing_list, mailing_list.c.address == list_post.c.list)
     .where(list_post.c.id == bindparam("post"), list_delivery.c.member_id == bindparam("member"))
 )
 
@@ -155,10 +168,10 @@ def record(
     return post_id
 
 
-def leaving(tx: Tx, departure: Departure) -> tuple[str, bool] | None:
-    """The list that sent a message to a member, and whether they may leave it by themselves; None: none did."""
+def leaving(tx: Tx, departure: Departure) -> Leaving | None:
+    """The list that sent a message to a member; None: none did."""
     row = tx.one(_LEAVING, post=departure.post_id, member=departure.member_id)
-    return (row[0], bool(row[1])) if row is not None else None
+    return Leaving(row[0], bool(row[1]), Archive(row[2] or Archive.NONE)) if row is not None else None
 
 
 def took(tx: Tx, departure: Departure) -> None:

@@ -39,13 +39,15 @@ mailing_list = Table(
     Column("as_list", SmallInteger, nullable=False, server_default="0"),
     Column("max_size", Integer, nullable=False, server_default="0"),
     Column("max_hourly", Integer, nullable=False, server_default="0"),
+    Column("archive", String(8), nullable=False, server_default="none"),
 )
 """`kind`: `manual` (members by hand), `living` (members are what `query` finds at delivery) or `function` (a
 functional box: members hold it by their function). `writers`: who may write to it. `uai`: whose list it is.
 `box_id`: the account that owns a functional box's mailboxes; 0: a list, or nothing was stored for it yet. `answers`:
 where answers go. `ends`: from when on it takes no more messages; 0: nobody has said. `told_of`: the `ends` that its
 owners have been told of. `may_leave`: members outside leave by themselves. `as_list`: what leaves is always written in
-the list's name. `max_size`, `max_hourly`: octets of a message, and messages of an hour; 0: no bound of its own."""
+the list's name. `max_size`, `max_hourly`: octets of a message, and messages of an hour; 0: no bound of its own.
+`archive`: who reads what it sent on (`mailserver.model.identity.Archive`)."""
 Index("ix_mailing_list_ends", mailing_list.c.ends)
 
 list_member = Table(
@@ -138,6 +140,34 @@ list_delivery = Table(
 )
 """What became of a list's message for a member outside (`mailserver.store.queue.list_posts.Fate`)."""
 Index("ix_list_delivery_member_id", list_delivery.c.member_id)
+
+archived_post = Table(
+    "archived_post",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("list", Key, nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("content_id", BigInteger, ForeignKey("content.id"), nullable=False),
+    Column("internal_date", BigInteger, nullable=False),
+    Column("thread", BigInteger, nullable=False, server_default="0"),
+    Column("account_id", BigInteger, nullable=False, server_default="0"),
+    Column("door", SmallInteger, nullable=False, server_default="0"),
+    Column("door_account", BigInteger, nullable=False, server_default="0"),
+    Column("through_list", SmallInteger, nullable=False, server_default="0"),
+    Column("authentication", SmallInteger, nullable=False, server_default="0"),
+    Column("withdrawal_id", BigInteger, nullable=False, server_default="0"),
+    UniqueConstraint("list", "name"),
+    sqlite_autoincrement=True,
+)
+"""What a list with an archive has sent on, by the content that its members got. `list`: whose; empty: nobody's any
+more, it is about to go. `name`: in the address that the message has as its own (RFC 5064). `internal_date`: when it
+was sent on. `account_id`: who wrote it; 0: somebody outside. The columns of where it came from are those of `message`.
+`withdrawal_id`: the act that took it back; it is kept for an undoing and shown to nobody."""
+Index("ix_archived_post_list", archived_post.c.list, archived_post.c.internal_date)
+Index("ix_archived_post_content_id", archived_post.c.content_id)
+Index("ix_archived_post_internal_date", archived_post.c.internal_date)
+Index("ix_archived_post_account_id", archived_post.c.account_id)
+Index("ix_archived_post_withdrawal_id", archived_post.c.withdrawal_id)
 
 held_message = Table(
     "held_message",

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
 
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import collect, recovery
+from mailserver.store.mail import archived_posts, collect, recovery
 from mailserver.store.people import claims, words
 from mailserver.store.queue import held_submissions, list_posts, mailings, moderation_queue, unconfirmed
 from mailserver.store.record.notices import moved
@@ -24,6 +24,7 @@ from mailserver.store.schema.mail import expunged, keyword, mailbox, message, su
 from mailserver.store.schema.mailings import mailing
 from mailserver.store.schema.people import affiliation, claim, person, person_word
 from mailserver.store.schema.rosters import (
+    archived_post,
     held_message,
     list_member,
     list_owner,
@@ -186,6 +187,11 @@ def _posts(tx: Tx, account_id: int) -> bool:
     return list_posts.forget_author(tx, account_id)
 
 
+def _archived(tx: Tx, account_id: int) -> bool:
+    """What the person wrote, in the archives of lists. What others quoted of it is theirs."""
+    return bool(archived_posts.erase(tx, account_id))
+
+
 def _mailings(tx: Tx, account_id: int) -> bool:
     """What the person wrote to very many people, whatever has become of it."""
     return bool(mailings.erase(tx, account_id))
@@ -226,7 +232,7 @@ def _belongings(tx: Tx, account_id: int) -> bool:
 _ENTRY: Final = (person, affiliation, person_word)
 _APART: Final = (
     *(deleted_mailbox, mailbox, subscription, collection, held_message, held_submission, unconfirmed_submission),
-    *(mailing, outbox, withdrawn),
+    *(archived_post, mailing, outbox, withdrawn),
 )
 
 
@@ -250,6 +256,7 @@ _STEPS: Final[tuple[Callable[[Tx, int], bool], ...]] = (
     _held,
     _held_submissions,
     _posts,
+    _archived,
     _mailings,
     _outbox,
     _withdrawn,

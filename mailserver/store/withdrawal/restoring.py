@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, Subquery, bindparam, case, del
 from mailserver.model.errors import Refused, Temporary
 from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.mail import collect, mailboxes, messages, snooze
+from mailserver.store.mail import archived_posts, collect, mailboxes, messages, snooze
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.mail.messages.append import MESSAGE_COLUMNS
 from mailserver.store.record import trusted_clock
@@ -120,6 +120,7 @@ def restore(tx: Tx, most: int, number: int, worker: int) -> int | None:
     values = {"restored": restored, "worker": worker, "leased": tx.now + LEASE_SECONDS}
     tx.execute(update(withdrawal).where(withdrawal.c.id == number).values(values))
     if len(found) < most:
+        archived_posts.bring_back(tx, number)
         rows.close(tx, number, State.RESTORED)
         rows.record(tx, rows.SERVICE, number, act.likeness.facts.sender, "restored", restored)
     return len(found)

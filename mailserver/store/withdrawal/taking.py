@@ -6,6 +6,7 @@ A batch begins from what is there, so whoever goes on after a crash takes what i
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -25,9 +26,10 @@ from sqlalchemy import (
 )
 
 from mailserver.model.errors import Refused
+from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import collect, deletions, messages
+from mailserver.store.mail import archived_posts, collect, deletions, messages
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.schema.deletions import deleted_message
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message
@@ -131,7 +133,9 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
     act = rows.locked(tx, number)
     if act.state is not State.TAKING:
         return None
-    is_meant = meant(tx, content_ids, act.likeness.came, only_alike=only_alike)
+    came = act.likeness.came
+    archived_posts.withdraw(tx, number, partial(_meant_by, tx, content_ids, came, only_alike))
+    is_meant = meant(tx, content_ids, came, only_alike=only_alike)
     if act.spares_read:
         is_meant &= ~_IS_READ
     wanted = [tuple(row) for row in tx.execute(_WANTED.where(is_meant).order_by(*_IN_ORDER).limit(most))]
@@ -142,7 +146,7 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
         _take_away(tx, number, there)
     _go_on(tx, number, worker, taken=len(there))
     # What its reader has removed must not come back that way. It is not kept for an undoing: nobody wanted it.
-    came, left = act.likeness.came, 0 if act.spares_read else most - len(wanted)
+    left = 0 if act.spares_read else most - len(wanted)
     is_removed = meant(tx, content_ids, came, only_alike=only_alike, columns=deleted_message.c)
     removed = deletions.of_contents(tx, content_ids, is_removed, left) if left else []
     return len(wanted) + deletions.let_go(tx, removed)
@@ -186,6 +190,12 @@ def lock_boxes(tx: Tx, mailbox_ids: Iterable[int]) -> None:
     """Lock mailboxes, one or many, in the order that every unit keeps; SQLite has one writer."""
     if tx.dialect == "postgresql":
         tx.all(_LOCK, given=packed((box,) for box in sorted(mailbox_ids)))
+
+
+def _meant_by(
+    tx: Tx, content_ids: Sequence[int], came: Provenance, only_alike: bool, columns: Any
+) -> ColumnElement[bool]:
+    return meant(tx, content_ids, came, only_alike=only_alike, columns=columns)
 
 
 def _take_away(tx: Tx, number: int, there: Sequence[Row]) -> None:

@@ -124,6 +124,7 @@ def hers(house: House, emma: Principal) -> Mapping[str, str]:
         "post": str(house.store.write_now(_posted, emma.account_id)),
         "address": "secret@ac-exemple.fr",
         "key": "secret",
+        "name": "0" * 24,
         "number": str(waiting),
         "mailing": str(keep(house.store, emma, written(TEXT, subject="secret"))),
         "bulletin": str(_closed_by_her(house, emma)),  # everybody's; whether there is one is not told

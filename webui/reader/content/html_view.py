@@ -20,7 +20,7 @@ from webui.reader.content.html_balance import balanced
 
 MAX_OCTETS = 2 * 1024 * 1024
 """Characters of HTML that are shown; a message may hold more, a page does not."""
-OURS = ("/s/piece/", "/m/piece/", "/s/partage/", "/m/partage/", "/image?")
+OURS = ("/s/piece/", "/m/piece/", "/s/partage/", "/m/partage/", "/s/liste/", "/m/liste/", "/image?")
 """Where the inline parts of messages, and remote pictures, are served."""
 MAX_STYLE = 4000
 MAX_ADDRESS = 4000

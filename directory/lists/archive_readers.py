@@ -1,0 +1,118 @@
+"""Who reads the archive of a list: asked at each look, of who is in it at that moment.
+
+Owners always do, so that they can take something out of it. An administrator is no reader by that: who makes
+themselves an owner is on record. Members of a list within the list are its members, as where they receive; the mail of
+a functional box is read there.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from directory.lists import membership
+from directory.lists.list_expansion import MAX_LISTS, MAX_NESTING
+from directory.lists.rosters import House
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Archive, ListKind, Principal
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import archived_posts
+from mailserver.store.people import lists, outside_members
+from mailserver.store.people.lists import ListEntry
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
+
+
+@dataclass(frozen=True, slots=True)
+class OpenArchive:
+    """An archive that somebody may read."""
+
+    entry: ListEntry
+    is_owner: bool
+    """They may take something out of it."""
+
+
+def opened(tx: Tx, house: House, person: Principal, address: str) -> OpenArchive | None:
+    """The archive of a list, if this person may read it now; None: there is none for them."""
+    entry = lists.get(tx, house.fold(address))
+    if entry is None or entry.kind is ListKind.FUNCTION:
+        return None
+    if any(map(person.owns, lists.owners(tx, entry))):
+        return OpenArchive(entry, is_owner=True)
+    if entry.archive is Archive.ACADEMY:
+        return OpenArchive(entry, is_owner=False)
+    if entry.archive is Archive.MEMBERS and _is_member(tx, house, entry, person):
+        return OpenArchive(entry, is_owner=False)
+    return None
+
+
+def opened_outside(tx: Tx, house: House, member_id: int) -> ListEntry | None:
+    """The list of a member outside whose archive they may read now; None: there is none for them."""
+    found = outside_members.get(tx, member_id)
+    if found is None or found.reason is outside_members.Reason.LEFT:
+        return None
+    entry = lists.get(tx, found.list)
+    if entry is None or entry.archive not in (Archive.MEMBERS, Archive.ACADEMY):
+        return None
+    return entry if _are_in(tx, house, entry, [found.member]) else None
+
+
+def take_out(tx: Tx, address: str, number: int, origin: Origin) -> None:
+    """A message is in the archive no more; its copies elsewhere stay. Whoever calls has made sure that they may.
+
+    Raises Refused(NOT_FOUND).
+    """
+    if not archived_posts.remove(tx, address, number):
+        raise Refused(Reason.NOT_FOUND)
+    audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-archive-removed", address=address, number=number))
+
+
+def clear(tx: Tx, address: str, origin: Origin) -> int:
+    """All of its messages are in the archive no more; how many."""
+    count = archived_posts.disown(tx, address)
+    audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-archive-cleared", address=address, count=count))
+    return count
+
+
+def _is_member(tx: Tx, house: House, entry: ListEntry, person: Principal) -> bool:
+    """Whether they are found by it, or by a list within it."""
+    if _are_in(tx, house, entry, [f"{person.login}@{house.domain}", person.address, *person.aliases]):
+        return True
+    within = list(_within(tx, entry))
+    if any(one.kind is ListKind.LIVING and membership.finds(tx, one.query, person.account_id) for one in within):
+        return True
+    if not house.standing:
+        return False
+    # Lists of schools and classes are no rows: only those that find them are looked for among members.
+    standing = [one.address for one in membership.standing(tx, house, person)]
+    return bool(standing) and _are_in(tx, house, entry, standing)
+
+
+def _are_in(tx: Tx, house: House, entry: ListEntry, addresses: Iterable[str]) -> bool:
+    """Whether one of these addresses is a member of it or of a list within it."""
+    wanted = {one for address in addresses for one in _spellings(house, address)}
+    containing = set(lists.containing(tx, sorted(wanted)))
+    return bool(containing) and any(one.address in containing for one in _within(tx, entry))
+
+
+def _spellings(house: House, address: str) -> Iterable[str]:
+    """As it may stand in a list: in any of our domains, which are one for people."""
+    folded = house.fold(address)
+    local = folded.rpartition("@")[0]
+    return (folded, *(f"{local}@{domain}" for domain in house.domains)) if house.is_local(folded) else (folded,)
+
+
+def _within(tx: Tx, entry: ListEntry) -> Iterable[ListEntry]:
+    """The list and those within it, each once, as far as delivery goes. A functional box is none of them."""
+    seen = {entry.address}
+    level = [entry]
+    for _ in range(MAX_NESTING):
+        below: list[ListEntry] = []
+        for one in level:
+            yield one
+            if one.kind is not ListKind.MANUAL:
+                continue
+            for inner in lists.within(tx, one.address):
+                if inner.address not in seen and len(seen) < MAX_LISTS and inner.kind is not ListKind.FUNCTION:
+                    seen.add(inner.address)
+                    below.append(inner)
+        level = below

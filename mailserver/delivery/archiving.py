@@ -1,0 +1,47 @@
+"""What a list keeps of the messages it sends on, and what its copies say of where that is read."""
+
+import hashlib
+from dataclasses import replace
+
+from mailserver.delivery import list_copy
+from mailserver.delivery.envelope import Envelope
+from mailserver.delivery.list_copy import Head
+from mailserver.foundation.settings import Settings
+from mailserver.model.identity import Archive
+from mailserver.store.mail.archived_posts import Archived
+
+PATH = "/archives"
+"""Of the pages, in whichever interface somebody reads."""
+NAME_OCTETS = 12
+
+
+class Archiving:
+    """One per worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def wanted(self, head: Head, envelope: Envelope, octets: bytes) -> Archived | None:
+        """What the list keeps of a message; None: nothing.
+
+        Nothing of what its author wants kept nowhere, nor of what goes to everybody's Spam because its author's domain
+        says so.
+        """
+        if head.archive is Archive.NONE or envelope.results.quarantined or list_copy.wants_no_archive(octets):
+            return None
+        account_id = envelope.sender.account_id if envelope.sender is not None else 0
+        return Archived(head.address, _name(head, envelope, octets), account_id)
+
+    def announced(self, head: Head, archived: Archived | None) -> Head:
+        """The list as its copies speak of it: where its archive is, and the message in it. Of one for owners alone
+        nothing is said."""
+        if head.archive not in (Archive.MEMBERS, Archive.ACADEMY):
+            return head
+        page = f"{self._settings.public_url}{PATH}/{head.address}"
+        return replace(head, archive_page=page, archived_at=f"{page}/{archived.name}" if archived is not None else "")
+
+
+def _name(head: Head, envelope: Envelope, octets: bytes) -> str:
+    """The same whenever the message is tried again, another for each list: nothing is kept twice."""
+    what = envelope.name.encode() or hashlib.blake2b(octets, digest_size=32).digest()
+    return hashlib.blake2b(head.address.encode() + b"\0" + what, digest_size=NAME_OCTETS).hexdigest()

@@ -1,0 +1,120 @@
+"""What lists with an archive have sent on: kept by the content that their members got, which is stored once.
+
+Who may read it is asked elsewhere (`directory.lists.archive_readers`), and pages are read by
+`mailserver.store.web.archive_pages`. It counts for nobody's quota. What goes notes its content, which the collector
+takes away once nothing else holds it.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, and_, bindparam, cast, delete, exists, select, update
+
+from mailserver.model.messages.provenance import Provenance
+from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.mail import collect
+from mailserver.store.schema.mail import content
+from mailserver.store.schema.rosters import archived_post
+from mailserver.store.schema.withdrawal import withdrawal
+
+PRUNED = 500
+"""Posts of one unit."""
+
+_THREAD = Statement(select(content.c.thread).where(content.c.id == bindparam("content")))
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """A message that a list sends on now and keeps."""
+
+    list: str
+    name: str
+    """The same for every copy of the message, however often it is tried."""
+    account_id: int
+
+
+def keep(tx: Tx, content_id: int, wanted: Archived, came: Provenance) -> bool:
+    """Keep it; False when it is kept already."""
+    row = tx.one(_THREAD, content=content_id)
+    values = {
+        "list": wanted.list,
+        "name": wanted.name,
+        "content_id": content_id,
+        "internal_date": tx.now,
+        "thread": int(row[0]) if row is not None else 0,
+        "account_id": wanted.account_id,
+        "door": int(came.door),
+        "door_account": came.account_id,
+        "through_list": int(came.through_list),
+        "authentication": came.results.packed,
+    }
+    return bool(tx.insert_ignore(archived_post, values))
+
+
+# ---------------------------------------------------------------------- what goes
+
+
+def remove(tx: Tx, address: str, number: int) -> bool:
+    """Take one out of a list's archive; False when it is not there."""
+    return bool(_delete(tx, and_(archived_post.c.list == address, archived_post.c.id == number)))
+
+
+def disown(tx: Tx, address: str) -> int:
+    """All of a list's are nobody's any more, whoever has its address next; how many. Upkeep takes them away."""
+    # Their numbers keep the names apart: two lists may have sent on one message.
+    mine = update(archived_post).where(archived_post.c.list == address)
+    return tx.execute(mine.values(list="", name=cast(archived_post.c.id, String(32)))).rowcount
+
+
+def erase(tx: Tx, account_id: int) -> int:
+    """An author is erased: what they wrote goes; how many, PRUNED where there may be more."""
+    return _some(tx, archived_post.c.account_id == account_id)
+
+
+def prune(tx: Tx, oldest: int) -> int:
+    """Let go of what is older, of lists that are gone, and of what was taken back for good; how many, PRUNED where
+    there may be more."""
+    undone = exists().where(withdrawal.c.id == archived_post.c.withdrawal_id, withdrawal.c.state.in_(_UNDOABLE))
+    gone = _some(tx, archived_post.c.list == "") or _some(tx, archived_post.c.internal_date < oldest)
+    return gone or _some(tx, and_(archived_post.c.withdrawal_id > 0, ~undone))
+
+
+_UNDOABLE = ("taking", "taken", "restoring")
+"""States of an act that may still be undone (`mailserver.store.withdrawal.rows.State`)."""
+
+
+# ---------------------------------------------------------------------- taken back
+
+
+def withdraw(tx: Tx, act: int, is_meant: Callable[[Any], ColumnElement[bool]]) -> int:
+    """What an act of taking back means is shown to nobody; how many. `is_meant`: by the columns of where it came
+    from."""
+    free = archived_post.c.withdrawal_id == 0
+    return tx.execute(update(archived_post).where(free, is_meant(archived_post.c)).values(withdrawal_id=act)).rowcount
+
+
+def bring_back(tx: Tx, act: int) -> int:
+    """An act is undone; how many are shown again."""
+    mine = update(archived_post).where(archived_post.c.withdrawal_id == act)
+    return tx.execute(mine.values(withdrawal_id=0)).rowcount
+
+
+def recall(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> int:
+    """An author takes back what they sent a moment ago: lists keep none of it; how many did."""
+    named = select(content.c.id).where(content.c.thread.in_(threads), content.c.message_id == message_id)
+    mine = and_(archived_post.c.account_id == author, archived_post.c.internal_date >= since)
+    return _delete(tx, and_(mine, archived_post.c.content_id.in_(named)))
+
+
+# ---------------------------------------------------------------------- shared
+
+
+def _some(tx: Tx, where: ColumnElement[bool]) -> int:
+    numbers = list(tx.execute(select(archived_post.c.id).where(where).limit(PRUNED)).scalars())
+    return _delete(tx, archived_post.c.id.in_(numbers)) if numbers else 0
+
+
+def _delete(tx: Tx, where: ColumnElement[bool]) -> int:
+    collect.note(tx, select(archived_post.c.content_id).where(where))
+    return tx.execute(delete(archived_post).where(where)).rowcount
