@@ -15,13 +15,16 @@ import pytest
 from playwright.sync_api import Browser, Page
 from starlette.routing import BaseRoute, Mount, Route
 
+from directory.lists import rosters
+from directory.lists.rosters import ListChange
 from mailserver.delivery.member_keys import MemberKeys
 from mailserver.filters import Documents
 from mailserver.filters.rules import Actions, Condition, Document, Field, Rule
-from mailserver.model.identity import Principal, Role
+from mailserver.model.identity import Archive, Principal, Role
+from mailserver.model.messages.provenance import UNKNOWN
 from mailserver.store.account import sessions
-from mailserver.store.mail import mailboxes
-from mailserver.store.people import outside_members, personal_lists, schools
+from mailserver.store.mail import archived_posts, mailboxes
+from mailserver.store.people import lists, outside_members, personal_lists, schools
 from mailserver.store.queue import list_posts, unconfirmed
 from mailserver.store.queue.spool import Options
 from mailserver.store.record.audit import Origin
@@ -91,6 +94,9 @@ AT_HOME = ("/m/contacts",)
 """Pages that stand under another address as well, where they are looked at."""
 ANSWERS = {
     *("/agenda/", "/listes", "/envois-en-nombre", "/agenda/rappels", "/compte/notifications"),
+    *("/archives/{address}", "/archives/{address}/{name}"),
+    *(f"{base}/liste/{{address}}/archives/{{post:key}}/corps" for base in ("/m", "/s")),
+    *(f"{base}/liste/{{address}}/archives/{{post:key}}/piece/{{number}}" for base in ("/m", "/s")),
     *("/m/corps/{message:key}", "/m/piece/{message:key}/{number}", "/m/destinataires", "/m/recherche/aide"),
     *("/m/partage/{box:key}/{message:key}/corps", "/m/partage/{box:key}/{message:key}/piece/{number}"),
     *("/s/agenda/", "/s/corps/{message:key}", "/s/piece/{message:key}/{number}", "/s/destinataires"),
@@ -167,6 +173,16 @@ def passed(house: House, address: str) -> tuple[int, str]:
     return post, f"/abonnement/{MemberKeys(house.settings.secret('hmac')).link(number)}"
 
 
+def archived(house: House, address: str, content_ids: Sequence[int]) -> None:
+    """A list keeps messages, for its members here and the one outside."""
+    wanted = ListChange(archive=Archive.MEMBERS)
+    house.store.write_now(rosters.change, rosters.House.of(house.settings), address, wanted, Origin("x", "web"))
+    house.store.write_now(lists.add_members, address, ["amie@ailleurs.fr"])
+    for content_id in content_ids:
+        post = archived_posts.Archived(address, str(content_id), 0)
+        house.store.write_now(archived_posts.keep, content_id, post, UNKNOWN)
+
+
 def departed(house: House, author: Principal, colleague: Principal) -> tuple[int, int]:
     """What somebody has just sent: to a colleague, and, with a number that they have to confirm, to the outside."""
     for to, body in ((colleague.address, "Bonjour\n"), ("amie@exemple.org", "NIR 1 85 05 78 006 084 91\n")):
@@ -207,6 +223,7 @@ def starts(house: House, office: Principal) -> dict[str, Sequence[str]]:
     drafts = author.get(f"/s/dossier/{house.box(office, 'Drafts').id}")
     (draft,) = set(re.findall(r"/ecrire/\d+", drafts.text))
     (filed,) = (one.id for one in house.store.read_now(webmail.page, inbox, 50).lines if one.subject == "Pièce jointe")
+    archived(house, moderated, (filed, shown))
     mailing = keep(house.store, office, mail("Rentrée"))
     sent, unsure = departed(house, office, colleague)
     rare = (

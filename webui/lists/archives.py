@@ -137,9 +137,10 @@ async def show_archive(services: Services, visit: Visit) -> Response:
     return services.pages.answer(visit, "lists/archive.html", page, 422 if fault else 200)
 
 
-async def lead(_services: Services, visit: Visit) -> Response:
+async def lead(services: Services, visit: Visit) -> Response:
     """GET /archives/{address}: the address in List-Archive, to the interface of the session."""
-    return redirect(visit, f"{visit.base}/liste/{_address(visit)}/archives")
+    found = await _opened(services, visit)
+    return redirect(visit, f"{visit.base}/liste/{found.entry.address}/archives")
 
 
 async def lead_to_post(services: Services, visit: Visit) -> Response:
