@@ -272,7 +272,8 @@ def _lists(doors: Doors) -> Sequence[BaseRoute]:
     return [
         Route("/listes", visit(personal.show_lists), methods=["GET"]),
         Route("/listes", visit(personal.create, files=True), methods=["POST"]),
-        Route("/listes/recues", visit(personal.received)),
+        Route("/listes/recues", visit(personal.received), methods=["GET"]),
+        Route("/listes/recues", visit(personal.choose), methods=["POST"]),
         Route("/listes/{list:key}", visit(personal.one), methods=["GET"]),
         Route("/listes/{list:key}", visit(personal.change, files=True), methods=["POST"]),
         Route("/liste", visit(owned.begin), methods=["GET"]),

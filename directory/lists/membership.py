@@ -1,16 +1,17 @@
 """Lists from the point of view of people: which of them somebody is in, and who a message to one will come to."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from directory.lists import list_expansion, virtual_lists
 from directory.lists.rosters import ROLE_ADDRESSES, House
 from mailserver.model import selection
-from mailserver.model.errors import BadSyntax
+from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Archive, ListKind, Principal, Role, Tie
 from mailserver.model.visibility import schools_of
 from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import digest_posts
 from mailserver.store.people import affiliations, lists, people, selecting
 from mailserver.store.people.lists import ListEntry
 
@@ -32,6 +33,8 @@ class Received:
     living: bool = False
     archive: Archive = Archive.NONE
     """Who reads what it has sent on."""
+    digest: bool | None = None
+    """They get a message a day; None: it sends none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,24 @@ class Outlook:
 def received_by(tx: Tx, house: House, person: Principal) -> list[Received]:
     """The lists somebody is in, by name: by address, found by a query, or those that stand for schools and classes."""
     mine = lists.containing(tx, (person.address, *person.aliases))
-    found = {entry.address: _received(entry) for address in mine if (entry := lists.get(tx, address)) is not None}
+    chosen = digest_posts.chosen_by(tx, person.account_id)
+    found = {
+        entry.address: _received(entry, chosen) for address in mine if (entry := lists.get(tx, address)) is not None
+    }
     living = [entry for entry in lists.listing(tx) if entry.kind is ListKind.LIVING]
     for entry in living[:MAX_LIVING]:
         if entry.address not in found and finds(tx, entry.query, person.account_id):
-            found[entry.address] = _received(entry)
+            found[entry.address] = _received(entry, chosen)
     for received in standing(tx, house, person) if house.standing else ():
         found.setdefault(received.address, received)
     return sorted(found.values(), key=lambda one: (one.name.casefold(), one.address))
+
+
+def choose_digest(tx: Tx, house: House, person: Principal, address: str, *, digest: bool) -> None:
+    """Somebody wants a message a day of a list they are in, or each. Raises Refused(NOT_FOUND)."""
+    if not any(one.address == address and one.digest is not None for one in received_by(tx, house, person)):
+        raise Refused(Reason.NOT_FOUND)
+    digest_posts.choose(tx, address, person.account_id, digest=digest)
 
 
 def outlook(tx: Tx, house: House, address: str) -> Outlook:
@@ -91,8 +104,9 @@ def addresses_in(text: str) -> list[str]:
     return list(found.values())
 
 
-def _received(entry: ListEntry) -> Received:
-    return Received(entry.address, entry.name, entry.kind is ListKind.LIVING, entry.archive)
+def _received(entry: ListEntry, chosen: Mapping[str, bool]) -> Received:
+    digest = None if entry.kind is ListKind.FUNCTION else chosen.get(entry.address, entry.digest)
+    return Received(entry.address, entry.name, entry.kind is ListKind.LIVING, entry.archive, digest)
 
 
 def finds(tx: Tx, query: str, account_id: int) -> bool:

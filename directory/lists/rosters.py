@@ -90,6 +90,7 @@ class ListChange:
     max_size: int | None = None
     max_hourly: int | None = None
     archive: Archive | None = None
+    digest: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,10 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
         if wanted.archive is not Archive.NONE and entry.kind is ListKind.FUNCTION:
             raise Refused(Reason.INVALID, "a functional box sends nothing on: it has no archive")
         values["archive"] = wanted.archive.value
+    if wanted.digest is not None:
+        if wanted.digest and entry.kind is ListKind.FUNCTION:
+            raise Refused(Reason.INVALID, "a functional box sends nothing on: it has no digests")
+        values["digest"] = int(wanted.digest)
     _check_terms(entry.kind, wanted.answers or Answers.AUTHOR, wanted.ends or 0)
     if values:
         lists.change(tx, entry.address, values)

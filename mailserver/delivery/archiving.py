@@ -30,7 +30,7 @@ class Archiving:
         if head.archive is Archive.NONE or envelope.results.quarantined or list_copy.wants_no_archive(octets):
             return None
         account_id = envelope.sender.account_id if envelope.sender is not None else 0
-        return Archived(head.address, _name(head, envelope, octets), account_id)
+        return Archived(head.address, name_of(head, envelope, octets), account_id)
 
     def announced(self, head: Head, archived: Archived | None) -> Head:
         """The list as its copies speak of it: where its archive is, and the message in it. Of one for owners alone
@@ -41,7 +41,7 @@ class Archiving:
         return replace(head, archive_page=page, archived_at=f"{page}/{archived.name}" if archived is not None else "")
 
 
-def _name(head: Head, envelope: Envelope, octets: bytes) -> str:
+def name_of(head: Head, envelope: Envelope, octets: bytes) -> str:
     """The same whenever the message is tried again, another for each list: nothing is kept twice."""
     what = envelope.name.encode() or hashlib.blake2b(octets, digest_size=32).digest()
     return hashlib.blake2b(head.address.encode() + b"\0" + what, digest_size=NAME_OCTETS).hexdigest()

@@ -13,6 +13,7 @@ from mailserver.delivery import list_copy
 from mailserver.delivery.answering import Answering
 from mailserver.delivery.archiving import Archiving
 from mailserver.delivery.copies import Copy, fresh
+from mailserver.delivery.digesting import Digesting
 from mailserver.delivery.envelope import Delivered, Envelope, Memory, Part, Recipient, led_to_lists
 from mailserver.delivery.impersonation import Impersonation, marked
 from mailserver.delivery.nested_lists import head_of
@@ -75,6 +76,7 @@ class Delivery(Addressing):
         self._junk = JunkFilter(settings=settings, store=store)
         self._clamd = Clamd(settings.junk, clock)
         self._archiving = Archiving(settings)
+        self._digesting = Digesting(settings=settings, store=store, clock=clock)
         self._impersonation = Impersonation(settings=settings, store=store, clock=clock, changes=changes)
         filters = Filters(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
         self.answering = Answering(settings=settings, store=store, clock=clock, deliverer=self)
@@ -349,26 +351,32 @@ class Delivery(Addressing):
         name = envelope.name or options.name
         archived = self._archiving.wanted(one.head, replace(envelope, name=name), octets)
         head = self._archiving.announced(one.head, archived)
+        waiting = await self._digesting.apart(one.head, replace(envelope, name=name), octets, members, remote)
+        now, at_once = members, remote
+        if waiting is not None:
+            now = await at_leisure(len(members), fresh, members, frozenset(waiting.accounts))
+            at_once = tuple(address for address in remote if address not in waiting.outside)
         plain = replace(options, ret="", envid="")
         sent_on = replace(provenance, through_list=True)
         onward = replace(envelope, reverse_path=head.bounces)
         copies: list[Copy] = []
         prepared: blobs.Prepared | None = None
-        if members or archived is not None:
+        if now or archived is not None or waiting is not None:
             await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
             written = list_copy.copy(head, octets)
             prepared = await self.prepare(written)
-            part = Part(prepared, head.bounces, members, (), plain, provenance=sent_on)
-            if members:
+            part = Part(prepared, head.bounces, now, (), plain, provenance=sent_on)
+            if now:
                 copies.append(Copy(part, written, onward, {}))
-            if archived is not None:
-                copies.append(Copy(replace(part, accounts=(), archived=archived), b"", onward, {}))
+            if archived is not None or waiting is not None:
+                kept = replace(part, accounts=(), archived=archived, digest=waiting)
+                copies.append(Copy(kept, b"", onward, {}))
         if not members and not remote:
             return copies
-        if remote:
+        if at_once:
             prepared = await self.prepare(await asyncio.to_thread(self.members.copy, envelope, head, octets))
         assert prepared is not None, "a list is copied to somebody"
-        post = self.members.post(replace(envelope, name=name), one, octets, len(members), remote)
+        post = self.members.post(replace(envelope, name=name), one, octets, len(members), at_once)
         # The list answers for what it sends outside: who wrote it is proven, or does not stand there as its author.
         signed = replace(plain, signing=plain.signing | Signing.DKIM)
         part = Part(prepared, head.bounces, options=signed, provenance=sent_on, post=post)

@@ -13,6 +13,7 @@ from mailserver.screening.blocklists import NOWHERE, Listing
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.mail import blobs
 from mailserver.store.mail.archived_posts import Archived
+from mailserver.store.mail.digest_posts import Waiting
 from mailserver.store.mail.junk import Verdict
 from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.mail.urgent_letters import Urgent
@@ -190,6 +191,8 @@ class Part:
     """It is the copy of a list for its members outside, or what says how many it had here."""
     archived: Archived | None = None
     """A list keeps it for those who may read its archive."""
+    digest: Waiting | None = None
+    """It waits for the digest of some of a list's members."""
     came_back: CameBack | None = None
     rejection: Rejection | None = None
     """A report to the sender, for doors that cannot tell them while they wait."""

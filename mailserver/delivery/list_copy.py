@@ -48,6 +48,8 @@ class Head:
     max_size: int = 0
     """Octets of a message; 0: no bound of its own."""
     archive: Archive = Archive.NONE
+    digest: bool = False
+    """Members who have not chosen get a message a day."""
     archive_page: str = ""
     """The address of its archive, for its members here."""
     archived_at: str = ""

@@ -90,6 +90,11 @@ class ListMembers:
         address = one.head.address
         return Post(posted, lambda departure: self._keys.return_address(address, departure))
 
+    def digest(self, head: Head, name: str, subject: str, outside: tuple[str, ...]) -> Post:
+        """What goes on record of a list's digest for members outside."""
+        posted = Posted(head.address, name, 0, head.name, subject, 0, outside, 0, head.may_leave)
+        return Post(posted, lambda departure: self._keys.return_address(head.address, departure))
+
     def departure(self, reverse_path: str) -> Departure | None:
         """Which list's message for whom it is that leaves under this address; None: none."""
         return self._keys.read_return(reverse_path)

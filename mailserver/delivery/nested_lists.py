@@ -77,4 +77,5 @@ def head_of(roster: Roster) -> Head:
         as_list=policy.as_list,
         max_size=policy.max_size,
         archive=policy.archive,
+        digest=policy.digest,
     )

@@ -115,7 +115,7 @@ class Sorting:
     ) -> list[Part]:
         """The parts that a copy becomes. `addresses`: which of the envelope led to an account. `passage`: the filters
         that sent it on. `volume`: of all copies of the message. Raises Temporary."""
-        if part.provenance.door is Door.SERVICE:
+        if part.provenance.door is Door.SERVICE and not part.provenance.through_list:
             return [part]
         scripted = await self._filters.scripted(part.accounts)
         if not scripted:

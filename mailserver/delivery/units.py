@@ -11,7 +11,7 @@ from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Counted
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import archived_posts, blobs, junk, mailboxes, messages, urgent_letters
+from mailserver.store.mail import archived_posts, blobs, digest_posts, junk, mailboxes, messages, urgent_letters
 from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.queue import infected, list_posts, moderation_queue, spool, traces
 from mailserver.store.queue.infected import Held, Infected
@@ -60,6 +60,10 @@ def deliver_parts(
         targets.update(placed)
         if part.post is not None:
             _post(tx, part, part.post, content_id, lifetime)
+        if part.archived is not None:
+            archived_posts.keep(tx, content_id, part.archived, part.provenance)
+        if part.digest is not None:
+            digest_posts.wait(tx, content_id, part.digest)
         if part.targets:
             spool.enqueue(tx, content_id, part.reverse_path, part.targets, lifetime=lifetime, options=part.options)
         for hold in part.holds:
@@ -170,5 +174,7 @@ def _count_returned(tx: Tx, came_back: CameBack) -> None:
 def _is_for_nobody(part: Part) -> bool:
     """True when nothing of it would be stored but a content that nothing refers to."""
     if part.targets or (part.post is not None and part.post.posted.outside) or part.holds or part.reports is not None:
+        return False
+    if part.archived is not None or part.digest is not None:
         return False
     return not any(part.placements.get(account, True) for account in part.accounts)

@@ -154,7 +154,7 @@ def _share(number: int, copy: Copy) -> Sharing:
 
 def _is_whole(part: Part) -> bool:
     """What has no recipients whom a batch could serve: a notice to owners, what a list posts to members outside."""
-    return bool(part.only_if_held) or part.post is not None or part.archived is not None
+    return bool(part.only_if_held) or part.post is not None or part.archived is not None or part.digest is not None
 
 
 def _waiting(copy: Copy) -> Part:

@@ -194,6 +194,8 @@ class Policy:
     max_hourly: int = 0
     """Messages of an hour; 0: any number."""
     archive: Archive = Archive.NONE
+    digest: bool = False
+    """Who has not chosen gets a message a day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Roster:
     max_size: int
     max_hourly: int
     archive: Archive
+    digest: bool
     owners: tuple[str, ...]
     named: tuple[str, ...]
     members: tuple[str, ...]
@@ -89,6 +90,7 @@ def read(tx: Tx, address: str) -> Roster | None:
         entry.max_size,
         entry.max_hourly,
         entry.archive,
+        entry.digest,
         lists.owners(tx, entry),
         lists.named_writers(tx, entry.address),
         lists.members(tx, entry.address),
@@ -218,6 +220,7 @@ def _limits(then: Roster) -> dict[str, Any]:
         "max_size": then.max_size,
         "max_hourly": then.max_hourly,
         "archive": then.archive,
+        "digest": then.digest,
     }
     return {**limits, "may_leave": then.may_leave} if then.kind is ListKind.MANUAL else limits
 

@@ -12,6 +12,7 @@ from mailserver.background.queue_sampling import QueueSampling
 from mailserver.background.report_sending import ReportSender
 from mailserver.background.schema_watch import SchemaWatch
 from mailserver.calendars.feeds import Feeds
+from mailserver.delivery.digests import Digests
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.foundation.resolver import Resolver
@@ -75,6 +76,7 @@ def _work_on_mail(services: Services) -> dict[str, Work]:
         "held_submissions": held.run,
         "unconfirmed": services.submission.confirmation.run,
         "mailings": sender.run,
+        "digests": Digests(settings=settings, store=store, delivery=delivery, clock=clock).run,
         "withdrawal": withdrawals.run,
         "report_thanks": thanks.run,
     }

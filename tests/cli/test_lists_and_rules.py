@@ -45,6 +45,8 @@ def test_the_archive_of_a_list_is_turned_on_shown_and_emptied(academy: Instance)
         "posts": [],
     }
     assert asked(academy, "list", "set", "DIR", "chorale", "--archive", "members")["archive"] == "members"
+    assert asked(academy, "list", "set", "DIR", "chorale", "--digest")["digest"] is True
+    assert asked(academy, "list", "set", "DIR", "chorale", "--each")["digest"] is False
     refused = run(academy, "list", "archive", "DIR", "chorale", "--remove", "7")
     assert refused.exit_code == 1, refused.output
     assert run(academy, "list", "archive", "DIR", "chorale", "--remove", "7", "--clear").exit_code == 2

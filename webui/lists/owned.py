@@ -57,6 +57,7 @@ class Form:
     max_size: str = ""
     max_hourly: str = ""
     archive: str = Archive.NONE.value
+    digest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ def _filled(services: Services, found: OwnedDetails) -> Form:
         max_size=str(-(-entry.max_size // 1024)) if entry.max_size else "",
         max_hourly=str(entry.max_hourly) if entry.max_hourly else "",
         archive=entry.archive.value,
+        digest=entry.digest,
     )
 
 
@@ -220,6 +222,7 @@ def _wanted(services: Services, form: Form, entry: ListEntry) -> ListChange:
         answers=Answers(form.answers),
         ends=terms.end(services, form.last_day),
         archive=Archive(form.archive) if entry.kind is not ListKind.FUNCTION else None,
+        digest=form.digest if entry.kind is not ListKind.FUNCTION else None,
         **terms.limits(entry, form.may_leave, form.as_list, form.max_size, form.max_hourly),
     )
 
@@ -361,6 +364,7 @@ def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
         max_size=form.text("taille").strip()[:7],
         max_hourly=form.text("par_heure").strip()[:5],
         archive=archive if archive in set(Archive) else before.archive,
+        digest=form.has("condense"),
     )
 
 

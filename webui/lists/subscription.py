@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.model.identity import Archive
+from mailserver.store.mail import digest_posts
 from mailserver.store.people import lists
 from mailserver.store.people.lists import ListEntry
 from mailserver.store.people.outside_members import OutsideMember, Reason
@@ -29,6 +30,8 @@ class SubscriptionPage:
     since: str = ""
     outcome: str = ""
     archive: Archive = Archive.NONE
+    digest: bool = False
+    """They get a message a day."""
 
     @property
     def has_left(self) -> bool:
@@ -56,6 +59,11 @@ async def choose(services: Services, guest: Guest) -> Response:
     if guest.form.text("faire") == "reprendre":
         found = await members.resume(key)
         outcome = guest._("C’est fait : vous recevez de nouveau les messages de cette liste.")
+    elif (wanted := guest.form.text("faire")) in ("jour", "chaque"):
+        found = await members.find(key)
+        if found is not None:
+            await services.store.write(digest_posts.choose_outside, found.id, digest=wanted == "jour")
+        outcome = guest._("C’est noté : vos prochains messages de cette liste viendront à ce rythme.")
     else:
         found = await members.leave(key)
         outcome = guest._("C’est fait : vous ne recevrez plus les messages de cette liste.")
@@ -71,12 +79,16 @@ async def _answer(
     entry = await services.store.read(lists.get, member.list)
     name = entry.name if entry is not None and entry.name else member.list
     since = guest.language.plain_date(member.ended) if member.ended else ""
-    page = SubscriptionPage(key, member, name, since, outcome, _archive(entry, member))
+    page = SubscriptionPage(key, member, name, since, outcome, _archive(entry, member), _digest(entry, member))
     return services.pages.answer(guest, "lists/subscription.html", page)
 
 
 def _archive(entry: ListEntry | None, member: OutsideMember) -> Archive:
     return entry.archive if entry is not None and member.reason is not Reason.LEFT else Archive.NONE
+
+
+def _digest(entry: ListEntry | None, member: OutsideMember) -> bool:
+    return member.digest if member.digest is not None else entry is not None and entry.digest
 
 
 def key_of(guest: Guest) -> str:

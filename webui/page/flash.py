@@ -175,6 +175,7 @@ def _shelves(visit: Visit) -> dict[str, str]:
         "recherches-effacees": _("Vos dernières recherches sont oubliées."),
         "liste-faite": _("Liste créée."),
         "liste-gardee": _("Liste enregistrée."),
+        "rythme-garde": _("C’est noté : vos prochains messages de cette liste viendront à ce rythme."),
         "archive-retiree": _("Message retiré des archives de la liste."),
         "liste-supprimee": _("Liste supprimée."),
         "membre-repris": _("La liste lui envoie de nouveau ses messages."),

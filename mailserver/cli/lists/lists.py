@@ -204,6 +204,10 @@ def set_(
             )
         ),
     ] = None,
+    digest: Annotated[
+        bool | None,
+        typer.Option("--digest/--each", help=_("Qui n’a rien choisi reçoit un message par jour, ou chaque message.")),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what a list is; what is not named stays."""
@@ -226,6 +230,7 @@ def set_(
         max_size=max_size,
         max_hourly=max_hourly,
         archive=archive,
+        digest=digest,
     )
     write(settings, lambda tx: rosters.change(tx, house, whole, change, origin()))
     if as_json:

@@ -52,7 +52,7 @@ def show(
         return
     print(f"{facts['address']}  {facts['name']}")
     keys = ("kind", "query", "writers", "named_writers", "moderated", "hidden_members", "owners", "uai", "answers")
-    for key in (*keys, "last_day", "as_list", "max_size", "max_hourly", "archive"):
+    for key in (*keys, "last_day", "as_list", "max_size", "max_hourly", "archive", "digest"):
         value = facts.get(key)
         if value:
             print(f"  {key.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}")

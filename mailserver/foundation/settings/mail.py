@@ -293,6 +293,8 @@ class Lists(Section):
     """Within so long."""
     bounce_soft_days: int = Field(default=21, ge=1, le=365)
     """Nor to one from whom messages come back for now, such as a full mailbox, over so long."""
+    digest_hour: int = Field(default=18, ge=0, le=23)
+    """When the messages of a day are sent to members who want one message a day."""
     archive_days: int = Field(default=1095, ge=1, le=36500)
     """How long lists with an archive keep what they have sent on."""
 

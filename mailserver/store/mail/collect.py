@@ -18,7 +18,7 @@ from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.schema.deletions import deleted_content, deleted_message, deletion
 from mailserver.store.schema.keeping import damage
 from mailserver.store.schema.mail import blob, content, message, orphan
-from mailserver.store.schema.rosters import archived_post
+from mailserver.store.schema.rosters import archived_post, digest_post
 from mailserver.store.schema.withdrawal import withdrawn
 
 BATCH = 200
@@ -39,6 +39,7 @@ _holders: list[tuple[Any, ColumnElement[Any]]] = [
     # Named here, not by who fills it: a process that never loaded that module must not destroy what it keeps.
     (withdrawn, withdrawn.c.content_id),
     (archived_post, archived_post.c.content_id),
+    (digest_post, digest_post.c.content_id),
 ]
 
 

@@ -14,7 +14,8 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login, search_key
 from mailserver.model.identity import Answers, Archive, ListKind, Policy, Writers
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.mail import archived_posts, collect
+from mailserver.store.mail import archived_posts, collect, digest_posts
+from mailserver.store.people import outside_members
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.rosters import (
     held_key,
@@ -25,7 +26,6 @@ from mailserver.store.schema.rosters import (
     list_post,
     list_writer,
     mailing_list,
-    outside_member,
 )
 
 MAX_MEMBERS = 50_000
@@ -60,6 +60,8 @@ class ListEntry:
     max_size: int = 0
     max_hourly: int = 0
     archive: Archive = Archive.NONE
+    digest: bool = False
+    """Who has not chosen gets a message a day."""
 
     def ended(self, now: float) -> int:
         """Since when it takes no more messages; 0: it takes them."""
@@ -86,6 +88,7 @@ _ALL: Select[Any] = select(
     mailing_list.c.max_size,
     mailing_list.c.max_hourly,
     mailing_list.c.archive,
+    mailing_list.c.digest,
 )
 _GET = Statement(_ALL.where(mailing_list.c.address == bindparam("address")))
 _MEMBERS = Statement(
@@ -163,6 +166,7 @@ def policy(tx: Tx, entry: ListEntry) -> Policy:
         max_size=entry.max_size,
         max_hourly=entry.max_hourly,
         archive=entry.archive,
+        digest=entry.digest,
     )
 
 
@@ -302,9 +306,11 @@ def remove(tx: Tx, address: str) -> bool:
     collect.note(tx, select(held_message.c.content_id).where(waiting))
     posts = select(list_post.c.id).where(list_post.c.list == address)
     tx.execute(delete(list_delivery).where(list_delivery.c.post_id.in_(posts)))
-    for table in (held_message, list_member, list_owner, list_writer, list_post, outside_member):
+    for table in (held_message, list_member, list_owner, list_writer, list_post):
         tx.execute(delete(table).where(table.c.list == address))
+    outside_members.keep_those_who_left(tx, address)
     archived_posts.disown(tx, address)
+    digest_posts.forget_list(tx, address)
     done = tx.execute(delete(mailing_list).where(mailing_list.c.address == address))
     tx.changed(DIRECTORY, 0)
     return bool(done.rowcount)
@@ -317,7 +323,7 @@ def _touch(tx: Tx, address: str) -> None:
 
 def _entry(row: tuple[Any, ...]) -> ListEntry:
     address, name, owner, created, modified, kind, query, writers, moderated, hidden, uai, box_id, *terms = row
-    answers, ends, may_leave, as_list, max_size, max_hourly, archive = terms
+    answers, ends, may_leave, as_list, max_size, max_hourly, archive, digest = terms
     return ListEntry(
         address=address,
         name=name,
@@ -338,4 +344,5 @@ def _entry(row: tuple[Any, ...]) -> ListEntry:
         max_size=max_size,
         max_hourly=max_hourly,
         archive=Archive(archive),
+        digest=bool(digest),
     )

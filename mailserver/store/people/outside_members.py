@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, or_, select, update
 
 from mailserver.model.clock import DAY
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
-from mailserver.store.schema.rosters import list_delivery, list_member, outside_member
+from mailserver.store.schema.rosters import list_delivery, list_member, mailing_list, outside_member
 
 MAX_SAID = 300
 """Characters kept of what another server said."""
+LEFT_DAYS = 365
+"""For how long somebody who left is kept on record after their list is gone."""
 PRUNED = 500
 """Rows that one sweep forgets."""
 
@@ -59,6 +61,8 @@ class OutsideMember:
     said: str
     ended: int
     reason: Reason | None
+    digest: bool | None = None
+    """They want a message a day, or each; None: they have not said."""
 
 
 _ALL = select(
@@ -72,6 +76,7 @@ _ALL = select(
     outside_member.c.said,
     outside_member.c.ended,
     outside_member.c.reason,
+    outside_member.c.digest,
 )
 _IDS = ManyStatement(
     select(outside_member.c.id, outside_member.c.member).where(outside_member.c.list == bindparam("list")),
@@ -200,22 +205,43 @@ def tell(tx: Tx, numbers: Sequence[int]) -> bool:
     return bool(tx.execute(mine.values(told=1)).rowcount)
 
 
+def keep_those_who_left(tx: Tx, address: str) -> None:
+    """A list is deleted: who left it stays on record for LEFT_DAYS, so that one of the same address that is made again
+    sends them nothing; the others are forgotten."""
+    others = (outside_member.c.list == address, outside_member.c.reason != Reason.LEFT.value)
+    tx.execute(delete(outside_member).where(*others))
+
+
+def rename(tx: Tx, old: str, new: str) -> None:
+    """A list has another address. Who left one of that address before has left this one, too."""
+    left = select(outside_member.c.member).where(
+        outside_member.c.list == new, outside_member.c.reason == Reason.LEFT.value
+    )
+    mine = update(outside_member).where(outside_member.c.list == old, outside_member.c.member.in_(left))
+    tx.execute(mine.values(ended=tx.now, reason=Reason.LEFT.value, told=1))
+    rest = select(outside_member.c.member).where(outside_member.c.list == old)
+    tx.execute(delete(outside_member).where(outside_member.c.list == new, outside_member.c.member.in_(rest)))
+    tx.execute(update(outside_member).where(outside_member.c.list == old).values(list=new))
+
+
 def forgettable(tx: Tx) -> list[int]:
     """Those who stand in no list any more and were sent nothing lately. All are looked at: not within a unit."""
-    return list(tx.execute(select(outside_member.c.id).where(*_is_forgettable()).limit(PRUNED)).scalars())
+    return list(tx.execute(select(outside_member.c.id).where(*_is_forgettable(tx.now)).limit(PRUNED)).scalars())
 
 
 def prune(tx: Tx, numbers: Sequence[int]) -> int:
     """Forget those of them of whom it is still so; how many."""
-    return tx.execute(delete(outside_member).where(outside_member.c.id.in_(numbers), *_is_forgettable())).rowcount
+    return tx.execute(delete(outside_member).where(outside_member.c.id.in_(numbers), *_is_forgettable(tx.now))).rowcount
 
 
-def _is_forgettable() -> tuple[ColumnElement[bool], ...]:
+def _is_forgettable(now: int) -> tuple[ColumnElement[bool], ...]:
     stands = exists().where(
         list_member.c.list == outside_member.c.list, list_member.c.member == outside_member.c.member
     )
     sent = exists().where(list_delivery.c.member_id == outside_member.c.id)
-    return ~stands, ~sent, outside_member.c.ended == 0
+    is_there = exists().where(mailing_list.c.address == outside_member.c.list)
+    long_ago = outside_member.c.ended <= now - LEFT_DAYS * DAY
+    return ~stands, ~sent, or_(outside_member.c.ended == 0, and_(~is_there, long_ago))
 
 
 def _resume(tx: Tx, *where: ColumnElement[bool]) -> int:
@@ -225,7 +251,7 @@ def _resume(tx: Tx, *where: ColumnElement[bool]) -> int:
 
 
 def _member(row: Any) -> OutsideMember:
-    number, address, member, hard, soft, bounced, status, said, since, reason = row
-    return OutsideMember(
-        number, address, member, hard, soft, bounced, status, said, since, Reason(reason) if reason else None
-    )
+    number, address, member, hard, soft, bounced, status, said, since, reason, digest = row
+    why = Reason(reason) if reason else None
+    chosen = bool(digest) if digest >= 0 else None
+    return OutsideMember(number, address, member, hard, soft, bounced, status, said, since, why, chosen)

@@ -8,15 +8,18 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import code_key
 from mailserver.model.identity import Tie
 from mailserver.store.engine.statements import Tx
-from mailserver.store.people import vocabulary_entries
+from mailserver.store.people import outside_members, vocabulary_entries
 from mailserver.store.record.notices import DIRECTORY, moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, person, school, vocabulary_entry
 from mailserver.store.schema.rosters import (
     archived_post,
+    digest_post,
     held_message,
+    list_choice,
     list_member,
     list_owner,
+    list_post,
     list_writer,
     mailing_list,
 )
@@ -135,6 +138,9 @@ def rename_list(tx: Tx, old: str, new: str) -> None:
     tx.execute(insert(mailing_list).from_select(["address", *(column.name for column in columns)], copied))
     for table in (list_member, list_owner, list_writer, held_message, archived_post):
         _rewrite(tx, table, table.c.list, old, new)
+    for table in (list_post, digest_post, list_choice):
+        _rewrite(tx, table, table.c.list, old, new)
+    outside_members.rename(tx, old, new)
     readdress(tx, (old,), new)
     tx.execute(update(account).where(account.c.login == old).values(login=new))  # a functional box keeps its mail
     tx.execute(delete(mailing_list).where(mailing_list.c.address == old))

@@ -1,5 +1,6 @@
 """Selections (`mailserver.model.selection`) as SQL over people, their affiliations and schools."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, exists, false, func, not_, or_, select, true
@@ -125,6 +126,15 @@ def holders(tx: Tx, addresses: list[str], quota: Quota) -> tuple[list[int], set[
             else:
                 absent.add(account_id)
     return list(accounts), known, sorted(absent)
+
+
+def taking_mail(tx: Tx, accounts: Sequence[int], quota: Quota) -> set[int]:
+    """Those of these accounts that take mail now."""
+    found: set[int] = set()
+    for start in range(0, len(accounts), IN_LIST):
+        some = account.c.id.in_(accounts[start : start + IN_LIST])
+        found.update(tx.execute(select(account.c.id).where(some, _takes_mail(quota))).scalars())
+    return found
 
 
 _NOT_CLOSED = account.c.state != State.CLOSED.value

@@ -40,6 +40,7 @@ mailing_list = Table(
     Column("max_size", Integer, nullable=False, server_default="0"),
     Column("max_hourly", Integer, nullable=False, server_default="0"),
     Column("archive", String(8), nullable=False, server_default="none"),
+    Column("digest", SmallInteger, nullable=False, server_default="0"),
 )
 """`kind`: `manual` (members by hand), `living` (members are what `query` finds at delivery) or `function` (a
 functional box: members hold it by their function). `writers`: who may write to it. `uai`: whose list it is.
@@ -47,7 +48,8 @@ functional box: members hold it by their function). `writers`: who may write to 
 where answers go. `ends`: from when on it takes no more messages; 0: nobody has said. `told_of`: the `ends` that its
 owners have been told of. `may_leave`: members outside leave by themselves. `as_list`: what leaves is always written in
 the list's name. `max_size`, `max_hourly`: octets of a message, and messages of an hour; 0: no bound of its own.
-`archive`: who reads what it sent on (`mailserver.model.identity.Archive`)."""
+`archive`: who reads what it sent on (`mailserver.model.identity.Archive`). `digest`: who has not
+chosen gets a message a day."""
 Index("ix_mailing_list_ends", mailing_list.c.ends)
 
 list_member = Table(
@@ -95,13 +97,14 @@ outside_member = Table(
     Column("ended", BigInteger, nullable=False, server_default="0"),
     Column("reason", String(8), nullable=False, server_default=""),
     Column("told", SmallInteger, nullable=False, server_default="0"),
+    Column("digest", SmallInteger, nullable=False, server_default="-1"),
     UniqueConstraint("list", "member"),
     sqlite_autoincrement=True,
 )
 """Somebody outside who was sent something by a list. `hard`, `soft`: messages that came back for good and for now, the
 first of them at `hard_since` and `soft_since`; the last of any at `bounced`, with what was said. `ended`: since when
 nothing is sent any more, and `reason` (`mailserver.store.people.outside_members.Reason`); 0: it is. `told`: the owners
-know."""
+know. `digest`: they get a message a day (1), or each (0); -1: as the list has it."""
 Index("ix_outside_member_ended", outside_member.c.ended)
 
 list_post = Table(
@@ -168,6 +171,49 @@ Index("ix_archived_post_content_id", archived_post.c.content_id)
 Index("ix_archived_post_internal_date", archived_post.c.internal_date)
 Index("ix_archived_post_account_id", archived_post.c.account_id)
 Index("ix_archived_post_withdrawal_id", archived_post.c.withdrawal_id)
+
+list_choice = Table(
+    "list_choice",
+    metadata,
+    Column("list", Key, primary_key=True),
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", SmallInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What a member here has chosen: a message a day (1), or each (0)."""
+Index("ix_list_choice_account_id", list_choice.c.account_id)
+
+digest_post = Table(
+    "digest_post",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("list", Key, nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("content_id", BigInteger, ForeignKey("content.id"), nullable=False),
+    Column("account_id", BigInteger, nullable=False, server_default="0"),
+    Column("posted", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("accounts", LargeBinary, nullable=False),
+    Column("outside", Text, nullable=False, server_default="[]"),
+    UniqueConstraint("list", "name"),
+    sqlite_autoincrement=True,
+)
+"""A list's message that waits for the digest of the day. `name`: the same however often it is tried; `account_id`: who
+wrote it. `due`: when the digest is made. `accounts`: who here is still to get it, as 64-bit numbers; `outside`: JSON,
+addresses elsewhere."""
+Index("ix_digest_post_due", digest_post.c.due)
+Index("ix_digest_post_content_id", digest_post.c.content_id)
+Index("ix_digest_post_account_id", digest_post.c.account_id)
+
+digest_lease = Table(
+    "digest_lease",
+    metadata,
+    Column("list", Key, primary_key=True),
+    Column("worker", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Who makes a list's digest just now, and for how long others leave it alone."""
 
 held_message = Table(
     "held_message",

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
 
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import archived_posts, collect, recovery
+from mailserver.store.mail import archived_posts, collect, digest_posts, recovery
 from mailserver.store.people import claims, words
 from mailserver.store.queue import held_submissions, list_posts, mailings, moderation_queue, unconfirmed
 from mailserver.store.record.notices import moved
@@ -25,6 +25,7 @@ from mailserver.store.schema.mailings import mailing
 from mailserver.store.schema.people import affiliation, claim, person, person_word
 from mailserver.store.schema.rosters import (
     archived_post,
+    digest_post,
     held_message,
     list_member,
     list_owner,
@@ -188,8 +189,8 @@ def _posts(tx: Tx, account_id: int) -> bool:
 
 
 def _archived(tx: Tx, account_id: int) -> bool:
-    """What the person wrote, in the archives of lists. What others quoted of it is theirs."""
-    return bool(archived_posts.erase(tx, account_id))
+    """What the person wrote, in the archives and digests of lists. What others quoted of it is theirs."""
+    return bool(archived_posts.erase(tx, account_id) + digest_posts.forget_author(tx, account_id))
 
 
 def _mailings(tx: Tx, account_id: int) -> bool:
@@ -232,7 +233,7 @@ def _belongings(tx: Tx, account_id: int) -> bool:
 _ENTRY: Final = (person, affiliation, person_word)
 _APART: Final = (
     *(deleted_mailbox, mailbox, subscription, collection, held_message, held_submission, unconfirmed_submission),
-    *(archived_post, mailing, outbox, withdrawn),
+    *(archived_post, digest_post, mailing, outbox, withdrawn),
 )
 
 

@@ -15,7 +15,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages import objectids
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.mail import archived_posts, mailboxes, messages
+from mailserver.store.mail import archived_posts, digest_posts, mailboxes, messages
 from mailserver.store.mail.flags import SEEN
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
@@ -79,7 +79,9 @@ def begin(tx: Tx, origin: Origin, author: int, content_id: int, count: int, sinc
     row = tx.one(_NAMED, content=content_id)
     if row is not None:
         message_id, thread = row
-        archived_posts.recall(tx, author, message_id, {thread, objectids.thread_number(message_id)}, since)
+        threads = {thread, objectids.thread_number(message_id)}
+        archived_posts.recall(tx, author, message_id, threads, since)
+        digest_posts.recall(tx, author, message_id, threads, since)
     detail = Cause("recalled", name=row[0] if row is not None else "", count=count)
     audit.record(tx, origin, Action.MAIL_WITHDRAWN, author, detail)
 

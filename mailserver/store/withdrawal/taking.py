@@ -29,7 +29,7 @@ from mailserver.model.errors import Refused
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import archived_posts, collect, deletions, messages
+from mailserver.store.mail import archived_posts, collect, deletions, digest_posts, messages
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.schema.deletions import deleted_message
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message
@@ -134,6 +134,7 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
     if act.state is not State.TAKING:
         return None
     came = act.likeness.came
+    digest_posts.take_back(tx, content_ids)
     archived_posts.withdraw(tx, number, partial(_meant_by, tx, content_ids, came, only_alike))
     is_meant = meant(tx, content_ids, came, only_alike=only_alike)
     if act.spares_read:

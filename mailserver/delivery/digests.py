@@ -1,0 +1,215 @@
+"""`Digests`: once a day, what lists sent on goes to the members who want one message a day.
+
+A list's digest is made by one worker under a lease. Members with the same messages waiting get the same digest, some of
+them a unit: each unit delivers and settles, so that whoever goes on after a crash begins where it ended.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from mailserver.delivery import list_copy
+from mailserver.delivery.copies import Copy
+from mailserver.delivery.deliver import Delivery
+from mailserver.delivery.envelope import Envelope, Part
+from mailserver.delivery.list_copy import Head
+from mailserver.delivery.nested_lists import head_of
+from mailserver.delivery.units import deliver_parts
+from mailserver.foundation.settings import Settings
+from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Refused, Temporary
+from mailserver.model.identity import Roster
+from mailserver.model.messages.provenance import Door, Provenance
+from mailserver.notices import digests
+from mailserver.notices.digests import Digest, Entry
+from mailserver.notices.house import house_of
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, digest_posts
+from mailserver.store.mail.digest_posts import DigestPost
+from mailserver.store.mail.messages import Quota
+from mailserver.store.people import lists, outside_members, selecting
+from mailserver.store.queue import spool
+from mailserver.store.queue.spool import Options, Signing
+
+T = TypeVar("T", int, str)
+
+log = structlog.get_logger("lists")
+
+PERIOD = 60.0
+UNIT = 500
+"""People of one unit."""
+MAX_OCTETS = 5 * 1024 * 1024
+"""Of the messages in one digest; what is more comes in another. One that is larger comes alone."""
+MAX_MESSAGES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A digest as it is sent, and which part of the day's it is."""
+
+    octets: bytes
+    subject: str
+
+
+class Digests:
+    """One per worker."""
+
+    def __init__(self, *, settings: Settings, store: Store, delivery: Delivery, clock: Clock) -> None:
+        self._settings = settings
+        self._store = store
+        self._delivery = delivery
+        self._clock = clock
+        self._folder = store.blobs
+        self._house = house_of(settings)
+
+    async def run(self) -> None:
+        """Make what is due, in the background."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            await self.make()
+
+    async def make(self) -> int:
+        """The digests that are due; of how many lists."""
+        made = 0
+        for address in await self._store.read(digest_posts.due):
+            if not await self._store.write(digest_posts.claim, address, self._store.worker):
+                continue
+            try:
+                await self._of_list(address)
+                made += 1
+            except Refused as refusal:  # a message was taken back meanwhile: the next round looks again
+                log.info("digest put off", list=address, why=refusal.reason.value)
+            except Temporary:
+                log.warning("digest put off", list=address)
+            await self._store.write(digest_posts.release, address, self._store.worker)
+        return made
+
+    async def _of_list(self, address: str) -> None:
+        """Raises Refused(CONFLICT), Temporary."""
+        head = await self._store.read(_head, address)
+        posts = await self._store.read(digest_posts.pending, address)
+        if head is None:
+            await self._store.write(digest_posts.forget_list, address)
+            return
+        for some, accounts in _alike([(one, one.accounts) for one in posts]):
+            written = await self._written(head, some)
+            for start in range(0, len(accounts), UNIT):
+                await self._deliver(head, some, written, accounts[start : start + UNIT])
+        for some, members in _alike([(one, one.outside) for one in posts]):
+            await self._send(head, some, await self._written(head, some), members)
+        log.info("digest", list=address, messages=len(posts))
+
+    async def _written(self, head: Head, posts: Sequence[DigestPost]) -> list[_Written]:
+        """A day's digest, in as many messages as it takes. Raises Temporary, Refused(DAMAGED)."""
+        parts = list(_split(posts))
+        written = []
+        for number, part in enumerate(parts, 1):
+            entries = []
+            for post in part:
+                octets = await self._store.read(spool.octets, post.content_id, self._folder)
+                octets = octets[list_copy.after_return_path(octets) :]
+                entries.append(Entry(post.subject, post.sender, octets))
+            key = f"{head.address}\0" + " ".join(str(post.id) for post in part)
+            token = hashlib.blake2b(key.encode(), digest_size=12).digest()
+            message_id = f"<{token.hex()}@{self._settings.domain}>"
+            made = max(post.due for post in posts)
+            what = Digest(head.address, head.name, made, number, len(parts), entries, message_id)
+            octets = await asyncio.to_thread(digests.write, self._house, what)
+            written.append(_Written(octets, digests.subject(self._house, what)))
+        return written
+
+    async def _deliver(
+        self, head: Head, posts: Sequence[DigestPost], written: Sequence[_Written], accounts: Sequence[int]
+    ) -> None:
+        """To some people here, sorted by their filters as any message of the list. Raises Refused(CONFLICT),
+        Temporary."""
+        quota = Quota.of(self._settings.limits)
+        takers = await self._store.read(selecting.taking_mail, accounts, quota)
+        here = tuple(account for account in accounts if account in takers)
+        provenance = Provenance(Door.SERVICE, through_list=True)
+        parts: list[Part] = []
+        envelope = Envelope(head.bounces, (), name=spool.new_name(self._clock), door=Door.SERVICE)
+        for one in written if here else ():
+            octets = list_copy.top(head) + list_copy.fields(head) + one.octets
+            part = Part(await self._delivery.prepare(octets), head.bounces, here, provenance=provenance)
+            parts += await self._delivery.parts_of(Copy(part, octets, envelope, {}))
+        await self._commit(parts, [post.id for post in posts], accounts=accounts)
+
+    async def _send(
+        self, head: Head, posts: Sequence[DigestPost], written: Sequence[_Written], members: Sequence[str]
+    ) -> None:
+        """To members outside, each under an address of their own. Raises Refused(CONFLICT), Temporary."""
+        gone = await self._store.read(outside_members.ended, head.address, members)
+        left = tuple(member for member in members if member not in gone)
+        provenance = Provenance(Door.SERVICE, through_list=True)
+        parts: list[Part] = []
+        for one in written if left else ():
+            octets = return_path(head.bounces) + list_copy.fields(head, leaves=True) + one.octets
+            options = Options(spool.new_name(self._clock), signing=Signing.DKIM)
+            post = self._delivery.members.digest(head, options.name, one.subject, left)
+            prepared = await self._delivery.prepare(octets)
+            parts.append(Part(prepared, head.bounces, options=options, provenance=provenance, post=post))
+        await self._commit(parts, [post.id for post in posts], outside=members)
+
+    async def _commit(
+        self,
+        parts: Sequence[Part],
+        numbers: Sequence[int],
+        accounts: Collection[int] = (),
+        outside: Collection[str] = (),
+    ) -> None:
+        lifetime = self._settings.outbound.lifetime
+        async with self._delivery.discarding(*(part.prepared for part in parts)):
+            unused = await self._store.write(_settle, parts, numbers, accounts, outside, lifetime)
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+
+
+def _settle(
+    tx: Tx,
+    parts: Sequence[Part],
+    numbers: Sequence[int],
+    accounts: Collection[int],
+    outside: Collection[str],
+    lifetime: int,
+) -> list[str]:
+    """They have it, and wait no more: both or neither."""
+    digest_posts.settle(tx, numbers, accounts, outside)
+    return deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
+
+
+def _head(tx: Tx, address: str) -> Head | None:
+    entry = lists.get(tx, address)
+    if entry is None:
+        return None
+    return head_of(Roster(entry.address, entry.name, policy=lists.policy(tx, entry)))
+
+
+def _alike(waiting: Sequence[tuple[DigestPost, Collection[T]]]) -> Iterator[tuple[list[DigestPost], list[T]]]:
+    """Who waits for the same messages, together."""
+    mine: dict[T, list[DigestPost]] = {}
+    for post, members in waiting:
+        for member in members:
+            mine.setdefault(member, []).append(post)
+    groups: dict[tuple[int, ...], tuple[list[DigestPost], list[T]]] = {}
+    for member, posts in mine.items():
+        groups.setdefault(tuple(post.id for post in posts), (posts, []))[1].append(member)
+    for posts, members in groups.values():
+        yield posts, sorted(members)
+
+
+def _split(posts: Sequence[DigestPost]) -> Iterator[list[DigestPost]]:
+    """As many as fit into one message."""
+    some: list[DigestPost] = []
+    for post in posts:
+        if some and (len(some) >= MAX_MESSAGES or sum(one.size for one in some) + post.size > MAX_OCTETS):
+            yield some
+            some = []
+        some.append(post)
+    if some:
+        yield some

@@ -1,0 +1,206 @@
+"""Messages of lists that wait for a digest: one for each message, with who is still to get it.
+
+Whoever gets a digest is settled in the unit that delivers it: killed anywhere, everybody gets each message once.
+"""
+
+import json
+from array import array
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.mail import collect
+from mailserver.store.schema.mail import content
+from mailserver.store.schema.rosters import digest_lease, digest_post, list_choice, outside_member
+
+LEASE_SECONDS = 300
+MAX_WAITING = 1000
+"""Messages of one list that wait; more are sent at once."""
+LISTS = 50
+"""Lists of one round."""
+
+_CHOICES = Statement(
+    select(list_choice.c.account_id, list_choice.c.digest).where(list_choice.c.list == bindparam("list"))
+)
+_OUTSIDE = Statement(
+    select(outside_member.c.member, outside_member.c.digest).where(
+        outside_member.c.list == bindparam("list"), outside_member.c.digest >= 0
+    )
+)
+_COUNT = Statement(select(digest_post.c.id).where(digest_post.c.list == bindparam("list")).limit(MAX_WAITING))
+_DUE = (
+    select(
+        *(digest_post.c.id, digest_post.c.content_id, digest_post.c.posted, digest_post.c.due),
+        *(digest_post.c.accounts, digest_post.c.outside, content.c.subject, content.c.sender),
+        *(content.c.sender_address, content.c.size),
+    )
+    .join(content, content.c.id == digest_post.c.content_id)
+    .order_by(digest_post.c.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message about to wait for a digest."""
+
+    list: str
+    name: str
+    account_id: int
+    due: int
+    accounts: tuple[int, ...]
+    outside: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DigestPost:
+    """One that waits, with what a digest says of it."""
+
+    id: int
+    content_id: int
+    posted: int
+    due: int
+    accounts: frozenset[int]
+    outside: frozenset[str]
+    subject: str
+    sender: str
+    sender_address: str
+    size: int
+
+
+# ---------------------------------------------------------------------- what members chose
+
+
+def choose(tx: Tx, address: str, account_id: int, *, digest: bool) -> None:
+    """A member here gets a message a day, or each."""
+    mine = (list_choice.c.list == address, list_choice.c.account_id == account_id)
+    if not tx.execute(update(list_choice).where(*mine).values(digest=int(digest))).rowcount:
+        tx.insert_ignore(list_choice, {"list": address, "account_id": account_id, "digest": int(digest)})
+
+
+def choose_outside(tx: Tx, number: int, *, digest: bool) -> None:
+    """The same of a member elsewhere."""
+    tx.execute(update(outside_member).where(outside_member.c.id == number).values(digest=int(digest)))
+
+
+def choices(tx: Tx, address: str) -> tuple[Mapping[int, bool], Mapping[str, bool]]:
+    """What members here and elsewhere have chosen; who is not named has not."""
+    here = {account_id: bool(digest) for account_id, digest in tx.all(_CHOICES, list=address)}
+    return here, {member: bool(digest) for member, digest in tx.all(_OUTSIDE, list=address)}
+
+
+def chosen_by(tx: Tx, account_id: int) -> dict[str, bool]:
+    """What somebody has chosen, by list."""
+    rows = tx.execute(select(list_choice.c.list, list_choice.c.digest).where(list_choice.c.account_id == account_id))
+    return {address: bool(digest) for address, digest in map(tuple, rows)}
+
+
+# ---------------------------------------------------------------------- what waits
+
+
+def is_full(tx: Tx, address: str) -> bool:
+    """Whether as many messages of a list wait as may."""
+    return len(tx.all(_COUNT, list=address)) >= MAX_WAITING
+
+
+def wait(tx: Tx, content_id: int, wanted: Waiting) -> bool:
+    """A message waits; False when it does already."""
+    values = {
+        "list": wanted.list,
+        "name": wanted.name,
+        "content_id": content_id,
+        "account_id": wanted.account_id,
+        "posted": tx.now,
+        "due": wanted.due,
+        "accounts": array("q", wanted.accounts).tobytes(),
+        "outside": json.dumps(wanted.outside),
+    }
+    return bool(tx.insert_ignore(digest_post, values))
+
+
+def due(tx: Tx) -> list[str]:
+    """Lists whose digest is to be made now, at most LISTS."""
+    lists = select(digest_post.c.list).where(digest_post.c.due <= tx.now).distinct().limit(LISTS)
+    return list(tx.execute(lists).scalars())
+
+
+def claim(tx: Tx, address: str, worker: int) -> bool:
+    """Be the one who makes a list's digest, for a while from now; False when somebody else is."""
+    free = or_(digest_lease.c.until <= tx.now, digest_lease.c.worker == worker)
+    values = {"worker": worker, "until": tx.now + LEASE_SECONDS}
+    if tx.execute(update(digest_lease).where(digest_lease.c.list == address, free).values(**values)).rowcount:
+        return True
+    return bool(tx.insert_ignore(digest_lease, {"list": address, **values}))
+
+
+def release(tx: Tx, address: str, worker: int) -> None:
+    """It is made: messages that nobody waits for any more go, and the next one who comes may."""
+    _remove(tx, and_(digest_post.c.list == address, digest_post.c.accounts == b"", digest_post.c.outside == "[]"))
+    tx.execute(delete(digest_lease).where(digest_lease.c.list == address, digest_lease.c.worker == worker))
+
+
+def pending(tx: Tx, address: str) -> list[DigestPost]:
+    """The messages of a list whose digest is to be made now, in their order."""
+    rows = tx.execute(_DUE.where(digest_post.c.list == address, digest_post.c.due <= tx.now).limit(MAX_WAITING))
+    return [
+        DigestPost(row[0], row[1], row[2], row[3], frozenset(_numbers(row[4])), frozenset(json.loads(row[5])), *row[6:])
+        for row in map(tuple, rows)
+    ]
+
+
+def settle(tx: Tx, numbers: Sequence[int], accounts: Collection[int] = (), outside: Collection[str] = ()) -> None:
+    """These have those messages now. Raises Refused(CONFLICT): somebody was faster, or a message was taken back."""
+    gone, left = set(accounts), set(outside)
+    wanted = select(digest_post.c.id, digest_post.c.accounts, digest_post.c.outside).where(
+        digest_post.c.id.in_(numbers)
+    )
+    rows = tx.execute(wanted.order_by(digest_post.c.id).with_for_update()).all()
+    if len(rows) != len(numbers):
+        raise Refused(Reason.CONFLICT, "A message of this digest waits no more")
+    for number, packed, text in map(tuple, rows):
+        here, elsewhere = _numbers(packed), json.loads(text)
+        if not gone.issubset(here) or not left.issubset(elsewhere):
+            raise Refused(Reason.CONFLICT, "Somebody has this digest already")
+        values = {
+            "accounts": array("q", [one for one in here if one not in gone]).tobytes(),
+            "outside": json.dumps([one for one in elsewhere if one not in left]),
+        }
+        tx.execute(update(digest_post).where(digest_post.c.id == number).values(**values))
+
+
+# ---------------------------------------------------------------------- what goes
+
+
+def forget_list(tx: Tx, address: str) -> None:
+    """A list is deleted: nothing of it waits, and nobody has chosen anything."""
+    _remove(tx, digest_post.c.list == address)
+    for table in (list_choice, digest_lease):
+        tx.execute(delete(table).where(table.c.list == address))
+
+
+def take_back(tx: Tx, content_ids: Sequence[int]) -> int:
+    """Messages are taken back: no digest has them, not even after an undoing; how many."""
+    return _remove(tx, digest_post.c.content_id.in_(content_ids))
+
+
+def forget_author(tx: Tx, account_id: int) -> int:
+    """An author is erased: what they wrote is in no digest; how many."""
+    return _remove(tx, digest_post.c.account_id == account_id)
+
+
+def recall(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> int:
+    """An author takes back what they sent a moment ago; how many lists had kept it for a digest."""
+    named = select(content.c.id).where(content.c.thread.in_(threads), content.c.message_id == message_id)
+    mine = and_(digest_post.c.account_id == author, digest_post.c.posted >= since)
+    return _remove(tx, and_(mine, digest_post.c.content_id.in_(named)))
+
+
+def _remove(tx: Tx, where: ColumnElement[bool]) -> int:
+    collect.note(tx, select(digest_post.c.content_id).where(where))
+    return tx.execute(delete(digest_post).where(where)).rowcount
+
+
+def _numbers(packed: bytes) -> "array[int]":
+    return array("q", bytes(packed))

@@ -1,0 +1,222 @@
+"""Digests of lists: who gets a message a day, what is in it, and that everybody gets each message once."""
+
+import shutil
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from directory.lists import membership, rosters
+from directory.lists.rosters import ListChange
+from mailserver.delivery import digests
+from mailserver.delivery.digests import Digests
+from mailserver.model.clock import DAY, HOUR
+from mailserver.model.errors import Temporary
+from mailserver.store.mail import digest_posts
+from mailserver.store.people import lists, outside_members, removals
+from mailserver.store.queue import list_posts
+from tests.clocks import MovingClock
+from tests.lists.house import ORIGIN, at, make_list, populate, queue, send, without_mail
+from tests.smtp.elsewhere import Elsewhere
+from tests.smtp.house import House
+from tests.waiting import until
+
+AMIE = "amie@ailleurs.fr"
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[Elsewhere]:
+    elsewhere = Elsewhere().start()
+    yield elsewhere
+    elsewhere.stop()
+
+
+@pytest.fixture(scope="module")
+def clock() -> MovingClock:
+    return MovingClock()
+
+
+@pytest.fixture(scope="module")
+def school(
+    instance_template: Path, tmp_path_factory: pytest.TempPathFactory, sink: Elsewhere, clock: MovingClock
+) -> Iterator[House]:
+    directory = tmp_path_factory.mktemp("digests") / "dir"
+    shutil.copytree(instance_template, directory)
+    outbound = {"smarthost": sink.target, "retry": (1,), "timeout": 5}
+    house = House(directory, clock=clock, outbound=outbound, mailings={"outside": 0})
+    populate(house)
+    yield house
+    house.stop()
+
+
+@pytest.fixture
+def house(school: House, sink: Elsewhere) -> Iterator[House]:
+    without_mail(school)
+    sink.inbox.taken.clear()
+    yield school
+    school.stop_relays()
+
+
+def change(house: House, address: str, **values: object) -> None:
+    wanted = ListChange(**values)  # type: ignore[arg-type]
+    house.store.write_now(rosters.change, rosters.House.of(house.settings), address, wanted, ORIGIN)
+
+
+def choose(house: House, login: str, address: str, *, digest: bool) -> None:
+    of = rosters.House.of(house.settings)
+    house.store.write_now(membership.choose_digest, of, house.people[login], address, digest=digest)
+
+
+def worker(house: House) -> Digests:
+    return Digests(settings=house.settings, store=house.store, delivery=house.delivery, clock=house.clock)
+
+
+def make(house: House, clock: MovingClock) -> int:
+    """A day later, the digests are made."""
+    clock.ahead += DAY
+    return house.run(worker(house).make())
+
+
+def got(house: House, login: str) -> list[Message]:
+    return [message_from_bytes(octets) for octets in house.mail(login)]
+
+
+def within(message: Message) -> list[Message]:
+    """The messages in a digest."""
+    _, inner = message.get_payload()  # type: ignore[misc]
+    assert inner.get_content_type() == "multipart/digest"  # type: ignore[union-attr]
+    return [part.get_payload(0) for part in inner.get_payload()]  # type: ignore[union-attr, misc]
+
+
+def test_who_chose_it_gets_one_message_a_day_with_those_of_the_day(house: House, clock: MovingClock) -> None:
+    address = make_list(house, "chorale", [at("lea"), at("max")], name="Chorale")
+    choose(house, "lea", address, digest=True)
+    for subject in ("Un", "Deux"):
+        assert not send(house, "tom", address, subject=subject)
+    assert [one["Subject"] for one in got(house, "max")] == ["Un", "Deux"]
+    assert got(house, "lea") == []
+    assert house.run(worker(house).make()) == 0, "not before its hour"
+    assert make(house, clock) == 1
+    (digest,) = got(house, "lea")
+    assert [one["Subject"] for one in within(digest)] == ["Un", "Deux"]
+    assert all(one["From"] == at("tom") and one["Return-Path"] is None for one in within(digest))
+    assert digest["List-Id"] == f"Chorale <{address.replace('@', '.')}>"
+    contents = digest.get_payload(0).get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert "1. Un – tom" in contents
+    assert len(got(house, "max")) == 2, "who gets each gets no digest"
+    assert make(house, clock) == 0
+    assert len(got(house, "lea")) == 1, "a day without messages brings nothing"
+
+
+def test_the_owners_default_is_for_who_has_not_chosen(house: House, clock: MovingClock) -> None:
+    address = make_list(house, "chorale", [at("lea"), at("max")])
+    change(house, address, digest=True)
+    choose(house, "max", address, digest=False)
+    assert not send(house, "tom", address)
+    assert (len(got(house, "lea")), len(got(house, "max"))) == (0, 1)
+    assert make(house, clock) == 1
+    assert (len(got(house, "lea")), len(got(house, "max"))) == (1, 1)
+
+
+def test_a_member_outside_gets_it_under_an_address_of_their_own_and_leaves_by_one_click(
+    house: House, clock: MovingClock, sink: Elsewhere
+) -> None:
+    address = make_list(house, "chorale", [at("lea"), AMIE], name="Chorale")
+    number = house.store.write_now(outside_members.ids, address, [AMIE])[AMIE]
+    house.store.write_now(digest_posts.choose_outside, number, digest=True)
+    assert not send(house, "tom", address, subject="Un")
+    assert queue(house) == []
+    assert make(house, clock) == 1
+    house.start_relay()
+    until(lambda: not queue(house))
+    (sent,) = sink.inbox.taken
+    message = message_from_bytes(bytes(sent.original_content or b""))
+    assert sent.rcpt_tos == [AMIE]
+    assert house.delivery.members.departure(sent.mail_from) is not None
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message["DKIM-Signature"]
+    assert [one["Subject"] for one in within(message)] == ["Un"]
+    newest, _ = house.read(list_posts.posts, address, 5)
+    assert newest.outside == 1, "owners see what became of it"
+
+
+def test_two_workers_and_one_that_dies_in_the_middle_send_it_once_each(
+    house: House, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = ["lea", "max", "ines", "paul"]
+    address = make_list(house, "chorale", [at(one) for one in members])
+    change(house, address, digest=True)
+    assert not send(house, "tom", address)
+    clock.ahead += DAY
+    monkeypatch.setattr(digests, "UNIT", 1)
+    first = worker(house)
+    commit, done = first._commit, []
+
+    async def dying(*args: object, **more: object) -> None:
+        if len(done) == 2:
+            raise Temporary("the power is gone")
+        await commit(*args, **more)  # type: ignore[arg-type]
+        done.append(1)
+
+    monkeypatch.setattr(first, "_commit", dying)
+    house.run(first.make())
+    assert sum(len(got(house, one)) for one in members) == 2
+    claimed = house.store.write_now(digest_posts.claim, address, 999)
+    assert claimed
+    assert house.run(worker(house).make()) == 0, "somebody else is at it"
+    clock.ahead += HOUR
+    assert house.run(worker(house).make()) == 1
+    assert [len(got(house, one)) for one in members] == [1] * 4
+    with pytest.raises(Exception, match="waits no more"):
+        house.store.write_now(digest_posts.settle, [1], [1])
+
+
+def test_what_is_too_much_for_one_message_comes_in_several(
+    house: House, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "MAX_MESSAGES", 2)
+    address = make_list(house, "chorale", [at("lea")])
+    change(house, address, digest=True)
+    for subject in ("Un", "Deux", "Trois"):
+        assert not send(house, "tom", address, subject=subject)
+    make(house, clock)
+    parts = got(house, "lea")
+    assert sorted(len(within(one)) for one in parts) == [1, 2]
+    subjects = [str(make_header(decode_header(one["Subject"]))) for one in parts]
+    assert [subject[-5:] for subject in sorted(subjects)] == ["(1/2)", "(2/2)"]
+
+
+def test_what_goes_before_its_digest_is_in_none(house: House, clock: MovingClock) -> None:
+    address = make_list(house, "chorale", [at("lea")])
+    change(house, address, digest=True)
+    for login, subject in (("tom", "Effacé"), ("max", "Reste")):
+        assert not send(house, login, address, subject=subject)
+    assert house.store.write_now(digest_posts.forget_author, house.people["tom"].account_id) == 1
+    make(house, clock)
+    (digest,) = got(house, "lea")
+    assert [one["Subject"] for one in within(digest)] == ["Reste"]
+    assert not send(house, "max", address)
+    house.store.write_now(rosters.delete, address, ORIGIN)
+    assert make(house, clock) == 0
+    assert house.store.write_now(lambda tx: digest_posts.choices(tx, address)) == ({}, {})
+
+
+def test_who_left_a_list_has_left_the_one_that_is_made_again_for_a_year(house: House, clock: MovingClock) -> None:
+    address = make_list(house, "chorale", [at("lea"), AMIE])
+    number = house.store.write_now(outside_members.ids, address, [AMIE])[AMIE]
+    house.store.write_now(outside_members.leave, number)
+    house.store.write_now(rosters.delete, address, ORIGIN)
+    house.store.write_now(lists.create, address, "", "")
+    house.store.write_now(lists.add_members, address, [at("lea"), AMIE])
+    assert not send(house, "tom", address)
+    assert queue(house) == []
+    house.store.write_now(removals.rename_list, address, at("choeur"))
+    assert not send(house, "tom", at("choeur"))
+    assert queue(house) == [], "nor by another name"
+    house.store.write_now(rosters.delete, at("choeur"), ORIGIN)
+    assert house.read(outside_members.forgettable) == []
+    clock.ahead += 366 * DAY
+    assert house.read(outside_members.forgettable) == [number]
