@@ -15,7 +15,7 @@ from mailserver.model.clock import DAY
 from mailserver.model.identity import Archive
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import archived_posts, collect, recovery
-from mailserver.store.mail.collect import Terms
+from mailserver.store.mail.proportion import Terms
 from mailserver.store.people import lists, outside_members, removals
 from mailserver.store.schema.mail import content, message
 from mailserver.store.schema.rosters import archived_post
@@ -64,7 +64,9 @@ def school(instance_template: Path, tmp_path_factory: pytest.TempPathFactory, si
 @pytest.fixture
 def house(school: House, sink: Elsewhere) -> Iterator[House]:
     without_mail(school)
-    school.store.write_now(lambda tx: [archived_posts.prune(tx, school.store.clock.now() + YEAR) for _ in range(9)])
+    school.store.write_now(
+        lambda tx: [archived_posts.prune(tx, int(school.store.clock.now()) + YEAR) for _ in range(9)]
+    )
     sink.inbox.taken.clear()
     yield school
     school.stop_relays()
