@@ -205,13 +205,15 @@ def _main() -> None:
 
     from mailserver.cli.families import families
     from mailserver.runtime import doors
+    from mailserver.store.engine import migrate
 
     sock = socket.socket(fileno=int(sys.argv[1]))
     for name in ("mailserver.__main__", *LATER):
         importlib.import_module(name)
-    for family in families.commands().values():
+    for family in families.by_name.values():
         _ = family.loaded
     doors.load()
+    migrate.newest()
     if len(os.listdir("/proc/self/task")) != 1:
         raise SystemExit("an import started a thread: no process can be forked from here")
     gc.collect()

@@ -47,20 +47,17 @@ class Families:
     """The table of families."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[str, Load, bool]] = {}
+        self.by_name: dict[str, Family] = {}
+        """In the order in which they are shown."""
 
     def add(self, name: str, text: str, *, hidden: bool = False) -> Callable[[Load], Load]:
         """Put the command, or the group of commands, that a function imports into the table."""
 
         def decorate(load: Load) -> Load:
-            self._known[name] = text, functools.cache(load), hidden
+            self.by_name[name] = Family(name, text, load, hidden=hidden)
             return load
 
         return decorate
-
-    def commands(self) -> dict[str, Family]:
-        """All of them, in the order in which they are shown."""
-        return {name: Family(name, text, load, hidden=hidden) for name, (text, load, hidden) in self._known.items()}
 
 
 class OnDemandGroup(TyperGroup):
@@ -69,7 +66,7 @@ class OnDemandGroup(TyperGroup):
 
     def __init__(self, families: Families, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self._families = families.commands()
+        self._families = families.by_name
         self._is_listing = False
         self.commands.update(self._families)
 

@@ -51,8 +51,8 @@ def test_a_command_imports_its_own_family_alone(family: str, module: str) -> Non
 
 def test_the_list_says_of_each_what_it_says_of_itself() -> None:
     program = typer.main.get_group(app)
-    assert list(program.commands) == list(families.commands())
-    for name, family in families.commands().items():
+    assert list(program.commands) == list(families.by_name)
+    for name, family in families.by_name.items():
         command = program.get_command(typer.Context(program), name)
         assert command is not None
         assert (command.name, command.help, command.hidden) == (name, family.help, family.hidden)

@@ -344,3 +344,15 @@ def test_the_judge_of_migrations_sees_what_breaks_statements(empty: Place) -> No
             connection.execute(text(change))
             seen.append(len(faults(before, shape(connection))))
         assert seen == [0, 0, 0, 1, 2, 1]
+
+
+def test_the_revisions_of_the_program_are_read_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command opens the instance; to read all revisions takes longer than the rest of it."""
+    opening.open_instance(place)
+
+    def again(*_: object) -> None:
+        raise AssertionError("they were read again")
+
+    monkeypatch.setattr(ScriptDirectory, "from_config", again)
+    opening.open_instance(place)
+    assert opening.look(place)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import pytest
 from sqlalchemy import select
 
 from agenda import application
@@ -38,7 +39,9 @@ from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 from tests.clocks import MovingClock
 from tests.schema import create_schema
+from tests.webui import compiled_templates
 from webui import server
+from webui.page import rendering
 
 T = TypeVar("T")
 PASSWORD = "Academie#2026"
@@ -93,18 +96,20 @@ class House:
         self.changes.attach(self.loop, lambda: 0)
         self.sockets = {name: _listening() for name in ("http", "https")}
         self.ports = {name: sock.getsockname()[1] for name, sock in self.sockets.items()}
-        self.door = self.run(
-            server.start(
-                login=self.login,
-                delivery=self.delivery,
-                submission=self.submission,
-                certificate=Certificate(self.settings.certificate, self.settings.private_key),
-                sockets={name: [sock] for name, sock in self.sockets.items()},
-                outside=outside,
-                dav=application.create(settings=self.settings, store=self.store, login=self.login),
-                **common,
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rendering, "environment", compiled_templates.environment)
+            self.door = self.run(
+                server.start(
+                    login=self.login,
+                    delivery=self.delivery,
+                    submission=self.submission,
+                    certificate=Certificate(self.settings.certificate, self.settings.private_key),
+                    sockets={name: [sock] for name, sock in self.sockets.items()},
+                    outside=outside,
+                    dav=application.create(settings=self.settings, store=self.store, login=self.login),
+                    **common,
+                )
             )
-        )
 
     @property
     def url(self) -> str:

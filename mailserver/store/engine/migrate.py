@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -290,6 +291,13 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config()) if FURTHER else _own_scripts()
+
+
+@functools.cache
+def _own_scripts() -> ScriptDirectory:
+    """The revisions of this program, read once: each opening asks several times, and reading costs more than all else
+    of it. What an upgrade puts in their place while we serve is not ours."""
     return ScriptDirectory.from_config(_config())
 
 
