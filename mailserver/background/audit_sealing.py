@@ -57,13 +57,15 @@ async def verify(settings: Settings, store: Store) -> tuple[Head, Break | None, 
     Raises Temporary.
     """
     key = sealing.chain_key(settings.secret("hmac"))
+    # Asked first: where nothing waited, all of it stands in the chain that is walked after.
+    waiting = await store.read(sealing.has_unsealed)
     at, fault = await store.read(sealing.begin, key)
     while fault is None:
         further, fault = await store.read(sealing.check, key, at)
         if further is None:
             break
         at = further
-    return at, fault or await store.read(_cut, witness(settings)), await store.read(sealing.has_unsealed)
+    return at, fault or await store.read(_cut, witness(settings)), waiting
 
 
 def _cut(tx: Tx, seen: Head | None) -> Break | None:
