@@ -14,6 +14,9 @@ from mailserver.texts.causes import NOTHING, Cause
 
 FIRST_WINDOW = 2.0
 """Messages at once to a destination that nothing is known of."""
+FIRST_SHARE, SHARE = 2, 20
+"""Rows of one destination that are leased together: to one that nothing is known of, so that those which take their
+time are found out early, and then, over connections that are there."""
 MAX_KNOWN = 10_000
 """Destinations that are remembered; beyond, those that nothing waits for are forgotten."""
 
@@ -29,6 +32,10 @@ class Destination:
     """There were more due rows than were leased."""
     failures: int = 0
     """In a row."""
+    has_failed: bool = False
+    """Its bound has been found: from then on it grows slowly."""
+    has_taken: bool = False
+    """It was reached once, and did not fail since."""
     until: float = 0.0
     """By the monotonic clock: not dialled before."""
     status: str = ""
@@ -49,22 +56,31 @@ class Destinations:
         """Destinations with a row to send and room for it, the next one first; some may have neither any more."""
         self.waiting = 0
         """Rows that are leased and not begun."""
+        self._away: set[str] = set()
+        """Destinations that were not dialled for a while, which may be over."""
 
     @property
     def away(self) -> int:
         """How many destinations are not dialled now."""
         now = self._clock.monotonic()
-        return sum(one.until > now for one in self._known.values())
+        self._away = {name for name in self._away if name in self._known and self._known[name].until > now}
+        return len(self._away)
 
-    def add(self, rows: Sequence[Leased], share: int) -> None:
-        """Rows that were leased, at most `share` of a domain."""
+    @property
+    def proven(self) -> set[str]:
+        """Those that get `SHARE` rows together."""
+        return {name for name, one in self._known.items() if one.has_taken}
+
+    def add(self, rows: Sequence[Leased]) -> None:
+        """Rows that were leased, at most as many of a domain as its share is."""
         counts: dict[str, int] = {}
         for row in rows:
             self._of(row.domain).waiting.append(row)
             counts[row.domain] = counts.get(row.domain, 0) + 1
         self.waiting += len(rows)
         for domain, count in counts.items():
-            self._known[domain].has_more = count >= share
+            one = self._known[domain]
+            one.has_more = count >= (SHARE if one.has_taken else FIRST_SHARE)
             self._turns.append(domain)
 
     def busy(self) -> list[str]:
@@ -121,13 +137,14 @@ class Destinations:
     def succeeded(self, domain: str, most: int) -> None:
         """It was reached."""
         one = self._of(domain)
-        one.failures, one.until = 0, 0.0
-        one.window = min(float(most), one.window + 1 / max(1.0, one.window))
+        one.failures, one.until, one.has_taken = 0, 0.0, True
+        one.window = min(float(most), one.window + (1 / max(1.0, one.window) if one.has_failed else 1))
 
     def failed(self, domain: str) -> int:
         """A connection broke, or there was none; how often in a row."""
         one = self._of(domain)
         one.window = max(1.0, one.window / 2)
+        one.has_failed, one.has_taken = True, False
         one.failures += 1
         return one.failures
 
@@ -135,6 +152,7 @@ class Destinations:
         """Do not dial it for so long."""
         one = self._of(domain)
         one.until, one.status, one.why = self._clock.monotonic() + seconds, status, why
+        self._away.add(domain)
 
     def kept_away(self, domain: str) -> tuple[float, str, Cause]:
         """For how many seconds it is not dialled, and why; 0: it may be."""

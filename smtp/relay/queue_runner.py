@@ -34,7 +34,7 @@ from mailserver.texts.causes import Cause
 from smtp.relay.attempt import Courier, Unreachable
 from smtp.relay.choice import Journey
 from smtp.relay.clock_steps import ClockSteps
-from smtp.relay.destinations import Destinations
+from smtp.relay.destinations import FIRST_SHARE, SHARE, Destinations
 from smtp.relay.recording import Recorder, delay
 from smtp.relay.routing import Exchanger, NoRoute, Router
 from smtp.relay.seven_bit import Message, SevenBit
@@ -53,8 +53,6 @@ MOST_AWAY = 900.0
 """Seconds after which a destination that could not be reached is tried for new mail, however long the old waits."""
 MOST_AWAY_OF_SOME = 60
 """The same where it depends on the sender which way mail goes."""
-SHARE = 20
-"""Rows of one destination that are leased together: they go over the connections of the first ones."""
 AHEAD = 2
 """Rows that are leased, for each attempt that may be under way."""
 MOST_PUTS_OFF = 100
@@ -173,16 +171,23 @@ class Relay:
     async def _take_work(self) -> float:
         """Lease rows while there is work and room; how long to wait for more."""
         await self._steps.follow()
+        catalogue.DESTINATIONS_AWAY.set(self._destinations.away)
         while self._wants_rows:
             until = self._lasting()
-            limit, busy = AHEAD * self._outbound.concurrency, self._destinations.busy()
-            rows = await self._store.write(spool.lease, limit, self._lease, share=SHARE, without=busy)
+            limit, busy, proven = (
+                AHEAD * self._outbound.concurrency,
+                self._destinations.busy(),
+                self._destinations.proven,
+            )
+            rows = await self._store.write(
+                spool.lease, limit, self._lease, share=SHARE, first_share=FIRST_SHARE, proven=proven, without=busy
+            )
             if not rows:
                 self._is_drained = True
                 return await self._until_due()
             for row in rows:
                 self._ours[row.lease] = until
-            self._destinations.add(rows, SHARE)
+            self._destinations.add(rows)
             await self._read_ahead(rows)
             self._begin()
         return POLL_SECONDS
@@ -218,7 +223,6 @@ class Relay:
             task = asyncio.create_task(self._work(row))
             self._active[task] = row
             task.add_done_callback(self._done)
-        catalogue.DESTINATIONS_AWAY.set(self._destinations.away)
 
     def _lasting(self) -> float:
         """Until when a lease that is taken or renewed from now on lasts at least: leases are whole seconds."""

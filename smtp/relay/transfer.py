@@ -28,11 +28,14 @@ BLOCK_SECONDS = 180.0
 SLOWEST = 16 * 1024
 """Octets per second below which a transfer is given up."""
 PIECE = 256 * 1024
+WITH_END = 32 * 1024
+"""Octets of a last piece with which the end goes: a connection takes as many without waiting for who reads them."""
 CHUNK = 512 * 1024
 """Octets of one BDAT."""
 RECIPIENTS = 100
 """Of one transaction: every server must take that many (RFC 5321 section 4.5.3.1.8)."""
 
+END = b".\r\n"
 CLOSING = 421
 TAKEN = (250, 251)
 _LIMIT = re.compile(r"[0-9]{1,18}")
@@ -320,7 +323,7 @@ class Transfer:
 
     async def _no_content(self) -> SMTPResponse:
         """Wanted though nobody is to get it (RFC 2920 section 3.1)."""
-        self._pipeline.write(b".\r\n")
+        self._pipeline.write(END)
         return await self._answer()
 
     def _check_lease(self) -> None:
@@ -366,8 +369,12 @@ def stuffed(octets: bytes) -> Iterator[bytes]:
         start = end if end >= 2 else size
         if piece.startswith(b"."):
             piece = b"." + piece
-        yield piece.replace(b"\r\n.", b"\r\n..")
-    yield b".\r\n"
+        piece = piece.replace(b"\r\n.", b"\r\n..")
+        if start == size and len(piece) <= WITH_END:
+            yield piece + END
+            return
+        yield piece
+    yield END
 
 
 def chunks(octets: bytes) -> Iterator[tuple[bytes, bytes]]:

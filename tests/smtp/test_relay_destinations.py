@@ -9,8 +9,7 @@ from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Leased, Signing
 from mailserver.texts.causes import NOTHING, plain
 from smtp.relay import pool, queue_runner
-from smtp.relay.destinations import FIRST_WINDOW, MAX_KNOWN, Destinations
-from smtp.relay.queue_runner import SHARE
+from smtp.relay.destinations import FIRST_SHARE, FIRST_WINDOW, MAX_KNOWN, SHARE, Destinations
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere
@@ -65,7 +64,7 @@ def places(clock: StandingClock) -> Destinations:
 
 
 def test_destinations_take_turns(places: Destinations) -> None:
-    places.add([*rows("a.fr", 20), *rows("b.fr", 3, 100), *rows("c.fr", 1, 200)], 20)
+    places.add([*rows("a.fr", 20), *rows("b.fr", 3, 100), *rows("c.fr", 1, 200)])
     assert begun(places) == ["a.fr", "b.fr", "c.fr", "a.fr", "b.fr"]
     assert places.waiting == 24 - 5
     assert places.busy() == ["a.fr", "b.fr"], "who has rows here, or as many connections as it may, needs no more"
@@ -74,7 +73,7 @@ def test_destinations_take_turns(places: Destinations) -> None:
 
 
 def test_a_window_grows_with_success_and_is_halved(places: Destinations) -> None:
-    places.add(rows("a.fr", 1000), 1000)
+    places.add(rows("a.fr", 1000))
     most = 8
     for _ in range(100):
         places.succeeded("a.fr", most)
@@ -94,6 +93,33 @@ def test_a_window_grows_with_success_and_is_halved(places: Destinations) -> None
     assert sum(grown) - 12 == 4, "slowly: one more for as many as it has"
 
 
+def test_until_it_has_failed_a_window_grows_by_what_was_taken(places: Destinations) -> None:
+    """A server that takes its time gets what waits for it in few rounds."""
+    places.add(rows("a.fr", 1000))
+    rounds = []
+    for _ in range(4):
+        rounds.append(len(begun(places)))
+        for _ in range(rounds[-1]):
+            places.succeeded("a.fr", 10)
+            places.done("a.fr")
+    assert rounds == [FIRST_WINDOW, 2 * FIRST_WINDOW, 4 * FIRST_WINDOW, 10]
+
+
+def test_one_that_nothing_is_known_of_gets_little_together(places: Destinations) -> None:
+    """So that every destination is tried early; has one taken something, more goes over its connections."""
+    places.add(rows("a.fr", FIRST_SHARE))
+    assert not places.proven
+    begun(places)
+    places.succeeded("a.fr", 10)
+    assert [places.done("a.fr") for _ in range(FIRST_SHARE)] == [True, False], "as many as were asked for: ask again"
+    assert places.proven == {"a.fr"}
+    places.add(rows("a.fr", FIRST_SHARE))
+    begun(places)
+    assert [places.done("a.fr") for _ in range(FIRST_SHARE)] == [False, False], "fewer than were asked for"
+    places.failed("a.fr")
+    assert not places.proven
+
+
 def test_one_that_is_away_is_told_of_until_its_time_or_the_operator(places: Destinations, clock: StandingClock) -> None:
     places.keep_away("a.fr", 60, "4.4.1", plain("no answer"))
     assert places.kept_away("a.fr") == (60, "4.4.1", plain("no answer"))
@@ -106,7 +132,7 @@ def test_one_that_is_away_is_told_of_until_its_time_or_the_operator(places: Dest
 
 
 def test_what_is_given_up_is_not_begun(places: Destinations) -> None:
-    places.add(rows("a.fr", 7), 20)
+    places.add(rows("a.fr", 7))
     begun(places, 2)
     assert [one.id for one in places.give_up()] == [2, 3, 4, 5, 6]
     assert begun(places) == []
@@ -114,7 +140,7 @@ def test_what_is_given_up_is_not_begun(places: Destinations) -> None:
 
 
 def test_what_is_remembered_is_bounded(places: Destinations) -> None:
-    places.add(rows("a.fr", 7), 20)
+    places.add(rows("a.fr", 7))
     for number in range(MAX_KNOWN + 10):
         places.failed(f"d{number}.fr")
     assert len(places._known) <= MAX_KNOWN
@@ -155,7 +181,7 @@ def test_one_that_hangs_keeps_no_other_waiting(make_house: HouseMaker, stuck: El
     until(lambda: good.inbox.taken)
     assert stuck.inbox.held <= FIRST_WINDOW
     assert not stuck.inbox.taken
-    assert sum(one.sending for one in queue(house)) <= SHARE
+    assert sum(one.sending for one in queue(house)) <= FIRST_SHARE
     stuck.inbox.hold.set()
     until(lambda: not queue(house))
     assert len(stuck.inbox.taken) == 3 * SHARE

@@ -149,10 +149,10 @@ def test_a_lease_that_ends_within_a_message(make_house: HouseMaker, second: Else
     memory = TlsMemory(house.settings.outbound, house.store, house.clock)
     courier = Courier(house.settings, house.clock, memory)
     there = [Exchanger("second.fr", second.address, second.port)]
-    for lasting in range(4):
+    for lasting in range(3):
         left = iter([True] * lasting)
         sent = courier.send(there, row, Message(octets, SevenBit(octets)), lambda left=left: next(left, False))  # type: ignore[misc]
-        if lasting < 3:  # DATA, the message, its end
+        if lasting < 2:  # DATA, the message with its end
             with pytest.raises(LeaseOver):
                 house.run(sent)
         else:

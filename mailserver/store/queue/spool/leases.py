@@ -1,7 +1,7 @@
 """Work on the queue: take a row for a while, keep it, give it back, settle it."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, delete, func, select, update
@@ -144,10 +144,19 @@ def next_due(tx: Tx) -> int | None:
     return None if row is None or row[0] is None else int(row[0])
 
 
-def lease(tx: Tx, limit: int, seconds: int = LEASE, *, share: int = HEAD, without: Sequence[str] = ()) -> list[Leased]:
-    """Take up to `limit` due rows for this worker and so many seconds, up to `share` of a domain, and none of the
-    domains of `without`. Domains come in the order of what has waited longest, and their rows together. Two workers
-    never get the same row.
+def lease(
+    tx: Tx,
+    limit: int,
+    seconds: int = LEASE,
+    *,
+    share: int = HEAD,
+    first_share: int | None = None,
+    proven: Collection[str] = (),
+    without: Sequence[str] = (),
+) -> list[Leased]:
+    """Take up to `limit` due rows for this worker and so many seconds, up to `share` of a domain (`first_share`: of one
+    that is not `proven`), and none of the domains of `without`. Domains come in the order of what has waited longest,
+    and their rows together. Two workers never get the same row.
 
     What a population on the brake has sent is put off instead, and lives as much longer. What was being sent when its
     account was secured is held.
@@ -161,7 +170,8 @@ def lease(tx: Tx, limit: int, seconds: int = LEASE, *, share: int = HEAD, withou
     for domain in _due_domains(tx, without):
         if len(taken) >= limit:
             break
-        top = min(share, limit - len(taken))
+        most = share if first_share is None or domain in proven else first_share
+        top = min(most, limit - len(taken))
         for number, due, population, account_id, created, code in tx.all(_DUE, wanted=domain, now=now, top=top):
             # What was given up leaves no more: nothing holds its report back.
             given_up = code == GIVEN_UP
