@@ -23,14 +23,20 @@ OF_ONE_UNIT = 250
 class OurQueue(Ours):
     """One instance."""
 
-    def __init__(self, folder: Path, checkout: Path = HERE) -> None:
+    signing_cpu = 0.0
+    """Nothing is signed before the clock starts."""
+
+    def __init__(self, folder: Path, checkout: Path = HERE, *, sign: bool = False) -> None:
+        """`sign`: what leaves is signed, by the RSA key that `init` makes."""
         super().__init__(folder, checkout)
+        self._sign = sign
 
     def prepare(self, ways: dict[Domain, str], some: Iterable[Letter]) -> None:
         """Make it, and fill the queue."""
         self.make()
         lines = [f'"{domain.name}" = "{way}"' for domain, way in ways.items()]
-        routes = "\n".join(("\n[outbound]", "retry = [300]", "[outbound.routes]", *lines, ""))
+        sign = f"sign = {str(self._sign).lower()}"
+        routes = "\n".join(("\n[outbound]", "retry = [300]", sign, "[outbound.routes]", *lines, ""))
         path = self.folder / FILE_NAME
         path.write_text(path.read_text() + routes)
         asyncio.run(self._with_store(_fill, some))

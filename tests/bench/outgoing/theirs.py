@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.bench.incoming import their_settings
 from tests.bench.incoming.people import DOMAIN
 from tests.bench.outgoing.destinations import SENDER, Domain, Letter
+from tests.bench.outgoing.milter import PROGRAM, Milter
 from tests.ports import free_port
 from tests.waiting import until
 
@@ -28,26 +29,32 @@ smtp_dns_support_level = disabled
 """Mail to people here ends at once, which is to their advantage. Everything about the queue is as Postfix has it."""
 
 
-def missing() -> str:
+def missing(*, sign: bool) -> str:
     """What to do before this can run; empty: nothing."""
     if os.geteuid() != 0:
         return "Postfix runs for several users: run this as root."
     if not Path("/usr/sbin/postfix").exists():
         return "Missing: apt-get install --no-install-recommends postfix"
+    if sign and not PROGRAM.exists():
+        return "Missing: apt-get install --no-install-recommends opendkim"
     return ""
 
 
 class TheirQueue:
     """One instance."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sign: bool = False) -> None:
+        """`sign`: what it takes in is signed by OpenDKIM."""
         self.folder = folder
         self.smtp = free_port()
+        self._milter = Milter() if sign else None
+        self.signing_cpu = 0.0
+        """Seconds of processor that signatures took before the clock starts."""
 
     @property
     def roots(self) -> list[int]:
         master = self._master()
-        return [master] if master else []
+        return [*([master] if master else []), *(self._milter.roots if self._milter else [])]
 
     def prepare(self, ways: dict[Domain, str], some: Iterable[Letter]) -> None:
         """Make it, and fill the queue while its manager is away."""
@@ -56,10 +63,11 @@ class TheirQueue:
         for path in (config, self.folder / "queue", self.folder / "state"):
             path.mkdir()
         os.chown(self.folder / "state", pwd.getpwnam("postfix").pw_uid, -1)
-        settings = {"folder": self.folder, "domain": DOMAIN, "milter": 0}
+        settings = {"folder": self.folder, "domain": DOMAIN, "milter": self._milter.port if self._milter else 0}
         main = re.sub(r"(?m)^(mynetworks|virtual_transport|virtual_mailbox_maps) = .*\n", "", their_settings.MAIN_CF)
         main = main.replace("reject_unauth_destination", "permit_mynetworks, reject_unauth_destination")
-        (config / "main.cf").write_text((main + _MORE).format(**settings))
+        main += _MORE + (their_settings.MILTER if self._milter else "")
+        (config / "main.cf").write_text(main.format(**settings))
         ways_there = (
             f"{one.name} smtp:[{way.rpartition(':')[0]}]:{way.rpartition(':')[2]}\n" for one, way in ways.items()
         )
@@ -68,8 +76,11 @@ class TheirQueue:
             if Path("/etc/postfix", name).exists():
                 shutil.copy(Path("/etc/postfix", name), config)
         self._write_master(with_manager=False)
+        if self._milter is not None:
+            self._milter.start()
         self.start()
         asyncio.run(_fill(self.smtp, deque(some)))
+        self.signing_cpu = self._milter.cpu if self._milter else 0.0
 
     def start(self) -> None:
         if not self._master():
@@ -84,6 +95,8 @@ class TheirQueue:
     def stop(self) -> None:
         if self._master():
             self._postfix("stop")
+        if self._milter is not None:
+            self._milter.stop()
 
     def _write_master(self, *, with_manager: bool) -> None:
         text = their_settings.MASTER_CF.format(smtp=self.smtp)
