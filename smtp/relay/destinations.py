@@ -14,9 +14,14 @@ from mailserver.texts.causes import NOTHING, Cause
 
 FIRST_WINDOW = 2.0
 """Messages at once to a destination that nothing is known of."""
-FIRST_SHARE, SHARE = 2, 20
+RECENT = 4
+"""Messages that the time of a destination is an average of."""
+FIRST_SHARE, SHARE = 1, 20
 """Rows of one destination that are leased together: to one that nothing is known of, so that those which take their
 time are found out early, and then, over connections that are there."""
+WORTH_SECONDS = 1.0
+"""What is here for a destination goes over the connections that there are, if that takes no longer: dialling costs both
+sides more than a message does."""
 MAX_KNOWN = 10_000
 """Destinations that are remembered; beyond, those that nothing waits for are forgotten."""
 
@@ -36,6 +41,8 @@ class Destination:
     """Its bound has been found: from then on it grows slowly."""
     has_taken: bool = False
     """It was reached once, and did not fail since."""
+    seconds: float = 0.0
+    """That a message takes there, on average of the last few."""
     until: float = 0.0
     """By the monotonic clock: not dialled before."""
     status: str = ""
@@ -44,6 +51,16 @@ class Destination:
     @property
     def room(self) -> int:
         return int(self.window) - self.active
+
+    @property
+    def has_turn(self) -> bool:
+        """Something waits that is to begin now."""
+        if not self.waiting or self.room <= 0:
+            return False
+        # Nothing is known of its speed yet, or of how much there is.
+        if not self.has_taken or self.has_more:
+            return True
+        return self.active < 1 + int((len(self.waiting) + self.active) * self.seconds / WORTH_SECONDS)
 
 
 class Destinations:
@@ -85,7 +102,12 @@ class Destinations:
 
     def busy(self) -> list[str]:
         """Destinations that need no more rows for now."""
-        return [name for name, one in self._known.items() if one.waiting or one.room <= 0]
+        found = []
+        for name, one in self._known.items():
+            if one.waiting or one.room <= 0:
+                found.append(name)
+                one.has_more = one.has_more or not one.waiting  # of which nobody is told: it is left out
+        return found
 
     def next(self) -> Leased | None:
         """The row to send next; None: nothing waits whose destination has room."""
@@ -96,7 +118,7 @@ class Destinations:
         one.active += 1
         self.waiting -= 1
         row = one.waiting.popleft()
-        if one.waiting and one.room > 0:
+        if one.has_turn:
             self._turns.append(name)
         return row
 
@@ -115,7 +137,7 @@ class Destinations:
         """Whether a row can be begun."""
         while self._turns:
             one = self._known.get(self._turns[0])
-            if one is not None and one.waiting and one.room > 0:
+            if one is not None and one.has_turn:
                 return True
             self._turns.popleft()
         return False
@@ -128,15 +150,17 @@ class Destinations:
             if late:
                 rows += late
                 one.has_more = True
+                one.seconds = max(one.seconds, WORTH_SECONDS)
                 one.waiting = deque(row for row in one.waiting if row not in late)
         self.waiting -= len(rows)
         return rows
 
     # ------------------------------------------------------------------ what was found out
 
-    def succeeded(self, domain: str, most: int) -> None:
-        """It was reached."""
+    def succeeded(self, domain: str, most: int, seconds: float) -> None:
+        """It was reached, and done with a message in so many seconds."""
         one = self._of(domain)
+        one.seconds += (seconds - one.seconds) / (RECENT if one.has_taken else 1)
         one.failures, one.until, one.has_taken = 0, 0.0, True
         one.window = min(float(most), one.window + (1 / max(1.0, one.window) if one.has_failed else 1))
 

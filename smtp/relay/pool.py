@@ -27,7 +27,7 @@ MAX_MESSAGES = 100
 """Over one connection: servers that count allow at least as many."""
 MAX_SECONDS = 300.0
 """Of a connection's life."""
-MAX_IDLE = 250
+MAX_IDLE = 500
 """Connections of a worker that wait for a message; the one that has waited longest goes first."""
 
 GOODBYE_SECONDS = 1.0

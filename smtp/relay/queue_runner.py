@@ -392,6 +392,7 @@ class Relay:
             return same_for_all(row, Result.FAILED, error.status, error.text)
         except Temporary as error:
             return await self._not_reached(row, "4.4.3", causes.of(error))
+        began = self._clock.monotonic()
         try:
             verdicts = await self._courier.send(exchangers, row, message, partial(self._is_ours, row.lease))
         except Temporary as error:
@@ -401,7 +402,8 @@ class Relay:
         if any(verdict.status == "4.4.2" for verdict in verdicts):
             self._destinations.failed(row.domain)
         else:
-            self._destinations.succeeded(row.domain, self._outbound.per_destination)
+            seconds = self._clock.monotonic() - began
+            self._destinations.succeeded(row.domain, self._outbound.per_destination, seconds)
         return verdicts
 
     async def _way(self, row: Leased, *, waived: bool) -> list[Exchanger]:

@@ -76,7 +76,7 @@ def test_a_window_grows_with_success_and_is_halved(places: Destinations) -> None
     places.add(rows("a.fr", 1000))
     most = 8
     for _ in range(100):
-        places.succeeded("a.fr", most)
+        places.succeeded("a.fr", most, 1.0)
     assert len(begun(places)) == most
     for expected in (4, 2, 1, 1):
         places.failed("a.fr")
@@ -86,7 +86,7 @@ def test_a_window_grows_with_success_and_is_halved(places: Destinations) -> None
         assert most == expected
     grown = []
     for _ in range(12):
-        places.succeeded("a.fr", 10)
+        places.succeeded("a.fr", 10, 1.0)
         places.done("a.fr")
         grown.append(len(begun(places)))
     assert grown[0] == 2
@@ -100,7 +100,7 @@ def test_until_it_has_failed_a_window_grows_by_what_was_taken(places: Destinatio
     for _ in range(4):
         rounds.append(len(begun(places)))
         for _ in range(rounds[-1]):
-            places.succeeded("a.fr", 10)
+            places.succeeded("a.fr", 10, 1.0)
             places.done("a.fr")
     assert rounds == [FIRST_WINDOW, 2 * FIRST_WINDOW, 4 * FIRST_WINDOW, 10]
 
@@ -110,14 +110,36 @@ def test_one_that_nothing_is_known_of_gets_little_together(places: Destinations)
     places.add(rows("a.fr", FIRST_SHARE))
     assert not places.proven
     begun(places)
-    places.succeeded("a.fr", 10)
-    assert [places.done("a.fr") for _ in range(FIRST_SHARE)] == [True, False], "as many as were asked for: ask again"
+    places.succeeded("a.fr", 10, 1.0)
+    assert places.done("a.fr"), "as many as were asked for: there may be more"
     assert places.proven == {"a.fr"}
     places.add(rows("a.fr", FIRST_SHARE))
     begun(places)
-    assert [places.done("a.fr") for _ in range(FIRST_SHARE)] == [False, False], "fewer than were asked for"
+    assert not places.done("a.fr"), "fewer than were asked for"
     places.failed("a.fr")
     assert not places.proven
+
+
+def test_what_is_gone_in_a_moment_anyway_is_worth_no_further_connection(places: Destinations) -> None:
+    for domain, seconds in (("vite.fr", 0.01), ("lent.fr", 0.5)):
+        for _ in range(8):
+            places.succeeded(domain, 10, seconds)
+        places.add(rows(domain, 5))
+    assert sorted(begun(places)) == [*["lent.fr"] * 3, "vite.fr"]
+    assert not places.done("vite.fr")
+    assert begun(places) == ["vite.fr"], "one after the other"
+    assert len(places.give_up()) == 3 + 2, "those before them hang"
+    places.add(rows("vite.fr", 3))
+    assert len(begun(places)) == 3, "and are not waited for again"
+
+
+def test_one_that_has_no_room_is_asked_about_again(places: Destinations) -> None:
+    """What came for it meanwhile was left out when rows were leased."""
+    places.succeeded("a.fr", 1, 0.01)
+    places.add(rows("a.fr", 1))
+    begun(places)
+    assert places.busy() == ["a.fr"]
+    assert places.done("a.fr")
 
 
 def test_one_that_is_away_is_told_of_until_its_time_or_the_operator(places: Destinations, clock: StandingClock) -> None:
@@ -181,7 +203,7 @@ def test_one_that_hangs_keeps_no_other_waiting(make_house: HouseMaker, stuck: El
     until(lambda: good.inbox.taken)
     assert stuck.inbox.held <= FIRST_WINDOW
     assert not stuck.inbox.taken
-    assert sum(one.sending for one in queue(house)) <= FIRST_SHARE
+    assert sum(one.sending for one in queue(house)) <= FIRST_WINDOW
     stuck.inbox.hold.set()
     until(lambda: not queue(house))
     assert len(stuck.inbox.taken) == 3 * SHARE

@@ -96,6 +96,14 @@ def test_rows_of_a_domain_come_together(store: Store) -> None:
     assert [row.domain for row in store.write_now(spool.lease, 100)] == [*["two.fr"] * 4, *["three.fr"] * 2, "one.fr"]
 
 
+def test_fewer_rows_come_of_a_domain_that_has_not_proven_itself(store: Store) -> None:
+    for number in range(3):
+        for domain in ("one.fr", "two.fr"):
+            store.write_now(enqueue, f"x{number}@{domain}")
+    rows = store.write_now(spool.lease, 10, share=3, first_share=1, proven={"two.fr"})
+    assert [row.domain for row in rows] == ["one.fr", *["two.fr"] * 3]
+
+
 def test_what_is_braked_lets_others_pass(store: Store) -> None:
     """However much of it has waited for longer for the same domain; it lives as much longer as it is held."""
     content_id, _ = store.write_now(messages.store_content, blobs.prepare(MESSAGE, Path()))
