@@ -26,8 +26,8 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.reports import received, seen
+from mailserver.store.reports.daily_counts import Due
 from mailserver.store.reports.received import Origin
-from mailserver.store.reports.seen import Due
 from mailserver.submission.submit import Submission
 
 log = structlog.get_logger("reports")

@@ -60,6 +60,28 @@ async def destinations(asked: Lookups, domain: str) -> list[Destination]:
     return list(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class TlsDestinations:
+    """Where a domain wants its TLS reports (RFC 8460 section 3): addresses of mail, and of pages that take them."""
+
+    addresses: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()
+
+
+async def tls_destinations(asked: Lookups, domain: str) -> TlsDestinations:
+    """None, where its record is missing, not the only one, or unreadable. Raises LookupFailed."""
+    name = f"_smtp._tls.{domain}"
+    texts = await asked.texts(name) if len(name) <= 253 else []
+    records = [text for text in texts if text[:10] == b"v=TLSRPTv1" and len(text) <= MAX_RECORD]
+    if len(records) != 1:
+        return TlsDestinations()
+    tags = _tags(records[0])
+    rua = tags.get("rua", "") if tags.get("v") == "TLSRPTv1" else ""
+    pages = (uri.strip() for uri in rua.split(","))
+    found = tuple(dict.fromkeys(uri for uri in pages if uri[:8].lower() == "https://"))
+    return TlsDestinations(tuple(one.address for one in addresses(rua)), found[:MAX_DESTINATIONS])
+
+
 async def _verified(asked: Lookups, domain: str, one: Destination) -> Iterable[Destination]:
     """A destination, or what whoever gets it wants in its place; none: nobody there has agreed."""
     if dmarc.organizational(one.host) == dmarc.organizational(domain):

@@ -11,6 +11,7 @@ from mailserver.background.key_calendar import KeyCalendar
 from mailserver.background.queue_sampling import QueueSampling
 from mailserver.background.report_sending import ReportSender
 from mailserver.background.schema_watch import SchemaWatch
+from mailserver.background.tls_report_sending import TlsReportSender
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery.digests import Digests
 from mailserver.delivery.infected import InfectedMail
@@ -124,10 +125,20 @@ def _work_outside(services: Services) -> dict[str, Work]:
         resolver=Resolver(settings.dns),
         clock=clock,
     )
+    tls_reports = TlsReportSender(
+        settings=settings,
+        store=store,
+        delivery=services.delivery,
+        submission=services.submission,
+        resolver=Resolver(settings.dns),
+        outside=SafeFetch(),
+        clock=clock,
+    )
     feeds = Feeds(store=store, outside=SafeFetch(), clock=clock)
     return {
         "push": push.run,
         "reports": reports.run,
+        "tls_reports": tls_reports.run,
         "feeds": feeds.run,
         "certificates": CertificateRenewal(settings=settings, store=store, clock=clock).run,
         "dkim_keys": KeyCalendar(settings=settings, store=store, resolver=Resolver(settings.dns), clock=clock).run,

@@ -20,6 +20,7 @@ from smtp.relay.seven_bit import Message
 from smtp.relay.tls import required
 from smtp.relay.tls.handshake import TlsFailed
 from smtp.relay.tls.memory import TlsMemory
+from smtp.relay.tls.session_counts import SessionCounts
 from smtp.relay.transfer import Transfer
 from smtp.relay.verdicts import Result, Verdict, same_for_all
 
@@ -34,8 +35,14 @@ class Courier:
     """Hands messages over. One per worker."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, memory: TlsMemory, trust: ssl.SSLContext | None = None
+        self,
+        settings: Settings,
+        clock: Clock,
+        memory: TlsMemory,
+        sessions: SessionCounts,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
+        self._sessions = sessions
         self._outbound = settings.outbound
         self._memory = memory
         self._pool = Pool(Dialler(settings, trust), clock)
@@ -101,6 +108,7 @@ class Courier:
             try:
                 return await self._hand_over((exchanger, level), row, message, is_ours)
             except TlsFailed as error:
+                self._sessions.failed(row.domain, exchanger, level, error)
                 if row.require_tls and (lack := required.unmet(error)) is not None:
                     raise lack from None
                 if level is exchanger.demand.least:
@@ -114,6 +122,8 @@ class Courier:
         while True:
             connection = await self._pool.take(way)
             encrypted = connection.client.get_transport_info("ssl_object") is not None
+            if not connection.is_reused:
+                self._sessions.connected(row.domain, *way, encrypted=encrypted)
             if row.require_tls:
                 self._check_required(connection)
             transfer = Transfer(

@@ -11,6 +11,7 @@ from aiosmtplib import SMTPException
 from mailserver.foundation import smarthosts
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
+from mailserver.model import tls_sessions
 from mailserver.texts.causes import Cause
 from smtp.relay.failures import described
 from smtp.relay.routing import Exchanger
@@ -49,7 +50,8 @@ class Dialler:
         try:
             if level is Level.CLEAR or not client.supports_extension("starttls"):
                 if exchanger.demand.least is not Level.CLEAR:
-                    raise TlsFailed(Cause("tls-lost" if exchanger.demand.is_remembered else "no-starttls"))
+                    why = Cause("tls-lost" if exchanger.demand.is_remembered else "no-starttls")
+                    raise TlsFailed(why, tls_sessions.NO_STARTTLS)
                 return Level.CLEAR
             await self._handshakes.encrypt(client, exchanger.name, exchanger.demand, level)
             await smarthosts.greet(client)

@@ -25,6 +25,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.foundation.tracing import TRACES
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Damaged, Temporary
+from mailserver.reports.tally import SessionTally
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Leased
@@ -40,6 +41,7 @@ from smtp.relay.routing import Exchanger, NoRoute, Router
 from smtp.relay.seven_bit import Message, SevenBit
 from smtp.relay.tls import required_field
 from smtp.relay.tls.policies import Policies
+from smtp.relay.tls.session_counts import SessionCounts
 from smtp.relay.transfer import LeaseOver
 from smtp.relay.verdicts import Result, Verdict, given_up, same_for_all
 
@@ -103,14 +105,16 @@ class Relay:
         self._lease = lease
         self._steps = ClockSteps(store, clock, settings.outbound)
         self._router = Router(settings, resolver)
+        self._sessions = SessionCounts(SessionTally(settings=settings, store=store, clock=clock))
         self.policies = Policies(
             settings=settings,
             store=store,
             clock=clock,
             resolver=self._router.resolver,
             outside=outside,
+            sessions=self._sessions,
         )
-        self._courier = Courier(settings, clock, self.policies.memory, trust)
+        self._courier = Courier(settings, clock, self.policies.memory, self._sessions, trust)
         self._delivery = delivery
         self._recorder = Recorder(settings=settings, store=store, delivery=delivery, clock=clock)
         self._signatures = Signatures(settings=settings, store=store, clock=clock)
@@ -166,6 +170,7 @@ class Relay:
             heart.cancel()
             await self._give_back()
             await self._courier.stop()
+            await self._sessions.close()
             await self.policies.sts.close()
 
     async def _take_work(self) -> float:

@@ -14,6 +14,7 @@ from mailserver.foundation.resolver import ask_for_validation, is_validated, lib
 from mailserver.foundation.settings import OutboundRelay, Security, Settings
 from mailserver.foundation.smarthosts import source_for
 from mailserver.model.errors import Temporary
+from mailserver.model.tls_sessions import Published
 from mailserver.texts.causes import Cause
 from smtp.relay.choice import Journey, RelayChoice
 from smtp.relay.tls.demand import OPPORTUNISTIC, Demand
@@ -52,6 +53,8 @@ class Exchanger:
     """Found in DNS, not set by the operator."""
     is_vouched: bool = field(default=False, compare=False)
     """DNSSEC has validated that it takes the domain's mail."""
+    published: Published | None = field(default=None, compare=False)
+    """What its domain asks of TLS with it, which is reported to that domain; None: nothing is."""
     bases: tuple[str, ...] = field(default=(), compare=False)
     """Names that its TLSA records may stand below, the best one first; none where DNS was not validated on the way
     here (RFC 7672 section 2.2.2)."""

@@ -23,8 +23,8 @@ from mailserver.reports.tally import Tally
 from mailserver.reports.writing import Reporter
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import spool
-from mailserver.store.reports import figures, seen
-from mailserver.store.reports.seen import Due
+from mailserver.store.reports import daily_counts, figures, seen
+from mailserver.store.reports.daily_counts import Due
 from mailserver.store.schema.reports import report_seen
 from mailserver.store.schema.spool import queued, queued_recipient
 from tests.authentication.name_server import NameServer
@@ -96,7 +96,7 @@ def of(author: str) -> bytes:
 
 def counted(house: House) -> None:
     """Have the door write what it has counted."""
-    flushes = [one for one in house.door._last if getattr(one, "__qualname__", "") == "Tally.close"]
+    flushes = [one for one in house.door._last if getattr(one, "__qualname__", "") == "DailyTally.close"]
     assert len(flushes) == 1
     house.run(flushes[0]())  # type: ignore[arg-type]
 
@@ -273,7 +273,7 @@ async def test_domains_below_one_are_bounded(house: House, monkeypatch: pytest.M
 
 async def test_counting_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally, "MAX_DIFFERENT", 2)
-    monkeypatch.setattr(seen, "MAX_ROWS", 2)
+    monkeypatch.setattr(daily_counts, "MAX_ROWS", 2)
     house.settings.reports.__dict__["send"] = True
 
     async def count() -> None:

@@ -12,10 +12,10 @@ from mailserver.model.reports import Kind
 from mailserver.reports import dmarc_xml, tls_json
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
-from mailserver.store.reports import figures, received, seen, waiting
+from mailserver.store.reports import daily_counts, figures, received, seen, waiting
+from mailserver.store.reports.daily_counts import Due
 from mailserver.store.reports.figures import Day, Outcome, Sender
 from mailserver.store.reports.received import Kept, Origin
-from mailserver.store.reports.seen import Due
 from mailserver.store.reports.waiting import Arrived
 from mailserver.store.schema.reports import report_source, report_waiting
 from mailserver.texts.causes import Cause
@@ -148,7 +148,7 @@ def test_who_proves_nothing_hides_no_other_fault(store: Store, monkeypatch: pyte
 
 
 def test_rows_of_what_is_seen_are_bounded_by_domain(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seen, "MAX_OF_DOMAIN", 2)
+    monkeypatch.setattr(daily_counts, "MAX_OF_DOMAIN", 2)
 
     def observed(domain: str, source: int) -> Observed:
         where = f"192.0.2.{source}"

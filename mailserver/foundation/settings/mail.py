@@ -210,6 +210,8 @@ class Reports(Section):
     """How long what they say is kept."""
     send: bool = False
     """Domains that ask for it (`rua=`) are told each day what this service saw of mail in their name."""
+    send_tls: bool = True
+    """The same of how TLS with their servers went, where they ask for it (RFC 8460)."""
 
 
 class Junk(Section):

@@ -118,3 +118,14 @@ report_seen = Table(
 )
 """What this service saw on a day, for the report that it sends to a domain: `facts` (`model.observations`) with their
 `digest`, and how often."""
+
+report_tls_seen = Table(
+    "report_tls_seen",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("domain", Key, primary_key=True),
+    Column("digest", LargeBinary(16), primary_key=True),
+    Column("facts", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+)
+"""The same of TLS sessions with a domain's servers: `facts` (`model.tls_sessions`)."""

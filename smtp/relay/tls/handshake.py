@@ -5,6 +5,7 @@ import ssl
 import aiosmtplib
 from aiosmtplib import SMTPException
 
+from mailserver.model import tls_sessions
 from mailserver.texts.causes import Cause
 from smtp.relay.failures import described
 from smtp.relay.tls import tlsa
@@ -16,8 +17,21 @@ _DER = 2
 HANDSHAKE_SECONDS = 30.0
 
 
+_RESULTS = {
+    **dict.fromkeys((9, 10), tls_sessions.EXPIRED),
+    **dict.fromkeys((2, 18, 19, 20, 21), tls_sessions.NOT_TRUSTED),
+    62: tls_sessions.OTHER_NAME,
+}
+"""By OpenSSL's X509_V_ERR_..."""
+
+
 class TlsFailed(SMTPException):
     """There is no TLS of the level that was asked for; the text says why."""
+
+    def __init__(self, why: Cause, result: str = tls_sessions.FAILED) -> None:
+        """`result`: the same in the words of RFC 8460."""
+        super().__init__(why)
+        self.result = result
 
 
 class Handshakes:
@@ -42,13 +56,14 @@ class Handshakes:
         try:
             tlsa.check(_chain(client), demand.records, demand.names)
         except NoMatch as error:
-            raise TlsFailed(Cause("tlsa-unfit", server=name, said=str(error))) from None
+            raise TlsFailed(Cause("tlsa-unfit", server=name, said=str(error)), tls_sessions.TLSA_INVALID) from None
 
     async def _start(self, client: aiosmtplib.SMTP, name: str, context: ssl.SSLContext) -> None:
         try:
             await client.starttls(server_hostname=name, tls_context=context, timeout=HANDSHAKE_SECONDS)
         except ssl.SSLCertVerificationError as error:
-            raise TlsFailed(Cause("certificate-unfit", server=name, said=error.verify_message)) from None
+            why = Cause("certificate-unfit", server=name, said=error.verify_message)
+            raise TlsFailed(why, _RESULTS.get(error.verify_code, tls_sessions.FAILED)) from None
         except (SMTPException, OSError, ValueError) as error:  # ValueError: no name for SNI
             raise TlsFailed(described(error)) from None
 

@@ -14,6 +14,7 @@ import structlog
 
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.safe_fetch import SafeFetch, TooBig, Unreachable
+from mailserver.model import tls_sessions
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Temporary
 from mailserver.model.mta_sts import MAX_OCTETS, BadPolicy, Policy, record_id
@@ -21,6 +22,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import sts_policies
 from mailserver.store.queue.sts_policies import Due, Stored
 from smtp.relay.tls.recent import Recent
+from smtp.relay.tls.session_counts import SessionCounts
 
 log = structlog.get_logger("relay")
 
@@ -36,6 +38,11 @@ AT_ONCE = 20
 class NotFetched(Exception):
     """The text of a policy could not be had, or is none; the text says why."""
 
+    def __init__(self, why: str, result: str = tls_sessions.NOT_FETCHED) -> None:
+        """`result`: the same in the words of RFC 8460."""
+        super().__init__(why)
+        self.result = result
+
 
 class StsPolicies:
     """The policies of domains. One per worker."""
@@ -46,8 +53,10 @@ class StsPolicies:
         clock: Clock,
         resolver: Callable[[], dns.asyncresolver.Resolver],
         outside: SafeFetch | None = None,
+        sessions: SessionCounts | None = None,
     ) -> None:
         """`resolver` raises Temporary while there is none."""
+        self._sessions = sessions
         self._store = store
         self._clock = clock
         self._resolver = resolver
@@ -91,6 +100,8 @@ class StsPolicies:
                 return await self._fetch(domain, record)
             except NotFetched as error:
                 self._failed.put(domain, None, FAILED_SECONDS)
+                if self._sessions is not None:
+                    self._sessions.not_fetched(domain, error.result)
                 log.warning("MTA-STS policy not fetched", domain=domain, why=str(error), kept=stored is not None)
         if stored is None:
             return None
@@ -117,7 +128,8 @@ class StsPolicies:
             policy = Policy.read(answer.octets)
         except (Unreachable, TooBig, BadPolicy) as error:
             catalogue.STS_POLICIES.add("failed")
-            raise NotFetched(str(error)) from None
+            is_bad = isinstance(error, BadPolicy)
+            raise NotFetched(str(error), tls_sessions.POLICY_INVALID if is_bad else tls_sessions.NOT_FETCHED) from None
         await self._store.write(sts_policies.keep, domain, record, policy)
         catalogue.STS_POLICIES.add("fetched")
         log.info("MTA-STS policy fetched", domain=domain, mode=policy.mode.value, days=policy.max_age // DAY)

@@ -21,6 +21,7 @@ from smtp.relay.tls.dane import Dane
 from smtp.relay.tls.demand import OPPORTUNISTIC, TESTED, VERIFIED, Level
 from smtp.relay.tls.memory import TlsMemory
 from smtp.relay.tls.mta_sts import StsPolicies
+from smtp.relay.tls.session_counts import SessionCounts, published
 
 LOOK_SECONDS = 600.0
 
@@ -36,10 +37,13 @@ class Policies:
         clock: Clock,
         resolver: Callable[[], dns.asyncresolver.Resolver],
         outside: SafeFetch | None = None,
+        sessions: SessionCounts | None = None,
     ) -> None:
+        """`sessions`: None where nothing is sent."""
+        self._sessions = sessions
         self._outbound = settings.outbound
         self._dane = Dane(settings.dns, clock, resolver)
-        self.sts = StsPolicies(store, clock, resolver, outside)
+        self.sts = StsPolicies(store, clock, resolver, outside, sessions)
         self.memory = TlsMemory(settings.outbound, store, clock)
         self._store = store
         self._upkeep = TrustedClock(store, clock)
@@ -68,25 +72,37 @@ class Policies:
         if waived or not all(one.is_of_domain for one in found):
             return required_tls.of_settings(found) if required else found
         if self._outbound.dane:
-            found = await self._dane.demanded(domain, found)
+            found = await self._with_keys(domain, found)
         policy = await self.sts.policy(domain) if self._outbound.mta_sts else None
         if policy is not None:
-            found = _by_policy(domain, policy, found)
+            found = self._by_policy(domain, policy, found)
+        found = [replace(one, published=published(policy, one)) for one in found]
         if required:
             return required_tls.of_domain(domain, policy, found)
         return await self.memory.demanded(domain, found)
 
+    async def _with_keys(self, domain: str, exchangers: list[Exchanger]) -> list[Exchanger]:
+        """Raises Temporary."""
+        try:
+            return await self._dane.demanded(domain, exchangers)
+        except Temporary:
+            if self._sessions is not None:
+                self._sessions.unknown(domain, exchangers)
+            raise
 
-def _by_policy(domain: str, policy: Policy, exchangers: Sequence[Exchanger]) -> list[Exchanger]:
-    """RFC 8461 section 5: in mode "enforce" only the servers that the policy names. Raises Temporary.
+    def _by_policy(self, domain: str, policy: Policy, exchangers: Sequence[Exchanger]) -> list[Exchanger]:
+        """RFC 8461 section 5: in mode "enforce" only the servers that the policy names. Raises Temporary.
 
-    Servers that have keys by DANE are what DNSSEC says they are (section 2): they need no policy.
-    """
-    found = [(one, _with(policy, one)) for one in exchangers]
-    named = [changed for _, changed in found if changed is not None]
-    if not named:
-        raise Temporary(Cause("not-in-sts-policy", domain=domain, servers=", ".join({one.name for one in exchangers})))
-    return named
+        Servers that have keys by DANE are what DNSSEC says they are (section 2): they need no policy.
+        """
+        found = [(one, _with(policy, one)) for one in exchangers]
+        named = [changed for _, changed in found if changed is not None]
+        if not named:
+            if self._sessions is not None:
+                self._sessions.unfit(domain, policy, exchangers)
+            servers = ", ".join({one.name for one in exchangers})
+            raise Temporary(Cause("not-in-sts-policy", domain=domain, servers=servers))
+        return named
 
 
 def _with(policy: Policy, exchanger: Exchanger) -> Exchanger | None:
