@@ -16,6 +16,8 @@ from mailserver.foundation.tls import AUTHORITY, make_certificate
 from mailserver.model.clock import DAY
 from mailserver.store.queue import spool, sts_policies, tls_memory
 from mailserver.store.queue.tls_memory import Remembered
+from mailserver.store.reports import tls_seen
+from mailserver.store.reports.daily_counts import Due
 from smtp.relay.tls import required_field
 from smtp.relay.tls.mta_sts import StsPolicies
 from tests.clocks import StandingClock
@@ -617,3 +619,83 @@ def test_what_the_operator_requires_nobody_waives(
 )
 def test_what_waives(octets: bytes, waived: bool) -> None:
     assert required_field.says_no(octets) is waived
+
+
+# ---------------------------------------------------------------------- what is reported of it (RFC 8460)
+
+
+def told(house: House) -> list[tuple[str, str, str, int]]:
+    """Policy, result, server and number of the sessions with the servers of ailleurs.fr, once the relay has stopped."""
+    house.stop_relays()
+    day = int(house.clock.now()) // DAY * DAY
+    seen = house.read(tls_seen.facts, Due(day, "ailleurs.fr"))
+    return [(one.published.kind, one.result, one.server, count) for one, count in seen]
+
+
+def test_sessions_that_went_well_are_counted_one_by_one_and_not_by_message(
+    make_house: HouseMaker, names: Names, site: Website, elsewhere: Elsewhere, trust: ssl.SSLContext
+) -> None:
+    house = open_sts(make_house, names, site, elsewhere.port, trust)
+    for number in range(3):
+        submit(house, "x@ailleurs.fr")
+        until(lambda number=number: len(elsewhere.inbox.taken) > number)  # type: ignore[misc]
+    assert told(house) == [("sts", "", "", 1)]
+    ((one, _),) = house.read(tls_seen.facts, Due(int(house.clock.now()) // DAY * DAY, "ailleurs.fr"))
+    assert one.published.text == ("version: STSv1", "mode: enforce", f"mx: {MX}", f"max_age: {10 * DAY}")
+
+
+def test_what_failed_is_told_with_its_server(
+    make_house: HouseMaker, names: Names, site: Website, elsewhere: Elsewhere
+) -> None:
+    """In mode "testing" mail goes on, over TLS with anybody: that is one session, which failed."""
+    site.answers[STS_PATH] = policy("testing")
+    house = open_sts(make_house, names, site, elsewhere.port, ssl.create_default_context())
+    submit(house, "x@ailleurs.fr")
+    until(lambda: elsewhere.inbox.taken)
+    assert told(house) == [("sts", "certificate-not-trusted", MX, 1)]
+
+
+def test_a_server_without_tls_is_told_of_whatever_its_domain_asks(
+    make_house: HouseMaker, names: Names, plain: Elsewhere, trust: ssl.SSLContext
+) -> None:
+    house = open_house(make_house, names, plain.port, trust)
+    submit(house, "x@ailleurs.fr")
+    until(lambda: plain.inbox.taken)
+    assert told(house) == [("no-policy-found", "starttls-not-supported", MX, 1)]
+
+
+def test_what_only_we_demand_is_no_failure_of_theirs(
+    make_house: HouseMaker, names: Names, elsewhere: Elsewhere
+) -> None:
+    house = open_house(make_house, names, elsewhere.port, ssl.create_default_context(), require_tls=("ailleurs.fr",))
+    submit(house, "x@ailleurs.fr")
+    until(lambda: "does not prove" in waits(house))
+    assert told(house) == []
+
+
+def test_keys_in_dns_and_policies_that_cannot_be_had(
+    make_house: HouseMaker,
+    names: Names,
+    site: Website,
+    elsewhere: Elsewhere,
+    trust: ssl.SSLContext,
+    publish: Callable[..., None],
+) -> None:
+    site.answers.clear()
+    publish(elsewhere.port, "3 1 1 " + "ab" * 32)
+    house = open_sts(make_house, names, site, elsewhere.port, trust)
+    submit(house, "x@ailleurs.fr")
+    until(lambda: "DANE" in waits(house))
+    assert sorted(told(house))[:2] == [("sts", "sts-policy-fetch-error", "", 1), ("tlsa", "tlsa-invalid", MX, 1)]
+
+
+def test_of_mail_that_goes_by_no_policy_and_ways_of_the_settings_nothing_is_told(
+    make_house: HouseMaker, names: Names, plain: Elsewhere, trust: ssl.SSLContext
+) -> None:
+    """A report itself goes so: it would tell of its own session (RFC 8460 section 5.3)."""
+    house = open_house(make_house, names, plain.port, trust, routes={"autre.fr": plain.target})
+    submit(house, "x@ailleurs.fr", octets=b"TLS-Required: No\r\n" + MESSAGE)
+    submit(house, "x@autre.fr")
+    until(lambda: len(plain.inbox.taken) == 2)
+    assert told(house) == []
+    assert house.read(tls_seen.due, 1 << 40, None, 9) == []
