@@ -89,6 +89,7 @@ class Delivery(Addressing):
         nobody else need tell the sender which of them refuse it. Raises Refused(LOOP | REJECTED), Denied, Temporary.
         """
         await self.check_brake(envelope.sender, envelope.recipients)
+        await self.returned.check(envelope.recipients, octets)
         virus = await self.virus_in(octets) if _is_from_outside(envelope) else None
         if virus:
             return await self._hold_infected(envelope, octets, virus)

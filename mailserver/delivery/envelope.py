@@ -49,6 +49,8 @@ class Recipient:
     """Members elsewhere to whom the list sends nothing any more."""
     returns: Departure | None = None
     """What comes here is a list's message that came back from a member; the accounts get what is no report."""
+    is_return: bool = False
+    """A return path of ours that leads to somebody elsewhere: only reports go on."""
 
     @property
     def waits(self) -> bool:

@@ -61,7 +61,7 @@ class Addressing:
         self._rulebook = PolicyCache(store=store, clock=clock, changes=changes)
         self._refused_copies = RefusedCopies(store=store, clock=clock, changes=changes)
         self._reachable = Reachable(store=store, clock=clock)
-        self.returned = ReturnedReports(settings=settings, clock=clock)
+        self.returned = ReturnedReports(settings=settings, store=store, clock=clock)
         # A suspension, a new person or list counts for the next recipient, in every worker.
         changes.subscribe("account", DIRECTORY, self._answers.clear)
 
@@ -89,8 +89,8 @@ class Addressing:
         answer = await self._answer(address)
         if isinstance(answer, Refused):
             unknown = answer.reason is Reason.NO_SUCH_RECIPIENT
-            if unknown and sender is not None and sender.is_report and (to := self.returned.reverse(address)):
-                return Recipient(address, (), (to,))
+            if unknown and sender is not None and sender.is_report and (to := await self.returned.reverse(address)):
+                return Recipient(address, (), (to,), is_return=True)
             if not unknown or not self.takes_reports(address, sender):
                 raise Refused(answer.reason, answer.text)
             answer = Recipient(address, ())

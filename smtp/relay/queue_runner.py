@@ -126,6 +126,7 @@ class Relay:
         self._destinations = Destinations(clock)
         self._octets: dict[int, bytes] = {}
         """Small messages of rows that wait, by lease."""
+        self._seven_bit = asyncio.Semaphore()
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._ways: dict[tuple[Journey, bool, bool], tuple[float, list[Exchanger]]] = {}
         self._leaving = False
@@ -364,10 +365,13 @@ class Relay:
     async def _finished(self, row: Leased, octets: bytes) -> Message:
         """The message with what is written only now on top. Raises Waits, Temporary."""
         if row.given_up is not None:
-            return Message(octets, SevenBit(octets))
+            return Message(octets, SevenBit(octets, self._seven_bit))
         if (departure := self._delivery.members.departure(row.reverse_path)) is not None:
             octets = await self._delivery.members.finish(departure, octets)
-        return Message(await self._signatures.on_top(row, octets), SevenBit(octets, partial(self._signed_anew, row)))
+        return Message(
+            await self._signatures.on_top(row, octets),
+            SevenBit(octets, self._seven_bit, partial(self._signed_anew, row)),
+        )
 
     async def _signed_anew(self, row: Leased, octets: bytes) -> bytes:
         """Raises Temporary."""

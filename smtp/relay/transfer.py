@@ -25,6 +25,9 @@ MESSAGE_SECONDS = 600.0
 """RFC 5321 section 4.5.3.2.6: ten minutes for the answer after the message."""
 BLOCK_SECONDS = 180.0
 """Section 4.5.3.2.5: three minutes for a part of the message to go."""
+SLOW_ANSWERS, RECIPIENT_SECONDS = 3, 12.0
+"""For all answers before the content together: so many as slow as one may be, and seconds more for each recipient. Who
+delays every answer as long as may be holds a place for hours otherwise."""
 SLOWEST = 16 * 1024
 """Octets per second below which a transfer is given up."""
 PIECE = 256 * 1024
@@ -82,6 +85,8 @@ class Transfer:
         self._utf8 = row.utf8 and (self._eight_bit or not self._plain_envelope)
         self._knows_dsn = "dsn" in self._offers
         self._in_chunks = "chunking" in self._offers and chunking
+        self._deadline = 0.0
+        """By the loop's clock: for the answers of this transaction before its content."""
         self._content_sent = False
         self._broke = self._broke_early = False
         self.verdicts: list[Verdict] = []
@@ -154,6 +159,7 @@ class Transfer:
     async def _transaction(self, group: Sequence[Addressee]) -> None:
         """One MAIL. Where commands may be sent together, RSET to DATA are (RFC 2920 section 3.1); with BDAT, to RCPT:
         nobody is sent content for recipients whom it takes for nobody."""
+        self._deadline = asyncio.get_running_loop().time() + _for_answers(len(group), self._seconds)
         mail = b"MAIL FROM:<" + self._row.reverse_path.encode() + b">" + self._mail_options()
         recipients = [b"RCPT TO:<" + one.address.encode() + b">" + self._rcpt_options(one) for one in group]
         asking = self._all_at_once if "pipelining" in self._offers else self._one_by_one
@@ -232,7 +238,8 @@ class Transfer:
 
     async def _answer(self) -> SMTPResponse:
         """Raises SMTPResponseException: the server closes a connection that had been kept."""
-        answer = await self._pipeline.reply(self._seconds)
+        left = self._deadline - asyncio.get_running_loop().time()
+        answer = await self._pipeline.reply(max(0.0, min(self._seconds, left)))
         if answer.code == CLOSING:
             self._broke = True
             if self._connection.is_reused and not self._content_sent:
@@ -356,6 +363,11 @@ class Transfer:
 
     def _decide(self, addressee: Addressee, result: Result, status: str, text: Cause) -> None:
         self.verdicts.append(Verdict(addressee, result, status, text, self._remote, self._knows_dsn))
+
+
+def _for_answers(recipients: int, seconds: float) -> float:
+    """`seconds`: for which one is waited."""
+    return SLOW_ANSWERS * seconds + RECIPIENT_SECONDS * recipients
 
 
 def stuffed(octets: bytes) -> Iterator[bytes]:

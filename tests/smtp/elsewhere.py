@@ -33,6 +33,8 @@ class Inbox:
         """Cleared: what `holds` names waits for it."""
         self.hold.set()
         self.holds = "DATA"
+        self.slow = 0.0
+        """Seconds before each answer to RCPT."""
         self.held = 0
         """Messages that came whole and wait."""
         self.quits = 0
@@ -69,6 +71,7 @@ class Inbox:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         self.said.append(f"RCPT {address} {' '.join(options)}".strip())
+        await asyncio.sleep(self.slow)
         if self.holds == "RCPT":
             await asyncio.to_thread(self.hold.wait, 20)
         if not envelope.mail_from:

@@ -137,6 +137,20 @@ def test_what_waits_is_bounded_and_ends(house: House, elsewhere: Elsewhere, monk
         other.stop()
 
 
+def test_who_is_slow_with_every_answer_has_so_long_for_all_of_them(
+    house: House, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer is in time; together they are not."""
+    monkeypatch.setattr(transfer, "SLOW_ANSWERS", 0)
+    monkeypatch.setattr(transfer, "RECIPIENT_SECONDS", 0.05)
+    elsewhere.inbox.slow = 0.2
+    sent(house, *(f"x{number}@ailleurs.fr" for number in range(10)))
+    assert elsewhere.inbox.taken == []
+    (row,) = queue(house)
+    assert (len(row.recipients), row.attempts) == (10, 1)
+    assert house.mail("ada") == []
+
+
 # ---------------------------------------------------------------------- a server that says what it likes
 
 
@@ -357,6 +371,6 @@ def test_who_does_not_read_is_left(make_house: HouseMaker, monkeypatch: pytest.M
     house.start_relay()
     submit(house, "x@ailleurs.fr", octets=MESSAGE + b"0123456789" * 7 * 100_000 + b"\r\n")
     until(lambda: [(one.attempts, one.sending) for one in queue(house)] == [(1, False)])
-    assert "Timed out waiting for the server to read" in queue(house)[0].error
+    assert "the server does not answer" in queue(house)[0].error
     there.stop()
     house.stop_relays()

@@ -1,5 +1,6 @@
 """Content as the next server takes it: in chunks where it offers that, in seven bits where it takes no eight."""
 
+import asyncio
 import contextlib
 import re
 import socket
@@ -194,7 +195,7 @@ def sent(house: House, there: Chunked, octets: bytes, *recipients: str, utf8: bo
     async def attempt() -> list[Verdict]:
         courier = Courier(house.settings, house.clock, TlsMemory(house.settings.outbound, house.store, house.clock))
         try:
-            message = Message(octets, SevenBit(octets, _signed))
+            message = Message(octets, SevenBit(octets, asyncio.Semaphore(), _signed))
             return await courier.send(way, replace(row, utf8=utf8), message, lambda: True)
         finally:
             await courier.stop()

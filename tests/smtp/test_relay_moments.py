@@ -1,5 +1,6 @@
 """The relay at the wrong moment: long transfers, connections that break, rows that go, servers that say odd things."""
 
+import asyncio
 import smtplib
 from collections.abc import Iterator
 
@@ -151,7 +152,8 @@ def test_a_lease_that_ends_within_a_message(make_house: HouseMaker, second: Else
     there = [Exchanger("second.fr", second.address, second.port)]
     for lasting in range(3):
         left = iter([True] * lasting)
-        sent = courier.send(there, row, Message(octets, SevenBit(octets)), lambda left=left: next(left, False))  # type: ignore[misc]
+        message = Message(octets, SevenBit(octets, asyncio.Semaphore()))
+        sent = courier.send(there, row, message, lambda left=left: next(left, False))  # type: ignore[misc]
         if lasting < 2:  # DATA, the message with its end
             with pytest.raises(LeaseOver):
                 house.run(sent)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailserver.delivery.returned_reports import MOST
+from mailserver.delivery.returned_reports import MOST, ReturnedReports
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people import lists
 from mailserver.store.queue import spool
@@ -38,15 +38,35 @@ def house(make_house: HouseMaker, smarthost: Elsewhere) -> House:
     return house
 
 
-def report(house: House, to: str, sender: str = "") -> int:
-    """The answer to a recipient, and the message where it is taken."""
+DSN = b"""From: mailer-daemon@loin.fr\r
+Subject: Undelivered\r
+MIME-Version: 1.0\r
+Content-Type: multipart/report; report-type=delivery-status; boundary=b\r
+\r
+--b\r
+\r
+No such user.\r
+--b\r
+Content-Type: message/delivery-status\r
+\r
+Reporting-MTA: dns; loin.fr\r
+\r
+Final-Recipient: rfc822; proprio@loin.fr\r
+Action: failed\r
+Status: 5.1.1\r
+--b--\r
+"""
+AWAY = letter("Auto-Submitted: auto-replied", sender="proprio@loin.fr", subject="Absent")
+OLD = letter(sender="mailer-daemon@loin.fr").replace(b"Bonjour.", b"Hi. This is the qmail-send program at loin.fr.")
+
+
+def report(house: House, to: str, sender: str = "", octets: bytes = DSN) -> int:
+    """The answer to a recipient, or to the message where that is taken."""
     with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
         client.ehlo()
         client.mail(sender)
         code = client.rcpt(to)[0]
-        if code == 250:
-            assert client.data(letter(to=to, sender="mailer-daemon@loin.fr"))[0] == 250
-        return code
+        return client.data(octets)[0] if code == 250 else code
 
 
 def test_a_report_goes_back_and_nothing_else(house: House, smarthost: Elsewhere) -> None:
@@ -63,8 +83,11 @@ def test_a_report_goes_back_and_nothing_else(house: House, smarthost: Elsewhere)
     until(lambda: len(smarthost.inbox.taken) == 2)
     back = smarthost.inbox.taken[1]
     assert (back.mail_from, back.rcpt_tos) == ("<>", [FRIEND])
-    codes = [report(house, path) for _ in range(MOST)]
-    assert codes == [250] * (MOST - 1) + [550], "so many a day"
+    assert report(house, path, octets=letter(sender="mailer-daemon@loin.fr")) == 550, "somebody wrote it"
+    assert [report(house, path, octets=octets) for octets in (AWAY, OLD)] == [250, 250]
+    house.delivery.returned = ReturnedReports(settings=house.settings, store=house.store, clock=house.clock)
+    codes = [report(house, path) for _ in range(MOST - 2)]
+    assert codes == [250] * (MOST - 3) + [550], "so many a day, whichever worker took them"
     until(lambda: not house.read(spool.show))
 
 

@@ -120,6 +120,13 @@ def read(octets: bytes) -> Bounce:
     return Bounce(Nature.AUTOMATIC if _is_automatic(octets, root) else Nature.OTHER)
 
 
+def is_report(octets: bytes) -> bool:
+    """Whether a message tells of another one that was sent, or a program answers it: nobody wrote it. Never raises."""
+    octets = octets[:MAX_OCTETS]
+    root = structure.build(parser.parse(octets))
+    return root.type == "multipart/report" or read(octets).nature is not Nature.OTHER
+
+
 def classify(status: str) -> Nature:
     """What an enhanced status code says of the address (RFC 3463, and the register of its codes)."""
     found = _ENHANCED.fullmatch(status)
