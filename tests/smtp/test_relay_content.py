@@ -11,12 +11,14 @@ from dataclasses import replace
 import pytest
 
 from mailserver.model.messages.authentication import Outcome
+from mailserver.reports.tally import SessionTally
 from mailserver.store.queue import spool
 from smtp.relay import transfer
 from smtp.relay.attempt import Courier
 from smtp.relay.routing import Exchanger
 from smtp.relay.seven_bit import Message, SevenBit
 from smtp.relay.tls.memory import TlsMemory
+from smtp.relay.tls.session_counts import SessionCounts
 from smtp.relay.transfer import chunks
 from smtp.relay.verdicts import Result, Verdict
 from tests.smtp.conftest import HouseMaker
@@ -193,7 +195,9 @@ def sent(house: House, there: Chunked, octets: bytes, *recipients: str, utf8: bo
     way = [Exchanger("ailleurs.fr", host, int(port))]
 
     async def attempt() -> list[Verdict]:
-        courier = Courier(house.settings, house.clock, TlsMemory(house.settings.outbound, house.store, house.clock))
+        memory = TlsMemory(house.settings.outbound, house.store, house.clock)
+        sessions = SessionCounts(SessionTally(settings=house.settings, store=house.store, clock=house.clock))
+        courier = Courier(house.settings, house.clock, memory, sessions)
         try:
             message = Message(octets, SevenBit(octets, asyncio.Semaphore(), _signed))
             return await courier.send(way, replace(row, utf8=utf8), message, lambda: True)

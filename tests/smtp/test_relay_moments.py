@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from mailserver.model.errors import Temporary
+from mailserver.reports.tally import SessionTally
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool, traces
@@ -18,6 +19,7 @@ from smtp.relay.dsn import Reporter
 from smtp.relay.routing import Exchanger
 from smtp.relay.seven_bit import Message, SevenBit
 from smtp.relay.tls.memory import TlsMemory
+from smtp.relay.tls.session_counts import SessionCounts
 from smtp.relay.transfer import LeaseOver
 from smtp.relay.verdicts import Result
 from tests.clocks import StandingClock
@@ -148,7 +150,8 @@ def test_a_lease_that_ends_within_a_message(make_house: HouseMaker, second: Else
     (row,) = house.store.write_now(spool.lease, 10)
     octets = house.read(spool.octets, row.content_id, house.store.blobs)
     memory = TlsMemory(house.settings.outbound, house.store, house.clock)
-    courier = Courier(house.settings, house.clock, memory)
+    sessions = SessionCounts(SessionTally(settings=house.settings, store=house.store, clock=house.clock))
+    courier = Courier(house.settings, house.clock, memory, sessions)
     there = [Exchanger("second.fr", second.address, second.port)]
     for lasting in range(3):
         left = iter([True] * lasting)
