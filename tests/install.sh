@@ -4,7 +4,7 @@
 # As root, or through sudo when it asks no password; otherwise names what is missing, and the tests that need
 # it are left out and counted at the end of the run. PostgreSQL's databases speak French, as they do in France.
 set -u
-packages="slapd ldap-utils postgresql isync mutt offlineimap3 sieve-connect imapfilter swaks libnet-ssleay-perl chromium strace oathtool zbar-tools rspamd clamav-daemon haproxy libnss3-tools locales systemd restic pebble curl openssl prometheus"
+packages="slapd ldap-utils postgresql isync mutt offlineimap3 sieve-connect imapfilter swaks libnet-ssleay-perl chromium strace oathtool zbar-tools rspamd clamav-daemon haproxy libnss3-tools locales systemd restic pebble curl openssl prometheus postfix sasl2-bin"
 packages="$packages libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui"
 # What the long tests need besides: sh tests/install.sh long
 [ "${1:-}" != long ] || packages="$packages debhelper go-md2man iproute2 lintian python3-venv"

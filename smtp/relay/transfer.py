@@ -41,6 +41,10 @@ RECIPIENTS = 100
 END = b".\r\n"
 CLOSING = 421
 TAKEN = (250, 251)
+_NO_RELAYING = re.compile(
+    r"\brelay(?:ing)?(?: access)? (?:is )?(?:denied|not permitted|not allowed|prohibited)", re.IGNORECASE
+)
+"""Postfix, Exim and Exchange say so of each recipient to whoever has not logged in, and need not say 530."""
 _LIMIT = re.compile(r"[0-9]{1,18}")
 _ENHANCED = re.compile(r"([245])\.\d{1,3}\.\d{1,3}(?=\s|\Z)")
 
@@ -348,7 +352,7 @@ class Transfer:
         text = " ".join(answer.message.split())
         if has_message and 200 <= answer.code < 300:
             result, fallback = Result.DELIVERED, "2.0.0"
-        elif self._is_relay and answer.code in REFUSALS:
+        elif self._is_relay and (answer.code in REFUSALS or (not has_message and _NO_RELAYING.search(text))):
             # Our login is wrong or missing: the operator's to mend, and no fault of the message.
             log.error("relay wants another login", host=self._remote, said=answer.message)
             result, fallback = Result.DEFERRED, "4.7.0"

@@ -136,6 +136,17 @@ def test_a_relay_that_wants_a_login_which_we_lack_bounces_nothing(start: Starter
     assert house.mail("ada") == []
 
 
+@pytest.mark.parametrize("said", ["Relay access denied", "relay not permitted", "Unable to relay: relaying denied"])
+def test_nor_does_one_that_says_so_of_each_recipient(start: Starter, make_house: HouseMaker, said: str) -> None:
+    relay = start()
+    relay.inbox.answers = {"x@ailleurs.fr": f"554 5.7.1 <x@ailleurs.fr>: {said}"}
+    house = opened(make_house, {"host": relay.target})
+    submit(house, "x@ailleurs.fr")
+    until(lambda: is_put_off(house))
+    assert said in queue(house)[0].error
+    assert house.mail("ada") == []
+
+
 def test_a_secret_that_is_missing_keeps_mail(start: Starter, make_house: HouseMaker, instance_template: Path) -> None:
     relay = start(password=SECRET)
     house = opened(make_house, with_login(instance_template, relay, password_file="forgotten"))
