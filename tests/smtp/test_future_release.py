@@ -164,7 +164,7 @@ def test_what_gives_something_away_is_asked_about_first_and_waits_on(
 
 
 def test_what_its_author_may_send_counts_when_it_leaves(make_house: HouseMaker, clock: StandingClock) -> None:
-    marks = {"teachers": {name: (1, 2) for name in ("minute", "ten_minutes", "hour", "ten_hours")}}
+    marks = {"teachers": dict.fromkeys(("minute", "ten_minutes", "hour", "ten_hours"), (1, 2))}
     house = make_house(clock=clock, sending=marks)
     answers = [submit(house, octets(), "SIZE=1") for _ in range(3)]
     assert answers[-1][0] == 452, "they have sent enough for now"
