@@ -149,6 +149,7 @@ _RECORDED = {
     "connection-refused": N_("le serveur refuse la connexion"),
     "no-route": N_("aucun chemin ne mène au serveur ({error})"),
     "no-answer": N_("le serveur ne répond pas"),
+    "reads-nothing": N_("le serveur ne lit plus ce qui lui est envoyé"),
     "connection-lost": N_("la connexion s’est interrompue"),
     "no-starttls": N_("le serveur ne propose pas de connexion chiffrée (STARTTLS), qui est exigée pour ce domaine"),
     "certificate-unfit": N_("le certificat de {server} ne prouve pas que c’est lui ({said})"),

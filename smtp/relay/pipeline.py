@@ -13,6 +13,8 @@ from typing import Self, cast
 import aiosmtplib
 from aiosmtplib import SMTPReadTimeoutError, SMTPResponse, SMTPResponseException, SMTPServerDisconnected
 
+from mailserver.texts.causes import Cause
+
 MAX_LINE = 8192
 MAX_REPLY = 4 * MAX_LINE
 """Octets of one reply."""
@@ -124,7 +126,7 @@ class Pipeline(asyncio.Protocol):
             some = (self._room, self._news)
             done, _ = await asyncio.wait(some, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED)
             if not done:
-                self._break(SMTPReadTimeoutError("Timed out waiting for the server to read"))
+                self._break(SMTPReadTimeoutError(Cause("reads-nothing")))
                 self._transport.abort()
 
     async def _wait(self, seconds: float) -> None:
