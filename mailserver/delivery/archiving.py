@@ -25,9 +25,9 @@ class Archiving:
         """What the list keeps of a message; None: nothing.
 
         Nothing of what its author wants kept nowhere, nor of what goes to everybody's Spam because its author's domain
-        says so.
+        or the blocklists say so.
         """
-        if head.archive is Archive.NONE or envelope.results.quarantined or list_copy.wants_no_archive(octets):
+        if head.archive is Archive.NONE or envelope.is_put_aside or list_copy.wants_no_archive(octets):
             return None
         account_id = envelope.sender.account_id if envelope.sender is not None else 0
         return Archived(head.address, name_of(head, envelope, octets), account_id)

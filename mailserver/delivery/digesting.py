@@ -12,6 +12,9 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import digest_posts
 from mailserver.store.mail.digest_posts import Waiting
 
+MAX_OCTETS = 5 * 1024 * 1024
+"""Of the messages in one digest; what is more comes in another. One that is larger comes by itself, at once."""
+
 
 class Digesting:
     """One per worker."""
@@ -26,8 +29,11 @@ class Digesting:
     ) -> Waiting | None:
         """Who of them waits for the digest; None: nobody. Raises Temporary.
 
-        What has to go over TLS alone goes to those outside by itself: one digest could not keep that of each.
+        What has to go over TLS alone goes to those outside by itself: one digest could not keep that of each. What goes
+        to everybody's Spam does not wait: in a digest the list would vouch for it. Nor does what is too large for one.
         """
+        if envelope.is_put_aside or len(octets) > MAX_OCTETS:
+            return None
         here, elsewhere = await self._store.read(digest_posts.choices, head.address)
         accounts = tuple(account for account in members if here.get(account, head.digest))
         outside = tuple(address for address in remote if elsewhere.get(address, head.digest))

@@ -6,7 +6,7 @@ them a unit: each unit delivers and settles, so that whoever goes on after a cra
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,14 +15,16 @@ import structlog
 from mailserver.delivery import list_copy
 from mailserver.delivery.copies import Copy
 from mailserver.delivery.deliver import Delivery
+from mailserver.delivery.digesting import MAX_OCTETS
 from mailserver.delivery.envelope import Envelope, Part
 from mailserver.delivery.list_copy import Head
 from mailserver.delivery.nested_lists import head_of
 from mailserver.delivery.units import deliver_parts
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
-from mailserver.model.errors import Refused, Temporary
+from mailserver.model.errors import Damaged, Refused, Temporary
 from mailserver.model.identity import Roster
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.notices import digests
@@ -43,17 +45,17 @@ log = structlog.get_logger("lists")
 PERIOD = 60.0
 UNIT = 500
 """People of one unit."""
-MAX_OCTETS = 5 * 1024 * 1024
-"""Of the messages in one digest; what is more comes in another. One that is larger comes alone."""
 MAX_MESSAGES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A digest as it is sent, and which part of the day's it is."""
+    """A digest as it is sent, or a part of it."""
 
     octets: bytes
     subject: str
+    posts: Sequence[int]
+    """What is in it."""
 
 
 class Digests:
@@ -86,6 +88,9 @@ class Digests:
                 log.info("digest put off", list=address, why=refusal.reason.value)
             except Temporary:
                 log.warning("digest put off", list=address)
+            except Exception:  # what fails costs itself, and none of the lists that come after it
+                catalogue.JOB_FAILURES.add()
+                log.exception("digest failed", list=address)
             await self._store.write(digest_posts.release, address, self._store.worker)
         return made
 
@@ -97,35 +102,49 @@ class Digests:
             await self._store.write(digest_posts.forget_list, address)
             return
         for some, accounts in _alike([(one, one.accounts) for one in posts]):
-            written = await self._written(head, some)
-            for start in range(0, len(accounts), UNIT):
-                await self._deliver(head, some, written, accounts[start : start + UNIT])
+            async for digest in self._written(head, some):
+                for start in range(0, len(accounts), UNIT):
+                    await self._deliver(head, digest, accounts[start : start + UNIT])
         for some, members in _alike([(one, one.outside) for one in posts]):
-            await self._send(head, some, await self._written(head, some), members)
+            async for digest in self._written(head, some):
+                await self._send(head, digest, members)
         log.info("digest", list=address, messages=len(posts))
 
-    async def _written(self, head: Head, posts: Sequence[DigestPost]) -> list[_Written]:
-        """A day's digest, in as many messages as it takes. Raises Temporary, Refused(DAMAGED)."""
-        parts = list(_split(posts))
-        written = []
+    async def _written(self, head: Head, posts: Sequence[DigestPost]) -> AsyncIterator[_Written]:
+        """A day's digest, in as many messages as it takes, one after the other: together they may be very large. Raises
+        Temporary."""
+        parts, made = list(_split(posts)), max(post.due for post in posts)
         for number, part in enumerate(parts, 1):
-            entries = []
-            for post in part:
-                octets = await self._store.read(spool.octets, post.content_id, self._folder)
-                octets = octets[list_copy.after_return_path(octets) :]
-                entries.append(Entry(post.subject, post.sender, octets))
-            key = f"{head.address}\0" + " ".join(str(post.id) for post in part)
+            entries = await self._entries(head, part)
+            if not entries:
+                continue
+            numbers = [post.id for post, _ in entries]
+            key = f"{head.address}\0" + " ".join(map(str, numbers))
             token = hashlib.blake2b(key.encode(), digest_size=12).digest()
             message_id = f"<{token.hex()}@{self._settings.domain}>"
-            made = max(post.due for post in posts)
-            what = Digest(head.address, head.name, made, number, len(parts), entries, message_id)
+            messages = [entry for _, entry in entries]
+            what = Digest(head.address, head.name, made, number, len(parts), messages, message_id)
             octets = await asyncio.to_thread(digests.write, self._house, what)
-            written.append(_Written(octets, digests.subject(self._house, what)))
-        return written
+            yield _Written(octets, digests.subject(self._house, what), numbers)
 
-    async def _deliver(
-        self, head: Head, posts: Sequence[DigestPost], written: Sequence[_Written], accounts: Sequence[int]
-    ) -> None:
+    async def _entries(self, head: Head, posts: Sequence[DigestPost]) -> list[tuple[DigestPost, Entry]]:
+        """What is in it. A message that is damaged in the storage waits for another day, and keeps none of the others.
+        Raises Temporary."""
+        entries, damaged = [], []
+        for post in posts:
+            try:
+                octets = await self._store.read(spool.octets, post.content_id, self._folder)
+            except Damaged:
+                damaged.append(post.id)
+                continue
+            octets = octets[list_copy.after_return_path(octets) :]
+            entries.append((post, Entry(post.subject, post.sender, octets)))
+        if damaged:
+            log.error("damaged messages are left out of a digest", list=head.address, count=len(damaged))
+            await self._store.write(digest_posts.put_off, damaged)
+        return entries
+
+    async def _deliver(self, head: Head, digest: _Written, accounts: Sequence[int]) -> None:
         """To some people here, sorted by their filters as any message of the list. Raises Refused(CONFLICT),
         Temporary."""
         quota = Quota.of(self._settings.limits)
@@ -133,28 +152,26 @@ class Digests:
         here = tuple(account for account in accounts if account in takers)
         provenance = Provenance(Door.SERVICE, through_list=True)
         parts: list[Part] = []
-        envelope = Envelope(head.bounces, (), name=spool.new_name(self._clock), door=Door.SERVICE)
-        for one in written if here else ():
-            octets = list_copy.top(head) + list_copy.fields(head) + one.octets
+        if here:
+            envelope = Envelope(head.bounces, (), name=spool.new_name(self._clock), door=Door.SERVICE)
+            octets = list_copy.top(head) + list_copy.fields(head) + digest.octets
             part = Part(await self._delivery.prepare(octets), head.bounces, here, provenance=provenance)
-            parts += await self._delivery.parts_of(Copy(part, octets, envelope, {}))
-        await self._commit(parts, [post.id for post in posts], accounts=accounts)
+            parts = await self._delivery.parts_of(Copy(part, octets, envelope, {}))
+        await self._commit(parts, digest.posts, accounts=accounts)
 
-    async def _send(
-        self, head: Head, posts: Sequence[DigestPost], written: Sequence[_Written], members: Sequence[str]
-    ) -> None:
+    async def _send(self, head: Head, digest: _Written, members: Sequence[str]) -> None:
         """To members outside, each under an address of their own. Raises Refused(CONFLICT), Temporary."""
         gone = await self._store.read(outside_members.ended, head.address, members)
         left = tuple(member for member in members if member not in gone)
         provenance = Provenance(Door.SERVICE, through_list=True)
         parts: list[Part] = []
-        for one in written if left else ():
-            octets = return_path(head.bounces) + list_copy.fields(head, leaves=True) + one.octets
+        if left:
+            octets = return_path(head.bounces) + list_copy.fields(head, leaves=True) + digest.octets
             options = Options(spool.new_name(self._clock), signing=Signing.DKIM)
-            post = self._delivery.members.digest(head, options.name, one.subject, left)
+            post = self._delivery.members.digest(head, options.name, digest.subject, left)
             prepared = await self._delivery.prepare(octets)
             parts.append(Part(prepared, head.bounces, options=options, provenance=provenance, post=post))
-        await self._commit(parts, [post.id for post in posts], outside=members)
+        await self._commit(parts, digest.posts, outside=members)
 
     async def _commit(
         self,

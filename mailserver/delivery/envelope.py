@@ -87,6 +87,11 @@ class Envelope:
     """Whoever handed it over wants it to go nowhere but over TLS (RFC 8689)."""
 
     @property
+    def is_put_aside(self) -> bool:
+        """Whether it goes to everybody's Spam, because its author's domain or the blocklists say so."""
+        return self.results.quarantined or self.listing.points > 0
+
+    @property
     def signing(self) -> Signing:
         """What our key says of this when it leaves: that it is ours, or, of what others wrote, what our door found."""
         if self.door in (Door.SUBMISSION, Door.SERVICE):

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from directory.lists import membership, rosters
 from directory.lists.rosters import ListChange
-from mailserver.delivery import digests
+from mailserver.delivery import digesting, digests
 from mailserver.delivery.digests import Digests
 from mailserver.model.clock import DAY, HOUR
 from mailserver.model.errors import Temporary
+from mailserver.notices import digests as notices
 from mailserver.store.mail import digest_posts
 from mailserver.store.people import lists, outside_members, removals
 from mailserver.store.queue import list_posts
+from mailserver.store.schema.mail import blob
 from tests.clocks import MovingClock
 from tests.lists.house import ORIGIN, at, make_list, populate, queue, send, without_mail
 from tests.smtp.elsewhere import Elsewhere
@@ -189,6 +192,62 @@ def test_what_is_too_much_for_one_message_comes_in_several(
     assert sorted(len(within(one)) for one in parts) == [1, 2]
     subjects = [str(make_header(decode_header(one["Subject"]))) for one in parts]
     assert [subject[-5:] for subject in sorted(subjects)] == ["(1/2)", "(2/2)"]
+
+
+def test_what_is_damaged_keeps_neither_the_others_nor_other_lists_waiting(house: House, clock: MovingClock) -> None:
+    address = make_list(house, "chorale", [at("lea")])
+    change(house, address, digest=True)
+    assert not send(house, "tom", address, subject="Perdu")
+    assert not send(house, "tom", address, subject="Reste")
+    clock.ahead += DAY
+    lost, _ = house.read(digest_posts.pending, address)
+    with_body = select(blob.c.octets).where(blob.c.content_id == lost.content_id)
+    body = house.read(lambda tx: tx.execute(with_body).scalar_one())
+    write_body(house, lost.content_id, b"x")
+    assert house.run(worker(house).make()) == 1
+    (digest,) = got(house, "lea")
+    assert [one["Subject"] for one in within(digest)] == ["Reste"]
+    assert house.run(worker(house).make()) == 0, "it does not come again each minute"
+    write_body(house, lost.content_id, body)
+    assert make(house, clock) == 1
+    assert [one["Subject"] for one in within(got(house, "lea")[-1])] == ["Perdu"], "it was brought back from a backup"
+
+
+def test_a_list_whose_digest_fails_costs_no_other_its_own(
+    house: House, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for local, member in (("chorale", "lea"), ("orchestre", "max")):
+        change(house, make_list(house, local, [at(member)], name=local), digest=True)
+        assert not send(house, "tom", at(local))
+    write = notices.write
+
+    def failing(of: object, what: notices.Digest) -> bytes:
+        if what.name == "chorale":
+            raise ValueError("nobody has thought of this")
+        return write(of, what)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(notices, "write", failing)
+    assert make(house, clock) == 1
+    assert (len(got(house, "lea")), len(got(house, "max"))) == (0, 1)
+    monkeypatch.setattr(notices, "write", write)
+    assert house.run(worker(house).make()) == 1
+    assert len(got(house, "lea")) == 1
+
+
+def test_what_is_too_large_for_a_digest_comes_at_once(
+    house: House, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digesting, "MAX_OCTETS", 10)
+    address = make_list(house, "chorale", [at("lea")])
+    change(house, address, digest=True)
+    assert not send(house, "tom", address, subject="Gros")
+    assert [one["Subject"] for one in got(house, "lea")] == ["Gros"]
+    assert make(house, clock) == 0
+
+
+def write_body(house: House, content_id: int, octets: bytes) -> None:
+    stored = update(blob).where(blob.c.content_id == content_id).values(octets=octets)
+    house.store.write_now(lambda tx: tx.execute(stored).rowcount)
 
 
 def test_what_goes_before_its_digest_is_in_none(house: House, clock: MovingClock) -> None:

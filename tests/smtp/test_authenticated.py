@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from mailserver.mime import scan
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Chain, Outcome, Reverse
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import junk, mailboxes, messages
+from mailserver.store.mail import digest_posts, junk, mailboxes, messages
 from mailserver.store.mail.junk import Source
+from mailserver.store.people import lists
+from mailserver.store.schema.rosters import digest_post
+from mailserver.store.web import archive_pages
 from tests.authentication.name_server import NameServer
 from tests.authentication.signers import KEY, MESSAGE, dkimpy_says, record, seal, sign
 from tests.ports import free_port
@@ -244,6 +248,23 @@ def test_no_signature_switches_a_policy_off(house: House, field: str) -> None:
 
 def test_a_malformed_name_in_spf_switches_no_policy_off(house: House) -> None:
     assert arrive(house, of("x@macro.fr"), sender='"x\\\\9"@macro.fr')[0] == 550
+
+
+def test_what_is_put_aside_is_vouched_for_by_no_digest_and_in_no_archive(house: House) -> None:
+    ada = house.people["ada"].account_id
+    house.store.write_now(lists.change, LIST, {"archive": "members"})
+    house.store.write_now(digest_posts.choose, LIST, ada, digest=True)
+    assert arrive(house, of("x@put-aside.fr"), LIST)[0] == 250
+    assert [len(house.mail(one, "Junk")) for one in ("ada", "bob")] == [1, 1]
+    waiting = select(func.count()).select_from(digest_post)
+    assert house.read(lambda tx: tx.execute(waiting).scalar_one()) == 0
+    assert house.read(archive_pages.count, LIST) == 0
+    assert arrive(house, of("x@mild.fr"), LIST)[0] == 250
+    assert [len(house.mail(one)) for one in ("ada", "bob")] == [0, 1]
+    assert house.read(lambda tx: tx.execute(waiting).scalar_one()) == 1
+    assert house.read(archive_pages.count, LIST) == 1
+    house.store.write_now(lists.change, LIST, {"archive": "none"})
+    house.store.write_now(digest_posts.forget_list, LIST)
 
 
 @pytest.mark.parametrize("domain", ["a.fr", "put-aside.fr", "lame.a.fr"])

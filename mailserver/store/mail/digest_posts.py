@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 
+from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
@@ -168,6 +169,11 @@ def settle(tx: Tx, numbers: Sequence[int], accounts: Collection[int] = (), outsi
             "outside": json.dumps([one for one in elsewhere if one not in left]),
         }
         tx.execute(update(digest_post).where(digest_post.c.id == number).values(**values))
+
+
+def put_off(tx: Tx, numbers: Sequence[int]) -> None:
+    """What cannot be read comes with another day's digest: it may be brought back from a backup."""
+    tx.execute(update(digest_post).where(digest_post.c.id.in_(numbers)).values(due=tx.now + DAY))
 
 
 # ---------------------------------------------------------------------- what goes
