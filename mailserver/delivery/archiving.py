@@ -44,4 +44,9 @@ class Archiving:
 def name_of(head: Head, envelope: Envelope, octets: bytes) -> str:
     """The same whenever the message is tried again, another for each list: nothing is kept twice."""
     what = envelope.name.encode() or hashlib.blake2b(octets, digest_size=32).digest()
-    return hashlib.blake2b(head.address.encode() + b"\0" + what, digest_size=NAME_OCTETS).hexdigest()
+    return name_in(head.address, what)
+
+
+def name_in(address: str, what: bytes) -> str:
+    """The name of a message in a list. `what`: its own."""
+    return hashlib.blake2b(address.encode() + b"\0" + what, digest_size=NAME_OCTETS).hexdigest()

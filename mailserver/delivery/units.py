@@ -63,7 +63,7 @@ def deliver_parts(
         if part.archived is not None:
             archived_posts.keep(tx, content_id, part.archived, part.provenance)
         if part.digest is not None:
-            digest_posts.wait(tx, content_id, part.digest)
+            digest_posts.wait(tx, content_id, part.digest, part.provenance)
         if part.targets:
             spool.enqueue(tx, content_id, part.reverse_path, part.targets, lifetime=lifetime, options=part.options)
         for hold in part.holds:

@@ -5,10 +5,12 @@ A second person is an administrator or an owner of all its lists, and never the 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 
 from mailserver.delivery import Delivery, Part, deliver_parts
+from mailserver.delivery.archiving import name_in
 from mailserver.delivery.mailing_approval import approving
 from mailserver.foundation.settings import Settings
 from mailserver.mailings.notices import AuthorNotices
@@ -17,7 +19,7 @@ from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Directory, Principal, Role
 from mailserver.notices import mailings as notices
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import blobs
+from mailserver.store.mail import archived_posts, blobs, digest_posts
 from mailserver.store.queue import mailing_batches, mailing_counts, mailings, moderation_queue, spool, traces
 from mailserver.store.queue.mailing_counts import Reach, Readers
 from mailserver.store.queue.mailings import Mailing, State
@@ -145,6 +147,8 @@ class Mailings:
             # The act finds the other copies by itself.
             act = await self._withdrawals.begin(preview, 0, Origin(one.actor, "mailing"), spares_read=True)
             break
+        # An act takes what lists keep, too, and may be undone; where nobody had it, there is none.
+        await self._store.write(_forget_posts, one, archives=act == NOTHING_TAKEN)
         await self._store.write(mailings.withdrawn_by, one.id, act)
         log.info("mailing taken back", mailing=one.id, withdrawal=act, dropped=dropped)
 
@@ -289,6 +293,14 @@ def _decide(
     """The state changes, and its author is told: both or neither."""
     before = mailings.move(tx, origin, number, to, what, reason, **values)
     return before, deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
+
+
+def _forget_posts(tx: Tx, one: Mailing, *, archives: bool) -> None:
+    """It comes by no digest of a list any more, and is in no archive."""
+    named = partial(name_in, what=one.options.name.encode())
+    digest_posts.drop(tx, one.account_id, one.started, named)
+    if archives:
+        archived_posts.drop(tx, one.account_id, one.started, named)
 
 
 def _drop(tx: Tx, name: str) -> int:

@@ -21,9 +21,9 @@ class Recalled:
     """What became of it; who they are is told to nobody."""
 
     taken: int
-    """Recipients who do not have it any more."""
+    """Recipients who do not have it any more, and will not."""
     people: int
-    """Recipients here who had it."""
+    """Recipients here who had it, or were to get it by the digest of a list."""
 
 
 class Recall:
@@ -52,14 +52,15 @@ class Recall:
             raise Refused(Reason.CANNOT, "A mailing is taken back on its own page")
         author, since = principal.account_id, int(self._store.clock.now()) - self._guards.recall_minutes * MINUTE
         copies = await self._store.read_slow(author, recalling.find, author, content_id, since)
-        if not copies or not self._guards.recall_minutes:
+        waiting = await self._store.read(recalling.waiting, author, content_id, since)
+        if not (copies or waiting) or not self._guards.recall_minutes:
             raise Refused(Reason.CANNOT, "Nobody here has this message, or it is too late")
         unread = [one for one in copies if not one.is_read]
-        await self._store.write(recalling.begin, origin, author, content_id, len(unread), since)
+        spared = await self._store.write(recalling.begin, origin, author, content_id, len(unread), since)
         taken: set[recalling.Copy] = set()
         for start in range(0, len(unread), recalling.BATCH):
             taken.update(await self._store.write(recalling.take, unread[start : start + recalling.BATCH]))
-        people = {one.account_id for one in copies}
+        people = {one.account_id for one in copies} | spared - {author}
         left = {one.account_id for one in copies if one not in taken}
         log.info("recalled", account=author, taken=len(taken), copies=len(copies))
         return Recalled(len(people - left), len(people))

@@ -16,14 +16,19 @@ from directory.lists.rosters import ListChange
 from mailserver.delivery import digesting, digests
 from mailserver.delivery.digests import Digests
 from mailserver.model.clock import DAY, HOUR
-from mailserver.model.errors import Temporary
+from mailserver.model.errors import Refused, Temporary
+from mailserver.model.identity import Archive
 from mailserver.notices import digests as notices
+from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import digest_posts
 from mailserver.store.people import lists, outside_members, removals
 from mailserver.store.queue import list_posts
-from mailserver.store.schema.mail import blob
+from mailserver.store.schema.mail import blob, mailbox, message
+from mailserver.store.web import archive_pages
+from mailserver.withdrawal.recall import Recall, Recalled
+from mailserver.withdrawal.service import Withdrawals
 from tests.clocks import MovingClock
-from tests.lists.house import ORIGIN, at, make_list, populate, queue, send, without_mail
+from tests.lists.house import ORIGIN, arrive, at, letter, make_list, populate, queue, send, without_mail
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.house import House
 from tests.waiting import until
@@ -243,6 +248,45 @@ def test_what_is_too_large_for_a_digest_comes_at_once(
     assert not send(house, "tom", address, subject="Gros")
     assert [one["Subject"] for one in got(house, "lea")] == ["Gros"]
     assert make(house, clock) == 0
+
+
+def test_its_author_takes_back_what_nobody_has_but_for_a_digest(house: House, clock: MovingClock) -> None:
+    address = make_list(house, "chorale", [at("lea"), at("max")])
+    change(house, address, digest=True)
+    octets = b"Message-ID: <rappel@ac-exemple.fr>\r\n" + letter(at("tom"), address)
+    tom = house.people["tom"]
+    house.run(house.submission.submit(tom, tom.address, (address,), octets, save_to_sent=True))
+    sent = house.read(content_of, tom.account_id)
+    recall = Recall(settings=house.settings, store=house.store)
+    assert house.run(recall.take_back(tom, sent, ORIGIN)) == Recalled(2, 2)
+    assert make(house, clock) == 0
+    assert got(house, "lea") == []
+    with pytest.raises(Refused):
+        house.run(recall.take_back(tom, sent, ORIGIN))
+
+
+def test_what_is_taken_back_comes_by_no_digest_of_another_list(house: House, clock: MovingClock) -> None:
+    at_once, waits = make_list(house, "chorale", [at("lea")]), make_list(house, "orchestre", [at("max")])
+    change(house, waits, digest=True, archive=Archive.MEMBERS)
+    octets = letter("x@mechant.fr", at_once).replace(b"Texte", b"Cliquez ici. " * 30)
+    assert not arrive(house, "x@mechant.fr", at_once, waits, octets=octets)
+    assert (len(got(house, "lea")), got(house, "max")) == (1, [])
+    service = Withdrawals(settings=house.settings, store=house.store, clock=house.clock)
+    house.run(taken(service, house.read(content_of, house.people["lea"].account_id)))
+    assert got(house, "lea") == []
+    assert house.read(archive_pages.count, waits) == 0
+    assert make(house, clock) == 0
+    assert got(house, "max") == []
+
+
+async def taken(service: Withdrawals, content_id: int) -> None:
+    await service.work(await service.begin(await service.preview(content_id, alike=False), 0, ORIGIN))
+
+
+def content_of(tx: Tx, account_id: int) -> int:
+    """Of the one message that somebody has."""
+    mine = select(message.c.content_id).join(mailbox, mailbox.c.id == message.c.mailbox_id)
+    return int(tx.execute(mine.where(mailbox.c.account_id == account_id)).scalar_one())
 
 
 def write_body(house: House, content_id: int, octets: bytes) -> None:

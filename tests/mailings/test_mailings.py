@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters import documents
@@ -25,7 +25,9 @@ from mailserver.store.queue.traces import Step
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.mailings import mailing
+from mailserver.store.schema.rosters import digest_post
 from mailserver.store.upkeep import securing
+from mailserver.store.web import archive_pages
 from mailserver.store.withdrawal.taking import MARK
 from tests.clocks import StandingClock
 from tests.mailings.letters import PEOPLE, SMALL, got, one_by_one, subjects, submit
@@ -60,6 +62,30 @@ def test_it_waits_for_a_second_person_and_then_everybody_has_it(house: House, wo
     assert got(house) == dict.fromkeys(PEOPLE, 1)
     acts = house.read(audit.find, audit.Wanted(action=Action.MAILING_DECIDED), 10)
     assert [act.detail.values["verdict"] for act in acts] == [("fully-sent",), ("approved",), ("handed-in",)]
+
+
+def test_what_waits_for_a_digest_is_taken_back_with_the_others(house: House, worker: Worker) -> None:
+    house.store.write_now(lists.change, LIST, {"digest": 1, "archive": "members"})
+    number = submit(house, LIST, f"ida@{DOMAIN}").mailing
+    worker.approve(number)
+    worker.look()
+    assert got(house) == {"ada": 0, "bob": 0, "ida": 1}
+    assert house.read(archive_pages.count, LIST) == 1
+    worker.take_back(number)
+    assert got(house)["ida"] == 0
+    assert house.read(archive_pages.count, LIST) == 0
+    assert house.read(waiting_posts) == 0
+    number = submit(house, LIST).mailing
+    worker.approve(number)
+    worker.look()
+    assert house.read(waiting_posts) == 1
+    worker.take_back(number)
+    assert house.read(waiting_posts) == 0, "nobody had it yet, and nobody will"
+    assert house.read(archive_pages.count, LIST) == 0
+
+
+def waiting_posts(tx: Tx) -> int:
+    return int(tx.execute(select(func.count()).select_from(digest_post)).scalar_one())
 
 
 def test_few_recipients_are_no_mailing_and_fewer_than_the_mark_need_no_approval(make_house: HouseMaker) -> None:

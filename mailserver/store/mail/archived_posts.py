@@ -107,6 +107,14 @@ def recall(tx: Tx, author: int, message_id: str, threads: Collection[int], since
     return _delete(tx, and_(mine, archived_post.c.content_id.in_(named)))
 
 
+def drop(tx: Tx, author: int, since: int, name_of: Callable[[str], str]) -> int:
+    """One message of an author, by the name that it has in each list, is in no archive; how many had it."""
+    mine = (archived_post.c.account_id == author, archived_post.c.internal_date >= since)
+    rows = tx.execute(select(archived_post.c.id, archived_post.c.list, archived_post.c.name).where(*mine))
+    numbers = [number for number, address, name in map(tuple, rows) if name == name_of(address)]
+    return _delete(tx, archived_post.c.id.in_(numbers)) if numbers else 0
+
+
 # ---------------------------------------------------------------------- shared
 
 

@@ -5,13 +5,14 @@ Whoever gets a digest is settled in the unit that delivers it: killed anywhere, 
 
 import json
 from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.schema.mail import content
@@ -106,7 +107,7 @@ def is_full(tx: Tx, address: str) -> bool:
     return len(tx.all(_COUNT, list=address)) >= MAX_WAITING
 
 
-def wait(tx: Tx, content_id: int, wanted: Waiting) -> bool:
+def wait(tx: Tx, content_id: int, wanted: Waiting, came: Provenance) -> bool:
     """A message waits; False when it does already."""
     values = {
         "list": wanted.list,
@@ -117,6 +118,9 @@ def wait(tx: Tx, content_id: int, wanted: Waiting) -> bool:
         "due": wanted.due,
         "accounts": array("q", wanted.accounts).tobytes(),
         "outside": json.dumps(wanted.outside),
+        "door": int(came.door),
+        "door_account": came.account_id,
+        "authentication": came.results.packed,
     }
     return bool(tx.insert_ignore(digest_post, values))
 
@@ -196,11 +200,32 @@ def forget_author(tx: Tx, account_id: int) -> int:
     return _remove(tx, digest_post.c.account_id == account_id)
 
 
-def recall(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> int:
-    """An author takes back what they sent a moment ago; how many lists had kept it for a digest."""
+def recall(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> set[int]:
+    """An author takes back what they sent a moment ago; who here was still to get it."""
+    mine = _sent_by(author, message_id, threads, since)
+    waiting = waiting_for(tx, author, message_id, threads, since)
+    _remove(tx, mine)
+    return waiting
+
+
+def waiting_for(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> set[int]:
+    """Who here is still to get what an author sent a moment ago."""
+    packed = tx.execute(select(digest_post.c.accounts).where(_sent_by(author, message_id, threads, since))).scalars()
+    return {account_id for some in packed for account_id in _numbers(some)}
+
+
+def drop(tx: Tx, author: int, since: int, name_of: Callable[[str], str]) -> int:
+    """One message of an author, by the name that it has in each list, is in no digest; how many lists had kept it."""
+    mine = (digest_post.c.account_id == author, digest_post.c.posted >= since)
+    rows = tx.execute(select(digest_post.c.id, digest_post.c.list, digest_post.c.name).where(*mine))
+    numbers = [number for number, address, name in map(tuple, rows) if name == name_of(address)]
+    return _remove(tx, digest_post.c.id.in_(numbers)) if numbers else 0
+
+
+def _sent_by(author: int, message_id: str, threads: Collection[int], since: int) -> ColumnElement[bool]:
     named = select(content.c.id).where(content.c.thread.in_(threads), content.c.message_id == message_id)
     mine = and_(digest_post.c.account_id == author, digest_post.c.posted >= since)
-    return _remove(tx, and_(mine, digest_post.c.content_id.in_(named)))
+    return and_(mine, digest_post.c.content_id.in_(named))
 
 
 def _remove(tx: Tx, where: ColumnElement[bool]) -> int:

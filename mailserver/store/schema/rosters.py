@@ -195,12 +195,15 @@ digest_post = Table(
     Column("due", BigInteger, nullable=False),
     Column("accounts", LargeBinary, nullable=False),
     Column("outside", Text, nullable=False, server_default="[]"),
+    Column("door", SmallInteger, nullable=False, server_default="0"),
+    Column("door_account", BigInteger, nullable=False, server_default="0"),
+    Column("authentication", SmallInteger, nullable=False, server_default="0"),
     UniqueConstraint("list", "name"),
     sqlite_autoincrement=True,
 )
 """A list's message that waits for the digest of the day. `name`: the same however often it is tried; `account_id`: who
 wrote it. `due`: when the digest is made. `accounts`: who here is still to get it, as 64-bit numbers; `outside`: JSON,
-addresses elsewhere."""
+addresses elsewhere. The columns of where it came from are those of `message`."""
 Index("ix_digest_post_due", digest_post.c.due)
 Index("ix_digest_post_content_id", digest_post.c.content_id)
 Index("ix_digest_post_account_id", digest_post.c.account_id)

@@ -25,6 +25,7 @@ from mailserver.store.mail import blobs, deletions
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.deletions import deleted_content, deleted_message
 from mailserver.store.schema.mail import blob, content, mailbox, message
+from mailserver.store.schema.rosters import archived_post, digest_post
 from mailserver.store.schema.withdrawal import phishing_report, withdrawn
 
 MAX_CONTENTS = 60_000
@@ -263,12 +264,13 @@ def _of_author(tx: Tx, content_id: int, sender: str) -> Iterator[Row]:
 
 
 def _of_one_origin(tx: Tx, found: Iterable[Row], likeness: Likeness) -> dict[int, Row]:
-    """Contents that came in as the one that was pointed at, as some appearance says, be it taken away or removed."""
+    """Contents that came in as the one that was pointed at, as some appearance says, be it taken away or removed, or
+    what a list keeps in its archive or for a digest: where all members wait for that nobody has it yet."""
     each = {row[0]: row for row in found if likeness.is_of_one_origin(_facts(row), likeness.sent_by)}
     numbers, came = sorted(each), set[int]()
     for start in range(0, len(numbers), IN_LIST):
         part = numbers[start : start + IN_LIST]
-        for table in (message, withdrawn):
+        for table in (message, withdrawn, archived_post, digest_post):
             here = table.c.content_id.in_(part)
             came.update(
                 tx.execute(

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, select
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages import objectids
 from mailserver.model.messages.provenance import Door
-from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import archived_posts, digest_posts, mailboxes, messages
 from mailserver.store.mail.flags import SEEN
 from mailserver.store.record import audit
@@ -74,16 +74,27 @@ def find(tx: Tx, author: int, content_id: int, since: int) -> list[Copy]:
     return sorted(found)
 
 
-def begin(tx: Tx, origin: Origin, author: int, content_id: int, count: int, since: int) -> None:
-    """Put on record that an author takes so many unread copies back; archives of lists keep none of it."""
+def waiting(tx: Tx, author: int, content_id: int, since: int) -> set[int]:
+    """Who here is to get the same message by the digest of a list."""
     row = tx.one(_NAMED, content=content_id)
+    return digest_posts.waiting_for(tx, author, row[0], _threads(row), since) if row is not None else set()
+
+
+def begin(tx: Tx, origin: Origin, author: int, content_id: int, count: int, since: int) -> set[int]:
+    """Put on record that an author takes so many unread copies back; archives of lists keep none of it, nor has a
+    digest it. Who here was still to get it by one."""
+    row = tx.one(_NAMED, content=content_id)
+    spared = set[int]()
     if row is not None:
-        message_id, thread = row
-        threads = {thread, objectids.thread_number(message_id)}
-        archived_posts.recall(tx, author, message_id, threads, since)
-        digest_posts.recall(tx, author, message_id, threads, since)
+        archived_posts.recall(tx, author, row[0], _threads(row), since)
+        spared = digest_posts.recall(tx, author, row[0], _threads(row), since)
     detail = Cause("recalled", name=row[0] if row is not None else "", count=count)
     audit.record(tx, origin, Action.MAIL_WITHDRAWN, author, detail)
+    return spared
+
+
+def _threads(row: Row) -> set[int]:
+    return {row[1], objectids.thread_number(row[0])}
 
 
 def take(tx: Tx, copies: Sequence[Copy]) -> list[Copy]:
