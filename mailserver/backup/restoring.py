@@ -3,6 +3,7 @@
 The settings file comes last: until then the folder is no instance, and nothing can serve a half of one.
 """
 
+import contextlib
 import datetime
 import os
 import shutil
@@ -23,6 +24,8 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import FILE_NAME, Settings, editing, load
 from mailserver.model.clock import SystemClock
 from mailserver.store.engine.transactions import Store
+from mailserver.store.moving import journal
+from mailserver.store.moving.ends import End
 from mailserver.store.octets.files import files_of
 from mailserver.store.upkeep import copying, opening, returning
 from mailserver.store.upkeep.opening import Place
@@ -129,6 +132,7 @@ class _Coming:
             self._backup.parts[MESSAGES], place.data / "blobs", self._telling(Text("Gros messages"))
         )
         self._tell(Text("Vérification"), 0)
+        _give_up_move(place.url)
         opening.open_instance(place)  # an older schema is brought up to date, a newer one refused
         files = self._files(place)
         store = Store(place.url, place.data, SystemClock(), Changes(), readers=1, writers=1)
@@ -159,6 +163,13 @@ class _Coming:
     def _telling(self, what: Translated) -> Callable[[float], None]:
         self._tell(what, 0)
         return lambda part: self._tell(what, part)
+
+
+def _give_up_move(url: str) -> None:
+    """What was under way when the backup was made would write down every row that changes, for ever."""
+    if copying.is_sqlite(url):
+        with contextlib.closing(End(url)) as database:
+            journal.end(database)
 
 
 def _with_database(written: str, url: str) -> str:

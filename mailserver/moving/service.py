@@ -298,7 +298,7 @@ def _end(move: Move, report: Report, tell: Tell) -> None:
             raise CannotMove(Text("le service tourne de nouveau : {hosts}", hosts=", ".join(late)))
         with departure.held(move.old) as still_held:
             _bring_files(move, report, tell, final=True)
-            if follows:
+            if follows and journal.is_followed(move.old, move.new):
                 _catch_up(move, report, held=True)
                 _compare_counts(move, report, tell)
             else:

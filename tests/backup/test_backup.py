@@ -1,5 +1,6 @@
 """Real restic: a backup of a served instance is whole, or says why not; it leaves nothing behind."""
 
+import contextlib
 import fcntl
 import imaplib
 import json
@@ -25,6 +26,8 @@ from mailserver.health import restore_trial
 from mailserver.health.instance import place_of
 from mailserver.model.errors import NoRoom, NotThere
 from mailserver.store.engine import migrate
+from mailserver.store.moving import journal
+from mailserver.store.moving.ends import End
 from mailserver.store.octets.files import files_of
 from mailserver.store.schema.keeping import instance as instance_table
 from mailserver.store.schema.mail import blob, content
@@ -66,6 +69,9 @@ def test_a_served_instance_goes_and_comes_back(fresh: Callable[..., Instance], t
     instance.start("--workers", "1")
     target = tmp_path / "target"
     sent = fill(instance)
+    (tmp_path / "elsewhere.db").touch()
+    with contextlib.closing(End(place_of(load(instance.directory)).url)) as source:
+        journal.begin(source, End(f"sqlite:///{tmp_path / 'elsewhere.db'}"))
     stop = threading.Event()
     writer = threading.Thread(target=append_until, args=(instance, stop))
     writer.start()
@@ -118,6 +124,7 @@ def test_a_served_instance_goes_and_comes_back(fresh: Callable[..., Instance], t
     back.stop()
     checked = json.loads(back.command("check", "--deep", "--no-dns", "--json", "DIR", check=False).stdout)
     assert [one for one in checked if one["grade"] == "problem"] == []
+    assert [one for one in checked if "mailserver move" in json.dumps(one)] == [], "the move of before is over"
 
 
 def state(client: imaplib.IMAP4) -> tuple[int, int]:

@@ -126,7 +126,7 @@ def test_killed_anywhere_it_goes_on(place: Place, begun_file: str, move_to: Move
     assert traces(place) == []
 
 
-@pytest.mark.parametrize("spoilt", ["older", "trigger", "schema", "target"])
+@pytest.mark.parametrize("spoilt", ["older", "trigger", "schema", "target", "older target"])
 def test_a_journal_that_cannot_be_right_is_not_believed(
     place: Place, begun_file: str, move_to: MoveMaker, tmp_path: Path, spoilt: str
 ) -> None:
@@ -134,21 +134,23 @@ def test_a_journal_that_cannot_be_right_is_not_believed(
     fill(place.url)
     move = move_to(begun_file)
     bring(place, move)
-    shutil.copy(place.data / "mail.db", tmp_path / "backup.db")
+    database, target = place.data / "mail.db", tmp_path / "begun.db"
+    older = {"older": database, "older target": target}.get(spoilt)
+    if older is not None:
+        shutil.copy(older, tmp_path / "backup.db")
     go_on(place.url, 1)
     bring(place, move)
-    database = place.data / "mail.db"
-    if spoilt == "older":
-        shutil.copy(tmp_path / "backup.db", database)
-        for name in ("mail.db-wal", "mail.db-shm"):
-            (place.data / name).unlink(missing_ok=True)
+    if older is not None:
+        shutil.copy(tmp_path / "backup.db", older)
+        for name in ("-wal", "-shm"):
+            Path(f"{older}{name}").unlink(missing_ok=True)
     else:
         words = {
             "trigger": "DROP TRIGGER moving_d_guess; DELETE FROM guess",
             "schema": "UPDATE moving_out SET revision = '0001'",
             "target": "DROP TABLE moving_token; DELETE FROM guess",
         }[spoilt]
-        with closing(sqlite3.connect(tmp_path / "begun.db" if spoilt == "target" else database)) as opened:
+        with closing(sqlite3.connect(target if spoilt == "target" else database)) as opened:
             opened.executescript(words)
     assert was_read_wholly(service.run(move, quiet))
     assert everything(begun_file) == everything(place.url)

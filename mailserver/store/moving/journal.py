@@ -105,7 +105,9 @@ def renew(source: End, target: End, reader: Any) -> None:
         reader.execute("SELECT token FROM moving_out").fetchall()  # now it has its snapshot
         driver.execute("UPDATE moving_out SET before = token, token = ?", (token,))
         driver.execute("COMMIT")
-    _mark(target, token)
+        _mark(target, token)
+        # Who has the one before is older from now on, and would lack what is forgotten here.
+        driver.execute("UPDATE moving_out SET before = token")
 
 
 def set_whole(source: End, mended: int) -> None:
