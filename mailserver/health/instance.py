@@ -8,7 +8,7 @@ from pathlib import Path
 from mailserver.foundation.settings import FILE_NAME, Settings, SettingsError, load
 from mailserver.foundation.tls import make_certificate, write_secret
 from mailserver.store.octets.files import folder_of
-from mailserver.store.upkeep import opening
+from mailserver.store.upkeep import opening, trial_database
 from mailserver.store.upkeep.opening import Place
 from mailserver.submission.dkim import new_key
 from mailserver.texts.text import Text
@@ -81,6 +81,7 @@ def open_database(settings: Settings, *, beside_others: bool = False) -> None:
     Raises NotThere, NeedsStop, OSError, Temporary.
     """
     opening.open_instance(place_of(settings), beside_others=beside_others)
+    trial_database.keep(settings.database_url)
 
 
 def settings_text(domain: str, database: str = "") -> str:

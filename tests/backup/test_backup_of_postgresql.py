@@ -42,6 +42,8 @@ def test_it_is_tried_and_an_account_comes_back(tmp_path: Path, postgres: Postgre
     key = tmp_path / "key"
     key.write_text("une-cle-de-test-assez-longue\n")
     served, spare = postgres.create(), postgres.create()
+    with psycopg.connect(served) as connection:  # a trial was killed here before it had brought anything
+        connection.execute("CREATE SCHEMA mailserver_trial")
     instance = Instance(tmp_path / "academie")
     instance.init("--demo", "--database", served)
     instance.start("--workers", "1")

@@ -1,7 +1,7 @@
 """A PostgreSQL database for trials of restoring: empty before and afterwards.
 
 A schema beside the tables marks it as one, made while it was empty. So what a killed trial left there is known, and
-goes at the next one; and no other database is ever emptied.
+goes at the next one; and no other database is ever emptied: whoever is about to serve one takes the mark away.
 """
 
 import contextlib
@@ -30,6 +30,18 @@ def emptied(url: str) -> Iterator[None]:
     finally:
         with refusals(url):
             _empty(url, first=False)
+
+
+def keep(url: str) -> None:
+    """It is served from now on, even if a killed trial left it empty and marked. Raises Temporary."""
+    if copying.is_sqlite(url):
+        return
+    with refusals(url), migrate.locked(url, Path()) as connection:
+        # Whose mark is somebody else's could not empty our tables either.
+        ours = "SELECT 1 FROM pg_namespace WHERE nspname = :mark AND pg_has_role(nspowner, 'USAGE')"
+        if connection.execute(text(ours), {"mark": MARK}).first() is not None:
+            connection.execute(text(f"DROP SCHEMA {MARK}"))
+            connection.commit()
 
 
 def _empty(url: str, *, first: bool) -> None:
