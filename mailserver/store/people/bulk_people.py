@@ -14,7 +14,7 @@ from mailserver.model.folding import search_key
 from mailserver.model.identity import Affiliation, State, Tie
 from mailserver.store.account.accounts.reasons import kept_reason
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
-from mailserver.store.people import words
+from mailserver.store.people import school_hours, words
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, person, school, vocabulary_entry
@@ -397,6 +397,7 @@ def remove_school(tx: Tx, uai: str) -> bool:
     tied = select(affiliation.c.account_id).where(affiliation.c.kind.in_(kinds), affiliation.c.uai == uai).limit(1)
     if tx.execute(held).first() is not None or tx.execute(tied).first() is not None:
         return False
+    school_hours.let_go(tx, uai)
     tx.execute(delete(school).where(school.c.uai == uai))
     tx.changed(DIRECTORY, 0)
     return True

@@ -8,7 +8,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import code_key
 from mailserver.model.identity import Tie
 from mailserver.store.engine.statements import Tx
-from mailserver.store.people import outside_members, vocabulary_entries
+from mailserver.store.people import outside_members, school_hours, vocabulary_entries
 from mailserver.store.record.notices import DIRECTORY, moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, person, school, vocabulary_entry
@@ -39,16 +39,18 @@ def held_by_school(tx: Tx, uai: str) -> int:
 
 def remove_school(tx: Tx, uai: str) -> bool:
     """Take a school away to which nobody belongs; False when there was none."""
+    school_hours.let_go(tx, uai)
     done = tx.execute(delete(school).where(school.c.uai == uai))
     tx.changed(DIRECTORY, 0)
     return bool(done.rowcount)
 
 
 def rename_school(tx: Tx, old: str, new: str) -> None:
-    """Give a school another UAI: its people, classes, groups and lists follow. Raises Refused(CONFLICT)."""
+    """Give a school another UAI: its people, classes, groups, lists and quiet hours follow. Raises Refused(CONFLICT)."""
     if tx.execute(select(school.c.uai).where(school.c.uai == new)).first() is not None:
         raise Refused(Reason.CONFLICT, f"{new}: there is such a school")
     touched = _people_of(tx, old)
+    hours = school_hours.let_go(tx, old)
     _rewrite(tx, affiliation, affiliation.c.uai, old, new)
     tx.execute(
         update(affiliation)
@@ -57,6 +59,8 @@ def rename_school(tx: Tx, old: str, new: str) -> None:
     )
     for table in (vocabulary_entry, person, mailing_list, school):
         _rewrite(tx, table, table.c.uai, old, new)
+    if hours is not None:
+        school_hours.keep(tx, new, hours)
     _touch(tx, touched)
 
 

@@ -49,13 +49,27 @@ def decide(tx: Tx, origin: Origin, uai: str, hours: Hours | None) -> bool:
     before = of(tx, school.uai)
     if before == hours:
         return False
-    tx.execute(delete(school_quiet_hours).where(_COLUMNS.uai == school.uai))
+    let_go(tx, school.uai)
     if hours is not None:
-        values = {"begins": hours.begins, "ends": hours.ends, "weekends": int(hours.weekends)}
-        tx.execute(insert(school_quiet_hours).values(uai=school.uai, holidays=int(hours.holidays), **values))
+        keep(tx, school.uai, hours)
     audit.record(tx, origin, Action.QUIET_HOURS_SET, 0, _said(school.uai, hours))
-    tx.changed(NOBODY, NEWS)
     return True
+
+
+def let_go(tx: Tx, uai: str) -> Hours | None:
+    """Nothing refers to a school any more by what it decided, so that its row may go or change; what that was."""
+    hours = of(tx, uai)
+    if hours is not None:
+        tx.execute(delete(school_quiet_hours).where(_COLUMNS.uai == uai.upper()))
+        tx.changed(NOBODY, NEWS)
+    return hours
+
+
+def keep(tx: Tx, uai: str, hours: Hours) -> None:
+    """A school has these, and had none."""
+    values = {"begins": hours.begins, "ends": hours.ends, "weekends": int(hours.weekends)}
+    tx.execute(insert(school_quiet_hours).values(uai=uai, holidays=int(hours.holidays), **values))
+    tx.changed(NOBODY, NEWS)
 
 
 def _said(uai: str, hours: Hours | None) -> Cause:
