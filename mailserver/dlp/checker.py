@@ -36,7 +36,7 @@ class Looked:
 
     found: tuple[Finding, ...] = ()
     unread: tuple[str, ...] = ()
-    """Names of documents that could not be read in time, or not at all."""
+    """Names of documents that could not be read in time, or not to their end, or not at all."""
 
 
 class OutgoingCheck:
@@ -67,21 +67,23 @@ class OutgoingCheck:
     async def _documents(
         self, account_id: int, documents: Sequence[Document]
     ) -> tuple[list[tuple[str, str]], list[str]]:
-        """What documents say, as far as they can be read in time, and the names of the others."""
+        """What documents say, as far as they can be read in time, and the names of those of which not all was read."""
         texts: list[tuple[str, str]] = []
         unread = [one.name for one in documents]
         try:
             async with asyncio.timeout(SECONDS if documents else None):
                 for one in documents:
-                    text = await self._text(account_id, one)
-                    if text is not None:
-                        texts.append((one.name, text))
+                    text, is_whole = await self._text(account_id, one)
+                    texts.append((one.name, text))
+                    if is_whole:
                         unread.remove(one.name)
         except (TimeoutError, Temporary) as why:
             log.info("documents not looked at", account=account_id, why=str(why), left=len(unread))
         return texts, unread
 
-    async def _text(self, account_id: int, document: Document) -> str | None:
+    async def _text(self, account_id: int, document: Document) -> tuple[str, bool]:
+        """What was read of a document, and whether that is all of it. Raises Temporary."""
+
         async def take() -> bytes:
             return document.octets
 
@@ -89,8 +91,9 @@ class OutgoingCheck:
             made = await self._previews.convert(account_id, document.kind, "fr", take)
         except Unreadable as why:
             log.info("document not looked at", account=account_id, why=why.fault.value)
-            return None
-        return await asyncio.to_thread(html_to_text, made.html[:MAX_TEXT])
+            return "", False
+        text = await asyncio.to_thread(html_to_text, made.html[:MAX_TEXT])
+        return text, not made.cut and len(made.html) <= MAX_TEXT
 
     async def _passwords(self, principal: Principal, words: Sequence[tuple[str, str]]) -> list[Finding]:
         for where, word in words:

@@ -55,7 +55,7 @@ class Read:
     """The name of the file and what stands in it; no name: the letter itself."""
     documents: Sequence[Document]
     left: Sequence[str]
-    """Names of documents that are too many or too large to be read."""
+    """Names of documents that are too many or too large to be read, and of text of which not all was."""
 
 
 def read(octets: bytes) -> Read:
@@ -74,10 +74,12 @@ def read(octets: bytes) -> Read:
                 documents.append(Document(kind, name, part.content(octets, MAX_DOCUMENT)))
             else:
                 left.append(name)
-        elif _is_text(part) and room > 0:
-            size = min(part.size, room)
-            room -= size
-            texts.append((name, _text(part, octets, size)))
+        elif _is_text(part):
+            if part.size > room:
+                left.append(name)
+            if size := min(part.size, room):
+                room -= size
+                texts.append((name, _text(part, octets, size)))
     return Read(texts, documents, left)
 
 

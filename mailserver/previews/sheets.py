@@ -22,6 +22,7 @@ def write(octets: bytes, out: Markup, habits: Habits) -> None:
     out.cut = out.cut or len(sheets) > MAX_SHEETS
     for sheet in sheets[:MAX_SHEETS]:
         if sheet.sheet_state != "visible":
+            out.cut = True
             continue
         rows = sheet.iter_rows(max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS)
         with warnings.catch_warnings(action="ignore"):

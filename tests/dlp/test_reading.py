@@ -12,6 +12,7 @@ import typst
 from mailserver.dlp import reading
 from mailserver.dlp.detectors import Kind, numbers
 from mailserver.dlp.reading import MAX_DOCUMENTS
+from mailserver.mime.body.text import MAX_TEXT
 from mailserver.previews.faults import Fault, Unreadable
 from mailserver.previews.service import Previews
 from tests.previews.files import docx, word
@@ -70,6 +71,15 @@ def test_documents_go_by_their_type_where_they_have_no_name() -> None:
     read = reading.read(letter(*many))
     assert len(read.documents) == MAX_DOCUMENTS
     assert read.left == [f"{MAX_DOCUMENTS}.pdf", f"{MAX_DOCUMENTS + 1}.pdf"]
+
+
+def test_text_that_is_longer_than_what_is_read_is_named() -> None:
+    long = b"x " * (MAX_TEXT // 2)
+    read = reading.read(letter((long, "text/plain", "long.txt"), (TEXT.encode(), "text/csv", "suite.csv")))
+    assert read.left == ["long.txt", "suite.csv"]
+    assert (
+        reading.read(letter((long[: MAX_TEXT // 2], "text/plain", "long.txt"), (b"x", "text/csv", "x.csv"))).left == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,14 +53,16 @@ def word(text: str, style: str = "") -> str:
     return f"<w:p><w:r><w:rPr>{style}</w:rPr><w:t>{text}</w:t></w:r></w:p>"
 
 
-def xlsx(rows: list[list[object]], title: str = "Notes") -> bytes:
-    """A workbook of one sheet."""
+def xlsx(rows: list[list[object]], title: str = "Notes", *, hidden: bool = False) -> bytes:
+    """A workbook of one sheet; `hidden`: and of another one that Excel does not show."""
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
     sheet.title = title
     for row in rows:
         sheet.append(row)
+    if hidden:
+        book.create_sheet("Bis").sheet_state = "hidden"
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()

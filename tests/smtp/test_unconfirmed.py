@@ -20,7 +20,7 @@ from mailserver.store.upkeep import erasure
 from mailserver.submission.confirmed import UnconfirmedMail
 from mailserver.submission.departure import Outcome
 from tests.clocks import StandingClock
-from tests.previews.files import docx, word
+from tests.previews.files import docx, word, xlsx
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.filtering import ADA, BOB
@@ -155,6 +155,23 @@ def test_documents_are_looked_at(house: House) -> None:
     broken.add_attachment(b"PK\x03\x04", maintype="application", subtype="octet-stream", filename="cassé.docx")
     outcome = submit(house, broken)
     assert (outcome.waits, outcome.unread) == (False, ("cassé.docx",)), "it leaves, and its author is told"
+
+
+def test_a_document_that_goes_on_beyond_what_is_read_is_named(house: House) -> None:
+    """A sheet of pupils: what is below the thousandth row nobody looks at; nor at a sheet that is hidden."""
+    message = letter("Ci-joint.")
+    rows: list[list[object]] = [["Élève", number] for number in range(1200)]
+    message.add_attachment(xlsx([*rows, [NIR]]), maintype="application", subtype="octet-stream", filename="x.xlsx")
+    outcome = submit(house, message)
+    assert (outcome.waits, outcome.unread) == (False, ("x.xlsx",))
+    both = letter("Ci-joint.")
+    both.add_attachment(xlsx([[NIR], *rows]), maintype="application", subtype="octet-stream", filename="x.xlsx")
+    assert submit(house, both).asks
+    secret = letter("Ci-joint.")
+    secret.add_attachment(
+        xlsx([["Élève"]], hidden=True), maintype="application", subtype="octet-stream", filename="y.xlsx"
+    )
+    assert submit(house, secret).unread == ("y.xlsx",)
 
 
 def test_pdf_is_looked_at_and_who_sends_it_is_told_of_what_is_not(house: House) -> None:

@@ -122,7 +122,9 @@ async def decide(services: Services, visit: Visit) -> Response:
 async def _one(services: Services, visit: Visit, one: Unconfirmed, fault: str = "") -> Response:
     looked = await services.unconfirmed.findings(visit.principal, one)
     said = [sentence(visit, each) for each in looked.found]
-    said += [visit._("Le fichier « %(file)s » n’a pas pu être lu.") % {"file": name} for name in looked.unread]
+    nameless = visit._("(sans nom)")
+    unread = visit._("Le fichier « %(file)s » n’a pas pu être lu.")
+    said += [unread % {"file": name or nameless} for name in looked.unread]
     return await _page(services, visit, [one], said, fault)
 
 
