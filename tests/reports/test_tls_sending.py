@@ -48,6 +48,7 @@ def reported() -> Iterator[NameServer]:
     server["_smtp._tls.a.example", "TXT"] = [b"v=TLSRPTv1; rua=mailto:tls@loin.example,mailto:t@a.example"]
     server["_smtp._tls.page.example", "TXT"] = [b"v=TLSRPTv1;rua=https://tls.page.example/taken"]
     server["_smtp._tls.twice.example", "TXT"] = [b"v=TLSRPTv1; rua=mailto:x@b.example", b"v=TLSRPTv1; rua=mailto:y@b"]
+    server["_smtp._tls.sly.example", "TXT"] = [b"v=TLSRPTv1; rua=mailto:bob@" + DOMAIN.upper().encode()]
     server["_smtp._tls." + DOMAIN, "TXT"] = [b"v=TLSRPTv1; rua=mailto:tls@" + DOMAIN.encode()]
     server.moods["_smtp._tls.lame.example"] = "broken"
     yield server
@@ -212,6 +213,15 @@ def test_who_gets_none(house: House, senders: list[TlsReportSender], clock: Stan
     house.store.write_now(trusted_clock.believe)
     at_its_moment(house, senders, clock)
     assert left(house) == []
+
+
+def test_no_stranger_has_the_service_write_to_people_here(
+    house: House, senders: list[TlsReportSender], clock: StandingClock
+) -> None:
+    """Nor to lists, to which the service may write."""
+    seen(house, int(clock.now()) // DAY * DAY, (Session("sly.example", STS), 1))
+    at_its_moment(house, senders, clock)
+    assert (left(house), house.mail("bob")) == ([], [])
 
 
 def test_switched_off(house: House, senders: list[TlsReportSender], clock: StandingClock) -> None:
