@@ -46,7 +46,7 @@ def remove_school(tx: Tx, uai: str) -> bool:
 
 
 def rename_school(tx: Tx, old: str, new: str) -> None:
-    """Give a school another UAI: its people, classes, groups, lists and quiet hours follow. Raises Refused(CONFLICT)."""
+    """Give a school another UAI: its people, groups, lists and quiet hours follow. Raises Refused(CONFLICT)."""
     if tx.execute(select(school.c.uai).where(school.c.uai == new)).first() is not None:
         raise Refused(Reason.CONFLICT, f"{new}: there is such a school")
     touched = _people_of(tx, old)
