@@ -309,6 +309,18 @@ def test_there_are_so_many_a_day(house: House, office: Visitor) -> None:
     assert "Il vous en reste 3 aujourd’hui" in unescape(author.text)
 
 
+def test_a_mailing_tells_nobody_and_says_so_before(
+    house: House, office: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(house.settings.mailings.__dict__, "staff", 1)
+    head = beginner(house, "Agnès", Role.STAFF, affiliations=(Affiliation(Tie.FUNCTION, "DIR", TILLEULS),))
+    to = ", ".join(beginner(house, name).address for name in ("Rita", "Rose"))
+    author = enter(house, head)
+    author.get("/s/ecrire")
+    said = asked(send(author, a=to, objet="Fermé", texte="Neige", prevenir="1").text)
+    assert "Un envoi en nombre ne prévient pas pendant les heures de repos." in unescape(" ".join(said))
+
+
 def test_who_may_not_asks_in_vain(house: House, office: Visitor) -> None:
     """Neither a field of theirs nor one from elsewhere, nor a copy of what was urgent, wakes anybody."""
     teacher, rests = beginner(house, "Tom"), beginner(house, "Rita")

@@ -92,21 +92,23 @@ async def doubts(
         found += _everybody(visit, visible, services.settings.guards.reply_all)
     if letter.answers:
         found += await _strangers(services, visit, letter, [*visible, *hidden])
-    if letter.alert:
-        found += await _alert(services, visit, letter)
     seen = None if letter.apart else await _mailing(services, visit, [*visible, *hidden])
+    if letter.alert:
+        found += await _alert(services, visit, letter, is_mailing=seen is not None)
     if seen is not None:
         found.append(seen[0])
     return Doubts(tuple(found), seen[1] if seen is not None else None)
 
 
-async def _alert(services: Services, visit: Visit, letter: Letter) -> list[Doubt]:
+async def _alert(services: Services, visit: Visit, letter: Letter, *, is_mailing: bool) -> list[Doubt]:
     """Why nobody would be told at once of a letter that asks for it."""
     left = await services.submission.urgent.left(visit.principal)
     if left is None:
         text = visit._("Vous ne pouvez pas prévenir pendant les heures de repos : ce message part comme les autres.")
     elif not left:
         text = visit._("Vous avez envoyé assez de messages urgents aujourd’hui : celui-ci part comme les autres.")
+    elif is_mailing:
+        text = visit._("Un envoi en nombre ne prévient pas pendant les heures de repos.")
     elif letter.apart and not _fits(letter, left):
         text = visit._("Un exemplaire par destinataire : les %(n)s premiers seuls seront prévenus aussitôt.") % {
             "n": left
