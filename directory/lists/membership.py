@@ -73,9 +73,10 @@ def received_by(tx: Tx, house: House, person: Principal) -> list[Received]:
     return sorted(found.values(), key=lambda one: (one.name.casefold(), one.address))
 
 
-def choose_digest(tx: Tx, house: House, person: Principal, address: str, *, digest: bool) -> None:
+def choose_digest(tx: Tx, person: Principal, address: str, *, digest: bool) -> None:
     """Somebody wants a message a day of a list they are in, or each. Raises Refused(NOT_FOUND)."""
-    if not any(one.address == address and one.digest is not None for one in received_by(tx, house, person)):
+    entry = lists.get(tx, address)
+    if entry is None or entry.kind is ListKind.FUNCTION or not _is_in(tx, entry, person):
         raise Refused(Reason.NOT_FOUND)
     digest_posts.choose(tx, address, person.account_id, digest=digest)
 
@@ -102,6 +103,13 @@ def addresses_in(text: str) -> list[str]:
             if len(found) >= MAX_FOUND:
                 break
     return list(found.values())
+
+
+def _is_in(tx: Tx, entry: ListEntry, person: Principal) -> bool:
+    """Whether somebody is in one list, by address or found by its query: no other list is looked at."""
+    if entry.kind is ListKind.LIVING:
+        return finds(tx, entry.query, person.account_id)
+    return entry.address in lists.containing(tx, (person.address, *person.aliases))
 
 
 def _received(entry: ListEntry, chosen: Mapping[str, bool]) -> Received:

@@ -75,8 +75,7 @@ def change(house: House, address: str, **values: object) -> None:
 
 
 def choose(house: House, login: str, address: str, *, digest: bool) -> None:
-    of = rosters.House.of(house.settings)
-    house.store.write_now(membership.choose_digest, of, house.people[login], address, digest=digest)
+    house.store.write_now(membership.choose_digest, house.people[login], address, digest=digest)
 
 
 def worker(house: House) -> Digests:
@@ -128,6 +127,25 @@ def test_the_owners_default_is_for_who_has_not_chosen(house: House, clock: Movin
     assert (len(got(house, "lea")), len(got(house, "max"))) == (0, 1)
     assert make(house, clock) == 1
     assert (len(got(house, "lea")), len(got(house, "max"))) == (1, 1)
+
+
+def test_a_choice_holds_the_writer_for_no_other_list(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    living = [make_list(house, f"vivante{number}", query="role=pupil") for number in range(3)]
+    address = make_list(house, "chorale", [at("lea")])
+    finds, asked = membership.finds, []
+
+    def counted(tx: Tx, query: str, account_id: int) -> bool:
+        asked.append(query)
+        return finds(tx, query, account_id)
+
+    monkeypatch.setattr(membership, "finds", counted)
+    choose(house, "lea", address, digest=True)
+    assert asked == []
+    choose(house, "lea", living[0], digest=True)
+    assert len(asked) == 1
+    for login, other in (("max", address), ("rose", living[0])):
+        with pytest.raises(Refused):
+            choose(house, login, other, digest=True)
 
 
 def test_a_member_outside_gets_it_under_an_address_of_their_own_and_leaves_by_one_click(
@@ -313,9 +331,16 @@ def test_who_left_a_list_has_left_the_one_that_is_made_again_for_a_year(house: H
     address = make_list(house, "chorale", [at("lea"), AMIE])
     number = house.store.write_now(outside_members.ids, address, [AMIE])[AMIE]
     house.store.write_now(outside_members.leave, number)
+    clock.ahead += 400 * DAY
+    house.store.write_now(rosters.delete, address, ORIGIN)
+    assert house.read(outside_members.forgettable) == [], "a year from now, however long ago they left"
+    clock.ahead += DAY
+    house.store.write_now(lists.create, address, "", "")
+    assert house.read(outside_members.troubled, address) == [], "who left the old one, the owners of the new do not see"
     house.store.write_now(rosters.delete, address, ORIGIN)
     house.store.write_now(lists.create, address, "", "")
     house.store.write_now(lists.add_members, address, [at("lea"), AMIE])
+    assert [one.id for one in house.read(outside_members.troubled, address)] == [number]
     assert not send(house, "tom", address)
     assert queue(house) == []
     house.store.write_now(removals.rename_list, address, at("choeur"))

@@ -83,9 +83,9 @@ async def choose(services: Services, visit: Visit) -> Response:
     """POST /listes/recues: a message a day of a list, or each."""
     if services.settings.ldap is not None:
         raise Refused(Reason.NOT_FOUND)
-    house, address = House.of(services.settings), visit.form.text("liste")[:320]
+    address = visit.form.text("liste")[:320]
     digest = visit.form.text("rythme") == "jour"
-    await services.store.write(membership.choose_digest, house, visit.principal, address, digest=digest)
+    await services.store.write(membership.choose_digest, visit.principal, address, digest=digest)
     return redirect(visit, f"{visit.base}/listes/recues", **done("rythme-garde"))
 
 

@@ -174,6 +174,8 @@ async def act(services: Services, visit: Visit, one: Mailing, acts: Acts, origin
         return "mailing-programme"
     if wanted == "attendre" and acts.plan:
         at = calm_from(services, visit, one.due or int(visit.now))
+        if not at:  # 0 would let it leave at once
+            raise Refused(Reason.CONFLICT)
         await services.mailings.plan(one.id, at, origin)
         return "mailing-programme"
     if wanted == "arreter" and acts.stop:

@@ -122,9 +122,12 @@ def get(tx: Tx, number: int) -> OutsideMember | None:
 
 
 def troubled(tx: Tx, address: str, limit: int = 500) -> list[OutsideMember]:
-    """The members of a list from whom something came back or who get nothing any more, the latest first."""
+    """The members of a list from whom something came back or who get nothing any more, the latest first. Who left one
+    that had its address before is nobody's business unless they stand in this one."""
     noted = or_(outside_member.c.ended > 0, outside_member.c.bounced > 0)
-    wanted = _ALL.where(outside_member.c.list == address, noted)
+    made = select(mailing_list.c.created).where(mailing_list.c.address == address).scalar_subquery()
+    before = and_(outside_member.c.reason == Reason.LEFT.value, outside_member.c.ended <= made)
+    wanted = _ALL.where(outside_member.c.list == address, noted, or_(~before, _stands()))
     order = (outside_member.c.ended.desc(), outside_member.c.bounced.desc(), outside_member.c.member)
     return [_member(row) for row in tx.execute(wanted.order_by(*order).limit(limit))]
 
@@ -206,10 +209,11 @@ def tell(tx: Tx, numbers: Sequence[int]) -> bool:
 
 
 def keep_those_who_left(tx: Tx, address: str) -> None:
-    """A list is deleted: who left it stays on record for LEFT_DAYS, so that one of the same address that is made again
-    sends them nothing; the others are forgotten."""
-    others = (outside_member.c.list == address, outside_member.c.reason != Reason.LEFT.value)
-    tx.execute(delete(outside_member).where(*others))
+    """A list is deleted: who left it stays on record for LEFT_DAYS from now, however long ago that was, so that one of
+    the same address that is made again sends them nothing; the others are forgotten."""
+    left = outside_member.c.reason == Reason.LEFT.value
+    tx.execute(delete(outside_member).where(outside_member.c.list == address, ~left))
+    tx.execute(update(outside_member).where(outside_member.c.list == address, left).values(ended=tx.now))
 
 
 def rename(tx: Tx, old: str, new: str) -> None:
@@ -234,14 +238,15 @@ def prune(tx: Tx, numbers: Sequence[int]) -> int:
     return tx.execute(delete(outside_member).where(outside_member.c.id.in_(numbers), *_is_forgettable(tx.now))).rowcount
 
 
+def _stands() -> ColumnElement[bool]:
+    return exists().where(list_member.c.list == outside_member.c.list, list_member.c.member == outside_member.c.member)
+
+
 def _is_forgettable(now: int) -> tuple[ColumnElement[bool], ...]:
-    stands = exists().where(
-        list_member.c.list == outside_member.c.list, list_member.c.member == outside_member.c.member
-    )
     sent = exists().where(list_delivery.c.member_id == outside_member.c.id)
     is_there = exists().where(mailing_list.c.address == outside_member.c.list)
     long_ago = outside_member.c.ended <= now - LEFT_DAYS * DAY
-    return ~stands, ~sent, or_(outside_member.c.ended == 0, and_(~is_there, long_ago))
+    return ~_stands(), ~sent, or_(outside_member.c.ended == 0, and_(~is_there, long_ago))
 
 
 def _resume(tx: Tx, *where: ColumnElement[bool]) -> int:
