@@ -1,9 +1,12 @@
 """Flags of messages that a caller holds in arrays: as `messages.store_flags` would have it, whoever came between."""
 
+import threading
 from array import array
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import column, func, select, table
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.transactions import Store, Tx
@@ -11,6 +14,7 @@ from mailserver.store.mail import bulk_flags, mailboxes, messages
 from mailserver.store.mail.bulk_flags import Flagged, Known
 from mailserver.store.mail.mailboxes import Mailbox
 from tests.store.test_messages import box_of, fill
+from tests.waiting import until
 
 
 def known(tx: Tx, box: Mailbox, uids: Sequence[int]) -> Known:
@@ -64,3 +68,41 @@ def test_who_knows_the_mailbox_of_before_is_told(store: Store, edupont: int, mma
     assert refused.value.reason is Reason.NO_SUCH_MAILBOX
     assert box_of(store, edupont) == after
     assert store.read_now(mailboxes.by_id, edupont, box.id) == after
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_who_waits_for_a_rival_looks_again(store: Store, edupont: int, stays: bool) -> None:
+    """Of PostgreSQL, where several write at once: a rival's change that is committed while we wait counts, one that is
+    given up does not."""
+    if not store.backend.is_shared:
+        return
+    fill(store, edupont, 3)
+    box = box_of(store, edupont)
+    before = store.read_now(known, box, [1, 2, 3])
+    begun, end = threading.Event(), threading.Event()
+
+    def rival(tx: Tx) -> None:
+        messages.store_flags(tx, edupont, box.id, [2], "+", ("\\Deleted",))
+        messages.expunge(tx, edupont, box.id)
+        begun.set()
+        end.wait(20)
+        if not stays:
+            raise Refused(Reason.CONFLICT, "given up")
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store.write_now, rival)
+        assert begun.wait(20)
+        second = pool.submit(store.write_now, bulk_flags.flag, edupont, box.id, before, "+", ("\\Seen",))
+        until(lambda: store.read_now(lambda tx: tx.execute(_WAITING).scalar_one()))
+        end.set()
+        found = second.result()
+        assert (first.exception() is None) == stays
+    after = box_of(store, edupont)
+    rows = store.read_now(messages.state, box.id)
+    assert (found.known, found.missing) == (not stays, int(stays))
+    assert [row[0] for row in rows] == ([1, 3] if stays else [1, 2, 3])
+    assert {row[1:] for row in rows} == {(1, after.modseq)} == {(1, found.modseq)}
+    assert store.read_now(counted, box.id) == (after.unseen, after.flagged) == (0, 0)
+
+
+_WAITING = select(func.count()).select_from(table("pg_locks")).where(~column("granted"))
