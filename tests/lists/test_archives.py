@@ -13,6 +13,7 @@ from directory.lists.rosters import ListChange
 from mailserver.delivery.member_keys import MemberKeys
 from mailserver.model.clock import DAY
 from mailserver.model.identity import Archive
+from mailserver.model.messages.provenance import UNKNOWN
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import archived_posts, collect, recovery
 from mailserver.store.mail.proportion import Terms
@@ -205,6 +206,21 @@ def test_a_deleted_list_leaves_nothing_to_the_next_of_its_address_and_a_renamed_
     house.store.write_now(lists.create, at("choeur"), "", "")
     assert kept(house, at("choeur")) == []
     assert house.store.write_now(archived_posts.prune, 0) == 1
+
+
+@pytest.mark.parametrize("way", ["made", "renamed"])
+def test_what_arrives_while_a_list_is_deleted_is_not_read_by_the_next_of_its_address(house: House, way: str) -> None:
+    address = keeping(house, "chorale", [at("lea")])
+    assert not send(house, "tom", address)
+    (line,) = kept(house, address)
+    house.store.write_now(rosters.delete, address, ORIGIN)
+    late = archived_posts.Archived(address, "late", house.people["tom"].account_id)
+    house.store.write_now(archived_posts.keep, line.content_id, late, UNKNOWN)
+    if way == "made":
+        keeping(house, "chorale", [at("max")])
+    else:
+        house.store.write_now(removals.rename_list, keeping(house, "choeur", [at("max")]), address)
+    assert kept(house, address) == []
 
 
 def test_retention_and_removal_take_what_is_theirs_and_nothing_that_somebody_has(house: House) -> None:

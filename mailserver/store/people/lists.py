@@ -238,6 +238,7 @@ def create(tx: Tx, address: str, name: str, owner: str, more: Mapping[str, str |
     }
     if not tx.insert_ignore(mailing_list, values):
         raise Refused(Reason.CONFLICT, f"{address}: this list exists already")
+    forget_posts(tx, fold_login(address))  # what was on its way to one of this address while that was deleted
     tx.changed(DIRECTORY, 0)
 
 
@@ -309,11 +310,16 @@ def remove(tx: Tx, address: str) -> bool:
     for table in (held_message, list_member, list_owner, list_writer, list_post):
         tx.execute(delete(table).where(table.c.list == address))
     outside_members.keep_those_who_left(tx, address)
-    archived_posts.disown(tx, address)
-    digest_posts.forget_list(tx, address)
+    forget_posts(tx, address)
     done = tx.execute(delete(mailing_list).where(mailing_list.c.address == address))
     tx.changed(DIRECTORY, 0)
     return bool(done.rowcount)
+
+
+def forget_posts(tx: Tx, address: str) -> None:
+    """Nothing that a list of this address has sent on is read or sent any more."""
+    archived_posts.disown(tx, address)
+    digest_posts.forget_list(tx, address)
 
 
 def _touch(tx: Tx, address: str) -> None:

@@ -8,7 +8,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import code_key
 from mailserver.model.identity import Tie
 from mailserver.store.engine.statements import Tx
-from mailserver.store.people import outside_members, school_hours, vocabulary_entries
+from mailserver.store.people import lists, outside_members, school_hours, vocabulary_entries
 from mailserver.store.record.notices import DIRECTORY, moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, person, school, vocabulary_entry
@@ -140,6 +140,7 @@ def rename_list(tx: Tx, old: str, new: str) -> None:
     columns = [column for column in mailing_list.c if column.name != "address"]
     copied = select(literal(new), *columns).where(mailing_list.c.address == old)
     tx.execute(insert(mailing_list).from_select(["address", *(column.name for column in columns)], copied))
+    lists.forget_posts(tx, new)
     for table in (list_member, list_owner, list_writer, held_message, archived_post):
         _rewrite(tx, table, table.c.list, old, new)
     for table in (list_post, digest_post, list_choice):
