@@ -39,7 +39,7 @@ def _catch_up(tx: Tx, account_id: int, mailbox_id: int, base: Snapshot | None) -
         return _CaughtUp(None, _read(tx, mailboxes.by_id(tx, account_id, mailbox_id)))
     changed = messages.changed_since(tx, account_id, mailbox_id, base.modseq, base.uidnext)
     box = changed.box
-    if changed.vanished is None:
+    if changed.vanished is None or box.modseq < base.modseq:
         return _CaughtUp(base, _read(tx, box))
     known = _as_known(base, box)
     if known is not None:
@@ -164,6 +164,14 @@ class SnapshotCache:
         self._used: dict[int, Shared] = {}
         self._kept: OrderedDict[int, Snapshot] = OrderedDict()
         self._kept_messages = 0
+        self.renderings = FetchCache()
+        self.messages = MessageCache()
+        if not store.keeps_order:
+            changes.subscribe("lost", 0, self._forget)
+
+    def _forget(self) -> None:
+        """A server that was away may be another one now, which lacks what the first had committed last: UIDs that are
+        given again are of other messages."""
         self.renderings = FetchCache()
         self.messages = MessageCache()
 

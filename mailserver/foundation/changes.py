@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["mailbox", "account", "agenda"]
-"""`agenda`: of an account what is of no mailbox. Deliveries and flags, which are frequent, do not wake these."""
+Kind = Literal["mailbox", "account", "agenda", "lost"]
+"""`agenda`: of an account what is of no mailbox. Deliveries and flags, which are frequent, do not wake these. `lost`,
+with key 0: news may have been lost (`publish_all`), nothing else."""
 
 MANY = 1000
 """Changes told at once, above which the subscriptions are gone through instead."""

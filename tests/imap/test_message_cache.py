@@ -1,10 +1,12 @@
 """What a worker keeps of messages: shown without the database, bounded, and never of what was not committed."""
 
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 
 from imap.session.message_cache import LARGEST, LIMIT, TOGETHER, MessageCache
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.schema.mail import blob, content
+from mailserver.store.mail import blobs, messages
+from mailserver.store.mail.blobs import Prepared
+from mailserver.store.schema.mail import blob, content, mailbox, message
 from tests.imap.world import World, play
 
 
@@ -50,6 +52,42 @@ def test_what_was_shown_or_appended_is_not_read_again(store: Store) -> None:
             assert "NO [CORRUPTION]" in (await client.command("FETCH 4 BODY.PEEK[]"))[-1]
 
     play(scene)
+
+
+def test_a_replica_that_lacks_the_last_messages_is_read_anew(store: Store) -> None:
+    """The server is away for a moment and comes back as another, without what was committed last; the UID is given
+    again."""
+    if store.keeps_order:
+        return  # a file is always itself
+
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            for name in ("there", "lost"):
+                await client.ok("APPEND INBOX", literal=f"Subject: {name}\r\n\r\nbody\r\n".encode())
+            assert "Subject: lost" in "".join(await client.ok("FETCH 2 BODY.PEEK[]"))
+            await store.write(_fall_back)
+            store.changes.publish_all()
+            assert "* 2 EXPUNGE" in await client.ok("NOOP")
+            await store.write(_deliver, blobs.prepare(b"Subject: new\r\n\r\nbody\r\n", store.blobs))
+            assert "* 2 EXISTS" in await client.ok("NOOP")
+            assert "Subject: new" in "".join(await client.ok("UID FETCH 2 BODY.PEEK[]"))
+
+    play(scene)
+
+
+def _fall_back(tx: Tx) -> None:
+    """The last message of all was never there."""
+    tx.execute(delete(message).where(message.c.uid == 2))
+    counts = {"uidnext": mailbox.c.uidnext - 1, "modseq": mailbox.c.modseq - 1, "messages": 1, "unseen": 1}
+    tx.execute(update(mailbox).where(mailbox.c.messages == 2).values(**counts))
+
+
+def _deliver(tx: Tx, prepared: Prepared) -> None:
+    """To where one message is."""
+    box = tx.execute(select(mailbox.c.account_id, mailbox.c.id).where(mailbox.c.messages == 1)).one()
+    assert messages.append(tx, box.account_id, box.id, prepared).uid == 2
 
 
 def _lose(tx: Tx) -> None:
