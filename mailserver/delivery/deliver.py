@@ -118,12 +118,12 @@ class Delivery(Addressing):
         """The copies, what is junk to somebody on its way to their Spam. The house is never judged by its words."""
         if not _is_from_outside(envelope):
             return parts
-        copies = [part for part in parts if part.accounts and not part.only_if_held]
+        copies = [part for part in parts if (part.accounts or part.digest is not None) and not part.only_if_held]
         scanned = next((part.prepared.scan for part in copies if not part.provenance.through_list), None)
         if scanned is not None and self._is_of_the_house(scanned.sender_address):
             return parts
         spared = _spared(envelope)
-        asked = [account for part in copies for account in part.accounts if account not in spared]
+        asked = [account for part in copies for account in _getting(part) if account not in spared]
         handed = Handed(envelope.reverse_path, [one.address for one in envelope.recipients], envelope.peer)
         results = envelope.results
         is_proven = results.authenticated or not results.checked
@@ -131,7 +131,7 @@ class Delivery(Addressing):
         if not verdicts:
             return parts
         log.info("junk", id=envelope.name, accounts=len(verdicts), score=max(one.score for one in verdicts.values()))
-        return [_aside(part, verdicts) for part in parts]
+        return [_aside(_at_once(part, verdicts), verdicts) for part in parts]
 
     async def virus_in(self, octets: bytes) -> str | None:
         """The name of a virus in a message; empty: none was found; None: nobody looked. Raises Temporary."""
@@ -371,7 +371,7 @@ class Delivery(Addressing):
                 copies.append(Copy(part, written, onward, {}))
             if archived is not None or waiting is not None:
                 kept = replace(part, accounts=(), archived=archived, digest=waiting)
-                copies.append(Copy(kept, b"", onward, {}))
+                copies.append(Copy(kept, written, onward, {}))
         if not members and not remote:
             return copies
         if at_once:
@@ -536,6 +536,21 @@ def _is_from_outside(envelope: Envelope) -> bool:
     """Whether nobody of this house sent a message."""
     sender = envelope.sender
     return sender is not None and not sender.account_id and envelope.door in (Door.SMTP, Door.LMTP)
+
+
+def _getting(part: Part) -> tuple[int, ...]:
+    """Who gets a copy now, or by the digest of a list."""
+    return part.accounts + part.digest.accounts if part.digest is not None else part.accounts
+
+
+def _at_once(part: Part, verdicts: Mapping[int, Verdict]) -> Part:
+    """What waits for a digest, without those to whom it is junk: they get it now, since a digest would vouch for it."""
+    digest = part.digest
+    if digest is None or verdicts.keys().isdisjoint(digest.accounts):
+        return part
+    now = tuple(account for account in digest.accounts if account in verdicts)
+    left = replace(digest, accounts=tuple(account for account in digest.accounts if account not in verdicts))
+    return replace(part, accounts=part.accounts + now, digest=left if left.accounts or left.outside else None)
 
 
 def _aside(part: Part, verdicts: Mapping[int, Verdict]) -> Part:

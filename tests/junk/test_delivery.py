@@ -5,6 +5,7 @@ import smtplib
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
 
 from mailserver.delivery import Envelope
 from mailserver.junk.teaching import teach
@@ -13,11 +14,12 @@ from mailserver.model.messages.authentication import Alignment, AuthenticationRe
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import junk, known_senders, mailboxes, messages
+from mailserver.store.mail import digest_posts, junk, known_senders, mailboxes, messages
 from mailserver.store.mail.junk import Source
 from mailserver.store.mail.lessons import Said
 from mailserver.store.schema.agendas import item
 from mailserver.store.schema.junk import junk_lesson
+from mailserver.store.schema.rosters import digest_post
 from tests.junk.samples import arrive, bad, good, taught
 from tests.smtp.house import DOMAIN, LIST, PASSWORD, House
 
@@ -95,6 +97,17 @@ def test_members_of_a_list(house: House) -> None:
     send(house, bad(904), LIST)
     send(house, good(904), LIST)
     assert places(house, "ada") == places(house, "bob") == (1, 1)
+
+
+def test_members_of_a_list_who_wait_for_its_digest(house: House) -> None:
+    house.store.write_now(digest_posts.choose, LIST, house.people["ada"].account_id, digest=True)
+    for octets in (bad(944), good(944)):
+        send(house, octets, LIST)
+    assert places(house, "ada") == (0, 1)
+    assert places(house, "bob") == (1, 1)
+    waiting = house.read(lambda tx: tx.execute(select(digest_post.c.accounts)).scalars().all())
+    assert len(waiting) == 1, "the good one"
+    house.store.write_now(digest_posts.forget_list, LIST)
 
 
 def rescued(tx: Tx, account: int) -> None:
