@@ -12,7 +12,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HOMES = {name: ROOT / name for name in ("mailserver", "directory", "smtp", "imap", "webui")}
 HOMES["agenda"] = ROOT / "calendar" / "agenda"
-RUNNERS = {"read", "write", "begin", "read_inline", "read_slow", "read_now", "write_now", "read_inline_now"}
+RUNNERS = {
+    *("read", "read_inline", "read_apart", "read_slow", "write", "begin"),
+    *("read_now", "read_inline_now", "read_apart_now", "write_now"),
+}
 """Methods of `Store` that run a function in a transaction."""
 
 

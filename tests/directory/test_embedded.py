@@ -47,13 +47,13 @@ async def test_a_known_recipient_costs_no_question(
     monkeypatch.setattr("directory.people.embedded.REMEMBERED_SECONDS", 3600)
     await embedded.add(TEACHER)
     asked: list[str] = []
-    read = store.read_inline
+    read = store.read_apart
 
     async def noting(function, *args, **kwargs):  # type: ignore[no-untyped-def]
         asked.append(args[0])
         return await read(function, *args, **kwargs)
 
-    monkeypatch.setattr(store, "read_inline", noting)
+    monkeypatch.setattr(store, "read_apart", noting)
     for _ in range(1000):
         assert await embedded.find(f"emilie.dupont@{DOMAIN}") is not None
     assert asked == [f"emilie.dupont@{DOMAIN}"]
@@ -94,7 +94,7 @@ def _two(make_store: Callable[[], Store]) -> tuple[Store, Store]:
 async def test_an_answer_older_than_a_change_is_not_remembered(embedded: EmbeddedDirectory, store: Store) -> None:
     """The change is heard of while the question is under way."""
     person = await embedded.add(TEACHER)
-    read = store.read_inline
+    read = store.read_apart
 
     async def slow(function, *args, **kwargs):  # type: ignore[no-untyped-def]
         answer = await read(function, *args, **kwargs)
@@ -102,9 +102,9 @@ async def test_an_answer_older_than_a_change_is_not_remembered(embedded: Embedde
         embedded._forget()
         return answer
 
-    store.read_inline = slow  # type: ignore[method-assign]
+    store.read_apart = slow  # type: ignore[method-assign]
     await embedded.find("edupont")
-    store.read_inline = read  # type: ignore[method-assign]
+    store.read_apart = read  # type: ignore[method-assign]
     found = await embedded.find("edupont")
     assert found is not None
     assert found.state is State.SUSPENDED

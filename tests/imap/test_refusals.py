@@ -101,17 +101,16 @@ def test_a_store_out_of_reach(sqlite_store: Store) -> None:
             def unreachable_now(*arguments: object, **options: object) -> None:
                 raise Temporary("The database is out of reach")
 
-            begin, read, read_inline = world.store.begin, world.store.read, world.store.read_inline
-            read_inline_now = world.store.read_inline_now
-            world.store.begin = unreachable_now  # type: ignore[method-assign, assignment]
-            assert await refused(client, "STORE 1 +FLAGS (\\Seen)") == "UNAVAILABLE"
-            assert await refused(client, "APPEND INBOX", literal=MESSAGE) == "UNAVAILABLE"
-            world.store.read = world.store.read_inline = unreachable  # type: ignore[method-assign, assignment]
-            world.store.read_inline_now = unreachable_now  # type: ignore[method-assign, assignment]
-            assert await refused(client, "FETCH 1 ENVELOPE") == "UNAVAILABLE"
-            assert await client.ok("FETCH 1 UID") == ["* 1 FETCH (UID 1)"]
-            world.store.begin, world.store.read = begin, read  # type: ignore[method-assign]
-            world.store.read_inline, world.store.read_inline_now = read_inline, read_inline_now  # type: ignore[method-assign]
+            with pytest.MonkeyPatch.context() as cut:
+                cut.setattr(world.store, "begin", unreachable_now)
+                assert await refused(client, "STORE 1 +FLAGS (\\Seen)") == "UNAVAILABLE"
+                assert await refused(client, "APPEND INBOX", literal=MESSAGE) == "UNAVAILABLE"
+                for name in ("read", "read_inline", "read_apart"):
+                    cut.setattr(world.store, name, unreachable)
+                for name in ("read_inline_now", "read_apart_now"):
+                    cut.setattr(world.store, name, unreachable_now)
+                assert await refused(client, "FETCH 1 ENVELOPE") == "UNAVAILABLE"
+                assert await client.ok("FETCH 1 UID") == ["* 1 FETCH (UID 1)"]
             await client.ok("STORE 1 +FLAGS (\\Seen)")
 
     play(scene)

@@ -340,7 +340,7 @@ async def test_the_answer_comes_before_anything_is_looked_at(desk: Help, monkeyp
 
         return note
 
-    for name in ("read_now", "read_inline_now", "write", "write_now"):
+    for name in ("read_now", "read_inline_now", "read_apart_now", "write", "write_now"):
         monkeypatch.setattr(store, name, noting(getattr(store, name)))
     for peer, before in ((LOCAL, []), (HOME, ["_count_peer"])):
         for question in questions.values():
