@@ -23,7 +23,7 @@ class Recalled:
     taken: int
     """Recipients who do not have it any more, and will not."""
     people: int
-    """Recipients here who had it, or were to get it by the digest of a list."""
+    """Recipients here who had it, and those who were to get it by the digest of a list, elsewhere, too."""
 
 
 class Recall:
@@ -60,7 +60,7 @@ class Recall:
         taken: set[recalling.Copy] = set()
         for start in range(0, len(unread), recalling.BATCH):
             taken.update(await self._store.write(recalling.take, unread[start : start + recalling.BATCH]))
-        people = {one.account_id for one in copies} | spared - {author}
+        people: set[int | str] = {*(one.account_id for one in copies), *(spared - {author})}
         left = {one.account_id for one in copies if one not in taken}
         log.info("recalled", account=author, taken=len(taken), copies=len(copies))
         return Recalled(len(people - left), len(people))

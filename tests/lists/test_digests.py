@@ -283,6 +283,19 @@ def test_its_author_takes_back_what_nobody_has_but_for_a_digest(house: House, cl
         house.run(recall.take_back(tom, sent, ORIGIN))
 
 
+def test_its_author_takes_back_what_only_members_elsewhere_wait_for(house: House, clock: MovingClock) -> None:
+    address = make_list(house, "chorale", [AMIE])
+    number = house.store.write_now(outside_members.ids, address, [AMIE])[AMIE]
+    house.store.write_now(digest_posts.choose_outside, number, digest=True)
+    octets = b"Message-ID: <dehors@ac-exemple.fr>\r\n" + letter(at("tom"), address)
+    tom = house.people["tom"]
+    house.run(house.submission.submit(tom, tom.address, (address,), octets, save_to_sent=True))
+    recall = Recall(settings=house.settings, store=house.store)
+    assert house.run(recall.take_back(tom, house.read(content_of, tom.account_id), ORIGIN)) == Recalled(1, 1)
+    assert make(house, clock) == 0
+    assert queue(house) == []
+
+
 def test_what_is_taken_back_comes_by_no_digest_of_another_list(house: House, clock: MovingClock) -> None:
     at_once, waits = make_list(house, "chorale", [at("lea")]), make_list(house, "orchestre", [at("max")])
     change(house, waits, digest=True, archive=Archive.MEMBERS)

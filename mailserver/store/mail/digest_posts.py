@@ -200,18 +200,19 @@ def forget_author(tx: Tx, account_id: int) -> int:
     return _remove(tx, digest_post.c.account_id == account_id)
 
 
-def recall(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> set[int]:
-    """An author takes back what they sent a moment ago; who here was still to get it."""
+def recall(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> set[int | str]:
+    """An author takes back what they sent a moment ago; who was still to get it: accounts here, addresses elsewhere."""
     mine = _sent_by(author, message_id, threads, since)
     waiting = waiting_for(tx, author, message_id, threads, since)
     _remove(tx, mine)
     return waiting
 
 
-def waiting_for(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> set[int]:
-    """Who here is still to get what an author sent a moment ago."""
-    packed = tx.execute(select(digest_post.c.accounts).where(_sent_by(author, message_id, threads, since))).scalars()
-    return {account_id for some in packed for account_id in _numbers(some)}
+def waiting_for(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> set[int | str]:
+    """Who is still to get what an author sent a moment ago: accounts here, addresses elsewhere."""
+    mine = _sent_by(author, message_id, threads, since)
+    rows = tx.execute(select(digest_post.c.accounts, digest_post.c.outside).where(mine))
+    return {one for packed, text in map(tuple, rows) for one in (*_numbers(packed), *json.loads(text))}
 
 
 def drop(tx: Tx, author: int, since: int, name_of: Callable[[str], str]) -> int:

@@ -74,17 +74,17 @@ def find(tx: Tx, author: int, content_id: int, since: int) -> list[Copy]:
     return sorted(found)
 
 
-def waiting(tx: Tx, author: int, content_id: int, since: int) -> set[int]:
-    """Who here is to get the same message by the digest of a list."""
+def waiting(tx: Tx, author: int, content_id: int, since: int) -> set[int | str]:
+    """Who is to get the same message by the digest of a list: accounts here, addresses elsewhere."""
     row = tx.one(_NAMED, content=content_id)
     return digest_posts.waiting_for(tx, author, row[0], _threads(row), since) if row is not None else set()
 
 
-def begin(tx: Tx, origin: Origin, author: int, content_id: int, count: int, since: int) -> set[int]:
+def begin(tx: Tx, origin: Origin, author: int, content_id: int, count: int, since: int) -> set[int | str]:
     """Put on record that an author takes so many unread copies back; archives of lists keep none of it, nor has a
-    digest it. Who here was still to get it by one."""
+    digest it. Who was still to get it by one."""
     row = tx.one(_NAMED, content=content_id)
-    spared = set[int]()
+    spared = set[int | str]()
     if row is not None:
         archived_posts.recall(tx, author, row[0], _threads(row), since)
         spared = digest_posts.recall(tx, author, row[0], _threads(row), since)
