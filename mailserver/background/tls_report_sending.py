@@ -64,8 +64,10 @@ class TlsReportSender:
         self._outside = outside
         self._clock = clock
         self._upkeep = TrustedClock(store, clock)
-        self._reporter = Reporter(settings.web.academy, settings.domain)
         self._last: Due | None = None
+
+    def _reporter(self) -> Reporter:
+        return Reporter(self._settings.web.academy, self._settings.domain)
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -114,7 +116,7 @@ class TlsReportSender:
         except LookupFailed as error:
             log.info("report waits", domain=one.domain, why=str(error))
             return
-        written = await asyncio.to_thread(tls_writing.write, self._reporter, one.domain, one.day, facts)
+        written = await asyncio.to_thread(tls_writing.write, self._reporter(), one.domain, one.day, facts)
         parts = await self._parts(written, wanted)
         async with self._delivery.discarding(*(part.prepared for part in parts)):
             taken, unused = await self._store.write(_unit, one, parts, self._settings.outbound.lifetime)
@@ -136,7 +138,7 @@ class TlsReportSender:
                 log.info("report wanted at an address of ours", domain=written.domain)
                 continue
             token, now = self._clock.token(TOKEN_OCTETS), self._clock.now()
-            octets = tls_writing.mail(self._reporter, written, address, token=token, now=now)
+            octets = tls_writing.mail(self._reporter(), written, address, token=token, now=now)
             try:
                 parts += await self._submission.from_service([address], octets)
             except Refused as refusal:

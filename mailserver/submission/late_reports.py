@@ -27,7 +27,7 @@ class LateReports:
         self._delivery = delivery
         self._routing = routing
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
-        self._lifetime = settings.outbound.lifetime
+        self._settings = settings
 
     async def send(
         self,
@@ -59,6 +59,6 @@ class LateReports:
         if not parts:
             return
         async with self._delivery.discarding(*(part.prepared for part in parts)):
-            _, unused, _ = await self._store.write(deliver_parts, parts, {}, self._lifetime)
+            _, unused, _ = await self._store.write(deliver_parts, parts, {}, self._settings.outbound.lifetime)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._store.blobs, file)
