@@ -6,7 +6,6 @@ from mailserver.foundation.settings import Settings
 from mailserver.health.findings import Finding, Grade
 from mailserver.model.errors import Temporary
 from mailserver.store.moving import journal
-from mailserver.store.moving.ends import End
 from mailserver.store.upkeep import copying
 from mailserver.texts.text import Text, Untranslated
 
@@ -15,13 +14,10 @@ def examine_moves(settings: Settings) -> Iterator[Finding]:
     """Nothing where there is none."""
     if not copying.is_sqlite(settings.database_url) or not copying.sqlite_file(settings.database_url).exists():
         return
-    source = End(settings.database_url)
     try:
-        count = journal.count(source)
+        count = journal.count(settings.database_url)
     except Temporary:
         return  # the look at the database has said so
-    finally:
-        source.close()
     if count is not None:
         yield Finding(
             "database",

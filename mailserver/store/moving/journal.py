@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Table, inspect
 
+from mailserver.store.engine import migrate
 from mailserver.store.moving.ends import TABLES, End, Row
 
 WIDTH = max(len(table.primary_key.columns) for table in TABLES)
@@ -78,12 +79,15 @@ def look(source: End) -> Outgoing | None:
         return Outgoing(bool(whole), int(changes), int(mended))
 
 
-def count(source: End) -> int | None:
-    """How much it has written down, whether it can be believed or not; None: there is none."""
-    with source.opened() as driver:
-        if not _is_there(driver):
+def count(url: str) -> int | None:
+    """How much that of a SQLite database has written down, whether it can be believed or not; None: there is none.
+
+    Changes nothing, not even a file. Raises Temporary.
+    """
+    with migrate.refusals(url), migrate.reading(url) as connection:
+        if not inspect(connection).has_table("moving_out"):
             return None
-        return int(driver.execute("SELECT count(*) FROM moving_change").fetchone()[0])
+        return int(connection.exec_driver_sql("SELECT count(*) FROM moving_change").scalar_one())
 
 
 def is_followed(source: End, target: End) -> bool:
