@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import structlog
 
-from mailserver.delivery import list_copy
+from mailserver.delivery import list_copy, spam_placement
 from mailserver.delivery.answering import Answering
 from mailserver.delivery.archiving import Archiving
 from mailserver.delivery.copies import Copy, fresh
@@ -19,7 +19,6 @@ from mailserver.delivery.impersonation import Impersonation, marked
 from mailserver.delivery.nested_lists import head_of
 from mailserver.delivery.occasion import Passage, Volume
 from mailserver.delivery.offloading import at_leisure
-from mailserver.delivery.placement import SPAM
 from mailserver.delivery.recipients import Addressing, is_role
 from mailserver.delivery.sorting import Sorting
 from mailserver.delivery.units import deliver_parts, hold_infected
@@ -122,8 +121,8 @@ class Delivery(Addressing):
         scanned = next((part.prepared.scan for part in copies if not part.provenance.through_list), None)
         if scanned is not None and self._is_of_the_house(scanned.sender_address):
             return parts
-        spared = _spared(envelope)
-        asked = [account for part in copies for account in _getting(part) if account not in spared]
+        spared = spam_placement.spared(envelope)
+        asked = [account for part in copies for account in spam_placement.getting(part) if account not in spared]
         handed = Handed(envelope.reverse_path, [one.address for one in envelope.recipients], envelope.peer)
         results = envelope.results
         is_proven = results.authenticated or not results.checked
@@ -131,7 +130,7 @@ class Delivery(Addressing):
         if not verdicts:
             return parts
         log.info("junk", id=envelope.name, accounts=len(verdicts), score=max(one.score for one in verdicts.values()))
-        return [_aside(_at_once(part, verdicts), verdicts) for part in parts]
+        return [spam_placement.as_junk(spam_placement.at_once(part, verdicts), verdicts) for part in parts]
 
     async def virus_in(self, octets: bytes) -> str | None:
         """The name of a virus in a message; empty: none was found; None: nobody looked. Raises Temporary."""
@@ -212,8 +211,8 @@ class Delivery(Addressing):
         copies = await self._copies(envelope, octets, options, targets, looked.signs)
         if passage is None:
             await self._check_refused(envelope, octets, options, copies, targets)
-        spared = _spared(envelope)
-        parts = [_put_aside(copy.part, spared, self._listed(envelope)) for copy in copies]
+        spared = spam_placement.spared(envelope)
+        parts = [spam_placement.by_policy(copy.part, spared, self._listed(envelope)) for copy in copies]
         if judge:
             parts = await self._judged(envelope, octets, parts)
         reached = tuple(dict.fromkeys(account for part in parts for account in part.accounts))
@@ -496,21 +495,6 @@ def _refused(envelope: Envelope, parts: list[Part], *, tells_each: bool) -> tupl
     return silent, refused
 
 
-def _spared(envelope: Envelope) -> set[int]:
-    """Who gets it as `postmaster@` or `abuse@`: nothing that goes there is junk."""
-    return {account for one in envelope.recipients if is_role(one.address) for account in one.accounts}
-
-
-def _put_aside(part: Part, spared: set[int], listed: Verdict | None) -> Part:
-    """The part in the Spam folder of those who get it, but for some; a notice of ours stays as it is."""
-    verdict = Verdict(Source.POLICY, 0, 0) if part.provenance.results.quarantined else listed
-    if verdict is None or part.only_if_held:
-        return part
-    aside = [account for account in part.accounts if account not in spared]
-    verdicts = dict.fromkeys(aside, verdict)
-    return replace(part, placements=dict.fromkeys(aside, (SPAM,)), verdicts=verdicts)
-
-
 def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]:
     """The lists among the recipients that the message has not been through; none where a program answered.
 
@@ -536,31 +520,6 @@ def _is_from_outside(envelope: Envelope) -> bool:
     """Whether nobody of this house sent a message."""
     sender = envelope.sender
     return sender is not None and not sender.account_id and envelope.door in (Door.SMTP, Door.LMTP)
-
-
-def _getting(part: Part) -> tuple[int, ...]:
-    """Who gets a copy now, or by the digest of a list."""
-    return part.accounts + part.digest.accounts if part.digest is not None else part.accounts
-
-
-def _at_once(part: Part, verdicts: Mapping[int, Verdict]) -> Part:
-    """What waits for a digest, without those to whom it is junk: they get it now, since a digest would vouch for it."""
-    digest = part.digest
-    if digest is None or verdicts.keys().isdisjoint(digest.accounts):
-        return part
-    now = tuple(account for account in digest.accounts if account in verdicts)
-    left = replace(digest, accounts=tuple(account for account in digest.accounts if account not in verdicts))
-    return replace(part, accounts=part.accounts + now, digest=left if left.accounts or left.outside else None)
-
-
-def _aside(part: Part, verdicts: Mapping[int, Verdict]) -> Part:
-    """A copy that goes to the Spam of those to whom it is junk."""
-    mine = {account: verdicts[account] for account in part.accounts if account in verdicts}
-    if not mine or part.only_if_held:
-        return part
-    return replace(
-        part, placements={**dict.fromkeys(mine, (SPAM,)), **part.placements}, verdicts={**mine, **part.verdicts}
-    )
 
 
 def _trace(envelope: Envelope, size: int, prepared: blobs.Prepared | None) -> Trace:
