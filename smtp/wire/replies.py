@@ -212,7 +212,8 @@ def awaits_approval(identifier: str) -> bytes:
 
 def accepted(identifier: str, *, queued: bool, unread: int = 0) -> bytes:
     """The message is committed to disk; of so many of its documents nobody could say what they give away."""
-    more = f": {unread} attached documents could not be read" if unread else ""
+    said = Text("documents joints qui n’ont pas pu être lus : {count}", count=unread)
+    more = f": {both_in_ascii(said)}" if unread else ""
     return f"250 2.0.0 {'queued' if queued else 'delivered'} as {identifier}{more}\r\n".encode()
 
 

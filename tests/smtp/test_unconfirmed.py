@@ -188,7 +188,9 @@ def test_pdf_is_looked_at_and_who_sends_it_is_told_of_what_is_not(house: House) 
         door.rcpt(OUTSIDE)
         code, said = door.data(locked.as_bytes(policy=policy.SMTP))
     assert code == 250
-    assert said.endswith(b": 1 attached documents could not be read")
+    assert said.endswith(
+        b": documents joints qui n'ont pas pu etre lus: 1 / attached documents that could not be read: 1"
+    )
 
 
 def test_two_presses_at_once_send_once(house: House) -> None:
