@@ -179,6 +179,27 @@ def test_keys_that_come_before_the_answer_are_taken_after_it(
         assert watched.complaints == []
 
 
+def test_what_is_chosen_while_new_mail_comes_in_stays_chosen(
+    house: House, chromium: Browser, person: Principal
+) -> None:
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        page.keyboard.press("j")
+        held: list[Route] = []
+        page.route(f"**{page.get_attribute('#liste', 'data-adresse')}", lambda route: held.append(route), times=1)
+        house.deliver(person, mail("Nouveau"))
+        expect(page.locator("#liste[aria-busy=true]")).to_have_count(1)
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+        expect(page.locator("#nombre")).to_have_text("1 choisi")
+        held[0].continue_()
+        expect(page.locator(item(page, "Nouveau"))).to_have_count(1)
+        expect(page.locator("#nombre")).to_have_text("1 choisi")
+        expect(page.locator(".courriels li:has(:checked) a:has-text('Sujet 4')")).to_be_focused()
+        assert watched.complaints == []
+
+
 def test_messages_are_dragged_to_folders(house: House, chromium: Browser, person: Principal) -> None:
     with visiting(chromium, script=True) as watched:
         page = watched.page

@@ -13,8 +13,8 @@ function tell(name, detail) {
 }
 
 // `whole`: the element itself is replaced, not what is in it; `source`: the form that is sent, `event`: by which submission.
-// True when there is something new.
-export async function exchange(method, address, target, { whole = false, source, event } = {}) {
+// `swapping` is called just before. True when there is something new.
+export async function exchange(method, address, target, { whole = false, source, event, swapping } = {}) {
   const place = document.querySelector(target);
   place[under]?.abort(); // of two that are asked for one after the other only the later is wanted
   const control = new AbortController();
@@ -37,6 +37,7 @@ export async function exchange(method, address, target, { whole = false, source,
   fresh.innerHTML = text;
   fresh.content.querySelector("title")?.remove();
   const wanted = fresh.content.querySelector("[autofocus]");
+  swapping?.();
   if (whole) place.replaceWith(fresh.content);
   else place.replaceChildren(fresh.content);
   wanted?.focus();

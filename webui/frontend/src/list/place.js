@@ -85,12 +85,14 @@ export function mark(link) {
 // Fetch a list and put it in place of this one; `keep`: the focus goes where it was or next to it; `same`: nothing was
 // done, and nothing moves but what came; `sweep`: whoever asks shows another letter where the open one has gone.
 export async function load(method, address, { event, source, keep = true, same = false, sweep = false } = {}) {
-  const before = remember();
+  let before = remember();
   const busy = list();
   busy.setAttribute("aria-busy", "true");
-  await exchange(method, address, "#liste", { whole: true, source, event });
+  // What was chosen while the same list was fetched stays chosen.
+  const swapping = same ? () => { before = remember(); } : undefined;
+  const came = await exchange(method, address, "#liste", { whole: true, source, event, swapping });
   busy.removeAttribute("aria-busy");
-  if (busy.isConnected) return false;
+  if (busy.isConnected || (same && !came)) return false; // another answer is there already: what is chosen is of that one
   if (same) resume(before);
   dress();
   announce();
