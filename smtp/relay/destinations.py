@@ -20,8 +20,10 @@ FIRST_SHARE, SHARE = 1, 20
 """Rows of one destination that are leased together: to one that nothing is known of, so that those which take their
 time are found out early, and then, over connections that are there."""
 WORTH_SECONDS = 1.0
-"""What is here for a destination goes over the connections that there are, if that takes no longer: dialling costs both
-sides more than a message does."""
+"""What there is for a destination goes over the connections that there are, if that takes no longer: dialling costs
+both sides more than a message does."""
+MORE = 10 * SHARE
+"""Rows that are taken to wait in the store where more were due than one share."""
 MAX_KNOWN = 10_000
 """Destinations that are remembered; beyond, those that nothing waits for are forgotten."""
 
@@ -57,10 +59,10 @@ class Destination:
         """Something waits that is to begin now."""
         if not self.waiting or self.room <= 0:
             return False
-        # Nothing is known of its speed yet, or of how much there is.
-        if not self.has_taken or self.has_more:
+        if not self.has_taken:  # nothing is known of its speed yet
             return True
-        return self.active < 1 + int((len(self.waiting) + self.active) * self.seconds / WORTH_SECONDS)
+        rows = len(self.waiting) + self.active + (MORE if self.has_more else 0)
+        return self.active < 1 + int(rows * self.seconds / WORTH_SECONDS)
 
 
 class Destinations:

@@ -133,6 +133,15 @@ def test_what_is_gone_in_a_moment_anyway_is_worth_no_further_connection(places: 
     assert len(begun(places)) == 3, "and are not waited for again"
 
 
+def test_a_quick_one_with_much_mail_is_not_dialled_for_every_share(places: Destinations) -> None:
+    """A whole share, so that more may wait in the store: what takes long all the same is worth more connections."""
+    for domain, seconds in (("vite.fr", 0.002), ("loin.fr", 0.05)):
+        for _ in range(20):
+            places.succeeded(domain, 10, seconds)
+        places.add(rows(domain, SHARE))
+    assert sorted(begun(places)) == [*["loin.fr"] * 10, "vite.fr"]
+
+
 def test_one_that_has_no_room_is_asked_about_again(places: Destinations) -> None:
     """What came for it meanwhile was left out when rows were leased."""
     places.succeeded("a.fr", 1, 0.01)
