@@ -1,8 +1,6 @@
 """Sends each day, to domains that ask for it, what this service saw of mail in their name (RFC 7489 section 7.2).
 
-What was seen of a domain on a day leaves the store in the unit that queues its report, so that two workers, or one
-that was killed, send none twice. A domain that cannot be looked up is tried again for three days. Our own domains'
-reports are kept here, among those of others.
+Our own domains' reports are kept here, among those of others.
 """
 
 import asyncio
@@ -12,19 +10,17 @@ import structlog
 
 from mailserver.authentication import dmarc, lookups
 from mailserver.authentication.lookups import Lookups
-from mailserver.delivery import Delivery, Part, deliver_parts
+from mailserver.background.daily_reports import DailyReports
+from mailserver.delivery import Delivery, Part
 from mailserver.foundation.resolver import LookupFailed, Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
-from mailserver.model.errors import Refused, Temporary
 from mailserver.model.observations import Observed
 from mailserver.model.reports import Kind, Report, Source, merged_sources
 from mailserver.reports import destinations, writing
 from mailserver.reports.destinations import Destination
 from mailserver.reports.writing import Reporter, Written
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import blobs
-from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.reports import received, seen
 from mailserver.store.reports.daily_counts import Due
 from mailserver.store.reports.received import Origin
@@ -32,15 +28,8 @@ from mailserver.submission.submit import Submission
 
 log = structlog.get_logger("reports")
 
-PERIOD = 60.0
-AFTER_MIDNIGHT = 1800
-"""Seconds of a day before its eve is reported: every worker has written what it counted."""
-AT_ONCE = 20
-"""Reports of one round."""
-TOKEN_OCTETS = 12
 
-
-class ReportSender:
+class ReportSender(DailyReports):
     """One per worker."""
 
     def __init__(
@@ -53,41 +42,15 @@ class ReportSender:
         resolver: Resolver,
         clock: Clock,
     ) -> None:
-        self._settings = settings
-        self._store = store
-        self._delivery = delivery
-        self._submission = submission
-        self._resolver = resolver
-        self._clock = clock
-        self._upkeep = TrustedClock(store, clock)
-        self._last: Due | None = None
-
-    async def run(self) -> None:
-        """Go round until cancelled."""
-        try:
-            while True:
-                await asyncio.sleep(PERIOD)
-                await self.round()
-        finally:
-            await self._resolver.close()
-
-    async def round(self) -> int:
-        """Send some of the reports that are due; how many were looked at. Nothing while the clock is in doubt."""
-        if not await self._upkeep.may_go_on():
-            return 0
-        today = int(self._clock.now() - AFTER_MIDNIGHT) // DAY * DAY
-        found = await self._store.read(seen.due, today, self._last, AT_ONCE)
-        self._last = found[-1] if found else None
-        if found:
-            await self._store.write(seen.forget)
-        for one in found:
-            try:
-                await self._report(one)
-            except Temporary:
-                raise
-            except Exception:
-                log.exception("report not sent", domain=one.domain)
-        return len(found)
+        super().__init__(
+            seen,
+            settings=settings,
+            store=store,
+            delivery=delivery,
+            submission=submission,
+            resolver=resolver,
+            clock=clock,
+        )
 
     async def _report(self, one: Due) -> None:
         if not self._settings.reports.send:
@@ -96,7 +59,7 @@ class ReportSender:
         facts = await self._store.read(seen.facts, one)
         if not facts:
             return
-        reporter = Reporter(self._settings.web.academy, self._settings.domain)
+        reporter = self._reporter()
         if one.domain in self._settings.domains:
             await self._store.write(_keep, one, _own(reporter, one, facts), _origin(reporter, one))
             return
@@ -109,35 +72,19 @@ class ReportSender:
             return
         written = await asyncio.to_thread(writing.write, reporter, one.domain, one.day, facts)
         parts = await self._parts(reporter, written, wanted)
-        async with self._delivery.discarding(*(part.prepared for part in parts)):
-            sent, unused = await self._store.write(_unit, one, parts, self._settings.outbound.lifetime)
-        for file in unused:
-            await asyncio.to_thread(blobs.remove_file, self._store.blobs, file)
-        if sent:
+        if await self._leave(one, parts):
             log.info("report sent", domain=one.domain, to=len(parts), rows=len(facts), octets=len(written.packed))
 
     async def _parts(self, reporter: Reporter, written: Written, wanted: list[Destination]) -> list[Part]:
         """The mail to each destination that takes so much. Raises Temporary."""
         parts: list[Part] = []
         for one in wanted:
-            octets = writing.mail(
-                reporter, written, one.address, token=self._clock.token(TOKEN_OCTETS), now=self._clock.now()
-            )
+            octets = writing.mail(reporter, written, one.address, token=self._token(), now=self._clock.now())
             if one.limit and len(octets) > one.limit:
                 log.info("report too large for its destination", domain=written.domain, octets=len(octets))
                 continue
-            try:
-                parts += await self._submission.from_service([one.address], octets)
-            except Refused as refusal:
-                log.info("report not deliverable", domain=written.domain, why=refusal.reason.value)
+            parts += await self._addressed(written.domain, one.address, octets)
         return parts
-
-
-def _unit(tx: Tx, one: Due, parts: list[Part], lifetime: int) -> tuple[bool, list[str]]:
-    """What was seen goes, and its report: both or neither. Whether it went, and the files that nothing refers to."""
-    if not seen.take(tx, one):
-        return False, [part.prepared.file for part in parts if part.prepared.file is not None]
-    return True, deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
 
 
 def _own(reporter: Reporter, one: Due, facts: list[tuple[Observed, int]]) -> Report:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mailserver.authentication.lookups import Lookups
-from mailserver.background.report_sending import AFTER_MIDNIGHT, ReportSender
+from mailserver.background.daily_reports import AFTER_MIDNIGHT
+from mailserver.background.report_sending import ReportSender
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import NameService
 from mailserver.mime import scan, unpack

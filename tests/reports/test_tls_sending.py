@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from mailserver.authentication.lookups import Lookups
-from mailserver.background.tls_report_sending import AFTER_MIDNIGHT, SPREAD, TlsReportSender
+from mailserver.background.daily_reports import AFTER_MIDNIGHT
+from mailserver.background.tls_report_sending import SPREAD, TlsReportSender
 from mailserver.foundation.resolver import Resolver
 from mailserver.model import tls_sessions
 from mailserver.model.clock import DAY
