@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeVar, TypeVarTuple
+from functools import partial
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 import structlog
 
@@ -14,7 +15,7 @@ from mailserver.authentication import arc_check, dkim_check, dmarc, key_lookup, 
 from mailserver.authentication.arc_check import ArcSet, Sealed
 from mailserver.authentication.dkim_check import Bodies, Signed
 from mailserver.authentication.dmarc import Evaluated, Policy, Published, Shown
-from mailserver.authentication.lookups import Lookups
+from mailserver.authentication.lookups import Lookups, NotKept
 from mailserver.authentication.signatures import Header, Signature
 from mailserver.foundation import peers
 from mailserver.foundation.metrics import catalogue
@@ -109,7 +110,12 @@ class _Found:
 
     domain: str
     helo: str
-    spf: Outcome = Outcome.TEMPERROR
+    peer: peers.Address
+    authors: list[str]
+    """Domains, in small letters; "" for one that is none."""
+    published: list[Published] | None = None
+    """What these ask; None: nobody found out."""
+    sender_spf: Outcome = Outcome.TEMPERROR
     helo_spf: Outcome = Outcome.NONE
     signed: Sequence[Signed] = ()
     sealed: Sealed = _NO_CHAIN
@@ -119,6 +125,11 @@ class _Found:
     shown: Shown = _NOTHING_SHOWN
     faulty: bool = False
     """A check failed for a fault of ours."""
+
+    @property
+    def spf(self) -> Outcome:
+        """Of the sender's domain; of a report, of the name in EHLO."""
+        return self.sender_spf if self.domain else self.helo_spf
 
     @property
     def signers(self) -> set[str]:
@@ -143,6 +154,15 @@ class _Found:
         """Domains of which it could not be found out whether they sent it."""
         unsure = {one.domain for one in self.signed if one.outcome is Outcome.TEMPERROR}
         return unsure | ({self.domain or self.helo} if self.spf is Outcome.TEMPERROR else set())
+
+
+class _Asking(Protocol):
+    """Gives the look-ups that one check may cost."""
+
+    def __call__(self, most: int, *, urgent: bool = False) -> Lookups: ...
+
+
+_Check = Callable[[_Found, Arrival, _Asking], Coroutine[Any, Any, None]]
 
 
 class Authenticator:
@@ -186,17 +206,19 @@ class Authenticator:
 
     async def _look(self, arrival: Arrival, peer: peers.Address, forged: tuple[tuple[int, int], ...]) -> Verified:
         header = arrival.header
-        found = _Found(_domain(arrival.reverse_path), _domain(arrival.helo))
         if not dmarc.is_prepared():
             await self._away(dmarc.prepare)
         quick = len(header) <= QUICK_HEADER
         domains = dmarc.authors(header) if quick else await self._away(dmarc.authors, header)
-        published, *_ = await asyncio.gather(
-            dmarc.discover(self._lookups(lookups.POLICIES, urgent=True), domains),
-            self._guarded(found, self._spf(found, peer, arrival)),
-            self._guarded(found, self._signatures(found, arrival)),
-            self._guarded(found, self._reverse(found, peer)),
-        )
+        found = _Found(_domain(arrival.reverse_path), _domain(arrival.helo), peer, domains)
+        checks = (self._policies, self._spf_of_name, self._spf, self._signatures, self._reverse)
+        # What is in memory is found out one by one: a task for each would cost as much as the check.
+        left = [one for one in checks if not await self._is_known(one, found, arrival)]
+        if left:
+            await asyncio.gather(*(self._guarded(found, one(found, arrival, self._lookups)) for one in left))
+        published = found.published
+        if published is None:  # whoever finds a fault of ours must not get round a policy by it
+            raise RuntimeError("the policies of the authors' domains were not found out")
         unknown = found.unknown | set(domains if found.faulty else ())
         sent = {found.passed, *found.signers} - {""}
         names = await dmarc.organizations(self._lookups(lookups.POLICIES), published, sent)
@@ -206,35 +228,50 @@ class Authenticator:
         self._log(arrival, found, verified)
         return verified
 
-    def _lookups(self, most: int, *, urgent: bool = False) -> Lookups:
-        return Lookups(self._resolver, asyncio.get_running_loop().time(), most, urgent=urgent)
+    def _lookups(self, most: int, *, urgent: bool = False, only_kept: bool = False) -> Lookups:
+        now = asyncio.get_running_loop().time()
+        return Lookups(self._resolver, now, most, urgent=urgent, only_kept=only_kept)
+
+    async def _is_known(self, check: _Check, found: _Found, arrival: Arrival) -> bool:
+        """Do a check as far as memory tells; False: name servers have to be asked, and nothing was found."""
+        try:
+            await self._guarded(found, check(found, arrival, partial(self._lookups, only_kept=True)))
+        except NotKept:
+            return False
+        return True
 
     async def _guarded(self, found: _Found, check: Awaitable[None]) -> None:
         """What a check that fails would have found is unknown; the others count all the same."""
         try:
             await check
+        except NotKept:
+            raise
         except Exception:
             log.exception("a check failed")
             found.faulty = True
 
-    async def _spf(self, found: _Found, peer: peers.Address, arrival: Arrival) -> None:
-        """Of the sender's domain and of the name in EHLO (RFC 7208 section 2.3)."""
-        asked = []
+    async def _policies(self, found: _Found, arrival: Arrival, asking: _Asking) -> None:
+        """What the authors' domains ask."""
+        found.published = await dmarc.discover(asking(lookups.POLICIES, urgent=True), found.authors)
+
+    async def _spf_of_name(self, found: _Found, arrival: Arrival, asking: _Asking) -> None:
+        """Of the name in EHLO, which is all that a report has (RFC 7208 section 2.3)."""
         if found.helo:
-            who = spf.Identity(peer, f"postmaster@{found.helo}", found.helo)
-            asked.append(spf.check(self._lookups(lookups.SPF), who))
+            found.helo_spf = Outcome.TEMPERROR
+            who = spf.Identity(found.peer, f"postmaster@{found.helo}", found.helo)
+            found.helo_spf = await spf.check(asking(lookups.SPF), who)
+
+    async def _spf(self, found: _Found, arrival: Arrival, asking: _Asking) -> None:
+        """Of the sender's domain."""
         if found.domain:
             local = arrival.reverse_path.rpartition("@")[0] or "postmaster"
-            who = spf.Identity(peer, f"{local}@{found.domain}", found.helo or "unknown")
-            asked.append(spf.check(self._lookups(lookups.SPF), who))
-        outcomes = await asyncio.gather(*asked) if len(asked) > 1 else [await one for one in asked]
-        found.helo_spf = outcomes[0] if found.helo else Outcome.NONE
-        found.spf = outcomes[-1] if found.domain else found.helo_spf
+            who = spf.Identity(found.peer, f"{local}@{found.domain}", found.helo or "unknown")
+            found.sender_spf = await spf.check(asking(lookups.SPF), who)
 
-    async def _reverse(self, found: _Found, peer: peers.Address) -> None:
-        found.iprev, found.name = await reverse.check(self._lookups(lookups.NAMES), peer)
+    async def _reverse(self, found: _Found, arrival: Arrival, asking: _Asking) -> None:
+        found.iprev, found.name = await reverse.check(asking(lookups.NAMES), found.peer)
 
-    async def _signatures(self, found: _Found, arrival: Arrival) -> None:
+    async def _signatures(self, found: _Found, arrival: Arrival, asking: _Asking) -> None:
         quick = len(arrival.header) <= QUICK_HEADER
         header = Header(arrival.header) if quick else await self._away(Header, arrival.header)
         signed = dkim_check.read(header)
@@ -247,7 +284,7 @@ class Authenticator:
             found.signed = [one for one in signed if isinstance(one, Signed)]
             return
         wanted = [*good, *(one.seal for one in chain), *(one.message for one in chain[-1:])]
-        known = await key_lookup.find(self._lookups(lookups.KEYS), {one.key_name for one in wanted}, arrival.services)
+        known = await key_lookup.find(asking(lookups.KEYS), {one.key_name for one in wanted}, arrival.services)
         args = (header, signed, chain, known, arrival.body)
         quick = quick and arrival.size <= QUICK and len(wanted) <= QUICK_SIGNATURES
         work = _verify(*args) if quick else await self._away(_verify, *args)

@@ -5,7 +5,6 @@ Whose a domain is says the list of public suffixes; where a policy record on the
 that than the list gives.
 """
 
-import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,7 +12,7 @@ from functools import cache, lru_cache
 
 from publicsuffixlist import PublicSuffixList
 
-from mailserver.authentication.lookups import Lookups, OutOfTime
+from mailserver.authentication.lookups import Lookups, OutOfTime, together
 from mailserver.foundation.resolver import LookupFailed
 from mailserver.mime.header import headers, originators
 from mailserver.model.address import check_domain
@@ -143,9 +142,7 @@ def authors(header: bytes) -> list[str]:
 async def discover(lookups: Lookups, domains: list[str]) -> list[Published]:
     """What the domains of the authors publish."""
     asked = [one for one in domains if one][:MAX_AUTHORS]
-    if len(asked) == 1:  # nearly always
-        return [await _discover(lookups, asked[0])]
-    return list(await asyncio.gather(*(_discover(lookups, one) for one in asked)))
+    return await together([_discover(lookups, one) for one in asked])
 
 
 _Asked = Record | None | LookupFailed
@@ -155,7 +152,7 @@ async def _discover(lookups: Lookups, domain: str) -> Published:
     """What stands at the domain, else at its organizational domain, else at the public suffix above."""
     registered = organizational(domain)
     inside, outside = _split(domain, registered)
-    asked = dict(zip(inside, await asyncio.gather(*(_ask(lookups, one) for one in inside)), strict=True))
+    asked = dict(zip(inside, await together([_ask(lookups, one) for one in inside]), strict=True))
     organization = _organization(asked)
     own, above = asked[domain], asked.get(organization or registered)
     if isinstance(own, Record):
@@ -212,7 +209,7 @@ async def _suffix_policy(lookups: Lookups, asked: Mapping[str, _Asked], outside:
     """The policy of the public suffix nearest above, where that has one for those below, and where it stands. Of one
     that does not answer nobody expects any."""
     above = {name: record for name, record in asked.items() if name != next(iter(asked))}
-    above.update(zip(outside, await asyncio.gather(*(_ask(lookups, one) for one in outside)), strict=True))
+    above.update(zip(outside, await together([_ask(lookups, one) for one in outside]), strict=True))
     for name, record in above.items():
         if isinstance(record, OutOfTime) or (isinstance(record, Record) and record.psd == "y"):
             return name, record
@@ -229,11 +226,11 @@ async def organizations(lookups: Lookups, published: list[Published], domains: C
 
     async def find(domain: str) -> tuple[str, str | None]:
         inside, _ = _split(domain, organizational(domain))
-        found = await asyncio.gather(*(_ask(lookups, one) for one in inside))
+        found = await together([_ask(lookups, one) for one in inside])
         said = _organization(dict(zip(inside, found, strict=True)))
         return domain, said if said or not any(isinstance(one, LookupFailed) for one in found) else None
 
-    known = await asyncio.gather(*map(find, sorted(near)))
+    known = await together([find(one) for one in sorted(near)])
     return {domain: said for domain, said in known if said is not None}
 
 

@@ -1,11 +1,10 @@
 """Public keys that signatures name, as name servers tell of them now."""
 
-import asyncio
 from collections.abc import Collection
 
 from mailserver.authentication import keys
 from mailserver.authentication.dkim_check import Keys
-from mailserver.authentication.lookups import Lookups
+from mailserver.authentication.lookups import Lookups, together
 from mailserver.foundation.resolver import LookupFailed
 
 
@@ -21,8 +20,5 @@ async def find(asked: Lookups, names: Collection[str], services: tuple[bytes, ..
         except LookupFailed:
             found[name] = None
 
-    if len(names) == 1:
-        await ask(*names)
-    else:
-        await asyncio.gather(*(ask(name) for name in names))
+    await together([ask(name) for name in names])
     return found

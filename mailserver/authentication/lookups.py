@@ -1,6 +1,8 @@
 """The questions to name servers that one message may cost: so many, for so long (RFC 7208 section 4.6.4)."""
 
 import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 from mailserver.foundation.resolver import Answer, LookupFailed, Resolver
 
@@ -13,29 +15,41 @@ SECONDS = 10.0
 """For all of them: a server that hands over a message waits for our answer."""
 
 
+T = TypeVar("T")
+
+
 class OutOfTime(LookupFailed):
     """Too much is asked at once here: nothing is said about the name."""
+
+
+class NotKept(Exception):
+    """Memory does not tell: a name server has to be asked."""
 
 
 class Lookups:
     """Asks for one check of one message."""
 
-    def __init__(self, resolver: Resolver, now: float, most: int, *, urgent: bool = False) -> None:
-        """`now`: by the loop's clock."""
+    def __init__(
+        self, resolver: Resolver, now: float, most: int, *, urgent: bool = False, only_kept: bool = False
+    ) -> None:
+        """`now`: by the loop's clock. `only_kept`: what is not in memory raises NotKept, so that nothing waits."""
         self._urgent = urgent
+        self._only_kept = only_kept
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._resolver = resolver
         self._end = now + SECONDS
         self._left = most
 
     async def ask(self, name: str, kind: str) -> Answer:
-        """Raises LookupFailed, also when this message has asked enough."""
+        """Raises LookupFailed, also when this message has asked enough; NotKept."""
         if self._left <= 0:
             raise LookupFailed("too many questions")
         self._left -= 1
         kept = self._resolver.kept(name, kind)
         if kept is not None:
             return kept
+        if self._only_kept:
+            raise NotKept
         try:
             async with asyncio.timeout_at(self._end), self._turns:
                 return await self._resolver.look_up(name, kind, urgent=self._urgent)
@@ -45,3 +59,10 @@ class Lookups:
     async def texts(self, name: str) -> list[bytes]:
         """TXT records, the strings of each joined. Raises LookupFailed."""
         return [one for one in (await self.ask(name, "TXT")).records if isinstance(one, bytes)]
+
+
+async def together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each comes to, begun at once; one alone needs no task."""
+    if len(work) == 1:
+        return [await work[0]]
+    return list(await asyncio.gather(*work)) if work else []
