@@ -88,6 +88,10 @@ class _Ready:
     viewer: Viewer
 
 
+class _NeedsBody(Exception):
+    """A script reads the body of a message that is too large for the event loop."""
+
+
 class Filters:
     """The scripts of all accounts at delivery. One per worker."""
 
@@ -177,12 +181,16 @@ class Filters:
 
     def _run_quickly(self, message: Arriving, one: _Ready) -> Decision | None:
         """What a script decides that asks nothing of its account and is soon done, as most are: two switches between
-        threads cost twenty times as much. None: it is none of these, and has done nothing."""
-        if not blobs.is_quick(message.octets):
+        threads cost twenty times as much. None: it is none of these, and has done nothing.
+
+        Of a large message, or one of many parts, it may look at the header.
+        """
+        if not blobs.has_quick_header(message.octets):
             return None
+        has_body = blobs.is_quick(message.octets)
         try:
-            return self._run(message, one, NoAccount(), None, QUICK)
-        except (NeedsAccount, Exhausted):
+            return self._run(message, one, NoAccount(), None, QUICK, has_body=has_body)
+        except (NeedsAccount, _NeedsBody, Exhausted):
             return None
 
     def _run_fully(self, message: Arriving, one: _Ready, seconds: float | None) -> Decision:
@@ -193,7 +201,14 @@ class Filters:
             return Decision(one.owner, one.digest, fault=error.text)
 
     def _run(
-        self, message: Arriving, one: _Ready, host: AccountHost | NoAccount, seconds: float | None, work: int | None
+        self,
+        message: Arriving,
+        one: _Ready,
+        host: AccountHost | NoAccount,
+        seconds: float | None,
+        work: int | None,
+        *,
+        has_body: bool = True,
     ) -> Decision:
         facts = Facts.of(
             message.octets,
@@ -205,9 +220,11 @@ class Filters:
             virus=message.virus,
             environment=message.environment,
         )
+        if not has_body:
+            facts = replace(facts, body=_refuse_body)
         try:
             return Decision(one.owner, one.digest, _named(sieve.run(one.script, facts, host, seconds, work), host))
-        except (Exhausted, NeedsAccount):
+        except (Exhausted, NeedsAccount, _NeedsBody):
             raise
         except RunError as error:
             return Decision(one.owner, one.digest, fault=error.text)
@@ -219,6 +236,10 @@ class Filters:
             # One person's script must not stop a message that others wait for too.
             log.exception("filter failed", account=one.owner.account_id)
             return Decision(one.owner, one.digest, fault=Text("Le filtre a demandé trop de travail pour ce message."))
+
+
+def _refuse_body(most: int) -> bytes:
+    raise _NeedsBody
 
 
 def _login(whose: Owner) -> str:

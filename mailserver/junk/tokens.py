@@ -60,7 +60,7 @@ def _all(octets: bytes, root: Part) -> Iterator[Iterable[str]]:
     for part in parts:
         if left <= 0:
             break
-        if part.type.startswith("text/") and not part.is_attachment:
+        if is_read(part):
             size = min(part.size, left)
             left -= size
             source = part.text(octets, size)
@@ -68,6 +68,11 @@ def _all(octets: bytes, root: Part) -> Iterator[Iterable[str]]:
             texts.append(readable(part, source))
     for text in texts:
         yield words(text)
+
+
+def is_read(part: Part) -> bool:
+    """Whether the text of a part is looked at."""
+    return part.type.startswith("text/") and not part.is_attachment
 
 
 def words(text: str) -> list[str]:

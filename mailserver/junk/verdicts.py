@@ -18,7 +18,7 @@ from mailserver.junk.counts import Counts, Dense
 from mailserver.junk.learning import opened
 from mailserver.junk.patience import Away
 from mailserver.junk.rspamd import Handed, Rspamd, Scanned
-from mailserver.junk.tokens import tokens
+from mailserver.junk.tokens import is_read, tokens
 from mailserver.mime import Scan, scan, unpack
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
@@ -91,7 +91,7 @@ class JunkFilter:
         own = {account: opened(model, account) for account, model in models.items() if self._is_enough(model)}
         if academy is None and not own:
             return NOTHING
-        if blobs.is_quick(octets) and len(own) < FEW:
+        if len(own) < FEW and _is_quick(octets, found):
             sender, verdicts = self._judge(octets, found, accounts, academy, own)
         else:
             sender, verdicts = await asyncio.to_thread(self._judge, octets, found, accounts, academy, own)
@@ -143,3 +143,14 @@ def _scanned(scanned: Scanned | None, accounts: Sequence[int]) -> Mapping[int, V
     if scanned is None or not scanned.is_junk:
         return NOTHING
     return dict.fromkeys(accounts, Verdict(Source.SCANNER, scanned.score, scanned.needed, scanned.symbols))
+
+
+def _is_quick(octets: bytes, found: Scan | None) -> bool:
+    """Whether the event loop may judge a message itself: of a large one no more is read than its text."""
+    quick = blobs.is_quick(octets)
+    if quick or found is None:
+        return quick
+    if found.header_size > blobs.QUICK_HEADER or found.parts.count(b"\n") > blobs.QUICK_PARTS:
+        return False
+    parts = unpack(found.parts).walk(into_messages=True)
+    return sum(part.size for part in parts if is_read(part)) <= blobs.QUICK_OCTETS

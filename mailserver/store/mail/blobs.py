@@ -63,11 +63,12 @@ def is_quick(octets: bytes) -> bool:
 
     Size alone does not say so: 32 KiB of nothing but boundaries, or of one address list, take 50 ms.
     """
-    return (
-        len(octets) <= QUICK_OCTETS
-        and octets.count(b"\n--") <= QUICK_PARTS
-        and octets.find(b"\r\n\r\n", 0, QUICK_HEADER) >= 0
-    )
+    return len(octets) <= QUICK_OCTETS and octets.count(b"\n--") <= QUICK_PARTS and has_quick_header(octets)
+
+
+def has_quick_header(octets: bytes) -> bool:
+    """True when the event loop may read the header itself, however large the message is."""
+    return octets.find(b"\r\n\r\n", 0, QUICK_HEADER) >= 0
 
 
 def prepare(octets: bytes, folder: BlobFolder, scanned: Scan | None = None) -> Prepared:
