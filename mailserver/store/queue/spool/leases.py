@@ -2,14 +2,15 @@
 
 import contextlib
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, delete, exists, func, select, update
 
 from mailserver.model.errors import Damaged
 from mailserver.model.rules.decisions import Brake
 from mailserver.store.account import rules, secured
-from mailserver.store.engine.statements import ManyStatement, Statement, Tx
+from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import collect, messages
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.queue.spool.operating import HELD_UNTIL
@@ -17,7 +18,6 @@ from mailserver.store.queue.spool.rows import (
     BRAKED,
     GIVEN_UP,
     HELD,
-    RECIPIENTS,
     Addressee,
     Leased,
     Notify,
@@ -40,10 +40,28 @@ MOST_PUT_OFF = 1000
 _NEXT_DUE = Statement(select(func.min(queued_domain.c.due)))
 _DUE = Statement(
     select(
-        *(queued_domain.c.id, queued_domain.c.due, queued.c.population, queued.c.account_id, queued.c.created),
-        queued_domain.c.error_code,
+        *(queued_domain.c.id, queued_domain.c.due, queued.c.population, queued_domain.c.error_code),
+        queued_domain.c.error_parameters,
+        queued.c.id,
+        queued_domain.c.domain,
+        queued_domain.c.attempts,
+        queued_domain.c.warned,
+        queued.c.name,
+        queued.c.content_id,
+        queued.c.account_id,
+        queued.c.reverse_path,
+        queued.c.ret,
+        queued.c.envid,
+        queued.c.utf8,
+        queued.c.created,
+        queued.c.expires,
+        queued.c.signing,
+        queued.c.results,
+        queued.c.require_tls,
+        content.c.size,
     )
     .join(queued, queued.c.id == queued_domain.c.queued_id)
+    .join(content, content.c.id == queued.c.content_id)
     .where(queued_domain.c.domain == bindparam("wanted"), queued_domain.c.due <= bindparam("now", type_=BigInteger))
     .order_by(queued_domain.c.due, queued_domain.c.id)
     .limit(bindparam("top", type_=BigInteger))
@@ -67,36 +85,15 @@ _PROLONG = Statement(
 )
 _TAKE = Statement(
     update(queued_domain)
-    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.due == bindparam("seen"))
+    .where(queued_domain.c.id == bindparam("row"))
     .values(due=bindparam("until"), lease=bindparam("token"), attempts=queued_domain.c.attempts + 1)
 )
-_LEASED = Statement(
+_RECIPIENTS = ManyStatement(
     select(
-        queued_domain.c.id,
-        queued_domain.c.lease,
-        queued.c.id,
-        queued_domain.c.domain,
-        queued_domain.c.attempts,
-        queued_domain.c.warned,
-        queued.c.name,
-        queued.c.content_id,
-        queued.c.account_id,
-        queued.c.reverse_path,
-        queued.c.ret,
-        queued.c.envid,
-        queued.c.utf8,
-        queued.c.created,
-        queued.c.expires,
-        queued.c.signing,
-        queued.c.results,
-        queued.c.require_tls,
-        content.c.size,
-        queued_domain.c.error_code,
-        queued_domain.c.error_parameters,
-    )
-    .join(queued, queued.c.id == queued_domain.c.queued_id)
-    .join(content, content.c.id == queued.c.content_id)
-    .where(queued_domain.c.id == bindparam("row"))
+        *(queued_recipient.c.domain_id, queued_recipient.c.id, queued_recipient.c.address),
+        *(queued_recipient.c.notify, queued_recipient.c.orcpt),
+    ).order_by(queued_recipient.c.id),
+    queued_recipient.c.domain_id,
 )
 _RENEW = Statement(
     update(queued_domain)
@@ -127,6 +124,17 @@ _HELD = Statement(
 _LOCKED = Statement(select(queued.c.content_id).where(queued.c.id == bindparam("message")).with_for_update())
 _DELETE_RECIPIENTS = Statement(delete(queued_recipient).where(queued_recipient.c.domain_id == bindparam("row")))
 _DELETE_DOMAIN = Statement(delete(queued_domain).where(queued_domain.c.id == bindparam("row")))
+_DELETE_HELD = Statement(
+    delete(queued_domain).where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
+)
+_DELETE_IF_LAST = Statement(
+    delete(queued)
+    .where(
+        queued.c.id == bindparam("message"),
+        ~exists().where(queued_domain.c.queued_id == bindparam("message")),
+    )
+    .returning(queued.c.content_id)
+)
 _ANOTHER = Statement(select(queued_domain.c.id).where(queued_domain.c.queued_id == bindparam("message")).limit(1))
 _DELETE_MESSAGE = Statement(delete(queued).where(queued.c.id == bindparam("message")))
 _SMALL = ManyStatement(
@@ -172,21 +180,29 @@ def lease(
             break
         most = share if first_share is None or domain in proven else first_share
         top = min(most, limit - len(taken))
-        for number, due, population, account_id, created, code in tx.all(_DUE, wanted=domain, now=now, top=top):
+        for row in tx.all(_DUE, wanted=domain, now=now, top=top):
+            number, due, population = row[:3]
+            leased = _leased(row, int.from_bytes(tx.clock.token(6), "big") or 1)
             # What was given up leaves no more: nothing holds its report back.
-            given_up = code == GIVEN_UP
+            given_up = leased.given_up is not None
+            account_id = leased.account_id
             is_stopped = account_id in stopped and not given_up
-            if is_stopped and secured.hold_back(tx, stopped[account_id], account_id, number, created):
+            if is_stopped and secured.hold_back(tx, stopped[account_id], account_id, number, leased.created):
                 tx.run(_STOP, row=number, seen=due)
                 continue
             brake = None if given_up else braked.get(population)
             if brake is not None:
                 _hold(tx, number, due, brake.until)
                 continue
-            token = int.from_bytes(tx.clock.token(6), "big") or 1
-            if tx.run(_TAKE, row=number, seen=due, until=now + seconds, token=token):
-                taken.append(_leased(tx, number))
-    return taken
+            taken.append(leased)
+    if not taken:
+        return []
+    # Their rows are locked, or there is no other writer: nobody has taken one meanwhile.
+    tx.many(_TAKE, [{"row": one.id, "until": now + seconds, "token": one.lease} for one in taken])
+    recipients: dict[int, list[Addressee]] = {}
+    for number, place, address, notify, orcpt in _RECIPIENTS.rows(tx, [one.id for one in taken]):
+        recipients.setdefault(number, []).append(Addressee(place, address, Notify(notify), orcpt))
+    return [replace(one, recipients=tuple(recipients.get(one.id, ()))) for one in taken]
 
 
 def _due_domains(tx: Tx, without: Sequence[str]) -> list[str]:
@@ -263,21 +279,16 @@ def _hold(tx: Tx, number: int, seen: int, until: int) -> None:
         tx.run(_PROLONG, row=number, longer=again - tx.now)
 
 
-def _leased(tx: Tx, number: int) -> Leased:
-    row = tx.one(_LEASED, row=number)
-    assert row is not None
-    identity, token, queued_id, domain, attempts, warned, name, message, *rest, code, parameters = row
+def _leased(row: Row, token: int) -> Leased:
+    """A row of `_DUE` under this lease; its recipients are read later, those of all together."""
+    number, _, _, code, parameters, queued_id, domain, attempts, warned, name, message, *rest = row
     account, path, ret, envid, utf8, at, end, signing, found, require_tls, size = rest
-    recipients = tuple(
-        Addressee(place, address, Notify(notify), orcpt)
-        for place, address, notify, orcpt in tx.all(RECIPIENTS, row=number)
-    )
     return Leased(
-        id=identity,
+        id=number,
         lease=token,
         queued_id=queued_id,
         domain=domain,
-        attempts=attempts,
+        attempts=attempts + 1,
         warned=bool(warned),
         name=name,
         content_id=message,
@@ -291,7 +302,7 @@ def _leased(tx: Tx, number: int) -> Leased:
         signing=Signing(signing),
         results=found,
         size=size,
-        recipients=recipients,
+        recipients=(),
         require_tls=bool(require_tls),
         given_up=_said_before(parameters) if code == GIVEN_UP else None,
     )
@@ -342,15 +353,29 @@ def settle(
 
     Returns False, changing nothing, when the lease was lost.
     """
+    is_over = {addressee.id for addressee in row.recipients} <= set(settled)
+    if is_over and tx.dialect == "sqlite":
+        return _finish_alone(tx, row)
     if tx.one(_HELD, row=row.id, token=row.lease) is None:
         return False
-    if {addressee.id for addressee in row.recipients} <= set(settled):
+    if is_over:
         _finish(tx, row)
     else:
         for number in settled:
             tx.run(_DELETE_RECIPIENT, row=number)
         said = {f"{column}_": value for column, value in errors(error).items()}
         tx.run(_RELEASE, row=row.id, token=row.lease, until=due, warned_=int(warned), **said)
+    return True
+
+
+def _finish_alone(tx: Tx, row: Leased) -> bool:
+    """`_finish` where nobody else writes meanwhile, without looking first; False: the lease was lost."""
+    if not tx.run(_DELETE_HELD, row=row.id, token=row.lease):
+        return False
+    tx.run(_DELETE_RECIPIENTS, row=row.id)
+    message = tx.one(_DELETE_IF_LAST, message=row.queued_id)
+    if message is not None:
+        collect.note(tx, [message[0]])
     return True
 
 
