@@ -102,11 +102,11 @@ class TlsReportSender(DailyReports):
         told = 0
         for page in wanted.pages:
             try:
-                status = await self._outside.post(page, written.packed, tls_writing.MEDIA_TYPE)
+                answer = await self._outside.post(page, written.packed, tls_writing.MEDIA_TYPE)
             except Unreachable as error:
                 log.info("report not taken", domain=written.domain, why=str(error))
                 continue
-            told += 200 <= status < 300
+            told += 200 <= answer.status < 300
         return told
 
     async def _keep(self, one: Due, facts: list[tuple[Session, int]]) -> None:

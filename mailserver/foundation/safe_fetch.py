@@ -10,7 +10,10 @@ redirect starts over. No cookies, no referrer, no credentials, nothing that tell
 
 import asyncio
 import contextlib
+import datetime
+import email.utils
 import ipaddress
+import math
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -29,6 +32,10 @@ MAX_OCTETS = 5 * 1024 * 1024
 MAX_ADDRESS = 4000
 MAX_REDIRECTS = 3
 MAX_HEADER = 32 * 1024
+MAX_DATE = 40
+"""Characters of a date, or of a number of seconds."""
+HEAD_ALONE = -1
+"""Instead of a limit: the body is not asked for."""
 MAX_ADDRESSES = 8
 """Answers of one name that are looked at."""
 MAX_PIECES = 20_000
@@ -71,6 +78,22 @@ class Answer:
     media_type: str
     """As claimed: never to be believed."""
     octets: bytes
+    retry_after: str = ""
+    """When one may ask again, as the server puts it (RFC 9110 section 10.2.3)."""
+
+    def wait(self, now: float) -> int:
+        """Seconds that the server asks to be left alone for; 0 where it does not, or nobody understands it."""
+        text = self.retry_after.strip()
+        if len(text) > MAX_DATE:
+            return 0
+        if text.isascii() and text.isdigit():
+            return int(text)
+        try:
+            at = email.utils.parsedate_to_datetime(text)
+        except (ValueError, TypeError, OverflowError, IndexError):
+            return 0
+        aware = at if at.tzinfo is not None else at.replace(tzinfo=datetime.UTC)
+        return max(0, math.ceil(aware.timestamp() - now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +143,13 @@ class SafeFetch:
                 address = _onward(address, onward)
             raise Unreachable("too many redirects")
 
-    async def post(self, address: str, body: bytes, media_type: str, more: Sequence[tuple[str, str]] = ()) -> int:
-        """Post something; the status. Redirects are not followed (RFC 8058 section 3.1). Raises Unreachable."""
+    async def post(self, address: str, body: bytes, media_type: str, more: Sequence[tuple[str, str]] = ()) -> Answer:
+        """Post something; what the head of the answer says, its body is not waited for. Redirects are not followed
+        (RFC 8058 section 3.1). Raises Unreachable."""
         fields = [("Content-Type", media_type), ("Content-Length", str(len(body))), *more]
         async with _deadline(self.seconds):
-            answer, _ = await self._exchange(self._place(address), "POST", fields, body, MAX_HEADER)
-        return answer.status
+            answer, _ = await self._exchange(self._place(address), "POST", fields, body, HEAD_ALONE)
+        return answer
 
     def _place(self, address: str) -> _Place:
         """Take an address apart, or refuse it."""
@@ -231,6 +255,8 @@ async def _talk(
             status = event.status_code
             known = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
             media_type, onward = known.get("content-type", ""), known.get("location", "")
+            if limit == HEAD_ALONE:
+                return Answer(status, media_type, b"", known.get("retry-after", "")), ""
             if status in _REDIRECTS:
                 return Answer(status, media_type, b""), onward
             if known.get("content-encoding", "identity").strip().lower() not in ("", "identity"):

@@ -1,16 +1,16 @@
 """What a notification says, in its reader's language."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mailserver.calendars.reminders import Reminder
+from mailserver.store.web.webmail.arrivals import MANY, ONE_BY_ONE, Arrived
 from mailserver.store.web.webmail.reading import Line
 from mailserver.texts.languages import LanguageCode
 from mailserver.texts.text import Text
 
-ONE_BY_ONE = 3
-"""Up to so many messages have a notification each; more are counted in one."""
 MAX_TITLE, MAX_TEXT = 100, 200
 _NEW = Text("Nouveau message")
 _NO_SUBJECT = Text("(sans objet)")
@@ -28,6 +28,8 @@ class Note:
     """The page it leads to."""
     mark: str
     """A later one of the same mark takes its place."""
+    until: float = math.inf
+    """What it is about is over then, and nobody need be told any more."""
 
     def octets(self) -> bytes:
         """As the worker reads it (`worker/push.js`)."""
@@ -35,23 +37,29 @@ class Note:
         return json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def of_mail(lines: Sequence[Line], shows: str, language: LanguageCode) -> list[Note]:
-    """About unread messages, the newest first. Who wrote, and about what, is said only if `shows` asks for it."""
-    if not lines:
+def of_mail(arrived: Arrived, shows: str, language: LanguageCode) -> list[Note]:
+    """About unread messages. Who wrote, and about what, is said only if `shows` asks for it."""
+    count, lines = arrived.count, arrived.lines
+    if not count:
         return []
-    if shows == "rien" or len(lines) > ONE_BY_ONE:
-        title = _NEW if len(lines) == 1 else Text("{count} nouveaux messages", count=len(lines))
-        return [Note(title.to(language), "", f"/m/message/{lines[0].id}" if len(lines) == 1 else "/m/", "messages")]
+    if shows == "rien" or not lines:
+        address = f"/m/message/{lines[0].id}" if count == 1 else "/m/"
+        return [Note(_counted(count).to(language), "", address, "messages")]
     return [_about(line, shows, language) for line in reversed(lines)]
 
 
-def of_urgent_mail(lines: Sequence[Line], shows: str, language: LanguageCode) -> list[Note]:
+def of_urgent_mail(urgent: Arrived, shows: str, language: LanguageCode) -> list[Note]:
     """About messages that are told of in spite of quiet hours: that they are, and what of others is said."""
     return [
         replace(note, text=" ".join(filter(None, (_URGENT.to(language), note.text))))
-        for line in reversed(lines[:ONE_BY_ONE])
-        for note in of_mail([line], shows, language)
+        for note in of_mail(urgent, shows, language)
     ]
+
+
+def _counted(count: int) -> Text:
+    if count >= MANY:
+        return Text("{count} nouveaux messages ou plus", count=MANY)
+    return _NEW if count == 1 else Text("{count} nouveaux messages", count=count)
 
 
 def _about(line: Line, shows: str, language: LanguageCode) -> Note:
@@ -66,7 +74,7 @@ def of_reminders(rings: Sequence[Reminder], shows: str, language: LanguageCode) 
         return []
     if shows != "objet" or len(rings) > ONE_BY_ONE:
         title = _REMINDER if len(rings) == 1 else Text("{count} rappels de l’agenda", count=len(rings))
-        return [Note(title.to(language), "", "/agenda", "rappels")]
+        return [Note(title.to(language), "", "/agenda", "rappels", max(map(_over, rings)))]
     return [_ringing(one, language) for one in rings]
 
 
@@ -76,7 +84,12 @@ def _ringing(one: Reminder, language: LanguageCode) -> Note:
     text = ", ".join(filter(None, (when, plain(event.place, MAX_TITLE))))
     title = plain(event.title, MAX_TITLE) or _REMINDER.to(language)
     address = "/agenda/taches" if one.is_task else f"/agenda/jour/{event.start:%Y-%m-%d}"
-    return Note(title, text, address, f"rappel-{event.collection_id}-{event.href}"[:MAX_TEXT])
+    return Note(title, text, address, f"rappel-{event.collection_id}-{event.href}"[:MAX_TEXT], _over(one))
+
+
+def _over(one: Reminder) -> float:
+    """When whoever is told of it learns nothing of use any more."""
+    return one.event.end.timestamp()
 
 
 def plain(text: str, limit: int) -> str:

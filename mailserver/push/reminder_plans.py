@@ -24,8 +24,8 @@ AHEAD = datetime.timedelta(hours=4)
 """How far a plan reaches."""
 MISSED = datetime.timedelta(minutes=5)
 """What rang so recently is told, too; what is older is over."""
-AT_ONCE = 20
-"""Plans that are made at one look: each may take a moment of a thread."""
+SECONDS_AT_ONCE = 2.0
+"""How long plans are made at one look, one after the other: each takes a moment of a thread."""
 REST_SECONDS = 60
 """Between two plans of one account, however often it changes."""
 
@@ -55,14 +55,17 @@ class ReminderPlans:
         self._plans: dict[int, _Plan] = {}
 
     async def refresh(self, accounts: Collection[int]) -> None:
-        """Make the plans that are missing or over, then those of what has changed, a few at a time and the oldest
-        first; those of other accounts go. Raises Temporary."""
+        """Make the plans that are missing or over, then those of what has changed, the oldest first and no more than
+        a moment allows; those of other accounts go. Raises Temporary."""
         for gone in self._plans.keys() - set(accounts):
             self._plans.pop(gone).end()
         now = self._clock.now()
         wanted = [account_id for account_id in accounts if self._is_wanted(account_id, now)]
-        for account_id in sorted(wanted, key=lambda one: self._rank(one, now))[:AT_ONCE]:
+        began = self._clock.monotonic()
+        for account_id in sorted(wanted, key=lambda one: self._rank(one, now)):
             await self._make(account_id, now)
+            if self._clock.monotonic() - began >= SECONDS_AT_ONCE:
+                break
 
     def rings(self, account_id: int, since: float, now: float) -> list[Reminder] | None:
         """What rang after `since` and not too long ago; None: nobody knows yet."""

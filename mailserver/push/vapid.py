@@ -50,9 +50,8 @@ class Vapid:
 
     def authorization(self, endpoint: str, now: float) -> str:
         """The Authorization field of a request to this endpoint (RFC 8292 section 3)."""
-        parts = urlsplit(endpoint)
         claims = {
-            "aud": f"{parts.scheme}://{parts.netloc}",
+            "aud": _origin(endpoint),
             "exp": int(now) + VALID_SECONDS,
             "sub": f"mailto:{self._contact}",
         }
@@ -60,6 +59,13 @@ class Vapid:
         r, s = decode_dss_signature(self._key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
         signature = pack(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
         return f"vapid t={signed}.{signature}, k={self.public}"
+
+
+def _origin(endpoint: str) -> str:
+    """As a browser would write it (RFC 6454 section 6.2): a push service compares it with its own."""
+    parts = urlsplit(endpoint)
+    port = "" if parts.port in (None, 443) else f":{parts.port}"
+    return f"{parts.scheme}://{(parts.hostname or '').rstrip('.')}{port}"
 
 
 def own(settings: Settings) -> Vapid:

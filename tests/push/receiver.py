@@ -1,15 +1,17 @@
-"""What stands at the other end: a browser that has keys and reads, by RFC 8188 and RFC 8291, what was sealed for it."""
+"""What stands at the other end: a push service that takes only what its RFCs allow, and a browser that reads what was
+sealed for it, by a program of others (http_ece)."""
 
 import base64
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
+import http_ece  # type: ignore[import-untyped]
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailserver.push.sender import PushSender
@@ -38,18 +40,10 @@ class Receiver:
         return self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     def open(self, body: bytes) -> bytes:
-        """The text of a message that is one record."""
-        salt, size, length = body[:16], int.from_bytes(body[16:20], "big"), body[20]
-        sender, sealed = body[21 : 21 + length], body[21 + length :]
-        assert len(sealed) <= size
-        point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), sender)
-        info = b"WebPush: info\0" + self.public + sender
-        shared = HKDF(hashes.SHA256(), 32, self.secret, info).derive(self.key.exchange(ec.ECDH(), point))
-        key = HKDF(hashes.SHA256(), 16, salt, b"Content-Encoding: aes128gcm\0").derive(shared)
-        nonce = HKDF(hashes.SHA256(), 12, salt, b"Content-Encoding: nonce\0").derive(shared)
-        text = AESGCM(key).decrypt(nonce, sealed, None).rstrip(b"\0")
-        assert text.endswith(b"\2")
-        return text[:-1]
+        """The text of a message, which is one record (RFC 8291 section 4)."""
+        size, length = int.from_bytes(body[16:20], "big"), body[20]
+        assert len(body) - 21 - length <= size
+        return bytes(http_ece.decrypt(body, private_key=self.key, auth_secret=self.secret))
 
 
 @dataclass(frozen=True)
@@ -62,8 +56,24 @@ class Request:
     @classmethod
     def of(cls, octets: bytes) -> "Request":
         head, _, body = octets.partition(b"\r\n\r\n")
-        lines = head.decode().split("\r\n")[1:]
-        return cls({name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}, body)
+        lines = head.decode("ascii").split("\r\n")[1:]
+        fields = [(name.lower(), value) for name, value in (line.split(": ", 1) for line in lines)]
+        made = cls(dict(fields), body)
+        assert len(made.head) == len(fields), "no field twice"
+        return made
+
+    def check(self, now: float) -> None:
+        """What push services refuse. `now`: not before it was asked."""
+        head, claims = self.head, self.claims()
+        assert claims["aud"] == f"https://{head['host']}"
+        assert claims["exp"] <= now + 86400, "RFC 8292 section 2"
+        assert urlsplit(claims["sub"]).scheme in ("mailto", "https")
+        assert 0 < int(head["ttl"]) <= 28 * 86400, "RFC 8030 section 5.2"
+        assert head["urgency"] in ("very-low", "low", "normal", "high"), "section 5.3"
+        assert re.fullmatch(r"[A-Za-z0-9_-]{1,32}", head["topic"]), "section 5.4"
+        assert head["content-encoding"] == "aes128gcm", "RFC 8291 section 4"
+        assert int(head["content-length"]) == len(self.body) <= 4096, "RFC 8030 section 7.2"
+        assert not head.keys() & {"crypto-key", "encryption", "transfer-encoding", "cookie", "referer"}
 
     def claims(self) -> dict[str, Any]:
         """What the token says, its signature checked with the key beside it (RFC 8292)."""
@@ -90,9 +100,9 @@ class Service:
     sender: PushSender
     host: str
 
-    def endpoint(self, name: str, status: str = "201 Created") -> str:
+    def endpoint(self, name: str, status: str = "201 Created", more: str = "") -> str:
         """An address of it, which answers so."""
-        self.site.answers[f"/{name}"] = page(b"", "text/plain", status)
+        self.site.answers[f"/{name}"] = page(b"", "text/plain", status, more)
         return f"https://{self.host}:{self.site.port}/{name}"
 
     def round(self) -> int:
@@ -104,8 +114,11 @@ class Service:
         return self.house.run(self.sender.remind())
 
     def asked(self, name: str) -> list[Request]:
-        """What was asked at an address, oldest first."""
-        return [Request.of(one) for one in self.site.asked if one.startswith(f"POST /{name} ".encode())]
+        """What was asked at an address, oldest first; it holds all of it to the RFCs."""
+        found = [Request.of(one) for one in self.site.asked if one.startswith(f"POST /{name} ".encode())]
+        for one in found:
+            one.check(self.house.clock.now())
+        return found
 
     def told(self, name: str, browser: Receiver) -> list[dict[str, str]]:
         """What a browser was told there."""

@@ -1,6 +1,7 @@
 """Telling closed browsers: what leaves the house, to whom, when, and what becomes of refusals."""
 
 import datetime
+import email.utils
 import stat
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
@@ -169,6 +170,88 @@ def test_refusals_are_tried_again_later_and_not_for_ever(
     assert house.store.read_now(push_subscriptions.listing, person.account_id) == []
 
 
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Busy"])
+@pytest.mark.parametrize("as_date", [False, True])
+def test_it_is_left_alone_for_as_long_as_it_asks(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str, status: str, as_date: bool
+) -> None:
+    asked = email.utils.formatdate(house.clock.now() + 1800, usegmt=True) if as_date else "1800"
+    subscribe(house, person, service.endpoint(name, status, f"Retry-After: {asked}\r\n"), browser)
+    house.deliver(person, mail("Patience"))
+    assert service.round() == 1
+    service.endpoint(name)
+    later(house, 1700)
+    assert service.round() == 0
+    later(house, 110)
+    assert service.round() == 1
+    assert [one["titre"] for one in service.told(name, browser)] == ["Nouveau message"] * 2
+
+
+def test_a_push_service_does_not_put_us_off_for_ever(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    for asked in ("999999999", "9" * 5000, "Fri, 31 Dec 9999 23:59:59 GMT", "demain", "-5", "١٢"):
+        service.endpoint(name, "503 Busy", f"Retry-After: {asked}\r\n")
+        subscribe(house, person, f"https://{service.host}:{service.site.port}/{name}", browser)
+        house.deliver(person, mail("Patience"))
+        assert service.round() == 1, asked
+        later(house, push_subscriptions.LONGEST_ASKED)
+        assert service.round() == 1, asked
+        later(house, push_subscriptions.LONGEST_ASKED)
+
+
+def test_what_is_too_large_is_not_tried_again_and_stops_nothing(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    subscribe(house, person, service.endpoint(name, "413 Too Large"), browser)
+    house.deliver(person, mail("Trop grande"))
+    assert service.round() == 1
+    later(house, 60)
+    assert service.round() == 0
+    service.endpoint(name)
+    house.deliver(person, mail("La suivante"))
+    assert service.round() == 1
+    assert len(service.asked(name)) == 2
+
+
+def test_what_was_not_fetched_gives_way_to_what_says_the_same_later(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    """And the push service cannot tell what a topic is: another browser has others."""
+    other, second = Receiver(secret=bytes(16)), f"{name}b"
+    subscribe(house, person, service.endpoint(name), browser)
+    subscribe(house, person, service.endpoint(second), other)
+    for _ in range(2):
+        house.deliver(person, mail("Une"))
+        service.round()
+        later(house, 60)
+    topics = {one: {asked.head["topic"] for asked in service.asked(one)} for one in (name, second)}
+    assert [len(one) for one in topics.values()] == [1, 1]
+    assert topics[name] != topics[second]
+    choose(house, person, push_shows="expediteur")
+    house.deliver(person, mail("Deux"))
+    house.deliver(person, mail("Trois"))
+    service.round()
+    assert len({asked.head["topic"] for asked in service.asked(name)[2:]}) == 2
+
+
+def test_all_that_came_is_counted_whatever_was_read_since(
+    house: House, service: Service, person: Principal, browser: Receiver, name: str
+) -> None:
+    subscribe(house, person, service.endpoint(name), browser)
+    choose(house, person, push_shows="objet")
+    came = [house.deliver(person, mail(f"Lettre {number}")) for number in range(25)]
+    inbox = house.box(person, "INBOX")
+    house.store.write_now(webmail.flag, person.account_id, inbox.id, came[1:], "+", ("\\Seen",))
+    service.round()
+    assert [one["texte"] for one in service.told(name, browser)] == ["Lettre 0"]
+    later(house, 60)
+    for number in range(25):
+        house.deliver(person, mail(f"Autre {number}"))
+    service.round()
+    assert service.told(name, browser)[-1]["titre"] == "25 nouveaux messages"
+
+
 def test_two_workers_tell_once(house: House, service: Service, person: Principal, browser: Receiver, name: str) -> None:
     number = subscribe(house, person, service.endpoint(name), browser)
     house.deliver(person, mail("Une fois"))
@@ -266,6 +349,9 @@ def test_reminders_ring_once_and_in_their_time(
     assert service.remind() == 1
     (told,) = service.told(name, browser)
     assert (told["titre"], told["texte"]) == ("Conseil un", f"{start:%H:%M}, Salle 4")
+    # 29 minutes before it begins, and an hour long: what is over then is told to nobody.
+    (asked,) = service.asked(name)
+    assert 85 * 60 < int(asked.head["ttl"]) <= 90 * 60
     assert told["adresse"] == f"/agenda/jour/{start:%Y-%m-%d}"
     later(house, 60)
     assert service.remind() == 0
@@ -300,7 +386,7 @@ def test_who_has_no_plan_comes_before_whose_agenda_has_changed(
 ) -> None:
     subscribe(house, person, service.endpoint(name), browser)
     service.remind()
-    monkeypatch.setattr(reminder_plans, "AT_ONCE", 1)
+    monkeypatch.setattr(reminder_plans, "SECONDS_AT_ONCE", 0.0)
     start = datetime.datetime.fromtimestamp(house.clock.now(), PARIS) + datetime.timedelta(minutes=40)
     put(house, person, "quatre", start, "-PT5M")
     later(house, 61)
@@ -362,9 +448,14 @@ def test_what_is_urgent_is_told_in_quiet_hours_and_says_so(
     later(house, ((20 - hour) % 24) * 3600)
     head = house.person("Agnès", f"Proviseur-{name}", Role.STAFF, affiliations=(Affiliation(Tie.FUNCTION, "DIR"),))
     subscribe(house, person, service.endpoint(name), browser)
-    for subject, more in (("Demain", ""), ("Lycée fermé", "Priority: urgent\r\n")):
+
+    def write(subject: str, more: str = "") -> None:
         octets = f"From: {head.address}\r\nTo: {person.address}\r\nSubject: {subject}\r\n{more}\r\nBonsoir.\r\n"
         house.run(house.submission.submit(head, head.address, (person.address,), octets.encode()))
+
+    write("Lycée fermé", "Priority: urgent\r\n")
+    for number in range(21):  # however many come after it
+        write(f"Demain {number}")
     service.round()
     (asked,) = service.asked(name)
     assert asked.head["urgency"] == "high"

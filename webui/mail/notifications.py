@@ -8,17 +8,12 @@ import json
 
 from starlette.responses import Response
 
-from mailserver.store.mail import urgent_letters
-from mailserver.store.web.webmail import Line, mailbox_pages
+from mailserver.store.web.webmail import Line, arrivals
+from mailserver.store.web.webmail.arrivals import MANY, Arrived
 from webui.http import headers
 from webui.http.forms import positive
 from webui.page import plain
 from webui.page.context import Services, Visit
-
-LOOKED_AT = 20
-"""The newest messages that are looked at, however many came."""
-ONE_BY_ONE = 3
-"""Up to so many have a notification each; more are counted in one."""
 
 
 async def tell(services: Services, visit: Visit) -> Response:
@@ -26,22 +21,17 @@ async def tell(services: Services, visit: Visit) -> Response:
     fields = {**headers.page(visit.secure), "Content-Type": "application/json"}
     told: list[dict[str, str | int]] = []
     if visit.preferences.desktop:
-        lines = await services.store.read(
-            mailbox_pages.arrived, visit.account_id, positive(visit.query("depuis")), LOOKED_AT
-        )
-        if visit.quiet:
-            urgent = await services.store.read(urgent_letters.among, [line.id for line in lines])
-            lines = [line for line in lines if line.id in urgent]
-        told = _notices(visit, lines)
+        those = arrivals.urgent if visit.quiet else arrivals.unread
+        arrived = await services.store.read(those, visit.account_id, positive(visit.query("depuis")))
+        told = _notices(visit, arrived)
     return Response(json.dumps(told, ensure_ascii=False), 200, fields)
 
 
-def _notices(visit: Visit, lines: list[Line]) -> list[dict[str, str | int]]:
+def _notices(visit: Visit, arrived: Arrived) -> list[dict[str, str | int]]:
     """`titre`, `texte`, and the `message` it leads to (0: the list)."""
-    _, shows = visit._, visit.preferences.desktop_shows
-    if len(lines) > ONE_BY_ONE or (lines and shows == "nombre"):
-        count = visit.language.texts.ngettext("%(n)s nouveau message", "%(n)s nouveaux messages", len(lines))
-        return [{"titre": count % {"n": len(lines)}, "texte": "", "message": 0}]
+    _, shows, count, lines = visit._, visit.preferences.desktop_shows, arrived.count, arrived.lines
+    if count and (not lines or shows == "nombre"):
+        return [{"titre": _counted(visit, count), "texte": _why(visit), "message": 0}]
     return [
         {
             "titre": plain.line(line.sender, 100) or _("Nouveau message"),
@@ -53,7 +43,16 @@ def _notices(visit: Visit, lines: list[Line]) -> list[dict[str, str | int]]:
 
 
 def _text(visit: Visit, line: Line, *, with_subject: bool) -> str:
-    """What stands below who wrote; in quiet hours nothing is told that is not urgent."""
-    why = visit._("Urgent, malgré vos heures de repos.") if visit.quiet else ""
+    """What stands below who wrote."""
     subject = (plain.line(line.subject, 200) or visit._("(sans objet)")) if with_subject else ""
-    return " ".join(filter(None, (why, subject)))
+    return " ".join(filter(None, (_why(visit), subject)))
+
+
+def _why(visit: Visit) -> str:
+    return visit._("Urgent, malgré vos heures de repos.") if visit.quiet else ""
+
+
+def _counted(visit: Visit, count: int) -> str:
+    if count >= MANY:
+        return visit._("%(n)s nouveaux messages ou plus") % {"n": MANY}
+    return visit.language.texts.ngettext("%(n)s nouveau message", "%(n)s nouveaux messages", count) % {"n": count}

@@ -10,12 +10,12 @@ from mailserver.model.identity import State
 from mailserver.model.preferences import Preferences
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import mailboxes, urgent_letters
+from mailserver.store.mail import mailboxes
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.push import push_subscription as subscription
-from mailserver.store.web.webmail import mailbox_pages
-from mailserver.store.web.webmail.reading import Line
+from mailserver.store.web.webmail import arrivals
+from mailserver.store.web.webmail.arrivals import Arrived
 
 MAX_SUBSCRIPTIONS = 10
 """Browsers of one account."""
@@ -28,8 +28,8 @@ RETRY_SECONDS = 60
 LONGEST_RETRY = 4 * 3600
 MAX_FAILURES = 12
 """In a row, within two days: then the subscription is given up."""
-LOOKED_AT = 20
-"""The newest messages that are looked at, however many came."""
+LONGEST_ASKED = 24 * 3600
+"""What a push service may ask us to wait; then it is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ class Due:
     reminded: int
     failures: int
     uidnext: int
-    lines: list[Line]
-    """Unread messages of INBOX that it was not told of, the newest first."""
+    arrived: Arrived
+    """Unread messages of INBOX that it was not told of."""
+    urgent: Arrived
+    """Those among them that are told of in spite of quiet hours."""
     preferences: Preferences
-    urgent: frozenset[int]
-    """The ids of those lines that are told of in spite of quiet hours."""
 
 
 # ---------------------------------------------------------------------- what its owner does
@@ -194,8 +194,6 @@ def claim(tx: Tx, number: int) -> Due | None:
     row = tx.execute(taken).first()
     if row is None:
         return None
-    uidnext = mailboxes.get(tx, row.account_id, mailboxes.INBOX).uidnext
-    lines = mailbox_pages.arrived(tx, row.account_id, row.uid, LOOKED_AT) if row.uid < uidnext else []
     return Due(
         row.id,
         row.due,
@@ -206,10 +204,10 @@ def claim(tx: Tx, number: int) -> Due | None:
         row.language,
         row.reminded,
         row.failures,
-        uidnext,
-        lines,
+        mailboxes.get(tx, row.account_id, mailboxes.INBOX).uidnext,
+        arrivals.unread(tx, row.account_id, row.uid),
+        arrivals.urgent(tx, row.account_id, row.uid),
         sessions.preferences(tx, row.account_id),
-        urgent_letters.among(tx, [line.id for line in lines]),
     )
 
 
@@ -219,13 +217,14 @@ def told(tx: Tx, what: Due, reminded: int, *, pause: bool) -> None:
     _set(tx, what, uid=what.uidnext, reminded=reminded, due=due, failures=0)
 
 
-def failed(tx: Tx, what: Due) -> bool:
-    """A push service did not take it: later again; False when it was given up."""
+def failed(tx: Tx, what: Due, asked: int = 0) -> bool:
+    """A push service did not take it: later again, and not before so many seconds are over that it `asked` to be given;
+    False when it was given up."""
     if what.failures + 1 >= MAX_FAILURES:
         _delete(tx, *_held(what))
         return False
     wait = min(RETRY_SECONDS << min(what.failures, 10), LONGEST_RETRY)
-    _set(tx, what, due=tx.now + wait, failures=what.failures + 1)
+    _set(tx, what, due=tx.now + max(wait, min(asked, LONGEST_ASKED)), failures=what.failures + 1)
     return True
 
 

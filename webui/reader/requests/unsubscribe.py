@@ -148,8 +148,8 @@ async def leave(services: Services, visit: Visit) -> Response:
             done = True
         else:
             body = b"List-Unsubscribe=One-Click"
-            status = await services.outside.post(chosen.one_click, body, "application/x-www-form-urlencoded")
-            done = 200 <= status < 300
+            answer = await services.outside.post(chosen.one_click, body, "application/x-www-form-urlencoded")
+            done = 200 <= answer.status < 300
     except (Unreachable, Refused, Temporary) as why:
         log.info("not unsubscribed", account=visit.account_id, why=str(why))
         done = False

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes, snooze
 from mailserver.store.mail.access import Reach, Viewer
-from mailserver.store.mail.flags import SEEN
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.web.webmail import folders, reading, views
-from mailserver.store.web.webmail.reading import Edge, Line, Page
+from mailserver.store.web.webmail.reading import Edge, Page
 from mailserver.store.web.webmail.views import Listed, View
 
 
@@ -67,10 +66,3 @@ def items(tx: Tx, viewer: Viewer, box_id: int, view_of: Callable[[Mailbox], View
     uids = [item.line.uid for item in listed.items]
     wakes = snooze.wakes(tx, viewer.account_id, box.id, uids) if box.name == snooze.PLACE else {}
     return ItemsPage(opened, mailboxes.keywords(tx, box.id), listed, wakes)
-
-
-def arrived(tx: Tx, account_id: int, since: int, limit: int) -> list[Line]:
-    """Unread messages of INBOX from this UID on, newest first; among the newest `limit` alone."""
-    inbox = mailboxes.get(tx, account_id, mailboxes.INBOX)
-    uids = range(max(since, inbox.uidnext - limit, 1), inbox.uidnext)
-    return [line for line in reading.lines(tx, inbox.id, list(uids)) if not line.flags & SEEN]
