@@ -226,18 +226,27 @@ function choosing(link) {
     const at = now ? Number(now.slice(0, 2)) * 60 + Number(now.slice(3)) + step : edges[0] * 60;
     address.searchParams.set("heure", clock(within(at, 0, DAY - 30)));
     link.href = address;
-    status.textContent = `${week.dataset.nouveau}, ${link.closest("h2").querySelector(".plein").textContent}, ${address.searchParams.get("heure")}`;
+    status.textContent = `${week.dataset.nouveau}, ${link.closest(".jour").querySelector(".plein").textContent}, ${address.searchParams.get("heure")}`;
   });
 }
 
+// The keys are told once, of the whole week, and beside an event only where a pointer rests.
+function explain() {
+  document.getElementById("agenda-aide").textContent = week.dataset.aide;
+  week.addEventListener("pointerover", ({ target, pointerType }) => {
+    const event = target.closest(".temps .mobile");
+    if (event && pointerType === "mouse") event.title = week.dataset.aide;
+  });
+  week.addEventListener("pointerout", ({ target }) => target.closest(".temps .mobile")?.removeAttribute("title"));
+}
+
 if (week && form) {
+  explain();
   for (const event of week.querySelectorAll(".temps .mobile")) {
     const handle = document.createElement("span");
     handle.className = "poignee";
     event.append(handle);
     event.draggable = false;
-    event.setAttribute("aria-keyshortcuts", "ArrowUp ArrowDown ArrowLeft ArrowRight Shift+ArrowUp Shift+ArrowDown");
-    event.title = week.dataset.aide;
   }
   week.addEventListener("pointerdown", pointerdown);
   week.addEventListener("pointermove", pointermove);

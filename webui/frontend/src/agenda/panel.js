@@ -18,7 +18,7 @@ async function open(event) {
   close();
   from = event;
   from.setAttribute("aria-expanded", "true");
-  box.showPopover();
+  box.showPopover({ source: event }); // what Tab leads to from the event
   place();
   box.querySelector("h2")?.focus();
 }

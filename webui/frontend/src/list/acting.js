@@ -8,7 +8,7 @@ import { during, form, list, load, reader } from "./place.js";
 // Do what a button of the bar or its menus does to what is chosen, or else to the item that has the focus.
 export function act(name) {
   const button = [...(form()?.elements ?? [])].find((one) => one.name === "faire" && one.value === name);
-  if (!button || !pick()) return false;
+  if (!button || !pick(false)) return false;
   form().requestSubmit(button);
 }
 
@@ -20,10 +20,10 @@ export function open(id) {
   menu.querySelector(".filtre:not([hidden]) input, li > button")?.focus();
 }
 
-function pick() {
+function pick(said = true) {
   if (chosen().length) return true;
   const current = document.activeElement.closest?.(".courriels > li") ?? document.querySelector(".courriels a[aria-current]")?.parentElement;
-  if (current && items().includes(current)) choose(current);
+  if (current && items().includes(current)) choose(current, true, said);
   return Boolean(current);
 }
 

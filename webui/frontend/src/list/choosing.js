@@ -6,10 +6,11 @@ export const items = () => [...document.querySelectorAll(".courriels > li")];
 const box = (item) => item.querySelector("input");
 export const chosen = () => items().filter((item) => box(item).checked);
 
-export function choose(item, on = true) {
+// `said`: how many are chosen is news. What is only acted upon is told of by what became of it.
+export function choose(item, on = true, said = true) {
   box(item).checked = on;
   anchor = item;
-  count();
+  count(said);
 }
 
 export function clear() {
@@ -24,9 +25,10 @@ function range(to, on) {
   count();
 }
 
-export function count() {
+export function count(said = true) {
   const number = chosen().length;
   const place = document.getElementById("nombre");
+  place?.setAttribute("aria-live", said ? "polite" : "off");
   if (place) place.textContent = number === 0 ? "" : number === 1 ? place.dataset.un : place.dataset.plusieurs.replace("{n}", number);
   const all = document.querySelector("#cocher input");
   if (all) {
