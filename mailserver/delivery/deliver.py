@@ -21,7 +21,7 @@ from mailserver.delivery.occasion import Passage, Volume
 from mailserver.delivery.offloading import at_leisure
 from mailserver.delivery.recipients import Addressing, is_role
 from mailserver.delivery.sorting import Sorting
-from mailserver.delivery.units import deliver_parts, hold_infected
+from mailserver.delivery.units import Outcome, deliver_parts, deliver_together, hold_infected, is_plain
 from mailserver.filters import Filters
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
@@ -102,9 +102,7 @@ class Delivery(Addressing):
         known = {account: self._inboxes[account] for account in alone if account in self._inboxes}
         async with self.discarding(*(part.prepared for part in parts)):
             parts, refused = _refused(envelope, parts, tells_each=tells_each)
-            content_id, unused, targets = await self._store.write(
-                deliver_parts, parts, known, self._settings.outbound.lifetime, trace
-            )
+            content_id, unused, targets = await self._write(parts, known, trace)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
         if len(self._inboxes) > INBOX_ENTRIES:
@@ -112,6 +110,13 @@ class Delivery(Addressing):
         self._inboxes.update((account, targets[account]) for account in alone if account in targets)
         junk = any(one.source is not Source.FILTER for part in parts for one in part.verdicts.values())
         return Delivered(content_id, sum(len(part.accounts) for part in parts), refused, junk)
+
+    async def _write(self, parts: list[Part], known: dict[int, int], trace: Trace) -> Outcome:
+        """One unit."""
+        lifetime = self._settings.outbound.lifetime
+        if not is_plain(parts, known, trace):
+            return await self._store.write(deliver_parts, parts, known, lifetime, trace)
+        return await self._store.write_together(deliver_together, deliver_parts, parts, known, lifetime, trace)
 
     async def _judged(self, envelope: Envelope, octets: bytes, parts: list[Part]) -> list[Part]:
         """The copies, what is junk to somebody on its way to their Spam. The house is never judged by its words."""

@@ -1,6 +1,8 @@
 """What one transaction of the store does for a message: its content, its appearances, its queue rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -10,27 +12,27 @@ from mailserver.delivery.placement import Placements, Shared
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Counted
-from mailserver.store.engine.transactions import Tx
+from mailserver.store.engine.transactions import NOT_DONE, Tx
 from mailserver.store.mail import archived_posts, blobs, digest_posts, junk, mailboxes, messages, urgent_letters
 from mailserver.store.mail.messages import NO_QUOTA, Quota
-from mailserver.store.queue import infected, list_posts, moderation_queue, spool, traces
+from mailserver.store.queue import infected, list_posts, moderation_queue, plain_delivery, spool, traces
 from mailserver.store.queue.infected import Held, Infected
+from mailserver.store.queue.plain_delivery import PlainDelivery
 from mailserver.store.queue.traces import Trace
 from mailserver.store.reports import waiting
 
 log = structlog.get_logger("deliver")
 
+Outcome = tuple[int, list[str], dict[int, int]]
+"""The first content's id, the files that turned out not to be needed, and the INBOX of each account."""
 TOLD = 20
 """Messages waiting for a list's owners about which they are told one by one."""
 
 
 def deliver_parts(
     tx: Tx, parts: Sequence[Part], known: dict[int, int], lifetime: int, trace: Trace | None = None
-) -> tuple[int, list[str], dict[int, int]]:
-    """Every copy of a message, what lists hold of it, the notices to their owners, and the trace.
-
-    Returns the first content's id, the files that turned out not to be needed, and the INBOX of each account.
-    """
+) -> Outcome:
+    """Every copy of a message, what lists hold of it, the notices to their owners, and the trace."""
     first = 0
     unused: dict[str, None] = {}
     kept: set[str] = set()
@@ -75,6 +77,35 @@ def deliver_parts(
         traces.record(tx, trace)
     # Several parts may be made of one content: the file of the first is that of all.
     return first, [file for file in unused if file not in kept], targets
+
+
+def is_plain(parts: Sequence[Part], known: dict[int, int], trace: Trace) -> bool:
+    """Whether a message goes to one INBOX, which is known, and nothing else becomes of it."""
+    if len(parts) != 1:
+        return False
+    (part,) = parts
+    bare = Part(part.prepared, part.reverse_path, part.accounts, options=part.options, provenance=part.provenance)
+    if len(part.accounts) != 1 or part.accounts[0] not in known or replace(part, quota=bare.quota) != bare:
+        return False
+    return plain_delivery.is_plain(trace, part.prepared)
+
+
+def deliver_together(tx: Tx, worker: int, asked: Sequence[tuple[Any, ...]]) -> list[object]:
+    """`deliver_parts` for many messages that are plain, given its arguments for each of them."""
+    deliveries: dict[bytes, PlainDelivery] = {}
+    for parts, known, _, trace in asked:
+        (part,) = parts
+        (account,) = part.accounts
+        deliveries.setdefault(
+            part.prepared.hash, PlainDelivery(part.prepared, account, known[account], part.provenance, trace)
+        )
+    stored = plain_delivery.deliver(tx, worker, list(deliveries.values()))
+    contents = dict(zip(deliveries, stored, strict=True))
+    done: list[object] = []
+    for parts, known, _, _ in asked:
+        content_id = contents.pop(parts[0].prepared.hash, 0)  # who has the same octets comes later
+        done.append((content_id, [], known) if content_id else NOT_DONE)
+    return done
 
 
 def _is_first(tx: Tx, part: Part, fresh: dict[Memory, bool], counted: Counted) -> bool:

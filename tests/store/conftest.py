@@ -2,14 +2,16 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from sqlalchemy import insert
 
+from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.schema.accounts import account
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, becomes
 
 
 def create_account(tx: Tx, login: str) -> int:
@@ -48,3 +50,19 @@ def edupont(store: Store) -> int:
 def mmartin(store: Store) -> int:
     """Another one."""
     return store.write_now(create_account, "mmartin")
+
+
+@pytest.fixture
+async def pair(make_store: Callable[[], Store]) -> AsyncIterator[tuple[Store, Store]]:
+    """Two workers over one database, their carriers running."""
+    stores = make_store(), make_store()
+    carriers = [news.carrier(store.backend, store.worker, store.changes) for store in stores]
+    loop = asyncio.get_running_loop()
+    for store, carrier in zip(stores, carriers, strict=True):
+        store.changes.attach(loop, carrier.generation)
+    tasks = [asyncio.create_task(carrier.run()) for carrier in carriers]
+    await becomes(lambda: all(carrier.generation() for carrier in carriers))  # they listen
+    yield stores
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

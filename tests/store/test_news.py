@@ -1,7 +1,7 @@
 """A commit in one process wakes subscribers of another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -11,22 +11,6 @@ from mailserver.foundation.changes import Change, Changes, Kind
 from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store, Tx
 from tests.waiting import PATIENCE, becomes
-
-
-@pytest.fixture
-async def pair(make_store: Callable[[], Store]) -> AsyncIterator[tuple[Store, Store]]:
-    """Two workers over one database, their carriers running."""
-    stores = make_store(), make_store()
-    carriers = [news.carrier(store.backend, store.worker, store.changes) for store in stores]
-    loop = asyncio.get_running_loop()
-    for store, carrier in zip(stores, carriers, strict=True):
-        store.changes.attach(loop, carrier.generation)
-    tasks = [asyncio.create_task(carrier.run()) for carrier in carriers]
-    await becomes(lambda: all(carrier.generation() for carrier in carriers))  # they listen
-    yield stores
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def touch(tx: Tx, account_id: int, mailbox_id: int) -> None:

@@ -1,5 +1,6 @@
 """One database connection a thread, thrown away when it breaks."""
 
+import select
 import threading
 import time
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ log = structlog.get_logger("store")
 TOLD_SECONDS = 5.0
 ASK_TIME_SECONDS = 1.0
 """Between two questions of a process for the time of a shared database."""
+IDLE_SECONDS = 1.0
+"""A connection that nobody used for so long is asked whether it is there, before what cannot run twice."""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +31,8 @@ class Session:
     driver: Any
     cursor: Any
     tx: Tx
+    used: float = 0.0
+    """When a statement of its own was last about to run on it."""
 
 
 class Sessions:
@@ -68,14 +73,46 @@ class Sessions:
         """The thread's connection, outside of any transaction: each statement is one of its own. Raises Temporary."""
         return self._current(writes=False)
 
+    def ready(self) -> Session:
+        """The same for a statement that must not run twice, and that writes: so that nobody has to wonder later, a
+        connection that broke while it was idle is replaced. Raises Temporary."""
+        session = self._current(writes=True)
+        try:
+            self._look_at(session)
+        except Exception as error:
+            ended = has_ended(session.driver, self._backend.dialect)
+            self.forget(session)
+            if not ended:
+                raise translate(error) from error
+            session = self._current(writes=True)
+            try:
+                self._look_at(session)
+            except Exception as again:
+                self.forget(session)
+                raise translate(again) from again
+        return session
+
+    def _look_at(self, session: Session) -> None:
+        """Whether it is there, if that is in doubt; and the time, now and then."""
+        now = time.monotonic()
+        is_in_use = now - session.used < IDLE_SECONDS and now - self._asked < ASK_TIME_SECONDS
+        session.used = now
+        if not is_in_use or _has_come(session.driver.fileno()):
+            session.cursor.execute(TELL_TIME)
+            self._follow(session, now)
+
     def _begin(self, session: Session, statement: str) -> None:
         """Where hosts share the database, now and then with its time: leases and dates of all of them go by it."""
         asked = time.monotonic()
         if not self._backend.is_shared or asked - self._asked < ASK_TIME_SECONDS:
             session.cursor.execute(statement)
             return
-        session.cursor.execute(statement + TELL_TIME, prepare=False)
+        session.cursor.execute(f"{statement}; {TELL_TIME}", prepare=False)
         session.cursor.nextset()
+        self._follow(session, asked)
+
+    def _follow(self, session: Session, asked: float) -> None:
+        """It has told the time."""
         told = float(session.cursor.fetchone()[0])
         now = time.monotonic()
         self._clock.follow(told, now - asked)
@@ -136,3 +173,10 @@ class Sessions:
         with self._lock:
             self._open.add(session)
         return session
+
+
+def _has_come(file: int) -> bool:
+    """Whether something can be read there that nobody asked for: mostly that the other side has gone."""
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(0))

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from mailserver.model.errors import DamagedDatabase, NoRoom, Temporary
+from mailserver.store.engine import arrays
 
 SQLITE_READER_CACHE_KIB = 8 * 1024
 SQLITE_MMAP = 1024 * 1024 * 1024
@@ -145,11 +146,12 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     connection.autocommit = True
     # SQL text is stable (see Statement), so every statement is worth a server-side plan.
     connection.prepare_threshold = 3
+    arrays.register(connection)
     connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
     connection.execute("SET idle_in_transaction_session_timeout = '60s'")
 
 
-TELL_TIME = "; SELECT extract(epoch FROM clock_timestamp())::float8"
+TELL_TIME = "SELECT extract(epoch FROM clock_timestamp())::float8"
 """PostgreSQL: beside a BEGIN it costs no journey of its own."""
 WRITERS_SETTING = "SET idle_in_transaction_session_timeout = '10s'"
 """PostgreSQL: a host that is frozen or cut off inside a unit must not hold its locks for long. (Readers hold none, and

@@ -68,12 +68,14 @@ def record(tx: Tx, worker: int, changes: Sequence[Change]) -> None:
 
 def announcing(worker: int, changes: Sequence[Change]) -> str:
     """The same on PostgreSQL: statements that go with the COMMIT and cost no journey. Numbers, all of it."""
-    said = []
-    for start in range(0, len(changes), NOTIFY_CHANGES):
-        part = changes[start : start + NOTIFY_CHANGES]
-        pairs = ",".join(f"{int(change.account_id)}:{int(change.mailbox_id)}" for change in part)
-        said.append(f"NOTIFY {CHANNEL}, '{int(worker)};{pairs}'; ")
-    return "".join(said)
+    parts = (changes[start : start + NOTIFY_CHANGES] for start in range(0, len(changes), NOTIFY_CHANGES))
+    return "".join(f"NOTIFY {CHANNEL}, '{payload(worker, part)}'; " for part in parts)
+
+
+def payload(worker: int, changes: Sequence[Change]) -> str:
+    """What a NOTIFY says of NOTIFY_CHANGES at most."""
+    pairs = ",".join(f"{int(change.account_id)}:{int(change.mailbox_id)}" for change in changes)
+    return f"{int(worker)};{pairs}"
 
 
 class Carrier(Protocol):

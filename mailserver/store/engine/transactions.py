@@ -17,10 +17,10 @@ from mailserver.store.engine import engines
 from mailserver.store.engine.connections import Sessions
 from mailserver.store.engine.fast_reads import Nearness
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.engine.writing import Uncertain, Unit, Writer
+from mailserver.store.engine.writing import NOT_DONE, Together, Uncertain, Unit, Writer
 from mailserver.store.octets.files import BlobFolder
 
-__all__ = ["Statement", "Store", "Tx", "Uncertain"]
+__all__ = ["NOT_DONE", "Statement", "Store", "Tx", "Uncertain"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -188,6 +188,16 @@ class Store:
         with TRACES.span("sql.write", unit=_name(function)):
             return await self.begin(function, *args, **kwargs)
 
+    async def write_together(
+        self, together: Together, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`write` for a unit of which many come at once: on PostgreSQL `together` does those that wait in one statement
+        and one commit, for what it can; `function` does the others. No keywords."""
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        with TRACES.span("sql.write", unit=_name(function)) if TRACES.is_on else nullcontext():
+            self._submit(function, args, kwargs, waiter, together)
+            return await waiter
+
     def begin(
         self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> "asyncio.Future[T]":
@@ -214,9 +224,10 @@ class Store:
         args: tuple[object, ...],
         kwargs: dict[str, object],
         waiter: "asyncio.Future[T]",
+        together: Together | None = None,
     ) -> Unit:
         loop = waiter.get_loop()
-        unit = Unit(function, args, kwargs, loop, waiter)
+        unit = Unit(function, args, kwargs, loop, waiter, together=together)
         self._writer.submit_soon(unit, loop)
         return unit
 

@@ -22,17 +22,33 @@ from mailserver.model.errors import Temporary
 from mailserver.store.engine import news
 from mailserver.store.engine.connections import Session, Sessions
 from mailserver.store.engine.engines import Backend, asks_again, brief, has_ended, translate
+from mailserver.store.engine.statements import Tx
 
 log = structlog.get_logger("store")
 
 GROUP_UNITS = 256
-"""Units of one SQLite transaction; on PostgreSQL, which commits in parallel, each unit has its own."""
+"""Units of one SQLite transaction; on PostgreSQL, which commits in parallel, each unit has its own, but those that are
+done together (`Together`)."""
+TOGETHER_UNITS = 32
+"""Units of one statement of PostgreSQL."""
+TOGETHER_RUNS = 3
+"""Times a unit is tried together with others before it is run by itself."""
 MAX_WAITING = 10_000
 """Units that may wait when the disk is slow; further ones are refused, so that memory has a bound."""
 RETRIES = 5
 """Times a unit that met a deadlock, a serialisation failure or a dead connection is run."""
 FIRST_PAUSE = 0.005
 """Seconds before the second run, doubled for each further one and scattered, so that rivals part."""
+
+
+Together = Callable[[Tx, int, Sequence[tuple[Any, ...]]], Sequence[Any]]
+"""Does for many units at once, given the arguments of each, what their function does for one: on PostgreSQL, in one
+statement, which is a transaction by itself. The number is that of the worker, which the statement has to name when it
+announces what it changed (`news.payload`). It tells the result of each, or NOT_DONE."""
+NOT_DONE = object()
+"""Nothing was done for this unit: somebody else works on what it needs, or it is less simple than it looked."""
+_TOGETHER = object()
+"""Waits in the place of all units that are to be done together."""
 
 
 class Uncertain(Temporary):
@@ -53,6 +69,10 @@ class Unit:
     changes: tuple[Change, ...] = ()
     took: float = 0.0
     """Seconds for which it held the writer, with the commit that it was part of."""
+    together: Together | None = None
+    """How several of its kind are done at once, where that is possible."""
+    runs: int = 0
+    """How often that was tried."""
 
     def fail(self, error: BaseException, *, uncertain: bool = False) -> None:
         """Nothing of it survives; `uncertain`: or all of it, so whoever watches is told to look."""
@@ -103,8 +123,12 @@ class Writer:
         self._sessions = sessions
         self._worker = worker
         self._publish = publish
-        self._waiting: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Unit | object | None] = queue.SimpleQueue()
         """Units, and for each thread a last None."""
+        self._together: deque[Unit] = deque()
+        """Units that one thread does together: while it commits some, others gather."""
+        self._gathers = False
+        """Whether such a thread is at it, or called."""
         self._begun: deque[Unit] = deque()
         """In this turn of their loop."""
         self._submitting = threading.Lock()
@@ -127,9 +151,15 @@ class Writer:
         with self._submitting:
             if self._closed:
                 raise Temporary("The service is stopping")
-            if self._waiting.qsize() >= MAX_WAITING:
+            if self._waiting.qsize() + len(self._together) >= MAX_WAITING:
                 raise Temporary("Too much work waits for the disk")
-            self._waiting.put(unit)
+            if unit.together is None or not self._backend.is_shared:
+                self._waiting.put(unit)
+                return
+            self._together.append(unit)
+            if not self._gathers:
+                self._gathers = True
+                self._waiting.put(_TOGETHER)
 
     def submit_soon(self, unit: Unit, loop: asyncio.AbstractEventLoop) -> None:
         """`submit`, once the loop has turned: what others begin in the same turn is committed with it, which takes a
@@ -166,24 +196,31 @@ class Writer:
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:
-            group = [first]
             self._at_work.add(threading.get_ident())
-            try:
-                with self._turn():
-                    group = self._take(first)
-                    if group:
-                        self._run_group(group)
-            except Exception as error:  # a defect of ours; the thread must live on, and nobody wait for ever
-                log.exception("the writer failed")
-                for unit in group:
-                    unit.fail(error)
-            self._answer(group)
+            if isinstance(first, Unit):
+                self._run_first(first)
+            else:
+                self._run_gathered()
             self._at_work.discard(threading.get_ident())
+
+    def _run_first(self, first: Unit) -> None:
+        """It, and what waits behind it where that is committed together."""
+        group = [first]
+        try:
+            with self._turn():
+                group = self._take(first)
+                if group:
+                    self._run_group(group)
+        except Exception as error:  # a defect of ours; the thread must live on, and nobody wait for ever
+            log.exception("the writer failed")
+            for unit in group:
+                unit.fail(error)
+        self._answer(group)
 
     @property
     def load(self) -> Load:
         """How busy it is."""
-        return Load(len(self._threads), len(self._at_work), self._waiting.qsize())
+        return Load(len(self._threads), len(self._at_work), self._waiting.qsize() + len(self._together))
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -205,8 +242,8 @@ class Writer:
         group = [first]
         while len(group) < self._group_limit and self._waiting.qsize():
             unit = self._waiting.get()
-            if unit is None:
-                self._waiting.put(None)
+            if not isinstance(unit, Unit):
+                self._waiting.put(unit)
                 break
             group.append(unit)
         return [unit for unit in group if not unit.waiter.cancelled()]
@@ -226,6 +263,92 @@ class Writer:
         for loop, units in by_loop.items():
             with contextlib.suppress(RuntimeError):  # the loop has closed: nobody listens
                 loop.call_soon_threadsafe(_settle_all, units)
+
+    # ------------------------------------------------------------------ units that are done together
+
+    def _run_gathered(self) -> None:
+        while group := self._gathered():
+            self._run_together(group)
+            with self._submitting:
+                if self._together and not self._closed:
+                    self._waiting.put(_TOGETHER)  # behind what waits by itself
+                    return
+
+    def _gathered(self) -> list[Unit]:
+        """Units of one kind that wait; none: the next one calls a thread again."""
+        group: list[Unit] = []
+        with self._submitting:
+            while self._together and len(group) < TOGETHER_UNITS:
+                if group and self._together[0].together is not group[0].together:
+                    break
+                unit = self._together.popleft()
+                if not unit.waiter.cancelled():
+                    group.append(unit)
+            self._gathers = bool(group)
+        return group
+
+    def _run_together(self, group: list[Unit]) -> None:
+        """What is not done with the others is tried again with the next ones, then by itself."""
+        try:
+            left = self._done_together(group)
+        except Exception as error:  # a defect of ours, as above
+            log.exception("the writer failed")
+            for unit in group:
+                unit.fail(error)
+            left = []
+        self._answer([unit for unit in group if unit not in left])
+        for unit in left:
+            unit.runs += 1
+        alone = [unit for unit in left if unit.runs >= TOGETHER_RUNS]
+        with self._submitting:
+            self._together.extendleft(unit for unit in reversed(left) if unit.runs < TOGETHER_RUNS)
+            # Others do them, whoever they wait for; once it closes, nobody else may be there.
+            given = [] if self._closed else alone
+            for unit in given:
+                self._waiting.put(unit)
+        if not given:
+            for unit in alone:
+                self._run_first(unit)
+
+    def _done_together(self, group: list[Unit]) -> list[Unit]:
+        """Those that were not."""
+        together = group[0].together
+        assert together is not None
+        begun = time.perf_counter()
+        try:
+            session = self._sessions.ready()
+        except Temporary as error:
+            for unit in group:
+                unit.fail(error)
+            return []
+        try:
+            results = together(session.tx, self._worker, [unit.args for unit in group])
+        except Exception as error:  # noqa: BLE001 - of the driver, and told to those who wait
+            return self._failed_together(group, session, error)
+        changes = session.tx.take_changes()
+        took = time.perf_counter() - begun
+        for unit, result in zip(group, results, strict=True):
+            unit.result, unit.error, unit.took = result, None, took
+        done = [unit for unit in group if unit.result is not NOT_DONE]
+        if done:
+            done[0].changes = changes
+        return [unit for unit in group if unit.result is NOT_DONE]
+
+    def _failed_together(self, group: list[Unit], session: Session, error: Exception) -> list[Unit]:
+        """Those that are to be run by themselves: all of them, unless they may have been committed."""
+        changes = session.tx.take_changes()
+        uncertain = has_ended(session.driver, self._backend.dialect)
+        failure = _Failed(error, again=not uncertain, uncertain=uncertain)
+        failure.__cause__ = error
+        log.warning("units failed together", units=len(group), error=str(failure), uncertain=uncertain)
+        for unit in group:
+            unit.runs = TOGETHER_RUNS
+            unit.fail(failure.answer(), uncertain=uncertain)
+        if not uncertain:
+            return group
+        self._sessions.forget(session)
+        group[0].changes = changes
+        return []
 
     # ------------------------------------------------------------------ transactions
 

@@ -130,23 +130,21 @@ class Ways:
     id: int = 0
 
 
-_INSERT = Statement(
-    insert(message_trace),
-    keys=(
-        "at",
-        "event",
-        "name",
-        "account_id",
-        "sender",
-        "recipients",
-        "addressed",
-        "size",
-        "detail",
-        "code",
-        "parameters",
-        "message_key",
-    ),
+COLUMNS = (
+    "at",
+    "event",
+    "name",
+    "account_id",
+    "sender",
+    "recipients",
+    "addressed",
+    "size",
+    "detail",
+    "code",
+    "parameters",
+    "message_key",
 )
+_INSERT = Statement(insert(message_trace), keys=COLUMNS)
 
 
 def key_of(message_id: str) -> int:
@@ -160,22 +158,26 @@ def key_of(message_id: str) -> int:
 
 def record(tx: Tx, trace: Trace) -> None:
     """Put a step on record."""
+    tx.run(_INSERT, **row_of(trace, tx.now))
+
+
+def row_of(trace: Trace, now: int) -> dict[str, Any]:
+    """The columns of a step that happens now."""
     said = causes.in_one_line(trace.detail)
-    tx.run(
-        _INSERT,
-        at=tx.now,
-        event=trace.step.value,
-        name=trace.name,
-        account_id=trace.account_id,
-        sender=trace.sender.casefold(),
-        recipients=_joined(trace.recipients),
-        addressed=len(trace.recipients),
-        size=trace.size,
-        detail="",
-        code=said.name if said else "",
-        parameters=causes.parameters(said, MAX_VALUE) if said else "",
-        message_key=key_of(trace.message_id),
-    )
+    return {
+        "at": now,
+        "event": trace.step.value,
+        "name": trace.name,
+        "account_id": trace.account_id,
+        "sender": trace.sender.casefold(),
+        "recipients": _joined(trace.recipients),
+        "addressed": len(trace.recipients),
+        "size": trace.size,
+        "detail": "",
+        "code": said.name if said else "",
+        "parameters": causes.parameters(said, MAX_VALUE) if said else "",
+        "message_key": key_of(trace.message_id),
+    }
 
 
 def _joined(recipients: Sequence[str]) -> str:

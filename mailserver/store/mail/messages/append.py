@@ -42,7 +42,7 @@ class Placing(NamedTuple):
     provenance: Provenance = UNKNOWN
 
 
-_CONTENT_KEYS = (
+CONTENT_KEYS = (
     "hash",
     "size",
     "header_size",
@@ -66,7 +66,7 @@ _CONTENT_KEYS = (
     "listed_fields",
 )
 
-_INSERT_CONTENT = Statement(sqlite.insert(content).on_conflict_do_nothing(index_elements=["hash"]), keys=_CONTENT_KEYS)
+_INSERT_CONTENT = Statement(sqlite.insert(content).on_conflict_do_nothing(index_elements=["hash"]), keys=CONTENT_KEYS)
 
 
 # FOR KEY SHARE: rivals that store the same content do not wait for each other, the collector waits for them.
@@ -74,8 +74,8 @@ _FIND_CONTENT = Statement(
     select(content.c.id).where(content.c.hash == bindparam("hash")).with_for_update(read=True, key_share=True)
 )
 
-_BLOB_KEYS = ("header", "octets", "file")
-_INSERT_BLOB = Statement(insert(blob), keys=("content_id", *_BLOB_KEYS))
+BLOB_KEYS = ("header", "octets", "file")
+_INSERT_BLOB = Statement(insert(blob), keys=("content_id", *BLOB_KEYS))
 
 
 def _content_with_blob() -> Statement:
@@ -83,7 +83,7 @@ def _content_with_blob() -> Statement:
 
     Two workers may store the same content at once: the second waits for the first, then finds it.
     """
-    given = {name: bindparam(name, type_=content.c[name].type) for name in _CONTENT_KEYS}
+    given = {name: bindparam(name, type_=content.c[name].type) for name in CONTENT_KEYS}
     new = (
         postgresql.insert(content)
         .values(given)
@@ -91,8 +91,8 @@ def _content_with_blob() -> Statement:
         .returning(content.c.id)
         .cte("new")
     )
-    frames = [bindparam(name, type_=blob.c[name].type) for name in _BLOB_KEYS]
-    filled = insert(blob).from_select(["content_id", *_BLOB_KEYS], select(new.c.id, *frames)).cte("filled")
+    frames = [bindparam(name, type_=blob.c[name].type) for name in BLOB_KEYS]
+    filled = insert(blob).from_select(["content_id", *BLOB_KEYS], select(new.c.id, *frames)).cte("filled")
     return Statement(select(new.c.id).add_cte(filled))
 
 
@@ -153,52 +153,56 @@ def store_contents(tx: Tx, batch: Iterable[Prepared]) -> list[tuple[int, bool]]:
         content_id, new = _store_row(tx, prepared)
         stored.append((content_id, new))
         if new and tx.dialect == "sqlite":
-            blobs.append({"content_id": content_id, **_frames(prepared)})
+            blobs.append({"content_id": content_id, **blob_row(prepared)})
     if blobs:
         tx.many(_INSERT_BLOB, blobs)
     return stored
 
 
-def _frames(prepared: Prepared) -> dict[str, Any]:
+def blob_row(prepared: Prepared) -> dict[str, Any]:
+    """The columns of its octets."""
     return {"header": prepared.header, "octets": prepared.octets, "file": prepared.file}
 
 
 def _store_row(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
     """The content's row; on PostgreSQL that of its octets, too."""
-    scan = prepared.scan
-    statement, frames = (_INSERT_CONTENT, {}) if tx.dialect == "sqlite" else (_INSERT_BOTH, _frames(prepared))
+    statement, octets = (_INSERT_CONTENT, {}) if tx.dialect == "sqlite" else (_INSERT_BOTH, blob_row(prepared))
     # Nearly every content is new: it is looked for only when it turns out to be there.
-    key = tx.key(
-        statement,
-        **frames,
-        hash=prepared.hash,
-        size=prepared.size,
-        header_size=scan.header_size,
-        envelope=scan.envelope,
-        bodystructure=scan.bodystructure,
-        body=scan.body,
-        parts=scan.parts,
-        subject=_text(scan.subject),
-        base_subject=_text(scan.base_subject),
-        sender=_text(scan.sender),
-        sender_address=_text(scan.sender_address),
-        recipients=_text(scan.recipients),
-        sent_at=scan.sent_at,
-        message_id=_text(scan.message_id),
-        in_reply_to=_text(scan.in_reply_to),
-        refs=_text(scan.references),
-        preview=_text(scan.preview),
-        attachments=scan.attachments,
-        search_fields=scan.search_fields,
-        thread=objectids.thread_number(scan.references or scan.in_reply_to or scan.message_id),
-        listed_fields=scan.listed_fields,
-    )
+    key = tx.key(statement, **octets, **content_row(prepared))
     if key is not None:
         return key, True
     found = find_content(tx, prepared.hash)
     if found is None:  # the collector took it away in between
         return _store_row(tx, prepared)
     return found, False
+
+
+def content_row(prepared: Prepared) -> dict[str, Any]:
+    """The columns of a content."""
+    scan = prepared.scan
+    return {
+        "hash": prepared.hash,
+        "size": prepared.size,
+        "header_size": scan.header_size,
+        "envelope": scan.envelope,
+        "bodystructure": scan.bodystructure,
+        "body": scan.body,
+        "parts": scan.parts,
+        "subject": _text(scan.subject),
+        "base_subject": _text(scan.base_subject),
+        "sender": _text(scan.sender),
+        "sender_address": _text(scan.sender_address),
+        "recipients": _text(scan.recipients),
+        "sent_at": scan.sent_at,
+        "message_id": _text(scan.message_id),
+        "in_reply_to": _text(scan.in_reply_to),
+        "refs": _text(scan.references),
+        "preview": _text(scan.preview),
+        "attachments": scan.attachments,
+        "search_fields": scan.search_fields,
+        "thread": objectids.thread_number(scan.references or scan.in_reply_to or scan.message_id),
+        "listed_fields": scan.listed_fields,
+    }
 
 
 def find_content(tx: Tx, digest: bytes) -> int | None:
@@ -254,7 +258,7 @@ def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placin
         unread=sum(not placing.mask & SEEN for placing in batch),
         starred=sum(placing.mask & FLAGGED > 0 for placing in batch),
         sizes=sum(placing.size for placing in batch),
-        **(_appearance(batch[0], now) if alone else {}),
+        **(appearance(batch[0], now) if alone else {}),
     )
     if row is None:
         raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
@@ -264,7 +268,7 @@ def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placin
         tx.many(
             INSERT_MESSAGE,
             [
-                {"mailbox_id": mailbox_id, "uid": uid, "modseq": modseq, **_appearance(placing, now)}
+                {"mailbox_id": mailbox_id, "uid": uid, "modseq": modseq, **appearance(placing, now)}
                 for uid, modseq, placing in numbered
             ],
         )
@@ -272,7 +276,7 @@ def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placin
     return [Appended(mailbox_id, uidvalidity, uid, modseq, placing.content_id) for uid, modseq, placing in numbered]
 
 
-def _appearance(placing: Placing, now: int) -> dict[str, int]:
+def appearance(placing: Placing, now: int) -> dict[str, int]:
     """The columns of a message that are known before it has a UID."""
     return {
         "content_id": placing.content_id,
