@@ -7,8 +7,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 _INSERTED = b"INSERT"
 _COMMITTED = b"COMMIT\0"
-_COMPLETE = b"C"
-"""CommandComplete of PostgreSQL's protocol: the tag of the command follows."""
+_COMPLETE, _READY = b"C", b"Z"
+"""CommandComplete of PostgreSQL's protocol, behind which the tag of the command follows; and ReadyForQuery, which comes
+once what was no transaction of its own is committed."""
+_TOGETHER = b"pg_notify("
+"""In the statement that delivers many messages, and commits by itself."""
 _HEAD = 5
 """A type and four octets of length, which count themselves."""
 
@@ -69,23 +72,29 @@ class Cutter:
                     continue
                 server = socket.create_connection(self._target)
                 self._sockets += (client, server)
+                asked = threading.Event()
                 for work in (self._ask, self._answer):
-                    thread = threading.Thread(target=work, args=(client, server), daemon=True)
+                    thread = threading.Thread(target=work, args=(client, server, asked), daemon=True)
                     self._threads.append(thread)
                     thread.start()
 
-    def _ask(self, client: socket.socket, server: socket.socket) -> None:
+    def _ask(self, client: socket.socket, server: socket.socket, asked: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
+                if _TOGETHER in data:
+                    asked.set()
                 server.sendall(data)
             server.shutdown(socket.SHUT_WR)
 
-    def _answer(self, client: socket.socket, server: socket.socket) -> None:
+    def _answer(self, client: socket.socket, server: socket.socket, asked: threading.Event) -> None:
         inserted = False
         with contextlib.suppress(OSError), server.makefile("rb") as answers:
             while head := answers.read(_HEAD):
                 body = answers.read(int.from_bytes(head[1:], "big") - 4)
-                if head[:1] == _COMPLETE and body == _COMMITTED:
+                is_ready = head[:1] == _READY and asked.is_set()
+                if is_ready or (head[:1] == _COMPLETE and body == _COMMITTED):
+                    inserted = inserted or is_ready
+                    asked.clear()
                     if inserted and self._armed.is_set():
                         self._armed.clear()
                         self.cut.set()

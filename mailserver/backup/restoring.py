@@ -167,9 +167,8 @@ class _Coming:
 
 def _give_up_move(url: str) -> None:
     """What was under way when the backup was made would write down every row that changes, for ever."""
-    if copying.is_sqlite(url):
-        with contextlib.closing(End(url)) as database:
-            journal.end(database)
+    with contextlib.closing(End(url)) as database:
+        journal.end(database)
 
 
 def _with_database(written: str, url: str) -> str:

@@ -12,7 +12,7 @@ from mailserver.texts.text import Text, Untranslated
 
 def examine_moves(settings: Settings) -> Iterator[Finding]:
     """Nothing where there is none."""
-    if not copying.is_sqlite(settings.database_url) or not copying.sqlite_file(settings.database_url).exists():
+    if copying.is_sqlite(settings.database_url) and not copying.sqlite_file(settings.database_url).exists():
         return
     try:
         count = journal.count(settings.database_url)

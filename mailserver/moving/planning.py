@@ -41,8 +41,6 @@ class Plan:
     database_free: int | None
     """Octets of room; None where somebody else's machine knows."""
     files_free: int | None
-    is_followed: bool = False
-    """Whether the end brings only what changes from now on: of a SQLite database it is written down."""
 
     @property
     def has_room(self) -> bool:
@@ -54,18 +52,13 @@ class Plan:
     @property
     def seconds_before(self) -> float:
         """While the service goes on."""
-        of_rows = self.rows / BROUGHT_ROWS + self.database_octets / DATABASE_OCTETS
-        if self.is_followed:
-            of_rows += self.rows / COMPARED_ROWS + self.database_octets / DATABASE_OCTETS
+        of_rows = self.rows / BROUGHT_ROWS + self.rows / COMPARED_ROWS + 2 * self.database_octets / DATABASE_OCTETS
         return of_rows + max(self.file_octets / FILE_OCTETS, self.files / FILES)
 
     @property
     def seconds_closed(self) -> float:
         """While it stands still, when the rest was brought before."""
-        files = self.files / (100 * FILES)
-        if self.is_followed:
-            return FOLLOWED_SECONDS + self.rows / COUNTED_ROWS + files
-        return 2 * (self.rows / COMPARED_ROWS + self.database_octets / DATABASE_OCTETS) + files
+        return FOLLOWED_SECONDS + self.rows / COUNTED_ROWS + self.files / (100 * FILES)
 
 
 def plan(move: Move) -> Plan:
@@ -84,7 +77,6 @@ def plan(move: Move) -> Plan:
         file_octets=octets,
         database_free=_free(Path(move.new.path).parent) if move.new.is_sqlite else None,
         files_free=_files_free(move),
-        is_followed=move.old.is_sqlite,
     )
 
 

@@ -132,8 +132,7 @@ def run(move: Move, tell: Tell) -> Report:
             return report
         found = prepare(move)
         if found is State.WHOLE:
-            if move.old.is_sqlite:
-                journal.end(move.old)
+            journal.end(move.old)
             settings_file.write(move.source.settings, move.settings)
             report.ended = True
             return report
@@ -165,7 +164,7 @@ def abandon(source: Place) -> bool:
     Raises CannotMove.
     """
     with _alone(source.data, source.settings), contextlib.closing(End(source.url)) as old:
-        return old.is_sqlite and journal.end(old)
+        return journal.end(old)
 
 
 @contextlib.contextmanager
@@ -231,13 +230,9 @@ def _carry(move: Move, report: Report, tell: Tell, since: int, *, final: bool) -
 
 
 def _bring_beside_service(move: Move, report: Report, tell: Tell) -> None:
-    """All rows; those of a SQLite database are compared, so that afterwards what changes since is enough."""
-    follows = move.old.is_sqlite
-    if follows:
-        journal.begin(move.old, move.new)
+    """All rows, which are compared, so that afterwards what changes since is enough."""
+    journal.begin(move.old, move.new)
     _bring_rows(move, report, tell)
-    if not follows:
-        return
     _catch_up(move, report)
     began = time.monotonic()
     move.old.mended = 0
@@ -257,7 +252,7 @@ def _bring_beside_service(move: Move, report: Report, tell: Tell) -> None:
 
 def _catch_up(move: Move, report: Report, *, held: bool = False) -> None:
     """What the journal names, if there is one."""
-    if not move.old.is_sqlite or journal.look(move.old) is None:
+    if journal.look(move.old) is None:
         return
     began = time.monotonic()
     _count(report, following.catch_up(move.old, move.new, held=held))
@@ -308,8 +303,7 @@ def _end(move: Move, report: Report, tell: Tell) -> None:
             still_held()
             agreed = True
             arrival.give(move.target, move.old)
-        if move.old.is_sqlite:
-            journal.end(move.old)
+        journal.end(move.old)
         settings_file.write(move.source.settings, move.settings)
     except BaseException:
         if not agreed:  # afterwards nobody knows which of the two it is: the next run looks
@@ -323,7 +317,7 @@ def _end(move: Move, report: Report, tell: Tell) -> None:
 
 def _compare_counts(move: Move, report: Report, tell: Tell) -> None:
     """Of rows that were compared before, or when they were brought. Raises CannotMove."""
-    _complete(move, report, tell)
+    _complete(move, report, tell, checked=True)
     began = time.monotonic()
     for number, table in enumerate(TABLES):
         tell(Text("Vérification"), number / len(TABLES))
@@ -347,11 +341,11 @@ def _differing(table: str, here: int, there: int) -> CannotMove:
     )
 
 
-def _complete(move: Move, report: Report, tell: Tell) -> None:
+def _complete(move: Move, report: Report, tell: Tell, *, checked: bool = False) -> None:
     """Foreign keys, and what comes next."""
     tell(Text("Clés étrangères"), 0)
     began = time.monotonic()
-    arrival.complete(move.target, move.old, move.new)
+    arrival.complete(move.target, move.old, move.new, checked=checked)
     _note_seconds(report, "keys", began)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -61,14 +62,14 @@ class Boxes:
             .join(content, content.c.id == message.c.content_id)
         )
         found: dict[int, list[int]] = {}
-        for account, subject in rows:
-            found.setdefault(account, []).append(int(subject.split()[1]))
+        for row in rows:
+            found.setdefault(row.account_id, []).append(int(row.subject.split()[1]))
         return {account: sorted(each) for account, each in found.items()}
 
 
 def _check_counters(tx: Tx) -> None:
     """They say what there is; each message has a UID and a mod-sequence of its own, and is on record."""
-    there = tx.execute(
+    rows = tx.execute(
         select(
             *(mailbox.c[name] for name in ("uidnext", "modseq", "messages", "unseen", "octets")),
             func.count(message.c.uid),
@@ -79,9 +80,10 @@ def _check_counters(tx: Tx) -> None:
         )
         .outerjoin(message, message.c.mailbox_id == mailbox.c.id)
         .group_by(mailbox.c.id)
-    ).all()
+    )
     total = 0
-    for uidnext, modseq, messages, unseen, octets, count, modseqs, last, newest, sizes in there:
+    for row in rows:
+        uidnext, modseq, messages, unseen, octets, count, modseqs, last, newest, sizes = tuple(row)
         assert (uidnext, modseq, octets) == (last + 1, newest, sizes)
         assert messages == unseen == count == modseqs
         total += count
@@ -160,7 +162,7 @@ async def test_watchers_hear_of_it_in_every_worker(pair: tuple[Store, Store]) ->
     heard: set[int] = set()
     (account,) = boxes.accounts
     for number, store in enumerate(pair):
-        store.changes.subscribe("mailbox", boxes.inboxes[account], lambda number=number: heard.add(number))
+        store.changes.subscribe("mailbox", boxes.inboxes[account], partial(heard.add, number))
     await boxes.deliver(1, account)
     await becomes(lambda: len(heard) == 2)
 

@@ -12,10 +12,10 @@ from operator import itemgetter
 from typing import Any
 
 import psycopg
-from sqlalchemy import BigInteger, Integer, LargeBinary, SmallInteger, Table
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import Table
 
 from mailserver.store.moving.ends import BATCH_OCTETS, BATCH_ROWS, End, Row, refusals
+from mailserver.store.moving.server_types import server_type
 
 Key = Callable[[Row], Any]
 Told = Callable[[int], None]
@@ -195,10 +195,3 @@ class TableWriter:
                 copy.set_types([server_type(column.type) for column in self._table.c])
                 for row in rows:
                     copy.write_row(row)
-
-
-def server_type(kind: TypeEngine[Any]) -> str:
-    """PostgreSQL's name of a column's type, whose binary form is sent."""
-    if isinstance(kind, Integer):
-        return "int2" if isinstance(kind, SmallInteger) else "int8" if isinstance(kind, BigInteger) else "int4"
-    return "bytea" if isinstance(kind, LargeBinary) else "text"

@@ -27,6 +27,8 @@ from mailserver.texts.text import Text
 Row = tuple[Any, ...]
 TABLES = [table for table in metadata.sorted_tables if table is not instance]
 """Whatever the schema has, those that others refer to first. `instance` is given last, by `arrival`."""
+WIDTH = max(len(table.primary_key.columns) for table in TABLES)
+"""Columns of the widest key."""
 BATCH_OCTETS = 4 * 1024 * 1024
 """About so much is in memory of each stream."""
 BATCH_ROWS = 5000

@@ -16,11 +16,12 @@ from mailserver.store.moving.bringing import (
     Disordered,
     TableWriter,
     ascending,
-    server_type,
     side_by_side,
 )
 from mailserver.store.moving.counting import Sum, total
 from mailserver.store.moving.ends import BATCH_ROWS, TABLES, CannotMove, End, Row, refusals
+from mailserver.store.moving.journal import Journal
+from mailserver.store.moving.server_types import server_type
 from mailserver.texts.text import Text
 
 
@@ -31,34 +32,35 @@ def catch_up(source: End, target: End, *, held: bool = False) -> Brought:
     """
     brought = Brought()
     with refusals(target), source.opened() as reader, target.opened(writes=True) as writer:
+        its = journal.of(source)
         if held:
-            reader.execute("BEGIN")
+            its.hold(reader)
         else:
             journal.renew(source, target, reader)
-        upto = journal.last(reader)
-        names = journal.changed(reader, upto)
+        names = its.changed(reader)
         writer.execute("BEGIN")
         if not target.is_sqlite:
             arrival.put_keys_off(writer)
         for table in TABLES:
             if table.name in names:
-                _bring(_Changes(target, reader, writer, table, upto), brought)
+                _bring(_Changes(its, target, reader, writer, table), brought)
         writer.execute("COMMIT")
-        reader.execute("COMMIT")
-    if not held:
-        journal.purge(source, upto)
+        if held:
+            reader.execute("COMMIT")
+        else:
+            journal.purge(source, reader)
     return brought
 
 
 class _Changes:
     """Of one table."""
 
-    def __init__(self, target: End, reader: Any, writer: Any, table: Table, upto: int) -> None:
+    def __init__(self, its: Journal, target: End, reader: Any, writer: Any, table: Table) -> None:
+        self._journal = its
         self._target = target
         self._reader = reader
         self._driver = writer
         self.table = table
-        self._upto = upto
         self._writer = TableWriter(target, writer, table)
         self._keys = f"moving_keys_{table.name}"
         self._columns = ", ".join(f'"{column.name}"' for column in table.primary_key.columns)
@@ -68,7 +70,7 @@ class _Changes:
         columns = [(f'"{column.name}"', server_type(column.type)) for column in self.table.primary_key.columns]
         made = ", ".join(name if self._target.is_sqlite else f"{name} {kind}" for name, kind in columns)
         self._driver.execute(f"CREATE TEMP TABLE {self._keys} ({made})")
-        keys = journal.keys(self._reader, self.table, self._upto)
+        keys = self._journal.keys(self._reader, self.table)
         with contextlib.closing(self._driver.cursor()) as cursor:
             if self._target.is_sqlite:
                 marks = ", ".join("?" for _ in columns)
@@ -87,7 +89,7 @@ class _Changes:
     def put(self) -> tuple[Sum, int]:
         """What there is now; its octets."""
         put, octets, batch = Sum(0, 0), 0, Batch()
-        for row in journal.rows(self._reader, self.table, self._upto):
+        for row in self._journal.rows(self._reader, self.table):
             batch.add(row)
             if batch.is_full:
                 put, octets, batch = put + self._put(batch), octets + batch.octets, Batch()
@@ -154,7 +156,7 @@ def compare(source: End, target: End, table: Table) -> bool:
         except Disordered:
             return False
     with source.opened() as reader:
-        known = set(journal.keys(reader, table, journal.last(reader)))
+        known = set(journal.of(source).keys(reader, table))
     if differ - known:
         raise CannotMove(
             Text("{table} : {count} lignes diffèrent ; relancez", table=table.name, count=len(differ - known))
