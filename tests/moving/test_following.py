@@ -18,7 +18,7 @@ from mailserver.health.findings import Grade
 from mailserver.health.moves import examine_moves
 from mailserver.moving import service
 from mailserver.moving.service import Move, Report
-from mailserver.store.moving import arrival, bringing, departure, following, journal
+from mailserver.store.moving import arrival, bringing, departure, following, journal, server_journal
 from mailserver.store.schema import metadata
 from mailserver.store.upkeep import opening
 from mailserver.store.upkeep.opening import Place
@@ -206,6 +206,113 @@ def test_who_gives_it_up_has_nothing_left_of_it(place: Place, begun_file: str, m
     assert traces(place) == []
     assert not service.abandon(place), "nothing is left to do"
     assert was_read_wholly(service.run(move_to(begun_file), quiet))
+
+
+# ---------------------------------------------------------------------- the way back
+
+
+@pytest.fixture
+def away(place: Place, begun_url: str, move_to: MoveMaker) -> Place:
+    """The instance, moved to PostgreSQL."""
+    fill(place.url)
+    assert service.run(move_to(begun_url), quiet).ended
+    return Place(begun_url, place.data, place.settings)
+
+
+def go_on_there(url: str, turn: int) -> None:
+    """What a service does to PostgreSQL: names and parents change hands, keys change, rows come and go."""
+    with psycopg.connect(url) as connection:
+        for words in (
+            "UPDATE mailbox SET account_id = 3 WHERE id = 7",
+            "UPDATE mailbox SET name = 'x' WHERE id = 3",
+            f"UPDATE mailbox SET name = 'y{turn}', modseq = modseq / 2 WHERE id = 7",
+            f"UPDATE mailbox SET name = 'y{turn - 1}' WHERE id = 3",
+            "DELETE FROM guess WHERE key = ''",
+            f"INSERT INTO guess VALUES ('clé {turn}', 1, 2, 3) ON CONFLICT DO NOTHING",
+            f"UPDATE guess SET key = 'clé {turn} bis' WHERE key = 'clé {turn}'",
+            f"INSERT INTO orphan (content_id, since) VALUES (1, {turn})",
+        ):
+            connection.execute(words.encode())
+
+
+def left_there(url: str) -> int:
+    """What a move has in a PostgreSQL database."""
+    return sum(
+        ask(url, f"SELECT count(*) FROM {catalogue} LIKE 'moving\\_%'")
+        for catalogue in ("pg_tables WHERE tablename", "pg_trigger WHERE tgname", "pg_proc WHERE proname")
+    )
+
+
+def test_back_only_what_changed_since_is_brought_at_the_end(away: Place, move_to: MoveMaker, tmp_path: Path) -> None:
+    home = f"sqlite:///{tmp_path / 'home.db'}"
+    move = move_to(home, source=away)
+    assert bring(away, move).put >= 3 * TABLES
+    go_on_there(away.url, 1)
+    report = bring(away, move)
+    assert report.put < 12, report
+    go_on_there(away.url, 2)
+    assert killed(move, (following, "_bring", 1, True)) == -signal.SIGKILL
+    opening.adopt(away)
+    go_on_there(away.url, 3)
+    report = service.run(move, quiet)
+    assert not was_read_wholly(report)
+    assert report.put < 20
+    assert everything(home) == everything(away.url)
+    assert left_there(away.url) == 0
+    assert next_mailbox(home) == (1 << 60) + 1
+
+
+def test_back_what_commits_late_is_not_forgotten(away: Place, move_to: MoveMaker, tmp_path: Path) -> None:
+    """It was written down before what has been brought meanwhile, and nobody could see it then."""
+    home = f"sqlite:///{tmp_path / 'home.db'}"
+    move = move_to(home, source=away)
+    bring(away, move)
+    with psycopg.connect(away.url) as late:
+        late.execute("UPDATE guess SET failures = 41")
+        with psycopg.connect(away.url) as other:
+            other.execute("INSERT INTO orphan (content_id, since) VALUES (1, 5)")
+        assert bring(away, move).put == 1
+    report = service.run(move, quiet)
+    assert not was_read_wholly(report)
+    assert everything(home) == everything(away.url)
+
+
+@pytest.mark.parametrize("spoilt", ["trigger", "function", "schema", "target"])
+def test_back_a_journal_that_cannot_be_right_is_not_believed(
+    away: Place, move_to: MoveMaker, tmp_path: Path, spoilt: str
+) -> None:
+    home = f"sqlite:///{tmp_path / 'home.db'}"
+    move = move_to(home, source=away)
+    bring(away, move)
+    with psycopg.connect(away.url) as connection, closing(sqlite3.connect(tmp_path / "home.db")) as database:
+        if spoilt == "target":
+            database.executescript("DROP TABLE moving_token; DELETE FROM guess")
+        else:
+            words = {
+                "trigger": "ALTER TABLE guess DISABLE TRIGGER USER; DELETE FROM guess",
+                "function": "DROP FUNCTION moving_note_guess() CASCADE; DELETE FROM guess",
+                "schema": "UPDATE moving_out SET revision = '0001'",
+            }[spoilt]
+            connection.execute(words.encode())
+    assert was_read_wholly(service.run(move, quiet))
+    assert everything(home) == everything(away.url)
+    assert left_there(away.url) == 0
+
+
+def test_back_who_gives_it_up_has_nothing_left_of_it(away: Place, move_to: MoveMaker, tmp_path: Path) -> None:
+    """Nor has who tries again: where its beginning was cut off, or its end."""
+    move = move_to(f"sqlite:///{tmp_path / 'home.db'}", source=away)
+    with served(away):
+        assert killed(move, (server_journal, "_closed_for_a_moment", 9, True)) == -signal.SIGKILL
+        assert killed(move, (server_journal, "_closed_for_a_moment", 12, True)) == -signal.SIGKILL
+    bring(away, move)
+    assert left_there(away.url) == 2 + 4 * TABLES
+    go_on_there(away.url, 1)
+    assert journal.count(away.url)
+    assert service.abandon(away)
+    assert left_there(away.url) == 0
+    assert journal.count(away.url) is None
+    assert not service.abandon(away), "nothing is left to do"
 
 
 def test_texts_that_sort_elsewhere_once_they_are_mended(place: Place, begun_url: str, move_to: MoveMaker) -> None:

@@ -282,7 +282,7 @@ def test_what_differs_at_the_end_leaves_everything_as_it_was(
     fill(place.url)
     complete = arrival.complete
 
-    def and_flip(target: Place, *args: Any, **kwargs: bool) -> None:
+    def and_flip(target: Place, *args: Any, **kwargs: Any) -> None:
         complete(target, *args, **kwargs)
         with psycopg.connect(target.url) as connection:
             connection.execute("UPDATE content SET preview = preview || '.' WHERE id = 7")

@@ -6,7 +6,7 @@ triggers: who wrote to it before has committed then, and is seen by whoever read
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -37,8 +37,7 @@ FETCHED = 1000
 def make(driver: Any, token: str) -> None:
     """From here on each change is written down."""
     drop(driver)
-    for words in _MAKE:
-        driver.execute(words)
+    _at_once(driver, _MAKE)
     for table in TABLES:
         _closed_for_a_moment(driver, _triggers(table))
     driver.execute(f"INSERT INTO moving_out VALUES (%s, %s, ({REVISION}), 0, 0, '')", (token, token))  # noqa: S608
@@ -51,8 +50,7 @@ def drop(driver: Any) -> None:
         "SELECT proname FROM pg_proc WHERE proname LIKE 'moving\\_note\\_%' AND pronamespace = 'public'::regnamespace"
     ).fetchall():
         _closed_for_a_moment(driver, [f'DROP FUNCTION public."{name}"() CASCADE'])
-    for name in ("moving_out", "moving_change"):
-        driver.execute(f"DROP TABLE IF EXISTS public.{name}")
+    _at_once(driver, [f"DROP TABLE IF EXISTS public.{name}" for name in ("moving_out", "moving_change")])
 
 
 def is_there(driver: Any) -> bool:
@@ -140,19 +138,22 @@ def _triggers(table: Table) -> list[str]:
     return made
 
 
+def _at_once(driver: Any, words: Sequence[str]) -> None:
+    driver.execute("BEGIN")
+    for each in words:
+        driver.execute(each)
+    driver.execute("COMMIT")
+
+
 def _closed_for_a_moment(driver: Any, words: list[str]) -> None:
     """In one transaction, again and again until those who write there leave room for it."""
     for attempt in range(_TRIES):
-        driver.execute("BEGIN")
         try:
-            driver.execute(_MOMENT)
-            for each in words:
-                driver.execute(each)
+            _at_once(driver, [_MOMENT, *words])
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             driver.execute("ROLLBACK")
             if attempt == _TRIES - 1:
                 raise
             time.sleep(_PAUSE)
         else:
-            driver.execute("COMMIT")
             return
