@@ -1,9 +1,10 @@
-"""How long the service stands still while an instance moves to PostgreSQL.
+"""How long the service stands still while an instance moves to PostgreSQL, or back.
 
-python -m tests.moving.bench [--accounts 5000] [--messages 200] [--changed 20000] [--folder DIR] [--offline]
+python -m tests.moving.bench [--accounts 5000] [--messages 200] [--changed 20000] [--folder DIR] [--offline] [--back]
 
 A million messages, of which every fifth is different, are brought while the service would go on; then some change, and
-the move ends. `--offline`: everything at once, while it stands still.
+the move ends. `--offline`: everything at once, while it stands still. `--back`: what is measured is the way back, after
+one there.
 """
 
 import argparse
@@ -101,6 +102,15 @@ def change(place: Place, count: int) -> None:
         print(f"changing {count} rows: {time.process_time() - began:.2f} s of CPU")
 
 
+def change_there(url: str, count: int) -> None:
+    """The same in PostgreSQL."""
+    with psycopg.connect(url) as connection:
+        began = time.monotonic()
+        connection.execute("UPDATE message SET flags = 1 WHERE mailbox_id <= %s", (count // 200,))
+        connection.commit()
+        print(f"changing {count} rows: {time.monotonic() - began:.2f} s")
+
+
 def used() -> float:
     mine = resource.getrusage(resource.RUSAGE_SELF)
     return mine.ru_utime + mine.ru_stime
@@ -141,6 +151,7 @@ def main() -> None:
     reader.add_argument("--changed", type=int, default=20_000)
     reader.add_argument("--folder", type=Path)
     reader.add_argument("--offline", action="store_true")
+    reader.add_argument("--back", action="store_true")
     chosen = reader.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name)
@@ -156,15 +167,30 @@ def main() -> None:
             def move() -> Move:
                 return Move(place, Place(url, place.data, place.settings), False, SETTINGS)
 
-            if not chosen.offline:
+            if not chosen.offline and not chosen.back:
                 run(move(), postgres, served=True)
                 change(place, chosen.changed)
             run(move(), postgres, served=False)
+            if chosen.back:
+                _back(place, url, postgres, 0 if chosen.offline else chosen.changed)
             with psycopg.connect(url) as connection:
                 rows = connection.execute("SELECT count(*) FROM message WHERE flags = 1").fetchone()
                 print(f"changed rows there: {rows}")
         finally:
             postgres.stop()
+
+
+def _back(place: Place, url: str, postgres: Postgres, changed: int) -> None:
+    there = Place(url, place.data, place.settings)
+    home = Place(f"sqlite:///{place.data / 'home.db'}", place.data, place.settings)
+
+    def move() -> Move:
+        return Move(there, home, False, SETTINGS)
+
+    if changed:
+        run(move(), postgres, served=True)
+        change_there(url, changed)
+    run(move(), postgres, served=False)
 
 
 if __name__ == "__main__":

@@ -154,6 +154,39 @@ def test_and_back(fresh: Callable[..., Instance], server_url: str, storage: Obje
     assert seen(instance) == before
 
 
+@pytest.mark.long
+def test_octets_alone_to_object_storage_and_back(fresh: Callable[..., Instance], storage: ObjectStorage) -> None:
+    """The database stays where it is; what is large is read from where it went, and from where it came back to."""
+    instance = fresh("--demo")
+    words = over(instance, "", storage, "seuls")[2:]
+    instance.start("--workers", "1")
+    fill(instance)
+    live(instance)
+    brought = move(instance, *words, code=1)
+    assert (brought["ended"], brought["files"], brought["put"]) == (False, 3, 0)
+    with instance.imap("edupont") as client:
+        client.append("Preuves", None, None, mail(51, 300_000))
+    before = seen(instance)
+    instance.stop()
+    moved = move(instance, *words)
+    assert (moved["ended"], moved["files"], moved["tables"]) == (True, 1, {})
+    assert len(list((storage.root / "seuls").rglob("*/*"))) == 4
+    blobs = instance.directory / "data" / "blobs"
+    aside = blobs.rename(blobs.with_name("blobs-before"))
+    instance.start("--workers", "1")
+    assert seen(instance) == before
+    with instance.imap("edupont") as client:
+        client.append("Preuves", None, None, mail(52, 300_000))
+    before = seen(instance)
+    instance.stop()
+    aside.rename(blobs)
+    back = move(instance, "--octets", blobs)
+    assert (back["ended"], back["files"]) == (True, 5), "what lay there before is not believed"
+    shutil.rmtree(storage.root / "seuls")
+    instance.start("--workers", "1")
+    assert seen(instance) == before
+
+
 def test_what_cannot_be_used_is_one_sentence(fresh: Callable[..., Instance], tmp_path: Path) -> None:
     instance, other = fresh(), fresh("--demo")
     settings = (instance.directory / "mailserver.toml").read_text()
