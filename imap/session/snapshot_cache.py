@@ -73,7 +73,10 @@ def _read(tx: Tx, box: mailboxes.Mailbox) -> Snapshot:
 class Shared:
     """One mailbox in use by this worker."""
 
-    __slots__ = ("_holds", "_lock", "_shelf", "_stop", "account_id", "heard", "mailbox_id", "snapshot", "users")
+    __slots__ = (
+        *("_doubted", "_holds", "_lock", "_shelf", "_stop"),
+        *("account_id", "heard", "mailbox_id", "snapshot", "users"),
+    )
 
     def __init__(self, snapshots: "SnapshotCache", account_id: int, snapshot: Snapshot) -> None:
         self._shelf = snapshots
@@ -82,6 +85,8 @@ class Shared:
         """How often we were told that something was committed."""
         self._holds = 0
         """How much of that the snapshot is known to hold."""
+        self._doubted = False
+        """The snapshot may hold what the database does not."""
         self._stop = snapshots.changes.subscribe("mailbox", snapshot.mailbox_id, self.note)
         self.account_id = account_id
         self.mailbox_id = snapshot.mailbox_id
@@ -91,6 +96,11 @@ class Shared:
     def note(self) -> None:
         """Something was committed."""
         self.heard += 1
+
+    def doubt(self) -> None:
+        """What the snapshot holds may have been lost: its mod-sequence says nothing of it, since it is given again."""
+        self._doubted = True
+        self.note()
 
     def current(self) -> bool:
         """True when nothing has moved since the snapshot was made."""
@@ -105,10 +115,11 @@ class Shared:
             async with self._lock:
                 if self._holds >= wanted:  # the one before us asked late enough
                     break
-                heard, base = self.heard, self.snapshot
-                found = await self._shelf.store.read(_catch_up, self.account_id, self.mailbox_id, base)
-                if base is self.snapshot:
+                heard, base, known = self.heard, self.snapshot, None if self._doubted else self.snapshot
+                found = await self._shelf.store.read(_catch_up, self.account_id, self.mailbox_id, known)
+                if base is self.snapshot and (known is None or not self._doubted):
                     self.snapshot, self._holds = found.snapshot, heard
+                    self._doubted = self._doubted and self.heard > heard
         return self.snapshot
 
     async def has_deleted(self) -> bool:
@@ -134,7 +145,8 @@ class Shared:
         if base is not self.snapshot:
             return
         self.snapshot = snapshot
-        if not self._shelf.store.keeps_order and self._holds == heard and self.heard == heard + 1:
+        is_alone = self._holds == heard and self.heard == heard + 1
+        if is_alone and not self._doubted and not self._shelf.store.keeps_order:
             self._holds = self.heard
 
     def close(self) -> None:
@@ -164,6 +176,8 @@ class SnapshotCache:
         self._used: dict[int, Shared] = {}
         self._kept: OrderedDict[int, Snapshot] = OrderedDict()
         self._kept_messages = 0
+        self._losses = 0
+        """How often what is kept was forgotten."""
         self.renderings = FetchCache()
         self.messages = MessageCache()
         if not store.keeps_order:
@@ -174,10 +188,15 @@ class SnapshotCache:
         given again are of other messages."""
         self.renderings = FetchCache()
         self.messages = MessageCache()
+        self._kept.clear()
+        self._kept_messages = 0
+        self._losses += 1
+        for shared in self._used.values():
+            shared.doubt()
 
     async def open(self, viewer: Viewer, name: str) -> tuple[Shared, Rights]:
         """Take a mailbox into use; `release` it afterwards. Raises Refused(NO_SUCH_MAILBOX)."""
-        generation = self.changes.generation()
+        generation, losses = self.changes.generation(), self._losses
         # A mailbox of one's own is a single row; whether others' may be read takes several, which are to agree.
         read = self.store.read_inline if access.is_foreign(name) else self.store.read_apart
         reach = await read(access.find, viewer, name, "r")
@@ -193,6 +212,8 @@ class SnapshotCache:
             )
             if base is not found.base or self.changes.generation() != generation:
                 shared.note()  # committed before we listened: ask again
+            if self._losses != losses:
+                shared.doubt()
         shared.users += 1
         try:
             shared.accept(found)

@@ -77,6 +77,37 @@ def test_a_replica_that_lacks_the_last_messages_is_read_anew(store: Store) -> No
     play(scene)
 
 
+def test_a_replica_that_has_caught_up_in_number_is_read_anew(store: Store) -> None:
+    """Before anybody looked again others have come, so that the mod-sequence is what it was: in a mailbox that is open,
+    and in one that was."""
+    if store.keeps_order:
+        return
+
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people()
+            client, other = await world.session(mailbox="INBOX"), await world.session(mailbox="INBOX")
+            await client.ok("CREATE Closed")
+            for name in ("there", "lost"):
+                for box in ("INBOX", "Closed"):
+                    await client.ok(f"APPEND {box} (\\Flagged)", literal=f"Subject: {name}\r\n\r\nbody\r\n".encode())
+            await other.ok("SELECT Closed")
+            await other.ok("CLOSE")
+            assert "\\Flagged" in "".join(await client.ok("FETCH 2 (FLAGS)"))
+            await store.write(_fall_back)
+            for number in range(2):
+                new = blobs.prepare(b"Subject: new%d\r\n\r\nbody\r\n" % number, store.blobs)
+                await store.write(_deliver, new)
+            store.changes.publish_all()
+            await client.ok("NOOP")
+            assert "\\Flagged" not in "".join(await client.ok("FETCH 2 (FLAGS)"))
+            await other.ok("SELECT Closed")
+            flags = await other.ok("FETCH 1:* (FLAGS)")
+            assert [("\\Flagged" in line) for line in flags if "FETCH" in line] == [True, False]
+
+    play(scene)
+
+
 def _fall_back(tx: Tx) -> None:
     """The last message of all was never there."""
     tx.execute(delete(message).where(message.c.uid == 2))
@@ -86,7 +117,7 @@ def _fall_back(tx: Tx) -> None:
 
 def _deliver(tx: Tx, prepared: Prepared) -> None:
     """To where one message is."""
-    box = tx.execute(select(mailbox.c.account_id, mailbox.c.id).where(mailbox.c.messages == 1)).one()
+    box = tx.execute(select(mailbox.c.account_id, mailbox.c.id).where(mailbox.c.messages == 1).limit(1)).one()
     assert messages.append(tx, box.account_id, box.id, prepared).uid == 2
 
 
