@@ -203,6 +203,7 @@ def _leave(code: int) -> None:
 def _main() -> None:
     import importlib
 
+    from mailserver.cli.accounts.verbs import verbs
     from mailserver.cli.families import families
     from mailserver.runtime import doors
     from mailserver.store.engine import migrate
@@ -210,8 +211,8 @@ def _main() -> None:
     sock = socket.socket(fileno=int(sys.argv[1]))
     for name in ("mailserver.__main__", *LATER):
         importlib.import_module(name)
-    for family in families.by_name.values():
-        _ = family.loaded
+    for command in (*families.by_name.values(), *verbs.by_name.values()):
+        _ = command.loaded
     doors.load()
     migrate.newest()
     if len(os.listdir("/proc/self/task")) != 1:

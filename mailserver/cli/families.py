@@ -216,12 +216,8 @@ def _imports() -> typer.Typer:
 
 @families.add("account", _("Les comptes des personnes."))
 def _account() -> typer.Typer:
-    from mailserver.cli.accounts import account, change, export, factors, letters, log, secure, states
+    from mailserver.cli.accounts import account, change, states
 
-    account.app.command("devices")(factors.devices)
-    account.app.command("factors")(factors.factors)
-    account.app.command("letters")(letters.letters)
-    account.app.command("log")(log.log)
     for verb in (
         states.suspend,
         states.resume,
@@ -230,12 +226,10 @@ def _account() -> typer.Typer:
         states.keep,
         states.restore,
         states.erase,
-        secure.secure,
         change.change,
         change.hide,
         change.unhide,
         change.quota,
-        export.export,
     ):
         account.app.command()(verb)
     return account.app

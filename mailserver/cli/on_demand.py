@@ -61,8 +61,8 @@ class Families:
 
 
 class OnDemandGroup(TyperGroup):
-    """A program whose commands are families. What walks through it finds the commands themselves; `--help` of the
-    program is made of what the table says, and imports none."""
+    """A group of commands some of which are families. What walks through it finds the commands themselves; `--help` of
+    the group is made of what the table says, and imports none of those."""
 
     def __init__(self, families: Families, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -72,7 +72,9 @@ class OnDemandGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         family = self._families.get(cmd_name)
-        return family if family is None or self._is_listing else family.loaded
+        if family is None:
+            return super().get_command(ctx, cmd_name)
+        return family if self._is_listing else family.loaded
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self._is_listing = True

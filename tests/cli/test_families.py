@@ -8,7 +8,9 @@ import typer
 import typer.main
 
 from mailserver.__main__ import app
+from mailserver.cli.accounts.verbs import verbs
 from mailserver.cli.families import families
+from mailserver.cli.on_demand import OnDemandGroup
 from tests.hatchery import ROOT, search_path
 
 _LOADED = """
@@ -49,10 +51,20 @@ def test_a_command_imports_its_own_family_alone(family: str, module: str) -> Non
     assert _families_loaded(family, "--help")[0] == {module, "shared"}
 
 
+def test_a_verb_of_accounts_imports_nothing_of_those_that_need_much() -> None:
+    _, modules = _families_loaded("account", "list", "--help")
+    assert "mailserver.cli.accounts.account" in modules
+    assert not modules & {"mailserver.delivery", "typst", "mailserver.cli.accounts.factors", "mailserver.withdrawal"}
+
+
 def test_the_list_says_of_each_what_it_says_of_itself() -> None:
     program = typer.main.get_group(app)
     assert list(program.commands) == list(families.by_name)
-    for name, family in families.by_name.items():
-        command = program.get_command(typer.Context(program), name)
-        assert command is not None
-        assert (command.name, command.help, command.hidden) == (name, family.help, family.hidden)
+    group = program.get_command(typer.Context(program), "account")
+    assert isinstance(group, OnDemandGroup)
+    assert set(verbs.by_name) < set(group.commands)
+    for table, around in ((families, program), (verbs, group)):
+        for name, family in table.by_name.items():
+            command = around.get_command(typer.Context(around), name)
+            assert command is not None
+            assert (command.name, command.help, command.hidden) == (name, family.help, family.hidden)

@@ -14,6 +14,7 @@ from rich.table import Table
 from directory.people.lifecycle import Code
 from mailserver.cli.accounts.desk import Desk, at_desk, facts, state_facts, tell
 from mailserver.cli.accounts.desk import Name as Name
+from mailserver.cli.accounts.verbs import Accounts
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, settings_of, show_table, with_help
 from mailserver.foundation.settings import Passwords, Settings
 from mailserver.model.credentials.sasl import Secret
@@ -30,7 +31,7 @@ from mailserver.store.upkeep import usage
 from mailserver.store.upkeep.usage import Holder
 from mailserver.texts.command_line import _
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=Accounts, no_args_is_help=True)
 
 MAX_PASSWORD = 1024
 PAGE = 1000

@@ -15,7 +15,7 @@ from mailserver.accounts.data_export import archive
 from mailserver.accounts.data_export.archive import Progress as Step
 from mailserver.accounts.data_export.folder import LOST_NAME
 from mailserver.cli.accounts.desk import Desk, Name, at_desk
-from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of
 from mailserver.store.mail import messages
 from mailserver.texts.command_line import _
 
@@ -23,14 +23,6 @@ MODE = 0o600
 """Somebody's mail: for the eyes of who asked for it."""
 
 
-@with_help(
-    _(
-        "Écrire tout ce qu’un compte contient dans un fichier zip : courrier, agendas, contacts, "
-        "profil. Les comptes fermés aussi.\n\n"
-        "Code de retour 1 : des messages sont abîmés dans le stockage ; le fichier les nomme et "
-        "contient tous les autres."
-    )
-)
 def export(
     directory: InstanceDir,
     name: Name,

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mailserver.cli.accounts.desk import Name
-from mailserver.cli.shared import AsJson, InstanceDir, date, open_store, origin, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, date, open_store, origin, run, settings_of
 from mailserver.delivery import Delivery
 from mailserver.foundation.settings import Settings
 from mailserver.login.devices import Devices
@@ -30,12 +30,6 @@ from mailserver.texts.command_line import _
 T = TypeVar("T")
 
 
-@with_help(
-    _(
-        "Montrer ou retirer le second facteur d’une personne. Qui doit en avoir un le configure de "
-        "nouveau à la prochaine connexion."
-    )
-)
 def factors(
     directory: InstanceDir,
     name: Name,
@@ -69,7 +63,6 @@ def factors(
     print(_("Second facteur : {state}{needed}.", state=on if state.is_on else _("aucun"), needed=needed))
 
 
-@with_help(_("Lister ou révoquer les mots de passe d’application d’une personne."))
 def devices(
     directory: InstanceDir,
     name: Name,

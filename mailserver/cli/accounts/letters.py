@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from directory.people.secretariat import Printed, Secretariat
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, origin, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, origin, run, settings_of
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
@@ -20,12 +20,6 @@ MODE = 0o600
 """Letters hold codes: for the eyes of who printed them."""
 
 
-@with_help(
-    _(
-        "Imprimer des lettres scellées avec de nouveaux codes à usage unique pour les personnes "
-        "d’un établissement qui attendent l’activation."
-    )
-)
 def letters(
     directory: InstanceDir,
     output: Annotated[Path, typer.Argument(metavar="FILE.pdf", help=_("Où écrire les lettres."))],

@@ -17,7 +17,6 @@ from mailserver.cli.shared import (
     settings_of,
     show_table,
     utc_day,
-    with_help,
 )
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
@@ -31,9 +30,6 @@ from mailserver.texts.command_line import LANGUAGE, _
 MAX_ROWS = 100_000
 
 
-@with_help(
-    _("Lister le registre d’un compte ou de tous, le plus récent d’abord ; ou vérifier que personne ne l’a changé.")
-)
 def log(
     directory: InstanceDir,
     name: Annotated[str, typer.Argument(metavar="[LOGIN]", help=_("Un compte ; sans lui, tous."))] = "",

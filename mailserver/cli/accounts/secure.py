@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mailserver.cli.accounts.desk import Desk, Name, at_desk
-from mailserver.cli.shared import AsJson, InstanceDir, date, fail, log_aside, origin, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, date, fail, log_aside, origin, settings_of
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.upkeep.securing import Secured
@@ -27,12 +27,6 @@ Undo = Annotated[
 ]
 
 
-@with_help(
-    _(
-        "Un compte est piraté : fermer ses sessions, révoquer ses mots de passe, retenir ses envois, éteindre filtres "
-        "et transfert, donner un nouveau code, montrer ce qui est parti depuis 48 heures et à qui."
-    )
-)
 def secure(
     directory: InstanceDir, name: Name, take_back: TakeBack = False, undo: Undo = False, as_json: AsJson = False
 ) -> None:
