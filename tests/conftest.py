@@ -18,6 +18,7 @@ from directory.issuing import hashing
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
 from mailserver.store.engine.transactions import Store
+from tests import quick_restic as quick_restic_program
 from tests.cutting import Cutter
 from tests.harness import Instance
 from tests.postgres import Postgres
@@ -218,6 +219,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         yield instance
     finally:
         instance.stop()
+
+
+@pytest.fixture(scope="module")
+def quick_restic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For the tests of a module and whatever they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", quick_restic_program.put_before(tmp_path_factory.mktemp("restic")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ from tests.health.test_damage import fetched, fill, mail, overwrite
 from tests.postgres import Postgres
 from tests.waiting import until
 
-pytestmark = pytest.mark.needs("restic")
+pytestmark = [pytest.mark.needs("restic"), pytest.mark.usefixtures("quick_restic")]
 KEY = "une-cle-de-test-assez-longue"
 
 

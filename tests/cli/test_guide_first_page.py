@@ -122,6 +122,7 @@ def enter_for_the_first_time(instance: Instance, login: str, code: str) -> None:
 
 
 @pytest.mark.needs("restic", "curl", "openssl")
+@pytest.mark.usefixtures("quick_restic")
 def test_the_first_page_is_followed_as_it_stands(tmp_path: Path) -> None:
     instance = Instance(tmp_path / "instance")
     instance.ports = {name: free_port() for name in (*PORTS, "redirect")}

@@ -21,7 +21,7 @@ from mailserver.store.people import lists as stored
 from tests.harness import DEMO_PASSWORD, Instance
 from tests.partial_restore.conftest import Academy
 
-pytestmark = pytest.mark.needs("restic")
+pytestmark = [pytest.mark.needs("restic"), pytest.mark.usefixtures("quick_restic")]
 DOMAIN = "ac-exemple.fr"
 LIST = f"anglais@{DOMAIN}"
 

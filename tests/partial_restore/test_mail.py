@@ -18,7 +18,7 @@ from tests.health.test_damage import fetched, fill, mail
 from tests.partial_restore.conftest import Academy
 from tests.waiting import until
 
-pytestmark = pytest.mark.needs("restic")
+pytestmark = [pytest.mark.needs("restic"), pytest.mark.usefixtures("quick_restic")]
 TREE = re.compile(r"Restauré le \d\d-\d\d-\d{4}")
 
 
