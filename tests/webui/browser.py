@@ -11,6 +11,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, expect, sync_playwright
 
+from tests.webui import contrast
 from tests.webui.house import PASSWORD, House
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -31,7 +32,7 @@ SIZES = {"bureau": (1366, 768), "telephone": (390, 844)}
 ARTEFACTS = Path(__file__).parent.parent / "artefacts" / "webui"
 PICTURES = bool(os.environ.get("PICTURES"))
 """Whether pictures are taken for people to look at: no test reads them, and each costs as much as loading a page."""
-LOOK = ("color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable")
+LOOK = (contrast.RULE, "link-in-text-block", "target-size", "scrollable-region-focusable")
 """axe's rules about what is seen; all others are about the document, which is the same in every look."""
 
 SETTLE = """async () => {
@@ -40,6 +41,17 @@ SETTLE = """async () => {
     if (animation.effect.getComputedTiming().endTime !== Infinity) animation.finish();
 }"""
 """Colours are examined when they have arrived: a change of scheme begins transitions with the next frame."""
+
+EXAMINE = f"""async ([within, options, passed]) => {{
+  if (typeof axe !== 'object') return null;
+  await ({SETTLE})();
+  const found = options ? (await axe.run(within, options)).violations : [];
+  const [faint, good] = passed ? await ({contrast.EXAMINE})(within, passed) : [[], []];
+  const {{ scrollWidth, clientWidth }} = document.documentElement;
+  return [[...found, ...faint], good, scrollWidth - clientWidth];
+}}"""
+"""What is wrong, which texts passed, by how much the page is too wide. Only what was found is handed over: all that axe
+tells costs as much as its examination."""
 
 
 def launch(playwright: Playwright, *, whole: bool = False) -> Browser:
@@ -235,7 +247,8 @@ def rules_of(size: str, scheme: str) -> Sequence[str]:
 def wear(page: Page, size: str, scheme: str) -> None:
     """The window of that size, in that scheme."""
     width, height = SIZES[size]
-    page.set_viewport_size({"width": width, "height": height})
+    if page.viewport_size != {"width": width, "height": height}:
+        page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
 
 
@@ -256,14 +269,19 @@ def faults_in_looks(
 def faults_of(page: Page, rules: Sequence[str] = (), within: str = "html") -> list[str]:
     """What axe-core finds, by all its rules or these alone, on the page or in one part of it, and a page that is too
     wide. axe needs a browser with scripts and without our policy."""
-    options = {"resultTypes": ["violations"], "iframes": False, **({"runOnly": list(rules)} if rules else {})}
-    if not page.evaluate("typeof axe === 'object'"):
-        page.evaluate(Axe().axe_script)
-    page.evaluate(SETTLE)
-    # Only what was found is handed over: all that axe tells costs as much as its examination.
-    found = page.evaluate("async ([within, options]) => (await axe.run(within, options)).violations", [within, options])
+    every, asked = not rules, [rule for rule in rules if rule != contrast.RULE]
+    options: dict[str, Any] = {"resultTypes": ["violations"], "iframes": False}
+    options |= {"rules": {contrast.RULE: {"enabled": False}}} if every else {"runOnly": asked}
+    passed = [*contrast.passed] if every or contrast.RULE in rules else None
+    given = (within, options if every or asked else None, passed)
+    if (said := page.evaluate(EXAMINE, given)) is None:
+        script = Axe().axe_script
+        page.evaluate(script)
+        page.add_init_script(script)  # the pages that follow have it at once: what the engine has read, it knows
+        said = page.evaluate(EXAMINE, given)
+    found, good, wide = said
+    contrast.passed.update(good)
     faults = [
         f"{fault['id']} ({fault['impact']}): {[node['html'][:120] for node in fault['nodes'][:3]]}" for fault in found
     ]
-    wide = overflow(page)
     return faults + ([f"overflows by {wide}px"] if wide > 0 else [])
