@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population
 from mailserver.model.sending_limits import What
+from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.queue.spool import Notify, Options, Target
@@ -95,6 +96,7 @@ _TAKE = Statement(
 
 def hold(tx: Tx, content_id: int, one: Submitted) -> int:
     """Keep a message for IT; how many of its author waited already. Raises Refused(LIMIT): too many do."""
+    accounts.lock(tx, one.account_id)
     row = tx.one(_WEIGHT, account=one.account_id)
     waiting, octets = (int(row[0]), int(row[1])) if row is not None else (0, 0)
     if waiting >= MAX_WAITING or octets >= MAX_OCTETS:

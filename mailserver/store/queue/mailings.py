@@ -16,6 +16,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import sentences
+from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.queue.spool import Notify, Options, Target
@@ -166,7 +167,6 @@ _ALL = select(
 ).join_from(mailing, account, account.c.id == _C.account_id, isouter=True)
 _GET = Statement(_ALL.where(_C.id == bindparam("row")))
 _LOCK = Statement(select(_C.id).where(_C.id == bindparam("row")).with_for_update())
-_LOCK_ACCOUNT = Statement(select(account.c.id).where(account.c.id == bindparam("row")).with_for_update())
 _CLAIM = Statement(
     update(mailing)
     .where(_C.id == bindparam("row"), or_(_C.leased <= bindparam("moment"), _C.worker == bindparam("me")))
@@ -223,7 +223,7 @@ def _check_day(tx: Tx, account_id: int, day: Day | None, but: int = 0) -> None:
 
     What was handed in days ago and is planned for a day counts on that day. Raises SentTooMuch.
     """
-    tx.one(_LOCK_ACCOUNT, row=account_id)
+    accounts.lock(tx, account_id)
     if day is None or not day.most:
         return
     dropped = [one.value for one in DROPPED]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
 
 from mailserver.model.errors import Reason, Refused
+from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.queue.spool import Notify, Target
@@ -80,6 +81,7 @@ _WEIGHT = Statement(
 
 def hold(tx: Tx, content_id: int, one: Submitted) -> None:
     """Keep a message for its author. Raises Refused(LIMIT): too many wait already."""
+    accounts.lock(tx, one.account_id)
     row = tx.one(_WEIGHT, account=one.account_id)
     waiting, octets = (int(row[0]), int(row[1])) if row is not None else (0, 0)
     if waiting >= MAX_WAITING or octets >= MAX_OCTETS:

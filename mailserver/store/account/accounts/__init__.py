@@ -30,6 +30,7 @@ from mailserver.store.account.accounts.rows import (
     by_logins,
     by_mark,
     get,
+    lock,
     page,
     require,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "forget_planned_suspension",
     "get",
     "kept_reason",
+    "lock",
     "logged_in",
     "page",
     "password_chosen",

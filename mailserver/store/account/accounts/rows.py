@@ -138,6 +138,7 @@ _ALL: Select[Any] = select(
     account.c.population,
 )
 _GET = Statement(_ALL.where(account.c.id == bindparam("account_id")))
+_LOCK = Statement(select(account.c.id).where(account.c.id == bindparam("account")).with_for_update(key_share=True))
 _BY_LOGIN = Statement(_ALL.where(account.c.login == bindparam("login")))
 _BY_MARK = {
     mark: Statement(
@@ -176,6 +177,14 @@ def by_mark(tx: Tx, mark: Mark, hashed: bytes) -> int | None:
     """The account whose NUMEN or INE has this keyed hash."""
     row = tx.one(_BY_MARK[mark], hash=hashed)
     return int(row[0]) if row is not None else None
+
+
+def lock(tx: Tx, account_id: int) -> None:
+    """Until this unit ends nobody else counts what the account has, to add to it within a bound.
+
+    Of two units that run at once on PostgreSQL the second one then sees what the first one added.
+    """
+    tx.one(_LOCK, account=account_id)
 
 
 def require(tx: Tx, account_id: int) -> Standing:
