@@ -41,6 +41,11 @@ class Seen(Protocol):
     def forget(self, tx: Tx) -> int: ...
 
 
+def first_moment(one: Due) -> int:
+    """From when on every worker has written what it counted on the day of a report."""
+    return one.day + DAY + AFTER_MIDNIGHT
+
+
 class DailyReports(ABC):
     """Those of one kind. One per worker."""
 
@@ -96,7 +101,7 @@ class DailyReports(ABC):
 
     def moment(self, one: Due) -> float:
         """From when on a report may be sent; the same for every worker."""
-        return one.day + DAY + AFTER_MIDNIGHT
+        return first_moment(one)
 
     @abstractmethod
     async def _report(self, one: Due) -> None:

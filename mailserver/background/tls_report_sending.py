@@ -11,7 +11,7 @@ import structlog
 
 from mailserver.authentication import lookups
 from mailserver.authentication.lookups import Lookups
-from mailserver.background.daily_reports import DailyReports
+from mailserver.background.daily_reports import DailyReports, first_moment
 from mailserver.delivery import Delivery, Part
 from mailserver.foundation.resolver import LookupFailed, Resolver
 from mailserver.foundation.safe_fetch import SafeFetch, Unreachable
@@ -30,6 +30,13 @@ log = structlog.get_logger("reports")
 
 SPREAD = 4 * 3600
 """Seconds within which a domain's turn comes, so that not everybody in the world reports at once (section 4.1)."""
+
+
+def moment(reporter: str, one: Due) -> int:
+    """From when on a report of a domain may be sent: another moment for each domain and day it is about, the same for
+    every worker."""
+    digest = hashlib.sha256(f"{reporter}\0{one.domain}\0{one.day}".encode()).digest()
+    return first_moment(one) + int.from_bytes(digest[:4]) % SPREAD
 
 
 class TlsReportSender(DailyReports):
@@ -59,8 +66,7 @@ class TlsReportSender(DailyReports):
 
     def moment(self, one: Due) -> float:
         """Another one for each domain and day."""
-        digest = hashlib.sha256(f"{self._settings.domain}\0{one.domain}\0{one.day}".encode()).digest()
-        return super().moment(one) + int.from_bytes(digest[:4]) % SPREAD
+        return moment(self._settings.domain, one)
 
     async def _report(self, one: Due) -> None:
         if not self._settings.reports.send_tls or one.domain in self._settings.domains:

@@ -320,6 +320,13 @@ def _reports() -> typer.Typer:
     return reports.app
 
 
+@families.add("tls-report", _("Le chiffrement entre serveurs (TLS-RPT) : ce que d’autres disent, ce que nous dirons."))
+def _tls_report() -> typer.Typer:
+    from mailserver.cli import tls_report
+
+    return tls_report.app
+
+
 @families.add("storage", _("Ce qu’un opérateur décide du courrier conservé et de son entretien."))
 def _storage() -> typer.Typer:
     from mailserver.cli import storage

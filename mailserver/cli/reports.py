@@ -70,7 +70,7 @@ def senders(directory: InstanceDir, days: Days = 30, as_json: AsJson = False) ->
     """Show who sends in our name by the DMARC reports, those that fail most first."""
 
     async def work(store: Store) -> list[Sender]:
-        return await store.read(figures.senders, _since(days), MAX_SHOWN)
+        return await store.read(figures.senders, since(days), MAX_SHOWN)
 
     found = with_store(settings_of(directory), work)
     if as_json:
@@ -96,7 +96,7 @@ def tls(directory: InstanceDir, days: Days = 30, as_json: AsJson = False) -> Non
     """Show how TLS sessions with our servers ended, by the TLS reports."""
 
     async def work(store: Store) -> list[Outcome]:
-        return await store.read(figures.outcomes, _since(days), MAX_SHOWN)
+        return await store.read(figures.outcomes, since(days), MAX_SHOWN)
 
     found = with_store(settings_of(directory), work)
     if as_json:
@@ -158,5 +158,6 @@ async def _read(reader: ReportReader, path: Path) -> dict[str, object]:
     return {"file": str(path), "end": kept.value, "said": said, "code": ""}
 
 
-def _since(days: int) -> int:
+def since(days: int) -> int:
+    """The first second of the last days."""
     return max(int(time.time()) - days * DAY, 0)

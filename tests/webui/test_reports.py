@@ -5,11 +5,14 @@ import time
 
 import pytest
 
+from mailserver.model import tls_sessions
+from mailserver.model.clock import DAY
 from mailserver.model.identity import Principal
 from mailserver.model.reports import Kind
+from mailserver.model.tls_sessions import Published, Session
 from mailserver.reports import dmarc_xml, tls_json
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.reports import received
+from mailserver.store.reports import received, tls_seen
 from mailserver.store.reports.received import Origin
 from mailserver.texts.causes import Cause
 from tests.reports.samples import dmarc, record, tls
@@ -30,6 +33,11 @@ def fill(tx: Tx) -> None:
     received.keep(tx, dmarc_xml.read(dmarc(record(), forged)), Origin("boite.example", b"1"))
     received.keep(tx, tls_json.read(tls()), Origin("boite.example", b"2"))
     received.name(tx, {"192.0.2.1": "mx.<b>.fr"})
+    well, expired = (
+        Session("loin.example", Published()),
+        Session("loin.example", Published(), tls_sessions.EXPIRED, "mx"),
+    )
+    tls_seen.count(tx, tx.now // DAY * DAY, {well: 7, expired: 2})
     for number in range(101):
         digest = str(number).encode()
         received.refuse(tx, Kind.DMARC, Cause("report-foreign", domain="<i>.fr"), Origin(f"x{number}.fr", digest * 3))
@@ -50,6 +58,9 @@ def test_reports(house: House, console: Visitor, phone: Phone) -> None:
         assert "STARTTLS n’a pas été proposé MTA-STS ac-exemple.fr mx2.ac-exemple.fr 200" in words
         assert len(re.findall(r'<rect class="s[01]" x=', text)) == 4
         assert "Lesquels, et pourquoi" in text
+        assert re.search(r"loin\.example \d\d/\d\d/\d{4} 7 2 le certificat a expiré", words)
+    house.settings.reports.__dict__["send_tls"] = False
+    assert "Rien n’est envoyé" in opened(console, house, phone, PATH)
 
 
 def test_each_report(house: House, console: Visitor, phone: Phone) -> None:

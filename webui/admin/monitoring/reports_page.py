@@ -8,9 +8,11 @@ from starlette.responses import Response
 
 from mailserver.model.clock import DAY
 from mailserver.model.reports import Kind
-from mailserver.store.reports import figures
+from mailserver.store.reports import figures, tls_seen
 from mailserver.store.reports.figures import Day, Line, Outcome, Sender
+from mailserver.store.reports.tls_seen import Waiting
 from mailserver.store.upkeep.measures import Measure
+from mailserver.texts import tls_results
 from webui.admin.console_page import Top, stamp, top
 from webui.admin.monitoring.charts import counters, days
 from webui.admin.monitoring.drawing import Chart, Slot
@@ -22,6 +24,8 @@ PATH = "/admin/rapports"
 SPANS = {"semaine": 7, "mois": 30, "trimestre": 90}
 MAX_SENDERS = 100
 MAX_OUTCOMES = 200
+MAX_WAITING = 50
+"""Domains and days that are still to be told of TLS with them."""
 PER_PAGE = 100
 PASSED, FAILED = "passed", "failed"
 
@@ -47,6 +51,17 @@ class OutcomeLine:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingLine:
+    """What a domain will be told about a day."""
+
+    domain: str
+    day: str
+    passed: str
+    failed: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReportsPage:
     """What the reports of a span of time come to."""
 
@@ -58,6 +73,9 @@ class ReportsPage:
     charts: tuple[Chart, ...]
     senders: tuple[SenderLine, ...]
     outcomes: tuple[OutcomeLine, ...]
+    waiting: tuple[WaitingLine, ...]
+    sends: bool
+    """What waits is told."""
     most: int
     faults: bool
     """Some reports could not be counted."""
@@ -106,6 +124,8 @@ async def show_reports(services: Services, visit: Visit) -> Response:
         tuple(_charts(visit, slots, dmarc, tls)) if dmarc or tls else (),
         tuple(_sender(visit, one) for one in senders),
         tuple(_outcome(visit, one) for one in outcomes),
+        tuple(_waiting(visit, one) for one in await read(tls_seen.waiting, MAX_WAITING)),
+        settings.send_tls,
         MAX_SENDERS,
         await read(figures.has_faults),
     )
@@ -135,26 +155,16 @@ def _sender(visit: Visit, one: Sender) -> SenderLine:
 
 
 def _outcome(visit: Visit, one: Outcome) -> OutcomeLine:
-    _ = visit._
-    policies = {"sts": "MTA-STS", "tlsa": "DANE", "no-policy-found": _("Aucune")}
-    results = {
-        "": _("chiffrées comme il faut"),
-        "starttls-not-supported": _("STARTTLS n’a pas été proposé"),
-        "certificate-host-mismatch": _("le certificat est d’un autre nom"),
-        "certificate-expired": _("le certificat a expiré"),
-        "certificate-not-trusted": _("le certificat n’est pas reconnu"),
-        "validation-failure": _("la vérification a échoué"),
-        "sts-policy-fetch-error": _("la politique MTA-STS n’a pas pu être lue"),
-        "sts-policy-invalid": _("la politique MTA-STS n’est pas valable"),
-        "sts-webpki-invalid": _("le certificat de la politique MTA-STS n’est pas reconnu"),
-        "tlsa-invalid": _("l’enregistrement TLSA n’est pas valable"),
-        "dnssec-invalid": _("DNSSEC n’est pas valable"),
-        "dane-required": _("DANE était exigé et manque"),
-        "unspecified": _("sans plus de détails"),
-        "other": _("autres échecs"),
-    }
-    policy = policies.get(one.policy, one.policy)
-    return OutcomeLine(one, policy, results.get(one.result, one.result), visit.language.number(one.count))
+    say = visit.language.say
+    policy, result = tls_results.policy(one.policy), tls_results.result(one.result)
+    return OutcomeLine(one, say(policy), say(result), visit.language.number(one.count))
+
+
+def _waiting(visit: Visit, one: Waiting) -> WaitingLine:
+    number, say = visit.language.number, visit.language.say
+    kinds = dict.fromkeys(say(tls_results.result(session.result)) for session, _ in one.failures)
+    day = datetime.fromtimestamp(one.due.day, UTC).strftime("%d/%m/%Y")
+    return WaitingLine(one.due.domain, day, number(one.passed), number(one.failed), ", ".join(kinds))
 
 
 async def show_received(services: Services, visit: Visit) -> Response:
