@@ -10,6 +10,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import BadSyntax, Refused
 from mailserver.store.queue.outbox import FURTHEST
 from mailserver.store.queue.spool import Notify, Target, new_name
+from mailserver.submission.departure import Outcome
 from mailserver.submission.submit import Submission
 from smtp import policy
 from smtp.relay.dsn import Reporter
@@ -65,7 +66,7 @@ class Submissions:
         if mail.is_for_later and mail.due(self.now()) > self.now() + FURTHEST:
             raise BadSyntax("That is further ahead than a message is held; see FUTURERELEASE in the answer to EHLO")
         await self._login.stays(client.principal)
-        await self._submission.check_sender(client.principal, mail.reverse_path)
+        await self._submission.completion.check_sender(client.principal, mail.reverse_path)
 
     async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
         """Whom that comes to is looked up now, so that a mistyped name is told at once. Raises Refused, Temporary."""
@@ -99,16 +100,22 @@ class Submissions:
             keeps=True,
         )
         catalogue.DELIVERY_SECONDS.observe(time.perf_counter() - began, self.door)
-        if outcome.asks:
-            return replies.unconfirmed(name)
-        if outcome.waits:
-            return replies.awaits_approval(name) if outcome.mailing else replies.held(name)
-        if outcome.due:
-            return replies.held_until(name, outcome.due)
-        if outcome.mailing:  # who asked for a report gets it once it is sent
-            return replies.accepted(name, queued=True)
-        await self._reporter.confirm(transaction, content, now)
-        return replies.accepted(name, queued=True, unread=len(outcome.unread))
+        # Of a mailing and of what waits, who asked for a report gets it once it is sent.
+        if not (outcome.waits or outcome.due or outcome.mailing):
+            await self._reporter.confirm(transaction, content, now)
+        return _answer(outcome)
+
+
+def _answer(outcome: Outcome) -> bytes:
+    """What became of it, and of how many of its files nobody could say what they give away."""
+    name, unread = outcome.name, len(outcome.unread)
+    if outcome.asks:
+        return replies.unconfirmed(name)  # the mail about it names them
+    if outcome.waits:
+        return (replies.awaits_approval if outcome.mailing else replies.held)(name, unread)
+    if outcome.due:
+        return replies.held_until(name, outcome.due, unread)
+    return replies.accepted(name, queued=True, unread=unread)
 
 
 def _target(rcpt: Rcpt) -> Target:

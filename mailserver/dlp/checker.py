@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -16,8 +17,9 @@ from mailserver.model.clock import HOUR, Clock
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory, Principal
-from mailserver.previews.faults import Unreadable
-from mailserver.previews.service import Previews
+from mailserver.previews.faults import Fault, Unreadable
+from mailserver.previews.kinds import OLD, TEXT, decoded
+from mailserver.previews.service import Converted, Previews
 
 log = structlog.get_logger("dlp")
 
@@ -25,6 +27,8 @@ MAX_FINDINGS = 20
 """Of one letter that are shown; one is enough to ask."""
 SECONDS = 8.0
 """For all the documents of a letter; what is not read by then is not looked at."""
+OFFICE_SECONDS = 30.0
+"""The same where one of them is for LibreOffice, which takes longer."""
 MAX_TRIES = 40
 """Words of one account within an hour, in one worker, that are compared with its password: somebody who writes from a
 stolen session is not to guess it so."""
@@ -44,6 +48,7 @@ class OutgoingCheck:
 
     def __init__(self, *, settings: Settings, directory: Directory, clock: Clock) -> None:
         self._guards = settings.guards
+        self._office = settings.previews
         self._directory = directory
         # Elsewhere each comparison is a failed login, which may lock the account there.
         self._own_passwords = settings.ldap is None
@@ -71,7 +76,7 @@ class OutgoingCheck:
         texts: list[tuple[str, str]] = []
         unread = [one.name for one in documents]
         try:
-            async with asyncio.timeout(SECONDS if documents else None):
+            async with asyncio.timeout(self._seconds(documents)):
                 for one in documents:
                     text, is_whole = await self._text(account_id, one)
                     texts.append((one.name, text))
@@ -81,19 +86,42 @@ class OutgoingCheck:
             log.info("documents not looked at", account=account_id, why=str(why), left=len(unread))
         return texts, unread
 
+    def _seconds(self, documents: Sequence[Document]) -> float | None:
+        if not documents:
+            return None
+        is_slow = self._office.libreoffice and any(one.kind in OLD for one in documents)
+        return OFFICE_SECONDS if is_slow else SECONDS
+
     async def _text(self, account_id: int, document: Document) -> tuple[str, bool]:
         """What was read of a document, and whether that is all of it. Raises Temporary."""
-
-        async def take() -> bytes:
-            return document.octets
-
+        if document.kind == TEXT:
+            text = await asyncio.to_thread(_as_text, document.octets)
+            return text[:MAX_TEXT], len(text) <= MAX_TEXT
         try:
-            made = await self._previews.convert(account_id, document.kind, "fr", take)
+            made = await self._converted(account_id, document)
         except Unreadable as why:
             log.info("document not looked at", account=account_id, why=why.fault.value)
             return "", False
         text = await asyncio.to_thread(html_to_text, made.html[:MAX_TEXT])
-        return text, not made.cut and len(made.html) <= MAX_TEXT
+        is_picture = not text.strip() and "<img" in made.html
+        return text, not (made.cut or is_picture or len(made.html) > MAX_TEXT)
+
+    async def _converted(self, account_id: int, document: Document) -> Converted:
+        """Raises Unreadable, Temporary."""
+
+        async def take() -> bytes:
+            return document.octets
+
+        if document.kind not in OLD:
+            return await self._previews.convert(account_id, document.kind, "fr", take)
+        if not self._office.libreoffice:
+            raise Unreadable(Fault.NO_PROGRAM)
+        pages = await self._previews.pages(account_id, Path(self._office.libreoffice), document.kind, take)
+
+        async def printed() -> bytes:
+            return pages
+
+        return await self._previews.convert(account_id, "pdf", "fr", printed)
 
     async def _passwords(self, principal: Principal, words: Sequence[tuple[str, str]]) -> list[Finding]:
         for where, word in words:
@@ -111,6 +139,12 @@ class OutgoingCheck:
         tries = self._tries.get(account_id, 0)
         self._tries[account_id] = tries + 1
         return tries < MAX_TRIES
+
+
+def _as_text(octets: bytes) -> str:
+    """A table or a page of text under the name of an old document."""
+    text = decoded(octets)
+    return html_to_text(text) if "<" in text[:1000] else text
 
 
 def _found(texts: Iterable[tuple[str, str]], wanted: frozenset[str]) -> tuple[list[Finding], list[tuple[str, str]]]:

@@ -7,18 +7,15 @@ from mailserver.mime.body import parser, structure
 from mailserver.mime.body.structure import Part
 from mailserver.mime.body.text import MAX_TEXT, html_to_text, readable
 from mailserver.mime.header import headers
+from mailserver.previews import kinds
 
 MAX_DOCUMENTS = 4
 MAX_DOCUMENT = 4 * 1024 * 1024
 """Encoded octets of one that is read."""
+ZIP = "zip"
 MAX_NAME = 100
 MAX_NAMES = 50
 """Names of files that are looked at."""
-DOCUMENTS = {
-    **{ending: ending for ending in ("docx", "xlsx", "pptx", "pdf")},
-    **dict.fromkeys(("odt", "ods", "odp"), "odf"),
-}
-"""Endings of the documents that are read, and how."""
 _TYPES = {
     "application/pdf": "pdf",
     **{
@@ -29,13 +26,16 @@ _TYPES = {
             ("presentationml.presentation", "pptx"),
         )
     },
+    **dict.fromkeys(("application/zip", "application/x-zip-compressed"), ZIP),
+    "application/msword": "doc",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.ms-powerpoint": "ppt",
     **{f"application/vnd.oasis.opendocument.{name}": "odf" for name in ("text", "spreadsheet", "presentation")},
 }
 """The same for files that have no name, or one without such an ending."""
 _ENCODED = frozenset(("base64", "quoted-printable"))
-TEXTS = frozenset(("txt", "text", "csv", "tsv", "md", "htm", "html", "xml", "json", "vcf", "ics", "eml", "rtf", "log"))
-"""Endings of files that are text, whatever type the program that sent them says: many say
-"application/octet-stream", and of a CSV file Windows says "application/vnd.ms-excel"."""
+_UNSEEN = ("audio/", "video/", "font/")
+"""Types of files in which nothing is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ class Read:
     """The name of the file and what stands in it; no name: the letter itself."""
     documents: Sequence[Document]
     left: Sequence[str]
-    """Names of documents that are too many or too large to be read, and of text of which not all was."""
+    """Names of documents that are too many or too large to be read, of text of which not all was, and of files that
+    nobody here can read."""
 
 
 def read(octets: bytes) -> Read:
@@ -71,7 +72,9 @@ def read(octets: bytes) -> Read:
             texts.append((name, name))
         if kind := _kind(part):
             if len(documents) < MAX_DOCUMENTS and part.size <= MAX_DOCUMENT:
-                documents.append(Document(kind, name, part.content(octets, MAX_DOCUMENT)))
+                document = part.content(octets, MAX_DOCUMENT)
+                kind = kinds.kind_of_old(kind, document) if kind in kinds.OLD else kind
+                documents.append(Document(kind, name, document))
             else:
                 left.append(name)
         elif _is_text(part):
@@ -80,6 +83,8 @@ def read(octets: bytes) -> Read:
             if size := min(part.size, room):
                 room -= size
                 texts.append((name, _text(part, octets, size)))
+        elif part.size and _is_unread(part):
+            left.append(name)
     return Read(texts, documents, left)
 
 
@@ -96,31 +101,27 @@ def _leaves(root: Part) -> Iterator[Part]:
             yield part
 
 
-def _ending(part: Part) -> str:
-    return part.filename.rpartition(".")[2].strip().lower() if "." in part.filename else ""
-
-
 def _kind(part: Part) -> str:
     """How a document is read; empty for other files."""
-    return DOCUMENTS.get(_ending(part)) or _TYPES.get(part.type, "")
+    ending = kinds.ending(part.filename)
+    if ending in kinds.TEXTS:
+        return ""
+    known = kinds.DOCUMENTS.get(ending) or kinds.OLD.get(ending) or (ZIP if ending == ZIP else "")
+    return known or _TYPES.get(part.type, "")
 
 
 def _is_text(part: Part) -> bool:
-    return part.type.startswith(("text/", "message/")) or _ending(part) in TEXTS
+    return part.type.startswith(("text/", "message/")) or kinds.ending(part.filename) in kinds.TEXTS
+
+
+def _is_unread(part: Part) -> bool:
+    """Whether something may be written in a part that nobody here can read: a picture that is attached, an archive or
+    a document of another kind. Not a picture within the text, nor what signs the letter."""
+    return part.is_attachment and not part.type.startswith(_UNSEEN)
 
 
 def _text(part: Part, octets: bytes, size: int) -> str:
     if part.type.startswith("text/") and (part.charset or part.type != "text/plain"):
         return readable(part, part.text(octets, size))
-    text = _decoded(part.content(octets, size))
-    return html_to_text(text) if _ending(part) in ("htm", "html") else text
-
-
-def _decoded(octets: bytes) -> str:
-    """Text of which nobody says in which characters it is written."""
-    if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return octets.decode("utf-16", "replace")
-    try:
-        return octets.decode()
-    except UnicodeDecodeError:
-        return octets.decode("cp1252", "replace")
+    text = kinds.decoded(part.content(octets, size))
+    return html_to_text(text) if kinds.ending(part.filename) in ("htm", "html") else text

@@ -1,6 +1,7 @@
 """What is written about letters that wait until their author confirms them: to the author."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import NO_SUBJECT, House, notice
@@ -10,6 +11,7 @@ from mailserver.texts.text import Text
 PAGE = "/m/envois/a-confirmer"
 MAX_SHOWN = 200
 MAX_NAMED = 20
+_NAMELESS = Text("(sans nom)")
 KINDS = {
     "password": Text("votre mot de passe"),
     "numen": Text("un NUMEN"),
@@ -20,11 +22,24 @@ KINDS = {
 """What a letter may give away, by `mailserver.dlp.detectors.Kind`."""
 
 
-def asked(
-    house: House, to: Correspondent, subject: str, kinds: Sequence[str], expires: int, *, token: bytes, now: float
-) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A letter that waits."""
+
+    subject: str
+    kinds: Sequence[str]
+    """What it gives away."""
+    unread: Sequence[str]
+    """Names of its files that nobody could read."""
+    expires: int
+
+
+def asked(house: House, to: Correspondent, what: Asked, *, token: bytes, now: float) -> bytes:
     """To the author: a letter waits, why, and where to decide. Never what it gives away."""
-    found = "\n".join(f"- {house.say(KINDS[kind])}" for kind in kinds if kind in KINDS)
+    found = "\n".join(f"- {house.say(KINDS[kind])}" for kind in what.kinds if kind in KINDS)
+    if what.unread:
+        names = ", ".join(_shown(name) or house.say(_NAMELESS) for name in what.unread[:MAX_NAMED])
+        found += "\n- " + house.say(Text("des documents joints qui n'ont pas pu être lus : {names}", names=names))
     text = Text(
         "Bonjour,\n\n"
         "Votre message « {subject} » n'est pas parti : il contient, pour des destinataires extérieurs à l'académie,\n"
@@ -32,10 +47,10 @@ def asked(
         "Confirmez l'envoi, ou renoncez-y, dans la messagerie :\n"
         "{link}\n\n"
         "Sans réponse de votre part, il ne partira pas ; il attend jusqu'au {expires}.",
-        subject=_shown(subject) or NO_SUBJECT,
+        subject=_shown(what.subject) or NO_SUBJECT,
         found=found,
         link=f"{house.url}{PAGE}",
-        expires=house.day(expires),
+        expires=house.day(what.expires),
     )
     return notice(
         house, to, house.say(Text(NC_("notice", "Votre message attend votre accord"))), text, token=token, now=now

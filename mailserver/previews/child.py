@@ -4,15 +4,14 @@ Its answer is one line of JSON, then HTML. It has its limits before it reads any
 begins no process; what it cannot show is said by its exit code.
 """
 
-import importlib
 import json
 import resource
 import sys
-from collections.abc import Callable
 
 import defusedxml
 
-from mailserver.previews.cell_values import HABITS, Habits
+from mailserver.previews import readers
+from mailserver.previews.cell_values import HABITS
 from mailserver.previews.faults import EXIT_CODES, Fault, Unreadable
 from mailserver.previews.markup import Markup
 
@@ -20,14 +19,7 @@ MEMORY = 768 * 1024 * 1024
 """Octets of address space: what a parser needs for the largest file that is read."""
 PROCESSOR_SECONDS = 10
 FILES = 32
-READERS = {
-    "docx": "documents",
-    "xlsx": "sheets",
-    "csv": "tables",
-    "pptx": "slides",
-    "odf": "opendocument",
-    "pdf": "portable",
-}
+READERS = {**readers.DOCUMENTS, "csv": "tables", "zip": "zipped"}
 """The module of each kind; the others are not loaded."""
 
 
@@ -47,8 +39,7 @@ def _confine() -> None:
 def main() -> int:
     """Read, write, and say how it went."""
     defusedxml.defuse_stdlib()  # type: ignore[attr-defined]  # the readers parse with what they find
-    module = importlib.import_module(f"mailserver.previews.{READERS[sys.argv[1]]}")
-    write: Callable[[bytes, Markup, Habits], None] = module.write
+    write = readers.reader(READERS[sys.argv[1]])
     _confine()
     out = Markup()
     try:

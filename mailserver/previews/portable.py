@@ -2,8 +2,9 @@
 
 import io
 import logging
+import re
 
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
 from pypdf.errors import FileNotDecryptedError, LimitReachedError, PyPdfError, WrongPasswordError
 
 from mailserver.previews.cell_values import Habits
@@ -11,6 +12,10 @@ from mailserver.previews.faults import Fault, Unreadable
 from mailserver.previews.markup import Markup
 
 MAX_PAGES = 500
+MAX_LOOKED_AT = 1024 * 1024
+"""Octets of what draws a page without text."""
+_PAINTS = re.compile(rb"(?:^|[\s\]])(?:Do|BI|[fFSs]|[fBb]\*|[Bb]|sh)(?=\s|$)")
+"""Operators that put something on a page (ISO 32000-1 section 8.2): pictures, and paths that are filled or drawn."""
 
 
 def write(octets: bytes, out: Markup, _habits: Habits) -> None:
@@ -34,9 +39,18 @@ def _write(octets: bytes, out: Markup) -> None:
         if number >= MAX_PAGES or out.full:
             out.cut = True
             break
-        _paragraph(out, page.extract_text())
+        text = page.extract_text()
+        _paragraph(out, text)
+        out.cut = out.cut or (not text.strip() and _paints(page))
+    out.cut = out.cut or any(True for _ in reader.attachment_list)
     for value in (reader.get_form_text_fields() or {}).values():
         _paragraph(out, str(value or ""))
+
+
+def _paints(page: PageObject) -> bool:
+    """Whether a page without text shows something all the same: a scan, a picture, letters that are drawn."""
+    contents = page.get_contents()
+    return contents is not None and _PAINTS.search(contents.get_data()[:MAX_LOOKED_AT]) is not None
 
 
 def _paragraph(out: Markup, text: str) -> None:

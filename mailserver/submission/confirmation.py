@@ -70,13 +70,17 @@ class Confirmation:
         """Until when a letter waits that begins to now."""
         return int(self._clock.now()) + self._settings.guards.confirm_days * DAY
 
-    async def hold(self, principal: Principal, submitted: Submitted, octets: bytes) -> None:
-        """Let a letter wait, and tell its author, as one unit. Raises Refused(LIMIT), Temporary."""
+    async def hold(self, principal: Principal, submitted: Submitted, octets: bytes, unread: Sequence[str] = ()) -> None:
+        """Let a letter wait, and tell its author, as one unit: also what of it could not be read.
+
+        Raises Refused(LIMIT), Temporary.
+        """
         kept = await self._delivery.prepare(octets)
         house, to = await self._speaking(principal)
         token, now = self._clock.token(12), self._clock.now()
         kinds, until = submitted.kinds, submitted.expires
-        said = outgoing.asked(house, to, kept.scan.subject, kinds, until, token=token, now=now)
+        what = outgoing.Asked(kept.scan.subject, kinds, unread, until)
+        said = outgoing.asked(house, to, what, token=token, now=now)
         parts = await self._part(principal.address, said)
         unit = partial(_hold, kept=kept, submitted=submitted, size=len(octets))
         await self._deliver(parts, unit, kept)

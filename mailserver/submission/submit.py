@@ -6,7 +6,7 @@ the rest.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -19,12 +19,11 @@ from mailserver.dlp.checker import Looked
 from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
-from mailserver.mime.header import dates, header_limit, originators
-from mailserver.mime.writing import compose, fields
+from mailserver.mime.header import header_limit
+from mailserver.mime.writing import compose
 from mailserver.mime.writing.fields import Correspondent
-from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import DAY, Clock
-from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, Principal, State
 from mailserver.model.messages.provenance import Door, Provenance
@@ -34,16 +33,17 @@ from mailserver.rules.sending_limits import SendingLimits, Sent, Waits
 from mailserver.rules.urgent_letters import UrgentLetters
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
-from mailserver.store.mail.access import Viewer, boxes
+from mailserver.store.mail.access import Viewer
 from mailserver.store.queue import mailings, spool
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step
 from mailserver.store.queue.unconfirmed import Submitted
 from mailserver.store.record.audit import Origin
+from mailserver.submission.completion import Asked, Completed, Completion
 from mailserver.submission.confirmation import Confirmation
 from mailserver.submission.departure import Copy, Leaving, Outcome
 from mailserver.submission.future_release import FutureRelease
-from mailserver.submission.header_completion import Written, completed_header, missing_fields, read, resent_fields
+from mailserver.submission.header_completion import resent_fields
 from mailserver.submission.holding_notices import HoldingNotices
 from mailserver.submission.mailing_intake import MailingIntake
 from mailserver.submission.reported import Reported
@@ -76,9 +76,9 @@ class Submission:
         self._delivery = delivery
         self._clock = clock
         self._folder = store.blobs
-        self._domains = frozenset(domain.lower() for domain in settings.domains)
         self._limits = SendingLimits(settings)
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
+        self.completion = Completion(settings=settings, store=store, clock=clock)
         self.routing = Routing(settings=settings, store=store, delivery=delivery)
         self.intake = MailingIntake(settings=settings, store=store, delivery=delivery, clock=clock)
         self._reported = Reported(settings=settings, store=store)
@@ -87,29 +87,6 @@ class Submission:
         self.confirmation = Confirmation(
             settings=settings, store=store, directory=directory, delivery=delivery, clock=clock
         )
-
-    async def check_sender(self, principal: Principal, reverse_path: str) -> None:
-        """May this person use this envelope sender: their own, or that of a functional box in whose name they may send?
-
-        The null one is for receipts. Raises Refused(SENDER_NOT_OWNED), Temporary.
-        """
-        await self._boxes(principal, [reverse_path] if reverse_path else (), Reason.SENDER_NOT_OWNED)
-
-    async def _boxes(self, principal: Principal, addresses: Iterable[str], reason: Reason) -> dict[int, None]:
-        """The functional boxes among addresses that are not this person's. Raises Refused(reason), Temporary."""
-        others = [address for address in addresses if not principal.owns(address)]
-        if not others:
-            return {}
-        sendable = await self._store.read(boxes.sendable, principal.account_id)
-        found: dict[int, None] = {}
-        for address in others:
-            local, _, domain = fold_login(address).rpartition("@")
-            box_id = sendable.get(f"{local}@{self._settings.domain}") if domain in self._domains else None
-            if box_id is None:
-                where = " in the header" if reason is Reason.FORBIDDEN else ""
-                raise Refused(reason, f"{address or 'The author'}{where} is not one of your addresses")
-            found[box_id] = None
-        return found
 
     async def submit(
         self,
@@ -146,75 +123,97 @@ class Submission:
         Raises Refused(SENDER_NOT_OWNED | FORBIDDEN | SUSPENDED | TOO_BIG | TOO_MANY_RECIPIENTS | INVALID, and for a
         recipient here NO_SUCH_RECIPIENT | OVER_QUOTA …, the text beginning with the address), SentTooMuch, Temporary.
         """
-        name = name or spool.new_name(self._clock)
-        with logs.bound(message=name):
-            if principal is not None:
-                principal = await self._current(principal)
-            self._check_limits(recipients, octets)
-            written = read(octets)
-            route = await self.routing.route(principal, recipients)
-            size = await self.intake.size(principal, route)
-            now = self._clock.now()
-            is_early = size is None and due > now
-            if is_early and not keeps:
-                raise TooEarly
-            counts = not is_early and (size is None or not size.approval)
-            sent = _sent(principal, route) if counts else None
-            judged = await self._store.read(self._limits.foresee, sent) if sent is not None else PASSES
-            added = self._missing(written, principal, now)
-            header = completed_header(octets, written, added)
-            top = (return_path(reverse_path), trace or self._own_trace(name, now))
-            named = await self._in_whose_name(principal, reverse_path, b"".join((*top, header)), resent=resent)
-            whole = await _whole(top, header, octets, written)
-            kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
-            is_utf8 = _needs_utf8(reverse_path, route, header if utf8 else b"")
-            options = _options(principal, name, ret=ret, envid=envid, utf8=is_utf8, require_tls=require_tls)
-            virus = await self._delivery.virus_in(whole) if principal is not None else None
-            if virus:
-                raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
-            looked = Looked() if confirmed else await self.confirmation.findings(principal, route, whole)
-            if principal is not None and (looked.found or is_early):
-                submitted = Submitted(
-                    account_id=principal.account_id,
-                    name=name,
-                    reverse_path=reverse_path,
-                    targets=_targets(recipients),
-                    trace=trace,
-                    ret=ret,
-                    envid=envid,
-                    utf8=utf8,
-                    resent=resent,
-                    keeps_copy=save_to_sent,
-                    kinds=tuple(dict.fromkeys(one.kind.value for one in looked.found)),
-                    expires=self.confirmation.expires(),
-                    due=due,
-                    require_tls=require_tls,
-                )
-                if not looked.found:
-                    await self._future.keep(submitted, octets, within)
-                    return Outcome(name, waits=False, due=due)
-                await self.confirmation.hold(principal, submitted, octets)
-                return Outcome(name, waits=True, asks=True)
-            envelope = _envelope(principal, reverse_path, route, options, resent=resent)
-            if virus is not None:
-                envelope = replace(envelope, viruses=1)
-            targets = _targets(recipients)
-            filing = await self._reported.filing(principal, [target.address for target in targets], octets)
-            leaving = Leaving(
-                principal=principal,
-                envelope=envelope,
-                recipients=targets,
-                remote=route.remote,
-                whole=whole,
-                options=options,
-                named=tuple(named),
-                copy=_keeping(principal, copy or Copy()),
-                within=tuple(one for one in (within, filing) if one is not None),
-                urgent=await self.urgent.granted(principal, name, asked=written.urgent and not resent),
-            )
-            if size is not None and judged.course is Course.SEND:
-                return await self._keep_mailing(leaving, kept, sent, size, route, due)
-            return Outcome(name, await self._depart(leaving, kept, sent, judged), unread=looked.unread)
+        asked = Asked(
+            reverse_path=reverse_path,
+            recipients=recipients,
+            octets=octets,
+            name=name or spool.new_name(self._clock),
+            trace=trace,
+            ret=ret,
+            envid=envid,
+            utf8=utf8,
+            require_tls=require_tls,
+            save_to_sent=save_to_sent,
+            resent=resent,
+            confirmed=confirmed,
+            copy=copy,
+            within=within,
+            due=due,
+            keeps=keeps,
+        )
+        with logs.bound(message=asked.name):
+            return await self._submit(principal, asked)
+
+    async def _submit(self, principal: Principal | None, asked: Asked) -> Outcome:
+        if principal is not None:
+            principal = await self._current(principal)
+        self._check_limits(asked.recipients, asked.octets)
+        route = await self.routing.route(principal, asked.recipients)
+        size = await self.intake.size(principal, route)
+        now = self._clock.now()
+        is_early = size is None and asked.due > now
+        if is_early and not asked.keeps:
+            raise TooEarly
+        counts = not is_early and (size is None or not size.approval)
+        sent = _sent(principal, route) if counts else None
+        judged = await self._store.read(self._limits.foresee, sent) if sent is not None else PASSES
+        message = await self.completion.complete(principal, asked, route, now)
+        virus = await self._delivery.virus_in(message.whole) if principal is not None else None
+        if virus:
+            raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
+        looked = Looked() if asked.confirmed else await self.confirmation.findings(principal, route, message.whole)
+        if principal is not None and (looked.found or is_early):
+            return await self._let_wait(principal, asked, looked)
+        leaving = await self._leaving(principal, asked, route, message, viruses=int(virus is not None))
+        if size is not None and judged.course is Course.SEND:
+            outcome = await self._keep_mailing(leaving, message.kept, sent, size, route, asked.due)
+        else:
+            outcome = Outcome(asked.name, await self._depart(leaving, message.kept, sent, judged))
+        return replace(outcome, unread=looked.unread)
+
+    async def _let_wait(self, principal: Principal, asked: Asked, looked: Looked) -> Outcome:
+        """Until its author confirms what it gives away, or until its time. Raises Refused(LIMIT), Temporary."""
+        submitted = Submitted(
+            account_id=principal.account_id,
+            name=asked.name,
+            reverse_path=asked.reverse_path,
+            targets=_targets(asked.recipients),
+            trace=asked.trace,
+            ret=asked.ret,
+            envid=asked.envid,
+            utf8=asked.utf8,
+            resent=asked.resent,
+            keeps_copy=asked.save_to_sent,
+            kinds=tuple(dict.fromkeys(one.kind.value for one in looked.found)),
+            expires=self.confirmation.expires(),
+            due=asked.due,
+            require_tls=asked.require_tls,
+        )
+        if looked.found:
+            await self.confirmation.hold(principal, submitted, asked.octets, looked.unread)
+            return Outcome(asked.name, waits=True, asks=True, unread=looked.unread)
+        await self._future.keep(submitted, asked.octets, asked.within)
+        return Outcome(asked.name, waits=False, due=asked.due, unread=looked.unread)
+
+    async def _leaving(
+        self, principal: Principal | None, asked: Asked, route: Route, message: Completed, *, viruses: int
+    ) -> Leaving:
+        options = _options(principal, asked, utf8=message.utf8)
+        envelope = _envelope(principal, asked.reverse_path, route, options, resent=asked.resent)
+        targets = _targets(asked.recipients)
+        filing = await self._reported.filing(principal, [target.address for target in targets], asked.octets)
+        return Leaving(
+            principal=principal,
+            envelope=replace(envelope, viruses=viruses),
+            recipients=targets,
+            remote=route.remote,
+            whole=message.whole,
+            options=options,
+            named=message.named,
+            copy=_keeping(principal, asked.copy or Copy()),
+            within=tuple(one for one in (asked.within, filing) if one is not None),
+            urgent=await self.urgent.granted(principal, asked.name, asked=message.urgent),
+        )
 
     async def _depart(self, leaving: Leaving, kept: bytes, sent: Sent | None, judged: Judged) -> bool:
         """It leaves, or waits for IT (True) where its author has sent more than is usual. Raises as `submit`."""
@@ -312,13 +311,9 @@ class Submission:
 
         So a notice and what says that it went out are committed together. Raises as `submit`.
         """
-        written = read(octets)
         route = await self.routing.route(None, recipients)
-        now = self._clock.now()
         name = spool.new_name(self._clock)
-        top = (return_path(""), self._own_trace(name, now))
-        header = completed_header(octets, written, b"")
-        whole = await _whole(top, header, octets, written)
+        whole = await self.completion.of_service(octets, name)
         return await self._delivery.parts(
             Envelope("", route.local, name=name, door=Door.SERVICE), whole, Options(name=name), route.remote
         )
@@ -329,28 +324,6 @@ class Submission:
         if current is None or current.state is not State.ACTIVE:
             raise Refused(Reason.SUSPENDED, "Your account may not send")
         return current
-
-    async def _in_whose_name(
-        self, principal: Principal | None, reverse_path: str, header: bytes, *, resent: bool
-    ) -> dict[int, None]:
-        """The functional boxes in whose name it goes, the author's first (RFC 6409 section 6.1).
-
-        What the envelope and readers see as the sender must be this person, or a box that they may send for; the
-        author of what is `resent` may be anybody. `header` is what leaves, with every field that we add.
-        Raises Refused(SENDER_NOT_OWNED | FORBIDDEN), Temporary.
-        """
-        if principal is None:
-            return {}
-        senders = [reverse_path] if reverse_path else []
-        envelope = await self._boxes(principal, senders, Reason.SENDER_NOT_OWNED)
-        if resent:
-            return envelope
-        try:
-            who = originators.read(header)
-        except BadSyntax as error:
-            raise Refused(Reason.FORBIDDEN, str(error)) from None
-        authors = await self._boxes(principal, who.all, Reason.FORBIDDEN)
-        return authors | envelope
 
     def _check_limits(self, recipients: Sequence[str | Target], octets: bytes) -> None:
         """Raises Refused(INVALID | TOO_MANY_RECIPIENTS | TOO_BIG)."""
@@ -363,22 +336,6 @@ class Submission:
             raise Refused(Reason.TOO_BIG, "Message too big")
         header_limit.check(octets, limits.header_size, limits.header_fields)
         header_limit.check_start(octets)
-
-    def _author(self, principal: Principal | None) -> bytes:
-        """From for a message that has none."""
-        if principal is None:
-            person = fields.Correspondent("", f"postmaster@{self._settings.domain}")
-        else:
-            person = fields.Correspondent(principal.name, principal.address)
-        return fields.addresses("From", [person])
-
-    def _missing(self, written: Written, principal: Principal | None, now: float) -> bytes:
-        message_id = compose.message_id(self._clock.token(12), self._settings.domain)
-        return missing_fields(written, author=self._author(principal), message_id=message_id, now=now)
-
-    def _own_trace(self, name: str, now: float) -> bytes:
-        """The trace of a message that came by no SMTP; it does not tell where the person's browser is."""
-        return f"Received: by {self._settings.name} with HTTP id {name};\r\n\t{dates.write(now)}\r\n".encode()
 
     async def _commit(
         self,
@@ -407,15 +364,15 @@ def _targets(recipients: Sequence[str | Target]) -> tuple[Target, ...]:
     return tuple(Target(one) if isinstance(one, str) else one for one in recipients)
 
 
-def _options(principal: Principal | None, name: str, *, ret: str, envid: str, utf8: bool, require_tls: bool) -> Options:
+def _options(principal: Principal | None, asked: Asked, *, utf8: bool) -> Options:
     return Options(
-        name=name,
+        name=asked.name,
         account_id=principal.account_id if principal else 0,
         population=principal.role.population.value if principal else "",
-        ret=ret,
-        envid=envid,
+        ret=asked.ret,
+        envid=asked.envid,
         utf8=utf8,
-        require_tls=require_tls,
+        require_tls=asked.require_tls,
     )
 
 
@@ -443,31 +400,3 @@ def _keeping(principal: Principal | None, copy: Copy) -> Copy:
     if copy.viewer is not None or principal is None:
         return copy
     return replace(copy, viewer=Viewer.of(principal.account_id, fold_login(principal.login)))
-
-
-async def _whole(top: tuple[bytes, bytes], header: bytes, octets: bytes, written: Written) -> bytes:
-    """What is stored and leaves: return path and trace, the header, the body."""
-    await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
-    return b"".join((*top, header, *_rest(octets, written)))
-
-
-def _rest(octets: bytes, written: Written) -> tuple[bytes, memoryview]:
-    """What follows the header's fields: the blank line, made where there is none, and the body."""
-    return b"" if written.has_blank_line else b"\r\n", memoryview(octets)[written.header_end :]
-
-
-async def _copy_of(octets: bytes, written: Written, added: bytes, copy: Copy | None) -> bytes:
-    """The sender's own: with the fields that do not leave."""
-    await asyncio.sleep(0)
-    own = (copy.octets,) if copy and copy.octets else (octets[: written.header_end], *_rest(octets, written))
-    return b"".join((added, *own))
-
-
-def _needs_utf8(reverse_path: str, route: Route, header: bytes) -> bool:
-    """Whether only a server with SMTPUTF8 can take it (RFC 6531 section 3.4).
-
-    `header` only when the submitter said SMTPUTF8: the 8-bit headers of old programs travel as they always did.
-    """
-    members = (address for one in route.local for address in one.remote)
-    addresses = (reverse_path, *(target.address for target in route.remote), *members)
-    return not header.isascii() or not all(address.isascii() for address in addresses)

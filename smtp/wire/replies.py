@@ -205,26 +205,31 @@ _UNCONFIRMED = Text("retenu, contient des données personnelles : confirmez-le, 
 _MAILING = Text("envoi en nombre, attend l’accord d’une deuxième personne")
 
 
-def awaits_approval(identifier: str) -> bytes:
+def awaits_approval(identifier: str, unread: int = 0) -> bytes:
     """The same; it leaves when a second person lets it."""
-    return f"250 2.0.0 held as {identifier}: {both_in_ascii(_MAILING)}\r\n".encode()
+    return f"250 2.0.0 held as {identifier}: {both_in_ascii(_MAILING)}{_unread(unread)}\r\n".encode()
 
 
 def accepted(identifier: str, *, queued: bool, unread: int = 0) -> bytes:
     """The message is committed to disk; of so many of its documents nobody could say what they give away."""
-    said = Text("documents joints qui n’ont pas pu être lus : {count}", count=unread)
-    more = f": {both_in_ascii(said)}" if unread else ""
-    return f"250 2.0.0 {'queued' if queued else 'delivered'} as {identifier}{more}\r\n".encode()
+    return f"250 2.0.0 {'queued' if queued else 'delivered'} as {identifier}{_unread(unread)}\r\n".encode()
 
 
-def held(identifier: str) -> bytes:
+def _unread(count: int) -> str:
+    """Of so many documents of a message nobody could say what they give away."""
+    said = Text("documents joints qui n’ont pas pu être lus : {count}", count=count)
+    return f": {both_in_ascii(said)}" if count else ""
+
+
+def held(identifier: str, unread: int = 0) -> bytes:
     """The same; it leaves when IT lets it."""
-    return f"250 2.0.0 held as {identifier}: {both_in_ascii(_HELD)}\r\n".encode()
+    return f"250 2.0.0 held as {identifier}: {both_in_ascii(_HELD)}{_unread(unread)}\r\n".encode()
 
 
-def held_until(identifier: str, due: int) -> bytes:
+def held_until(identifier: str, due: int, unread: int = 0) -> bytes:
     """The same; it leaves at its time (RFC 4865)."""
-    return f"250 2.0.0 held as {identifier} until {datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}\r\n".encode()
+    at = f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"250 2.0.0 held as {identifier} until {at}{_unread(unread)}\r\n".encode()
 
 
 def unconfirmed(identifier: str) -> bytes:

@@ -22,10 +22,16 @@ def announcement(visit: Visit) -> str:
     found = sentence(visit, sentences, count)
     if found and visit.query("autre") and visit.query("fait") in _letters(visit, count):
         found += " " + visit._("Une autre version, modifiée ailleurs, reste dans vos brouillons.")
-    if found and (unread := positive(visit.query("nonlus"))) and visit.query("fait") in _letters(visit, count):
-        said = visit._("Documents joints qui n’ont pas pu être lus : %(n)s. Vérifiez qu’il n’y a rien de personnel.")
-        found += " " + said % {"n": visit.language.number(min(unread, MOST))}
+    if found and visit.query("fait") in _letters(visit, count):
+        found += unread(visit)
     return found
+
+
+def unread(visit: Visit) -> str:
+    """What is said of a letter's files that nobody could look into, by the number in the address; empty: of none."""
+    count = positive(visit.query("nonlus"))
+    said = visit._("Documents joints qui n’ont pas pu être lus : %(n)s. Vérifiez qu’il n’y a rien de personnel.")
+    return " " + said % {"n": visit.language.number(min(count, MOST))} if count else ""
 
 
 def departed(visit: Visit, announced: str) -> str:

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from webui.page.context import Visit
+from webui.page.flash import unread
 from webui.page.rendering import redirect
 
 
@@ -57,7 +58,8 @@ def said(visit: Visit) -> str:
         ),
         "agenda-echec": _("L’agenda n’a pas pu prendre cette réunion : ses dates ne conviennent pas."),
     }
-    return sentences.get(visit.query("dit"), "")
+    found = sentences.get(visit.query("dit"), "")
+    return found + unread(visit) if visit.query("dit") == "redirige" else found
 
 
 def back(visit: Visit, message: int, box: int, what: str, **more: str | int) -> Response:

@@ -86,7 +86,7 @@ async def send_on(services: Services, visit: Visit) -> Response:
         return _asked(services, visit, found, field.text, fault=fault)
     if outcome.asks:
         return redirect(visit, f"{visit.base}/envois/a-confirmer")
-    return back(visit, found.id, found.box.id, "redirige")
+    return back(visit, found.id, found.box.id, "redirige", nonlus=len(outcome.unread))
 
 
 async def _pass(
