@@ -193,12 +193,8 @@ class Answering:
     def _options(self, at: Occasion) -> Options:
         """What leaves because of a message has its name in the trace."""
         name = at.envelope.name or spool.new_name(self._clock)
-        return Options(
-            name=name,
-            account_id=at.owner.account_id,
-            population=at.owner.population.value,
-            require_tls=at.envelope.require_tls,
-        )
+        own = Options(name=name, account_id=at.owner.account_id, population=at.owner.population.value)
+        return at.envelope.bind(own)
 
     async def _outward(self, to: Sequence[str], octets: bytes, reverse_path: str, options: Options) -> Part:
         utf8 = not (all(address.isascii() for address in to) and reverse_path.isascii())
@@ -359,7 +355,7 @@ class Answering:
         )
         octets = return_path("") + dsn.build(report, at.original[: dsn.MAX_RETURNED])
         prepared = await self._deliverer.prepare(octets)
-        service, options = Provenance(Door.SERVICE), Options(name=at.envelope.name, require_tls=at.envelope.require_tls)
+        service, options = Provenance(Door.SERVICE), at.envelope.bind(Options(name=at.envelope.name))
         part = Part(prepared, "", recipient.accounts, recipient.remote, options, provenance=service)
         return [replace(part, rejection=told, steps=(step,))]
 

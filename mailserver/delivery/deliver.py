@@ -304,12 +304,7 @@ class Delivery(Addressing):
 
         Raises Refused(LOOP), Temporary.
         """
-        options = replace(
-            options,
-            signing=envelope.signing,
-            results=envelope.found,
-            require_tls=options.require_tls or envelope.require_tls,
-        )
+        options = envelope.bind(replace(options, signing=envelope.signing, results=envelope.found))
         direct = [recipient for recipient in envelope.recipients if recipient.head is None]
         lists = _lists(envelope, octets, alone=not direct and not targets)
         accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
@@ -408,7 +403,8 @@ class Delivery(Addressing):
             envelope.name,
             envelope.require_tls,
         )
-        return hold, [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
+        notices = [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
+        return hold, [replace(notice, options=envelope.bind(notice.options)) for notice in notices]
 
     async def report_recipient(self, reverse_path: str) -> Recipient:
         """Who gets a report about what was sent from this address. Raises Refused, Temporary."""

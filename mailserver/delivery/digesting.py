@@ -29,15 +29,15 @@ class Digesting:
     ) -> Waiting | None:
         """Who of them waits for the digest; None: nobody. Raises Temporary.
 
-        What has to go over TLS alone goes to those outside by itself: one digest could not keep that of each. What goes
-        to everybody's Spam does not wait: in a digest the list would vouch for it. Nor does what is too large for one.
+        What has to go over TLS alone goes by itself (RFC 8689 section 6): one digest could not keep that of each, nor
+        could the filters that send a digest on. What goes to everybody's Spam does not wait: in a digest the list would
+        vouch for it. Nor does what is too large for one.
         """
-        if envelope.is_put_aside or len(octets) > MAX_OCTETS:
+        if envelope.require_tls or envelope.is_put_aside or len(octets) > MAX_OCTETS:
             return None
         here, elsewhere = await self._store.read(digest_posts.choices, head.address)
         accounts = tuple(account for account in members if here.get(account, head.digest))
         outside = tuple(address for address in remote if elsewhere.get(address, head.digest))
-        outside = () if envelope.require_tls else outside
         if (not accounts and not outside) or await self._store.read(digest_posts.is_full, head.address):
             return None
         account_id = envelope.sender.account_id if envelope.sender is not None else 0

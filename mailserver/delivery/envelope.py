@@ -1,7 +1,7 @@
 """Envelopes, accepted recipients, and the copies that a message becomes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailserver.delivery.list_copy import Head
 from mailserver.delivery.placement import Placements
@@ -90,6 +90,11 @@ class Envelope:
     def is_put_aside(self) -> bool:
         """Whether it goes to everybody's Spam, because its author's domain or the blocklists say so."""
         return self.results.quarantined or self.listing.points > 0
+
+    def bind(self, options: Options) -> Options:
+        """How something leaves because of this message: copies, what filters send on and answer, requests to owners,
+        reports. Over TLS alone where that was asked for, whoever gets it (RFC 8689 sections 5 and 6)."""
+        return replace(options, require_tls=options.require_tls or self.require_tls)
 
     @property
     def signing(self) -> Signing:

@@ -231,7 +231,8 @@ class Moderation:
         octets = moderation.decided(speaking, what, principal.address, token=self._clock.token(12), now=now)
         prepared = await self._delivery.prepare(return_path("") + octets)
         service = Provenance(Door.SERVICE)
-        return [Part(prepared, "", recipient.accounts, recipient.remote, provenance=service)]
+        options = Options(require_tls=bool(waiting.require_tls))
+        return [Part(prepared, "", recipient.accounts, recipient.remote, options, provenance=service)]
 
     async def _commit(self, what: str, waiting: Held, parts: list[Part], origin: Origin) -> None:
         lifetime = self._settings.outbound.lifetime

@@ -24,7 +24,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.queue import mailing_batches, mailings
 from mailserver.store.record.trusted_clock import TrustedClock
-from mailserver.submission.holding_notices import HoldingNotices
+from mailserver.submission.holding_notices import HoldingNotices, ReportTo
 
 log = structlog.get_logger("mailings")
 
@@ -175,7 +175,8 @@ class MailingSender:
         one = work.one
         here = [target for target in one.targets if self._delivery.is_local(target.address)]
         octets = await self._decides.octets(one)
-        parts = await self._notices.delivered(one.reverse_path, one.options.envid, one.at, here, octets)
+        to = ReportTo(one.reverse_path, one.options.envid, one.at, one.options.require_tls)
+        parts = await self._notices.delivered(to, here, octets)
         async with self._delivery.discarding(*(part.prepared for part in parts)):
             unused, took = await self._store.write_timed(_finish, one.id, parts, self._settings.outbound.lifetime)
         for file in unused:

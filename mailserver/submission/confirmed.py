@@ -14,6 +14,7 @@ from mailserver.store.queue.unconfirmed import Unconfirmed
 from mailserver.store.record.audit import Origin
 from mailserver.submission import confirmation
 from mailserver.submission.departure import Outcome
+from mailserver.submission.holding_notices import ReportTo
 from mailserver.submission.late_reports import LateReports
 from mailserver.submission.submit import Submission
 
@@ -67,7 +68,8 @@ class UnconfirmedMail:
             keeps=True,
         )
         if not outcome.waits and not outcome.due:
-            await self._reports.send(principal, sent.reverse_path, sent.envid, waiting.held, sent.targets, octets)
+            asked = ReportTo(sent.reverse_path, sent.envid, waiting.held, sent.require_tls)
+            await self._reports.send(principal, asked, sent.targets, octets)
         return outcome
 
     async def drop(self, principal: Principal, number: int, origin: Origin) -> None:

@@ -6,6 +6,7 @@ more when it leaves; how much its author may send, only when it leaves.
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from functools import partial
 
@@ -26,6 +27,8 @@ from mailserver.store.queue.unconfirmed import Submitted
 
 log = structlog.get_logger("submit")
 
+FIELD = "X-Web-Letter"
+"""Of a draft: what the form knows of it, as JSON (`webui.compose.message.drafts`)."""
 _TOLD = frozenset(("to", "cc", "bcc"))
 
 
@@ -41,8 +44,8 @@ class FutureRelease:
     async def keep(self, submitted: Submitted, octets: bytes, within: Callable[[Tx], None] | None) -> None:
         """Until it is due; `within` runs in the same unit. Raises Refused(LIMIT), what `within` raises, Temporary."""
         final = await self._delivery.prepare(octets)
-        blind = _blind(submitted, octets)
-        draft = await self._delivery.prepare(blind + octets) if blind else None
+        known = _known(submitted, octets)
+        draft = await self._delivery.prepare(known + octets) if known else None
         quota = messages.Quota.of(self._settings.limits)
         unit = partial(_keep, submitted=submitted, token=self._clock.token(32), quota=quota, within=within)
         async with self._delivery.discarding(final, draft):
@@ -87,6 +90,12 @@ def _keep(
         ),
     )
     return outbox.hold_submitted(tx, submitted.account_id, token, final, draft, terms, submitted.due, quota)
+
+
+def _known(submitted: Submitted, octets: bytes) -> bytes:
+    """Fields for the draft of what no other field says: whoever takes the message back finds it in the form."""
+    required = fields.field(FIELD, json.dumps({"require_tls": True})) if submitted.require_tls else b""
+    return required + _blind(submitted, octets)
 
 
 def _blind(submitted: Submitted, octets: bytes) -> bytes:

@@ -31,7 +31,7 @@ from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.record.trusted_clock import TrustedClock
-from mailserver.submission.holding_notices import HoldingNotices
+from mailserver.submission.holding_notices import HoldingNotices, ReportTo
 from mailserver.submission.routing import Rerouted, Routing
 from mailserver.texts.causes import Cause
 
@@ -96,8 +96,9 @@ class HeldSubmissions:
             held.reverse_path, tuple(to.local), sender, name, door, require_tls=held.options.require_tls
         )
         parts = await self._delivery.parts(envelope, octets, held.options, to.remote)
+        asked = ReportTo(held.reverse_path, held.options.envid, held.held, held.options.require_tls)
         parts += await self._notices.partly(author, held.subject, to.left) if to.left else []
-        parts += await self._notices.delivered(held.reverse_path, held.options.envid, held.held, to.here, octets)
+        parts += await self._notices.delivered(asked, to.here, octets)
         addresses = [target.address for target in held.targets if target.address not in to.left]
         lists = led_to_lists(to.local)
         step = Trace(Step.SUBMITTED, name, held.reverse_path, addresses, held.size, held.account_id, lists)

@@ -1,6 +1,7 @@
 """The mail about what waits because an account has sent more than is usual, as parts of the unit that decides it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -19,9 +20,20 @@ from mailserver.model.sending_limits import Judged
 from mailserver.notices import sending
 from mailserver.notices.house import House, house_for, house_of
 from mailserver.store.engine.transactions import Store
-from mailserver.store.queue.spool import Notify, Target
+from mailserver.store.queue.spool import Notify, Options, Target
 
 log = structlog.get_logger("submit")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTo:
+    """Who wants to hear of a message that waited, and how they are told."""
+
+    reverse_path: str
+    envid: str
+    arrival: int
+    require_tls: bool
+    """What comes back is protected as what went (RFC 8689 section 5)."""
 
 
 class HoldingNotices:
@@ -55,15 +67,13 @@ class HoldingNotices:
         octets = sending.partly(house, to, subject, left, token=self._clock.token(12), now=self._clock.now())
         return await self._part(principal.address, octets)
 
-    async def delivered(
-        self, reverse_path: str, envid: str, arrival: int, reached: Sequence[Target], octets: bytes
-    ) -> list[Part]:
+    async def delivered(self, asked: ReportTo, reached: Sequence[Target], octets: bytes) -> list[Part]:
         """To who asked for it: recipients here have what waited (RFC 3461 section 5.2.3). Raises Temporary."""
         wanted = [one for one in reached if one.notify & Notify.SUCCESS]
-        if not wanted or not reverse_path:
+        if not wanted or not asked.reverse_path:
             return []
         try:
-            to = await self._delivery.report_recipient(reverse_path)
+            to = await self._delivery.report_recipient(asked.reverse_path)
         except Refused as refusal:
             log.info("report has nobody to go to", why=refusal.reason.value)
             return []
@@ -71,19 +81,20 @@ class HoldingNotices:
         report = Report(
             domain=self._settings.domain,
             host=self._settings.name,
-            recipient=reverse_path,
+            recipient=asked.reverse_path,
             date=now,
             message_id=compose.message_id(self._clock.token(12), self._settings.domain),
             fates=tuple(
                 Fate(one.address, dsn.Action.DELIVERED, "2.1.5", orcpt=one.orcpt, last_attempt=now) for one in wanted
             ),
-            arrival=arrival,
-            envid=envid,
+            arrival=asked.arrival,
+            envid=asked.envid,
             language=await self._delivery.language(to),
         )
         written = return_path("") + dsn.build(report, octets[: dsn.MAX_RETURNED])
         prepared = await self._delivery.prepare(written)
-        return [Part(prepared, "", to.accounts, to.remote, provenance=Provenance(Door.SERVICE))]
+        options = Options(require_tls=asked.require_tls)
+        return [Part(prepared, "", to.accounts, to.remote, options, provenance=Provenance(Door.SERVICE))]
 
     async def _speaking(self, principal: Principal) -> House:
         return await house_for(self._store, self._house, principal.account_id)

@@ -13,7 +13,7 @@ from mailserver.model.identity import Principal
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import blobs
 from mailserver.store.queue.spool import Notify, Target
-from mailserver.submission.holding_notices import HoldingNotices
+from mailserver.submission.holding_notices import HoldingNotices, ReportTo
 from mailserver.submission.routing import Routing
 
 log = structlog.get_logger("submit")
@@ -29,33 +29,17 @@ class LateReports:
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
         self._settings = settings
 
-    async def send(
-        self,
-        principal: Principal,
-        reverse_path: str,
-        envid: str,
-        arrival: int,
-        targets: Sequence[Target],
-        octets: bytes,
-    ) -> None:
+    async def send(self, principal: Principal, asked: ReportTo, targets: Sequence[Target], octets: bytes) -> None:
         """To whoever asked to hear of recipients here (RFC 3461 section 5.2.3). Never fails: the message has left."""
         try:
-            await self._send(principal, reverse_path, envid, arrival, targets, octets)
+            await self._send(principal, asked, targets, octets)
         except (Refused, Temporary) as why:
             log.warning("report not sent", why=str(why))
 
-    async def _send(
-        self,
-        principal: Principal,
-        reverse_path: str,
-        envid: str,
-        arrival: int,
-        targets: Sequence[Target],
-        octets: bytes,
-    ) -> None:
+    async def _send(self, principal: Principal, asked: ReportTo, targets: Sequence[Target], octets: bytes) -> None:
         wanted = [target for target in targets if target.notify & Notify.SUCCESS]
         here = [one for one in wanted if await self._routing.recipient(principal, one.address) is not None]
-        parts = await self._notices.delivered(reverse_path, envid, arrival, here, octets)
+        parts = await self._notices.delivered(asked, here, octets)
         if not parts:
             return
         async with self._delivery.discarding(*(part.prepared for part in parts)):

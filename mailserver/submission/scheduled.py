@@ -31,6 +31,7 @@ from mailserver.store.queue import outbox
 from mailserver.store.queue.outbox import FromProgram, Waiting
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.submission.departure import Copy
+from mailserver.submission.holding_notices import ReportTo
 from mailserver.submission.late_reports import LateReports
 from mailserver.submission.submit import Submission, TooEarly
 from mailserver.texts.catalogue import NC_
@@ -183,7 +184,7 @@ class ScheduledMail:
             ret=said.ret,
             envid=said.envid,
             utf8=said.utf8,
-            require_tls=said.require_tls,
+            require_tls=terms.is_tls_required,
             save_to_sent=terms.copy_box >= 0 and not copied,
             confirmed=True,  # it was looked at when it was written
             copy=Copy(max(0, terms.copy_box), copy, viewer),
@@ -191,7 +192,8 @@ class ScheduledMail:
             due=terms.due,
         )
         if terms.program is not None and not outcome.waits:
-            await self._reports.send(principal, terms.reverse_path, said.envid, waiting.created, targets, octets)
+            asked = ReportTo(terms.reverse_path, said.envid, waiting.created, terms.is_tls_required)
+            await self._reports.send(principal, asked, targets, octets)
 
     async def _put_off(self, waiting: Waiting, why: str, tell: bool) -> None:
         if waiting.attempts >= MAX_ATTEMPTS:

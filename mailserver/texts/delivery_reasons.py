@@ -7,6 +7,7 @@ used for: they stand beside the sentence as they are.
 import re
 from dataclasses import dataclass
 
+from mailserver.texts.causes import Cause
 from mailserver.texts.text import NOTHING, Several, Text, Untranslated
 
 
@@ -18,6 +19,8 @@ class Reason:
     advice: Text = NOTHING
 
 
+DEMANDED = "tls-demanded"
+"""The cause of what is not handed over because whoever sent it wants TLS on the whole way (RFC 8689)."""
 MAX_READ = 500
 """Characters of another server's words that are looked at."""
 
@@ -42,6 +45,10 @@ _TOO_MUCH = Reason(Text("L’autre serveur reçoit trop de messages en ce moment
 _UNREACHABLE = Reason(Text("L’autre serveur ne répond pas."), _WAIT)
 _UNKNOWN_NOW = Reason(Text("L’adresse de l’autre serveur n’a pas pu être trouvée."), _WAIT)
 _TLS = Reason(Text("Une connexion chiffrée est exigée, et n’a pas pu être établie."), _ASK_IT)
+_DEMANDED = Reason(
+    Text("Le chiffrement est exigé pour ce message, et aucun serveur de ce destinataire ne le garantit."),
+    Text("Renvoyez-le sans cette exigence s’il n’a rien de confidentiel, ou joignez cette personne autrement."),
+)
 _LOOP = Reason(Text("Le message tourne en rond entre des serveurs."), _ASK_IT)
 _TOO_LATE = Reason(Text("Le message a attendu aussi longtemps que possible sans pouvoir être remis."), _OTHERWISE)
 _CONVERSION = Reason(
@@ -78,7 +85,8 @@ _BY_DETAIL = {
     # X.7: security; RFC 7372, RFC 7505, RFC 8460, RFC 8461, RFC 8689
     "7.1": _FORBIDDEN,
     "7.2": _FORBIDDEN,
-    **dict.fromkeys(("7.4", "7.5", "7.10", "7.11", "7.30"), _TLS),
+    **dict.fromkeys(("7.4", "7.5", "7.10", "7.11"), _TLS),
+    "7.30": _DEMANDED,
     **dict.fromkeys(tuple(f"7.{number}" for number in range(20, 30)), _UNPROVEN),
     "7.28": _TOO_MUCH,
 }
@@ -112,6 +120,8 @@ def explain(status: str, said: str = "") -> Reason:
     found = _STATUS.fullmatch(status)
     if found is None:
         return _REFUSED
+    if isinstance(said, Cause) and said.name == DEMANDED:
+        return _DEMANDED
     kind, detail = found[1], f"{int(found[2])}.{int(found[3])}"
     if kind == "2":
         return _ACCEPTED

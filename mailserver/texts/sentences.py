@@ -153,6 +153,8 @@ _RECORDED = {
     "connection-lost": N_("la connexion s’est interrompue"),
     "no-starttls": N_("le serveur ne propose pas de connexion chiffrée (STARTTLS), qui est exigée pour ce domaine"),
     "certificate-unfit": N_("le certificat de {server} ne prouve pas que c’est lui ({said})"),
+    "no-tls-there": N_("le serveur ne propose pas de connexion chiffrée (STARTTLS)"),
+    "tls-demanded": N_("le chiffrement est exigé pour ce message ; {said}"),
     "no-requiretls": N_(
         "{server} ne promet pas de chiffrer la suite du trajet (REQUIRETLS), ce que l’expéditeur exige"
     ),

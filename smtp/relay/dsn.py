@@ -49,12 +49,20 @@ class Reporter:
         self._clock = clock
 
     async def report(
-        self, reverse_path: str, fates: Sequence[Fate], original: bytes, *, envid: str = "", arrival: float = 0
+        self,
+        reverse_path: str,
+        fates: Sequence[Fate],
+        original: bytes,
+        *,
+        envid: str = "",
+        arrival: float = 0,
+        require_tls: bool = False,
     ) -> None:
         """Send one report about these recipients. Raises Temporary."""
         written = await self.write(reverse_path, fates, original, envid=envid, arrival=arrival)
         if written is not None:
-            await self._delivery.deliver(Envelope("", (written.recipient,), door=Door.SERVICE), written.octets)
+            envelope = Envelope("", (written.recipient,), door=Door.SERVICE, require_tls=require_tls)
+            await self._delivery.deliver(envelope, written.octets)
 
     async def write(
         self,
@@ -107,7 +115,9 @@ class Reporter:
         try:
             head = content.head(dsn.MAX_RETURNED)
             for some in parts_of(fates):
-                await self.report(mail.reverse_path, some, head, envid=mail.envid, arrival=now)
+                await self.report(
+                    mail.reverse_path, some, head, envid=mail.envid, arrival=now, require_tls=mail.require_tls
+                )
         except Temporary as error:
             log.warning("report not sent", sender=mail.reverse_path, why=str(error))
 

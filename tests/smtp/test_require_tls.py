@@ -4,7 +4,7 @@ import datetime
 import email
 import smtplib
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from email import policy
 from pathlib import Path
 
@@ -13,10 +13,14 @@ from sqlalchemy import select
 
 from mailserver.foundation.tls import AUTHORITY, make_certificate
 from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import digest_posts
 from mailserver.store.people import lists
 from mailserver.store.queue import held_submissions, moderation_queue, outbox, spool, unconfirmed
 from mailserver.store.queue.spool import Target
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.submission import outcomes
+from mailserver.submission.outcomes import Fate, State
+from mailserver.texts import delivery_reasons
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.elsewhere import Elsewhere, Names
@@ -26,7 +30,10 @@ from tests.waiting import until
 
 ADA, BOB = f"ada@{DOMAIN}", f"bob@{DOMAIN}"
 OUTSIDE = "x@ailleurs.fr"
-MESSAGE = f"From: <{ADA}>\r\nTo: {OUTSIDE}\r\nSubject: Note\r\nTLS-Required: No\r\n\r\nsecret\r\n".encode()
+MESSAGE_ID = f"<note@{DOMAIN}>"
+MESSAGE = (
+    f"From: <{ADA}>\r\nTo: {OUTSIDE}\r\nSubject: Note\r\nMessage-ID: {MESSAGE_ID}\r\nTLS-Required: No\r\n\r\nsecret\r\n"
+).encode()
 MX = "mx.ailleurs.fr"
 SECOND = "mx2.ailleurs.fr"
 
@@ -90,6 +97,19 @@ def report(house: House) -> str:
     return found.as_string()
 
 
+def quoted_printable(said: str) -> str:
+    """A report's texts, decoded."""
+    parts = email.message_from_string(said, policy=policy.default).walk()
+    return "\n".join(part.get_content() for part in parts if part.get_content_type() == "text/plain")
+
+
+def fates(house: House) -> Sequence[Fate]:
+    """What Ada is shown of her message."""
+    found = house.read(outcomes.of, house.people["ada"].account_id, MESSAGE_ID, frozenset((DOMAIN,)))
+    assert found is not None
+    return found.known
+
+
 def test_over_tls_to_a_server_that_is_proven_and_promises_the_same(open_house: OpenHouse, elsewhere: Elsewhere) -> None:
     """TLS-Required in the header changes nothing (RFC 8689 section 3)."""
     house = open_house()
@@ -108,6 +128,7 @@ def test_a_server_that_promises_nothing_gets_nothing_and_no_body_comes_back(
     submit(house, ret="FULL")
     said = report(house)
     assert "Status: 5.7.30" in said
+    assert "Le chiffrement est exigé pour ce message" in quoted_printable(said)
     assert "Subject: Note" in said
     assert "secret" not in said
     assert not any(one.startswith("MAIL") for one in elsewhere.inbox.said)
@@ -129,8 +150,14 @@ def test_servers_that_nothing_proves_to_be_the_domains_get_nothing(
 def test_a_certificate_of_nobody_known(open_house: OpenHouse, elsewhere: Elsewhere) -> None:
     house = open_house(ssl.create_default_context())
     submit(house)
-    assert "Status: 5.7.10" in report(house)
+    said = report(house)
+    assert "Status: 5.7.10" in said
+    assert "Le chiffrement est exigé pour ce message" in quoted_printable(said)
     assert elsewhere.inbox.taken == []
+    (fate,) = fates(house)
+    assert fate.state is State.FAILED
+    why = delivery_reasons.explain(fate.status, fate.said)
+    assert "aucun serveur de ce destinataire ne le garantit" in why.why.to("fr")
 
 
 def test_a_server_without_tls(make_house: HouseMaker, names: Names, trust: ssl.SSLContext) -> None:
@@ -199,6 +226,28 @@ def test_filters_and_lists_keep_it(make_house: HouseMaker) -> None:
     filters_of(house, "bob", 'require ["copy", "vacation"]; redirect :copy "bob@maison.fr"; vacation "Absent";')
     deliver(house, BOB, LIST)
     assert demands(house) == {"bob@maison.fr": 1, "amie@loin.fr": 1, "amie@ailleurs.fr": 1}
+
+
+def test_what_a_list_asks_its_owners_goes_over_tls_too_and_no_digest_has_it(make_house: HouseMaker) -> None:
+    """RFC 8689 section 6: approval requests, too. In a digest, the filter of whoever gets it would not know."""
+    house = make_house(filters={"redirect": "anywhere"})
+
+    def moderated(tx: Tx) -> None:
+        lists.set_owners(tx, LIST, ("gardien@ailleurs.fr",))
+        lists.change(tx, LIST, {"moderated": 1})
+
+    house.store.write_now(moderated)
+    deliver(house, LIST)
+    assert demands(house) == {"gardien@ailleurs.fr": 1}
+
+    def digested(tx: Tx) -> None:
+        lists.change(tx, LIST, {"moderated": 0, "digest": 1})
+
+    house.store.write_now(digested)
+    deliver(house, LIST)
+    assert house.mail("bob")
+    assert demands(house)["amie@ailleurs.fr"] == 1
+    assert house.read(digest_posts.pending, LIST) == []
 
 
 def test_it_is_kept_while_a_message_waits(make_house: HouseMaker) -> None:

@@ -128,11 +128,16 @@ async def answer(
         languages=message_form.SPOKEN,
         language=letter.language or visit.preferences.spelling or visit.language.code,
         urgent=await services.submission.urgent.left(visit.principal),
-        options=letter.urgent or letter.alert or letter.receipt or letter.delivery or letter.apart or bool(letter.copy),
+        options=_has_options(letter),
         preview=preview,
         doubts=doubts,
     )
     return services.pages.answer(visit, "compose/form.html", page, status)
+
+
+def _has_options(letter: Letter) -> bool:
+    ticked = (letter.urgent, letter.alert, letter.receipt, letter.delivery, letter.apart, letter.require_tls)
+    return any(ticked) or bool(letter.copy)
 
 
 async def _notices(services: Services, visit: Visit, letter: Letter, names: Sequence[Identity]) -> list[str]:

@@ -262,6 +262,7 @@ async def _prepared(
         forwards=letter.forwards,
         box=letter.box,
         version=versions.fingerprint(services, letter, attachments).hex(),
+        require_tls=letter.require_tls,
     )
     # The date is the first field, on a line of its own: it is written when the letter leaves.
     return terms, octets.partition(b"\r\n")[2]

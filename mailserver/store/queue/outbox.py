@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, inser
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.store.account import sessions
+from mailserver.store.account import accounts, sessions
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect, messages
 from mailserver.store.mail.access import Viewer
@@ -85,6 +85,13 @@ class Terms:
     """The fingerprint of just these words, in hex: who posts others by the same form sends another letter."""
     program: FromProgram | None = None
     """It was submitted by a mail program; None: written in the web."""
+    require_tls: bool = False
+    """Written in the web, it is to go nowhere but over TLS (RFC 8689)."""
+
+    @property
+    def is_tls_required(self) -> bool:
+        """Whoever wrote it, and wherever, wants it to go over TLS alone."""
+        return self.require_tls or (self.program is not None and self.program.require_tls)
 
     def targets(self, recipients: Sequence[str]) -> list[Target]:
         """Some of its recipients, with what was asked for about them."""
@@ -206,6 +213,7 @@ def hold_submitted(
 
 def _check_room(tx: Tx, account_id: int, quota: messages.Quota, more: int = 0) -> None:
     """`more`: octets that were in no mailbox until now. Raises Refused(LIMIT)."""
+    accounts.lock(tx, account_id)
     waiting, size = tx.one(_COUNT, account=account_id) or (0, 0)
     if waiting >= MAX_WAITING:
         raise Refused(Reason.LIMIT, "too many letters wait")

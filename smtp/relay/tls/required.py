@@ -13,13 +13,17 @@ from aiosmtplib import SMTPException
 
 from mailserver.model.mta_sts import Mode, Policy
 from mailserver.texts.causes import Cause
+from mailserver.texts.delivery_reasons import DEMANDED
 from smtp.relay.routing import Exchanger, NoRoute
 from smtp.relay.tls.demand import VERIFIED, Level
 from smtp.relay.tls.handshake import TlsFailed
 
 NO_TLS, NO_PROMISE = "5.7.10", "5.7.30"
-_LASTING = frozenset(("no-starttls", "tls-lost", "certificate-unfit", "tlsa-unfit"))
+_MISSING = frozenset(("no-starttls", "tls-lost"))
+_LASTING = _MISSING | {"certificate-unfit", "tlsa-unfit"}
 """Why there is no TLS that proves who the server is: not that it or the network failed just now."""
+
+_NO_TLS_THERE = Cause("no-tls-there")
 
 
 class Unmet(SMTPException):
@@ -34,7 +38,7 @@ class Unmet(SMTPException):
 def promised(exchanger: Exchanger, client: aiosmtplib.SMTP) -> None:
     """Raises Unmet: not encrypted, or the server does not offer the extension under TLS."""
     if client.get_transport_info("ssl_object") is None:
-        raise Unmet(NO_TLS, Cause("no-starttls"))
+        raise Unmet(NO_TLS, Cause(DEMANDED, said=_NO_TLS_THERE))
     if not client.supports_extension("requiretls"):
         raise Unmet(NO_PROMISE, Cause("no-requiretls", server=exchanger.name))
 
@@ -42,7 +46,10 @@ def promised(exchanger: Exchanger, client: aiosmtplib.SMTP) -> None:
 def unmet(error: TlsFailed) -> Unmet | None:
     """What the lack of TLS is to such a message; None: it is tried again."""
     why = error.args[0] if error.args and isinstance(error.args[0], Cause) else None
-    return Unmet(NO_TLS, why) if why is not None and why.name in _LASTING else None
+    if why is None or why.name not in _LASTING:
+        return None
+    # The others say of it that the message waits, or that the domain demands it.
+    return Unmet(NO_TLS, Cause(DEMANDED, said=_NO_TLS_THERE if why.name in _MISSING else why))
 
 
 def of_settings(exchangers: Sequence[Exchanger]) -> list[Exchanger]:

@@ -18,6 +18,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.rules import urgent_letters
 from mailserver.store.mail import messages
 from mailserver.store.web import webmail
+from mailserver.submission.future_release import FIELD
 from webui.compose.message import sources
 from webui.compose.message.message_form import (
     MAX_FORWARDS,
@@ -133,12 +134,13 @@ def _fields(visit: Visit, letter: Letter, *, draft: bool) -> list[tuple[str, str
             "behalf": letter.behalf,
             "delivery": letter.delivery,
             "apart": letter.apart,
+            "require_tls": letter.require_tls,
             "copy": letter.copy,
             "signature": letter.signature,
             "language": letter.language,
         }
         more += [
-            ("X-Web-Letter", json.dumps({name: value for name, value in known.items() if value})),
+            (FIELD, json.dumps({name: value for name, value in known.items() if value})),
             ("X-Web-To", letter.to),
             ("X-Web-Cc", letter.cc),
             ("X-Web-Bcc", letter.bcc),
@@ -186,7 +188,7 @@ def _kept(octets: bytes, root: Part, draft_id: int) -> Kept:
 
 def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:
     """The values of a stored draft."""
-    ours = root.header(octets, "X-Web-Letter")
+    ours = root.header(octets, FIELD)
     known = _known(ours)
     fields = {
         name: (root.header(octets, f"X-Web-{name}") if ours else "") or listed(correspondents(octets, root, name))
@@ -213,6 +215,7 @@ def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:
         behalf=known.get("behalf") is True,
         delivery=known.get("delivery") is True,
         apart=known.get("apart") is True,
+        require_tls=known.get("require_tls") is True,
         copy=_integer(known.get("copy")),
         signature=_integer(known.get("signature")),
         language=spoken(str(known.get("language", ""))),

@@ -65,6 +65,8 @@ class Letter:
     """A report of delivery is wanted (RFC 3461)."""
     apart: bool = False
     """One copy for each recipient."""
+    require_tls: bool = False
+    """It is to go nowhere but over TLS, on its whole way (RFC 8689)."""
     copy: int = USUAL
     """The mailbox for the sender's copy."""
     signature: int = USUAL
@@ -122,6 +124,7 @@ def from_form(form: Form) -> Letter:
         behalf=form.text("de").endswith(" part"),
         delivery=form.has("remise"),
         apart=form.has("separes"),
+        require_tls=form.has("chiffrer"),
         copy=_choice(form.text("copie")),
         signature=_choice(form.text("signature")),
         language=spoken(form.text("langue")),
