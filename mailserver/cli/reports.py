@@ -1,16 +1,14 @@
 """`mailserver reports`: what other servers say of mail in our name and of TLS on its way to us."""
 
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mailserver.cli.shared import AsJson, InstanceDir, date, fail, settings_of, with_help, with_store
+from mailserver.cli.shared import AsJson, InstanceDir, date, fail, settings_of, since, with_help, with_store
 from mailserver.foundation.resolver import Resolver
-from mailserver.model.clock import DAY
 from mailserver.model.reports import Kind
 from mailserver.reports.attachments import MAX_UNPACKED
 from mailserver.reports.faults import BadReport
@@ -156,8 +154,3 @@ async def _read(reader: ReportReader, path: Path) -> dict[str, object]:
     words = _("compté ({kind}, {who})", kind=kind, who=report.organisation)
     said = words if kept is Kept.NEW else _("compté déjà")
     return {"file": str(path), "end": kept.value, "said": said, "code": ""}
-
-
-def since(days: int) -> int:
-    """The first second of the last days."""
-    return max(int(time.time()) - days * DAY, 0)

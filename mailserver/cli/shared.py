@@ -7,6 +7,7 @@ import datetime
 import getpass
 import re
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
@@ -22,7 +23,7 @@ from mailserver.foundation import instance_lock
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError, load
 from mailserver.health.instance import open_database
-from mailserver.model.clock import SystemClock
+from mailserver.model.clock import DAY, SystemClock
 from mailserver.model.errors import Refused, Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import folder_of
@@ -199,6 +200,11 @@ def utc_day(option: str, text: str) -> int:
     except ValueError:
         fail(_("{option} : {text!r} n’est pas un jour comme 2026-09-01", option=option, text=text))
     return int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp())
+
+
+def since(days: int) -> int:
+    """The first second of the last days."""
+    return max(int(time.time()) - days * DAY, 0)
 
 
 def date(seconds: int) -> str:

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from mailserver.background.tls_report_sending import moment
-from mailserver.cli.reports import since
-from mailserver.cli.shared import AsJson, InstanceDir, date, settings_of, with_help, with_store
+from mailserver.cli.shared import AsJson, InstanceDir, date, settings_of, since, with_help, with_store
 from mailserver.foundation.settings import Settings
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.reports import figures, tls_seen
