@@ -333,8 +333,10 @@ class Authenticator:
         if refuses:
             catalogue.AUTHENTICATION_REFUSED.add()
         observed = _observed(arrival, found, published, evaluated) if len(domains) == 1 else None
-        verified = Verified(results, field, forged, found.name, tuple(domains), found.passed, refuses)
-        return replace(verified, defers=defers, blind=not self._resolver.answers, observed=observed)
+        authors, blind = tuple(domains), not self._resolver.answers
+        return Verified(
+            results, field, forged, found.name, authors, found.passed, refuses, observed, defers=defers, blind=blind
+        )
 
     def _excused(self, found: _Found) -> bool:
         """A known list really sent it, or a trusted sealer says that it was good before it was changed."""

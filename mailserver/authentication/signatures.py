@@ -50,14 +50,18 @@ class Header:
     """The fields of a message, found by their names."""
 
     def __init__(self, octets: bytes) -> None:
-        self._fields: dict[str, list[Field]] = {}
-        for one in headers.fields(octets, 0, len(octets)):
-            name = octets[one.start : one.value - 1]
-            self._fields.setdefault(one.name, []).append(Field(name, octets[one.value : one.end]))
+        self._written: dict[str, list[tuple[bytes, bytes]]] = {}
+        for name, field, value in headers.written(octets):
+            self._written.setdefault(name, []).append((field, value))
 
     def named(self, name: str) -> list[Field]:
         """From the top."""
-        return self._fields.get(name, [])
+        found = self._written.get(name, ())
+        return [Field(field[: len(field) - len(value) - 1], value) for field, value in found]
+
+    def count(self, name: str) -> int:
+        """How many there are."""
+        return len(self._written.get(name, ()))
 
     def chosen(self, names: list[str]) -> list[Field]:
         """What a signature over these names signs: each name takes the lowest field that is left (section 5.4.2)."""
@@ -65,7 +69,7 @@ class Header:
         found: list[Field] = []
         for name in names:
             if name not in left:
-                left[name] = self.named(name).copy()
+                left[name] = self.named(name)
             if left[name]:
                 found.append(left[name].pop())
         return found

@@ -40,6 +40,10 @@ _NUMERIC = re.compile(r"[\d.]+")
 _SHOUTING = re.compile(r"\b[A-ZÀ-Ý]{4,}\b")
 
 
+_DECODED = frozenset(("subject", "from", "reply-to", "x-mailer", "authentication-results", "to"))
+"""Fields that are read; of others it counts that they are there."""
+
+
 def tokens(octets: bytes, root: Part) -> list[str]:
     """What is counted of a message, each token once, the header's first."""
     found: dict[str, None] = {}
@@ -66,8 +70,9 @@ def _all(octets: bytes, root: Part) -> Iterator[Iterable[str]]:
             source = part.text(octets, size)
             yield _links(source)
             texts.append(readable(part, source))
+    known: dict[str, None] = {}
     for text in texts:
-        yield words(text)
+        yield _new_words(text, known)
 
 
 def is_read(part: Part) -> bool:
@@ -77,20 +82,32 @@ def is_read(part: Part) -> bool:
 
 def words(text: str) -> list[str]:
     """The words of a text."""
-    for mark in _MARKS:
-        text = text.replace(mark, " ")
-    runs = _runs(fold(text.replace("€", "¤")))
-    return [run if len(run) <= LONGEST else f"m:long-{min(len(run) // 10, 20)}" for run in runs]
+    return _counted(_runs(text))
+
+
+def _new_words(text: str, known: dict[str, None]) -> list[str]:
+    """The different words of a text that are not `known` yet, which they are from then on: an answer says again what it
+    answers to, and HTML what stands beside it as plain text."""
+    new = [run for run in dict.fromkeys(_runs(text)) if run not in known]
+    known.update(dict.fromkeys(new))
+    return _counted(new)
+
+
+def _counted(runs: Iterable[str]) -> list[str]:
+    """What counts of runs of characters: of a long one only that it is long."""
+    return [run if len(run) <= LONGEST else f"m:long-{min(len(run) // 10, 20)}" for run in runs if len(run) >= SHORTEST]
 
 
 def _runs(text: str) -> list[str]:
-    """What `_RUN` finds, but for `¤`."""
+    """What `_RUN` finds of a folded text, and shorter ones, too."""
+    for mark in _MARKS:
+        text = text.replace(mark, " ")
+    text = fold(text.replace("€", "¤"))
     try:
         octets = text.encode("latin-1")
     except UnicodeEncodeError:
         return _RUN.findall(text.replace("¤", "€"))
-    found = octets.translate(_APART).decode("latin-1").replace("¤", "€").split()
-    return [run for run in found if len(run) >= SHORTEST]
+    return octets.translate(_APART).decode("latin-1").replace("¤", "€").split()
 
 
 # ---------------------------------------------------------------------- the header
@@ -113,7 +130,8 @@ def _header(octets: bytes, root: Part) -> Iterator[str]:
         if field.name == "authentication-results" and "received" in fields:
             continue  # below our own Received: whoever sent it wrote that
         if field.name not in fields:  # of several the topmost: what this service wrote stands above what came
-            fields[field.name] = headers.decode(octets[field.value : min(field.end, field.value + MAX_FIELD)])
+            value = octets[field.value : min(field.end, field.value + MAX_FIELD)]
+            fields[field.name] = headers.decode(value) if field.name in _DECODED else ""
     yield from _subject(fields.get("subject", ""))
     yield from _sender(fields.get("from", ""), fields.get("reply-to", ""))
     yield from (f"m:mailer-{word}" for word in words(fields.get("x-mailer", ""))[:3])

@@ -57,6 +57,10 @@ MOST_AWAY_OF_SOME = 60
 """The same where it depends on the sender which way mail goes."""
 AHEAD = 2
 """Rows that are leased, for each attempt that may be under way."""
+LEASED_TOGETHER = 100
+"""Rows of one unit: who brings mail waits for the same writer."""
+BEGUN_TOGETHER = 10
+"""Attempts that begin in one turn of the loop: who brings mail waits for its turn, too."""
 MOST_PUTS_OFF = 100
 """Units in which the rows of a destination are put off."""
 MOST_WAITING = 1000
@@ -130,6 +134,8 @@ class Relay:
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._ways: dict[tuple[Journey, bool, bool], tuple[float, list[Exchanger]]] = {}
         self._leaving = False
+        self._goes_on: asyncio.Handle | None = None
+        """What begins further attempts in the next turn of the loop."""
         self._is_drained = False
         """The last look found nothing due but for destinations that have enough already."""
 
@@ -181,7 +187,7 @@ class Relay:
         while self._wants_rows:
             until = self._lasting()
             limit, busy, proven = (
-                AHEAD * self._outbound.concurrency,
+                min(AHEAD * self._outbound.concurrency, LEASED_TOGETHER),
                 self._destinations.busy(),
                 self._destinations.proven,
             )
@@ -221,14 +227,28 @@ class Relay:
             self._octets |= {row.lease: found[row.content_id] for row in rows if row.content_id in found}
 
     def _begin(self) -> None:
-        """Start attempts while there is room."""
-        while len(self._active) < self._outbound.concurrency and not self._leaving:
+        """Start attempts while there is room, a few in this turn of the loop."""
+        for _ in range(BEGUN_TOGETHER):
+            if len(self._active) >= self._outbound.concurrency or self._leaving:
+                return
             row = self._destinations.next()
             if row is None:
-                break
+                return
             task = asyncio.create_task(self._work(row))
             self._active[task] = row
             task.add_done_callback(self._done)
+        if self._goes_on is None:
+            self._goes_on = asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._goes_on = None
+        self._begin()
+        self._ask_for_more()
+
+    def _ask_for_more(self, *, wanted: bool = False) -> None:
+        """See to further rows where there is room for attempts."""
+        if wanted or (self._wants_rows and not self._is_drained):
+            self._wake.set()
 
     def _lasting(self) -> float:
         """Until when a lease that is taken or renewed from now on lasts at least: leases are whole seconds."""
@@ -240,8 +260,7 @@ class Relay:
         self._octets.pop(row.lease, None)
         wants_more = self._destinations.done(row.domain)
         self._begin()
-        if wants_more or (self._wants_rows and not self._is_drained):
-            self._wake.set()
+        self._ask_for_more(wanted=wants_more)
 
     def _forget_down(self) -> None:
         """The operator wants another try."""
@@ -286,6 +305,9 @@ class Relay:
 
     async def _give_back(self) -> None:
         """Stop: a moment for what is nearly done, the rest is due again at once. `run` may be called again."""
+        if self._goes_on is not None:
+            self._goes_on.cancel()
+            self._goes_on = None
         rows = self._destinations.give_up()
         if self._active:
             _, pending = await asyncio.wait(list(self._active), timeout=STOP_SECONDS)

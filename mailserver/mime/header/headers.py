@@ -23,6 +23,7 @@ WINDOW = 128 * 1024
 """Octets of a header of which every field is an object at once."""
 
 _FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?")
+_WRITTEN = re.compile(rb"\n(([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+))")
 _NAMED_FIELD = re.compile(rb"^(([!-9;-~]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?)", re.MULTILINE)
 _LINE = re.compile(rb"[^\n]*+\n?")
 _LINE_OF_FIELD = re.compile(rb"\n(?![ \t])")
@@ -54,6 +55,18 @@ def fields(octets: bytes, start: int, end: int) -> Iterator[Field]:
             if not found:
                 return
         at = found.end()
+
+
+def written(header: bytes) -> list[tuple[str, bytes, bytes]]:
+    """The fields of a header that is at hand, as `fields` finds them, at the speed of a search: the name in small
+    letters, the field as it stands, its value; line ends included."""
+    header = header[:MAX_HEADER]
+    found = _WRITTEN.findall(b"\n" + header)
+    made = [(name.decode("ascii").lower(), field + b"\n", value + b"\n") for field, name, value in found]
+    if found and not header.endswith(b"\n") and header.endswith(found[-1][0]):
+        field, _, value = found[-1]
+        made[-1] = made[-1][0], field, value
+    return made
 
 
 def named(octets: bytes, start: int, end: int, *names: str) -> Iterator[Field]:

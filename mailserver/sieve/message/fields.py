@@ -36,7 +36,4 @@ class HeaderField:
 
 def read_fields(header: bytes) -> list[HeaderField]:
     """The fields of a header in their order."""
-    return [
-        HeaderField(one.name, header[one.start : one.end], header[one.value : one.end])
-        for one in headers.fields(header, 0, len(header))
-    ]
+    return [HeaderField(*one) for one in headers.written(header)]
