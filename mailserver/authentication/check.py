@@ -171,6 +171,7 @@ class Authenticator:
     def __init__(self, settings: Settings, resolver: Resolver) -> None:
         self._settings = settings
         self._resolver = resolver
+        self._spf_known = spf.Known()
         # Its own: what a stranger makes long waits for other strangers' mail, and nobody else does.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="authentication")
 
@@ -259,14 +260,14 @@ class Authenticator:
         if found.helo:
             found.helo_spf = Outcome.TEMPERROR
             who = spf.Identity(found.peer, f"postmaster@{found.helo}", found.helo)
-            found.helo_spf = await spf.check(asking(lookups.SPF), who)
+            found.helo_spf = await spf.check(asking(lookups.SPF), who, self._spf_known)
 
     async def _spf(self, found: _Found, arrival: Arrival, asking: _Asking) -> None:
         """Of the sender's domain."""
         if found.domain:
             local = arrival.reverse_path.rpartition("@")[0] or "postmaster"
             who = spf.Identity(found.peer, f"{local}@{found.domain}", found.helo or "unknown")
-            found.sender_spf = await spf.check(asking(lookups.SPF), who)
+            found.sender_spf = await spf.check(asking(lookups.SPF), who, self._spf_known)
 
     async def _reverse(self, found: _Found, arrival: Arrival, asking: _Asking) -> None:
         found.iprev, found.name = await reverse.check(asking(lookups.NAMES), found.peer)

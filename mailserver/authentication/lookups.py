@@ -39,12 +39,19 @@ class Lookups:
         self._resolver = resolver
         self._end = now + SECONDS
         self._left = most
+        self._asked: list[tuple[str, str]] = []
+
+    @property
+    def lasts(self) -> float:
+        """For how many seconds everything that was asked will be answered as it was."""
+        return self._resolver.lasts(self._asked)
 
     async def ask(self, name: str, kind: str) -> Answer:
         """Raises LookupFailed, also when this message has asked enough; NotKept."""
         if self._left <= 0:
             raise LookupFailed("too many questions")
         self._left -= 1
+        self._asked.append((name, kind))
         kept = self._resolver.kept(name, kind)
         if kept is not None:
             return kept

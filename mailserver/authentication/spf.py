@@ -1,5 +1,7 @@
 """SPF (RFC 7208): may this peer send with this domain? Look-ups are awaited, counted and bounded in time."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -16,6 +18,9 @@ MAX_VOID = 2
 """Look-ups that find nothing."""
 MAX_NAMES = 10
 """Exchangers of one mx, names of the peer."""
+
+MOST_KNOWN = 5000
+"""Peers with domains of which the outcome is remembered."""
 
 _OF = {"+": Outcome.PASS, "-": Outcome.FAIL, "~": Outcome.SOFTFAIL, "?": Outcome.NEUTRAL}
 
@@ -34,9 +39,34 @@ class Identity:
         return self.sender.rpartition("@")[2]
 
 
-async def check(lookups: Lookups, identity: Identity) -> Outcome:
-    """The function check_host (section 4)."""
-    return await _Evaluation(lookups, identity).run()
+class Known:
+    """Outcomes that hang on the peer and the domain alone, as most do, for as long as the answers last that they rest
+    on: servers bring one message after the other. One per worker."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._outcomes: dict[tuple[Address, str], tuple[float, Outcome]] = {}
+
+    def get(self, identity: Identity) -> Outcome | None:
+        until, outcome = self._outcomes.get((identity.peer, identity.domain), (0.0, None))
+        return outcome if until > self._monotonic() else None
+
+    def put(self, identity: Identity, outcome: Outcome, seconds: float) -> None:
+        if len(self._outcomes) >= MOST_KNOWN:
+            self._outcomes.clear()
+        self._outcomes[identity.peer, identity.domain] = self._monotonic() + seconds, outcome
+
+
+async def check(lookups: Lookups, identity: Identity, known: Known | None = None) -> Outcome:
+    """The function check_host (section 4). `known`: what is remembered of others."""
+    outcome = known.get(identity) if known is not None else None
+    if outcome is not None:
+        return outcome
+    evaluation = _Evaluation(lookups, identity)
+    outcome = await evaluation.run()
+    if known is not None and not evaluation.is_personal and outcome is not Outcome.TEMPERROR:
+        known.put(identity, outcome, lookups.lasts)
+    return outcome
 
 
 class _Evaluation:
@@ -46,6 +76,8 @@ class _Evaluation:
         self._terms = 0
         self._void = 0
         self._names: list[str] | None = None
+        self.is_personal = False
+        """A macro may have asked for more than the peer and the domain."""
 
     async def run(self) -> Outcome:
         try:
@@ -148,6 +180,7 @@ class _Evaluation:
 
     async def _target(self, text: str, domain: str) -> str:
         """A domain-spec, expanded. Raises PermanentError."""
+        self.is_personal = self.is_personal or "%" in text
         name = await self._name_of_peer(domain) if spf_terms.uses_name(text) else ""
         local, _, of_sender = self._identity.sender.rpartition("@")
         peer = self._identity.peer

@@ -188,3 +188,38 @@ def test_whatever_stands_in_a_record_it_is_read_or_refused(terms: list[str]) -> 
     for one in record.mechanisms:
         if one.target:
             assert len(spf_terms.expand(one.target, lambda letter: f"x{letter}.fr")) <= spf_terms.MAX_NAME
+
+
+async def asked_of(names: NameServer, resolver: Resolver, known: spf.Known, *senders: str) -> list[Outcome]:
+    """What is found of each of these, one after the other, with an empty list of questions before."""
+    names.asked.clear()
+    found = []
+    for sender in senders:
+        asked = Lookups(resolver, asyncio.get_running_loop().time(), lookups.SPF)
+        found.append(await spf.check(asked, spf.Identity(ip_address("192.0.2.1"), sender, "mx.a.fr"), known))
+    return found
+
+
+async def test_what_hangs_on_the_domain_alone_is_known_as_long_as_its_answers_last(
+    names: NameServer, resolver: Resolver
+) -> None:
+    now = [0.0]
+    known = spf.Known(lambda: now[0])
+    names["a.fr", "TXT"] = [b"v=spf1 include:b.fr -all"]
+    names["b.fr", "TXT"] = [b"v=spf1 ip4:192.0.2.1 -all"]
+    assert await asked_of(names, resolver, known, "ada@a.fr", "bob@a.fr") == [PASS, PASS]
+    other = Resolver(NameService(nameservers=(names.setting,)))  # it remembers nothing
+    names["b.fr", "TXT"] = [b"v=spf1 -all"]
+    try:
+        assert await asked_of(names, other, known, "eve@a.fr") == [PASS]
+        assert not names.asked
+        now[0] = 2 * names.ttl
+        assert await asked_of(names, other, known, "eve@a.fr") == [FAIL]
+    finally:
+        await other.close()
+
+
+async def test_what_hangs_on_the_sender_is_found_out_for_each(names: NameServer, resolver: Resolver) -> None:
+    names["a.fr", "TXT"] = [b"v=spf1 exists:%{l}.a.fr -all"]
+    names["ada.a.fr", "A"] = ["127.0.0.2"]
+    assert await asked_of(names, resolver, spf.Known(), "ada@a.fr", "eve@a.fr", "ada@a.fr") == [PASS, FAIL, PASS]
