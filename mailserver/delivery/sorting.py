@@ -76,6 +76,8 @@ class _Sorted:
     steps: list[Trace] = field(default_factory=list)
 
     def parts(self) -> list[Part]:
+        if not (self.moved or self.placements or self.verdicts or self.remembers or self.steps):
+            return [self.part, *self.apart]  # all of them keep it as it came, as mostly
         accounts = self.part.accounts
         if self.moved:
             accounts = tuple(account for account in accounts if account not in self.moved)

@@ -77,8 +77,8 @@ class Originators:
 
 def is_quick(header: bytes) -> bool:
     """Whether the event loop may find out itself who wrote: true of nearly every header there is."""
-    if len(header) > QUICK_HEADER:
-        return False
+    if len(header) <= QUICK_FIELDS or len(header) > QUICK_HEADER:
+        return len(header) <= QUICK_FIELDS
     fields = headers.named(header, 0, len(header), "from", "sender", "reply-to")
     return sum(field.end - field.value for field in fields) <= QUICK_FIELDS
 
