@@ -171,6 +171,15 @@ def test_fields_of_names_are_those_among_all_fields(pieces: list[str], start: in
     assert list(headers.named(octets, start, len(octets), "to", "cc")) == expected
 
 
+@given(st.lists(st.sampled_from((*PIECES, "To: a\n", "X :b\r\n c\r\n")), max_size=25))
+def test_a_header_is_split_into_its_fields(pieces: list[str]) -> None:
+    octets = "".join(pieces).encode()
+    whole = [
+        (one.name, octets[one.start : one.end], octets[one.value : one.end]) for one in fields(octets, 0, len(octets))
+    ]
+    assert headers.written(octets) == whole
+
+
 def test_every_field_that_a_door_takes_is_read() -> None:
     """The largest bound that a setting may give leaves room for our own fields on top."""
     with pytest.raises(ValidationError):

@@ -218,6 +218,18 @@ def test_one_that_hangs_keeps_no_other_waiting(make_house: HouseMaker, stuck: El
     assert len(stuck.inbox.taken) == 3 * SHARE
 
 
+def test_as_many_begin_as_may_though_none_ends(make_house: HouseMaker, stuck: Elsewhere) -> None:
+    """Few in one turn of the loop, and the others in the next ones."""
+    count = 2 * queue_runner.BEGUN_TOGETHER + 3
+    house = open_house(make_house, {f"lent{number}.fr": stuck.target for number in range(count)}, concurrency=count)
+    for number in range(count):
+        submit(house, f"x@lent{number}.fr")
+    house.start_relay()
+    until(lambda: stuck.inbox.held == count)
+    stuck.inbox.hold.set()
+    until(lambda: not queue(house))
+
+
 def test_large_messages_that_are_taken_slowly_keep_no_other_waiting(
     make_house: HouseMaker, stuck: Elsewhere, good: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
