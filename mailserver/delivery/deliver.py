@@ -158,7 +158,7 @@ class Delivery(Addressing):
         door, results = int(envelope.door), envelope.results
         untold = MAX_TOLD if len(addresses) > MAX_TOLD else -1
         held = Infected(envelope.name, virus, envelope.reverse_path, addresses, door, expires, results, untold)
-        held = replace(held, require_tls=envelope.require_tls)
+        held = replace(held, require_tls=envelope.require_tls, found=envelope.found)
         trace = _trace(envelope, len(octets), prepared)
         notices = await self.virus_notices(envelope.recipients[:MAX_TOLD], viruses.Infected(virus, expires))
         async with self.discarding(prepared, *(part.prepared for part in notices)):
@@ -402,6 +402,7 @@ class Delivery(Addressing):
             envelope.results,
             envelope.name,
             envelope.require_tls,
+            envelope.found,
         )
         notices = [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
         return hold, [replace(notice, options=envelope.bind(notice.options)) for notice in notices]

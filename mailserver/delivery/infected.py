@@ -84,7 +84,7 @@ class InfectedMail:
         came = Provenance.stored(held.door, 0, 0, held.authentication)
         path, results = held.reverse_path, came.results
         envelope = Envelope(path, tuple(recipients), sender, held.name, came.door, results=results, viruses=5)
-        envelope = replace(envelope, require_tls=bool(held.require_tls))
+        envelope = replace(envelope, require_tls=bool(held.require_tls), found=held.found)
         parts = await self._delivery.parts(envelope, octets, Options(name=held.name))
         await self._commit("released", held, parts, origin, tuple(left))
         return Released(len({account for part in parts if not part.only_if_held for account in part.accounts}), left)

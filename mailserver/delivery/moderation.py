@@ -120,7 +120,7 @@ class Moderation:
         # Somebody who decides has looked at it: it is put aside for nobody.
         results = replace(came.results, quarantined=False)
         envelope = Envelope(waiting.reverse_path, (recipient,), sender, waiting.name, came.door, results=results)
-        envelope = replace(envelope, require_tls=bool(waiting.require_tls))
+        envelope = replace(envelope, require_tls=bool(waiting.require_tls), found=waiting.found)
         parts = await self._delivery.parts(envelope, octets, options)
         await self._commit("approved", waiting, parts, origin)
         count = len({account for part in parts if not part.only_if_held for account in part.accounts})
@@ -145,6 +145,7 @@ class Moderation:
                 waiting.name or spool.new_name(self._clock),
                 waiting.account_id,
                 waiting.population.value,
+                results=waiting.found,
                 require_tls=bool(waiting.require_tls),
             ),
             came=Provenance.stored(waiting.door, waiting.account_id, 0, waiting.authentication),

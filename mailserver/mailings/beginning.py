@@ -74,6 +74,7 @@ class Beginning:
                 name=one.options.name,
                 door=one.came.door,
                 results=looked_at(one),
+                found=one.options.results,
                 require_tls=one.options.require_tls,
             )
             copies = await self._delivery.copies(envelope, octets, one.options, to.remote)

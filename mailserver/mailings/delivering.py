@@ -122,9 +122,11 @@ class BatchDelivery:
             *(kept.reverse_path, (), sender),
             door=one.came.door,
             results=results,
+            found=one.options.results,
             require_tls=one.options.require_tls,
         )
-        options = replace(one.options, ret="", envid="") if kept.through_list else one.options
+        options = replace(one.options, signing=envelope.signing)
+        options = replace(options, ret="", envid="") if kept.through_list else options
         came = Provenance.stored(int(one.came.door), one.account_id, int(kept.through_list), results.packed, kept.signs)
         return Copy(Part(prepared, kept.reverse_path, options=options, provenance=came), octets, envelope, {})
 

@@ -27,13 +27,18 @@ class Seals:
     async def fields(self, signer: Signer, octets: bytes, results: str, domain: str) -> bytes:
         """Our set, to be put on top. `results`: what Authentication-Results says, our name first.
 
-        Raises CannotSign: also of a chain whose sets cannot be told apart, or of which nothing is known now.
+        What became of the chain of those before us is what our door found when the message came (RFC 8617 section
+        5.1): it may have waited since, and a list may have changed it. Raises CannotSign: also of a chain whose sets
+        cannot be told apart, or of which nothing is known.
         """
         header = await asyncio.to_thread(_header, octets) if len(octets) > QUICK else _header(octets)
         sets = arc_check.read(header)
         if isinstance(sets, Sealed):
             raise CannotSign(sets.reason)
-        chain = await self._chain(header, sets, octets) if sets else Chain.NONE
+        held = "pass" in arc_check.results_of(results.encode("ascii", "replace"), "arc")
+        chain = Chain.PASS if held else Chain.NONE
+        if sets and not held:
+            chain = await self._chain(header, sets, octets)
         args = (signer, octets, results, sets, chain, domain, int(self._clock.now()))
         return arc.seal(*args) if len(octets) <= QUICK else await asyncio.to_thread(arc.seal, *args)
 

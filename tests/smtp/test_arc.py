@@ -15,10 +15,16 @@ from mailserver.authentication import arc_check, keys
 from mailserver.authentication.arc_check import Sealed
 from mailserver.authentication.dkim_check import Bodies
 from mailserver.authentication.signatures import Header
+from mailserver.delivery.infected import InfectedMail
+from mailserver.delivery.moderation import Moderation
 from mailserver.foundation.resolver import Resolver
 from mailserver.model.clock import SystemClock
 from mailserver.model.messages.authentication import Chain
-from mailserver.store.queue import dkim_keys
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.people import lists
+from mailserver.store.queue import dkim_keys, moderation_queue
+from mailserver.store.queue import infected as infected_queue
+from mailserver.store.record.audit import Origin
 from mailserver.submission import arc
 from mailserver.submission import dkim as signing
 from mailserver.submission.dkim import CannotSign, Signer
@@ -26,9 +32,10 @@ from mailserver.submission.sealing import Seals
 from mailserver.submission.signing_keys import record_of
 from tests.authentication.name_server import NameServer
 from tests.authentication.signers import KEY, MESSAGE, record, seal, sign
+from tests.junk.scanner import EICAR, Clamd
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.filtering import filters_of
-from tests.smtp.house import DOMAIN, House
+from tests.smtp.house import DOMAIN, LIST, House
 from tests.waiting import until
 
 OURS = Signer("s1", signing.new_key())
@@ -174,6 +181,81 @@ def test_what_a_filter_sends_on_is_sealed(instance_template: Path, tmp_path: Pat
         assert b"dkim=pass header.d=a.fr" in told
         assert b"dmarc=pass header.from=a.fr" in told
         assert b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=ac-exemple.fr" not in passed
+    finally:
+        house.stop()
+        elsewhere.stop()
+
+
+@pytest.fixture
+def scanner(tmp_path: Path) -> Iterator[Clamd]:
+    (tmp_path / "clamd").mkdir()
+    made = Clamd(tmp_path / "clamd")
+    yield made
+    made.stop()
+
+
+@pytest.mark.needs("clamd")
+def test_what_waited_is_sealed_with_what_was_found_when_it_came(
+    instance_template: Path, tmp_path: Path, names: NameServer, scanner: Clamd
+) -> None:
+    """For a list's owner, for IT because of a virus: whatever the DNS of its author says by then."""
+    shutil.copytree(instance_template, tmp_path / "dir")
+    elsewhere = Elsewhere().start()
+    house = House(
+        tmp_path / "dir",
+        smtp={"relays": ["127.0.0.1"]},
+        dns={"nameservers": [names.setting]},
+        outbound={"smarthost": elsewhere.target},
+        filters={"redirect": "anywhere"},
+        junk={"clamd": f"127.0.0.1:{scanner.port}"},
+        authentication={"trusted_sealers": ["b.fr"]},
+    )
+    parts: dict[str, Any] = {
+        "settings": house.settings,
+        "store": house.store,
+        "delivery": house.delivery,
+        "clock": house.clock,
+    }
+    it = Origin("it", "test")
+    try:
+        names["a.fr", "TXT"] = [b"v=spf1 ip4:127.0.0.2 -all"]
+        names["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=none"]
+        for domain in ("a.fr", "b.fr"):
+            names[f"s._domainkey.{domain}", "TXT"] = [record(KEY)]
+        filters_of(house, "bob", 'redirect "bob@ailleurs.fr";')
+
+        def moderated(tx: Tx) -> None:
+            lists.change(tx, LIST, {"moderated": 1})
+
+        house.store.write_now(moderated)
+        octets = seal(sign(MESSAGE), b"b.fr", "dkim=pass header.d=a.fr")
+        ill = sign(MESSAGE.replace(b"Bonjour", EICAR))
+        with smtplib.SMTP("127.0.0.1", house.ports["smtp"], "mx.a.fr", timeout=60, source_address=(PEER, 0)) as client:
+            client.sendmail("ada@a.fr", [LIST], octets)
+            client.sendmail("ada@a.fr", [f"bob@{DOMAIN}"], ill)
+        for domain in ("a.fr", "b.fr"):
+            del names.known[f"s._domainkey.{domain}", "TXT"]
+        names["a.fr", "TXT"] = [b"v=spf1 -all"]
+        house.start_relay()
+        (waiting,) = house.read(moderation_queue.waiting)
+        house.run(Moderation(directory=house.directory, **parts).approve(waiting.id, it))
+        (infected,) = house.read(infected_queue.waiting)
+        house.run(InfectedMail(**parts).release(infected.id, it))
+        until(lambda: len(elsewhere.inbox.octets) == 3)  # what bob's filter sends on of the list, too
+        (key,) = house.read(dkim_keys.every)
+        records = {**RECORDS, "s1._domainkey.ac-exemple.fr": record_of(key).encode()}
+        inbox = elsewhere.inbox.octets
+        passed = {
+            b"list": next(one for one in inbox if b"List-Id" in one and b"X-Sieve" not in one),
+            b"virus": next(one for one in inbox if b"List-Id" not in one),
+        }
+        for kind, number in ((b"list", 2), (b"virus", 1)):
+            told = passed[kind].partition(f"ARC-Authentication-Results: i={number}; {DOMAIN};".encode())[2]
+            told = told.partition(b"\r\nARC-" if number == 2 else b"\r\nX-Sieve")[0]
+            assert b"dkim=pass header.d=a.fr" in told, kind
+            assert b"spf=pass" in told, kind
+            assert by_dkimpy(passed[kind], records) == b"pass", kind
+        assert b"cv=pass" in passed[b"list"].partition(b"ARC-Message-Signature")[0]
     finally:
         house.stop()
         elsewhere.stop()

@@ -36,6 +36,8 @@ class Infected:
     """The place of the first recipient who is told later; -1: none is."""
     require_tls: bool = False
     """It goes nowhere but over TLS (RFC 8689)."""
+    found: str = ""
+    """The results in words, for a seal of what is passed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,14 @@ class Held:
     subject: str
     size: int
     require_tls: int
+    found: str
 
 
 _ALL = select(
     *(infected.c.id, infected.c.content_id, infected.c.name, infected.c.virus, infected.c.reverse_path),
     *(infected.c.recipients, infected.c.door, infected.c.authentication, infected.c.untold),
     *(infected.c.held, infected.c.expires),
-    *(content.c.sender, content.c.subject, content.c.size, infected.c.require_tls),
+    *(content.c.sender, content.c.subject, content.c.size, infected.c.require_tls, infected.c.results),
 ).join_from(infected, content, content.c.id == infected.c.content_id)
 _WEIGHT = Statement(
     select(func.count(), func.coalesce(func.sum(content.c.size), 0)).join_from(
@@ -84,6 +87,7 @@ _INSERT = Statement(
         "held",
         "expires",
         "require_tls",
+        "results",
     ),
 )
 _TAKE = Statement(delete(infected).where(infected.c.id == bindparam("row")).returning(infected.c.content_id))
@@ -107,6 +111,7 @@ def hold(tx: Tx, content_id: int, one: Infected) -> None:
         held=tx.now,
         expires=one.expires,
         require_tls=int(one.require_tls),
+        results=one.found,
     )
 
 

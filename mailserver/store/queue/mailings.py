@@ -5,7 +5,7 @@ A state changes in one unit, which locks the row: of two who decide at once the 
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -164,6 +164,7 @@ _ALL = select(
     *(_C.due, _C.expires, _C.started, _C.ended, _C.total, _C.reached, _C.queued, _C.withdrawal_id),
     _C.approver,
     _C.require_tls,
+    _C.results,
 ).join_from(mailing, account, account.c.id == _C.account_id, isouter=True)
 _GET = Statement(_ALL.where(_C.id == bindparam("row")))
 _LOCK = Statement(select(_C.id).where(_C.id == bindparam("row")).with_for_update())
@@ -200,6 +201,7 @@ def begin(tx: Tx, content_id: int, wanted: Wanted, day: Day | None = None) -> in
         "envid": wanted.options.envid,
         "utf8": int(wanted.options.utf8),
         "require_tls": int(wanted.options.require_tls),
+        "results": wanted.options.results,
         "door": int(wanted.came.door),
         "authentication": wanted.came.results.packed,
         "people": wanted.people,
@@ -470,7 +472,8 @@ def _found(tx: Tx, before: int, limit: int, *where: ColumnElement[bool]) -> list
 
 def _mailing(row: Row) -> Mailing:
     number, at, account_id, login, population, content_id, subject, size, path, recipients, released, *rest = row
-    name, ret, envid, utf8, door, authentication, people, outside, reach, state, *last, require_tls = rest
+    name, ret, envid, utf8, door, authentication, people, outside, reach, state, *last, require_tls, results = rest
+    options = Options(name, account_id, population, ret, envid, bool(utf8))
     return Mailing(
         number,
         at,
@@ -483,7 +486,7 @@ def _mailing(row: Row) -> Mailing:
         path,
         targets_of(recipients),
         tuple(json.loads(released)),
-        Options(name, account_id, population, ret, envid, bool(utf8), require_tls=bool(require_tls)),
+        replace(options, results=results, require_tls=bool(require_tls)),
         Provenance.stored(door, account_id, 0, authentication),
         people,
         outside,

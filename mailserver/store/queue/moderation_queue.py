@@ -56,6 +56,8 @@ class Hold:
     """The identifier told to whoever handed it over."""
     require_tls: bool = False
     """It goes nowhere but over TLS (RFC 8689)."""
+    found: str = ""
+    """The results in words, for a seal of what is passed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Held:
     preview: str
     size: int
     require_tls: int
+    found: str
 
 
 _COLUMNS = (
@@ -89,6 +92,7 @@ _COLUMNS = (
     held_message.c.name,
     *(content.c.sender, content.c.subject, content.c.preview, content.c.size),
     held_message.c.require_tls,
+    held_message.c.results,
 )
 _ALL = (
     select(*_COLUMNS)
@@ -109,6 +113,7 @@ _INSERT = Statement(
         "expires",
         "name",
         "require_tls",
+        "results",
     ),
 )
 _INSERT_KEY = Statement(insert(held_key), keys=("token", "held_id", "owner_account", "owner"))
@@ -137,6 +142,7 @@ def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
         expires=wanted.expires,
         name=wanted.name,
         require_tls=int(wanted.require_tls),
+        results=wanted.found,
     )
     assert inserted is not None
     keys = [

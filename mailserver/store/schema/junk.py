@@ -69,11 +69,12 @@ infected = Table(
     Column("authentication", SmallInteger, nullable=False, server_default="0"),
     Column("untold", Integer, nullable=False, server_default="-1"),
     Column("require_tls", SmallInteger, nullable=False, server_default="0"),
+    Column("results", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 """Messages from outside that are held for IT: a virus was found in them. `recipients`: addresses, one a line;
-`authentication`: what was found out about who sent it; `untold`: the place of the first recipient who has not been told
-yet, -1: all were."""
+`authentication`: what was found out about who sent it; `results`: the same in words, for a seal; `untold`: the place of
+the first recipient who has not been told yet, -1: all were."""
 Index("ix_infected_content_id", infected.c.content_id)
 Index("ix_infected_expires", infected.c.expires)
 Index(

@@ -233,11 +233,12 @@ held_message = Table(
     Column("authentication", SmallInteger, nullable=False, server_default="0"),
     Column("name", String(32), nullable=False, server_default=""),
     Column("require_tls", SmallInteger, nullable=False, server_default="0"),
+    Column("results", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 """Messages to a list that wait for one of its owners. `account_id`: who sent it; 0: from outside. `door` and
-`authentication`: which took it, and what was found out about it (`mailserver.model.messages.provenance`). `name`: the
-identifier told to whoever handed it over."""
+`authentication`: which took it, and what was found out about it (`mailserver.model.messages.provenance`); `results`:
+the same in words, for a seal. `name`: the identifier told to whoever handed it over."""
 Index("ix_held_message_list", held_message.c.list)
 Index("ix_held_message_content_id", held_message.c.content_id)
 Index("ix_held_message_expires", held_message.c.expires)
