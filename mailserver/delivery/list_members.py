@@ -87,13 +87,16 @@ class ListMembers:
             one.ended,
             one.head.may_leave,
         )
-        address = one.head.address
-        return Post(posted, lambda departure: self._keys.return_address(address, departure))
+        return Post(posted, self.return_addresses(one.head.address))
 
     def digest(self, head: Head, name: str, subject: str, outside: tuple[str, ...]) -> Post:
         """What goes on record of a list's digest for members outside."""
         posted = Posted(head.address, name, 0, head.name, subject, 0, outside, 0, head.may_leave)
-        return Post(posted, lambda departure: self._keys.return_address(head.address, departure))
+        return Post(posted, self.return_addresses(head.address))
+
+    def return_addresses(self, address: str) -> Callable[[Departure], str]:
+        """Of a list: under which one its message leaves for a member."""
+        return lambda departure: self._keys.return_address(address, departure)
 
     def departure(self, reverse_path: str) -> Departure | None:
         """Which list's message for whom it is that leaves under this address; None: none."""

@@ -10,9 +10,11 @@ import structlog
 from mailserver.delivery import UNPROVEN, Delivery, Envelope, Part, Recipient, deliver_parts
 from mailserver.delivery.copies import Copy
 from mailserver.delivery.offloading import at_leisure
+from mailserver.foundation.pace import Pace
 from mailserver.foundation.settings import Settings
 from mailserver.mailings.authors import Authors, looked_at
 from mailserver.mailings.decisions import Mailings
+from mailserver.mailings.delivering import PAUSE
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Directory, State
@@ -21,7 +23,7 @@ from mailserver.notices import mailings as notices
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.mail import messages as stored_messages
-from mailserver.store.queue import mailing_batches, moderation_queue, sent_counts, traces
+from mailserver.store.queue import list_posts, mailing_batches, moderation_queue, traces
 from mailserver.store.queue.mailing_batches import Sharing
 from mailserver.store.queue.mailings import Mailing
 from mailserver.store.queue.spool import Target
@@ -31,6 +33,9 @@ from mailserver.submission.routing import Rerouted, Routing
 from mailserver.texts.text import Text
 
 log = structlog.get_logger("mailings")
+
+FEWEST, MOST = 20, 100
+"""Rows of a thousand recipients that one unit keeps."""
 
 
 class Beginning:
@@ -81,31 +86,47 @@ class Beginning:
         except Refused as refusal:
             await self._decides.fail(one, refusal.said if isinstance(refusal, Denied) else notices.NOBODY)
             return False
-        going = [copy for copy in copies if not _is_whole(copy.part) and (copy.part.accounts or copy.part.targets)]
+        going = [copy for copy in copies if _goes_in_batches(copy.part)]
         shares = [await at_leisure(len(copy.part.accounts), _share, at, copy) for at, copy in enumerate(going)]
         recipients = sum(len(share.accounts) + len(share.targets) for share in shares)
         rows = await at_leisure(recipients, mailing_batches.rows_of, one.id, shares)
-        waiting = [_waiting(copy) for copy in copies if copy.part.holds or _is_whole(copy.part)]
+        waiting = [_waiting(copy) for copy in copies if copy.part.holds or _goes_whole(copy.part)]
         parts = waiting + await self._told(one, to)
         kept, lifetime = [copy.part.prepared for copy in copies], self._settings.outbound.lifetime
+        named = (copy.part.prepared.scan.message_id for copy in copies if not _is_of_list(copy.part))
         step = Trace(
             *(Step.SUBMITTED, one.options.name, one.reverse_path),
             [target.address for target in one.targets if target.address not in to.left],
             *(one.size, one.account_id),
-            message_id=next((copy.part.prepared.scan.message_id for copy in copies if not _is_whole(copy.part)), ""),
+            message_id=next(named, ""),
         )
         try:
             async with self._delivery.discarding(*kept, *(part.prepared for part in parts)):
+                longest = await self._keep(one, rows)
                 unused, took = await self._store.write_timed(
-                    _start, one, self._store.worker, going, rows, parts, to.outside, step, lifetime
+                    _start, one, self._store.worker, going, recipients, parts, step, lifetime
                 )
         except moderation_queue.Full as full:  # nobody has it, and later its author may try again
             await self._decides.fail(one, notices.full(full.list))
             return False
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
-        log.info("mailing begun", mailing=one.id, recipients=recipients, unit_ms=round(1000 * took))
+        log.info("mailing begun", mailing=one.id, recipients=recipients, unit_ms=round(1000 * max(took, longest)))
         return True
+
+    async def _keep(self, one: Mailing, rows: Sequence[dict[str, Any]]) -> float:
+        """Who is to get it is kept, some rows at a time; for how many seconds a unit held the writer at most.
+
+        Raises Refused(CONFLICT), Temporary.
+        """
+        pace, begin, longest = Pace(FEWEST, FEWEST, MOST), 0, 0.0
+        while begin < len(rows):
+            some = rows[begin : begin + pace.size]
+            _, took = await self._store.write_timed(mailing_batches.keep, one.id, self._store.worker, some)
+            pace.took(len(some), took)
+            begin, longest = begin + len(some), max(longest, took)
+            await asyncio.sleep(PAUSE)
+        return longest
 
     async def _routed(self, one: Mailing) -> tuple[Rerouted, Sender]:
         """Who gets it as of now: rules, lists and their policies are asked again.
@@ -147,20 +168,34 @@ class Beginning:
 
 def _share(number: int, copy: Copy) -> Sharing:
     """Who gets a copy, in the order of accounts, and what led to each."""
+    if copy.part.post is not None:
+        return Sharing(number, (), (), [Target(address) for address in copy.part.post.posted.outside])
     accounts = sorted(copy.part.accounts)
     addresses = [copy.led.get(account, "") for account in accounts] if copy.led else []
     targets = [one if isinstance(one, Target) else Target(one) for one in copy.part.targets]
     return Sharing(number, accounts, addresses, targets)
 
 
-def _is_whole(part: Part) -> bool:
-    """What has no recipients whom a batch could serve: a notice to owners, what a list posts to members outside."""
+def _is_of_list(part: Part) -> bool:
+    """What no recipient of the message itself gets: a notice to owners, what a list keeps or posts elsewhere."""
     return bool(part.only_if_held) or part.post is not None or part.archived is not None or part.digest is not None
+
+
+def _goes_in_batches(part: Part) -> bool:
+    """What has recipients, of whom each unit serves some."""
+    if part.post is not None:
+        return bool(part.post.posted.outside)
+    return not _is_of_list(part) and bool(part.accounts or part.targets)
+
+
+def _goes_whole(part: Part) -> bool:
+    """What the first unit does with it, and nothing afterwards."""
+    return _is_of_list(part) and not _goes_in_batches(part)
 
 
 def _waiting(copy: Copy) -> Part:
     """What moderated lists keep of it, and the mail to their owners."""
-    if _is_whole(copy.part):
+    if _is_of_list(copy.part):
         return copy.part
     return replace(copy.part, accounts=(), targets=())
 
@@ -170,27 +205,23 @@ def _start(
     one: Mailing,
     worker: int,
     copies: Sequence[Copy],
-    rows: Sequence[dict[str, Any]],
+    recipients: int,
     parts: Sequence[Part],
-    outside: Sequence[str],
     step: Trace,
     lifetime: int,
 ) -> list[str]:
-    """The copies are stored, their recipients kept, and what moderated lists hold waits: all or nothing."""
+    """The copies are stored, it goes to their recipients, and what moderated lists hold waits: all or nothing."""
     kept: list[mailing_batches.Copy] = []
     unused: list[str] = []
     for copy in copies:
         content_id, used = stored_messages.store_content(tx, copy.part.prepared)
         if copy.part.prepared.file is not None and not used:
             unused.append(copy.part.prepared.file)
-        came = copy.part.provenance
-        kept.append(
-            mailing_batches.Copy(len(kept), content_id, copy.part.reverse_path, came.through_list, int(came.signs))
-        )
-    posted = sum(len(part.post.posted.outside) for part in parts if part.post is not None)
-    mailing_batches.start(tx, one.id, worker, kept, rows, posted)
-    if one.account_id:
-        sent_counts.left(tx, account_id=one.account_id, addresses=outside)
+        came, post = copy.part.provenance, copy.part.post
+        post_id = list_posts.begin(tx, post.posted) if post is not None else 0
+        said = copy.part.reverse_path, came.through_list, int(came.signs)
+        kept.append(mailing_batches.Copy(len(kept), content_id, *said, post_id))
+    mailing_batches.start(tx, one.id, worker, kept, recipients)
     traces.record(tx, step)
     left = deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
     used_files = {copy.part.prepared.file for copy in copies} - set(unused)

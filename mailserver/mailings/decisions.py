@@ -141,7 +141,7 @@ class Mailings:
         act = NOTHING_TAKEN
         for copy in (await self._store.read(mailing_batches.copies, one.id)).values():
             try:
-                preview = await self._withdrawals.preview(copy.content_id, alike=False)
+                preview = await self._withdrawals.preview(copy.content_id, alike=False, by_name=True)
             except Refused:
                 continue  # nobody has got this one
             # The act finds the other copies by itself.

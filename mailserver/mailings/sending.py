@@ -6,6 +6,7 @@ and between two of them others have their turn. Who got it is settled in the uni
 
 import asyncio
 import contextlib
+import statistics
 from collections.abc import AsyncIterator, Sequence
 
 import structlog
@@ -181,8 +182,9 @@ class MailingSender:
             unused, took = await self._store.write_timed(_finish, one.id, parts, self._settings.outbound.lifetime)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
-        work.held(took)
-        log.info("mailing sent", mailing=one.id, units=work.units, longest_ms=round(1000 * work.longest))
+        work.held("end", took)
+        times = {"median_ms": work.told(statistics.median), "longest_ms": work.told(max)}
+        log.info("mailing sent", mailing=one.id, units=work.units, **times)
 
 
 _NEWS = mailings.NEWS

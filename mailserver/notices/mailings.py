@@ -31,11 +31,7 @@ def to_approve(house: House, to: str, what: About, *, token: bytes, now: float) 
         "Pour le lire, l'approuver ou le refuser :\n"
         "{link}\n\n"
         "Sans réponse, il sera abandonné le {expires}.",
-        author=_shown(what.author),
-        subject=_shown(what.subject) or NO_SUBJECT,
-        people=what.people,
-        link=f"{house.url}{PAGE}",
-        expires=house.day(what.expires),
+        **_named(house, what),
     )
     subject = house.say(Text("Un envoi en nombre attend votre accord"))
     return notice(house, Correspondent("", to), subject, text, token=token, now=now)
@@ -49,10 +45,7 @@ def waits(house: House, to: Correspondent, what: About, *, token: bytes, now: fl
         "Il partira quand une deuxième personne l'aura approuvé, au plus tard le {expires}.\n\n"
         "Pour le suivre, le programmer ou l'annuler :\n"
         "{link}",
-        subject=_shown(what.subject) or NO_SUBJECT,
-        people=what.people,
-        expires=house.day(what.expires),
-        link=f"{house.url}{PAGE}",
+        **_named(house, what),
     )
     return notice(house, to, house.say(Text("Votre envoi en nombre attend un accord")), text, token=token, now=now)
 
@@ -64,8 +57,8 @@ def not_sent(house: House, to: Correspondent, what: About, why: Text, *, token: 
         "Votre envoi en nombre « {subject} » n'a pas été envoyé :\n"
         "{why}\n\n"
         "Sa copie, s'il y en a une, est toujours dans vos messages envoyés.",
-        subject=_shown(what.subject) or NO_SUBJECT,
         why=why,
+        **_named(house, what),
     )
     return notice(house, to, house.say(Text("Envoi en nombre non envoyé")), text, token=token, now=now)
 
@@ -79,11 +72,8 @@ def stopped(house: House, to: Correspondent, what: About, reached: int, *, token
         "S'il n'est pas repris, il sera abandonné le {expires}.\n\n"
         "Pour le suivre ou l'annuler :\n"
         "{link}",
-        subject=_shown(what.subject) or NO_SUBJECT,
         reached=reached,
-        people=what.people,
-        expires=house.day(what.expires),
-        link=f"{house.url}{PAGE}",
+        **_named(house, what),
     )
     return notice(house, to, house.say(Text("Votre envoi en nombre est arrêté")), text, token=token, now=now)
 
@@ -98,13 +88,21 @@ def abandoned(house: House, to: Correspondent, what: About, reached: int, *, tok
         "Reçu par : {reached} destinataires sur {people}\n\n"
         "Personne d'autre ne le recevra. Pour le voir :\n"
         "{link}",
-        author=_shown(what.author),
-        subject=_shown(what.subject) or NO_SUBJECT,
         reached=reached,
-        people=what.people,
-        link=f"{house.url}{PAGE}",
+        **_named(house, what),
     )
     return notice(house, to, house.say(Text("Envoi en nombre abandonné")), text, token=token, now=now)
+
+
+def _named(house: House, what: About) -> dict[str, object]:
+    """What every notice may say of a mailing."""
+    return {
+        "author": _shown(what.author),
+        "subject": _shown(what.subject) or NO_SUBJECT,
+        "people": what.people,
+        "link": f"{house.url}{PAGE}",
+        "expires": house.day(what.expires),
+    }
 
 
 def refused(reason: str) -> Text:

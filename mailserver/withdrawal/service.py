@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec
 
 import structlog
 
+from mailserver.foundation.pace import Pace
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.messages.likeness import Likeness
@@ -19,12 +20,13 @@ from mailserver.store.mail import deletions
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.record.audit import Origin
 from mailserver.store.record.trusted_clock import TrustedClock
-from mailserver.store.withdrawal import finding, reports, restoring, rows, taking
+from mailserver.store.withdrawal import finding, marking, reports, restoring, rows, taking
 from mailserver.store.withdrawal.finding import Found, Reached, Sample
 from mailserver.store.withdrawal.rows import State, Withdrawal
 
 log = structlog.get_logger("withdrawal")
 P = ParamSpec("P")
+MarkUnit = Callable[[Tx, int, int, int, Sequence[int], marking.Key], tuple[marking.Key, int] | None]
 
 LOOK_SECONDS = 2.0
 """Between two looks for work that nobody told of: after a crash, or of a command."""
@@ -34,13 +36,12 @@ SETTLED_SECONDS = 45
 """What was being delivered when the act began has been by then, the scanner's time besides: filters have their twenty
 seconds, the writer is waited for, another worker believes what it read for two. It is looked for once more, and then no
 longer."""
-UNIT_SECONDS = 0.03
-"""What a unit should take: others who write wait for it."""
 PAUSE = 0.005
 """Between two units: who waits for the writer has it then."""
 FEWEST, FIRST, MOST = 50, 50, 500
-"""Messages of one unit. Of fewer than that what each unit costs by itself is most of it; on PostgreSQL, where each
-statement is a way there and back and nobody waits but for the same mailboxes, of fewer than half of the most."""
+"""Messages of one unit, on a slow machine, at first, and on a quick one. Of fewer what each costs by itself is most."""
+FEWEST_MARKED, MOST_MARKED = 10, 200
+"""Messages that one unit marks: each in a mailbox of its own, by a few statements."""
 TIDY_SECONDS = 600.0
 NOBODY = 0
 """Whose turn slow reads of this kind take (`Store.read_slow`)."""
@@ -85,14 +86,17 @@ class Withdrawals:
         )
         return await self._store.write(reports.file, account_id, content_id, likeness)
 
-    async def preview(self, content_id: int, *, alike: bool, likeness: Likeness | None = None) -> Preview:
-        """What an act would reach. `likeness`: what a report kept of the message.
+    async def preview(
+        self, content_id: int, *, alike: bool, likeness: Likeness | None = None, by_name: bool = False
+    ) -> Preview:
+        """What an act would reach. `likeness`: what a report kept of the message; `by_name`: only what has its
+        Message-ID.
 
         Raises Refused(NOT_FOUND | CANNOT), Temporary.
         """
         if likeness is None:
             likeness = await self._store.read(finding.likeness_of, content_id, self._folder, alike=alike)
-        likeness = replace(likeness, alike=alike and bool(likeness.facts.campaign))
+        likeness = replace(likeness, alike=alike and bool(likeness.facts.campaign), by_name=by_name)
         return await self._store.read_slow(NOBODY, _preview, content_id, likeness, self._folder)
 
     async def variants(self, account_id: int, message_id: str) -> list[tuple[int, Likeness]]:
@@ -147,48 +151,57 @@ class Withdrawals:
             await self._take(act)
             self._passed[number] = self._clock.monotonic()
         elif act.state is State.RESTORING:
+            if act.spares_read:
+                for part, _ in finding.portions(await self._find(act)):
+                    await self._each(marking.unmark, number, part)
             await self._in_portions(restoring.restore, number, self._store.worker)
             self._passed.pop(number, None)
             log.info("withdrawal restored", withdrawal=number)
 
+    async def _find(self, act: Withdrawal) -> Found:
+        return await self._store.read_slow(NOBODY, finding.find, act.content_id, act.likeness, self._folder)
+
     async def _take(self, act: Withdrawal) -> None:
         settled = self._clock.now() - act.at >= SETTLED_SECONDS + self._junk.scanner_seconds
-        found = await self._store.read_slow(NOBODY, finding.find, act.content_id, act.likeness, self._folder)
+        found = await self._find(act)
         total = 0
         while await self._store.write(deletions.index):
             pass
         for part, only_alike in finding.portions(found):
             total += await self._in_portions(taking.take, act.id, self._store.worker, part, only_alike=only_alike)
             if act.spares_read:
-                await self._mark_read(act.id, part)
+                await self._each(marking.mark_read, act.id, part)
         if left := await self._store.write(_follow, act.id):
             log.info("reports left to decide", withdrawal=act.id, reports=left)
         if await self._store.write(taking.swept, act.id, settled=settled):
             log.info("withdrawal gone through", withdrawal=act.id, messages=total, settled=settled)
 
-    async def _mark_read(self, number: int, content_ids: Sequence[int]) -> None:
-        """What was read of an act that spares it, some at a time. Raises Refused(NOT_FOUND), Temporary."""
-        after: taking.Key | None = taking.BEGINNING
+    async def _each(self, unit: MarkUnit, number: int, content_ids: Sequence[int]) -> None:
+        """Appearances that were read of an act that spares them, some at a time. Raises Refused(NOT_FOUND),
+        Temporary."""
+        pace = Pace(FEWEST_MARKED, FEWEST_MARKED, MOST_MARKED)
+        after: marking.Key | None = marking.BEGINNING
         while after is not None:
-            done = await self._store.write(taking.mark_read, FIRST, number, self._store.worker, content_ids, after)
-            after = done[0] if done is not None and done[1] == FIRST else None
+            most = pace.size
+            done, took = await self._store.write_timed(unit, most, number, self._store.worker, content_ids, after)
+            after = done[0] if done is not None and done[1] == most else None
+            pace.took(most, took)
             await asyncio.sleep(PAUSE)
 
     async def _in_portions(
         self, unit: Callable[Concatenate[Tx, int, P], int | None], *args: P.args, **kwargs: P.kwargs
     ) -> int:
         """Units one after the other until one finds less than it may do; how much all of them did."""
-        fewest = MOST // 2 if self._store.backend.dialect == "postgresql" else FEWEST
-        total, most = 0, max(FIRST, fewest)
-        loop = asyncio.get_running_loop()
+        # To a PostgreSQL server each statement is a way there and back: it begins with more of them.
+        first = MOST // 2 if self._store.backend.dialect == "postgresql" else FIRST
+        total, pace = 0, Pace(FEWEST, max(FEWEST, first), MOST)
         while True:
-            begun = loop.time()
-            done = await self._store.write(unit, most, *args, **kwargs) or 0
-            total += done
-            if done < most:
+            most = pace.size
+            done, took = await self._store.write_timed(unit, most, *args, **kwargs)
+            total += done or 0
+            if (done or 0) < most:
                 return total
-            took = max(loop.time() - begun, 0.001)
-            most = max(fewest, min(MOST, 2 * most, int(most * UNIT_SECONDS / took)))
+            pace.took(most, took)
             await asyncio.sleep(PAUSE)
 
     async def tidy(self) -> int:

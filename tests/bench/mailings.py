@@ -45,7 +45,9 @@ from tests.postgres import Postgres
 
 ORIGIN = Origin("bench", "bench")
 BEAT = 0.003
-_HELD = re.compile(r"(?:longest_ms|unit_ms)\W+(\d+)")
+_BEGAN = re.compile(r"unit_ms\W+(\d+)")
+_HELD = {which: re.compile(which + r"_ms\W+(\{[^}]*\})") for which in ("longest", "median")}
+_KIND = re.compile(r"(\w+)\W+(\d+)")
 
 
 class Beside(threading.Thread):
@@ -128,11 +130,17 @@ def _counted(tx: Tx, subject: str) -> tuple[int, int]:
     return copies, reached
 
 
-def longest(instance: Instance, since: int) -> int:
-    """Milliseconds for which one unit of a mailing held the writer at most, by the log from this octet on."""
+def held_ms(instance: Instance, since: int, which: str) -> dict[str, int]:
+    """Milliseconds for which a unit of a mailing held the writer, the "longest" or the "median" one of each kind, by
+    the log from this octet on."""
     with open(instance.log, "rb") as log:
         log.seek(since)
-        return max(map(int, _HELD.findall(log.read().decode("utf-8", "replace"))), default=0)
+        said = log.read().decode("utf-8", "replace")
+    found = {"beginning": max(map(int, _BEGAN.findall(said)), default=0)}
+    for held in _HELD[which].findall(said):
+        for kind, took in _KIND.findall(held):
+            found[kind] = max(found.get(kind, 0), int(took))
+    return found
 
 
 def processes(parent: int) -> list[int]:
@@ -202,7 +210,9 @@ def measure(
     store.close()
     good = copies == reached == (0 if takes_back else people)
     print(f"  {size} octets to {people}, mailing {turn}: handed in {taken:.2f} s, {one.state.value} {spent:.1f} s")
-    print(f"    a unit held the writer {longest(instance, read_from)} ms at most; another writer: {waits}")
+    held, median = (held_ms(instance, read_from, which) for which in ("longest", "median"))
+    print(f"    a unit held the writer {max(held.values())} ms at most {held}, in the middle {median}")
+    print(f"    another writer: {waits}")
     print(f"    SMTP from outside: {felt}; load {os.getloadavg()[0]:.1f}")
     print(f"    processor {seconds - before:.0f} s, memory of a process {peak} MB at most")
     print(f"    copies {copies}, mailboxes {reached}: {'as it should be' if good else 'WRONG'}", flush=True)

@@ -123,6 +123,22 @@ def test_a_clock_that_goes_back_a_day_while_mail_waits(house: House, smarthost: 
     }
 
 
+def test_who_sends_is_killed_while_the_clock_is_ahead(house: House, smarthost: Elsewhere) -> None:
+    """Once it is right again their lease lasts as long as one that is given now."""
+    submit(house, "x@ailleurs.fr")
+    house.clock.jump(30 * DAY)  # type: ignore[attr-defined]
+    assert len(house.store.write_now(spool.lease, 9)) == 1
+    house.clock.jump(-30 * DAY)  # type: ignore[attr-defined]
+    smarthost.start()
+    house.start_relay()
+    until(lambda: all(one.due <= house.clock.now() + spool.LEASE for one in queue(house)))
+    assert taken(smarthost) == {}, "they may be alive"
+    pass_time(house, spool.LEASE + 1)
+    wake(house)
+    until(lambda: not queue(house))
+    assert taken(smarthost) == {"x@ailleurs.fr": 1}
+
+
 def test_names_that_cannot_be_looked_up_for_hours(make_house: HouseMaker, smarthost: Elsewhere) -> None:
     """That nobody knows a domain's servers now is no word that there are none."""
     names = Names()

@@ -9,26 +9,35 @@ from sqlalchemy import func, select
 
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters import documents
-from mailserver.mailings import decisions, sending
+from mailserver.mailings import beginning, decisions, delivering, sending
 from mailserver.mailings.decisions import UNQUEUED, reach_of
 from mailserver.model.clock import DAY
-from mailserver.model.errors import Refused
+from mailserver.model.errors import Refused, Temporary
 from mailserver.model.identity import Population
 from mailserver.model.rules.sentences import SentTooMuch
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages
-from mailserver.store.people import lists
-from mailserver.store.queue import mailing_counts, mailings, moderation_queue, spool, traces
+from mailserver.store.mail.flags import FIRST_KEYWORD_BIT
+from mailserver.store.people import lists, outside_members
+from mailserver.store.queue import (
+    list_posts,
+    mailing_batches,
+    mailing_counts,
+    mailings,
+    moderation_queue,
+    spool,
+    traces,
+)
 from mailserver.store.queue.mailing_counts import Readers
 from mailserver.store.queue.mailings import State
 from mailserver.store.queue.traces import Step
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.mailings import mailing
+from mailserver.store.schema.mailings import mailing, mailing_batch
 from mailserver.store.schema.rosters import digest_post
 from mailserver.store.upkeep import securing
 from mailserver.store.web import archive_pages
-from mailserver.store.withdrawal.taking import MARK
+from mailserver.store.withdrawal.marking import MARK
 from tests.clocks import StandingClock
 from tests.mailings.letters import PEOPLE, SMALL, got, one_by_one, subjects, submit
 from tests.mailings.workers import ADMIN, Worker
@@ -120,7 +129,7 @@ def test_it_is_not_sent_and_its_author_is_told(house: House, worker: Worker, dec
 def test_who_hands_in_and_cancels_does_not_write_to_approvers_for_ever(
     house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailings, "MAX_DROPPED", 2)
+    monkeypatch.setattr(mailings.deciding, "MAX_DROPPED", 2)
     for _ in range(2):
         worker.take_back(submit(house).mailing)
     with pytest.raises(SentTooMuch):
@@ -193,15 +202,55 @@ def test_stopped_half_way_and_resumed_everybody_gets_it_once(
     _stop_after(house, worker, number, 2, monkeypatch)
     worker.look()
     one = worker.get(number)
-    # Two people here; whom the list has elsewhere is in the queue from the beginning.
-    assert (one.state, one.reached, one.queued) == (State.STOPPED, 2, 1)
+    # Two people here; whom the list has elsewhere has their turn after them.
+    assert (one.state, one.reached, one.queued) == (State.STOPPED, 2, 0)
     assert sum(got(house).values()) == 2
     worker.look()
-    assert worker.get(number).done == 3
+    assert worker.get(number).done == 2
     house.run(worker.decides.resume(number, ADMIN))
     worker.look()
     assert worker.get(number).state is State.SENT
     assert got(house) == dict.fromkeys(PEOPLE, 1)
+
+
+def test_whom_a_list_has_elsewhere_is_queued_some_at_a_time(
+    house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FEWEST_OUTSIDE", "MOST_OUTSIDE"):
+        monkeypatch.setattr(delivering, name, 2)
+    away = [f"m{number}@ailleurs.fr" for number in range(5)]
+    house.store.write_now(lists.add_members, LIST, away)
+    number = submit(house, LIST).mailing
+    worker.approve(number)
+    check: Callable[..., Any] = house.delivery.check_brake
+    calls = 0
+
+    async def stops(*args: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 4:  # it begins, those who are here, two elsewhere
+            await worker.decides.stop(number, ADMIN)
+        await check(*args)
+
+    monkeypatch.setattr(house.delivery, "check_brake", stops)
+    worker.look()
+    one = worker.get(number)
+    assert (one.state, one.reached, one.queued, one.total) == (State.STOPPED, 2, 2, 8)
+    assert len(house.read(spool.show)) == 2
+    (post,) = house.read(list_posts.posts, LIST, 9)
+    assert (post.outside, post.fates) == (6, {list_posts.Fate.WAITING: 2})
+    left = next(address for address in away if address not in _queued(house))
+    house.store.write_now(lambda tx: outside_members.leave(tx, outside_members.ids(tx, LIST, [left])[left]))
+    house.run(worker.decides.resume(number, ADMIN))
+    worker.look()
+    one = worker.get(number)
+    assert (one.state, one.reached, one.queued, one.total) == (State.SENT, 2, 5, 7), "who left meanwhile gets nothing"
+    assert _queued(house) == sorted({*away, "amie@ailleurs.fr"} - {left})
+    assert len({row.sender for row in house.read(spool.show)}) == 5, "each under a return path of their own"
+
+
+def _queued(house: House) -> list[str]:
+    return sorted(address for row in house.read(spool.show) for address in row.recipients)
 
 
 def _stop_after(house: House, worker: Worker, number: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,6 +266,37 @@ def _stop_after(house: House, worker: Worker, number: int, count: int, monkeypat
         return await parts_of(copy)
 
     monkeypatch.setattr(house.delivery, "parts_of", stops)
+
+
+def test_who_is_killed_before_it_begins_leaves_nobody_who_gets_it_twice(
+    house: House, worker: Worker, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its recipients are kept before, some at a time; the next attempt finds them anew."""
+    monkeypatch.setattr(mailing_batches, "SIZE", 1)
+    for name in ("FEWEST", "MOST"):
+        monkeypatch.setattr(beginning, name, 1)
+    number = submit(house).mailing
+    worker.approve(number)
+    start = mailing_batches.start
+
+    def killed(*_: object) -> None:
+        monkeypatch.setattr(mailing_batches, "start", start)
+        raise Temporary("killed")
+
+    monkeypatch.setattr(mailing_batches, "start", killed)
+    worker.look()
+    assert worker.get(number).state is State.APPROVED
+    assert house.read(_rows_kept) == 4
+    house.store.write_now(lists.remove_members, LIST, [f"bob@{DOMAIN}"])
+    clock.step(sending.LATER_SECONDS)
+    worker.look()
+    one = worker.get(number)
+    assert (one.state, one.total, one.done) == (State.SENT, 3, 3)
+    assert got(house) == {"ada": 1, "bob": 0, "ida": 1}
+
+
+def _rows_kept(tx: Tx) -> int:
+    return int(tx.execute(select(func.count()).select_from(mailing_batch)).scalar_one())
 
 
 def test_two_workers_at_once(make_house: HouseMaker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,6 +331,44 @@ def test_taken_back_what_was_read_is_marked_and_the_rest_is_gone(house: House, w
         house.run(worker.decides.resume(number, ADMIN))
 
 
+def test_the_same_text_that_was_sent_twice_is_taken_back_once(house: House, worker: Worker) -> None:
+    first, second = submit(house).mailing, submit(house).mailing
+    for number in (first, second):
+        worker.approve(number)
+    worker.look()
+    assert got(house) == dict.fromkeys(PEOPLE, 2)
+    worker.take_back(second)
+    assert got(house) == dict.fromkeys(PEOPLE, 1)
+
+
+def test_what_was_taken_back_comes_back_as_if_nothing_had_been(house: House, worker: Worker) -> None:
+    number = submit(house).mailing
+    worker.approve(number)
+    worker.look()
+    account = house.people["bob"].account_id
+    house.store.write_now(_read, account)
+    worker.take_back(number)
+    assert MARK in _marks(house, account)
+    act = worker.get(number).withdrawal_id
+    house.run(worker.withdrawals.undo(act, ADMIN))
+    house.run(worker.withdrawals.work(act))
+    assert got(house) == dict.fromkeys(PEOPLE, 1)
+    assert MARK not in _marks(house, account)
+    assert house.read(mailings.taken_back, house.read(_last, account)) == 0
+
+
+def test_a_lease_of_a_clock_that_was_ahead_keeps_nobody_waiting(
+    house: House, worker: Worker, clock: StandingClock
+) -> None:
+    number = submit(house).mailing
+    worker.approve(number)
+    clock.jump(DAY)
+    assert house.store.write_now(mailings.claim, number, 7)
+    clock.jump(-DAY)
+    worker.look()
+    assert worker.get(number).state is State.SENT
+
+
 def test_what_waits_for_more_people_than_one_unit_takes_is_taken_back(house: House, worker: Worker) -> None:
     number = submit(house).mailing
     worker.approve(number)
@@ -275,6 +393,14 @@ def _inbox(tx: Tx, account_id: int) -> int:
 def _last(tx: Tx, account_id: int) -> int:
     rows = messages.fetch(tx, account_id, _inbox(tx, account_id), ["content_id"])
     return int(rows[-1][-1])
+
+
+def _marks(house: House, account_id: int) -> set[str]:
+    """The keywords of the last message of somebody."""
+    box = house.read(_inbox, account_id)
+    flags = house.read(messages.state, box)[-1][1]
+    names = house.read(mailboxes.keywords, box)
+    return {name for bit, name in enumerate(names) if flags >> (FIRST_KEYWORD_BIT + bit) & 1}
 
 
 def _read(tx: Tx, account_id: int) -> None:

@@ -67,7 +67,19 @@ def test_what_no_door_brought_in_is_like_nothing(came: Provenance) -> None:
 def test_a_short_body_says_nothing_without_its_author() -> None:
     short = Likeness(Facts("", SENDER, "A", 7), body_hash(b"Bonjour"), False, FORGED)
     assert not short.matches(Facts("", "x@y.fr", "A", 7), FORGED, never)
-    assert short.matches(Facts("", SENDER, "B", 7), FORGED, lambda: body_hash(b"Bonjour"))
+    assert short.matches(Facts("", SENDER, " a ", 7), FORGED, lambda: body_hash(b"Bonjour"))
+    assert not short.matches(Facts("", SENDER, "B", 7), FORGED, never), "nor without its subject"
+
+
+def test_what_its_author_takes_back_is_what_has_its_name() -> None:
+    """The same text that they sent once more is another message; without a name the text decides."""
+    came = Provenance(Door.SUBMISSION, 1)
+    again = replace(ONE, message_id="<b@evil.example>")
+    mine = Likeness(ONE, body_hash(BODY), False, came, by_name=True)
+    assert mine.matches(ONE, came, never)
+    assert not mine.matches(again, came, never)
+    assert replace(mine, by_name=False).matches(again, came, lambda: body_hash(BODY))
+    assert replace(mine, facts=replace(ONE, message_id="")).matches(again, came, lambda: body_hash(BODY))
 
 
 def test_no_author_or_no_subject_is_no_campaign() -> None:

@@ -326,3 +326,41 @@ def test_texts_that_sort_elsewhere_once_they_are_mended(place: Place, begun_url:
     report = service.run(move, quiet)
     assert was_read_wholly(report)
     assert report.mended == 2
+
+
+def test_killed_twice_before_the_other_end_has_its_mark_nothing_is_read_again(
+    place: Place, begun_file: str, move_to: MoveMaker
+) -> None:
+    fill(place.url)
+    move = move_to(begun_file)
+    bring(place, move)
+    go_on(place.url, 1)
+    for _ in range(2):
+        with served(place):
+            assert killed(move, (journal, "_mark", 1, False)) == -signal.SIGKILL
+    assert not was_read_wholly(service.run(move, quiet))
+    assert everything(begun_file) == everything(place.url)
+
+
+def test_another_state_of_the_target_that_is_put_back_meanwhile_is_not_taken_for_the_one_that_follows(
+    place: Place, begun_file: str, move_to: MoveMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large messages are brought for hours between the look at its mark and the new one."""
+    fill(place.url)
+    move = move_to(begun_file)
+    bring(place, move)
+    go_on(place.url, 1)
+    bring_files = service._bring_files
+
+    def and_put_back(*args: object, **kwargs: bool) -> None:
+        with closing(sqlite3.connect(begun_file.removeprefix("sqlite:///"))) as target:
+            target.execute("UPDATE moving_token SET token = 'older'")
+            target.commit()
+        bring_files(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(service, "_bring_files", and_put_back)
+    with served(place), stopped("changée entre-temps"):
+        service.run(move, quiet)
+    monkeypatch.undo()
+    assert was_read_wholly(service.run(move, quiet))
+    assert everything(begun_file) == everything(place.url)

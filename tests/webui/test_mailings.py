@@ -11,7 +11,7 @@ import pytest
 from mailserver.mailings.decisions import Mailings
 from mailserver.mailings.sending import MailingSender
 from mailserver.model.identity import Principal
-from mailserver.store.people import lists
+from mailserver.store.people import lists, schools
 from mailserver.store.queue import mailings
 from mailserver.store.web import webmail
 from mailserver.withdrawal.service import Withdrawals
@@ -32,7 +32,9 @@ def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> It
 @pytest.fixture(scope="module")
 def people(house: House) -> list[Principal]:
     """Emma, who writes; Marc, who owns the list; Rose and Zoé, who are in it."""
-    found = [house.person(*name) for name in (("Emma", "Dupont"), ("Marc", "Leblanc"), ("Rose", "A"), ("Zoé", "B"))]
+    house.store.write_now(schools.upsert, [schools.Facts("0750001A", "Collège Colette", "CLG")])
+    found = [house.person("Emma", "Dupont", uai="0750001A")]
+    found += [house.person(*name) for name in (("Marc", "Leblanc"), ("Rose", "A"), ("Zoé", "B"))]
     house.store.write_now(lists.create, LIST, "Tous", "")
     house.store.write_now(lists.add_members, LIST, [one.address for one in found])
     house.store.write_now(lists.set_owners, LIST, [found[1].address])
@@ -96,7 +98,12 @@ def test_from_writing_to_taking_back(house: House, people: list[Principal]) -> N
     path = f"/s/envois-en-nombre/{number}"
     assert stranger.get(path).status_code == 404
     assert "approuver" not in author.get(path).text
-    assert "Rentrée" in owner.get("/s/envois-en-nombre").text
+    listed = owner.get("/s/envois-en-nombre").text
+    assert "Rentrée" in listed
+    assert "Emma Dupont</bdi> (Collège Colette)" in " ".join(listed.split())
+    shown = owner.get(path).text
+    assert all(fact in shown for fact in ("Emma Dupont", emma.address, "Collège Colette")), "who asks, and from where"
+    assert f">{emma.login}<" not in shown
     assert "Bonjour à tous" in owner.get(path).text, "who decides reads it first"
     assert "va partir" in owner.post(path, {"faire": "approuver"}).text
     work(house)

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import re
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, deletions, mailboxes, messages, recovery, snooze
 from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.flags import FIRST_KEYWORD_BIT
 from mailserver.store.mail.messages import NO_QUOTA
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
@@ -310,3 +312,67 @@ async def test_what_its_readers_removed_is_taken_too_and_does_not_come_back(stor
     assert [store.read_now(uids, account) for account in people] == [[2], [], []]
     done = store.write_now(recovery.recover, Viewer(people[1]), IT, [kept.id], 30, NO_QUOTA)
     assert done.count == 0
+
+
+async def test_undone_what_was_read_bears_no_mark_any_more(store: Store) -> None:
+    """Whether it is still read or not; and it stood there already in other letters."""
+    emma, marc = [await store.write(create_account, login) for login in ("emma", "marc")]
+    await store.write(put, store.blobs, letter(body="y" * 300, message_id="<z@x>"), [emma], flags=("$cancelled",))
+    content = await store.write(put, store.blobs, letter(), [emma, marc])
+    boxes = [(await store.read(mailboxes.get, one, "INBOX")).id for one in (emma, marc)]
+    await store.write(messages.store_flags, emma, boxes[0], [2], "+", ("\\Seen",))
+    service = withdrawals(store)
+    number = await service.begin(await service.preview(content, alike=False), 0, IT, spares_read=True)
+    await service.work(number)
+    bit = 1 << FIRST_KEYWORD_BIT
+    assert [row[1] & bit for row in await store.read(messages.state, boxes[0])] == [bit, bit]
+    assert await store.read(uids, marc) == []
+    await store.write(messages.store_flags, emma, boxes[0], [2], "-", ("\\Seen",))
+    await service.undo(number, IT)
+    await service.work(number)
+    assert [row[1] & bit for row in await store.read(messages.state, boxes[0])] == [bit, 0]
+    assert await store.read(uids, marc) == [2]
+    assert (await store.read(rows.get, number)).state is State.RESTORED
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+async def test_what_is_read_while_its_mailbox_is_waited_for_stays(
+    make_store: StoreMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has one writer: nothing comes in between there."""
+    one, two = make_store(), make_store()
+    people = [await one.write(create_account, login) for login in ("emma", "marc")]
+    content = await one.write(put, one.blobs, letter(), people)
+    box = await one.read(mailboxes.get, people[0], "INBOX")
+    service, lock = withdrawals(one), taking.lock_boxes
+    number = await service.begin(await service.preview(content, alike=False), 0, IT, spares_read=True)
+
+    def reads_first(tx: Tx, mailbox_ids: Iterable[int]) -> None:
+        monkeypatch.setattr(taking, "lock_boxes", lock)
+        two.write_now(messages.store_flags, people[0], box.id, None, "+", ("\\Seen",))
+        lock(tx, mailbox_ids)
+
+    monkeypatch.setattr(taking, "lock_boxes", reads_first)
+    await service.work(number)
+    assert [await one.read(uids, account) for account in people] == [[1], []]
+    act = await one.read(rows.get, number)
+    assert (act.taken, act.marked) == (1, 1)
+
+
+async def test_a_lease_of_a_clock_that_was_ahead_keeps_nobody_waiting(make_store: StoreMaker) -> None:
+    one, ahead = make_store(), make_store()
+    emma = await one.write(create_account, "emma")
+    content = await one.write(put, one.blobs, letter(), [emma])
+    service = withdrawals(one)
+    number = await service.begin(await service.preview(content, alike=False), 0, IT)
+    ahead._sessions._clock = FarAhead()
+    assert await ahead.write(rows.claim, number, ahead.worker)
+    await service.look()
+    assert await one.read(uids, emma) == []
+
+
+class FarAhead(SystemClock):
+    """A worker's that was killed before anybody saw that its clock was wrong."""
+
+    def now(self) -> float:
+        return super().now() + 86_400

@@ -51,7 +51,7 @@ async def show_mailings(services: Services, visit: Visit) -> Response:
     found = await services.store.read(mailings.listing, positive(visit.query("avant")), PER_PAGE + 1)
     page = MailingsPage(
         top(visit, TAB),
-        tuple([await shown(services, visit, one) for one in found[:PER_PAGE]]),
+        tuple(await shown(services, visit, found[:PER_PAGE])),
         found[PER_PAGE - 1].id if len(found) > PER_PAGE else 0,
         await services.store.read(mailings.waiting),
     )
@@ -86,10 +86,11 @@ async def _page(services: Services, visit: Visit, one: Mailing, *, asks: bool = 
     moving = one.state is State.SENDING or (one.state is State.APPROVED and not one.due)
     watched = moving and visit.query("suivi") == "oui"
     path = f"{PATH}/{one.id}"
+    (in_words,) = await shown(services, visit, [one])
     page = MailingPage(
         top(visit, TAB, fault),
         path,
-        await shown(services, visit, one),
+        in_words,
         acts,
         readers,
         have,

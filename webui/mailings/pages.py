@@ -72,8 +72,8 @@ async def show_mailings(services: Services, visit: Visit) -> Response:
     waiting = await services.mailings.to_approve(visit.principal)
     page = MailingsPage(
         await surroundings(services, visit),
-        tuple([await shown(services, visit, one) for one in found[:PER_PAGE]]),
-        tuple([await shown(services, visit, one) for one in waiting]),
+        tuple(await shown(services, visit, found[:PER_PAGE])),
+        tuple(await shown(services, visit, waiting)),
         found[PER_PAGE - 1].id if len(found) > PER_PAGE else 0,
     )
     return services.pages.answer(visit, "mailings/mailings.html", page)
@@ -112,10 +112,11 @@ async def _page(services: Services, visit: Visit, one: Mailing, *, asks: bool = 
     is_moving = one.state is State.SENDING or (one.state is State.APPROVED and not one.due)
     watched = is_moving and visit.query("suivi") == "oui"
     path = f"{visit.base}/envois-en-nombre/{one.id}"
+    (in_words,) = await shown(services, visit, [one])
     page = MailingPage(
         await surroundings(services, visit),
         path,
-        await shown(services, visit, one),
+        in_words,
         acts,
         await _text(services, one),
         readers,

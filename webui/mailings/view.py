@@ -1,5 +1,6 @@
 """What pages show of a mailing, in words: authors' and approvers' pages and the console's are made of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from mailserver.store.record.audit import Origin
 from mailserver.store.withdrawal import rows
 from mailserver.texts import causes
 from webui.compose.message.send_times import moment
+from webui.mailings.authors import Author, authors_of
 from webui.page import plain
 from webui.page.context import Services, Visit
 from webui.page.crowds import Crowd, crowd
@@ -34,7 +36,7 @@ class Shown:
     subject: str
     state: State
     words: str
-    author: str
+    author: Author
     at: str
     crowd: Crowd
     due: str
@@ -53,6 +55,8 @@ class Shown:
     taken: int
     marked: int
     """What the taking back has come to."""
+    undone: bool
+    """IT has undone it: who had it has it again."""
     caution: str
     """Why this is no good time for it; empty: it is."""
     calm: str
@@ -71,8 +75,13 @@ class Acts:
     readers: bool = False
 
 
-async def shown(services: Services, visit: Visit, one: Mailing) -> Shown:
-    """One of them in words. Raises Temporary."""
+async def shown(services: Services, visit: Visit, found: Sequence[Mailing]) -> list[Shown]:
+    """Some of them in words. Raises Temporary."""
+    authors = await authors_of(services, found)
+    return [await _shown(services, visit, one, author) for one, author in zip(found, authors, strict=True)]
+
+
+async def _shown(services: Services, visit: Visit, one: Mailing, author: Author) -> Shown:
     language = visit.language
     at = (one.due or int(visit.now)) if _is_to_leave(one) else 0
     calm = calm_from(services, visit, at) if at else 0
@@ -83,7 +92,7 @@ async def shown(services: Services, visit: Visit, one: Mailing) -> Shown:
         subject=plain.line(one.subject, 200),
         state=one.state,
         words=state_words(visit)[one.state],
-        author=one.login or plain.line(one.reverse_path, 200),
+        author=author,
         at=language.long_date(one.at),
         crowd=crowd(visit, reach_of(one), one.people, one.outside),
         due=language.long_date(one.due) if one.due else "",
@@ -100,6 +109,7 @@ async def shown(services: Services, visit: Visit, one: Mailing) -> Shown:
         share=100 * one.done // one.total if one.total else 0,
         taken=act.taken if act is not None else 0,
         marked=act.marked if act is not None else 0,
+        undone=act is not None and act.state in (rows.State.RESTORING, rows.State.RESTORED),
         caution=caution(services, visit, at) if at else "",
         calm=language.long_date(calm) if calm > at else "",
     )

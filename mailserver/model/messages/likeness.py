@@ -2,9 +2,12 @@
 
 Anybody can write a known Message-ID, author or text into a message: none of them says that two come from one sender.
 So only messages of one origin are compared, and the origin is what the server found out when they came in. The octets
-as they are stored differ from one transaction to the next by their trace fields; "the same" means the same octets after
-the header, or, of a proven author, the same Message-ID. A campaign is one author's address with one subject, without
-what replies and forwards add to it.
+as they are stored differ from one transaction to the next by their trace fields; "the same" means, of a proven author,
+the same Message-ID, or else the same octets after the header: waves change their subject and their Message-ID with each
+message, so of a body that is long enough neither is asked, and IT sees in a preview what that finds. A short body is
+the same message only under the same author and subject. Who takes back what they wrote themselves sees no preview, and
+may have sent the same text twice: then what has its Message-ID is meant, and nothing else. A campaign is one author's
+address with one subject, without what replies and forwards add to it.
 """
 
 import hashlib
@@ -15,8 +18,8 @@ from enum import IntEnum
 from mailserver.model.messages.provenance import Door, Provenance
 
 MIN_BODY = 200
-"""Octets of a body that says by itself which message it is; a shorter one counts with its author alone: "Bonjour" is
-written by many."""
+"""Octets of a body that says by itself which message it is; a shorter one counts with its author and its subject alone:
+"Bonjour" is written by many, and "Merci !" by one to many."""
 _CAMPAIGN_OCTETS = 16
 
 
@@ -104,6 +107,8 @@ class Likeness:
     alike: bool
     """All of its campaign, not only the same message."""
     came: Provenance
+    by_name: bool = False
+    """What has the same Message-ID alone, where it has one: its author takes it back."""
 
     @property
     def sent_by(self) -> SentBy:
@@ -139,9 +144,12 @@ class Likeness:
         """The same message, sent or copied once more, of two of one origin."""
         mine = self.facts
         by_author = self._has_author(other)
-        if self.sent_by.proves_author and by_author and mine.message_id and mine.message_id == other.message_id:
+        is_named = bool(mine.message_id) and mine.message_id == other.message_id
+        if self.sent_by.proves_author and by_author and is_named:
             return True
-        tells = by_author or mine.body_size >= MIN_BODY
+        if self.by_name and mine.message_id and not is_named:
+            return False
+        tells = mine.body_size >= MIN_BODY or (by_author and folded(mine.subject) == folded(other.subject))
         same_size = mine.body_size == other.body_size
         return same_size and mine.body_size > 0 and tells and hash_of_other() == self.body_hash
 

@@ -133,7 +133,8 @@ def due(tx: Tx) -> list[str]:
 
 def claim(tx: Tx, address: str, worker: int) -> bool:
     """Be the one who makes a list's digest, for a while from now; False when somebody else is."""
-    free = or_(digest_lease.c.until <= tx.now, digest_lease.c.worker == worker)
+    never = tx.now + 2 * LEASE_SECONDS  # a lease that ends so late is of a clock that was wrong
+    free = or_(digest_lease.c.until <= tx.now, digest_lease.c.until > never, digest_lease.c.worker == worker)
     values = {"worker": worker, "until": tx.now + LEASE_SECONDS}
     if tx.execute(update(digest_lease).where(digest_lease.c.list == address, free).values(**values)).rowcount:
         return True

@@ -16,7 +16,8 @@ from sqlalchemy import Table, inspect
 
 from mailserver.store.engine import migrate
 from mailserver.store.moving import file_journal, server_journal
-from mailserver.store.moving.ends import End, Row
+from mailserver.store.moving.ends import CannotMove, End, Row
+from mailserver.texts.text import Text
 
 AT_TARGET = "moving_token"
 """A table at the other end, of one row."""
@@ -130,9 +131,17 @@ def is_followed(source: End, target: End) -> bool:
 
 
 def renew(source: End, target: End, reader: Any) -> None:
-    """Another token at both ends, and a snapshot for `reader` of the moment at which the source had it first."""
+    """Another token at both ends, and a snapshot for `reader` of the moment at which the source had it first.
+
+    Raises CannotMove: the target is another than the one that was found to follow.
+    """
     token = secrets.token_hex(16)
     with source.opened(writes=True) as driver:
+        marked = _marked(target)
+        if marked not in driver.execute("SELECT token, before FROM moving_out").fetchone():
+            raise CannotMove(Text("la destination a été changée entre-temps ; relancez le déplacement"))
+        # What the target has is the one before: whoever is killed twice, below, has lost nothing.
+        driver.execute(f"UPDATE moving_out SET token = '{marked}'")  # noqa: S608 - one of our own
         of(source).renew(driver, reader, token)
         _mark(target, token)
         # Who has the one before is older from now on, and would lack what is forgotten here.

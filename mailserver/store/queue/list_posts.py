@@ -3,7 +3,7 @@
 Rows are kept as long as traces. What came back counts once for a message and a member, and only while its row is there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -120,6 +120,7 @@ _INSERT = Statement(
         *("people", "outside", "ended", "may_leave"),
     ),
 )
+_LIST = Statement(select(list_post.c.list).where(list_post.c.id == bindparam("post")))
 _INSERT_DELIVERY = Statement(insert(list_delivery), keys=("post_id", "member_id", "outcome", "changed"))
 _URGENCY = case(
     {int(Fate.BOUNCED): 0, int(Fate.FAILED): 1, int(Fate.WAITING): 2}, value=list_delivery.c.outcome, else_=3
@@ -142,6 +143,14 @@ def record(
     options: Options,
 ) -> int:
     """Put a message on record, and queue it for each member outside under an address of their own; its number."""
+    post_id = begin(tx, posted)
+    if posted.outside:
+        _queue(tx, post_id, posted.list, posted.outside, content_id, return_address, lifetime, options)
+    return post_id
+
+
+def begin(tx: Tx, posted: Posted) -> int:
+    """Put a message on record; its number. Nobody outside has it yet, and it is queued for nobody."""
     row = tx.one(
         _INSERT,
         list=posted.list,
@@ -156,16 +165,52 @@ def record(
         may_leave=int(posted.may_leave),
     )
     assert row is not None
-    post_id = int(row[0])
-    if posted.outside:
-        numbers = outside_members.ids(tx, posted.list, posted.outside)
-        rows = [
-            {"post_id": post_id, "member_id": number, "outcome": 0, "changed": tx.now} for number in numbers.values()
-        ]
-        tx.many(_INSERT_DELIVERY, rows)
-        each = [(return_address(Departure(post_id, number)), member) for member, number in numbers.items()]
-        spool.enqueue_each(tx, content_id, each, lifetime=lifetime, options=options)
-    return post_id
+    return int(row[0])
+
+
+def go_on(
+    tx: Tx,
+    post_id: int,
+    members: Sequence[str],
+    content_id: int,
+    return_address: Callable[[Departure], str],
+    *,
+    lifetime: int,
+    options: Options,
+) -> int:
+    """Queue a message on record for some of its members outside; how many. To whom its list sends nothing any more by
+    now it does not send this."""
+    row = tx.one(_LIST, post=post_id)
+    if row is None:
+        return 0
+    gone = outside_members.ended(tx, row[0], members)
+    left = [member for member in members if member not in gone]
+    if left:
+        _queue(tx, post_id, row[0], left, content_id, return_address, lifetime, options)
+    return len(left)
+
+
+def list_of(tx: Tx, post_id: int) -> str:
+    """Which list a message is of; empty: it is not on record any more."""
+    row = tx.one(_LIST, post=post_id)
+    return str(row[0]) if row is not None else ""
+
+
+def _queue(
+    tx: Tx,
+    post_id: int,
+    address: str,
+    members: Sequence[str],
+    content_id: int,
+    return_address: Callable[[Departure], str],
+    lifetime: int,
+    options: Options,
+) -> None:
+    numbers = outside_members.ids(tx, address, members)
+    rows = [{"post_id": post_id, "member_id": number, "outcome": 0, "changed": tx.now} for number in numbers.values()]
+    tx.many(_INSERT_DELIVERY, rows)
+    each = [(return_address(Departure(post_id, number)), member) for member, number in numbers.items()]
+    spool.enqueue_each(tx, content_id, each, lifetime=lifetime, options=options)
 
 
 def leaving(tx: Tx, departure: Departure) -> Leaving | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State as Standing
@@ -21,8 +21,6 @@ from mailserver.texts.causes import Cause
 
 SIZE = 1000
 """Recipients of one row."""
-AT_ONCE = 100
-"""Rows of one call to the driver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,8 @@ class Copy:
     reverse_path: str
     through_list: bool
     signs: int
+    post_id: int = 0
+    """Of what a list sends to its members outside: its message on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +89,24 @@ _SETTLE = Statement(
 )
 
 
-def start(
-    tx: Tx, number: int, worker: int, kept: Sequence[Copy], rows: Sequence[dict[str, Any]], posted: int = 0
-) -> None:
-    """Keep the copies and who is to get them (`rows_of`): it is being sent from now on. `posted`: members of lists
-    elsewhere, who are queued with it.
+def keep(tx: Tx, number: int, worker: int, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep some of those who are to get it (`rows_of`), before it begins: of very many they are more than one unit
+    should write. The first of them take the place of what an attempt before left.
+
+    Raises Refused(NOT_FOUND | CONFLICT) as `start`.
+    """
+    _claim(tx, number, worker)
+    if rows and rows[0]["number"] == 0:
+        tx.execute(delete(mailing_batch).where(mailing_batch.c.mailing_id == number))
+    tx.many(_INSERT, rows)
+
+
+def start(tx: Tx, number: int, worker: int, kept: Sequence[Copy], total: int) -> None:
+    """Keep the copies; to so many recipients, who are kept already, it is being sent from now on.
 
     Raises Refused(NOT_FOUND | CONFLICT): it is not to be sent now, or somebody else is at it.
     """
-    found = mailings.locked(tx, number)
-    # It may have been planned for later while its copies were made.
-    is_now = found.state is State.APPROVED and not found.started and found.due <= tx.now
-    if not is_now or not mailings.claim(tx, number, worker):
-        raise Refused(Reason.CONFLICT, Cause("mailing-state"))
+    _claim(tx, number, worker)
     for copy in kept:
         tx.execute(
             insert(mailing_copy).values(
@@ -112,13 +117,19 @@ def start(
                 reverse_path=copy.reverse_path,
                 through_list=int(copy.through_list),
                 impersonation=copy.signs,
+                post_id=copy.post_id,
             )
         )
-    for begin in range(0, len(rows), AT_ONCE):
-        tx.many(_INSERT, rows[begin : begin + AT_ONCE])
-    total = sum(row["size"] for row in rows)
-    values = {"state": State.SENDING.value, "started": tx.now, "total": total + posted, "queued": posted}
+    values = {"state": State.SENDING.value, "started": tx.now, "total": total}
     tx.execute(update(mailing).where(mailing.c.id == number).values(values))
+
+
+def _claim(tx: Tx, number: int, worker: int) -> None:
+    found = mailings.locked(tx, number)
+    # It may have been planned for later while its copies were made.
+    is_now = found.state is State.APPROVED and not found.started and found.due <= tx.now
+    if not is_now or not mailings.claim(tx, number, worker):
+        raise Refused(Reason.CONFLICT, Cause("mailing-state"))
 
 
 def rows_of(number: int, shares: Sequence[Sharing]) -> list[dict[str, Any]]:
@@ -144,11 +155,11 @@ def _row(copy: int, size: int, accounts: bytes = b"", addresses: str = "", targe
 
 def copies(tx: Tx, number: int) -> dict[int, Copy]:
     """The copies of a mailing."""
-    columns = ("number", "stored_id", "reverse_path", "through_list", "impersonation")
+    columns = ("number", "stored_id", "reverse_path", "through_list", "impersonation", "post_id")
     rows = tx.execute(select(*(mailing_copy.c[name] for name in columns)).where(mailing_copy.c.mailing_id == number))
     return {
-        number: Copy(number, stored, path, bool(through), signs)
-        for number, stored, path, through, signs in map(tuple, rows)
+        number: Copy(number, stored, path, bool(through), signs, post_id)
+        for number, stored, path, through, signs, post_id in map(tuple, rows)
     }
 
 

@@ -69,9 +69,10 @@ mailing_copy = Table(
     Column("reverse_path", Text, nullable=False),
     Column("through_list", SmallInteger, nullable=False),
     Column("impersonation", SmallInteger, nullable=False),
+    Column("post_id", BigInteger, nullable=False, server_default="0"),
 )
 """What is delivered: the message, and the copy of each list. `stored_id`: its content, for ever; `content_id`: the same
-while it has to stay."""
+while it has to stay. `post_id`: of what a list sends to its members outside, its message on record (`list_post`)."""
 Index("ix_mailing_copy_stored_id", mailing_copy.c.stored_id)
 Index("ix_mailing_copy_content_id", mailing_copy.c.content_id)
 

@@ -248,7 +248,7 @@ def _candidates(tx: Tx, content_id: int, likeness: Likeness) -> Iterator[Row]:
         threads.update(row[0] for row in tx.all(_THREAD, content=content_id))
         for thread in threads:
             yield from tx.all(_SAME_ID, thread=thread, message_id=facts.message_id)
-    if facts.body_size:
+    if facts.body_size and not (likeness.by_name and facts.message_id):
         low, high = content_id - NEAR, content_id + NEAR
         yield from tx.all(_SAME_SIZE, low=low, high=high, body_size=facts.body_size)
 

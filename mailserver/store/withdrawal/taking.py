@@ -3,7 +3,6 @@
 A batch begins from what is there, so whoever goes on after a crash takes what is left, and two that meet do no harm.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,18 +17,16 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
     literal_column,
     select,
     tuple_,
     update,
 )
 
-from mailserver.model.errors import Refused
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import archived_posts, collect, deletions, digest_posts, messages
+from mailserver.store.mail import archived_posts, collect, deletions, digest_posts
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.schema.deletions import deleted_message
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message
@@ -41,12 +38,6 @@ from mailserver.store.withdrawal.rows import LEASE_SECONDS, NEWS, NOBODY, State
 FACTS = tuple(column.name for column in message.c if column.name not in ("uid", "modseq", "saved"))
 """What an appearance has and gets back: all but its number, its last change, and when it came there."""
 
-MARK = "$Cancelled"
-"""The keyword of what was read before its sender took it back. It protects nobody: pages say it by columns."""
-Key = tuple[int, int, int]
-"""Content, mailbox and UID of an appearance."""
-BEGINNING: Key = (0, 0, 0)
-
 _WANTED = select(message.c.mailbox_id, message.c.uid)
 _IS_READ = message.c.flags.op("&")(SEEN) != 0
 _IN_ORDER = (message.c.content_id, message.c.mailbox_id, message.c.uid)
@@ -57,6 +48,8 @@ class _Batch:
     """What takes the appearances of `given` away: a statement each for all of them, in this order."""
 
     there: Statement
+    unread: Statement
+    """Those of them that nobody has read."""
     keep: Statement
     note: Statement
     bury: Statement
@@ -68,10 +61,10 @@ def _batch(given: Subquery, joined: Callable[..., ColumnElement[str]]) -> _Batch
     """Tombstones stay, and each mailbox takes its next mod-sequence (RFC 7162 section 3.2.10)."""
     # `mailbox` is joined nowhere: whoever plans might then go through all messages of each instead of by the key.
     is_given = (message.c.mailbox_id == given.c.box) & (message.c.uid == given.c.uid)
-    of_box = (
+    of_box = [
         select(column).where(mailbox.c.id == message.c.mailbox_id).correlate(message).scalar_subquery()
         for column in (mailbox.c.account_id, mailbox.c.modseq)
-    )
+    ]
     is_marked = message.c.flags.op(">>")(keyword.c.bit + FIRST_KEYWORD_BIT).op("&")(1) == 1
     names = (
         select(func.coalesce(joined(keyword.c.name, literal_column("' '")), ""))
@@ -103,8 +96,10 @@ def _batch(given: Subquery, joined: Callable[..., ColumnElement[str]]) -> _Batch
         "octets": mailbox.c.octets - loss.c.freed,
     }
     key = tuple_(message.c.mailbox_id, message.c.uid)
+    there = select(message.c.mailbox_id, message.c.uid, *of_box).where(is_given)
     return _Batch(
-        there=Statement(select(message.c.mailbox_id, message.c.uid, *of_box).where(is_given)),
+        there=Statement(there),
+        unread=Statement(there.where(~_IS_READ)),
         keep=Statement(insert(withdrawn).from_select(("withdrawal_id", "account_id", "keywords", *FACTS), kept)),
         note=Statement(collect.noting(select(message.c.content_id).where(is_given), now)),
         bury=Statement(insert(expunged).from_select(("mailbox_id", "modseq", "uid", "at"), stones)),
@@ -141,8 +136,10 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
         is_meant &= ~_IS_READ
     wanted = [tuple(row) for row in tx.execute(_WANTED.where(is_meant).order_by(*_IN_ORDER).limit(most))]
     lock_boxes(tx, {row[0] for row in wanted})
-    # By a statement of its own: it sees what was committed while we waited for the locks.
-    there = tx.all(_BATCHES[tx.dialect].there, given=packed((*row, 0, 0) for row in wanted)) if wanted else []
+    # By a statement of its own: it sees what was committed while we waited for the locks, and what was read.
+    batch = _BATCHES[tx.dialect]
+    still = batch.unread if act.spares_read else batch.there
+    there = tx.all(still, given=packed((*row, 0, 0) for row in wanted)) if wanted else []
     if there:
         _take_away(tx, number, there)
     _go_on(tx, number, worker, taken=len(there))
@@ -151,40 +148,6 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
     is_removed = meant(tx, content_ids, came, only_alike=only_alike, columns=deleted_message.c)
     removed = deletions.of_contents(tx, content_ids, is_removed, left) if left else []
     return len(wanted) + deletions.let_go(tx, removed)
-
-
-def mark_read(
-    tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int], after: Key
-) -> tuple[Key, int] | None:
-    """Mark up to so many appearances that were read and stay, after one of them; the last, and how many were looked at.
-    None: it is no longer about that.
-
-    Raises Refused(NOT_FOUND).
-    """
-    act = rows.locked(tx, number)
-    if act.state is not State.TAKING or not act.spares_read:
-        return None
-    is_meant = meant(tx, content_ids, act.likeness.came, only_alike=False)
-    rest = tuple_(*_IN_ORDER) > tuple_(*(literal(part, BigInteger) for part in after))
-    found = tx.execute(
-        select(*_IN_ORDER, mailbox.c.account_id)
-        .join_from(message, mailbox, mailbox.c.id == message.c.mailbox_id)
-        .where(is_meant, _IS_READ, rest)
-        .order_by(*_IN_ORDER)
-        .limit(most)
-    ).all()
-    lock_boxes(tx, {row.mailbox_id for row in found})
-    marked = 0
-    for row in found:
-        # A mailbox that has no room for one more keyword keeps the message as it is.
-        with contextlib.suppress(Refused):
-            changed, _, _ = messages.store_flags(tx, row.account_id, row.mailbox_id, [row.uid], "+", (MARK,))
-            marked += changed > 0
-    values = {"marked": withdrawal.c.marked + marked, "worker": worker, "leased": tx.now + LEASE_SECONDS}
-    tx.execute(update(withdrawal).where(withdrawal.c.id == number).values(values))
-    for content_id, mailbox_id, uid, _ in map(tuple, found[-1:]):
-        after = content_id, mailbox_id, uid
-    return after, len(found)
 
 
 def lock_boxes(tx: Tx, mailbox_ids: Iterable[int]) -> None:

@@ -8,7 +8,6 @@ changes nothing.
 from mailserver.store.queue.spool.enqueue import enqueue, enqueue_each, new_name
 from mailserver.store.queue.spool.leases import (
     HOLD,
-    LEASE,
     MOST_PUT_OFF,
     give_back,
     lease,
@@ -36,6 +35,7 @@ from mailserver.store.queue.spool.rows import (
     DEFAULT_NOTIFY,
     GIVEN_UP,
     HELD,
+    LEASE,
     NEWS,
     RETRY_NEWS,
     UNSIGNED,

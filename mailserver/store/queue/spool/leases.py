@@ -18,6 +18,7 @@ from mailserver.store.queue.spool.rows import (
     BRAKED,
     GIVEN_UP,
     HELD,
+    LEASE,
     Addressee,
     Leased,
     Notify,
@@ -29,8 +30,6 @@ from mailserver.store.schema.spool import queued, queued_domain, queued_recipien
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
 
-LEASE = 15
-"""Seconds a lease lasts unless renewed: as long as mail waits for a worker that was killed while sending it."""
 HOLD = 600
 """Seconds after which a held row looks again."""
 HEAD = 200

@@ -10,6 +10,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.queue.spool.rows import (
     BRAKED,
     HELD,
+    LEASE,
     NAME_LENGTH,
     NEWS,
     NOBODY,
@@ -129,8 +130,12 @@ def release_unsigned(tx: Tx) -> int:
 def bring_forward(tx: Tx, longest: int) -> int:
     """Rows that were tried already and wait for more seconds than any attempt is put off are due; how many.
 
-    What an operator or a brake holds stays, and what waits for its first attempt.
+    What an operator or a brake holds stays, and what waits for its first attempt. A lease that ends later than one
+    given now is of the clock before: it lasts as long as if it were given now. Who is still at that row renews it
+    meanwhile, and nobody else sends it; after who was killed, it is due.
     """
+    leased = (queued_domain.c.lease != 0, queued_domain.c.due > tx.now + LEASE)
+    tx.execute(update(queued_domain).where(*leased).values(due=tx.now + LEASE))
     clause = update(queued_domain).where(
         queued_domain.c.due > tx.now + longest,
         queued_domain.c.lease == 0,

@@ -14,6 +14,8 @@ from mailserver.store.schema.spool import queued, queued_domain, queued_recipien
 from mailserver.texts import causes
 from mailserver.texts.causes import Cause
 
+LEASE = 15
+"""Seconds a lease lasts unless renewed: as long as mail waits for a worker that was killed while sending it."""
 NAME_LENGTH = 16
 NEWS = -1
 """The "mailbox" whose news say that something was queued (`changes.subscribe("mailbox", NEWS, …)`)."""
