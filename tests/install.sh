@@ -7,7 +7,7 @@ set -u
 packages="slapd ldap-utils postgresql isync mutt offlineimap3 sieve-connect imapfilter swaks libnet-ssleay-perl chromium strace oathtool zbar-tools rspamd clamav-daemon haproxy libnss3-tools locales systemd restic pebble curl openssl prometheus postfix sasl2-bin"
 packages="$packages libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui"
 # What the long tests need besides: sh tests/install.sh long
-[ "${1:-}" != long ] || packages="$packages debhelper go-md2man iproute2 lintian python3-venv"
+[ "${1:-}" != long ] || packages="$packages debhelper go-md2man iproute2 lintian python3-venv orca at-spi2-core xvfb xdotool openbox dbus"
 
 missing=""
 for package in $packages; do

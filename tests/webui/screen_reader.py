@@ -7,7 +7,8 @@ import contextlib
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ for name in ("sayAllOnLoad", "pageSummaryOnLoad"):
     settings_manager.get_manager().set_setting(name, False)
 """
 """Pages are not read out by themselves: what is heard is of what was done."""
-BETWEEN_KEYS = 2.0
-"""Seconds before the next key, where what one looks for was not heard."""
+BETWEEN_KEYS = 1.0
+"""Seconds without a word in its log after which the screen reader has done what a key asked for."""
 BUS_LAUNCHER = "/usr/libexec/at-spi-bus-launcher"
 
 
@@ -36,10 +37,19 @@ class ScreenReader:
         self._log = log
         self._environment = environment
         self._from = 0
+        self._done = ""
+        self.lines: list[str] = []
+        """What was done, and what was heard of it."""
 
-    def mark(self) -> None:
-        """What is heard from here on is about what comes."""
-        self._from = len(self.said())
+    def mark(self, done: str = "") -> None:
+        """What is heard from here on is about what comes, which is to be `done`."""
+        if self._done:
+            self.lines.append(self.line())
+        self._from, self._done = len(self.said()), done
+
+    def line(self) -> str:
+        """The last thing that was done, and what was heard of it so far."""
+        return f"{self._done}: {self.since()}"
 
     def said(self) -> list[str]:
         """Everything since the beginning, one utterance after the other."""
@@ -50,7 +60,7 @@ class ScreenReader:
 
     def press(self, *keys: str) -> None:
         """Press keys one after the other, by their X names; what follows is about them."""
-        self.mark()
+        self.mark(" ".join(keys))
         for key in keys:
             self._press(key)
 
@@ -58,26 +68,39 @@ class ScreenReader:
         subprocess.run(["xdotool", "key", "--clearmodifiers", key], env=self._environment, check=True)
 
     def type(self, text: str) -> None:
-        self.mark()
+        self.mark("écrit")
         subprocess.run(["xdotool", "type", "--delay", "20", text], env=self._environment, check=True)
 
     def seek(self, key: str, *words: str, presses: int = 30) -> None:
         """Press a key until these words are heard, as one looks for something: the next heading, the next button."""
-        self.mark()
+        self.mark(f"{key} jusqu’à « {words[-1]} »")
+        wanted = _in_order(words)
         for _ in range(presses):
+            before = len(self.said())
             self._press(key)
-            with contextlib.suppress(AssertionError):
-                self.hears(*words, seconds=BETWEEN_KEYS)
+            self._listen()
+            if wanted.search(" | ".join(self.said()[before:])):
                 return
         raise AssertionError(f"{key} never led to {words}; last heard: {self.since()}")
 
+    def _listen(self) -> None:
+        """Wait until the screen reader has done what a key made it do: then it notes nothing any more."""
+        length, end = -1, time.monotonic() + PATIENCE
+        while length != (now := self._log.stat().st_size) and time.monotonic() < end:
+            length = now
+            time.sleep(BETWEEN_KEYS)
+
     def hears(self, *words: str, seconds: float = PATIENCE) -> None:
         """Wait until each of these was said, in this order."""
-        wanted = re.compile(".*?".join(re.escape(each) for each in words), re.DOTALL | re.IGNORECASE)
+        wanted = _in_order(words)
         try:
             until(lambda: wanted.search(self.since()), seconds)
         except AssertionError:
             raise AssertionError(f"wanted {words}, heard: {self.since()}") from None
+
+
+def _in_order(words: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(".*?".join(re.escape(each) for each in words), re.DOTALL | re.IGNORECASE)
 
 
 @contextlib.contextmanager

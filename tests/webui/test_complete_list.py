@@ -152,7 +152,7 @@ def test_conversations_are_one_item_and_act_whole(house: House, person: Principa
     house.deliver(person, mail("Re: Projet", more=reply))
     browser.get("/m/")
     assert shown(browser) == ["Re: Projet", "Autre"]
-    assert re.search(r"<small>2<span class=\"vh\"> messages</span>", browser.text)
+    assert re.search(r"<small>2 <span class=\"vh\">messages</span>", browser.text)
     act(house, browser, person, c=[ids(browser, "c")["Re: Projet"]], faire="archiver")
     assert house.subjects(person, "Archive") == ["Projet", "Re: Projet"]
     assert "2 messages archivés" in browser.text

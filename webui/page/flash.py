@@ -196,6 +196,7 @@ def _shelves(visit: Visit) -> dict[str, str]:
         "carnet-supprime": _("Carnet supprimé avec ses contacts."),
         "fusion": _("Fiches réunies en une seule."),
         "repos": _("Heures de repos enregistrées."),
+        "lettres-imprimees": _("Document enregistré (PDF) : il reste à l’imprimer et à le remettre."),
         "boite-remise": _("Boîte remise : ses titulaires sont à jour."),
     }
 

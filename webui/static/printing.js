@@ -15,7 +15,7 @@ document.addEventListener("submit", async (event) => {
     const response = await fetch(form.action, { method: "POST", body: fields });
     if (response.ok && response.headers.get("content-type") === "application/pdf") {
       await save(response);
-      location.assign(form.dataset.imprimer);
+      show(form.dataset.imprimer);
     } else if (response.redirected) {
       location.assign(response.url);
     } else {
@@ -28,6 +28,14 @@ document.addEventListener("submit", async (event) => {
     if (status) status.textContent = "";
   }
 });
+
+// The page that says what was done; it may be open already.
+function show(address) {
+  const there = new URL(address, location.href);
+  there.hash = "annonce";
+  if (there.href === location.href) location.reload();
+  else location.assign(there);
+}
 
 async function save(response) {
   const link = document.createElement("a");
