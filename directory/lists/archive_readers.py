@@ -6,20 +6,26 @@ a functional box is read there.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from directory.lists import membership
 from directory.lists.list_expansion import MAX_LISTS, MAX_NESTING
 from directory.lists.rosters import House
+from mailserver.model import visibility
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.identity import Archive, ListKind, Principal
+from mailserver.model.identity import Archive, ListKind, Population, Principal
+from mailserver.store.account import rules
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import archived_posts
-from mailserver.store.people import lists, outside_members
+from mailserver.store.people import affiliations, lists, outside_members
 from mailserver.store.people.lists import ListEntry
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.store.web.archive_view import ArchiveView
 from mailserver.texts.causes import Cause
+
+OPEN = (Archive.MEMBERS, Archive.ACADEMY)
+"""Archives that others than owners read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,9 @@ class OpenArchive:
     """An archive that somebody may read."""
 
     entry: ListEntry
-    is_owner: bool
+    view: ArchiveView
+    """What of it they are shown."""
+    is_owner: bool = False
     """They may take something out of it."""
 
 
@@ -37,23 +45,34 @@ def opened(tx: Tx, house: House, person: Principal, address: str) -> OpenArchive
     if entry is None or entry.kind is ListKind.FUNCTION:
         return None
     if any(map(person.owns, lists.owners(tx, entry))):
-        return OpenArchive(entry, is_owner=True)
-    if entry.archive is Archive.ACADEMY:
-        return OpenArchive(entry, is_owner=False)
-    if entry.archive is Archive.MEMBERS and _is_member(tx, house, entry, person):
-        return OpenArchive(entry, is_owner=False)
-    return None
+        return OpenArchive(entry, ArchiveView(entry.address), is_owner=True)
+    if entry.archive not in OPEN:
+        return None
+    view = ArchiveView(entry.address, Archive.MEMBERS, person.account_id, _kept_from(tx, person.role.population))
+    if _is_member(tx, house, entry, person):
+        return OpenArchive(entry, view)
+    if entry.archive is not Archive.ACADEMY:
+        return None
+    ties = affiliations.of(tx, [person.account_id]).get(person.account_id, ())
+    return OpenArchive(entry, replace(view, circle=Archive.ACADEMY, viewer=visibility.viewer(person, ties)))
 
 
-def opened_outside(tx: Tx, house: House, member_id: int) -> ListEntry | None:
-    """The list of a member outside whose archive they may read now; None: there is none for them."""
+def opened_outside(tx: Tx, house: House, member_id: int) -> OpenArchive | None:
+    """The archive of a member outside, if they may read it now; None: there is none for them."""
     found = outside_members.get(tx, member_id)
     if found is None or found.reason is outside_members.Reason.LEFT:
         return None
     entry = lists.get(tx, found.list)
-    if entry is None or entry.archive not in (Archive.MEMBERS, Archive.ACADEMY):
+    if entry is None or entry.archive not in OPEN or not _are_in(tx, house, entry, [found.member]):
         return None
-    return entry if _are_in(tx, house, entry, [found.member]) else None
+    view = ArchiveView(entry.address, Archive.MEMBERS, kept_from=_kept_from(tx, Population.OUTSIDE))
+    return OpenArchive(entry, view)
+
+
+def _kept_from(tx: Tx, population: Population) -> frozenset[Population]:
+    """Populations whose mail a reader of this one does not get."""
+    table = rules.table(tx)
+    return frozenset(one for one in Population if not table.allows(one, population))
 
 
 def take_out(tx: Tx, address: str, number: int, origin: Origin) -> None:

@@ -35,6 +35,8 @@ class Received:
     """Who reads what it has sent on."""
     digest: bool | None = None
     """They get a message a day; None: it sends none."""
+    archive_opened: int = 0
+    archive_older: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ def _is_in(tx: Tx, entry: ListEntry, person: Principal) -> bool:
 
 def _received(entry: ListEntry, chosen: Mapping[str, bool]) -> Received:
     digest = None if entry.kind is ListKind.FUNCTION else chosen.get(entry.address, entry.digest)
-    return Received(entry.address, entry.name, entry.kind is ListKind.LIVING, entry.archive, digest)
+    is_living, opened, older = entry.kind is ListKind.LIVING, entry.archive_opened, entry.archive_older
+    return Received(entry.address, entry.name, is_living, entry.archive, digest, opened, older)
 
 
 def finds(tx: Tx, query: str, account_id: int) -> bool:

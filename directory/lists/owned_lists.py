@@ -1,12 +1,13 @@
 """Lists as whoever looks after them sees and changes them: owners, and administrators in every owner's stead."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from directory.lists import rosters
 from directory.lists.rosters import House, ListChange
 from mailserver.model.identity import Principal, Role
 from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import archived_posts
 from mailserver.store.people import lists
 from mailserver.store.people.lists import ListEntry
 from mailserver.store.queue import moderation_queue
@@ -34,6 +35,8 @@ class OwnedDetails:
     named: Sequence[str]
     members: Sequence[str]
     waiting: int
+    archived: Mapping[str, int]
+    """Messages of the archive by whom they are for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,14 @@ def find(tx: Tx, owner: Principal, address: str) -> OwnedDetails | None:
         lists.named_writers(tx, address),
         lists.members(tx, address),
         len(moderation_queue.waiting(tx, [address])),
+        archived_posts.by_readers(tx, address),
     )
 
 
-def save(tx: Tx, house: House, address: str, wanted: ListChange, members: MembersChange | None, origin: Origin) -> None:
-    """Everything that a form changes, as one unit. Raises Refused."""
-    rosters.change(tx, house, address, wanted, origin)
+def save(tx: Tx, house: House, address: str, wanted: ListChange, members: MembersChange | None, origin: Origin) -> int:
+    """Everything that a form changes, as one unit; how many messages of the archive were opened to more people. Raises
+    Refused."""
+    older = rosters.change(tx, house, address, wanted, origin)
     if members is not None:
         rosters.edit_checked(tx, house, address, members.add, members.remove, origin)
+    return older

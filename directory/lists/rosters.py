@@ -11,6 +11,7 @@ from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Answers, Archive, ListKind, Writers
 from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import archived_posts
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.access.rights import WORDS
 from mailserver.store.mail.messages import NO_QUOTA, Quota
@@ -90,6 +91,8 @@ class ListChange:
     max_size: int | None = None
     max_hourly: int | None = None
     archive: Archive | None = None
+    older: bool = False
+    """Those who read the archive read what was kept for fewer before, too."""
     digest: bool | None = None
 
 
@@ -191,8 +194,11 @@ def _usual_writers(kind: ListKind, uai: str) -> Writers:
     return Writers.HOUSE if kind is ListKind.LIVING or (kind is ListKind.MANUAL and uai) else Writers.ANYONE
 
 
-def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origin) -> None:
-    """Change what a list is. Raises Refused(NOT_FOUND | INVALID | LIMIT | NO_SUCH_RECIPIENT)."""
+def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origin) -> int:
+    """Change what a list is; how many messages of its archive were opened to more people.
+
+    Raises Refused(NOT_FOUND | INVALID | LIMIT | NO_SUCH_RECIPIENT).
+    """
     entry = require(tx, address)
     values: dict[str, str | int] = {}
     if wanted.name is not None:
@@ -214,10 +220,8 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
     if wanted.ends is not None:
         values["ends"] = wanted.ends
     values |= _limits(entry.kind, wanted)
-    if wanted.archive is not None:
-        if wanted.archive is not Archive.NONE and entry.kind is ListKind.FUNCTION:
-            raise Refused(Reason.INVALID, "a functional box sends nothing on: it has no archive")
-        values["archive"] = wanted.archive.value
+    opening = _opening(tx, entry, wanted)
+    values |= opening
     if wanted.digest is not None:
         if wanted.digest and entry.kind is ListKind.FUNCTION:
             raise Refused(Reason.INVALID, "a functional box sends nothing on: it has no digests")
@@ -237,6 +241,27 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
         *(["named writers"] if wanted.named is not None else []),
     )
     audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-fields", address=address, fields=said or ("nothing",)))
+    older = int(opening.get("archive_older", 0))
+    if opening.get("archive_opened"):
+        readers = (wanted.archive or entry.archive).value
+        detail = Cause("list-archive-opened", address=address, readers=(readers,), count=older)
+        audit.record(tx, origin, Action.LIST_CHANGED, 0, detail)
+    return older
+
+
+def _opening(tx: Tx, entry: lists.ListEntry, wanted: ListChange) -> dict[str, str | int]:
+    """Who reads the archive from now on. What was kept for fewer stays theirs unless it is opened as well, and what is
+    closed is closed at once, whenever it was sent on. Raises Refused(INVALID)."""
+    if wanted.archive is None and not wanted.older:
+        return {}
+    readers = wanted.archive or entry.archive
+    if readers is not Archive.NONE and entry.kind is ListKind.FUNCTION:
+        raise Refused(Reason.INVALID, "a functional box sends nothing on: it has no archive")
+    older = archived_posts.open_older(tx, entry.address, readers) if wanted.older else 0
+    values: dict[str, str | int] = {} if wanted.archive is None else {"archive": readers.value}
+    if older or not entry.archive.includes(readers):
+        return {**values, "archive_opened": tx.now, "archive_older": older}
+    return values if readers is entry.archive else {**values, "archive_opened": 0, "archive_older": 0}
 
 
 def _limits(kind: ListKind, wanted: ListChange) -> dict[str, int]:

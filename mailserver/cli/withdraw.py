@@ -82,6 +82,8 @@ def show(
     for one in found.samples:
         print(f"{date(one.sent_at)}  {one.sender}  {one.subject}  {one.messages}")
     print(_("{count} messages chez {people} personnes.", count=found.reached.messages, people=found.reached.accounts))
+    if found.reached.kept:
+        print(_("{count} gardés par des listes : archives, condensés, modération.", count=found.reached.kept))
     if found.reached.removed:
         print(
             _("{count} que leurs lecteurs ont supprimés ne pourront plus être récupérés.", count=found.reached.removed)

@@ -30,7 +30,7 @@ class Archiving:
         if head.archive is Archive.NONE or envelope.is_put_aside or list_copy.wants_no_archive(octets):
             return None
         account_id = envelope.sender.account_id if envelope.sender is not None else 0
-        return Archived(head.address, name_of(head, envelope, octets), account_id)
+        return Archived(head.address, name_of(head, envelope, octets), account_id, head.archive)
 
     def announced(self, head: Head, archived: Archived | None) -> Head:
         """The list as its copies speak of it: where its archive is, and the message in it. Of one for owners alone

@@ -19,22 +19,24 @@ from mailserver.delivery.digesting import MAX_OCTETS
 from mailserver.delivery.envelope import Envelope, Part
 from mailserver.delivery.list_copy import Head
 from mailserver.delivery.nested_lists import head_of
+from mailserver.delivery.offloading import at_leisure
 from mailserver.delivery.units import deliver_parts
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
-from mailserver.model.clock import Clock
+from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Damaged, Refused, Temporary
-from mailserver.model.identity import Roster
+from mailserver.model.identity import Archive, Roster
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.notices import digests
-from mailserver.notices.digests import Digest, Entry
+from mailserver.notices.digests import Digest, Entry, Opening
 from mailserver.notices.house import house_of
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, digest_posts
 from mailserver.store.mail.digest_posts import DigestPost
 from mailserver.store.mail.messages import Quota
 from mailserver.store.people import lists, outside_members, selecting
+from mailserver.store.people.lists import ListEntry
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Options, Signing
 
@@ -81,8 +83,9 @@ class Digests:
         for address in await self._store.read(digest_posts.due):
             if not await self._store.write(digest_posts.claim, address, self._store.worker):
                 continue
+            done: Sequence[int] = ()
             try:
-                await self._of_list(address)
+                done = await self._of_list(address)
                 made += 1
             except Refused as refusal:  # a message was taken back meanwhile: the next round looks again
                 log.info("digest put off", list=address, why=refusal.reason.value)
@@ -91,31 +94,38 @@ class Digests:
             except Exception:  # what fails costs itself, and none of the lists that come after it
                 catalogue.JOB_FAILURES.add()
                 log.exception("digest failed", list=address)
-            await self._store.write(digest_posts.release, address, self._store.worker)
+            await self._store.write(digest_posts.release, address, self._store.worker, done)
         return made
 
-    async def _of_list(self, address: str) -> None:
-        """Raises Refused(CONFLICT), Temporary."""
-        head = await self._store.read(_head, address)
+    async def _of_list(self, address: str) -> Sequence[int]:
+        """The messages that nobody waits for any more. Raises Refused(CONFLICT), Temporary."""
+        about = await self._store.read(_about, address)
         posts = await self._store.read(digest_posts.pending, address)
-        if head is None:
+        if about is None:
             await self._store.write(digest_posts.forget_list, address)
-            return
-        for some, accounts in _alike([(one, one.accounts) for one in posts]):
-            async for digest in self._written(head, some):
+            return ()
+        left_out: set[int] = set()
+        people = sum(len(post.accounts) + len(post.outside) for post in posts)
+        for some, accounts in await at_leisure(people, _alike, [(one, one.accounts) for one in posts]):
+            async for digest in self._written(about, some, left_out):
                 for start in range(0, len(accounts), UNIT):
-                    await self._deliver(head, digest, accounts[start : start + UNIT])
-        for some, members in _alike([(one, one.outside) for one in posts]):
-            async for digest in self._written(head, some):
-                await self._send(head, digest, members)
+                    await self._deliver(about.head, digest, accounts[start : start + UNIT])
+        for some, members in await at_leisure(people, _alike, [(one, one.outside) for one in posts]):
+            async for digest in self._written(about, some, left_out):
+                await self._send(about.head, digest, members)
         log.info("digest", list=address, messages=len(posts))
+        return [post.id for post in posts if post.id not in left_out]
 
-    async def _written(self, head: Head, posts: Sequence[DigestPost]) -> AsyncIterator[_Written]:
-        """A day's digest, in as many messages as it takes, one after the other: together they may be very large. Raises
-        Temporary."""
+    async def _written(
+        self, about: "_About", posts: Sequence[DigestPost], left_out: set[int]
+    ) -> AsyncIterator[_Written]:
+        """A day's digest, in as many messages as it takes, one after the other: together they may be very large.
+        `left_out` gets the messages that cannot be read. Raises Temporary."""
+        head = about.head
         parts, made = list(_split(posts)), max(post.due for post in posts)
         for number, part in enumerate(parts, 1):
             entries = await self._entries(head, part)
+            left_out.update({post.id for post in part} - {post.id for post, _ in entries})
             if not entries:
                 continue
             numbers = [post.id for post, _ in entries]
@@ -123,7 +133,7 @@ class Digests:
             token = hashlib.blake2b(key.encode(), digest_size=12).digest()
             message_id = f"<{token.hex()}@{self._settings.domain}>"
             messages = [entry for _, entry in entries]
-            what = Digest(head.address, head.name, made, number, len(parts), messages, message_id)
+            what = Digest(head.address, head.name, made, number, len(parts), messages, message_id, about.opening(made))
             octets = await asyncio.to_thread(digests.write, self._house, what)
             yield _Written(octets, digests.subject(self._house, what), numbers)
 
@@ -157,7 +167,7 @@ class Digests:
             octets = list_copy.top(head) + list_copy.fields(head) + digest.octets
             part = Part(await self._delivery.prepare(octets), head.bounces, here, provenance=provenance)
             parts = await self._delivery.parts_of(Copy(part, octets, envelope, {}))
-        await self._commit(parts, digest.posts, accounts=accounts)
+        await self._commit(head, parts, digest.posts, accounts=accounts)
 
     async def _send(self, head: Head, digest: _Written, members: Sequence[str]) -> None:
         """To members outside, each under an address of their own. Raises Refused(CONFLICT), Temporary."""
@@ -171,10 +181,11 @@ class Digests:
             post = self._delivery.members.digest(head, options.name, digest.subject, left)
             prepared = await self._delivery.prepare(octets)
             parts.append(Part(prepared, head.bounces, options=options, provenance=provenance, post=post))
-        await self._commit(parts, digest.posts, outside=members)
+        await self._commit(head, parts, digest.posts, outside=members)
 
     async def _commit(
         self,
+        head: Head,
         parts: Sequence[Part],
         numbers: Sequence[int],
         accounts: Collection[int] = (),
@@ -182,51 +193,81 @@ class Digests:
     ) -> None:
         lifetime = self._settings.outbound.lifetime
         async with self._delivery.discarding(*(part.prepared for part in parts)):
-            unused = await self._store.write(_settle, parts, numbers, accounts, outside, lifetime)
+            waiting = _Settled(head.address, self._store.worker, numbers, accounts, outside)
+            unused = await self._store.write(_settle, parts, waiting, lifetime)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
 
 
-def _settle(
-    tx: Tx,
-    parts: Sequence[Part],
-    numbers: Sequence[int],
-    accounts: Collection[int],
-    outside: Collection[str],
-    lifetime: int,
-) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """Who has which messages of a list with this unit."""
+
+    list: str
+    worker: int
+    posts: Sequence[int]
+    accounts: Collection[int]
+    outside: Collection[str]
+
+
+def _settle(tx: Tx, parts: Sequence[Part], they: _Settled, lifetime: int) -> list[str]:
     """They have it, and wait no more: both or neither."""
-    digest_posts.settle(tx, numbers, accounts, outside)
+    digest_posts.settle(tx, they.list, they.worker, they.posts, they.accounts, they.outside)
     return deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
 
 
-def _head(tx: Tx, address: str) -> Head | None:
+@dataclass(frozen=True, slots=True)
+class _About:
+    """A list whose digest is made."""
+
+    head: Head
+    entry: ListEntry
+
+    def opening(self, made: int) -> Opening | None:
+        """What members are told of its archive: that it was opened to more people since the digest of yesterday."""
+        entry = self.entry
+        if entry.archive not in (Archive.MEMBERS, Archive.ACADEMY) or not made - DAY <= entry.archive_opened <= made:
+            return None
+        return Opening(entry.archive_opened, entry.archive is Archive.ACADEMY, entry.archive_older)
+
+
+def _about(tx: Tx, address: str) -> _About | None:
     entry = lists.get(tx, address)
     if entry is None:
         return None
-    return head_of(Roster(entry.address, entry.name, policy=lists.policy(tx, entry)))
+    return _About(head_of(Roster(entry.address, entry.name, policy=lists.policy(tx, entry))), entry)
 
 
-def _alike(waiting: Sequence[tuple[DigestPost, Collection[T]]]) -> Iterator[tuple[list[DigestPost], list[T]]]:
-    """Who waits for the same messages, together."""
-    mine: dict[T, list[DigestPost]] = {}
-    for post, members in waiting:
+def _alike(waiting: Sequence[tuple[DigestPost, Sequence[T]]]) -> list[tuple[list[DigestPost], list[T]]]:
+    """Who waits for the same messages, together.
+
+    Messages with the same people have the same sequence of them (`DigestPost`): each is gone through once.
+    """
+    kinds = {id(members): members for _, members in waiting}
+    bit_of = {key: 1 << place for place, key in enumerate(kinds)}
+    bits: dict[T, int] = {}
+    for key, members in kinds.items():
+        bit = bit_of[key]
         for member in members:
-            mine.setdefault(member, []).append(post)
-    groups: dict[tuple[int, ...], tuple[list[DigestPost], list[T]]] = {}
-    for member, posts in mine.items():
-        groups.setdefault(tuple(post.id for post in posts), (posts, []))[1].append(member)
-    for posts, members in groups.values():
-        yield posts, sorted(members)
+            bits[member] = bits.get(member, 0) | bit
+    groups: dict[int, list[T]] = {}
+    for member, mine in bits.items():
+        groups.setdefault(mine, []).append(member)
+    return [
+        ([post for post, theirs in waiting if bit_of[id(theirs)] & mine], sorted(members))
+        for mine, members in groups.items()
+    ]
 
 
 def _split(posts: Sequence[DigestPost]) -> Iterator[list[DigestPost]]:
     """As many as fit into one message."""
     some: list[DigestPost] = []
+    octets = 0
     for post in posts:
-        if some and (len(some) >= MAX_MESSAGES or sum(one.size for one in some) + post.size > MAX_OCTETS):
+        if some and (len(some) >= MAX_MESSAGES or octets + post.size > MAX_OCTETS):
             yield some
-            some = []
+            some, octets = [], 0
         some.append(post)
+        octets += post.size
     if some:
         yield some

@@ -40,6 +40,8 @@ def deliver_parts(
     crowded: set[str] = set()
     fresh: dict[Memory, bool] = {}
     counted: Counted = {}
+    if holding := {hold.list for part in parts for hold in part.holds}:
+        moderation_queue.lock(tx, sorted(holding))
     for part in parts:
         file = part.prepared.file
         if part.came_back is not None:

@@ -170,6 +170,11 @@ class Archive(StrEnum):
     ACADEMY = "academy"
     """Everybody with an account here."""
 
+    def includes(self, other: "Archive") -> bool:
+        """Whether all whom the other lets read may read here, too."""
+        order = list(Archive)
+        return order.index(self) >= order.index(other)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

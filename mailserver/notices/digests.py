@@ -30,6 +30,17 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """The list's archive was opened to more people."""
+
+    at: int
+    widely: bool
+    """To everybody with an account here; else to its members."""
+    older: int
+    """Messages of before that were opened with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Digest:
     """One, or a part of one that is too large."""
 
@@ -40,6 +51,8 @@ class Digest:
     count: int
     entries: Sequence[Entry]
     message_id: str
+    opening: Opening | None = None
+    """What members are told besides."""
 
 
 def subject(house: House, what: Digest) -> str:
@@ -56,7 +69,8 @@ def write(house: House, what: Digest) -> bytes:
         "Vous recevez un message par jour. Pour recevoir chaque message, ou quitter la liste : "
         "« Listes que je reçois » sur le site, ou le lien de désabonnement de ce message."
     )
-    text = f"{house.say(said)}\n\n{lines}\n\n{house.say(ways, HALVES)}\n"
+    told = f"{house.say(opened(house, what.opening), HALVES)}\n\n" if what.opening is not None else ""
+    text = f"{house.say(said)}\n\n{lines}\n\n{told}{house.say(ways, HALVES)}\n"
     inner = multipart("digest", [_message(one.octets) for one in what.entries], what.message_id)
     content = multipart("mixed", [text_part(text), inner], f"{what.message_id} mixed")
     fields = envelope_fields(
@@ -69,6 +83,19 @@ def write(house: House, what: Digest) -> bytes:
         )
     )
     return fields + b"MIME-Version: 1.0\r\n" + content.octets
+
+
+def opened(house: House, what: Opening) -> Text:
+    """That more people read the archive."""
+    words = {
+        (True, True): Text(
+            "Depuis le {day}, toute l'académie lit les archives de la liste, dont {n} messages d'avant."
+        ),
+        (True, False): Text("Depuis le {day}, toute l'académie lit ce que la liste ajoute à ses archives."),
+        (False, True): Text("Depuis le {day}, ses membres lisent les archives de la liste, dont {n} messages d'avant."),
+        (False, False): Text("Depuis le {day}, ses membres lisent ce que la liste ajoute à ses archives."),
+    }
+    return Text(words[what.widely, what.older > 0].message, day=house.day(what.at), n=what.older)
 
 
 def _entry(house: House, place: int, one: Entry) -> str:

@@ -112,6 +112,8 @@ NAMES = {
     "answers": "où vont les réponses",
     "ends": "dernier jour",
     "owners": "responsables",
+    "members": "membres",
+    "academy": "toute l’académie",
     "named writers": "personnes qui peuvent écrire",
     "addresses": "adresses",
 }

@@ -24,6 +24,8 @@ class Recalled:
     """Recipients who do not have it any more, and will not."""
     people: int
     """Recipients here who had it, and those who were to get it by the digest of a list, elsewhere, too."""
+    lists: int = 0
+    """Lists that kept it, in an archive or for their owners, and do no more."""
 
 
 class Recall:
@@ -36,6 +38,14 @@ class Recall:
     def is_open(self, sent: int, now: float) -> bool:
         """Whether what was sent then may be taken back now."""
         return now - sent < self._guards.recall_minutes * MINUTE
+
+    async def waits(self, principal: Principal, content_id: int) -> bool:
+        """Whether a message of theirs waits for the owners of a list: nobody has it by that, and it may be taken back
+        however long ago it was sent. Raises Temporary."""
+        if not self._guards.recall_minutes:
+            return False
+        found = await self._store.read(recalling.of_lists, principal.account_id, content_id, 0)
+        return found.held > 0
 
     async def mailing_of(self, principal: Principal, content_id: int) -> int:
         """The mailing that a message of theirs is, which is taken back as such: its batches may still be going out.
@@ -52,15 +62,15 @@ class Recall:
             raise Refused(Reason.CANNOT, "A mailing is taken back on its own page")
         author, since = principal.account_id, int(self._store.clock.now()) - self._guards.recall_minutes * MINUTE
         copies = await self._store.read_slow(author, recalling.find, author, content_id, since)
-        waiting = await self._store.read(recalling.waiting, author, content_id, since)
-        if not (copies or waiting) or not self._guards.recall_minutes:
+        lists = await self._store.read(recalling.of_lists, author, content_id, since)
+        if not (copies or lists.waiting or lists.count) or not self._guards.recall_minutes:
             raise Refused(Reason.CANNOT, "Nobody here has this message, or it is too late")
         unread = [one for one in copies if not one.is_read]
-        spared = await self._store.write(recalling.begin, origin, author, content_id, len(unread), since)
+        kept, spared = await self._store.write(recalling.begin, origin, author, content_id, len(unread), since)
         taken: set[recalling.Copy] = set()
         for start in range(0, len(unread), recalling.BATCH):
             taken.update(await self._store.write(recalling.take, unread[start : start + recalling.BATCH]))
         people: set[int | str] = {*(one.account_id for one in copies), *(spared - {author})}
         left = {one.account_id for one in copies if one not in taken}
         log.info("recalled", account=author, taken=len(taken), copies=len(copies))
-        return Recalled(len(people - left), len(people))
+        return Recalled(len(people - left), len(people), kept)

@@ -50,7 +50,12 @@ def test_taken_back_and_brought_back(fresh: Callable[..., Instance]) -> None:
     shown = run(academy, "show", "0@x")
     assert SUBJECT in shown.stdout
     assert "3 messages of 3 people." in shown.stdout
-    assert json.loads(run(academy, "show", "0@x", "--json").stdout) == {"messages": 3, "accounts": 3, "removed": 0}
+    assert json.loads(run(academy, "show", "0@x", "--json").stdout) == {
+        "messages": 3,
+        "accounts": 3,
+        "removed": 0,
+        "kept": 0,
+    }
     done = json.loads(run(academy, "take", "<0@x>", "--refuse", "1", "--json").stdout)
     assert done == {"id": 1, "messages": 3, "accounts": 3}
     assert held(academy) == before - 3

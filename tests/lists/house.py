@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from directory.lists import rosters
-from directory.lists.rosters import NewList
+from directory.lists.rosters import ListChange, NewList
 from mailserver.delivery.moderation import Moderation
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Affiliation, NewPerson, Principal, Role, Tie
@@ -20,6 +22,10 @@ from tests.smtp.house import DOMAIN, PASSWORD, House
 
 UAI = "0210006T"
 ORIGIN = Origin("test", "test")
+AMIE, AMI = "amie@ailleurs.fr", "ami@autre.fr"
+"""Members outside."""
+both_engines = pytest.mark.parametrize("school", ["sqlite", "postgresql"], indirect=True)
+"""Of tests that are about what the store keeps."""
 PEOPLE = (
     ("tom", Role.PUPIL, (Affiliation(Tie.CLASS, "4B", UAI, "4e B"),)),
     ("lea", Role.PUPIL, (Affiliation(Tie.CLASS, "4B", UAI, "4e B"),)),
@@ -59,6 +65,12 @@ def make_list(house: House, local: str, members: Sequence[str] = (), **changes: 
     wanted = NewList(at(local), members=tuple(members), **changes)
     house.store.write_now(rosters.make, rosters.House.of(house.settings), wanted, ORIGIN)
     return at(local)
+
+
+def change(house: House, address: str, **values: object) -> None:
+    """What its owner sets."""
+    wanted = ListChange(**values)  # type: ignore[arg-type]
+    house.store.write_now(rosters.change, rosters.House.of(house.settings), address, wanted, ORIGIN)
 
 
 @contextmanager

@@ -1,76 +1,48 @@
 """What a list keeps of what it sends on: by which copy, named how, what it leaves out, and what becomes of it."""
 
-import shutil
-from collections.abc import Iterator
 from email import message_from_bytes
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
-from directory.lists import archive_readers, rosters
-from directory.lists.rosters import ListChange
+from directory.lists import archive_readers, membership, rosters
 from mailserver.delivery.member_keys import MemberKeys
 from mailserver.model.clock import DAY
+from mailserver.model.errors import Refused
 from mailserver.model.identity import Archive
 from mailserver.model.messages.provenance import UNKNOWN
+from mailserver.model.rules import PRESETS
+from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import archived_posts, collect, recovery
 from mailserver.store.mail.proportion import Terms
 from mailserver.store.people import lists, outside_members, removals
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Wanted
 from mailserver.store.schema.mail import content, message
 from mailserver.store.schema.rosters import archived_post
 from mailserver.store.upkeep import erasure
 from mailserver.store.web import archive_pages
-from tests.clocks import MovingClock
+from mailserver.store.web.archive_view import ArchiveView
 from tests.lists.house import (
+    AMIE,
     ORIGIN,
     UAI,
     arrive,
     at,
+    both_engines,
+    change,
     letter,
     make_list,
     moderation,
-    populate,
     send,
     waiting,
-    without_mail,
 )
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.house import House
 from tests.waiting import until
 
-AMIE = "amie@ailleurs.fr"
 YEAR = 365 * DAY
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[Elsewhere]:
-    elsewhere = Elsewhere().start()
-    yield elsewhere
-    elsewhere.stop()
-
-
-@pytest.fixture(scope="module")
-def school(instance_template: Path, tmp_path_factory: pytest.TempPathFactory, sink: Elsewhere) -> Iterator[House]:
-    directory = tmp_path_factory.mktemp("archives") / "dir"
-    shutil.copytree(instance_template, directory)
-    outbound = {"smarthost": sink.target, "retry": (1,), "timeout": 5}
-    house = House(directory, clock=MovingClock(), outbound=outbound, mailings={"outside": 0})
-    populate(house)
-    yield house
-    house.stop()
-
-
-@pytest.fixture
-def house(school: House, sink: Elsewhere) -> Iterator[House]:
-    without_mail(school)
-    school.store.write_now(
-        lambda tx: [archived_posts.prune(tx, int(school.store.clock.now()) + YEAR) for _ in range(9)]
-    )
-    sink.inbox.taken.clear()
-    yield school
-    school.stop_relays()
 
 
 def keeping(house: House, local: str, members: list[str], archive: Archive = Archive.MEMBERS, **more: object) -> str:
@@ -79,19 +51,15 @@ def keeping(house: House, local: str, members: list[str], archive: Archive = Arc
     return address
 
 
-def change(house: House, address: str, **values: object) -> None:
-    wanted = ListChange(**values)  # type: ignore[arg-type]
-    house.store.write_now(rosters.change, rosters.House.of(house.settings), address, wanted, ORIGIN)
-
-
 def kept(house: House, address: str) -> list[archive_pages.Line]:
-    return house.read(archive_pages.newest, address, 100)
+    return house.read(archive_pages.newest, ArchiveView(address), 100)
 
 
 def opened(house: House, login: str, address: str) -> archive_readers.OpenArchive | None:
     return house.read(archive_readers.opened, rosters.House.of(house.settings), house.people[login], address)
 
 
+@both_engines
 def test_what_members_got_is_kept_by_the_copy_that_they_have_and_says_where_it_is_found_again(house: House) -> None:
     address = keeping(house, "chorale", [at("tom"), at("lea")], owners=(at("ines"),))
     assert not send(house, "tom", address, subject="Concert")
@@ -101,7 +69,7 @@ def test_what_members_got_is_kept_by_the_copy_that_they_have_and_says_where_it_i
     page = f"{house.settings.public_url}/archives/{address}"
     assert got["List-Archive"] == f"<{page}>"
     name = got["Archived-At"].strip("<>").removeprefix(f"{page}/")
-    assert house.read(archive_pages.number_of, address, name) == line.id
+    assert house.read(archive_pages.number_of, ArchiveView(address), name) == line.id
     same = select(func.count()).where(message.c.content_id == line.content_id)
     held = house.read(lambda tx: tx.execute(same).scalar_one())
     assert held == 2, "no second copy: it is the one in both mailboxes"
@@ -179,6 +147,7 @@ def test_members_outside_are_told_of_their_own_page_and_read_as_long_as_they_are
     assert not may()
 
 
+@both_engines
 def test_who_reads_is_who_is_in_it_now(house: House) -> None:
     inner = make_list(house, "dedans", [at("lea")])
     living = make_list(house, "vivante", query=f"role=staff uai={UAI}")
@@ -197,6 +166,7 @@ def test_who_reads_is_who_is_in_it_now(house: House) -> None:
     assert opened(house, "paul", address) is None
 
 
+@both_engines
 def test_a_deleted_list_leaves_nothing_to_the_next_of_its_address_and_a_renamed_one_keeps_it(house: House) -> None:
     address = keeping(house, "chorale", [at("lea")])
     assert not send(house, "tom", address)
@@ -214,7 +184,7 @@ def test_what_arrives_while_a_list_is_deleted_is_not_read_by_the_next_of_its_add
     assert not send(house, "tom", address)
     (line,) = kept(house, address)
     house.store.write_now(rosters.delete, address, ORIGIN)
-    late = archived_posts.Archived(address, "late", house.people["tom"].account_id)
+    late = archived_posts.Archived(address, "late", house.people["tom"].account_id, Archive.MEMBERS)
     house.store.write_now(archived_posts.keep, line.content_id, late, UNKNOWN)
     if way == "made":
         keeping(house, "chorale", [at("max")])
@@ -223,6 +193,7 @@ def test_what_arrives_while_a_list_is_deleted_is_not_read_by_the_next_of_its_add
     assert kept(house, address) == []
 
 
+@both_engines
 def test_retention_and_removal_take_what_is_theirs_and_nothing_that_somebody_has(house: House) -> None:
     address = keeping(house, "chorale", [at("lea")], owners=(at("ines"),))
     for subject in ("Un", "Deux"):
@@ -238,7 +209,7 @@ def test_retention_and_removal_take_what_is_theirs_and_nothing_that_somebody_has
     sweep(house)
     assert stored(house, two.content_id), "the archive alone holds it"
     assert not stored(house, one.content_id), "nobody does"
-    assert house.read(archive_pages.octets, address, two.id, house.store.blobs).endswith(b"Texte\r\n")
+    assert house.read(archive_pages.octets, ArchiveView(address), two.id, house.store.blobs).endswith(b"Texte\r\n")
     assert house.store.write_now(archived_posts.prune, now + DAY) == 1
     sweep(house)
     assert not stored(house, two.content_id)
@@ -259,7 +230,7 @@ def test_search_looks_in_texts_subjects_and_names_and_not_in_addresses(house: Ho
     assert not arrive(house, "secrete@ailleurs.fr", address, octets=octets)
 
     def found(words: str) -> int:
-        return len(house.read(archive_pages.search, address, words, house.store.blobs))
+        return len(house.read(archive_pages.search, ArchiveView(address), words, house.store.blobs))
 
     assert found("gymnase") == found("REPETITION diallo") == found("gymn repetition") == 1
     assert found("secrete") == found("ailleurs.fr") == found("gymnase piscine") == found("  ") == 0
@@ -276,3 +247,83 @@ def stored(house: House, content_id: int) -> bool:
         return tx.execute(select(content.c.id).where(content.c.id == content_id)).first() is not None
 
     return house.read(look)
+
+
+def subjects(house: House, login: str, address: str) -> list[str] | None:
+    """What somebody is shown; None: there is no archive for them."""
+    found = opened(house, login, address)
+    return None if found is None else [one.subject for one in house.read(archive_pages.newest, found.view, 100)]
+
+
+@both_engines
+def test_rules_between_populations_bind_readers_as_they_bind_who_gets_it(house: House) -> None:
+    address = keeping(house, "chorale", [at("tom"), at("ines"), AMIE], owners=(at("paul"),))
+    assert not send(house, "ines", address, subject="De la maison")
+    assert not send(house, "tom", address, subject="D’un élève")
+    assert not arrive(house, "x@ailleurs.fr", address, subject="De dehors")
+    number = house.read(lambda tx: outside_members.ids(tx, address, [AMIE]))[AMIE]
+
+    def outside() -> list[str]:
+        found = house.read(archive_readers.opened_outside, rosters.House.of(house.settings), number)
+        assert found is not None
+        return [one.subject for one in house.read(archive_pages.newest, found.view, 100)]
+
+    everything = ["De dehors", "D’un élève", "De la maison"]
+    assert subjects(house, "tom", address) == everything
+    assert outside() == everything
+    house.store.write_now(rules.set_table, ORIGIN, "pupils-supervised", PRESETS["pupils-supervised"])
+    try:
+        assert subjects(house, "tom", address) == ["D’un élève", "De la maison"], "their own, and no stranger's"
+        assert subjects(house, "ines", address) == everything
+        assert outside() == ["De dehors", "De la maison"]
+        assert subjects(house, "paul", address) == everything, "who may take something out sees what is there"
+        tom = opened(house, "tom", address)
+        assert tom is not None
+        (strange, *_) = kept(house, address)
+        assert house.read(archive_pages.search, tom.view, "dehors", house.store.blobs) == []
+        for asked in (archive_pages.post, archive_pages.octets):
+            with pytest.raises(Refused):
+                house.read(asked, tom.view, strange.id, *([house.store.blobs] if asked is archive_pages.octets else []))
+        assert house.read(archive_pages.count, tom.view) == len(house.read(archive_pages.dates, tom.view)) == 2
+        assert strange.id not in [one.id for one in house.read(archive_pages.thread, tom.view, strange.thread)]
+    finally:
+        house.store.write_now(rules.set_table, ORIGIN, "", ())
+
+
+@both_engines
+def test_who_is_not_in_the_list_sees_what_those_wrote_whom_the_directory_shows(house: House) -> None:
+    address = keeping(house, "chorale", [at("tom"), at("paul")], Archive.ACADEMY)
+    assert not send(house, "tom", address, subject="D’un élève")
+    assert not send(house, "paul", address, subject="D’un adulte")
+    assert subjects(house, "max", address) == ["D’un adulte"]
+    assert subjects(house, "ines", address) == ["D’un adulte", "D’un élève"], "she teaches at his school"
+    assert subjects(house, "tom", address) == ["D’un adulte", "D’un élève"]
+    house.store.write_now(lists.add_members, address, [at("max")])
+    assert subjects(house, "max", address) == ["D’un adulte", "D’un élève"], "who is in it gets them by mail"
+
+
+@both_engines
+def test_opening_an_archive_opens_what_comes_and_older_messages_only_if_said(house: House) -> None:
+    address = keeping(house, "chorale", [at("tom"), at("paul")], Archive.OWNERS, owners=(at("rose"),))
+    assert not send(house, "paul", address, subject="Pour ses propriétaires")
+    change(house, address, archive=Archive.MEMBERS)
+    assert not send(house, "paul", address, subject="Pour ses membres")
+    assert subjects(house, "tom", address) == ["Pour ses membres"]
+    change(house, address, archive=Archive.ACADEMY)
+    assert not send(house, "paul", address, subject="Pour tous")
+    assert subjects(house, "tom", address) == ["Pour tous", "Pour ses membres"]
+    assert subjects(house, "max", address) == ["Pour tous"]
+    assert subjects(house, "rose", address) == ["Pour tous", "Pour ses membres", "Pour ses propriétaires"]
+    assert house.read(archived_posts.by_readers, address) == {"owners": 1, "members": 1, "academy": 1}
+    change(house, address, older=True)
+    assert len(subjects(house, "max", address) or ()) == 3
+    (event,) = house.read(audit.find, Wanted(action=Action.LIST_CHANGED), 1)
+    assert event.detail.name == "list-archive-opened"
+    assert event.detail.values["count"] == 2
+    received = house.read(membership.received_by, rosters.House.of(house.settings), house.people["tom"])
+    assert [one.archive_older for one in received if one.address == address] == [2]
+    change(house, address, archive=Archive.MEMBERS)
+    assert subjects(house, "max", address) is None, "what is closed is closed at once"
+    entry = house.read(lists.get, address)
+    assert entry is not None
+    assert entry.archive_opened == 0, "and nobody is told that it was opened"

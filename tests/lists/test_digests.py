@@ -1,18 +1,14 @@
 """Digests of lists: who gets a message a day, what is in it, and that everybody gets each message once."""
 
-import shutil
-from collections.abc import Iterator
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from directory.lists import membership, rosters
-from directory.lists.rosters import ListChange
 from mailserver.delivery import digesting, digests
 from mailserver.delivery.digests import Digests
 from mailserver.model.clock import DAY, HOUR
@@ -22,56 +18,30 @@ from mailserver.notices import digests as notices
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import digest_posts
 from mailserver.store.people import lists, outside_members, removals
-from mailserver.store.queue import list_posts
+from mailserver.store.queue import list_posts, traces
 from mailserver.store.schema.mail import blob, mailbox, message
 from mailserver.store.web import archive_pages
+from mailserver.store.web.archive_view import ArchiveView
 from mailserver.withdrawal.recall import Recall, Recalled
 from mailserver.withdrawal.service import Withdrawals
 from tests.clocks import MovingClock
-from tests.lists.house import ORIGIN, arrive, at, letter, make_list, populate, queue, send, without_mail
+from tests.lists.house import (
+    AMIE,
+    ORIGIN,
+    arrive,
+    at,
+    both_engines,
+    change,
+    letter,
+    make_list,
+    moderation,
+    queue,
+    send,
+    waiting,
+)
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.house import House
 from tests.waiting import until
-
-AMIE = "amie@ailleurs.fr"
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[Elsewhere]:
-    elsewhere = Elsewhere().start()
-    yield elsewhere
-    elsewhere.stop()
-
-
-@pytest.fixture(scope="module")
-def clock() -> MovingClock:
-    return MovingClock()
-
-
-@pytest.fixture(scope="module")
-def school(
-    instance_template: Path, tmp_path_factory: pytest.TempPathFactory, sink: Elsewhere, clock: MovingClock
-) -> Iterator[House]:
-    directory = tmp_path_factory.mktemp("digests") / "dir"
-    shutil.copytree(instance_template, directory)
-    outbound = {"smarthost": sink.target, "retry": (1,), "timeout": 5}
-    house = House(directory, clock=clock, outbound=outbound, mailings={"outside": 0})
-    populate(house)
-    yield house
-    house.stop()
-
-
-@pytest.fixture
-def house(school: House, sink: Elsewhere) -> Iterator[House]:
-    without_mail(school)
-    sink.inbox.taken.clear()
-    yield school
-    school.stop_relays()
-
-
-def change(house: House, address: str, **values: object) -> None:
-    wanted = ListChange(**values)  # type: ignore[arg-type]
-    house.store.write_now(rosters.change, rosters.House.of(house.settings), address, wanted, ORIGIN)
 
 
 def choose(house: House, login: str, address: str, *, digest: bool) -> None:
@@ -99,6 +69,7 @@ def within(message: Message) -> list[Message]:
     return [part.get_payload(0) for part in parts]
 
 
+@both_engines
 def test_who_chose_it_gets_one_message_a_day_with_those_of_the_day(house: House, clock: MovingClock) -> None:
     address = make_list(house, "chorale", [at("lea"), at("max")], name="Chorale")
     choose(house, "lea", address, digest=True)
@@ -170,6 +141,7 @@ def test_a_member_outside_gets_it_under_an_address_of_their_own_and_leaves_by_on
     assert newest.outside == 1, "owners see what became of it"
 
 
+@both_engines
 def test_two_workers_and_one_that_dies_in_the_middle_send_it_once_each(
     house: House, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,8 +170,8 @@ def test_two_workers_and_one_that_dies_in_the_middle_send_it_once_each(
     clock.ahead += HOUR
     assert house.run(worker(house).make()) == 1
     assert [len(got(house, one)) for one in members] == [1] * 4
-    with pytest.raises(Exception, match="waits no more"):
-        house.store.write_now(digest_posts.settle, [1], [1])
+    with pytest.raises(Refused, match="Somebody else makes"):
+        house.store.write_now(digest_posts.settle, address, 999, [1], [1])
 
 
 def test_what_is_too_much_for_one_message_comes_in_several(
@@ -268,6 +240,7 @@ def test_what_is_too_large_for_a_digest_comes_at_once(
     assert make(house, clock) == 0
 
 
+@both_engines
 def test_its_author_takes_back_what_nobody_has_but_for_a_digest(house: House, clock: MovingClock) -> None:
     address = make_list(house, "chorale", [at("lea"), at("max")])
     change(house, address, digest=True)
@@ -296,6 +269,78 @@ def test_its_author_takes_back_what_only_members_elsewhere_wait_for(house: House
     assert queue(house) == []
 
 
+def sent(house: House, login: str, address: str, name: str) -> int:
+    """A message to a list; its author's copy."""
+    person = house.people[login]
+    octets = f"Message-ID: <{name}@ac-exemple.fr>\r\n".encode() + letter(at(login), address, name)
+    house.run(house.submission.submit(person, person.address, (address,), octets, save_to_sent=True))
+    return house.read(content_of, person.account_id)
+
+
+@both_engines
+def test_its_author_takes_back_what_only_an_archive_has(house: House) -> None:
+    address = make_list(house, "chorale", [AMIE])
+    change(house, address, archive=Archive.MEMBERS)
+    content_id, tom = sent(house, "tom", address, "archives"), house.people["tom"]
+    assert house.read(archive_pages.count, ArchiveView(address)) == 1
+    recall = Recall(settings=house.settings, store=house.store)
+    assert house.run(recall.take_back(tom, content_id, ORIGIN)) == Recalled(0, 0, 1)
+    assert house.read(archive_pages.count, ArchiveView(address)) == 0
+
+
+@both_engines
+def test_its_author_takes_back_what_waits_for_an_owner_and_what_was_let_through(
+    house: House, clock: MovingClock
+) -> None:
+    address = make_list(house, "chorale", [at("lea")], moderated=True, owners=(at("ines"),))
+    content_id, tom = sent(house, "tom", address, "attend"), house.people["tom"]
+    recall = Recall(settings=house.settings, store=house.store)
+    clock.ahead += HOUR
+    assert not recall.is_open(int(clock.now()) - HOUR, clock.now())
+    assert house.run(recall.waits(tom, content_id)), "however long the owners take"
+    assert house.run(recall.take_back(tom, content_id, ORIGIN)) == Recalled(0, 0, 1)
+    assert not house.run(recall.waits(tom, content_id))
+    assert waiting(house) == []
+    (step,) = house.read(traces.find, traces.Wanted(0, int(clock.now()) + 1, recipient=address), 1).rows
+    assert step.detail.name == "list-recalled"
+    house.empty()
+    content_id = sent(house, "tom", address, "passe")
+    (held,) = waiting(house)
+    house.run(moderation(house).approve(held.id, ORIGIN))
+    assert len(got(house, "lea")) == 1
+    assert house.run(recall.take_back(tom, content_id, ORIGIN)) == Recalled(1, 1)
+    assert got(house, "lea") == []
+
+
+@both_engines
+def test_it_takes_back_what_only_lists_have(house: House) -> None:
+    keeps, holds = make_list(house, "chorale", [AMIE]), make_list(house, "conseil", [at("lea")], moderated=True)
+    change(house, keeps, archive=Archive.MEMBERS)
+    octets = b"Message-ID: <piege@mechant.fr>\r\n" + letter("x@mechant.fr", keeps).replace(b"Texte", b"Cliquez. " * 30)
+    assert not arrive(house, "x@mechant.fr", keeps, holds, octets=octets)
+    service = Withdrawals(settings=house.settings, store=house.store, clock=house.clock)
+    ((content_id, _), *_) = house.run(service.variants(0, "<piege@mechant.fr>"))
+    preview = house.run(service.preview(content_id, alike=False))
+    assert (preview.reached.messages, preview.reached.kept) == (0, 2)
+    act = house.run(begun(service, content_id))
+    assert house.read(archive_pages.count, ArchiveView(keeps)) == 0
+    assert waiting(house) == []
+    house.run(undone(service, act))
+    assert house.read(archive_pages.count, ArchiveView(keeps)) == 1, "an undoing brings back what archives had"
+
+
+async def begun(service: Withdrawals, content_id: int) -> int:
+    act = await service.begin(await service.preview(content_id, alike=False), 0, ORIGIN)
+    await service.work(act)
+    return act
+
+
+async def undone(service: Withdrawals, act: int) -> None:
+    await service.undo(act, ORIGIN)
+    await service.work(act)
+
+
+@both_engines
 def test_what_is_taken_back_comes_by_no_digest_of_another_list(house: House, clock: MovingClock) -> None:
     at_once, waits = make_list(house, "chorale", [at("lea")]), make_list(house, "orchestre", [at("max")])
     change(house, waits, digest=True, archive=Archive.MEMBERS)
@@ -303,15 +348,11 @@ def test_what_is_taken_back_comes_by_no_digest_of_another_list(house: House, clo
     assert not arrive(house, "x@mechant.fr", at_once, waits, octets=octets)
     assert (len(got(house, "lea")), got(house, "max")) == (1, [])
     service = Withdrawals(settings=house.settings, store=house.store, clock=house.clock)
-    house.run(taken(service, house.read(content_of, house.people["lea"].account_id)))
+    house.run(begun(service, house.read(content_of, house.people["lea"].account_id)))
     assert got(house, "lea") == []
-    assert house.read(archive_pages.count, waits) == 0
+    assert house.read(archive_pages.count, ArchiveView(waits)) == 0
     assert make(house, clock) == 0
     assert got(house, "max") == []
-
-
-async def taken(service: Withdrawals, content_id: int) -> None:
-    await service.work(await service.begin(await service.preview(content_id, alike=False), 0, ORIGIN))
 
 
 def content_of(tx: Tx, account_id: int) -> int:
@@ -325,6 +366,7 @@ def write_body(house: House, content_id: int, octets: bytes) -> None:
     house.store.write_now(lambda tx: tx.execute(stored).rowcount)
 
 
+@both_engines
 def test_what_goes_before_its_digest_is_in_none(house: House, clock: MovingClock) -> None:
     address = make_list(house, "chorale", [at("lea")])
     change(house, address, digest=True)

@@ -1,19 +1,16 @@
 """Members outside: what leaves for them and how it is signed, what comes back and what it counts for, limits."""
 
 import re
-import shutil
 import smtplib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email import message_from_bytes
 from email.message import Message
-from pathlib import Path
 
 import dkim  # type: ignore[import-untyped]
 import pytest
 from sqlalchemy import select
 
 from directory.lists import rosters
-from directory.lists.rosters import ListChange
 from mailserver.delivery.member_keys import MemberKeys
 from mailserver.model.clock import DAY
 from mailserver.model.identity import Population
@@ -25,47 +22,21 @@ from mailserver.store.queue.list_posts import Departure, Fate, Post
 from mailserver.store.schema.rosters import list_post
 from mailserver.submission.dkim import Signer
 from tests.clocks import MovingClock
-from tests.lists.house import ORIGIN, arrive, at, letter, make_list, populate, queue, send, without_mail
+from tests.lists.house import (
+    AMI,
+    AMIE,
+    ORIGIN,
+    arrive,
+    at,
+    change,
+    letter,
+    make_list,
+    queue,
+    send,
+)
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.house import DOMAIN, House
 from tests.waiting import until
-
-AMIE, AMI = "amie@ailleurs.fr", "ami@autre.fr"
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[Elsewhere]:
-    elsewhere = Elsewhere().start()
-    yield elsewhere
-    elsewhere.stop()
-
-
-@pytest.fixture(scope="module")
-def clock() -> MovingClock:
-    return MovingClock()
-
-
-@pytest.fixture(scope="module")
-def school(
-    instance_template: Path, tmp_path_factory: pytest.TempPathFactory, sink: Elsewhere, clock: MovingClock
-) -> Iterator[House]:
-    directory = tmp_path_factory.mktemp("outside") / "dir"
-    shutil.copytree(instance_template, directory)
-    outbound = {"smarthost": sink.target, "retry": (1,), "timeout": 5}
-    # Messages to very many have tests of their own (tests/mailings): here they are sent at once.
-    house = House(directory, clock=clock, outbound=outbound, mailings={"outside": 0})
-    populate(house)
-    yield house
-    house.stop()
-
-
-@pytest.fixture
-def house(school: House, sink: Elsewhere) -> Iterator[House]:
-    without_mail(school)
-    sink.inbox.taken.clear()
-    sink.inbox.answers = {}
-    yield school
-    school.stop_relays()
 
 
 def leave(house: House, sink: Elsewhere, count: int) -> dict[str, bytes]:
@@ -75,11 +46,6 @@ def leave(house: House, sink: Elsewhere, count: int) -> dict[str, bytes]:
     house.stop_relays()
     assert len(sink.inbox.taken) == count
     return {one.rcpt_tos[0]: bytes(one.original_content or b"") for one in sink.inbox.taken}
-
-
-def change(house: House, address: str, **values: object) -> None:
-    wanted = ListChange(**values)  # type: ignore[arg-type]
-    house.store.write_now(rosters.change, rosters.House.of(house.settings), address, wanted, ORIGIN)
 
 
 def bounce(house: House, to: str, status: str = "5.1.1", said: str = "550 5.1.1 No such user") -> dict[str, object]:

@@ -37,6 +37,7 @@ from mailserver.store.schema.mailings import mailing, mailing_batch
 from mailserver.store.schema.rosters import digest_post
 from mailserver.store.upkeep import securing
 from mailserver.store.web import archive_pages
+from mailserver.store.web.archive_view import ArchiveView
 from mailserver.store.withdrawal.marking import MARK
 from tests.clocks import StandingClock
 from tests.mailings.letters import PEOPLE, SMALL, got, one_by_one, subjects, submit
@@ -79,10 +80,10 @@ def test_what_waits_for_a_digest_is_taken_back_with_the_others(house: House, wor
     worker.approve(number)
     worker.look()
     assert got(house) == {"ada": 0, "bob": 0, "ida": 1}
-    assert house.read(archive_pages.count, LIST) == 1
+    assert house.read(archive_pages.count, ArchiveView(LIST)) == 1
     worker.take_back(number)
     assert got(house)["ida"] == 0
-    assert house.read(archive_pages.count, LIST) == 0
+    assert house.read(archive_pages.count, ArchiveView(LIST)) == 0
     assert house.read(waiting_posts) == 0
     number = submit(house, LIST).mailing
     worker.approve(number)
@@ -90,7 +91,7 @@ def test_what_waits_for_a_digest_is_taken_back_with_the_others(house: House, wor
     assert house.read(waiting_posts) == 1
     worker.take_back(number)
     assert house.read(waiting_posts) == 0, "nobody had it yet, and nobody will"
-    assert house.read(archive_pages.count, LIST) == 0
+    assert house.read(archive_pages.count, ArchiveView(LIST)) == 0
 
 
 def waiting_posts(tx: Tx) -> int:

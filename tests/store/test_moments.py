@@ -13,6 +13,9 @@ from mailserver.rules.policy_cache import PolicyCache
 from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, mailboxes, messages
+from mailserver.store.people import lists
+from mailserver.store.queue import moderation_queue
+from mailserver.store.queue.moderation_queue import Hold
 from mailserver.store.record.audit import Origin
 from tests.clocks import StandingClock
 from tests.store.conftest import create_account
@@ -105,6 +108,31 @@ def test_a_content_that_is_collected_is_delivered_again(
     for file in (first if collector_is_first else second).result[1]:
         blobs.remove_file(store.blobs, file)
     assert store.read_now(messages.octets, account, inbox.id, 2, store.blobs) == octets
+
+
+def hold(tx: Tx, address: str, prepared: blobs.Prepared, pause: Callable[[], None]) -> str:
+    """Keep a message for a list's owners, with a pause before the commit."""
+    content_id, _ = messages.store_content(tx, prepared)
+    try:
+        moderation_queue.hold(tx, content_id, Hold(address, "", 0, Population.OUTSIDE, FOR_EVER))
+    except moderation_queue.Full:
+        return "full"
+    pause()
+    return "held"
+
+
+def test_two_at_once_keep_no_more_for_a_lists_owners_than_it_may(
+    make_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moderation_queue, "MAX_WAITING", 1)
+    store, other = make_store(), make_store()
+    store.write_now(lists.create, "debat@x.fr", "", "")
+    first = Unit(store, hold, "debat@x.fr", blobs.prepare(mail(1), store.blobs), held=True)
+    second = Unit(other, hold, "debat@x.fr", blobs.prepare(mail(2), store.blobs))
+    until(lambda: second.is_held_up or second.is_over)
+    first.end()
+    second.end()
+    assert [first.result, second.result] == ["held", "full"]
 
 
 async def test_rules_that_were_read_before_a_change_are_not_kept(store: Store) -> None:

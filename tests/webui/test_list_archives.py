@@ -14,6 +14,7 @@ from mailserver.store.people import lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
 from mailserver.store.web import archive_pages
+from mailserver.store.web.archive_view import ArchiveView
 from tests.webui.house import House, Visitor, mail
 from tests.webui.test_list_members import AMIE, page_of
 from tests.webui.test_lists import ORIGIN, make
@@ -50,7 +51,7 @@ def post(house: House, address: str, octets: bytes) -> archive_pages.Line:
     sender = Sender.outside("x@exemple.org")
     recipient = house.run(house.delivery.resolve(address, 0, sender))
     house.run(house.delivery.deliver(Envelope("x@exemple.org", (recipient,), sender), octets))
-    return house.store.read_now(archive_pages.newest, address, 1)[0]
+    return house.store.read_now(archive_pages.newest, ArchiveView(address), 1)[0]
 
 
 @pytest.mark.parametrize("interface", ["simple", "complet"])
@@ -72,7 +73,7 @@ def test_a_member_reads_months_conversations_and_messages_and_no_address(
     assert "Voir aussi" in visitor.text
     assert "awa.diallo@exemple.org" not in visitor.text
     assert visitor.get(f"/archives/{chorale}").url.path == page, "the address of List-Archive"
-    name = house.store.read_now(archive_pages.post, chorale, first.id).name
+    name = house.store.read_now(archive_pages.post, ArchiveView(chorale), first.id).name
     assert visitor.get(f"/archives/{chorale}/{name}").url.path == f"{page}/{first.id}", "that of Archived-At"
     visitor.get(f"{page}?q=secret")
     assert "1 message trouvé" in visitor.text
@@ -84,7 +85,7 @@ def test_who_is_not_in_it_finds_no_page_and_who_was_no_longer(
     house: House, visitor: Visitor, marc: Principal, rose: Principal, chorale: str
 ) -> None:
     line = post(house, chorale, mail("Réservé"))
-    name = house.store.read_now(archive_pages.post, chorale, line.id).name
+    name = house.store.read_now(archive_pages.post, ArchiveView(chorale), line.id).name
     here = f"/s/liste/{chorale}/archives"
     everything = [here, f"{here}/{line.id}", f"{here}/{line.id}/corps", f"{here}/{line.id}/piece/1"]
     everything += [f"/archives/{chorale}/{name}"]
@@ -158,3 +159,58 @@ def test_a_member_outside_reads_texts_without_addresses(house: House, visitor: V
     visitor.get(page)
     visitor.post(f"{page}/choix", {"faire": "quitter"})
     assert visitor.get(f"{page}/archives").status_code == 404, "who left reads no more"
+
+
+def test_an_owner_opens_older_messages_knowing_how_many_and_members_are_told(
+    house: House, visitor: Visitor, emma: Principal, marc: Principal, rose: Principal, chorale: str
+) -> None:
+    line = post(house, chorale, mail("Pour ses membres"))
+    here = f"/s/liste/{chorale}/archives"
+    form = {"faire": "garder", "archives": "academy", "proprietaires": emma.address}
+    form["membres"] = "\n".join((marc.address, AMIE))
+    visitor.log_in(emma.login)
+    visitor.get(f"/s/liste/{chorale}")
+    assert "ses membres et ses propriétaires (1)" in visitor.text
+    visitor.post(f"/s/liste/{chorale}", form)
+    assert "Liste enregistrée." in visitor.text
+    visitor.log_in(rose.login)
+    assert visitor.get(f"{here}/{line.id}").status_code == 404, "what was sent on before keeps its readers"
+    visitor.get(here)
+    assert "toute personne qui a un compte à l’académie, élèves compris. Les messages d’avant" in visitor.text
+    assert "Les messages d’avant restent à leurs lecteurs d’alors" in visitor.text
+    visitor.log_in(emma.login)
+    visitor.get(f"/s/liste/{chorale}")
+    visitor.post(f"/s/liste/{chorale}", {**form, "anciens": "1"})
+    assert "1 message d’avant est ouvert à ces lecteurs" in visitor.text
+    assert "Messages gardés pour" not in visitor.text.replace("\N{NO-BREAK SPACE}", " "), "nothing is left to open"
+    visitor.log_in(rose.login)
+    assert visitor.get(f"{here}/{line.id}").status_code == 200
+    visitor.log_in(marc.login)
+    visitor.get("/s/listes/recues")
+    assert "1 message d’avant aussi." in visitor.text
+
+
+WRITTEN = (
+    'From: "awa.diallo@secret.example" <x@exemple.org>\r\n'
+    "Subject: =?utf-8?q?=C3=89crire_=C3=A0_awa.diallo=40secret.example?="
+    "\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n"
+    "Content-Type: text/html; charset=utf-8\r\n\r\n"
+    '<p>awa.<b>diallo</b>&#64;secret.example, <a href="mailto:awa.diallo@secret.example">moi</a>, '
+    "&quot;awa.diallo&quot;@secret.example, mailto:awa.diallo%40secret.example</p>\r\n"
+    "--a\r\nContent-Type: text/vcard; name=awa.diallo@secret.example.vcf\r\n"
+    "Content-Disposition: attachment; filename=awa.diallo@secret.example.vcf\r\n\r\nx\r\n--a--\r\n"
+)
+
+
+def test_no_way_of_writing_an_address_shows_it_to_a_member_outside(
+    house: House, visitor: Visitor, chorale: str
+) -> None:
+    line = post(house, chorale, WRITTEN.encode())
+    page = page_of(house, chorale)
+    for address in (f"{page}/archives", f"{page}/archives/{line.id}"):
+        visitor.get(address)
+        assert "a…@secret.example" in visitor.text
+        assert "diallo" not in visitor.text
+    nameless = post(house, chorale, mail("Sans nom", "awa.diallo@secret.example"))
+    visitor.get(f"{page}/archives/{nameless.id}")
+    assert "diallo" not in visitor.text, "half an address stands for no name"

@@ -3,17 +3,22 @@
 import re
 
 import pytest
+from sqlalchemy import update
 
+from directory.lists import rosters
 from mailserver.model.clock import DAY
 from mailserver.model.identity import Principal
 from mailserver.store.mail import messages
 from mailserver.store.mail.flags import SEEN
+from mailserver.store.queue import moderation_queue
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
+from mailserver.store.schema.mail import message
 from mailserver.store.web import webmail
 from mailserver.store.withdrawal import recalling
 from tests.webui.house import House, Visitor, mail
 from tests.webui.test_compose import send
+from tests.webui.test_lists import ORIGIN
 
 _counter: list[int] = []
 
@@ -48,6 +53,21 @@ def read(house: House, person: Principal, name: str = "INBOX") -> None:
     box = house.box(person, name)
     uids = [row[0] for row in house.store.read_now(messages.state, box.id)]
     house.store.write_now(messages.store_flags, person.account_id, box.id, uids, "+", ("\\Seen",))
+
+
+def test_what_waits_for_a_lists_owners_is_taken_back_however_long_they_take(
+    house: House, author: Principal, browser: Visitor
+) -> None:
+    owner = newcomer(house, "Odile")
+    wanted = rosters.NewList(f"debat-{author.login}@ac-exemple.fr", owners=(owner.address,), moderated=True)
+    house.store.write_now(rosters.make, rosters.House.of(house.settings), wanted, ORIGIN)
+    content = sent(house, author, browser, wanted.address)
+    long_ago = update(message).where(message.c.content_id == content).values(internal_date=1)
+    house.store.write_now(lambda tx: tx.execute(long_ago).rowcount)
+    assert f"/s/message/{content}/rappeler" in browser.get(f"/s/message/{content}").text
+    assert "1 liste ne le garde plus" in recall(browser, content)
+    assert house.store.read_now(moderation_queue.waiting, [wanted.address]) == []
+    assert "rappeler" not in browser.get(f"/s/message/{content}").text
 
 
 def recall(browser: Visitor, content: int, interface: str = "s") -> str:

@@ -92,6 +92,8 @@ class NewPage:
     accounts: int = 0
     removed: int = 0
     """Those that their readers have removed and could still bring back."""
+    kept: int = 0
+    """What lists have of it: in archives, for digests, for their owners."""
     samples: tuple[SampleLine, ...] = ()
     days: tuple[tuple[str, str], ...] = ()
     chosen: str = ""
@@ -225,6 +227,7 @@ def _new(
         preview.reached.messages,
         preview.reached.accounts,
         preview.reached.removed,
+        preview.reached.kept,
         tuple(_sample(visit, one) for one in preview.samples),
         tuple(_choices(visit, REFUSED_DAYS)),
         chosen,

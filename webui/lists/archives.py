@@ -19,12 +19,12 @@ from directory.lists.archive_readers import OpenArchive
 from directory.lists.rosters import House
 from mailserver.mime import Part, unpack
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.identity import Archive
 from mailserver.store.people.lists import ListEntry
 from mailserver.store.web import archive_pages
 from mailserver.store.web.archive_pages import Line, Post
 from webui.http import headers, raster
 from webui.http.offload import computed
+from webui.lists import archive_notes
 from webui.page import large_files, plain
 from webui.page.context import Guest, Services, Visit
 from webui.page.flash import done
@@ -65,6 +65,7 @@ class ArchivePage:
     frame: MailShell
     entry: ListEntry
     readers: str
+    opening: str
     days: int
     months: Sequence[Month]
     month: Month | None
@@ -103,15 +104,14 @@ class PostPage:
 async def show_archive(services: Services, visit: Visit) -> Response:
     """GET /liste/{address}/archives, with `mois=2026-11` or `q=…`."""
     found = await _opened(services, visit)
-    address = found.entry.address
-    months = months_of(services, visit, await services.store.read(archive_pages.dates, address))
+    months = months_of(services, visit, await services.store.read(archive_pages.dates, found.view))
     query, fault = visit.query("q").strip()[:MAX_QUERY], ""
     month: Month | None = None
     lines: Sequence[Line] = ()
     if query:
         try:
             folder = services.store.blobs
-            lines = await services.store.read_slow(visit.account_id, archive_pages.search, address, query, folder)
+            lines = await services.store.read_slow(visit.account_id, archive_pages.search, found.view, query, folder)
         except Refused as refusal:
             if refusal.reason is not Reason.LIMIT:
                 raise
@@ -120,12 +120,13 @@ async def show_archive(services: Services, visit: Visit) -> Response:
     else:
         month = chosen_month(visit, months)
         if month is not None:
-            lines = await services.store.read(archive_pages.between, address, month.start, month.end)
+            lines = await services.store.read(archive_pages.between, found.view, month.start, month.end)
         groups = archive_pages.conversations(lines)
     page = ArchivePage(
         await surroundings(services, visit),
         found.entry,
-        readers(visit)[found.entry.archive],
+        archive_notes.readers(visit)[found.entry.archive],
+        archive_notes.opening(visit, found.entry),
         services.settings.lists.archive_days,
         months,
         month,
@@ -147,7 +148,7 @@ async def lead_to_post(services: Services, visit: Visit) -> Response:
     """GET /archives/{address}/{name}: that in Archived-At."""
     found = await _opened(services, visit)
     name = str(visit.request.path_params["name"])[:100]
-    number = await services.store.read(archive_pages.number_of, found.entry.address, name)
+    number = await services.store.read(archive_pages.number_of, found.view, name)
     return redirect(visit, f"{visit.base}/liste/{found.entry.address}/archives/{number}")
 
 
@@ -160,13 +161,13 @@ async def show_post(services: Services, visit: Visit, fault: str = "") -> Respon
     address, line = found.entry.address, post.line
     root = unpack(post.parts)
     folder = services.store.blobs
-    octets = await services.store.read(archive_pages.octets, address, line.id, folder, message_parts.TEXT_OCTETS)
+    octets = await services.store.read(archive_pages.octets, found.view, line.id, folder, message_parts.TEXT_OCTETS)
     _, formatted = plain_text.body_parts(root)
     wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
     body, cut = Markup(), False
     if formatted is None or wanted != "1":
         body, cut = await computed(plain_text.weight(root), _text, octets, root, f"{visit.base}/ecrire?a=")
-    around = await services.store.read(archive_pages.thread, address, line.thread)
+    around = await services.store.read(archive_pages.thread, found.view, line.thread)
     page = PostPage(
         await surroundings(services, visit),
         found.entry,
@@ -234,17 +235,6 @@ async def piece(services: Services, visit: Visit) -> Response:
 # ---------------------------------------------------------------------- shared with those outside
 
 
-def readers(guest: Guest) -> dict[Archive, str]:
-    """Who reads an archive, in words."""
-    _ = guest._
-    return {
-        Archive.NONE: _("personne : rien n’est gardé"),
-        Archive.OWNERS: _("ses propriétaires"),
-        Archive.MEMBERS: _("ses membres et ses propriétaires"),
-        Archive.ACADEMY: _("toute personne qui a un compte à l’académie, élèves compris"),
-    }
-
-
 def months_of(services: Services, guest: Guest, dates: Sequence[int]) -> list[Month]:
     """The months of these moments (the newest first), with how many of them are in each."""
     zone = ZoneInfo(services.settings.web.timezone)
@@ -305,9 +295,9 @@ async def _opened(services: Services, visit: Visit) -> OpenArchive:
 async def _post(services: Services, visit: Visit) -> tuple[OpenArchive, Post]:
     found = await _opened(services, visit)
     number = int(visit.request.path_params["post"])
-    return found, await services.store.read(archive_pages.post, found.entry.address, number)
+    return found, await services.store.read(archive_pages.post, found.view, number)
 
 
 async def _octets(services: Services, found: OpenArchive, post: Post, upto: int | None = None) -> bytes:
     folder = services.store.blobs
-    return await services.store.read(archive_pages.octets, found.entry.address, post.line.id, folder, upto)
+    return await services.store.read(archive_pages.octets, found.view, post.line.id, folder, upto)

@@ -23,7 +23,7 @@ from mailserver.store.queue.moderation_queue import Held
 from webui.compose.addressing.recipients import spoken
 from webui.compose.message.message_form import commas
 from webui.http.offload import computed
-from webui.lists import archives, list_preview, terms
+from webui.lists import archive_notes, list_preview, terms
 from webui.page.context import Guest, Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -57,6 +57,9 @@ class Form:
     max_size: str = ""
     max_hourly: str = ""
     archive: str = Archive.NONE.value
+    older: bool = False
+    kept: str = ""
+    """How many messages of before are for whom."""
     digest: bool = False
 
 
@@ -120,10 +123,10 @@ async def _mine(services: Services, visit: Visit) -> tuple[ListEntry, Form, int]
     found = await services.store.read(owned_lists.find, visit.principal, address)
     if found is None:
         raise Refused(Reason.NOT_FOUND)
-    return found.entry, _filled(services, found), found.waiting
+    return found.entry, _filled(services, visit, found), found.waiting
 
 
-def _filled(services: Services, found: OwnedDetails) -> Form:
+def _filled(services: Services, visit: Visit, found: OwnedDetails) -> Form:
     entry = found.entry
     return Form(
         name=entry.name,
@@ -142,6 +145,7 @@ def _filled(services: Services, found: OwnedDetails) -> Form:
         max_size=str(-(-entry.max_size // 1024)) if entry.max_size else "",
         max_hourly=str(entry.max_hourly) if entry.max_hourly else "",
         archive=entry.archive.value,
+        kept=archive_notes.kept(visit, found.archived),
         digest=entry.digest,
     )
 
@@ -170,10 +174,11 @@ async def change(services: Services, visit: Visit) -> Response:
         house = House.of(services.settings)
         wanted = _wanted(services, form, entry)
         members = await computed(len(form.members), _members, house, entry, before, form)
-        await services.store.write(owned_lists.save, house, entry.address, wanted, members, visit.origin)
+        older = await services.store.write(owned_lists.save, house, entry.address, wanted, members, visit.origin)
     except Refused as refusal:
         return await _answer(services, visit, entry, form, waiting, None, _fault(visit, refusal))
-    return redirect(visit, f"{visit.base}/liste/{entry.address}", **done("liste-gardee"))
+    what = done("archives-ouvertes", older) if older else done("liste-gardee")
+    return redirect(visit, f"{visit.base}/liste/{entry.address}", **what)
 
 
 async def _look(services: Services, visit: Visit, entry: ListEntry | None, form: Form, waiting: int) -> Response:
@@ -222,6 +227,7 @@ def _wanted(services: Services, form: Form, entry: ListEntry) -> ListChange:
         answers=Answers(form.answers),
         ends=terms.end(services, form.last_day),
         archive=Archive(form.archive) if entry.kind is not ListKind.FUNCTION else None,
+        older=form.older,
         digest=form.digest if entry.kind is not ListKind.FUNCTION else None,
         **terms.limits(entry, form.may_leave, form.as_list, form.max_size, form.max_hourly),
     )
@@ -332,7 +338,7 @@ async def _answer(
         may_make(services, visit),
         writers,
         terms.answer_choices(visit),
-        tuple((readers.value, words) for readers, words in archives.readers(visit).items()),
+        tuple((readers.value, words) for readers, words in archive_notes.readers(visit).items()),
         services.settings.lists.archive_days,
         visit.language.plain_date(ended) if ended else "",
         preview,
@@ -364,6 +370,8 @@ def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
         max_size=form.text("taille").strip()[:7],
         max_hourly=form.text("par_heure").strip()[:5],
         archive=archive if archive in set(Archive) else before.archive,
+        older=form.has("anciens"),
+        kept=before.kept,
         digest=form.has("condense"),
     )
 

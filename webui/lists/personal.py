@@ -16,7 +16,7 @@ from mailserver.store.people import personal_lists
 from mailserver.store.people.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
 from webui.compose.addressing import recipients
 from webui.compose.addressing.recipients import Question
-from webui.lists import archives, list_preview, owned
+from webui.lists import archive_notes, list_preview, owned
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -71,11 +71,15 @@ class ReceivedPage:
     received: tuple[Received, ...]
     readers: Mapping[Archive, str]
     """Who reads what they have sent on, in words."""
+    openings: Mapping[str, str]
+    """By address: that more people read it than before, where that is new."""
 
 
 async def received(services: Services, visit: Visit) -> Response:
     """GET /listes/recues."""
-    page = ReceivedPage(await surroundings(services, visit), await _received(services, visit), archives.readers(visit))
+    found = await _received(services, visit)
+    openings = {one.address: archive_notes.opening(visit, one) for one in found}
+    page = ReceivedPage(await surroundings(services, visit), found, archive_notes.readers(visit), openings)
     return services.pages.answer(visit, "lists/received.html", page)
 
 

@@ -56,6 +56,11 @@ def _messages(visit: Visit, count: int) -> dict[str, str]:
     return {
         "supprimer": ngettext("%(n)s message mis à la corbeille.", "%(n)s messages mis à la corbeille.", count),
         "effacer": ngettext("%(n)s message effacé.", "%(n)s messages effacés.", count),
+        "archives-ouvertes": ngettext(
+            "Liste enregistrée ; %(n)s message d’avant est ouvert à ces lecteurs.",
+            "Liste enregistrée ; %(n)s messages d’avant sont ouverts à ces lecteurs.",
+            count,
+        ),
         "archiver": ngettext("%(n)s message archivé.", "%(n)s messages archivés.", count),
         "indesirable": ngettext(
             "%(n)s message signalé comme indésirable.", "%(n)s messages signalés comme indésirables.", count

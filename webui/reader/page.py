@@ -326,7 +326,7 @@ async def _page(
         reply=QuickReply(listed(header.reply.to), header.reply.subject, author.sender, services.keys.new_token()),
         conversation=await conversations.around(services, visit, found, around, fresh),
         said=said(visit),
-        recallable=recall.is_open(services, visit, found),
+        recallable=await recall.is_open(services, visit, found),
         cancelled=await _cancelled(services, visit, found),
         urgent=found.provenance.verified and await services.store.read(urgent_letters.is_one, found.id),
     )

@@ -28,16 +28,18 @@ class RecallPage:
     fault: str = ""
 
 
-def is_open(services: Services, visit: Visit, found: Stored) -> bool:
-    """Whether a message may be taken back: it is in the person's own Sent, and was sent a moment ago."""
-    mine = found.box.special_use == SENT and found.box.account_id == visit.account_id
-    return mine and services.recall.is_open(found.date, visit.now)
+async def is_open(services: Services, visit: Visit, found: Stored) -> bool:
+    """Whether a message may be taken back: it is in the person's own Sent, and was sent a moment ago or waits for the
+    owners of a list."""
+    if found.box.special_use != SENT or found.box.account_id != visit.account_id:
+        return False
+    return services.recall.is_open(found.date, visit.now) or await services.recall.waits(visit.principal, found.id)
 
 
 async def ask(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/rappeler."""
     found, _ = await message_parts.load(services, visit, upto=0)
-    return await _mailing(services, visit, found) or _page(services, visit, found)
+    return await _mailing(services, visit, found) or await _page(services, visit, found)
 
 
 async def take_back(services: Services, visit: Visit) -> Response:
@@ -45,16 +47,16 @@ async def take_back(services: Services, visit: Visit) -> Response:
     found, _ = await message_parts.load(services, visit, upto=0)
     if as_mailing := await _mailing(services, visit, found):
         return as_mailing
-    if not is_open(services, visit, found):
-        return _page(services, visit, found, visit._("Il est trop tard pour rappeler ce message."))
+    if not await is_open(services, visit, found):
+        return await _page(services, visit, found, visit._("Il est trop tard pour rappeler ce message."))
     try:
         done = await services.recall.take_back(visit.principal, found.id, visit.origin)
     except Refused as refusal:
         if refusal.reason is not Reason.CANNOT:
             raise
-        return _page(services, visit, found, visit._("Personne dans l’académie n’a ce message."))
+        return await _page(services, visit, found, visit._("Personne dans l’académie n’a ce message."))
     address = f"{visit.base}/message/{found.id}/rappeler"
-    return redirect(visit, address, d=found.box.id, retires=done.taken, sur=done.people)
+    return redirect(visit, address, d=found.box.id, retires=done.taken, sur=done.people, listes=done.lists)
 
 
 async def _mailing(services: Services, visit: Visit, found: Stored) -> Response | None:
@@ -63,13 +65,13 @@ async def _mailing(services: Services, visit: Visit, found: Stored) -> Response 
     return redirect(visit, f"{visit.base}/envois-en-nombre/{number}") if number else None
 
 
-def _page(services: Services, visit: Visit, found: Stored, fault: str = "") -> Response:
+async def _page(services: Services, visit: Visit, found: Stored, fault: str = "") -> Response:
     page = RecallPage(
         surround(visit, found.boxes, found.box.id),
         found,
         plain.line(found.subject),
         services.settings.guards.recall_minutes,
-        is_open(services, visit, found),
+        await is_open(services, visit, found),
         _result(visit),
         fault,
     )
@@ -80,11 +82,23 @@ def _result(visit: Visit) -> str:
     """What the address says became of it; nobody is named."""
     people = min(positive(visit.query("sur")), MOST)
     taken = min(positive(visit.query("retires")), people)
+    lists = _of_lists(visit)
     if not people:
-        return ""
+        return lists
     text = visit.language.texts.ngettext(
         "Message rappelé : %(taken)s destinataire sur %(people)s ne l’a plus.",
         "Message rappelé : %(taken)s destinataires sur %(people)s ne l’ont plus.",
         taken,
     )
-    return text % {"taken": visit.language.number(taken), "people": visit.language.number(people)}
+    said = text % {"taken": visit.language.number(taken), "people": visit.language.number(people)}
+    return f"{said} {lists}".rstrip()
+
+
+def _of_lists(visit: Visit) -> str:
+    count = min(positive(visit.query("listes")), MOST)
+    text = visit.language.texts.ngettext(
+        "Message rappelé : %(n)s liste ne le garde plus, ni dans ses archives ni pour ses propriétaires.",
+        "Message rappelé : %(n)s listes ne le gardent plus, ni dans leurs archives ni pour leurs propriétaires.",
+        count,
+    )
+    return text % {"n": visit.language.number(count)} if count else ""

@@ -8,8 +8,10 @@ from directory.lists import archive_readers, rosters
 from mailserver.cli.lists.common import Address, as_text, own, read, whole_address, write
 from mailserver.cli.shared import AsJson, InstanceDir, fail, origin, with_help
 from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import archived_posts
 from mailserver.store.people.lists import ListEntry
 from mailserver.store.web import archive_pages
+from mailserver.store.web.archive_view import ArchiveView
 from mailserver.texts.causes import utc
 from mailserver.texts.command_line import _
 
@@ -41,15 +43,20 @@ def archive(
         facts = {"address": whole, "removed": count}
         print(as_text(facts) if as_json else _("{whole} : {count} messages retirés.", whole=whole, count=count))
         return
-    found = read(settings, lambda tx: archive_pages.newest(tx, entry.address, limit))
-    count = read(settings, lambda tx: archive_pages.count(tx, entry.address))
+    found = read(settings, lambda tx: archive_pages.newest(tx, ArchiveView(entry.address), limit))
+    counts = read(settings, lambda tx: archived_posts.by_readers(tx, entry.address))
+    count = sum(counts.values())
     if as_json:
         posts = [{"id": one.id, "date": one.date, "author": one.author, "subject": one.subject} for one in found]
-        print(as_text({"address": whole, "readers": entry.archive.value, "count": count, "posts": posts}))
+        facts = {"address": whole, "readers": entry.archive.value, "count": count, "readers_then": counts}
+        print(as_text({**facts, "posts": posts}))
         return
     for one in found:
         print(f"{one.id}  {utc(one.date)}  {one.author}  {one.subject}")
     print(_("{count} messages, lus par : {readers}.", count=count, readers=entry.archive.value))
+    if counts:
+        then = ", ".join(f"{readers} {many}" for readers, many in counts.items())
+        print(_("Lecteurs d’alors, qui le restent : {then} ; `list set --older` ajoute ceux d’à présent.", then=then))
 
 
 def _take_out(tx: Tx, entry: ListEntry, numbers: list[int] | tuple[()]) -> int:

@@ -6,6 +6,7 @@ import typer
 
 from directory.lists import rosters
 from directory.lists.rosters import House, ListChange, NewList
+from mailserver.cli.lists import options
 from mailserver.cli.lists.common import (
     Address,
     Query,
@@ -20,103 +21,67 @@ from mailserver.cli.lists.common import (
 )
 from mailserver.cli.lists.reading import list_facts
 from mailserver.cli.shared import AsJson, InstanceDir, origin, with_help
+from mailserver.foundation.settings import Settings
 from mailserver.model import selection
-from mailserver.model.identity import Answers, Archive, ListKind, Writers
+from mailserver.model.identity import Answers, ListKind
 from mailserver.store.people import lists, selecting
 from mailserver.texts.command_line import _
-
-Members = Annotated[list[str] | None, typer.Option("--member", "-m", help=_("Adresse d’un membre ; peut être répété."))]
-Owners = Annotated[list[str] | None, typer.Option("--owner", help=_("Adresse d’un responsable ; peut être répété."))]
-Named = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--writer",
-        help=_(
-            "Adresse qui peut écrire quoi que dise --writers, une fois son titulaire connecté ; ce qui "
-            "s’en réclame de l’extérieur attend les responsables. Peut être répété."
-        ),
-    ),
-]
-LastDay = Annotated[
-    str, typer.Option(metavar="DAY", help=_("2027-06-30 : après ce jour la liste ne reçoit plus de messages."))
-]
 
 
 @with_help(_("Créer une liste : à la main, ou vivante (`--query`)."))
 def create(
     directory: InstanceDir,
     address: Address,
-    name: Annotated[str, typer.Option(help=_("Nom montré aux gens."))] = "",
-    owners: Owners = None,
-    members: Members = None,
+    name: options.Name = None,
+    owners: options.Owners = None,
+    members: options.Members = None,
     query: Query = "",
-    writers: Annotated[
-        Writers | None,
-        typer.Option(
-            help=_(
-                "Qui peut lui écrire ; anyone (tous), ou house (l’académie) pour une liste vivante et pour "
-                "celle d’un établissement."
-            ),
-            show_default=False,
-        ),
-    ] = None,
-    named: Named = None,
-    moderated: Annotated[
-        bool, typer.Option("--moderated", help=_("Ce que d’autres écrivent attend un responsable."))
-    ] = False,
-    hidden_members: Annotated[
-        bool, typer.Option("--hidden-members", help=_("Seuls les responsables voient qui en fait partie."))
-    ] = False,
-    uai: Annotated[str, typer.Option(help=_("Établissement dont c’est la liste."))] = "",
-    answers: Annotated[
-        Answers, typer.Option(help=_("Où vont les réponses, sauf si l’auteur l’a dit."))
-    ] = Answers.AUTHOR,
-    last_day: LastDay = "",
-    function: Annotated[
-        bool, typer.Option("--function", help=_("Une boîte fonctionnelle, détenue par ses membres."))
-    ] = False,
+    writers: options.Writers = None,
+    named: options.Named = None,
+    moderated: options.Moderated = None,
+    hidden_members: options.HiddenMembers = None,
+    uai: options.School = None,
+    answers: options.AnswersTo = None,
+    last_day: options.LastDay = "",
+    function: options.Function = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a list: by hand, or living (`--query`)."""
     settings = own(directory)
     wanted = NewList(
         address=whole_address(settings, address),
-        name=name,
+        name=name or "",
         owners=whole_addresses(settings, owners),
         members=whole_addresses(settings, members),
         query=query,
         writers=writers,
         named=whole_addresses(settings, named),
-        moderated=moderated,
-        hidden_members=hidden_members,
-        uai=uai,
+        moderated=bool(moderated),
+        hidden_members=bool(hidden_members),
+        uai=uai or "",
         kind=ListKind.FUNCTION if function else None,
-        answers=answers,
+        answers=answers or Answers.AUTHOR,
         ends=end_of(settings, last_day),
     )
     house = House.of(settings)
     write(settings, lambda tx: rosters.make(tx, house, wanted, origin()))
     if as_json:
         print(as_text(read(settings, lambda tx: list_facts(tx, house, zone_of(settings), wanted.address))))
-    elif query:
-        found = read(settings, lambda tx: selecting.count(tx, selection.parse(query)))
-        print(
-            _(
-                "{address} : liste vivante créée ; elle trouve à présent {found} personnes.",
-                address=wanted.address,
-                found=found,
-            )
-        )
-    elif function:
-        print(
-            _(
-                "{address} : boîte fonctionnelle créée ; {count} personnes la détiennent.",
-                address=wanted.address,
-                count=len(wanted.members),
-            )
-        )
     else:
-        print(_("{address} : liste de {count} membres créée.", address=wanted.address, count=len(wanted.members)))
+        print(_made(settings, wanted))
+
+
+def _made(settings: Settings, wanted: NewList) -> str:
+    """What was made, in words."""
+    address, count = wanted.address, len(wanted.members)
+    if wanted.query:
+        count = read(settings, lambda tx: selecting.count(tx, selection.parse(wanted.query)))
+        said = _("{address} : liste vivante créée ; elle trouve {count} personnes.", address=address, count=count)
+    elif wanted.kind is ListKind.FUNCTION:
+        said = _("{address} : boîte fonctionnelle créée ; {count} la détiennent.", address=address, count=count)
+    else:
+        said = _("{address} : liste de {count} membres créée.", address=address, count=count)
+    return said
 
 
 @with_help(_("Ajouter et retirer des membres. Une adresse d’ici qui ne mène à personne est refusée."))
@@ -146,68 +111,26 @@ def members(
 def set_(
     directory: InstanceDir,
     address: Address,
-    name: Annotated[str | None, typer.Option(help=_("Nom montré aux gens."))] = None,
-    query: Annotated[str | None, typer.Option(help=_("D’une liste vivante."))] = None,
-    writers: Annotated[Writers | None, typer.Option(help=_("Qui peut lui écrire."))] = None,
-    moderated: Annotated[
-        bool | None,
-        typer.Option("--moderated/--open", help=_("Ce que d’autres écrivent attend un responsable, ou non.")),
-    ] = None,
-    hidden_members: Annotated[
-        bool | None,
-        typer.Option(
-            "--hidden-members/--shown-members", help=_("Seuls les responsables voient qui en fait partie, ou tous.")
-        ),
-    ] = None,
-    owners: Annotated[
-        list[str] | None, typer.Option("--owner", help=_("Tous ses responsables ; peut être répété."))
-    ] = None,
-    no_owner: Annotated[bool, typer.Option("--no-owner", help=_("Retirer tous les responsables."))] = False,
-    named: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--writer",
-            help=_(
-                "Toutes les personnes nommées qui peuvent écrire, crues après une connexion seulement ; "
-                "peut être répété."
-            ),
-        ),
-    ] = None,
-    no_writer: Annotated[bool, typer.Option("--no-writer", help=_("Retirer toutes les personnes nommées."))] = False,
-    uai: Annotated[str | None, typer.Option(help=_("Établissement dont c’est la liste."))] = None,
-    answers: Annotated[Answers | None, typer.Option(help=_("Où vont les réponses, sauf si l’auteur l’a dit."))] = None,
-    last_day: LastDay = "",
-    no_end: Annotated[bool, typer.Option("--no-end", help=_("Elle continue : pas de dernier jour."))] = False,
-    may_leave: Annotated[
-        bool | None,
-        typer.Option("--may-leave/--no-leave", help=_("Les membres extérieurs la quittent d’eux-mêmes, ou non.")),
-    ] = None,
-    as_list: Annotated[
-        bool | None,
-        typer.Option(
-            "--as-list/--as-author",
-            help=_("Ce qui part à l’extérieur est toujours au nom de la liste, ou seulement quand il le faut (DMARC)."),
-        ),
-    ] = None,
-    max_size: Annotated[
-        int | None, typer.Option(metavar="OCTETS", help=_("Taille d’un message au plus ; 0 : pas de limite propre."))
-    ] = None,
-    max_hourly: Annotated[
-        int | None, typer.Option(metavar="COUNT", help=_("Messages d’une heure au plus ; 0 : pas de limite."))
-    ] = None,
-    archive: Annotated[
-        Archive | None,
-        typer.Option(
-            help=_(
-                "Qui lit ce qu’elle a diffusé, outre ses responsables : none (personne, rien n’est gardé), owners, "
-                "members ou academy (toute personne qui a un compte)."
-            )
-        ),
-    ] = None,
-    digest: Annotated[
-        bool | None,
-        typer.Option("--digest/--each", help=_("Qui n’a rien choisi reçoit un message par jour, ou chaque message.")),
-    ] = None,
+    name: options.Name = None,
+    query: options.NewQuery = None,
+    writers: options.Writers = None,
+    moderated: options.Moderated = None,
+    hidden_members: options.HiddenMembers = None,
+    owners: options.Owners = None,
+    no_owner: options.NoOwner = False,
+    named: options.Named = None,
+    no_writer: options.NoWriter = False,
+    uai: options.School = None,
+    answers: options.AnswersTo = None,
+    last_day: options.LastDay = "",
+    no_end: options.NoEnd = False,
+    may_leave: options.MayLeave = None,
+    as_list: options.AsList = None,
+    max_size: options.MaxSize = None,
+    max_hourly: options.MaxHourly = None,
+    archive: options.ArchiveReaders = None,
+    older: options.Older = False,
+    digest: options.Digest = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what a list is; what is not named stays."""
@@ -230,13 +153,16 @@ def set_(
         max_size=max_size,
         max_hourly=max_hourly,
         archive=archive,
+        older=older,
         digest=digest,
     )
-    write(settings, lambda tx: rosters.change(tx, house, whole, change, origin()))
+    opened = write(settings, lambda tx: rosters.change(tx, house, whole, change, origin()))
     if as_json:
         print(as_text(read(settings, lambda tx: list_facts(tx, house, zone_of(settings), whole))))
     else:
         print(_("{whole} : liste modifiée.", whole=whole))
+        if older:
+            print(_("{count} messages d’avant sont ouverts à ces lecteurs.", count=opened))
 
 
 @with_help(

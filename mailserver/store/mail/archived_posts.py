@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, bindparam, cast, delete, exists, select, update
+from sqlalchemy import ColumnElement, String, and_, bindparam, cast, delete, exists, func, select, update
 
+from mailserver.model.identity import Archive
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
@@ -32,6 +33,8 @@ class Archived:
     name: str
     """The same for every copy of the message, however often it is tried."""
     account_id: int
+    readers: Archive
+    """Who reads the list's archive at that moment."""
 
 
 def keep(tx: Tx, content_id: int, wanted: Archived, came: Provenance) -> bool:
@@ -44,12 +47,31 @@ def keep(tx: Tx, content_id: int, wanted: Archived, came: Provenance) -> bool:
         "internal_date": tx.now,
         "thread": int(row[0]) if row is not None else 0,
         "account_id": wanted.account_id,
+        "readers": wanted.readers.value,
         "door": int(came.door),
         "door_account": came.account_id,
         "through_list": int(came.through_list),
         "authentication": came.results.packed,
     }
     return bool(tx.insert_ignore(archived_post, values))
+
+
+# ---------------------------------------------------------------------- whom they are for
+
+
+def by_readers(tx: Tx, address: str) -> dict[str, int]:
+    """How many messages of a list are shown to whom, besides its owners."""
+    mine = (archived_post.c.list == address, archived_post.c.withdrawal_id == 0)
+    rows = tx.execute(select(archived_post.c.readers, func.count()).where(*mine).group_by(archived_post.c.readers))
+    found = {readers: int(count) for readers, count in map(tuple, rows)}
+    return {one.value: found[one.value] for one in Archive if one.value in found}
+
+
+def open_older(tx: Tx, address: str, readers: Archive) -> int:
+    """What a list has kept for fewer is for these now; how many. What has been taken back is, too, once it is shown."""
+    narrower = [one.value for one in Archive if not one.includes(readers)]
+    mine = update(archived_post).where(archived_post.c.list == address, archived_post.c.readers.in_(narrower))
+    return tx.execute(mine.values(readers=readers.value)).rowcount
 
 
 # ---------------------------------------------------------------------- what goes

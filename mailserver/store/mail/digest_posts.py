@@ -1,14 +1,16 @@
 """Messages of lists that wait for a digest: one for each message, with who is still to get it.
 
-Whoever gets a digest is settled in the unit that delivers it: killed anywhere, everybody gets each message once.
+Whoever gets a digest is settled in the unit that delivers it: killed anywhere, everybody gets each message once. Units
+are added and no row is written again, so that a digest for many costs as much for each of them as one for few.
 """
 
 import json
 from array import array
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, or_, select, update
 
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
@@ -16,13 +18,15 @@ from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.schema.mail import content
-from mailserver.store.schema.rosters import digest_lease, digest_post, list_choice, outside_member
+from mailserver.store.schema.rosters import digest_lease, digest_post, digest_unit, list_choice, outside_member
 
 LEASE_SECONDS = 300
 MAX_WAITING = 1000
 """Messages of one list that wait; more are sent at once."""
 LISTS = 50
 """Lists of one round."""
+REMOVED = 500
+"""Messages of one statement."""
 
 _CHOICES = Statement(
     select(list_choice.c.account_id, list_choice.c.digest).where(list_choice.c.list == bindparam("list"))
@@ -64,8 +68,9 @@ class DigestPost:
     content_id: int
     posted: int
     due: int
-    accounts: frozenset[int]
-    outside: frozenset[str]
+    accounts: Sequence[int]
+    """Who here has no digest of it; one and the same sequence for all messages with the same people."""
+    outside: Sequence[str]
     subject: str
     sender: str
     sender_address: str
@@ -141,39 +146,91 @@ def claim(tx: Tx, address: str, worker: int) -> bool:
     return bool(tx.insert_ignore(digest_lease, {"list": address, **values}))
 
 
-def release(tx: Tx, address: str, worker: int) -> None:
-    """It is made: messages that nobody waits for any more go, and the next one who comes may."""
-    _remove(tx, and_(digest_post.c.list == address, digest_post.c.accounts == b"", digest_post.c.outside == "[]"))
-    tx.execute(delete(digest_lease).where(digest_lease.c.list == address, digest_lease.c.worker == worker))
+def release(tx: Tx, address: str, worker: int, done: Sequence[int] = ()) -> None:
+    """It is made as far as it could be: messages that nobody waits for any more go, and the next one who comes may."""
+    mine = (digest_lease.c.list == address, digest_lease.c.worker == worker)
+    if not tx.execute(delete(digest_lease).where(*mine)).rowcount:
+        return
+    for start in range(0, len(done), REMOVED):
+        some = digest_post.c.id.in_(done[start : start + REMOVED])
+        _remove(tx, and_(digest_post.c.list == address, some))
+    left = set(tx.execute(select(digest_post.c.id).where(digest_post.c.list == address)).scalars())
+    units = tx.execute(select(digest_unit.c.id, digest_unit.c.posts).where(digest_unit.c.list == address))
+    over = [number for number, posts in map(tuple, units) if left.isdisjoint(_numbers(posts))]
+    for start in range(0, len(over), REMOVED):
+        tx.execute(delete(digest_unit).where(digest_unit.c.id.in_(over[start : start + REMOVED])))
 
 
 def pending(tx: Tx, address: str) -> list[DigestPost]:
     """The messages of a list whose digest is to be made now, in their order."""
     rows = tx.execute(_DUE.where(digest_post.c.list == address, digest_post.c.due <= tx.now).limit(MAX_WAITING))
+    left = _Left(tx, [address])
     return [
-        DigestPost(row[0], row[1], row[2], row[3], frozenset(_numbers(row[4])), frozenset(json.loads(row[5])), *row[6:])
+        DigestPost(
+            row[0], row[1], row[2], row[3], left.accounts(row[0], row[4]), left.outside(row[0], row[5]), *row[6:]
+        )
         for row in map(tuple, rows)
     ]
 
 
-def settle(tx: Tx, numbers: Sequence[int], accounts: Collection[int] = (), outside: Collection[str] = ()) -> None:
-    """These have those messages now. Raises Refused(CONFLICT): somebody was faster, or a message was taken back."""
-    gone, left = set(accounts), set(outside)
-    wanted = select(digest_post.c.id, digest_post.c.accounts, digest_post.c.outside).where(
-        digest_post.c.id.in_(numbers)
-    )
-    rows = tx.execute(wanted.order_by(digest_post.c.id).with_for_update()).all()
-    if len(rows) != len(numbers):
+class _Left:
+    """Who of a message's people has no digest of it yet, by the units of lists that are being sent theirs.
+
+    Most messages of a list have the same people, and went out in the same units: each such sequence is made once.
+    """
+
+    def __init__(self, tx: Tx, addresses: Sequence[str]) -> None:
+        self._units: list[tuple[bytes, str]] = []
+        self._of: dict[int, list[int]] = {}
+        self._made: dict[tuple[bytes | str, tuple[int, ...]], Sequence[int] | Sequence[str]] = {}
+        wanted = select(digest_unit.c.posts, digest_unit.c.accounts, digest_unit.c.outside)
+        for posts, accounts, outside in map(tuple, tx.execute(wanted.where(digest_unit.c.list.in_(addresses)))):
+            for post in _numbers(posts):
+                self._of.setdefault(post, []).append(len(self._units))
+            self._units.append((accounts, outside))
+
+    def accounts(self, post: int, packed: bytes) -> Sequence[int]:
+        """Those here."""
+        units = tuple(self._of.get(post, ()))
+        key = bytes(packed), units
+        if key not in self._made:
+            served = {account for unit in units for account in _numbers(self._units[unit][0])}
+            numbers = _numbers(packed)
+            self._made[key] = array("q", (one for one in numbers if one not in served)) if served else numbers
+        return cast("Sequence[int]", self._made[key])
+
+    def outside(self, post: int, text: str) -> Sequence[str]:
+        """Those elsewhere."""
+        key = text, tuple(self._of.get(post, ()))
+        if key not in self._made:
+            served = {member for unit in key[1] for member in json.loads(self._units[unit][1])}
+            self._made[key] = [member for member in json.loads(text) if member not in served]
+        return cast("Sequence[str]", self._made[key])
+
+
+def settle(
+    tx: Tx,
+    address: str,
+    worker: int,
+    numbers: Sequence[int],
+    accounts: Collection[int] = (),
+    outside: Collection[str] = (),
+) -> None:
+    """These have those messages now, and the one who makes the digest stays at it. Raises Refused(CONFLICT): somebody
+    else is, or a message was taken back."""
+    mine = (digest_lease.c.list == address, digest_lease.c.worker == worker)
+    if not tx.execute(update(digest_lease).where(*mine).values(until=tx.now + LEASE_SECONDS)).rowcount:
+        raise Refused(Reason.CONFLICT, "Somebody else makes this digest")
+    wanted = select(digest_post.c.id).where(digest_post.c.list == address, digest_post.c.id.in_(numbers))
+    if len(tx.execute(wanted.order_by(digest_post.c.id).with_for_update(read=True)).all()) != len(numbers):
         raise Refused(Reason.CONFLICT, "A message of this digest waits no more")
-    for number, packed, text in map(tuple, rows):
-        here, elsewhere = _numbers(packed), json.loads(text)
-        if not gone.issubset(here) or not left.issubset(elsewhere):
-            raise Refused(Reason.CONFLICT, "Somebody has this digest already")
-        values = {
-            "accounts": array("q", [one for one in here if one not in gone]).tobytes(),
-            "outside": json.dumps([one for one in elsewhere if one not in left]),
-        }
-        tx.execute(update(digest_post).where(digest_post.c.id == number).values(**values))
+    values = {
+        "list": address,
+        "posts": array("q", numbers).tobytes(),
+        "accounts": array("q", accounts).tobytes(),
+        "outside": json.dumps(list(outside)),
+    }
+    tx.execute(insert(digest_unit).values(**values))
 
 
 def put_off(tx: Tx, numbers: Sequence[int]) -> None:
@@ -187,7 +244,7 @@ def put_off(tx: Tx, numbers: Sequence[int]) -> None:
 def forget_list(tx: Tx, address: str) -> None:
     """A list is deleted: nothing of it waits, and nobody has chosen anything."""
     _remove(tx, digest_post.c.list == address)
-    for table in (list_choice, digest_lease):
+    for table in (list_choice, digest_lease, digest_unit):
         tx.execute(delete(table).where(table.c.list == address))
 
 
@@ -212,8 +269,11 @@ def recall(tx: Tx, author: int, message_id: str, threads: Collection[int], since
 def waiting_for(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> set[int | str]:
     """Who is still to get what an author sent a moment ago: accounts here, addresses elsewhere."""
     mine = _sent_by(author, message_id, threads, since)
-    rows = tx.execute(select(digest_post.c.accounts, digest_post.c.outside).where(mine))
-    return {one for packed, text in map(tuple, rows) for one in (*_numbers(packed), *json.loads(text))}
+    wanted = select(digest_post.c.list, digest_post.c.id, digest_post.c.accounts, digest_post.c.outside)
+    rows = [tuple(row) for row in tx.execute(wanted.where(mine))]
+    left = _Left(tx, sorted({address for address, *_ in rows}))
+    found = (set(left.accounts(post, packed)) | set(left.outside(post, text)) for _, post, packed, text in rows)
+    return set[int | str]().union(*found)
 
 
 def drop(tx: Tx, author: int, since: int, name_of: Callable[[str], str]) -> int:

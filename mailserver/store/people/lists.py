@@ -62,6 +62,10 @@ class ListEntry:
     archive: Archive = Archive.NONE
     digest: bool = False
     """Who has not chosen gets a message a day."""
+    archive_opened: int = 0
+    """When its archive was opened to more people; 0: it was not."""
+    archive_older: int = 0
+    """Messages of before that were opened with it."""
 
     def ended(self, now: float) -> int:
         """Since when it takes no more messages; 0: it takes them."""
@@ -89,6 +93,8 @@ _ALL: Select[Any] = select(
     mailing_list.c.max_hourly,
     mailing_list.c.archive,
     mailing_list.c.digest,
+    mailing_list.c.archive_opened,
+    mailing_list.c.archive_older,
 )
 _GET = Statement(_ALL.where(mailing_list.c.address == bindparam("address")))
 _MEMBERS = Statement(
@@ -329,7 +335,7 @@ def _touch(tx: Tx, address: str) -> None:
 
 def _entry(row: tuple[Any, ...]) -> ListEntry:
     address, name, owner, created, modified, kind, query, writers, moderated, hidden, uai, box_id, *terms = row
-    answers, ends, may_leave, as_list, max_size, max_hourly, archive, digest = terms
+    answers, ends, may_leave, as_list, max_size, max_hourly, archive, digest, opened, older = terms
     return ListEntry(
         address=address,
         name=name,
@@ -351,4 +357,6 @@ def _entry(row: tuple[Any, ...]) -> ListEntry:
         max_hourly=max_hourly,
         archive=Archive(archive),
         digest=bool(digest),
+        archive_opened=opened,
+        archive_older=older,
     )

@@ -15,6 +15,7 @@ from mailserver.store.schema.people import affiliation, person, school, vocabula
 from mailserver.store.schema.rosters import (
     archived_post,
     digest_post,
+    digest_unit,
     held_message,
     list_choice,
     list_member,
@@ -143,7 +144,7 @@ def rename_list(tx: Tx, old: str, new: str) -> None:
     lists.forget_posts(tx, new)
     for table in (list_member, list_owner, list_writer, held_message, archived_post):
         _rewrite(tx, table, table.c.list, old, new)
-    for table in (list_post, digest_post, list_choice):
+    for table in (list_post, digest_post, digest_unit, list_choice):
         _rewrite(tx, table, table.c.list, old, new)
     outside_members.rename(tx, old, new)
     readdress(tx, (old,), new)

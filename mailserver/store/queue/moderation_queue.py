@@ -117,14 +117,26 @@ _INSERT = Statement(
     ),
 )
 _INSERT_KEY = Statement(insert(held_key), keys=("token", "held_id", "owner_account", "owner"))
+_LOCK = Statement(
+    select(mailing_list.c.address).where(mailing_list.c.address == bindparam("list")).with_for_update(key_share=True)
+)
 _WAITING = Statement(select(func.count()).where(held_message.c.list == bindparam("list")))
 _TAKE = Statement(
     delete(held_message).where(held_message.c.id == bindparam("row")).returning(held_message.c.content_id)
 )
 
 
+def lock(tx: Tx, lists: Sequence[str]) -> None:
+    """Only this unit adds to what waits for these lists' owners until its commit; SQLite has one writer. A unit that
+    puts messages into mailboxes, too, locks lists first."""
+    if tx.dialect == "postgresql":
+        for address in sorted(lists):
+            tx.one(_LOCK, list=address)
+
+
 def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
     """Keep a message for a list's owners; how many waited already. Raises Full."""
+    lock(tx, [wanted.list])
     row = tx.one(_WAITING, list=wanted.list)
     waiting = int(row[0]) if row is not None else 0
     if waiting >= MAX_WAITING:
@@ -158,6 +170,11 @@ def waiting(tx: Tx, lists: Sequence[str] | None = None) -> list[Held]:
     """What waits, oldest first: of these lists, or (None) of all."""
     wanted = _ALL if lists is None else _ALL.where(held_message.c.list.in_(lists))
     return [_held(tuple(row)) for row in tx.execute(wanted.order_by(held_message.c.id))]
+
+
+def waiting_where(tx: Tx, condition: ColumnElement[bool]) -> list[Held]:
+    """What waits and meets a condition."""
+    return [_held(tuple(row)) for row in tx.execute(_ALL.where(condition).order_by(held_message.c.id))]
 
 
 def get(tx: Tx, held_id: int) -> Held | None:

@@ -41,6 +41,8 @@ mailing_list = Table(
     Column("max_hourly", Integer, nullable=False, server_default="0"),
     Column("archive", String(8), nullable=False, server_default="none"),
     Column("digest", SmallInteger, nullable=False, server_default="0"),
+    Column("archive_opened", BigInteger, nullable=False, server_default="0"),
+    Column("archive_older", Integer, nullable=False, server_default="0"),
 )
 """`kind`: `manual` (members by hand), `living` (members are what `query` finds at delivery) or `function` (a
 functional box: members hold it by their function). `writers`: who may write to it. `uai`: whose list it is.
@@ -49,7 +51,8 @@ where answers go. `ends`: from when on it takes no more messages; 0: nobody has 
 owners have been told of. `may_leave`: members outside leave by themselves. `as_list`: what leaves is always written in
 the list's name. `max_size`, `max_hourly`: octets of a message, and messages of an hour; 0: no bound of its own.
 `archive`: who reads what it sent on (`mailserver.model.identity.Archive`). `digest`: who has not
-chosen gets a message a day."""
+chosen gets a message a day. `archive_opened`: when its archive was opened to more people, and `archive_older`: how many
+messages of before were with it; 0: it was not."""
 Index("ix_mailing_list_ends", mailing_list.c.ends)
 
 list_member = Table(
@@ -159,13 +162,15 @@ archived_post = Table(
     Column("through_list", SmallInteger, nullable=False, server_default="0"),
     Column("authentication", SmallInteger, nullable=False, server_default="0"),
     Column("withdrawal_id", BigInteger, nullable=False, server_default="0"),
+    Column("readers", String(8), nullable=False, server_default="owners"),
     UniqueConstraint("list", "name"),
     sqlite_autoincrement=True,
 )
 """What a list with an archive has sent on, by the content that its members got. `list`: whose; empty: nobody's any
 more, it is about to go. `name`: in the address that the message has as its own (RFC 5064). `internal_date`: when it
 was sent on. `account_id`: who wrote it; 0: somebody outside. The columns of where it came from are those of `message`.
-`withdrawal_id`: the act that took it back; it is kept for an undoing and shown to nobody."""
+`withdrawal_id`: the act that took it back; it is kept for an undoing and shown to nobody. `readers`: whom the archive
+was for when it was sent on, or has been opened to since (`mailserver.model.identity.Archive`)."""
 Index("ix_archived_post_list", archived_post.c.list, archived_post.c.internal_date)
 Index("ix_archived_post_content_id", archived_post.c.content_id)
 Index("ix_archived_post_internal_date", archived_post.c.internal_date)
@@ -202,7 +207,7 @@ digest_post = Table(
     sqlite_autoincrement=True,
 )
 """A list's message that waits for the digest of the day. `name`: the same however often it is tried; `account_id`: who
-wrote it. `due`: when the digest is made. `accounts`: who here is still to get it, as 64-bit numbers; `outside`: JSON,
+wrote it. `due`: when the digest is made. `accounts`: who here is to get it, as 64-bit numbers; `outside`: JSON,
 addresses elsewhere. The columns of where it came from are those of `message`."""
 Index("ix_digest_post_due", digest_post.c.due)
 Index("ix_digest_post_content_id", digest_post.c.content_id)
@@ -217,6 +222,20 @@ digest_lease = Table(
     sqlite_with_rowid=False,
 )
 """Who makes a list's digest just now, and for how long others leave it alone."""
+
+digest_unit = Table(
+    "digest_unit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("list", Key, nullable=False),
+    Column("posts", LargeBinary, nullable=False),
+    Column("accounts", LargeBinary, nullable=False),
+    Column("outside", Text, nullable=False, server_default="[]"),
+    sqlite_autoincrement=True,
+)
+"""Some who have a digest of a list that is being made, written in the unit that delivers it: `posts` (numbers of
+`digest_post`) wait for `accounts` and `outside` no more. It goes with the last of its posts."""
+Index("ix_digest_unit_list", digest_unit.c.list)
 
 held_message = Table(
     "held_message",

@@ -1,25 +1,27 @@
 """What the pages of a list's archive show: months, messages and conversations, one message, a search.
 
-Everything is scoped by list; whether the reader may is asked before (`directory.lists.archive_readers`). What was taken
-back is not there.
+Everything is scoped by what the reader is shown (`mailserver.store.web.archive_view`); whether they may read at all is
+asked before (`directory.lists.archive_readers`).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Select, func, select
 
 from mailserver.mime.body.text import fold
 from mailserver.model.budget import Budget
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.criteria import Body
 from mailserver.model.messages.provenance import Provenance
-from mailserver.store.engine.statements import Row, Statement, Tx
+from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import blobs
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.mail import blob, content
 from mailserver.store.schema.rosters import archived_post
 from mailserver.store.search.texts import Texts
+from mailserver.store.web.archive_view import ArchiveView, shown
 
 MAX_POSTS = 50_000
 """Messages of a list that are counted by month."""
@@ -43,6 +45,8 @@ class Line:
     author: str
     """A name, never an address."""
     attachments: int
+    is_named: bool = True
+    """False: the author gave no name, and what is before the sign stands for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,97 +65,82 @@ _LINE = (
     *(archived_post.c.id, archived_post.c.content_id, archived_post.c.internal_date, archived_post.c.thread),
     *(content.c.subject, content.c.sender, content.c.attachments, content.c.sender_address),
 )
-_shown = (archived_post.c.list == bindparam("list")) & (archived_post.c.withdrawal_id == 0)
 _joined = archived_post.join(content, content.c.id == archived_post.c.content_id)
-_lines = select(*_LINE).select_from(_joined).where(_shown)
-_DATES = Statement(
-    select(archived_post.c.internal_date).where(_shown).order_by(archived_post.c.internal_date.desc()).limit(MAX_POSTS)
-)
-_BETWEEN = Statement(
-    _lines.where(archived_post.c.internal_date.between(bindparam("start"), bindparam("end")))
-    .order_by(archived_post.c.internal_date, archived_post.c.id)
-    .limit(MAX_LINES)
-)
-_NEWEST = Statement(
-    _lines.order_by(archived_post.c.internal_date.desc(), archived_post.c.id.desc()).limit(bindparam("most"))
-)
-_THREAD = Statement(
-    _lines.where(archived_post.c.thread == bindparam("thread"))
-    .order_by(archived_post.c.internal_date, archived_post.c.id)
-    .limit(MAX_LINES)
-)
+_lines = select(*_LINE).select_from(_joined)
+_ASCENDING = archived_post.c.internal_date, archived_post.c.id
 _POST = select(
     *_LINE,
     *(archived_post.c.name, content.c.size, content.c.parts),
     *(archived_post.c.door, archived_post.c.door_account, archived_post.c.through_list, archived_post.c.authentication),
 ).select_from(_joined)
-_BY_ID = Statement(_POST.where(_shown, archived_post.c.id == bindparam("id")))
-_ID_OF = Statement(select(archived_post.c.id).where(_shown, archived_post.c.name == bindparam("name")))
-_OCTETS = Statement(
-    select(blob.c.header, blob.c.octets, blob.c.file)
-    .join(archived_post, archived_post.c.content_id == blob.c.content_id)
-    .where(_shown, archived_post.c.id == bindparam("id"))
-)
+_stored = blob.join(archived_post, archived_post.c.content_id == blob.c.content_id)
+_OCTETS = select(blob.c.header, blob.c.octets, blob.c.file).select_from(_stored)
 
 
-def dates(tx: Tx, address: str) -> list[int]:
+def dates(tx: Tx, view: ArchiveView) -> list[int]:
     """When each message of a list was sent on, the newest first, at most MAX_POSTS."""
-    return [int(row[0]) for row in tx.all(_DATES, list=address)]
+    date = archived_post.c.internal_date
+    return list(tx.execute(select(date).where(shown(view)).order_by(date.desc()).limit(MAX_POSTS)).scalars())
 
 
-def count(tx: Tx, address: str) -> int:
+def count(tx: Tx, view: ArchiveView) -> int:
     """How many messages are in a list's archive."""
-    mine = (archived_post.c.list == address, archived_post.c.withdrawal_id == 0)
-    return int(tx.execute(select(func.count()).select_from(archived_post).where(*mine)).scalar_one())
+    return int(tx.execute(select(func.count()).select_from(archived_post).where(shown(view))).scalar_one())
 
 
-def between(tx: Tx, address: str, start: int, end: int) -> list[Line]:
+def between(tx: Tx, view: ArchiveView, start: int, end: int) -> list[Line]:
     """The messages from one moment to another, both included, the oldest first."""
-    return [_line(row) for row in tx.all(_BETWEEN, list=address, start=start, end=end)]
+    month = archived_post.c.internal_date.between(start, end)
+    return _found(tx, _lines.where(shown(view), month).order_by(*_ASCENDING).limit(MAX_LINES))
 
 
-def newest(tx: Tx, address: str, most: int) -> list[Line]:
+def newest(tx: Tx, view: ArchiveView, most: int) -> list[Line]:
     """The last messages, the newest first."""
-    return [_line(row) for row in tx.all(_NEWEST, list=address, most=most)]
+    descending = (column.desc() for column in _ASCENDING)
+    return _found(tx, _lines.where(shown(view)).order_by(*descending).limit(most))
 
 
-def thread(tx: Tx, address: str, number: int) -> list[Line]:
+def thread(tx: Tx, view: ArchiveView, number: int) -> list[Line]:
     """The messages of a conversation, the oldest first."""
-    return [_line(row) for row in tx.all(_THREAD, list=address, thread=number)] if number else []
+    if not number:
+        return []
+    conversation = archived_post.c.thread == number
+    return _found(tx, _lines.where(shown(view), conversation).order_by(*_ASCENDING).limit(MAX_LINES))
 
 
-def post(tx: Tx, address: str, number: int) -> Post:
+def post(tx: Tx, view: ArchiveView, number: int) -> Post:
     """One message. Raises Refused(NOT_FOUND)."""
-    row = tx.one(_BY_ID, list=address, id=number)
+    row = tx.execute(_POST.where(shown(view), archived_post.c.id == number)).first()
     if row is None:
         raise Refused(Reason.NOT_FOUND)
-    sender_address, name, size, parts, *came = row[7:]
-    return Post(_line(row), name, sender_address, size, parts, Provenance.stored(*came))
+    sender_address, name, size, parts, *came = tuple(row)[7:]
+    return Post(_line(tuple(row)), name, sender_address, size, parts, Provenance.stored(*came))
 
 
-def number_of(tx: Tx, address: str, name: str) -> int:
+def number_of(tx: Tx, view: ArchiveView, name: str) -> int:
     """The number of the message that calls itself so (`Archived-At`). Raises Refused(NOT_FOUND)."""
-    row = tx.one(_ID_OF, list=address, name=name)
-    if row is None:
+    number = tx.execute(select(archived_post.c.id).where(shown(view), archived_post.c.name == name)).scalar()
+    if number is None:
         raise Refused(Reason.NOT_FOUND)
-    return int(row[0])
+    return int(number)
 
 
-def octets(tx: Tx, address: str, number: int, folder: BlobFolder, upto: int | None = None) -> bytes:
+def octets(tx: Tx, view: ArchiveView, number: int, folder: BlobFolder, upto: int | None = None) -> bytes:
     """The octets of a message, or the first `upto` of them (never less than its header).
 
     Raises Refused(NOT_FOUND | DAMAGED), Temporary.
     """
-    row = tx.one(_OCTETS, list=address, id=number)
+    row: Any = tx.execute(_OCTETS.where(shown(view), archived_post.c.id == number)).first()
     if row is None:
         raise Refused(Reason.NOT_FOUND)
-    head = blobs.expand(row[0])
+    header, inline, file = row
+    head = blobs.expand(header)
     if upto is None:
-        return head + blobs.read_body(folder, row[1], row[2])
-    return head + blobs.read_shown(folder, row[1], row[2], upto - len(head)) if upto > len(head) else head
+        return head + blobs.read_body(folder, inline, file)
+    return head + blobs.read_shown(folder, inline, file, upto - len(head)) if upto > len(head) else head
 
 
-def search(tx: Tx, address: str, text: str, folder: BlobFolder) -> list[Line]:
+def search(tx: Tx, view: ArchiveView, text: str, folder: BlobFolder) -> list[Line]:
     """The newest messages with every word in their text, their subject or their author's name, at most MAX_LINES.
 
     Addresses of the header are not looked at: nobody finds out by guessing who wrote. Raises Refused(LIMIT).
@@ -160,7 +149,7 @@ def search(tx: Tx, address: str, text: str, folder: BlobFolder) -> list[Line]:
     if not words:
         return []
     budget = Budget(SEARCH_SECONDS)
-    lines = newest(tx, address, MAX_SEARCHED)
+    lines = newest(tx, view, MAX_SEARCHED)
     leaves = {word: Body(word) for word in words}
     # As of no account: what is stored of each content is looked at, whoever has it.
     found = Texts(tx, 0, folder, list(leaves.values()), budget).find({line.content_id for line in lines})
@@ -185,6 +174,11 @@ def author(sender: str, address: str) -> str:
     return sender if sender and "@" not in sender else address.partition("@")[0]
 
 
-def _line(row: Row) -> Line:
+def _found(tx: Tx, wanted: Select[Any]) -> list[Line]:
+    return [_line(tuple(row)) for row in tx.execute(wanted)]
+
+
+def _line(row: tuple[Any, ...]) -> Line:
     number, content_id, date, thread_number, subject, sender, attachments, sender_address = row[:8]
-    return Line(number, content_id, date, thread_number, subject, author(sender, sender_address), attachments)
+    named = author(sender, sender_address)
+    return Line(number, content_id, date, thread_number, subject, named, attachments, named == sender)

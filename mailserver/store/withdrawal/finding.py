@@ -25,8 +25,8 @@ from mailserver.store.mail import blobs, deletions
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.deletions import deleted_content, deleted_message
 from mailserver.store.schema.mail import blob, content, mailbox, message
-from mailserver.store.schema.rosters import archived_post, digest_post
 from mailserver.store.schema.withdrawal import phishing_report, withdrawn
+from mailserver.store.withdrawal import kept_by_lists
 
 MAX_CONTENTS = 60_000
 """Contents of one act; a message of one content has one for all who got it."""
@@ -94,6 +94,7 @@ _NAMED = Statement(
             .select_from(_removed)
             .where(deleted_content.c.content_id == content.c.id, _WAS_DELIVERED)
             .exists(),
+            kept_by_lists.has(content.c.id),
         )
     )
     .order_by(content.c.id)
@@ -158,6 +159,8 @@ class Reached:
     accounts: int
     removed: int = 0
     """Messages that their readers have removed and could still bring back."""
+    kept: int = 0
+    """Of lists: in archives, for digests, for their owners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,7 @@ def likeness_of(tx: Tx, content_id: int, folder: BlobFolder, *, alike: bool, acc
         came = tx.one(_HELD_BY, content=content_id, account=account_id)
     else:
         came = tx.one(_CAME, content=content_id) or tx.one(_CAME_REMOVED, content=content_id)
+        came = came or kept_by_lists.came(tx, content_id)
     if came is None and account_id:
         raise Refused(Reason.NOT_FOUND, "No such message")
     found = Likeness(_facts(row), _hash(tx, content_id, folder), alike, Provenance.stored(*came) if came else UNKNOWN)
@@ -265,18 +269,14 @@ def _of_author(tx: Tx, content_id: int, sender: str) -> Iterator[Row]:
 
 def _of_one_origin(tx: Tx, found: Iterable[Row], likeness: Likeness) -> dict[int, Row]:
     """Contents that came in as the one that was pointed at, as some appearance says, be it taken away or removed, or
-    what a list keeps in its archive or for a digest: where all members wait for that nobody has it yet."""
+    what a list keeps."""
     each = {row[0]: row for row in found if likeness.is_of_one_origin(_facts(row), likeness.sent_by)}
     numbers, came = sorted(each), set[int]()
     for start in range(0, len(numbers), IN_LIST):
         part = numbers[start : start + IN_LIST]
-        for table in (message, withdrawn, archived_post, digest_post):
-            here = table.c.content_id.in_(part)
-            came.update(
-                tx.execute(
-                    select(table.c.content_id).where(here, _is_from(table.c, likeness.sent_by)).distinct()
-                ).scalars()
-            )
+        for columns in (message.c, withdrawn.c, *kept_by_lists.PLACES):
+            here = and_(columns.content_id.in_(part), _is_from(columns, likeness.sent_by))
+            came.update(tx.execute(select(columns.content_id).where(here).distinct()).scalars())
         removed = _is_from(deleted_message.c, likeness.sent_by)
         came.update(content_id for _, content_id in deletions.of_contents(tx, part, removed, MAX_CONTENTS))
     return {number: row for number, row in each.items() if number in came}
@@ -333,7 +333,7 @@ def meant(
 
 def reached(tx: Tx, found: Found, came: Provenance) -> Reached:
     """How many messages are meant, and of how many people."""
-    count, removed, people = 0, 0, set[int]()
+    count, removed, kept, people = 0, 0, 0, set[int]()
     for part, only_alike in portions(found):
         rows = tx.execute(
             select(mailbox.c.account_id, func.count().label("held"))
@@ -344,9 +344,11 @@ def reached(tx: Tx, found: Found, came: Provenance) -> Reached:
         count += sum(row.held for row in rows)
         people.update(row.account_id for row in rows)
         is_removed = meant(tx, part, came, only_alike=only_alike, columns=deleted_message.c)
-        kept = select(func.count()).select_from(_removed).where(deleted_content.c.content_id.in_(part), is_removed)
-        removed += int(tx.execute(kept).scalar_one())
-    return Reached(count, len(people), removed)
+        gone = select(func.count()).select_from(_removed).where(deleted_content.c.content_id.in_(part), is_removed)
+        removed += int(tx.execute(gone).scalar_one())
+        of_lists = (meant(tx, part, came, only_alike=only_alike, columns=one) for one in kept_by_lists.PLACES)
+        kept += kept_by_lists.counted(tx, of_lists)
+    return Reached(count, len(people), removed, kept)
 
 
 def portions(found: Found) -> Iterator[tuple[Sequence[int], bool]]:

@@ -15,11 +15,12 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages import objectids
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import archived_posts, digest_posts, mailboxes, messages
+from mailserver.store.mail import digest_posts, mailboxes, messages
 from mailserver.store.mail.flags import SEEN
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.mail import content, mailbox, message
+from mailserver.store.withdrawal import kept_by_lists
 from mailserver.texts.causes import Cause
 
 MOST = 50_000
@@ -74,23 +75,42 @@ def find(tx: Tx, author: int, content_id: int, since: int) -> list[Copy]:
     return sorted(found)
 
 
-def waiting(tx: Tx, author: int, content_id: int, since: int) -> set[int | str]:
-    """Who is to get the same message by the digest of a list: accounts here, addresses elsewhere."""
-    row = tx.one(_NAMED, content=content_id)
-    return digest_posts.waiting_for(tx, author, row[0], _threads(row), since) if row is not None else set()
+@dataclass(frozen=True, slots=True)
+class OfLists:
+    """What lists have of a message that its author may take back."""
+
+    waiting: frozenset[int | str]
+    """Who is to get it by a digest: accounts here, addresses elsewhere."""
+    archives: int
+    held: int
+    """Lists whose owners have not decided about it."""
+
+    @property
+    def count(self) -> int:
+        """Lists that keep it."""
+        return self.archives + self.held
 
 
-def begin(tx: Tx, origin: Origin, author: int, content_id: int, count: int, since: int) -> set[int | str]:
-    """Put on record that an author takes so many unread copies back; archives of lists keep none of it, nor has a
-    digest it. Who was still to get it by one."""
+def of_lists(tx: Tx, author: int, content_id: int, since: int) -> OfLists:
+    """What lists have of it. What waits for their owners does so for as long as they take."""
     row = tx.one(_NAMED, content=content_id)
-    spared = set[int | str]()
-    if row is not None:
-        archived_posts.recall(tx, author, row[0], _threads(row), since)
-        spared = digest_posts.recall(tx, author, row[0], _threads(row), since)
+    if row is None or not row[0]:
+        return OfLists(frozenset(), 0, 0)
+    waiting = digest_posts.waiting_for(tx, author, row[0], _threads(row), since)
+    archives = kept_by_lists.archived(tx, author, row[0], _threads(row), since)
+    return OfLists(frozenset(waiting), archives, kept_by_lists.waits(tx, author, row[0], _threads(row)))
+
+
+def begin(tx: Tx, origin: Origin, author: int, content_id: int, count: int, since: int) -> tuple[int, set[int | str]]:
+    """Put on record that an author takes so many unread copies back; lists keep none of it. How many did, and who was
+    still to get it by a digest."""
+    row = tx.one(_NAMED, content=content_id)
+    lists, spared = 0, set[int | str]()
+    if row is not None and row[0]:
+        lists, spared = kept_by_lists.recall(tx, author, row[0], _threads(row), since)
     detail = Cause("recalled", name=row[0] if row is not None else "", count=count)
     audit.record(tx, origin, Action.MAIL_WITHDRAWN, author, detail)
-    return spared
+    return lists, spared
 
 
 def _threads(row: Row) -> set[int]:

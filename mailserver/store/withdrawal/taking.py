@@ -26,12 +26,12 @@ from sqlalchemy import (
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import archived_posts, collect, deletions, digest_posts
+from mailserver.store.mail import collect, deletions
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.schema.deletions import deleted_message
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message
 from mailserver.store.schema.withdrawal import withdrawal, withdrawn
-from mailserver.store.withdrawal import rows
+from mailserver.store.withdrawal import kept_by_lists, rows
 from mailserver.store.withdrawal.finding import meant
 from mailserver.store.withdrawal.rows import LEASE_SECONDS, NEWS, NOBODY, State
 
@@ -129,8 +129,7 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
     if act.state is not State.TAKING:
         return None
     came = act.likeness.came
-    digest_posts.take_back(tx, content_ids)
-    archived_posts.withdraw(tx, number, partial(_meant_by, tx, content_ids, came, only_alike))
+    kept_by_lists.withdraw(tx, number, content_ids, partial(_meant_by, tx, content_ids, came, only_alike))
     is_meant = meant(tx, content_ids, came, only_alike=only_alike)
     if act.spares_read:
         is_meant &= ~_IS_READ
