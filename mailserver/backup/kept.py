@@ -94,12 +94,14 @@ def thin_out(repository: Repository, made: Backup, keep: Keep) -> int:
     """
     mine = f"instance={made.instance}"
     snapshots = repository.snapshots(mine)
-    backups = {backup.id for backup in whole(snapshots)}
+    found = whole(snapshots)
+    backups, parts = {backup.id for backup in found}, {part for backup in found for part in backup.parts.values()}
     if made.id not in backups:
         raise CannotBackUp(Text("une autre machine a effacé une partie de cette sauvegarde : recommencez"))
     gone = repository.surplus(keep.words(), mine, f"part={MANIFEST}")
     kept = backups - {one.tags.get("backup", "") for one in snapshots if one.id in gone}
-    ids = [one.id for one in snapshots if one.tags.get("backup", "") not in kept]
+    # Also what a later snapshot of the same part took the place of.
+    ids = [one.id for one in snapshots if one.tags.get("backup", "") not in kept or one.id not in parts]
     if ids:
         repository.forget(ids)
     return len(backups - kept)

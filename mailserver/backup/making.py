@@ -23,9 +23,10 @@ from pathlib import Path
 import structlog
 
 from mailserver import __version__
-from mailserver.backup import kept, verifying
+from mailserver.backup import kept, staging, verifying
 from mailserver.backup.kept import DATABASE, MANIFEST, MESSAGES, SETTINGS, Backup, Keep
 from mailserver.backup.restic import CannotBackUp, Repository, Result, folder_of, is_folder, shown
+from mailserver.backup.staging import Staging
 from mailserver.foundation.settings import Settings, secret_variable
 from mailserver.store.octets.disk import read_mark
 from mailserver.store.octets.files import files_of
@@ -190,7 +191,7 @@ class _Making:
         self._work = work
         self._tell = tell
         self._names = work / "files"
-        self._folder = _folder_of(place)
+        self._files = files_of(place.folder)
 
     def run(self) -> Report:
         backup, described, result = self._database()
@@ -239,11 +240,15 @@ class _Making:
         return backup, described, result
 
     def _messages(self, report: Report) -> list[Translated]:
-        """The folder of large messages, again until everything is there that the database's copy names."""
+        """All that the database's copy names; what is wrong with them."""
+        folder = self._files.path
+        return self._of_storage(report) if folder is None else self._of_folder(report, folder.resolve())
+
+    def _of_folder(self, report: Report, folder: Path) -> list[Translated]:
+        """The folder of large messages, again until everything is there."""
         lacking: list[str] = []
-        folder, files = self._folder.resolve(), files_of(self._place.folder)
         for _ in range(WALKS):
-            if not files.is_attached():
+            if not self._files.is_attached():
                 raise CannotBackUp(Text("{path} : le disque des gros messages n’est pas là", path=folder))
             result = self._repository.store_folder(
                 folder, kept.tags_of(report.backup, MESSAGES), self._telling(Text("Gros messages"))
@@ -257,23 +262,39 @@ class _Making:
                 return []
         return [verifying.lacking(lacking)]
 
+    def _of_storage(self, report: Report) -> list[Translated]:
+        """Those that are in object storage."""
+        tell, note = self._telling(Text("Gros messages")), self._place.data / staging.NOTE
+        instance = self._files.read_mark()
+        if instance != report.backup.instance:
+            raise CannotBackUp(Text("{url} : ce ne sont pas les gros messages de cette instance", url=str(self._files)))
+        stage = Staging(self._repository, self._files, self._work, note)
+        stored = stage.store(
+            self._names, instance, kept.tags_of(report.backup, MESSAGES), self._counted(note, instance), tell
+        )
+        report.added += stored.added
+        if stored.unreadable:
+            return [Text("{path} ne peut pas être lu", path=stored.unreadable[0])]
+        lacking = verifying.missing_files(self._repository, stored.snapshot, self._names, stage.folder)
+        shutil.rmtree(stage.folder)
+        if lacking:
+            return [verifying.lacking(lacking)]
+        note.unlink(missing_ok=True)
+        return verifying.example_faults(self._repository, stored.snapshot, self._names)
+
+    def _counted(self, note: Path, instance: str) -> str:
+        """The newest snapshot of large messages that may be built upon; empty for none."""
+        known = self._repository.snapshots(f"instance={instance}")
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            noted = note.read_text("ascii").strip()
+            if noted in {one.id for one in known}:
+                return noted
+        backups = kept.whole(known)
+        return backups[-1].parts[MESSAGES] if backups else ""
+
     def _telling(self, what: Translated) -> Callable[[float], None]:
         self._tell(what, 0)
         return lambda part: self._tell(what, part)
-
-
-def _folder_of(place: Place) -> Path:
-    """Of large messages. Raises CannotBackUp."""
-    files = files_of(place.folder)
-    if files.path is None:
-        raise CannotBackUp(
-            Text(
-                "{url} : les gros messages sont dans un stockage d’objets, que cette commande ne sauve pas ; sauvez-le"
-                " par ses propres moyens (versions, réplication) et la base par ceux de PostgreSQL",
-                url=str(files),
-            )
-        )
-    return files.path
 
 
 def _new(described: Described, engine: str) -> Backup:

@@ -58,6 +58,8 @@ class Result:
     snapshot: str = ""
     added: int = 0
     """Octets that came to the target."""
+    unchanged: int = 0
+    """Files that were taken from the snapshot before, and not read."""
     errors: list[tuple[str, str]] = field(default_factory=list)
     """Item and what was wrong with it."""
 
@@ -130,6 +132,15 @@ class Repository:
         found = self.run("backup", *_tagging(tags), ".", folder=folder, tell=tell)
         return found if found.code == INCOMPLETE else self._checked(found)
 
+    def store_upon(
+        self, parent: str, folder: Path, tags: Sequence[str], tell: Callable[[float], None] | None = None
+    ) -> Result:
+        """`store_folder`, where files that have length and time of those of another snapshot are taken from that; of
+        none: all are read. Raises CannotBackUp."""
+        upon = ["--parent", parent, "--ignore-inode"] if parent else ["--force"]
+        found = self.run("backup", *upon, "--no-scan", *_tagging(tags), ".", folder=folder, tell=tell)
+        return found if found.code == INCOMPLETE else self._checked(found)
+
     def snapshots(self, *tags: str) -> list[Snapshot]:
         """Those that have all these tags, oldest first. Raises CannotBackUp."""
         found: list[Snapshot] = []
@@ -171,16 +182,21 @@ class Repository:
 
     def files(self, snapshot: str, each: Callable[[str, int], None]) -> None:
         """The path and length of every file, sorted by path. Raises CannotBackUp."""
+        self.dated_files(snapshot, lambda path, size, _: each(path, size))
+
+    def dated_files(self, snapshot: str, each: Callable[[str, int, str], None]) -> None:
+        """The same, with the time of each as restic writes it. Raises CannotBackUp."""
 
         def node(message: Any) -> None:
             if message.get("type") == "file":
-                each(message["path"], int(message.get("size", 0)))
+                each(message["path"], int(message.get("size", 0)), str(message.get("mtime", "")))
 
         self._checked(self.run("ls", snapshot, each=node))
 
     @contextlib.contextmanager
     def reading(self, snapshot: str, path: str) -> Iterator[IO[bytes]]:
-        """A file of a snapshot, as it comes. Raises CannotBackUp at its end when it was not whole."""
+        """A file of a snapshot as it comes, or a folder as a tar file. Raises CannotBackUp at its end when it was not
+        whole."""
         with tempfile.TemporaryFile() as said:
             process = self._start(["dump", snapshot, path], said)
             assert process.stdout is not None
@@ -303,6 +319,7 @@ def _hear(
     elif kind == "summary":
         result.snapshot = message.get("snapshot_id", "")
         result.added = int(message.get("data_added_packed", 0))
+        result.unchanged = int(message.get("files_unmodified", 0))
     elif each is not None and kind != "status":
         each(message)
 

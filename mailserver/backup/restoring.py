@@ -10,13 +10,13 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from mailserver.backup import kept, making, verifying
+from mailserver.backup import kept, making, refilling, verifying
 from mailserver.backup.kept import DATABASE, MESSAGES, SETTINGS, Backup
 from mailserver.backup.making import NAMES, Target, Tell
 from mailserver.backup.restic import CannotBackUp, Repository, shown
@@ -26,7 +26,7 @@ from mailserver.model.clock import SystemClock
 from mailserver.store.engine.transactions import Store
 from mailserver.store.moving import journal
 from mailserver.store.moving.ends import End
-from mailserver.store.octets.files import files_of
+from mailserver.store.octets.files import files_of, folder_of
 from mailserver.store.upkeep import copying, opening, returning
 from mailserver.store.upkeep.opening import Place
 from mailserver.store.upkeep.returning import Returned
@@ -64,9 +64,11 @@ def restore(
     *,
     before: datetime.datetime | None = None,
     database: str = "",
+    octets: Mapping[str, str] | None = None,
     apart: bool = False,
 ) -> Restored:
-    """Bring everything back. `apart`: wherever its database was, into the folder, too; of SQLite alone.
+    """Bring everything back. `octets`: settings of where large messages come to, if not into the folder. `apart`:
+    wherever its database was, into the folder, too; of SQLite alone.
 
     Raises CannotBackUp and other Temporary, SettingsError, OSError.
     """
@@ -80,7 +82,7 @@ def restore(
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
     coming = _Coming(repository, backup, directory, tell)
-    settings = coming.settings(database, apart=apart)
+    settings = coming.settings(database, octets or {}, apart=apart)
     restored = coming.bring(settings)
     log.info("instance restored", backup=backup.id, target=shown(target.address), files=restored.files)
     return restored
@@ -95,7 +97,7 @@ class _Coming:
         self._directory = directory
         self._tell = tell
 
-    def settings(self, database: str, *, apart: bool) -> Settings:
+    def settings(self, database: str, storage: Mapping[str, str], *, apart: bool) -> Settings:
         """Settings, keys and certificates; the settings file under another folder until everything is here."""
         self._tell(Text("Réglages"), 0)
         folder = self._directory / "data"
@@ -108,8 +110,9 @@ class _Coming:
             with tarfile.open(fileobj=kept_tar) as archive:
                 archive.extractall(self._directory, filter="data")
         written = self._directory / FILE_NAME
-        # Large messages and, apart, the database come back into DIR.
-        text = editing.without(written.read_text("utf-8"), "octets", "url")
+        # Large messages that nobody wants elsewhere and, apart, the database come back into DIR.
+        text = written.read_text("utf-8")
+        text = editing.with_values(text, "octets", storage) if storage else editing.without(text, "octets", "url")
         if apart:
             text = editing.without(text, "database", "url")
         elif database:
@@ -125,16 +128,22 @@ class _Coming:
 
     def bring(self, settings: Settings) -> Restored:
         """Messages and database; then what makes them fit to be served."""
-        place = Place(settings.database_url, settings.data, settings.directory)
+        place = Place(settings.database_url, settings.data, settings.directory, folder_of(settings))
+        files, snapshot = files_of(place.folder), self._backup.parts[MESSAGES]
+        is_home = files.path == place.data / "blobs"
+        if not is_home:
+            refilling.take(files, self._backup.instance)
         self._tell(Text("Base de données"), 0)
         bring_database(self._repository, self._backup, place.url)
-        self._repository.extract(
-            self._backup.parts[MESSAGES], place.data / "blobs", self._telling(Text("Gros messages"))
-        )
+        tell = self._telling(Text("Gros messages"))
+        if is_home:
+            self._repository.extract(snapshot, place.data / "blobs", tell)
+        else:
+            refilling.refill(self._repository, snapshot, files, tell)
         self._tell(Text("Vérification"), 0)
         _give_up_move(place.url)
         opening.open_instance(place)  # an older schema is brought up to date, a newer one refused
-        files = self._files(place)
+        count = self._check_files(place)
         store = Store(place.url, place.data, SystemClock(), Changes(), readers=1, writers=1)
         try:
             returned = store.write_now(returning.advance)
@@ -144,18 +153,13 @@ class _Coming:
         work = place.data / making.WORK
         (work / FILE_NAME).replace(self._directory / FILE_NAME)
         shutil.rmtree(work)
-        return Restored(self._backup, files, returned)
+        return Restored(self._backup, count, returned)
 
-    def _files(self, place: Place) -> int:
+    def _check_files(self, place: Place) -> int:
         """Every large message that the database names is on its shelf; how many. Raises CannotBackUp."""
         names = place.data / making.WORK / "files"
         described = copying.describe_database(place.url, names)
-        shelf = files_of(place.folder)
-        lacking = [
-            name
-            for name in verifying.lines(names)
-            if (shelf.lies_aside(name) and not shelf.restore(name)) or not shelf.is_there(name)
-        ]
+        lacking = refilling.lacking(files_of(place.folder), verifying.lines(names))
         if lacking:
             raise CannotBackUp(verifying.lacking(lacking))
         return described.files

@@ -3,10 +3,13 @@
 import contextlib
 import datetime
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+import zstandard
 
 from mailserver.backup.restic import CannotBackUp, Repository
 from mailserver.store.octets.disk import QUARANTINE
@@ -16,6 +19,8 @@ from mailserver.texts.text import Text, Translated, Untranslated
 THIRTIETHS = 30
 EXAMPLES = 3
 """Files that a sentence names."""
+EXPANDED = 5
+"""Large messages that each backup from object storage expands."""
 CHUNK = 1 << 20
 
 
@@ -112,6 +117,43 @@ def missing_files(repository: Repository, snapshot: str, names: Path, folder: Pa
     wanted = Wanted(names, folder)
     repository.files(snapshot, wanted.see)
     return wanted.missing() + wanted.wrong
+
+
+def example_faults(repository: Repository, snapshot: str, names: Path) -> list[Translated]:
+    """What is wrong with a few of the large messages in the target, others each time: each is expanded."""
+    try:
+        damaged = [name for name in _some(names) if not _is_frame(repository, snapshot, name)]
+    except CannotBackUp as error:
+        return [Text("la sauvegarde est abîmée : {found}", found=error.sentence)]
+    return [Text("la sauvegarde est abîmée : {found}", found=Untranslated(name)) for name in damaged]
+
+
+def _some(names: Path) -> list[str]:
+    """By chance, each as likely as any other."""
+    chosen: list[str] = []
+    dice = random.SystemRandom()
+    for count, name in enumerate(lines(names)):
+        at = dice.randrange(count + 1)
+        if len(chosen) < EXPANDED:
+            chosen.append(name)
+        elif at < EXPANDED:
+            chosen[at] = name
+    return chosen
+
+
+def _is_frame(repository: Repository, snapshot: str, name: str) -> bool:
+    """Whether it is one frame of ours, whose checksum is that of what is in it."""
+    with repository.reading(snapshot, f"/{name}") as octets:
+        try:
+            with zstandard.ZstdDecompressor().stream_reader(octets, closefd=False) as reader:
+                while reader.read(CHUNK):
+                    pass
+            is_whole = reader.tell() > 0
+        except zstandard.ZstdError:
+            is_whole = False
+        while octets.read(CHUNK):  # restic says at the end whether it was whole
+            pass
+    return is_whole
 
 
 def lacking(names: list[str]) -> Translated:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, progress, settings_of
+from mailserver.cli.shared import AsJson, Endpoint, InstanceDir, Region, fail, log_aside, progress, settings_of
 from mailserver.foundation.ports import CannotServe
 from mailserver.foundation.settings import FILE_NAME, Settings, SettingsError, editing, parse
 from mailserver.health.instance import place_of
@@ -32,8 +32,6 @@ Octets = Annotated[
         help=_("Où vont aussi les gros messages : s3://seau/préfixe, ou un dossier vide ; rien : ils restent.")
     ),
 ]
-Endpoint = Annotated[str, typer.Option(help=_("Adresse du stockage d’objets : https://s3.exemple.fr."))]
-Region = Annotated[str, typer.Option(help=_("Sa région."))]
 Abandon = Annotated[
     bool,
     typer.Option("--abandon", help=_("Renoncer : ne plus noter ce qui change. Ce qui a été apporté est à effacer.")),

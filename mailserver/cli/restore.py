@@ -13,7 +13,7 @@ from mailserver.backup.making import Target
 from mailserver.backup.restoring import Restored
 from mailserver.cli.backup_list import show_backups
 from mailserver.cli.part import Asked, AskedList, Source, restore_account, restore_of_list
-from mailserver.cli.shared import AsJson, fail, log_aside, progress, settings_of
+from mailserver.cli.shared import AsJson, Endpoint, Region, fail, log_aside, progress, settings_of
 from mailserver.foundation.settings import SettingsError
 from mailserver.model.errors import Temporary
 from mailserver.partial_restore import agendas, mail
@@ -37,6 +37,12 @@ def restore(
     database: Annotated[
         str, typer.Option(help=_("URL d’une base PostgreSQL vide ; rien : celle des réglages sauvés."))
     ] = "",
+    octets: Annotated[
+        str,
+        typer.Option(help=_("Où viennent les gros messages : s3://seau/préfixe, ou un dossier ; rien : dans DIR.")),
+    ] = "",
+    endpoint: Endpoint = "",
+    region: Region = "",
     account: Annotated[
         str, typer.Option(metavar="LOGIN", help=_("Un compte : identifiant, adresse, ou boîte fonctionnelle."))
     ] = "",
@@ -79,6 +85,7 @@ def restore(
         dict(zip(ACCOUNT, of_account, strict=True)),
         dict(zip(LIST, (beside, apply), strict=True)),
     )
+    storage = _storage(octets, endpoint, region, whole=not (account or mailing_list))
     if account:
         asked = Asked(
             account,
@@ -91,7 +98,18 @@ def restore(
     if mailing_list:
         restore_of_list(settings_of(directory), source, AskedList(mailing_list, beside, apply), as_json=as_json)
         return
-    _whole(source, directory, as_json=as_json)
+    _whole(source, directory, storage, as_json=as_json)
+
+
+def _storage(octets: str, endpoint: str, region: str, *, whole: bool) -> dict[str, str]:
+    """Settings of where large messages come to; anything that does not fit ends the command with exit code 2."""
+    values = {"url": octets, "endpoint": endpoint, "region": region}
+    given = {name: value for name, value in values.items() if value}
+    if given and not octets:
+        fail(_("{name} va avec {main}", name=f"--{next(iter(given))}", main="--octets"))
+    if given and not whole:
+        fail(_("--octets est d’une instance entière, non d’une partie"))
+    return given
 
 
 def _check(account: str, mailing_list: str, of_account: Mapping[str, object], of_list: Mapping[str, object]) -> None:
@@ -108,10 +126,12 @@ def _check(account: str, mailing_list: str, of_account: Mapping[str, object], of
         fail(_("--in-place ne va pas avec --folder, --message ni --everything"))
 
 
-def _whole(source: Source, directory: Path, *, as_json: bool) -> None:
+def _whole(source: Source, directory: Path, storage: Mapping[str, str], *, as_json: bool) -> None:
     try:
         with progress() as tell:
-            restored = restoring.restore(source.target, directory, tell, before=source.before, database=source.database)
+            restored = restoring.restore(
+                source.target, directory, tell, before=source.before, database=source.database, octets=storage
+            )
     except (Temporary, SettingsError) as error:
         fail(of_error(error))
     except OSError as error:

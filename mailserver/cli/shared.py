@@ -41,6 +41,8 @@ PIPE_WIDTH = 400
 InstanceDir = Annotated[
     Path, typer.Argument(metavar="DIR", help=_("Le dossier de l’instance, créé par `mailserver init`."))
 ]
+Endpoint = Annotated[str, typer.Option(help=_("Adresse du stockage d’objets : https://s3.exemple.fr."))]
+Region = Annotated[str, typer.Option(help=_("Sa région."))]
 AsJson = Annotated[bool, typer.Option("--json", help=_("Afficher du JSON pour les programmes."))]
 
 

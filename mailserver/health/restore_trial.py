@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from mailserver.backup import kept, making, restoring
-from mailserver.backup.kept import Backup
+from mailserver.backup.kept import MESSAGES, Backup
 from mailserver.backup.making import Target, Tell
 from mailserver.backup.restic import CannotBackUp, Repository
 from mailserver.foundation.changes import Changes
@@ -69,8 +69,10 @@ def run(settings: Settings, target: Target, tell: Tell, database: str = "") -> T
 
 
 def _tried(served: Settings, target: Target, work: Path, tell: Tell, database: str) -> Trial:
-    backup = restoring.choose(kept.list_backups(Repository(target.address, target.key_file)), None)
-    copying.check_room(work, _octets(served))
+    repository = Repository(target.address, target.key_file)
+    backup = restoring.choose(kept.list_backups(repository), None)
+    # What is in object storage here comes onto the disk there: as much as the backup has of it.
+    copying.check_room(work, _octets(served) + (_stored(repository, backup) if served.blobs is None else 0))
     if backup.engine == "sqlite":
         return _read(target, work, tell, "")
     if not database:
@@ -119,6 +121,18 @@ def _octets(settings: Settings) -> int:
     places = [settings.data, *(path for path in (settings.blobs, database) if path is not None)]
     outside = [path for path in places if path == settings.data or not path.is_relative_to(settings.data)]
     return sum(_size(path) for path in outside)
+
+
+def _stored(repository: Repository, backup: Backup) -> int:
+    """Octets of the large messages of a backup. Raises CannotBackUp."""
+    total = 0
+
+    def add(path: str, size: int) -> None:
+        nonlocal total
+        total += size
+
+    repository.files(backup.parts[MESSAGES], add)
+    return total
 
 
 def _size(place: Path) -> int:

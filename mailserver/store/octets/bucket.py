@@ -103,6 +103,21 @@ class Bucket:
         except FileNotFoundError as error:
             raise Damaged(Cause("file-lost")) from error
 
+    def read_in_pieces(self, name: str) -> Iterator[bytes]:
+        for place in (name, f"{QUARANTINE}/{name}", name):  # it may move meanwhile
+            with contextlib.suppress(FileNotFoundError):
+                found = self._call(lambda store, place=place: store.get(place))  # type: ignore[misc]
+                break
+        else:
+            if not self.is_attached():
+                raise Temporary("The object storage is out of reach")
+            raise Damaged(Cause("file-lost"))
+        if found.meta["size"] > MOST_OCTETS:
+            raise Damaged(Cause("frame-too-large"))
+        pieces = iter(found.stream(min_chunk_size=CHUNK))
+        while (piece := self._call(lambda _: next(pieces, None))) is not None:
+            yield bytes(piece)
+
     def is_there(self, name: str) -> bool:
         return self._has(name) or self._has(f"{QUARANTINE}/{name}")
 

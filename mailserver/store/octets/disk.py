@@ -19,6 +19,7 @@ log = structlog.get_logger("store")
 
 QUARANTINE = "quarantine"
 """Folder of files that the collector took away, beside the shelves they lay on."""
+PIECE = 1 << 20
 _NAME = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{30}")
 MARK = "instance-id"
 """Name of the file that says whose folder it is; it stands in the instance's folder, too (`opening`)."""
@@ -107,6 +108,21 @@ class DiskFiles:
             return (self.path / QUARANTINE / name).read_bytes()
         except OSError as error:
             raise self._translated(error, name) from error
+
+    def read_in_pieces(self, name: str) -> Iterator[bytes]:
+        try:
+            with self._open_where_it_is(name) as file:
+                while piece := file.read(PIECE):
+                    yield piece
+        except OSError as error:
+            raise self._translated(error, name) from error
+
+    def _open_where_it_is(self, name: str) -> BinaryIO:
+        """Raises OSError."""
+        for place in (self.path / name, self.path / QUARANTINE / name):
+            with contextlib.suppress(FileNotFoundError):
+                return open(place, "rb")
+        return open(self.path / name, "rb")  # it was taken back meanwhile
 
     def is_there(self, name: str) -> bool:
         return (self.path / name).exists() or (self.path / QUARANTINE / name).exists()

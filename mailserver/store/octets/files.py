@@ -51,6 +51,9 @@ class BlobFiles(Protocol):
     def read_beginning(self, name: str, count: int) -> bytes:
         """Its first octets. Raises Damaged, too, when it is lost."""
 
+    def read_in_pieces(self, name: str) -> Iterator[bytes]:
+        """The whole file, from where it lies, which is left there. Raises Damaged, too, when it is lost."""
+
     def is_there(self, name: str) -> bool:
         """Whether the file is in its place, or aside."""
 
