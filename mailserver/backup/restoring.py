@@ -3,7 +3,6 @@
 The settings file comes last: until then the folder is no instance, and nothing can serve a half of one.
 """
 
-import contextlib
 import datetime
 import os
 import shutil
@@ -16,18 +15,13 @@ from pathlib import Path
 
 import structlog
 
-from mailserver.backup import kept, making, refilling, verifying
+from mailserver.backup import kept, making, refilling, rewinding, verifying
 from mailserver.backup.kept import DATABASE, MESSAGES, SETTINGS, Backup
 from mailserver.backup.making import NAMES, Target, Tell
 from mailserver.backup.restic import CannotBackUp, Repository, shown
-from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import FILE_NAME, Settings, editing, load
-from mailserver.model.clock import SystemClock
-from mailserver.store.engine.transactions import Store
-from mailserver.store.moving import journal
-from mailserver.store.moving.ends import End
 from mailserver.store.octets.files import files_of, folder_of
-from mailserver.store.upkeep import copying, opening, returning
+from mailserver.store.upkeep import copying
 from mailserver.store.upkeep.opening import Place
 from mailserver.store.upkeep.returning import Returned
 from mailserver.texts.text import Text, Translated
@@ -141,38 +135,19 @@ class _Coming:
         else:
             refilling.refill(self._repository, snapshot, files, tell)
         self._tell(Text("Vérification"), 0)
-        _give_up_move(place.url)
-        opening.open_instance(place)  # an older schema is brought up to date, a newer one refused
-        count = self._check_files(place)
-        store = Store(place.url, place.data, SystemClock(), Changes(), readers=1, writers=1)
-        try:
-            returned = store.write_now(returning.advance)
-        finally:
-            store.close()
-        os.sync()
         work = place.data / making.WORK
+        count, lacking = rewinding.open_older(place, work / "files")
+        if lacking:
+            raise CannotBackUp(verifying.lacking(lacking))
+        returned = rewinding.advance(place)
+        os.sync()
         (work / FILE_NAME).replace(self._directory / FILE_NAME)
         shutil.rmtree(work)
         return Restored(self._backup, count, returned)
 
-    def _check_files(self, place: Place) -> int:
-        """Every large message that the database names is on its shelf; how many. Raises CannotBackUp."""
-        names = place.data / making.WORK / "files"
-        described = copying.describe_database(place.url, names)
-        lacking = refilling.lacking(files_of(place.folder), verifying.lines(names))
-        if lacking:
-            raise CannotBackUp(verifying.lacking(lacking))
-        return described.files
-
     def _telling(self, what: Translated) -> Callable[[float], None]:
         self._tell(what, 0)
         return lambda part: self._tell(what, part)
-
-
-def _give_up_move(url: str) -> None:
-    """What was under way when the backup was made would write down every row that changes, for ever."""
-    with contextlib.closing(End(url)) as database:
-        journal.end(database)
 
 
 def _with_database(written: str, url: str) -> str:

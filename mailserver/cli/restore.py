@@ -11,6 +11,7 @@ import typer
 from mailserver.backup import restoring
 from mailserver.backup.making import Target
 from mailserver.backup.restoring import Restored
+from mailserver.cli import returned
 from mailserver.cli.backup_list import show_backups
 from mailserver.cli.part import Asked, AskedList, Source, restore_account, restore_of_list
 from mailserver.cli.shared import AsJson, Endpoint, Region, fail, log_aside, progress, settings_of
@@ -152,13 +153,7 @@ def _tell(restored: Restored, directory: Path, *, as_json: bool) -> None:
     found = restored.returned
     if as_json:
         told = {"backup": restored.backup.id, "time": restored.backup.time, "files": restored.files}
-        queues = {
-            "held": found.held,
-            "drafts": found.drafts,
-            "submissions": found.submissions,
-            "mailings": found.mailings,
-        }
-        print(json.dumps({**told, "mailboxes": found.mailboxes, **queues}))
+        print(json.dumps({**told, **returned.fields(found)}))
         return
     print(
         _(
@@ -169,37 +164,7 @@ def _tell(restored: Restored, directory: Path, *, as_json: bool) -> None:
             files=restored.files,
         )
     )
-    if found.held:
-        print(
-            _(
-                "{held} envois sont retenus, car peut-être déjà partis : `mailserver queue show {directory}`",
-                held=found.held,
-                directory=directory,
-            )
-        )
-    if found.drafts:
-        print(
-            _(
-                "{drafts} lettres programmées, peut-être déjà parties, sont redevenues des brouillons",
-                drafts=found.drafts,
-            )
-        )
-    if found.submissions:
-        print(
-            _(
-                "{count} messages attendent un accord, peut-être déjà partis : `mailserver sending held {directory}`",
-                count=found.submissions,
-                directory=directory,
-            )
-        )
-    if found.mailings:
-        print(
-            _(
-                "{count} envois en nombre sont arrêtés, peut-être déjà partis : `mailserver mailings list {directory}`",
-                count=found.mailings,
-                directory=directory,
-            )
-        )
+    returned.tell_what_waits(found, directory)
     print(
         _(
             "Mots de passe et droits sont ceux de {time} ; ce qui a été révoqué depuis doit l’être à nouveau",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -10,19 +11,35 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from mailserver.cli.shared import AsJson, InstanceDir, open_store, run, settings_of, show_table, with_help, with_store
+from mailserver.backup import rewinding
+from mailserver.cli import returned
+from mailserver.cli.shared import (
+    AsJson,
+    InstanceDir,
+    fail,
+    open_store,
+    run,
+    settings_of,
+    show_table,
+    with_help,
+    with_store,
+)
 from mailserver.foundation.instance_lock import is_served
+from mailserver.foundation.ports import CannotServe
 from mailserver.health.instance import place_of
+from mailserver.model.errors import Temporary
 from mailserver.store.mail import proportion
 from mailserver.store.mail.messages.quotas import Quota
 from mailserver.store.record import trusted_clock
 from mailserver.store.upkeep import opening, usage
 from mailserver.store.upkeep.usage import Holder, Usage
-from mailserver.texts.command_line import _
+from mailserver.texts.command_line import _, of_error
 
 app = typer.Typer(no_args_is_help=True)
 
 MIB = 1 << 20
+EXAMPLES = 3
+"""Files that a sentence names."""
 
 
 class By(StrEnum):
@@ -133,3 +150,43 @@ def believe_clock(directory: InstanceDir) -> None:
 
     run(work)
     print(_("L’entretien continue"))
+
+
+@app.command()
+@with_help(
+    _(
+        "Rendre servable une base que PostgreSQL ou un instantané a ramenée à un moment passé : aucun numéro n’est "
+        "donné deux fois, les gros messages reviennent de la quarantaine, ce qui allait partir attend."
+    )
+)
+def rewound(directory: InstanceDir, as_json: AsJson = False) -> None:
+    """Make a database fit to be served that PostgreSQL's tools or a snapshot took back to an earlier time."""
+    settings = settings_of(directory)
+    try:
+        done = rewinding.rewind(place_of(settings))
+    except (Temporary, CannotServe) as error:
+        fail(of_error(error))
+    except OSError as error:
+        fail(f"{error.filename or directory}: {error.strerror}")
+    if as_json:
+        print(json.dumps({**returned.fields(done.returned), "files": done.files, "lacking": len(done.lacking)}))
+    else:
+        print(
+            _(
+                "{directory} : {mailboxes} dossiers et {files} gros messages sont prêts à être servis",
+                directory=directory,
+                mailboxes=done.returned.mailboxes,
+                files=done.files,
+            )
+        )
+        returned.tell_what_waits(done.returned, settings.directory)
+    if done.lacking:
+        text = _(
+            "{count} gros messages que la base nomme ne sont plus là ({names}) : "
+            "`mailserver check --repair {directory}`",
+            count=len(done.lacking),
+            names=", ".join(done.lacking[:EXAMPLES]),
+            directory=directory,
+        )
+        print(f"mailserver: {text}", file=sys.stderr)
+        raise typer.Exit(1)
