@@ -10,6 +10,7 @@ import tarfile
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from mailserver.backup.patience import THREADS, patiently
 from mailserver.backup.restic import CannotBackUp, Repository
@@ -77,7 +78,7 @@ class _Writing:
 
     def has(self, name: str) -> bool:
         if name[:2] != self._shelf:
-            self._there = patiently(lambda: set(self._files.aged(int(name[:2], 16), EVER)))
+            self._there = patiently(partial(_shelf, self._files, name[:2]))
             self._shelf = name[:2]
         return name in self._there
 
@@ -86,7 +87,7 @@ class _Writing:
         while self._under_way and (len(self._under_way) >= 2 * THREADS or self._octets + len(data) > MOST_UNDER_WAY):
             self._end_one()
         self._octets += len(data)
-        self._under_way.append((threads.submit(patiently, lambda: self._files.write_as(name, data)), len(data)))
+        self._under_way.append((threads.submit(patiently, partial(self._files.write_as, name, data)), len(data)))
 
     def end(self) -> None:
         while self._under_way:
@@ -102,6 +103,11 @@ def lacking(files: BlobFiles, names: Iterable[str]) -> list[str]:
     """Those of these sorted names that are not there; one that is aside is put back into its place."""
     found: list[str] = []
     for shelf, wanted in itertools.groupby(names, key=lambda name: name[:2]):
-        there = set(files.aged(int(shelf, 16), EVER))
-        found += [name for name in wanted if name not in there and not files.restore(name)]
+        there = patiently(partial(_shelf, files, shelf))
+        found += [name for name in wanted if name not in there and not patiently(partial(files.restore, name))]
     return found
+
+
+def _shelf(files: BlobFiles, shelf: str) -> set[str]:
+    """All files of one."""
+    return set(files.aged(int(shelf, 16), EVER))

@@ -17,6 +17,7 @@ from mailserver.cli.shared import (
     AsJson,
     InstanceDir,
     fail,
+    log_aside,
     open_store,
     run,
     settings_of,
@@ -161,6 +162,7 @@ def believe_clock(directory: InstanceDir) -> None:
 )
 def rewound(directory: InstanceDir, as_json: AsJson = False) -> None:
     """Make a database fit to be served that PostgreSQL's tools or a snapshot took back to an earlier time."""
+    log_aside()
     settings = settings_of(directory)
     try:
         done = rewinding.rewind(place_of(settings))

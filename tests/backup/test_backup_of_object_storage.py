@@ -109,7 +109,7 @@ class Academy:
         """The files of the newest backup, with their lengths."""
         found: dict[str, int] = {}
         self.repository.files(kept.list_backups(self.repository)[-1].parts[MESSAGES], found.__setitem__)
-        return {path[1:]: size for path, size in found.items() if path != f"/{staging.MARK}"}
+        return {path[1:]: size for path, size in found.items() if path != staging.MARK_PATH}
 
     def lengths(self) -> dict[str, int]:
         return {name: len(octets) for name, octets in self.octets.items()}

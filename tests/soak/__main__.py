@@ -30,6 +30,8 @@ from tests.waiting import until
 
 MOST_GROWTH = 1.25
 MOST_SLOWER = 2.0
+MOST_TAKEN = 0.1
+"""Of the processors: with so much more gone to others at the end, waits say nothing of us."""
 FEWEST = 30
 """Requests of a stretch from which a percentile says something."""
 SETTLE_SECONDS = 120.0
@@ -76,8 +78,8 @@ def _soak(served: Academy, users: list[str], chosen: argparse.Namespace) -> list
     both_up(served)
     _wait_for_index(served.database)
     found = list(_of_mail(served, users, clients.acknowledged))
-    found += [*_of_waits(timings), *_of_growth(watch)]
-    _tell(timings, watch, faults, clients)
+    found += [*_of_waits(timings, watch, seconds), *_of_growth(watch)]
+    _tell(timings, watch, faults, clients, seconds)
     if chosen.json:
         chosen.json.write_text(json.dumps(_plain(timings, watch, faults, found)))
     return found
@@ -102,7 +104,17 @@ def _of_mail(served: Academy, users: list[str], acknowledged: dict[str, str]) ->
             yield f"{user}: doubled {doubled[:5]} of {len(doubled)}"
 
 
-def _of_waits(timings: Timings) -> Iterator[str]:
+def _taken(watch: Watch, seconds: float) -> list[float]:
+    """By stretch, the part of the machine's processors that others had."""
+    return [watch.taken(at * seconds / STRETCHES, (at + 1) * seconds / STRETCHES) for at in range(STRETCHES)]
+
+
+def _of_waits(timings: Timings, watch: Watch, seconds: float) -> Iterator[str]:
+    """Said where the machine was as free at the end as at the start."""
+    first_taken, *_, last_taken = _taken(watch, seconds)
+    if last_taken > first_taken + MOST_TAKEN:
+        print(f"waits are not judged: others had {last_taken:.0%} of the machine at the end, {first_taken:.0%} before")
+        return
     for kind in timings.kinds:
         first, *_, last = timings.of(kind)
         if min(first.count, last.count) >= FEWEST and last.slowest > MOST_SLOWER * first.slowest:
@@ -116,12 +128,13 @@ def _of_growth(watch: Watch) -> Iterator[str]:
             yield f"host {number}: {memory:.2f} times the memory, {files:.2f} times the open files"
 
 
-def _tell(timings: Timings, watch: Watch, faults: Faults, clients: Clients) -> None:
+def _tell(timings: Timings, watch: Watch, faults: Faults, clients: Clients, seconds: float) -> None:
     print(f"{len(clients.acknowledged)} messages acknowledged; killed: {dict(faults.done)}")
     print(f"broken and made again: {dict(timings.broken)}")
     print(f"{'ms, middle/99 of a hundred':>28}", *(f"{at + 1:>10}" for at in range(STRETCHES)))
     for kind in timings.kinds:
         print(f"{kind:>28}", *(f"{f'{one.middle:.0f}/{one.slowest:.0f}':>10}" for one in timings.of(kind)))
+    print(f"{'the machine had by others':>28}", *(f"{part:>10.0%}" for part in _taken(watch, seconds)))
     for number in watch.samples:
         memory, files = watch.growth(number)
         most = max((one.memory for one in watch.samples[number]), default=0) >> 20
@@ -132,6 +145,7 @@ def _plain(timings: Timings, watch: Watch, faults: Faults, found: list[str]) -> 
     return {
         "waits": {kind: [asdict(one) for one in timings.of(kind)] for kind in timings.kinds},
         "samples": {number: [asdict(one) for one in samples] for number, samples in watch.samples.items()},
+        "others": watch.others,
         "killed": dict(Counter(faults.done)),
         "broken": dict(timings.broken),
         "faults": found,
