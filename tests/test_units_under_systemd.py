@@ -16,7 +16,7 @@ from mailserver.foundation.settings import Listen
 from tests.systemd_root import CannotBoot, SystemdRoot
 from tests.waiting import until
 
-pytestmark = [pytest.mark.long, pytest.mark.needs("systemctl", "unshare", "nsenter")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800), pytest.mark.needs("systemctl", "unshare", "nsenter")]
 DEPLOY = Path(__file__).parent.parent / "deploy"
 DATA = "/var/lib/mailserver"
 UNIT = "mailserver.service"

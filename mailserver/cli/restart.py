@@ -64,5 +64,17 @@ def _is_supervisor(pid: int, directory: Path) -> bool:
     try:
         with os.scandir(f"/proc/{pid}/fd") as found:
             return any(os.path.exists(entry.path) and os.path.samestat(lock, entry.stat()) for entry in found)
+    except PermissionError:  # it is in a user namespace of its own, by `PrivateUsers=` of its unit
+        return _serves(pid, lock.st_uid)
+    except OSError:
+        return False
+
+
+def _serves(pid: int, user: int) -> bool:
+    """Whether that user runs `mailserver serve` there, as far as everybody may see. Who holds the lock has its number
+    written in it."""
+    process = Path(f"/proc/{pid}")
+    try:
+        return process.stat().st_uid == user and b"serve" in (process / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return False

@@ -26,7 +26,7 @@ from tests.moving.test_move import browser
 from tests.postgres import Postgres
 from tests.waiting import until
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 SETTINGS = """
 [outbound]
 smarthost = "127.0.0.1:1"
