@@ -1,5 +1,6 @@
 """`mailserver restart`: processes of the program that is installed now take over from those that serve."""
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -62,12 +63,15 @@ def _is_supervisor(pid: int, directory: Path) -> bool:
     """Whether this process has the lock open: numbers of processes are given again."""
     lock = (directory / "data" / "serve.lock").stat()
     try:
-        with os.scandir(f"/proc/{pid}/fd") as found:
-            return any(os.path.exists(entry.path) and os.path.samestat(lock, entry.stat()) for entry in found)
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+                if os.path.samestat(lock, entry.stat()):
+                    return True
     except PermissionError:  # it is in a user namespace of its own, by `PrivateUsers=` of its unit
         return _serves(pid, lock.st_uid)
     except OSError:
-        return False
+        pass
+    return False
 
 
 def _serves(pid: int, user: int) -> bool:
