@@ -20,6 +20,10 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800), pytest.mark.needs("sy
 DEPLOY = Path(__file__).parent.parent / "deploy"
 DATA = "/var/lib/mailserver"
 UNIT = "mailserver.service"
+BACKUP = "mailserver-backup.service"
+ELSEWHERE, TARGET = "s3:https://objets.ac-exemple.fr/sauvegarde", "/srv/sauvegarde"
+WRITTEN = "ReadWritePaths=/var/lib/mailserver"
+KEY = "/etc/mailserver-backup/key"
 USUAL = {
     "smtp": 25,
     "submission": 587,
@@ -57,7 +61,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemdRoot]:
     """With an instance that serves at the usual ports, and its service and sockets started."""
     if os.geteuid() != 0:
         pytest.skip("only root makes namespaces for systemd")
-    units = {name: (DEPLOY / name).read_text() for name in (UNIT, "mailserver.socket")}
+    units = {name: (DEPLOY / name).read_text() for name in (UNIT, "mailserver.socket", BACKUP)}
+    units[BACKUP] = units[BACKUP].replace(ELSEWHERE, TARGET).replace(WRITTEN, f"{WRITTEN} {TARGET}")
     try:
         made = SystemdRoot(tmp_path_factory.mktemp("systemd") / "root", units)
     except CannotBoot as error:
@@ -145,6 +150,23 @@ def test_a_reload_reads_the_settings_and_nothing_ends(root: SystemdRoot) -> None
     until(lambda: any("settings reloaded" in one["MESSAGE"] for one in journal(root, "--identifier=mailserver")))
     root.run("tee", f"{DATA}/mailserver.toml", stdin=text)
     root.run("systemctl", "reload", UNIT)
+
+
+@pytest.mark.needs("restic")
+def test_a_backup_is_made_in_its_unit(root: SystemdRoot) -> None:
+    """Beside the service, with the folder of its target as all that it may write to elsewhere."""
+    for folder in (TARGET, str(Path(KEY).parent)):
+        root.run("install", "-d", "-o", "mailserver", "-g", "mailserver", "-m", "700", folder)
+    root.as_service("tee", KEY, stdin="une-cle-de-test-assez-longue")
+    root.run("systemctl", "start", BACKUP, check=False)
+    assert root.show(BACKUP, "Result") == "exit-code", "there is no repository yet"
+    root.as_service("/opt/mailserver/bin/mailserver", "backup", DATA, TARGET, "--key-file", KEY, "--init")
+    root.run("systemctl", "start", BACKUP)
+    assert root.show(BACKUP, "Result") == "success"
+    listed = root.as_service(
+        "/opt/mailserver/bin/mailserver", "backup", DATA, TARGET, "--key-file", KEY, "--list", "--json"
+    )
+    assert len(json.loads(listed.stdout)) == 2
 
 
 @pytest.mark.parametrize("how", ["systemctl", "mailserver"])
