@@ -77,6 +77,5 @@ def advance(place: Place) -> Returned:
 
 def _give_up_move(url: str) -> None:
     """What was under way at that time would write down every row that changes, for ever."""
-    if copying.is_sqlite(url):
-        with contextlib.closing(End(url)) as database:
-            journal.end(database)
+    with contextlib.closing(End(url)) as database:
+        journal.end(database)
