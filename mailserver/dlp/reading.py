@@ -34,8 +34,9 @@ _TYPES = {
 }
 """The same for files that have no name, or one without such an ending."""
 _ENCODED = frozenset(("base64", "quoted-printable"))
-_UNSEEN = ("audio/", "video/", "font/")
-"""Types of files in which nothing is written."""
+_UNSEEN = ("audio/", "video/", "font/", "image/")
+"""Types of files of which nothing is said. In a picture something may be written, but photographs leave every day: what
+is said each time nobody reads any more, where it matters either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +116,8 @@ def _is_text(part: Part) -> bool:
 
 
 def _is_unread(part: Part) -> bool:
-    """Whether something may be written in a part that nobody here can read: a picture that is attached, an archive or
-    a document of another kind. Not a picture within the text, nor what signs the letter."""
+    """Whether a part that nobody here can read is one that its author is told of: an archive, a document of another
+    kind. Not what signs the letter."""
     return part.is_attachment and not part.type.startswith(_UNSEEN)
 
 
