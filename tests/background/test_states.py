@@ -177,3 +177,5 @@ async def test_one_worker_has_the_lease(house: House) -> None:
     assert await other.write(caretaking.take_lease, other.worker)
     house.clock.step(caretaking.LEASE_SECONDS + 1)
     assert await one.write(caretaking.take_lease, one.worker)
+    house.clock.step(-DAY)
+    assert await other.write(caretaking.take_lease, other.worker), "that lease is of a clock that was ahead"

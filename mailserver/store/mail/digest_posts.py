@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, or_, sele
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Provenance
+from mailserver.store.engine import leases
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.schema.mail import content
@@ -78,6 +79,14 @@ class DigestPost:
 
 
 # ---------------------------------------------------------------------- what members chose
+_CLAIM = Statement(
+    update(digest_lease)
+    .where(
+        digest_lease.c.list == bindparam("address"),
+        or_(leases.is_over(digest_lease.c.until), digest_lease.c.worker == bindparam("me")),
+    )
+    .values(worker=bindparam("me"), until=bindparam("end"))
+)
 
 
 def choose(tx: Tx, address: str, account_id: int, *, digest: bool) -> None:
@@ -138,12 +147,10 @@ def due(tx: Tx) -> list[str]:
 
 def claim(tx: Tx, address: str, worker: int) -> bool:
     """Be the one who makes a list's digest, for a while from now; False when somebody else is."""
-    never = tx.now + 2 * LEASE_SECONDS  # a lease that ends so late is of a clock that was wrong
-    free = or_(digest_lease.c.until <= tx.now, digest_lease.c.until > never, digest_lease.c.worker == worker)
-    values = {"worker": worker, "until": tx.now + LEASE_SECONDS}
-    if tx.execute(update(digest_lease).where(digest_lease.c.list == address, free).values(**values)).rowcount:
+    times = leases.times(tx.now, LEASE_SECONDS)
+    if tx.run(_CLAIM, address=address, me=worker, **times):
         return True
-    return bool(tx.insert_ignore(digest_lease, {"list": address, **values}))
+    return bool(tx.insert_ignore(digest_lease, {"list": address, "worker": worker, "until": times["end"]}))
 
 
 def release(tx: Tx, address: str, worker: int, done: Sequence[int] = ()) -> None:

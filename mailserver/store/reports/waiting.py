@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
 from mailserver.model.errors import Temporary
 from mailserver.model.messages.authentication import AuthenticationResults
 from mailserver.model.reports import Kind
+from mailserver.store.engine import leases
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.schema.mail import content
@@ -49,14 +50,13 @@ _WEIGHT = Statement(
     )
 )
 _INSERT = Statement(insert(report_waiting), keys=("content_id", "kind", "authentication", "received", "attempts"))
-_FREE = or_(report_waiting.c.leased <= bindparam("moment"), report_waiting.c.leased > bindparam("never"))
-"""Nobody is at it; a lease that ends so late is of a clock that was wrong."""
+_FREE = leases.is_over(report_waiting.c.leased)
 _BEGIN = Statement(
     update(report_waiting)
     .where(report_waiting.c.id == bindparam("row"), _FREE)
     .values(
         attempts=report_waiting.c.attempts + case((report_waiting.c.leased > 0, 1), else_=0),
-        leased=bindparam("until"),
+        leased=bindparam("end"),
     )
     .returning(
         *(report_waiting.c.id, report_waiting.c.content_id, report_waiting.c.kind),
@@ -96,8 +96,7 @@ def is_any(tx: Tx) -> bool:
 def begin(tx: Tx) -> Waiting | None:
     """The next message that nobody is at, and that somebody begins to read it."""
     chosen = tx.one(_NEXT, **_times(tx))
-    until = tx.now + LEASE_SECONDS
-    row = tx.one(_BEGIN, row=chosen[0], until=until, **_times(tx)) if chosen is not None else None
+    row = tx.one(_BEGIN, row=chosen[0], **_times(tx)) if chosen is not None else None
     if row is None:
         return None
     number, content_id, kind, authentication, attempts = row
@@ -106,7 +105,7 @@ def begin(tx: Tx) -> Waiting | None:
 
 
 def _times(tx: Tx) -> dict[str, int]:
-    return {"moment": tx.now, "never": tx.now + 2 * LEASE_SECONDS}
+    return leases.times(tx.now, LEASE_SECONDS)
 
 
 def release(tx: Tx, waiting: Waiting) -> None:

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import bindparam, delete, func, insert, null, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, not_, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.mime import Part, unpack
 from mailserver.mime.body import folded_fields, text
 from mailserver.model.errors import Damaged
+from mailserver.store.engine import leases
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import blobs, collect
 from mailserver.store.octets.files import BlobFolder
@@ -100,25 +101,24 @@ _TAKE = Statement(
     update(search_lease)
     .where(
         search_lease.c.id == 1,
-        or_(search_lease.c.worker == bindparam("me"), search_lease.c.until < bindparam("now")),
+        or_(search_lease.c.worker == bindparam("me"), leases.is_over(search_lease.c.until)),
     )
     .values(worker=bindparam("me"), until=bindparam("end"))
 )
 
 _LEASED = Statement(
     select(search_lease.c.worker).where(
-        search_lease.c.worker != bindparam("me"), search_lease.c.until >= bindparam("now")
+        search_lease.c.worker != bindparam("me"), not_(leases.is_over(search_lease.c.until))
     )
 )
 
 
 def take_lease(tx: Tx, worker: int) -> bool:
     """Make sure that this process (`Store.worker`) is the one that indexes, for a while from now."""
-    now = tx.now
-    taken = {"me": worker, "now": now, "end": now + LEASE_SECONDS}
-    if tx.run(_TAKE, **taken):
+    times = leases.times(tx.now, LEASE_SECONDS)
+    if tx.run(_TAKE, me=worker, **times):
         return True
-    return bool(tx.insert_ignore(search_lease, {"id": 1, "worker": worker, "until": taken["end"]}))
+    return bool(tx.insert_ignore(search_lease, {"id": 1, "worker": worker, "until": times["end"]}))
 
 
 def release_lease(tx: Tx, worker: int) -> None:
@@ -137,7 +137,7 @@ _SOURCES = Statement(_SOURCE.where(UNINDEXED).order_by(content.c.id).limit(bindp
 
 def is_elsewhere(tx: Tx, worker: int) -> bool:
     """Whether another host's indexer is at it."""
-    return tx.one(_LEASED, me=worker, now=tx.now) is not None
+    return tx.one(_LEASED, me=worker, **leases.times(tx.now, LEASE_SECONDS)) is not None
 
 
 def has_work(tx: Tx) -> bool:

@@ -15,6 +15,7 @@ from mailserver.model.identity import State
 from mailserver.model.messages.authentication import AuthenticationResults
 from mailserver.model.messages.provenance import DELIVERED
 from mailserver.store.account import filter_memory, secured
+from mailserver.store.engine import leases
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import blobs, mailboxes, snooze
 from mailserver.store.people import imports
@@ -37,7 +38,7 @@ _TAKE = Statement(
     update(caretaker_lease)
     .where(
         caretaker_lease.c.id == 1,
-        or_(caretaker_lease.c.worker == bindparam("me"), caretaker_lease.c.until < bindparam("now")),
+        or_(caretaker_lease.c.worker == bindparam("me"), leases.is_over(caretaker_lease.c.until)),
     )
     .values(worker=bindparam("me"), until=bindparam("end"))
 )
@@ -45,11 +46,10 @@ _TAKE = Statement(
 
 def take_lease(tx: Tx, worker: int) -> bool:
     """Make sure that this worker is the housekeeper for a while from now."""
-    now = tx.now
-    taken = {"me": worker, "now": now, "end": now + LEASE_SECONDS}
-    if tx.run(_TAKE, **taken):
+    times = leases.times(tx.now, LEASE_SECONDS)
+    if tx.run(_TAKE, me=worker, **times):
         return True
-    return bool(tx.insert_ignore(caretaker_lease, {"id": 1, "worker": worker, "until": taken["end"]}))
+    return bool(tx.insert_ignore(caretaker_lease, {"id": 1, "worker": worker, "until": times["end"]}))
 
 
 # ---------------------------------------------------------------------- whose time has come

@@ -9,6 +9,7 @@ from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.likeness import Facts, Likeness
 from mailserver.model.messages.provenance import Provenance
+from mailserver.store.engine import leases
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
@@ -93,11 +94,7 @@ _CLAIM = Statement(
     update(withdrawal)
     .where(
         withdrawal.c.id == bindparam("row"),
-        or_(
-            withdrawal.c.leased <= bindparam("moment"),
-            withdrawal.c.leased > bindparam("never"),  # a lease that ends so late is of a clock that was wrong
-            withdrawal.c.worker == bindparam("me"),
-        ),
+        or_(leases.is_over(withdrawal.c.leased), withdrawal.c.worker == bindparam("me")),
     )
     .values(worker=bindparam("me"), leased=bindparam("end"))
 )
@@ -222,9 +219,7 @@ def unfinished(tx: Tx) -> list[int]:
 
 def claim(tx: Tx, number: int, worker: int) -> bool:
     """Be the one who is at it, for a while from now; False when somebody else is."""
-    now = tx.now
-    times = {"moment": now, "never": now + 2 * LEASE_SECONDS, "end": now + LEASE_SECONDS}
-    return tx.run(_CLAIM, row=number, me=worker, **times) == 1
+    return tx.run(_CLAIM, row=number, me=worker, **leases.times(tx.now, LEASE_SECONDS)) == 1
 
 
 def count_refused(tx: Tx, number: int) -> None:

@@ -10,6 +10,7 @@ from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules import sentences
 from mailserver.store.account import accounts
+from mailserver.store.engine import leases
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.queue.mailings.ending import let_go
 from mailserver.store.queue.mailings.reading import locked
@@ -36,8 +37,7 @@ _CLAIM = Statement(
     update(mailing)
     .where(
         _C.id == bindparam("row"),
-        # A lease that ends so late is of a clock that was wrong.
-        or_(_C.leased <= bindparam("moment"), _C.leased > bindparam("never"), _C.worker == bindparam("me")),
+        or_(leases.is_over(_C.leased), _C.worker == bindparam("me")),
     )
     .values(worker=bindparam("me"), leased=bindparam("end"))
 )
@@ -189,6 +189,4 @@ def withdrawn_by(tx: Tx, number: int, act: int) -> None:
 
 def claim(tx: Tx, number: int, worker: int) -> bool:
     """Be the one who is at it, for a while from now; False when somebody else is."""
-    now = tx.now
-    times = {"moment": now, "never": now + 2 * LEASE_SECONDS, "end": now + LEASE_SECONDS}
-    return tx.run(_CLAIM, row=number, me=worker, **times) == 1
+    return tx.run(_CLAIM, row=number, me=worker, **leases.times(tx.now, LEASE_SECONDS)) == 1
