@@ -1,6 +1,7 @@
 """The questions to name servers that one message may cost: so many, for so long (RFC 7208 section 4.6.4)."""
 
 import asyncio
+import math
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -39,19 +40,28 @@ class Lookups:
         self._resolver = resolver
         self._end = now + SECONDS
         self._left = most
-        self._asked: list[tuple[str, str]] = []
+        self._until = math.inf
 
     @property
     def lasts(self) -> float:
-        """For how many seconds everything that was asked will be answered as it was."""
-        return self._resolver.lasts(self._asked)
+        """For how many seconds every answer that was given is good; 0 where one is not kept, or something was not
+        answered. Of answers as they were given: meanwhile others may have come."""
+        return self._resolver.left(self._until) if self._until < math.inf else 0.0
 
     async def ask(self, name: str, kind: str) -> Answer:
         """Raises LookupFailed, also when this message has asked enough; NotKept."""
+        until = 0.0
+        try:
+            answer = await self._answer(name, kind)
+            until = self._resolver.until(name, kind)
+        finally:
+            self._until = min(self._until, until)
+        return answer
+
+    async def _answer(self, name: str, kind: str) -> Answer:
         if self._left <= 0:
             raise LookupFailed("too many questions")
         self._left -= 1
-        self._asked.append((name, kind))
         kept = self._resolver.kept(name, kind)
         if kept is not None:
             return kept

@@ -13,7 +13,7 @@ import asyncio
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
@@ -145,11 +145,14 @@ class Resolver:
         """What `look_up` would say at once, from memory. Raises LookupFailed where that is a failure."""
         return self._known((name.rstrip(".").lower(), kind))
 
-    def lasts(self, names: Iterable[tuple[str, str]]) -> float:
-        """For how many seconds all of these names and kinds will be answered as they are now; 0: one is not kept."""
-        kept = [self._kept.get((name.rstrip(".").lower(), kind)) for name, kind in names]
-        ends = [one.until if one is not None else 0.0 for one in kept]
-        return max(min(ends) - self._monotonic(), 0.0) if ends else 0.0
+    def until(self, name: str, kind: str) -> float:
+        """Until when this is answered as it is now, by the resolver's clock; 0: it is not kept."""
+        kept = self._kept.get((name.rstrip(".").lower(), kind))
+        return kept.until if kept is not None else 0.0
+
+    def left(self, until: float) -> float:
+        """Seconds from now."""
+        return max(until - self._monotonic(), 0.0)
 
     @property
     def answers(self) -> bool:

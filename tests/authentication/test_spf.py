@@ -219,6 +219,25 @@ async def test_what_hangs_on_the_domain_alone_is_known_as_long_as_its_answers_la
         await other.close()
 
 
+async def test_an_answer_lasts_as_long_as_it_did_when_it_was_given(names: NameServer) -> None:
+    """One that came for another message meanwhile says nothing of what was concluded from it."""
+    now = [0.0]
+    resolver = Resolver(NameService(nameservers=(names.setting,)), lambda: now[0])
+    names["a.fr", "TXT"] = [b"v=spf1 ip4:192.0.2.1 -all"]
+    asked = Lookups(resolver, asyncio.get_running_loop().time(), lookups.SPF)
+    try:
+        await asked.texts("a.fr")
+        now[0] = names.ttl - 1
+        assert 0 < asked.lasts <= 1
+        now[0] = names.ttl + 1
+        await resolver.look_up("a.fr", "TXT")
+        assert asked.lasts == 0
+        with pytest.raises(LookupFailed):
+            await Lookups(resolver, asyncio.get_running_loop().time(), 0).ask("a.fr", "TXT")
+    finally:
+        await resolver.close()
+
+
 async def test_what_hangs_on_the_sender_is_found_out_for_each(names: NameServer, resolver: Resolver) -> None:
     names["a.fr", "TXT"] = [b"v=spf1 exists:%{l}.a.fr -all"]
     names["ada.a.fr", "A"] = ["127.0.0.2"]
