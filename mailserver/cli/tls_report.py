@@ -90,7 +90,7 @@ def _print_by_us(settings: Settings, waiting: Sequence[Waiting]) -> None:
             where = "  ".join(filter(None, (session.server, session.address)))
             print(f"    {number}  {tls_results.result(session.result).to(LANGUAGE)}  {where}".rstrip())
     if not waiting:
-        print("  " + _("rien ne l’attend"))
+        print("  " + _("rien pour l’instant"))
     print(_("Un domaine ne le reçoit que s’il le demande (_smtp._tls dans son DNS)."))
 
 

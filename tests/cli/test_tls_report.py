@@ -46,7 +46,7 @@ def test_both_directions(academy: Instance, tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setattr(module, "LANGUAGE", FRENCH)
     empty = show(academy)
     assert "aucun rapport" in empty
-    assert "rien ne l’attend" in empty
+    assert "rien pour l’instant" in empty
     (tmp_path / "r.json").write_bytes(tls())
     CliRunner().invoke(app, ["reports", "read", str(academy.directory), str(tmp_path / "r.json")])
     today = int(time.time()) // DAY * DAY
