@@ -136,7 +136,10 @@ class Mailings:
         return State.WITHDRAWN if before.started else State.CANCELLED
 
     async def withdraw(self, one: Mailing) -> None:
-        """What `take_back` began: the queue and the mailboxes. Raises Refused(NOT_FOUND), Temporary."""
+        """What `take_back` began: the queue and the mailboxes.
+
+        Raises Refused(CONFLICT): another has done so; Temporary.
+        """
         dropped = await self._unqueue(one)
         act = NOTHING_TAKEN
         for copy in (await self._store.read(mailing_batches.copies, one.id)).values():
@@ -144,12 +147,13 @@ class Mailings:
                 preview = await self._withdrawals.preview(copy.content_id, alike=False, by_name=True)
             except Refused:
                 continue  # nobody has got this one
-            # The act finds the other copies by itself.
-            act = await self._withdrawals.begin(preview, 0, Origin(one.actor, "mailing"), spares_read=True)
+            # The act finds the other copies by itself. It takes what lists keep, too, and may be undone: whoever is
+            # killed here leaves none that the mailing does not know of.
+            author, noted = Origin(one.actor, "mailing"), partial(_taken_by, one)
+            act = await self._withdrawals.begin(preview, 0, author, spares_read=True, noted=noted)
             break
-        # An act takes what lists keep, too, and may be undone; where nobody had it, there is none.
-        await self._store.write(_forget_posts, one, archives=act == NOTHING_TAKEN)
-        await self._store.write(mailings.withdrawn_by, one.id, act)
+        else:
+            await self._store.write(lambda tx: _taken_by(one, tx, NOTHING_TAKEN))
         log.info("mailing taken back", mailing=one.id, withdrawal=act, dropped=dropped)
 
     async def _unqueue(self, one: Mailing) -> int:
@@ -295,11 +299,13 @@ def _decide(
     return before, deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
 
 
-def _forget_posts(tx: Tx, one: Mailing, *, archives: bool) -> None:
-    """It comes by no digest of a list any more, and is in no archive."""
+def _taken_by(one: Mailing, tx: Tx, act: int) -> None:
+    """The mailing knows the act that takes it back; it comes by no digest of a list any more, and without an act it is
+    in no archive. Raises Refused(CONFLICT): another has done so."""
+    mailings.withdrawn_by(tx, one.id, act)
     named = partial(name_in, what=one.options.name.encode())
     digest_posts.drop(tx, one.account_id, one.started, named)
-    if archives:
+    if act == NOTHING_TAKEN:
         archived_posts.drop(tx, one.account_id, one.started, named)
 
 

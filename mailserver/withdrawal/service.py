@@ -107,10 +107,18 @@ class Withdrawals:
         """Put on record that IT looked at messages of people that nobody had reported. Raises Temporary."""
         await self._store.write(rows.record_shown, origin, preview.likeness.facts.sender, preview.reached.messages)
 
-    async def begin(self, preview: Preview, refused_days: int, origin: Origin, *, spares_read: bool = False) -> int:
+    async def begin(
+        self,
+        preview: Preview,
+        refused_days: int,
+        origin: Origin,
+        *,
+        spares_read: bool = False,
+        noted: Callable[[Tx, int], None] | None = None,
+    ) -> int:
         """Begin to take away what was previewed; the act's id. It is over in seconds. `spares_read`: what was read
-        stays, and is marked. Raises Refused, Temporary."""
-        number = await self._store.write(_begin, origin, preview, refused_days, spares_read=spares_read)
+        stays, and is marked; `noted`: keeps the act's id in the same unit. Raises Refused, Temporary."""
+        number = await self._store.write(_begin, origin, preview, refused_days, spares_read=spares_read, noted=noted)
         log.info("withdrawal begun", withdrawal=number, actor=origin.actor, messages=preview.reached.messages)
         return number
 
@@ -222,11 +230,21 @@ def _preview(tx: Tx, content_id: int, likeness: Likeness, folder: BlobFolder) ->
     return Preview(content_id, likeness, finding.reached(tx, found, came), same, samples, found.complete)
 
 
-def _begin(tx: Tx, origin: Origin, preview: Preview, refused_days: int, *, spares_read: bool) -> int:
+def _begin(
+    tx: Tx,
+    origin: Origin,
+    preview: Preview,
+    refused_days: int,
+    *,
+    spares_read: bool,
+    noted: Callable[[Tx, int], None] | None,
+) -> int:
     """The act, and what people reported of it: that an author thinks better of a message makes no report right."""
     number = rows.begin(tx, origin, preview.content_id, preview.likeness, refused_days, spares_read=spares_read)
     if not spares_read:
         reports.withdrawn(tx, number, preview.likeness)
+    if noted is not None:
+        noted(tx, number)
     return number
 
 

@@ -38,6 +38,7 @@ from mailserver.store.schema.rosters import digest_post
 from mailserver.store.upkeep import securing
 from mailserver.store.web import archive_pages
 from mailserver.store.web.archive_view import ArchiveView
+from mailserver.store.withdrawal import rows
 from mailserver.store.withdrawal.marking import MARK
 from tests.clocks import StandingClock
 from tests.mailings.letters import PEOPLE, SMALL, got, one_by_one, subjects, submit
@@ -356,6 +357,37 @@ def test_what_was_taken_back_comes_back_as_if_nothing_had_been(house: House, wor
     assert got(house) == dict.fromkeys(PEOPLE, 1)
     assert MARK not in _marks(house, account)
     assert house.read(mailings.taken_back, house.read(_last, account)) == 0
+
+
+def test_killed_while_it_is_taken_back_one_act_has_all_of_it(
+    house: House, worker: Worker, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.store.write_now(lists.change, LIST, {"archive": "members"})
+    number = submit(house).mailing
+    worker.approve(number)
+    worker.look()
+    withdrawn_by = mailings.withdrawn_by
+
+    def killed(*_: object) -> None:
+        monkeypatch.setattr(mailings, "withdrawn_by", withdrawn_by)
+        raise Temporary("killed")
+
+    monkeypatch.setattr(mailings, "withdrawn_by", killed)
+    worker.take_back(number)
+    clock.step(sending.LATER_SECONDS)
+    worker.look()
+    house.run(worker.withdrawals.look())
+    assert got(house) == dict.fromkeys(PEOPLE, 0)
+    assert house.read(archive_pages.count, ArchiveView(LIST)) == 0
+    (act,) = house.read(rows.listing)
+    assert worker.get(number).withdrawal_id == act.id
+    with pytest.raises(Refused):
+        house.run(worker.decides.withdraw(worker.get(number)))
+    assert len(house.read(rows.listing)) == 1
+    house.run(worker.withdrawals.undo(act.id, ADMIN))
+    house.run(worker.withdrawals.work(act.id))
+    assert got(house) == dict.fromkeys(PEOPLE, 1)
+    assert house.read(archive_pages.count, ArchiveView(LIST)) == 1
 
 
 def test_a_lease_of_a_clock_that_was_ahead_keeps_nobody_waiting(

@@ -183,8 +183,10 @@ def record(tx: Tx, origin: Origin, one: Mailing, what: str) -> None:
 
 
 def withdrawn_by(tx: Tx, number: int, act: int) -> None:
-    """Which act takes it back from the mailboxes."""
-    tx.execute(update(mailing).where(_C.id == number).values(withdrawal_id=act, leased=0))
+    """Which act takes it back from the mailboxes. Raises Refused(CONFLICT): one does already."""
+    none = (_C.id == number, _C.withdrawal_id == 0)
+    if not tx.execute(update(mailing).where(*none).values(withdrawal_id=act, leased=0)).rowcount:
+        raise Refused(Reason.CONFLICT, Cause("mailing-state"))
 
 
 def claim(tx: Tx, number: int, worker: int) -> bool:
