@@ -1,5 +1,6 @@
 """What an operator is told of an instance that came back from an earlier time."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from mailserver.store.upkeep.returning import Returned
@@ -8,13 +9,7 @@ from mailserver.texts.command_line import _
 
 def fields(found: Returned) -> dict[str, int]:
     """As JSON has it."""
-    return {
-        "mailboxes": found.mailboxes,
-        "held": found.held,
-        "drafts": found.drafts,
-        "submissions": found.submissions,
-        "mailings": found.mailings,
-    }
+    return asdict(found)
 
 
 def tell_what_waits(found: Returned, directory: Path) -> None:
@@ -34,6 +29,17 @@ def tell_what_waits(found: Returned, directory: Path) -> None:
                 drafts=found.drafts,
             )
         )
+    if found.digests:
+        print(
+            _(
+                "{count} messages de listes quittent le résumé du jour des membres extérieurs, peut-être déjà parti",
+                count=found.digests,
+            )
+        )
+    _tell_who_decides(found, directory)
+
+
+def _tell_who_decides(found: Returned, directory: Path) -> None:
     if found.submissions:
         print(
             _(
@@ -47,6 +53,22 @@ def tell_what_waits(found: Returned, directory: Path) -> None:
             _(
                 "{count} envois en nombre sont arrêtés, peut-être déjà partis : `mailserver mailings list {directory}`",
                 count=found.mailings,
+                directory=directory,
+            )
+        )
+    if found.moderated:
+        print(
+            _(
+                "{count} messages de listes attendent, peut-être déjà diffusés : `mailserver list held {directory}`",
+                count=found.moderated,
+                directory=directory,
+            )
+        )
+    if found.infected:
+        print(
+            _(
+                "{count} messages à virus attendent, peut-être déjà libérés : `mailserver junk held {directory}`",
+                count=found.infected,
                 directory=directory,
             )
         )

@@ -2,12 +2,18 @@
 
 from sqlalchemy import insert, select, update
 
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import mailboxes
-from mailserver.store.queue import held_submissions
+from mailserver.store.mail import digest_posts, mailboxes
+from mailserver.store.mail.digest_posts import Waiting
+from mailserver.store.people import lists
+from mailserver.store.queue import held_submissions, moderation_queue
+from mailserver.store.queue import infected as infected_queue
 from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import HELD
 from mailserver.store.schema.agendas import collection
+from mailserver.store.schema.junk import infected
+from mailserver.store.schema.rosters import digest_post, held_message
 from mailserver.store.schema.sending import held_submission
 from mailserver.store.schema.spool import queued, queued_domain
 from mailserver.store.schema.writing import outbox
@@ -35,6 +41,14 @@ def wait(tx: Tx, account_id: int, content_id: int) -> None:
         "utf8": 0,
     }
     tx.execute(insert(held_submission).values(account_id=account_id, content_id=content_id, **marks, **rest))
+    roster = "liste@ac-exemple.fr"
+    lists.create(tx, roster, "Liste", "edupont@ac-exemple.fr")
+    common = {"content_id": content_id, "name": "C", "reverse_path": "", "door": 1, "held": 1, "expires": 2}
+    tx.execute(insert(held_message).values(list=roster, population="teacher", **common))
+    tx.execute(insert(infected).values(virus="Eicar", recipients="", **common))
+    for name, due in (("D", 1), ("E", 2**40)):
+        waiting = Waiting(roster, name, account_id, due, (account_id,), ("amie@ailleurs.fr",))
+        digest_posts.wait(tx, content_id, waiting, Provenance(Door.SUBMISSION, account_id))
     agenda = {"name": "essai", "tag": "VCALENDAR", "props": "{}", "modseq": 5, "changed": 1}
     tx.execute(insert(collection).values(account_id=account_id, **agenda))
 
@@ -47,6 +61,12 @@ def test_what_may_have_left_stays_and_numbers_jump(store: Store, edupont: int) -
 
     returned = store.write_now(returning.advance)
     assert (returned.held, returned.drafts, returned.submissions) == (1, 1, 1)
+    assert (returned.moderated, returned.infected, returned.digests) == (1, 1, 1)
+    assert store.read_now(moderation_queue.expired) == store.read_now(infected_queue.expired) == []
+    (post,) = store.read_now(digest_posts.pending, "liste@ac-exemple.fr")
+    assert (list(post.accounts), post.outside) == ([edupont], []), "members here lack it, others may have it"
+    later = select(digest_post.c.outside).where(digest_post.c.due > 1)
+    assert store.read_now(lambda tx: tx.execute(later).scalar_one()) == '["amie@ailleurs.fr"]'
     assert store.read_now(held_submissions.expired) == [], "nobody is told yet that it was not sent"
     held = store.read_now(lambda tx: tx.execute(select(queued_domain)).one())
     assert (held.due, held.lease, held.error_code) == (HELD_UNTIL, 0, HELD.name)

@@ -10,7 +10,7 @@ every message a mod-sequence above its own (it is told all flags). The same hold
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import Table, delete, func, select, text, update
 
 from mailserver.model.clock import DAY
 from mailserver.store.engine.statements import Tx
@@ -20,8 +20,10 @@ from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import HELD
 from mailserver.store.schema.agendas import collection, item_gone
 from mailserver.store.schema.base import metadata
+from mailserver.store.schema.junk import infected
 from mailserver.store.schema.mail import expunged, mailbox, message
 from mailserver.store.schema.mailings import mailing
+from mailserver.store.schema.rosters import digest_post, held_message
 from mailserver.store.schema.sending import held_submission, unconfirmed_submission
 from mailserver.store.schema.sessions import session
 from mailserver.store.schema.spool import queued_domain
@@ -35,6 +37,8 @@ stores some five million messages a day."""
 MODSEQ_JUMP = 1 << 32
 LAST_UID = (1 << 32) - 1
 LOOK_SECONDS = 7 * DAY
+LOOKED_AT = (held_submission, unconfirmed_submission, held_message, infected)
+"""What waits for IT, for its author or for the owners of a list, each for some days."""
 SEALED = "audit"
 """Its rows are a chain; their ids are told to nobody."""
 
@@ -56,6 +60,12 @@ class Returned:
     """Messages that wait for IT since their author sent too much: it may have let some go after the backup."""
     mailings: int
     """Mailings that were under way or about to be, and are stopped: more may have got there after the backup."""
+    moderated: int
+    """Messages that wait for the owners of a list, who may have let some pass after the backup."""
+    infected: int
+    """Messages with a virus that wait for IT, which may have let some go after the backup."""
+    digests: int
+    """Messages of lists that no digest brings to members outside any more: it may have left after the backup."""
 
 
 def advance(tx: Tx) -> Returned:
@@ -78,7 +88,18 @@ def advance(tx: Tx) -> Returned:
     held = tx.execute(
         update(queued_domain).values(due=HELD_UNTIL, lease=0, error_code=HELD.name, error_parameters="", error="")
     ).rowcount
-    return Returned(count, held, _take_back(tx), _look_again(tx), _stop_mailings(tx))
+    drafts = _take_back(tx)
+    waiting = {table.name: _look_again(tx, table) for table in LOOKED_AT}
+    return Returned(
+        mailboxes=count,
+        held=held,
+        drafts=drafts,
+        submissions=waiting[held_submission.name],
+        mailings=_stop_mailings(tx),
+        moderated=waiting[held_message.name],
+        infected=waiting[infected.name],
+        digests=_served_outside(tx),
+    )
 
 
 def _take_back(tx: Tx) -> int:
@@ -91,12 +112,17 @@ def _take_back(tx: Tx) -> int:
     return len(due)
 
 
-def _look_again(tx: Tx) -> int:
-    """What waits for IT or its author waits on: nobody is told that it was not sent before somebody has looked."""
-    for table in (held_submission, unconfirmed_submission):
-        late = update(table).where(table.c.expires < tx.now + LOOK_SECONDS)
-        tx.execute(late.values(expires=tx.now + LOOK_SECONDS))
-    return int(tx.execute(select(func.count()).select_from(held_submission)).scalar_one())
+def _look_again(tx: Tx, table: Table) -> int:
+    """What waits for somebody waits on: nobody is told that it was not sent before somebody has looked; how many."""
+    late = update(table).where(table.c.expires < tx.now + LOOK_SECONDS)
+    tx.execute(late.values(expires=tx.now + LOOK_SECONDS))
+    return int(tx.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _served_outside(tx: Tx) -> int:
+    """Digests whose time has come go to members here, whose mailboxes are of that time, too, and to nobody outside."""
+    late = (digest_post.c.due <= tx.now, digest_post.c.outside != "[]")
+    return tx.execute(update(digest_post).where(*late).values(outside="[]")).rowcount
 
 
 def _stop_mailings(tx: Tx) -> int:
