@@ -268,6 +268,7 @@ _RECORDED = {
     "list-approved": N_("accepté par un responsable de la liste {list}"),
     "list-rejected": N_("refusé par un responsable de la liste {list}"),
     "list-recalled": N_("retiré par son auteur avant qu’un responsable de la liste {list} n’en décide"),
+    "list-withdrawn": N_("retiré par l’informatique avant qu’un responsable de la liste {list} n’en décide"),
     "list-expired": N_("personne n’a décidé à temps pour la liste {list}"),
     "rule-braked": N_("{sender} jusqu’au {end} : {reason}"),
     "rule-braked-open": N_("{sender} jusqu’à nouvel ordre : {reason}"),

@@ -66,11 +66,14 @@ class Recall:
         if not (copies or lists.waiting or lists.count) or not self._guards.recall_minutes:
             raise Refused(Reason.CANNOT, "Nobody here has this message, or it is too late")
         unread = [one for one in copies if not one.is_read]
-        kept, spared = await self._store.write(recalling.begin, origin, author, content_id, len(unread), since)
+        spared = await self._store.write(recalling.begin, origin, author, content_id, len(unread), since)
+        if spared.held < lists.held:  # an owner let it pass meanwhile
+            copies = await self._store.read_slow(author, recalling.find, author, content_id, since)
+            unread = [one for one in copies if not one.is_read]
         taken: set[recalling.Copy] = set()
         for start in range(0, len(unread), recalling.BATCH):
             taken.update(await self._store.write(recalling.take, unread[start : start + recalling.BATCH]))
-        people: set[int | str] = {*(one.account_id for one in copies), *(spared - {author})}
+        people: set[int | str] = {*(one.account_id for one in copies), *(spared.waiting - {author})}
         left = {one.account_id for one in copies if one not in taken}
         log.info("recalled", account=author, taken=len(taken), copies=len(copies))
-        return Recalled(len(people - left), len(people), kept)
+        return Recalled(len(people - left), len(people), spared.held + spared.archives)

@@ -19,9 +19,11 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import digest_posts
 from mailserver.store.people import lists, outside_members, removals
 from mailserver.store.queue import list_posts, traces
+from mailserver.store.queue.traces import Step
 from mailserver.store.schema.mail import blob, mailbox, message
 from mailserver.store.web import archive_pages
 from mailserver.store.web.archive_view import ArchiveView
+from mailserver.store.withdrawal import recalling
 from mailserver.withdrawal.recall import Recall, Recalled
 from mailserver.withdrawal.service import Withdrawals
 from tests.clocks import MovingClock
@@ -313,6 +315,29 @@ def test_its_author_takes_back_what_waits_for_an_owner_and_what_was_let_through(
 
 
 @both_engines
+def test_what_an_owner_lets_pass_while_its_author_takes_it_back_is_looked_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = make_list(house, "chorale", [at("lea")], moderated=True, owners=(at("ines"),))
+    change(house, address, archive=Archive.MEMBERS)
+    content_id = sent(house, "tom", address, "croise")
+    (held,) = waiting(house)
+    write = house.store.write
+
+    async def later(function: Any, *args: Any, **more: Any) -> Any:
+        if function is recalling.begin:
+            await moderation(house).approve(held.id, ORIGIN)
+        return await write(function, *args, **more)
+
+    monkeypatch.setattr(house.store, "write", later)
+    recall = Recall(settings=house.settings, store=house.store)
+    assert house.run(recall.take_back(house.people["tom"], content_id, ORIGIN)) == Recalled(1, 1, 1)
+    assert got(house, "lea") == []
+    steps = house.read(traces.find, traces.Wanted(0, 1 << 40, recipient=address), 5).rows
+    assert "list-recalled" not in [step.detail.name for step in steps]
+
+
+@both_engines
 def test_it_takes_back_what_only_lists_have(house: House) -> None:
     keeps, holds = make_list(house, "chorale", [AMIE]), make_list(house, "conseil", [at("lea")], moderated=True)
     change(house, keeps, archive=Archive.MEMBERS)
@@ -325,6 +350,8 @@ def test_it_takes_back_what_only_lists_have(house: House) -> None:
     act = house.run(begun(service, content_id))
     assert house.read(archive_pages.count, ArchiveView(keeps)) == 0
     assert waiting(house) == []
+    steps = house.read(traces.find, traces.Wanted(0, 1 << 40, recipient=holds), 5).rows
+    assert [step.detail.name for step in steps if step.step is Step.DROPPED] == ["list-withdrawn"]
     house.run(undone(service, act))
     assert house.read(archive_pages.count, ArchiveView(keeps)) == 1, "an undoing brings back what archives had"
 

@@ -564,23 +564,46 @@ def test_a_moderator_of_the_list_is_the_second_person(house: House, worker: Work
     house.store.write_now(_moderated)
     assert not submit(house, LIST).mailing
     (held,) = house.read(moderation_queue.waiting)
-    moderation = Moderation(
-        settings=house.settings,
-        store=house.store,
-        directory=house.directory,
-        delivery=house.delivery,
-        clock=house.clock,
-    )
-    house.run(moderation.approve(held.id, Origin("bob", "test")))
+    house.run(moderation_of(house).approve(held.id, Origin("bob", "test")))
     (one,) = house.read(mailings.listing)
     assert (one.state, one.actor, one.released) == (State.APPROVED, "bob", (LIST,))
     worker.look()
     assert got(house) == {"ada": 1, "bob": 1, "ida": 0}
 
 
-def _moderated(tx: Tx) -> None:
-    lists.change(tx, LIST, {"moderated": 1})
-    lists.set_owners(tx, LIST, [f"bob@{DOMAIN}"])
+def test_one_that_an_owner_let_pass_is_taken_back_and_the_owners_of_other_lists_decide_for_themselves(
+    house: House, worker: Worker
+) -> None:
+    other = f"autre@{DOMAIN}"
+    house.store.write_now(_moderated)
+    house.store.write_now(_moderated, other)
+    assert not submit(house, LIST, other).mailing
+    held = {one.list: one.id for one in house.read(moderation_queue.waiting)}
+    house.run(moderation_of(house).approve(held[LIST], Origin("bob", "test")))
+    (one,) = house.read(mailings.listing)
+    worker.look()
+    assert got(house)["ada"] == 1
+    worker.take_back(one.id)
+    assert got(house)["ada"] == 0
+    assert [one.list for one in house.read(moderation_queue.waiting)] == [other]
+
+
+def moderation_of(house: House) -> Moderation:
+    return Moderation(
+        settings=house.settings,
+        store=house.store,
+        directory=house.directory,
+        delivery=house.delivery,
+        clock=house.clock,
+    )
+
+
+def _moderated(tx: Tx, address: str = LIST) -> None:
+    if lists.get(tx, address) is None:
+        lists.create(tx, address, "Autre", "")
+        lists.add_members(tx, address, [f"ida@{DOMAIN}"])
+    lists.change(tx, address, {"moderated": 1})
+    lists.set_owners(tx, address, [f"bob@{DOMAIN}"])
 
 
 def test_from_outside_it_waits_for_the_owners_of_the_list(house: House) -> None:

@@ -47,6 +47,13 @@ WAYS = {
     "the octets of a wide sign": lambda local, domain: f"{local}{quote('＠')}{domain}",
     "unseen characters": lambda local, domain: f"{local[0]}\u200b{local[1:]}\u00ad@\u2060{domain}",
     "nothing but a label": lambda local, domain: f"{local}@{domain.partition('.')[0]}",
+    "a sign in brackets": lambda local, domain: f"{local}[@]{domain}",
+    "a sign in parentheses": lambda local, domain: f"{local} (@) {domain}",
+    "a sign between signs": lambda local, domain: f"{local} < @ > {domain}",
+    "comments within comments": lambda local, domain: f"{local}(chez (moi (ici)))@(ou (là)){domain}",
+    "quoted after a dot": lambda local, domain: f'x."{local} y"@{domain}',
+    "a quote that nothing opens": lambda local, domain: f'{"x " * 300}{local}"@{domain}',
+    "quoted in two lines": lambda local, domain: f'"x\r\n {local}"@{domain}',
     "a literal": lambda local, domain: f"{local}@[192.0.2.1]",
 }
 
@@ -58,7 +65,10 @@ def readings(text: str) -> set[str]:
         found |= {html.unescape(one) for one in found} | {unquote(one) for one in found}
         found |= {unicodedata.normalize("NFKC", one) for one in found} | {headers.decode_words(one) for one in found}
     seen = {"".join(char for char in one if unicodedata.category(char) != "Cf") for one in found}
-    bare = {re.sub(r"\([^()]*\)|\s|\"", "", one) for one in seen}
+    seen |= {re.sub(r"[\[(<]\s*@\s*[\])>]", "@", one) for one in seen}
+    bare = seen
+    for _ in range(3):
+        bare = {re.sub(r"\([^()]*\)|\s|\"", "", one) for one in bare}
     parsed = {address for one in seen for _, address in getaddresses([one.replace("\n", " ")])}
     return found | seen | bare | parsed
 
@@ -80,6 +90,14 @@ def test_no_address_survives(way: str, local: str, domain: str, before: str, aft
         "@marc dit : 3 @ 4",
         "Dupont & fils ; prix : 12 % ; voir https://x.fr/?a=1&b=%20",
         "=?pas un mot codé",
+        'Suivez "@college" !',
+        f'{"Un long paragraphe. " * 40}Suivez "@college" !',
+        'Il a dit "oui", puis\n"@college" et "@lycee" !',
+        'Il a dit " oui " et "@college", puis \'@lycee\'.',
+        "https://www.youtube.com/@college",
+        "https://annuel.framapad.org/p/@college-2026",
+        "https://www.google.com/maps/place/Nantes/@47.2382,-1.63,12z?entry=ttu",
+        "https://mastodon.example/%40college",
         "",
     ],
 )

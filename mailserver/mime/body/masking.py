@@ -18,24 +18,40 @@ ROUNDS = 3
 """Writings within one another that are undone."""
 MAX_LOCAL = 400
 """Characters before a sign that are looked at; an address has 64."""
+NESTED = 3
+"""Comments within one another."""
 SHORT = 2
 """Characters before a sign of which a letter would say too much."""
 
-_SIGN = re.compile("[@＠﹫]+")
+_SIGN = re.compile(r"[(\[<]\s{0,9}[@＠﹫]\s{0,9}[)\]>]|[@＠﹫]+")
+"""Also in brackets, as people write it against programs."""
 _ESCAPE = re.compile(
     r"%[0-7][0-9A-Fa-f]|%[CDcd][0-9A-Fa-f]%[89ABab][0-9A-Fa-f]|%[Ee][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){2}"
     r"|%[Ff][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){3}|&#?\w{2,31};?"
 )
 """One character, where it is written as octets or by its number or name."""
+
+
+def _comment(begins: str, ends: str) -> str:
+    """A comment, others within it."""
+    inner = "[^()]"
+    for _ in range(NESTED):
+        inner = f"(?:[^()]|{begins}{inner}*+{ends})"
+    return f"{begins}{inner}*+{ends}"
+
+
 _SPECIAL = r"\s()<>\[\]:;,@＠﹫\"«»“”"
-_AFTER = re.compile(r"(?:\s|\([^()]*\))*")
+_AFTER = re.compile(rf"(?:\s|{_comment('[(]', '[)]')})*+")
 _NAMED = re.compile(rf"[^{_SPECIAL}]|\[|\Z")
 """What makes a sign that of an address: something follows, or the text is cut there."""
 _DOTTED = re.compile(rf"[^{_SPECIAL}.．。｡]+\s*[.．。｡]\s*\w|\[|\Z")
 """The same where there are blanks or comments around the sign: people write it for "at", too."""
 # What stands before a sign is read from its end.
-_BEFORE = re.compile(r"(?:\s|\)[^()]*\()*")
-_LOCAL = re.compile(rf'(?:[^{_SPECIAL}]|"[^"]*(?:"\\[^"]*)*(?:"|\Z))+')
+_BEFORE = re.compile(rf"(?:\s|{_comment('[)]', '[(]')})*+")
+_WORD = r'"[^"\s]+(?:"\\[^"\s]*)*"'
+_WORDS = rf'"[^"\r\n]+(?:"\\[^"\r\n]*)*"(?=[{_SPECIAL}.]|\Z)'
+"""With blanks, where the quote that opens it stands at the beginning of a word: others are those of a sentence."""
+_LOCAL = re.compile(rf'(?:[^{_SPECIAL}]|{_WORD}|(?P<words>{_WORDS})|"(?=[^{_SPECIAL}]))+')
 
 
 def mask(text: str) -> str:
@@ -48,13 +64,17 @@ def mask(text: str) -> str:
     for sign in _SIGN.finditer(read):
         before = read[max(end, sign.start() - MAX_LOCAL) : sign.start()][::-1]
         end = sign.end()
+        if before.startswith("/"):  # of a link to a person's page, or to a place
+            continue
         gap, after = _BEFORE.match(before), _AFTER.match(read, end)
         assert gap is not None
         assert after is not None
         local = _LOCAL.match(before, gap.end())
-        is_apart = gap.end() > 0 or after.end() > end
+        if local is None:
+            continue
+        is_apart = gap.end() > 0 or after.end() > end or local["words"] is not None or sign[0][0] in "([<"
         domain = _DOTTED.match(read, after.end()) if is_apart else _NAMED.match(read, end)
-        if local is None or domain is None:
+        if domain is None or not any(map(str.isalnum, local[0])):
             continue
         first, last = places[sign.start() - local.end()], places[sign.start() - local.start()]
         out += (text[copied:first], _left(local[0][::-1]), text[last : places[end]])

@@ -172,11 +172,6 @@ def waiting(tx: Tx, lists: Sequence[str] | None = None) -> list[Held]:
     return [_held(tuple(row)) for row in tx.execute(wanted.order_by(held_message.c.id))]
 
 
-def waiting_where(tx: Tx, condition: ColumnElement[bool]) -> list[Held]:
-    """What waits and meets a condition."""
-    return [_held(tuple(row)) for row in tx.execute(_ALL.where(condition).order_by(held_message.c.id))]
-
-
 def get(tx: Tx, held_id: int) -> Held | None:
     """One of them."""
     row = tx.execute(_ALL.where(held_message.c.id == held_id)).first()
@@ -208,15 +203,20 @@ def take(tx: Tx, held_id: int) -> int:
 
 def drop(tx: Tx, name: str, account_id: int) -> int:
     """Let go of a message that its author takes back, in every list where it waits; how many."""
-    return remove(tx, and_(held_message.c.account_id == account_id, held_message.c.name == name))
+    return len(remove(tx, and_(held_message.c.account_id == account_id, held_message.c.name == name)))
 
 
-def remove(tx: Tx, condition: ColumnElement[bool]) -> int:
-    """Let go of the messages for which a condition holds, with their links; how many."""
+def remove(tx: Tx, condition: ColumnElement[bool]) -> list[Held]:
+    """Let go of the messages for which a condition holds, with their links; which they were. What an owner decided
+    about meanwhile is none of them."""
+    seen = [_held(tuple(row)) for row in tx.execute(_ALL.where(condition).order_by(held_message.c.id))]
+    # Links first, as `take` does: on PostgreSQL who decides at this moment is waited for here.
     mine = select(held_message.c.id).where(condition)
     tx.execute(delete(held_key).where(held_key.c.held_id.in_(mine)))
-    collect.note(tx, select(held_message.c.content_id).where(condition))
-    return tx.execute(delete(held_message).where(condition)).rowcount
+    rows = tx.execute(delete(held_message).where(condition).returning(held_message.c.id, held_message.c.content_id))
+    gone = {int(row[0]): int(row[1]) for row in rows}
+    collect.note(tx, list(gone.values()))
+    return [one for one in seen if one.id in gone]
 
 
 def _held(row: tuple[object, ...]) -> Held:

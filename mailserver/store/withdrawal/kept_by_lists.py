@@ -5,6 +5,7 @@ from, as an appearance does.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,25 +80,42 @@ def archived(tx: Tx, author: int, message_id: str, threads: Collection[int], sin
     return int(tx.execute(select(func.count()).where(mine, named)).scalar_one())
 
 
-def recall(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> tuple[int, set[int | str]]:
-    """No list keeps what they sent, nor shows it to its owners; how many archives and owners had it, and who was still
-    to get it by a digest."""
-    mine = _held_of(author, message_id, threads)
-    held = moderation_queue.waiting_where(tx, mine)
-    for one in held:
-        detail = Cause("list-recalled", list=one.list)
-        traces.record(tx, Trace(Step.DROPPED, one.name, one.reverse_path, [one.list], one.size, author, detail=detail))
-    moderation_queue.remove(tx, mine)
-    kept = archived_posts.recall(tx, author, message_id, threads, since)
-    return len(held) + kept, digest_posts.recall(tx, author, message_id, threads, since)
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """Who had a message of lists, or was to get it, and does no more."""
+
+    held: int
+    """Lists whose owners had not decided about it."""
+    archives: int
+    waiting: frozenset[int | str]
+    """Who was still to get it by a digest."""
 
 
-def withdraw(tx: Tx, act: int, content_ids: Sequence[int], is_meant: Any) -> None:
-    """What an act of taking back means is shown to nobody, and waits for nobody: neither members nor owners. An undoing
-    brings back what archives had."""
+def recall(tx: Tx, author: int, message_id: str, threads: Collection[int], since: int) -> Spared:
+    """No list keeps what they sent, nor shows it to its owners."""
+    held = _let_go(tx, _held_of(author, message_id, threads), "list-recalled")
+    # Then the others: what an owner let pass meanwhile is there by now.
+    archives = archived_posts.recall(tx, author, message_id, threads, since)
+    return Spared(held, archives, frozenset(digest_posts.recall(tx, author, message_id, threads, since)))
+
+
+def withdraw(tx: Tx, act: int, content_ids: Sequence[int], is_meant: Any, *, spares_held: bool) -> None:
+    """What an act of taking back means is shown to nobody, and waits for nobody: neither members nor, unless it spares
+    those, owners. An undoing brings back what archives had."""
     digest_posts.take_back(tx, content_ids)
     archived_posts.withdraw(tx, act, is_meant)
-    moderation_queue.remove(tx, is_meant(HELD))
+    if not spares_held:
+        _let_go(tx, is_meant(HELD), "list-withdrawn")
+
+
+def _let_go(tx: Tx, condition: ColumnElement[bool], why: str) -> int:
+    """What waits for owners does no more, and its trace says why; for how many lists'."""
+    held = moderation_queue.remove(tx, condition)
+    for one in held:
+        detail = Cause(why, list=one.list)
+        trace = Trace(Step.DROPPED, one.name, one.reverse_path, [one.list], one.size, one.account_id, detail=detail)
+        traces.record(tx, trace)
+    return len(held)
 
 
 def _held_of(author: int, message_id: str, threads: Collection[int]) -> ColumnElement[bool]:

@@ -101,16 +101,15 @@ def of_lists(tx: Tx, author: int, content_id: int, since: int) -> OfLists:
     return OfLists(frozenset(waiting), archives, kept_by_lists.waits(tx, author, row[0], _threads(row)))
 
 
-def begin(tx: Tx, origin: Origin, author: int, content_id: int, count: int, since: int) -> tuple[int, set[int | str]]:
-    """Put on record that an author takes so many unread copies back; lists keep none of it. How many did, and who was
-    still to get it by a digest."""
+def begin(tx: Tx, origin: Origin, author: int, content_id: int, count: int, since: int) -> kept_by_lists.Spared:
+    """Put on record that an author takes so many unread copies back; lists keep none of it."""
     row = tx.one(_NAMED, content=content_id)
-    lists, spared = 0, set[int | str]()
+    spared = kept_by_lists.Spared(0, 0, frozenset())
     if row is not None and row[0]:
-        lists, spared = kept_by_lists.recall(tx, author, row[0], _threads(row), since)
+        spared = kept_by_lists.recall(tx, author, row[0], _threads(row), since)
     detail = Cause("recalled", name=row[0] if row is not None else "", count=count)
     audit.record(tx, origin, Action.MAIL_WITHDRAWN, author, detail)
-    return lists, spared
+    return spared
 
 
 def _threads(row: Row) -> set[int]:

@@ -129,7 +129,9 @@ def take(tx: Tx, most: int, number: int, worker: int, content_ids: Sequence[int]
     if act.state is not State.TAKING:
         return None
     came = act.likeness.came
-    kept_by_lists.withdraw(tx, number, content_ids, partial(_meant_by, tx, content_ids, came, only_alike))
+    # A mailing that is taken back was let pass by an owner, or its author took it out of their queue: others decide.
+    of_lists = partial(_meant_by, tx, content_ids, came, only_alike)
+    kept_by_lists.withdraw(tx, number, content_ids, of_lists, spares_held=act.spares_read)
     is_meant = meant(tx, content_ids, came, only_alike=only_alike)
     if act.spares_read:
         is_meant &= ~_IS_READ
