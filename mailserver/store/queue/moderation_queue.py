@@ -214,7 +214,7 @@ def remove(tx: Tx, condition: ColumnElement[bool]) -> list[Held]:
     mine = select(held_message.c.id).where(condition)
     tx.execute(delete(held_key).where(held_key.c.held_id.in_(mine)))
     rows = tx.execute(delete(held_message).where(condition).returning(held_message.c.id, held_message.c.content_id))
-    gone = {int(row[0]): int(row[1]) for row in rows}
+    gone = {int(number): int(content_id) for number, content_id in map(tuple, rows)}
     collect.note(tx, list(gone.values()))
     return [one for one in seen if one.id in gone]
 
