@@ -20,6 +20,7 @@ from mailserver.foundation.settings import load
 from mailserver.model.clock import SystemClock
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import files_of, folder_of
+from tests.documents.guide import ENGLISH, blocks
 from tests.harness import DEMO_PASSWORD, Instance
 from tests.health.test_damage import fetched, fill, mail
 from tests.moving.test_move import browser
@@ -32,54 +33,65 @@ SETTINGS = """
 smarthost = "127.0.0.1:1"
 """
 """What leaves waits."""
+SECTION = (ENGLISH / "backup.md").read_text().partition("(PITR)\n")[2]
+KEEPING, WEEKLY, _, GOING_BACK, *_ = (block.text for block in blocks(SECTION))
+"""As operators write them into files."""
 
 
 class Archived(Postgres):
     """A cluster that keeps its WAL in another folder, as the guide says."""
 
-    def __init__(self, folder: Path, archive: Path) -> None:
+    def __init__(self, folder: Path, kept: Path) -> None:
         folder.mkdir()
         super().__init__(folder)
-        self.archive = archive
+        self.archive, self.bases = kept / "wal", kept / "base"
         self.data = folder / "cluster"
 
     def keep_wal(self) -> None:
-        self.archive.mkdir(mode=0o777)
-        self.archive.chmod(0o777)
-        with open(self.data / "postgresql.conf", "a", encoding="ascii") as settings:
-            settings.write(
-                f"archive_mode = on\narchive_command = 'test ! -f {self.archive}/%f && cp %p {self.archive}/%f'\n"
-            )
+        for folder in (self.archive, self.bases):
+            folder.mkdir(mode=0o777, parents=True)
+            folder.chmod(0o777)
+        self._set(KEEPING)
         self.stop()
         self.run()
 
-    def base_backup(self, target: Path) -> None:
-        target.mkdir()
-        if os.geteuid() == 0:
-            shutil.chown(target, "postgres", "postgres")
-        words = [self._bin / "pg_basebackup", "-d", self.url("postgres"), "-D", target / "cluster", "-c", "fast"]
+    def weekly(self, day: str) -> None:
+        """What the guide has `cron` do, on another day than today."""
+        where = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": "postgres"}
+        environment = {**where, "PATH": f"{self._bin}:{os.defpath}"}
+        words = ["sh", "-c", self._here(WEEKLY.replace("$(date +%F)", day))]
         done = subprocess.run(
-            self._as_user(*words), capture_output=True, text=True, check=False, cwd="/", **self._identity()
+            words, capture_output=True, text=True, check=False, cwd="/", env=environment, **self._identity()
         )
-        assert done.returncode == 0, done.stderr
+        assert (done.returncode, "rror" in done.stderr) == (0, False), done.stderr
 
-    def recover(self, base: Path, moment: str) -> "Archived":
-        """Another cluster, from that base backup, as it was at that moment; at the same port."""
+    def begins(self, day: str) -> str:
+        """The first file of WAL that a base backup needs."""
+        label = (self.bases / day / "backup_label").read_text()
+        return label.partition("(file ")[2].partition(")")[0]
+
+    def recover(self, day: str, folder: Path, moment: str) -> "Archived":
+        """Another cluster, from a copy of that base backup, as it was at that moment; at the same port."""
         self.stop()
+        folder.mkdir()
+        subprocess.run(["cp", "-a", self.bases / day, folder / "cluster"], check=True)
         back = Archived.__new__(Archived)
-        Postgres.__init__(back, base)
-        back.archive, back.data, back.port = self.archive, base / "cluster", self.port
-        with open(back.data / "postgresql.conf", "a", encoding="ascii") as settings:
-            settings.write(
-                f"restore_command = 'cp {self.archive}/%f %p'\n"
-                f"recovery_target_time = '{moment}'\nrecovery_target_action = 'promote'\n"
-            )
+        Postgres.__init__(back, folder)
+        back.archive, back.bases, back.data, back.port = self.archive, self.bases, folder / "cluster", self.port
+        back._set(GOING_BACK.replace("2026-11-30 09:12:00+01", moment))
         (back.data / "recovery.signal").touch()
         if os.geteuid() == 0:
             shutil.chown(back.data / "recovery.signal", "postgres", "postgres")
         back.run()
         until(lambda: not back.ask("SELECT pg_is_in_recovery()"))
         return back
+
+    def _set(self, lines: str) -> None:
+        with open(self.data / "postgresql.conf", "a", encoding="ascii") as settings:
+            settings.write(self._here(lines))
+
+    def _here(self, lines: str) -> str:
+        return lines.replace("/srv/wal", str(self.archive)).replace("/srv/base", str(self.bases))
 
     def ask(self, question: str, database: str = "postgres") -> object:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -90,7 +102,7 @@ class Archived(Postgres):
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Archived]:
-    found = Archived(tmp_path / "postgresql", tmp_path / "archive")
+    found = Archived(tmp_path / "postgresql", tmp_path / "kept")
     found.start()
     found.keep_wal()
     yield found
@@ -119,7 +131,13 @@ async def test_taken_back_to_a_chosen_time(server: Archived, tmp_path: Path, mon
     instance.configure(SETTINGS)
     instance.start("--workers", "1")
     sent = fill(instance)
-    server.base_backup(tmp_path / "base")
+    days = ["2001-01-01", "2001-01-08", "2001-01-15"]
+    for day in days:
+        server.weekly(day)
+        server.ask("SELECT pg_switch_wal()")
+    assert sorted(path.name for path in server.bases.iterdir()) == days[1:]
+    kept = sorted(path.name for path in server.archive.iterdir() if len(path.name) == len(f"{24 * 'F'}.gz"))
+    assert kept[0] == f"{server.begins(days[1])}.gz", "WAL from before the oldest is gone, and no other"
 
     later = [mail(number, size) for number, size in ((8, 700), (9, 300_000))]
     with instance.imap("edupont") as client:
@@ -154,7 +172,7 @@ async def test_taken_back_to_a_chosen_time(server: Archived, tmp_path: Path, mon
         until(lambda: str(server.ask("SELECT last_archived_wal FROM pg_stat_archiver")) >= str(last))
         instance.stop()
 
-        back = server.recover(tmp_path / "base", moment)
+        back = server.recover(days[1], tmp_path / "back", moment)
         try:
             done = json.loads(instance.command("storage", "rewound", "DIR", "--json").stdout)
             assert (done["lacking"], done["held"]) == (0, 1)
