@@ -34,7 +34,7 @@ smarthost = "127.0.0.1:1"
 """
 """What leaves waits."""
 SECTION = (ENGLISH / "backup.md").read_text().partition("(PITR)\n")[2]
-KEEPING, WEEKLY, _, GOING_BACK, *_ = (block.text for block in blocks(SECTION))
+KEEPING, WEEKLY, _WATCHING, GOING_BACK = (block.text for block in blocks(SECTION)[:4])
 """As operators write them into files."""
 
 
