@@ -13,6 +13,8 @@ from tests.hosts_in_namespaces import Academy, Host
 
 DARK_SECONDS = 10.0
 """How long a host that was killed stays away."""
+START_SECONDS, RESTART_SECONDS = 120.0, 2.0
+"""Until one that does not start has failed, and between two tries."""
 
 
 class Faults:
@@ -60,4 +62,18 @@ class Faults:
         host.kill()
         self.done["host"] += 1
         self._stopping.wait(DARK_SECONDS)
-        host.start("--workers", "2")
+        self._start(host)
+
+    def _start(self, host: Host) -> None:
+        """As its unit says (`Restart=on-failure`): one that does not start while something is away is started again."""
+        end = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                host.start("--workers", "2")
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
+                self.done["refused start"] += 1
+                time.sleep(RESTART_SECONDS)
+            else:
+                return
