@@ -79,8 +79,8 @@ FAULTS = (
         "leased-for-no-time",
         "A row is due again while its attempt is under way.",
         "mailserver/store/queue/spool/leases.py",
-        "seen=due, until=now + ",
-        "seen=due, until=now + 0 * ",
+        '"until": now + seconds, "token": one.lease',
+        '"until": now, "token": one.lease',
         ("tests/smtp/test_spool.py",),
     ),
     Fault(

@@ -150,7 +150,7 @@ FAULTS = (
     Fault(
         "box-of-another-domain",
         "Who may write as a functional box writes as the same name at any other domain.",
-        "mailserver/submission/submit.py",
+        "mailserver/submission/completion.py",
         'sendable.get(f"{local}@{self._settings.domain}") if domain in self._domains else None',
         'sendable.get(f"{local}@{self._settings.domain}")',
         ("tests/lists/test_functional_boxes.py",),
