@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from mailserver.mime import scan, unpack
+from mailserver.model.errors import Temporary
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.queue import outbox
@@ -164,6 +165,45 @@ def test_other_words_while_the_first_wait(house: House, person: Principal, brows
     answer = browser.post("/s/ecrire", {**data, "texte": "trois", "brouillon": number})
     assert "Message envoyé" in answer.text
     assert "trois" in body(house.octets(lise, "INBOX"))
+
+
+def test_other_options_are_another_version(house: House, person: Principal, browser: Visitor, lise: Principal) -> None:
+    """Sent, then back in the browser for the tick that was forgotten: nobody is told that what left has it."""
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 10})
+    browser.get("/s/ecrire")
+    data, page = form(browser, a=lise.login, objet="Options", texte="un", faire="envoyer"), browser.text
+    assert "Envoi dans" in browser.post("/s/ecrire", data, page=page).text
+    forgotten = [
+        *({name: "on"} for name in ("separes", "remise", "accuse", "urgent", "chiffrer")),
+        {"copie": "-1"},
+        {"de": f"{person.address} part"},
+    ]
+    said = {}
+    for option in forgotten:
+        text = browser.post("/s/ecrire", {**data, **option}, page=page).text
+        said[str(option)] = "Une autre version de ce message" in text
+        if "chiffrer" in option:
+            address, fields = asking(text)
+            browser.post(address, {**fields, "faire": "envoyer"})
+    assert all(said.values()), said
+    assert "Envoi dans" in browser.post("/s/ecrire", data, page=page).text, "and the same once more is no other"
+    waiting = house.store.read_now(outbox.listing, person.account_id)
+    assert [one.terms.require_tls for one in waiting] == [False, True]
+
+
+def test_files_that_nobody_could_read_are_told_of_where_a_letter_cannot_leave_at_once(
+    house: House, person: Principal, browser: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise Temporary("The directory is out of reach")
+
+    monkeypatch.setattr(house.submission, "submit", away)
+    browser.get("/s/ecrire")
+    data = form(browser, a="parent@exemple.org", objet="Illisible", texte="x", faire="envoyer")
+    broken = [("piece", ("dossier.docx", b"PK\x03\x04", "application/octet-stream"))]
+    text = browser.post("/s/ecrire", data, files=broken).text
+    assert "Envoi dans" in text
+    assert re.search(r"n’ont pas pu être lus\s: 1", text)
 
 
 @pytest.mark.parametrize("turn", range(4))

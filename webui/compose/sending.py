@@ -298,10 +298,10 @@ async def _sent_already(
         await _forget_copy(services, visit, letter)
         left = max(1, waiting.due - int(services.clock.now()))
         if waiting.planned:
-            return redirect(visit, f"{visit.base}/envois", **done("programme"))
+            return redirect(visit, f"{visit.base}/envois", **done("programme"), **other)
         said = done(await _with_copy(services, visit, letter, "part"), left)
         home = await _home(services, visit, letter)
-        return redirect(visit, home, **said, envoi=waiting.id, brouillon=waiting.draft_id)
+        return redirect(visit, home, **said, **other, envoi=waiting.id, brouillon=waiting.draft_id)
     if await services.store.read(sessions.finished, mine, visit.account_id):
         if await services.store.read(sessions.finished, version, visit.account_id) is None:
             return await _ask_again(services, visit, letter, attachments)

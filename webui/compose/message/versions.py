@@ -18,6 +18,8 @@ from webui.page.context import Services, Visit
 
 MAX_VERSIONS = 10
 """Drafts of one letter that are compared with what was posted, the newest first."""
+OPTIONS = ("sender", "behalf", "urgent", "alert", "receipt", "delivery", "apart", "require_tls", "copy", "quotes")
+"""What else its author chose of how a letter leaves."""
 TRIES = 5
 """How often a save is begun anew when another one of the same draft was faster."""
 
@@ -90,11 +92,12 @@ def words(letter: Letter) -> tuple[str, ...]:
 
 
 def fingerprint(services: Services, letter: Letter, attachments: Sequence[Attachment]) -> bytes:
-    """By which the store knows that just this version of a letter has left."""
+    """By which the store knows that just this version of a letter has left: its words, its options, its files."""
     files = sorted(
         f"{attachment.name} {len(attachment.octets)}" for attachment in attachments if not attachment.content_id
     )
-    return services.keys.stored("\0".join((f"version {letter.key}", *words(letter), *files)))
+    options = (f"{name} {getattr(letter, name)}" for name in OPTIONS)
+    return services.keys.stored("\0".join((f"version {letter.key}", *words(letter), *options, *files)))
 
 
 async def _versions(services: Services, visit: Visit, letter: Letter) -> list[drafts.Kept]:
