@@ -28,8 +28,9 @@ from mailserver.store.queue.mailing_batches import Sharing
 from mailserver.store.queue.mailings import Mailing
 from mailserver.store.queue.spool import Target
 from mailserver.store.queue.traces import Step, Trace
+from mailserver.submission.confirmation import Confirmation
 from mailserver.submission.holding_notices import HoldingNotices
-from mailserver.submission.routing import Rerouted, Routing
+from mailserver.submission.routing import Rerouted, Route, Routing
 from mailserver.texts.text import Text
 
 log = structlog.get_logger("mailings")
@@ -49,6 +50,7 @@ class Beginning:
         directory: Directory,
         delivery: Delivery,
         mailings: Mailings,
+        confirmation: Confirmation,
         authors: Authors,
         clock: Clock,
     ) -> None:
@@ -57,6 +59,7 @@ class Beginning:
         self._directory = directory
         self._delivery = delivery
         self._decides = mailings
+        self._confirmation = confirmation
         self._authors = authors
         self._routing = Routing(settings=settings, store=store, delivery=delivery)
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
@@ -69,9 +72,10 @@ class Beginning:
         """
         try:
             to, sender = await self._routed(one)
+            octets = await self._decides.octets(one)
+            await self._check_unasked(one, to, octets)
             if await self._decides.ask_again(one, to):
                 return False
-            octets = await self._decides.octets(one)
             envelope = Envelope(
                 one.reverse_path,
                 tuple(to.local),
@@ -148,6 +152,15 @@ class Beginning:
             found.local += released
             found.local = [await self._let_pass(one, recipient, sender) for recipient in found.local]
         return found, sender
+
+    async def _check_unasked(self, one: Mailing, to: Rerouted, octets: bytes) -> None:
+        """Its author was asked what it gives away where it left the academy when it was handed in.
+
+        Raises Denied: they would have to be asked now; Temporary.
+        """
+        author = await self._authors.of(one) if not one.outside else None
+        if author is not None:
+            await self._confirmation.check_unasked(author, Route(tuple(to.local), tuple(to.remote)), octets)
 
     async def _let_pass(self, one: Mailing, recipient: Recipient, sender: Sender) -> Recipient:
         """A moderated list whose owner has approved the mailing does not ask them again."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import NO_SUBJECT, House, notice
 from mailserver.texts.catalogue import NC_
-from mailserver.texts.text import Text
+from mailserver.texts.text import Several, Text, Untranslated
 
 PAGE = "/m/envois/a-confirmer"
 MAX_SHOWN = 200
@@ -54,6 +54,17 @@ def asked(house: House, to: Correspondent, what: Asked, *, token: bytes, now: fl
     )
     return notice(
         house, to, house.say(Text(NC_("notice", "Votre message attend votre accord"))), text, token=token, now=now
+    )
+
+
+def unasked(kinds: Sequence[str]) -> Text:
+    """Why a letter did not leave at its time: a list it goes to has members outside by now."""
+    known = [KINDS[kind] for kind in dict.fromkeys(kinds) if kind in KINDS]
+    found = Several(*known[:1], *(Several(Untranslated(", "), one) for one in known[1:]))
+    return Text(
+        "ce message contient {found}, et irait maintenant aussi à l'extérieur de l'académie. Envoyez-le de nouveau : "
+        "vous pourrez le confirmer.",
+        found=found,
     )
 
 

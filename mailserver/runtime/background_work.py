@@ -67,7 +67,13 @@ def _work_on_mail(services: Services) -> dict[str, Work]:
         clock=clock,
     )
     sender = MailingSender(
-        settings=settings, store=store, directory=directory, delivery=delivery, mailings=decides, clock=clock
+        settings=settings,
+        store=store,
+        directory=directory,
+        delivery=delivery,
+        mailings=decides,
+        confirmation=services.submission.confirmation,
+        clock=clock,
     )
     thanks = Thanks(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
     return {

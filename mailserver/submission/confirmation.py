@@ -21,6 +21,7 @@ from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Directory, Principal
 from mailserver.model.messages.provenance import Door, Provenance
+from mailserver.model.rules import Denied
 from mailserver.notices import outgoing
 from mailserver.notices.house import House, house_for, house_of
 from mailserver.store.engine.transactions import Store, Tx
@@ -62,6 +63,15 @@ class Confirmation:
             return Looked()
         return await self.look(principal, octets)
 
+    async def check_unasked(self, principal: Principal, route: Route, octets: bytes) -> None:
+        """Of a letter that stayed in the academy when it was written, so that its author was asked nothing.
+
+        Raises Denied: they would have to be asked now; Temporary.
+        """
+        looked = await self.findings(principal, route, octets)
+        if looked.found:
+            raise Denied(outgoing.unasked([one.kind.value for one in looked.found]))
+
     async def look(self, principal: Principal, octets: bytes) -> Looked:
         """The same wherever it goes."""
         return await self._check.look(principal, octets)
@@ -70,10 +80,17 @@ class Confirmation:
         """Until when a letter waits that begins to now."""
         return int(self._clock.now()) + self._settings.guards.confirm_days * DAY
 
-    async def hold(self, principal: Principal, submitted: Submitted, octets: bytes, unread: Sequence[str] = ()) -> None:
-        """Let a letter wait, and tell its author, as one unit: also what of it could not be read.
+    async def hold(
+        self,
+        principal: Principal,
+        submitted: Submitted,
+        octets: bytes,
+        unread: Sequence[str] = (),
+        within: Callable[[Tx], None] | None = None,
+    ) -> None:
+        """Let a letter wait, and tell its author, as one unit: also what of it could not be read. `within` runs in it.
 
-        Raises Refused(LIMIT), Temporary.
+        Raises Refused(LIMIT), what `within` raises, Temporary.
         """
         kept = await self._delivery.prepare(octets)
         house, to = await self._speaking(principal)
@@ -82,7 +99,7 @@ class Confirmation:
         what = outgoing.Asked(kept.scan.subject, kinds, unread, until)
         said = outgoing.asked(house, to, what, token=token, now=now)
         parts = await self._part(principal.address, said)
-        unit = partial(_hold, kept=kept, submitted=submitted, size=len(octets))
+        unit = partial(_hold, kept=kept, submitted=submitted, size=len(octets), within=within)
         await self._deliver(parts, unit, kept)
         log.info("waits for its author", id=submitted.name, account=principal.account_id, kinds=list(kinds))
 
@@ -176,7 +193,11 @@ def let_wait(
     return held
 
 
-def _hold(tx: Tx, kept: blobs.Prepared, submitted: Submitted, size: int) -> list[str]:
+def _hold(
+    tx: Tx, kept: blobs.Prepared, submitted: Submitted, size: int, within: Callable[[Tx], None] | None
+) -> list[str]:
+    if within is not None:
+        within(tx)
     content_id, used = messages.store_content(tx, kept)
     unconfirmed.hold(tx, content_id, submitted)
     addresses = [target.address for target in submitted.targets]

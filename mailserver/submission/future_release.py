@@ -1,7 +1,8 @@
 """Messages that a mail program submits for later (FUTURERELEASE, RFC 4865): they wait beside the letters that are
 planned in the web, where their author changes their time, takes them back as drafts, or sends them at once.
 
-What a message gives away is asked about when it is submitted; who may write as whom to whom, and viruses, then and once
+What a message gives away is asked about when it is submitted, or when it leaves if all of it stayed in the academy
+until then; who may write as whom to whom, and viruses, then and once
 more when it leaves; how much its author may send, only when it leaves.
 """
 
@@ -41,13 +42,19 @@ class FutureRelease:
         self._delivery = delivery
         self._clock = clock
 
-    async def keep(self, submitted: Submitted, octets: bytes, within: Callable[[Tx], None] | None) -> None:
-        """Until it is due; `within` runs in the same unit. Raises Refused(LIMIT), what `within` raises, Temporary."""
+    async def keep(
+        self, submitted: Submitted, octets: bytes, within: Callable[[Tx], None] | None, *, looked_at: bool
+    ) -> None:
+        """Until it is due; `within` runs in the same unit. `looked_at`: its author was asked about what it gives away.
+
+        Raises Refused(LIMIT), what `within` raises, Temporary.
+        """
         final = await self._delivery.prepare(octets)
         known = _known(submitted, octets)
         draft = await self._delivery.prepare(known + octets) if known else None
         quota = messages.Quota.of(self._settings.limits)
-        unit = partial(_keep, submitted=submitted, token=self._clock.token(32), quota=quota, within=within)
+        token = self._clock.token(32)
+        unit = partial(_keep, submitted=submitted, token=token, quota=quota, within=within, looked_at=looked_at)
         async with self._delivery.discarding(final, draft):
             unused = await self._store.write(unit, final=final, draft=draft)
         for file in unused:
@@ -64,6 +71,7 @@ def _keep(
     draft: blobs.Prepared | None,
     quota: messages.Quota,
     within: Callable[[Tx], None] | None,
+    looked_at: bool,
 ) -> list[str]:
     if within is not None:
         within(tx)
@@ -72,6 +80,7 @@ def _keep(
         submitted.reverse_path,
         tuple(recipients),
         copy_box=0 if submitted.keeps_copy else -1,
+        looked_at=looked_at,
         program=FromProgram(
             submitted.name,
             submitted.trace.decode("ascii", "replace"),

@@ -163,7 +163,7 @@ class Submission:
             raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
         looked = Looked() if asked.confirmed else await self.confirmation.findings(principal, route, message.whole)
         if principal is not None and (looked.found or is_early):
-            return await self._let_wait(principal, asked, looked)
+            return await self._let_wait(principal, asked, looked, looked_at=asked.confirmed or route.leaves)
         leaving = await self._leaving(principal, asked, route, message, viruses=int(virus is not None))
         if size is not None and judged.course is Course.SEND:
             outcome = await self._keep_mailing(leaving, message.kept, sent, size, route, asked.due)
@@ -171,7 +171,7 @@ class Submission:
             outcome = Outcome(asked.name, await self._depart(leaving, message.kept, sent, judged))
         return replace(outcome, unread=looked.unread)
 
-    async def _let_wait(self, principal: Principal, asked: Asked, looked: Looked) -> Outcome:
+    async def _let_wait(self, principal: Principal, asked: Asked, looked: Looked, *, looked_at: bool) -> Outcome:
         """Until its author confirms what it gives away, or until its time. Raises Refused(LIMIT), Temporary."""
         submitted = Submitted(
             account_id=principal.account_id,
@@ -190,9 +190,9 @@ class Submission:
             require_tls=asked.require_tls,
         )
         if looked.found:
-            await self.confirmation.hold(principal, submitted, asked.octets, looked.unread)
+            await self.confirmation.hold(principal, submitted, asked.octets, looked.unread, asked.within)
             return Outcome(asked.name, waits=True, asks=True, unread=looked.unread)
-        await self._future.keep(submitted, asked.octets, asked.within)
+        await self._future.keep(submitted, asked.octets, asked.within, looked_at=looked_at)
         return Outcome(asked.name, waits=False, due=asked.due, unread=looked.unread)
 
     async def _leaving(

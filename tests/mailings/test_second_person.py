@@ -1,17 +1,20 @@
 """Who lets a mailing pass: never its author by whatever way, for the people whom it was shown to them for."""
 
+import email
+from email import policy
+
 import pytest
 
 from mailserver.delivery import mailing_reach
 from mailserver.delivery.moderation import Moderation
 from mailserver.store.people import lists
-from mailserver.store.queue import held_submissions, mailing_audience, mailing_counts, mailings, moderation_queue
+from mailserver.store.queue import held_submissions, mailing_audience, mailing_counts, mailings, moderation_queue, spool
 from mailserver.store.queue.mailings import State
 from mailserver.store.record.audit import Origin
 from mailserver.submission import mailing_intake
 from mailserver.submission.held import HeldSubmissions
 from tests.clocks import StandingClock
-from tests.mailings.letters import SMALL, got, subjects, submit
+from tests.mailings.letters import LETTER, SMALL, got, subjects, submit
 from tests.mailings.workers import ADMIN, Worker
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN, LIST, House
@@ -39,6 +42,27 @@ def test_for_other_people_than_it_was_shown_for_it_waits_again(
     one = worker.get(number)
     assert (one.state, one.approver) == (State.SENT, "admin")
     assert house.read(mailing_audience.of, number) is None, "who it was for is forgotten once it is over"
+
+
+def test_what_stayed_inside_when_it_was_written_is_not_sent_outside_unasked(house: House, worker: Worker) -> None:
+    house.store.write_now(lists.remove_members, LIST, ["amie@ailleurs.fr"])
+    ada, to = house.people["ada"], (LIST, f"ida@{DOMAIN}")
+    octets = LETTER + b"NIR 1 85 05 78 006 084 91\r\n"
+    numbers = [house.run(house.submission.submit(ada, ada.address, to, octets)).mailing for _ in range(2)]
+    assert worker.get(numbers[0]).outside == 0
+    worker.approve(numbers[0])
+    worker.look()
+    assert worker.get(numbers[0]).state is State.SENT, "nobody is asked about what stays here"
+    worker.approve(numbers[1])
+    house.store.write_now(lists.add_members, LIST, ["autre@ailleurs.fr"])
+    worker.look()
+    assert worker.get(numbers[1]).state is State.FAILED
+    assert house.read(spool.show) == []
+    assert got(house) == {"ada": 1, "bob": 1, "ida": 1}
+    texts = [email.message_from_bytes(one, policy=policy.default).get_content() for one in house.mail("ada")]
+    (told,) = (text for text in texts if "n'a pas été envoyé" in text)
+    assert "numéro de sécurité sociale" in told
+    assert "85 05" not in told
 
 
 def test_who_left_the_list_makes_no_other_mailing(

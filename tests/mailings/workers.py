@@ -26,7 +26,8 @@ class Worker:
         people: dict[str, Any] = {"directory": house.directory, "delivery": house.delivery}
         self.withdrawals = Withdrawals(**services)
         self.decides = Mailings(**services, **people, withdrawals=self.withdrawals)
-        self.sender = MailingSender(**services, **people, mailings=self.decides)
+        confirmation = house.submission.confirmation
+        self.sender = MailingSender(**services, **people, mailings=self.decides, confirmation=confirmation)
 
     def look(self) -> None:
         """One round of the background."""

@@ -10,6 +10,7 @@ import pytest
 
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.account import accounts
+from mailserver.store.people import lists
 from mailserver.store.queue import outbox, spool, traces, unconfirmed
 from mailserver.store.queue.outbox import Waiting
 from mailserver.store.queue.traces import Step, Wanted
@@ -21,7 +22,7 @@ from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.filtering import ADA, BOB
-from tests.smtp.house import DOMAIN, PASSWORD, House
+from tests.smtp.house import DOMAIN, LIST, PASSWORD, House
 
 HOUR = 3600
 OUTSIDE = "amie@ailleurs.fr"
@@ -70,6 +71,16 @@ def submit(
             assert door.rcpt(address, list(options))[0] == 250
         code, said = door.data(message)
         return code, said.decode()
+
+
+def decides(house: House) -> UnconfirmedMail:
+    return UnconfirmedMail(
+        settings=house.settings,
+        store=house.store,
+        delivery=house.delivery,
+        submission=house.submission,
+        clock=house.clock,
+    )
 
 
 def waiting(house: House) -> list[Waiting]:
@@ -147,20 +158,33 @@ def test_what_gives_something_away_is_asked_about_first_and_waits_on(
     assert (code, "confirm" in said) == (250, True)
     assert waiting(house) == []
     (one,) = house.read(unconfirmed.listing, ada.account_id)
-    decides = UnconfirmedMail(
-        settings=house.settings,
-        store=house.store,
-        delivery=house.delivery,
-        submission=house.submission,
-        clock=house.clock,
-    )
-    house.run(decides.send(ada, one.id, Origin("ada", "test")))
+    house.run(decides(house).send(ada, one.id, Origin("ada", "test")))
     assert house.read(unconfirmed.listing, ada.account_id) == []
     assert [letter.due for letter in waiting(house)] == [int(clock.now()) + HOUR]
     assert house.read(spool.show) == []
     clock.step(HOUR)
     house.run(worker.round())
     assert [entry.domain for entry in house.read(spool.show)] == ["ailleurs.fr"]
+
+
+def test_a_list_that_has_somebody_outside_by_then_is_asked_about_when_it_leaves(
+    house: House, clock: StandingClock, worker: ScheduledMail
+) -> None:
+    ada = house.people["ada"]
+    house.store.write_now(lists.remove_members, LIST, [OUTSIDE])
+    code, said = submit(house, octets(NIR, LIST), "HOLDFOR=3600", [(LIST, ())])
+    assert (code, "confirm" in said) == (250, False), "it stays in the academy"
+    house.store.write_now(lists.add_members, LIST, [OUTSIDE])
+    clock.step(HOUR)
+    house.run(worker.round())
+    assert (house.read(spool.show), house.mail("bob")) == ([], [])
+    (one,) = house.read(unconfirmed.listing, ada.account_id)
+    assert waiting(house) == []
+    assert house.run(worker.round()) == 0
+    assert len(house.mail("ada")) == 1, "it is asked once"
+    house.run(decides(house).send(ada, one.id, Origin("ada", "test")))
+    assert [entry.domain for entry in house.read(spool.show)] == ["ailleurs.fr"]
+    assert len(house.mail("bob")) == 1
 
 
 def test_what_its_author_may_send_counts_when_it_leaves(make_house: HouseMaker, clock: StandingClock) -> None:

@@ -6,8 +6,10 @@ from html import unescape
 
 import pytest
 
+from mailserver.mime import scan, unpack
 from mailserver.model.identity import Principal
-from mailserver.store.queue import unconfirmed
+from mailserver.store.people import lists
+from mailserver.store.queue import outbox, unconfirmed
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
 from tests.webui.house import PASSWORD, House, Visitor, mail
@@ -80,6 +82,56 @@ def test_a_planned_letter_is_asked_about_when_it_is_written(house: House, person
     form = answer(browser)
     assert "Envoi programmé" in browser.post(f"/s/ecrire/{form['brouillon']}/envoyer", form).text
     assert verdicts(house, person) == ["confirmed"]
+
+
+@pytest.mark.parametrize("apart", ["", "on"])
+def test_a_list_that_has_somebody_outside_by_then_makes_it_a_draft_again(
+    house: House, person: Principal, browser: Visitor, apart: str
+) -> None:
+    """Nobody was asked when the letter stayed in the academy; what is to leave now is asked about when it is sent."""
+    noe = house.person("Noé", f"Membre-{len(_counter)}")
+    team = made_list(house, noe)
+    tomorrow = datetime.datetime.fromtimestamp(house.clock.now() + 86400, datetime.UTC)
+    options = {"separes": "on"} if apart else {}
+    when = tomorrow.strftime("%Y-%m-%dT%H:%M")
+    write(browser, NIR, f"{noe.address}, {team}", faire="planifier", quand=when, **options)
+    assert "Envoi programmé" in browser.text
+    house.store.write_now(lists.add_members, team, [OUTSIDE])
+    (waiting,) = house.store.read_now(outbox.listing, person.account_id)
+    house.clock.ahead += 86460
+    house.run(house.outbox().round())
+    assert not [octets for _, octets in house.outgoing() if person.address.encode() in octets]
+    assert house.subjects(noe, "INBOX") == [], "nobody has it twice in the end"
+    assert house.subjects(person, "Drafts") == ["Dossier"]
+    notice = house.octets(person, "INBOX")
+    assert "numéro de sécurité sociale" in unpack(scan(notice).parts).text(notice)
+    browser.log_in(person.login)
+    browser.get(f"/s/ecrire/{waiting.draft_id}")
+    assert len(asked(send(browser).text)) == 1
+
+
+def test_what_is_sent_before_its_time_and_has_to_be_asked_about_is_not_said_to_have_left(
+    house: House, person: Principal, emma: Principal, browser: Visitor
+) -> None:
+    team = made_list(house, emma)
+    octets = mail("Plus tard", f"Agathe <{person.address}>", f"NIR {NIR}\n", team)
+    due = int(house.clock.now()) + 3600
+    house.run(house.submission.submit(person, person.address, (team,), octets, due=due, keeps=True))
+    house.store.write_now(lists.add_members, team, [OUTSIDE])
+    (waiting,) = house.store.read_now(outbox.listing, person.account_id)
+    browser.get("/s/envois")
+    text = browser.post(f"/s/envois/{waiting.id}", {"faire": "maintenant"}).text
+    assert "Message envoyé" not in text
+    assert "Plus tard" in text
+    assert "numéro de sécurité sociale" in text
+
+
+def made_list(house: House, member: Principal) -> str:
+    """A list with one member of the academy."""
+    address = f"equipe-{len(_counter)}-{len(house.store.read_now(lists.listing))}@ac-exemple.fr"
+    house.store.write_now(lists.create, address, "Équipe", "")
+    house.store.write_now(lists.add_members, address, [member.address])
+    return address
 
 
 @pytest.mark.parametrize("interface", ["s", "m"])

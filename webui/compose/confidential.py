@@ -53,6 +53,8 @@ class Private(Doubts):
     kinds: tuple[str, ...] = ()
     unread: int = 0
     """Documents that nobody could look into."""
+    leaves: bool = False
+    """Somebody outside gets it: otherwise nobody looked."""
 
     @property
     def codes(self) -> str:
@@ -66,7 +68,7 @@ async def question(services: Services, visit: Visit, recipients: Sequence[str], 
     looked = await services.submission.confirmation.findings(visit.principal, route, octets)
     doubts = tuple(Doubt(_code(one), sentence(visit, one), "texte") for one in looked.found)
     kinds = tuple(dict.fromkeys(one.kind.value for one in looked.found))
-    return Private(doubts, kinds=kinds, unread=len(looked.unread))
+    return Private(doubts, kinds=kinds, unread=len(looked.unread), leaves=route.leaves)
 
 
 def _code(finding: Finding) -> str:

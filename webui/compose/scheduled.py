@@ -7,7 +7,7 @@ from datetime import datetime
 from starlette.responses import JSONResponse, Response
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.queue import outbox
+from mailserver.store.queue import outbox, unconfirmed
 from mailserver.store.queue.outbox import Fate, Waiting
 from mailserver.store.web import webmail
 from webui.compose.message.send_times import moment
@@ -84,6 +84,10 @@ async def _became(services: Services, visit: Visit, waiting: Waiting) -> Respons
         return await _page(services, visit, fault, 409)
     if fate is Fate.DRAFT:
         return redirect(visit, f"{visit.base}/ecrire/{waiting.draft_id}", **done("rappele"))
+    if program := waiting.terms.program:
+        asked = await services.store.read(unconfirmed.listing, visit.account_id)
+        if any(one.sent.name == program.name for one in asked):
+            return redirect(visit, f"{visit.base}/envois/a-confirmer")
     return redirect(visit, f"{visit.base}/", **done("parti" if visit.form.text("faire") != "maintenant" else "envoye"))
 
 

@@ -127,7 +127,7 @@ async def send(
             found = replace(found, those=(*found.those, *wait.unless(visit.form.text("vus")[:MAX_ASKED]).those))
         if found.those:
             return await _ask(services, visit, letter, attachments, found, private.codes)
-        ready = _Ready(terms, octets, private.kinds, private.unread)
+        ready = _Ready(replace(terms, looked_at=private.leaves), octets, private.kinds, private.unread)
         return await _hold(services, visit, letter, attachments, ready, due)
     except Refused as refusal:
         fault = refused(visit, refusal)

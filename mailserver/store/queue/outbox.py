@@ -87,6 +87,8 @@ class Terms:
     """It was submitted by a mail program; None: written in the web."""
     require_tls: bool = False
     """Written in the web, it is to go nowhere but over TLS (RFC 8689)."""
+    looked_at: bool = False
+    """Its author was asked about what it gives away: it left the academy already when it was written."""
 
     @property
     def is_tls_required(self) -> bool:
