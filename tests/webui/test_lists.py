@@ -440,6 +440,11 @@ def test_list_pages_are_accessible_and_fit(
     number = house.store.write_now(personal_lists.create, admin.account_id, f"Liste {size}", ["amie@ailleurs.fr"])
     moderated = make(house, "debat2", owners=(admin.address,), members=(marc.address,), moderated=True)
     living = make(house, "vivante", owners=(admin.address,), query=QUERY)
+    for archive in ("members", "academy"):
+        shown = {"archive": archive, "digest": 1}
+        house.store.write_now(
+            lists.change, make(house, f"recue-{archive}", name="Équipe", members=(admin.address,)), shown
+        )
     hold(house, moderated, f"Un long sujet qui demande une décision {size}")
     notice = house.octets(admin, "INBOX").replace(b"=\r\n", b"").decode("latin-1")
     found = re.search(r"(/moderation/[0-9a-f]{40})", notice)
