@@ -1,7 +1,8 @@
 """Columns and octets of messages that were read or stored lately, so that showing them again asks the database nothing.
 
-What is here of a message never changes, and a UID of a mailbox means the same message for ever (RFC 3501 section
-2.3.1.1). Whether the message is still there is the snapshot's to know.
+What is here of a message never changes, and a UID of a mailbox means the same message (RFC 3501 section 2.3.1.1) as
+long as it is the same server's: when another one may have taken its place, `SnapshotCache` empties it. Whether the
+message is still there is the snapshot's to know.
 """
 
 from collections import OrderedDict

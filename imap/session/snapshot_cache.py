@@ -39,7 +39,7 @@ def _catch_up(tx: Tx, account_id: int, mailbox_id: int, base: Snapshot | None) -
         return _CaughtUp(None, _read(tx, mailboxes.by_id(tx, account_id, mailbox_id)))
     changed = messages.changed_since(tx, account_id, mailbox_id, base.modseq, base.uidnext)
     box = changed.box
-    if changed.vanished is None or box.modseq < base.modseq:
+    if changed.vanished is None or not _follows(base, box):
         return _CaughtUp(base, _read(tx, box))
     known = _as_known(base, box)
     if known is not None:
@@ -57,9 +57,16 @@ def _catch_up(tx: Tx, account_id: int, mailbox_id: int, base: Snapshot | None) -
     return _CaughtUp(base, made)
 
 
+def _follows(base: Snapshot, box: mailboxes.Mailbox) -> bool:
+    """Whether it can have become this: numbers that were given once may be given again by another server."""
+    if box.uidvalidity != base.uidvalidity or box.modseq < base.modseq:
+        return False
+    return box.uidnext == base.uidnext if box.modseq == base.modseq else box.uidnext >= base.uidnext
+
+
 def _as_known(base: Snapshot | None, box: mailboxes.Mailbox) -> _CaughtUp | None:
     """What its row alone tells when no message has moved since; None when more is to be read."""
-    if base is None or box.modseq != base.modseq:
+    if base is None or box.modseq != base.modseq or not _follows(base, box):
         return None
     return _CaughtUp(base, base if box.recent == base.recent else replace(base, recent=box.recent))
 
@@ -101,6 +108,11 @@ class Shared:
         """What the snapshot holds may have been lost: its mod-sequence says nothing of it, since it is given again."""
         self._doubted = True
         self.note()
+
+    @property
+    def is_doubted(self) -> bool:
+        """Nothing of it has been read anew since."""
+        return self._doubted
 
     def current(self) -> bool:
         """True when nothing has moved since the snapshot was made."""
@@ -230,6 +242,8 @@ class SnapshotCache:
             return
         shared.close()
         del self._used[shared.mailbox_id]
+        if shared.is_doubted:
+            return
         self._kept[shared.mailbox_id] = shared.snapshot
         self._kept_messages += len(shared.snapshot)
         while self._kept_messages > KEPT_MESSAGES or len(self._kept) > KEPT_MAILBOXES:

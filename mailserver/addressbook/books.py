@@ -87,6 +87,8 @@ class AddressBooks:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept = Memory(KEPT_OCTETS)
+        if not store.keeps_order:  # another server may be there now, which gives mod-sequences again
+            store.changes.subscribe("lost", 0, self._kept.clear)
 
     # ------------------------------------------------------------------ looking
 

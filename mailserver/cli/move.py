@@ -139,10 +139,10 @@ def _tell(report: Report, settings: Settings, chosen: Move, *, as_json: bool) ->
         print(text)
     if report.mended:
         print(_("{count} textes avaient des caractères que PostgreSQL ne garde pas, remplacés", count=report.mended))
-    _say_what_follows(settings, chosen)
+    _say_what_follows(settings, chosen, report)
 
 
-def _say_what_follows(settings: Settings, chosen: Move) -> None:
+def _say_what_follows(settings: Settings, chosen: Move, report: Report) -> None:
     if chosen.is_of_files_alone:
         print(
             _(
@@ -166,6 +166,14 @@ def _say_what_follows(settings: Settings, chosen: Move) -> None:
     print(_("Démarrez le service, puis `mailserver check --deep {directory}`.", directory=settings.directory))
     left = str(chosen.old)
     print(_("{url} reste tel quel, marqué comme déplacé : effacez-le quand vous n’en aurez plus besoin.", url=left))
+    if report.journal_left:
+        print(
+            _(
+                "Attention : une longue transaction (une sauvegarde ?) y retient les déclencheurs du déplacement."
+                " Ils partent avec cette base ; si vous y revenez : `mailserver move {directory} --abandon`.",
+                directory=settings.directory,
+            )
+        )
     print(
         _(
             "Y revenir sans ce qui est arrivé depuis : l’ancien {file}, puis `mailserver storage adopt {directory}`.",
@@ -186,6 +194,7 @@ def _facts(report: Report) -> dict[str, object]:
         "octets": report.octets,
         "files": report.files,
         "file_octets": report.file_octets,
+        "journal_left": report.journal_left,
         "mended": report.mended,
         "seconds": {name: round(value, 3) for name, value in report.seconds.items()},
     }

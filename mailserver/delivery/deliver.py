@@ -70,6 +70,8 @@ class Delivery(Addressing):
         super().__init__(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
         self._folder = store.blobs
         self._inboxes: dict[int, int] = {}
+        if not store.keeps_order:  # another server may be there now, which gives the same numbers to other mailboxes
+            changes.subscribe("lost", 0, self._inboxes.clear)
         self._house = house.house_of(settings)
         self._key = b""
         self._junk = JunkFilter(settings=settings, store=store)

@@ -1,5 +1,6 @@
 """What one transaction of the store does for a message: its content, its appearances, its queue rows."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ import structlog
 from mailserver.delivery import placement
 from mailserver.delivery.envelope import CameBack, Memory, Part, Post
 from mailserver.delivery.placement import Placements, Shared
+from mailserver.model.errors import Refused
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Counted
@@ -169,10 +171,12 @@ def deliver_unit(
         wanted = {}
     if not accounts:
         targets: dict[int, int] = {}
-    elif len(accounts) == 1 and accounts[0] in known and not wanted and not shared:
-        messages.place(tx, accounts[0], known[accounts[0]], content_id, prepared.size, provenance=provenance)
-        return content_id, used, known
     else:
+        if len(accounts) == 1 and accounts[0] in known and not wanted and not shared:
+            # What is remembered may be wrong; that is never why a message is refused.
+            with contextlib.suppress(Refused):
+                messages.place(tx, accounts[0], known[accounts[0]], content_id, prepared.size, provenance=provenance)
+                return content_id, used, known
         targets = messages.inboxes(tx, accounts)
         targets.update((account, placement.inbox(tx, account)) for account in accounts if account not in targets)
     # Its owner has it there already: nobody gets two copies in one mailbox.

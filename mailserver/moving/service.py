@@ -87,6 +87,8 @@ class Report:
     """Of rows that were put."""
     files: int = 0
     file_octets: int = 0
+    journal_left: bool = False
+    """Somebody was in the way of removing it from the database that is left."""
     mended: int = 0
     """Texts that PostgreSQL could not keep as they were."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -132,8 +134,8 @@ def run(move: Move, tell: Tell) -> Report:
             return report
         found = prepare(move)
         if found is State.WHOLE:
-            journal.end(move.old)
             settings_file.write(move.source.settings, move.settings)
+            _end_journal(move, report)
             report.ended = True
             return report
         serve = bool(_servers(move))
@@ -303,8 +305,8 @@ def _end(move: Move, report: Report, tell: Tell) -> None:
             still_held()
             agreed = True
             arrival.give(move.target, move.old)
-        journal.end(move.old)
         settings_file.write(move.source.settings, move.settings)
+        _end_journal(move, report)
     except BaseException:
         if not agreed:  # afterwards nobody knows which of the two it is: the next run looks
             departure.forget_note(move.source)
@@ -313,6 +315,15 @@ def _end(move: Move, report: Report, tell: Tell) -> None:
         os.close(lock)
     report.ended = True
     report.seconds["closed"] = time.monotonic() - began
+
+
+def _end_journal(move: Move, report: Report) -> None:
+    """The last of it, which nobody waits for: the database that it is in serves nobody any more."""
+    try:
+        journal.end(move.old, briefly=True)
+    except CannotMove as error:
+        log.warning("the journal of the move is left", source=str(move.old), why=str(error))
+        report.journal_left = True
 
 
 def _compare_counts(move: Move, report: Report, tell: Tell) -> None:

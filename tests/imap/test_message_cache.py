@@ -79,7 +79,7 @@ def test_a_replica_that_lacks_the_last_messages_is_read_anew(store: Store) -> No
 
 def test_a_replica_that_has_caught_up_in_number_is_read_anew(store: Store) -> None:
     """Before anybody looked again others have come, so that the mod-sequence is what it was: in a mailbox that is open,
-    and in one that was."""
+    in one that was, and in one that nobody looks into any more before it is closed."""
     if store.keeps_order:
         return
 
@@ -87,23 +87,47 @@ def test_a_replica_that_has_caught_up_in_number_is_read_anew(store: Store) -> No
         async with World(store) as world:
             await world.people()
             client, other = await world.session(mailbox="INBOX"), await world.session(mailbox="INBOX")
-            await client.ok("CREATE Closed")
+            third = await world.session(mailbox="INBOX")
+            for box in ("Closed", "Left"):
+                await client.ok(f"CREATE {box}")
             for name in ("there", "lost"):
-                for box in ("INBOX", "Closed"):
+                for box in ("INBOX", "Closed", "Left"):
                     await client.ok(f"APPEND {box} (\\Flagged)", literal=f"Subject: {name}\r\n\r\nbody\r\n".encode())
             await other.ok("SELECT Closed")
             await other.ok("CLOSE")
+            await third.ok("SELECT Left")
             assert "\\Flagged" in "".join(await client.ok("FETCH 2 (FLAGS)"))
             await store.write(_fall_back)
-            for number in range(2):
+            for number in range(3):
                 new = blobs.prepare(b"Subject: new%d\r\n\r\nbody\r\n" % number, store.blobs)
                 await store.write(_deliver, new)
             store.changes.publish_all()
+            await third.ok("UNSELECT")
             await client.ok("NOOP")
             assert "\\Flagged" not in "".join(await client.ok("FETCH 2 (FLAGS)"))
-            await other.ok("SELECT Closed")
-            flags = await other.ok("FETCH 1:* (FLAGS)")
-            assert [("\\Flagged" in line) for line in flags if "FETCH" in line] == [True, False]
+            for box in ("Closed", "Left"):
+                await other.ok(f"SELECT {box}")
+                flags = await other.ok("FETCH 1:* (FLAGS)")
+                assert [("\\Flagged" in line) for line in flags if "FETCH" in line] == [True, False], box
+
+    play(scene)
+
+
+def test_a_mod_sequence_alone_does_not_say_that_a_mailbox_is_as_it_was(store: Store) -> None:
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            await client.ok("APPEND INBOX", literal=b"Subject: there\r\n\r\nbody\r\n")
+            await client.ok("UNSELECT")
+            for name in ("uidnext", "uidvalidity"):
+                column = mailbox.c[name]
+                await store.write(lambda tx, column=column: tx.execute(update(mailbox).values({column: column + 7})))
+                wanted = await store.read(
+                    lambda tx, column=column: tx.execute(select(column).where(mailbox.c.messages == 1)).scalar_one()
+                )
+                assert f"[{name.upper()} {wanted}]" in "".join(await client.ok("EXAMINE INBOX"))
+                await client.ok("UNSELECT")
 
     play(scene)
 

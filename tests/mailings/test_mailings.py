@@ -28,6 +28,7 @@ from mailserver.store.queue import (
     spool,
     traces,
 )
+from mailserver.store.queue.mailing_batches import Sharing
 from mailserver.store.queue.mailing_counts import Readers
 from mailserver.store.queue.mailings import State
 from mailserver.store.queue.traces import Step
@@ -399,6 +400,17 @@ def test_a_lease_of_a_clock_that_was_ahead_keeps_nobody_waiting(
     assert house.store.write_now(mailings.claim, number, 7)
     clock.jump(-DAY)
     worker.look()
+    assert worker.get(number).state is State.SENT
+
+
+def test_who_was_kept_by_an_attempt_that_broke_off_keeps_nobody_waiting(house: House, worker: Worker) -> None:
+    """The next one finds that nobody gets it in batches: the list is moderated by then."""
+    number = submit(house).mailing
+    worker.approve(number)
+    rows = mailing_batches.rows_of(number, [Sharing(0, [house.people["bob"].account_id], [], [])])
+    house.store.write_now(mailing_batches.keep, number, 7, rows)
+    house.store.write_now(mailing_batches.start, number, 7, [], 0)
+    house.store.write_now(mailing_batches.finish, number)
     assert worker.get(number).state is State.SENT
 
 

@@ -165,17 +165,19 @@ def test_what_differs_and_is_not_in_the_journal_stops_it(
 
     def and_flip(*args: object, **kwargs: bool) -> object:
         found = caught_up(*args, **kwargs)  # type: ignore[arg-type]
+        go_on(place.url, 1)  # these differ, too, and are in the journal
         with psycopg.connect(begun_url) as connection:
-            connection.execute("UPDATE content SET preview = preview || '.' WHERE id = 7")
+            connection.execute("UPDATE message SET internal_date = 5 WHERE internal_date = 2")
         return found
 
     monkeypatch.setattr(following, "catch_up", and_flip)
-    with served(place), stopped("content : 1 lignes diffèrent"):
+    monkeypatch.setattr(following, "MOST", 1)
+    with served(place), stopped("message : 1 lignes diffèrent"):
         service.run(move, quiet)
     monkeypatch.undo()
-    assert bring(place, move).put == 1
+    assert bring(place, move).put == 1 + 4
     with psycopg.connect(begun_url) as connection:
-        connection.execute("DELETE FROM guess WHERE key = ''")
+        connection.execute("DELETE FROM guess WHERE key = (SELECT max(key) FROM guess)")
     with stopped("guess : 3 lignes ici, 2 là-bas"):
         service.run(move, quiet)
     opening.open_instance(place)
@@ -184,7 +186,7 @@ def test_what_differs_and_is_not_in_the_journal_stops_it(
     def another(self: bringing.TableWriter, rows: list[tuple[object, ...]]) -> None:
         put(self, [(*row[:-1], 99) for row in rows])
 
-    go_on(place.url, 1)
+    go_on(place.url, 2)
     monkeypatch.setattr(bringing.TableWriter, "put", another)
     with stopped("relu autrement"):
         service.run(move, quiet)
@@ -313,6 +315,27 @@ def test_back_who_gives_it_up_has_nothing_left_of_it(away: Place, move_to: MoveM
     assert left_there(away.url) == 0
     assert journal.count(away.url) is None
     assert not service.abandon(away), "nothing is left to do"
+
+
+def test_back_a_long_transaction_holds_up_neither_the_end_nor_what_it_has_not_read(
+    away: Place, move_to: MoveMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dump that goes on while the service is stopped. What it keeps of the journal goes later."""
+    for name, value in (("_MOMENT", "SET LOCAL lock_timeout = '200ms'"), ("_DROPPING", 2), ("_PAUSE", 0.1)):
+        monkeypatch.setattr(server_journal, name, value)
+    move = move_to(f"sqlite:///{tmp_path / 'home.db'}", source=away)
+    bring(away, move)
+    with psycopg.connect(away.url) as dump:
+        dump.execute("SELECT count(*) FROM guess")
+        report = service.run(move, quiet)
+        assert report.ended
+        assert report.journal_left
+        assert (away.settings / "mailserver.toml").read_text() == move.settings
+        assert left_there(away.url) == 2 + 4, "the tables, and what is on the one that it reads"
+        with stopped("longue transaction"):
+            service.abandon(away)
+    assert service.abandon(away)
+    assert left_there(away.url) == 0
 
 
 def test_texts_that_sort_elsewhere_once_they_are_mended(place: Place, begun_url: str, move_to: MoveMaker) -> None:

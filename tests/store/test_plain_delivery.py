@@ -4,16 +4,19 @@ import asyncio
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text, update
 
 from mailserver.delivery import units
-from mailserver.delivery.envelope import Part
-from mailserver.model.errors import Reason, Refused
+from mailserver.delivery.deliver import Delivery
+from mailserver.delivery.envelope import Envelope, Part, Recipient
+from mailserver.foundation.settings import Settings, secret_variable
 from mailserver.model.messages.provenance import Door, Provenance
+from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import blobs
+from mailserver.store.mail import blobs, messages
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.schema.console import message_trace
 from mailserver.store.schema.mail import content, mailbox, message
@@ -33,7 +36,9 @@ class Boxes:
     def __init__(self, store: Store, count: int) -> None:
         self.store = store
         self.accounts = [store.write_now(create_account, f"personne{number}") for number in range(count)]
-        self.inboxes = {account: store.read_now(inbox_of, account) for account in self.accounts}
+        self.real = {account: store.read_now(inbox_of, account) for account in self.accounts}
+        self.inboxes = dict(self.real)
+        """As they are remembered."""
 
     def asked(self, number: int, account: int) -> tuple[list[Part], dict[int, int], int, Trace]:
         octets = OCTETS % (number, number)
@@ -47,7 +52,7 @@ class Boxes:
         asked = self.asked(number, account)
         assert units.is_plain(asked[0], asked[1], asked[3])
         done = await self.store.write_together(units.deliver_together, units.deliver_parts, *asked)
-        assert done[2][account] == self.inboxes[account]
+        assert done[2][account] == self.real[account]
         return done[0]
 
     def check(self, expected: dict[int, list[int]]) -> None:
@@ -143,18 +148,40 @@ async def test_the_same_octets_are_stored_once(store: Store) -> None:
     assert await store.read(count) == (1, 4)
 
 
-async def test_a_mailbox_that_is_gone_is_refused_and_the_others_are_not(store: Store) -> None:
+async def test_a_mailbox_that_is_remembered_and_wrong_refuses_nothing(store: Store) -> None:
+    """Another server lacks it, or has given its number to somebody else's: the message is in the account's INBOX."""
     boxes = Boxes(store, 2)
     first, second = boxes.accounts
-    real = boxes.inboxes[first]
-    boxes.inboxes[first] = real + 1_000_000
-    found = await asyncio.gather(boxes.deliver(1, first), boxes.deliver(2, second), return_exceptions=True)
-    assert isinstance(found[0], Refused)
-    assert found[0].reason is Reason.NO_SUCH_MAILBOX
+    boxes.inboxes[first] += 1_000_000
+    await asyncio.gather(boxes.deliver(1, first), boxes.deliver(2, second))
     boxes.inboxes[first] = boxes.inboxes[second]
-    with pytest.raises(Refused):  # somebody else's
-        await boxes.deliver(3, first)
-    boxes.check({second: [2]})
+    await boxes.deliver(3, first)
+    boxes.check({first: [1, 3], second: [2]})
+
+
+async def test_who_stores_the_same_octets_holds_up_nobody_else(store: Store) -> None:
+    boxes = Boxes(store, 2)
+    first, second = boxes.accounts
+    begun, go_on = threading.Event(), threading.Event()
+    parts, *_ = boxes.asked(1, first)
+
+    def hold(tx: Tx) -> None:
+        messages.store_content(tx, parts[0].prepared)
+        begun.set()
+        assert go_on.wait(PATIENCE)
+
+    holding = asyncio.create_task(store.write(hold))
+    assert await asyncio.to_thread(begun.wait, PATIENCE)
+    waits = asyncio.create_task(boxes.deliver(1, first))
+    passes = asyncio.create_task(boxes.deliver(2, second))
+    try:
+        if not store.keeps_order:
+            await asyncio.wait_for(passes, PATIENCE / 2)
+            assert not waits.done()
+    finally:
+        go_on.set()
+    await asyncio.gather(holding, waits, passes)
+    boxes.check({first: [1], second: [2]})
 
 
 async def test_watchers_hear_of_it_in_every_worker(pair: tuple[Store, Store]) -> None:
@@ -182,3 +209,56 @@ async def test_what_cannot_be_written_together_is_by_itself(store: Store) -> Non
     if not store.keeps_order:
         assert isinstance(found[0], Exception)
     assert isinstance(found[1], int)
+
+
+async def test_inboxes_are_forgotten_when_another_server_may_be_there(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which has given the number of an account's INBOX to another mailbox of it."""
+    if store.keeps_order:
+        return  # a file is always itself
+    (account,) = Boxes(store, 1).accounts
+    monkeypatch.setenv(secret_variable("hmac"), "x" * 32)
+    settings = Settings(domain="academie.example", directory=tmp_path)
+    directory = make_directory(settings, store, store.clock)
+    delivery = Delivery(settings=settings, store=store, directory=directory, clock=store.clock, changes=store.changes)
+
+    async def deliver(number: int) -> None:
+        envelope = Envelope("", (Recipient("u@academie.example", (account,)),), door=Door.SERVICE)
+        await delivery.deliver(envelope, OCTETS % (number, number))
+
+    await deliver(1)
+    await store.write(_swap, account)
+    store.changes.publish_all()
+    await deliver(2)
+    assert await store.read(_subjects, account) == {"Drafts": ["Numéro 1"], "INBOX": ["Numéro 2"]}
+
+
+def _swap(tx: Tx, account_id: int) -> None:
+    for before, after in (("INBOX", "x"), ("Drafts", "INBOX"), ("x", "Drafts")):
+        tx.execute(update(mailbox).values(name=after).filter_by(account_id=account_id, name=before))
+
+
+def _subjects(tx: Tx, account_id: int) -> dict[str, list[str]]:
+    rows = tx.execute(
+        select(mailbox.c.name, content.c.subject)
+        .join(message, message.c.mailbox_id == mailbox.c.id)
+        .join(content, content.c.id == message.c.content_id)
+        .where(mailbox.c.account_id == account_id)
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.name, []).append(row.subject)
+    return found
+
+
+async def test_what_a_process_remembers_is_forgotten_when_another_server_may_be_there(store: Store) -> None:
+    def remember(tx: Tx) -> None:
+        tx.memory.put("segment", b"words", 5)
+
+    def recall(tx: Tx) -> object:
+        return tx.memory.get("segment")
+
+    await store.read(remember)
+    store.changes.publish_all()
+    assert await store.read(recall) == (b"words" if store.keeps_order else None)

@@ -41,7 +41,7 @@ class Sessions:
     def __init__(self, backend: Backend, clock: Clock) -> None:
         self._backend = backend
         self._clock = clock
-        self._memory = Memory()
+        self.memory = Memory()
         self._local = threading.local()
         self._open: set[Session] = set()
         self._lock = threading.Lock()
@@ -168,7 +168,7 @@ class Sessions:
             raise translate(error) from error
         driver: Any = connection.connection.driver_connection
         cursor = driver.cursor()
-        session = Session(connection, driver, cursor, Tx(connection, cursor, self._clock, self._memory))
+        session = Session(connection, driver, cursor, Tx(connection, cursor, self._clock, self.memory))
         self._local.session = session
         with self._lock:
             self._open.add(session)

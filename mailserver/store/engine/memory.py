@@ -1,7 +1,9 @@
 """What one process remembers of rows that never change, so that asking again costs nothing.
 
-A key names its row for ever (segment and content ids are never given twice), or its value brings what shows that
-it still holds; so nothing is ever to be invalidated, and a snapshot of any age may read it.
+A key names its row for ever (a database never gives segment and content ids twice), or its value brings what shows
+that it still holds; so no change invalidates anything, and a snapshot of any age may read it. What does is another
+server in the place of the first, which lacks what that committed last, and gives its numbers again: then everything is
+forgotten (`clear`, upon `lost`).
 """
 
 import threading
@@ -37,6 +39,12 @@ class Memory:
                 return None
             self._values.move_to_end(key)
             return found[0]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._values.clear()
+            self._octets = 0
 
     def put(self, key: Hashable, value: Any, octets: int) -> None:
         """Remember a value of about that size; one that would push out more than half of the rest is not kept."""

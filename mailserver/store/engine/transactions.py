@@ -73,6 +73,8 @@ class Store:
         self.worker = int.from_bytes(clock.token(7), "big")
         """Marks our own news."""
         self._sessions = Sessions(self.backend, clock)
+        if self.backend.is_shared:
+            changes.subscribe("lost", 0, self._sessions.memory.clear)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
         self._slow_readers = ThreadPoolExecutor(SLOW_READERS, thread_name_prefix="store-slow")
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()

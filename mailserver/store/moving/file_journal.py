@@ -28,7 +28,7 @@ def make(driver: Any, token: str) -> None:
     driver.execute("COMMIT")
 
 
-def drop(driver: Any) -> None:
+def drop(driver: Any, *, briefly: bool = False) -> None:
     """Nothing of it is left."""
     driver.execute("BEGIN IMMEDIATE")
     _drop(driver)

@@ -24,6 +24,9 @@ from mailserver.store.moving.journal import Journal
 from mailserver.store.moving.server_types import server_type
 from mailserver.texts.text import Text
 
+MOST = 200_000
+"""Rows that differ, of which the keys are in memory."""
+
 
 def catch_up(source: End, target: End, *, held: bool = False) -> Brought:
     """Make the rows that the journal names the same, in one transaction. `held`: nobody writes to the source.
@@ -143,6 +146,7 @@ def compare(source: End, target: End, table: Table) -> bool:
     key = TableWriter(target, None, table).key
     width = len(table.primary_key.columns)
     differ: set[Row] = set()
+    unnamed = 0
     with (
         contextlib.closing(target.rows(table, ordered=True)) as old,
         contextlib.closing(source.rows(table, ordered=True)) as new,
@@ -153,12 +157,20 @@ def compare(source: End, target: End, table: Table) -> bool:
                 assert either is not None
                 found = key(either)
                 differ.add(found if width > 1 else (found,))
+                if len(differ) >= MOST:
+                    unnamed += _count_unnamed(source, table, differ)
+                    differ.clear()
         except Disordered:
             return False
-    with source.opened() as reader:
-        known = set(journal.of(source).keys(reader, table))
-    if differ - known:
-        raise CannotMove(
-            Text("{table} : {count} lignes diffèrent ; relancez", table=table.name, count=len(differ - known))
-        )
+    unnamed += _count_unnamed(source, table, differ)
+    if unnamed:
+        raise CannotMove(Text("{table} : {count} lignes diffèrent ; relancez", table=table.name, count=unnamed))
     return True
+
+
+def _count_unnamed(source: End, table: Table, differ: set[Row]) -> int:
+    """How many of them the journal does not name: what a reader has seen of a row was written down with it."""
+    with source.opened() as reader:
+        for key in journal.of(source).keys(reader, table) if differ else ():
+            differ.discard(key)
+    return len(differ)

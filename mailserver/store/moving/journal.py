@@ -32,8 +32,8 @@ class Journal(Protocol):
     def make(self, driver: Any, token: str) -> None:
         """From here on each change is written down; two of it are not mixed."""
 
-    def drop(self, driver: Any) -> None:
-        """Nothing of it is left."""
+    def drop(self, driver: Any, *, briefly: bool = False) -> None:
+        """Nothing of it is left. `briefly`: without waiting long for others. Raises CannotMove: some of it is."""
 
     def is_there(self, driver: Any) -> bool:
         """Or what is left of it."""
@@ -85,12 +85,12 @@ def begin(source: End, target: End) -> None:
     _mark(target, token)
 
 
-def end(source: End) -> bool:
-    """Nothing is written down any more; whether anything was. Raises CannotMove."""
+def end(source: End, *, briefly: bool = False) -> bool:
+    """Nothing is written down any more; whether anything was. Raises CannotMove: what is left of it goes later."""
     with source.opened(writes=True) as driver:
         if not of(source).is_there(driver):
             return False
-        of(source).drop(driver)
+        of(source).drop(driver, briefly=briefly)
     return True
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import psycopg
 from sqlalchemy import Table
 
-from mailserver.store.moving.ends import TABLES, WIDTH, Row
+from mailserver.store.moving.ends import TABLES, WIDTH, CannotMove, Row
 from mailserver.store.moving.server_types import server_type
+from mailserver.texts.text import Text
 
 _KEYS = [f"k{number}" for number in range(WIDTH)]
 _MAKE = (
@@ -27,9 +28,12 @@ _MADE = (
     " FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT tgisinternal AND tgname LIKE 'moving\\_%'"
 )
 """What all its triggers are, in one text."""
+_BLINK = "SET LOCAL lock_timeout = '100ms'"
 _MOMENT = "SET LOCAL lock_timeout = '2s'"
 """Who waits for a table has all others wait behind: not for long."""
 _TRIES = 30
+_DROPPING = 5
+"""Tries for a table that is not free."""
 _PAUSE = 1.0
 FETCHED = 1000
 
@@ -44,13 +48,22 @@ def make(driver: Any, token: str) -> None:
     driver.execute(f"UPDATE moving_out SET made = ({_MADE})")  # noqa: S608 - words of our own
 
 
-def drop(driver: Any) -> None:
-    """Nothing of it is left; when it is cut off, what is left says that it is there."""
-    for (name,) in driver.execute(
+def drop(driver: Any, *, briefly: bool = False) -> None:
+    """Nothing of it is left; when it is cut off, what is left says that it is there. From tables that are free it goes
+    at once: whoever reads for hours (`pg_dump`) keeps it on those it has read alone.
+
+    Raises CannotMove: somebody does.
+    """
+    found = driver.execute(
         "SELECT proname FROM pg_proc WHERE proname LIKE 'moving\\_note\\_%' AND pronamespace = 'public'::regnamespace"
-    ).fetchall():
-        _closed_for_a_moment(driver, [f'DROP FUNCTION public."{name}"() CASCADE'])
-    _at_once(driver, [f"DROP TABLE IF EXISTS public.{name}" for name in ("moving_out", "moving_change")])
+    ).fetchall()
+    tries = 1 if briefly else _DROPPING
+    words = [f'DROP FUNCTION public."{name}"() CASCADE' for (name,) in found]
+    for each in [one for one in words if not _is_done(driver, [_BLINK, one])]:
+        _closed_for_a_moment(driver, [each], tries)
+    # Last: what triggers write to has to be there.
+    tables = [f"DROP TABLE IF EXISTS public.{name}" for name in ("moving_out", "moving_change")]
+    _closed_for_a_moment(driver, tables, tries)
 
 
 def is_there(driver: Any) -> bool:
@@ -86,7 +99,10 @@ def changed(reader: Any) -> set[str]:
 
 def keys(reader: Any, table: Table) -> Iterator[Row]:
     """Of rows that were put, changed or removed."""
-    yield from reader.execute(_keys_of(table), (table.name,)).fetchall()
+    with reader.transaction(), reader.cursor(name="moving_keys", binary=True) as cursor:
+        cursor.execute(_keys_of(table), (table.name,))
+        while found := cursor.fetchmany(FETCHED):
+            yield from found
 
 
 def rows(reader: Any, table: Table) -> Iterator[Row]:
@@ -145,15 +161,26 @@ def _at_once(driver: Any, words: Sequence[str]) -> None:
     driver.execute("COMMIT")
 
 
-def _closed_for_a_moment(driver: Any, words: list[str]) -> None:
-    """In one transaction, again and again until those who write there leave room for it."""
-    for attempt in range(_TRIES):
-        try:
-            _at_once(driver, [_MOMENT, *words])
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            driver.execute("ROLLBACK")
-            if attempt == _TRIES - 1:
-                raise
-            time.sleep(_PAUSE)
-        else:
+def _closed_for_a_moment(driver: Any, words: list[str], tries: int = _TRIES) -> None:
+    """In one transaction, again and again until those who are there leave room for it. Raises CannotMove."""
+    for attempt in range(tries):
+        if _is_done(driver, [_MOMENT, *words]):
             return
+        if attempt < tries - 1:
+            time.sleep(_PAUSE)
+    raise CannotMove(
+        Text(
+            "une longue transaction (une sauvegarde par pg_dump ?) retient une table : attendez qu’elle finisse"
+            " (pg_stat_activity la nomme), puis relancez"
+        )
+    )
+
+
+def _is_done(driver: Any, words: list[str]) -> bool:
+    """In one transaction; False: somebody else was there."""
+    try:
+        _at_once(driver, words)
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+        driver.execute("ROLLBACK")
+        return False
+    return True

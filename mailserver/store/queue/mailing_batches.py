@@ -107,6 +107,8 @@ def start(tx: Tx, number: int, worker: int, kept: Sequence[Copy], total: int) ->
     Raises Refused(NOT_FOUND | CONFLICT): it is not to be sent now, or somebody else is at it.
     """
     _claim(tx, number, worker)
+    if not total:  # `keep` was not called: what an attempt before left goes to nobody
+        tx.execute(delete(mailing_batch).where(mailing_batch.c.mailing_id == number))
     for copy in kept:
         tx.execute(
             insert(mailing_copy).values(

@@ -1,8 +1,10 @@
 """Deliveries to one mailbox each, as most of them are: on PostgreSQL many of them are one statement, one transaction
 and one sync of the disk, where each by itself is six journeys.
 
-Nothing in it waits for anybody: a message whose mailbox somebody else works on, whose content is stored already, or
-whose mailbox is gone is left out, and is delivered by itself.
+A message whose mailbox somebody else works on, whose content is stored already, or whose mailbox is gone is left out,
+and is delivered by itself. Nothing in it waits for a mailbox. Where somebody else is just storing the same content it
+waits for what becomes of that, but not for long (PATIENCE): then all of them are delivered by themselves, and only the
+one waits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +25,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects import postgresql
@@ -59,6 +62,8 @@ class PlainDelivery(NamedTuple):
     trace: Trace
 
 
+PATIENCE = "500ms"
+"""For whoever stores the same octets now: all that are delivered together wait for it, with their mailboxes locked."""
 _PLACED = ("door", "door_account", "through_list", "authentication", "impersonation")
 _TRACED = ("name", "account_id", "sender", "recipients", "addressed", "message_key")
 """What differs from one to the other."""
@@ -124,8 +129,10 @@ def _rows_given() -> CTE:
     """One a message, in order (`nth`)."""
     arrays = [bindparam(name, type_=postgresql.ARRAY(kind)) for name, kind in _COLUMNS.items()]
     names = [column(name, kind) for name, kind in _COLUMNS.items()]
-    table = func.unnest(*arrays).table_valued(*names, with_ordinality="nth")
-    return select(table.render_derived()).cte("given")
+    table = func.unnest(*arrays).table_valued(*names, with_ordinality="nth").render_derived()
+    # Within the statement, which is its own transaction: it costs no journey, and holds for nothing else.
+    patience = select(func.set_config("lock_timeout", PATIENCE, True).label("set")).cte("patience")
+    return select(*table.c).join_from(table, patience, true()).cte("given")
 
 
 def _statement() -> Statement:
