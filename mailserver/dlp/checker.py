@@ -18,7 +18,7 @@ from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory, Principal
 from mailserver.previews.faults import Fault, Unreadable
-from mailserver.previews.kinds import OLD, TEXT, decoded
+from mailserver.previews.kinds import NEW, OLD, TEXT, decoded
 from mailserver.previews.service import Converted, Previews
 
 log = structlog.get_logger("dlp")
@@ -95,16 +95,14 @@ class OutgoingCheck:
     async def _text(self, account_id: int, document: Document) -> tuple[str, bool]:
         """What was read of a document, and whether that is all of it. Raises Temporary."""
         if document.kind == TEXT:
-            text = await asyncio.to_thread(_as_text, document.octets)
-            return text[:MAX_TEXT], len(text) <= MAX_TEXT
+            return await asyncio.to_thread(_as_text, document.octets), True
         try:
             made = await self._converted(account_id, document)
         except Unreadable as why:
             log.info("document not looked at", account=account_id, why=why.fault.value)
             return "", False
         text = await asyncio.to_thread(html_to_text, made.html[:MAX_TEXT])
-        is_picture = not text.strip() and "<img" in made.html
-        return text, not (made.cut or is_picture or len(made.html) > MAX_TEXT)
+        return text, not made.cut and len(made.html) <= MAX_TEXT
 
     async def _converted(self, account_id: int, document: Document) -> Converted:
         """Raises Unreadable, Temporary."""
@@ -113,15 +111,17 @@ class OutgoingCheck:
             return document.octets
 
         if document.kind not in OLD:
-            return await self._previews.convert(account_id, document.kind, "fr", take)
+            return await self._previews.convert(account_id, document.kind, "fr", take, everything=True)
         if not self._office.libreoffice:
             raise Unreadable(Fault.NO_PROGRAM)
-        pages = await self._previews.pages(account_id, Path(self._office.libreoffice), document.kind, take)
+        # Not as pages: they show no hidden sheet, no remark, and no number that is wider than its column.
+        kind, program = NEW[document.kind], Path(self._office.libreoffice)
+        octets = await self._previews.pages(account_id, program, document.kind, take, kind)
 
-        async def printed() -> bytes:
-            return pages
+        async def made() -> bytes:
+            return octets
 
-        return await self._previews.convert(account_id, "pdf", "fr", printed)
+        return await self._previews.convert(account_id, kind, "fr", made, everything=True)
 
     async def _passwords(self, principal: Principal, words: Sequence[tuple[str, str]]) -> list[Finding]:
         for where, word in words:
@@ -142,9 +142,9 @@ class OutgoingCheck:
 
 
 def _as_text(octets: bytes) -> str:
-    """A table or a page of text under the name of an old document."""
+    """A table or a page of text under the name of an old document: which of both nobody says, so it is read as both."""
     text = decoded(octets)
-    return html_to_text(text) if "<" in text[:1000] else text
+    return f"{text}\n{html_to_text(text)}" if "<" in text else text
 
 
 def _found(texts: Iterable[tuple[str, str]], wanted: frozenset[str]) -> tuple[list[Finding], list[tuple[str, str]]]:

@@ -1,6 +1,6 @@
 """All that is text in a letter, and the documents that a process of its own reads. Pure, and bounded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.mime.body import parser, structure
@@ -13,6 +13,8 @@ MAX_DOCUMENTS = 4
 MAX_DOCUMENT = 4 * 1024 * 1024
 """Encoded octets of one that is read."""
 ZIP = "zip"
+MAX_SAVED = 1
+"""Saved messages within each other."""
 MAX_NAME = 100
 MAX_NAMES = 50
 """Names of files that are looked at."""
@@ -27,13 +29,13 @@ _TYPES = {
         )
     },
     **dict.fromkeys(("application/zip", "application/x-zip-compressed"), ZIP),
+    **dict.fromkeys(("application/rtf", "text/rtf"), "rtf"),
     "application/msword": "doc",
     "application/vnd.ms-excel": "xls",
     "application/vnd.ms-powerpoint": "ppt",
     **{f"application/vnd.oasis.opendocument.{name}": "odf" for name in ("text", "spreadsheet", "presentation")},
 }
 """The same for files that have no name, or one without such an ending."""
-_ENCODED = frozenset(("base64", "quoted-printable"))
 _UNSEEN = ("audio/", "video/", "font/", "image/")
 """Types of files of which nothing is said. In a picture something may be written, but photographs leave every day: what
 is said each time nobody reads any more, where it matters either."""
@@ -62,31 +64,52 @@ class Read:
 
 def read(octets: bytes) -> Read:
     """Look a letter through, attached messages included."""
-    root = structure.build(parser.parse(octets))
-    texts = [("", headers.clean(root.header(octets, "Subject")))]
-    documents: list[Document] = []
-    left: list[str] = []
-    room = MAX_TEXT
-    for part in _leaves(root):
-        name = name_of(part)
-        if name and len(texts) < MAX_NAMES:
-            texts.append((name, name))
+    reading = _Reading()
+    reading.message(octets, "")
+    return Read(reading.texts, reading.documents, reading.left)
+
+
+class _Reading:
+    """What is found so far, in a letter and in the messages that are saved in it."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, str]] = []
+        self.documents: list[Document] = []
+        self.left: list[str] = []
+        self._room = MAX_TEXT
+
+    def message(self, octets: bytes, saved_as: str, depth: int = 0) -> None:
+        """The letter, or a message in it that is a file of this name."""
+        root = structure.build(parser.parse(octets))
+        self.texts += ((saved_as, headers.clean(one.header(octets, "Subject"))) for one in root.messages())
+        for part in root.leaves():
+            name = name_of(part) or saved_as
+            if part.filename and len(self.texts) < MAX_NAMES:
+                self.texts.append((name, name))
+            if _is_saved_message(part):
+                if depth < MAX_SAVED and part.size <= structure.MAX_CONTENT:
+                    self.message(part.content(octets), name, depth + 1)
+                else:
+                    self.left.append(name)
+            else:
+                self._part(part, octets, name)
+
+    def _part(self, part: Part, octets: bytes, name: str) -> None:
         if kind := _kind(part):
-            if len(documents) < MAX_DOCUMENTS and part.size <= MAX_DOCUMENT:
+            if len(self.documents) < MAX_DOCUMENTS and part.size <= MAX_DOCUMENT:
                 document = part.content(octets, MAX_DOCUMENT)
                 kind = kinds.kind_of_old(kind, document) if kind in kinds.OLD else kind
-                documents.append(Document(kind, name, document))
+                self.documents.append(Document(kind, name, document))
             else:
-                left.append(name)
+                self.left.append(name)
         elif _is_text(part):
-            if part.size > room:
-                left.append(name)
-            if size := min(part.size, room):
-                room -= size
-                texts.append((name, _text(part, octets, size)))
+            if part.size > self._room:
+                self.left.append(name)
+            if size := min(part.size, self._room):
+                self._room -= size
+                self.texts.append((name, _text(part, octets, size)))
         elif part.size and _is_unread(part):
-            left.append(name)
-    return Read(texts, documents, left)
+            self.left.append(name)
 
 
 def name_of(part: Part) -> str:
@@ -94,12 +117,9 @@ def name_of(part: Part) -> str:
     return headers.clean(part.filename)[:MAX_NAME]
 
 
-def _leaves(root: Part) -> Iterator[Part]:
-    """What has no parts of its own that are looked at; also a message that is encoded, which RFC 2046 section 5.2.1
-    forbids, and which programs open all the same."""
-    for part in root.walk(into_messages=True):
-        if not part.is_multipart and (not part.is_message or part.encoding in _ENCODED):
-            yield part
+def _is_saved_message(part: Part) -> bool:
+    """Whether a part is a message that its program attached as a file, so that it is not one of the parts here."""
+    return part.type in ("message/rfc822", "message/global") or kinds.ending(part.filename) == kinds.MESSAGE
 
 
 def _kind(part: Part) -> str:

@@ -1,7 +1,9 @@
 """The zip containers of office files, within bounds."""
 
 import io
+import lzma
 import zipfile
+import zlib
 from typing import Any
 
 import defusedxml.ElementTree
@@ -16,6 +18,12 @@ MAX_XML = 24 * 1024 * 1024
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """The container of Microsoft's old formats, and of its new ones under a password."""
 
+FAILURES = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(NotImplementedError, RuntimeError, OSError, EOFError, ValueError),
+)
+"""What is raised of a container, or of one of its members, that is damaged or of a kind that is not known."""
+
 
 def opened(octets: bytes) -> zipfile.ZipFile:
     """The container. Raises Unreadable."""
@@ -23,7 +31,7 @@ def opened(octets: bytes) -> zipfile.ZipFile:
         raise Unreadable(Fault.ENCRYPTED)
     try:
         archive = zipfile.ZipFile(io.BytesIO(octets))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+    except FAILURES as error:
         raise Unreadable(Fault.BROKEN) from error
     members = archive.infolist()
     if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_UNPACKED:
@@ -43,7 +51,7 @@ def read(archive: zipfile.ZipFile, name: str, limit: int = MAX_XML) -> bytes:
         raise Unreadable(Fault.TOO_BIG)
     try:
         return archive.read(member)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+    except FAILURES as error:
         raise Unreadable(Fault.BROKEN) from error
 
 

@@ -1,4 +1,4 @@
-"""The process that reads one file: `python -m mailserver.previews.child KIND LANGUAGE`, the file on its input.
+"""The process that reads one file: `python -m mailserver.previews.child KIND LANGUAGE [ALL]`, the file on its input.
 
 Its answer is one line of JSON, then HTML. It has its limits before it reads anything, opens no file of anybody, and
 begins no process; what it cannot show is said by its exit code.
@@ -10,7 +10,7 @@ import sys
 
 import defusedxml
 
-from mailserver.previews import readers
+from mailserver.previews import readers, unshown
 from mailserver.previews.cell_values import HABITS
 from mailserver.previews.faults import EXIT_CODES, Fault, Unreadable
 from mailserver.previews.markup import Markup
@@ -21,6 +21,8 @@ PROCESSOR_SECONDS = 10
 FILES = 32
 READERS = {**readers.DOCUMENTS, "csv": "tables", "zip": "zipped"}
 """The module of each kind; the others are not loaded."""
+ALL = "all"
+"""What no page shows is asked for, too."""
 
 
 def _confine() -> None:
@@ -39,11 +41,16 @@ def _confine() -> None:
 def main() -> int:
     """Read, write, and say how it went."""
     defusedxml.defuse_stdlib()  # type: ignore[attr-defined]  # the readers parse with what they find
-    write = readers.reader(READERS[sys.argv[1]])
+    kind, habits, everything = sys.argv[1], HABITS.get(sys.argv[2], HABITS["fr"]), sys.argv[3:] == [ALL]
+    write = readers.reader(READERS[kind])
     _confine()
-    out = Markup()
+    out = Markup(everything=everything)
     try:
-        write(sys.stdin.buffer.read(), out, HABITS.get(sys.argv[2], HABITS["fr"]))
+        octets = sys.stdin.buffer.read()
+        if everything and kind in readers.DOCUMENTS:
+            unshown.write_document(kind, octets, out, habits)
+        else:
+            write(octets, out, habits)
     except Unreadable as why:
         return EXIT_CODES[why.fault]
     except (MemoryError, RecursionError):

@@ -1,7 +1,7 @@
-"""The process that becomes LibreOffice: `python -m mailserver.previews.confined FOLDER PROGRAM NAME`.
+"""The process that becomes LibreOffice: `python -m mailserver.previews.confined FOLDER PROGRAM NAME FORMAT`.
 
 It takes its limits and confines itself (`confinement`) before the program is executed; where it cannot be confined the
-program does not run. What is in FOLDER, its profile, the file NAME and the PDF of it, is the starter's to remove.
+program does not run. What is in FOLDER, its profile, the file NAME and what is made of it, is the starter's to remove.
 """
 
 import os
@@ -20,7 +20,7 @@ FILES = 256
 NOT_CONFINED = 90
 """The exit code."""
 PROFILE, MADE = "profile", "made"
-"""Folders in that of the process: what it keeps of itself, and where the PDF is put."""
+"""Folders in that of the process: what it keeps of itself, and where what is made is put."""
 _READS = (
     *("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/libreoffice", "/etc/localtime"),
     *("/etc/alternatives", "/var/lib/libreoffice", "/var/spool/libreoffice", "/var/cache/fontconfig"),
@@ -41,26 +41,26 @@ def program_of(path: Path) -> Path:
     return resolved if resolved.suffix == ".bin" else resolved.parent / "soffice.bin"
 
 
-def _arguments(folder: Path, program: Path, name: str) -> list[str]:
+def _arguments(folder: Path, program: Path, name: str, wanted: str) -> list[str]:
     return [
         str(program),
         f"-env:UserInstallation={(folder / PROFILE).as_uri()}",
         f"-env:OSL_SOCKET_PATH={folder}",
         *("--headless", "--invisible", "--norestore", "--nologo", "--nodefault", "--nolockcheck"),
-        *("--convert-to", "pdf", "--outdir", str(folder / MADE), str(folder / name)),
+        *("--convert-to", wanted, "--outdir", str(folder / MADE), str(folder / name)),
     ]
 
 
 def main() -> None:
     """Confine, and become the program."""
-    folder, program, name = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    folder, program, name, wanted = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:5]
     environment = {"HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", "SAL_USE_VCLPLUGIN": "svp"}
     for kind, limit in _LIMITS.items():
         resource.setrlimit(kind, (limit, limit))
     os.chdir(folder)
     try:
         confinement.confine(folder, [*map(Path, _READS), program.parent.parent], map(Path, _DEVICES))
-        os.execve(program, _arguments(folder, program, name), environment)  # noqa: S606 - no shell is wanted
+        os.execve(program, _arguments(folder, program, name, wanted), environment)  # noqa: S606 - no shell is wanted
     except OSError:
         sys.exit(NOT_CONFINED)
 

@@ -14,13 +14,17 @@ OLD: Mapping[str, str] = {
     **dict.fromkeys(("doc", "dot"), "doc"),
     **dict.fromkeys(("xls", "xlt"), "xls"),
     **dict.fromkeys(("ppt", "pps", "pot"), "ppt"),
+    "rtf": "rtf",
 }
 """The same of those that LibreOffice reads, where operators have it (`office_program`)."""
-TEXTS = frozenset(("txt", "text", "csv", "tsv", "md", "htm", "html", "xml", "json", "vcf", "ics", "eml", "rtf", "log"))
+TEXTS = frozenset(("txt", "text", "csv", "tsv", "md", "htm", "html", "xml", "json", "vcf", "ics", "log"))
 """Endings of files that are text, whatever type the program that sent them says: many say
 "application/octet-stream", and of a CSV file Windows says "application/vnd.ms-excel"."""
 TEXT = "text"
-_NEW = {"doc": "docx", "xls": "xlsx", "ppt": "pptx"}
+MESSAGE = "eml"
+"""The ending of a saved message."""
+NEW: Mapping[str, str] = {"doc": "docx", "xls": "xlsx", "ppt": "pptx", "rtf": "docx"}
+"""The format that came after one of OLD, which says all that it says."""
 _LOOKED_AT = 4096
 
 
@@ -32,10 +36,10 @@ def ending(name: str) -> str:
 def kind_of_old(kind: str, octets: bytes) -> str:
     """What a file with an ending of OLD is: many a program writes the new format, or a table as text, under it."""
     if octets.startswith(b"PK\x03\x04"):
-        return _NEW[kind]
+        return NEW[kind]
     start = octets[:_LOOKED_AT]
     is_text = start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in start
-    return TEXT if is_text and not start.startswith(b"{\\rtf") else kind
+    return TEXT if is_text and not start.startswith(b"{\\rt") else kind
 
 
 def decoded(octets: bytes) -> str:

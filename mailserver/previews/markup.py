@@ -19,9 +19,11 @@ _PICTURES = (
 class Markup:
     """What is written so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, everything: bool = False) -> None:
+        self.everything = everything
+        """What a page does not show is written, too: nobody looks at it, numbers are looked for in it."""
         self._pieces: list[str] = []
-        self._left = MAX_CHARACTERS
+        self._left = MAX_CHARACTERS * (2 if everything else 1)
         self._pictures = MAX_PICTURES
         self._cells = MAX_CELLS
         self.cut = False
@@ -46,6 +48,12 @@ class Markup:
             self._left -= len(text)
             self._pieces.append(escape(text, quote=False))
 
+    def lines(self, text: str) -> None:
+        """Text of the file, as it stands."""
+        self.raw("<pre>")
+        self.text(text)
+        self.raw("</pre>")
+
     def takes_cells(self, count: int) -> bool:
         """Whether there is room for so many more cells, which are counted."""
         self._cells -= count
@@ -65,6 +73,11 @@ class Markup:
         self._pictures -= len(octets)
         return f"data:{kind};base64,{base64.b64encode(octets).decode('ascii')}"
 
-    def finish(self) -> str:
-        """All of it."""
-        return "".join(self._pieces)
+    @property
+    def pieces(self) -> int:
+        """How many are written so far."""
+        return len(self._pieces)
+
+    def finish(self, start: int = 0) -> str:
+        """All of it, or from a piece on."""
+        return "".join(self._pieces[start:])

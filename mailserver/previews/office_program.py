@@ -1,5 +1,5 @@
-"""Old office files (.doc, .xls, .ppt, .rtf) as PDF, by LibreOffice where operators have it: one at a time, each in a
-process with limits of its own and a profile that nothing outlives."""
+"""Old office files (.doc, .xls, .ppt, .rtf) as PDF or in the format that came after theirs, by LibreOffice where
+operators have it: one at a time, each in a process with limits of its own and a profile that nothing outlives."""
 
 import asyncio
 import io
@@ -23,7 +23,7 @@ log = structlog.get_logger("previews")
 SECONDS = 45.0
 """By the clock."""
 MAX_PAGES = 10 * 1024 * 1024
-"""Octets of the PDF."""
+"""Octets of what it makes."""
 MAX_PROFILE = 4 * 1024 * 1024
 KINDS = frozenset({"doc", "xls", "ppt", "pps", "rtf"})
 _STARTS = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"{\\rtf")
@@ -67,19 +67,19 @@ class OfficeProgram:
         self._profile = b""
         """One that it has made itself before it read anything, packed: making it takes longer than most files."""
 
-    async def pages(self, program: Path, kind: str, octets: bytes) -> bytes | Fault:
-        """The file as PDF, or why not."""
+    async def converted(self, program: Path, kind: str, wanted: str, octets: bytes) -> bytes | Fault:
+        """The file as PDF or another format that is `wanted`, or why not."""
         if not octets.startswith(_STARTS):
             return Fault.BROKEN
         folder = await asyncio.to_thread(_folder)
         try:
             await asyncio.to_thread(_furnish, folder, self._profile, kind, octets)
             async with asyncio.timeout(SECONDS):
-                code = await _run(folder, program, kind)
+                code = await _run(folder, program, kind, wanted)
                 if code == _AGAIN:
                     self._profile = await asyncio.to_thread(_packed, folder)
-                    code = await _run(folder, program, kind)
-            return await asyncio.to_thread(_made, folder, code)
+                    code = await _run(folder, program, kind, wanted)
+            return await asyncio.to_thread(_made, folder, wanted, code)
         except TimeoutError:
             log.warning("LibreOffice took too long", kind=kind)
             return Fault.TOO_BIG
@@ -116,11 +116,11 @@ def _file(folder: Path, kind: str) -> Path:
     return folder / f"document.{kind}"
 
 
-async def _run(folder: Path, program: Path, kind: str) -> int:
+async def _run(folder: Path, program: Path, kind: str, wanted: str) -> int:
     """Its exit code. Whatever happens, it has ended."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "mailserver.previews.confined",
-        str(folder), str(confined.program_of(program)), _file(folder, kind).name,
+        str(folder), str(confined.program_of(program)), _file(folder, kind).name, wanted,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         cwd="/", env={"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
     )  # fmt: skip
@@ -130,12 +130,12 @@ async def _run(folder: Path, program: Path, kind: str) -> int:
         await end(child)
 
 
-def _made(folder: Path, code: int) -> bytes | Fault:
+def _made(folder: Path, wanted: str, code: int) -> bytes | Fault:
     """What it wrote; its exit code says nothing of a file that it could not open."""
     if code in (confined.NOT_CONFINED, _AGAIN):
         log.error("LibreOffice cannot be started in confinement", code=code)
         return Fault.NO_PROGRAM
-    path = folder / confined.MADE / "document.pdf"
+    path = folder / confined.MADE / f"document.{wanted}"
     if not path.is_file() or path.is_symlink():
         if code:
             log.warning("LibreOffice failed", code=code)
@@ -143,4 +143,4 @@ def _made(folder: Path, code: int) -> bytes | Fault:
     if path.stat().st_size > MAX_PAGES:
         return Fault.TOO_BIG
     octets = path.read_bytes()
-    return octets if octets.startswith(b"%PDF-") else Fault.UNOPENED
+    return octets if octets.startswith((b"%PDF-", b"PK\x03\x04")) else Fault.UNOPENED

@@ -6,6 +6,7 @@ import re
 
 from pypdf import PageObject, PdfReader
 from pypdf.errors import FileNotDecryptedError, LimitReachedError, PyPdfError, WrongPasswordError
+from pypdf.generic import DictionaryObject
 
 from mailserver.previews.cell_values import Habits
 from mailserver.previews.faults import Fault, Unreadable
@@ -40,11 +41,12 @@ def _write(octets: bytes, out: Markup) -> None:
             out.cut = True
             break
         text = page.extract_text()
-        _paragraph(out, text)
+        out.lines(text)
+        _remarks(out, page)
         out.cut = out.cut or (not text.strip() and _paints(page))
     out.cut = out.cut or any(True for _ in reader.attachment_list)
     for value in (reader.get_form_text_fields() or {}).values():
-        _paragraph(out, str(value or ""))
+        out.lines(str(value or ""))
 
 
 def _paints(page: PageObject) -> bool:
@@ -53,7 +55,9 @@ def _paints(page: PageObject) -> bool:
     return contents is not None and _PAINTS.search(contents.get_data()[:MAX_LOOKED_AT]) is not None
 
 
-def _paragraph(out: Markup, text: str) -> None:
-    out.raw("<pre>")
-    out.text(text)
-    out.raw("</pre>")
+def _remarks(out: Markup, page: PageObject) -> None:
+    """What readers wrote on a page, also where a form was filled in so (ISO 32000-1 section 12.5.6)."""
+    for one in page.annotations or ():
+        remark = one.get_object()
+        if isinstance(remark, DictionaryObject) and (text := remark.get("/Contents")):
+            out.lines(str(text))

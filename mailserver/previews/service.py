@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from mailserver.model.errors import Temporary
+from mailserver.previews.child import ALL
 from mailserver.previews.faults import EXIT_CODES, Fault, Unreadable
 from mailserver.previews.office_program import OfficeProgram
 from mailserver.previews.processes import ROOT, end, kill
@@ -62,25 +63,30 @@ class Previews:
         self._office = OfficeProgram()
         self._one_office = asyncio.Lock()
 
-    async def convert(self, account_id: int, kind: str, language: str, take: Take) -> Converted:
-        """The file as HTML; the same again is remembered. Raises Unreadable, Temporary."""
+    async def convert(
+        self, account_id: int, kind: str, language: str, take: Take, *, everything: bool = False
+    ) -> Converted:
+        """The file as HTML; the same again is remembered. `everything`: with what no page shows of it. Raises
+        Unreadable, Temporary."""
+        said = (kind, language, *([ALL] if everything else []))
         async with self.turn(account_id):
-            octets, key = await _taken((kind, language), take)
+            octets, key = await _taken(said, take)
             kept: Converted | Fault | None = self._kept.get(key)
             if kept is None:
-                kept = await _converted(kind, language, octets)
+                kept = await _converted(said, octets)
                 self._kept.put(key, kept, 100 if isinstance(kept, Fault) else 4 * len(kept.html))
         if isinstance(kept, Fault):
             raise Unreadable(kept)
         return kept
 
-    async def pages(self, account_id: int, program: Path, kind: str, take: Take) -> bytes:
-        """The file as PDF, by LibreOffice; the same again is remembered. Raises Unreadable, Temporary."""
+    async def pages(self, account_id: int, program: Path, kind: str, take: Take, wanted: str = "pdf") -> bytes:
+        """The file as PDF, or as what is `wanted` (`kinds.NEW`), by LibreOffice; the same again is remembered. Raises
+        Unreadable, Temporary."""
         async with self.turn(account_id, self._one_office):
-            octets, key = await _taken((kind,), take)
+            octets, key = await _taken((kind, wanted), take)
             kept: bytes | Fault | None = self._kept.get(key)
             if kept is None:
-                kept = await self._office.pages(program, kind, octets)
+                kept = await self._office.converted(program, kind, wanted, octets)
                 if kept is not Fault.NO_PROGRAM:
                     self._kept.put(key, kept, 100 if isinstance(kept, Fault) else len(kept))
         if isinstance(kept, Fault):
@@ -110,10 +116,10 @@ async def _taken(said: tuple[str, ...], take: Take) -> tuple[bytes, Hashable]:
     return octets, (*said, hashlib.sha256(octets).digest())
 
 
-async def _converted(kind: str, language: str, octets: bytes) -> Converted | Fault:
+async def _converted(said: tuple[str, ...], octets: bytes) -> Converted | Fault:
     """What became of it in a process."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mailserver.previews.child", kind, language,
+        sys.executable, "-m", "mailserver.previews.child", *said,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         cwd="/", env={"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
     )  # fmt: skip
@@ -122,7 +128,7 @@ async def _converted(kind: str, language: str, octets: bytes) -> Converted | Fau
             answer, _ = await asyncio.gather(_read(child), _write(child, octets))
             code = await child.wait()
     except TimeoutError:
-        log.warning("a preview took too long", kind=kind)
+        log.warning("a preview took too long", kind=said[0])
         return Fault.TOO_BIG
     finally:
         await end(child)
@@ -130,7 +136,7 @@ async def _converted(kind: str, language: str, octets: bytes) -> Converted | Fau
         head, _, html = answer.partition(b"\n")
         return Converted(html.decode("utf-8", "replace"), bool(json.loads(head)["cut"]))
     if code not in _FAULTS:  # a limit, or a fault of ours
-        log.warning("a preview's process failed", kind=kind, code=code)
+        log.warning("a preview's process failed", kind=said[0], code=code)
     return _FAULTS.get(code, Fault.TOO_BIG)
 
 

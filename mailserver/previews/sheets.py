@@ -21,10 +21,10 @@ def write(octets: bytes, out: Markup, habits: Habits) -> None:
     sheets = book.worksheets
     out.cut = out.cut or len(sheets) > MAX_SHEETS
     for sheet in sheets[:MAX_SHEETS]:
-        if sheet.sheet_state != "visible":
+        if sheet.sheet_state != "visible" and not out.everything:
             out.cut = True
             continue
-        rows = sheet.iter_rows(max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS)
+        rows = sheet.iter_rows(max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS + 1)
         with warnings.catch_warnings(action="ignore"):
             table(out, sheet.title if len(sheets) > 1 else "", ([_shown(cell, habits) for cell in row] for row in rows))
 

@@ -34,7 +34,7 @@ def table(out: Markup, title: str, rows: Iterable[Sequence[tuple[str, bool]]]) -
     taken: list[Sequence[tuple[str, bool]]] = []
     for row in itertools.islice(rows, MAX_ROWS + 1):
         taken.append(row[:MAX_COLUMNS])
-        out.cut = out.cut or len(row) > MAX_COLUMNS
+        out.cut = out.cut or any(text for text, _ in row[MAX_COLUMNS:])
     if len(taken) > MAX_ROWS:
         out.cut = True
         taken.pop()

@@ -14,7 +14,7 @@ _ODF = " ".join(
     f'xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
     for short, name in (
         ("office", "office"), ("text", "text"), ("table", "table"), ("draw", "drawing"), ("style", "style"),
-        ("fo", "xsl-fo-compatible"),
+        ("fo", "xsl-fo-compatible"), ("presentation", "presentation"),
     )
 ) + ' xmlns:xlink="http://www.w3.org/1999/xlink"'  # fmt: skip
 
@@ -53,16 +53,24 @@ def word(text: str, style: str = "") -> str:
     return f"<w:p><w:r><w:rPr>{style}</w:rPr><w:t>{text}</w:t></w:r></w:p>"
 
 
-def xlsx(rows: list[list[object]], title: str = "Notes", *, hidden: bool = False) -> bytes:
-    """A workbook of one sheet; `hidden`: and of another one that Excel does not show."""
+def added(octets: bytes, members: Mapping[str, str | bytes]) -> bytes:
+    """A container with more members."""
+    with zipfile.ZipFile(io.BytesIO(octets)) as archive:
+        return packed({**{name: archive.read(name) for name in archive.namelist()}, **members})
+
+
+def xlsx(rows: list[list[object]], title: str = "Notes", *, hidden: object = None) -> bytes:
+    """A workbook of one sheet; `hidden`: and of another one, with this in it, that Excel does not show."""
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
     sheet.title = title
     for row in rows:
         sheet.append(row)
-    if hidden:
-        book.create_sheet("Bis").sheet_state = "hidden"
+    if hidden is not None:
+        bis = book.create_sheet("Bis")
+        bis.sheet_state = "hidden"
+        bis.append([hidden])
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()

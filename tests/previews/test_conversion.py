@@ -74,6 +74,10 @@ def test_sheets_are_written_as_people_write_them() -> None:
         (1234.5, "#,##0.00", "1234,50"),
         (3, "General", "3"),
         (1 / 3, "General", "0,3333333333"),
+        (185057800608491, "General", "185057800608491"),
+        (-185057800608491.0, "0", "-185057800608491"),
+        (1e15, "General", "1e+15"),
+        (0.1 + 0.2, "General", "0,3"),
     ],
 )
 def test_numbers(value: float, code: str, written: str) -> None:
@@ -92,6 +96,9 @@ def test_what_goes_on_is_cut_and_says_so() -> None:
     assert made.cut
     assert made.html.count("<tr>") == 1000
     assert made.html.endswith("</tr></table>")
+    assert not converted("xlsx", xlsx([["a"] * 60])).cut
+    assert converted("xlsx", xlsx([["a"] * 61])).cut, "a column more than is shown"
+    assert converted("xlsx", xlsx([["a"]], hidden="b")).cut
     long = converted("odf", odf("text", "".join(f"<text:p>{'mot ' * 5000}</text:p>" for _ in range(100))))
     assert long.cut
     assert len(long.html) < 1_600_000

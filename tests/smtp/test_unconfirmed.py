@@ -158,20 +158,17 @@ def test_documents_are_looked_at(house: House) -> None:
 
 
 def test_a_document_that_goes_on_beyond_what_is_read_is_named(house: House) -> None:
-    """A sheet of pupils: what is below the thousandth row nobody looks at; nor at a sheet that is hidden."""
+    """A sheet of pupils: numbers below the thousandth row nobody looks at."""
     message = letter("Ci-joint.")
     rows: list[list[object]] = [["Élève", number] for number in range(1200)]
-    message.add_attachment(xlsx([*rows, [NIR]]), maintype="application", subtype="octet-stream", filename="x.xlsx")
+    message.add_attachment(
+        xlsx([*rows, [185057800608491]]), maintype="application", subtype="octet-stream", filename="x.xlsx"
+    )
     outcome = submit(house, message)
     assert (outcome.waits, outcome.unread) == (False, ("x.xlsx",))
     both = letter("Ci-joint.")
     both.add_attachment(xlsx([[NIR], *rows]), maintype="application", subtype="octet-stream", filename="x.xlsx")
     assert submit(house, both).asks
-    secret = letter("Ci-joint.")
-    secret.add_attachment(
-        xlsx([["Élève"]], hidden=True), maintype="application", subtype="octet-stream", filename="y.xlsx"
-    )
-    assert submit(house, secret).unread == ("y.xlsx",)
 
 
 def test_pdf_is_looked_at_and_who_sends_it_is_told_of_what_is_not(house: House) -> None:

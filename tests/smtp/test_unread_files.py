@@ -10,11 +10,13 @@ from email.message import EmailMessage
 import pypdf
 import pytest
 import typst
+from pypdf.annotations import FreeText
 
+from mailserver.dlp.detectors import Kind
 from mailserver.previews import zipped
 from mailserver.submission.departure import Outcome
-from tests.previews.files import docx, picture, word, xlsx
-from tests.previews.old_files import DOC, XLS, rtf
+from tests.previews.files import added, docx, odf, picture, pptx, word, xlsx
+from tests.previews.old_files import DOC, XLS, XLS_UNSHOWN, rtf
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.filtering import ADA
@@ -54,6 +56,82 @@ def locked(octets: bytes) -> bytes:
     return bytes(flags)
 
 
+def damaged(octets: bytes, at: int) -> bytes:
+    """A container of which the first file no longer unpacks."""
+    spoilt = bytearray(octets)
+    start = 30 + spoilt[26] + spoilt[28] + at
+    spoilt[start : start + 9] = b"\xff" * 9
+    return bytes(spoilt)
+
+
+def noted(text: str) -> bytes:
+    """A PDF with a remark on an empty page."""
+    made, out = pypdf.PdfWriter(), io.BytesIO()
+    made.add_blank_page(200, 200)
+    made.add_annotation(0, FreeText(text=text, rect=(10, 10, 190, 30)))
+    made.write(out)
+    return out.getvalue()
+
+
+def saved(octets: bytes, name: str) -> bytes:
+    """A saved message, with a file; its own words are in base64, too."""
+    made = EmailMessage()
+    made["Subject"] = "Ancien"
+    made.set_content("Voir la pièce jointe." * 20, cte="base64")
+    made.add_attachment(octets, maintype="application", subtype="octet-stream", filename=name)
+    return made.as_bytes(policy=policy.SMTP)
+
+
+def spoken(text: str) -> bytes:
+    """The same without a file: the text is in base64."""
+    made = EmailMessage()
+    made.set_content(text, cte="base64")
+    return made.as_bytes(policy=policy.SMTP)
+
+
+MICROSOFT = " ".join(
+    f'xmlns:{short}="http://schemas.openxmlformats.org/{name}/2006/main"'
+    for short, name in (("w", "wordprocessingml"), ("a", "drawingml"), ("p", "presentationml"), ("s", "spreadsheetml"))
+)
+
+
+def words(text: str) -> str:
+    """What stands in a header, a footer or a remark, in two pieces as Word likes to write it."""
+    runs = "".join(f"<w:r><w:rPr/><w:t>{one}</w:t></w:r>" for one in (text[:7], text[7:]))
+    return f"<w:hdr {MICROSOFT}><w:p>{runs}</w:p></w:hdr>"
+
+
+def drawn(text: str) -> str:
+    return f"<p:notes {MICROSOFT}><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:notes>"
+
+
+def remark(text: str) -> str:
+    return f"<p:cmLst {MICROSOFT}><p:cm><p:text>{text}</p:text></p:cm></p:cmLst>"
+
+
+def cell_remark(text: str) -> str:
+    return f"<s:comments {MICROSOFT}><s:comment><s:text><s:r><s:t>{text}</s:t></s:r></s:text></s:comment></s:comments>"
+
+
+def annotated(text: str) -> bytes:
+    return odf("text", f"<text:p>a<office:annotation><text:p>{text}</text:p></office:annotation>b</text:p>")
+
+
+def spoken_of(text: str) -> bytes:
+    page = f"<draw:page><presentation:notes><text:p>{text}</text:p></presentation:notes></draw:page>"
+    return odf("presentation", page)
+
+
+def footed(text: str) -> bytes:
+    name = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
+    return odf("text", "<text:p>a</text:p>", more={"styles.xml": f'<x xmlns:t="{name}"><t:p>{text}</t:p></x>'.encode()})
+
+
+def sheet(text: str, value: float) -> bytes:
+    cell = f'<table:table-cell office:value-type="float" office:value="{value}">{text}</table:table-cell>'
+    return odf("spreadsheet", f'<table:table table:name="F"><table:table-row>{cell}</table:table-row></table:table>')
+
+
 def printed(text: str) -> bytes:
     return bytes(typst.compile(text.encode(), format="pdf"))
 
@@ -75,11 +153,22 @@ def scanned() -> bytes:
         lambda: {"bulletin.pdf": printed(NIR)},
         lambda: {f"{NIR}.jpg": b"\xff\xd8\xff"},
         lambda: {"page.html": f"<!-- x --><p>Élève <b>{NIR}</b></p>".encode()},
+        lambda: {"ancien.eml": spoken(f"Élève : {NIR}")},
+        lambda: {"ancien.eml": saved(docx(word(NIR)), "élève.docx")},
     ],
-    ids=["text", "word", "sheet", "pdf", "name", "page"],
+    ids=["text", "word", "sheet", "pdf", "name", "page", "message", "its-file"],
 )
 def test_what_stands_in_a_zip_file_is_read(house: House, files: Callable[[], Mapping[str, bytes]]) -> None:
     assert submit(house, packed(files()), "dossier.zip").asks
+
+
+@pytest.mark.parametrize(
+    ("how", "at"), [(zipfile.ZIP_DEFLATED, 0), (zipfile.ZIP_LZMA, 4), (zipfile.ZIP_LZMA, 9), (zipfile.ZIP_BZIP2, 0)]
+)
+def test_a_file_that_is_damaged_costs_no_other_file(house: House, how: int, at: int) -> None:
+    files = {"cassé.txt": bytes(range(256)) * 9, "liste.csv": NIR.encode()}
+    outcome = submit(house, damaged(packed(files, how), at), "dossier.zip")
+    assert (outcome.asks, outcome.unread) == (True, ("dossier.zip",))
 
 
 @pytest.mark.parametrize(
@@ -92,9 +181,11 @@ def test_what_stands_in_a_zip_file_is_read(house: House, files: Callable[[], Map
         lambda: packed({f"{number}.txt": b"x" for number in range(zipped.MAX_FILES + 1)}, zipfile.ZIP_STORED),
         lambda: packed({"cassé.docx": b"PK\x03\x04"}),
         lambda: packed({"vieux.doc": DOC}),
+        lambda: packed({"lettre.rtf": rtf()}),
+        lambda: packed({"deux.eml": saved(spoken(NIR), "un.eml")}),
         lambda: b"PK\x03\x04",
     ],
-    ids=["zip-in-zip", "picture", "password", "bomb", "many", "damaged", "old", "no-zip"],
+    ids=["zip-in-zip", "picture", "password", "bomb", "many", "damaged", "old", "rtf", "messages", "no-zip"],
 )
 def test_what_of_a_zip_file_is_not_read_is_told(house: House, octets: Callable[[], bytes]) -> None:
     outcome = submit(house, octets(), "dossier.zip")
@@ -107,12 +198,92 @@ def test_a_zip_file_of_which_all_is_read_is_nothing_to_tell_of(house: House) -> 
     assert (outcome.waits, outcome.unread) == (False, ())
 
 
+# ---------------------------------------------------------------------- messages
+
+
+@pytest.mark.parametrize(
+    ("octets", "name", "kind"),
+    [
+        (lambda: spoken(f"Élève : {NIR}"), "ancien.eml", "application/octet-stream"),
+        (lambda: saved(docx(word(NIR)), "élève.docx"), "ancien.eml", "application/octet-stream"),
+        (lambda: saved(packed({"a.csv": NIR.encode()}), "a.zip"), "ancien.eml", "text/plain"),
+        (lambda: b"Subject: " + NIR.encode() + b"\r\n\r\nBonjour", "ancien.eml", "application/octet-stream"),
+    ],
+    ids=["words", "document", "zip", "subject"],
+)
+def test_a_saved_message_is_read_as_one(house: House, octets: Callable[[], bytes], name: str, kind: str) -> None:
+    assert submit(house, octets(), name, kind).asks
+
+
+def test_what_of_a_saved_message_is_not_read_is_told(house: House) -> None:
+    assert submit(house, saved(b"Rar!", "tout.rar"), "ancien.eml").unread == ("tout.rar",)
+    assert submit(house, saved(spoken(NIR), "un.eml"), "deux.eml").unread == ("un.eml",)
+    assert submit(house, saved(b"Bonjour", "un.txt"), "ancien.eml").unread == ()
+
+
 # ---------------------------------------------------------------------- documents
+
+
+PLACES: Mapping[str, Callable[[str], bytes]] = {
+    "nombres.xlsx": lambda nir: xlsx([[int(nir.replace(" ", ""))]]),
+    "nombres.ods": lambda nir: sheet("", int(nir.replace(" ", ""))),
+    "étroit.ods": lambda nir: sheet("<text:p>1,85E+14</text:p>", int(nir.replace(" ", ""))),
+    "tête.docx": lambda nir: added(docx(word("Bonjour")), {"word/header2.xml": words(nir)}),
+    "remarque.docx": lambda nir: added(docx(word("Bonjour")), {"word/comments.xml": words(nir)}),
+    "effacé.docx": lambda nir: docx(f"<w:p><w:del><w:r><w:delText>{nir}</w:delText></w:r></w:del></w:p>"),
+    "diagramme.docx": lambda nir: added(docx(word("a")), {"word/embeddings/a.xlsx": xlsx([[nir]])}),
+    "notes.pptx": lambda nir: added(pptx(("Un", ["a"])), {"ppt/notesSlides/notesSlide1.xml": drawn(nir)}),
+    "remarque.pptx": lambda nir: added(pptx(("Un", ["a"])), {"ppt/comments/comment1.xml": remark(nir)}),
+    "remarque.xlsx": lambda nir: added(xlsx([["Notes"]]), {"xl/comments/comment1.xml": cell_remark(nir)}),
+    "cachée.xlsx": lambda nir: xlsx([["Notes"]], hidden=nir),
+    "remarque.odt": annotated,
+    "notes.odp": spoken_of,
+    "pied.odt": footed,
+    "remarque.pdf": noted,
+}
+"""Documents that say a number where no page shows it."""
+
+
+def numbered(number: int) -> str:
+    """One of many."""
+    digits = f"1850578006{number:03}"
+    return f"1 85 05 78 006 {number:03} {97 - int(digits) % 97:02}"
+
+
+def test_documents_are_read_where_nobody_looks(house: House) -> None:
+    files = {name: make(numbered(number)) for number, (name, make) in enumerate(PLACES.items(), 1)}
+    looked = house.run(house.submission.confirmation.look(house.people["ada"], letter(packed(files), "tout.zip")))
+    found = {one.value for one in looked.found}
+    assert [name for n, name in enumerate(files, 1) if numbered(n).replace(" ", "") not in found] == []
+    assert looked.unread == ()
+
+
+@pytest.mark.parametrize("name", ["nombres.xlsx", "tête.docx"])
+def test_a_document_by_itself_is_read_as_in_a_zip_file(house: House, name: str) -> None:
+    assert submit(house, PLACES[name](NIR), name).asks
+
+
+def test_what_is_in_a_document_and_is_not_read_is_told(house: House) -> None:
+    members: list[Mapping[str, str | bytes]] = [
+        {"word/embeddings/a.bin": b"x", "word/vbaProject.bin": b"x"},
+        {"word/afchunk.htm": NIR},
+        {"word/header1.xml": "<x"},
+        {"word/embeddings/a.docx": added(docx(word("a")), {"word/embeddings/b.docx": docx(word(NIR))})},
+    ]
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = ADA, OUTSIDE, "Quatre"
+    for number, one in enumerate(members):
+        octets = added(docx(word("Bonjour")), one)
+        message.add_attachment(octets, maintype="application", subtype="octet-stream", filename=f"{number}.docx")
+    looked = house.run(house.submission.confirmation.look(house.people["ada"], message.as_bytes(policy=policy.SMTP)))
+    assert looked.unread == ("0.docx", "1.docx", "2.docx", "3.docx")
 
 
 def test_old_documents_are_told_of_where_there_is_no_libreoffice(house: House) -> None:
     assert submit(house, DOC, "vieux.doc").unread == ("vieux.doc",)
     assert submit(house, XLS, "vieux", "application/vnd.ms-excel").unread == ("vieux",)
+    assert submit(house, rtf(), "lettre.rtf").unread == ("lettre.rtf",)
+    assert submit(house, rtf(), "lettre", "text/rtf").unread == ("lettre",)
 
 
 @pytest.mark.needs("soffice")
@@ -121,8 +292,10 @@ def test_old_documents_are_read_by_libreoffice(make_house: HouseMaker) -> None:
     ada = office.people["ada"]
     look = office.submission.confirmation.look
     assert not office.run(look(ada, letter(DOC, "vieux.doc"))).unread
-    found = office.run(look(ada, letter(rtf(NIR), "vieux.doc"))).found
-    assert [one.where for one in found] == ["vieux.doc"]
+    sheets = office.run(look(ada, letter(XLS_UNSHOWN, "vieux.xls")))
+    assert ({one.kind for one in sheets.found}, sheets.unread) == ({Kind.NIR, Kind.IBAN}, ())
+    parted = rtf(NIR.replace(" 006", "{\\b  00}6"))
+    assert [one.where for one in office.run(look(ada, letter(parted, "lettre.rtf"))).found] == ["lettre.rtf"]
     assert office.run(look(ada, letter(DOC[:600], "cassé.doc"))).unread == ("cassé.doc",)
 
 
@@ -131,10 +304,12 @@ def test_old_documents_are_read_by_libreoffice(make_house: HouseMaker) -> None:
     [
         (lambda: f"<table><tr><td>{NIR}</table>".encode(), "export.xls"),
         (lambda: f"Élève\t{NIR}".encode("utf-16"), "export.xls"),
+        (lambda: f"Note <b\t{NIR}".encode(), "export.xls"),
         (lambda: docx(word(NIR)), "nouveau.doc"),
+        (lambda: docx(word(NIR)), "nouveau.rtf"),
         (lambda: docx(word(NIR)), "macros.docm"),
     ],
-    ids=["page", "text", "word", "macros"],
+    ids=["page", "text", "stray", "word", "word-rtf", "macros"],
 )
 def test_what_another_format_is_called_is_read_as_what_it_is(
     house: House, octets: Callable[[], bytes], name: str

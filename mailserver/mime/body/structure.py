@@ -29,6 +29,8 @@ _NEVER_ATTACHED = {
     "text/rfc822-headers",
 }
 
+_ENCODED = frozenset(("base64", "quoted-printable"))
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -91,6 +93,20 @@ class Part:
             if first or into_messages or not part.is_message:
                 waiting.extend(reversed(part.children))
             first = False
+
+    def messages(self) -> Iterator["Part"]:
+        """This message, and those attached to it."""
+        yield self
+        for part in self.walk(into_messages=True):
+            if part.is_message:
+                yield part.children[0]
+
+    def leaves(self) -> Iterator["Part"]:
+        """What has no parts of its own that are looked at, in attached messages, too; also a message that is encoded,
+        which RFC 2046 section 5.2.1 forbids, and which programs open all the same."""
+        for part in self.walk(into_messages=True):
+            if not part.is_multipart and (not part.is_message or part.encoding in _ENCODED):
+                yield part
 
     def attachments(self) -> list["Part"]:
         """The parts people would call attachments."""
