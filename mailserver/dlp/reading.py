@@ -15,6 +15,8 @@ MAX_DOCUMENT = 4 * 1024 * 1024
 ZIP = "zip"
 MAX_SAVED = 1
 """Saved messages within each other."""
+MAX_SAVED_OCTETS = 64 * 1024 * 1024
+"""Of all saved messages of a letter, encoded: some may claim to hold each other without being one in the other."""
 MAX_NAME = 100
 MAX_NAMES = 50
 """Names of files that are looked at."""
@@ -77,6 +79,7 @@ class _Reading:
         self.documents: list[Document] = []
         self.left: list[str] = []
         self._room = MAX_TEXT
+        self._saved_room = MAX_SAVED_OCTETS
 
     def message(self, octets: bytes, saved_as: str, depth: int = 0) -> None:
         """The letter, or a message in it that is a file of this name."""
@@ -87,7 +90,8 @@ class _Reading:
             if part.filename and len(self.texts) < MAX_NAMES:
                 self.texts.append((name, name))
             if _is_saved_message(part):
-                if depth < MAX_SAVED and part.size <= structure.MAX_CONTENT:
+                if depth < MAX_SAVED and part.size <= self._saved_room:
+                    self._saved_room -= part.size
                     self.message(part.content(octets), name, depth + 1)
                 else:
                     self.left.append(name)

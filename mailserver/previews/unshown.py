@@ -37,6 +37,8 @@ _SAYS = frozenset(
 """Elements of Microsoft's formats that hold text; of OpenDocument all do."""
 _RUNS = frozenset(("t", "delText", "span", "a"))
 """Those that may stand in the middle of a word."""
+_KEPT = frozenset(("s", "n"))
+"""Values that a pivot table keeps of the sheet it was made from."""
 _BREAKS = frozenset(("p", "br", "cr", "tab", "si", "is", "comment", "cm", "pt"))
 """Other elements that end one."""
 MANY_DIGITS = 10**10
@@ -107,6 +109,9 @@ class _Text:
             self.pieces.append("\n")
         if value := attributes.get(_VALUE):
             self._number(value)
+        if name in _KEPT and (kept := attributes.get("v")):
+            self.pieces.append(f"\n{kept}\n")
+            self._number(kept)
 
     def end(self, tag: str) -> None:
         """An element ends."""

@@ -113,6 +113,10 @@ def cell_remark(text: str) -> str:
     return f"<s:comments {MICROSOFT}><s:comment><s:text><s:r><s:t>{text}</s:t></s:r></s:text></s:comment></s:comments>"
 
 
+def pivoted(text: str) -> str:
+    return f'<s:pivotCacheRecords {MICROSOFT}><s:r><s:s v="{text}"/></s:r></s:pivotCacheRecords>'
+
+
 def annotated(text: str) -> bytes:
     return odf("text", f"<text:p>a<office:annotation><text:p>{text}</text:p></office:annotation>b</text:p>")
 
@@ -235,6 +239,7 @@ PLACES: Mapping[str, Callable[[str], bytes]] = {
     "notes.pptx": lambda nir: added(pptx(("Un", ["a"])), {"ppt/notesSlides/notesSlide1.xml": drawn(nir)}),
     "remarque.pptx": lambda nir: added(pptx(("Un", ["a"])), {"ppt/comments/comment1.xml": remark(nir)}),
     "remarque.xlsx": lambda nir: added(xlsx([["Notes"]]), {"xl/comments/comment1.xml": cell_remark(nir)}),
+    "croisé.xlsx": lambda nir: added(xlsx([["Notes"]]), {"xl/pivotCache/pivotCacheRecords1.xml": pivoted(nir)}),
     "cachée.xlsx": lambda nir: xlsx([["Notes"]], hidden=nir),
     "remarque.odt": annotated,
     "notes.odp": spoken_of,
