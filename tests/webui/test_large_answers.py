@@ -115,10 +115,10 @@ def test_an_office_file_that_takes_long_holds_no_turn(roomy: House, monkeypatch:
     begun, go_on = threading.Event(), threading.Event()
     really = service._converted
 
-    async def slowly(kind: str, language: str, octets: bytes) -> service.Converted | Fault:
+    async def slowly(said: tuple[str, ...], octets: bytes) -> service.Converted | Fault:
         begun.set()
         await asyncio.to_thread(go_on.wait, PATIENCE)
-        return await really(kind, language, octets)
+        return await really(said, octets)
 
     monkeypatch.setattr(service, "_converted", slowly)
     with slow_reader(roomy, visitor, f"/s/{path.format(id=content)}") as sock:
