@@ -12,11 +12,11 @@ import typer
 from mailserver.cli.accounts.desk import Desk, at_desk
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, origin, settings_of, with_help
 from mailserver.delivery import Delivery
-from mailserver.mailings.decisions import Mailings, reach_of
+from mailserver.mailings.decisions import Mailings, reach_of, version_of
 from mailserver.model.errors import Refused
 from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.queue import mailings
-from mailserver.store.queue.mailings import Mailing
+from mailserver.store.queue.mailings import Mailing, State
 from mailserver.texts.command_line import _, of_error
 from mailserver.withdrawal.service import Withdrawals
 
@@ -26,6 +26,13 @@ app = typer.Typer(no_args_is_help=True)
 PAGE = 200
 
 Number = Annotated[int, typer.Argument(metavar="ID", help=_("Numéro de l’envoi, tel que `mailings list` le montre."))]
+
+Version = Annotated[
+    str,
+    typer.Argument(
+        metavar="VERSION", help=_("Ce que `mailings show` en dit : si l’envoi a changé depuis, il n’est pas approuvé.")
+    ),
+]
 
 
 @app.command("list")
@@ -64,6 +71,8 @@ def show(directory: InstanceDir, number: Number, as_json: AsJson = False) -> Non
     for name, count in reach_of(one).populations:
         print(f"  {name or '-'}: {count}")
     print(_("{done} servis sur {total}", done=one.done, total=one.total))
+    if one.state is State.WAITING:
+        print(_("version {version}", version=version_of(one)))
     for each in readers:
         school = each["school"] or "-"
         print(_("{school} : {read} lus sur {people}", school=school, read=each["read"], people=each["people"]))
@@ -71,9 +80,9 @@ def show(directory: InstanceDir, number: Number, as_json: AsJson = False) -> Non
 
 @app.command()
 @with_help(_("Approuver un envoi en nombre : il part, à son heure."))
-def approve(directory: InstanceDir, number: Number, as_json: AsJson = False) -> None:
-    """Approve one: it leaves, at its time."""
-    _act(directory, number, lambda decides: decides.approve(number, origin()), as_json=as_json)
+def approve(directory: InstanceDir, number: Number, version: Version, as_json: AsJson = False) -> None:
+    """Approve one, as it was shown: it leaves, at its time."""
+    _act(directory, number, lambda decides: decides.approve(number, version, origin()), as_json=as_json)
 
 
 @app.command()
@@ -131,6 +140,7 @@ def _facts(one: Mailing) -> dict[str, Any]:
         "sender": one.reverse_path,
         "subject": one.subject,
         "state": one.state.value,
+        "version": version_of(one),
         "people": one.people,
         "outside": one.outside,
         "due": one.due,

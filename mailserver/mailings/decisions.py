@@ -4,6 +4,8 @@ A second person is an administrator or an owner of all its lists, and never the 
 """
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -37,6 +39,8 @@ NOTHING_TAKEN = -1
 """In place of an act: nobody had it."""
 UNQUEUED = 200
 """Rows of the queue that one unit removes."""
+VERSION = 6
+"""Octets of what tells one version of a mailing from another."""
 SLOW = -2
 """Whose turn slow reads of this kind take (`Store.read_slow`)."""
 
@@ -90,13 +94,15 @@ class Mailings:
 
     # ------------------------------------------------------------------ deciding
 
-    async def approve(self, number: int, origin: Origin) -> None:
-        """Let it leave, at its time. Raises Refused(NOT_FOUND | CONFLICT | FORBIDDEN), Temporary."""
+    async def approve(self, number: int, version: str, origin: Origin) -> None:
+        """Let it leave, at its time. `version`: of what whoever approves has seen (`version_of`).
+
+        Raises Refused(NOT_FOUND | CONFLICT | FORBIDDEN), Temporary.
+        """
         one = await self._store.read(mailings.get, number)
         if one.login and one.login == origin.actor:
             raise Refused(Reason.FORBIDDEN, Cause("mailing-own"))
-        to = _from(State.WAITING, to=State.APPROVED)
-        await self._move(number, origin, to, "approved", approver=origin.actor)
+        await self._move(number, origin, partial(_approved, version), "approved", approver=origin.actor)
 
     async def refuse(self, number: int, origin: Origin, reason: str = "") -> None:
         """Do not send it, and tell its author. Raises Refused(NOT_FOUND | CONFLICT), Temporary."""
@@ -243,6 +249,20 @@ def reach_of(one: Mailing) -> Reach:
         return mailing_counts.read_reach(one.reach)
     except BadSyntax:
         return Reach()
+
+
+def version_of(one: Mailing) -> str:
+    """Whom it goes to, in short: another one once it has been asked anew for other people."""
+    facts = json.dumps([one.people, one.outside, one.reach, one.expires])
+    return hashlib.blake2b(facts.encode(), digest_size=VERSION).hexdigest()
+
+
+def _approved(version: str, one: Mailing) -> State | None:
+    if one.state is not State.WAITING:
+        return None
+    if version != version_of(one):
+        raise Refused(Reason.CONFLICT, Cause("mailing-changed"))
+    return State.APPROVED
 
 
 def _from(*states: State, to: State) -> Callable[[Mailing], State | None]:

@@ -293,6 +293,7 @@ _RECORDED = {
     "mailing": N_("envoi en nombre {number} ({name}), {count} personnes : {verdict}"),
     "no-such-mailing": N_("cet envoi en nombre n’existe pas"),
     "mailing-state": N_("cet envoi en nombre n’en est plus là"),
+    "mailing-changed": N_("cet envoi a changé depuis : il va à d’autres personnes, ou a un autre délai"),
     "mailing-own": N_("l’auteur d’un envoi en nombre ne l’approuve pas lui-même"),
     "allowance": N_("peut envoyer {times} fois plus jusqu’au {end}"),
     "secured": N_(

@@ -46,11 +46,15 @@ def test_they_are_shown_and_decided_about(fresh: Callable[..., Instance]) -> Non
     assert number in run(academy, "list").stdout
     shown = facts(academy, "show", number)
     assert (shown["state"], shown["people"], shown["outside"]) == ("waiting", 1120, 4)
-    assert facts(academy, "approve", number)["state"] == "approved"
+    version = str(shown["version"])
+    assert version in run(academy, "show", number).stdout
+    assert run(academy, "approve", number, "0" * len(version)).exit_code == 1, "of what was shown, and nothing else"
+    assert facts(academy, "show", number)["state"] == "waiting"
+    assert facts(academy, "approve", number, version)["state"] == "approved"
     assert facts(academy, "stop", number)["state"] == "stopped"
     assert facts(academy, "resume", number)["state"] == "approved"
     assert facts(academy, "take-back", number)["state"] == "cancelled"
-    late = run(academy, "approve", number)
+    late = run(academy, "approve", number, version)
     assert late.exit_code == 1
     assert run(academy, "show", "999999").exit_code == 1
 

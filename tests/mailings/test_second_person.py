@@ -7,6 +7,8 @@ import pytest
 
 from mailserver.delivery import mailing_reach
 from mailserver.delivery.moderation import Moderation
+from mailserver.mailings.decisions import version_of
+from mailserver.model.errors import Refused
 from mailserver.store.people import lists
 from mailserver.store.queue import held_submissions, mailing_audience, mailing_counts, mailings, moderation_queue, spool
 from mailserver.store.queue.mailings import State
@@ -25,16 +27,21 @@ def asked(house: House, name: str) -> int:
 
 
 def test_for_other_people_than_it_was_shown_for_it_waits_again(
-    house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    house: House, worker: Worker, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailing_intake, "FEW", 0)
     number = submit(house).mailing
+    seen = version_of(worker.get(number))
+    clock.step(60)
     worker.approve(number)
     house.store.write_now(lists.remove_members, LIST, ["amie@ailleurs.fr"])
     house.store.write_now(lists.add_members, LIST, ["autre@ailleurs.fr"])
     worker.look()
     one = worker.get(number)
     assert (one.state, one.outside, one.approver) == (State.WAITING, 1, "")
+    with pytest.raises(Refused, match="has changed"):
+        house.run(worker.decides.approve(number, seen, ADMIN))
+    assert worker.get(number).state is State.WAITING
     assert sum(got(house).values()) == 0
     assert asked(house, "admin") == 2
     worker.approve(number)
@@ -152,7 +159,7 @@ def test_approved_by_one_and_stopped_by_another_it_still_passes_the_list_of_who_
     house.store.write_now(lambda tx: lists.change(tx, LIST, {"moderated": 1}))
     house.store.write_now(lists.set_owners, LIST, [f"ida@{DOMAIN}"])
     number = submit(house, LIST, f"ida@{DOMAIN}", "un@un.fr", "deux@deux.fr").mailing
-    house.run(worker.decides.approve(number, Origin("ida", "test")))
+    worker.approve(number, Origin("ida", "test"))
     house.run(worker.decides.stop(number, ADMIN))
     house.run(worker.decides.resume(number, ADMIN))
     worker.look()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mailserver.mailings.decisions import Mailings
+from mailserver.mailings.decisions import Mailings, version_of
 from mailserver.mailings.sending import MailingSender
 from mailserver.store.queue import mailings
 from mailserver.store.queue.mailings import Mailing
@@ -37,7 +37,7 @@ class Worker:
         return self.house.read(mailings.get, number)
 
     def approve(self, number: int, origin: Origin = ADMIN) -> None:
-        self.house.run(self.decides.approve(number, origin))
+        self.house.run(self.decides.approve(number, version_of(self.get(number)), origin))
 
     def take_back(self, number: int) -> None:
         """All of it, the mailboxes too."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 
 from mailserver.mailings.decisions import Mailings
@@ -92,6 +93,13 @@ def handed_in(house: House, author: Visitor, subject: str) -> int:
     return int(found[1])
 
 
+def approved(person: Visitor, path: str) -> httpx.Response:
+    """What is shown is let pass."""
+    found = re.search(r'name="version" value="(\w+)"', person.get(path).text)
+    assert found
+    return person.post(path, {"faire": "approuver", "version": found[1]})
+
+
 def test_from_writing_to_taking_back(house: House, people: list[Principal]) -> None:
     emma, marc, rose, zoe = people
     author, owner, stranger = (entered(house, one) for one in (emma, marc, rose))
@@ -106,7 +114,9 @@ def test_from_writing_to_taking_back(house: House, people: list[Principal]) -> N
     assert all(fact in shown for fact in ("Emma Dupont", emma.address, "Collège Colette")), "who asks, and from where"
     assert f">{emma.login}<" not in shown
     assert "Bonjour à tous" in owner.get(path).text, "who decides reads it first"
-    assert "va partir" in owner.post(path, {"faire": "approuver"}).text
+    old = owner.post(path, {"faire": "approuver", "version": "0" * 12})
+    assert (old.status_code, "a changé depuis" in old.text) == (422, True)
+    assert "va partir" in approved(owner, path).text
     work(house)
     text = author.get(path).text
     assert "envoyé" in text
@@ -144,7 +154,7 @@ def test_who_may_resume_what_somebody_else_has_stopped(house: House, people: lis
     author, owner = entered(house, people[0]), entered(house, people[1])
     number = handed_in(house, author, "Deux fois")
     path = f"/s/envois-en-nombre/{number}"
-    owner.post(path, {"faire": "approuver"})
+    approved(owner, path)
     assert "arrêté" in author.post(path, {"faire": "arreter"}).text
     assert owner.post(path, {"faire": "reprendre"}).status_code == 422, "its author does not want it sent"
     assert "va partir" in author.post(path, {"faire": "reprendre"}).text

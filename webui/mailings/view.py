@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailserver.calendars import school_holidays
-from mailserver.mailings.decisions import reach_of
+from mailserver.mailings.decisions import reach_of, version_of
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role
 from mailserver.model.rules import Denied
@@ -33,6 +33,8 @@ class Shown:
     """One mailing."""
 
     id: int
+    version: str
+    """What an approval is of."""
     subject: str
     state: State
     words: str
@@ -89,6 +91,7 @@ async def _shown(services: Services, visit: Visit, one: Mailing, author: Author)
     due = datetime.fromtimestamp(one.due, language.zone).strftime("%Y-%m-%dT%H:%M") if one.due else ""
     return Shown(
         id=one.id,
+        version=version_of(one),
         subject=plain.line(one.subject, 200),
         state=one.state,
         words=state_words(visit)[one.state],
@@ -174,7 +177,7 @@ async def act(services: Services, visit: Visit, one: Mailing, acts: Acts, origin
     """
     form, wanted = visit.form, visit.form.text("faire")
     if wanted == "approuver" and acts.decide:
-        await services.mailings.approve(one.id, origin)
+        await services.mailings.approve(one.id, form.text("version"), origin)
         return "mailing-approuve"
     if wanted == "refuser" and acts.decide:
         await services.mailings.refuse(one.id, origin, form.text("motif")[:REASON])
@@ -208,8 +211,11 @@ def fault_words(visit: Visit, refusal: Refused) -> str:
         return visit.language.say(refusal.said)
     if refusal.reason is Reason.INVALID:
         return visit._("Indiquez une date et une heure à venir, dans l’année.")
+    cause = causes.of(refusal)
+    if cause.name == "mailing-changed":
+        return visit._("Cet envoi a changé depuis que vous l’avez vu. Relisez à qui il va avant de l’approuver.")
     if refusal.reason is Reason.FORBIDDEN:
-        return visit.language.say(causes.of(refusal))
+        return visit.language.say(cause)
     if refusal.reason is Reason.CONFLICT:
         return visit._("Ce n’est plus possible dans l’état où c’est à présent. Rien n’a été changé.")
     raise refusal
