@@ -112,7 +112,8 @@ class Digests:
                     await self._deliver(about.head, digest, accounts[start : start + UNIT])
         for some, members in await at_leisure(people, _alike, [(one, one.outside) for one in posts]):
             async for digest in self._written(about, some, left_out):
-                await self._send(about.head, digest, members)
+                for start in range(0, len(members), UNIT):
+                    await self._send(about.head, digest, members[start : start + UNIT])
         log.info("digest", list=address, messages=len(posts))
         return [post.id for post in posts if post.id not in left_out]
 
@@ -170,7 +171,7 @@ class Digests:
         await self._commit(head, parts, digest.posts, accounts=accounts)
 
     async def _send(self, head: Head, digest: _Written, members: Sequence[str]) -> None:
-        """To members outside, each under an address of their own. Raises Refused(CONFLICT), Temporary."""
+        """To some members outside, each under an address of their own. Raises Refused(CONFLICT), Temporary."""
         gone = await self._store.read(outside_members.ended, head.address, members)
         left = tuple(member for member in members if member not in gone)
         provenance = Provenance(Door.SERVICE, through_list=True)

@@ -95,7 +95,7 @@ class BatchDelivery:
         return Work(one, Pace(FEWEST, max(FEWEST, first), MOST), Pace(FEWEST_NEW, new, MOST_NEW), outside)
 
     async def some(self, work: Work, batch: Batch) -> None:
-        """The next of a batch get it. Raises Refused(CONFLICT), Denied, Temporary."""
+        """The next of a batch get it. Raises Refused(CONFLICT | NOT_FOUND), Denied, Temporary."""
         copy = work.copies.get(batch.copy)
         if copy is None:
             copy = work.copies[batch.copy] = await self._read_copy(work.one, batch.copy)
@@ -149,7 +149,8 @@ class BatchDelivery:
         return closed
 
     async def _read_copy(self, one: Mailing, number: int) -> Copy | Posting:
-        """A copy as it is stored, read once for all of its recipients. Raises Refused(CONFLICT), Temporary."""
+        """A copy as it is stored, read once for all of its recipients. Raises Refused(CONFLICT | NOT_FOUND),
+        Temporary."""
         kept = (await self._store.read(mailing_batches.copies, one.id)).get(number)
         if kept is None:
             raise Refused(Reason.CONFLICT)
@@ -172,8 +173,11 @@ class BatchDelivery:
         return Copy(Part(prepared, kept.reverse_path, options=options, provenance=came), octets, envelope, {})
 
     async def _read_posting(self, one: Mailing, kept: mailing_batches.Copy) -> Posting:
-        """What a list sends outside: it answers for that by its own signature."""
+        """What a list sends outside: it answers for that by its own signature. Raises Refused(NOT_FOUND), Temporary."""
         address = await self._store.read(list_posts.list_of, kept.post_id)
+        if not address:  # who is to get it is left for an operator, and settled as nothing else
+            log.error("a mailing waits: its message on record is gone", mailing=one.id, post=kept.post_id)
+            raise Refused(Reason.NOT_FOUND)
         came = Envelope("", (), door=one.came.door, found=one.options.results)
         options = replace(one.options, ret="", envid="", signing=came.signing | Signing.DKIM)
         return Posting(kept.post_id, kept.content_id, options, self._delivery.members.return_addresses(address))

@@ -89,10 +89,12 @@ def opened(house: House, what: Opening) -> Text:
     """That more people read the archive."""
     words = {
         (True, True): Text(
-            "Depuis le {day}, toute l'académie lit les archives de la liste, dont {n} messages d'avant."
+            "Depuis le {day}, toute l'académie lit les archives de la liste, messages d'avant compris ({n})."
         ),
         (True, False): Text("Depuis le {day}, toute l'académie lit ce que la liste ajoute à ses archives."),
-        (False, True): Text("Depuis le {day}, ses membres lisent les archives de la liste, dont {n} messages d'avant."),
+        (False, True): Text(
+            "Depuis le {day}, ses membres lisent les archives de la liste, messages d'avant compris ({n})."
+        ),
         (False, False): Text("Depuis le {day}, ses membres lisent ce que la liste ajoute à ses archives."),
     }
     return Text(words[what.widely, what.older > 0].message, day=house.day(what.at), n=what.older)

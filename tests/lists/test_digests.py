@@ -176,6 +176,33 @@ def test_two_workers_and_one_that_dies_in_the_middle_send_it_once_each(
         house.store.write_now(digest_posts.settle, address, 999, [1], [1])
 
 
+def test_members_outside_are_queued_some_at_a_time_and_once_each(
+    house: House, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [f"m{number}@ailleurs.fr" for number in range(5)]
+    address = make_list(house, "chorale", members)
+    for number in house.store.write_now(outside_members.ids, address, members).values():
+        house.store.write_now(digest_posts.choose_outside, number, digest=True)
+    assert not send(house, "tom", address)
+    clock.ahead += DAY
+    monkeypatch.setattr(digests, "UNIT", 2)
+    first = worker(house)
+    commit = first._commit
+    units: list[int] = []
+
+    async def dying(*args: Any, **more: Any) -> None:
+        if len(units) == 2:
+            raise Temporary("the power is gone")
+        await commit(*args, **more)
+        units.append(len(queue(house)))
+
+    monkeypatch.setattr(first, "_commit", dying)
+    house.run(first.make())
+    assert units == [2, 4]
+    house.run(worker(house).make())
+    assert sorted(address for row in queue(house) for address in row.recipients) == members
+
+
 def test_what_is_too_much_for_one_message_comes_in_several(
     house: House, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

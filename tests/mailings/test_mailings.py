@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters import documents
@@ -35,7 +35,7 @@ from mailserver.store.queue.traces import Step
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.mailings import mailing, mailing_batch
-from mailserver.store.schema.rosters import digest_post
+from mailserver.store.schema.rosters import digest_post, list_post
 from mailserver.store.upkeep import securing
 from mailserver.store.web import archive_pages
 from mailserver.store.web.archive_view import ArchiveView
@@ -240,6 +240,7 @@ def test_whom_a_list_has_elsewhere_is_queued_some_at_a_time(
     one = worker.get(number)
     assert (one.state, one.reached, one.queued, one.total) == (State.STOPPED, 2, 2, 8)
     assert len(house.read(spool.show)) == 2
+    assert house.store.write_now(list_posts.prune, 1 << 40) == 0, "it may be resumed"
     (post,) = house.read(list_posts.posts, LIST, 9)
     assert (post.outside, post.fates) == (6, {list_posts.Fate.WAITING: 2})
     left = next(address for address in away if address not in _queued(house))
@@ -250,6 +251,24 @@ def test_whom_a_list_has_elsewhere_is_queued_some_at_a_time(
     assert (one.state, one.reached, one.queued, one.total) == (State.SENT, 2, 5, 7), "who left meanwhile gets nothing"
     assert _queued(house) == sorted({*away, "amie@ailleurs.fr"} - {left})
     assert len({row.sender for row in house.read(spool.show)}) == 5, "each under a return path of their own"
+    assert house.store.write_now(list_posts.prune, 1 << 40) == 1
+
+
+def test_one_whose_message_is_not_on_record_any_more_waits_and_drops_nobody(
+    house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = submit(house, LIST).mailing
+    worker.approve(number)
+    check: Callable[..., Any] = house.delivery.check_brake
+
+    async def loses(*args: Any) -> None:
+        await house.store.write(lambda tx: bool(tx.execute(delete(list_post)).rowcount))
+        await check(*args)
+
+    monkeypatch.setattr(house.delivery, "check_brake", loses)
+    worker.look()
+    one = worker.get(number)
+    assert (one.state, one.reached, one.queued, one.total) == (State.SENDING, 2, 0, 3)
 
 
 def _queued(house: House) -> list[str]:

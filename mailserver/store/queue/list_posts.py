@@ -11,12 +11,14 @@ from typing import Any
 from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
 from mailserver.model.clock import DAY
+from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Archive
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.people import outside_members
 from mailserver.store.people.outside_members import MAX_SAID, Bounds
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Options
+from mailserver.store.schema.mailings import mailing_copy
 from mailserver.store.schema.rosters import list_delivery, list_post, mailing_list, outside_member
 
 MAX_TEXT = 300
@@ -179,10 +181,10 @@ def go_on(
     options: Options,
 ) -> int:
     """Queue a message on record for some of its members outside; how many. To whom its list sends nothing any more by
-    now it does not send this."""
+    now it does not send this. Raises Refused(NOT_FOUND): it is not on record."""
     row = tx.one(_LIST, post=post_id)
     if row is None:
-        return 0
+        raise Refused(Reason.NOT_FOUND, "This message of a list is not on record any more")
     gone = outside_members.ended(tx, row[0], members)
     left = [member for member in members if member not in gone]
     if left:
@@ -298,8 +300,11 @@ def forget_author(tx: Tx, account_id: int) -> bool:
 
 
 def prune(tx: Tx, oldest: int) -> int:
-    """Forget messages from before that moment; how many, `PRUNED` where there may be more."""
-    old = select(list_post.c.id).where(list_post.c.posted < oldest).order_by(list_post.c.posted).limit(PRUNED)
+    """Forget messages from before that moment; how many, `PRUNED` where there may be more. A mailing that was stopped
+    may still be resumed: its messages stay."""
+    sent = select(mailing_copy.c.post_id).where(mailing_copy.c.post_id > 0, mailing_copy.c.content_id.is_not(None))
+    is_over = list_post.c.id.not_in(sent)
+    old = select(list_post.c.id).where(list_post.c.posted < oldest, is_over).order_by(list_post.c.posted).limit(PRUNED)
     numbers = list(tx.execute(old).scalars())
     if not numbers:
         return 0

@@ -1,4 +1,7 @@
-"""Which message of a list a copy of a mailing is, where its members outside get it some at a time."""
+"""Which message of a list a copy of a mailing is, where its members outside get it some at a time.
+
+Programs of before would send such a copy to all of them under one return path.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,7 +10,7 @@ revision = "0094"
 down_revision = "0093"
 branch_labels = None
 depends_on = None
-KIND = "expand"
+KIND = "contract"
 
 
 def upgrade() -> None:

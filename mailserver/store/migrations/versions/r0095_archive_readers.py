@@ -1,4 +1,7 @@
-"""Whom posts of archives are for, when archives were opened, and whom digests have been sent to so far."""
+"""Whom posts of archives are for, when archives were opened, and whom digests have been sent to so far.
+
+Programs of before would keep posts that nobody but owners may read, and send a digest again that is half sent.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +11,7 @@ revision = "0095"
 down_revision = "0094"
 branch_labels = None
 depends_on = None
-KIND = "expand"
+KIND = "contract"
 
 KEY = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 NOW_READ_BY = """
