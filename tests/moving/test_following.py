@@ -126,7 +126,10 @@ def test_killed_anywhere_it_goes_on(place: Place, begun_file: str, move_to: Move
     assert traces(place) == []
 
 
-@pytest.mark.parametrize("spoilt", ["older", "trigger", "schema", "target", "older target"])
+@pytest.mark.parametrize(
+    "spoilt",
+    ["trigger", "older target", *(pytest.param(one, marks=pytest.mark.long) for one in ("older", "schema", "target"))],
+)
 def test_a_journal_that_cannot_be_right_is_not_believed(
     place: Place, begun_file: str, move_to: MoveMaker, tmp_path: Path, spoilt: str
 ) -> None:
@@ -279,7 +282,9 @@ def test_back_what_commits_late_is_not_forgotten(away: Place, move_to: MoveMaker
     assert everything(home) == everything(away.url)
 
 
-@pytest.mark.parametrize("spoilt", ["trigger", "function", "schema", "target"])
+@pytest.mark.parametrize(
+    "spoilt", ["trigger", "target", *(pytest.param(one, marks=pytest.mark.long) for one in ("function", "schema"))]
+)
 def test_back_a_journal_that_cannot_be_right_is_not_believed(
     away: Place, move_to: MoveMaker, tmp_path: Path, spoilt: str
 ) -> None:
