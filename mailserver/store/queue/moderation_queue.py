@@ -203,20 +203,26 @@ def take(tx: Tx, held_id: int) -> int:
 
 def drop(tx: Tx, name: str, account_id: int) -> int:
     """Let go of a message that its author takes back, in every list where it waits; how many."""
-    return len(remove(tx, and_(held_message.c.account_id == account_id, held_message.c.name == name)))
+    return len(clear(tx, and_(held_message.c.account_id == account_id, held_message.c.name == name)))
 
 
 def remove(tx: Tx, condition: ColumnElement[bool]) -> list[Held]:
-    """Let go of the messages for which a condition holds, with their links; which they were. What an owner decided
-    about meanwhile is none of them."""
-    seen = [_held(tuple(row)) for row in tx.execute(_ALL.where(condition).order_by(held_message.c.id))]
+    """`clear`, and which they were."""
+    seen = [tuple(row) for row in tx.execute(_ALL.where(condition).order_by(held_message.c.id))]
+    gone = clear(tx, condition)
+    return [_held(row) for row in seen if row[0] in gone]
+
+
+def clear(tx: Tx, condition: ColumnElement[bool]) -> set[int]:
+    """Let go of the messages for which a condition holds, with their links; their numbers. What an owner decided about
+    meanwhile is none of them."""
     # Links first, as `take` does: on PostgreSQL who decides at this moment is waited for here.
     mine = select(held_message.c.id).where(condition)
     tx.execute(delete(held_key).where(held_key.c.held_id.in_(mine)))
     rows = tx.execute(delete(held_message).where(condition).returning(held_message.c.id, held_message.c.content_id))
     gone = {int(number): int(content_id) for number, content_id in map(tuple, rows)}
     collect.note(tx, list(gone.values()))
-    return [one for one in seen if one.id in gone]
+    return set(gone)
 
 
 def _held(row: tuple[object, ...]) -> Held:

@@ -175,7 +175,7 @@ def _lists(tx: Tx, account_id: int) -> bool:
 
 def _held(tx: Tx, account_id: int) -> bool:
     """Messages of the person that wait for a moderator."""
-    return bool(moderation_queue.remove(tx, held_message.c.account_id == account_id))
+    return bool(moderation_queue.clear(tx, held_message.c.account_id == account_id))
 
 
 def _held_submissions(tx: Tx, account_id: int) -> bool:

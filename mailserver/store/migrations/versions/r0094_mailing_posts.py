@@ -1,6 +1,7 @@
 """Which message of a list a copy of a mailing is, where its members outside get it some at a time.
 
-Programs of before would send such a copy to all of them under one return path.
+Programs of before would send such a copy to all of them under one return path. Both
+are of 0.7, beside which no 0.6 goes on.
 """
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ revision = "0094"
 down_revision = "0093"
 branch_labels = None
 depends_on = None
-KIND = "contract"
+KIND = "expand"
 
 
 def upgrade() -> None:

@@ -1,6 +1,7 @@
 """Whom posts of archives are for, when archives were opened, and whom digests have been sent to so far.
 
-Programs of before would keep posts that nobody but owners may read, and send a digest again that is half sent.
+Programs of before would keep posts that nobody but owners may read, and send a digest again that is half sent. Both
+are of 0.7, beside which no 0.6 goes on.
 """
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ revision = "0095"
 down_revision = "0094"
 branch_labels = None
 depends_on = None
-KIND = "contract"
+KIND = "expand"
 
 KEY = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 NOW_READ_BY = """
