@@ -124,8 +124,8 @@ def test_a_stream_tells_how_many_are_flagged_and_planned(house: House, person: P
         while "programmes" not in told:
             told |= stream.next()["data"]
         assert told["programmes"] == {"n": 1, "t": "message programmé"}
-        assert re.search(r"Programmés</span>\s*<span class=\"compte calme\">1<", browser.get("/m/").text)
-        assert re.search(r"Suivis</span>\s*<span class=\"compte calme\">1<", browser.text)
+        assert re.search(r"Programmés</span>\s*<span class=\"compte calme\">1 <", browser.get("/m/").text)
+        assert re.search(r"Suivis</span>\s*<span class=\"compte calme\">1 <", browser.text)
         (waiting,) = house.store.read_now(outbox.listing, person.account_id)
         house.store.write_now(outbox.call_back, person.account_id, waiting.id)
         while told["programmes"]["n"]:

@@ -1,7 +1,7 @@
 """Which message of a list a copy of a mailing is, where its members outside get it some at a time.
 
-Programs of before would send such a copy to all of them under one return path. Both
-are of 0.7, beside which no 0.6 goes on.
+Programs of before would send such a copy to all of them under one return path. It
+is of 0.7, beside which no 0.6 goes on.
 """
 
 import sqlalchemy as sa

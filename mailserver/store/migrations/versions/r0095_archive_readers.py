@@ -1,7 +1,7 @@
 """Whom posts of archives are for, when archives were opened, and whom digests have been sent to so far.
 
-Programs of before would keep posts that nobody but owners may read, and send a digest again that is half sent. Both
-are of 0.7, beside which no 0.6 goes on.
+Programs of before would keep posts that nobody but owners may read, and send a digest again that is half sent. It
+is of 0.7, beside which no 0.6 goes on.
 """
 
 import sqlalchemy as sa

@@ -40,8 +40,8 @@ function count(link, box) {
   }
   const words = document.createElement("span");
   words.className = "vh";
-  words.textContent = ` ${box.t}`;
-  place.replaceChildren(String(box.n), words);
+  words.textContent = box.t;
+  place.replaceChildren(`${box.n} `, words);
 }
 
 // The page that shows this folder: what is new in it, beside its name and in the window's title.
