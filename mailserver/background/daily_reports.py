@@ -49,9 +49,11 @@ def first_moment(one: Due) -> int:
 class DailyReports(ABC):
     """Those of one kind. One per worker."""
 
+    _seen: Seen
+    """A class says which."""
+
     def __init__(
         self,
-        seen: Seen,
         *,
         settings: Settings,
         store: Store,
@@ -60,7 +62,6 @@ class DailyReports(ABC):
         resolver: Resolver,
         clock: Clock,
     ) -> None:
-        self._seen = seen
         self._settings = settings
         self._store = store
         self._delivery = delivery

@@ -11,20 +11,18 @@ import structlog
 from mailserver.authentication import dmarc, lookups
 from mailserver.authentication.lookups import Lookups
 from mailserver.background.daily_reports import DailyReports
-from mailserver.delivery import Delivery, Part
-from mailserver.foundation.resolver import LookupFailed, Resolver
-from mailserver.foundation.settings import Settings
-from mailserver.model.clock import DAY, Clock
+from mailserver.delivery import Part
+from mailserver.foundation.resolver import LookupFailed
+from mailserver.model.clock import DAY
 from mailserver.model.observations import Observed
 from mailserver.model.reports import Kind, Report, Source, merged_sources
 from mailserver.reports import destinations, writing
 from mailserver.reports.destinations import Destination
 from mailserver.reports.writing import Reporter, Written
-from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.engine.transactions import Tx
 from mailserver.store.reports import received, seen
 from mailserver.store.reports.daily_counts import Due
 from mailserver.store.reports.received import Origin
-from mailserver.submission.submit import Submission
 
 log = structlog.get_logger("reports")
 
@@ -32,25 +30,7 @@ log = structlog.get_logger("reports")
 class ReportSender(DailyReports):
     """One per worker."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        store: Store,
-        delivery: Delivery,
-        submission: Submission,
-        resolver: Resolver,
-        clock: Clock,
-    ) -> None:
-        super().__init__(
-            seen,
-            settings=settings,
-            store=store,
-            delivery=delivery,
-            submission=submission,
-            resolver=resolver,
-            clock=clock,
-        )
+    _seen = seen
 
     async def _report(self, one: Due) -> None:
         if not self._settings.reports.send:

@@ -42,6 +42,8 @@ def moment(reporter: str, one: Due) -> int:
 class TlsReportSender(DailyReports):
     """One per worker."""
 
+    _seen = tls_seen
+
     def __init__(
         self,
         *,
@@ -54,7 +56,6 @@ class TlsReportSender(DailyReports):
         clock: Clock,
     ) -> None:
         super().__init__(
-            tls_seen,
             settings=settings,
             store=store,
             delivery=delivery,
