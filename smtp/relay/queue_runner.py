@@ -338,6 +338,9 @@ class Relay:
             log.warning("message not read, the lease will run out", why=str(error))
         except LeaseOver:
             log.warning("message not sent to its end, the lease has run out", domain=row.domain, attempt=row.attempts)
+            # It may have been written later than it is counted from here: who holds it still need not wait for its end.
+            with contextlib.suppress(Temporary):
+                await self._store.write(spool.give_back, [(row.id, row.lease)])
         except Exception as error:
             log.exception("attempt failed", domain=row.domain)
             await self._broke(row, error)

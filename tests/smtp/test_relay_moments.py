@@ -3,6 +3,7 @@
 import asyncio
 import smtplib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from mailserver.reports.tally import SessionTally
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool, traces
+from mailserver.store.queue.spool import Leased
 from mailserver.store.queue.traces import Step
 from mailserver.store.record.audit import Origin
 from mailserver.submission import queue_admin
@@ -88,6 +90,26 @@ def test_a_transfer_longer_than_the_lease_leaves_once(house: House, first: Elsew
         until(lambda: house.read(spool.next_due) == int(clock.now()) + LEASE)
     first.inbox.hold.set()
     until(lambda: not queue(house))
+    assert len(first.inbox.taken) == 1
+
+
+def test_a_lease_that_was_long_in_coming_is_given_back(
+    house: House, first: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is over here before its message could be begun, and nobody waits for its end in the store."""
+    clock, real = clock_of(house), spool.lease
+    late: list[int] = []
+
+    def lease(tx: Tx, *arguments: Any, **others: Any) -> list[Leased]:
+        if not late and spool.next_due(tx) is not None:
+            clock.step(LEASE)
+            late.append(tx.now)
+        return real(tx, *arguments, **others)
+
+    monkeypatch.setattr(spool, "lease", lease)
+    submit(house, "x@ailleurs.fr")
+    until(lambda: first.inbox.taken)
+    assert late
     assert len(first.inbox.taken) == 1
 
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.tls import AUTHORITY, make_certificate
 from mailserver.model.clock import DAY
+from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool, sts_policies, tls_memory
 from mailserver.store.queue.tls_memory import Remembered
 from mailserver.store.reports import tls_seen
@@ -508,9 +509,14 @@ def _days(house: House) -> int:
     return found.days if found is not None else 0
 
 
-def again(house: House) -> None:
-    """The operator has everything tried again at once."""
-    house.store.write_now(spool.retry)
+def again(house: House, later: Callable[[], None]) -> None:
+    """Time passes, and the operator has everything tried again: in one unit, so that no attempt comes in between."""
+
+    def unit(tx: Tx) -> None:
+        later()
+        spool.retry(tx)
+
+    house.store.write_now(unit)
 
 
 @pytest.mark.parametrize("after", ["send", "wait"])
@@ -533,12 +539,10 @@ def test_who_had_tls_gets_nothing_in_the_clear_for_a_while(
     )
     lost = house.read(tls_memory.get, "ailleurs.fr")
     assert lost == Remembered(3, int(clock.now()))
-    clock.step(9 * 3600)
-    again(house)
+    again(house, lambda: clock.step(9 * 3600))
     until(lambda: house.read(spool.show)[0].attempts == 2 and not house.read(spool.show)[0].sending)
     assert bare.inbox.taken == []
-    clock.step(3600)
-    again(house)
+    again(house, lambda: clock.step(3600))
     if after == "send":
         until(lambda: bare.inbox.taken)
         assert bare.inbox.tls == [False]
