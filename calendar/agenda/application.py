@@ -311,7 +311,7 @@ def _plain(status: int, text: str, headers: tuple[tuple[str, str], ...] = ()) ->
 async def _send(answer: Answer, kept: Kept | None, head: bool, send: Send) -> None:
     """Piece by piece, so that a slow reader holds no more than it has not read; a large body is in `kept`."""
     fields = {name.lower(): value for name, value in answer.headers}
-    if not head:
+    if not head and answer.status not in (204, 304):  # RFC 9110 section 8.6
         fields["content-length"] = str(kept.octets if kept is not None else len(answer.body))
     fields.update({"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"})
     fields.setdefault("cache-control", "no-store")

@@ -10,6 +10,7 @@ import radicale.item
 from radicale import storage
 from radicale.item import filter as radicale_filter
 
+from agenda import expansion, filtering
 from agenda.request_context import VISIT
 from mailserver.calendars.reading import measured
 from mailserver.model.errors import Reason, Refused
@@ -54,15 +55,20 @@ class StoredItem(radicale.item.Item):
         self._shelf = shelf
 
     def serialize(self) -> str:
-        if not self._text and self.href is not None:
-            self._text = self._shelf.text(self.href)
-        return super().serialize()
+        """The text, or the occurrences that the request asks for instead."""
+        text, span = self._whole(), VISIT.get().expand
+        return text if span is None or self.component_name != "VEVENT" else expansion.expanded(text, *span)
 
     @property
     def vobject_item(self) -> Any:
         VISIT.get().budget.check()
-        self.serialize()
+        self._whole()
         return super().vobject_item
+
+    def _whole(self) -> str:
+        if not self._text and self.href is not None:
+            self._text = self._shelf.text(self.href)
+        return super().serialize()
 
 
 class Folder(storage.BaseCollection):
@@ -165,9 +171,14 @@ class Collection(storage.BaseCollection):
         return (item for item, _ in self._between(-EVER, EVER))
 
     def get_filtered(self, filters: Iterable[ET.Element]) -> Iterable[tuple[radicale.item.Item, bool]]:
-        component, start, end, simple = radicale_filter.simplify_prefilters(filters, self.tag)
+        """What meets the filters: Radicale is told that it need not look again."""
+        asked = list(filters)
+        component, start, end, simple = radicale_filter.simplify_prefilters(asked, self.tag)
+        if component and component not in filtering.KINDS:  # the store knows items by these alone
+            component, simple = "", False
         for item, (starts, ends) in self._between(start, end, component or ""):
-            yield item, simple and (start <= starts or ends <= end)
+            if (simple and (start <= starts or ends <= end)) or all(filtering.meets(item, one) for one in asked):
+                yield item, True
 
     def has_uid(self, uid: str) -> bool:
         owner = self._read(agenda_reach.holder, uid)

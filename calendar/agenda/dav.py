@@ -11,11 +11,12 @@ import structlog
 from radicale import config, httputils, pathutils, types, xmlutils
 from radicale.app import Application
 
-from agenda import documents, rights
+from agenda import documents, preconditions, protected, rights
 from agenda.access import Authenticated
-from agenda.collection import UnsupportedComponent
+from agenda.collection import Collection, UnsupportedComponent
 from agenda.documents import HREF
-from agenda.request_context import VISIT, TooMuchWork
+from agenda.filtering import UnsupportedCollation
+from agenda.request_context import MAX_OCCURRENCES, VISIT, TooMuchWork
 from agenda.storage import Storage
 from mailserver.accounts.provision import provision
 from mailserver.calendars import cleaning
@@ -34,13 +35,12 @@ MAX_ITEM_BODY = 2 * MAX_ITEM_OCTETS
 """One item: serialising may shorten it."""
 ATTEMPTS = 3
 """Times a request runs when what it saw moved under it."""
-MAX_OCCURRENCES = 20_000
-"""Events one report answers, expanded ones included."""
 OPTIONS_HEADERS: Final = {
     "Allow": "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, MKCALENDAR, MOVE, REPORT",
     "DAV": "1, 3, calendar-access, addressbook, extended-mkcol",
 }
 """Class 2 (LOCK) is not ours to promise."""
+_CONDITIONAL: Final = ("GET", "HEAD", "PUT", "DELETE", "MOVE", "PROPPATCH")
 _WELCOME = both(Text("Adresse CalDAV et CardDAV : indiquez-la à votre logiciel d'agenda ou de contacts.\n"), "")
 _ADDRESS_SET = xmlutils.make_clark("C:calendar-user-address-set")
 
@@ -124,21 +124,21 @@ class Dav(Application):
             yield found
 
     def do_PROPPATCH(self, *request: object) -> types.WSGIResponse:
-        return self._guard(super().do_PROPPATCH, request)
+        return self._guard(self._describe, request)
 
     def do_REPORT(self, *request: object) -> types.WSGIResponse:
-        """Occurrences that Radicale cannot compute (floating times, mixed kinds of date) spoil no report.
+        return self._guard(super().do_REPORT, request)
 
-        It is then answered with whole items, which every client can expand.
-        """
-        answer = self._guard(super().do_REPORT, request)
-        visit, environ = VISIT.get(), request[0]
-        if visit.expanding and answer[0] in (HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR):
-            assert isinstance(environ, dict)
-            visit.whole = True
-            environ["wsgi.input"].seek(0)
-            answer = self._guard(super().do_REPORT, request)
-        return answer
+    def _describe(self, *request: Any) -> types.WSGIResponse:
+        """All properties are set, or none (RFC 4918 section 9.2): Radicale would take any name for one to keep."""
+        environ, base, path, *_, info = request
+        refused = protected.refusal(self._read_xml_request_body(environ, info), xmlutils.make_href(base, path))
+        environ["wsgi.input"].seek(0)
+        there = next(iter(self._storage.discover(path)), None)
+        if refused is None or not isinstance(there, Collection):
+            return super().do_PROPPATCH(*request)
+        fields = {"Content-Type": f"text/xml; charset={self._encoding}"}
+        return HTTPStatus.MULTI_STATUS, fields, self._xml_response(refused, info), None
 
     # ------------------------------------------------------------------ around every method
 
@@ -164,6 +164,9 @@ class Dav(Application):
         except documents.TooManyFilters as refused:
             space = "CR" if refused.of_cards else "C"
             return self._webdav_error_response(HTTPStatus.FORBIDDEN, f"{space}:supported-filter", info)
+        except UnsupportedCollation as refused:
+            space = "CR" if refused.of_cards else "C"
+            return self._webdav_error_response(HTTPStatus.FORBIDDEN, f"{space}:supported-collation", info)
         except TooMuchWork:
             return self._webdav_error_response(
                 HTTPStatus.INSUFFICIENT_STORAGE, "D:number-of-matches-within-limits", info
@@ -181,9 +184,7 @@ class Dav(Application):
                 return self._refusal(error.__cause__, info)
             # The message of the error may quote the request: its place says enough.
             places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
-            visit = VISIT.get()
-            tell = log.warning if visit.expanding and not visit.whole else log.error
-            tell("request failed", method=environ["REQUEST_METHOD"], error=type(error).__name__, places=places)
+            log.error("request failed", method=environ["REQUEST_METHOD"], error=type(error).__name__, places=places)
             return httputils.INTERNAL_SERVER_ERROR
 
     def _attempt(self, method: Callable[..., types.WSGIResponse], request: tuple[object, ...]) -> types.WSGIResponse:
@@ -191,12 +192,15 @@ class Dav(Application):
 
         The last time, a request without a precondition overwrites whatever is there.
         """
-        environ = request[0]
+        environ, path = request[0], str(request[2])
         assert isinstance(environ, dict)
-        conditional = "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ
+        asked = environ.get(preconditions.MATCH, ""), environ.get(preconditions.NONE_MATCH, "")
         for attempt in range(ATTEMPTS):
-            VISIT.get().overwrite = attempt == ATTEMPTS - 1 and not conditional
+            VISIT.get().overwrite = attempt == ATTEMPTS - 1 and not any(asked)
             try:
+                verdict = self._condition(environ, path, asked)
+                if verdict is not None:
+                    return verdict
                 return method(*request)
             except UidTaken:
                 raise
@@ -205,6 +209,26 @@ class Dav(Application):
                     raise
                 environ["wsgi.input"].seek(0)
         return httputils.PRECONDITION_FAILED
+
+    def _condition(self, environ: dict[str, Any], path: str, asked: tuple[str, str]) -> types.WSGIResponse | None:
+        """What the entity tags of a request say about an item; None: the method may go on.
+
+        What is answered with 403 or 404 anyhow has no condition (RFC 9110 section 13.2.1).
+        """
+        method = environ["REQUEST_METHOD"]
+        if not any(asked) or not _is_item(path) or method not in _CONDITIONAL:
+            return None
+        there = next(iter(self._storage.discover(path)), None)
+        if there is None and method != "PUT":
+            return None
+        verdict = preconditions.judge(environ, asked, there.etag if there is not None else None)
+        if verdict is None or (method not in preconditions.SAFE and not self._may_write(path)):
+            return None
+        return verdict, {"ETag": there.etag} if there is not None else {}, None, None
+
+    def _may_write(self, path: str) -> bool:
+        """Whether the person may put items where this one is."""
+        return "w" in self._rights.authorization(VISIT.get().principal.login, set(), path.rpartition("/")[0])
 
     def _provision(self) -> None:
         """The first request may come before the first login or delivery gave the account its collections."""
@@ -249,9 +273,7 @@ class Dav(Application):
         root = documents.parse(octets, year)
         visit = VISIT.get()
         visit.work, visit.worked = documents.work(root), 0
-        if root is not None and documents.expands(root):
-            visit.expanding = True
-            return documents.without_expansion(root) if visit.whole else root
+        visit.expand = documents.take_expansion(root) if root is not None else None
         return root
 
     def _xml_response(self, xml_content: ET.Element, request_info: "dict[str, object]") -> bytes:

@@ -85,17 +85,18 @@ def work(root: ET.Element | None) -> int:
     return max(1, asked + (WHOLE if any(child.tag in _WHOLE for child in root) else 0))
 
 
-def expands(root: ET.Element) -> bool:
-    """True when occurrences are asked for instead of the recurring item (RFC 4791 section 9.6.5)."""
-    return root.find(f".//{_EXPAND}") is not None
+def take_expansion(root: ET.Element) -> tuple[datetime.datetime, datetime.datetime] | None:
+    """The span whose occurrences are asked for instead of series (RFC 4791 section 9.6.5), taken out of the request.
 
-
-def without_expansion(root: ET.Element) -> ET.Element:
-    """The same request for whole items."""
+    Radicale then answers whole items, and items expand themselves.
+    """
+    span = None
     for parent in list(root.iter()):
         for child in parent.findall(_EXPAND):
+            ends = dict(_stamps(child))
+            span = ends["start"], ends["end"]
             parent.remove(child)
-    return root
+    return span
 
 
 def _measure(octets: bytes) -> None:

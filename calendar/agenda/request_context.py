@@ -2,6 +2,7 @@
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from mailserver.model.budget import Budget
 from mailserver.model.errors import Reason, Refused
@@ -10,6 +11,9 @@ from mailserver.store.agenda.agenda_items import ANY, Seen
 
 MAX_WORK = 100_000
 """Items times properties and conditions of one request: ten of each of 10,000 items."""
+
+MAX_OCCURRENCES = 20_000
+"""Events one report answers, expanded ones included."""
 
 
 class TooMuchWork(Refused):
@@ -34,10 +38,10 @@ class RequestContext:
     """What may be done with collections of others, as it was when the request looked first."""
     overwrite: bool = False
     """Nothing is compared any more."""
-    expanding: bool = False
-    """The report asks for occurrences."""
-    whole: bool = False
-    """Answer it with whole items instead."""
+    expand: tuple[datetime, datetime] | None = None
+    """The report asks for occurrences in this span instead of series."""
+    occurrences: int = 0
+    """Those, so far."""
 
     def charge(self) -> None:
         """One more item is looked at. Raises TooMuchWork; Refused(LIMIT) when the time is used up."""
@@ -45,6 +49,12 @@ class RequestContext:
         if self.worked > MAX_WORK:
             raise TooMuchWork
         self.budget.check()
+
+    def count_occurrence(self) -> None:
+        """One more is answered. Raises TooMuchWork."""
+        self.occurrences += 1
+        if self.occurrences > MAX_OCCURRENCES:
+            raise TooMuchWork
 
     def expected(self, collection: str, href: str) -> Seen:
         """What a write must find in place of an item."""

@@ -1,5 +1,7 @@
 """How a client finds its way: well-known addresses, principal, homes, the first collections."""
 
+import xml.etree.ElementTree as ET
+
 import pytest
 
 from tests.agenda.conftest import NAMESPACES, Client, Door
@@ -113,6 +115,31 @@ def test_home_and_root_are_not_for_changing(client: Client) -> None:
         assert client.dav("DELETE", path).status_code == 403
         assert client.dav("PROPPATCH", path, patch).status_code == 403
     assert client.dav("MKCALENDAR", "/dav/edupont/agenda/sous/").status_code == 403
+
+
+def test_what_is_not_a_clients_to_set_is_refused_with_all_beside_it(client: Client) -> None:
+    """RFC 4918 section 9.2: everything is set, or nothing; RFC 3253 section 3.12 names the reason."""
+    for act in ("set", "remove"):
+        patch = (
+            '<D:propertyupdate xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:set><D:prop>'
+            f"<D:displayname>x</D:displayname></D:prop></D:set><D:{act}><D:prop><D:getetag/>"
+            f"<C:supported-calendar-component-set/></D:prop></D:{act}></D:propertyupdate>"
+        )
+        answer = client.dav("PROPPATCH", "/dav/edupont/agenda/", patch)
+        assert answer.status_code == 207
+        states = {
+            state.findtext("D:status", "", NAMESPACES)[9:12]: {
+                one.tag for one in state.iterfind("D:prop/*", NAMESPACES)
+            }
+            for state in ET.fromstring(answer.content).iterfind("D:response/D:propstat", NAMESPACES)
+        }
+        kinds = "{urn:ietf:params:xml:ns:caldav}supported-calendar-component-set"
+        assert states == {"403": {"{DAV:}getetag", kinds}, "424": {"{DAV:}displayname"}}
+        assert "cannot-modify-protected-property" in answer.text
+    now = client.propfind("/dav/edupont/agenda/", "D:displayname")["/dav/edupont/agenda/"]
+    assert now["D:displayname"].text == "Agenda"
+    assert client.dav("PROPPATCH", "/dav/edupont/nulle-part/", patch).status_code == 404
+    assert client.dav("PROPPATCH", "/dav/edupont/", patch).status_code == 403
 
 
 def test_kind_of_a_collection_does_not_change(client: Client) -> None:

@@ -31,6 +31,35 @@ def test_life_of_an_event(client: Client) -> None:
     assert client.put_event(f"{AGENDA}/a.ics", event("a"), If_Match=changed.headers["etag"]).status_code == 412
 
 
+def test_lists_of_entity_tags(client: Client) -> None:
+    """RFC 9110 section 13.1: several tags, weak ones, `*`; a look that shows nothing new; what is not there is 404."""
+    path = f"{AGENDA}/a.ics"
+    tag = client.put_event(path, event("a"), If_None_Match='"old", "older"').headers["etag"]
+    for method, conditions, status in (
+        ("GET", {"If_None_Match": tag}, 304),
+        ("GET", {"If_None_Match": f'"x", W/{tag}'}, 304),
+        ("HEAD", {"If_None_Match": "*"}, 304),
+        ("GET", {"If_None_Match": '"x"'}, 200),
+        ("GET", {"If_Match": '"x"'}, 412),
+        ("PUT", {"If_None_Match": f'"x", {tag}'}, 412),
+        ("PUT", {"If_Match": f"W/{tag}"}, 412),
+        ("PUT", {"If_Match": f'"x",{tag}'}, 204),
+        ("DELETE", {"If_Match": '"x", "y"'}, 412),
+        ("DELETE", {"If_None_Match": tag}, 412),
+        ("DELETE", {"If_Match": f'"x", {tag}'}, 200),
+        ("DELETE", {"If_Match": tag}, 404),
+        ("GET", {"If_None_Match": "*"}, 404),
+        ("PUT", {"If_Match": "*"}, 412),
+    ):
+        body = event("a") if method == "PUT" else ""
+        answer = client.dav(method, path, body, Content_Type="text/calendar", **conditions)
+        assert answer.status_code == status, (method, conditions)
+        if status == 304:
+            assert (answer.headers["etag"], "content-length" in answer.headers) == (tag, False)
+        if status == 204:
+            assert "content-length" not in answer.headers  # RFC 9110 section 8.6
+
+
 def test_acknowledged_means_another_worker_sees_it(two_doors: tuple[Door, Door]) -> None:
     first, second = two_doors
     with first.client() as here, second.client() as there:

@@ -110,14 +110,67 @@ def test_expand(filled: Client) -> None:
     assert "RRULE" not in response.text
 
 
-def test_expand_that_cannot_be_computed(filled: Client) -> None:
-    """A lesson in floating time: the report is answered with whole items instead of an error."""
-    floating = event("f", "Sport", "20260908T080000", "20260908T090000", "RRULE:FREQ=WEEKLY;COUNT=3\n")
-    assert filled.put_event(f"{AGENDA}floating.ics", floating).status_code == 201
-    expand = '<C:calendar-data><C:expand start="20260901T000000Z" end="20261001T000000Z"/></C:calendar-data>'
-    response = query(filled, between("20260901T000000Z", "20261001T000000Z"), data=expand)
-    assert found(response) == {"alone.ics", "weekly.ics", "floating.ics"}
-    assert "Sport" in response.text
+LATER = """BEGIN:VEVENT
+UID:s
+DTSTAMP:20260901T080000Z
+RECURRENCE-ID;TZID=Europe/Paris:20260908T100000
+DTSTART;TZID=Europe/Paris:20260908T140000
+DTEND;TZID=Europe/Paris:20260908T170000
+SUMMARY:Long
+END:VEVENT
+"""
+
+
+def test_each_occurrence_stands_for_itself(client: Client) -> None:
+    """RFC 4791 section 9.6.5: in UTC, without rule and zone; single dates count, exceptions with their own length."""
+    paris = event("s", "Cours", more="RRULE:FREQ=DAILY;COUNT=2\nRDATE;TZID=Europe/Paris:20260911T100000\n")
+    for name, time in (("DTSTART", "20260907T080000Z"), ("DTEND", "20260907T090000Z")):
+        hour = 10 if name == "DTSTART" else 11
+        paris = paris.replace(f"{name}:{time}", f"{name};TZID=Europe/Paris:20260907T{hour}0000")
+    texts = {
+        "s": paris.replace("END:VCALENDAR", LATER.replace("\n", "\r\n") + "END:VCALENDAR"),
+        "rdate": event("rdate", "Dates", more="RDATE:20260909T080000Z,20261109T080000Z\n"),
+        "floating": event("f", "Sport", "20260908T080000", "20260908T090000", "RRULE:FREQ=WEEKLY;COUNT=3\n"),
+        "alone": event("alone", "Seul")
+        .replace("DTSTART:20260907T080000Z", "DTSTART;VALUE=DATE:20260910")
+        .replace("DTEND:20260907T090000Z", "DTEND;VALUE=DATE:20260911"),
+    }
+    for name, text in texts.items():
+        assert client.put_event(f"{AGENDA}{name}.ics", text).status_code == 201, name
+    expand = (
+        '<D:getetag/><C:calendar-data><C:expand start="20260901T000000Z" end="20261001T000000Z"/></C:calendar-data>'
+    )
+    response = query(client, between("20260901T000000Z", "20261001T000000Z"), data=expand)
+    shown = {
+        href.rsplit("/", 1)[1]: [
+            (line.split(":")[0], line.split(":")[1])
+            for line in (held["C:calendar-data"].text or "").splitlines()
+            if line.startswith(("DTSTART", "DTEND", "RECURRENCE-ID"))
+        ]
+        for href, held in properties(response).items()
+    }
+    times = {
+        name: sorted((key, value) for key, value in found if not key.startswith("RECURRENCE-ID"))
+        for name, found in shown.items()
+    }
+    assert times == {
+        "s.ics": [
+            *(("DTEND", f"202609{day}T{hour}0000Z") for day, hour in (("07", "09"), ("08", "15"), ("11", "09"))),
+            *(("DTSTART", f"202609{day}T{hour}0000Z") for day, hour in (("07", "08"), ("08", "12"), ("11", "08"))),
+        ],
+        "rdate.ics": [
+            *(("DTEND", f"202609{day}T090000Z") for day in ("07", "09")),
+            *(("DTSTART", f"202609{day}T080000Z") for day in ("07", "09")),
+        ],
+        "floating.ics": [
+            *(("DTEND", f"202609{day}T090000") for day in ("08", "15", "22")),
+            *(("DTSTART", f"202609{day}T080000") for day in ("08", "15", "22")),
+        ],
+        "alone.ics": [("DTEND;VALUE=DATE", "20260911"), ("DTSTART;VALUE=DATE", "20260910")],
+    }
+    assert ("RECURRENCE-ID", "20260908T080000Z") in shown["s.ics"]
+    for word in ("RRULE", "RDATE", "VTIMEZONE", "TZID"):
+        assert word not in response.text
 
 
 def test_free_and_busy(filled: Client) -> None:
