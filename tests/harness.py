@@ -166,6 +166,11 @@ def workers_of(instance: Instance) -> list[int]:
     return [pid for pid in children_of(instance) if _name(pid) == "mail-worker"]
 
 
+def relays_of(instance: Instance) -> list[int]:
+    """Process ids of what sends."""
+    return [pid for pid in children_of(instance) if _name(pid) == "mail-relay"]
+
+
 def _name(pid: int) -> str:
     """What a process calls itself; nothing once it is gone."""
     with contextlib.suppress(OSError):

@@ -8,6 +8,7 @@ import typer
 
 from mailserver.cli.shared import InstanceDir, fail, settings_of
 from mailserver.foundation import log_streams, logs, ports
+from mailserver.foundation.host_processes import INDEXER, RELAY, WORKER, relays_beside
 from mailserver.foundation.instance_lock import is_served
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import read_pair
@@ -53,9 +54,14 @@ def serve(
 
 
 def works(settings: Settings, count: int) -> list[Work]:
-    """What the processes do: so many serve (0: one for each core, or what the settings say), one indexes."""
+    """What the processes do: so many serve (0: one for each core, or what the settings say), one indexes, and one or
+    two send what leaves."""
     count = count or settings.workers or len(os.sched_getaffinity(0))
-    return [Work("mail-worker", app.run_worker)] * count + [Work("mail-indexer", app.run_indexer, accepts=False)]
+    return [
+        *[Work(WORKER, app.run_worker)] * count,
+        Work(INDEXER, app.run_indexer, accepts=False, lingers=False),
+        *[Work(RELAY, app.run_relay, accepts=False)] * relays_beside(count),
+    ]
 
 
 def preflight(settings: Settings, *, beside_others: bool) -> None:

@@ -1,4 +1,5 @@
-"""One worker's life on one uvloop, and the indexer's: services, doors and background work started and stopped.
+"""One worker's life on one uvloop, a relay's and the indexer's: services, doors and background work started and
+stopped.
 
 Twisted's `asyncioreactor`, aiosmtpd, uvicorn and the LDAP door share the loop; SQL runs in the store's
 threads, Python-heavy work in the loop's two default threads.
@@ -11,10 +12,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
@@ -35,14 +35,12 @@ from mailserver.model.errors import Temporary
 from mailserver.reports.reading import ReportReader
 from mailserver.runtime import background_work, composition, doors
 from mailserver.runtime.background_work import Work
+from mailserver.runtime.composition import Ground
 from mailserver.runtime.doors import Door
 from mailserver.runtime.processes import LEAVE_SIGNAL, Life
 from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import folder_of
-
-if TYPE_CHECKING:
-    from smtp.relay.queue_runner import Relay
 
 log = structlog.get_logger("app")
 
@@ -50,6 +48,8 @@ SWITCH_INTERVAL = 0.0005
 """Seconds a thread keeps the GIL: busy threads must not delay the loop (16 ms at p99 with this, 50 without)."""
 HEAVY_THREADS = 2
 """Threads that run Python-heavy work beside the loop."""
+RELAY_NICENESS = 5
+"""Whoever is served goes before mail that leaves, where both want a processor."""
 DOOR_GRACE = 2.0
 """Seconds a door may take to end its open transactions."""
 SETTLE_SECONDS = 1.0
@@ -87,7 +87,7 @@ async def _index(life: Life) -> None:
         await stack.enter_async_context(
             _task("uploads", UploadSweeper(settings=settings, store=store, clock=clock).run)
         )
-        beat = HostBeat(settings=settings, store=store, workers=len(life.wakeup.others))
+        beat = HostBeat(settings=settings, store=store, workers=life.workers)
         stack.push_async_callback(beat.leave)
         await stack.enter_async_context(_task("host", beat.run))
         _say_ready(life)
@@ -96,33 +96,77 @@ async def _index(life: Life) -> None:
 
 def run_worker(life: Life) -> None:
     """One worker's whole life, in its own process; it is ready once every door listens."""
+    loop = _new_loop(life)
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
+    _run(loop, _serve(life))
+
+
+def run_relay(life: Life) -> None:
+    """The whole life of a process that empties the outgoing queue; it is ready at once.
+
+    Of its own, so that a full queue holds up nobody who is served: workers wait for a processor, which the system gives
+    them first, and not for an event loop.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, RELAY_NICENESS)
+    _run(_new_loop(life), _relay(life))
+
+
+def _new_loop(life: Life) -> asyncio.AbstractEventLoop:
     logs.configure(life.settings.log, life.settings.directory, life.settings.name)
     sys.setswitchinterval(SWITCH_INTERVAL)
     raise_file_limit()
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    from twisted.internet import asyncioreactor
+    return loop
 
-    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
+
+def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[object, object, None]) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:
-        loop.run_until_complete(_serve(life))
+        loop.run_until_complete(work)
     finally:
         loop.close()
 
 
 async def _serve(life: Life) -> None:
-    loop = asyncio.get_running_loop()
-    heavy = ThreadPoolExecutor(HEAVY_THREADS, thread_name_prefix="heavy")
-    loop.set_default_executor(heavy)
     stopping, leaving = _until_told(), _until_told(LEAVE_SIGNAL)
     from twisted.internet import reactor
 
     reactor.startRunning(installSignalHandlers=False)
-    TRACES.open(life.settings.tracing, life.settings.name)
     services = composition.build(life.settings)
     _reload_when_told(life, services.certificate.reload)
+    async with _working(life, services, background_work.of(services)):
+        await services.login.scram.open()
+        opened = await doors.start(services, life.sockets)
+        _say_ready(life)
+        await _until_end(opened, stopping, leaving, services.settings)
+        log.info("stopping")
+        await asyncio.gather(*(door.stop(DOOR_GRACE) for door in opened))
+
+
+async def _relay(life: Life) -> None:
+    stopping, leaving = _until_told(), _until_told(LEAVE_SIGNAL)
+    services = composition.build_for_relay(life.settings)
+    _reload_when_told(life, lambda: None)
+    relay = doors.make_relay(services)
+    async with _working(life, services, background_work.of_relay(relay)):
+        _say_ready(life)
+        await _any(stopping, leaving)
+        if leaving.is_set():
+            relay.leave()
+            seconds = services.settings.limits.drain_seconds
+            await _look_until(lambda: stopping.is_set() or not relay.is_busy, seconds)
+
+
+@contextlib.asynccontextmanager
+async def _working(life: Life, services: Ground, works: Mapping[str, Work]) -> AsyncIterator[None]:
+    """With these works beside, and what every process has; in the end everything is closed."""
+    heavy = ThreadPoolExecutor(HEAVY_THREADS, thread_name_prefix="heavy")
+    asyncio.get_running_loop().set_default_executor(heavy)
+    TRACES.open(life.settings.tracing, life.settings.name)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, TRACES.close)
         stack.push_async_callback(asyncio.to_thread, services.store.close)
@@ -131,41 +175,34 @@ async def _serve(life: Life) -> None:
         await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
         loads = partial(_loads, services.store, heavy)
         await stack.enter_async_context(_task("gauges", partial(pools.watch, loads)))
-        relay = doors.make_relay(services)
-        for name, work in background_work.of(services, relay).items():
+        for name, work in works.items():
             await stack.enter_async_context(_task(name, work))
-        await services.login.scram.open()
-        opened = await doors.start(services, life.sockets)
-        _say_ready(life)
-        await _until_end(opened, relay, stopping, leaving, services.settings)
-        log.info("stopping")
-        await asyncio.gather(*(door.stop(DOOR_GRACE) for door in opened))
+        yield
 
 
 def _loads(store: Store, heavy: ThreadPoolExecutor) -> Mapping[str, pools.Load]:
     return store.loads() | {"heavy": pools.load_of(heavy)}
 
 
-async def _until_end(
-    doors: Sequence[Door], relay: "Relay", stopping: asyncio.Event, leaving: asyncio.Event, settings: Settings
-) -> None:
-    """Serve until told to stop at once; or until others accept, and then until the last client has ended and what was
-    being sent has its answer, at most `[limits] drain_seconds`."""
-    told = {asyncio.ensure_future(event.wait()) for event in (stopping, leaving)}
+async def _any(*events: asyncio.Event) -> None:
+    told = {asyncio.ensure_future(event.wait()) for event in events}
     await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
     for task in told:
         task.cancel()
+
+
+async def _until_end(
+    doors: Sequence[Door], stopping: asyncio.Event, leaving: asyncio.Event, settings: Settings
+) -> None:
+    """Serve until told to stop at once; or until others accept, and then until the last client has ended, at most
+    `[limits] drain_seconds`."""
+    await _any(stopping, leaving)
     for door in doors:
         door.leave_ports()
     if leaving.is_set():
         seconds = settings.limits.drain_seconds
         log.info("clients may end", connections=sum(door.peers.count for door in doors), seconds=seconds)
-        relay.leave()
-
-        def is_over() -> bool:
-            return stopping.is_set() or not (relay.is_busy or any(door.peers.count for door in doors))
-
-        await _look_until(is_over, seconds)
+        await _look_until(lambda: stopping.is_set() or not any(door.peers.count for door in doors), seconds)
     await _look_until(lambda: not any(door.peers.has_young(SETTLE_SECONDS) for door in doors), SETTLE_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Work of one worker that no client waits for."""
+"""Work that no client waits for."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -34,11 +34,15 @@ if TYPE_CHECKING:
 Work = Callable[[], Awaitable[None]]
 
 
-def of(services: Services, relay: "Relay") -> dict[str, Work]:
-    """Work that no client waits for; workers share it by leases in the store, or do no harm when two do the same."""
+def of(services: Services) -> dict[str, Work]:
+    """What workers do; they share it by leases in the store, or do no harm when two do the same."""
     scram = {"scram": services.login.scram.run} if services.settings.login.scram else {}
-    leaving = {"relay": relay.run, "sts_policies": relay.keep_policies}
-    return _work_on_mail(services) | leaving | _upkeep(services) | _work_outside(services) | scram
+    return _work_on_mail(services) | _upkeep(services) | _work_outside(services) | scram
+
+
+def of_relay(relay: "Relay") -> dict[str, Work]:
+    """What the processes do that empty the outgoing queue."""
+    return {"relay": relay.run, "sts_policies": relay.keep_policies}
 
 
 def _work_on_mail(services: Services) -> dict[str, Work]:

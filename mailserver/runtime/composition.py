@@ -1,7 +1,6 @@
-"""The services of one worker, wired by hand."""
+"""The services of one process, wired by hand."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mailserver.delivery import Delivery
 from mailserver.foundation.changes import Changes
@@ -15,44 +14,60 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import folder_of
 from mailserver.submission.submit import Submission
 
-if TYPE_CHECKING:
-    pass
+RELAY_READERS, RELAY_WRITERS = 2, 2
+"""Threads of a relay: it asks for many rows at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """What the doors are built from."""
+class Ground:
+    """What a relay is built from."""
 
     settings: Settings
     clock: Clock
     changes: Changes
     store: Store
     directory: Directory
-    login: Login
     delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Services(Ground):
+    """What the doors are built from."""
+
+    login: Login
     submission: Submission
     certificate: Certificate
 
 
 def build(settings: Settings) -> Services:
     """Every service of one worker, over the instance's store. Opens nothing until it is used."""
+    ground = _ground(settings, settings.database.readers, settings.database.writers)
+    clock, changes, store, directory = ground.clock, ground.changes, ground.store, ground.directory
+    login = Login(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
+    submission = Submission(
+        settings=settings, store=store, directory=directory, delivery=ground.delivery, clock=clock, changes=changes
+    )
+    certificate = Certificate(settings.certificate, settings.private_key)
+    return Services(settings, clock, changes, store, directory, ground.delivery, login, submission, certificate)
+
+
+def build_for_relay(settings: Settings) -> Ground:
+    """The same of one relay."""
+    return _ground(settings, RELAY_READERS, RELAY_WRITERS)
+
+
+def _ground(settings: Settings, readers: int, writers: int) -> Ground:
     clock = SystemClock()
     changes = Changes()
-    database = settings.database
     store = Store(
         settings.database_url,
         settings.data,
         clock,
         changes,
-        readers=database.readers,
-        writers=database.writers,
+        readers=readers,
+        writers=writers,
         blobs=folder_of(settings),
     )
     directory = make_directory(settings, store, clock)
-    login = Login(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
     delivery = Delivery(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
-    submission = Submission(
-        settings=settings, store=store, directory=directory, delivery=delivery, clock=clock, changes=changes
-    )
-    certificate = Certificate(settings.certificate, settings.private_key)
-    return Services(settings, clock, changes, store, directory, login, delivery, submission, certificate)
+    return Ground(settings, clock, changes, store, directory, delivery)

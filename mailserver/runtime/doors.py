@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mailserver.foundation.listeners import Sockets
 from mailserver.foundation.peers import Peers
-from mailserver.runtime.composition import Services
+from mailserver.runtime.composition import Ground, Services
 
 if TYPE_CHECKING:
     from smtp.relay.queue_runner import Relay
@@ -103,7 +103,7 @@ async def start(services: Services, sockets: Sockets) -> list[Door]:
     ]
 
 
-def make_relay(services: Services) -> "Relay":
+def make_relay(services: Ground) -> "Relay":
     """What empties the outgoing queue."""
     from smtp.relay.queue_runner import Relay
 

@@ -36,7 +36,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LEAVE_SIGNAL = signal.SIGUSR2
-"""To the supervisor: hand over. To a worker: accept no more, and end with your last client."""
+"""To the supervisor: hand over. To a process: begin nothing any more, and end with your last client."""
 SIGNALS = (*STOP_SIGNALS, signal.SIGHUP, LEAVE_SIGNAL)
 PROBLEM = b"!"
 """Precedes a line of text where a worker that is ready writes one octet."""
@@ -58,6 +58,8 @@ class Life:
     """What it does at SIGHUP, which is blocked until it listens to it; so is `LEAVE_SIGNAL`."""
     sockets: Sockets
     """Where it accepts."""
+    workers: int
+    """How many processes accept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ class Work:
     run: Callable[[Life], None]
     """From its fork to its end."""
     accepts: bool = True
-    """It has clients, who may end before it does."""
+    """It has clients."""
+    lingers: bool = True
+    """Where others take over, what it has begun may end before it does."""
 
 
 class Processes:
@@ -145,9 +149,10 @@ class Processes:
         self._signal(signal.SIGHUP)
 
     def leave(self, seconds: float, is_stopping: Callable[[], bool]) -> None:
-        """Others accept from now on: wait until the clients have ended, at most so long, or until told to stop."""
+        """Others accept from now on: wait until the clients have ended, and what was being sent has its answer, at most
+        so long, or until told to stop."""
         for child, index in self._children.items():
-            os.kill(child, LEAVE_SIGNAL if self._works[index].accepts else signal.SIGTERM)
+            os.kill(child, LEAVE_SIGNAL if self._works[index].lingers else signal.SIGTERM)
         deadline = time.monotonic() + seconds
         while self._children and not is_stopping() and time.monotonic() < deadline:
             if self._reap() is None:
@@ -213,7 +218,10 @@ class Processes:
             for sock in port.sockets:
                 if sock not in own:
                     sock.close()
-        return Life(self._settings, tell, self._wakeups[index], self._watchdog.heartbeat(index), self._reload, sockets)
+        return Life(
+            *(self._settings, tell, self._wakeups[index], self._watchdog.heartbeat(index), self._reload, sockets),
+            workers=len(self._accepting),
+        )
 
     def _shares(self, index: int) -> list[tuple[Port, list[socket.socket]]]:
         """At which sockets of each port one accepts."""

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import structlog
 from aiosmtplib import SMTPException
@@ -31,8 +32,16 @@ class Unreachable(Exception):
     """No server of the domain would talk to us; the text says what the last one did."""
 
 
+class Sent(NamedTuple):
+    """What became of a message."""
+
+    verdicts: list[Verdict]
+    seconds: float = 0.0
+    """That the server took for it, greeted and all."""
+
+
 class Courier:
-    """Hands messages over. One per worker."""
+    """Hands messages over. One per relay."""
 
     def __init__(
         self,
@@ -62,34 +71,35 @@ class Courier:
         row: Leased,
         message: Message,
         is_ours: Callable[[], bool],
-    ) -> list[Verdict]:
+    ) -> Sent:
         """Try the exchangers in order until one takes or refuses something. `is_ours`: nobody else can be at it now.
 
         Raises Unreachable, LeaseOver.
         """
         problem = NOTHING
-        put_off: list[Verdict] = []
-        unmet: list[Verdict] = []
+        put_off: Sent | None = None
+        unmet: Sent | None = None
         for exchanger in self._reachability.ordered(exchangers):
-            if put_off and self._reachability.is_away(exchanger):
+            if put_off is not None and self._reachability.is_away(exchanger):
                 continue
             try:
                 transfer = await self._try(exchanger, row, message, is_ours)
             except required.Unmet as error:
                 log.info("server does not do what the sender requires", host=exchanger.name, why=error.why)
-                unmet = same_for_all(row, Result.FAILED, error.status, error.why, exchanger.name)
+                unmet = Sent(same_for_all(row, Result.FAILED, error.status, error.why, exchanger.name))
                 continue
             except (SMTPException, OSError) as error:
                 problem = Cause("server-said", server=exchanger.name, said=described(error))
                 self._lost(exchanger, error, problem)
                 continue
             self._reachability.found(exchanger)
+            sent = Sent(transfer.verdicts, transfer.seconds)
             if transfer.is_final:
-                return transfer.verdicts
-            put_off = transfer.verdicts
-        if put_off:
+                return sent
+            put_off = sent
+        if put_off is not None:
             return put_off
-        if unmet and not problem:
+        if unmet is not None and not problem:
             return unmet
         raise Unreachable(problem)
 

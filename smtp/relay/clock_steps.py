@@ -10,7 +10,7 @@ STEP = 60.0
 
 
 class ClockSteps:
-    """Compares the wall clock with one that cannot be set. One per worker."""
+    """Compares the wall clock with one that cannot be set. One per relay."""
 
     def __init__(self, store: Store, clock: Clock, outbound: Outbound) -> None:
         self._store = store

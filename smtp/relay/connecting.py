@@ -20,7 +20,7 @@ from smtp.relay.tls.handshake import Handshakes, TlsFailed
 
 
 class Dialler:
-    """Opens connections. One per worker."""
+    """Opens connections. One per relay."""
 
     def __init__(self, settings: Settings, trust: ssl.SSLContext | None = None) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""Which of the rows that this worker has leased is sent next: destinations take turns, and each has its bound.
+"""Which of the rows that this relay has leased is sent next: destinations take turns, and each has its bound.
 
 How many connections a destination gets grows with what it takes and is halved when it fails, so that one host that is
 slow or dead costs its own mail only. Knows neither store nor network.
@@ -15,14 +15,15 @@ from mailserver.texts.causes import NOTHING, Cause
 FIRST_WINDOW = 2.0
 """Messages at once to a destination that nothing is known of."""
 RECENT = 4
-"""Messages that the time of a destination is an average of."""
+"""Messages after which a destination is believed to take longer; that it is quicker, at once: some of the time is our
+own, while there is much to do."""
 FIRST_SHARE, SHARE = 1, 20
 """Rows of one destination that are leased together: to one that nothing is known of, so that those which take their
 time are found out early, and then, over connections that are there."""
 WORTH_SECONDS = 1.0
 """What there is for a destination goes over the connections that there are, if that takes no longer: dialling costs
 both sides more than a message does."""
-MORE = 10 * SHARE
+MORE = 3 * SHARE
 """Rows that are taken to wait in the store where more were due than one share."""
 MAX_KNOWN = 10_000
 """Destinations that are remembered; beyond, those that nothing waits for are forgotten."""
@@ -30,7 +31,7 @@ MAX_KNOWN = 10_000
 
 @dataclass(slots=True)
 class Destination:
-    """A domain, and what this worker found out about it."""
+    """A domain, and what this relay found out about it."""
 
     window: float
     active: int = 0
@@ -44,7 +45,7 @@ class Destination:
     has_taken: bool = False
     """It was reached once, and did not fail since."""
     seconds: float = 0.0
-    """That a message takes there, on average of the last few."""
+    """That a message takes there, once it has been greeted."""
     until: float = 0.0
     """By the monotonic clock: not dialled before."""
     status: str = ""
@@ -66,7 +67,7 @@ class Destination:
 
 
 class Destinations:
-    """Those of one worker."""
+    """Those of one relay."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -160,9 +161,9 @@ class Destinations:
     # ------------------------------------------------------------------ what was found out
 
     def succeeded(self, domain: str, most: int, seconds: float) -> None:
-        """It was reached, and done with a message in so many seconds."""
+        """It was reached, and was done with a message in so many seconds."""
         one = self._of(domain)
-        one.seconds += (seconds - one.seconds) / (RECENT if one.has_taken else 1)
+        one.seconds += (seconds - one.seconds) / (RECENT if one.has_taken and seconds > one.seconds else 1)
         one.failures, one.until, one.has_taken = 0, 0.0, True
         one.window = min(float(most), one.window + (1 / max(1.0, one.window) if one.has_failed else 1))
 

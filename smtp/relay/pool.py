@@ -28,7 +28,7 @@ MAX_MESSAGES = 100
 MAX_SECONDS = 300.0
 """Of a connection's life."""
 MAX_IDLE = 500
-"""Connections of a worker that wait for a message; the one that has waited longest goes first."""
+"""Connections of a relay that wait for a message; the one that has waited longest goes first."""
 
 GOODBYE_SECONDS = 1.0
 """For all that wait when the service stops."""
@@ -56,7 +56,7 @@ class Connection:
 
 
 class Pool:
-    """Those of one worker."""
+    """Those of one relay."""
 
     def __init__(self, dialler: Dialler, clock: Clock) -> None:
         self._dialler = dialler

@@ -1,6 +1,6 @@
 """Empties the outgoing queue: leases due rows, sends, retries with patience, reports what cannot be done.
 
-One per worker; the store's leases keep two workers off one row. What became of an attempt and the reports about it
+One per relay; the store's leases keep two relays off one row. What became of an attempt and the reports about it
 are one unit. A crash between another server's 250 and that unit repeats the delivery: SMTP knows no better. Who cannot
 renew a lease, since the database is out of reach or the process was frozen, sends no end of a message any more: another
 worker may have the row by now.
@@ -69,7 +69,7 @@ SMALL = 32 * 1024
 """Octets of messages that are read together; larger ones are read when their turn comes."""
 LARGE = 256 * 1024
 LARGE_AT_ONCE = 10
-"""Messages of more octets in memory, of one worker."""
+"""Messages of more octets in memory, of one relay."""
 LARGE_SECONDS = 2.0
 """For which one waits for others to be done."""
 LARGE_LATER = 10
@@ -80,7 +80,7 @@ MAX_WAYS = 1000
 
 
 class Relay:
-    """The loop of one worker."""
+    """The loop of one relay."""
 
     def __init__(
         self,
@@ -315,6 +315,7 @@ class Relay:
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
+        await self._recorder.finish()
         with contextlib.suppress(Temporary):
             await self._store.write(spool.give_back, [(row.id, row.lease) for row in rows])
 
@@ -426,9 +427,8 @@ class Relay:
             return same_for_all(row, Result.FAILED, error.status, error.text)
         except Temporary as error:
             return await self._not_reached(row, "4.4.3", causes.of(error))
-        began = self._clock.monotonic()
         try:
-            verdicts = await self._courier.send(exchangers, row, message, partial(self._is_ours, row.lease))
+            verdicts, seconds = await self._courier.send(exchangers, row, message, partial(self._is_ours, row.lease))
         except Temporary as error:
             return same_for_all(row, Result.DEFERRED, "4.4.3", causes.of(error))
         except Unreachable as error:
@@ -436,7 +436,6 @@ class Relay:
         if any(verdict.status == "4.4.2" for verdict in verdicts):
             self._destinations.failed(row.domain)
         else:
-            seconds = self._clock.monotonic() - began
             self._destinations.succeeded(row.domain, self._outbound.per_destination, seconds)
         return verdicts
 

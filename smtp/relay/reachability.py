@@ -21,7 +21,7 @@ class _Absence:
 
 
 class Reachability:
-    """Of one worker."""
+    """Of one relay."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -22,6 +22,7 @@ from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.texts.causes import NOTHING, Cause
 from smtp.relay.dsn import Reporter, parts_of
+from smtp.relay.settling import Settling, Taken
 from smtp.relay.verdicts import Result, Verdict
 
 log = structlog.get_logger("relay")
@@ -39,7 +40,7 @@ class Ready:
 
 
 class Recorder:
-    """Records. One per worker."""
+    """Records. One per relay."""
 
     def __init__(self, *, settings: Settings, store: Store, delivery: Delivery, clock: Clock) -> None:
         self._outbound = settings.outbound
@@ -47,6 +48,7 @@ class Recorder:
         self._clock = clock
         self._delivery = delivery
         self._upkeep = TrustedClock(store, clock)
+        self._settling = Settling(store)
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
 
     async def record(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
@@ -72,6 +74,10 @@ class Recorder:
             await asyncio.sleep(pause)
             pause = min(2 * pause, MOST_SECONDS)
 
+    async def finish(self) -> None:
+        """Wait until what was to be recorded together is, also of attempts that were cancelled meanwhile."""
+        await self._settling.finish()
+
     async def _settle_taken(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
         """Nobody whose server has the message gets it again. Raises Temporary."""
         due = int(self._clock.now()) + delay(self._outbound, row.attempts)
@@ -95,23 +101,27 @@ class Recorder:
             for action, told in ([] if is_of_list else _reports(row, verdicts, late=late))
             for chosen in parts_of(told)
         ]
-        await self._store.write(
-            conclude_unit,
-            row,
-            [verdict.addressee.id for verdict in verdicts if verdict.result is not Result.DEFERRED],
-            [report for report in written if report is not None],
-            self._outbound.lifetime,
-            due=due if now >= row.expires else min(due, row.expires),
-            error=deferred[0].text if deferred else NOTHING,
-            warned=row.warned or late,
-            steps=list(_steps(row, verdicts)),
-            taken=[verdict.addressee.address for verdict in verdicts if verdict.result is Result.DELIVERED],
-            # What an operator gave up says nothing of the account, nor of where it has its mail sent on to.
-            refused=[*(verdict.addressee.address for verdict in verdicts if verdict.result is Result.FAILED)]
-            if row.given_up is None
-            else [],
-            listed=list(self._listed(row, verdicts)) if is_of_list else None,
-        )
+        if not written and not is_of_list and all(verdict.result is Result.DELIVERED for verdict in verdicts):
+            addresses = [verdict.addressee.address for verdict in verdicts]
+            await self._settling.settle(Taken(row, list(_steps(row, verdicts)), addresses))
+        else:
+            await self._store.write(
+                conclude_unit,
+                row,
+                [verdict.addressee.id for verdict in verdicts if verdict.result is not Result.DEFERRED],
+                [report for report in written if report is not None],
+                self._outbound.lifetime,
+                due=due if now >= row.expires else min(due, row.expires),
+                error=deferred[0].text if deferred else NOTHING,
+                warned=row.warned or late,
+                steps=list(_steps(row, verdicts)),
+                taken=[verdict.addressee.address for verdict in verdicts if verdict.result is Result.DELIVERED],
+                # What an operator gave up says nothing of the account, nor of where it has its mail sent on to.
+                refused=[*(verdict.addressee.address for verdict in verdicts if verdict.result is Result.FAILED)]
+                if row.given_up is None
+                else [],
+                listed=list(self._listed(row, verdicts)) if is_of_list else None,
+            )
         for verdict in verdicts:
             catalogue.ATTEMPTED.add(verdict.result.value)
             log.info(

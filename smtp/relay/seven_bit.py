@@ -13,7 +13,7 @@ class SevenBit:
     """Of one attempt. What leaves is signed anew: a signature over eight bits does not hold for it."""
 
     def __init__(self, octets: bytes, turn: asyncio.Semaphore, sign: Signs | None = None) -> None:
-        """`octets` are without the signature that `sign` puts on top. `turn`: of a worker's attempts; the threads for
+        """`octets` are without the signature that `sign` puts on top. `turn`: of a relay's attempts; the threads for
         such work are few, and people wait for the others."""
         self._turn = turn
         self._octets = octets

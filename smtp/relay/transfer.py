@@ -91,6 +91,8 @@ class Transfer:
         self._in_chunks = "chunking" in self._offers and chunking
         self._deadline = 0.0
         """By the loop's clock: for the answers of this transaction before its content."""
+        self.seconds = 0.0
+        """That it took."""
         self._content_sent = False
         self._broke = self._broke_early = False
         self.verdicts: list[Verdict] = []
@@ -118,6 +120,8 @@ class Transfer:
             return
         recipients = self._row.recipients
         problem = Cause("connection-lost")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             with self._pipeline:
                 for start in range(0, len(recipients), RECIPIENTS):
@@ -130,6 +134,7 @@ class Transfer:
             if not self.verdicts:
                 raise  # else who has the message already is recorded, if nobody was faster
             self._broke = True
+        self.seconds = loop.time() - began
         decided = {verdict.addressee.id for verdict in self.verdicts}
         for recipient in recipients:
             if recipient.id not in decided:

@@ -21,6 +21,11 @@ MODULES: Mapping[str, Sequence[str]] = {
         "tests/smtp/test_relay.py",
         "tests/smtp/test_relay_moments.py",
     ),
+    "mailserver/store/queue/spool/settling.py": (
+        "tests/smtp/test_spool.py",
+        "tests/smtp/test_relay.py",
+        "tests/smtp/test_relay_moments.py",
+    ),
     "mailserver/store/mail/access/acts.py": ("tests/store/test_access.py", "tests/store/test_each_right.py"),
     "mailserver/store/mail/access/folders.py": ("tests/store/test_access.py", "tests/store/test_each_right.py"),
     "mailserver/store/mail/access/reaching.py": ("tests/store/test_access.py", "tests/store/test_each_right.py"),
@@ -30,6 +35,7 @@ MODULES: Mapping[str, Sequence[str]] = {
     "smtp/wire/framing.py": ("tests/smtp/test_framing.py", "tests/smtp/test_hostile.py"),
     "smtp/relay/queue_runner.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
     "smtp/relay/recording.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
+    "smtp/relay/settling.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
     "smtp/relay/attempt.py": (
         "tests/smtp/test_relay.py",
         "tests/smtp/test_relay_moments.py",

@@ -13,7 +13,7 @@ def test_every_job_is_told_to_operators(fresh: Callable[..., Instance]) -> None:
     instance = fresh()
     instance.configure("[login]\nscram = true")
     services = composition.build(load(instance.directory))
-    started = set(background_work.of(services, doors.make_relay(services)))
+    started = {*background_work.of(services), *background_work.of_relay(doors.make_relay(services))}
     services.directory.close()
     services.store.close()
     said = (ROOT / "mailserver" / "README.md").read_text().partition("## Background work\n")[2].partition("\n## ")[0]

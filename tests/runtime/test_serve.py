@@ -229,7 +229,9 @@ def test_figures_are_those_of_all_workers(fresh: Callable[..., Instance]) -> Non
         ("0", "mail-worker"),
         ("1", "mail-worker"),
         ("2", "mail-indexer"),
-        ("3", processes[-1][1]),
+        ("3", "mail-relay"),
+        ("4", "mail-relay"),
+        ("5", processes[-1][1]),
     ]
 
 

@@ -27,7 +27,7 @@ def served(fresh: Callable[..., Instance]) -> Instance:
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("kind", ["mail-worker", "mail-indexer"])
+@pytest.mark.parametrize("kind", ["mail-worker", "mail-relay", "mail-indexer"])
 def test_a_stopped_process_is_replaced(served: Instance, kind: str) -> None:
     before = set(children_of(served))
     frozen = next(pid for pid in before if Path(f"/proc/{pid}/comm").read_text().strip() == kind)

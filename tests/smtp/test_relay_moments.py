@@ -183,7 +183,7 @@ def test_a_lease_that_ends_within_a_message(make_house: HouseMaker, second: Else
             with pytest.raises(LeaseOver):
                 house.run(sent)
         else:
-            (verdict,) = house.run(sent)
+            (verdict,) = house.run(sent).verdicts
             assert verdict.result is Result.DELIVERED
     assert len(second.inbox.taken) == 1
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 
-from tests.harness import workers_of
+from tests.harness import relays_of, workers_of
 from tests.hosts_in_namespaces import Academy, Host
 
 DARK_SECONDS = 10.0
@@ -53,7 +53,7 @@ class Faults:
 
     def _kill_worker(self, host: Host) -> None:
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
-            workers = workers_of(host)
+            workers = [*workers_of(host), *relays_of(host)]
             if workers:
                 os.kill(self._dice.choice(workers), signal.SIGKILL)
                 self.done["worker"] += 1

@@ -41,7 +41,7 @@ from mailserver.model.clock import SystemClock
 from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import moderation_queue
-from tests.harness import Instance, workers_of
+from tests.harness import Instance, relays_of, workers_of
 from tests.mailings.academy import fill
 from tests.smtp.elsewhere import Elsewhere
 from tests.soak.moments import KINDS, ORIGIN, Moments
@@ -217,10 +217,10 @@ def _kill(
 
 
 def _kill_workers(instance: Instance, dice: random.Random) -> None:
-    """One of them, or both: what is under way is one worker's."""
+    """One of those that serve and of those that send, or all: what is under way is one process's."""
     with contextlib.suppress(FileNotFoundError):
-        workers = workers_of(instance)
-        for pid in workers if dice.random() < 0.5 else workers[:1]:
+        workers, relays = workers_of(instance), relays_of(instance)
+        for pid in (*workers, *relays) if dice.random() < 0.5 else (*workers[:1], *relays[:1]):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 

@@ -22,7 +22,7 @@ from mailserver.model.clock import DAY, HOUR, SystemClock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine import news
 from mailserver.store.engine.statements import Tx
-from mailserver.store.engine.transactions import Store, connections_of
+from mailserver.store.engine.transactions import RELAY_CONNECTIONS, Store, connections_of
 from mailserver.store.mail import collect
 from mailserver.store.octets.files import files_of
 from mailserver.store.queue import spool, waiting
@@ -343,7 +343,8 @@ async def test_connections_are_bounded_and_a_shortage_is_told(
     if store.backend.dialect == "sqlite":
         return
     database = Database(readers=2, writers=3)
-    assert connections_of(database, 2) - connections_of(database, 1) == 2 + 3 + 2 + 4 + 1
+    assert connections_of(database, 4) - connections_of(database, 3) == 2 + 3 + 2 + 4 + 1
+    assert connections_of(database, 2) - connections_of(database, 1) == 2 + 3 + 2 + 4 + 1 + RELAY_CONNECTIONS
     pool = store.backend.engine.pool
     assert isinstance(pool, QueuePool)
     assert (pool.size(), pool._max_overflow) == (2 + 3 + 2 + 4, 0)

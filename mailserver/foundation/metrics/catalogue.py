@@ -3,6 +3,7 @@
 Labels are of our own making: no address, account, domain or text of a peer ever becomes one.
 """
 
+from mailserver.foundation.host_processes import INDEXER, RELAY, WORKER
 from mailserver.foundation.metrics.families import QUICK, SLOW, Counter, Gauge, Histogram, NamedCounter
 from mailserver.model.messages.authentication import Alignment
 
@@ -152,6 +153,6 @@ LOG_LINES = Counter(
 RESTARTS = Counter(
     "process_restarts_total",
     "Processes that ended and were started again",
-    {"process": ("mail-worker", "mail-indexer")},
+    {"process": (WORKER, RELAY, INDEXER)},
 )
 JOB_FAILURES = Counter("job_failures_total", "Background work that failed and began again", {})

@@ -1,10 +1,10 @@
-"""Rows of numbers that come with a statement as one parameter: it does to all of them what else takes a statement each.
+"""Rows of values that come with a statement as one parameter: it does to all of them what else takes a statement each.
 
 On PostgreSQL each row of an `executemany` is executed by itself.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -24,26 +24,32 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
 
 def given_rows(dialect: str, *names: str) -> Subquery:
-    """A table of them with columns of these names; the parameter `given` is what `packed` makes."""
-    text = bindparam("given", type_=String)
-    values: list[ColumnElement[int]]
+    """A table of numbers with columns of these names; the parameter `given` is what `packed` makes."""
+    return given_table(dialect, dict.fromkeys(names, BigInteger()))
+
+
+def given_table(dialect: str, kinds: Mapping[str, TypeEngine[Any]]) -> Subquery:
+    """The same with columns of these kinds: numbers and texts."""
+    text, names = bindparam("given", type_=String), list(kinds)
+    values: list[ColumnElement[Any]]
     if dialect == "sqlite":
         each = func.json_each(text).table_valued(column("value"))
         values = [func.json_extract(each.c.value, literal_column(f"'$[{at}]'")) for at in range(len(names))]
     else:
         each = func.jsonb_array_elements(cast(text, JSONB)).table_valued(column("value", JSONB))
         places = [literal_column(str(at), Integer) for at in range(len(names))]
-        values = [cast(each.c.value.op("->>")(place), BigInteger) for place in places]
+        values = [cast(each.c.value.op("->>")(place), kind) for place, kind in zip(places, kinds.values(), strict=True)]
     labelled = [value.label(name) for value, name in zip(values, names, strict=True)]
     return select(*labelled).subquery("given_rows")
 
 
-def packed(rows: Iterable[tuple[int, ...]]) -> str:
-    """The parameter."""
-    return json.dumps(list(rows), separators=(",", ":"))
+def packed(rows: Iterable[Sequence[int | str]]) -> str:
+    """The parameter. What is no Unicode stays that: the driver refuses it, as it does alone."""
+    return json.dumps(list(rows), separators=(",", ":"), ensure_ascii=False)
 
 
 def insert_missing(

@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from mailserver.foundation.changes import Change, Changes
+from mailserver.foundation.host_processes import relays_beside
 from mailserver.foundation.metrics.pools import Load, load_of
 from mailserver.foundation.settings import Database
 from mailserver.foundation.tracing import TRACES
@@ -31,12 +32,15 @@ SLOW_READERS = 2
 OTHER_THREADS = 4
 """That read in the store now and then, and are not its own: filters, exports, the address book."""
 
+RELAY_CONNECTIONS = 2 + 2 + 2 + 1
+"""Of a relay, whose threads are fewer: two that read, two that write, two that do anything else, and who listens."""
+
 
 def connections_of(database: Database, workers: int) -> int:
     """To a PostgreSQL server, at most, of a host with so many workers: one a thread, and one that listens for news."""
     worker = database.readers + database.writers + SLOW_READERS + OTHER_THREADS + 1
     indexer = 2 + SLOW_READERS + OTHER_THREADS + 1
-    return workers * worker + indexer
+    return workers * worker + relays_beside(workers) * RELAY_CONNECTIONS + indexer
 
 
 class Store:

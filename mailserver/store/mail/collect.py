@@ -9,8 +9,9 @@ their row.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Select, bindparam, delete, exists, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Insert, Select, bindparam, delete, exists, literal, select
 
+from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import proportion
 from mailserver.store.mail.proportion import Kind, Terms
@@ -26,6 +27,16 @@ STRAY_AGE = 86400
 """Seconds after which a file that no row names is a crash's left-over, not a delivery under way."""
 
 _NOTE_ONE = Statement(orphan.insert(), keys=("content_id", "since"))
+
+
+def _noting_given(dialect: str) -> Statement:
+    numbers = given_rows(dialect, "content").c.content
+    return Statement(
+        orphan.insert().from_select(["content_id", "since"], select(numbers, bindparam("moment", type_=BigInteger)))
+    )
+
+
+_NOTE_MANY = {dialect: _noting_given(dialect) for dialect in ("sqlite", "postgresql")}
 _DUE = Statement(
     select(orphan.c.id, orphan.c.content_id)
     .where(orphan.c.since <= bindparam("before"))
@@ -66,9 +77,10 @@ def note(tx: Tx, content_ids: Select[tuple[int]] | Sequence[int]) -> None:
     """Remember contents that may have lost their last appearance."""
     if isinstance(content_ids, Select):
         tx.execute(noting(content_ids, literal(tx.now)))
+    elif len(content_ids) == 1:
+        tx.run(_NOTE_ONE, content_id=content_ids[0], since=tx.now)
     elif content_ids:
-        now = tx.now
-        tx.many(_NOTE_ONE, [{"content_id": number, "since": now} for number in content_ids])
+        tx.run(_NOTE_MANY[tx.dialect], given=packed((number,) for number in content_ids), moment=tx.now)
 
 
 def collect(tx: Tx, before: int, terms: Terms = Terms()) -> tuple[int, list[str]]:  # noqa: B008 - frozen

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Text, and_, delete, insert, or_, select
 
+from mailserver.store.engine.given_rows import given_table, packed
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import trusted_clock
 from mailserver.store.schema.console import KEYED, message_trace
@@ -147,6 +148,17 @@ COLUMNS = (
 _INSERT = Statement(insert(message_trace), keys=COLUMNS)
 
 
+def _inserting_given(dialect: str) -> Statement:
+    given = given_table(
+        dialect,
+        {name: BigInteger() if isinstance(message_trace.c[name].type, Integer) else Text() for name in COLUMNS},
+    )
+    return Statement(insert(message_trace).from_select(list(COLUMNS), select(*(given.c[name] for name in COLUMNS))))
+
+
+_INSERT_MANY = {dialect: _inserting_given(dialect) for dialect in ("sqlite", "postgresql")}
+
+
 def key_of(message_id: str) -> int:
     """What rows keep of a Message-ID, with or without its angle brackets; 0: there is none."""
     bare = "".join(message_id.split()).strip("<>")
@@ -159,6 +171,14 @@ def key_of(message_id: str) -> int:
 def record(tx: Tx, trace: Trace) -> None:
     """Put a step on record."""
     tx.run(_INSERT, **row_of(trace, tx.now))
+
+
+def record_each(tx: Tx, several: Sequence[Trace]) -> None:
+    """The same for many, by one statement."""
+    now = tx.now
+    rows = [row_of(trace, now) for trace in several]
+    if rows:
+        tx.run(_INSERT_MANY[tx.dialect], given=packed([row[name] for name in COLUMNS] for row in rows))
 
 
 def row_of(trace: Trace, now: int) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class LookupFailed(Exception):
 
 
 class Dane:
-    """Asks for the keys of servers. One per worker."""
+    """Asks for the keys of servers. One per relay."""
 
     def __init__(self, settings: NameService, clock: Clock, resolver: Callable[[], dns.asyncresolver.Resolver]) -> None:
         self._settings = settings

@@ -35,7 +35,7 @@ class TlsFailed(SMTPException):
 
 
 class Handshakes:
-    """Makes TLS out of connections. One per worker; the trust is an argument for the tests."""
+    """Makes TLS out of connections. One per relay; the trust is an argument for the tests."""
 
     def __init__(self, trust: ssl.SSLContext | None = None) -> None:
         self._any = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

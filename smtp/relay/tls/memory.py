@@ -30,7 +30,7 @@ KNOWN_SECONDS = 60.0
 
 
 class TlsMemory:
-    """Remembers for one worker; what is remembered is shared by all."""
+    """Remembers for one relay; what is remembered is shared by all."""
 
     def __init__(self, outbound: Outbound, store: Store, clock: Clock) -> None:
         self._outbound = outbound

@@ -45,7 +45,7 @@ class NotFetched(Exception):
 
 
 class StsPolicies:
-    """The policies of domains. One per worker."""
+    """The policies of domains. One per relay."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ LOOK_SECONDS = 600.0
 
 
 class Policies:
-    """Knows what domains demand. One per worker."""
+    """Knows what domains demand. One per relay."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ NOTHING = Published()
 
 
 class SessionCounts:
-    """Those of one worker. What only we demand, and the domain does not, fails on no account of its own."""
+    """Those of one relay. What only we demand, and the domain does not, fails on no account of its own."""
 
     def __init__(self, tally: SessionTally) -> None:
         self._tally = tally

@@ -94,7 +94,7 @@ FAULTS = (
     Fault(
         "settled-without-lease",
         "A worker settles a row that another one has by now.",
-        "mailserver/store/queue/spool/leases.py",
+        "mailserver/store/queue/spool/settling.py",
         '.where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))\n'
         "    .with_for_update()",
         '.where(queued_domain.c.id == bindparam("row"), bindparam("token") != 0)\n    .with_for_update()',

@@ -15,7 +15,6 @@ from mailserver.store.queue.spool.leases import (
     octets,
     put_off,
     renew,
-    settle,
     small_octets,
 )
 from mailserver.store.queue.spool.operating import (
@@ -49,6 +48,7 @@ from mailserver.store.queue.spool.rows import (
     errors,
 )
 from mailserver.store.queue.spool.selecting import Selection
+from mailserver.store.queue.spool.settling import settle, settle_whole
 
 __all__ = [
     "BRAKED",
@@ -89,6 +89,7 @@ __all__ = [
     "renew",
     "retry",
     "settle",
+    "settle_whole",
     "show",
     "small_octets",
 ]

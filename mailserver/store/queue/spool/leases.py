@@ -1,17 +1,17 @@
-"""Work on the queue: take a row for a while, keep it, give it back, settle it."""
+"""Work on the queue: take a row for a while, keep it, give it back."""
 
 import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, delete, exists, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select, update
 
 from mailserver.model.errors import Damaged
 from mailserver.model.rules.decisions import Brake
 from mailserver.store.account import rules, secured
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
-from mailserver.store.mail import collect, messages
+from mailserver.store.mail import messages
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import (
@@ -104,38 +104,6 @@ _GIVE_BACK = Statement(
     .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
     .values(due=bindparam("now"), lease=0, attempts=queued_domain.c.attempts - 1)
 )
-_RELEASE = Statement(
-    update(queued_domain)
-    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
-    .values(
-        due=bindparam("until"),
-        lease=0,
-        warned=bindparam("warned_"),
-        **{column: bindparam(f"{column}_") for column in errors(BRAKED)},
-    )
-)
-_DELETE_RECIPIENT = Statement(delete(queued_recipient).where(queued_recipient.c.id == bindparam("row")))
-_HELD = Statement(
-    select(queued_domain.c.queued_id)
-    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
-    .with_for_update()
-)
-_LOCKED = Statement(select(queued.c.content_id).where(queued.c.id == bindparam("message")).with_for_update())
-_DELETE_RECIPIENTS = Statement(delete(queued_recipient).where(queued_recipient.c.domain_id == bindparam("row")))
-_DELETE_DOMAIN = Statement(delete(queued_domain).where(queued_domain.c.id == bindparam("row")))
-_DELETE_HELD = Statement(
-    delete(queued_domain).where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
-)
-_DELETE_IF_LAST = Statement(
-    delete(queued)
-    .where(
-        queued.c.id == bindparam("message"),
-        ~exists().where(queued_domain.c.queued_id == bindparam("message")),
-    )
-    .returning(queued.c.content_id)
-)
-_ANOTHER = Statement(select(queued_domain.c.id).where(queued_domain.c.queued_id == bindparam("message")).limit(1))
-_DELETE_MESSAGE = Statement(delete(queued).where(queued.c.id == bindparam("message")))
 _SMALL = ManyStatement(
     select(blob.c.content_id, blob.c.header, blob.c.octets)
     .join(content, content.c.id == blob.c.content_id)
@@ -337,53 +305,3 @@ def small_octets(tx: Tx, content_ids: Sequence[int], most: int, folder: BlobFold
         with contextlib.suppress(Damaged):
             found[number] = messages.join_octets(folder, header, body, None)
     return found
-
-
-def settle(
-    tx: Tx,
-    row: Leased,
-    settled: Sequence[int],
-    *,
-    due: int = 0,
-    error: Cause = NOTHING,
-    warned: bool = False,
-) -> bool:
-    """Record what became of an attempt: recipients whose fate is known, and when to try the others.
-
-    Returns False, changing nothing, when the lease was lost.
-    """
-    is_over = {addressee.id for addressee in row.recipients} <= set(settled)
-    if is_over and tx.dialect == "sqlite":
-        return _finish_alone(tx, row)
-    if tx.one(_HELD, row=row.id, token=row.lease) is None:
-        return False
-    if is_over:
-        _finish(tx, row)
-    else:
-        for number in settled:
-            tx.run(_DELETE_RECIPIENT, row=number)
-        said = {f"{column}_": value for column, value in errors(error).items()}
-        tx.run(_RELEASE, row=row.id, token=row.lease, until=due, warned_=int(warned), **said)
-    return True
-
-
-def _finish_alone(tx: Tx, row: Leased) -> bool:
-    """`_finish` where nobody else writes meanwhile, without looking first; False: the lease was lost."""
-    if not tx.run(_DELETE_HELD, row=row.id, token=row.lease):
-        return False
-    tx.run(_DELETE_RECIPIENTS, row=row.id)
-    message = tx.one(_DELETE_IF_LAST, message=row.queued_id)
-    if message is not None:
-        collect.note(tx, [message[0]])
-    return True
-
-
-def _finish(tx: Tx, row: Leased) -> None:
-    """`remove` for one row, whose message this worker knows."""
-    # Two workers that settle the last two domains of one message must see each other, hence the lock.
-    message = tx.one(_LOCKED, message=row.queued_id)
-    tx.run(_DELETE_RECIPIENTS, row=row.id)
-    tx.run(_DELETE_DOMAIN, row=row.id)
-    if message is not None and tx.one(_ANOTHER, message=row.queued_id) is None:
-        tx.run(_DELETE_MESSAGE, message=row.queued_id)
-        collect.note(tx, [message[0]])

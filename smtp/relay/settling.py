@@ -1,0 +1,96 @@
+"""Attempts that ended as most do are settled together: everybody has the message, and nobody is told of it.
+
+While some are committed others gather. Between two units the writer is left to others: mail that comes in waits for it,
+too.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailserver.model.errors import Temporary
+from mailserver.store.account import forwards
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.queue import spool, traces
+from mailserver.store.queue.spool import Leased
+from mailserver.store.queue.traces import Trace
+
+SETTLED_TOGETHER = 50
+"""Attempts of one unit."""
+REST = 2.0
+"""Times as long as a unit held the writer until the next one."""
+LONGEST_REST = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """All recipients of a row are in another server's hands."""
+
+    row: Leased
+    steps: Sequence[Trace]
+    addresses: Sequence[str]
+
+
+class Settling:
+    """Of one relay."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: deque[tuple[Taken, asyncio.Future[None]]] = deque()
+        self._work: asyncio.Task[None] | None = None
+
+    async def settle(self, taken: Taken) -> None:
+        """Returns once it is on disk. Who is cancelled leaves it to be settled all the same.
+
+        Raises Temporary, and what breaks the unit where this attempt alone is in it.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((taken, done))
+        if self._work is None:
+            self._work = asyncio.create_task(self._settle_all())
+        await done
+
+    async def finish(self) -> None:
+        """Wait until nothing is left to settle."""
+        while self._work is not None:
+            await asyncio.wait([self._work])
+
+    async def _settle_all(self) -> None:
+        try:
+            while self._waiting:
+                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), SETTLED_TOGETHER))]
+                took = await self._settle(group)
+                await asyncio.sleep(min(REST * took, LONGEST_REST))
+        finally:
+            self._work = None
+
+    async def _settle(self, group: Sequence[tuple[Taken, "asyncio.Future[None]"]]) -> float:
+        """For how many seconds the writer was held."""
+        took = 0.0
+        try:
+            _, took = await self._store.write_timed(conclude_taken, [taken for taken, _ in group])
+        except Exception as error:  # noqa: BLE001 - told to who waits
+            if len(group) > 1 and not isinstance(error, Temporary):
+                return sum([await self._settle([one]) for one in group])
+            for _, done in group:
+                if not done.done():
+                    done.set_exception(error)
+        else:
+            for _, done in group:
+                if not done.done():
+                    done.set_result(None)
+        return took
+
+
+def conclude_taken(tx: Tx, several: Sequence[Taken]) -> None:
+    """Settle rows and trace them. Of one that was thrown away meanwhile, or that another relay has, the trace says that
+    it has left all the same."""
+    held = spool.settle_whole(tx, [taken.row for taken in several])
+    traces.record_each(tx, [step for taken in several for step in taken.steps])
+    addresses: dict[int, list[str]] = {}
+    for taken in several:
+        if taken.row.account_id and taken.row.id in held:
+            addresses.setdefault(taken.row.account_id, []).extend(taken.addresses)
+    for account_id in sorted(addresses):
+        forwards.judge(tx, account_id, addresses[account_id], ())
