@@ -43,10 +43,17 @@ class RelayChoice:
         self._of: tuple[object, ...] = ()
         self._named: dict[str, list[OutboundRelay]] = {}
         self._others: list[OutboundRelay] = []
+        self._asks_senders = False
 
     @property
     def asks_roles(self) -> bool:
         return any(relay.roles for relay in self._outbound.relays)
+
+    @property
+    def asks_senders(self) -> bool:
+        """Whether mail for one domain may go several ways."""
+        self._follow()
+        return self._asks_senders
 
     def choose(self, journey: Journey) -> list[OutboundRelay]:
         """The relays to try in this order; empty: the recipients' own exchangers."""
@@ -78,7 +85,9 @@ class RelayChoice:
         if len(self._of) == len(current) and all(a is b for a, b in zip(self._of, current, strict=True)):
             return
         self._named, self._others = {}, []
-        for relay in outbound.all_relays:
+        relays = outbound.all_relays
+        self._asks_senders = any(relay.senders or relay.roles for relay in relays)
+        for relay in relays:
             for domain in relay.recipients:
                 self._named.setdefault(domain, []).append(relay)
             if not relay.recipients or any(domain.startswith("*.") for domain in relay.recipients):

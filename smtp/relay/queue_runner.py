@@ -460,7 +460,7 @@ class Relay:
             return same_for_all(row, Result.DEFERRED, status, why)
         failures = self._destinations.failed(row.domain)
         seconds = delay(self._outbound, max(failures, row.attempts))
-        if any(relay.senders or relay.roles for relay in self._outbound.all_relays):
+        if self._router.asks_senders:
             # Mail of others goes another way, which may be open.
             seconds = min(seconds, int(MOST_AWAY_OF_SOME))
             self._destinations.keep_away(row.domain, seconds / 2, status, why)

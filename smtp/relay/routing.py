@@ -58,6 +58,15 @@ class Exchanger:
     bases: tuple[str, ...] = field(default=(), compare=False)
     """Names that its TLSA records may stand below, the best one first; none where DNS was not validated on the way
     here (RFC 7672 section 2.2.2)."""
+    _hash: int = field(init=False, compare=False, repr=False)
+    """Asked for several times for each message: of all that a relay's settings are."""
+
+    def __post_init__(self) -> None:
+        whole = self.name, self.address, self.port, self.demand, self.relay, self.source
+        object.__setattr__(self, "_hash", hash(whole))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def proves_itself(self) -> bool:
@@ -78,6 +87,11 @@ class Router:
     def asks_roles(self) -> bool:
         """Whether it matters who sends a message."""
         return self._choice.asks_roles
+
+    @property
+    def asks_senders(self) -> bool:
+        """Whether mail for one domain may go several ways."""
+        return self._choice.asks_senders
 
     def relays(self, journey: Journey) -> list[OutboundRelay]:
         """Which of the settings are tried, in this order."""

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select, update
@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, selec
 from mailserver.model.errors import Damaged
 from mailserver.model.rules.decisions import Brake
 from mailserver.store.account import rules, secured
+from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import messages
 from mailserver.store.octets.files import BlobFolder
@@ -82,11 +83,6 @@ _PROLONG = Statement(
     .where(queued.c.id.in_(_MESSAGE))
     .values(expires=queued.c.expires + bindparam("longer", type_=BigInteger))
 )
-_TAKE = Statement(
-    update(queued_domain)
-    .where(queued_domain.c.id == bindparam("row"))
-    .values(due=bindparam("until"), lease=bindparam("token"), attempts=queued_domain.c.attempts + 1)
-)
 _RECIPIENTS = ManyStatement(
     select(
         *(queued_recipient.c.domain_id, queued_recipient.c.id, queued_recipient.c.address),
@@ -94,16 +90,30 @@ _RECIPIENTS = ManyStatement(
     ).order_by(queued_recipient.c.id),
     queued_recipient.c.domain_id,
 )
-_RENEW = Statement(
-    update(queued_domain)
-    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
-    .values(due=bindparam("until"))
-)
-_GIVE_BACK = Statement(
-    update(queued_domain)
-    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
-    .values(due=bindparam("now"), lease=0, attempts=queued_domain.c.attempts - 1)
-)
+
+
+@dataclass(frozen=True, slots=True)
+class _Together:
+    """What is done to many rows by one statement, given their ids and leases, on one engine."""
+
+    take: Statement
+    renew: Statement
+    give_back: Statement
+
+
+def _together(dialect: str) -> _Together:
+    given = given_rows(dialect, "row", "token")
+    row = update(queued_domain).where(queued_domain.c.id == given.c.row)
+    held = row.where(queued_domain.c.lease == given.c.token)
+    until, attempts = bindparam("until", type_=BigInteger), queued_domain.c.attempts
+    return _Together(
+        Statement(row.values(due=until, lease=given.c.token, attempts=attempts + 1)),
+        Statement(held.values(due=until).returning(queued_domain.c.lease)),
+        Statement(held.values(due=until, lease=0, attempts=attempts - 1)),
+    )
+
+
+_TOGETHER = {dialect: _together(dialect) for dialect in ("sqlite", "postgresql")}
 _SMALL = ManyStatement(
     select(blob.c.content_id, blob.c.header, blob.c.octets)
     .join(content, content.c.id == blob.c.content_id)
@@ -165,7 +175,7 @@ def lease(
     if not taken:
         return []
     # Their rows are locked, or there is no other writer: nobody has taken one meanwhile.
-    tx.many(_TAKE, [{"row": one.id, "until": now + seconds, "token": one.lease} for one in taken])
+    tx.run(_TOGETHER[tx.dialect].take, until=now + seconds, given=packed(sorted((one.id, one.lease) for one in taken)))
     recipients: dict[int, list[Addressee]] = {}
     for number, place, address, notify, orcpt in _RECIPIENTS.rows(tx, [one.id for one in taken]):
         recipients.setdefault(number, []).append(Addressee(place, address, Notify(notify), orcpt))
@@ -282,13 +292,13 @@ def _said_before(parameters: str) -> Cause:
 
 def renew(tx: Tx, leases: Sequence[tuple[int, int]], seconds: int = LEASE) -> list[int]:
     """Let leases, given as (row, lease), that are still held last so many seconds from now; which ones."""
-    return [token for row, token in leases if tx.run(_RENEW, row=row, token=token, until=tx.now + seconds)]
+    renewed = tx.all(_TOGETHER[tx.dialect].renew, until=tx.now + seconds, given=packed(sorted(leases)))
+    return [token for (token,) in renewed]
 
 
 def give_back(tx: Tx, leases: Sequence[tuple[int, int]], seconds: int = 0) -> None:
     """End leases without a result: the rows are due again so soon, the attempt does not count."""
-    for row, token in leases:
-        tx.run(_GIVE_BACK, row=row, token=token, now=tx.now + seconds)
+    tx.run(_TOGETHER[tx.dialect].give_back, until=tx.now + seconds, given=packed(sorted(leases)))
 
 
 def octets(tx: Tx, content_id: int, folder: BlobFolder) -> bytes:
