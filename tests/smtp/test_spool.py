@@ -190,6 +190,23 @@ def test_content_is_held_until_the_last_domain_is_done(store: Store) -> None:
         store.read_now(spool.octets, second.content_id, Path())
 
 
+def test_what_left_whole_is_settled_together(store: Store) -> None:
+    """Both domains of a message at once, so that nothing holds its content; not what another worker has by now."""
+    store.write_now(enqueue, "x@one.fr", "y@one.fr", "x@two.fr")
+    store.write_now(enqueue, "x@three.fr", octets=MESSAGE + b"x")
+    late = lease(store, seconds=0)
+    others = lease(store)
+    assert store.write_now(spool.settle_whole, late) == set()
+    assert len(store.read_now(spool.show)) == 3
+    whole = [*others[:2], *late[2:]]
+    assert store.write_now(spool.settle_whole, whole) == {row.id for row in others[:2]}
+    assert [entry.domain for entry in store.read_now(spool.show)] == ["three.fr"]
+    assert store.write_now(collect.collect, others[0].created + 10**6)[0] == 1
+    assert store.read_now(spool.octets, others[2].content_id, Path()) == MESSAGE + b"x"
+    assert store.write_now(spool.settle_whole, others) == {others[2].id}
+    assert store.read_now(spool.next_due) is None
+
+
 def test_operators_see_retry_and_drop(store: Store) -> None:
     store.write_now(enqueue, "x@one.fr", "x@two.fr")
     entries = store.read_now(spool.show)
