@@ -186,7 +186,10 @@ def deliver_unit(
         mailboxes.lock_all(tx, [*targets.values(), *shared, *(mailbox_id for mailbox_id, _ in wanted)])
         placement.place(tx, wanted, content_id, prepared.size, provenance)
         placement.place_shared(tx, shared, content_id, prepared.size, provenance)
-    if targets:
+    if len(targets) == 1 and not wanted and not shared:
+        ((account, inbox),) = targets.items()
+        messages.place(tx, account, inbox, content_id, prepared.size, provenance=provenance)
+    elif targets:
         messages.place_many(tx, targets, content_id, prepared.size, provenance)
     return content_id, used, targets
 

@@ -109,7 +109,6 @@ def run_relay(life: Life) -> None:
     Of its own, so that a full queue holds up nobody who is served: workers wait for a processor, which the system gives
     them first, and not for an event loop.
     """
-    os.setpriority(os.PRIO_PROCESS, 0, RELAY_NICENESS)
     _run(_new_loop(life), _relay(life))
 
 
@@ -150,6 +149,8 @@ async def _serve(life: Life) -> None:
 async def _relay(life: Life) -> None:
     stopping, leaving = _until_told(), _until_told(LEAVE_SIGNAL)
     services = composition.build_for_relay(life.settings)
+    # Of this thread, and of those that begin later: not the writer's, for which everybody waits.
+    os.setpriority(os.PRIO_PROCESS, 0, RELAY_NICENESS)
     _reload_when_told(life, lambda: None)
     relay = doors.make_relay(services)
     async with _working(life, services, background_work.of_relay(relay)):

@@ -23,7 +23,7 @@ time are found out early, and then, over connections that are there."""
 WORTH_SECONDS = 1.0
 """What there is for a destination goes over the connections that there are, if that takes no longer: dialling costs
 both sides more than a message does."""
-MORE = 3 * SHARE
+MORE = SHARE
 """Rows that are taken to wait in the store where more were due than one share."""
 MAX_KNOWN = 10_000
 """Destinations that are remembered; beyond, those that nothing waits for are forgotten."""

@@ -38,6 +38,7 @@ from smtp.relay.clock_steps import ClockSteps
 from smtp.relay.destinations import FIRST_SHARE, SHARE, Destinations
 from smtp.relay.recording import Recorder, delay
 from smtp.relay.routing import Exchanger, NoRoute, Router
+from smtp.relay.settling import STANDING_SECONDS
 from smtp.relay.seven_bit import Message, SevenBit
 from smtp.relay.tls import required_field
 from smtp.relay.tls.policies import Policies
@@ -63,7 +64,7 @@ BEGUN_TOGETHER = 10
 """Attempts that begin in one turn of the loop: who brings mail waits for its turn, too."""
 MOST_PUTS_OFF = 100
 """Units in which the rows of a destination are put off."""
-MOST_WAITING = 1000
+MOST_WAITING = 2000
 """Rows that are leased and wait for their destination."""
 SMALL = 32 * 1024
 """Octets of messages that are read together; larger ones are read when their turn comes."""
@@ -191,8 +192,15 @@ class Relay:
                 self._destinations.busy(),
                 self._destinations.proven,
             )
-            rows = await self._store.write(
-                spool.lease, limit, self._lease, share=SHARE, first_share=FIRST_SHARE, proven=proven, without=busy
+            rows, _ = await self._store.write_standing(
+                STANDING_SECONDS,
+                spool.lease,
+                limit,
+                self._lease,
+                share=SHARE,
+                first_share=FIRST_SHARE,
+                proven=proven,
+                without=busy,
             )
             if not rows:
                 self._is_drained = True

@@ -19,8 +19,11 @@ from mailserver.store.queue.traces import Trace
 SETTLED_TOGETHER = 50
 """Attempts of one unit."""
 REST = 2.0
-"""Times as long as a unit held the writer until the next one."""
-LONGEST_REST = 0.1
+"""Times as long as a unit held the writer until the next one,"""
+SHORTEST_REST, LONGEST_REST = 0.02, 0.1
+"""but so long at least, since many cost less together, and at most."""
+STANDING_SECONDS = 0.02
+"""Of the loop, while a unit is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Settling:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._clock = store.clock
         self._waiting: deque[tuple[Taken, asyncio.Future[None]]] = deque()
         self._work: asyncio.Task[None] | None = None
 
@@ -61,7 +65,7 @@ class Settling:
             while self._waiting:
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), SETTLED_TOGETHER))]
                 took = await self._settle(group)
-                await asyncio.sleep(min(REST * took, LONGEST_REST))
+                await asyncio.sleep(min(max(REST * took, SHORTEST_REST), LONGEST_REST))
         finally:
             self._work = None
 
@@ -69,7 +73,9 @@ class Settling:
         """For how many seconds the writer was held."""
         took = 0.0
         try:
-            _, took = await self._store.write_timed(conclude_taken, [taken for taken, _ in group])
+            several = [taken for taken, _ in group]
+            steps = traces.prepare([step for taken in several for step in taken.steps], int(self._clock.now()))
+            _, took = await self._store.write_standing(STANDING_SECONDS, conclude_taken, several, steps)
         except Exception as error:  # noqa: BLE001 - told to who waits
             if len(group) > 1 and not isinstance(error, Temporary):
                 return sum([await self._settle([one]) for one in group])
@@ -83,11 +89,11 @@ class Settling:
         return took
 
 
-def conclude_taken(tx: Tx, several: Sequence[Taken]) -> None:
-    """Settle rows and trace them. Of one that was thrown away meanwhile, or that another relay has, the trace says that
-    it has left all the same."""
+def conclude_taken(tx: Tx, several: Sequence[Taken], steps: str) -> None:
+    """Settle rows and trace them (`steps`: `traces.prepare`). Of one that was thrown away meanwhile, or that another
+    relay has, the trace says that it has left all the same."""
     held = spool.settle_whole(tx, [taken.row for taken in several])
-    traces.record_each(tx, [step for taken in several for step in taken.steps])
+    traces.record_prepared(tx, steps)
     addresses: dict[int, list[str]] = {}
     for taken in several:
         if taken.row.account_id and taken.row.id in held:

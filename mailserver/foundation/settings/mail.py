@@ -44,7 +44,7 @@ class Outbound(Section):
     lifetime: int = Field(default=4 * 86400, ge=60, le=MOST_SECONDS)
     """A message older than this is given up (RFC 5321 section 4.5.4.1)."""
     delay_warning: int = Field(default=4 * 3600, ge=60, le=MOST_SECONDS)
-    concurrency: int = Field(default=100, ge=1, le=1000)
+    concurrency: int = Field(default=250, ge=1, le=1000)
     """Attempts at once of one process that sends."""
     per_destination: int = Field(default=10, ge=1, le=1000)
     """Those to one domain."""

@@ -173,12 +173,15 @@ def record(tx: Tx, trace: Trace) -> None:
     tx.run(_INSERT, **row_of(trace, tx.now))
 
 
-def record_each(tx: Tx, several: Sequence[Trace]) -> None:
-    """The same for many, by one statement."""
-    now = tx.now
+def prepare(several: Sequence[Trace], now: int) -> str:
+    """Steps that happen now, as `record_prepared` wants them: whoever holds the writer need not make them."""
     rows = [row_of(trace, now) for trace in several]
-    if rows:
-        tx.run(_INSERT_MANY[tx.dialect], given=packed([row[name] for name in COLUMNS] for row in rows))
+    return packed([row[name] for name in COLUMNS] for row in rows)
+
+
+def record_prepared(tx: Tx, steps: str) -> None:
+    """Put them on record, by one statement."""
+    tx.run(_INSERT_MANY[tx.dialect], given=steps)
 
 
 def row_of(trace: Trace, now: int) -> dict[str, Any]:

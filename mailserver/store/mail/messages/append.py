@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages import objectids
 from mailserver.model.messages.provenance import UNKNOWN, Provenance
-from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.deletions import CAME
@@ -292,17 +292,14 @@ def appearance(placing: Placing, now: int) -> dict[str, int]:
     }
 
 
-_INBOXES = select(mailbox.c.account_id, mailbox.c.id).where(mailbox.c.name == mailboxes.INBOX)
+_INBOXES = ManyStatement(
+    select(mailbox.c.account_id, mailbox.c.id).where(mailbox.c.name == mailboxes.INBOX), mailbox.c.account_id
+)
 
 
 def inboxes(tx: Tx, account_ids: Sequence[int]) -> dict[int, int]:
     """INBOX's id of each account that has one."""
-    found: dict[int, int] = {}
-    for start in range(0, len(account_ids), CHUNK):
-        part = account_ids[start : start + CHUNK]
-        for row in tx.execute(_INBOXES.where(mailbox.c.account_id.in_(part))):
-            found[row.account_id] = row.id
-    return found
+    return dict(_INBOXES.rows(tx, account_ids)) if account_ids else {}
 
 
 def place_many(
