@@ -30,7 +30,7 @@ from mailserver.store.upkeep.opening import Place
 from tests.object_storage import BUCKET, KEY, ObjectStorage
 from tests.waiting import until
 
-pytestmark = pytest.mark.needs("restic")
+pytestmark = [pytest.mark.needs("restic"), pytest.mark.usefixtures("quick_restic")]
 OWN = "ab" * 16
 SIZE = 3000
 HMAC = b"de-quoi-sceller-tout-ce-qui-est-secret"

@@ -1,6 +1,7 @@
 """Databases of versions before: what they hold reads sensibly in this one."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -182,9 +183,12 @@ KEPT: dict[str, list[dict[str, Any]]] = json.loads((Path(__file__).parent / "aud
 """What the version before wrote and sealed, and removed from the beginning; the last row waits for its seal."""
 
 
-@pytest.fixture
-def recorded(old_url: str, tmp_path: Path) -> Iterator[Store]:
-    """A store with the record of before."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def record_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database with the record of before, upgraded since: nobody changes it."""
+    folder = tmp_path_factory.mktemp("record")
+    server: Postgres | None = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    url = server.create() if server is not None else f"sqlite:///{folder / 'mail.db'}"
 
     def fill(add: Add) -> None:
         for table, lines in KEPT.items():
@@ -194,9 +198,28 @@ def recorded(old_url: str, tmp_path: Path) -> Iterator[Store]:
                     **{name: _octets(value) if name in ("seal", "mark") else value for name, value in line.items()},
                 )
 
-    store = before(old_url, tmp_path, "Details of the audit", ["audit", "audit_anchor"], fill)
+    before(url, folder, "Details of the audit", ["audit", "audit_anchor"], fill).close()
+    yield url
+    if server is not None:
+        server.drop(url)
+
+
+@pytest.fixture
+def recorded(record_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store over a copy of it."""
+    server: Postgres | None = None
+    if record_url.startswith("sqlite"):
+        shutil.copy(record_url.removeprefix("sqlite:///"), tmp_path / "mail.db")
+        url = f"sqlite:///{tmp_path / 'mail.db'}"
+    else:
+        server = request.getfixturevalue("postgres")
+        assert server is not None
+        url = server.create(record_url.rsplit("/", 1)[1])
+    store = Store(url, tmp_path, SystemClock(), Changes(), readers=1)
     yield store
     store.close()
+    if server is not None:
+        server.drop(url)
 
 
 def _octets(kept: str | None) -> bytes | None:

@@ -105,7 +105,8 @@ SOURCE = Path(causes.__file__).parents[2]
 def named_in_source() -> Iterator[tuple[str, ast.Call]]:
     for package in ("mailserver", "directory", "smtp", "imap", "calendar", "webui"):
         for path in (SOURCE / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
+            text = path.read_text()
+            for node in ast.walk(ast.parse(text)) if "Cause" in text else ():
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Cause":
                     first = node.args[0] if node.args else None
                     for given in (first.body, first.orelse) if isinstance(first, ast.IfExp) else (first,):
