@@ -25,6 +25,7 @@ MADE = ("node_modules", "dist", "build", "var", ".venv", ".git", "__pycache__", 
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.{}(sys.argv[1]))"
 LOCKED = ROOT / "deploy" / "package" / "build.lock"
 SKIP = "MAILSERVER_SKIP_FRONT_END"
+DIST = Path("webui/static/dist")
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,10 @@ class Builder:
 @pytest.fixture(scope="module")
 def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
     folder = tmp_path_factory.mktemp("builder")
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     python = folder / "bin" / "python"
-    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes"]
-    subprocess.run([*pip, "-r", str(LOCKED)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--require-hashes", "-r", str(LOCKED)], check=True)
     return Builder(python)
 
 
@@ -84,6 +85,20 @@ def wheel(builder: Builder, sdist: Path) -> Path:
     return builder.build("build_wheel", sdist, sdist.parent / "wheel")
 
 
+@pytest.fixture(scope="module")
+def quick_wheel(builder: Builder, sdist: Path) -> Path:
+    """The same with a front end that was built before: this checkout's."""
+    source = copy_of(sdist, "prebuilt")
+    shutil.copytree(ROOT / DIST, source / DIST)
+    return builder.build("build_wheel", source, sdist.parent / "quick", **{SKIP: "1"})
+
+
+def copy_of(sdist: Path, name: str) -> Path:
+    """Its sources, whatever was built in them."""
+    made = shutil.ignore_patterns("build", "dist", "node_modules")
+    return shutil.copytree(sdist, sdist.parent / name, ignore=made)
+
+
 def contents(wheel: Path) -> dict[str, bytes]:
     """Its files but the one that lists the others."""
     with zipfile.ZipFile(wheel) as packed:
@@ -96,13 +111,15 @@ def test_the_wheel_of_the_source_distribution_is_that_of_the_checkout(
 ) -> None:
     direct = contents(builder.build("build_wheel", checkout, checkout.parent / "direct"))
     through = contents(wheel)
+    assert "webui/static/dist/manifest.json" in through
+    assert any(name.startswith("webui/static/dist/core.") for name in through)
     assert through.keys() == direct.keys()
     assert [name for name in through if through[name] != direct[name]] == []
 
 
-def test_everything_that_the_program_reads_is_in_the_wheel(wheel: Path) -> None:
-    """Each file of a package in the checkout, whatever its kind, and what the build makes of the front end."""
-    found = contents(wheel)
+def test_everything_that_the_program_reads_is_in_the_wheel(quick_wheel: Path) -> None:
+    """Each file of a package in the checkout, whatever its kind, and what was made of the front end."""
+    found = contents(quick_wheel)
     homes = {"agenda": ROOT / "calendar" / "agenda"} | {
         name: ROOT / name for name in ("mailserver", "directory", "smtp", "imap", "webui")
     }
@@ -116,8 +133,9 @@ def test_everything_that_the_program_reads_is_in_the_wheel(wheel: Path) -> None:
         and not {"node_modules", "frontend", "dist"} & set(path.parts)
     }
     assert wanted - found.keys() == set()
-    assert "webui/static/dist/manifest.json" in found
-    assert any(name.startswith("webui/static/dist/core.") for name in found)
+    front_end = {path.relative_to(ROOT) for path in (ROOT / DIST).rglob("*") if path.is_file()}
+    assert DIST / "manifest.json" in front_end
+    assert {str(path) for path in front_end} <= found.keys()
     assert "mailserver/texts/locale/en/LC_MESSAGES/messages.mo" in found
 
 
@@ -137,8 +155,7 @@ def test_the_source_distribution_has_what_operators_and_builds_need(sdist: Path)
 
 
 def test_a_build_without_its_front_end_fails_unless_it_was_asked_for(builder: Builder, sdist: Path) -> None:
-    source = sdist.parent / "bare"
-    shutil.copytree(sdist, source, ignore=shutil.ignore_patterns("build", "dist", "node_modules"))
+    source = copy_of(sdist, "bare")
     without_node = str(builder.python.parent)
     failed = builder.run("build_wheel", source, sdist.parent / "failed", PATH=without_node)
     assert failed.returncode != 0
