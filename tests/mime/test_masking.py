@@ -54,6 +54,11 @@ WAYS = {
     "quoted after a dot": lambda local, domain: f'x."{local} y"@{domain}',
     "a quote that nothing opens": lambda local, domain: f'{"x " * 300}{local}"@{domain}',
     "quoted in two lines": lambda local, domain: f'"x\r\n {local}"@{domain}',
+    "in a link": lambda local, domain: f"https://x.fr/desabonner/{local}@{domain}",
+    "in a link without its kind": lambda local, domain: f"x.fr/{local}@{domain}/fin",
+    "in a link, with octets": lambda local, domain: f"https://www.x.fr/a/{local}%40{domain}?b=1",
+    "in a link, with a comment": lambda local, domain: f"https://x.fr/{local}@{domain.replace('.', '(ici).')}",
+    "in a query": lambda local, domain: f"https://x.fr/a?b={local}@{domain.partition('.')[0]}",
     "a literal": lambda local, domain: f"{local}@[192.0.2.1]",
 }
 
@@ -98,11 +103,19 @@ def test_no_address_survives(way: str, local: str, domain: str, before: str, aft
         "https://annuel.framapad.org/p/@college-2026",
         "https://www.google.com/maps/place/Nantes/@47.2382,-1.63,12z?entry=ttu",
         "https://mastodon.example/%40college",
+        "https://x.fr/jean@college et la suite.",
+        "Voir x.fr/groupes/jean@college, puis <https://x.fr/jean%40college/page.html>.",
+        "https://x.fr/jean@college",
         "",
     ],
 )
 def test_what_is_no_address_stays(text: str) -> None:
-    assert mask(text) == text
+    assert mask(text, is_cut=False) == text
+
+
+def test_a_text_that_is_cut_in_an_address_shows_none() -> None:
+    for text in ("https://x.fr/jean@", "https://x.fr/jean@coll", "https://x.fr/jean@college.", "jean@coll"):
+        assert "jean" not in mask(text)
 
 
 def test_a_letter_and_the_domain_are_left_and_of_short_ones_no_letter() -> None:
@@ -111,7 +124,10 @@ def test_a_letter_and_the_domain_are_left_and_of_short_ones_no_letter() -> None:
     assert mask('"Awa D" @ x.fr; al@x.fr') == "A… @ x.fr; …@x.fr"
 
 
-@pytest.mark.parametrize("piece", ["a@", "@", "(@", '"@', "@ (", "a@b.c ", '"a', "%40", "&#64;", "(a)@", '\\"@'])
+@pytest.mark.parametrize(
+    "piece",
+    ["a@", "@", "(@", '"@', "@ (", "a@b.c ", "x.fr/a@b ", "a./", '"a', "%40", "&#64;", "(a)@", '\\"@'],
+)
 def test_it_is_linear(piece: str) -> None:
     long = mask(piece * 60_000)
-    assert len(long) < 400_000
+    assert len(long) < 60_000 * max(len(piece), 6) + 40_000

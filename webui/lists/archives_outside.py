@@ -77,7 +77,7 @@ async def show_post(services: Services, guest: Guest) -> Response:
     root = unpack(post.parts)
     upto = message_parts.TEXT_OCTETS
     octets = await services.store.read(archive_pages.octets, found.view, number, services.store.blobs, upto)
-    body, cut = await computed(plain_text.weight(root), _text, octets, root)
+    body, cut = await computed(plain_text.weight(root), _text, octets, root, len(octets) >= upto)
     month = guest.language.day(post.line.date).strftime("%Y-%m")
     row = row_of(guest, _masked(post.line))
     files = [replace(one, name=mask(one.name)) for one in message_parts.pieces(root)]
@@ -91,9 +91,11 @@ def _masked(line: Line) -> Line:
     return replace(line, subject=mask(line.subject), author=author)
 
 
-def _text(octets: bytes, root: Part) -> tuple[Markup, bool]:
+def _text(octets: bytes, root: Part, is_cut: bool) -> tuple[Markup, bool]:
     text = plain_text.readable(octets, root)
-    return plain_text.render(mask(text[: plain_text.MAX_SHOWN]), ""), len(text) > plain_text.MAX_SHOWN
+    is_long = len(text) > plain_text.MAX_SHOWN
+    masked = mask(text[: plain_text.MAX_SHOWN], is_cut=is_cut or is_long)
+    return plain_text.render(masked, ""), is_long
 
 
 async def _opened(services: Services, guest: Guest) -> OpenArchive:

@@ -46,6 +46,9 @@ _NAMED = re.compile(rf"[^{_SPECIAL}]|\[|\Z")
 """What makes a sign that of an address: something follows, or the text is cut there."""
 _DOTTED = re.compile(rf"[^{_SPECIAL}.．。｡]+\s*[.．。｡]\s*\w|\[|\Z")
 """The same where there are blanks or comments around the sign: people write it for "at", too."""
+_IN_LINK = re.compile(rf"[^{_SPECIAL}.．。｡/?#]+(?:\s*[.．。｡]\s*\w|\()|\[|\Z")
+_CUT_IN_LINK = re.compile(rf"[^{_SPECIAL}.．。｡/?#]+[.．。｡]?\Z")
+"""The same in the path of a link, `https://x.fr/jean@college`: no address ends without a domain that has a dot."""
 # What stands before a sign is read from its end.
 _BEFORE = re.compile(rf"(?:\s|{_comment('[)]', '[(]')})*+")
 _WORD = r'"[^"\s]+(?:"\\[^"\s]*)*"'
@@ -54,8 +57,8 @@ _WORDS = rf'"[^"\r\n]+(?:"\\[^"\r\n]*)*"(?=[{_SPECIAL}.]|\Z)'
 _LOCAL = re.compile(rf'(?:[^{_SPECIAL}]|{_WORD}|(?P<words>{_WORDS})|"(?=[^{_SPECIAL}]))+')
 
 
-def mask(text: str) -> str:
-    """The text with what stands before the sign of its addresses replaced. Linear."""
+def mask(text: str, *, is_cut: bool = True) -> str:
+    """The text with what stands before the sign of its addresses replaced. Linear. `is_cut`: it may go on."""
     if "=?" in text:
         text = "\n".join(map(headers.decode_words, text.split("\n")))
     read, places = _undone(text)
@@ -73,13 +76,24 @@ def mask(text: str) -> str:
         if local is None:
             continue
         is_apart = gap.end() > 0 or after.end() > end or local["words"] is not None or sign[0][0] in "([<"
-        domain = _DOTTED.match(read, after.end()) if is_apart else _NAMED.match(read, end)
+        if is_apart:
+            domain = _DOTTED.match(read, after.end())
+        elif _is_path(local[0][::-1]):
+            domain = _IN_LINK.match(read, end) or (_CUT_IN_LINK.match(read, end) if is_cut else None)
+        else:
+            domain = _NAMED.match(read, end)
         if domain is None or not any(map(str.isalnum, local[0])):
             continue
         first, last = places[sign.start() - local.end()], places[sign.start() - local.start()]
         out += (text[copied:first], _left(local[0][::-1]), text[last : places[end]])
         copied = places[end]
     return "".join((*out, text[copied:]))
+
+
+def _is_path(local: str) -> bool:
+    """Whether what stands before a sign is the name of a host and a path there, without a query."""
+    host, slash, _ = local.removeprefix("//").partition("/")
+    return bool(slash) and "." in host.strip(".") and not any(mark in local for mark in "?#&=")
 
 
 def _left(local: str) -> str:
