@@ -29,6 +29,11 @@ class Markup:
         self.cut = False
         """True once something did not fit."""
 
+    def says_nothing(self, text: str, *, pictures: bool) -> None:
+        """A page on which this text stands: where it is none but pictures, something may be written in these. Whoever
+        looks at the page sees them; whoever looks for numbers has not read it."""
+        self.cut = self.cut or (self.everything and pictures and not text.strip())
+
     @property
     def full(self) -> bool:
         """True when no more is taken."""

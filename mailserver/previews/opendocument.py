@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+from mailserver.mime.body.text import html_to_text
 from mailserver.previews import archives
 from mailserver.previews.cell_values import Habits
 from mailserver.previews.faults import Fault, Unreadable
@@ -191,7 +192,11 @@ class _Writer:
         self._out.raw("<section><h2>")
         self._out.text(f"{self._slide}")
         self._out.raw("</h2>")
+        before = self._out.pieces
         self.inside(node, depth)
+        if self._out.everything:
+            pictures = any(one.find(f".//{_DRAW}image") is not None for one in node if one.tag not in _UNSEEN)
+            self._out.says_nothing(html_to_text(self._out.finish(before)), pictures=pictures)
         self._out.raw("</section>")
 
 

@@ -16,6 +16,8 @@ _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _LINK = "{http://schemas.openxmlformats.org/package/2006/relationships}Relationship"
 _TITLES = ("title", "ctrTitle")
+_ON_EACH = ("sldNum", "dt", "ftr", "hdr")
+"""Places of what stands on every slide: its number, the date."""
 
 
 def write(octets: bytes, out: Markup, _habits: Habits) -> None:
@@ -49,10 +51,12 @@ def _links(archive: zipfile.ZipFile, name: str) -> dict[str, str]:
 def _slide(archive: zipfile.ZipFile, name: str, slide: Any, number: int, out: Markup) -> None:
     links = _links(archive, name)
     out.raw("<section>")
-    title, rest = "", []
+    title, rest, said = "", [], []
     for shape in slide.iter(f"{_P}sp"):
         place = shape.find(f"{_P}nvSpPr/{_P}nvPr/{_P}ph")
         lines = list(_paragraphs(shape))
+        if place is None or place.get("type") not in _ON_EACH:
+            said += lines
         if place is not None and place.get("type") in _TITLES and not title:
             title = " ".join(line for _, line in lines)
         else:
@@ -62,7 +66,10 @@ def _slide(archive: zipfile.ZipFile, name: str, slide: Any, number: int, out: Ma
     out.raw("</h2>")
     _lines(rest, out)
     for shape in slide.iter(f"{_A}tbl"):
+        said += _paragraphs(shape)
         _table(shape, out)
+    pictures = slide.find(f".//{_A}blip") is not None
+    out.says_nothing("".join(text for _, text in said), pictures=pictures)
     for picture in slide.iter(f"{_A}blip"):
         target = links.get(picture.get(f"{_R}embed", ""), "")
         if target:

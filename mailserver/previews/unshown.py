@@ -22,6 +22,8 @@ MAX_MEMBER = 8 * 1024 * 1024
 _WORDS = re.compile(r"(word|ppt|xl|docProps)/.*\.xml|(.*/)?(content|styles|meta)\.xml")
 _EMBEDDED = re.compile(r".*/embeddings/.+|Object [0-9]+")
 """Objects of other programs; what LibreOffice made itself is a folder of that name."""
+_PICTURE = re.compile(r"(word|ppt|xl)/media/.+|Pictures/.+")
+_SHEET_NAME = re.compile(r"<h2>[^<]*</h2>")
 MAX_EMBEDDED = 10
 """Documents in a document that are read; not what is in those."""
 _FILES = (TEXTS | {*DOCUMENTS, *OLD, MESSAGE, "mht", "mhtml"}) - {"xml"}
@@ -53,15 +55,19 @@ def write_document(kind: str, octets: bytes, out: Markup, habits: Habits) -> Non
 def _document(kind: str, octets: bytes, out: Markup, habits: Habits, left: int) -> None:
     start = out.pieces
     readers.reader(readers.DOCUMENTS[kind])(octets, out, habits)
+    if kind == "pdf":  # whose reader writes all of it
+        return
     shown = out.finish(start)
-    out.cut = out.cut or ("<img" in shown and not html_to_text(shown).strip())  # something may be written in a picture
-    if kind != "pdf":  # whose reader writes all of it
-        _members(octets, out, habits, left)
+    text = html_to_text(_SHEET_NAME.sub("", shown) if kind in ("xlsx", "odf") and "<p" not in shown else shown)
+    out.says_nothing(text, pictures=_members(octets, out, habits, left))
 
 
-def _members(octets: bytes, out: Markup, habits: Habits, left: int) -> None:
+def _members(octets: bytes, out: Markup, habits: Habits, left: int) -> bool:
+    """Whether there are pictures among them."""
+    pictures = False
     with archives.opened(octets) as archive:
         for name in archive.namelist():
+            pictures = pictures or _PICTURE.fullmatch(name) is not None
             if _WORDS.fullmatch(name):
                 out.lines(_words(archive, name, out, habits))
             elif ending(name) in DOCUMENTS and left:
@@ -69,6 +75,7 @@ def _members(octets: bytes, out: Markup, habits: Habits, left: int) -> None:
                 _embedded(archive, name, out, habits)
             elif _EMBEDDED.fullmatch(name) or ending(name) in _FILES:
                 out.cut = True
+    return pictures
 
 
 def _words(archive: zipfile.ZipFile, name: str, out: Markup, habits: Habits) -> str:

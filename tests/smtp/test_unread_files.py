@@ -336,6 +336,44 @@ def test_what_nobody_can_read_is_told(house: House, octets: Callable[[], bytes],
     assert submit(house, octets(), name, kind).unread == (name,)
 
 
+def slides(*pages: str) -> bytes:
+    """A presentation of LibreOffice."""
+    made = "".join(f"<draw:page>{page}</draw:page>" for page in pages)
+    return odf("presentation", made, more={"Pictures/a.png": picture()})
+
+
+DRAWN = '<draw:frame><draw:image xlink:href="Pictures/a.png"/></draw:frame>'
+SAID = "<draw:frame><draw:text-box><text:p>Bonjour</text:p></draw:text-box></draw:frame>"
+SHOWN = f"<p:sld {MICROSOFT}><p:cSld><p:spTree><p:pic><p:blipFill><a:blip/></p:blipFill></p:pic>"
+NUMBER = '<p:sp><p:nvSpPr><p:nvPr><p:ph type="sldNum"/></p:nvPr></p:nvSpPr><a:p><a:r><a:t>2</a:t></a:r></a:p></p:sp>'
+END = "</p:spTree></p:cSld></p:sld>"
+
+
+@pytest.mark.parametrize(
+    ("octets", "name"),
+    [
+        (lambda: added(pptx(("", []), ("", [])), {"ppt/slides/slide2.xml": SHOWN + NUMBER + END}), "scans.pptx"),
+        (lambda: added(pptx(("Un", ["a"]), ("", [])), {"ppt/slides/slide2.xml": SHOWN + END}), "une-page.pptx"),
+        (lambda: slides(DRAWN, DRAWN), "scans.odp"),
+        (lambda: slides(SAID, DRAWN), "une-page.odp"),
+        (lambda: added(xlsx([[None]]), {"xl/media/image1.png": picture()}), "scan.xlsx"),
+        (lambda: added(docx("<w:p/>"), {"word/media/image1.emf": b"\x01\0\0\0"}), "scan.docx"),
+    ],
+    ids=["pptx", "page-pptx", "odp", "page-odp", "xlsx", "emf"],
+)
+def test_pages_of_nothing_but_pictures_are_told_of(house: House, octets: Callable[[], bytes], name: str) -> None:
+    outcome = submit(house, octets(), name)
+    assert (outcome.waits, outcome.unread) == (False, (name,))
+
+
+def test_pictures_beside_words_are_not_told_of(house: House) -> None:
+    beside = SHOWN + "<p:sp><a:p><a:r><a:t>La sortie</a:t></a:r></a:p></p:sp>" + END
+    assert submit(house, added(pptx(("", [])), {"ppt/slides/slide1.xml": beside}), "sortie.pptx").unread == ()
+    assert submit(house, slides(SAID + DRAWN, SAID), "sortie.odp").unread == ()
+    assert submit(house, pptx(("", [])), "vide.pptx").unread == ()
+    assert submit(house, added(xlsx([["Notes"]]), {"xl/media/image1.png": picture()}), "notes.xlsx").unread == ()
+
+
 def test_what_says_nothing_is_not_told_of(house: House) -> None:
     blank = pypdf.PdfWriter()
     blank.add_blank_page(200, 200)
