@@ -39,6 +39,8 @@ QUICK = 128 * 1024
 """Octets that the event loop may hash itself: 2 ms, were they nothing but blanks."""
 QUICK_SIGNATURES = 2
 """Signatures that it may verify."""
+MAX_STRANGE_SETS = 12
+"""Of the chain of somebody who is not trusted here."""
 QUICK_HEADER = 16 * 1024
 """Octets of a header that it may look through."""
 ONE_CLICK = frozenset(("list-unsubscribe", "list-unsubscribe-post"))
@@ -284,8 +286,11 @@ class Authenticator:
         if not good and not chain:
             found.signed = [one for one in signed if isinstance(one, Signed)]
             return
-        wanted = [*good, *(one.seal for one in chain), *(one.message for one in chain[-1:])]
-        known = await key_lookup.find(asking(lookups.KEYS), {one.key_name for one in wanted}, arrival.services)
+        known = await key_lookup.find(asking(lookups.KEYS), {one.key_name for one in good}, arrival.services)
+        seals = [*(one.seal for one in chain), *(one.message for one in chain[-1:])]
+        if names := {one.key_name for one in seals} - known.keys():  # by questions of its own: it keeps none from DKIM
+            known = {**known, **await key_lookup.find(asking(lookups.KEYS), names, arrival.services)}
+        wanted = [*good, *seals]
         args = (header, signed, chain, known, arrival.body)
         quick = quick and arrival.size <= QUICK and len(wanted) <= QUICK_SIGNATURES
         work = _verify(*args) if quick else await self._away(_verify, *args)
@@ -293,13 +298,16 @@ class Authenticator:
         found.sealed = sealed or found.sealed
 
     async def _chain(self, header: Header, *, quick: bool) -> tuple[ArcSet, ...] | Sealed:
-        """The chain, where whoever sealed it last is trusted: nobody else's is believed, and each costs a look-up and
-        a verification a set."""
-        trusted = [one.lower() for one in self._settings.authentication.trusted_sealers]
-        if not trusted:
-            return ()
+        """The chain, whoever sealed it: whether it holds is a matter of keys (RFC 8617 section 5.2), and whoever gets
+        a copy of ours is told (`cv`, section 5.1). What it says is believed of nobody but trusted sealers (`_excused`).
+
+        Each set costs a look-up and a verification: of strangers' longer ones nothing is found out.
+        """
         sets = arc_check.read(header) if quick else await self._away(arc_check.read, header)
-        return () if isinstance(sets, tuple) and sets and sets[-1].seal.domain not in trusted else sets
+        if isinstance(sets, tuple) and len(sets) > MAX_STRANGE_SETS:
+            trusted = [one.lower() for one in self._settings.authentication.trusted_sealers]
+            return sets if sets[-1].seal.domain in trusted else ()
+        return sets
 
     def _verified(
         self,

@@ -13,6 +13,7 @@ from mailserver.model.messages.authentication import Chain
 from mailserver.submission import arc
 from mailserver.submission.dkim import CannotSign, Signer, body_start, header_end
 
+_FOUND = {"pass": Chain.PASS, "fail": Chain.FAIL}
 QUICK = 32 * 1024
 """Octets of a message that the event loop seals itself."""
 
@@ -28,19 +29,26 @@ class Seals:
         """Our set, to be put on top. `results`: what Authentication-Results says, our name first.
 
         What became of the chain of those before us is what our door found when the message came (RFC 8617 section
-        5.1): it may have waited since, and a list may have changed it. Raises CannotSign: also of a chain whose sets
-        cannot be told apart, or of which nothing is known.
+        5.1): it may have waited since, and a list may have changed it. Of one that our door did not look at, only that
+        it holds can be found out now. Raises CannotSign: nothing is known of the chain, or its sets cannot be told
+        apart.
         """
         header = await asyncio.to_thread(_header, octets) if len(octets) > QUICK else _header(octets)
         sets = arc_check.read(header)
         if isinstance(sets, Sealed):
             raise CannotSign(sets.reason)
-        held = "pass" in arc_check.results_of(results.encode("ascii", "replace"), "arc")
-        chain = Chain.PASS if held else Chain.NONE
-        if sets and not held:
-            chain = await self._chain(header, sets, octets)
+        chain = await self._arrived(header, sets, octets, results) if sets else Chain.NONE
         args = (signer, octets, results, sets, chain, domain, int(self._clock.now()))
         return arc.seal(*args) if len(octets) <= QUICK else await asyncio.to_thread(arc.seal, *args)
+
+    async def _arrived(self, header: Header, sets: tuple[ArcSet, ...], octets: bytes, results: str) -> Chain:
+        """What the chain was when it came. Raises CannotSign: nobody knows."""
+        found = arc_check.results_of(results.encode("ascii", "replace"), "arc")
+        if found in ({"pass"}, {"fail"}):
+            return _FOUND[found.pop()]
+        if await self._chain(header, sets, octets) is not Chain.PASS:
+            raise CannotSign("nobody knows whether the chain held when it came")
+        return Chain.PASS
 
     async def _chain(self, header: Header, sets: tuple[ArcSet, ...], octets: bytes) -> Chain:
         names = {one.seal.key_name for one in sets} | {sets[-1].message.key_name}

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
-from mailserver.authentication import lookups
+from mailserver.authentication import arc_check, lookups
+from mailserver.authentication import check as authenticating
 from mailserver.authentication.check import Arrival, Authenticator, Verified
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import Settings
@@ -36,18 +37,26 @@ async def check(
         await authenticator.close()
 
 
-async def test_only_chains_of_who_is_trusted_are_looked_at(resolver: Resolver, names: NameServer) -> None:
+async def test_a_chain_holds_or_not_whoever_sealed_it_and_is_believed_of_who_is_trusted(
+    resolver: Resolver, names: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 8617 sections 5.2 and 9.6: what the arithmetic says, and what follows from it, are two things."""
     names["s._domainkey.liste.fr", "TXT"] = [record(KEY)]
+    names["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=reject"]
     octets = seal(MESSAGE, b"liste.fr", "dmarc=pass header.from=a.fr")
 
     def body() -> Iterable[bytes]:
         return [octets.partition(b"\r\n\r\n")[2]]
 
     found = await check(resolver, octets, "eve@e.fr", body=body, sealers=["autre.fr"])
-    assert found.results.arc is Chain.NONE
-    assert "s._domainkey.liste.fr TXT" not in names.asked
+    assert (found.results.arc, found.results.dmarc, found.refuses) == (Chain.PASS, Alignment.FAIL, True)
     found = await check(resolver, octets, "eve@e.fr", body=body, sealers=["liste.fr"])
-    assert found.results.arc is Chain.PASS
+    assert (found.results.arc, found.results.dmarc, found.refuses) == (Chain.PASS, Alignment.EXCUSED, False)
+    monkeypatch.setattr(authenticating, "MAX_STRANGE_SETS", 0)
+    found = await check(resolver, octets, "eve@e.fr", body=body)
+    assert (found.results.arc, arc_check.results_of(found.field, "arc")) == (Chain.NONE, set()), (
+        "of strangers' long chains nothing"
+    )
 
 
 async def test_a_policy_that_could_not_be_asked_for_is_not_got_round(

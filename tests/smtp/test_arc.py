@@ -112,7 +112,9 @@ async def test_a_chain_that_is_broken_or_full_or_unknown(names: NameServer, reso
     good = seal(sign(MESSAGE), b"b.fr", "dkim=pass")
     assert checked(await seals.fields(OURS, good, RESULTS, DOMAIN) + good).chain is Chain.PASS
     broken = good.replace(b"Bonjour", b"Bonsoir")
-    fields = await seals.fields(OURS, broken, RESULTS, DOMAIN)
+    with pytest.raises(CannotSign):  # perhaps we have changed it
+        await seals.fields(OURS, broken, RESULTS, DOMAIN)
+    fields = await seals.fields(OURS, broken, f"{RESULTS}; arc=fail (body changed)", DOMAIN)
     assert b"cv=fail" in fields, "said, and not mended"
     assert checked(fields + broken).chain is Chain.FAIL
     assert by_dkimpy(fields + broken) != b"pass"
@@ -256,6 +258,42 @@ def test_what_waited_is_sealed_with_what_was_found_when_it_came(
             assert b"spf=pass" in told, kind
             assert by_dkimpy(passed[kind], records) == b"pass", kind
         assert b"cv=pass" in passed[b"list"].partition(b"ARC-Message-Signature")[0]
+    finally:
+        house.stop()
+        elsewhere.stop()
+
+
+@pytest.mark.parametrize(("changed", "validity"), [(b"", b"cv=pass"), (b"Bonsoir", b"cv=fail")])
+def test_a_list_says_of_a_chain_what_it_was_when_it_came_whoever_sealed_it(
+    instance_template: Path, tmp_path: Path, names: NameServer, changed: bytes, validity: bytes
+) -> None:
+    """RFC 8617 section 5.1: by its keys. The list's own changes break nothing; trust is for whoever gets it to give."""
+    shutil.copytree(instance_template, tmp_path / "dir")
+    elsewhere = Elsewhere().start()
+    house = House(
+        tmp_path / "dir",
+        smtp={"relays": ["127.0.0.1"]},
+        dns={"nameservers": [names.setting]},
+        outbound={"smarthost": elsewhere.target},
+    )
+    try:
+        names["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=none"]
+        for domain in ("a.fr", "b.fr"):
+            names[f"s._domainkey.{domain}", "TXT"] = [record(KEY)]
+        octets = seal(sign(MESSAGE), b"b.fr", "dkim=pass header.d=a.fr").replace(b"Bonjour", changed or b"Bonjour")
+        house.start_relay()
+        with smtplib.SMTP("127.0.0.1", house.ports["smtp"], "mx.a.fr", timeout=60, source_address=(PEER, 0)) as client:
+            client.sendmail("ada@a.fr", [LIST], octets)
+        until(lambda: len(elsewhere.inbox.octets) == 1)
+        (passed,) = elsewhere.inbox.octets
+        seals = passed.partition(b"ARC-Message-Signature")[0]
+        assert b"ARC-Seal: i=2;" in seals
+        assert validity in seals
+        told = passed.partition(b"ARC-Authentication-Results: i=2; ")[2].partition(b"\r\nARC-")[0]
+        assert arc_check.results_of(told, "arc") == {validity.decode().removeprefix("cv=")}
+        (key,) = house.read(dkim_keys.every)
+        records = {**RECORDS, "s1._domainkey.ac-exemple.fr": record_of(key).encode()}
+        assert (by_dkimpy(passed, records) == b"pass") is (not changed)
     finally:
         house.stop()
         elsewhere.stop()

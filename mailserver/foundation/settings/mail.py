@@ -182,8 +182,8 @@ class Authentication(Section):
     """Domains of mailing lists elsewhere that change messages on their way: what they send (their own SPF or signature
     shows it) is neither refused nor put aside for the policy of its author's domain."""
     trusted_sealers: tuple[HostName, ...] = ()
-    """Domains whose ARC seals are believed when they say that a message met its author's policy (RFC 8617); no others
-    are looked at."""
+    """Domains whose ARC seals are believed when they say that a message met its author's policy (RFC 8617). Of
+    others it is found out whether their chain holds, and nothing that they say counts."""
 
 
 class Impersonation(Section):
