@@ -35,17 +35,18 @@ class Recall:
         self._guards = settings.guards
         self._store = store
 
-    def is_open(self, sent: int, now: float) -> bool:
-        """Whether what was sent then may be taken back now."""
-        return now - sent < self._guards.recall_minutes * MINUTE
+    async def is_open(self, principal: Principal, content_id: int, sent: int) -> bool:
+        """Whether a message of theirs may be taken back now: it was sent a moment ago; or it waits for the owners of a
+        list, so that nobody has it by that; or it waited, for them or for IT, and was let pass a moment ago. Raises
+        Temporary."""
+        since = self._since()
+        if not self._guards.recall_minutes or sent > since:
+            return bool(self._guards.recall_minutes)
+        return await self._store.read(recalling.is_fresh, principal.account_id, content_id, since)
 
-    async def waits(self, principal: Principal, content_id: int) -> bool:
-        """Whether a message of theirs waits for the owners of a list: nobody has it by that, and it may be taken back
-        however long ago it was sent. Raises Temporary."""
-        if not self._guards.recall_minutes:
-            return False
-        found = await self._store.read(recalling.of_lists, principal.account_id, content_id, 0)
-        return found.held > 0
+    def _since(self) -> int:
+        """What came to mailboxes from then on may be taken back."""
+        return int(self._store.clock.now()) - self._guards.recall_minutes * MINUTE
 
     async def mailing_of(self, principal: Principal, content_id: int) -> int:
         """The mailing that a message of theirs is, which is taken back as such: its batches may still be going out.
@@ -60,7 +61,7 @@ class Recall:
         """
         if await self.mailing_of(principal, content_id):
             raise Refused(Reason.CANNOT, "A mailing is taken back on its own page")
-        author, since = principal.account_id, int(self._store.clock.now()) - self._guards.recall_minutes * MINUTE
+        author, since = principal.account_id, self._since()
         copies = await self._store.read_slow(author, recalling.find, author, content_id, since)
         lists = await self._store.read(recalling.of_lists, author, content_id, since)
         if not (copies or lists.waiting or lists.count) or not self._guards.recall_minutes:

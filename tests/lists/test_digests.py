@@ -14,6 +14,7 @@ from mailserver.delivery.digests import Digests
 from mailserver.model.clock import DAY, HOUR
 from mailserver.model.errors import Refused, Temporary
 from mailserver.model.identity import Archive
+from mailserver.model.sending_limits import MINUTE
 from mailserver.notices import digests as notices
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import digest_posts
@@ -324,20 +325,30 @@ def test_its_author_takes_back_what_waits_for_an_owner_and_what_was_let_through(
     address = make_list(house, "chorale", [at("lea")], moderated=True, owners=(at("ines"),))
     content_id, tom = sent(house, "tom", address, "attend"), house.people["tom"]
     recall = Recall(settings=house.settings, store=house.store)
+    began = int(clock.now())
     clock.ahead += HOUR
-    assert not recall.is_open(int(clock.now()) - HOUR, clock.now())
-    assert house.run(recall.waits(tom, content_id)), "however long the owners take"
+    assert house.run(recall.is_open(tom, content_id, began)), "however long the owners take"
     assert house.run(recall.take_back(tom, content_id, ORIGIN)) == Recalled(0, 0, 1)
-    assert not house.run(recall.waits(tom, content_id))
+    assert not house.run(recall.is_open(tom, content_id, began))
     assert waiting(house) == []
     (step,) = house.read(traces.find, traces.Wanted(0, int(clock.now()) + 1, recipient=address), 1).rows
     assert step.detail.name == "list-recalled"
     house.empty()
-    content_id = sent(house, "tom", address, "passe")
+    content_id, began = sent(house, "tom", address, "passe"), int(clock.now())
     (held,) = waiting(house)
+    clock.ahead += HOUR
     house.run(moderation(house).approve(held.id, ORIGIN))
     assert len(got(house, "lea")) == 1
+    clock.ahead += 9 * MINUTE
+    assert house.run(recall.is_open(tom, content_id, began)), "from when it was let pass"
     assert house.run(recall.take_back(tom, content_id, ORIGIN)) == Recalled(1, 1)
+    house.empty()
+    content_id, began = sent(house, "tom", address, "trop tard"), int(clock.now())
+    house.run(moderation(house).approve(waiting(house)[0].id, ORIGIN))
+    clock.ahead += 11 * MINUTE
+    assert not house.run(recall.is_open(tom, content_id, began))
+    with pytest.raises(Refused):
+        house.run(recall.take_back(tom, content_id, ORIGIN))
     assert got(house, "lea") == []
 
 

@@ -29,11 +29,11 @@ class RecallPage:
 
 
 async def is_open(services: Services, visit: Visit, found: Stored) -> bool:
-    """Whether a message may be taken back: it is in the person's own Sent, and was sent a moment ago or waits for the
-    owners of a list."""
+    """Whether a message may be taken back: it is in the person's own Sent, and was sent or let pass a moment ago, or
+    waits for the owners of a list."""
     if found.box.special_use != SENT or found.box.account_id != visit.account_id:
         return False
-    return services.recall.is_open(found.date, visit.now) or await services.recall.waits(visit.principal, found.id)
+    return await services.recall.is_open(visit.principal, found.id, found.date)
 
 
 async def ask(services: Services, visit: Visit) -> Response:

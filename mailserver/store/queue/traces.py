@@ -283,6 +283,14 @@ def names_of(tx: Tx, message_id: str, account_id: int | None = None, before: int
     return list(dict.fromkeys(tx.execute(asked.order_by(columns.id.desc()).limit(MAX_ALIKE)).scalars()))
 
 
+def let_go_since(tx: Tx, account_id: int, message_id: str, since: int) -> bool:
+    """Whether a message of this account that had waited for somebody was let go since then."""
+    columns = message_trace.c
+    named = (columns.name.in_(names_of(tx, message_id, account_id)), columns.account_id == account_id)
+    later = (columns.event == Step.SUBMITTED.value, columns.message_key == 0, columns.at >= since)
+    return tx.execute(select(columns.id).where(*named, *later).limit(1)).first() is not None
+
+
 def ways(tx: Tx, wanted: Wanted, limit: int, before: tuple[int, int] = (0, 0)) -> Ways:
     """Messages one of whose steps is wanted, newest first, each with everything that happened to it."""
     found = find(tx, wanted, limit, before)

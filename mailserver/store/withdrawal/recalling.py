@@ -17,6 +17,7 @@ from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import digest_posts, mailboxes, messages
 from mailserver.store.mail.flags import SEEN
+from mailserver.store.queue import traces
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.mail import content, mailbox, message
@@ -99,6 +100,14 @@ def of_lists(tx: Tx, author: int, content_id: int, since: int) -> OfLists:
     waiting = digest_posts.waiting_for(tx, author, row[0], _threads(row), since)
     archives = kept_by_lists.archived(tx, author, row[0], _threads(row), since)
     return OfLists(frozenset(waiting), archives, kept_by_lists.waits(tx, author, row[0], _threads(row)))
+
+
+def is_fresh(tx: Tx, author: int, content_id: int, since: int) -> bool:
+    """Whether what an author sent before then is nobody's yet in a list, or was let pass since then."""
+    row = tx.one(_NAMED, content=content_id)
+    if row is None or not row[0]:
+        return False
+    return kept_by_lists.waits(tx, author, row[0], _threads(row)) > 0 or traces.let_go_since(tx, author, row[0], since)
 
 
 def begin(tx: Tx, origin: Origin, author: int, content_id: int, count: int, since: int) -> kept_by_lists.Spared:
