@@ -315,16 +315,10 @@ def _withdraw() -> typer.Typer:
 
 @families.add("reports", _("Ce que d’autres serveurs disent de notre courrier (DMARC, TLS-RPT)."))
 def _reports() -> typer.Typer:
-    from mailserver.cli import reports
+    from mailserver.cli import reports, tls_report
 
+    reports.app.command()(tls_report.tls)
     return reports.app
-
-
-@families.add("tls-report", _("Le chiffrement entre serveurs (TLS-RPT) : ce que d’autres disent, ce que nous dirons."))
-def _tls_report() -> typer.Typer:
-    from mailserver.cli import tls_report
-
-    return tls_report.app
 
 
 @families.add("storage", _("Ce qu’un opérateur décide du courrier conservé et de son entretien."))

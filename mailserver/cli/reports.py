@@ -1,4 +1,4 @@
-"""`mailserver reports`: what other servers say of mail in our name and of TLS on its way to us."""
+"""`mailserver reports`: what other servers say of mail in our name and of TLS on its way to us (`tls_report`)."""
 
 import json
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from mailserver.reports.faults import BadReport
 from mailserver.reports.reading import ReportReader
 from mailserver.store.engine.transactions import Store
 from mailserver.store.reports import figures
-from mailserver.store.reports.figures import Line, Outcome, Sender
+from mailserver.store.reports.figures import Line, Sender
 from mailserver.store.reports.received import Kept
 from mailserver.texts.command_line import LANGUAGE, _
 
@@ -86,24 +86,6 @@ def senders(directory: InstanceDir, days: Days = 30, as_json: AsJson = False) ->
             )
         )
     print(_("{count} adresses.", count=len(found)))
-
-
-@app.command()
-@with_help(_("Montrer comment ont fini les connexions TLS vers nos serveurs, d’après les rapports TLS-RPT."))
-def tls(directory: InstanceDir, days: Days = 30, as_json: AsJson = False) -> None:
-    """Show how TLS sessions with our servers ended, by the TLS reports."""
-
-    async def work(store: Store) -> list[Outcome]:
-        return await store.read(figures.outcomes, since(days), MAX_SHOWN)
-
-    found = with_store(settings_of(directory), work)
-    if as_json:
-        print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
-        return
-    for one in found:
-        where = "  ".join(filter(None, (one.policy, one.domain, one.server)))
-        print(f"{one.count}  {one.result or 'ok'}  {where}")
-    print(_("{count} lignes.", count=len(found)))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`mailserver tls-report`: what others reported of TLS on its way to us, and what we will report of theirs."""
+"""`mailserver reports tls`: what others reported of TLS on its way to us, and what we will report of theirs."""
 
 import json
 from collections.abc import Sequence
@@ -17,35 +17,27 @@ from mailserver.store.reports.tls_seen import Waiting
 from mailserver.texts import tls_results
 from mailserver.texts.command_line import LANGUAGE, _
 
-app = typer.Typer(no_args_is_help=True)
-
 MAX_OF_US = 1000
 MAX_BY_US = 200
 """Domains and days."""
 MAX_FAILURES = 20
-"""Of one domain and day that are written out."""
+"""Of one domain and day that are shown, the most frequent ones."""
 
 Days = Annotated[int, typer.Option(metavar="N", min=1, max=36_500, help=_("Les N derniers jours."))]
 
 
-@app.callback()
-def _family() -> None:
-    """Verbs of their own, though there is one."""
-
-
-@app.command()
 @with_help(
     _(
         "Montrer comment ont fini les connexions TLS : celles vers nos serveurs, d’après les rapports d’autres, et "
         "celles que nous rapporterons aux domaines qui le demandent."
     )
 )
-def show(directory: InstanceDir, days: Days = 30, as_json: AsJson = False) -> None:
+def tls(directory: InstanceDir, days: Days = 30, as_json: AsJson = False) -> None:
     """Show how TLS sessions ended: those with our servers, as others report, and those that we will report."""
     settings = settings_of(directory)
 
     def look(tx: Tx) -> tuple[list[Outcome], list[Waiting]]:
-        return figures.outcomes(tx, since(days), MAX_OF_US), tls_seen.waiting(tx, MAX_BY_US)
+        return figures.outcomes(tx, since(days), MAX_OF_US), tls_seen.waiting(tx, MAX_BY_US, MAX_FAILURES)
 
     async def work(store: Store) -> tuple[list[Outcome], list[Waiting]]:
         return await store.read(look)
@@ -86,7 +78,7 @@ def _print_by_us(settings: Settings, waiting: Sequence[Waiting]) -> None:
         counted = _("{passed} réussies, {failed} en échec", passed=one.passed, failed=one.failed)
         begins = _("dès {when}", when=date(moment(settings.domain, one.due)))
         print(f"  {date(one.due.day)[:10]}  {one.due.domain}  {counted}  {begins}")
-        for session, number in one.failures[:MAX_FAILURES]:
+        for session, number in one.failures:
             where = "  ".join(filter(None, (session.server, session.address)))
             print(f"    {number}  {tls_results.result(session.result).to(LANGUAGE)}  {where}".rstrip())
     if not waiting:

@@ -38,6 +38,10 @@ class Session:
     """The address of ours, where it is known."""
 
 
+WELL = ']],"",'
+"""What `written` has of a session that ended well, and of no other: no text in JSON has two quotes that touch."""
+
+
 def written(one: Session) -> str:
     """As the store keeps it: ASCII."""
     return json.dumps(astuple(one), separators=(",", ":"))

@@ -1,8 +1,9 @@
-"""`mailserver tls-report show`: what others said of TLS with us, and what we will say of theirs."""
+"""`mailserver reports tls`: what others said of TLS with us, and what we will say of theirs."""
 
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def academy(fresh: Callable[..., Instance]) -> Instance:
 
 
 def show(academy: Instance, *args: str) -> str:
-    done = CliRunner().invoke(app, ["tls-report", "show", str(academy.directory), *args])
+    done = CliRunner().invoke(app, ["reports", "tls", str(academy.directory), *args])
     assert done.exit_code == 0, done.output
     return done.stdout
 
@@ -66,5 +67,15 @@ def test_both_directions(academy: Instance, tmp_path: Path, monkeypatch: pytest.
     (one,) = found["by_us"]
     begins = tls_report_sending.moment(settings_of(academy.directory).domain, Due(today, "a.example"))
     assert (one["domain"], one["day"], one["passed"], one["failed"], one["from"]) == ("a.example", today, 7, 2, begins)
+    many = {replace(EXPIRED, server=f"mx{number}.b.example", domain="b.example"): number + 1 for number in range(30)}
+
+    async def more(store: Store) -> None:
+        await store.write(tls_seen.count, today, many)
+
+    with_store(settings_of(academy.directory), more)
+    a, b = json.loads(show(academy, "--json"))["by_us"]
+    assert (a["domain"], a["passed"], a["failed"], len(a["failures"])) == ("a.example", 7, 2, 1)
+    assert (b["passed"], b["failed"]) == (0, 465)
+    assert [one["count"] for one in b["failures"]] == list(range(30, 10, -1)), "the most frequent ones"
     academy.configure("[reports]\nsend_tls = false")
     assert "rien n’est envoyé" in show(academy)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import and_, case, func, or_, select
+
 from mailserver.model import tls_sessions
 from mailserver.model.tls_sessions import Session
 from mailserver.store.engine.statements import Tx
@@ -21,6 +23,7 @@ class Waiting:
     passed: int
     failed: int
     failures: Sequence[tuple[Session, int]]
+    """The most frequent ones."""
 
 
 _COUNTS = DailyCounts(report_tls_seen)
@@ -37,12 +40,30 @@ def facts(tx: Tx, one: Due) -> list[tuple[Session, int]]:
     return [(tls_sessions.read(text), number) for text, number in _COUNTS.facts(tx, one)]
 
 
-def waiting(tx: Tx, limit: int) -> list[Waiting]:
-    """What was seen and is not told yet, also of today, the oldest first."""
-    return [_waiting(one, facts(tx, one)) for one in due(tx, ALL_DAYS, None, limit)]
+def waiting(tx: Tx, limit: int, most: int) -> list[Waiting]:
+    """What was seen and is not told yet, also of today, the oldest first; `most` failures of each.
+
+    Nothing but those is read: of one domain and day there may be thousands.
+    """
+    found = due(tx, ALL_DAYS, None, limit)
+    if not found:
+        return []
+    rows, last = report_tls_seen.c, found[-1]
+    number = rows["count"]
+    some = or_(rows.day < last.day, and_(rows.day == last.day, rows.domain <= last.domain))
+    well = rows.facts.contains(tls_sessions.WELL, autoescape=True)
+    counted = select(rows.day, rows.domain, func.sum(number), func.sum(case((well, number), else_=0)))
+    sums = {
+        Due(day, domain): (int(total), int(passed))
+        for day, domain, total, passed in map(tuple, tx.execute(counted.where(some).group_by(rows.day, rows.domain)))
+    }
+    place = func.row_number().over(partition_by=(rows.day, rows.domain), order_by=(number.desc(), rows.digest))
+    failed = select(rows.day, rows.domain, rows.facts, number, place.label("place")).where(some, ~well).subquery()
+    failures: dict[Due, list[tuple[Session, int]]] = {}
+    for day, domain, facts, times, _ in map(tuple, tx.execute(select(failed).where(failed.c.place <= most))):
+        failures.setdefault(Due(day, domain), []).append((tls_sessions.read(facts), times))
+    return [_waiting(one, *sums.get(one, (0, 0)), failures.get(one, [])) for one in found]
 
 
-def _waiting(one: Due, seen: Sequence[tuple[Session, int]]) -> Waiting:
-    failures = [(session, number) for session, number in seen if session.result]
-    failed = sum(number for _, number in failures)
-    return Waiting(one, sum(number for _, number in seen) - failed, failed, failures)
+def _waiting(one: Due, total: int, passed: int, failures: list[tuple[Session, int]]) -> Waiting:
+    return Waiting(one, passed, total - passed, sorted(failures, key=lambda each: -each[1]))

@@ -26,6 +26,8 @@ MAX_SENDERS = 100
 MAX_OUTCOMES = 200
 MAX_WAITING = 50
 """Domains and days that are still to be told of TLS with them."""
+MAX_FAILURES = 20
+"""Of each, whose causes are named."""
 PER_PAGE = 100
 PASSED, FAILED = "passed", "failed"
 
@@ -114,6 +116,7 @@ async def show_reports(services: Services, visit: Visit) -> Response:
     dmarc, tls = await read(figures.days, Kind.DMARC, since), await read(figures.days, Kind.TLS, since)
     senders = await slowly(visit.account_id, figures.senders, since, MAX_SENDERS)
     outcomes = await slowly(visit.account_id, figures.outcomes, since, MAX_OUTCOMES)
+    waiting = await slowly(visit.account_id, tls_seen.waiting, MAX_WAITING, MAX_FAILURES)
     _ = visit._
     settings = services.settings.reports
     page = ReportsPage(
@@ -124,7 +127,7 @@ async def show_reports(services: Services, visit: Visit) -> Response:
         tuple(_charts(visit, slots, dmarc, tls)) if dmarc or tls else (),
         tuple(_sender(visit, one) for one in senders),
         tuple(_outcome(visit, one) for one in outcomes),
-        tuple(_waiting(visit, one) for one in await read(tls_seen.waiting, MAX_WAITING)),
+        tuple(_waiting(visit, one) for one in waiting),
         settings.send_tls,
         MAX_SENDERS,
         await read(figures.has_faults),
