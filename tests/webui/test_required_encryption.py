@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
+from mailserver.delivery import Envelope
 from mailserver.model.identity import Principal
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import outbox
@@ -114,3 +115,19 @@ def test_what_waits_for_its_author_says_so(house: House, person: Principal, brow
     octets = mail("Secret", f"Prudence <{person.address}>", f"NIR {NIR}\n", OUTSIDE)
     house.run(house.submission.submit(person, person.address, (OUTSIDE,), octets, require_tls=True))
     assert "Chiffrement exigé" in browser.get("/s/envois/a-confirmer").text
+
+
+@pytest.mark.parametrize("is_bound", [False, True])
+def test_what_arrived_to_go_over_tls_alone_goes_on_so(
+    house: House, person: Principal, browser: Visitor, demands: Callable[[], list[int]], *, is_bound: bool
+) -> None:
+    """RFC 8689: redirected; and what quotes or encloses it begins so. What came as usual does not."""
+    recipient = house.run(house.delivery.resolve(person.address))
+    envelope = Envelope("awa@exemple.org", (recipient,), require_tls=is_bound)
+    octets = mail("Sous clef" if is_bound else "Ouvert", sender="Awa <awa@exemple.org>")
+    content = house.run(house.delivery.deliver(envelope, octets)).content_id
+    assert ("ne repart que chiffré" in browser.get(f"/s/message/{content}/rediriger").text) is is_bound
+    assert "Message redirigé" in browser.post(f"/s/message/{content}/rediriger", {"a": OUTSIDE}).text
+    assert demands() == [int(is_bound)]
+    for beginning in ("repondre", "transferer", "joindre"):
+        assert bool(TICKED.search(browser.get(f"/m/ecrire?{beginning}={content}").text)) is is_bound, beginning

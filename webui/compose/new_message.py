@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailserver.mime.writing.replies import correspondents, forward_subject, reply
+from mailserver.store.mail import required_tls
 from mailserver.store.web.webmail import compose_data
 from mailserver.store.web.webmail.compose_data import ComposeData
 from webui.compose.addressing import identities
@@ -51,6 +52,9 @@ async def begin(services: Services, visit: Visit) -> Beginning:
         named = message_form.numbers(",".join(query.getlist(name)[:MAX_FORWARDS]))
         if named:
             letter, original = await make(services, visit, Start(named, box, author=author))
+            # What came to go over TLS alone goes on so, unless its reader says otherwise (RFC 8689).
+            bound = await services.store.read(required_tls.any_of, named)
+            letter = replace(letter, require_tls=letter.require_tls or bound)
             # A message that is written anew has its signature already.
             return (letter if name == "modifier" else _opened(services, visit, letter, found)), original
     to, subject = clean_recipients(visit.query("a")), visit.query("objet")

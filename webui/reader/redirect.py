@@ -12,7 +12,7 @@ from mailserver.mime.writing.fields import Correspondent
 from mailserver.mime.writing.replies import forward_subject
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.rules import Denied
-from mailserver.store.mail import mailboxes
+from mailserver.store.mail import mailboxes, required_tls
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored
 from mailserver.submission.departure import Outcome
@@ -42,6 +42,8 @@ class RedirectPage:
     to: str
     as_it_is: bool
     """Else it goes within a letter of the reader's own."""
+    require_tls: bool
+    """It arrived to go over TLS alone, and does so again."""
     questions: Sequence[Question] = ()
     fault: str = ""
 
@@ -51,14 +53,16 @@ async def ask_redirect(services: Services, visit: Visit) -> Response:
     found, _ = await message_parts.load(services, visit, upto=0)
     if found.box.special_use == DRAFTS:
         raise Refused(Reason.CANNOT)
-    return _asked(services, visit, found, "")
+    return await _asked(services, visit, found, "")
 
 
-def _asked(
+async def _asked(
     services: Services, visit: Visit, found: Stored, to: str, questions: Sequence[Question] = (), fault: str = ""
 ) -> Response:
     around = surround(visit, found.boxes, found.box.id)
-    page = RedirectPage(around, found, plain.line(found.subject), to, found.provenance.delivered, questions, fault)
+    bound = await _requires_tls(services, found)
+    subject, as_it_is = plain.line(found.subject), found.provenance.delivered
+    page = RedirectPage(around, found, subject, to, as_it_is, bound, questions, fault)
     return services.pages.answer(visit, "reader/redirect.html", page, 422 if questions or fault else 200)
 
 
@@ -73,17 +77,17 @@ async def send_on(services: Services, visit: Visit) -> Response:
         field = await look(services, visit, text, limit=MAX_REDIRECTED)
     except Refused:
         fault = visit._("Il y a trop de destinataires.")
-        return _asked(services, visit, found, text[:1000], fault=fault)
+        return await _asked(services, visit, found, text[:1000], fault=fault)
     if field.questions or not field.people:
         fault = "" if field.questions else visit._("Indiquez au moins un destinataire.")
-        return _asked(services, visit, found, field.text, field.questions, fault)
+        return await _asked(services, visit, found, field.text, field.questions, fault)
     try:
         outcome = await _pass(services, visit, found, field.people, octets)
     except Denied as denied:
-        return _asked(services, visit, found, field.text, fault=spoken(visit, denied))
+        return await _asked(services, visit, found, field.text, fault=spoken(visit, denied))
     except Refused as refusal:
         fault = refusal_text(visit, refusal, refusal.text.partition(":")[0])
-        return _asked(services, visit, found, field.text, fault=fault)
+        return await _asked(services, visit, found, field.text, fault=fault)
     if outcome.asks:
         return redirect(visit, f"{visit.base}/envois/a-confirmer")
     return back(visit, found.id, found.box.id, "redirige", nonlus=len(outcome.unread))
@@ -93,8 +97,9 @@ async def _pass(
     services: Services, visit: Visit, found: Stored, people: Sequence[Correspondent], octets: bytes
 ) -> Outcome:
     """Raises as `Submission.submit`."""
+    bound = await _requires_tls(services, found)
     if found.provenance.delivered:
-        return await services.submission.resend(visit.principal, people, octets, found.provenance)
+        return await services.submission.resend(visit.principal, people, octets, found.provenance, require_tls=bound)
     subject = plain.line(found.subject, 200)
     message = NewMessage(
         author=author(visit.principal),
@@ -109,7 +114,13 @@ async def _pass(
     letter = await computed(len(octets), compose.build, message)
     addresses = [person.address for person in people]
     own = visit.principal.address
-    return await services.submission.submit(visit.principal, own, addresses, letter, save_to_sent=True)
+    return await services.submission.submit(
+        visit.principal, own, addresses, letter, save_to_sent=True, require_tls=bound
+    )
+
+
+async def _requires_tls(services: Services, found: Stored) -> bool:
+    return await services.store.read(required_tls.any_of, [found.id])
 
 
 async def report_phishing(services: Services, visit: Visit) -> Response:
@@ -153,4 +164,5 @@ async def _tell_watch(services: Services, visit: Visit, to: str, found: Stored, 
         zone=visit.language.offset(visit.now),
     )
     report = await computed(len(octets), compose.build, message)
-    await services.submission.submit(visit.principal, visit.principal.address, (to,), report)
+    bound = await _requires_tls(services, found)
+    await services.submission.submit(visit.principal, visit.principal.address, (to,), report, require_tls=bound)

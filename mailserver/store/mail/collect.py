@@ -18,7 +18,7 @@ from mailserver.store.mail.proportion import Kind, Terms
 from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.schema.deletions import deleted_content, deleted_message, deletion
 from mailserver.store.schema.keeping import damage
-from mailserver.store.schema.mail import blob, content, message, orphan
+from mailserver.store.schema.mail import blob, content, message, orphan, tls_content
 from mailserver.store.schema.rosters import archived_post, digest_post
 from mailserver.store.schema.withdrawal import withdrawn
 
@@ -59,7 +59,9 @@ def also_held_by(table: Any, column: ColumnElement[int]) -> None:
     _holders.append((table, column))
 
 
-_dependents: list[tuple[Any, ColumnElement[int]]] = [(blob, blob.c.content_id), (damage, damage.c.content_id)]
+_dependents: list[tuple[Any, ColumnElement[int]]] = [
+    *((blob, blob.c.content_id), (damage, damage.c.content_id), (tls_content, tls_content.c.content_id)),
+]
 
 
 def also_removes(table: Any, column: ColumnElement[int]) -> None:

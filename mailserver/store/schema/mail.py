@@ -120,6 +120,13 @@ Index(
 )
 """`header` and `octets` are zstd frames; `octets` (or the file) is what follows the header."""
 
+tls_content = Table(
+    "tls_content",
+    metadata,
+    Column("content_id", BigInteger, ForeignKey("content.id"), primary_key=True, autoincrement=False),
+)
+"""Contents that arrived to go nowhere but over TLS (RFC 8689)."""
+
 message = Table(
     "message",
     metadata,

@@ -9,6 +9,7 @@ from mailserver.mime import Part, unpack
 from mailserver.mime.writing import compose, mdn
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import BadSyntax, Refused, Temporary
+from mailserver.store.mail import required_tls
 from mailserver.store.mail.flags import known_mask
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored
@@ -121,7 +122,9 @@ async def _send(
         zone=visit.language.offset(visit.now),
     )
     try:
-        await services.submission.submit(visit.principal, "", (request.to,), mdn.build(receipt, octets, root))
+        written = mdn.build(receipt, octets, root)
+        bound = await services.store.read(required_tls.any_of, [found.id])
+        await services.submission.submit(visit.principal, "", (request.to,), written, require_tls=bound)
     except (Refused, Temporary):
         await services.store.write(webmail.flag, visit.account_id, found.box.id, [found.id], "-", (KEYWORD,))
         return False
