@@ -5,9 +5,10 @@ they bind what they write themselves.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from mailserver.delivery.deliverer import Deliverer
 from mailserver.delivery.envelope import Envelope, Memory, Part, Recipient, Rejection
 from mailserver.delivery.occasion import MAX_HOPS, Occasion, has_passed, is_answerable, sent_on
+from mailserver.delivery.outgoing_guard import Unasked
 from mailserver.delivery.placement import Placement
 from mailserver.filters import Decision, Owner
 from mailserver.foundation.settings import Settings
@@ -55,6 +57,7 @@ MIN_ABSENCE = 600
 SHORT = 400
 """Characters of a reason that one reply has room for."""
 
+_UNASKED = filter_memory.key_of("unasked")
 _NO_LIST = Text("Un filtre n’écrit pas à une liste.")
 _UNPROVEN = Text("Rien ne prouve que le message vient de son auteur.")
 
@@ -105,10 +108,12 @@ class Answering:
         """Whom of ours an address reaches; None: it is elsewhere. Raises Refused, Denied: it may not go there."""
         if at.owner.owns(to) or has_passed(at):
             raise Refused(Reason.LOOP, "The message has been through this filter")
-        if await self._check_destination(to, at):
-            return await self._reached(to, size, at)
-        self._check_author(at)
-        return None
+        found = await self._reached(to, size, at) if await self._check_destination(to, at) else None
+        if found is None:
+            self._check_author(at)
+        if found is None or found.remote:
+            await self._deliverer.check_leaving(at.envelope, at.octets)
+        return found
 
     async def _inward(self, recipients: Sequence[Recipient], at: Occasion) -> list[Part]:
         """The copy for people of ours, whose filters run."""
@@ -247,6 +252,9 @@ class Answering:
         for to in dict.fromkeys(action.to):
             try:
                 octets, own = await self._notice(action, to, at)
+            except Unasked as unasked:
+                parts += await self.unasked(at, unasked)
+                continue
             except Refused as refusal:  # the others are told all the same
                 log.info("notice may not be sent", account=at.owner.account_id, why=refusal.reason.value)
                 continue
@@ -278,6 +286,7 @@ class Answering:
         owner = at.owner
         if not self._deliverer.is_local(to):
             await self._deliverer.check_outside(owner.sender)
+            await self._deliverer.check_leaving(Envelope("", (), owner.sender, at.envelope.name), octets)
             return [await self._outward([to], return_path("") + octets, "", self._options(at))]
         recipient = await self._deliverer.resolve(to, len(octets), owner.sender)
         if recipient.head is not None or recipient.held or at.passage.depth >= MAX_HOPS:
@@ -336,6 +345,8 @@ class Answering:
             return [silent]
         if not self._deliverer.is_local(path):
             await self._deliverer.check_outside(at.owner.sender)
+            own = Envelope("", (), at.owner.sender, at.envelope.name)
+            await self._deliverer.check_leaving(own, b"\r\n" + action.reason.encode("utf-8", "replace"))
         if not await self._claimed(at.owner, Kind.ANSWERED, ANSWERS_PER_DAY):
             raise Refused(Reason.LIMIT, "The filter has refused as much as it may in a day")
         try:
@@ -365,17 +376,28 @@ class Answering:
 
     async def failure(self, decision: Decision, why: Text, line: int = 0) -> list[Part]:
         """The owner is told, once, that the filter cannot be applied. Raises Temporary."""
-        account_id = decision.owner.account_id
         key = filter_memory.key_of("failure", decision.digest.hex())
-        log.info("filter failed", account=account_id, line=line, why=why.message[:100])
+        log.info("filter failed", account=decision.owner.account_id, line=line, why=why.message[:100])
+        return await self._told(decision.owner, key, TOLD_DAYS, partial(filters.failed, why=why, line=line))
+
+    async def unasked(self, at: Occasion, what: Unasked) -> list[Part]:
+        """The owner is told, once a day, that the filter's mail did not leave for what it gives away. Raises
+        Temporary."""
+        told, mark = at.passage.budget.volume.told, (at.owner.account_id, _UNASKED)
+        if mark in told:
+            return []
+        told.add(mark)
+        return await self._told(at.owner, _UNASKED, 1, partial(filters.unasked, kinds=what.kinds))
+
+    async def _told(self, owner: Owner, key: bytes, days: int, write: Callable[..., bytes]) -> list[Part]:
+        account_id = owner.account_id
         if await self._store.read(filter_memory.seen, account_id, Kind.FAILURE, key):
             return []
-        expires = int(self._clock.now()) + TOLD_DAYS * DAY
         speaking = await house.house_for(self._store, self._house, account_id)
-        to = Correspondent(decision.owner.name, decision.owner.address)
-        octets = filters.failed(speaking, to, why, line, token=self._clock.token(12), now=self._clock.now())
+        to = Correspondent(owner.name, owner.address)
+        octets = write(speaking, to, token=self._clock.token(12), now=self._clock.now())
         prepared = await self._deliverer.prepare(return_path("") + octets)
-        once = Memory(account_id, Kind.FAILURE, key, expires)
+        once = Memory(account_id, Kind.FAILURE, key, int(self._clock.now()) + days * DAY)
         return [Part(prepared, "", (account_id,), provenance=Provenance(Door.SERVICE), once=once)]
 
 

@@ -19,6 +19,7 @@ from mailserver.delivery.impersonation import Impersonation, marked
 from mailserver.delivery.nested_lists import head_of
 from mailserver.delivery.occasion import Passage, Volume
 from mailserver.delivery.offloading import at_leisure
+from mailserver.delivery.outgoing_guard import OutgoingGuard
 from mailserver.delivery.recipients import Addressing, is_role
 from mailserver.delivery.sorting import Sorting
 from mailserver.delivery.units import Outcome, deliver_parts, deliver_together, hold_infected, is_plain
@@ -76,6 +77,7 @@ class Delivery(Addressing):
         self._key = b""
         self._junk = JunkFilter(settings=settings, store=store)
         self._clamd = Clamd(settings.junk, clock)
+        self.guard = OutgoingGuard(settings=settings, directory=directory, clock=clock, lists=self)
         self._archiving = Archiving(settings)
         self._digesting = Digesting(settings=settings, store=store, clock=clock)
         self._impersonation = Impersonation(settings=settings, store=store, clock=clock, changes=changes)
@@ -304,8 +306,9 @@ class Delivery(Addressing):
     ) -> list[Copy]:
         """The copies before anybody's filters. `signs`: what is kept of who sent it.
 
-        Raises Refused(LOOP), Temporary.
+        Raises Refused(LOOP), Denied, Temporary.
         """
+        await self.guard.check(envelope, octets, targets)
         options = envelope.bind(replace(options, signing=envelope.signing, results=envelope.found))
         direct = [recipient for recipient in envelope.recipients if recipient.head is None]
         lists = _lists(envelope, octets, alone=not direct and not targets)
@@ -405,6 +408,7 @@ class Delivery(Addressing):
             envelope.name,
             envelope.require_tls,
             envelope.found,
+            envelope.cleared,
         )
         notices = [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
         return hold, [replace(notice, options=envelope.bind(notice.options)) for notice in notices]
@@ -419,6 +423,10 @@ class Delivery(Addressing):
                 raise Refused(Reason.FORBIDDEN, "A list takes no reports")
             return found
         return Recipient(reverse_path, (), (reverse_path,))
+
+    async def check_leaving(self, envelope: Envelope, octets: bytes) -> None:
+        """Before a filter's mail leaves. Raises Unasked, Temporary."""
+        await self.guard.check_leaving(envelope, octets)
 
     async def language(self, recipient: Recipient) -> LanguageCode | None:
         """The language of whoever gets mail for a recipient; None: it is not one person here, or nobody knows."""

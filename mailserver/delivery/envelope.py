@@ -85,6 +85,8 @@ class Envelope:
     """The blocklists that have its peer, where they make it junk."""
     require_tls: bool = False
     """Whoever handed it over wants it to go nowhere but over TLS (RFC 8689)."""
+    cleared: bool = False
+    """It was looked at for people outside, and its author lets go what it gives away (`delivery.outgoing_guard`)."""
 
     @property
     def is_put_aside(self) -> bool:

@@ -16,6 +16,7 @@ import structlog
 from mailserver.delivery import UNPROVEN, Delivery, Envelope, Part, Recipient, deliver_parts
 from mailserver.delivery.mailing_approval import MailingApproval
 from mailserver.delivery.mailing_reach import MailingReach, Size
+from mailserver.delivery.outgoing_guard import Unasked
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import DAY, Clock
@@ -104,23 +105,24 @@ class Moderation:
     async def approve(self, held_id: int, origin: Origin) -> int:
         """Send a message to its list; how many people here got it.
 
-        Raises Refused(NOT_FOUND | SUSPENDED | NO_SUCH_RECIPIENT | LOOP), Denied, Temporary.
+        Raises Refused(NOT_FOUND | SUSPENDED | NO_SUCH_RECIPIENT | LOOP), Denied: also where the list has got members
+        outside, and its author was not asked what it gives away; Temporary.
         """
         waiting = await self._waiting(held_id)
         await self._check_author(waiting)
         sender = await self._sender(waiting)
         recipient = await self._delivery.released(waiting.list, sender)
         await self._delivery.check_brake(sender, (recipient,))
+        octets = await self._store.read(spool.octets, waiting.content_id, self._folder)
+        envelope = _envelope(waiting, recipient, sender)
+        try:
+            await self._delivery.guard.check(envelope, octets)
+        except Unasked as unasked:
+            raise unasked.to_decider() from None
         size = await self._reach.size(waiting.population, [recipient], ())
         if size is not None:
             return await self._keep_mailing(waiting, recipient, size, origin)
-        octets = await self._store.read(spool.octets, waiting.content_id, self._folder)
         options = Options(waiting.name, waiting.account_id, waiting.population.value)
-        came = Provenance.stored(waiting.door, 0, 0, waiting.authentication)
-        # Somebody who decides has looked at it: it is put aside for nobody.
-        results = replace(came.results, quarantined=False)
-        envelope = Envelope(waiting.reverse_path, (recipient,), sender, waiting.name, came.door, results=results)
-        envelope = replace(envelope, require_tls=bool(waiting.require_tls), found=waiting.found)
         parts = await self._delivery.parts(envelope, octets, options)
         await self._commit("approved", waiting, parts, origin)
         count = len({account for part in parts if not part.only_if_held for account in part.accounts})
@@ -157,6 +159,7 @@ class Moderation:
             actor="" if is_own else origin.actor,
             released=(waiting.list,),
             audience=await self._reach.audience(size),
+            cleared=bool(waiting.cleared),
         )
         about = notices.About(wanted.subject, size.people, _author(author), wanted.expires)
         told = await self._approval.told(author, about, reach) if is_own else []
@@ -241,6 +244,19 @@ class Moderation:
             unused = await self._store.write(decide_unit, waiting, parts, origin, lifetime, what)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
+
+
+def _envelope(waiting: Held, recipient: Recipient, sender: Sender) -> Envelope:
+    """As it came. Somebody who decides has looked at it: it is put aside for nobody."""
+    came = Provenance.stored(waiting.door, 0, 0, waiting.authentication)
+    results = replace(came.results, quarantined=False)
+    return Envelope(
+        *(waiting.reverse_path, (recipient,), sender, waiting.name, came.door),
+        results=results,
+        found=waiting.found,
+        require_tls=bool(waiting.require_tls),
+        cleared=bool(waiting.cleared),
+    )
 
 
 def _author(author: Principal | None) -> str:

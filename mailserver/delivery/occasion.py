@@ -30,7 +30,7 @@ class Volume:
     left: int = MAX_OCTETS
     """Octets that they may send on."""
     told: set[tuple[int, bytes]] = field(default_factory=set)
-    """Accounts that are told of a failure, and of which script."""
+    """Accounts that are told of a failure, and of which script; or that something may not leave."""
 
 
 @dataclass(slots=True)

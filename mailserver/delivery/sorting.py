@@ -13,6 +13,7 @@ import structlog
 from mailserver.delivery.answering import Answering
 from mailserver.delivery.envelope import Envelope, Memory, Part
 from mailserver.delivery.occasion import Budget, Occasion, Passage, Volume, left_by, may_send
+from mailserver.delivery.outgoing_guard import Unasked
 from mailserver.delivery.placement import SPAM, Placement
 from mailserver.filters import Arriving, Decision, Filters
 from mailserver.filters.rules import environment
@@ -208,6 +209,7 @@ class Sorting:
             own = Part(
                 prepared, part.reverse_path, (account_id,), provenance=known, verdicts=verdicts, quota=work.quota
             )
+            own = replace(own, options=part.options)
             work.apart.append(replace(own, placements={account_id: tuple(some)}))
         if groups and not plain:
             work.moved.add(account_id)
@@ -233,6 +235,8 @@ class Sorting:
                     pass
         except Refused as refusal:
             log.info("filter may not send", account=at.owner.account_id, why=refusal.reason.value)
+            if isinstance(refusal, Unasked):
+                work.apart += await self._answering.unasked(at, refusal)
             return not isinstance(action, Reject)
         return True
 
@@ -255,7 +259,9 @@ class Sorting:
             for address, refusal in refused.items():
                 is_whole = False
                 log.info("filter may not send", account=decision.owner.account_id, why=refusal.reason.value)
-                if refusal.reason is not Reason.LOOP:
+                if isinstance(refusal, Unasked):
+                    work.apart += await self._answering.unasked(states.came, refusal)
+                elif refusal.reason is not Reason.LOOP:
                     why = refusal.said if isinstance(refusal, Denied) else _WHY.get(refusal.reason, _NOT_ALLOWED)
                     told = Text("Le message n’a pas été renvoyé à {address}. {why}", address=address, why=why)
                     await self._tell(work, decision, told)

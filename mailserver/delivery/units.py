@@ -15,7 +15,16 @@ from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Counted
 from mailserver.store.engine.transactions import NOT_DONE, Tx
-from mailserver.store.mail import archived_posts, blobs, digest_posts, junk, mailboxes, messages, urgent_letters
+from mailserver.store.mail import (
+    archived_posts,
+    blobs,
+    digest_posts,
+    junk,
+    mailboxes,
+    messages,
+    required_tls,
+    urgent_letters,
+)
 from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.queue import infected, list_posts, moderation_queue, plain_delivery, spool, traces
 from mailserver.store.queue.infected import Held, Infected
@@ -58,6 +67,8 @@ def deliver_parts(
             tx, part.prepared, part.accounts, inboxes, part.provenance, part.placements, part.quota
         )
         junk.record(tx, content_id, part.verdicts.items())
+        if part.options.require_tls and part.accounts:
+            required_tls.mark(tx, content_id)
         if part.urgent is not None and part.accounts:
             urgent_letters.mark(tx, content_id, part.urgent)
         first = first or content_id
@@ -85,7 +96,7 @@ def deliver_parts(
 
 def is_plain(parts: Sequence[Part], known: dict[int, int], trace: Trace) -> bool:
     """Whether a message goes to one INBOX, which is known, and nothing else becomes of it."""
-    if len(parts) != 1:
+    if len(parts) != 1 or parts[0].options.require_tls:
         return False
     (part,) = parts
     bare = Part(part.prepared, part.reverse_path, part.accounts, options=part.options, provenance=part.provenance)

@@ -41,6 +41,13 @@ class Looked:
     found: tuple[Finding, ...] = ()
     unread: tuple[str, ...] = ()
     """Names of documents that could not be read in time, or not to their end, or not at all."""
+    leaves: bool = False
+    """Somebody outside gets it, or may get it: otherwise nobody looked."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of what was found, each once."""
+        return tuple(dict.fromkeys(one.kind.value for one in self.found))
 
 
 class OutgoingCheck:
@@ -57,15 +64,16 @@ class OutgoingCheck:
         self._hour = 0
         self._tries: dict[int, int] = {}
 
-    async def look(self, principal: Principal, octets: bytes) -> Looked:
-        """What of a letter of this person may not leave unasked. Raises Temporary."""
+    async def look(self, principal: Principal | None, octets: bytes) -> Looked:
+        """What of a letter of this person may not leave unasked. None: nobody's password is looked for. Raises
+        Temporary."""
         wanted = frozenset(self._guards.kinds)
         if not wanted:
             return Looked()
         read = await asyncio.to_thread(reading.read, octets)
-        more, unread = await self._documents(principal.account_id, read.documents)
+        more, unread = await self._documents(principal.account_id if principal else 0, read.documents)
         found, words = await asyncio.to_thread(_found, [*read.texts, *more], wanted)
-        if Kind.PASSWORD in wanted and self._own_passwords:
+        if principal is not None and Kind.PASSWORD in wanted and self._own_passwords:
             found = [*await self._passwords(principal, words), *found]
         return Looked(tuple(found[:MAX_FINDINGS]), tuple([*unread, *read.left][:MAX_FINDINGS]))
 

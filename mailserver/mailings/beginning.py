@@ -28,9 +28,8 @@ from mailserver.store.queue.mailing_batches import Sharing
 from mailserver.store.queue.mailings import Mailing
 from mailserver.store.queue.spool import Target
 from mailserver.store.queue.traces import Step, Trace
-from mailserver.submission.confirmation import Confirmation
 from mailserver.submission.holding_notices import HoldingNotices
-from mailserver.submission.routing import Rerouted, Route, Routing
+from mailserver.submission.routing import Rerouted, Routing
 from mailserver.texts.text import Text
 
 log = structlog.get_logger("mailings")
@@ -50,7 +49,6 @@ class Beginning:
         directory: Directory,
         delivery: Delivery,
         mailings: Mailings,
-        confirmation: Confirmation,
         authors: Authors,
         clock: Clock,
     ) -> None:
@@ -59,7 +57,6 @@ class Beginning:
         self._directory = directory
         self._delivery = delivery
         self._decides = mailings
-        self._confirmation = confirmation
         self._authors = authors
         self._routing = Routing(settings=settings, store=store, delivery=delivery)
         self._notices = HoldingNotices(settings=settings, store=store, delivery=delivery, clock=clock)
@@ -73,9 +70,6 @@ class Beginning:
         try:
             to, sender = await self._routed(one)
             octets = await self._decides.octets(one)
-            await self._check_unasked(one, to, octets)
-            if await self._decides.ask_again(one, to):
-                return False
             envelope = Envelope(
                 one.reverse_path,
                 tuple(to.local),
@@ -85,7 +79,11 @@ class Beginning:
                 results=looked_at(one),
                 found=one.options.results,
                 require_tls=one.options.require_tls,
+                cleared=bool(one.cleared),
             )
+            await self._delivery.guard.check(envelope, octets, to.remote)
+            if await self._decides.ask_again(one, to):
+                return False
             copies = await self._delivery.copies(envelope, octets, one.options, to.remote)
         except Refused as refusal:
             await self._decides.fail(one, refusal.said if isinstance(refusal, Denied) else notices.NOBODY)
@@ -152,15 +150,6 @@ class Beginning:
             found.local += released
             found.local = [await self._let_pass(one, recipient, sender) for recipient in found.local]
         return found, sender
-
-    async def _check_unasked(self, one: Mailing, to: Rerouted, octets: bytes) -> None:
-        """Its author was asked what it gives away where it left the academy when it was handed in.
-
-        Raises Denied: they would have to be asked now; Temporary.
-        """
-        author = await self._authors.of(one) if not one.outside else None
-        if author is not None:
-            await self._confirmation.check_unasked(author, Route(tuple(to.local), tuple(to.remote)), octets)
 
     async def _let_pass(self, one: Mailing, recipient: Recipient, sender: Sender) -> Recipient:
         """A moderated list whose owner has approved the mailing does not ask them again."""

@@ -165,6 +165,7 @@ class BatchDelivery:
             results=results,
             found=one.options.results,
             require_tls=one.options.require_tls,
+            cleared=bool(one.cleared),
         )
         options = replace(one.options, signing=envelope.signing, results=envelope.found)
         if kept.through_list:

@@ -25,7 +25,6 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.queue import mailing_batches, mailings
 from mailserver.store.record.trusted_clock import TrustedClock
-from mailserver.submission.confirmation import Confirmation
 from mailserver.submission.holding_notices import HoldingNotices, ReportTo
 
 log = structlog.get_logger("mailings")
@@ -51,7 +50,6 @@ class MailingSender:
         directory: Directory,
         delivery: Delivery,
         mailings: Mailings,
-        confirmation: Confirmation,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -66,7 +64,6 @@ class MailingSender:
             directory=directory,
             delivery=delivery,
             mailings=mailings,
-            confirmation=confirmation,
             authors=self._authors,
             clock=clock,
         )

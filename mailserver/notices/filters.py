@@ -1,5 +1,6 @@
 """What people's filters write: absence messages, notices of mail, and to the owner that a filter fails."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from mailserver.mime.writing import compose, replies
 from mailserver.mime.writing.entity import entity
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
+from mailserver.notices.outgoing import named
 from mailserver.texts.text import NOTHING, Text
 
 MAX_SUBJECT = 200
@@ -98,6 +100,20 @@ def told(what: Told, *, message_id: str, now: float, zone: int) -> bytes:
             zone=zone,
         )
     )
+
+
+def unasked(house: House, to: Correspondent, kinds: Sequence[str], *, token: bytes, now: float) -> bytes:
+    """To the owner: what the filter was to send outside the academy did not leave, for what it gives away."""
+    text = Text(
+        "Bonjour,\n\n"
+        "Un message que votre filtre devait envoyer hors de l’académie n’est pas parti : il contient {found}.\n\n"
+        "Ce que vous avez reçu est dans votre boîte. S’il peut sortir de l’académie, redirigez-le vous-même : la "
+        "messagerie vous demandera de le confirmer.\n"
+        "D’autres messages de ce jour peuvent être restés pour la même raison ; "
+        "vous n’en êtes prévenu qu’une fois par jour.",
+        found=named(kinds),
+    )
+    return notice(house, to, house.say(Text("Un message n’est pas sorti de l’académie")), text, token=token, now=now)
 
 
 def failed(house: House, to: Correspondent, why: Text, line: int, *, token: bytes, now: float) -> bytes:

@@ -59,13 +59,26 @@ def asked(house: House, to: Correspondent, what: Asked, *, token: bytes, now: fl
 
 def unasked(kinds: Sequence[str]) -> Text:
     """Why a letter did not leave at its time: a list it goes to has members outside by now."""
-    known = [KINDS[kind] for kind in dict.fromkeys(kinds) if kind in KINDS]
-    found = Several(*known[:1], *(Several(Untranslated(", "), one) for one in known[1:]))
     return Text(
         "ce message contient {found}, et irait maintenant aussi à l'extérieur de l'académie. Envoyez-le de nouveau : "
         "vous pourrez le confirmer.",
-        found=found,
+        found=named(kinds),
     )
+
+
+def unasked_of_another(kinds: Sequence[str]) -> Text:
+    """The same for whoever lets a message of somebody else go: an owner of its list, IT."""
+    return Text(
+        "ce message contient {found}, et irait maintenant aussi à l'extérieur de l'académie. Son auteur ne l'a pas "
+        "confirmé : refusez-le ; il pourra l'envoyer de nouveau, et le confirmer.",
+        found=named(kinds),
+    )
+
+
+def named(kinds: Sequence[str]) -> Several:
+    """What a letter gives away."""
+    known = [KINDS[kind] for kind in dict.fromkeys(kinds) if kind in KINDS]
+    return Several(*known[:1], *(Several(Untranslated(", "), one) for one in known[1:]))
 
 
 def expired(house: House, to: Correspondent, subjects: Sequence[str], *, token: bytes, now: float) -> bytes:

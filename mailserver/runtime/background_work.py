@@ -76,7 +76,6 @@ def _work_on_mail(services: Services) -> dict[str, Work]:
         directory=directory,
         delivery=delivery,
         mailings=decides,
-        confirmation=services.submission.confirmation,
         clock=clock,
     )
     thanks = Thanks(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)

@@ -37,6 +37,7 @@ class Asked:
     save_to_sent: bool
     resent: bool
     confirmed: bool
+    asks: bool
     copy: Copy | None
     within: Callable[[Tx], None] | None
     due: int

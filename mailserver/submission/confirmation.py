@@ -8,12 +8,14 @@ store keeps of what kind it was.
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from mailserver.delivery import Delivery, Part, deliver_parts
-from mailserver.dlp.checker import Looked, OutgoingCheck
+from mailserver.delivery.outgoing_guard import Unasked
+from mailserver.dlp.checker import Looked
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.mime.writing.trace_fields import return_path
@@ -21,7 +23,7 @@ from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Directory, Principal
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.model.rules import Denied
+from mailserver.model.rules import Sender
 from mailserver.notices import outgoing
 from mailserver.notices.house import House, house_for, house_of
 from mailserver.store.engine.transactions import Store, Tx
@@ -54,27 +56,29 @@ class Confirmation:
         self._clock = clock
         self._folder = store.blobs
         self._house = house_of(settings)
-        self._check = OutgoingCheck(settings=settings, directory=directory, clock=clock)
         self._upkeep = TrustedClock(store, clock)
 
     async def findings(self, principal: Principal | None, route: Route, octets: bytes) -> Looked:
-        """What of a letter its author has to confirm: nothing where it stays in the academy. Raises Temporary."""
-        if principal is None or not route.leaves:
+        """What of a letter its author has to confirm: nothing where it stays in the academy, whoever of a list's
+        owners lets it pass. Raises Temporary."""
+        if principal is None:
             return Looked()
-        return await self.look(principal, octets)
+        if not await self._delivery.guard.leaves(route.local, route.remote, Sender.person(principal)):
+            return Looked()
+        return replace(await self.look(principal, octets), leaves=True)
 
     async def check_unasked(self, principal: Principal, route: Route, octets: bytes) -> None:
         """Of a letter that stayed in the academy when it was written, so that its author was asked nothing.
 
-        Raises Denied: they would have to be asked now; Temporary.
+        Raises Unasked: they would have to be asked now; Temporary.
         """
         looked = await self.findings(principal, route, octets)
         if looked.found:
-            raise Denied(outgoing.unasked([one.kind.value for one in looked.found]))
+            raise Unasked(looked.kinds)
 
     async def look(self, principal: Principal, octets: bytes) -> Looked:
         """The same wherever it goes."""
-        return await self._check.look(principal, octets)
+        return await self._delivery.guard.look(principal, octets)
 
     def expires(self) -> int:
         """Until when a letter waits that begins to now."""

@@ -162,6 +162,10 @@ class Leaving:
         """Everybody that its author named, the members of their own lists one by one; those of the academy's never."""
         return [*(one.address for one in self.envelope.recipients), *(target.address for target in self.remote)]
 
+    def cleared(self) -> "Leaving":
+        """The same once its author lets go what it gives away."""
+        return replace(self, envelope=replace(self.envelope, cleared=True))
+
     def urged(self, parts: list[Part]) -> list[Part]:
         """These, of which the letter's own copies are told at once where that was granted."""
         if self.urgent is None:
@@ -185,6 +189,7 @@ class Leaving:
             mark=judged.mark.hold,
             seconds=judged.mark.seconds,
             expires=expires,
+            cleared=self.envelope.cleared,
         )
 
     def departure(

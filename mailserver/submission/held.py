@@ -15,6 +15,7 @@ import structlog
 from mailserver.delivery import Delivery, Envelope, Part, deliver_parts, led_to_lists
 from mailserver.delivery.mailing_approval import MailingApproval
 from mailserver.delivery.mailing_reach import MailingReach, Size
+from mailserver.delivery.outgoing_guard import Unasked
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused
@@ -77,7 +78,8 @@ class HeldSubmissions:
     async def release(self, held_id: int, origin: Origin) -> Released:
         """Send a message after all.
 
-        Raises Refused(NOT_FOUND | SUSPENDED | NO_SUCH_RECIPIENT …: nobody can get it), Denied, Temporary.
+        Raises Refused(NOT_FOUND | SUSPENDED | NO_SUCH_RECIPIENT …: nobody can get it), Denied: also where a list has
+        got members outside, and its author was not asked what it gives away; Temporary.
         """
         held = await self._store.read(held_submissions.get, held_id)
         if held is None:
@@ -86,15 +88,20 @@ class HeldSubmissions:
         if author is None or author.state is not State.ACTIVE:
             raise Refused(Reason.SUSPENDED, "the author of this message may no longer send")
         to = await self._routing.again(author, held.targets)
+        octets = await self._store.read(spool.octets, held.content_id, self._folder)
+        door, name = Door.RESENT if held.resent else Door.SUBMISSION, held.options.name
+        envelope = Envelope(
+            *(held.reverse_path, tuple(to.local), Sender.person(author), name, door),
+            require_tls=held.options.require_tls,
+            cleared=bool(held.cleared),
+        )
+        try:
+            await self._delivery.guard.check(envelope, octets, to.remote)
+        except Unasked as unasked:
+            raise unasked.to_decider() from None
         size = await self._reach.size(author.role.population, to.local, to.remote)
         if size is not None:
             return await self._keep_mailing(held, author, to, size, origin)
-        octets = await self._store.read(spool.octets, held.content_id, self._folder)
-        door = Door.RESENT if held.resent else Door.SUBMISSION
-        sender, name = Sender.person(author), held.options.name
-        envelope = Envelope(
-            held.reverse_path, tuple(to.local), sender, name, door, require_tls=held.options.require_tls
-        )
         parts = await self._delivery.parts(envelope, octets, held.options, to.remote)
         asked = ReportTo(held.reverse_path, held.options.envid, held.held, held.options.require_tls)
         parts += await self._notices.partly(author, held.subject, to.left) if to.left else []
@@ -127,6 +134,7 @@ class HeldSubmissions:
             expires=int(self._clock.now()) + self._settings.mailings.approval_days * DAY,
             actor="" if is_own else origin.actor,
             audience=await self._reach.audience(size),
+            cleared=bool(held.cleared),
         )
         about = notices.About(wanted.subject, size.people, f"{author.name} <{author.address}>", wanted.expires)
         told = await self._approval.told(author, about, reach) if is_own else []

@@ -78,6 +78,7 @@ class MailingIntake:
             expires=max(now, due) + self._settings.mailings.approval_days * DAY,
             due=due,
             audience=await self._reach.audience(size),
+            cleared=leaving.envelope.cleared,
         )
         to = wanted.people + wanted.outside
         about = notices.About(wanted.subject, to, f"{principal.name} <{principal.address}>", wanted.expires)

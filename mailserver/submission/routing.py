@@ -28,11 +28,6 @@ class Route:
     local: tuple[Recipient, ...]
     remote: tuple[Target, ...]
 
-    @property
-    def leaves(self) -> bool:
-        """True when somebody elsewhere gets it: directly, or as a member of a list."""
-        return bool(self.remote) or any(one.remote for one in self.local)
-
 
 @dataclass(slots=True)
 class Rerouted:

@@ -152,8 +152,7 @@ class ScheduledMail:
             raise Refused(Reason.SUSPENDED)
         octets = await self._store.read(outbox.octets, waiting, self._folder)
         viewer = await self._sharing.viewer(principal)
-        if terms.program is None and not terms.looked_at:
-            # It is a draft again, with all its options. What a program sent waits for its author as it is.
+        if terms.apart and not terms.looked_at:  # of several letters none leaves where one may not
             route = await self._submission.routing.route(principal, terms.recipients)
             await self._submission.confirmation.check_unasked(principal, route, octets)
         if not terms.apart:
@@ -190,7 +189,8 @@ class ScheduledMail:
             utf8=said.utf8,
             require_tls=terms.is_tls_required,
             save_to_sent=terms.copy_box >= 0 and not copied,
-            confirmed=terms.looked_at or terms.program is None,
+            confirmed=terms.looked_at,
+            asks=terms.program is not None,
             copy=Copy(max(0, terms.copy_box), copy, viewer),
             within=partial(outbox.departed, waiting=waiting, reached=tuple(recipients), viewer=viewer),
             due=terms.due,

@@ -14,6 +14,7 @@ import structlog
 
 from mailserver.delivery import Delivery, Envelope, Part
 from mailserver.delivery.mailing_reach import Size
+from mailserver.delivery.outgoing_guard import Unasked
 from mailserver.delivery.recipients import is_role
 from mailserver.dlp.checker import Looked
 from mailserver.foundation import logs
@@ -104,6 +105,7 @@ class Submission:
         save_to_sent: bool = False,
         resent: bool = False,
         confirmed: bool = False,
+        asks: bool = True,
         copy: Copy | None = None,
         within: Callable[[Tx], None] | None = None,
         due: int = 0,
@@ -119,7 +121,7 @@ class Submission:
         waits here until then (`keeps`), as far as it could leave now.
         To very many people it is a mailing, which may wait for a second person. Past its author's limits it waits for
         IT, and its author is told (`held_submissions`). With what is not to leave unasked it waits for its author
-        (`unconfirmed`), unless they have `confirmed` it.
+        (`unconfirmed`), unless they have `confirmed` it; where it cannot wait (not `asks`) it is refused (Unasked).
         Raises Refused(SENDER_NOT_OWNED | FORBIDDEN | SUSPENDED | TOO_BIG | TOO_MANY_RECIPIENTS | INVALID, and for a
         recipient here NO_SUCH_RECIPIENT | OVER_QUOTA …, the text beginning with the address), SentTooMuch, Temporary.
         """
@@ -136,6 +138,7 @@ class Submission:
             save_to_sent=save_to_sent,
             resent=resent,
             confirmed=confirmed,
+            asks=asks,
             copy=copy,
             within=within,
             due=due,
@@ -161,17 +164,27 @@ class Submission:
         virus = await self._delivery.virus_in(message.whole) if principal is not None else None
         if virus:
             raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
-        looked = Looked() if asked.confirmed else await self.confirmation.findings(principal, route, message.whole)
+        looked = await self._looked(principal, asked, route, message.whole)
         if principal is not None and (looked.found or is_early):
-            return await self._let_wait(principal, asked, looked, looked_at=asked.confirmed or route.leaves)
+            return await self._let_wait(principal, asked, looked)
         leaving = await self._leaving(principal, asked, route, message, viruses=int(virus is not None))
+        leaving = leaving.cleared() if looked.leaves else leaving
         if size is not None and judged.course is Course.SEND:
             outcome = await self._keep_mailing(leaving, message.kept, sent, size, route, asked.due)
         else:
             outcome = Outcome(asked.name, await self._depart(leaving, message.kept, sent, judged))
         return replace(outcome, unread=looked.unread)
 
-    async def _let_wait(self, principal: Principal, asked: Asked, looked: Looked, *, looked_at: bool) -> Outcome:
+    async def _looked(self, principal: Principal | None, asked: Asked, route: Route, whole: bytes) -> Looked:
+        """What its author has to be asked. Raises Unasked, Temporary."""
+        if asked.confirmed:
+            return Looked(leaves=True)
+        looked = await self.confirmation.findings(principal, route, whole)
+        if looked.found and not asked.asks:
+            raise Unasked(looked.kinds)
+        return looked
+
+    async def _let_wait(self, principal: Principal, asked: Asked, looked: Looked) -> Outcome:
         """Until its author confirms what it gives away, or until its time. Raises Refused(LIMIT), Temporary."""
         submitted = Submitted(
             account_id=principal.account_id,
@@ -184,7 +197,7 @@ class Submission:
             utf8=asked.utf8,
             resent=asked.resent,
             keeps_copy=asked.save_to_sent,
-            kinds=tuple(dict.fromkeys(one.kind.value for one in looked.found)),
+            kinds=looked.kinds,
             expires=self.confirmation.expires(),
             due=asked.due,
             require_tls=asked.require_tls,
@@ -192,7 +205,7 @@ class Submission:
         if looked.found:
             await self.confirmation.hold(principal, submitted, asked.octets, looked.unread, asked.within)
             return Outcome(asked.name, waits=True, asks=True, unread=looked.unread)
-        await self._future.keep(submitted, asked.octets, asked.within, looked_at=looked_at)
+        await self._future.keep(submitted, asked.octets, asked.within, looked_at=looked.leaves)
         return Outcome(asked.name, waits=False, due=asked.due, unread=looked.unread)
 
     async def _leaving(
@@ -281,14 +294,20 @@ class Submission:
         _log(leaving, "held", what=judged.what.value, count=judged.count)
 
     async def resend(
-        self, principal: Principal, recipients: Sequence[Correspondent], octets: bytes, provenance: Provenance
+        self,
+        principal: Principal,
+        recipients: Sequence[Correspondent],
+        octets: bytes,
+        provenance: Provenance,
+        *,
+        require_tls: bool = False,
     ) -> Outcome:
         """Pass a received message on as it is (RFC 5322 section 3.6.6), in the open: its author stays, and the fields
         on top say who sends it again.
 
         Its author proves nothing here, so it leaves unsigned: what its own signature covers still stands below the
-        new fields. Raises as `submit`, and Refused(CANNOT) for what no door delivered: nobody but whoever put it there
-        says that its author wrote it.
+        new fields. `require_tls`: it arrived to go over TLS alone (RFC 8689). Raises as `submit`, and Refused(CANNOT)
+        for what no door delivered: nobody but whoever put it there says that its author wrote it.
         """
         if not provenance.delivered:
             raise Refused(Reason.CANNOT, "Only a message that was received can be passed on as it is")
@@ -300,7 +319,7 @@ class Submission:
         )
         to = [recipient.address for recipient in recipients]
         header_limit.check_start(octets)
-        return await self.submit(principal, principal.address, to, head + octets, resent=True)
+        return await self.submit(principal, principal.address, to, head + octets, resent=True, require_tls=require_tls)
 
     async def post(self, to: str, octets: bytes) -> None:
         """Send a message of the service itself, under the null sender. Raises as `submit`."""

@@ -26,8 +26,7 @@ class Worker:
         people: dict[str, Any] = {"directory": house.directory, "delivery": house.delivery}
         self.withdrawals = Withdrawals(**services)
         self.decides = Mailings(**services, **people, withdrawals=self.withdrawals)
-        confirmation = house.submission.confirmation
-        self.sender = MailingSender(**services, **people, mailings=self.decides, confirmation=confirmation)
+        self.sender = MailingSender(**services, **people, mailings=self.decides)
 
     def look(self) -> None:
         """One round of the background."""

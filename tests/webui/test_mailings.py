@@ -57,7 +57,6 @@ def work(house: House) -> None:
         directory=house.directory,
         delivery=house.delivery,
         mailings=decides,
-        confirmation=house.submission.confirmation,
         clock=house.clock,
     )
     house.run(sender.look())

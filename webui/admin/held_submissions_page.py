@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.model.errors import Refused
+from mailserver.model.rules import Denied
 from mailserver.model.rules.sentences import exceeded
 from mailserver.model.sending_limits import LONGEST, Course, Judged, Mark
 from mailserver.notices import sending
@@ -16,6 +17,8 @@ from webui.page.context import Services, Visit
 
 MOST = 10
 """Accounts that are shown as those that send most."""
+MAX_SAID = 3
+"""Reasons that are told at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,13 @@ async def _state(services: Services) -> State:
 
 async def _release(services: Services, visit: Visit, found: Sequence[Held]) -> tuple[int, str]:
     count = 0
+    denied: dict[str, None] = {}
     for one in found:
         try:
             await services.held_submissions.release(one.id, origin(visit))
+        except Denied as why:
+            denied[visit.language.say(why.said)] = None
+            continue
         except Refused:
             continue
         count += 1
@@ -56,7 +63,7 @@ async def _release(services: Services, visit: Visit, found: Sequence[Held]) -> t
     fault = visit._(
         "Certains messages n’ont pas pu partir : déjà traités, auteur suspendu, ou plus aucun destinataire."
     )
-    return count, fault
+    return count, " ".join([fault, *list(denied)[:MAX_SAID]])
 
 
 async def _drop(services: Services, visit: Visit, found: Sequence[Held]) -> tuple[int, str]:

@@ -67,8 +67,7 @@ async def question(services: Services, visit: Visit, recipients: Sequence[str], 
     route = await services.submission.routing.route(visit.principal, recipients)
     looked = await services.submission.confirmation.findings(visit.principal, route, octets)
     doubts = tuple(Doubt(_code(one), sentence(visit, one), "texte") for one in looked.found)
-    kinds = tuple(dict.fromkeys(one.kind.value for one in looked.found))
-    return Private(doubts, kinds=kinds, unread=len(looked.unread), leaves=route.leaves)
+    return Private(doubts, kinds=looked.kinds, unread=len(looked.unread), leaves=looked.leaves)
 
 
 def _code(finding: Finding) -> str:

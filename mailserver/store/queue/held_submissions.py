@@ -40,6 +40,8 @@ class Submitted:
     mark: int
     seconds: int
     expires: int
+    cleared: bool = False
+    """Its author lets go what it gives away to people outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Held:
     expires: int
     subject: str
     size: int
+    cleared: int
 
 
 _ALL = (
@@ -72,7 +75,7 @@ _ALL = (
         *(held_submission.c.name, held_submission.c.ret, held_submission.c.envid, held_submission.c.utf8),
         *(held_submission.c.resent, held_submission.c.what, held_submission.c.counted, held_submission.c.mark),
         *(held_submission.c.seconds, held_submission.c.held, held_submission.c.expires),
-        *(content.c.subject, content.c.size, held_submission.c.require_tls),
+        *(content.c.subject, content.c.size, held_submission.c.cleared, held_submission.c.require_tls),
     )
     .join_from(held_submission, content, content.c.id == held_submission.c.content_id)
     .join(account, account.c.id == held_submission.c.account_id)
@@ -86,7 +89,7 @@ _INSERT = Statement(
     insert(held_submission),
     keys=(
         *("account_id", "population", "content_id", "name", "reverse_path", "recipients", "ret", "envid", "utf8"),
-        *("resent", "what", "counted", "mark", "seconds", "held", "expires", "require_tls"),
+        *("resent", "what", "counted", "mark", "seconds", "held", "expires", "require_tls", "cleared"),
     ),
 )
 _TAKE = Statement(
@@ -120,6 +123,7 @@ def hold(tx: Tx, content_id: int, one: Submitted) -> int:
         held=tx.now,
         expires=one.expires,
         require_tls=int(one.options.require_tls),
+        cleared=int(one.cleared),
     )
     return waiting
 

@@ -58,6 +58,8 @@ class Hold:
     """It goes nowhere but over TLS (RFC 8689)."""
     found: str = ""
     """The results in words, for a seal of what is passed on."""
+    cleared: bool = False
+    """Its author lets go what it gives away to people outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Held:
     size: int
     require_tls: int
     found: str
+    cleared: int
 
 
 _COLUMNS = (
@@ -93,6 +96,7 @@ _COLUMNS = (
     *(content.c.sender, content.c.subject, content.c.preview, content.c.size),
     held_message.c.require_tls,
     held_message.c.results,
+    held_message.c.cleared,
 )
 _ALL = (
     select(*_COLUMNS)
@@ -114,6 +118,7 @@ _INSERT = Statement(
         "name",
         "require_tls",
         "results",
+        "cleared",
     ),
 )
 _INSERT_KEY = Statement(insert(held_key), keys=("token", "held_id", "owner_account", "owner"))
@@ -155,6 +160,7 @@ def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
         name=wanted.name,
         require_tls=int(wanted.require_tls),
         results=wanted.found,
+        cleared=int(wanted.cleared),
     )
     assert inserted is not None
     keys = [

@@ -45,6 +45,7 @@ mailing = Table(
     Column("audience", LargeBinary),
     Column("approver", Text, nullable=False, server_default=""),
     Column("results", Text, nullable=False, server_default=""),
+    Column("cleared", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """One message to very many people. `account_id`: its author; 0: somebody outside, whom a list's owner let pass.
@@ -54,7 +55,8 @@ it was handed in. `actor`: who decided, at `decided`; `reason`: what they wrote.
 `expires`: until when somebody may decide. `total`: recipients it has once it is begun; `reached`, `queued`: who got it
 here, and who is in the queue. `worker` is at it until `leased`. `audience`: everybody it was handed in for, until it is
 over (`mailserver.store.queue.mailing_audience`). `approver`: who let it pass, whoever decides about it afterwards.
-`results`: what was found out about who sent it, in words, for a seal."""
+`results`: what was found out about who sent it, in words, for a seal. `cleared`: its author lets go what it gives away
+to people outside."""
 Index("ix_mailing_account_id", mailing.c.account_id, mailing.c.at)
 Index("ix_mailing_state", mailing.c.state)
 Index("ix_mailing_content_id", mailing.c.content_id)

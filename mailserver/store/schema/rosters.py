@@ -253,11 +253,13 @@ held_message = Table(
     Column("name", String(32), nullable=False, server_default=""),
     Column("require_tls", SmallInteger, nullable=False, server_default="0"),
     Column("results", Text, nullable=False, server_default=""),
+    Column("cleared", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """Messages to a list that wait for one of its owners. `account_id`: who sent it; 0: from outside. `door` and
 `authentication`: which took it, and what was found out about it (`mailserver.model.messages.provenance`); `results`:
-the same in words, for a seal. `name`: the identifier told to whoever handed it over."""
+the same in words, for a seal. `name`: the identifier told to whoever handed it over.
+`cleared`: its author lets go what it gives away to people outside."""
 Index("ix_held_message_list", held_message.c.list)
 Index("ix_held_message_content_id", held_message.c.content_id)
 Index("ix_held_message_expires", held_message.c.expires)

@@ -61,10 +61,12 @@ held_submission = Table(
     Column("held", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
     Column("require_tls", SmallInteger, nullable=False, server_default="0"),
+    Column("cleared", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """What people of the house sent and waits for IT. `recipients`: JSON, [address, reports wanted, original recipient] of
-each; `what`, `counted`, `mark`, `seconds`: the mark that was passed."""
+each; `what`, `counted`, `mark`, `seconds`: the mark that was passed. `cleared`: its author lets go what it gives away
+to people outside."""
 Index("ix_held_submission_account_id", held_submission.c.account_id)
 Index("ix_held_submission_content_id", held_submission.c.content_id)
 Index("ix_held_submission_expires", held_submission.c.expires)

@@ -82,6 +82,7 @@ def begin(tx: Tx, content_id: int, wanted: Wanted, day: Day | None = None) -> in
         "expires": wanted.expires,
         "audience": wanted.audience or None,
         "approver": wanted.actor,
+        "cleared": int(wanted.cleared),
     }
     number = int(tx.execute(insert(mailing).values(values).returning(_C.id)).one()[0])
     tx.changed(NOBODY, NEWS)

@@ -72,6 +72,8 @@ class Wanted:
     released: tuple[str, ...] = ()
     audience: bytes = b""
     """Everybody it is for (`store.queue.mailing_audience`)."""
+    cleared: bool = False
+    """Its author lets go what it gives away to people outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ class Mailing:
     queued: int
     withdrawal_id: int
     approver: str
+    cleared: int
 
     @property
     def done(self) -> int:
@@ -137,6 +140,7 @@ ALL = select(
     *(_C.door, _C.authentication, _C.people, _C.outside, _C.reach, _C.state, _C.actor, _C.decided, _C.reason),
     *(_C.due, _C.expires, _C.started, _C.ended, _C.total, _C.reached, _C.queued, _C.withdrawal_id),
     _C.approver,
+    _C.cleared,
     _C.require_tls,
     _C.results,
 ).join_from(mailing, account, account.c.id == _C.account_id, isouter=True)

@@ -1,0 +1,239 @@
+"""What gives something away leaves by no way that its author was not asked about: lists, IT, filters, answers."""
+
+import smtplib
+from email import message_from_bytes, policy
+
+import pytest
+
+from mailserver.delivery.moderation import Moderation
+from mailserver.model.rules import Denied
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.people import lists
+from mailserver.store.queue import held_submissions, moderation_queue, spool, unconfirmed
+from mailserver.store.record.audit import Origin
+from mailserver.submission.confirmed import UnconfirmedMail
+from mailserver.submission.departure import Outcome
+from mailserver.submission.held import HeldSubmissions
+from tests.smtp.conftest import HouseMaker
+from tests.smtp.dialogues import tls_context
+from tests.smtp.filtering import ADA, BOB, FRIEND, filters_of, outgoing, send
+from tests.smtp.filtering import letter as from_friend
+from tests.smtp.house import DOMAIN, LIST, PASSWORD, House
+
+NIR = "1 85 05 78 006 084 91"
+AMIE = "amie@ailleurs.fr"
+"""The member of the list who is elsewhere."""
+ORIGIN = Origin("bob", "test")
+BUSY = {"teachers": {"minute": (1, 99), "ten_minutes": (1, 99), "hour": (1, 99), "ten_hours": (1, 99)}}
+
+
+def octets(text: str = NIR, *fields: str) -> bytes:
+    head = [f"From: {ADA}", f"To: {LIST}", "Subject: Sortie", *fields]
+    return ("\r\n".join(head) + f"\r\n\r\n{text}\r\n").encode()
+
+
+def submit(house: House, *to: str, text: str = NIR, fields: tuple[str, ...] = ()) -> Outcome:
+    return house.run(house.submission.submit(house.people["ada"], ADA, to, octets(text, *fields)))
+
+
+def inside(tx: Tx) -> None:
+    """Nobody elsewhere is on the list."""
+    lists.remove_members(tx, LIST, [AMIE])
+
+
+def grown(tx: Tx) -> None:
+    lists.add_members(tx, LIST, [AMIE])
+
+
+def moderated(tx: Tx) -> None:
+    lists.set_owners(tx, LIST, [BOB])
+    lists.change(tx, LIST, {"moderated": 1})
+
+
+@pytest.fixture
+def house(make_house: HouseMaker) -> House:
+    return make_house(filters={"redirect": "anywhere"})
+
+
+def moderation(house: House) -> Moderation:
+    return Moderation(
+        settings=house.settings,
+        store=house.store,
+        directory=house.directory,
+        delivery=house.delivery,
+        clock=house.clock,
+    )
+
+
+def asked(house: House) -> list[unconfirmed.Unconfirmed]:
+    return house.read(unconfirmed.listing, house.people["ada"].account_id)
+
+
+def confirm(house: House) -> Outcome:
+    (one,) = asked(house)
+    decides = UnconfirmedMail(
+        settings=house.settings,
+        store=house.store,
+        delivery=house.delivery,
+        submission=house.submission,
+        clock=house.clock,
+    )
+    return house.run(decides.send(house.people["ada"], one.id, ORIGIN))
+
+
+def left(house: House) -> list[str]:
+    return [recipient for _, recipient, _, _ in outgoing(house)]
+
+
+def told(house: House, login: str) -> list[str]:
+    """The notices that somebody has."""
+    found = [message_from_bytes(one, policy=policy.default) for one in house.mail(login)]
+    return [one.get_content() for one in found if "postmaster@" in str(one["From"])]
+
+
+# ---------------------------------------------------------------------- moderated lists
+
+
+def test_the_author_is_asked_before_a_moderated_list_with_members_outside_has_it(house: House) -> None:
+    house.store.write_now(moderated)
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=60) as door:
+        door.starttls(context=tls_context())
+        door.login("ada", PASSWORD)
+        door.mail(ADA)
+        door.rcpt(LIST)
+        code, said = door.data(octets())
+    assert (code, b"confirm" in said) == (250, True)
+    assert house.read(moderation_queue.waiting) == []
+    confirm(house)
+    (waits,) = house.read(moderation_queue.waiting)
+    house.run(moderation(house).approve(waits.id, ORIGIN))
+    assert [entry.domain for entry in house.read(spool.show)] == ["ailleurs.fr"]
+    assert asked(house) == [], "and not twice"
+
+
+def test_a_list_within_a_list_and_an_owner_elsewhere_count(house: House) -> None:
+    house.store.write_now(moderated)
+    outer, watched = f"tous@{DOMAIN}", f"relu@{DOMAIN}"
+
+    def make(tx: Tx) -> None:
+        lists.create(tx, outer, "Tous", "")
+        lists.add_members(tx, outer, [LIST, BOB])
+        lists.create(tx, watched, "Relu", "")
+        lists.add_members(tx, watched, [BOB])
+        lists.set_owners(tx, watched, ["gardien@ailleurs.fr"])
+        lists.change(tx, watched, {"moderated": 1})
+
+    house.store.write_now(make)
+    assert submit(house, outer).asks
+    assert submit(house, watched).asks
+    assert left(house) == []
+
+
+def test_a_moderated_list_without_members_outside_asks_nobody_until_it_has_some(house: House) -> None:
+    house.store.write_now(inside)
+    house.store.write_now(moderated)
+    for _ in range(2):
+        assert not submit(house, LIST).waits
+    first, second = house.read(moderation_queue.waiting)
+    house.run(moderation(house).approve(first.id, ORIGIN))
+    house.store.write_now(grown)
+    with pytest.raises(Denied) as refused:
+        house.run(moderation(house).approve(second.id, ORIGIN))
+    assert "NIR" in refused.value.said.to("fr")
+    assert "85 05" not in refused.value.text
+    assert left(house) == []
+    assert [one.id for one in house.read(moderation_queue.waiting)] == [second.id], "an owner refuses it"
+    assert sum(NIR.encode() in one for one in house.mail("bob")) == 1
+    house.store.write_now(inside)
+    house.run(moderation(house).approve(second.id, ORIGIN))
+
+
+def test_what_gives_nothing_away_leaves_by_a_list_that_has_grown(house: House) -> None:
+    house.store.write_now(inside)
+    house.store.write_now(moderated)
+    submit(house, LIST, text="Bonjour")
+    house.store.write_now(grown)
+    (waits,) = house.read(moderation_queue.waiting)
+    house.run(moderation(house).approve(waits.id, ORIGIN))
+    assert left(house) == [AMIE]
+
+
+# ---------------------------------------------------------------------- IT
+
+
+def test_what_it_holds_is_not_let_out_by_a_list_that_has_grown(make_house: HouseMaker) -> None:
+    house = make_house(sending=BUSY)
+    decides = HeldSubmissions(
+        settings=house.settings,
+        store=house.store,
+        directory=house.directory,
+        delivery=house.delivery,
+        clock=house.clock,
+    )
+    submit(house, BOB, text="Bonjour")
+    assert submit(house, f"eve@{DOMAIN}", LIST, text="Bonjour", fields=("X: 1",)).waits
+    submit(house, LIST)
+    assert confirm(house).waits
+    house.store.write_now(inside)
+    assert submit(house, LIST).waits
+    clean, confirmed, stayed = (one.id for one in house.read(held_submissions.waiting))
+    house.store.write_now(grown)
+    with pytest.raises(Denied, match="NIR"):
+        house.run(decides.release(stayed, ORIGIN))
+    assert left(house) == []
+    house.run(decides.release(clean, ORIGIN))
+    house.run(decides.release(confirmed, ORIGIN))
+    assert left(house) == [AMIE, AMIE]
+    assert [one.id for one in house.read(held_submissions.waiting)] == [stayed]
+
+
+# ---------------------------------------------------------------------- filters
+
+
+def test_a_filter_sends_on_outside_nothing_that_its_author_was_not_asked_about(house: House) -> None:
+    filters_of(house, "bob", 'redirect "bob@maison.fr";')
+    assert not submit(house, BOB).waits
+    submit(house, BOB)
+    assert left(house) == []
+    assert sum(NIR.encode() in one for one in house.mail("bob")) == 2, "it is kept instead"
+    (notice,) = told(house, "bob")
+    assert "NIR" in notice
+    assert "85 05" not in notice
+    submit(house, BOB, text="Bonjour")
+    assert left(house) == ["bob@maison.fr"]
+    assert submit(house, BOB, FRIEND).asks
+    confirm(house)
+    assert sorted(left(house)) == [FRIEND, "bob@maison.fr", "bob@maison.fr"], "its author lets it out"
+
+
+def test_by_somebody_elses_filter_or_a_list_it_stays_as_well(house: House) -> None:
+    house.store.write_now(inside)
+    filters_of(house, "bob", f'redirect "eve@{DOMAIN}";')
+    filters_of(house, "eve", 'redirect "eve@maison.fr";')
+    submit(house, BOB)
+    assert (left(house), len(told(house, "eve"))) == ([], 1)
+    filters_of(house, "bob", 'redirect "bob@maison.fr";')
+    submit(house, LIST)
+    assert (left(house), len(told(house, "bob"))) == ([], 1)
+
+
+def test_what_others_wrote_goes_on(house: House) -> None:
+    filters_of(house, "bob", 'redirect "bob@maison.fr";')
+    send(house, from_friend(to=BOB).replace(b"Bonjour.", NIR.encode()), BOB)
+    assert left(house) == ["bob@maison.fr"]
+
+
+def test_what_a_filter_itself_says_gives_nothing_away_either(house: House) -> None:
+    filters_of(house, "bob", f'require "vacation"; vacation "Absent. Mon mot de passe : {PASSWORD}";')
+    send(house, from_friend(to=BOB), BOB)
+    assert (left(house), len(told(house, "bob"))) == ([], 1)
+    filters_of(house, "bob", 'require "vacation"; vacation "Absent.";')
+    send(house, from_friend(to=BOB), BOB)
+    assert left(house) == [FRIEND]
+
+
+def test_nothing_is_looked_for_where_the_academy_looks_for_nothing(make_house: HouseMaker) -> None:
+    house = make_house(guards={"kinds": []}, filters={"redirect": "anywhere"})
+    filters_of(house, "bob", 'redirect "bob@maison.fr";')
+    submit(house, BOB)
+    assert left(house) == ["bob@maison.fr"]
