@@ -26,7 +26,7 @@ from mailserver.store.mail import (
     urgent_letters,
 )
 from mailserver.store.mail.messages import NO_QUOTA, Quota
-from mailserver.store.queue import infected, list_posts, moderation_queue, plain_delivery, spool, traces
+from mailserver.store.queue import infected, list_posts, moderation_queue, plain_delivery, plain_rows, spool, traces
 from mailserver.store.queue.infected import Held, Infected
 from mailserver.store.queue.plain_delivery import PlainDelivery
 from mailserver.store.queue.traces import Trace
@@ -114,7 +114,8 @@ def deliver_together(tx: Tx, worker: int, asked: Sequence[tuple[Any, ...]]) -> l
         deliveries.setdefault(
             part.prepared.hash, PlainDelivery(part.prepared, account, known[account], part.provenance, trace)
         )
-    stored = plain_delivery.deliver(tx, worker, list(deliveries.values()))
+    some = list(deliveries.values())
+    stored = plain_rows.deliver(tx, some) if tx.dialect == "sqlite" else plain_delivery.deliver(tx, worker, some)
     contents = dict(zip(deliveries, stored, strict=True))
     done: list[object] = []
     for parts, known, _, _ in asked:

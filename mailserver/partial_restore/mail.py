@@ -9,7 +9,7 @@ from mailserver.model.messages.provenance import Provenance
 from mailserver.partial_restore.whose import Owner, Run
 from mailserver.rules.refused_copies import Known
 from mailserver.store.engine.statements import Row
-from mailserver.store.engine.writing import Uncertain
+from mailserver.store.engine.unit import Uncertain
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.deletions import CAME
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox

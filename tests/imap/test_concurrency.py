@@ -17,7 +17,7 @@ from mailserver.foundation import wakeups
 from mailserver.store.account import accounts
 from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store
-from mailserver.store.engine.writing import Unit
+from mailserver.store.engine.unit import Unit
 from mailserver.store.mail import messages
 from tests.imap.world import Client, World, play, turns
 from tests.waiting import PATIENCE, becomes

@@ -22,12 +22,13 @@ Row = tuple[Any, ...]
 class _Compiled:
     """Text and parameter order of a statement on one dialect."""
 
-    __slots__ = ("_pick", "constants", "order", "text")
+    __slots__ = ("_pick", "_texts", "constants", "order", "text")
 
     def __init__(self, text: str, order: tuple[str, ...] | None, constants: dict[str, Any]) -> None:
         self.text = text
         self.order = order
         self.constants = constants
+        self._texts: dict[int, str] = {}
         self._pick = itemgetter(*order) if order is not None and len(order) > 1 else None
 
     def bind(self, params: Mapping[str, Any]) -> Sequence[Any] | Mapping[str, Any]:
@@ -38,6 +39,19 @@ class _Compiled:
         if self.order is None:
             return params
         return [params[name] for name in self.order]
+
+    def of_rows(self, count: int) -> str:
+        """An INSERT's text for so many rows."""
+        known = self._texts.get(count)
+        if known is None:
+            head, values, rest = self.text.partition("VALUES ")
+            row = rest[: rest.index(")") + 1]
+            known = self._texts[count] = f"{head}{values}{', '.join([row] * count)}{rest[len(row) :]}"
+        return known
+
+
+class NotAll(Exception):
+    """Of rows that were to be inserted together, some are there already."""
 
 
 class Statement:
@@ -185,6 +199,22 @@ class Tx:
             self._cursor.execute(compiled.text, given[0])
         else:
             self._cursor.executemany(compiled.text, given)
+
+    def many_at_once(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> int:
+        """`many` for an INSERT on SQLite, by one run of one statement: each run lets go of the interpreter, and waits
+        to have it again where other threads are busy, which costs as much as the row. The key of the last row; those
+        of the others are right before it. Raises NotAll."""
+        compiled = statement.compiled(self._connection)
+        given = [value for row in rows for value in compiled.bind(row)]
+        self._cursor.execute(compiled.of_rows(len(rows)), given)
+        if self._cursor.rowcount != len(rows):
+            raise NotAll
+        return int(self._cursor.lastrowid or 0)
+
+    def given(self, text: str, values: Sequence[Any]) -> list[Row]:
+        """Run a text of the driver's own, of which one is made for each number of values."""
+        self._cursor.execute(text, values)
+        return cast("list[Row]", self._cursor.fetchall())
 
     def insert_ignore(self, table: Table, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
         """INSERT … ON CONFLICT DO NOTHING on both engines; how many rows were new."""

@@ -18,7 +18,8 @@ from mailserver.store.engine import engines
 from mailserver.store.engine.connections import Sessions
 from mailserver.store.engine.fast_reads import Nearness
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.engine.writing import NOT_DONE, Together, Uncertain, Unit, Writer
+from mailserver.store.engine.unit import NOT_DONE, Together, Uncertain, Unit
+from mailserver.store.engine.writing import Writer
 from mailserver.store.octets.files import BlobFolder
 
 __all__ = ["NOT_DONE", "Statement", "Store", "Tx", "Uncertain"]

@@ -1,28 +1,24 @@
-"""The writer: units, the groups they are committed in, and what becomes of both when something fails."""
+"""The writer: its threads, and how units come to them and are answered."""
 
 import asyncio
 import contextlib
 import fcntl
 import os
 import queue
-import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
 from mailserver.foundation.changes import Change
 from mailserver.foundation.metrics.pools import Load
 from mailserver.model.errors import Temporary
-from mailserver.store.engine import news
+from mailserver.store.engine.committing import Committing, Failed
 from mailserver.store.engine.connections import Session, Sessions
-from mailserver.store.engine.engines import Backend, asks_again, brief, has_ended, translate
-from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.engines import Backend, has_ended
+from mailserver.store.engine.unit import NOT_DONE, Unit
 
 log = structlog.get_logger("store")
 
@@ -35,77 +31,10 @@ TOGETHER_RUNS = 3
 """Times a unit is tried together with others before it is run by itself."""
 MAX_WAITING = 10_000
 """Units that may wait when the disk is slow; further ones are refused, so that memory has a bound."""
-RETRIES = 5
-"""Times a unit that met a deadlock, a serialisation failure or a dead connection is run."""
-FIRST_PAUSE = 0.005
-"""Seconds before the second run, doubled for each further one and scattered, so that rivals part."""
 
 
-Together = Callable[[Tx, int, Sequence[tuple[Any, ...]]], Sequence[Any]]
-"""Does for many units at once, given the arguments of each, what their function does for one: on PostgreSQL, in one
-statement, which is a transaction by itself. The number is that of the worker, which the statement has to name when it
-announces what it changed (`news.payload`). It tells the result of each, or NOT_DONE."""
-NOT_DONE = object()
-"""Nothing was done for this unit: somebody else works on what it needs, or it is less simple than it looked."""
 _TOGETHER = object()
 """Waits in the place of all units that are to be done together."""
-
-
-class Uncertain(Temporary):
-    """The connection broke while COMMIT was under way: the unit may have been committed or not."""
-
-
-@dataclass(slots=True, eq=False)
-class Unit:
-    """One function to run in a transaction, and whoever waits for it."""
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    loop: asyncio.AbstractEventLoop | None
-    waiter: "asyncio.Future[Any] | Future[Any]"
-    result: Any = None
-    error: BaseException | None = None
-    changes: tuple[Change, ...] = ()
-    took: float = 0.0
-    """Seconds for which it held the writer, with the commit that it was part of."""
-    together: Together | None = None
-    """How several of its kind are done at once, where that is possible."""
-    runs: int = 0
-    """How often that was tried."""
-
-    def fail(self, error: BaseException, *, uncertain: bool = False) -> None:
-        """Nothing of it survives; `uncertain`: or all of it, so whoever watches is told to look."""
-        self.result, self.error = None, error
-        if not uncertain:
-            self.changes = ()
-
-    def settle(self) -> None:
-        """Answer; on the loop's thread for asyncio waiters."""
-        if self.waiter.done():  # cancelled meanwhile: the unit is committed all the same
-            return
-        if self.error is not None:
-            self.waiter.set_exception(self.error)
-        else:
-            self.waiter.set_result(self.result)
-
-
-class _Failed(Exception):
-    """A whole transaction is gone."""
-
-    def __init__(self, cause: BaseException, *, again: bool, uncertain: bool = False) -> None:
-        super().__init__(brief(cause))
-        self.again = again
-        """Running it once more may help."""
-        self.uncertain = uncertain
-        """It may have been committed: running it again could do it twice."""
-
-    def answer(self) -> Temporary:
-        cause = self.__cause__
-        if self.uncertain:
-            return Uncertain("The database is out of reach")
-        told = translate(cause) if cause is not None else None
-        return told if isinstance(told, Temporary) else Temporary("The database is out of reach")
 
 
 class Writer:
@@ -139,6 +68,7 @@ class Writer:
         if backend.lock_file is not None:
             self._lock = os.open(backend.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             threads = 1
+        self._committing = Committing(backend, sessions, worker)
         self._group_limit = GROUP_UNITS if self._lock is not None else 1
         self._threads = [
             threading.Thread(target=self._run, name=f"store-write-{number}", daemon=True) for number in range(threads)
@@ -210,7 +140,7 @@ class Writer:
             with self._turn():
                 group = self._take(first)
                 if group:
-                    self._run_group(group)
+                    self._committing.run(group)
         except Exception as error:  # a defect of ours; the thread must live on, and nobody wait for ever
             log.exception("the writer failed")
             for unit in group:
@@ -338,7 +268,7 @@ class Writer:
         """Those that are to be run by themselves: all of them, unless they may have been committed."""
         changes = session.tx.take_changes()
         uncertain = has_ended(session.driver, self._backend.dialect)
-        failure = _Failed(error, again=not uncertain, uncertain=uncertain)
+        failure = Failed(error, again=not uncertain, uncertain=uncertain)
         failure.__cause__ = error
         log.warning("units failed together", units=len(group), error=str(failure), uncertain=uncertain)
         for unit in group:
@@ -349,94 +279,6 @@ class Writer:
         self._sessions.forget(session)
         group[0].changes = changes
         return []
-
-    # ------------------------------------------------------------------ transactions
-
-    def _run_group(self, group: list[Unit]) -> None:
-        if len(group) > 1:
-            try:
-                self._commit(group)
-                return
-            except Temporary as error:  # could not even begin: no unit of it would fare better
-                log.warning("group could not begin", units=len(group), error=str(error))
-                for unit in group:
-                    unit.fail(error)
-                return
-            except _Failed as failure:
-                log.warning("group failed, its units run one by one", units=len(group), error=str(failure))
-        for unit in group:
-            self._run_alone(unit)
-
-    def _run_alone(self, unit: Unit) -> None:
-        for attempt in range(RETRIES):
-            try:
-                self._commit([unit])
-                return
-            except Temporary as error:  # could not even begin
-                unit.fail(error)
-                return
-            except _Failed as failure:
-                log.warning("unit failed with its transaction", attempt=attempt + 1, error=str(failure))
-                unit.fail(failure.answer(), uncertain=failure.uncertain)
-                if not failure.again:
-                    return
-                time.sleep(FIRST_PAUSE * 2**attempt * (0.5 + random.random()))  # noqa: S311 - no secret
-
-    def _commit(self, group: list[Unit]) -> None:
-        """One transaction, with a savepoint a unit where there are several.
-
-        Raises _Failed when nothing of it survives, Temporary when it could not begin.
-        """
-        session = self._sessions.begin(self._backend.begin_write)
-        committing = False
-        try:
-            for unit in group:
-                self._run_unit(session, unit, savepoint=len(group) > 1)
-            if len(group) == 1 and group[0].error is not None:
-                self._sessions.rollback(session)
-                return
-            begun = time.perf_counter()
-            touched = tuple(dict.fromkeys(change for unit in group for change in unit.changes))
-            if touched and not self._backend.is_shared:
-                news.record(session.tx, self._worker, touched)
-            committing = True
-            if touched and self._backend.is_shared:
-                session.cursor.execute(news.announcing(self._worker, touched) + "COMMIT", prepare=False)
-            else:
-                session.cursor.execute("COMMIT")
-            committed = time.perf_counter() - begun
-            for unit in group:
-                unit.took += committed
-        except Exception as cause:
-            ended = has_ended(session.driver, self._backend.dialect)
-            self._sessions.rollback(session)
-            if isinstance(cause, _Failed):
-                raise
-            uncertain = committing and ended
-            again = not uncertain and (ended or asks_again(cause))
-            raise _Failed(cause, again=again, uncertain=uncertain) from cause
-
-    def _run_unit(self, session: Session, unit: Unit, *, savepoint: bool) -> None:
-        """Run one unit; what it raises is its own error unless the whole transaction went with it."""
-        cursor, begun = session.cursor, time.perf_counter()
-        if savepoint:
-            cursor.execute("SAVEPOINT unit")
-        try:
-            unit.result = unit.function(session.tx, *unit.args, **unit.kwargs)
-            unit.error = None
-        except Exception as error:
-            session.tx.take_changes()
-            ended = has_ended(session.driver, self._backend.dialect)
-            again = ended or asks_again(error)
-            if again or (self._lock is not None and not session.driver.in_transaction):
-                raise _Failed(error, again=again) from error
-            unit.fail(translate(error))
-            if savepoint:
-                cursor.execute("ROLLBACK TO SAVEPOINT unit")
-        if savepoint:
-            cursor.execute("RELEASE SAVEPOINT unit")
-        unit.changes = session.tx.take_changes()
-        unit.took = time.perf_counter() - begun
 
 
 def _settle_all(units: list[Unit]) -> None:

@@ -145,7 +145,7 @@ COLUMNS = (
     "parameters",
     "message_key",
 )
-_INSERT = Statement(insert(message_trace), keys=COLUMNS)
+INSERT = Statement(insert(message_trace), keys=COLUMNS)
 
 
 def _inserting_given(dialect: str) -> Statement:
@@ -170,7 +170,7 @@ def key_of(message_id: str) -> int:
 
 def record(tx: Tx, trace: Trace) -> None:
     """Put a step on record."""
-    tx.run(_INSERT, **row_of(trace, tx.now))
+    tx.run(INSERT, **row_of(trace, tx.now))
 
 
 def prepare(several: Sequence[Trace], now: int) -> str:

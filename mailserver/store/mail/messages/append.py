@@ -66,7 +66,7 @@ CONTENT_KEYS = (
     "listed_fields",
 )
 
-_INSERT_CONTENT = Statement(sqlite.insert(content).on_conflict_do_nothing(index_elements=["hash"]), keys=CONTENT_KEYS)
+INSERT_CONTENT = Statement(sqlite.insert(content).on_conflict_do_nothing(index_elements=["hash"]), keys=CONTENT_KEYS)
 
 
 # FOR KEY SHARE: rivals that store the same content do not wait for each other, the collector waits for them.
@@ -75,7 +75,7 @@ _FIND_CONTENT = Statement(
 )
 
 BLOB_KEYS = ("header", "octets", "file")
-_INSERT_BLOB = Statement(insert(blob), keys=("content_id", *BLOB_KEYS))
+INSERT_BLOB = Statement(insert(blob), keys=("content_id", *BLOB_KEYS))
 
 
 def _content_with_blob() -> Statement:
@@ -155,7 +155,7 @@ def store_contents(tx: Tx, batch: Iterable[Prepared]) -> list[tuple[int, bool]]:
         if new and tx.dialect == "sqlite":
             blobs.append({"content_id": content_id, **blob_row(prepared)})
     if blobs:
-        tx.many(_INSERT_BLOB, blobs)
+        tx.many(INSERT_BLOB, blobs)
     return stored
 
 
@@ -166,7 +166,7 @@ def blob_row(prepared: Prepared) -> dict[str, Any]:
 
 def _store_row(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
     """The content's row; on PostgreSQL that of its octets, too."""
-    statement, octets = (_INSERT_CONTENT, {}) if tx.dialect == "sqlite" else (_INSERT_BOTH, blob_row(prepared))
+    statement, octets = (INSERT_CONTENT, {}) if tx.dialect == "sqlite" else (_INSERT_BOTH, blob_row(prepared))
     # Nearly every content is new: it is looked for only when it turns out to be there.
     key = tx.key(statement, **octets, **content_row(prepared))
     if key is not None:
