@@ -91,14 +91,13 @@ class EmbeddedDirectory:
         name = self._name(login)
         if not name:
             return None
-        now, generation = self._clock.monotonic(), self._store.changes.generation()
-        kept = self._remembered.get(name)
-        if (
-            kept is not None
-            and now - kept.at < REMEMBERED_SECONDS
-            and (kept.principal is not None or kept.generation == generation)
-        ):
+        now, kept = self._clock.monotonic(), self._remembered.get(name)
+        kept = kept if kept is not None and now - kept.at < REMEMBERED_SECONDS else None
+        if kept is not None and kept.principal is not None:
             return kept.principal
+        generation = self._store.changes.generation()
+        if kept is not None and kept.generation == generation:
+            return None
         heard = self._changes_heard
         entry = await self._store.read_apart(people.find, name)
         principal = self._principal(entry) if entry is not None else None
