@@ -9,6 +9,8 @@ import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
 from zlib import crc32
 
 from mailserver.junk.counts import Counts, Dense
@@ -31,7 +33,7 @@ class Score:
     permille: int
     """0: certainly not, 1000: certainly."""
     telling: tuple[str, ...] = ()
-    """The tokens that spoke for junk, the loudest first."""
+    """The tokens that spoke for junk, the loudest first; none of what is rather good."""
 
 
 def numbers(tokens: Iterable[str]) -> "array[int]":
@@ -39,26 +41,71 @@ def numbers(tokens: Iterable[str]) -> "array[int]":
     return array("I", [crc32(token.encode("utf-8", "surrogatepass")) for token in tokens])
 
 
+class Said(NamedTuple):
+    """What a token says."""
+
+    silence: float
+    """The less, the more it says."""
+    belief: float
+    """That what has it is junk."""
+    junk: float
+    good: float
+    """Logarithms of its parts in the two products."""
+
+
+NOTHING: Said | tuple[()] = ()
+
+
+class Sayings(dict[str, Said | tuple[()]]):
+    """What tokens say by the academy's counts as they are now, reckoned when one is asked for the first time."""
+
+    def __init__(self, counts: Dense) -> None:
+        super().__init__()
+        self._spam, self._ham, self._of = counts.spam, counts.ham, counts.reader()
+
+    def __missing__(self, token: str) -> Said | tuple[()]:
+        if len(self) >= KEPT:
+            self.clear()
+        seen = self._of(numbers((token,)))
+        (belief,) = _believe([UNKNOWN], seen, self._spam, self._ham) if self._spam and self._ham else (UNKNOWN,)
+        said = self[token] = _said(belief)
+        return said
+
+
+def _said(belief: float) -> Said | tuple[()]:
+    if abs(belief - 0.5) < CERTAIN:
+        return NOTHING
+    return Said(0.5 - abs(belief - 0.5), belief, math.log(1 - belief), math.log(belief))
+
+
 def score(tokens: Sequence[str], academy: Dense | None, own: Counts | None) -> Score:
     """What a message's tokens say by what the academy and an account have taught; None: not enough yet."""
-    believed = _by_academy(tokens, academy) if academy is not None else [UNKNOWN] * len(tokens)
+    said: list[Said | tuple[()]] = []
     if own is not None and own.spam and own.ham:
-        believed = _believe(believed, own.of(numbers(tokens)), own.spam, own.ham)
-    told = [(probability, place) for place, probability in enumerate(believed) if abs(probability - 0.5) >= CERTAIN]
-    told.sort(key=_distance, reverse=True)
-    del told[MOST:]
+        before = _by_academy(tokens, academy) if academy is not None else [UNKNOWN] * len(tokens)
+        said = [_said(one) for one in _believe(before, own.of(numbers(tokens)), own.spam, own.ham)]
+    elif academy is not None:
+        sayings = academy.sayings
+        if sayings is None:
+            sayings = academy.sayings = Sayings(academy)
+        said = list(map(sayings.__getitem__, tokens))
+    told = [one for one in said if one]
     if not told:
         return Score(500)
+    if len(told) > MOST:
+        told.sort(key=_SILENCE)
+        del told[MOST:]
     # Fisher: the product of many probabilities is as good as certain one way, or the other, or neither.
-    junk = _chi_square(-2 * sum([math.log(1 - one) for one, _ in told]), len(told))
-    good = _chi_square(-2 * sum([math.log(one) for one, _ in told]), len(told))
+    junk = _chi_square(-2 * sum(map(_JUNK, told)), len(told))
+    good = _chi_square(-2 * sum(map(_GOOD, told)), len(told))
     permille = round(500 * (1 + (1 - junk) - (1 - good)))
-    telling = sorted(((one, place) for one, place in told if one > 0.5), reverse=True)
+    if permille < 500:
+        return Score(permille)
+    telling = sorted(((one.belief, place) for place, one in enumerate(said) if one and one.belief > 0.5), reverse=True)
     return Score(permille, tuple(tokens[place] for _, place in telling[:40]))
 
 
-def _distance(told: tuple[float, int]) -> float:
-    return abs(told[0] - 0.5)
+_SILENCE, _JUNK, _GOOD = itemgetter(0), itemgetter(2), itemgetter(3)
 
 
 def _by_academy(tokens: Sequence[str], counts: Dense) -> list[float]:

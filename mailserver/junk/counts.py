@@ -7,8 +7,9 @@ grown, so that what is new counts for more than what was long ago.
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import zstandard
 
@@ -63,14 +64,18 @@ class Dense:
             self.spam = self.ham = 0
         self._spam, self._ham = array("H", whole[: 2 * SIZE]), array("H", whole[2 * SIZE :])
         self.believed: dict[str, float] = {}
+        self.sayings: dict[str, Any] | None = None
         """What `bayes` has reckoned of tokens by these counts."""
 
     def of(self, keys: Sequence[int]) -> Sequence[tuple[int, int]]:
-        spam, ham, mask = self._spam, self._ham, SIZE - 1
-        return [(spam[key & mask], ham[key & mask]) for key in keys]
+        return self.reader()(keys)
+
+    def reader(self) -> Callable[[Sequence[int]], Sequence[tuple[int, int]]]:
+        """`of`, for whoever these counts lead to: nothing leads back to them."""
+        return partial(_read, self._spam, self._ham)
 
     def add(self, lessons: Iterable[Lesson]) -> None:
-        self.believed = {}
+        self.believed, self.sayings = {}, None
         for keys, spam, ham in lessons:
             self.spam, self.ham = max(self.spam + spam, 0), max(self.ham + ham, 0)
             for place in {key & (SIZE - 1) for key in keys}:
@@ -83,6 +88,11 @@ class Dense:
 
     def packed(self) -> bytes:
         return zstandard.ZstdCompressor(level=_LEVEL).compress(self._spam.tobytes() + self._ham.tobytes())
+
+
+def _read(spam: "array[int]", ham: "array[int]", keys: Sequence[int]) -> Sequence[tuple[int, int]]:
+    mask = SIZE - 1
+    return [(spam[key & mask], ham[key & mask]) for key in keys]
 
 
 class Sparse:
