@@ -29,6 +29,10 @@ log = structlog.get_logger("junk")
 
 MOST_OWN = 100
 """Recipients of one copy whose own models are asked; a mailing to more is judged by the academy's alone."""
+BELIEVED_SECONDS = 60.0
+"""Should news get lost, what was learned counts after this long all the same."""
+MOST_WITHOUT = 100_000
+"""Accounts of which is remembered that they have taught nothing."""
 FEW = 4
 """Models that the event loop asks by itself."""
 _SHOWN = 12
@@ -45,7 +49,18 @@ class JunkFilter:
         self._store = store
         self._rspamd = Rspamd(settings.junk, store.clock)
         self._revision = -1
+        self._standing: Model | None = None
+        """The academy's, without its counts."""
         self._academy: Dense | None = None
+        self._without: set[int] = set()
+        """Accounts that have no model, until news or time say otherwise, as of the academy's."""
+        self._until = 0.0
+        self._heard = 0
+        store.changes.subscribe("mailbox", junk.NEWS, self._forget)
+
+    def _forget(self) -> None:
+        self._until = 0.0
+        self._heard += 1
 
     async def judge(
         self,
@@ -86,8 +101,8 @@ class JunkFilter:
         self, octets: bytes, found: Scan | None, accounts: Sequence[int], *, is_proven: bool
     ) -> Mapping[int, Verdict]:
         asked = list(accounts) if len(accounts) <= MOST_OWN else []
-        models = await self._store.read_apart(junk.models, asked, self._revision)
-        academy = await self._opened(models.pop(ACADEMY, None))
+        models = await self._models(asked)
+        academy = self._academy if self._standing is not None and self._is_enough(self._standing) else None
         own = {account: opened(model, account) for account, model in models.items() if self._is_enough(model)}
         if academy is None and not own:
             return NOTHING
@@ -100,15 +115,33 @@ class JunkFilter:
         known = await self._store.read_slow(ACADEMY, junk.who_know, list(verdicts), sender)
         return {account: one for account, one in verdicts.items() if account not in known}
 
-    async def _opened(self, model: Model | None) -> Dense | None:
-        """The academy's model as it is now; None: it has not learned enough."""
+    async def _models(self, asked: Sequence[int]) -> Mapping[int, Model]:
+        """Those of accounts, and the academy's as it is now: from memory where nobody has learned anything since.
+        Raises Temporary."""
+        now = self._store.clock.monotonic()
+        if now >= self._until or len(self._without) > MOST_WITHOUT:
+            self._until = 0.0
+            self._without.clear()
+        unknown = [account for account in asked if account not in self._without]
+        if self._until and not unknown:
+            return {}
+        heard = self._heard
+        models = await self._store.read_apart(junk.models, unknown, self._revision)
+        await self._open(models.pop(ACADEMY, None))
+        # What was read before a change that was heard of meanwhile may be old: it is not kept.
+        if heard == self._heard:
+            self._until = self._until or now + BELIEVED_SECONDS
+            self._without.update(account for account in unknown if account not in models)
+        return models
+
+    async def _open(self, model: Model | None) -> None:
+        """Take the academy's model over as it was read."""
         if model is None:
             self._revision, self._academy = -1, None
-            return None
-        if model.counts is not None:
+        elif model.counts is not None:
             self._academy = await asyncio.to_thread(Dense, model.spam, model.ham, model.counts)
             self._revision = model.revision
-        return self._academy if self._is_enough(model) else None
+        self._standing = model
 
     def _is_enough(self, model: Model) -> bool:
         return min(model.spam, model.ham) >= self._settings.least

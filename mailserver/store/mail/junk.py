@@ -19,6 +19,9 @@ from mailserver.store.schema.junk import junk_lesson, junk_model, junk_verdict
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.sessions import picture_sender, trusted_sender
 
+NEWS = -8
+"""The "mailbox" whose news say that somebody, or the academy, has learned (`changes.subscribe("mailbox", NEWS, …)`)."""
+NOBODY = -1
 ACADEMY = 0
 """Stands for the whole academy among the accounts."""
 LATELY = 500
@@ -121,10 +124,12 @@ def save(tx: Tx, before: Model | None, after: Model) -> None:
         done = tx.execute(update(junk_model).where(mine).values(revision=revision, **values)).rowcount
     if not done:
         raise Refused(Reason.CONFLICT, "another process has taught this model meanwhile")
+    tx.changed(NOBODY, NEWS)
 
 
 def forget(tx: Tx, account_id: int | None) -> int:
     """Forget what the academy or an account has taught (None: what everybody has); how many models that were."""
+    tx.changed(NOBODY, NEWS)
     if account_id is None:
         tx.execute(delete(junk_lesson))
         return tx.execute(delete(junk_model)).rowcount
