@@ -8,6 +8,7 @@ import structlog
 from mailserver.authentication.check import Arrival, Authenticator, Verified
 from mailserver.authentication.results_field import without
 from mailserver.delivery import Delivery, Envelope, Recipient, is_role, key_of, mark_subject
+from mailserver.foundation.in_step import in_step
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tracing import TRACES
@@ -117,6 +118,7 @@ class Exchange:
         mail = transaction.mail
         assert mail is not None
         header = policy.check(content, self._settings.limits)
+        await in_step()
         verified, refusal = await self._verified(client, transaction, header, content)
         name = transaction.name
         now = self._clock.now()

@@ -25,6 +25,7 @@ from mailserver.delivery.sorting import Sorting
 from mailserver.delivery.units import Outcome, deliver_parts, deliver_together, hold_infected, is_plain
 from mailserver.filters import Filters
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.in_step import in_step
 from mailserver.foundation.settings import Settings
 from mailserver.junk.clamd import Clamd
 from mailserver.junk.patience import Away, Unscanned
@@ -91,6 +92,7 @@ class Delivery(Addressing):
         `octets` is the message with its trace fields. `tells_each`: the door answers for each recipient, so that
         nobody else need tell the sender which of them refuse it. Raises Refused(LOOP | REJECTED), Denied, Temporary.
         """
+        await in_step()
         await self.check_brake(envelope.sender, envelope.recipients)
         await self.returned.check(envelope.recipients, octets)
         virus = await self.virus_in(octets) if _is_from_outside(envelope) else None
@@ -106,6 +108,7 @@ class Delivery(Addressing):
         known = {account: self._inboxes[account] for account in alone if account in self._inboxes}
         async with self.discarding(*(part.prepared for part in parts)):
             parts, refused = _refused(envelope, parts, tells_each=tells_each)
+            await in_step()
             content_id, unused, targets = await self._write(parts, known, trace)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
@@ -217,17 +220,20 @@ class Delivery(Addressing):
             waiting = await self.prepare(octets)
             envelope, came_back = await self.members.read_returned(envelope, octets, waiting)
         looked = await self._impersonation.look(envelope, octets)
+        await in_step()
         copies = await self._copies(envelope, octets, options, targets, looked.signs)
         if passage is None:
             await self._check_refused(envelope, octets, options, copies, targets)
         spared = spam_placement.spared(envelope)
         parts = [spam_placement.by_policy(copy.part, spared, self._listed(envelope)) for copy in copies]
         if judge:
+            await in_step()
             parts = await self._judged(envelope, octets, parts)
         reached = tuple(dict.fromkeys(account for part in parts for account in part.accounts))
         borrowed = await self._impersonation.borrowed(looked, envelope.results, reached)
         volume = passage.budget.volume if passage is not None else Volume()
         found: list[Part] = []
+        await in_step()
         for part, copy in zip(parts, copies, strict=True):
             found += await self._sorting.sort(part, copy.octets, copy.envelope, copy.led, passage, volume)
         return marked(found, borrowed) + came_back + await self._reports(envelope, octets, found)
