@@ -42,7 +42,7 @@ from mailserver.model.rules import Sender, sentences
 from mailserver.notices import house, moderation, viruses
 from mailserver.store.account import filter_memory, sessions
 from mailserver.store.account.filter_memory import Kind
-from mailserver.store.engine.transactions import Store, Uncertain
+from mailserver.store.engine.transactions import Coming, Store, Uncertain
 from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Source, Verdict
 from mailserver.store.queue.infected import Infected
@@ -93,6 +93,13 @@ class Delivery(Addressing):
         nobody else need tell the sender which of them refuse it. Raises Refused(LOOP | REJECTED), Denied, Temporary.
         """
         await in_step()
+        coming = self._store.coming()
+        try:
+            return await self._deliver(envelope, octets, coming, tells_each=tells_each)
+        finally:
+            coming.over()
+
+    async def _deliver(self, envelope: Envelope, octets: bytes, coming: Coming, *, tells_each: bool) -> Delivered:
         await self.check_brake(envelope.sender, envelope.recipients)
         await self.returned.check(envelope.recipients, octets)
         virus = await self.virus_in(octets) if _is_from_outside(envelope) else None
@@ -109,6 +116,7 @@ class Delivery(Addressing):
         async with self.discarding(*(part.prepared for part in parts)):
             parts, refused = _refused(envelope, parts, tells_each=tells_each)
             await in_step()
+            coming.over()
             content_id, unused, targets = await self._write(parts, known, trace)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
@@ -121,9 +129,8 @@ class Delivery(Addressing):
     async def _write(self, parts: list[Part], known: dict[int, int], trace: Trace) -> Outcome:
         """One unit."""
         lifetime = self._settings.outbound.lifetime
-        if not is_plain(parts, known, trace):
-            return await self._store.write(deliver_parts, parts, known, lifetime, trace)
-        return await self._store.write_together(deliver_together, deliver_parts, parts, known, lifetime, trace)
+        together = deliver_together if is_plain(parts, known, trace) else None
+        return await self._store.write_together(together, deliver_parts, parts, known, lifetime, trace)
 
     async def _judged(self, envelope: Envelope, octets: bytes, parts: list[Part]) -> list[Part]:
         """The copies, what is junk to somebody on its way to their Spam. The house is never judged by its words."""

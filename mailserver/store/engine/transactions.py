@@ -196,14 +196,18 @@ class Store:
             return await self.begin(function, *args, **kwargs)
 
     async def write_together(
-        self, together: Together, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+        self, together: Together | None, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """`write` for a unit of which many come at once: on PostgreSQL `together` does those that wait in one statement
-        and one commit, for what it can; `function` does the others. No keywords."""
+        """`write` for a unit of which many come at once: `together` does those that wait at once, for what it can;
+        `function` does the others. It waits for those that are `coming`, for a moment. No keywords."""
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with TRACES.span("sql.write", unit=_name(function)) if TRACES.is_on else nullcontext():
-            self._submit(function, args, kwargs, waiter, together)
+            self._submit(function, args, kwargs, waiter, together, lingers=True)
             return await waiter
+
+    def coming(self) -> "Coming":
+        """Somebody is about to `write_together`: those who do so meanwhile wait for them, for a moment."""
+        return Coming(self._writer, asyncio.get_running_loop())
 
     def begin(
         self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
@@ -250,10 +254,12 @@ class Store:
         kwargs: dict[str, object],
         waiter: "asyncio.Future[T]",
         together: Together | None = None,
+        *,
+        lingers: bool = False,
     ) -> Unit:
         loop = waiter.get_loop()
         unit = Unit(function, args, kwargs, loop, waiter, together=together)
-        self._writer.submit_soon(unit, loop)
+        self._writer.submit_soon(unit, loop, lingers=lingers)
         return unit
 
     @property
@@ -286,6 +292,23 @@ class Store:
         self._slow_readers.shutdown(wait=True)
         self._sessions.close()
         self.backend.engine.dispose()
+
+
+class Coming:
+    """Somebody who is about to begin a unit."""
+
+    __slots__ = ("_loop", "_writer")
+
+    def __init__(self, writer: Writer, loop: asyncio.AbstractEventLoop) -> None:
+        self._writer: Writer | None = writer
+        self._loop = loop
+        writer.expect()
+
+    def over(self) -> None:
+        """They do so now, or never. Any number of times."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.met(self._loop)
 
 
 def _name(function: Callable[..., object]) -> str:

@@ -29,6 +29,8 @@ TOGETHER_UNITS = 32
 """Units of one statement of PostgreSQL."""
 TOGETHER_RUNS = 3
 """Times a unit is tried together with others before it is run by itself."""
+LINGER_SECONDS = 0.01
+"""For which a unit waits for others that are coming; as soon as none is, it waits no longer."""
 MAX_WAITING = 10_000
 """Units that may wait when the disk is slow; further ones are refused, so that memory has a bound."""
 
@@ -59,7 +61,10 @@ class Writer:
         self._gathers = False
         """Whether such a thread is at it, or called."""
         self._begun: deque[Unit] = deque()
-        """In this turn of their loop."""
+        """In this turn of their loop, or lingering."""
+        self._coming = 0
+        """Units that are about to begin."""
+        self._lingers: asyncio.TimerHandle | None = None
         self._submitting = threading.Lock()
         self._closed = False
         self._at_work: set[int] = set()
@@ -91,13 +96,32 @@ class Writer:
                 self._gathers = True
                 self._waiting.put(_TOGETHER)
 
-    def submit_soon(self, unit: Unit, loop: asyncio.AbstractEventLoop) -> None:
+    def submit_soon(self, unit: Unit, loop: asyncio.AbstractEventLoop, *, lingers: bool = False) -> None:
         """`submit`, once the loop has turned: what others begin in the same turn is committed with it, which takes a
-        third of the time for each. `unit` fails where `submit` would raise."""
+        third of the time for each. `unit` fails where `submit` would raise.
+
+        `lingers`: it may wait for those that are coming, LINGER_SECONDS at most.
+        """
         self._begun.append(unit)
-        loop.call_soon(self._submit_begun)
+        if not (lingers and self._coming):
+            loop.call_soon(self._submit_begun)
+        elif self._lingers is None:
+            self._lingers = loop.call_later(LINGER_SECONDS, self._submit_begun)
+
+    def expect(self) -> None:
+        """Somebody is about to begin a unit that others may wait for; `met` ends that. On the loop's thread."""
+        self._coming += 1
+
+    def met(self, loop: asyncio.AbstractEventLoop) -> None:
+        """They begin it now, or never."""
+        self._coming -= 1
+        if not self._coming and self._begun:
+            loop.call_soon(self._submit_begun)
 
     def _submit_begun(self) -> None:
+        lingers, self._lingers = self._lingers, None
+        if lingers is not None:
+            lingers.cancel()
         while True:
             try:
                 unit = self._begun.popleft()
