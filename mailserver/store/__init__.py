@@ -6,8 +6,10 @@ reached the disk. A unit may be run again when its group fails as a whole, so it
 the store.
 
 * SQLite: one writer thread a process. It queues on a file lock with the writers of other processes,
-  takes every unit that waits, runs each in a savepoint of one transaction, commits once (fsync), then
-  answers all of them: one failure spoils no other.
+  takes every unit that waits, runs all in one transaction, commits once (fsync), then answers all of
+  them. One failure spoils no other: the group begins anew, with savepoints.
+* Deliveries wait a moment for those that are on their way (`Store.coming`); plain ones are written by
+  a few statements together.
 * PostgreSQL: several writer threads, each commits one unit at a time; rows are locked in id order.
 * News: what a unit touched (`tx.changed`) is published after the commit, here and in other workers.
 * UIDs and mod-sequences are minted in `messages` only, from the mailbox row that the unit has locked.
@@ -16,6 +18,6 @@ the store.
 * A database that is out of reach, busy or full is `Temporary` for whoever asked; connections that broke are
   replaced, and threads outlive every failure.
 * Modules: `schema` (tables), `engines` (what differs between the two databases), `connections`, `writing`
-  (units and groups), `transactions` (the store itself), `news` (between workers), `blobs`, then one module
-  per domain.
+  (the writer), `committing` (groups of units), `transactions` (the store itself), `news` (between workers),
+  `blobs`, then one module per domain.
 """

@@ -1,11 +1,14 @@
 """What is learned of what people say: once, undone exactly, by the academy only what most say."""
 
 import asyncio
+from pathlib import Path
 
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.settings import Junk
+from mailserver.foundation.settings import Junk, Settings
 from mailserver.junk import learning
 from mailserver.junk.learning import AGREEING, MOST_ALONE, Learner
+from mailserver.junk.teaching import teach
+from mailserver.junk.verdicts import JunkFilter
 from mailserver.model.clock import DAY
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
@@ -14,10 +17,11 @@ from mailserver.store.mail.junk import ACADEMY
 from mailserver.store.schema.junk import junk_lesson
 from mailserver.store.schema.mail import blob
 from tests.conftest import StoreMaker
-from tests.junk.samples import arrive, bad, good
-from tests.store.conftest import create_account, edupont, mmartin
+from tests.junk.samples import arrive, bad, good, taught
+from tests.store.conftest import create_account, edupont, mmartin, pair
+from tests.waiting import becomes
 
-__all__ = ["edupont", "mmartin"]
+__all__ = ["edupont", "mmartin", "pair"]
 
 
 def learner(store: Store, *, learn: bool = True) -> Learner:
@@ -204,3 +208,28 @@ def test_a_large_message_is_learned_from_its_beginning(store: Store, edupont: in
     store.write_now(move, edupont, "INBOX", "Junk")
     learn(store)
     assert counted(store, edupont) == (1, 0)
+
+
+async def test_what_others_have_learned_counts_for_the_next_message(pair: tuple[Store, Store], tmp_path: Path) -> None:
+    """Models are not read for each message: news tell that somebody has learned."""
+    here, other = pair
+    settings = Settings(domain="academie.example", directory=tmp_path, junk=Junk(least=50))
+    judging = JunkFilter(settings=settings, store=here)
+    account = await here.write(create_account, "ada")
+    for _ in range(2):
+        assert not await judging.judge(bad(1), None, [account])
+    await teach(other, ACADEMY, taught(60))
+    found = False
+
+    async def look() -> None:
+        nonlocal found
+        while not found:
+            found = account in await judging.judge(bad(1), None, [account])
+            await asyncio.sleep(0.01)
+
+    looking = asyncio.create_task(look())
+    await becomes(lambda: found)
+    await looking
+    await other.write(junk.forget, None)
+    await becomes(lambda: not judging._until)
+    assert not await judging.judge(bad(1), None, [account])

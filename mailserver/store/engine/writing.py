@@ -104,9 +104,9 @@ class Writer:
         """
         self._begun.append(unit)
         if not (lingers and self._coming):
-            loop.call_soon(self._submit_begun)
+            loop.call_soon(self._linger_no_more)
         elif self._lingers is None:
-            self._lingers = loop.call_later(LINGER_SECONDS, self._submit_begun)
+            self._lingers = loop.call_later(LINGER_SECONDS, self._linger_no_more)
 
     def expect(self) -> None:
         """Somebody is about to begin a unit that others may wait for; `met` ends that. On the loop's thread."""
@@ -116,12 +116,15 @@ class Writer:
         """They begin it now, or never."""
         self._coming -= 1
         if not self._coming and self._begun:
-            loop.call_soon(self._submit_begun)
+            loop.call_soon(self._linger_no_more)
 
-    def _submit_begun(self) -> None:
+    def _linger_no_more(self) -> None:
         lingers, self._lingers = self._lingers, None
         if lingers is not None:
             lingers.cancel()
+        self._submit_begun()
+
+    def _submit_begun(self) -> None:
         while True:
             try:
                 unit = self._begun.popleft()
