@@ -487,7 +487,7 @@ class Delivery(Addressing):
 
     async def prepare(self, octets: bytes) -> blobs.Prepared:
         """Scan and compress a message, off the loop when that takes long. Raises Temporary."""
-        if blobs.is_quick(octets):
+        if blobs.prepares_quickly(octets):
             return blobs.prepare(octets, self._folder)
         return await asyncio.to_thread(blobs.prepare, octets, self._folder)
 

@@ -1,6 +1,7 @@
 """UIDs, mod-sequences, counters, tombstones, and who may reach what."""
 
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -297,6 +298,46 @@ def test_recent_is_claimed_once(store: Store, edupont: int) -> None:
 def test_only_what_is_quick_is_scanned_on_the_event_loop(octets: bytes, quick: bool) -> None:
     """An attack of small messages that take long: they go to a thread."""
     assert blobs.is_quick(octets) is quick
+
+
+def parted(*parts: bytes, kind: bytes = b"mixed") -> bytes:
+    return (
+        b"Content-Type: multipart/%b; boundary=b\r\n\r\n" % kind
+        + b"".join(b"--b\r\n" + one for one in parts)
+        + b"--b--\r\n"
+    )
+
+
+LARGE = b"Content-Type: application/pdf\r\n\r\n" + b"QUJD" * 20_000 + b"\r\n"
+TEXT = b"Content-Type: text/plain\r\n\r\nBonjour.\r\n"
+
+
+@pytest.mark.parametrize(
+    ("octets", "quick"),
+    [
+        (mail(1), True),
+        (mail(1, 100 * 1024), True),
+        (mail(1, 130 * 1024), False),
+        (parted(TEXT, LARGE), True),
+        (parted(TEXT, LARGE, b"Content-Type: Message /rfc822\r\n\r\nTo: a@b.fr\r\n\r\n"), False),
+        (parted(LARGE, b"Content-Type: message\r\n\t/global\r\n\r\nTo: a@b.fr\r\n\r\n"), False),
+        (parted(LARGE, b"\r\nTo: a@b.fr\r\n\r\n", kind=b"digest"), False),
+        (b"Content-Type: message/rfc822\r\n\r\n" + mail(1, 100 * 1024), False),
+        (parted(LARGE, b"X: " + b"x" * 9000 + b"\r\n\r\nx\r\n"), False),
+        (parted(LARGE, *[b"X: " + b"x" * 500 + b"\r\n\r\nx\r\n"] * 20), False),
+        (parted(LARGE, *[b"\r\nx\r\n"] * 120), False),
+        (b"X: " + b"x" * 9000 + b"\r\n\r\n" + LARGE, False),
+        (b"no header at all" * 5000, False),
+    ],
+)
+def test_a_large_message_is_prepared_on_the_event_loop_if_its_headers_are_small(octets: bytes, quick: bool) -> None:
+    assert blobs.prepares_quickly(octets) is quick
+
+
+def test_what_the_event_loop_prepares_needs_no_file(tmp_path: Path) -> None:
+    octets = b"Subject: x\r\n\r\n" + random.Random(1).randbytes(blobs.QUICK_WHOLE - 100)
+    assert blobs.prepares_quickly(octets)
+    assert blobs.prepare(octets, tmp_path / "missing").file is None
 
 
 def test_messages_are_counted_too(store: Store, edupont: int, folder: Path) -> None:
