@@ -37,8 +37,8 @@ QUICK_OCTETS = 32 * 1024
 QUICK_HEADER = 8 * 1024
 QUICK_PARTS = 100
 QUICK_WHOLE = 120 * 1024
-"""Octets of a message that the event loop prepares itself where they are no headers: a millisecond or so. Its frame fits
-into the database."""
+"""Octets of a message that the event loop prepares itself where they are no headers: a millisecond or so. Its frame
+fits into the database."""
 _MAY_HOLD_MESSAGES = re.compile(rb"message\s*+/|digest|\0", re.IGNORECASE)
 """In a header: parts that are messages, whose own headers may have any size (`mime.header.parameters.media_type`)."""
 SHOWN_OCTETS = 16 * 1024 * 1024
