@@ -25,6 +25,8 @@ WORTH_SECONDS = 1.0
 both sides more than a message does."""
 MORE = SHARE
 """Rows that are taken to wait in the store where more were due than one share."""
+MOST_FIRST = 3
+"""Slow destinations whose rows are leased before others' at a time."""
 MAX_KNOWN = 10_000
 """Destinations that are remembered; beyond, those that nothing waits for are forgotten."""
 
@@ -56,6 +58,11 @@ class Destination:
         return int(self.window) - self.active
 
     @property
+    def is_slow(self) -> bool:
+        """A share takes long over one connection."""
+        return self.has_taken and SHARE * self.seconds > WORTH_SECONDS
+
+    @property
     def has_turn(self) -> bool:
         """Something waits that is to begin now."""
         if not self.waiting or self.room <= 0:
@@ -76,6 +83,8 @@ class Destinations:
         """Destinations with a row to send and room for it, the next one first; some may have neither any more."""
         self.waiting = 0
         """Rows that are leased and not begun."""
+        self._emptied: dict[str, None] = {}
+        """Slow ones all of whose rows have begun, and that may have more."""
         self._away: set[str] = set()
         """Destinations that were not dialled for a while, which may be over."""
 
@@ -133,7 +142,17 @@ class Destinations:
             self._turns.append(domain)
             return False
         has_more, one.has_more = one.has_more, False
+        if has_more and one.is_slow:
+            self._emptied[domain] = None
         return has_more
+
+    def first(self) -> list[str]:
+        """Whose rows are to be leased before others', each once: they take nothing but their time, and more of it than
+        what stands before them in the queue."""
+        names = list(self._emptied)[:MOST_FIRST]
+        for name in names:
+            del self._emptied[name]
+        return names
 
     @property
     def has_turn(self) -> bool:

@@ -187,20 +187,16 @@ class Relay:
         catalogue.DESTINATIONS_AWAY.set(self._destinations.away)
         while self._wants_rows:
             until = self._lasting()
-            limit, busy, proven = (
-                min(AHEAD * self._outbound.concurrency, LEASED_TOGETHER),
-                self._destinations.busy(),
-                self._destinations.proven,
-            )
             rows, _ = await self._store.write_standing(
                 STANDING_SECONDS,
                 spool.lease,
-                limit,
+                min(AHEAD * self._outbound.concurrency, LEASED_TOGETHER),
                 self._lease,
                 share=SHARE,
                 first_share=FIRST_SHARE,
-                proven=proven,
-                without=busy,
+                proven=self._destinations.proven,
+                first=self._destinations.first(),
+                without=self._destinations.busy(),
             )
             if not rows:
                 self._is_drained = True

@@ -105,6 +105,7 @@ class Recorder:
             addresses = [verdict.addressee.address for verdict in verdicts]
             await self._settling.settle(Taken(row, list(_steps(row, verdicts)), addresses))
         else:
+            await self._settling.turn()
             await self._store.write(
                 conclude_unit,
                 row,

@@ -42,6 +42,8 @@ class Settling:
         self._store = store
         self._clock = store.clock
         self._waiting: deque[tuple[Taken, asyncio.Future[None]]] = deque()
+        self._others: list[asyncio.Future[None]] = []
+        """Whose units go with the next one."""
         self._work: asyncio.Task[None] | None = None
 
     async def settle(self, taken: Taken) -> None:
@@ -51,9 +53,19 @@ class Settling:
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((taken, done))
+        self._see_to_it()
+        await done
+
+    async def turn(self) -> None:
+        """Until the next unit is written: what is begun then is committed with it, at a third of the cost."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._others.append(turn)
+        self._see_to_it()
+        await turn
+
+    def _see_to_it(self) -> None:
         if self._work is None:
             self._work = asyncio.create_task(self._settle_all())
-        await done
 
     async def finish(self) -> None:
         """Wait until nothing is left to settle."""
@@ -62,12 +74,20 @@ class Settling:
 
     async def _settle_all(self) -> None:
         try:
-            while self._waiting:
+            while self._waiting or self._others:
+                await self._let_begin()
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), SETTLED_TOGETHER))]
                 took = await self._settle(group)
                 await asyncio.sleep(min(max(REST * took, SHORTEST_REST), LONGEST_REST))
         finally:
             self._work = None
+
+    async def _let_begin(self) -> None:
+        others, self._others = self._others, []
+        for turn in others:
+            if not turn.done():
+                turn.set_result(None)
+        await asyncio.sleep(0)
 
     async def _settle(self, group: Sequence[tuple[Taken, "asyncio.Future[None]"]]) -> float:
         """For how many seconds the writer was held."""

@@ -242,7 +242,7 @@ class Store:
             return await self.write_timed(function, *args, **kwargs)
         waiter: Future[T] = Future()
         unit = Unit(function, args, kwargs, None, waiter)
-        self._writer.submit(unit)
+        self._writer.submit_now(unit)
         wait((waiter,), seconds)
         # Nobody cancels it under the writer's thread, which is about to answer.
         return await asyncio.shield(asyncio.wrap_future(waiter)), unit.took

@@ -124,6 +124,11 @@ class Writer:
             lingers.cancel()
         self._submit_begun()
 
+    def submit_now(self, unit: Unit) -> None:
+        """`submit`, together with what others have begun in this turn of the loop."""
+        self._submit_begun()
+        self.submit(unit)
+
     def _submit_begun(self) -> None:
         while True:
             try:

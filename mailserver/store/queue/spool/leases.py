@@ -137,11 +137,12 @@ def lease(
     share: int = HEAD,
     first_share: int | None = None,
     proven: Collection[str] = (),
+    first: Sequence[str] = (),
     without: Sequence[str] = (),
 ) -> list[Leased]:
     """Take up to `limit` due rows for this worker and so many seconds, up to `share` of a domain (`first_share`: of one
     that is not `proven`), and none of the domains of `without`. Domains come in the order of what has waited longest,
-    and their rows together. Two workers never get the same row.
+    after those of `first`, and their rows together. Two workers never get the same row.
 
     What a population on the brake has sent is put off instead, and lives as much longer. What was being sent when its
     account was secured is held.
@@ -152,7 +153,7 @@ def lease(
     stopped = secured.moments(tx)
     for one in braked.values():
         _hold_due(tx, one, without)
-    for domain in _due_domains(tx, without):
+    for domain in dict.fromkeys((*(one for one in first if one not in without), *_due_domains(tx, without))):
         if len(taken) >= limit:
             break
         most = share if first_share is None or domain in proven else first_share
