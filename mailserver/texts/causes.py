@@ -149,7 +149,18 @@ def parameters(cause: Cause, most: int = MAX_VALUE) -> str:
 
 def in_one_line(cause: Cause) -> Cause:
     """The same in printable characters: answers of other servers are not to be trusted."""
+    if all(map(_is_clean, cause.values.values())):
+        return cause
     return read(_cut(cause.facts, MAX_VALUE, _printable))
+
+
+def _is_clean(value: Any) -> bool:
+    """Nothing of it would be cut or written otherwise."""
+    if isinstance(value, Cause):
+        return all(map(_is_clean, value.values.values()))
+    if isinstance(value, str):
+        return len(value) <= MAX_VALUE and value.isprintable()
+    return isinstance(value, int | float)
 
 
 def _printable(text: str) -> str:

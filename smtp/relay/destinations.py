@@ -100,8 +100,10 @@ class Destinations:
         """Those that get `SHARE` rows together."""
         return {name for name, one in self._known.items() if one.has_taken}
 
-    def add(self, rows: Sequence[Leased]) -> None:
-        """Rows that were leased, at most as many of a domain as its share is."""
+    def add(self, rows: Sequence[Leased], *, is_cut: bool = False) -> None:
+        """Rows that were leased, at most as many of a domain as its share is; `is_cut`: the last one's may have been
+        more.
+        """
         counts: dict[str, int] = {}
         for row in rows:
             self._of(row.domain).waiting.append(row)
@@ -109,7 +111,7 @@ class Destinations:
         self.waiting += len(rows)
         for domain, count in counts.items():
             one = self._known[domain]
-            one.has_more = count >= (SHARE if one.has_taken else FIRST_SHARE)
+            one.has_more = count >= (SHARE if one.has_taken else FIRST_SHARE) or (is_cut and domain == rows[-1].domain)
             self._turns.append(domain)
 
     def busy(self) -> list[str]:

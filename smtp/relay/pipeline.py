@@ -132,15 +132,19 @@ class Pipeline(asyncio.Protocol):
     async def _wait(self, seconds: float) -> None:
         if self._end is not None:
             raise self._end
-        self._news = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._news = loop.create_future()
+        timer = loop.call_later(seconds, self._give_up)
         try:
-            async with asyncio.timeout(seconds):
-                await self._news
-        except TimeoutError:
-            self._break(SMTPReadTimeoutError("Timed out waiting for server response"))
-            self._transport.abort()
+            await self._news
+        finally:
+            timer.cancel()
         if not self._ready:
             raise self._end or SMTPServerDisconnected("Connection lost")
+
+    def _give_up(self) -> None:
+        self._break(SMTPReadTimeoutError("Timed out waiting for server response"))
+        self._transport.abort()
 
     # ------------------------------------------------------------------ asyncio.Protocol
 

@@ -185,12 +185,13 @@ class Relay:
         """Lease rows while there is work and room; how long to wait for more."""
         await self._steps.follow()
         catalogue.DESTINATIONS_AWAY.set(self._destinations.away)
+        limit = min(AHEAD * self._outbound.concurrency, LEASED_TOGETHER)
         while self._wants_rows:
             until = self._lasting()
             rows, _ = await self._store.write_standing(
                 STANDING_SECONDS,
                 spool.lease,
-                min(AHEAD * self._outbound.concurrency, LEASED_TOGETHER),
+                limit,
                 self._lease,
                 share=SHARE,
                 first_share=FIRST_SHARE,
@@ -203,7 +204,7 @@ class Relay:
                 return await self._until_due()
             for row in rows:
                 self._ours[row.lease] = until
-            self._destinations.add(rows)
+            self._destinations.add(rows, is_cut=len(rows) >= limit)
             await self._read_ahead(rows)
             self._begin()
         return POLL_SECONDS

@@ -142,6 +142,32 @@ def test_a_quick_one_with_much_mail_is_not_dialled_for_every_share(places: Desti
     assert sorted(begun(places)) == [*["loin.fr"] * 3, "vite.fr"]
 
 
+def test_one_whose_share_was_cut_is_asked_about_again(places: Destinations) -> None:
+    places.add([*rows("a.fr", 1), *rows("b.fr", 1, 10)])
+    for name in ("a.fr", "b.fr"):
+        places.succeeded(name, 10, 0.001)
+    begun(places)
+    for name in ("a.fr", "b.fr"):
+        places.done(name)
+    places.add([*rows("a.fr", 1, 100), *rows("b.fr", 1, 200)], is_cut=True)
+    begun(places)
+    assert not places.done("a.fr"), "fewer than its share: there are no more"
+    assert places.done("b.fr")
+
+
+def test_slow_ones_come_first_when_all_that_was_here_has_begun(places: Destinations) -> None:
+    """They are waited for in the end; each is named once, until there was more for it."""
+    for name, seconds in (("vite.fr", 0.001), ("lent.fr", 1.0)):
+        places.succeeded(name, 100, seconds)
+        places.add(rows(name, SHARE))
+    begun(places)
+    for name in ("vite.fr", "lent.fr"):
+        while not places.done(name):
+            begun(places)
+    assert places.first() == ["lent.fr"]
+    assert places.first() == []
+
+
 def test_one_that_has_no_room_is_asked_about_again(places: Destinations) -> None:
     """What came for it meanwhile was left out when rows were leased."""
     places.succeeded("a.fr", 1, 0.01)

@@ -104,6 +104,14 @@ def test_fewer_rows_come_of_a_domain_that_has_not_proven_itself(store: Store) ->
     assert [row.domain for row in rows] == ["one.fr", *["two.fr"] * 3]
 
 
+def test_rows_of_some_come_first(store: Store) -> None:
+    """But of those of which nothing is wanted."""
+    for name in ("one.fr", "two.fr", "three.fr"):
+        store.write_now(enqueue, f"x@{name}")
+    rows = store.write_now(spool.lease, 2, first=["three.fr", "two.fr", "none.fr"], without=["two.fr"])
+    assert [row.domain for row in rows] == ["three.fr", "one.fr"]
+
+
 def test_what_is_braked_lets_others_pass(store: Store) -> None:
     """However much of it has waited for longer for the same domain; it lives as much longer as it is held."""
     content_id, _ = store.write_now(messages.store_content, blobs.prepare(MESSAGE, Path()))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 from smtp.relay.tls.tlsa import Tlsa
 
@@ -34,9 +35,14 @@ class Demand:
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        if self.best is Level.DANE:
-            return (Level.DANE,)
-        return tuple(level for level in sorted(Level, reverse=True) if self.least <= level <= self.best)
+        return _levels(self.best, self.least)
+
+
+@lru_cache(maxsize=len(Level) ** 2)
+def _levels(best: Level, least: Level) -> tuple[Level, ...]:
+    if best is Level.DANE:
+        return (Level.DANE,)
+    return tuple(level for level in sorted(Level, reverse=True) if least <= level <= best)
 
 
 OPPORTUNISTIC = Demand()
