@@ -18,14 +18,20 @@ from tests.waiting import PATIENCE, until
 from tests.webui.browser import CHROMIUM, FLAGS
 
 SPEECH = re.compile(r"SPEECH OUTPUT: '(.*?)'(?: \{|$)", re.MULTILINE)
-QUIET = """
-from orca import settings_manager
+CUSTOM = """
+from orca import debug, settings_manager
 for name in ("sayAllOnLoad", "pageSummaryOnLoad"):
     settings_manager.get_manager().set_setting(name, False)
+debug.debugFile.reconfigure(line_buffering=True)
 """
-"""Pages are not read out by themselves: what is heard is of what was done."""
+"""Pages are not read out by themselves: what is heard is of what was done. And what was said is in the log at once, not when
+eight kilobytes have come together, which the last words before a silence never do."""
 BETWEEN_KEYS = 1.0
 """Seconds without a word in its log after which the screen reader has done what a key asked for."""
+ANSWER = 10.0
+"""Seconds in which something is said of what a key led to; the end of a page may have no words."""
+ECHOES = {"Tab": "tabulation"}
+"""What is said of a key itself, where that is not its name."""
 BUS_LAUNCHER = "/usr/libexec/at-spi-bus-launcher"
 
 
@@ -78,13 +84,16 @@ class ScreenReader:
         for _ in range(presses):
             before = len(self.said())
             self._press(key)
-            self._listen()
+            self._listen(before, ECHOES.get(key, key))
             if wanted.search(" | ".join(self.said()[before:])):
                 return
         raise AssertionError(f"{key} never led to {words}; last heard: {self.since()}")
 
-    def _listen(self) -> None:
-        """Wait until the screen reader has done what a key made it do: then it notes nothing any more."""
+    def _listen(self, before: int, echo: str) -> None:
+        """Wait until the screen reader has done what a key made it do: it has said more than the key's name, which comes
+        before the browser has heard of it, and notes nothing any more."""
+        with contextlib.suppress(AssertionError):
+            until(lambda: any(words != echo for words in self.said()[before:]), ANSWER)
         length, end = -1, time.monotonic() + PATIENCE
         while length != (now := self._log.stat().st_size) and time.monotonic() < end:
             length = now
@@ -146,7 +155,7 @@ def _environment(folder: Path) -> dict[str, str]:
     run.mkdir(mode=0o700)
     own = home / ".local" / "share" / "orca"
     own.mkdir(parents=True)
-    (own / "orca-customizations.py").write_text(QUIET)
+    (own / "orca-customizations.py").write_text(CUSTOM)
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
     return {**kept, "HOME": str(home), "XDG_RUNTIME_DIR": str(run), "LC_ALL": "fr_FR.UTF-8", "LANGUAGE": "fr"}
 

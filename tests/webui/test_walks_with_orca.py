@@ -69,6 +69,11 @@ def log_in(reader: ScreenReader, house: House, person: Principal, interface: str
     reader.page.wait_for_url(re.compile("/[ms]/"))
 
 
+def list_is_ready(reader: ScreenReader) -> None:
+    """Letters open beside the list once its script has come; until then their links lead to pages."""
+    reader.page.wait_for_selector("#cocher input", state="attached")
+
+
 def test_who_comes_in_hears_fields_hints_and_why_not(reader: ScreenReader, house: House, teacher: Principal) -> None:
     arrive(reader, house, "/login")
     reader.hears("Identifiant académique", "requis", "Souvent l’initiale du prénom suivie du nom")
@@ -111,7 +116,7 @@ def test_a_teacher_sweeps_by_keys(reader: ScreenReader, house: House, teacher: P
     """List, letter, archive, the next letter, and back again; the page has the keys while Orca keeps its focus mode."""
     log_in(reader, house, teacher)
     arrive(reader, house, "/m/")
-    reader.page.wait_for_selector("#nombre", state="attached")
+    list_is_ready(reader)
     reader.press("Insert+a", "Insert+a")
     reader.hears("permanent")
     reader.mark("va à la liste")
@@ -135,6 +140,7 @@ def test_a_teacher_sweeps_by_keys(reader: ScreenReader, house: House, teacher: P
 def test_a_letter_is_found_read_and_archived_by_buttons(reader: ScreenReader, house: House, teacher: Principal) -> None:
     log_in(reader, house, teacher)
     arrive(reader, house, "/m/")
+    list_is_ready(reader)
     reader.mark("va à la liste")
     reader.page.focus(".courriels li:first-child a")
     reader.hears("Réunion de rentrée")

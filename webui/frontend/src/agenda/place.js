@@ -22,6 +22,6 @@ export function restore(status) {
   const event = here && [...document.querySelectorAll(".ev")].find((one) => path(one) === here);
   if (!event) return;
   event.focus();
-  const done = document.querySelector("#annonce p, #dit p");
+  const done = document.querySelector("#annonce p, #dit > div");
   if (done) setTimeout(() => { status.textContent = done.textContent; }, 100);
 }
