@@ -27,7 +27,10 @@ $(VENV)/.made:
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
 	touch $@
 
-$(VENV)/.run: $(VENV)/.made setup.cfg setup.py pyproject.toml webui/frontend/package-lock.json
+# A bundle that was not made of these is not served: pages would be without scripts.
+FRONT_END := $(wildcard $(addprefix webui/,frontend/*.mjs frontend/package-lock.json frontend/src/* frontend/src/*/* static/*.*))
+
+$(VENV)/.run: $(VENV)/.made setup.cfg setup.py pyproject.toml $(FRONT_END)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
