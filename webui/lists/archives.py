@@ -248,7 +248,9 @@ def months_of(services: Services, guest: Guest, dates: Sequence[int]) -> list[Mo
         start = int(first.timestamp())
         begin = bisect_left(ascending, start, 0, end)
         title = guest.language.written(first.date(), "MMMM y")
-        months.append(Month(f"{first:%Y-%m}", title[:1].upper() + title[1:], end - begin, start, int(after.timestamp()) - 1))
+        months.append(
+            Month(f"{first:%Y-%m}", title[:1].upper() + title[1:], end - begin, start, int(after.timestamp()) - 1)
+        )
         end = begin
     return months
 
