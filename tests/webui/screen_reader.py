@@ -24,8 +24,8 @@ for name in ("sayAllOnLoad", "pageSummaryOnLoad"):
     settings_manager.get_manager().set_setting(name, False)
 debug.debugFile.reconfigure(line_buffering=True)
 """
-"""Pages are not read out by themselves: what is heard is of what was done. And what was said is in the log at once, not when
-eight kilobytes have come together, which the last words before a silence never do."""
+"""Pages are not read out by themselves: what is heard is of what was done. And what was said is in the log at once, not
+when eight kilobytes have come together, which the last words before a silence never do."""
 BETWEEN_KEYS = 1.0
 """Seconds without a word in its log after which the screen reader has done what a key asked for."""
 ANSWER = 10.0
@@ -90,8 +90,8 @@ class ScreenReader:
         raise AssertionError(f"{key} never led to {words}; last heard: {self.since()}")
 
     def _listen(self, before: int, echo: str) -> None:
-        """Wait until the screen reader has done what a key made it do: it has said more than the key's name, which comes
-        before the browser has heard of it, and notes nothing any more."""
+        """Wait until the screen reader has done what a key made it do: it has said more than the key's name, said
+        before the browser knows of it, and notes nothing more."""
         with contextlib.suppress(AssertionError):
             until(lambda: any(words != echo for words in self.said()[before:]), ANSWER)
         length, end = -1, time.monotonic() + PATIENCE
