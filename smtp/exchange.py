@@ -117,6 +117,7 @@ class Exchange:
         """
         mail = transaction.mail
         assert mail is not None
+        await in_step()
         header = policy.check(content, self._settings.limits)
         await in_step()
         verified, refusal = await self._verified(client, transaction, header, content)

@@ -18,6 +18,7 @@ from mailserver.authentication.dmarc import Evaluated, Policy, Published, Shown
 from mailserver.authentication.lookups import Lookups, NotKept
 from mailserver.authentication.signatures import Header, Signature
 from mailserver.foundation import peers
+from mailserver.foundation.in_step import in_step
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import Settings
@@ -275,6 +276,7 @@ class Authenticator:
         found.iprev, found.name = await reverse.check(asking(lookups.NAMES), found.peer)
 
     async def _signatures(self, found: _Found, arrival: Arrival, asking: _Asking) -> None:
+        await in_step()
         quick = len(arrival.header) <= QUICK_HEADER
         header = Header(arrival.header) if quick else await self._away(Header, arrival.header)
         signed = dkim_check.read(header)

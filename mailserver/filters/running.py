@@ -15,6 +15,7 @@ from mailserver.filters.active import ActiveScripts
 from mailserver.filters.host import GLOBAL, AccountHost, NeedsAccount, NoAccount
 from mailserver.filters.owners import Owner, owner
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.in_step import in_step
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
@@ -128,6 +129,7 @@ class Filters:
                     decided.append(one)
                 elif one is not None:
                     ready.append(one)
+        await in_step()
         quick = self._run_quickly(message, ready[0]) if len(ready) == 1 else None
         if quick is not None:
             decided.append(quick)
