@@ -129,7 +129,7 @@ class Delivery(Addressing):
     async def _write(self, parts: list[Part], known: dict[int, int], trace: Trace) -> Outcome:
         """One unit."""
         lifetime = self._settings.outbound.lifetime
-        together = deliver_together if is_plain(parts, known, trace) else None
+        together = deliver_together if is_plain(parts, known, trace, by_name=self._store.keeps_order) else None
         return await self._store.write_together(together, deliver_parts, parts, known, lifetime, trace)
 
     async def _judged(self, envelope: Envelope, octets: bytes, parts: list[Part]) -> list[Part]:

@@ -9,7 +9,7 @@ import structlog
 
 from mailserver.delivery import placement
 from mailserver.delivery.envelope import CameBack, Memory, Part, Post
-from mailserver.delivery.placement import Placements, Shared
+from mailserver.delivery.placement import Placement, Placements, Shared
 from mailserver.model.errors import Refused
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import filter_memory
@@ -94,15 +94,28 @@ def deliver_parts(
     return first, [file for file in unused if file not in kept], targets
 
 
-def is_plain(parts: Sequence[Part], known: dict[int, int], trace: Trace) -> bool:
-    """Whether a message goes to one INBOX, which is known, and nothing else becomes of it."""
-    if len(parts) != 1 or parts[0].options.require_tls:
+def is_plain(parts: Sequence[Part], known: dict[int, int], trace: Trace, *, by_name: bool = False) -> bool:
+    """Whether a message goes to one INBOX, which is known, and nothing else becomes of it; `by_name`: or to one mailbox
+    of its account, whichever, unread."""
+    if len(parts) != 1 or len(parts[0].accounts) != 1:
         return False
     (part,) = parts
+    name = _named(part)
+    if (name is None and part.accounts[0] not in known) or (part.placements and (name is None or not by_name)):
+        return False
     bare = Part(part.prepared, part.reverse_path, part.accounts, options=part.options, provenance=part.provenance)
-    if len(part.accounts) != 1 or part.accounts[0] not in known or replace(part, quota=bare.quota) != bare:
+    if replace(part, quota=bare.quota, placements=bare.placements) != bare:
         return False
     return plain_delivery.is_plain(trace, part.prepared)
+
+
+def _named(part: Part) -> str | None:
+    """The mailbox of its account that a copy goes to instead of INBOX, and nothing else."""
+    placed = part.placements.get(part.accounts[0], ())
+    if len(part.placements) != 1 or len(placed) != 1:
+        return None
+    (one,) = placed
+    return one.mailbox if one == Placement(one.mailbox, create=one.create) else None
 
 
 def deliver_together(tx: Tx, worker: int, asked: Sequence[tuple[Any, ...]]) -> list[object]:
@@ -111,8 +124,12 @@ def deliver_together(tx: Tx, worker: int, asked: Sequence[tuple[Any, ...]]) -> l
     for parts, known, _, trace in asked:
         (part,) = parts
         (account,) = part.accounts
+        name = _named(part)
         deliveries.setdefault(
-            part.prepared.hash, PlainDelivery(part.prepared, account, known[account], part.provenance, trace)
+            part.prepared.hash,
+            PlainDelivery(
+                part.prepared, account, 0 if name is not None else known[account], part.provenance, trace, name or ""
+            ),
         )
     some = list(deliveries.values())
     stored = plain_rows.deliver(tx, some) if tx.dialect == "sqlite" else plain_delivery.deliver(tx, worker, some)
@@ -120,7 +137,8 @@ def deliver_together(tx: Tx, worker: int, asked: Sequence[tuple[Any, ...]]) -> l
     done: list[object] = []
     for parts, known, _, _ in asked:
         content_id = contents.pop(parts[0].prepared.hash, 0)  # who has the same octets comes later
-        done.append((content_id, [], known) if content_id else NOT_DONE)
+        targets = {} if parts[0].placements else known
+        done.append((content_id, [], targets) if content_id else NOT_DONE)
     return done
 
 

@@ -1,16 +1,21 @@
 """What comes to the writer together: units wait for those that are on their way, and few statements write them."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from mailserver.delivery import units
+from mailserver.delivery.placement import Placement
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine import writing
 from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail.messages import Quota
+from mailserver.store.schema.mail import mailbox, message
 from tests.schema import create_schema
 from tests.store.conftest import handed_over, held
 from tests.store.test_plain_delivery import Boxes
@@ -128,3 +133,51 @@ async def test_savepoints_are_taken_where_something_failed_lately(on_file: Store
             assert sum(one.startswith("SAVEPOINT") for one in statements) == savepoints
     finally:
         await asyncio.to_thread(on_file.close)
+
+
+async def test_what_filters_have_filed_is_written_with_the_others(on_file: Store) -> None:
+    """By the mailbox's name, where it is there; one that is not there is made, or stands for INBOX, by itself."""
+    try:
+        boxes = Boxes(on_file, 2)
+        first, second = boxes.accounts
+        places = {0: "Archive", 1: "inbox", 2: "Archive", 3: "Nouvelle", 5: "Nulle part"}
+        statements = await traced(on_file)
+        blocker, go_on = await held(on_file)
+
+        async def deliver(number: int, account: int) -> None:
+            (part,), known, lifetime, trace = boxes.asked(number, account)
+            if number in places:
+                placed = Placement(places[number], create=number == 3)
+                part = replace(part, placements={account: (placed,)}, quota=Quota(1 << 30, 1 << 30))
+            assert units.is_plain([part], known, trace, by_name=True)
+            assert number not in places or not units.is_plain([part], known, trace)
+            await on_file.write_together(units.deliver_together, units.deliver_parts, [part], known, lifetime, trace)
+
+        waiting = asyncio.gather(*(deliver(number, (first, second)[number % 2]) for number in range(10)))
+        await handed_over()
+        statements.clear()
+        go_on.set()
+        await waiting
+        await blocker
+        assert await on_file.read(_by_name) == {
+            (first, "Archive"): [(1, 2), (2, 3)],
+            (first, "INBOX"): [(1, 2), (2, 3), (3, 4)],
+            (second, "INBOX"): [(1, 2), (2, 3), (3, 4), (4, 5)],
+            (second, "Nouvelle"): [(1, 2)],
+        }
+        boxes.check({first: [0, 2, 4, 6, 8], second: [1, 3, 5, 7, 9]})
+    finally:
+        await asyncio.to_thread(on_file.close)
+
+
+def _by_name(tx: Tx) -> dict[tuple[int, str], list[tuple[int, int]]]:
+    """UID and mod-sequence of each message."""
+    found: dict[tuple[int, str], list[tuple[int, int]]] = {}
+    rows = tx.execute(
+        select(mailbox.c.account_id, mailbox.c.name, message.c.uid, message.c.modseq)
+        .join(message, message.c.mailbox_id == mailbox.c.id)
+        .order_by(message.c.uid)
+    )
+    for row in rows:
+        found.setdefault((row.account_id, row.name), []).append((row.uid, row.modseq))
+    return found

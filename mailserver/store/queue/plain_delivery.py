@@ -60,6 +60,8 @@ class PlainDelivery(NamedTuple):
     mailbox_id: int
     provenance: Provenance
     trace: Trace
+    mailbox_name: str = ""
+    """Of its account, where the number is not known; on SQLite alone."""
 
 
 PATIENCE = "500ms"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import mailboxes
 from mailserver.store.mail.messages.append import (
     INSERT_BLOB,
     INSERT_CONTENT,
@@ -36,28 +37,30 @@ def deliver(tx: Tx, deliveries: Sequence[PlainDelivery]) -> list[int]:
 
 
 def _deliver(tx: Tx, deliveries: Sequence[PlainDelivery]) -> list[int]:
-    boxes = _boxes(tx, list(dict.fromkeys(one.mailbox_id for one in deliveries)))
-    here = [one for one in deliveries if one.mailbox_id in boxes and boxes[one.mailbox_id].account_id == one.account_id]
+    found = _boxes(tx, deliveries)
+    here = [(one, box) for one, box in zip(deliveries, found, strict=True) if box is not None]
     if not here:
         return [0] * len(deliveries)
     now = tx.now
-    last = tx.many_at_once(INSERT_CONTENT, [content_row(one.prepared) for one in here])
+    last = tx.many_at_once(INSERT_CONTENT, [content_row(one.prepared) for one, _ in here])
     ids = range(last - len(here) + 1, last + 1)
     tx.many_at_once(
         INSERT_BLOB,
-        [{"content_id": content_id, **blob_row(one.prepared)} for content_id, one in zip(ids, here, strict=True)],
+        [{"content_id": content_id, **blob_row(one.prepared)} for content_id, (one, _) in zip(ids, here, strict=True)],
     )
-    rows = [
-        {**boxes[one.mailbox_id].next(one.prepared.size), **appearance(_placing(one, content_id), now)}
-        for content_id, one in zip(ids, here, strict=True)
-    ]
-    tx.many_at_once(INSERT_MESSAGE, rows)
-    _count(tx, [box for box in boxes.values() if box.more])
-    tx.many_at_once(traces.INSERT, [traces.row_of(one.trace, now) for one in here])
-    for one in here:
-        tx.changed(one.account_id, one.mailbox_id)
-    found = {id(one): content_id for content_id, one in zip(ids, here, strict=True)}
-    return [found.get(id(one), 0) for one in deliveries]
+    tx.many_at_once(
+        INSERT_MESSAGE,
+        [
+            {**box.next(one.prepared.size), **appearance(_placing(one, content_id), now)}
+            for content_id, (one, box) in zip(ids, here, strict=True)
+        ],
+    )
+    _count(tx, list({box.id: box for _, box in here}.values()))
+    tx.many_at_once(traces.INSERT, [traces.row_of(one.trace, now) for one, _ in here])
+    for one, box in here:
+        tx.changed(one.account_id, box.id)
+    given = iter(ids)
+    return [0 if box is None else next(given) for box in found]
 
 
 def _placing(one: PlainDelivery, content_id: int) -> Placing:
@@ -69,8 +72,8 @@ class _Box:
 
     __slots__ = ("account_id", "id", "modseq", "more", "octets", "uidnext")
 
-    def __init__(self, row: str) -> None:
-        self.id, self.account_id, self.uidnext, self.modseq = map(int, row.split())
+    def __init__(self, row: Sequence[str]) -> None:
+        self.id, self.account_id, self.uidnext, self.modseq = map(int, row)
         self.more = self.octets = 0
 
     def next(self, size: int) -> dict[str, int]:
@@ -81,11 +84,32 @@ class _Box:
         return place
 
 
-def _boxes(tx: Tx, ids: Sequence[int]) -> dict[int, _Box]:
-    """Mailboxes by their ids, in one row."""
-    (told,) = tx.given(_read_text(len(ids)), ids)[0]
-    boxes = [_Box(row) for row in told.split(",")] if told else []
-    return {box.id: box for box in boxes}
+def _boxes(tx: Tx, deliveries: Sequence[PlainDelivery]) -> list[_Box | None]:
+    """The mailbox of each, one object for all that go to it; None: it is gone, or not the account's."""
+    ids = list(dict.fromkeys(one.mailbox_id for one in deliveries if not one.mailbox_name))
+    names = list(dict.fromkeys(_name(one) for one in deliveries if one.mailbox_name))
+    boxes: dict[int, _Box] = {}
+    for row in _rows(tx, _by_id(len(ids)), ids) if ids else ():
+        boxes[int(row[0])] = _Box(row)
+    named: dict[tuple[int, str], int] = {}
+    for nth, *row in _rows(tx, _by_name(len(names)), [value for name in names for value in name]) if names else ():
+        named[names[int(nth)]] = int(row[0])
+        boxes.setdefault(int(row[0]), _Box(row))
+    found: list[_Box | None] = []
+    for one in deliveries:
+        box = boxes.get(named.get(_name(one), 0) if one.mailbox_name else one.mailbox_id)
+        found.append(box if box is not None and box.account_id == one.account_id else None)
+    return found
+
+
+def _name(one: PlainDelivery) -> tuple[int, str]:
+    return one.account_id, mailboxes.canonical(one.mailbox_name)
+
+
+def _rows(tx: Tx, query: str, values: Sequence[object]) -> list[list[str]]:
+    """Numbers of several rows, in one: reading a row lets go of the interpreter, too."""
+    (told,) = tx.given(query, values)[0]
+    return [row.split() for row in told.split(",")] if told else []
 
 
 def _count(tx: Tx, boxes: Sequence[_Box]) -> None:
@@ -93,11 +117,23 @@ def _count(tx: Tx, boxes: Sequence[_Box]) -> None:
     tx.given(_count_text(len(boxes)), [value for box in boxes for value in (box.id, box.more, box.octets)])
 
 
+_NUMBERS = "id || ' ' || account_id || ' ' || uidnext || ' ' || modseq"
+
+
 @cache
-def _read_text(count: int) -> str:
+def _by_id(count: int) -> str:
     asked = ", ".join("?" * count)
-    row = "id || ' ' || account_id || ' ' || uidnext || ' ' || modseq"
-    return f"SELECT group_concat({row}) FROM mailbox WHERE id IN ({asked})"  # noqa: S608 - of marks for values
+    return f"SELECT group_concat({_NUMBERS}) FROM mailbox WHERE id IN ({asked})"  # noqa: S608 - of marks for values
+
+
+@cache
+def _by_name(count: int) -> str:
+    """Which of those that were asked for each is stands first."""
+    asked = ", ".join(f"({nth}, ?, ?)" for nth in range(count))
+    return (
+        f"SELECT group_concat(asked.column1 || ' ' || {_NUMBERS}) FROM (VALUES {asked}) AS asked"  # noqa: S608
+        " CROSS JOIN mailbox ON account_id = asked.column2 AND name = asked.column3"
+    )
 
 
 @cache
