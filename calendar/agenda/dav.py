@@ -1,9 +1,11 @@
 """Radicale's application with our bounds before it, our errors around it and a few answers of our own."""
 
 import io
+import re
 import traceback
+import uuid
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -42,7 +44,10 @@ OPTIONS_HEADERS: Final = {
 """Class 2 (LOCK) is not ours to promise."""
 _CONDITIONAL: Final = ("GET", "HEAD", "PUT", "DELETE", "MOVE", "PROPPATCH")
 _WELCOME = both(Text("Adresse CalDAV et CardDAV : indiquez-la à votre logiciel d'agenda ou de contacts.\n"), "")
-_ADDRESS_SET = xmlutils.make_clark("C:calendar-user-address-set")
+_ADDRESS_SET, _LARGEST = (
+    xmlutils.make_clark(f"C:{name}") for name in ("calendar-user-address-set", "max-resource-size")
+)
+_METHOD = re.compile(r"^METHOD[;:].*\r?\n", re.IGNORECASE | re.MULTILINE)
 
 
 def configuration(store: Store, realm: str) -> config.Configuration:
@@ -52,7 +57,6 @@ def configuration(store: Store, realm: str) -> config.Configuration:
         {
             "server": {
                 "max_content_length": str(MAX_BODY),
-                "max_resource_size": str(MAX_ITEM_OCTETS),
                 "delay_on_error": "0",
                 "validate_path_value": "none",  # control characters are refused all the same
             },
@@ -72,6 +76,8 @@ class Dav(Application):
 
     def __init__(self, store: Store, clock: Clock, realm: str) -> None:
         super().__init__(configuration(store, realm))
+        # The store measures items, and refuses them with an error that is not taken for somebody else's change.
+        self._max_resource_size = MAX_BODY
         self._store = store
         self._clock = clock
         self._homes: set[int] = set()
@@ -109,11 +115,7 @@ class Dav(Application):
         return self._guard(super().do_MKCALENDAR, request)
 
     def do_PROPFIND(self, *request: object) -> types.WSGIResponse:
-        status, headers, answer, asked = self._guard(super().do_PROPFIND, request)
-        fields = dict(headers)
-        if "DAV" in fields:
-            fields["DAV"] = OPTIONS_HEADERS["DAV"]
-        return status, fields, answer, asked
+        return self._guard(super().do_PROPFIND, request)
 
     def _collect_allowed_items(
         self, items: Iterable[types.CollectionOrItem], user: str, user_groups: set[str]
@@ -127,7 +129,11 @@ class Dav(Application):
         return self._guard(self._describe, request)
 
     def do_REPORT(self, *request: object) -> types.WSGIResponse:
-        return self._guard(super().do_REPORT, request)
+        """Free and busy times are an object like others: with a UID (RFC 5545 section 3.6.4)."""
+        status, headers, answer, asked = self._guard(super().do_REPORT, request)
+        if isinstance(answer, str):
+            answer = answer.replace("BEGIN:VFREEBUSY\r\n", f"BEGIN:VFREEBUSY\r\nUID:{uuid.uuid4()}\r\n", 1)
+        return status, headers, answer, asked
 
     def _describe(self, *request: Any) -> types.WSGIResponse:
         """All properties are set, or none (RFC 4918 section 9.2): Radicale would take any name for one to keep."""
@@ -156,7 +162,8 @@ class Dav(Application):
             self._provision()
             if prepare is not None:
                 prepare(environ, path)
-            return self._attempt(method, request)
+            status, headers, answer, asked = self._attempt(method, request)
+            return status, _header_fields(dict(headers), of_text=isinstance(answer, str)), answer, asked
         except UidTaken:
             return self._webdav_error_response(HTTPStatus.CONFLICT, f"{_space(path)}:no-uid-conflict", info)
         except UnsupportedComponent:
@@ -261,7 +268,8 @@ class Dav(Application):
         octets = environ["wsgi.input"].read()
         if len(octets) > (MAX_ITEM_BODY if _is_item(path) else MAX_BODY):
             raise Refused(Reason.TOO_BIG, "The item is too big")
-        text = cleaning.clean(octets, VISIT.get().budget).encode()
+        # What is kept is no message to anybody (RFC 4791 section 4.1); the text is unfolded, a line is a property.
+        text = _METHOD.sub("", cleaning.clean(octets, VISIT.get().budget)).encode()
         environ["wsgi.input"] = io.BytesIO(text)
         environ["CONTENT_LENGTH"] = str(len(text))
 
@@ -284,8 +292,21 @@ class Dav(Application):
             for address in (principal.address, *principal.aliases):
                 if len(element):  # a 404 stays empty
                     ET.SubElement(element, HREF).text = f"mailto:{address}"
+        for element in xml_content.iter(_LARGEST):
+            if element.text:
+                element.text = str(MAX_ITEM_OCTETS)
         rights.tell_truly(xml_content)
         return super()._xml_response(xml_content, request_info)
+
+
+def _header_fields(said: Mapping[str, str], *, of_text: bool) -> dict[str, str]:
+    """What Radicale says in a header, set right: no locks (class 2), no empty entity tag, one charset."""
+    fields = {name: value for name, value in said.items() if value}
+    if "DAV" in fields:
+        fields["DAV"] = OPTIONS_HEADERS["DAV"]
+    if of_text and "Content-Type" in fields:  # Radicale adds the charset of a text
+        fields["Content-Type"] = fields["Content-Type"].partition(";")[0]
+    return fields
 
 
 def _is_item(path: str) -> bool:

@@ -3,6 +3,7 @@
 import datetime
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 from xml.parsers import expat
 
 from radicale import xmlutils
@@ -134,6 +135,8 @@ def _check(root: ET.Element, year: int) -> None:
     for element in root.iter():
         if not element.tag.startswith("{"):
             raise BadSyntax("An element without namespace")
+        if element.tag == HREF:
+            element.text = _address(element.text or "")
         if element.tag in _RANGES:
             _check_range(element, year)
         if element.tag == _COMP and not element.get("name"):
@@ -166,12 +169,23 @@ def _drop_repeated(prop: ET.Element) -> None:
         prop[:] = named.values()
 
 
+def _address(text: str) -> str:
+    """An address that Radicale can take apart; what is none names nothing."""
+    try:
+        urlsplit(text)
+    except ValueError:
+        return ""
+    return text
+
+
 def _check_range(element: ET.Element, year: int) -> None:
     try:
         ends = dict(_stamps(element))
     except ValueError:
         raise BadSyntax("A time range must be in UTC, like 20260901T000000Z") from None
     start, end = ends.get("start"), ends.get("end")
+    if start is not None and end is not None and end <= start:
+        raise BadSyntax("A time range ends after its start")  # RFC 4791 section 9.9
     last = datetime.datetime(year + MAX_YEARS_AHEAD, 12, 31, tzinfo=datetime.UTC)
     if start is not None and start > last:
         raise Refused(Reason.INVALID, "The time range starts too far in the future")

@@ -126,10 +126,20 @@ def _series(text: str, budget: Budget) -> tuple[recurring_ical_events.CalendarQu
     if known is not None:
         return known
     calendar = icalendar.Calendar.from_ical(cleaning.clean(text.encode(), budget))
+    for event in calendar.walk("VEVENT"):
+        _forget_end_before_start(event)
     recurs = any(name in event for event in calendar.walk("VEVENT") for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
     made = recurring_ical_events.of(calendar), recurs
     SERIES.put(text, made, PARSED * len(text))
     return made
+
+
+def _forget_end_before_start(event: Any) -> None:
+    """No event ends before it starts (RFC 5545 section 3.8.2.2): of a series that does so by years, every occurrence in
+    those years would be computed for each day that is shown."""
+    if "DTSTART" in event and moment(ending(event), datetime.UTC) < moment(event["DTSTART"].dt, datetime.UTC):
+        event.pop("DTEND", None)
+        event.pop("DURATION", None)
 
 
 def _of(

@@ -488,6 +488,15 @@ def test_what_was_stored_spoils_no_report(
     assert client.dav("REPORT", f"{AGENDA}/", busy).status_code == 200, text
 
 
+def test_a_series_that_ends_before_it_starts_costs_no_page() -> None:
+    """A century of occurrences is not computed for the month that is looked at."""
+    text = event("a", start="20260907T080000Z", end="19000101T000000", more="RRULE:FREQ=DAILY\n")
+    row = agenda_items.Item("a.ics", "a", "e", "VCALENDAR", "VEVENT", 0, 1, 0, text)
+    start = datetime.datetime(2026, 9, 1, tzinfo=datetime.UTC)
+    found = occurrences.spread([(1, row)], start, start + datetime.timedelta(days=30), datetime.UTC, Budget(2))
+    assert (len(found.occurrences), found.cut, found.unreadable) == (24, False, 0)
+
+
 # ---------------------------------------------------------------------- requests
 
 
@@ -496,8 +505,10 @@ def test_items_that_are_too_big(client: Client) -> None:
     """max-resource-size for an item, 413 for a body nobody would read."""
     photo = "PHOTO;ENCODING=b;TYPE=JPEG:" + base64.b64encode(b"x" * 900_000).decode() + "\r\n"
     card = contact("c").replace("END:", photo + "END:")
-    response = client.dav("PUT", "/dav/edupont/contacts/c.vcf", card, Content_Type="text/vcard")
-    assert response.status_code in (403, 412)
+    response = client.dav("PUT", "/dav/edupont/contacts/c.vcf", card, Content_Type="text/vcard", If_None_Match="*")
+    assert (response.status_code, "max-resource-size" in response.text) == (403, True)  # not 412: nobody changed it
+    size = client.propfind("/dav/edupont/agenda/", "C:max-resource-size")["/dav/edupont/agenda/"]
+    assert size["C:max-resource-size"].text == str(agenda_items.MAX_ITEM_OCTETS)
     photo = "PHOTO;ENCODING=b;TYPE=JPEG:" + base64.b64encode(b"x" * 300_000).decode() + "\r\n"
     smaller = contact("d").replace("END:", photo + "END:")
     assert client.dav("PUT", "/dav/edupont/contacts/d.vcf", smaller, Content_Type="text/vcard").status_code == 201

@@ -31,6 +31,17 @@ def test_life_of_an_event(client: Client) -> None:
     assert client.put_event(f"{AGENDA}/a.ics", event("a"), If_Match=changed.headers["etag"]).status_code == 412
 
 
+def test_what_is_kept_is_no_message_to_anybody(client: Client) -> None:
+    """RFC 4791 section 4.1: no METHOD; what a folded text says of one is no property."""
+    text = event("a", more="DESCRIPTION:see\n METHOD:x\n").replace(
+        "VERSION:2.0\r\n", "VERSION:2.0\r\nMethod:REQUEST\r\n"
+    )
+    assert client.put_event(f"{AGENDA}/a.ics", text).status_code == 201
+    kept = client.get(f"{AGENDA}/a.ics").text
+    assert "REQUEST" not in kept
+    assert "DESCRIPTION:seeMETHOD:x" in kept
+
+
 def test_lists_of_entity_tags(client: Client) -> None:
     """RFC 9110 section 13.1: several tags, weak ones, `*`; a look that shows nothing new; what is not there is 404."""
     path = f"{AGENDA}/a.ics"

@@ -90,7 +90,15 @@ def test_multiget(filled: Client) -> None:
     """RFC 4791 section 7.9: what is asked, a 404 for what is not there, nothing of elsewhere."""
     hrefs = "".join(
         f"<D:href>{href}</D:href>"
-        for href in (f"{AGENDA}alone.ics", f"{AGENDA}none.ics", f"{AGENDA}alone.ics", "/elsewhere/x.ics", "%%%")
+        for href in (
+            f"{AGENDA}alone.ics",
+            f"{AGENDA}none.ics",
+            f"{AGENDA}alone.ics",
+            "/elsewhere/x.ics",
+            "%%%",
+            "",
+            "//[",
+        )
     )
     body = f"<C:calendar-multiget {SPACES}><D:prop><D:getetag/><C:calendar-data/></D:prop>{hrefs}</C:calendar-multiget>"
     response = filled.dav("REPORT", AGENDA, body)
@@ -183,6 +191,11 @@ def test_free_and_busy(filled: Client) -> None:
     assert "FREEBUSY;FBTYPE=BUSY:20260907T080000Z/20260907T090000Z" in response.text
     assert "FREEBUSY;FBTYPE=BUSY:20260910T160000Z/20260910T180000Z" in response.text
     assert "Conseil" not in response.text
+    assert response.text.count("UID:") == 1
+    assert response.headers["content-type"] == "text/calendar; charset=utf-8"
+    backwards = body.replace("20260912", "20260901")
+    assert filled.dav("REPORT", AGENDA, backwards, Depth="1").status_code == 400
+    assert query(filled, between("20260912T000000Z", "20260912T000000Z")).status_code == 400
 
 
 def test_address_book_query(client: Client) -> None:
