@@ -57,6 +57,8 @@ def configuration(store: Store, realm: str) -> config.Configuration:
         {
             "server": {
                 "max_content_length": str(MAX_BODY),
+                # The store measures items: its refusal is not taken for somebody else's change, as Radicale's 412 is.
+                "max_resource_size": str(MAX_BODY),
                 "delay_on_error": "0",
                 "validate_path_value": "none",  # control characters are refused all the same
             },
@@ -76,8 +78,6 @@ class Dav(Application):
 
     def __init__(self, store: Store, clock: Clock, realm: str) -> None:
         super().__init__(configuration(store, realm))
-        # The store measures items, and refuses them with an error that is not taken for somebody else's change.
-        self._max_resource_size = MAX_BODY
         self._store = store
         self._clock = clock
         self._homes: set[int] = set()

@@ -4,12 +4,13 @@ from collections.abc import AsyncGenerator
 from functools import partial
 
 from imap.session.session import Session
+from imap.wire.codes import Code, CodeName
 from imap.wire.extensions import metadata as wire
 from imap.wire.responses import Reply, no, ok
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role
 from mailserver.store.mail.access import annotations
-from mailserver.store.mail.access.annotations import MAX_VALUE, PRIVATE, SHARED, TooMany
+from mailserver.store.mail.access.annotations import MAX_VALUE, PRIVATE, SHARED, FixedUse, TooMany
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
@@ -67,6 +68,9 @@ async def set_metadata(session: Session, command: wire.SetMetadata) -> Outputs:
         )
     except TooMany as refusal:
         yield no(refusal.text, wire.TOO_MANY)
+        return
+    except FixedUse as refusal:
+        yield no(refusal.text, Code(CodeName.USEATTR))
         return
     if session.annotation_news is not None:
         session.annotation_news.made(numbers)

@@ -134,7 +134,7 @@ def _flag_locked(
 ) -> Flagged:
     """`flag`, once the mailbox is locked and it has been looked whether it moved."""
     box = mailboxes.lock(tx, account_id, mailbox_id)
-    mask = messages.ensure_flags(tx, mailbox_id, names)
+    mask = messages.ensure_flags(tx, mailbox_id, names, mode)
     if box.modseq != known.modseq:
         modseq, left, _ = messages.store_flags(tx, account_id, mailbox_id, known.uids, mode, names)
         return Flagged(modseq, mask, known=False, missing=len(known.uids) - len(left))

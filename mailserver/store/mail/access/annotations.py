@@ -34,6 +34,8 @@ TRACES = 64
 SERVER = 0
 EVERYBODY = 0
 PRIVATE, SHARED = "/private/", "/shared/"
+SPECIAL_USE = PRIVATE + "specialuse"
+"""What LIST says of a mailbox of one's own (RFC 6154 section 4): it is given with CREATE, and read here."""
 _SETTING_LOCK = 0x6D657461
 _LOCK = Statement(select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger))))
 READING: Rights = frozenset("rswip")
@@ -41,6 +43,10 @@ READING: Rights = frozenset("rswip")
 
 class TooMany(Refused):
     """The mailbox or the server has as many entries as it may."""
+
+
+class FixedUse(Refused):
+    """A mailbox is not put to another use by its annotation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +73,18 @@ def of_mailboxes(tx: Tx, viewer: Viewer, mailbox_ids: Sequence[int]) -> dict[int
         rows = tx.execute(_VISIBLE.where(here, _seen_by(viewer), annotation.c.value.is_not(None)))
         for row in rows:
             found.setdefault(row.mailbox_id, {})[row.entry] = row.value
+        used = _USED.where(mailbox.c.id.in_(mailbox_ids[start : start + mailboxes.IN_LIST]))
+        for row in tx.execute(used.where(mailbox.c.account_id == viewer.account_id)):
+            found.setdefault(row.id, {})[SPECIAL_USE] = row.special_use.encode()
     return found
 
 
 _VISIBLE: Select[Any] = select(
     annotation.c.id, annotation.c.mailbox_id, annotation.c.entry, annotation.c.value
 ).order_by(annotation.c.mailbox_id, annotation.c.entry)
+
+
+_USED: Select[Any] = select(mailbox.c.id, mailbox.c.special_use).where(mailbox.c.special_use != "")
 
 
 def _seen_by(viewer: Viewer) -> ColumnElement[bool]:
@@ -84,7 +96,7 @@ def change(
 ) -> list[int]:
     """Set entries, all or none; None removes one. What the changes are numbered by, for `changed`.
 
-    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN), TooMany.
+    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN), TooMany, FixedUse.
     """
     if tx.dialect == "postgresql":  # numbers are to ascend in the order of commits
         tx.one(_LOCK, key=_SETTING_LOCK)
@@ -97,6 +109,11 @@ def change(
         box, rights = _readable(tx, viewer, name)
         if shared:
             check(rights, "w")
+    if SPECIAL_USE in values and box is not None:
+        used = box.special_use if box.account_id == viewer.account_id else ""
+        if (values[SPECIAL_USE] or b"") != used.encode():
+            raise FixedUse(Reason.CANNOT, "A special use is given when the mailbox is made")
+        values = {entry: value for entry, value in values.items() if entry != SPECIAL_USE}
     numbers = []
     for entry, value in values.items():
         owner = viewer.account_id if entry.startswith(PRIVATE) else EVERYBODY
@@ -179,4 +196,4 @@ def changed(tx: Tx, viewer: Viewer, since: int, own: Sequence[int] = ()) -> tupl
     return newest, [Changed(name, tuple(entries)) for name, entries in found.items()]
 
 
-__all__ = ["Changed", "TooMany", "change", "changed", "get", "latest", "of_mailboxes"]
+__all__ = ["Changed", "FixedUse", "TooMany", "change", "changed", "get", "latest", "of_mailboxes"]

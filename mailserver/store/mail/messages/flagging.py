@@ -22,8 +22,11 @@ _KEYWORDS_OF = ManyStatement(
 _INSERT_KEYWORD = Statement(insert(keyword), keys=("mailbox_id", "bit", "name"))
 
 
-def ensure_flags(tx: Tx, mailbox_id: int, wanted: Iterable[str]) -> int:
-    """The mask of these flags, giving new keywords a bit. Raises Refused(LIMIT | INVALID | NO_SUCH_MAILBOX)."""
+def ensure_flags(tx: Tx, mailbox_id: int, wanted: Iterable[str], mode: str = "+") -> int:
+    """The mask of these flags, giving new keywords a bit, unless they are to be removed ("-").
+
+    Raises Refused(LIMIT | INVALID | NO_SUCH_MAILBOX).
+    """
     wanted = tuple(wanted)
     if not wanted:
         return 0
@@ -32,6 +35,8 @@ def ensure_flags(tx: Tx, mailbox_id: int, wanted: Iterable[str]) -> int:
         return mask
     names = mailboxes.keywords(tx, mailbox_id)
     mask, missing = known_mask(wanted, names)
+    if mode == "-":
+        return mask
     if missing:  # two units that add keywords at once must not give them one bit
         if tx.one(_LOCK_KEYWORDS, mailbox=mailbox_id) is None:
             raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
@@ -89,7 +94,7 @@ def store_flags(
     """
     box = mailboxes.lock(tx, account_id, mailbox_id)
     flags = tuple(flags)
-    mask = ensure_flags(tx, mailbox_id, flags) & only
+    mask = ensure_flags(tx, mailbox_id, flags, mode) & only
     before = state(tx, mailbox_id, uids)
     modified = [row[0] for row in before if unchanged_since is not None and row[2] > unchanged_since]
     blocked = set(modified)
