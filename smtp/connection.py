@@ -15,6 +15,7 @@ from mailserver.delivery import key_of
 from mailserver.foundation import logs
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.peers import Entry
+from mailserver.foundation.starttls import start_tls
 from mailserver.model.errors import BadSyntax, RateExceeded, Refused, Temporary
 from smtp.door import HELD_OCTETS, Door
 from smtp.roles import Role
@@ -453,13 +454,11 @@ class Connection(SMTP):
         self._framer.drop()
         self._reading_paused = False
         try:
-            transport = await self.loop.start_tls(
-                plain, self, context, server_side=True, ssl_handshake_timeout=self._door.limits.handshake_seconds
-            )
+            transport = await start_tls(self.loop, plain, self, context, self._door.limits.handshake_seconds)
         except (OSError, ssl.SSLError) as error:
             log.info("tls failed", peer=self._client.address, door=self._role.door, error=type(error).__name__)
             raise Gone from None
-        if transport is None or self._lost:
+        if self._lost:
             raise Gone
         self.transport = transport
         self.envelope = self._create_envelope()

@@ -18,6 +18,7 @@ from directory.server.wire.messages import RESPONSES, Abandon, Code, Extended, M
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.peers import Entry
 from mailserver.foundation.settings import Limits
+from mailserver.foundation.starttls import start_tls
 from mailserver.model.errors import BadSyntax, Temporary
 
 log = structlog.get_logger("ldap")
@@ -245,15 +246,9 @@ class Connection(asyncio.Protocol):
         await self._upgrade()
 
     async def _upgrade(self) -> None:
-        transport = await self._loop.start_tls(
-            self._transport,
-            self,
-            self._house.context,
-            server_side=True,
-            ssl_handshake_timeout=self._house.limits.handshake_seconds,
+        transport = await start_tls(
+            self._loop, self._transport, self, self._house.context, self._house.limits.handshake_seconds
         )
-        if transport is None:
-            raise ConnectionResetError
         self._transport = transport
         self._heard = self._loop.time()
         self._upgrading = False

@@ -7,6 +7,7 @@ from typing import cast
 import structlog
 
 from mailserver.foundation.peers import Entry
+from mailserver.foundation.starttls import start_tls
 from smtp.door import Door
 from smtp.managesieve import replies
 from smtp.managesieve.framing import Broken, Command, Framer
@@ -249,17 +250,13 @@ class Connection(asyncio.Protocol):
         self._framer.drop()
         self._paused = False
         try:
-            transport = await self._loop.start_tls(
-                self._transport,
-                self,
-                self._context,
-                server_side=True,
-                ssl_handshake_timeout=self._door.limits.handshake_seconds,
+            transport = await start_tls(
+                self._loop, self._transport, self, self._context, self._door.limits.handshake_seconds
             )
         except (OSError, ssl.SSLError) as error:
             log.info("tls failed", peer=self._entry.peer, error=type(error).__name__)
             raise Gone from None
-        if transport is None or self._lost:
+        if self._lost:
             raise Gone
         self._transport = transport
         self.tls = True

@@ -1,6 +1,8 @@
 """ManageSieve (RFC 5804), by golden dialogues, by hostile octets, and by a real client."""
 
 import asyncio
+import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 import mailserver.sieve
 from mailserver.filters import Scripts
+from mailserver.foundation.metrics import catalogue
 from mailserver.model.identity import ListKind
 from mailserver.store.account import filters
 from mailserver.store.account.filters import KEPT
@@ -25,6 +28,7 @@ from mailserver.store.schema.filters import filter_script, filter_version
 from smtp.managesieve import framing, replies
 from smtp.managesieve.connection import Connection
 from smtp.managesieve.framing import Broken, Command, Framer
+from tests.figures import value
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.filtering import letter, send
@@ -188,6 +192,18 @@ def test_nothing_is_taken_in_clear_while_the_answer_to_starttls_waits(sieve: Hou
     with pytest.raises(OSError):
         tls_context().wrap_socket(client.socket)
     client.close()
+
+
+def test_who_leaves_instead_of_a_handshake_is_counted_no_more(sieve: House) -> None:
+    before = value(catalogue.OPEN, "sieve")
+    client = Client(sieve)
+    client.greeting()
+    assert value(catalogue.OPEN, "sieve") == before + 1
+    client.send(b"STARTTLS\r\n")
+    assert client.line().startswith("OK")
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing says so by RST
+    client.close()
+    until(lambda: value(catalogue.OPEN, "sieve") == before)
 
 
 def test_a_peer_that_does_not_read_is_not_answered_ahead(sieve: House) -> None:

@@ -4,11 +4,14 @@ import asyncio
 import smtplib
 import socket
 import ssl
+import struct
 import warnings
 
 import pytest
 
+from mailserver.foundation.metrics import catalogue
 from smtp.connection import Connection
+from tests.figures import value
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, PASSWORD, House
 from tests.waiting import until
@@ -103,3 +106,24 @@ def test_old_protocols_are_refused(house: House) -> None:
     with pytest.raises((ssl.SSLError, OSError)):
         client.starttls(context=context)
     client.close()
+
+
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER: whoever closes says so by RST."""
+
+
+@pytest.mark.parametrize("door", ["smtp", "submission"])
+@pytest.mark.parametrize("words", [b"", b"no handshake\r\n\r\n"])
+def test_who_leaves_instead_of_a_handshake_is_counted_no_more(house: House, door: str, words: bytes) -> None:
+    """A scanner that hangs up behind STARTTLS fifty times would be shut out for ever, and in the end everybody."""
+    before = value(catalogue.OPEN, door)
+    plain = socket.create_connection(("127.0.0.1", house.ports[door]), 60)
+    plain.recv(200)
+    assert value(catalogue.OPEN, door) == before + 1
+    plain.sendall(b"STARTTLS\r\n")
+    assert plain.recv(100).startswith(b"220 ")
+    if words:
+        plain.sendall(words)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    plain.close()
+    until(lambda: value(catalogue.OPEN, door) == before)

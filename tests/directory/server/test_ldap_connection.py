@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -20,9 +21,11 @@ from directory.server.wire import ber, messages
 from directory.server.wire.filters import Equality, Present
 from directory.server.wire.messages import Code, Scope, Search, Tag
 from mailserver.foundation import listeners
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Limits
 from tests.directory.server.door import ADMIN, ADMIN_PASSWORD, BASE, Academy, academy, receive
 from tests.directory.server.test_ldap_messages import write_request, write_search
+from tests.figures import value
 from tests.waiting import PATIENCE, until
 
 START_TLS = ber.sequence((ber.octets(messages.START_TLS, 0x80),), Tag.EXTENDED)
@@ -87,6 +90,17 @@ def test_starttls_injection_in_a_segment_of_its_own(house: Academy, client: sock
     read_message(client)
     client.sendall(write_request(2, BIND))
     assert b"dn:" not in receive(client)
+
+
+def test_who_leaves_instead_of_a_handshake_is_counted_no_more(house: Academy) -> None:
+    before = value(catalogue.OPEN, "ldap")
+    sock = socket.create_connection(("127.0.0.1", house.port), timeout=PATIENCE)
+    sock.sendall(write_request(1, START_TLS))
+    read_message(sock)
+    assert value(catalogue.OPEN, "ldap") == before + 1
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing says so by RST
+    sock.close()
+    until(lambda: value(catalogue.OPEN, "ldap") == before)
 
 
 @pytest.mark.parametrize("port", ["port", "tls_port"])
