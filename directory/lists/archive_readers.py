@@ -65,7 +65,8 @@ def opened_outside(tx: Tx, house: House, member_id: int) -> OpenArchive | None:
     entry = lists.get(tx, found.list)
     if entry is None or entry.archive not in OPEN or not _are_in(tx, house, entry, [found.member]):
         return None
-    view = ArchiveView(entry.address, Archive.MEMBERS, kept_from=_kept_from(tx, Population.OUTSIDE))
+    kept_from = _kept_from(tx, Population.OUTSIDE)
+    view = ArchiveView(entry.address, Archive.MEMBERS, kept_from=kept_from, is_outside=True)
     return OpenArchive(entry, view)
 
 

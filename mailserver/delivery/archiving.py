@@ -21,8 +21,8 @@ class Archiving:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def wanted(self, head: Head, envelope: Envelope, octets: bytes) -> Archived | None:
-        """What the list keeps of a message; None: nothing.
+    def wanted(self, head: Head, envelope: Envelope, octets: bytes, *, leaves: bool) -> Archived | None:
+        """What the list keeps of a message; None: nothing. `leaves`: members outside get it.
 
         Nothing of what its author wants kept nowhere, nor of what goes to everybody's Spam because its author's domain
         or the blocklists say so.
@@ -30,7 +30,8 @@ class Archiving:
         if head.archive is Archive.NONE or envelope.is_put_aside or list_copy.wants_no_archive(octets):
             return None
         account_id = envelope.sender.account_id if envelope.sender is not None else 0
-        return Archived(head.address, name_of(head, envelope, octets), account_id, head.archive)
+        name = name_of(head, envelope, octets)
+        return Archived(head.address, name, account_id, head.archive, leaves or not account_id)
 
     def announced(self, head: Head, archived: Archived | None) -> Head:
         """The list as its copies speak of it: where its archive is, and the message in it. Of one for owners alone

@@ -367,7 +367,7 @@ class Delivery(Addressing):
         assert one.head is not None
         members, remote = to
         name = envelope.name or options.name
-        archived = self._archiving.wanted(one.head, replace(envelope, name=name), octets)
+        archived = self._archiving.wanted(one.head, replace(envelope, name=name), octets, leaves=bool(one.remote))
         head = self._archiving.announced(one.head, archived)
         waiting = await self._digesting.apart(one.head, replace(envelope, name=name), octets, members, remote)
         now, at_once = members, remote

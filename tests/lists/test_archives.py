@@ -291,6 +291,25 @@ def test_rules_between_populations_bind_readers_as_they_bind_who_gets_it(house: 
 
 
 @both_engines
+def test_members_outside_are_not_shown_what_stayed_in_the_academy_before_they_came(house: House) -> None:
+    """Its author was not asked what it gives away. What came from outside is no secret of the academy's."""
+    address = keeping(house, "chorale", [at("tom")])
+    assert not send(house, "tom", address, subject="Entre nous")
+    assert not arrive(house, "x@ailleurs.fr", address, subject="De dehors")
+    house.store.write_now(lists.add_members, address, [AMIE])
+    assert not send(house, "tom", address, subject="Avec elle")
+    number = house.read(lambda tx: outside_members.ids(tx, address, [AMIE]))[AMIE]
+    found = house.read(archive_readers.opened_outside, rosters.House.of(house.settings), number)
+    assert found is not None
+    assert [one.subject for one in house.read(archive_pages.newest, found.view, 100)] == ["Avec elle", "De dehors"]
+    assert house.read(archive_pages.count, found.view) == 2
+    (*_, hidden) = kept(house, address)
+    with pytest.raises(Refused):
+        house.read(archive_pages.post, found.view, hidden.id)
+    assert subjects(house, "tom", address) == ["Avec elle", "De dehors", "Entre nous"]
+
+
+@both_engines
 def test_who_is_not_in_the_list_sees_what_those_wrote_whom_the_directory_shows(house: House) -> None:
     address = keeping(house, "chorale", [at("tom"), at("paul")], Archive.ACADEMY)
     assert not send(house, "tom", address, subject="D’un élève")

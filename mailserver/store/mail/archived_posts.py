@@ -35,6 +35,8 @@ class Archived:
     account_id: int
     readers: Archive
     """Who reads the list's archive at that moment."""
+    leaves: bool = False
+    """It goes to members outside, or came from there: its author knows that it is read there."""
 
 
 def keep(tx: Tx, content_id: int, wanted: Archived, came: Provenance) -> bool:
@@ -48,6 +50,7 @@ def keep(tx: Tx, content_id: int, wanted: Archived, came: Provenance) -> bool:
         "thread": int(row[0]) if row is not None else 0,
         "account_id": wanted.account_id,
         "readers": wanted.readers.value,
+        "outside": int(wanted.leaves),
         "door": int(came.door),
         "door_account": came.account_id,
         "through_list": int(came.through_list),

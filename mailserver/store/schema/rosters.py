@@ -163,6 +163,7 @@ archived_post = Table(
     Column("authentication", SmallInteger, nullable=False, server_default="0"),
     Column("withdrawal_id", BigInteger, nullable=False, server_default="0"),
     Column("readers", String(8), nullable=False, server_default="owners"),
+    Column("outside", SmallInteger, nullable=False, server_default="0"),
     UniqueConstraint("list", "name"),
     sqlite_autoincrement=True,
 )
@@ -170,7 +171,8 @@ archived_post = Table(
 more, it is about to go. `name`: in the address that the message has as its own (RFC 5064). `internal_date`: when it
 was sent on. `account_id`: who wrote it; 0: somebody outside. The columns of where it came from are those of `message`.
 `withdrawal_id`: the act that took it back; it is kept for an undoing and shown to nobody. `readers`: whom the archive
-was for when it was sent on, or has been opened to since (`mailserver.model.identity.Archive`)."""
+was for when it was sent on, or has been opened to since (`mailserver.model.identity.Archive`). `outside`: it went
+outside then, or came from there; else members outside, who came later, are not shown it."""
 Index("ix_archived_post_list", archived_post.c.list, archived_post.c.internal_date)
 Index("ix_archived_post_content_id", archived_post.c.content_id)
 Index("ix_archived_post_internal_date", archived_post.c.internal_date)

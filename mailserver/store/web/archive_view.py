@@ -28,6 +28,8 @@ class ArchiveView:
     reader_id: int = 0
     kept_from: frozenset[Population] = frozenset()
     """Populations that may not write to theirs: what those wrote they did not get either."""
+    is_outside: bool = False
+    """They are elsewhere: what stayed in the academy when it was sent on does so."""
     viewer: Viewer | None = None
     """Who has to see its author in the directory; None: it is not asked."""
 
@@ -37,6 +39,8 @@ def shown(view: ArchiveView) -> ColumnElement[bool]:
     parts = [archived_post.c.list == view.list, archived_post.c.withdrawal_id == 0]
     if view.circle is not Archive.OWNERS:
         parts.append(archived_post.c.readers.in_([one.value for one in _OPEN_TO[view.circle]]))
+    if view.is_outside:
+        parts.append(archived_post.c.outside == 1)
     if view.kept_from:
         parts.append(or_(_is_their_own(view), ~_wrote(view.kept_from)))
     if view.viewer is not None:
