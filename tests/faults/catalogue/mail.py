@@ -277,4 +277,28 @@ FAULTS = (
         "    if False:",
         ("tests/lists/test_archives.py",),
     ),
+    Fault(
+        "chain-of-strangers-fails",
+        "Copies of a list say that the chain of seals of whoever is not trusted here did not hold.",
+        "mailserver/authentication/check.py",
+        "        return sets\n\n    def _verified(",
+        "        return ()\n\n    def _verified(",
+        ("tests/smtp/test_arc.py",),
+    ),
+    Fault(
+        "recall-from-when-it-was-written",
+        "What an owner lets pass an hour later cannot be taken back.",
+        "mailserver/store/withdrawal/recalling.py",
+        " or traces.let_go_since(tx, author, row[0], since)",
+        "",
+        ("tests/lists/test_digests.py",),
+    ),
+    Fault(
+        "scanned-slides-count-as-read",
+        "Nobody is told that slides of nothing but pictures were not read.",
+        "mailserver/previews/markup.py",
+        "self.cut = self.cut or (self.everything and pictures and not text.strip())",
+        "pass",
+        ("tests/smtp/test_unread_files.py",),
+    ),
 )
