@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import functools
 import re
 import shutil
 import socket
@@ -42,6 +43,7 @@ from tests.schema import create_schema
 from tests.webui import compiled_templates
 from webui import server
 from webui.page import rendering
+from webui.page.context import SESSION
 
 T = TypeVar("T")
 PASSWORD = "Academie#2026"
@@ -127,6 +129,21 @@ class House:
         """Another browser at the door; closed with the house."""
         made = Visitor(self.tls_url if secure else self.url, self.settings.certificate)
         self._visitors.append(made)
+        return made
+
+    def session(self, login: str, interface: str) -> dict[str, str]:
+        """The cookies that the portal gives to whoever logs in to an interface."""
+        visitor = self._at_portal
+        visitor.http.cookies.clear()
+        visitor.log_in(login, interface=interface)
+        assert SESSION in visitor.http.cookies, visitor.text
+        return dict(visitor.http.cookies)
+
+    @functools.cached_property
+    def _at_portal(self) -> "Visitor":
+        """Whom it sends no further."""
+        made = self.visitor()
+        made.http.follow_redirects = False
         return made
 
     def outbox(self) -> ScheduledMail:

@@ -11,7 +11,7 @@ from mailserver.calendars.events import Draft
 from mailserver.calendars.rules import Rule
 from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_items, agendas
-from tests.webui.browser import SIZES, Watched, faults_of, log_in, overflow, visiting
+from tests.webui.browser import SIZES, Watched, faults_of, let_in, log_in, overflow, visiting
 from tests.webui.house import House
 
 pytestmark = pytest.mark.needs("chromium")
@@ -76,7 +76,7 @@ def test_every_screen_is_accessible(house: House, chromium: Browser, busy: Princ
     """The screens in the light, and those with colours of their own in the dark, too."""
     with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, busy.login, "complet")
+        let_in(page, house, busy.login, "complet")
         for view in ("semaine", "jour", "mois", "liste"):
             page.goto(f"{house.url}/agenda/{view}/{MONDAY}")
             if view in ("semaine", "liste"):  # short ones, too
@@ -115,8 +115,7 @@ def test_the_simplified_interface(house: House, chromium: Browser, busy: Princip
     """No script at all, at 320 px, too."""
     with visiting(chromium, size=size, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, busy.login)
-        page.goto(f"{house.url}/s/agenda/{MONDAY}")
+        log_in(page, house, busy.login, at=f"/s/agenda/{MONDAY}")
         if size == "telephone":
             page.set_viewport_size({"width": 320, "height": 700})
             assert overflow(page) <= 0
@@ -124,8 +123,7 @@ def test_the_simplified_interface(house: House, chromium: Browser, busy: Princip
             assert overflow(page) <= 0
             return
     with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:  # axe is a script itself
-        log_in(watched.page, house, busy.login)
-        watched.page.goto(f"{house.url}/s/agenda/{MONDAY}")
+        log_in(watched.page, house, busy.login, at=f"/s/agenda/{MONDAY}")
         check(watched, f"agenda-simple-{size}")
         watched.page.goto(f"{house.url}/s/agenda/nouveau")
         check(watched, f"agenda-simple-nouveau-{size}")
@@ -156,8 +154,7 @@ def test_moving_with_pointer_and_keyboard(house: House, chromium: Browser) -> No
     _put(house, person, "agenda", editing.create(Draft("Cours", _at(MONDAY, "09:00"), _at(MONDAY, "10:00")), "a", now))
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
-        page.goto(f"{house.url}/agenda/semaine/{MONDAY}")
+        log_in(page, house, person.login, "complet", at=f"/agenda/semaine/{MONDAY}")
         event, target = page.locator(".temps .ev"), page.locator(".jour").nth(2)
         box, other = event.bounding_box(), target.bounding_box()
         assert box
@@ -201,8 +198,7 @@ def test_an_event_is_moved_over_folded_hours(house: House, chromium: Browser) ->
     )
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
-        page.goto(f"{house.url}/agenda/semaine/{MONDAY}")
+        log_in(page, house, person.login, "complet", at=f"/agenda/semaine/{MONDAY}")
         watched.picture("agenda-plie")
         assert overflow(page) <= 0
         event = page.locator(".temps .ev")
@@ -230,8 +226,7 @@ def test_a_recurring_event_is_made_and_changed_by_keyboard_alone(house: House, c
     person = house.person("Lise", "Clavier")
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
-        page.goto(f"{house.url}/agenda/semaine/{MONDAY}")
+        log_in(page, house, person.login, "complet", at=f"/agenda/semaine/{MONDAY}")
         page.locator(".ajout").nth(1).focus()
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowDown")
@@ -270,8 +265,7 @@ def test_a_recurring_event_that_is_dragged_asks_which(house: House, chromium: Br
     _put(house, person, "agenda", editing.create(draft, "a", datetime.datetime.now(datetime.UTC)))
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
-        page.goto(f"{house.url}/agenda/semaine/{MONDAY}")
+        log_in(page, house, person.login, "complet", at=f"/agenda/semaine/{MONDAY}")
         page.locator(".temps .ev").focus()
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")

@@ -14,7 +14,7 @@ from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_grants, agenda_items, agendas
 from mailserver.store.agenda.agenda_grants import Role
 from mailserver.store.record.audit import Origin
-from tests.webui.browser import faults_of, log_in, narrow, overflow, visiting
+from tests.webui.browser import faults_of, let_in, log_in, narrow, overflow, visiting
 from tests.webui.house import House, Visitor
 from webui.agenda.calendars.class_colours import usual
 
@@ -243,8 +243,7 @@ def test_five_equal_days_fit_and_hold_what_overlaps(
     with visiting(chromium, script=True) as watched:
         page = watched.page
         page.set_viewport_size({"width": width, "height": 768})
-        log_in(page, house, crowded.login, "complet")
-        page.goto(f"{house.url}/agenda/semaine/{DAY}")
+        log_in(page, house, crowded.login, "complet", at=f"/agenda/semaine/{DAY}")
         measured = page.evaluate(MEASURE)
         assert max(measured["widths"]) - min(measured["widths"]) <= 1
         assert measured["right"] <= width
@@ -262,8 +261,7 @@ def test_the_panel_and_the_keys(house: House, chromium: Browser, crowded: Princi
     """A click opens the event beside the grid, Escape gives the focus back; c copies, Control-z undoes."""
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, crowded.login, "complet")
-        page.goto(f"{house.url}/agenda/semaine/{DAY}")
+        log_in(page, house, crowded.login, "complet", at=f"/agenda/semaine/{DAY}")
         event = page.get_by_role("link", name=re.compile("^Anglais 6e A"))
         event.click()
         panel = page.get_by_role("dialog", name="Événement")
@@ -295,7 +293,7 @@ def test_tasks_classes_and_the_panel_are_accessible(
     today = datetime.datetime.now(PARIS).date()
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, crowded.login, "complet")
+        let_in(page, house, crowded.login, "complet")
         for title, days in (("Rendre les bulletins", -2), ("Corriger les copies de 4e B", 1), ("Photocopies", 0)):
             page.goto(f"{house.url}/agenda/taches")
             page.fill("#titre", title)
@@ -328,8 +326,7 @@ def test_a_finger_that_stays_takes_an_event_along(house: House, chromium: Browse
     put(house, person, "Cours", "09:00-10:00")
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
-        page.goto(f"{house.url}/agenda/semaine/{DAY}")
+        log_in(page, house, person.login, "complet", at=f"/agenda/semaine/{DAY}")
         device = page.context.new_cdp_session(page)
         device.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
         box, other = page.locator(".temps .ev").bounding_box(), page.locator(".jour").nth(3).bounding_box()
@@ -356,8 +353,7 @@ def test_a_finger_that_stays_takes_an_event_along(house: House, chromium: Browse
 def test_a_stroke_turns_the_day_on_a_phone(house: House, chromium: Browser, crowded: Principal) -> None:
     with visiting(chromium, size="telephone", script=True) as watched:
         page = watched.page
-        log_in(page, house, crowded.login, "complet")
-        page.goto(f"{house.url}/agenda/jour/{DAY}")
+        log_in(page, house, crowded.login, "complet", at=f"/agenda/jour/{DAY}")
         device = page.context.new_cdp_session(page)
         device.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
         for kind, x in (("touchStart", 300), ("touchMove", 200), ("touchMove", 120), ("touchEnd", 0)):
@@ -371,7 +367,7 @@ def test_paper_has_every_day_on_one_sheet(house: House, chromium: Browser, crowd
     """A4 on its side: the week and the month on one sheet each, without what is for the screen."""
     with visiting(chromium, script=True, scheme="dark") as watched:
         page = watched.page
-        log_in(page, house, crowded.login, "complet")
+        let_in(page, house, crowded.login, "complet")
         for view, most in (("semaine", 1), ("mois", 1), ("liste", 2)):
             page.goto(f"{house.url}/agenda/{view}/{DAY}")
             assert 1 <= sheets(page) <= most, view

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mailserver.model.identity import Principal
 from tests.webui.boxes import FULL, Box, question
-from tests.webui.browser import faults_in_looks, log_in, narrow, overflow, visiting
+from tests.webui.browser import faults_in_looks, let_in, log_in, narrow, overflow, visiting
 from tests.webui.house import House
 
 pytestmark = pytest.mark.needs("chromium")
@@ -117,7 +117,7 @@ def test_screens_are_accessible(house: House, chromium: Browser, rose: Principal
     }
     with visiting(chromium, script=True, bypass_csp=True) as watched:
         page, found = watched.page, {}
-        log_in(page, house, rose.login)
+        let_in(page, house, rose.login)
         for base in ("/s", "/m"):
             for name, path in paths.items():
                 page.goto(f"{house.url}{base}{path}")

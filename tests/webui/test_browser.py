@@ -9,7 +9,18 @@ from playwright.sync_api import Browser, Page, expect
 from mailserver.model.identity import Principal
 from mailserver.store.mail import mailboxes
 from mailserver.store.web import webmail
-from tests.webui.browser import ALL_LOOKS, LOOKS, SIZES, faults_in_looks, log_in, log_out, overflow, visiting
+from tests.webui.browser import (
+    ALL_LOOKS,
+    LOOKS,
+    SIZES,
+    faults_in_looks,
+    let_in,
+    log_in,
+    log_out,
+    overflow,
+    through_portal,
+    visiting,
+)
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_mail import formatted
 
@@ -69,7 +80,7 @@ def test_a_day_without_javascript(house: House, chromium: Browser, tmp_path: Pat
     planning.write_text("lundi\nmardi\n")
     with visiting(chromium, size=size) as watched:
         page = watched.page
-        log_in(page, house, person.login, interface)
+        through_portal(page, house, person.login, interface)
         expect(page).to_have_url(f"{house.url}{base}/")
         expect(page.locator("h1")).to_have_text("Boîte de réception")
         watched.picture(f"jour-{who}-1-liste")
@@ -193,7 +204,7 @@ def test_activation_with_numen(house: House, chromium: Browser) -> None:
         page.click("text=Ouvrir ma messagerie")
         expect(page.locator("h1")).to_have_text("Boîte de réception")
     with visiting(chromium) as watched:
-        log_in(watched.page, house, person.login, password="21E2600123ABC")
+        through_portal(watched.page, house, person.login, password="21E2600123ABC")
         expect(watched.page.locator("[role=alert]")).to_contain_text("ne correspondent pas")
 
 
@@ -201,7 +212,7 @@ def test_password_change_ends_other_sessions(house: House, chromium: Browser) ->
     person = house.person("Agnès", "Varda")
     with visiting(chromium) as one, visiting(chromium) as other:
         for watched in (one, other):
-            log_in(watched.page, house, person.login)
+            through_portal(watched.page, house, person.login)
         page = one.page
         page.goto(f"{house.url}/compte/mot-de-passe")
         page.fill("#actuel", "Faux#2026")
@@ -311,7 +322,7 @@ def test_every_screen_is_accessible_and_fits(house: House, chromium: Browser, li
     """axe-core finds nothing, nothing overflows sideways. (axe needs our policy out of its way; see the next test.)"""
     with visiting(chromium, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, lived_in.login)
+        let_in(page, house, lived_in.login)
         found: dict[str, list[str]] = {}
         for name, path in _addresses(house, lived_in).items():
             if name == "portail":
@@ -333,7 +344,7 @@ def test_no_screen_offends_its_own_policy_and_text_twice_as_large_still_fits(
     with visiting(chromium, script=True) as watched:
         page = watched.page
         watched.note_refusals()
-        log_in(page, house, lived_in.login)
+        let_in(page, house, lived_in.login)
         for name, path in _addresses(house, lived_in).items():
             page.goto(f"{house.url}{path}")
             if name == "introuvable":
@@ -351,7 +362,6 @@ def test_phone_shows_eleven_messages(house: House, chromium: Browser, lived_in: 
     with visiting(chromium, size="telephone", script=True) as watched:
         page = watched.page
         log_in(page, house, lived_in.login)
-        page.goto(f"{house.url}/s/")
         bottoms = page.eval_on_selector_all("tbody tr", "rows => rows.map(row => row.getBoundingClientRect().bottom)")
         assert sum(bottom <= 844 for bottom in bottoms) >= 11
         height = page.eval_on_selector("tbody tr", "row => row.getBoundingClientRect().height")
@@ -363,7 +373,6 @@ def test_keyboard_reaches_everything_in_order(house: House, chromium: Browser, l
     with visiting(chromium, script=True) as watched:
         page = watched.page
         log_in(page, house, lived_in.login)
-        page.goto(f"{house.url}/s/")
         seen = []
         for _ in range(25):
             page.keyboard.press("Tab")
@@ -391,8 +400,7 @@ def test_keyboard_reaches_everything_in_order(house: House, chromium: Browser, l
 def test_attachment_that_is_a_page_is_saved(house: House, chromium: Browser, lived_in: Principal) -> None:
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, lived_in.login)
-        page.goto(f"{house.url}{_addresses(house, lived_in)['forme']}")
+        log_in(page, house, lived_in.login, at=_addresses(house, lived_in)["forme"])
         with page.expect_download() as download:
             page.click(".pieces >> text=page.html")
         assert download.value.suggested_filename == "page.html"

@@ -14,7 +14,18 @@ from mailserver.store.mail import messages
 from mailserver.store.queue import outbox
 from mailserver.store.web import signatures
 from mailserver.store.web.signatures import Signature
-from tests.webui.browser import ALL_LOOKS, Watched, Wire, faults_in_looks, faults_of, log_in, rules_of, visiting, wear
+from tests.webui.browser import (
+    ALL_LOOKS,
+    Watched,
+    Wire,
+    faults_in_looks,
+    faults_of,
+    let_in,
+    log_in,
+    rules_of,
+    visiting,
+    wear,
+)
 from tests.webui.house import PASSWORD, House, mail
 
 pytestmark = pytest.mark.needs("chromium")
@@ -241,8 +252,7 @@ def test_called_back_in_time(
     base = "/s" if interface == "simple" else "/m"
     with visiting(chromium, script=interface == "complet") as made:
         page = made.page
-        log_in(page, house, person.login, interface)
-        page.goto(f"{house.url}{base}/ecrire")
+        log_in(page, house, person.login, interface, at=f"{base}/ecrire")
         page.fill("#a", f"{lise.login}," if interface == "complet" else lise.login)
         page.fill("#objet", f"Trop vite {interface}")
         page.fill("#texte", "dernier texte")
@@ -455,7 +465,7 @@ def test_screens_are_accessible(
     base = "/s" if interface == "simple" else "/m"
     with visiting(chromium, script=True, bypass_csp=True) as made:
         page = made.page
-        log_in(page, house, person.login, interface)
+        let_in(page, house, person.login, interface)
         for name, path in SCREENS.items():
             page.goto(f"{house.url}{base}{path.format(source=source)}")
             if name in ("repondre", "nouveau"):

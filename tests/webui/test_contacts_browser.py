@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from mailserver.model.identity import Affiliation, Principal, Role, Tie
 from mailserver.store.people import schools
-from tests.webui.browser import faults_of, log_in, narrow, overflow, visiting
+from tests.webui.browser import faults_of, let_in, log_in, narrow, overflow, visiting
 from tests.webui.house import PASSWORD, House, mail
 
 UAI = "0210006T"
@@ -81,7 +81,7 @@ def test_pages_are_accessible_and_fit(house: House, chromium: Browser, lise: Pri
     home = "/contacts" if size == "bureau" else "/s/contacts"
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, lise.login, "complet" if size == "bureau" else "simple")
+        let_in(page, house, lise.login, "complet" if size == "bureau" else "simple")
         for name, path in PAGES.items():
             page.goto(house.url + home + path)
             watched.picture(f"{name}-{size}")
@@ -95,8 +95,7 @@ def test_a_contact_by_keyboard_and_without_scripts(house: House, chromium: Brows
     """Find, open, change with a photo, look at a file before it is taken, write to somebody."""
     with visiting(chromium, size="bureau") as watched:
         page = watched.page
-        log_in(page, house, lise.login, "complet")
-        page.goto(f"{house.url}/contacts")
+        log_in(page, house, lise.login, "complet", at="/contacts")
         page.focus("#cherche")
         page.keyboard.type("mercier")
         page.keyboard.press("Enter")

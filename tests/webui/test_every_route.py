@@ -31,7 +31,7 @@ from mailserver.store.record.audit import Origin
 from mailserver.store.web import webmail
 from tests.mailings.rows import keep
 from tests.webui.boxes import FULL, Box, question
-from tests.webui.browser import LOOK, LOOKS, faults_of, log_in, narrow, overflow, visiting, wear
+from tests.webui.browser import LOOK, LOOKS, faults_of, let_in, narrow, overflow, visiting, wear
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_contacts_browser import put
 from tests.webui.test_lists import hold, make
@@ -298,7 +298,7 @@ def test_every_page(
     with visiting(chromium, script=True, bypass_csp=True) as watched:
         page = watched.page
         if part != "guest":
-            log_in(page, house, office.login, part)
+            let_in(page, house, office.login, part)
         while waiting:
             address = waiting.pop(0)
             pattern = pattern_of(known, urlsplit(address).path)
@@ -335,7 +335,7 @@ def test_pages_of_somebody_who_has_nothing_yet(house: House, chromium: Browser) 
     house.store.write_now(sessions.revise_preferences, person.account_id, {"tags": []})
     with visiting(chromium, size="telephone", scheme="dark", script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
+        let_in(page, house, person.login, "complet")
         for address in (*(base + path for base in ("/m", "/s") for path in NOTHING), *SHARED_NOTHING):
             page.goto(house.url + address)
             wrong += looked_at(page, address, LOOKS[-1:], menus)

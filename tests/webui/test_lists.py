@@ -16,7 +16,7 @@ from mailserver.store.people import lists, personal_lists, schools
 from mailserver.store.queue import moderation_queue
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from tests.webui.browser import SIZES, faults_of, log_in, visiting
+from tests.webui.browser import SIZES, faults_of, let_in, log_in, visiting
 from tests.webui.house import DOMAIN, House, Visitor, mail
 
 ORIGIN = Origin("test", "test")
@@ -411,8 +411,7 @@ def test_lists_without_javascript(house: House, chromium: Browser, emma: Princip
     """Make a list, write to it by its name, delete it."""
     with visiting(chromium, size="telephone") as watched:
         page = watched.page
-        log_in(page, house, emma.login)
-        page.goto(f"{house.url}/s/listes")
+        log_in(page, house, emma.login, at="/s/listes")
         page.fill("#nom", "Randonnée")
         page.fill("#membres", "Marc Martin")
         page.get_by_role("button", name="Créer la liste").click()
@@ -461,7 +460,7 @@ def test_list_pages_are_accessible_and_fit(
     }
     with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, admin.login)
+        let_in(page, house, admin.login)
         faults: dict[str, list[str]] = {}
         for name, path in paths.items():
             page.goto(f"{house.url}{path}")

@@ -177,8 +177,7 @@ def test_all_days_of_a_full_week_are_on_the_page(house: House, chromium: Browser
     with visiting(chromium, script=True) as watched:
         page = watched.page
         page.set_viewport_size({"width": width, "height": 768})
-        log_in(page, house, person.login, "complet")
-        page.goto(f"{house.url}/agenda/semaine/{datetime.datetime.now(PARIS).date()}")
+        log_in(page, house, person.login, "complet", at=f"/agenda/semaine/{datetime.datetime.now(PARIS).date()}")
         watched.picture(f"agenda-semaine-pleine-{width}")
         hidden = page.evaluate(
             """() => {
@@ -199,8 +198,7 @@ def test_a_phone_opens_the_agenda_at_today(house: House, chromium: Browser) -> N
     person = _busy(house, "Telephone", today)
     with visiting(chromium, size="telephone", script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
-        page.goto(f"{house.url}/agenda")
+        log_in(page, house, person.login, "complet", at="/agenda")
         heading = page.locator(".jour.auj h2")
         expect(heading).to_be_in_viewport()
         watched.picture("agenda-telephone-aujourd-hui")

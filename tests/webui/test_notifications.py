@@ -123,8 +123,7 @@ def test_one_notification_for_all_tabs_of_a_browser(house: House, chromium: Brow
 def test_the_setting_is_accessible(house: House, chromium: Browser, person: Principal, size: str) -> None:
     with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
-        page.goto(f"{house.url}/m/reglages/notifications")
+        log_in(page, house, person.login, "complet", at="/m/reglages/notifications")
         expect(page.locator("#permission")).to_be_visible()
         watched.picture(f"reglages-notifications-{size}")
         assert faults_of(page) == []

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from mailserver.model.identity import Principal
-from tests.webui.browser import LOOK, Watched, browsers, faults_of, log_in, log_out, visiting
+from tests.webui.browser import LOOK, Watched, browsers, faults_of, log_out, through_portal, visiting
 from tests.webui.house import PASSWORD, House, mail
 
 pytestmark = pytest.mark.needs("chromium")
@@ -52,7 +52,7 @@ def until(page: Page, holds: str, wanted: Any = True) -> None:
 def enter(watched: Watched, house: House, person: Principal, interface: str = "complet") -> Page:
     """Logged in, with the worker at work, and back on the list."""
     page = watched.page
-    log_in(page, house, person.login, "complet")
+    through_portal(page, house, person.login, "complet")
     until(page, ACTIVE)
     page.goto(f"{house.url}/{'m' if interface == 'complet' else 's'}/")
     expect(page.get_by_text("Sortie 2").first).to_be_visible()

@@ -52,8 +52,8 @@ def reader(house: House, marc: Principal) -> Principal:
 def pane(house: House, chromium: Browser, reader: Principal) -> Iterator[Watched]:
     """The message open beside a list with a filter, and a mark that a whole new page would lose."""
     with visiting(chromium, script=True) as watched:
-        log_in(watched.page, house, reader.login, "complet")
-        watched.page.goto(f"{house.url}/m/dossier/{house.box(reader, 'INBOX').id}?tri=objet&sens=haut")
+        inbox = house.box(reader, "INBOX").id
+        log_in(watched.page, house, reader.login, "complet", at=f"/m/dossier/{inbox}?tri=objet&sens=haut")
         expect(watched.page.locator("#cocher input")).to_have_count(1)
         open_meeting(watched.page)
         watched.page.evaluate("window.same = true")

@@ -16,7 +16,7 @@ from mailserver.store.web import academy_models, signatures
 from mailserver.store.web.academy_models import AcademyDraft
 from mailserver.store.web.signatures import Model, Signature
 from tests.webui.asked import enter, somebody_asked
-from tests.webui.browser import ALL_LOOKS, Watched, faults_in_looks, log_in, log_out, overflow, visiting
+from tests.webui.browser import ALL_LOOKS, Watched, faults_in_looks, log_out, overflow, through_portal, visiting
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_compose_browser import PIXEL
 
@@ -671,7 +671,7 @@ def test_logging_out_leaves_nothing_in_the_tab(house: House, watched: Watched, p
     expect(page.locator("#identifiant")).to_be_visible()
     assert page.evaluate("sessionStorage.length") == 0
     assert house.subjects(person, "Drafts") == ["Pour demain"]
-    log_in(page, house, house.person("Zoé", "Suivante").login, "complet")
+    through_portal(page, house, house.person("Zoé", "Suivante").login, "complet")
     expect(page.locator("#liste h1")).to_have_text("Boîte de réception")
     expect(page.get_by_role("dialog")).to_have_count(0)
 

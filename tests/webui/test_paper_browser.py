@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from mailserver.model.identity import Principal
 from mailserver.model.preferences import Preferences, revise
 from mailserver.store.account import sessions
-from tests.webui.browser import log_in, visiting
+from tests.webui.browser import let_in, log_in, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
 from tests.webui.house import House, mail
 from webui.reader.content.html_dark import is_dark
@@ -55,7 +55,7 @@ def test_a_formatted_message_prints_whole(
     with visiting(chromium, script=base == "/m") as watched:
         page = watched.page
         watched.note_refusals()
-        log_in(page, house, emma.login, "complet" if base == "/m" else "simple")
+        let_in(page, house, emma.login, "complet" if base == "/m" else "simple")
         page.goto(f"{house.url}{base}/message/{letter}/imprimer?forme=1")
         expect(page.locator(".forme img")).to_have_js_property("naturalWidth", 1)
         lines, sheets = printed(page)
@@ -84,8 +84,7 @@ def test_the_page_of_a_message_prints_without_what_is_around_it(
     number = house.deliver(emma, mail("Texte long", body=body))
     for interface, base in (("simple", "/s"), ("complet", "/m")):
         with visiting(chromium, script=interface == "complet") as watched:
-            log_in(watched.page, house, emma.login, interface)
-            watched.page.goto(f"{house.url}{base}/message/{number}")
+            log_in(watched.page, house, emma.login, interface, at=f"{base}/message/{number}")
             lines, _ = printed(watched.page)
             assert [n for n in range(200) if f"Phrase {n}." not in lines] == []
             text = "\n".join(lines)
@@ -100,8 +99,7 @@ def test_the_link_and_the_keys_print_the_message_as_it_is_shown(
     with visiting(chromium, script=True) as watched:
         page = watched.page
         page.add_init_script(NOTE_PRINTS)
-        log_in(page, house, emma.login, "complet")
-        page.goto(f"{house.url}/m/message/{letter}?forme=1")
+        log_in(page, house, emma.login, "complet", at=f"/m/message/{letter}?forme=1")
         page.keyboard.press("Control+p")
         address = re.compile(rf"/m/message/{letter}/imprimer\?.*forme=1")
         expect(page.locator("body")).to_have_attribute("data-printed", address)
@@ -113,8 +111,7 @@ def test_a_formatted_message_can_be_turned_dark(house: House, chromium: Browser,
     with visiting(chromium, scheme="dark", script=True) as watched:
         page = watched.page
         watched.note_refusals()
-        log_in(page, house, emma.login, "complet")
-        page.goto(f"{house.url}/m/message/{letter}?forme=1")
+        log_in(page, house, emma.login, "complet", at=f"/m/message/{letter}?forme=1")
         inside = page.frame_locator("iframe.feuille").locator("main")
         expect(inside).to_have_css("filter", "invert(1) hue-rotate(180deg) contrast(0.85)")
         expect(inside.locator("img")).to_have_css("filter", "contrast(1.18) hue-rotate(180deg) invert(1)")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.webui.browser import SIZES, Watched, faults_of, log_in, log_out, visiting
+from tests.webui.browser import SIZES, Watched, faults_of, log_out, through_portal, visiting
 from tests.webui.house import PASSWORD, House
 from tests.webui.test_passwords import (
     BORN,
@@ -38,7 +38,7 @@ def test_first_connection_to_the_recovery_address(house: House, chromium: Browse
     # axe needs scripts and our policy out of its way; the journey itself uses neither.
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, password=numen)
+        through_portal(page, house, person.login, password=numen)
         expect(page.locator("h1")).to_have_text("Ma date de naissance")
         expect(page.locator("#naissance")).to_be_focused()
         looked_at(watched, f"naissance-{size}-{scheme}")
@@ -109,7 +109,7 @@ def test_renewal(house: House, chromium: Browser, size: str, scheme: str) -> Non
             tell_everybody(house)
             for days, name in ((-3, "rappel"), (1, "renouveler")):
                 house.clock.ahead = before + YEAR + days * 86400
-                log_in(page, house, person.login)
+                through_portal(page, house, person.login)
                 text = "Votre mot de passe est à renouveler" if days < 0 else "Votre mot de passe était à renouveler"
                 expect(page.locator("main")).to_contain_text(text)
                 looked_at(watched, f"{name}-{size}-{scheme}")
@@ -155,7 +155,7 @@ def test_the_page_judges_while_one_types_and_keeps_what_was_typed(house: House, 
     person, numen = newcomer(house, "Tape")
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, password=numen)
+        through_portal(page, house, person.login, password=numen)
         page.fill("#naissance", BORN)
         page.keyboard.press("Enter")
         expect(page.locator("h1")).to_have_text("Je choisis mon mot de passe")
@@ -190,7 +190,7 @@ def test_a_changed_password_is_judged_the_same_way(house: House, chromium: Brows
     person = house.person("Change", "Savoix")
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
+        through_portal(page, house, person.login, "complet")
         page.goto(f"{house.url}/compte/mot-de-passe")
         page.fill("#actuel", "Faux#2026-zz")
         page.fill("#nouveau", "Velo#Jaune7Trottoir")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mailserver.model.identity import Principal
 from tests.previews.files import docx, picture, word, xlsx
-from tests.webui.browser import faults_of, log_in, narrow, overflow, rules_of, visiting
+from tests.webui.browser import faults_of, let_in, log_in, narrow, overflow, rules_of, visiting
 from tests.webui.hostile.envelopes import file, multipart
 from tests.webui.house import House, mail
 from tests.webui.test_previews import CALENDAR, CARD
@@ -76,7 +76,6 @@ def test_files_open_over_the_message_and_arrows_lead_on(
         page = watched.page
         watched.note_refusals()
         log_in(page, house, emma.login, "complet")
-        page.goto(f"{house.url}/m/")
         page.click(".courriels a:has-text('Conseil')")
         tile = page.locator("#lecteur a.piece[href*='/apercu/2?']")
         tile.click()
@@ -112,8 +111,7 @@ def test_events_are_added_without_leaving(house: House, chromium: Browser, emma:
     with visiting(chromium, script=True) as watched:
         page = watched.page
         watched.note_refusals()
-        log_in(page, house, emma.login, "complet")
-        page.goto(f"{house.url}/m/message/{message}")
+        log_in(page, house, emma.login, "complet", at=f"/m/message/{message}")
         page.click("a[title='Ajouter à mon agenda']")
         page.click("dialog button.principal")
         expect(page.locator("dialog .avis.bon")).to_contain_text("2 événements ajoutés")
@@ -136,7 +134,7 @@ def test_pages_of_files_are_accessible(
     found = {}
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, emma.login, "complet")
+        let_in(page, house, emma.login, "complet")
         for number, name in names.items():
             opened(page, f"{house.url}/m/message/{message}/apercu/{number}", name)
             watched.picture(f"piece-{name}-{size}-{scheme}")
@@ -154,8 +152,7 @@ def test_pages_of_files_are_accessible(
 def test_without_a_script_everything_is_a_link(house: House, chromium: Browser, emma: Principal, message: int) -> None:
     with visiting(chromium) as watched:
         page = watched.page
-        log_in(page, house, emma.login)
-        page.goto(f"{house.url}/s/message/{message}")
+        log_in(page, house, emma.login, at=f"/s/message/{message}")
         page.click("a.piece[href*='/apercu/2?']")
         expect(page.get_by_role("link", name="Ouvrir le PDF dans un nouvel onglet")).to_be_visible()
         expect(page.locator("[data-zoom]")).to_be_hidden()

@@ -48,8 +48,7 @@ def test_old_files_are_shown_as_pdf(house: House, browser: Visitor, person: Prin
 def test_they_open_in_the_reader_of_pdf(house: House, chromium: Browser, person: Principal) -> None:
     at = attached(house, person, (OCTETS, "conseil.doc", DOC)).replace("/s/", "/m/")
     with visiting(chromium, script=True) as watched:
-        log_in(watched.page, house, person.login, "complet")
-        watched.page.goto(f"{house.url}{at}/apercu/2")
+        log_in(watched.page, house, person.login, "complet", at=f"{at}/apercu/2")
         expect(watched.page.locator(".pdf-page[data-dessine]").first).to_contain_text(WORDS)
         watched.picture("apercu-doc")
         assert watched.complaints == []

@@ -13,7 +13,7 @@ from mailserver.store.web import push_subscriptions
 from mailserver.store.web.push_subscriptions import MAX_SUBSCRIPTIONS
 from tests.push.receiver import Receiver, text_of
 from tests.waiting import until
-from tests.webui.browser import browsers, faults_of, log_in, visiting
+from tests.webui.browser import browsers, faults_of, through_portal, visiting
 from tests.webui.house import PASSWORD, House, Visitor, mail
 from tests.webui.test_offline import log_in_shared
 
@@ -201,7 +201,7 @@ def test_a_notification_is_shown_and_opens_its_letter(house: House, person: Prin
     with visiting(chromium, script=True, worker=True) as watched:
         page = watched.page
         page.context.grant_permissions(["notifications"], origin=house.url)
-        log_in(page, house, person.login, "complet")
+        through_portal(page, house, person.login, "complet")
         page.evaluate("navigator.serviceWorker.ready.then(() => 1)")
         watching = page.context.new_cdp_session(page)
         found: list[str] = []
@@ -245,7 +245,7 @@ def test_the_page_in_its_looks(house: House, person: Principal) -> None:
     subscribe(enter(house, person), "looks")
     with visiting(browsers.get(whole=True), script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
+        through_portal(page, house, person.login, "complet")
         page.goto(f"{house.url}{SETTINGS}")
         expect(page.get_by_role("button", name="Prévenir dans ce navigateur")).to_be_visible()
         watched.picture("notifications-navigateur-ferme", whole=True)

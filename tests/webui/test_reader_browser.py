@@ -5,7 +5,7 @@ from playwright.sync_api import Browser
 
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
-from tests.webui.browser import faults_in_looks, log_in, overflow, visiting
+from tests.webui.browser import faults_in_looks, let_in, log_in, overflow, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
 from tests.webui.house import House, mail
 from tests.webui.test_invitations import EVENT
@@ -51,7 +51,7 @@ def addresses(house: House, emma: Principal, marc: Principal) -> dict[str, str]:
 def test_axe_finds_nothing(house: House, chromium: Browser, emma: Principal, addresses: dict[str, str]) -> None:
     with visiting(chromium, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, emma.login)
+        let_in(page, house, emma.login)
         found = {}
         for name, path in addresses.items():
             page.goto(f"{house.url}{'/m' if name in ('texte', 'forme') else '/s'}{path}")
@@ -97,8 +97,7 @@ def test_the_frame_grows_within_the_policy(
     with visiting(chromium, script=True) as watched:
         page = watched.page
         watched.note_refusals()
-        log_in(page, house, emma.login)
-        page.goto(f"{house.url}/m{addresses['forme']}")
+        log_in(page, house, emma.login, at=f"/m{addresses['forme']}")
         frame = page.locator("iframe.feuille")
         inner = page.frame_locator("iframe.feuille").locator("html").evaluate("page => page.scrollHeight")
         outer = frame.evaluate("frame => frame.clientHeight")

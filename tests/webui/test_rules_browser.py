@@ -53,8 +53,7 @@ def test_pages_that_have_something_on_them(
     looks = LOOKS if interface == "complet" else LOOKS[1:]
     with visiting(chromium, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, sorted_mail.login, interface)
-        page.goto(f"{house.url}{base}/reglages/regles")
+        log_in(page, house, sorted_mail.login, interface, at=f"{base}/reglages/regles")
         wrong += looked_at(page, "rules", looks, menus)
         page.goto(f"{house.url}{base}/reglages/regles/modifier?regle=4")
         page.get_by_role("button", name="Essayer sur les derniers messages").click()
@@ -91,8 +90,7 @@ def test_pages_that_have_something_on_them(
 def test_dragged_and_switched(house: House, chromium: Browser, sorted_mail: Principal) -> None:
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, sorted_mail.login, "complet")
-        page.goto(f"{house.url}/m/reglages/regles")
+        log_in(page, house, sorted_mail.login, "complet", at="/m/reglages/regles")
         page.locator("#regle-1 .prise").hover()
         page.mouse.down()
         page.locator("#regle-4 .phrase").hover()
@@ -111,7 +109,6 @@ def test_offered_where_a_message_was_filed(house: House, chromium: Browser, sort
     with visiting(chromium, script=True) as watched:
         page = watched.page
         log_in(page, house, sorted_mail.login, "complet")
-        page.goto(f"{house.url}/m/")
         page.locator(".courriels > li").first.locator("input").check()
         page.locator(f"[name=ranger][value='{house.box(sorted_mail, 'Lettres').id}']").first.dispatch_event("click")
         said = page.locator("#dit")

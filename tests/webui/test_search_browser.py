@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.web import searches
-from tests.webui.browser import SIZES, faults_of, log_in, narrow, overflow, visiting
+from tests.webui.browser import SIZES, faults_of, let_in, log_in, narrow, overflow, visiting
 from tests.webui.house import House, Visitor, mail
 
 pytestmark = pytest.mark.needs("chromium")
@@ -30,8 +30,7 @@ def reader(house: House, marc: Principal) -> Principal:
 def test_results_stay_beside_what_is_opened(house: House, chromium: Browser, reader: Principal) -> None:
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, reader.login, "complet")
-        page.goto(f"{house.url}/m/recherche?q=voyage")
+        log_in(page, house, reader.login, "complet", at="/m/recherche?q=voyage")
         page.evaluate("window.same = true")
         rows = page.locator(".courriels > li")
         expect(rows).to_have_count(3)
@@ -98,8 +97,7 @@ def test_one_walks_in_the_results_and_comes_back(house: House, chromium: Browser
     house.store.write_now(sessions.revise_preferences, person.account_id, {"layout": layout})
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
-        page.goto(f"{house.url}/m/recherche?q=voyage")
+        log_in(page, house, person.login, "complet", at="/m/recherche?q=voyage")
         page.locator(".courriels a").first.click()
         subject, bar = page.locator(".lecture .sujet"), page.locator(".outils-lecture")
         expect(subject).to_have_text("Voyage 2")
@@ -123,7 +121,7 @@ def test_results_are_accessible_and_fit(house: House, chromium: Browser, reader:
     scheme = "dark" if size == "telephone" else "light"
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, reader.login, "complet")
+        let_in(page, house, reader.login, "complet")
         found: list[str] = []
         for path in (
             "/m/recherche?q=voyage",

@@ -14,7 +14,7 @@ from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Affiliation, Principal, Role, State, Tie
 from mailserver.store.account import accounts
 from mailserver.store.people import affiliations, schools
-from tests.webui.browser import SIZES, faults_of, log_in, visiting
+from tests.webui.browser import SIZES, faults_of, let_in, log_in, visiting
 from tests.webui.house import House, Visitor
 
 TILLEULS, LYCEE = "0210006T", "0710023X"
@@ -273,7 +273,7 @@ def test_in_a_real_browser(house: House, chromium: Browser, rose: Principal, siz
     """The pages are accessible at both sizes, and the letters come as a download."""
     with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, rose.login)
+        let_in(page, house, rose.login)
         person = house.run(house.directory.find("rleroy"))
         assert person is not None
         for path in ("/secretariat", f"/secretariat/journal?etablissement={TILLEULS}"):
@@ -295,8 +295,7 @@ def test_the_page_says_at_once_that_a_letter_was_printed(house: House, chromium:
     lost = house.person("Odette", "Distraite", uai=TILLEULS)
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, rose.login, "complet")
-        page.goto(f"{house.url}/secretariat/code/{lost.account_id}?etablissement={TILLEULS}")
+        log_in(page, house, rose.login, "complet", at=f"/secretariat/code/{lost.account_id}?etablissement={TILLEULS}")
         page.check("#confirme")
         with page.expect_download() as download:
             page.get_by_role("button", name="Imprimer la lettre (PDF)").click()

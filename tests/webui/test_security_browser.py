@@ -11,7 +11,7 @@ from passlib.totp import TOTP  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
 
 from mailserver.model.identity import Principal, Role
-from tests.webui.browser import Watched, faults_of, log_in, log_out, overflow, photograph, visiting
+from tests.webui.browser import Watched, faults_of, log_out, overflow, photograph, through_portal, visiting
 from tests.webui.house import PASSWORD, House
 
 pytestmark = pytest.mark.needs("chromium")
@@ -28,7 +28,7 @@ def code(house: House, secret: str) -> str:
 
 def walk(house: House, page: Page, person: Principal, look: Look) -> None:
     """Every page and state of the account's protection, one after the other."""
-    log_in(page, house, person.login)
+    through_portal(page, house, person.login)
     page.goto(f"{house.url}/compte")
     look("compte")
     page.get_by_role("link", name="Gérer la double authentification").click()
@@ -59,7 +59,7 @@ def walk(house: House, page: Page, person: Principal, look: Look) -> None:
     look("sessions")
     log_out(page)
 
-    log_in(page, house, person.login)
+    through_portal(page, house, person.login)
     expect(page.locator("h1")).to_have_text("Je confirme que c’est moi")
     look("second")
     page.fill("#code", "000000")
@@ -70,7 +70,7 @@ def walk(house: House, page: Page, person: Principal, look: Look) -> None:
     expect(page.locator("h1")).to_have_text("Boîte de réception")
     log_out(page)
 
-    log_in(page, house, person.login)
+    through_portal(page, house, person.login)
     page.get_by_text("Je n’ai pas mon téléphone").click()
     page.fill("#secours", spare)
     look("second-secours")
@@ -144,7 +144,7 @@ def test_the_way_works_without_javascript_for_an_administrator(house: House, chr
     person = house.person("Ada", "Règne", Role.ADMIN)
     with visiting(chromium) as watched:
         page = watched.page
-        log_in(page, house, person.login, "complet")
+        through_portal(page, house, person.login, "complet")
         expect(page.locator("[role=status], .avis").first).to_contain_text("Votre fonction demande")
         assert page.locator("#dossiers").count() == 0
         watched.picture("securite-obligatoire")
@@ -163,7 +163,7 @@ def test_recovery_codes_print_on_one_page(house: House, chromium: Browser) -> No
     person = house.person("Lise", "Papier")
     with visiting(chromium) as watched:
         page = watched.page
-        log_in(page, house, person.login)
+        through_portal(page, house, person.login)
         page.goto(f"{house.url}{FACTOR}")
         page.fill("#actuel", PASSWORD)
         page.get_by_role("button", name="Commencer").click()
@@ -186,7 +186,7 @@ def test_a_phone_reads_the_drawing_and_its_code_is_taken(house: House, chromium:
     person = house.person("Lise", "Photo")
     with visiting(chromium, scheme="dark") as watched:
         page = watched.page
-        log_in(page, house, person.login)
+        through_portal(page, house, person.login)
         page.goto(f"{house.url}{FACTOR}")
         page.fill("#actuel", PASSWORD)
         page.get_by_role("button", name="Commencer").click()

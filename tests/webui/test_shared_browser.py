@@ -33,8 +33,7 @@ def test_sharing_by_keyboard_and_its_screens(
         house.store.write_now(agenda_grants.grant, marc.account_id, his[name], emma.account_id, role, origin)
     with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, emma.login, "complet")
-        page.goto(f"{house.url}/agenda/agendas/{hers['agenda']}/partage")
+        log_in(page, house, emma.login, "complet", at=f"/agenda/agendas/{hers['agenda']}/partage")
         field = page.get_by_role("combobox", name="Personnes")
         field.press_sequentially("mart")
         expect(page.get_by_role("option", name="Marc Martin")).to_be_visible()
@@ -69,8 +68,7 @@ def test_sharing_without_a_script(house: House, chromium: Browser, emma: Princip
     hers = shelves_of(house, emma)
     with visiting(chromium) as watched:
         page = watched.page
-        log_in(page, house, emma.login, "complet")
-        page.goto(f"{house.url}/agenda/agendas/{hers['taches']}/partage")
+        log_in(page, house, emma.login, "complet", at=f"/agenda/agendas/{hers['taches']}/partage")
         page.get_by_label("Personnes").fill("Marc Martin")
         page.get_by_role("button", name="Partager").click()
         expect(page.get_by_role("table", name="Personnes qui ont accès")).to_contain_text(marc.address)

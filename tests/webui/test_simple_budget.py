@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from mailserver.model.identity import Principal
-from tests.webui.browser import log_in, overflow, visiting
+from tests.webui.browser import let_in, overflow, visiting
 from tests.webui.house import House, Visitor, mail
 
 pytestmark = pytest.mark.needs("chromium")
@@ -78,7 +78,7 @@ def test_long_translations_fit_a_phone(house: House, person: Principal, chromium
         page = watched.page
         for path in PUBLIC:
             _check(page, house.url + path)
-        log_in(page, house, person.login)
+        let_in(page, house, person.login)
         for path in PAGES:
             _check(page, house.url + path)
 

@@ -120,11 +120,9 @@ def test_the_way_on_by_choice_and_back(house: House, watched: Watched, person: P
 def test_without_scripts(house: House, chromium: Browser, person: Principal, interface: str) -> None:
     """The page of a letter leads to that of the next, and says what was done to the one before."""
     fill(house, person, 4)
-    base = "/m" if interface == "complet" else "/s"
     with visiting(chromium) as made:
         page = made.page
         log_in(page, house, person.login, interface)
-        page.goto(f"{house.url}{base}/")
         page.locator("main a:has-text('Sujet 3')").first.click()
         for number in (3, 2):
             expect(page.locator("h1")).to_have_text(f"Sujet {number}")

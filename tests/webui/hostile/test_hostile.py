@@ -13,7 +13,7 @@ from playwright.sync_api import Error as PlaywrightError
 from mailserver.mime import unpack
 from mailserver.mime.body.scanning import scan
 from mailserver.model.identity import Principal
-from tests.webui.browser import log_in, visiting
+from tests.webui.browser import let_in, visiting
 from tests.webui.hostile import EVIL, RAN
 from tests.webui.hostile.envelopes import Case, cases
 from tests.webui.house import House, Visitor
@@ -102,7 +102,7 @@ def test_bodies_run_nothing_and_fetch_nothing(
     """Every formatted version in frames like the reader's: same answer, same policy, same sandbox; many a page."""
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, victim.login)
+        let_in(page, house, victim.login)
         watch = Watch(house.url)
         watch.attach(page)
         shown = [one for one in delivered if _has_body(one[0])]
@@ -146,7 +146,7 @@ def test_the_reader_is_unharmed(
     ]
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, victim.login)
+        let_in(page, house, victim.login)
         watch = Watch(house.url)
         watch.attach(page)
         for number, (case, content) in enumerate(chosen):
@@ -185,7 +185,7 @@ def test_lists_print_and_sources_are_unharmed(
     """Their subjects and senders in lists, in searches and beside the reader; source, header and paper of some."""
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, victim.login)
+        let_in(page, house, victim.login)
         watch = Watch(house.url)
         watch.attach(page)
         for base in ("/s", "/m"):
@@ -222,7 +222,7 @@ def test_attachments_opened_and_previewed_run_nothing(
     plain.log_in(victim.login)
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, victim.login)
+        let_in(page, house, victim.login)
         watch = Watch(house.url)
         watch.attach(page)
         for case, content in delivered:
