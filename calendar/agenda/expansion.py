@@ -40,8 +40,9 @@ def _between(text: str, start: datetime.datetime, end: datetime.datetime) -> Ite
         begins = occurrences.moment(event["DTSTART"].dt, datetime.UTC)
         ends = occurrences.moment(occurrences.ending(event), datetime.UTC)
         if begins < end and (ends > start or begins >= start):
-            visit.count_occurrence()
-            yield _single(event, recurs=recurs).to_ical().decode()
+            octets = _single(event, recurs=recurs).to_ical()
+            visit.count_occurrence(len(octets))
+            yield octets.decode()
 
 
 def _single(event: Any, *, recurs: bool) -> Any:

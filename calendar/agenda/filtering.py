@@ -13,6 +13,7 @@ import radicale.item
 from radicale import xmlutils
 from radicale.item import filter as radicale_filter
 
+from agenda.request_context import VISIT
 from mailserver.model.errors import BadSyntax, Reason, Refused
 
 KINDS: Final = ("VEVENT", "VTODO", "VJOURNAL")
@@ -127,10 +128,11 @@ def _has_component(calendar: Any, scope: Any, asked: ET.Element) -> bool:
 def _happens(calendar: Any, kind: str, when: ET.Element, fits: Callable[[Any], bool]) -> bool:
     """Whether an occurrence of a component that fits touches a range of time (RFC 4791 section 9.9)."""
     start, end = radicale_filter.parse_time_range(when)
-    met = False
+    met, check = False, VISIT.get().budget.check
 
     def visit(begins: datetime.datetime, ends: datetime.datetime, of_exception: bool) -> bool:
         nonlocal met
+        check()
         met = start < ends and begins < end
         return met or (end < begins and not of_exception)
 
@@ -147,12 +149,13 @@ def _rings(calendar: Any, owner: Any, alarms: Sequence[Any], when: ET.Element) -
     start, end = radicale_filter.parse_time_range(when)
     offsets = [offset for alarm in alarms for offset in (_trigger(alarm),) if isinstance(offset, datetime.timedelta)]
     earliest = min(offsets, default=datetime.timedelta())
-    met = any(_goes_off(alarm, None, None, start, end) for alarm in alarms)
+    met, check = any(_goes_off(alarm, None, None, start, end) for alarm in alarms), VISIT.get().budget.check
     if met or not offsets:
         return met
 
     def visit(begins: datetime.datetime, ends: datetime.datetime, of_exception: bool) -> bool:
         nonlocal met
+        check()
         met = any(_goes_off(alarm, begins, ends, start, end) for alarm in alarms)
         return met or (not of_exception and begins > end and begins + earliest > end)
 

@@ -14,6 +14,8 @@ MAX_WORK = 100_000
 
 MAX_OCCURRENCES = 20_000
 """Events one report answers, expanded ones included."""
+MAX_EXPANDED = 32 * 1024 * 1024
+"""Octets of all of these: each has the whole description of its series."""
 
 
 class TooMuchWork(Refused):
@@ -42,6 +44,8 @@ class RequestContext:
     """The report asks for occurrences in this span instead of series."""
     occurrences: int = 0
     """Those, so far."""
+    expanded: int = 0
+    """Their octets."""
 
     def charge(self) -> None:
         """One more item is looked at. Raises TooMuchWork; Refused(LIMIT) when the time is used up."""
@@ -50,10 +54,11 @@ class RequestContext:
             raise TooMuchWork
         self.budget.check()
 
-    def count_occurrence(self) -> None:
-        """One more is answered. Raises TooMuchWork."""
+    def count_occurrence(self, octets: int) -> None:
+        """One more is answered, of so many octets. Raises TooMuchWork."""
         self.occurrences += 1
-        if self.occurrences > MAX_OCCURRENCES:
+        self.expanded += octets
+        if self.occurrences > MAX_OCCURRENCES or self.expanded > MAX_EXPANDED:
             raise TooMuchWork
 
     def expected(self, collection: str, href: str) -> Seen:

@@ -450,6 +450,7 @@ PATTERNS = (
     '<C:time-range start="21200901T000000Z"/>',
     '<C:comp-filter name="VALARM"><C:time-range start="20260901T000000Z" end="20261001T000000Z"/></C:comp-filter>',
 )
+WHEN_LATE = '<C:time-range start="20910901T000000Z" end="20910901T000001Z"/>'
 EXPAND = '<C:calendar-data><C:expand start="20260901T000000Z" end="20261001T000000Z"/></C:calendar-data>'
 
 
@@ -550,6 +551,52 @@ def test_request_that_computes_too_long(client: Client, monkeypatch: pytest.Monk
         '<C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"><C:prop-filter name="SUMMARY"><C:text-match>x'
         "</C:text-match></C:prop-filter></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>"
     )
+    assert client.dav("REPORT", f"{AGENDA}/", query).status_code == 507
+
+
+@only_sqlite
+@pytest.mark.parametrize("pattern", [WHEN_LATE, f'<C:comp-filter name="VALARM">{WHEN_LATE}</C:comp-filter>'])
+def test_each_condition_on_time_looks_at_the_budget_as_it_walks(
+    client: Client, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    """A hundred conditions walked one hourly series a hundred times, a second each, before anybody looked."""
+
+    class Short(Budget):
+        __slots__ = ("left",)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.left = 1000
+
+        def check(self) -> None:
+            self.left -= 1
+            if self.left < 0:
+                raise Refused(Reason.LIMIT)
+
+    alarm = "BEGIN:VALARM\nACTION:DISPLAY\nDESCRIPTION:x\nTRIGGER:-PT15M\nEND:VALARM\n"
+    text = event("a", "H", "20900101T080000Z", "20900101T081000Z", f"RRULE:FREQ=HOURLY\n{alarm}")
+    assert client.put_event(f"{AGENDA}/a.ics", text).status_code == 201
+    monkeypatch.setattr(application, "Budget", Short)
+    query = (
+        f"<C:calendar-query {SPACES}><D:prop/><C:filter><C:comp-filter name='VCALENDAR'><C:comp-filter name='VEVENT'>"
+        f"<C:prop-filter name='SUMMARY'/>{pattern}</C:comp-filter></C:comp-filter></C:filter></C:calendar-query>"
+    )
+    assert client.dav("REPORT", f"{AGENDA}/", query).status_code == 507
+
+
+@only_sqlite
+def test_occurrences_of_a_long_text_are_bounded_by_their_octets(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has the whole description: a megabyte, daily, for five years was two gigabytes of answer."""
+    text = event("a", more="DESCRIPTION:" + "x" * 2000 + "\nRRULE:FREQ=DAILY\n")
+    assert client.put_event(f"{AGENDA}/a.ics", text).status_code == 201
+    query = (
+        f"<C:calendar-query {SPACES}><D:prop>{EXPAND}</D:prop><C:filter><C:comp-filter name='VCALENDAR'/></C:filter>"
+        "</C:calendar-query>"
+    )
+    assert client.dav("REPORT", f"{AGENDA}/", query).status_code == 207
+    monkeypatch.setattr(request_context, "MAX_EXPANDED", 20_000)
     assert client.dav("REPORT", f"{AGENDA}/", query).status_code == 507
 
 
