@@ -387,7 +387,12 @@ class Answering:
         if mark in told:
             return []
         told.add(mark)
-        return await self._told(at.owner, _UNASKED, 1, partial(filters.unasked, kinds=what.kinds))
+        return await self._told(
+            at.owner,
+            _UNASKED,
+            1,
+            partial(filters.unasked, kinds=what.kinds, is_author=what.author == at.owner.account_id),
+        )
 
     async def _told(self, owner: Owner, key: bytes, days: int, write: Callable[..., bytes]) -> list[Part]:
         account_id = owner.account_id

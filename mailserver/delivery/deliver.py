@@ -336,7 +336,7 @@ class Delivery(Addressing):
         if accounts or elsewhere or holding or not lists:
             prepared = await self.prepare(octets)
             reached = tuple(elsewhere.values())
-            held = [await self._hold(envelope, roster, prepared) for roster in holding]
+            held = [await self._hold(envelope, octets, roster, prepared) for roster in holding]
             holds = tuple(hold for hold, _ in held)
             part = Part(prepared, envelope.reverse_path, tuple(accounts), reached, options, holds, provenance)
             led = {account: one.address for one in direct for account in one.accounts}
@@ -400,11 +400,16 @@ class Delivery(Addressing):
         part = Part(prepared, head.bounces, options=signed, provenance=sent_on, post=post)
         return [*copies, Copy(part, b"", onward, {})]
 
-    async def _hold(self, envelope: Envelope, roster: Roster, waiting: blobs.Prepared) -> tuple[Hold, list[Part]]:
-        """The row of what a list keeps, and the mail that tells each of its owners, with a link of their own."""
+    async def _hold(
+        self, envelope: Envelope, octets: bytes, roster: Roster, waiting: blobs.Prepared
+    ) -> tuple[Hold, list[Part]]:
+        """The row of what a list keeps, and the mail that tells each of its owners, with a link of their own. Raises
+        Unasked, Temporary."""
         sender = envelope.sender or Sender(Population.STAFF)
         expires = int(self._clock.now()) + self._settings.lists.moderation_days * DAY
         owners = await self._owned(head_of(roster).owner, roster.owners)
+        if owners.remote:  # they are sent what they decide about
+            await self.guard.check_leaving(envelope, octets)
         told = [Owner(account) for account in owners.accounts] + [Owner(0, address) for address in owners.remote]
         if len(told) > MAX_TOLD:
             log.info("not every owner is sent a link", list=roster.address, owners=len(told))

@@ -35,9 +35,11 @@ QUICK = 64 * 1024
 class Unasked(Denied):
     """It gives something away to people outside, and its author was not asked."""
 
-    def __init__(self, kinds: Sequence[str]) -> None:
+    def __init__(self, kinds: Sequence[str], author: int) -> None:
         super().__init__(outgoing.unasked(kinds))
         self.kinds = tuple(kinds)
+        self.author = author
+        """Their account; 0: several people, or nobody knows."""
 
     def to_decider(self) -> Denied:
         """The same for whoever lets a message of somebody else go."""
@@ -61,7 +63,9 @@ class OutgoingGuard:
         self._check = OutgoingCheck(settings=settings, directory=directory, clock=clock)
         self._directory = directory
         self._lists = lists
-        self._known: dict[tuple[int, bytes], tuple[str, ...]] = {}
+        self._guards = settings.guards
+        self._known: dict[tuple[int, bytes, tuple[str, ...]], tuple[str, ...]] = {}
+        """By author, message, and what was looked for: that changes while the service runs."""
 
     async def look(self, principal: Principal | None, octets: bytes) -> Looked:
         """What a letter of this person gives away, wherever it goes. Raises Temporary."""
@@ -102,10 +106,10 @@ class OutgoingGuard:
             return
         if kinds := await self._kinds(author, octets):
             log.info("does not leave unasked", id=envelope.name, account=author, kinds=list(kinds))
-            raise Unasked(kinds)
+            raise Unasked(kinds, author)
 
     async def _kinds(self, account_id: int, octets: bytes) -> tuple[str, ...]:
-        key = account_id, await _digest(octets)
+        key = account_id, await _digest(octets), tuple(self._guards.kinds)
         known = self._known.get(key)
         if known is None:
             principal = await self._directory.by_account(account_id) if account_id else None

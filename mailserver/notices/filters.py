@@ -9,7 +9,7 @@ from mailserver.mime.writing import compose, replies
 from mailserver.mime.writing.entity import entity
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
-from mailserver.notices.outgoing import named
+from mailserver.notices.outgoing import named, named_of_another
 from mailserver.texts.text import NOTHING, Text
 
 MAX_SUBJECT = 200
@@ -102,7 +102,9 @@ def told(what: Told, *, message_id: str, now: float, zone: int) -> bytes:
     )
 
 
-def unasked(house: House, to: Correspondent, kinds: Sequence[str], *, token: bytes, now: float) -> bytes:
+def unasked(
+    house: House, to: Correspondent, kinds: Sequence[str], *, is_author: bool, token: bytes, now: float
+) -> bytes:
     """To the owner: what the filter was to send outside the academy did not leave, for what it gives away."""
     text = Text(
         "Bonjour,\n\n"
@@ -111,7 +113,7 @@ def unasked(house: House, to: Correspondent, kinds: Sequence[str], *, token: byt
         "messagerie vous demandera de le confirmer.\n"
         "D’autres messages de ce jour peuvent être restés pour la même raison ; "
         "vous n’en êtes prévenu qu’une fois par jour.",
-        found=named(kinds),
+        found=named(kinds) if is_author else named_of_another(kinds),
     )
     return notice(house, to, house.say(Text("Un message n’est pas sorti de l’académie")), text, token=token, now=now)
 

@@ -1,6 +1,6 @@
 """What is written about letters that wait until their author confirms them: to the author."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mailserver.mime.writing.fields import Correspondent
@@ -12,6 +12,7 @@ PAGE = "/m/envois/a-confirmer"
 MAX_SHOWN = 200
 MAX_NAMED = 20
 _NAMELESS = Text("(sans nom)")
+_PRIVATE = Text("une donnée confidentielle")
 KINDS = {
     "password": Text("votre mot de passe"),
     "numen": Text("un NUMEN"),
@@ -71,14 +72,19 @@ def unasked_of_another(kinds: Sequence[str]) -> Text:
     return Text(
         "ce message contient {found}, et irait maintenant aussi à l'extérieur de l'académie. Son auteur ne l'a pas "
         "confirmé : refusez-le ; il pourra l'envoyer de nouveau, et le confirmer.",
-        found=named(kinds),
+        found=named_of_another(kinds),
     )
 
 
-def named(kinds: Sequence[str]) -> Several:
+def named(kinds: Sequence[str], words: Mapping[str, Text] = KINDS) -> Several:
     """What a letter gives away."""
-    known = [KINDS[kind] for kind in dict.fromkeys(kinds) if kind in KINDS]
+    known = [words[kind] for kind in dict.fromkeys(kinds) if kind in words]
     return Several(*known[:1], *(Several(Untranslated(", "), one) for one in known[1:]))
+
+
+def named_of_another(kinds: Sequence[str]) -> Several:
+    """The same to whoever did not write it: that a word of it is its author's password is said to nobody."""
+    return named(["private" if kind == "password" else kind for kind in kinds], {**KINDS, "private": _PRIVATE})
 
 
 def expired(house: House, to: Correspondent, subjects: Sequence[str], *, token: bytes, now: float) -> bytes:

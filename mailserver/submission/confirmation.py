@@ -74,7 +74,7 @@ class Confirmation:
         """
         looked = await self.findings(principal, route, octets)
         if looked.found:
-            raise Unasked(looked.kinds)
+            raise Unasked(looked.kinds, principal.account_id)
 
     async def look(self, principal: Principal, octets: bytes) -> Looked:
         """The same wherever it goes."""

@@ -181,7 +181,7 @@ class Submission:
             return Looked(leaves=True)
         looked = await self.confirmation.findings(principal, route, whole)
         if looked.found and not asked.asks:
-            raise Unasked(looked.kinds)
+            raise Unasked(looked.kinds, principal.account_id if principal else 0)
         return looked
 
     async def _let_wait(self, principal: Principal, asked: Asked, looked: Looked) -> Outcome:

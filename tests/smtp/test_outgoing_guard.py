@@ -5,8 +5,10 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from mailserver.delivery import Envelope, Recipient
 from mailserver.delivery.moderation import Moderation
-from mailserver.model.rules import Denied
+from mailserver.foundation.settings.mail import Guards
+from mailserver.model.rules import Denied, Sender
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people import lists
 from mailserver.store.queue import held_submissions, moderation_queue, spool, unconfirmed
@@ -223,10 +225,62 @@ def test_what_others_wrote_goes_on(house: House) -> None:
     assert left(house) == ["bob@maison.fr"]
 
 
+def test_nobody_is_told_that_a_word_of_somebody_else_is_their_password(house: House) -> None:
+    """Whoever was sent it in the academy has a message full of words, and does not learn which one opens a mailbox."""
+    house.store.write_now(inside)
+    house.store.write_now(moderated)
+    secret = f"Le mot est {PASSWORD}"
+    submit(house, LIST, text=secret)
+    house.store.write_now(grown)
+    (waits,) = house.read(moderation_queue.waiting)
+    with pytest.raises(Denied) as refused:
+        house.run(moderation(house).approve(waits.id, ORIGIN))
+    said = refused.value.said
+    assert ("mot de passe" in said.to("fr"), "confidentielle" in said.to("fr")) == (False, True)
+    assert "password" not in said.to("en")
+    filters_of(house, "bob", 'redirect "bob@maison.fr";')
+    submit(house, BOB, text=secret)
+    notice = told(house, "bob")[-1]
+    assert ("contient votre mot" in notice, "contient une donnée" in notice) == (False, True)
+
+
+def test_owners_who_came_to_be_elsewhere_get_nothing_to_decide_about(make_house: HouseMaker) -> None:
+    house = make_house(sending=BUSY)
+    decides = HeldSubmissions(
+        settings=house.settings,
+        store=house.store,
+        directory=house.directory,
+        delivery=house.delivery,
+        clock=house.clock,
+    )
+    house.store.write_now(inside)
+    house.store.write_now(moderated)
+    submit(house, BOB, text="Bonjour")
+    assert submit(house, LIST).waits
+    (stayed,) = house.read(held_submissions.waiting)
+    house.store.write_now(lambda tx: lists.set_owners(tx, LIST, ["gardien@ailleurs.fr"]))
+    with pytest.raises(Denied, match="NIR"):
+        house.run(decides.release(stayed.id, ORIGIN))
+    assert left(house) == []
+
+
+def test_what_is_looked_for_is_asked_anew(house: House) -> None:
+    filters_of(house, "bob", 'redirect "bob@maison.fr";')
+    submit(house, BOB)
+    assert left(house) == []
+    (inside_only,) = [one for one in house.mail("bob") if NIR.encode() in one]
+    envelope = Envelope(ADA, (Recipient(FRIEND, (), (FRIEND,)),), Sender.person(house.people["ada"]))
+    with pytest.raises(Denied):
+        house.run(house.delivery.guard.check(envelope, inside_only))
+    house.settings.adopt(house.settings.model_copy(update={"guards": Guards(kinds=())}))
+    house.run(house.delivery.guard.check(envelope, inside_only))
+
+
 def test_what_a_filter_itself_says_gives_nothing_away_either(house: House) -> None:
     filters_of(house, "bob", f'require "vacation"; vacation "Absent. Mon mot de passe : {PASSWORD}";')
     send(house, from_friend(to=BOB), BOB)
     assert (left(house), len(told(house, "bob"))) == ([], 1)
+    assert "contient votre mot de passe" in told(house, "bob")[0], "its author may know"
     filters_of(house, "bob", 'require "vacation"; vacation "Absent.";')
     send(house, from_friend(to=BOB), BOB)
     assert left(house) == [FRIEND]
