@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -20,9 +21,11 @@ import pytest
 from mailserver import __version__
 from mailserver.foundation.instance_lock import read_note
 from mailserver.runtime.watchdog import state_of
-from tests.harness import START_SECONDS, Instance, environment, workers_of
+from smtp.relay.queue_runner import STOP_SECONDS
+from tests.harness import DEMO_PASSWORD, START_SECONDS, Instance, environment, workers_of
 from tests.hatchery import ROOT
 from tests.ports import free_port
+from tests.smtp.elsewhere import Elsewhere
 from tests.waiting import PATIENCE, until
 
 ATTEMPTS = 1000
@@ -150,17 +153,34 @@ class Crowd:
             self.done += 1
 
 
+def send_outside(instance: Instance) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    author = "emilie.dupont@ac-exemple.fr"
+    with smtplib.SMTP("127.0.0.1", instance.ports["submission"], timeout=PATIENCE) as client:
+        client.starttls(context=context)
+        client.login("edupont", DEMO_PASSWORD)
+        client.sendmail(author, ["x@ailleurs.fr"], f"From: {author}\r\nSubject: Au dehors\r\n\r\nUn\r\n")
+
+
 def is_there(pid: int) -> bool:
     """Whether a process runs (one that nobody has waited for yet does not)."""
     return state_of(pid) not in ("", "Z")
 
 
 def test_a_restart_refuses_and_resets_nobody_in_a_thousand_attempts(served: Served) -> None:
-    """And who was in the middle of something ends it, or is told goodbye."""
+    """And who was in the middle of something ends it, or is told goodbye; what was being sent leaves once."""
+    elsewhere = Elsewhere().start()
+    elsewhere.inbox.hold.clear()
+    elsewhere.inbox.hold_seconds = START_SECONDS
+    served.configure(f'[outbound]\nsmarthost = "{elsewhere.target}"\n')
     served.start("--workers", "2")
+    send_outside(served)
+    until(lambda: elsewhere.inbox.held)
     before = supervisor(served)
     idle = served.imap("edupont")
     with contextlib.ExitStack() as stack:
+        stack.callback(elsewhere.stop)
         stack.callback(idle.shutdown)
         letter = smtplib.SMTP("127.0.0.1", served.ports["smtp"], timeout=PATIENCE)
         stack.callback(letter.close)
@@ -175,6 +195,11 @@ def test_a_restart_refuses_and_resets_nobody_in_a_thousand_attempts(served: Serv
         after = supervisor(served)
         assert f"Process {after} (version {__version__}) serves" in said
         assert is_there(before), "its clients have not ended"
+        time.sleep(2 * STOP_SECONDS)  # a process that ends at once has broken off by now what it was sending
+        elsewhere.inbox.hold.set()
+        until(lambda: json.loads(served.command("queue", "show", "DIR", "--json").stdout) == [])
+        assert len(elsewhere.inbox.said) == 3, "EHLO, MAIL, RCPT: nobody else has begun with it"
+        assert len(elsewhere.inbox.taken) == 1
         letter.send(b"\r\n.\r\n")
         assert letter.getreply()[0] == 250
         assert idle.select("INBOX")[0] == "OK"

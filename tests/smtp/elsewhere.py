@@ -32,6 +32,8 @@ class Inbox:
         self.hold = threading.Event()
         """Cleared: what `holds` names waits for it."""
         self.hold.set()
+        self.hold_seconds = 20.0
+        """The most that it is waited for."""
         self.holds = "DATA"
         self.slow = 0.0
         """Seconds before each answer to RCPT."""
@@ -73,7 +75,7 @@ class Inbox:
         self.said.append(f"RCPT {address} {' '.join(options)}".strip())
         await asyncio.sleep(self.slow)
         if self.holds == "RCPT":
-            await asyncio.to_thread(self.hold.wait, 20)
+            await asyncio.to_thread(self.hold.wait, self.hold_seconds)
         if not envelope.mail_from:
             return "503 5.5.1 MAIL first"
         if address in self.answers:
@@ -84,7 +86,7 @@ class Inbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.holds == "DATA":
             self.held += not self.hold.is_set()
-            await asyncio.to_thread(self.hold.wait, 20)
+            await asyncio.to_thread(self.hold.wait, self.hold_seconds)
         if "DATA" in self.answers:
             return self.answers["DATA"]
         self.tls.append(session.ssl is not None)
