@@ -29,8 +29,9 @@ TOGETHER_UNITS = 32
 """Units of one statement of PostgreSQL."""
 TOGETHER_RUNS = 3
 """Times a unit is tried together with others before it is run by itself."""
-LINGER_SECONDS = 0.01
-"""For which a unit waits for others that are coming; as soon as none is, it waits no longer."""
+LINGER_SECONDS = 0.025
+"""For which a unit waits for others that are coming; as soon as none is, it waits no longer. Seen with ten deliveries
+at once: 3.0 ms of CPU a message with 5 ms, 2.55 with 10, 2.4 with 25."""
 MAX_WAITING = 10_000
 """Units that may wait when the disk is slow; further ones are refused, so that memory has a bound."""
 
