@@ -31,7 +31,7 @@ class Archiving:
             return None
         account_id = envelope.sender.account_id if envelope.sender is not None else 0
         name = name_of(head, envelope, octets)
-        return Archived(head.address, name, account_id, head.archive, leaves or not account_id)
+        return Archived(head.address, name, account_id, head.archive, leaves)
 
     def announced(self, head: Head, archived: Archived | None) -> Head:
         """The list as its copies speak of it: where its archive is, and the message in it. Of one for owners alone

@@ -36,7 +36,7 @@ class Archived:
     readers: Archive
     """Who reads the list's archive at that moment."""
     leaves: bool = False
-    """It goes to members outside, or came from there: its author knows that it is read there."""
+    """It goes to members outside: its author knows that it is read there."""
 
 
 def keep(tx: Tx, content_id: int, wanted: Archived, came: Provenance) -> bool:
@@ -50,7 +50,7 @@ def keep(tx: Tx, content_id: int, wanted: Archived, came: Provenance) -> bool:
         "thread": int(row[0]) if row is not None else 0,
         "account_id": wanted.account_id,
         "readers": wanted.readers.value,
-        "outside": int(wanted.leaves),
+        "outside": int(wanted.leaves or not wanted.account_id),
         "door": int(came.door),
         "door_account": came.account_id,
         "through_list": int(came.through_list),
