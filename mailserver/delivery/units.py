@@ -97,7 +97,7 @@ def deliver_parts(
 def is_plain(parts: Sequence[Part], known: dict[int, int], trace: Trace, *, by_name: bool = False) -> bool:
     """Whether a message goes to one INBOX, which is known, and nothing else becomes of it; `by_name`: or to one mailbox
     of its account, whichever, unread."""
-    if len(parts) != 1 or len(parts[0].accounts) != 1:
+    if len(parts) != 1 or len(parts[0].accounts) != 1 or parts[0].options.require_tls:  # which is kept beside it
         return False
     (part,) = parts
     name = _named(part)

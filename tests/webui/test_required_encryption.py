@@ -1,8 +1,10 @@
 """A letter that its author wants to go over TLS alone (RFC 8689): the choice, what keeps it, where it is seen again."""
 
+import asyncio
 import datetime
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -125,7 +127,17 @@ def test_what_arrived_to_go_over_tls_alone_goes_on_so(
     recipient = house.run(house.delivery.resolve(person.address))
     envelope = Envelope("awa@exemple.org", (recipient,), require_tls=is_bound)
     octets = mail("Sous clef" if is_bound else "Ouvert", sender="Awa <awa@exemple.org>")
-    content = house.run(house.delivery.deliver(envelope, octets)).content_id
+
+    async def arrive() -> int:
+        """Beside others: what comes to a mailbox that is known is written together with them."""
+        usual = replace(envelope, require_tls=False)
+        await house.delivery.deliver(usual, mail("Avant", sender="Awa <awa@exemple.org>"))
+        others = [mail(f"Autre {number} {is_bound}", sender="Awa <awa@exemple.org>") for number in range(3)]
+        delivered = (house.delivery.deliver(usual, other) for other in others)
+        found, *_ = await asyncio.gather(house.delivery.deliver(envelope, octets), *delivered)
+        return found.content_id
+
+    content = house.run(arrive())
     assert ("ne repart que chiffré" in browser.get(f"/s/message/{content}/rediriger").text) is is_bound
     assert "Message redirigé" in browser.post(f"/s/message/{content}/rediriger", {"a": OUTSIDE}).text
     assert demands() == [int(is_bound)]
