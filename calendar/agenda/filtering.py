@@ -152,10 +152,15 @@ def _rings(calendar: Any, owner: Any, alarms: Sequence[Any], when: ET.Element) -
     met, check = any(_goes_off(alarm, None, None, start, end) for alarm in alarms), VISIT.get().budget.check
     if met or not offsets:
         return met
+    length = _task_length(owner)
 
     def visit(begins: datetime.datetime, ends: datetime.datetime, of_exception: bool) -> bool:
         nonlocal met
         check()
+        if length is not None:
+            if ends - begins not in (length, length + _SECOND):
+                return False
+            ends = begins + length
         met = any(_goes_off(alarm, begins, ends, start, end) for alarm in alarms)
         return met or (not of_exception and begins > end and begins + earliest > end)
 
@@ -164,6 +169,16 @@ def _rings(calendar: Any, owner: Any, alarms: Sequence[Any], when: ET.Element) -
     except OverflowError:  # beyond the calendar's last day
         return False
     return met
+
+
+def _task_length(owner: Any) -> datetime.timedelta | None:
+    """How long a task lasts that has two ends: Radicale visits each of these by itself, too. None: it has not."""
+    first, due, lasts = (owner.contents.get(name, (None,))[0] for name in ("dtstart", "due", "duration"))
+    if owner.name != "VTODO" or first is None or (due is None and lasts is None):
+        return None
+    begins = radicale_filter.date_to_datetime(first.value)
+    length: datetime.timedelta = lasts.value if lasts else radicale_filter.date_to_datetime(due.value) - begins
+    return length
 
 
 def _trigger(alarm: Any) -> Any:

@@ -117,3 +117,34 @@ def test_conditions_on_contacts(client: Client) -> None:
     assert names('<CR:prop-filter name="item1.TEL"/>') == {"e.vcf"}
     assert names('<CR:prop-filter name="TEL"><CR:is-not-defined/></CR:prop-filter>') == {"m.vcf"}
     assert names('<CR:prop-filter name="TEL"/><CR:prop-filter name="FN"/>', "allof") == {"e.vcf"}
+
+
+TASK = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//x//FR
+BEGIN:VTODO
+UID:{uid}
+DTSTAMP:20260901T080000Z
+SUMMARY:Copies
+DTSTART:20260907T080000Z
+{ends}
+{alarm}END:VTODO
+END:VCALENDAR
+"""
+
+
+@pytest.mark.parametrize("ends", ["DUE:20260911T080000Z", "DURATION:P4D"])
+def test_alarms_of_tasks_are_before_their_beginning_or_their_end(client: Client, ends: str) -> None:
+    """Not before both: which one is said by the alarm (RFC 5545 section 3.8.6.3)."""
+    end = ALARM.format("-PT15M", "").replace("TRIGGER:", "TRIGGER;RELATED=END:")
+    for name, alarm in (("start", ALARM.format("-PT15M", "")), ("end", end)):
+        text = TASK.format(uid=name, ends=ends, alarm=alarm).replace("\n", "\r\n")
+        assert client.put_event(f"/dav/edupont/taches/{name}.ics", text).status_code == 201
+    for start, until, names in (
+        ("20260907T074500Z", "20260907T074501Z", {"start.ics"}),
+        ("20260911T074500Z", "20260911T074501Z", {"end.ics"}),
+        ("20260907T070000Z", "20260907T090000Z", {"start.ics"}),
+        ("20260911T070000Z", "20260911T090000Z", {"end.ics"}),
+    ):
+        asked = inside(inside(f'<C:time-range start="{start}" end="{until}"/>', "VALARM"), "VTODO")
+        assert found(query(client, asked, "/dav/edupont/taches/")) == names, start
