@@ -321,6 +321,8 @@ TEXT = b"Content-Type: text/plain\r\n\r\nBonjour.\r\n"
         (parted(TEXT, LARGE), True),
         (parted(TEXT, LARGE, b"Content-Type: Message /rfc822\r\n\r\nTo: a@b.fr\r\n\r\n"), False),
         (parted(LARGE, b"Content-Type: message\r\n\t/global\r\n\r\nTo: a@b.fr\r\n\r\n"), False),
+        (parted(LARGE, b"Content-Type: message\x1f/rfc822\r\n\r\nTo: a@b.fr\r\n\r\n"), False),
+        (parted(LARGE, b"Content-Type: message\xc2\xa0/rfc822\r\n\r\nTo: a@b.fr\r\n\r\n"), False),
         (parted(LARGE, b"\r\nTo: a@b.fr\r\n\r\n", kind=b"digest"), False),
         (b"Content-Type: message/rfc822\r\n\r\n" + mail(1, 100 * 1024), False),
         (parted(LARGE, b"X: " + b"x" * 9000 + b"\r\n\r\nx\r\n"), False),
