@@ -56,6 +56,8 @@ class JunkFilter:
         """Accounts that have no model, until news or time say otherwise, as of the academy's."""
         self._until = 0.0
         self._heard = 0
+        self._asked = self._answered = 0
+        """Questions for models, and the last of them whose answer was taken over."""
         store.changes.subscribe("mailbox", junk.NEWS, self._forget)
 
     def _forget(self) -> None:
@@ -126,21 +128,28 @@ class JunkFilter:
         if self._until and not unknown:
             return {}
         heard = self._heard
+        self._asked += 1
+        number = self._asked
         models = await self._store.read_apart(junk.models, unknown, self._revision)
-        await self._open(models.pop(ACADEMY, None))
+        await self._open(models.pop(ACADEMY, None), number)
         # What was read before a change that was heard of meanwhile may be old: it is not kept.
         if heard == self._heard:
             self._until = self._until or now + BELIEVED_SECONDS
             self._without.update(account for account in unknown if account not in models)
         return models
 
-    async def _open(self, model: Model | None) -> None:
-        """Take the academy's model over as it was read."""
+    async def _open(self, model: Model | None, number: int) -> None:
+        """Take the academy's model over as this question found it, unless a later one has had its answer meanwhile."""
+        opened = None
+        if model is not None and model.counts is not None:
+            opened = await asyncio.to_thread(Dense, model.spam, model.ham, model.counts)
+        if number < self._answered:
+            return
+        self._answered = number
         if model is None:
             self._revision, self._academy = -1, None
-        elif model.counts is not None:
-            self._academy = await asyncio.to_thread(Dense, model.spam, model.ham, model.counts)
-            self._revision = model.revision
+        elif opened is not None:
+            self._revision, self._academy = model.revision, opened
         self._standing = model
 
     def _is_enough(self, model: Model) -> bool:

@@ -135,6 +135,8 @@ class Relay:
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._ways: dict[tuple[Journey, bool, bool], tuple[float, list[Exchanger]]] = {}
         self._leaving = False
+        self._leasing: asyncio.Task[tuple[list[Leased], float]] | None = None
+        """What is leased just now: the store does so even where nobody waits for it any more."""
         self._goes_on: asyncio.Handle | None = None
         """What begins further attempts in the next turn of the loop."""
         self._is_drained = False
@@ -150,8 +152,9 @@ class Relay:
         await self.policies.keep_fresh()
 
     def leave(self) -> None:
-        """Begin nothing any more, others do; what is under way goes on."""
+        """Begin nothing any more, others do; what is under way goes on, and what was not begun is theirs at once."""
         self._leaving = True
+        self._wake.set()
 
     async def run(self) -> None:
         """Work until cancelled; then give back what is leased."""
@@ -183,22 +186,17 @@ class Relay:
 
     async def _take_work(self) -> float:
         """Lease rows while there is work and room; how long to wait for more."""
+        if self._leaving:
+            await self._put_down(self._destinations.give_up())
+            return POLL_SECONDS
         await self._steps.follow()
         catalogue.DESTINATIONS_AWAY.set(self._destinations.away)
         limit = min(AHEAD * self._outbound.concurrency, LEASED_TOGETHER)
         while self._wants_rows:
             until = self._lasting()
-            rows, _ = await self._store.write_standing(
-                STANDING_SECONDS,
-                spool.lease,
-                limit,
-                self._lease,
-                share=SHARE,
-                first_share=FIRST_SHARE,
-                proven=self._destinations.proven,
-                first=self._destinations.first(),
-                without=self._destinations.busy(),
-            )
+            self._leasing = asyncio.create_task(self._take_rows(limit))
+            rows, _ = await asyncio.shield(self._leasing)
+            self._leasing = None
             if not rows:
                 self._is_drained = True
                 return await self._until_due()
@@ -208,6 +206,20 @@ class Relay:
             await self._read_ahead(rows)
             self._begin()
         return POLL_SECONDS
+
+    async def _take_rows(self, limit: int) -> tuple[list[Leased], float]:
+        """Raises Temporary."""
+        return await self._store.write_standing(
+            STANDING_SECONDS,
+            spool.lease,
+            limit,
+            self._lease,
+            share=SHARE,
+            first_share=FIRST_SHARE,
+            proven=self._destinations.proven,
+            first=self._destinations.first(),
+            without=self._destinations.busy(),
+        )
 
     @property
     def _wants_rows(self) -> bool:
@@ -279,11 +291,9 @@ class Relay:
         while True:
             await asyncio.sleep(self._lease / 3)
             held = [(row.id, row.lease) for row in self._active.values()]
-            late = self._late()
             until = self._lasting()
             try:
-                if late:
-                    await self._store.write(spool.give_back, late)
+                await self._put_down(self._late())
                 if not held:
                     continue
                 kept = await self._store.write(spool.renew, held, self._lease)
@@ -297,16 +307,20 @@ class Relay:
                 if lease in self._ours:
                     self._ours[lease] = until if lease in kept else 0.0
 
-    def _late(self) -> list[tuple[int, int]]:
+    def _late(self) -> list[Leased]:
         """Rows whose destination takes its time: they are leased anew, since a brake or an operator may want to hold
         them by now, or another worker send them.
         """
         edge = self._clock.monotonic() + self._lease / 2
-        rows = self._destinations.give_up(lambda row: self._ours.get(row.lease, 0.0) < edge)
+        return self._destinations.give_up(lambda row: self._ours.get(row.lease, 0.0) < edge)
+
+    async def _put_down(self, rows: Sequence[Leased]) -> None:
+        """Give rows back that were not begun. Raises Temporary: their leases run out."""
         for row in rows:
             self._ours.pop(row.lease, None)
             self._octets.pop(row.lease, None)
-        return [(row.id, row.lease) for row in rows]
+        if rows:
+            await self._store.write(spool.give_back, [(row.id, row.lease) for row in rows])
 
     async def _give_back(self) -> None:
         """Stop: a moment for what is nearly done, the rest is due again at once. `run` may be called again."""
@@ -314,6 +328,10 @@ class Relay:
             self._goes_on.cancel()
             self._goes_on = None
         rows = self._destinations.give_up()
+        leasing, self._leasing = self._leasing, None
+        if leasing is not None:
+            (taken,) = await asyncio.gather(leasing, return_exceptions=True)
+            rows += taken[0] if isinstance(taken, tuple) else []
         if self._active:
             _, pending = await asyncio.wait(list(self._active), timeout=STOP_SECONDS)
             rows += [self._active[task] for task in pending if task in self._active]

@@ -2,6 +2,9 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Junk, Settings
@@ -233,3 +236,32 @@ async def test_what_others_have_learned_counts_for_the_next_message(pair: tuple[
     await other.write(junk.forget, None)
     await becomes(lambda: not judging._until)
     assert not await judging.judge(bad(1), None, [account])
+
+
+async def test_what_was_asked_before_somebody_learned_is_not_believed_afterwards(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer comes behind the one to a later question."""
+    settings = Settings(domain="academie.example", directory=tmp_path, junk=Junk(least=50))
+    account = await store.write(create_account, "ada")
+    await teach(store, ACADEMY, taught(60))
+    judging, real, go_on = JunkFilter(settings=settings, store=store), store.read_apart, asyncio.Event()
+    questions: list[object] = []
+
+    async def slow(*asked: Any) -> Any:
+        questions.append(asked)
+        answer = await real(*asked)
+        if len(questions) == 1:
+            await go_on.wait()
+        return answer
+
+    monkeypatch.setattr(store, "read_apart", slow)
+    before = asyncio.create_task(judging.judge(bad(1), None, [account]))
+    await becomes(lambda: bool(questions))
+    await store.write(junk.forget, None)
+    judging._forget()  # as the news make it do
+    assert not await judging.judge(bad(1), None, [account])
+    go_on.set()
+    await before
+    assert not await judging.judge(bad(1), None, [account])
+    assert len(questions) == 2

@@ -2,6 +2,7 @@
 
 import asyncio
 import smtplib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,7 +30,7 @@ from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere, Names
 from tests.smtp.house import DOMAIN, House
 from tests.smtp.test_relay import queue, report_in, submit
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 BOB = f"bob@{DOMAIN}"
 LEASE = 3
@@ -146,6 +147,49 @@ def test_a_relay_that_leaves_ends_what_it_has_and_begins_nothing(
     house.start_relay(resolver=names.resolver(), lease=LEASE)
     until(lambda: not queue(house))
     assert len(first.inbox.taken) == 2
+
+
+def test_what_a_relay_that_leaves_has_not_begun_waits_for_nothing(
+    make_house: HouseMaker, names: Names, first: Elsewhere
+) -> None:
+    """Others may send it while one message takes its time."""
+    house = make_house(clock=StandingClock(), outbound={"port": first.port, "retry": (600,), "concurrency": 2})
+    leaving = house.start_relay(resolver=names.resolver(), lease=LEASE)
+    submit(house, "w@ailleurs.fr")
+    until(lambda: not queue(house))
+    first.inbox.hold.clear()
+    submit(house, "x@ailleurs.fr")
+    until(lambda: first.inbox.held)
+    submit(house, "y@ailleurs.fr")
+    until(lambda: [one.sending for one in queue(house)] == [True, True])
+    house.loop.call_soon_threadsafe(leaving.leave)
+    until(lambda: [one.sending for one in queue(house)] == [True, False])
+    first.inbox.hold.set()
+    until(lambda: not leaving.is_busy)
+    assert [one.attempts for one in queue(house)] == [0]
+
+
+def test_what_is_leased_while_a_relay_stops_waits_for_no_end_of_a_lease(
+    house: House, first: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, begun, go_on = spool.lease, threading.Event(), threading.Event()
+
+    def lease(tx: Tx, *arguments: Any, **others: Any) -> list[Leased]:
+        if spool.next_due(tx) is not None:
+            begun.set()
+            assert go_on.wait(PATIENCE)
+        return real(tx, *arguments, **others)
+
+    monkeypatch.setattr(spool, "lease", lease)
+    submit(house, "x@ailleurs.fr")
+    assert begun.wait(PATIENCE)
+    stopping = threading.Thread(target=house.stop_relays)
+    stopping.start()
+    until(lambda: all(task.cancelling() for task in house._relays))
+    go_on.set()
+    stopping.join()
+    assert [(one.sending, one.attempts) for one in queue(house)] == [(False, 0)]
+    assert first.inbox.taken == []
 
 
 def test_whoever_may_have_lost_a_lease_does_not_send_the_end(
