@@ -246,7 +246,7 @@ class Relay:
     def _begin(self) -> None:
         """Start attempts while there is room, a few in this turn of the loop."""
         for _ in range(BEGUN_TOGETHER):
-            if len(self._active) >= self._outbound.concurrency or self._leaving:
+            if len(self._active) >= self._outbound.concurrency or self._leaving or not self._recorder.has_room:
                 return
             row = self._destinations.next()
             if row is None:

@@ -74,6 +74,11 @@ class Recorder:
             await asyncio.sleep(pause)
             pause = min(2 * pause, MOST_SECONDS)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether further attempts may begin: few enough wait to be recorded."""
+        return self._settling.has_room
+
     async def finish(self) -> None:
         """Wait until what was to be recorded together is, also of attempts that were cancelled meanwhile."""
         await self._settling.finish()

@@ -18,6 +18,8 @@ from mailserver.store.queue.traces import Trace
 
 SETTLED_TOGETHER = 50
 """Attempts of one unit."""
+MOST_UNSETTLED = 50
+"""Where so many wait no further attempt begins: what a relay that is killed has not put down leaves once more."""
 REST = 2.0
 """Times as long as a unit held the writer until the next one,"""
 SHORTEST_REST, LONGEST_REST = 0.02, 0.1
@@ -45,6 +47,12 @@ class Settling:
         self._others: list[asyncio.Future[None]] = []
         """Whose units go with the next one."""
         self._work: asyncio.Task[None] | None = None
+        self._unsettled = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether few enough wait to be put down."""
+        return self._unsettled < MOST_UNSETTLED
 
     async def settle(self, taken: Taken) -> None:
         """Returns once it is on disk. Who is cancelled leaves it to be settled all the same.
@@ -53,6 +61,7 @@ class Settling:
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((taken, done))
+        self._unsettled += 1
         self._see_to_it()
         await done
 
@@ -78,6 +87,7 @@ class Settling:
                 await self._let_begin()
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), SETTLED_TOGETHER))]
                 took = await self._settle(group)
+                self._unsettled -= len(group)
                 await asyncio.sleep(min(max(REST * took, SHORTEST_REST), LONGEST_REST))
         finally:
             self._work = None

@@ -17,6 +17,7 @@ from mailserver.store.queue.spool import Leased
 from mailserver.store.queue.traces import Step
 from mailserver.store.record.audit import Origin
 from mailserver.submission import queue_admin
+from smtp.relay import settling
 from smtp.relay.attempt import Courier
 from smtp.relay.dsn import Reporter
 from smtp.relay.routing import Exchanger
@@ -190,6 +191,27 @@ def test_what_is_leased_while_a_relay_stops_waits_for_no_end_of_a_lease(
     stopping.join()
     assert [(one.sending, one.attempts) for one in queue(house)] == [(False, 0)]
     assert first.inbox.taken == []
+
+
+def test_nothing_is_begun_while_too_much_that_left_is_not_on_record(
+    make_house: HouseMaker, names: Names, first: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves twice if the relay is killed meanwhile."""
+    house = make_house(clock=StandingClock(), outbound={"port": first.port, "retry": (600,)})
+    monkeypatch.setattr(settling, "MOST_UNSETTLED", 0)
+    relay = house.start_relay(resolver=names.resolver(), lease=LEASE)
+    submit(house, "x@ailleurs.fr")
+    until(lambda: relay._destinations.waiting == 1)
+
+    async def begins() -> bool:
+        relay._begin()
+        return relay.is_busy
+
+    assert not house.run(begins())
+    monkeypatch.undo()
+    assert house.run(begins())
+    until(lambda: not queue(house))
+    assert len(first.inbox.taken) == 1
 
 
 def test_whoever_may_have_lost_a_lease_does_not_send_the_end(

@@ -10,7 +10,7 @@ from mailserver.store.mail import blobs, messages
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.spool import Leased, Options
 from mailserver.store.queue.traces import Step, Trace
-from smtp.relay.settling import SETTLED_TOGETHER, Settling, Taken
+from smtp.relay.settling import MOST_UNSETTLED, SETTLED_TOGETHER, Settling, Taken
 
 COUNT = SETTLED_TOGETHER + 20
 
@@ -65,3 +65,13 @@ async def test_who_is_cut_off_is_settled_all_the_same(store: Store, rows: list[L
         task.cancel()
     await settling.finish()
     assert store.read_now(spool.show) == []
+
+
+async def test_there_is_room_again_once_they_are_on_disk(store: Store, rows: list[Leased]) -> None:
+    settling = Settling(store)
+    tasks = [asyncio.create_task(settling.settle(taken(row))) for row in rows[:MOST_UNSETTLED]]
+    assert settling.has_room
+    await asyncio.sleep(0)
+    assert not settling.has_room
+    await asyncio.gather(*tasks)
+    assert settling.has_room
