@@ -40,8 +40,8 @@ QUICK_WHOLE = 120 * 1024
 """Octets of a message that the event loop prepares itself where they are no headers: a millisecond or so. Its frame
 fits into the database."""
 _MAY_HOLD_MESSAGES = re.compile(rb"message[\x01-\x20\x7f-\xff]*+/|digest|\0", re.IGNORECASE)
-"""In a header: parts that are messages, whose own headers may have any size (`mime.header.parameters.media_type`). There
-any blank of Unicode may stand before the slash, here any octet that one may consist of."""
+"""In a header: parts that are messages, whose own headers may have any size (`mime.header.parameters.media_type`).
+There any blank of Unicode may stand before the slash, here any octet that one may consist of."""
 SHOWN_OCTETS = 16 * 1024 * 1024
 """A body of this size expands in some 15 ms."""
 MAX_OCTETS = 1 << 31
