@@ -45,6 +45,8 @@ listen {name}
     bind 127.0.0.1:{port}
     tcp-request connection set-src str({stranger})
 """
+BEHIND = {"smtp": ("smtp", ""), "imaps": ("imaps", ""), "imap": ("imaps", " ssl verify none")}
+"""By what HAProxy offers: the door of a host, and how it is reached. Clients of `imap` leave TLS to HAProxy."""
 
 
 def _ip(*words: str) -> None:
@@ -113,23 +115,24 @@ class Host(Instance):
 class Academy:
     """Both, and what they share."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, doors: Sequence[str] = ("smtp", "imaps"), *, durable: bool = False) -> None:
+        """`doors`: what HAProxy offers, of both and of each alone (`smtp1`). `durable`: PostgreSQL syncs its commits."""
         self.folder = folder
         self.hosts = [Host(folder / f"host{number}", number) for number in (1, 2)]
         shared = [host.shared.here for host in self.hosts]
-        self.postgres = Postgres(folder, listen=("127.0.0.1", *shared))
+        self.postgres = Postgres(folder, listen=("127.0.0.1", *shared), durable=durable)
         self.storage = ObjectStorage(folder / "objects", *shared)
         self.database = ""
-        self.ports = {name: free_port() for name in ("smtp", "smtp1", "smtp2", "imaps", "imaps1", "imaps2")}
+        self.ports = {f"{door}{which}": free_port() for door in doors for which in ("", "1", "2")}
         self._haproxy: subprocess.Popen[bytes] | None = None
 
-    def start(self, people: Path) -> None:
-        """The first host as `init` makes it, the second as the documents say."""
+    def start(self, people: Path, *, domain: str = "ac-exemple.fr", workers: int = 1, settings: str = SETTINGS) -> None:
+        """The first host as `init` makes it, the second as the documents say; so many workers on each."""
         self.postgres.start()
         self.storage.start()
         self.database = self.postgres.create()
         first, second = self.hosts
-        first.init("--domain", "ac-exemple.fr", "--database", self.database)
+        first.init("--domain", domain, "--database", self.database)
         (first.directory / "secrets" / "octets").write_text("\n".join(KEY))
         plain = (first.directory / "mailserver.toml").read_text()
         first.configure(self.storage.settings())
@@ -144,21 +147,22 @@ class Academy:
                 'address = "127.0.0.1"', f'address = "{host.clients.there}"'
             )
             octets = self.storage.settings().replace(self.storage.address, host.shared.here)
-            (host.directory / "mailserver.toml").write_text(text + SETTINGS + octets)
+            (host.directory / "mailserver.toml").write_text(text + settings + octets)
             host.ports = first.ports
-            host.start("--workers", "1")
+            host.start("--workers", str(workers))
         self._start_haproxy()
 
     def _start_haproxy(self) -> None:
         text = HAPROXY
         for name, port in self.ports.items():
             text += LISTEN.format(name=name, port=port, stranger=STRANGER)
-            door = name.rstrip("12")
+            offered = name.rstrip("12")
+            door, how = BEHIND[offered]
             if door == "smtp":
                 text += "    option tcp-check\n    tcp-check expect rstring ^220\n"
             for number, host in enumerate(self.hosts, 1):
-                if name in (door, f"{door}{number}"):
-                    text += f"    server mail{number} {host.clients.there}:{host.ports[door]}\n"
+                if name in (offered, f"{offered}{number}"):
+                    text += f"    server mail{number} {host.clients.there}:{host.ports[door]}{how}\n"
         file = self.folder / "haproxy.cfg"
         file.write_text(text)
         program = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
