@@ -116,7 +116,7 @@ class Academy:
     """Both, and what they share."""
 
     def __init__(self, folder: Path, doors: Sequence[str] = ("smtp", "imaps"), *, durable: bool = False) -> None:
-        """`doors`: what HAProxy offers, of both and of each alone (`smtp1`). `durable`: PostgreSQL syncs its commits."""
+        """`doors`: what HAProxy offers, of both, and of each alone (`smtp1`). `durable`: PostgreSQL syncs."""
         self.folder = folder
         self.hosts = [Host(folder / f"host{number}", number) for number in (1, 2)]
         shared = [host.shared.here for host in self.hosts]

@@ -441,6 +441,25 @@ def test_segments_are_merged_and_forget_what_is_gone(store: Store, edupont: int,
     assert find(store, edupont, box, Body("mot163")) == [128]
 
 
+def test_words_that_nobody_else_has_make_small_segments(
+    store: Store, edupont: int, small_segments: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are: what a segment is made of takes fifty times the room meanwhile."""
+    monkeypatch.setattr(index, "SEGMENT_OCTETS", 3000)
+    monkeypatch.setattr(index, "TEXTS_READ", 5)
+    box, rng = inbox(store, edupont), random.Random(3)
+    bodies = [" ".join(rng.randbytes(8).hex() for _ in range(60)) for _ in range(40)]
+    for body in bodies:
+        put(store, edupont, box, b"Subject: hex\r\n\r\n" + body.encode() + b"\r\n")
+    index_everything(store)
+    columns = select(search_segment.c.size, search_segment.c.header_words, search_segment.c.body_words)
+    rows = [tuple(row) for row in store.read_now(lambda tx: tx.execute(columns).all())]
+    assert sum(row[0] for row in rows) > 30, "nearly all of them are in a segment"
+    assert all(len(row[1]) + len(row[2]) <= 3500 for row in rows)
+    for uid, body in enumerate(bodies, 1):
+        assert find(store, edupont, box, Body(body.split()[30])) == [uid]
+
+
 def test_few_messages_need_no_segment(store: Store, edupont: int) -> None:
     box = fill(store, edupont, 10)
     index_everything(store)

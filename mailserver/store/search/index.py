@@ -40,6 +40,11 @@ SEGMENT_MINIMUM = 64
 """Contents without a segment that are worth one: fewer are read through in a millisecond or two."""
 SEGMENT_TEXTS = 2048
 """Contents of a fresh segment: the more at once, the fewer merges."""
+SEGMENT_OCTETS = 4 * 1024 * 1024
+"""Compressed octets of the texts and vocabularies of one segment. Ordinary mail stays far below; what does not
+compress is words that nobody else has, and each of their octets takes fifty while the segment is put together."""
+TEXTS_READ = 128
+"""At once, for a segment."""
 COUNTED_ACCOUNTS = 500
 """Accounts whose counter one unit moves. A content of more accounts than that is a mailing: their searches
 read its text, and one of their own messages will have it indexed."""
@@ -375,22 +380,42 @@ def _only(tx: Tx, statement: Statement, segment: Documents) -> bytes:
 
 
 def plan(tx: Tx, account_id: int) -> Plan:
-    """What to put into the account's next segment: contents that are in none, and the segments no larger."""
+    """What to put into the account's next segment: contents that are in none, and the segments no larger, as long as
+    all of them do not take too much room at once."""
     held = {row[0] for row in tx.all(_HELD, account=account_id)}
     segments = documents(tx, account_id)
     missing = sorted(held.difference(*(segment.contents for segment in segments)))
-    fresh = missing[:SEGMENT_TEXTS]
-    texts: list[Row] = []
-    for start in range(0, len(fresh), 500):
-        texts.extend(stored_texts(tx, fresh[start : start + 500]))
-    size = len(texts)
+    texts, seen = _fresh(tx, missing[:SEGMENT_TEXTS])
+    size, octets = len(texts), sum(map(_octets, texts))
     merged: list[tuple[int, Segment]] = []
     for segment in reversed(segments):
         alive = len(segment.contents & held)
         if (alive <= size or alive < len(segment.docs) // 2) and size + alive <= MAX_TEXTS:
-            merged.append((segment.id, _segment(tx, segment.id)))
-            size += alive
-    return Plan(account_id, tuple(texts), tuple(merged), frozenset(held), len(missing) - len(fresh))
+            found = _segment(tx, segment.id)
+            more = len(found.header.vocabulary) + len(found.body.vocabulary)
+            if octets + more <= SEGMENT_OCTETS:
+                merged.append((segment.id, found))
+                size, octets = size + alive, octets + more
+    return Plan(account_id, tuple(texts), tuple(merged), frozenset(held), len(missing) - seen)
+
+
+def _fresh(tx: Tx, content_ids: Sequence[int]) -> tuple[list[Row], int]:
+    """The texts of as many of these contents as one segment may be made of, at least of one; of how many of them."""
+    texts: list[Row] = []
+    octets = 0
+    for start in range(0, len(content_ids), TEXTS_READ):
+        some = content_ids[start : start + TEXTS_READ]
+        for row in sorted(stored_texts(tx, some)):
+            octets += _octets(row)
+            if texts and octets > SEGMENT_OCTETS:
+                return texts, start + some.index(row[0])
+            texts.append(row)
+    return texts, len(content_ids)
+
+
+def _octets(row: Row) -> int:
+    _, header, body = row
+    return len(header) + len(body)
 
 
 def _segment(tx: Tx, segment_id: int) -> Segment:
