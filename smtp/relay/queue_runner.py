@@ -327,6 +327,7 @@ class Relay:
         if self._goes_on is not None:
             self._goes_on.cancel()
             self._goes_on = None
+        self._recorder.hurry()
         rows = self._destinations.give_up()
         leasing, self._leasing = self._leasing, None
         if leasing is not None:

@@ -79,6 +79,10 @@ class Recorder:
         """Whether further attempts may begin: few enough wait to be recorded."""
         return self._settling.has_room
 
+    def hurry(self) -> None:
+        """The relay stops: what became of attempts is recorded at once."""
+        self._settling.hurry()
+
     async def finish(self) -> None:
         """Wait until what was to be recorded together is, also of attempts that were cancelled meanwhile."""
         await self._settling.finish()

@@ -48,6 +48,7 @@ class Settling:
         """Whose units go with the next one."""
         self._work: asyncio.Task[None] | None = None
         self._unsettled = 0
+        self._hurries = False
 
     @property
     def has_room(self) -> bool:
@@ -67,6 +68,8 @@ class Settling:
 
     async def turn(self) -> None:
         """Until the next unit is written: what is begun then is committed with it, at a third of the cost."""
+        if self._hurries:
+            return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._others.append(turn)
         self._see_to_it()
@@ -76,15 +79,22 @@ class Settling:
         if self._work is None:
             self._work = asyncio.create_task(self._settle_all())
 
+    def hurry(self) -> None:
+        """The relay stops: nobody waits for a turn until `finish`, since who is cut off in it has put nothing down."""
+        self._hurries = True
+        self._release()
+
     async def finish(self) -> None:
         """Wait until nothing is left to settle."""
         while self._work is not None:
             await asyncio.wait([self._work])
+        self._hurries = False
 
     async def _settle_all(self) -> None:
         try:
             while self._waiting or self._others:
-                await self._let_begin()
+                self._release()
+                await asyncio.sleep(0)  # they begin
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), SETTLED_TOGETHER))]
                 took = await self._settle(group)
                 self._unsettled -= len(group)
@@ -92,12 +102,11 @@ class Settling:
         finally:
             self._work = None
 
-    async def _let_begin(self) -> None:
+    def _release(self) -> None:
         others, self._others = self._others, []
         for turn in others:
             if not turn.done():
                 turn.set_result(None)
-        await asyncio.sleep(0)
 
     async def _settle(self, group: Sequence[tuple[Taken, "asyncio.Future[None]"]]) -> float:
         """For how many seconds the writer was held."""

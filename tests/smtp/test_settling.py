@@ -75,3 +75,18 @@ async def test_there_is_room_again_once_they_are_on_disk(store: Store, rows: lis
     assert not settling.has_room
     await asyncio.gather(*tasks)
     assert settling.has_room
+
+
+async def test_who_stops_waits_for_no_turn(store: Store, rows: list[Leased]) -> None:
+    """Cut off in it, the record of who has the message would be lost."""
+    settling = Settling(store)
+    await settling.settle(taken(rows[0]))
+    waiting = asyncio.create_task(settling.turn())  # the rest after a unit is not over
+    await asyncio.sleep(0)
+    settling.hurry()
+    later = asyncio.create_task(settling.turn())
+    await asyncio.sleep(0)
+    assert waiting.done()
+    assert later.done()
+    await settling.finish()
+    await asyncio.wait_for(settling.turn(), 30)

@@ -6,7 +6,7 @@ FAULTS = (
     Fault(
         "unknown-commit-runs-again",
         "The connection broke while COMMIT was answered: the unit that was committed runs a second time.",
-        "mailserver/store/engine/writing.py",
+        "mailserver/store/engine/committing.py",
         "uncertain = committing and ended",
         "uncertain = False",
         ("tests/smtp/test_unknown_commit.py",),
@@ -14,7 +14,7 @@ FAULTS = (
     Fault(
         "unknown-commit-is-no-news",
         "Sessions of the worker whose commit is unknown do not see what was committed.",
-        "mailserver/store/engine/writing.py",
+        "mailserver/store/engine/unit.py",
         "        if not uncertain:\n            self.changes = ()",
         "        self.changes = ()",
         ("tests/imap/test_unknown_commit.py",),
