@@ -269,7 +269,8 @@ def _faults(instance: Instance, acknowledged: list[str], taken_back: set[str], m
 def _mailing_faults(store: Store, there: Elsewhere, moments: Moments) -> list[str]:
     """Everybody has one once, or nobody."""
     found, faults = store.read_now(_mailings), list[str]()
-    people = store.read_now(lambda tx: int(tx.execute(text("SELECT count(*) FROM person")).scalar_one()))
+    everybody = text("SELECT count(*) FROM person WHERE role = 'teacher'")
+    people = store.read_now(lambda tx: int(tx.execute(everybody).scalar_one()))
     states = Counter(state for state, _, _ in found.values())
     for token, (state, copies, reached) in found.items():
         want = 0 if state == "withdrawn" else people
