@@ -38,7 +38,7 @@ defaults
     option redispatch 1
     retries 3
     balance roundrobin
-    default-server send-proxy-v2 check check-send-proxy inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+    default-server send-proxy-v2 check check-send-proxy inter 500ms fall {fall} rise 1 on-marked-down shutdown-sessions
 """
 LISTEN = """
 listen {name}
@@ -115,9 +115,13 @@ class Host(Instance):
 class Academy:
     """Both, and what they share."""
 
-    def __init__(self, folder: Path, doors: Sequence[str] = ("smtp", "imaps"), *, durable: bool = False) -> None:
-        """`doors`: what HAProxy offers, of both, and of each alone (`smtp1`). `durable`: PostgreSQL syncs."""
+    def __init__(
+        self, folder: Path, doors: Sequence[str] = ("smtp", "imaps"), *, durable: bool = False, fall: int = 2
+    ) -> None:
+        """`doors`: what HAProxy offers, of both, and of each alone (`smtp1`). `durable`: PostgreSQL syncs.
+        `fall`: looks at a host that fail before it is taken for down."""
         self.folder = folder
+        self._fall = fall
         self.hosts = [Host(folder / f"host{number}", number) for number in (1, 2)]
         shared = [host.shared.here for host in self.hosts]
         self.postgres = Postgres(folder, listen=("127.0.0.1", *shared), durable=durable)
@@ -153,7 +157,7 @@ class Academy:
         self._start_haproxy()
 
     def _start_haproxy(self) -> None:
-        text = HAPROXY
+        text = HAPROXY.format(fall=self._fall)
         for name, port in self.ports.items():
             text += LISTEN.format(name=name, port=port, stranger=STRANGER)
             offered = name.rstrip("12")

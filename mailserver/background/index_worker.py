@@ -30,9 +30,9 @@ PERIOD = 1.0
 """Seconds between two looks for work."""
 PAUSE = 0.02
 """Seconds between two steps, in which the store is left to others."""
-GATHERING = 0.2
+GATHERING = 1.0
 """The same when nothing but what just came in is waiting: while mail pours in, a step for each dozen messages would
-cost twice as much, and its commits would hold up those of whoever brings them."""
+cost twice as much, and its commits would hold up those of whoever brings them; a search reads what it leaves."""
 NICENESS = 10
 """Steps of scheduling priority below the workers (nice(2)): a tenth of a busy core, all of an idle one."""
 
