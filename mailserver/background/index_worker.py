@@ -7,8 +7,6 @@ for the processor). Indexers of several machines over one store share a lease.
 """
 
 import asyncio
-import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -16,6 +14,7 @@ from typing import TypeVar
 import structlog
 
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.host_processes import step_back
 from mailserver.model.clock import Clock
 from mailserver.store.engine.statements import Row
 from mailserver.store.engine.transactions import Store
@@ -46,7 +45,7 @@ class Indexer:
         self._changes = changes
         self._folder = store.blobs
         self._pause = PAUSE
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="index", initializer=_step_back)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="index", initializer=step_back, initargs=(NICENESS,))
 
     async def run(self) -> None:
         """Index until cancelled. An idle store costs one look at its generation a second."""
@@ -94,8 +93,3 @@ class Indexer:
     def _texts(self, sources: list[Row]) -> list[index.Packed]:
         """In a thread: this is where the time goes."""
         return [index.pack(index.extract(self._folder, source)) for source in sources]
-
-
-def _step_back() -> None:
-    """Lower the priority of the calling thread alone (Linux schedules threads)."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -24,6 +24,7 @@ from mailserver.background.index_worker import Indexer
 from mailserver.background.upload_sweeping import UploadSweeper
 from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.host_processes import step_back
 from mailserver.foundation.metrics import catalogue, pools
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import Settings
@@ -150,7 +151,7 @@ async def _relay(life: Life) -> None:
     stopping, leaving = _until_told(), _until_told(LEAVE_SIGNAL)
     services = composition.build_for_relay(life.settings)
     # Of this thread, and of those that begin later: not the writer's, for which everybody waits.
-    os.setpriority(os.PRIO_PROCESS, 0, RELAY_NICENESS)
+    step_back(RELAY_NICENESS)
     _reload_when_told(life, lambda: None)
     relay = doors.make_relay(services)
     async with _working(life, services, background_work.of_relay(relay)):
