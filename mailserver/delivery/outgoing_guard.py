@@ -113,7 +113,7 @@ class OutgoingGuard:
         known = self._known.get(key)
         if known is None:
             principal = await self._directory.by_account(account_id) if account_id else None
-            known = (await self._check.look(principal, octets)).kinds
+            known = (await self._check.look(principal, octets, passed_on=True)).kinds
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[key] = known

@@ -31,7 +31,7 @@ OFFICE_SECONDS = 30.0
 """The same where one of them is for LibreOffice, which takes longer."""
 MAX_TRIES = 40
 """Words of one account within an hour, in one worker, that are compared with its password: somebody who writes from a
-stolen session is not to guess it so."""
+stolen session is not to guess it so. As many of what filters pass on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ class OutgoingCheck:
         self._clock = clock
         self._previews = Previews()
         self._hour = 0
-        self._tries: dict[int, int] = {}
+        self._tries: dict[tuple[int, bool], int] = {}
 
-    async def look(self, principal: Principal | None, octets: bytes) -> Looked:
-        """What of a letter of this person may not leave unasked. None: nobody's password is looked for. Raises
-        Temporary."""
+    async def look(self, principal: Principal | None, octets: bytes, *, passed_on: bool = False) -> Looked:
+        """What of a letter of this person may not leave unasked. None: nobody's password is looked for. `passed_on`:
+        somebody else lets it leave, whose filters use up no comparison of what the person sends. Raises Temporary."""
         wanted = frozenset(self._guards.kinds)
         if not wanted:
             return Looked()
@@ -74,7 +74,7 @@ class OutgoingCheck:
         more, unread = await self._documents(principal.account_id if principal else 0, read.documents)
         found, words = await asyncio.to_thread(_found, [*read.texts, *more], wanted)
         if principal is not None and Kind.PASSWORD in wanted and self._own_passwords:
-            found = [*await self._passwords(principal, words), *found]
+            found = [*await self._passwords(principal, words, passed_on=passed_on), *found]
         return Looked(tuple(found[:MAX_FINDINGS]), tuple([*unread, *read.left][:MAX_FINDINGS]))
 
     async def _documents(
@@ -131,21 +131,23 @@ class OutgoingCheck:
 
         return await self._previews.convert(account_id, kind, "fr", made, everything=True)
 
-    async def _passwords(self, principal: Principal, words: Sequence[tuple[str, str]]) -> list[Finding]:
+    async def _passwords(
+        self, principal: Principal, words: Sequence[tuple[str, str]], *, passed_on: bool
+    ) -> list[Finding]:
         for where, word in words:
-            if not self._may_try(principal.account_id):
+            if not self._may_try((principal.account_id, passed_on)):
                 log.info("no more words are compared with a password", account=principal.account_id)
                 return []
             if await self._directory.authenticate(principal.login, Secret(word)) is not None:
                 return [Finding(Kind.PASSWORD, word, where)]
         return []
 
-    def _may_try(self, account_id: int) -> bool:
+    def _may_try(self, whose: tuple[int, bool]) -> bool:
         hour = int(self._clock.now()) // HOUR
         if hour != self._hour:
             self._hour, self._tries = hour, {}
-        tries = self._tries.get(account_id, 0)
-        self._tries[account_id] = tries + 1
+        tries = self._tries.get(whose, 0)
+        self._tries[whose] = tries + 1
         return tries < MAX_TRIES
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from mailserver.delivery import Envelope, Recipient
 from mailserver.delivery.moderation import Moderation
+from mailserver.dlp.checker import MAX_TRIES
+from mailserver.dlp.passwords import MAX_WORDS
 from mailserver.foundation.settings.mail import Guards
 from mailserver.model.rules import Denied, Sender
 from mailserver.store.engine.transactions import Tx
@@ -163,15 +165,19 @@ def test_what_gives_nothing_away_leaves_by_a_list_that_has_grown(house: House) -
 # ---------------------------------------------------------------------- IT
 
 
-def test_what_it_holds_is_not_let_out_by_a_list_that_has_grown(make_house: HouseMaker) -> None:
-    house = make_house(sending=BUSY)
-    decides = HeldSubmissions(
+def held_by_it(house: House) -> HeldSubmissions:
+    return HeldSubmissions(
         settings=house.settings,
         store=house.store,
         directory=house.directory,
         delivery=house.delivery,
         clock=house.clock,
     )
+
+
+def test_what_it_holds_is_not_let_out_by_a_list_that_has_grown(make_house: HouseMaker) -> None:
+    house = make_house(sending=BUSY)
+    decides = held_by_it(house)
     submit(house, BOB, text="Bonjour")
     assert submit(house, f"eve@{DOMAIN}", LIST, text="Bonjour", fields=("X: 1",)).waits
     submit(house, LIST)
@@ -225,6 +231,15 @@ def test_what_others_wrote_goes_on(house: House) -> None:
     assert left(house) == ["bob@maison.fr"]
 
 
+def test_what_others_pass_on_uses_up_no_comparison_of_what_one_sends(house: House) -> None:
+    filters_of(house, "bob", 'redirect "bob@maison.fr";')
+    for number in range(MAX_TRIES // MAX_WORDS):
+        words = " ".join(f"Encre-Verte#{number}{word}" for word in range(MAX_WORDS))
+        submit(house, BOB, text=f"Mots : {words}")
+    assert left(house) == ["bob@maison.fr"] * (MAX_TRIES // MAX_WORDS)
+    assert submit(house, AMIE, text=f"Le mot est {PASSWORD}").waits
+
+
 def test_nobody_is_told_that_a_word_of_somebody_else_is_their_password(house: House) -> None:
     """Whoever was sent it in the academy has a message full of words, and does not learn which one opens a mailbox."""
     house.store.write_now(inside)
@@ -246,13 +261,7 @@ def test_nobody_is_told_that_a_word_of_somebody_else_is_their_password(house: Ho
 
 def test_owners_who_came_to_be_elsewhere_get_nothing_to_decide_about(make_house: HouseMaker) -> None:
     house = make_house(sending=BUSY)
-    decides = HeldSubmissions(
-        settings=house.settings,
-        store=house.store,
-        directory=house.directory,
-        delivery=house.delivery,
-        clock=house.clock,
-    )
+    decides = held_by_it(house)
     house.store.write_now(inside)
     house.store.write_now(moderated)
     submit(house, BOB, text="Bonjour")
