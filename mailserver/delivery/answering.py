@@ -5,10 +5,9 @@ they bind what they write themselves.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -17,8 +16,9 @@ from mailserver.delivery.deliverer import Deliverer
 from mailserver.delivery.envelope import Envelope, Memory, Part, Recipient, Rejection
 from mailserver.delivery.occasion import MAX_HOPS, Occasion, has_passed, is_answerable, sent_on
 from mailserver.delivery.outgoing_guard import Unasked
+from mailserver.delivery.owner_notices import OwnerNotices
 from mailserver.delivery.placement import Placement
-from mailserver.filters import Decision, Owner
+from mailserver.filters import Owner
 from mailserver.foundation.settings import Settings
 from mailserver.mime.body.structure import unpack
 from mailserver.mime.header import header_limit, originators
@@ -32,10 +32,10 @@ from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Denied
-from mailserver.notices import away, filters, house
+from mailserver.notices import away, filters
 from mailserver.rules.sending_limits import SendingLimits, Sent
 from mailserver.sieve import Fcc, Notify, Reject, Vacation
-from mailserver.store.account import filter_memory
+from mailserver.store.account import confirmed_answers, filter_memory
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
@@ -48,8 +48,6 @@ from mailserver.texts.text import Text
 
 log = structlog.get_logger("filters")
 
-TOLD_DAYS = 365
-"""A failure of one script is not told again for so long."""
 ANSWERS_PER_DAY = 500
 """Absences and refusals of one account; what is more is not answered."""
 MIN_ABSENCE = 600
@@ -57,7 +55,6 @@ MIN_ABSENCE = 600
 SHORT = 400
 """Characters of a reason that one reply has room for."""
 
-_UNASKED = filter_memory.key_of("unasked")
 _NO_LIST = Text("Un filtre n’écrit pas à une liste.")
 _UNPROVEN = Text("Rien ne prouve que le message vient de son auteur.")
 
@@ -71,7 +68,7 @@ class Answering:
         self._clock = clock
         self._deliverer = deliverer
         self._limits = SendingLimits(settings)
-        self._house = house.house_of(settings)
+        self.notices = OwnerNotices(settings=settings, store=store, clock=clock, deliverer=deliverer)
         self._zone = ZoneInfo(settings.web.timezone)
         self._domains = frozenset(domain.casefold() for domain in settings.domains)
 
@@ -86,10 +83,11 @@ class Answering:
         """
         refused: dict[str, Refused] = {}
         reached: dict[str, Recipient | None] = {}
+        unread: dict[str, Sequence[str]] = {}
         size = len(at.octets) + MAX_PATH
         for to in addresses:
             try:
-                reached[to] = await self._destination(to, size, at)
+                reached[to], unread[to] = await self._destination(to, size, at)
                 at.passage.budget.take(size)
             except Refused as refusal:
                 reached.pop(to, None)
@@ -102,18 +100,21 @@ class Answering:
         parts += await self._outward_all([to for to, one in reached.items() if one is None], at)
         if reached:
             log.info("sent on by a filter", account=at.owner.account_id, addresses=len(reached))
-        return _recorded(parts, *(_step(at, Cause("filter-sent-on", address=to)) for to in reached)), refused
+        parts = _recorded(parts, *(_step(at, Cause("filter-sent-on", address=to)) for to in reached))
+        names = next((unread[to] for to in reached if unread[to]), ())
+        return parts + await self.notices.unread(at, names), refused
 
-    async def _destination(self, to: str, size: int, at: Occasion) -> Recipient | None:
-        """Whom of ours an address reaches; None: it is elsewhere. Raises Refused, Denied: it may not go there."""
+    async def _destination(self, to: str, size: int, at: Occasion) -> tuple[Recipient | None, Sequence[str]]:
+        """Whom of ours an address reaches (None: it is elsewhere), and the files of what leaves that nobody could read.
+        Raises Refused, Denied: it may not go there."""
         if at.owner.owns(to) or has_passed(at):
             raise Refused(Reason.LOOP, "The message has been through this filter")
         found = await self._reached(to, size, at) if await self._check_destination(to, at) else None
         if found is None:
             self._check_author(at)
         if found is None or found.remote:
-            await self._deliverer.check_leaving(at.envelope, at.octets)
-        return found
+            return found, await self._deliverer.check_leaving(at.envelope, at.octets)
+        return found, ()
 
     async def _inward(self, recipients: Sequence[Recipient], at: Occasion) -> list[Part]:
         """The copy for people of ours, whose filters run."""
@@ -236,12 +237,25 @@ class Answering:
         at.passage.budget.take()
         if not await self._claimed(at.owner, Kind.ANSWERED, ANSWERS_PER_DAY):
             raise Refused(Reason.LIMIT, "The filter has answered as much as it may in a day")
-        parts = await self._own_mail(at, to, octets)
+        parts = await self._own_mail(at, to, octets, cleared=await self._is_confirmed(action, at))
         if parts and action.fcc is not None:
             parts += await self._kept(at, octets, action.fcc)
         once = Memory(at.owner.account_id, Kind.VACATION, key, int(now) + max(MIN_ABSENCE, action.seconds))
         parts = _recorded(parts, _step(at, Cause("filter-answered", address=to)))
         return [replace(part, once=part.once or once) for part in parts]
+
+    async def _is_confirmed(self, action: Vacation, at: Occasion) -> bool:
+        """Whether the owner lets this text leave whatever it gives away, and its subject, which may quote the message,
+        gives nothing away."""
+        owner = at.owner
+        if not await self._store.read(confirmed_answers.has, owner.account_id, action.reason):
+            return False
+        try:
+            subject = b"\r\n" + action.subject.encode("utf-8", "replace")
+            await self._deliverer.check_leaving(Envelope("", (), owner.sender, at.envelope.name), subject)
+        except Unasked:
+            return False
+        return True
 
     async def notify(self, action: Notify, at: Occasion) -> list[Part]:
         """Notices of the message, by mail (RFC 5436). Raises Temporary.
@@ -253,7 +267,7 @@ class Answering:
             try:
                 octets, own = await self._notice(action, to, at)
             except Unasked as unasked:
-                parts += await self.unasked(at, unasked)
+                parts += await self.notices.unasked(at, unasked)
                 continue
             except Refused as refusal:  # the others are told all the same
                 log.info("notice may not be sent", account=at.owner.account_id, why=refusal.reason.value)
@@ -281,19 +295,21 @@ class Answering:
             return Correspondent(found[0].display or owner.name, found[0].address)
         return Correspondent(owner.name, owner.address)
 
-    async def _own_mail(self, at: Occasion, to: str, octets: bytes) -> list[Part]:
-        """Mail of the owner's filter, to one address that is no list's."""
+    async def _own_mail(self, at: Occasion, to: str, octets: bytes, *, cleared: bool = False) -> list[Part]:
+        """Mail of the owner's filter, to one address that is no list's. `cleared`: they let it leave as it is."""
         owner = at.owner
         if not self._deliverer.is_local(to):
             await self._deliverer.check_outside(owner.sender)
-            await self._deliverer.check_leaving(Envelope("", (), owner.sender, at.envelope.name), octets)
-            return [await self._outward([to], return_path("") + octets, "", self._options(at))]
+            own = Envelope("", (), owner.sender, at.envelope.name, cleared=cleared)
+            unread = await self._deliverer.check_leaving(own, octets)
+            left = await self._outward([to], return_path("") + octets, "", self._options(at))
+            return [left, *await self.notices.unread(at, unread)]
         recipient = await self._deliverer.resolve(to, len(octets), owner.sender)
         if recipient.head is not None or recipient.held or at.passage.depth >= MAX_HOPS:
             return []
         options = self._options(at)
         envelope = Envelope("", (recipient,), owner.sender, options.name, Door.SUBMISSION)
-        envelope = replace(envelope, require_tls=options.require_tls)
+        envelope = replace(envelope, require_tls=options.require_tls, cleared=cleared)
         onward = at.passage.through(owner.account_id)
         return await self._deliverer.parts(envelope, return_path("") + octets, options, passage=onward)
 
@@ -373,37 +389,6 @@ class Answering:
     async def prepared(self, octets: bytes) -> blobs.Prepared:
         """A copy with a header of its own."""
         return await self._deliverer.prepare(octets)
-
-    async def failure(self, decision: Decision, why: Text, line: int = 0) -> list[Part]:
-        """The owner is told, once, that the filter cannot be applied. Raises Temporary."""
-        key = filter_memory.key_of("failure", decision.digest.hex())
-        log.info("filter failed", account=decision.owner.account_id, line=line, why=why.message[:100])
-        return await self._told(decision.owner, key, TOLD_DAYS, partial(filters.failed, why=why, line=line))
-
-    async def unasked(self, at: Occasion, what: Unasked) -> list[Part]:
-        """The owner is told, once a day, that the filter's mail did not leave for what it gives away. Raises
-        Temporary."""
-        told, mark = at.passage.budget.volume.told, (at.owner.account_id, _UNASKED)
-        if mark in told:
-            return []
-        told.add(mark)
-        return await self._told(
-            at.owner,
-            _UNASKED,
-            1,
-            partial(filters.unasked, kinds=what.kinds, is_author=what.author == at.owner.account_id),
-        )
-
-    async def _told(self, owner: Owner, key: bytes, days: int, write: Callable[..., bytes]) -> list[Part]:
-        account_id = owner.account_id
-        if await self._store.read(filter_memory.seen, account_id, Kind.FAILURE, key):
-            return []
-        speaking = await house.house_for(self._store, self._house, account_id)
-        to = Correspondent(owner.name, owner.address)
-        octets = write(speaking, to, token=self._clock.token(12), now=self._clock.now())
-        prepared = await self._deliverer.prepare(return_path("") + octets)
-        once = Memory(account_id, Kind.FAILURE, key, int(self._clock.now()) + days * DAY)
-        return [Part(prepared, "", (account_id,), provenance=Provenance(Door.SERVICE), once=once)]
 
 
 def _recorded(parts: list[Part], *steps: Trace) -> list[Part]:

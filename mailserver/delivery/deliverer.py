@@ -44,9 +44,9 @@ class Deliverer(Protocol):
     ) -> list[Part]:
         """The copies a message becomes."""
 
-    async def check_leaving(self, envelope: Envelope, octets: bytes) -> None:
-        """Before a filter's mail leaves the academy. Raises Unasked: it gives something away and its author was not
-        asked; Temporary."""
+    async def check_leaving(self, envelope: Envelope, octets: bytes) -> Sequence[str]:
+        """Before a filter's mail leaves the academy: its files that nobody could read, by their names. Raises Unasked:
+        it gives something away and its author was not asked; Temporary."""
 
     async def virus_in(self, octets: bytes) -> str | None:
         """The name of a virus in a message; empty: none was found, or nobody looks. Raises Temporary."""

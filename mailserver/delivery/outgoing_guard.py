@@ -9,6 +9,7 @@ has got members outside, IT that lets it go, a mailing or a planned letter at it
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -56,6 +57,14 @@ class Lists(Protocol):
         """Who decides about the messages that a list holds. Raises Refused, Temporary."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a message gives away, and its files that could not be read."""
+
+    kinds: tuple[str, ...]
+    unread: tuple[str, ...]
+
+
 class OutgoingGuard:
     """One per worker."""
 
@@ -64,7 +73,7 @@ class OutgoingGuard:
         self._directory = directory
         self._lists = lists
         self._guards = settings.guards
-        self._known: dict[tuple[int, bytes, tuple[str, ...]], tuple[str, ...]] = {}
+        self._known: dict[tuple[int, bytes, tuple[str, ...]], _Known] = {}
         """By author, message, and what was looked for: that changes while the service runs."""
 
     async def look(self, principal: Principal | None, octets: bytes) -> Looked:
@@ -99,21 +108,25 @@ class OutgoingGuard:
         if targets or any(one.remote for one in envelope.recipients):
             await self.check_leaving(envelope, octets)
 
-    async def check_leaving(self, envelope: Envelope, octets: bytes) -> None:
-        """Before a message, or what somebody's filter made, leaves. Raises Unasked, Temporary."""
+    async def check_leaving(self, envelope: Envelope, octets: bytes) -> Sequence[str]:
+        """Before a message, or what somebody's filter made, leaves: the names of its files that nobody could read.
+        Raises Unasked, Temporary."""
         author = _author(envelope)
         if envelope.cleared or author is None:
-            return
-        if kinds := await self._kinds(author, octets):
-            log.info("does not leave unasked", id=envelope.name, account=author, kinds=list(kinds))
-            raise Unasked(kinds, author)
+            return ()
+        known = await self._known_of(author, octets)
+        if known.kinds:
+            log.info("does not leave unasked", id=envelope.name, account=author, kinds=list(known.kinds))
+            raise Unasked(known.kinds, author)
+        return known.unread
 
-    async def _kinds(self, account_id: int, octets: bytes) -> tuple[str, ...]:
+    async def _known_of(self, account_id: int, octets: bytes) -> "_Known":
         key = account_id, await _digest(octets), tuple(self._guards.kinds)
         known = self._known.get(key)
         if known is None:
             principal = await self._directory.by_account(account_id) if account_id else None
-            known = (await self._check.look(principal, octets, passed_on=True)).kinds
+            looked = await self._check.look(principal, octets, passed_on=True)
+            known = _Known(looked.kinds, looked.unread)
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[key] = known

@@ -166,7 +166,7 @@ class Sorting:
         """The owner is told of a failure: once for one message, however often it comes round. Raises Temporary."""
         if _script(decision) not in work.volume.told:
             work.volume.told.add(_script(decision))
-            work.apart += await self._answering.failure(decision, why, decision.line)
+            work.apart += await self._answering.notices.failure(decision, why, decision.line)
 
     async def _carry_out(self, work: _Sorted, decision: Decision, outcome: Outcome, recipient: str) -> None:
         owner, account_id = decision.owner, decision.owner.account_id
@@ -236,7 +236,7 @@ class Sorting:
         except Refused as refusal:
             log.info("filter may not send", account=at.owner.account_id, why=refusal.reason.value)
             if isinstance(refusal, Unasked):
-                work.apart += await self._answering.unasked(at, refusal)
+                work.apart += await self._answering.notices.unasked(at, refusal, answer=isinstance(action, Vacation))
             return not isinstance(action, Reject)
         return True
 
@@ -260,7 +260,7 @@ class Sorting:
                 is_whole = False
                 log.info("filter may not send", account=decision.owner.account_id, why=refusal.reason.value)
                 if isinstance(refusal, Unasked):
-                    work.apart += await self._answering.unasked(states.came, refusal)
+                    work.apart += await self._answering.notices.unasked(states.came, refusal)
                 elif refusal.reason is not Reason.LOOP:
                     why = refusal.said if isinstance(refusal, Denied) else _WHY.get(refusal.reason, _NOT_ALLOWED)
                     told = Text("Le message n’a pas été renvoyé à {address}. {why}", address=address, why=why)

@@ -5,8 +5,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mailserver import sieve
+from mailserver.dlp.detectors import numbers
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
+from mailserver.notices.outgoing import named
 from mailserver.sieve import Script, SieveError
 from mailserver.store.account import filters, forward_targets
 from mailserver.store.account.filters import Bound, Bounds, OverBound, Stored, Version
@@ -15,6 +17,8 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.record.audit import Origin
 from mailserver.texts.text import Text
 
+_ANSWERING = frozenset(("vacation", "vacation-seconds", "reject", "ereject", "enotify"))
+"""Extensions by which a script writes to people."""
 MAX_NAMED = 5
 """Scripts that a warning names."""
 
@@ -37,6 +41,7 @@ class Scripts:
 
     def __init__(self, *, settings: Settings, store: Store) -> None:
         self._limits = settings.filters
+        self._guards = settings.guards
         self._store = store
         self._compiling = asyncio.Lock()
         """Whoever sends script upon script holds up others who do, and not the checks of mail that arrives, which have
@@ -73,7 +78,8 @@ class Scripts:
             raise OverBound(Bound.SIZE)
         async with self._compiling:
             script = await asyncio.to_thread(sieve.compile, source)
-        return Checked(await self._warnings(account_id, script), script.targets)
+        private = await asyncio.to_thread(self._private, script, source)
+        return Checked([*await self._warnings(account_id, script), *private], script.targets)
 
     async def put(
         self,
@@ -134,6 +140,21 @@ class Scripts:
         there = {stored.name for stored in await self.listing(account_id)}
         missing = [name for name in dict.fromkeys(wanted) if name not in there]
         return [Text("Le script inclus « {name} » n’existe pas.", name=name) for name in missing[:MAX_NAMED]]
+
+    def _private(self, script: Script, source: bytes) -> Sequence[Text]:
+        """What its answers would not take out of the academy, as far as it stands in the script."""
+        if not script.extensions & _ANSWERING:
+            return ()
+        found = numbers(source.decode("utf-8", "replace"), "")
+        kinds = dict.fromkeys(one.kind.value for one in found if one.kind in self._guards.kinds)
+        if not kinds:
+            return ()
+        said = Text(
+            "Ce script contient {found} : une réponse qui le dit ne sort pas de l’académie tant que ce texte n’est pas "
+            "confirmé sur la page Absence de la messagerie.",
+            found=named(tuple(kinds)),
+        )
+        return (said,)
 
 
 def _put(

@@ -56,6 +56,10 @@ class AbsenceTrials:
             sent += 1
         return sent
 
+    def outside(self, principal: Principal, absence: Absence) -> bytes:
+        """The answer that people outside get, as octets."""
+        return self._written(principal, absence, absence.subject(""), absence.said(absence.outside))
+
     def _written(self, principal: Principal, absence: Absence, subject: str, text: str) -> bytes:
         author, token = Correspondent(principal.name, principal.address), self._clock.token(TOKEN_OCTETS)
         shown = Text("[Essai] {subject}", subject=subject).to(absence.language)

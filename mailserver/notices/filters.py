@@ -9,10 +9,11 @@ from mailserver.mime.writing import compose, replies
 from mailserver.mime.writing.entity import entity
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
-from mailserver.notices.outgoing import named, named_of_another
+from mailserver.notices.outgoing import MAX_NAMED, NAMELESS, named, named_of_another, shortened
 from mailserver.texts.text import NOTHING, Text
 
 MAX_SUBJECT = 200
+ABSENCE_PAGE = "/m/reglages/absence"
 _SUBJECT = Text("Votre filtre de messages ne fonctionne pas")
 
 
@@ -116,6 +117,37 @@ def unasked(
         found=named(kinds) if is_author else named_of_another(kinds),
     )
     return notice(house, to, house.say(Text("Un message n’est pas sorti de l’académie")), text, token=token, now=now)
+
+
+def unread(house: House, to: Correspondent, names: Sequence[str], *, token: bytes, now: float) -> bytes:
+    """To the owner: what the filter sent outside the academy had files that nobody could read."""
+    shown = ", ".join(shortened(name) or house.say(NAMELESS) for name in names[:MAX_NAMED])
+    text = Text(
+        "Bonjour,\n\n"
+        "Un message que votre filtre a envoyé hors de l’académie avait des documents joints qui n’ont pas pu être "
+        "lus : {names}. Ils sont partis. Vérifiez qu’il n’y a rien de personnel ; sinon, changez votre filtre.\n\n"
+        "D’autres messages de ce jour peuvent avoir eu de tels documents ; "
+        "vous n’en êtes prévenu qu’une fois par jour.",
+        names=shown,
+    )
+    title = house.say(Text("Des documents que personne n’a pu lire sont sortis de l’académie"))
+    return notice(house, to, title, text, token=token, now=now)
+
+
+def answer_unasked(house: House, to: Correspondent, kinds: Sequence[str], *, token: bytes, now: float) -> bytes:
+    """To the owner: an absence message did not leave the academy, for what it gives away, and where to confirm it."""
+    text = Text(
+        "Bonjour,\n\n"
+        "Une réponse automatique de votre filtre n’est pas partie hors de l’académie : elle contient {found}.\n\n"
+        "Si ce texte peut partir ainsi, enregistrez-le sur la page Absence de la messagerie, qui vous demandera de le "
+        "confirmer ; sinon, retirez-en ce qui est personnel :\n"
+        "{link}\n\n"
+        "D’autres réponses de ce jour peuvent être restées pour la même raison ; "
+        "vous n’en êtes prévenu qu’une fois par jour.",
+        found=named(kinds),
+        link=f"{house.url}{ABSENCE_PAGE}",
+    )
+    return notice(house, to, house.say(Text("Une réponse automatique n’est pas partie")), text, token=token, now=now)
 
 
 def failed(house: House, to: Correspondent, why: Text, line: int, *, token: bytes, now: float) -> bytes:

@@ -11,7 +11,7 @@ from mailserver.texts.text import Several, Text, Untranslated
 PAGE = "/m/envois/a-confirmer"
 MAX_SHOWN = 200
 MAX_NAMED = 20
-_NAMELESS = Text("(sans nom)")
+NAMELESS = Text("(sans nom)")
 _PRIVATE = Text("une donnée confidentielle")
 KINDS = {
     "password": Text("votre mot de passe"),
@@ -39,7 +39,7 @@ def asked(house: House, to: Correspondent, what: Asked, *, token: bytes, now: fl
     """To the author: a letter waits, why, and where to decide. Never what it gives away."""
     found = "\n".join(f"- {house.say(KINDS[kind])}" for kind in what.kinds if kind in KINDS)
     if what.unread:
-        names = ", ".join(_shown(name) or house.say(_NAMELESS) for name in what.unread[:MAX_NAMED])
+        names = ", ".join(shortened(name) or house.say(NAMELESS) for name in what.unread[:MAX_NAMED])
         found += "\n- " + house.say(Text("des documents joints qui n'ont pas pu être lus : {names}", names=names))
     text = Text(
         "Bonjour,\n\n"
@@ -48,7 +48,7 @@ def asked(house: House, to: Correspondent, what: Asked, *, token: bytes, now: fl
         "Confirmez l'envoi, ou renoncez-y, dans la messagerie :\n"
         "{link}\n\n"
         "Sans réponse de votre part, il ne partira pas ; il attend jusqu'au {expires}.",
-        subject=_shown(what.subject) or NO_SUBJECT,
+        subject=shortened(what.subject) or NO_SUBJECT,
         found=found,
         link=f"{house.url}{PAGE}",
         expires=house.day(what.expires),
@@ -89,7 +89,7 @@ def named_of_another(kinds: Sequence[str]) -> Several:
 
 def expired(house: House, to: Correspondent, subjects: Sequence[str], *, token: bytes, now: float) -> bytes:
     """To the author: these waited for their yes, and were not sent."""
-    named = [_shown(one) or house.say(NO_SUBJECT) for one in subjects[:MAX_NAMED]]
+    named = [shortened(one) or house.say(NO_SUBJECT) for one in subjects[:MAX_NAMED]]
     lines = "\n".join(f"- {one}" for one in named) + ("\n- …" if len(subjects) > MAX_NAMED else "")
     text = Text(
         "Bonjour,\n\n"
@@ -101,5 +101,6 @@ def expired(house: House, to: Correspondent, subjects: Sequence[str], *, token: 
     return notice(house, to, house.say(Text("Messages non envoyés")), text, token=token, now=now)
 
 
-def _shown(text: str) -> str:
+def shortened(text: str) -> str:
+    """Somebody's words in one line, for a notice."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:MAX_SHOWN]

@@ -30,7 +30,8 @@ from mailserver.store.mail.access import Viewer
 from mailserver.store.queue import outbox
 from mailserver.store.queue.outbox import FromProgram, Waiting
 from mailserver.store.record.trusted_clock import TrustedClock
-from mailserver.submission.departure import Copy
+from mailserver.submission import became
+from mailserver.submission.departure import Copy, Outcome
 from mailserver.submission.holding_notices import ReportTo
 from mailserver.submission.late_reports import LateReports
 from mailserver.submission.submit import Submission, TooEarly
@@ -115,37 +116,39 @@ class ScheduledMail:
         raised with the reason. One that cannot leave now stays, and is tried again.
         """
         waiting = await self._store.write(outbox.take, number)
-        return waiting is not None and await self._depart(waiting, tell=tell)
+        return waiting is not None and await self._depart(waiting, tell=tell) is not None
 
-    async def depart_early(self, number: int, account_id: int) -> bool:
-        """The same before its time, for its author. False: another is at it, it was called back, or it waits on."""
+    async def depart_early(self, number: int, account_id: int) -> Outcome | None:
+        """The same before its time, for its author: what became of it. None: another is at it, it was called back, or
+        it waits on."""
         waiting = await self._store.write(outbox.take_early, number, account_id)
-        return waiting is not None and await self._depart(waiting, tell=True)
+        return None if waiting is None else await self._depart(waiting, tell=True)
 
-    async def _depart(self, waiting: Waiting, *, tell: bool) -> bool:
+    async def _depart(self, waiting: Waiting, *, tell: bool) -> Outcome | None:
         try:
-            await self._send(waiting)
+            outcome = await self._send(waiting)
         except Refused as refusal:
             if refusal.reason is Reason.CONFLICT:
-                return False
+                return None
             if await self._reopen(waiting, refusal, tell):
                 raise
-            return False
+            return None
         except TooEarly:
             await self._store.write(outbox.later, waiting, max(1, waiting.terms.due - int(self._clock.now())))
-            return False
+            return None
         except Temporary as error:
             await self._put_off(waiting, str(error), tell)
-            return False
+            return None
         except Exception:
             log.exception("letter failed to leave", letter=waiting.id)
             await self._put_off(waiting, "defect", tell)
-            return False
-        log.info("letter left", letter=waiting.id, account=waiting.account_id)
-        return True
+            return None
+        log.info("letter left", letter=waiting.id, account=waiting.account_id, became=became.of(outcome).value)
+        return outcome
 
-    async def _send(self, waiting: Waiting) -> None:
-        """Submit it: as one message, or (`apart`) as one for each recipient, each its own unit."""
+    async def _send(self, waiting: Waiting) -> Outcome:
+        """Submit it: as one message, or (`apart`) as one for each recipient, each its own unit. What became of it; of
+        several that differ, of one that waits."""
         terms = waiting.terms
         principal = await self._directory.by_account(waiting.account_id)
         if principal is None or principal.state is not State.ACTIVE:
@@ -156,12 +159,14 @@ class ScheduledMail:
             route = await self._submission.routing.route(principal, terms.recipients)
             await self._submission.confirmation.check_unasked(principal, route, octets)
         if not terms.apart:
-            await self._submit(waiting, principal, viewer, octets, terms.recipients, copied=terms.copied)
-            return
+            return await self._submit(waiting, principal, viewer, octets, terms.recipients, copied=terms.copied)
+        told = Outcome("", waits=False)
         for place, recipient in enumerate(terms.recipients):
             alone = fields.addresses("To", [Correspondent("", recipient)]) + octets
             copied = terms.copied or place > 0
-            await self._submit(waiting, principal, viewer, alone, (recipient,), copied=copied, copy=octets)
+            one = await self._submit(waiting, principal, viewer, alone, (recipient,), copied=copied, copy=octets)
+            told = told if told.waits else one
+        return told
 
     async def _submit(
         self,
@@ -173,7 +178,7 @@ class ScheduledMail:
         *,
         copied: bool,
         copy: bytes = b"",
-    ) -> None:
+    ) -> Outcome:
         terms = waiting.terms
         said = terms.program or FromProgram("", "")
         targets = terms.targets(recipients)
@@ -198,6 +203,7 @@ class ScheduledMail:
         if terms.program is not None and not outcome.waits:
             asked = ReportTo(terms.reverse_path, said.envid, waiting.created, terms.is_tls_required)
             await self._reports.send(principal, asked, targets, octets)
+        return outcome
 
     async def _put_off(self, waiting: Waiting, why: str, tell: bool) -> None:
         if waiting.attempts >= MAX_ATTEMPTS:

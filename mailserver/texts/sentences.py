@@ -285,6 +285,7 @@ _RECORDED = {
     "held-submission": N_("message {name} en attente, numéro {number} : {verdict}"),
     "recalled": N_("message {name} rappelé par son auteur : {count} exemplaires non lus"),
     "confidential-letter": N_("message {name} qui contient {kinds} : {verdict}"),
+    "confidential-answer": N_("réponse automatique qui contient {kinds} : {verdict}"),
     "urgent-letter": N_("message urgent {name} : {count} personnes prévenues malgré leurs heures de repos"),
     "quiet-hours": N_(
         "{uai} : repos de {begins} h à {ends} h, fins de semaine {weekends}, congés scolaires {holidays}"

@@ -2,6 +2,7 @@
 
 import smtplib
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 
 import pytest
 
@@ -11,10 +12,12 @@ from mailserver.dlp.checker import MAX_TRIES
 from mailserver.dlp.passwords import MAX_WORDS
 from mailserver.foundation.settings.mail import Guards
 from mailserver.model.rules import Denied, Sender
+from mailserver.store.account import confirmed_answers
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people import lists
 from mailserver.store.queue import held_submissions, moderation_queue, spool, unconfirmed
 from mailserver.store.record.audit import Origin
+from mailserver.store.upkeep import securing
 from mailserver.submission.confirmed import UnconfirmedMail
 from mailserver.submission.departure import Outcome
 from mailserver.submission.held import HeldSubmissions
@@ -293,6 +296,62 @@ def test_what_a_filter_itself_says_gives_nothing_away_either(house: House) -> No
     filters_of(house, "bob", 'require "vacation"; vacation "Absent.";')
     send(house, from_friend(to=BOB), BOB)
     assert left(house) == [FRIEND]
+
+
+def confirmed(house: House, login: str, text: str) -> None:
+    """As the page of the absence does, once its owner has seen what the text gives away."""
+    account_id = house.people[login].account_id
+    house.store.write_now(confirmed_answers.confirm, account_id, text, ("nir",), Origin(login, "test"))
+
+
+def test_an_answer_leaves_once_its_owner_has_confirmed_that_text(house: House) -> None:
+    text = f"Absent.\r\nLe NIR : {NIR}"
+    filters_of(house, "bob", f'require "vacation"; vacation "{text}";')
+    send(house, from_friend(to=BOB), BOB)
+    (notice,) = told(house, "bob")
+    assert left(house) == []
+    assert "réponse automatique" in notice
+    assert "/m/reglages/absence" in notice
+    assert "85 05" not in notice
+    confirmed(house, "bob", text.replace("\r\n", "\n") + "\n")
+    send(house, from_friend(to=BOB), BOB)
+    assert left(house) == [FRIEND]
+    filters_of(house, "bob", f'require "vacation"; vacation "{text} bis";')
+    send(house, from_friend(to=BOB), BOB)
+    assert left(house) == [FRIEND], "another text is asked about again"
+    confirmed(house, "eve", f"{text} bis")
+    send(house, from_friend(to=BOB), BOB)
+    assert left(house) == [FRIEND], "somebody else's word is not theirs"
+
+
+def test_what_a_confirmed_answer_quotes_is_looked_at_all_the_same(house: House) -> None:
+    confirmed(house, "bob", f"Absent. {NIR}")
+    answer = f'vacation :subject "Re: ${{1}}" "Absent. {NIR}";'
+    filters_of(house, "bob", f'require ["vacation", "variables"]; if header :matches "subject" "*" {{ {answer} }}')
+    send(house, from_friend(to=BOB).replace(b"Subject: ", f"Subject: {NIR} ".encode()), BOB)
+    assert left(house) == []
+
+
+def test_a_hijacked_account_is_asked_about_its_answers_again(house: House) -> None:
+    text = f"Absent. {NIR}"
+    confirmed(house, "bob", text)
+    account_id = house.people["bob"].account_id
+    house.store.write_now(securing.secure, Origin("it", "test"), account_id, lambda source, address: None)
+    assert not house.read(confirmed_answers.has, account_id, text)
+
+
+def test_who_owns_a_filter_is_told_of_documents_that_nobody_could_read(house: House) -> None:
+    filters_of(house, "bob", 'redirect "bob@maison.fr";')
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = ADA, BOB, "Dossier"
+    message.set_content("Ci-joint.")
+    message.add_attachment(b"%PDF-1.7 damaged", maintype="application", subtype="pdf", filename="dossier.pdf")
+    for _ in range(2):
+        house.run(house.submission.submit(house.people["ada"], ADA, (BOB,), message.as_bytes(policy=policy.SMTP)))
+    assert left(house) == ["bob@maison.fr"] * 2
+    (notice,) = told(house, "bob")
+    assert "dossier.pdf" in notice
+    assert "n’ont pas pu être lus" in notice
 
 
 def test_nothing_is_looked_for_where_the_academy_looks_for_nothing(make_house: HouseMaker) -> None:

@@ -19,7 +19,8 @@ from mailserver.model.identity import Principal, Role
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Sender
 from mailserver.store.account import sessions
-from mailserver.store.record.audit import Origin
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 from tests.webui.house import House, Visitor, mail
 from tests.webui.test_contacts_browser import put
 
@@ -254,6 +255,39 @@ def test_it_is_over_by_itself(house: House, person: Principal, browser: Visitor)
     assert "Votre réponse automatique" not in browser.get("/s/dossiers").text
     assert "Voyez Awa." in found  # for the next time, with the next holidays
     assert 'value="2027-02-13" id="jours-1" checked' in found
+
+
+NIR = "1 85 05 78 006 084 91"
+
+
+@pytest.mark.parametrize("base", ["s", "m"])
+def test_a_text_that_gives_something_away_is_confirmed_when_it_is_saved(
+    house: House, person: Principal, browser: Visitor, base: str
+) -> None:
+    page = f"/{base}/reglages/absence"
+    at(house, "2026-12-20T09:00")
+    asked = keep(browser, page, dehors=f"Mon NIR : {NIR}")
+    assert "1850•••••••••91" in asked
+    assert "n’est pas enregistrée" in asked
+    assert "Aucune réponse automatique" in browser.get(page).text
+    again = keep(browser, page, dehors=f"Mon NIR : {NIR} 2 85 05 78 006 084 41", confie=code(asked))
+    assert "n’est pas enregistrée" in again, "another number is another question"
+    assert "Réponse automatique enregistrée" in keep(browser, page, dehors=f"Mon NIR : {NIR}", confie=code(asked))
+    write(house, person, FRIEND)
+    assert NIR in answers(house, FRIEND)[-1].get_content()
+    (row,) = house.store.read_now(audit.find, audit.Wanted(person.account_id, Action.LETTER_CONFIRMED), 9)
+    assert "185" not in str(row.detail)
+    assert "Réponse automatique enregistrée" in keep(browser, page, dehors=f"Mon NIR : {NIR}"), "not asked twice"
+
+
+def code(text: str) -> str:
+    found = re.search(r'name="confie" value="([0-9a-f]+)"', text)
+    assert found
+    return found.group(1)
+
+
+def test_what_only_colleagues_are_told_is_not_asked_about(browser: Visitor) -> None:
+    assert "enregistrée." in keep(browser, dedans=f"NIR {NIR}", dehors=f"NIR {NIR}", autres="personne")
 
 
 def test_a_script_of_ones_own_is_said_and_kept(house: House, person: Principal, browser: Visitor) -> None:

@@ -1,11 +1,17 @@
 """What has just been done in the agenda: its page says it by a word of ours in the address."""
 
+from mailserver.submission.became import Became
+from webui.page import became
 from webui.page.context import Visit
 
 
 def announcement(visit: Visit) -> str:
     """The sentence for what the address says was done; only our own words."""
     _ = visit._
+    letter = became.asked(visit)
+    if visit.query("agenda") == "repondu" and letter is not Became.LEFT:
+        said = became.sentence(visit, letter, _("Le message à l’organisateur"))
+        return _("Votre réponse est notée dans votre agenda.") + " " + said
     return {
         "cree": _("Événement créé."),
         "modifie": _("Événement modifié."),
@@ -15,7 +21,6 @@ def announcement(visit: Visit) -> str:
         "repris": _("La modification est annulée."),
         "tard": _("Il est trop tard pour annuler."),
         "repondu": _("Votre réponse est partie."),
-        "repondu-seul": _("Votre réponse est notée, mais n’a pas pu partir."),
         "tache-creee": _("Tâche ajoutée."),
         "tache-modifiee": _("Tâche modifiée."),
         "tache-faite": _("Tâche faite."),

@@ -15,6 +15,7 @@ from mailserver.store.queue.unconfirmed import Unconfirmed
 from webui.compose.addressing.send_checks import Doubt, Doubts
 from webui.compose.refusals import refused
 from webui.page import plain
+from webui.page.became import after
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -108,7 +109,7 @@ async def decide(services: Services, visit: Visit) -> Response:
     try:
         if wanted == "envoyer":
             outcome = await services.unconfirmed.send(visit.principal, number, visit.origin)
-            return redirect(visit, f"{visit.base}/", **done("attend" if outcome.waits else "envoye"))
+            return after(visit, outcome)
         if wanted == "renoncer":
             await services.unconfirmed.drop(visit.principal, number, visit.origin)
             return redirect(visit, f"{visit.base}/envois/a-confirmer", **done("renonce"))

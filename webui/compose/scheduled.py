@@ -7,17 +7,21 @@ from datetime import datetime
 from starlette.responses import JSONResponse, Response
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.queue import outbox, unconfirmed
+from mailserver.store.queue import held_submissions, outbox, unconfirmed
 from mailserver.store.queue.outbox import Fate, Waiting
 from mailserver.store.web import webmail
 from webui.compose.message.send_times import moment
 from webui.compose.refusals import refused
 from webui.http import headers
 from webui.http.forms import positive
+from webui.page.became import after
 from webui.page.context import Services, Visit
 from webui.page.flash import departed, done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+
+LATELY = 15
+"""Seconds since which a letter has left that was to leave now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,8 @@ async def change(services: Services, visit: Visit) -> Response:
             await services.store.write(outbox.plan, visit.account_id, number, moment(visit, visit.form.text("quand")))
             return redirect(visit, f"{visit.base}/envois", **done("programme"))
         if wanted == "maintenant":
-            await services.outbox.depart_early(number, visit.account_id)
-            return await _became(services, visit, waiting)
+            outcome = await services.outbox.depart_early(number, visit.account_id)
+            return await _became(services, visit, waiting) if outcome is None else after(visit, outcome)
         draft = await services.store.write(outbox.call_back, visit.account_id, number)
         return redirect(visit, f"{visit.base}/ecrire/{draft}", **done("rappele"))
     except Refused as refusal:
@@ -88,7 +92,14 @@ async def _became(services: Services, visit: Visit, waiting: Waiting) -> Respons
         asked = await services.store.read(unconfirmed.listing, visit.account_id)
         if any(one.sent.name == program.name for one in asked):
             return redirect(visit, f"{visit.base}/envois/a-confirmer")
-    return redirect(visit, f"{visit.base}/", **done("parti" if visit.form.text("faire") != "maintenant" else "envoye"))
+    if visit.form.text("faire") != "maintenant":
+        return redirect(visit, f"{visit.base}/", **done("parti"))
+    return redirect(visit, f"{visit.base}/", **done("attend" if await _waits_for_it(services, visit) else "envoye"))
+
+
+async def _waits_for_it(services: Services, visit: Visit) -> bool:
+    """Whether something of one's own has just begun to wait for IT: what somebody else, or a worker, let go."""
+    return await services.store.read(held_submissions.has_since, visit.account_id, int(visit.now) - LATELY)
 
 
 async def _ended(services: Services, visit: Visit) -> str:
@@ -108,10 +119,9 @@ async def state(services: Services, visit: Visit) -> Response:
     if waiting is None:
         back = bool(draft) and await services.store.read(webmail.is_draft, visit.account_id, draft)
         what = "brouillon" if back else "parti"
+        announced = "attend" if not back and await _waits_for_it(services, visit) else visit.query("fait")
         text = (
-            visit._("Le message n’est pas parti : il est dans vos brouillons.")
-            if back
-            else departed(visit, visit.query("fait"))
+            visit._("Le message n’est pas parti : il est dans vos brouillons.") if back else departed(visit, announced)
         )
     answer = {"etat": what, "texte": text, "adresse": f"{visit.base}/ecrire/{draft}" if what == "brouillon" else ""}
     return JSONResponse(answer, headers=headers.page(visit.secure))

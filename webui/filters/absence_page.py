@@ -1,5 +1,6 @@
 """The page of the absence message: when, what is said to whom, and how it will look."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -11,6 +12,7 @@ from mailserver.calendars.school_holidays import MAX_ZONE, Holiday
 from mailserver.filters.absences import version_of
 from mailserver.filters.rules.absence import MAX_TEXT, RETURN, UNSPEAKABLE, Absence, Others, Wrong
 from mailserver.model.errors import Reason, Refused
+from mailserver.notices.outgoing import KINDS
 from mailserver.store.account import sessions
 from mailserver.store.account.filters import OverBound
 from mailserver.texts.text import Text
@@ -82,9 +84,22 @@ class AbsencePage:
     previews: Sequence[Preview] = ()
     tried: str = ""
     """What became of a trial."""
+    private: "Private | None" = None
+    """What the answer for people outside gives away: it leaves once that is confirmed."""
     most: int = MAX_TEXT
     back: str = ""
     """What stands in an answer for the day of return."""
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """What an answer gives away, to be confirmed."""
+
+    said: Sequence[str]
+    """Each thing, masked."""
+    code: str
+    """By which the form says that this was confirmed: another text, or another number, is another question."""
+    kinds: tuple[str, ...]
 
 
 async def show_absence(services: Services, visit: Visit) -> Response:
@@ -115,7 +130,12 @@ async def _save(services: Services, visit: Visit) -> Response:
             return await _page(services, visit, typed, previews=_previews(visit, absence))
         if visit.form.text("faire") == "essai":
             return await _try(services, visit, typed, absence)
+        private = await _private(services, visit, absence)
+        if private is not None and private.code != visit.form.text("confie"):
+            return await _page(services, visit, typed, private=private)
         await services.absences.keep(visit.account_id, version, absence, visit.origin)
+        if private is not None:
+            await services.absences.confirm(visit.account_id, absence, private.kinds, visit.origin)
     except Wrong as wrong:
         return await _page(services, visit, typed, field=_FIELDS[wrong.field], fault=visit.language.say(wrong.text))
     except OverBound:
@@ -127,6 +147,29 @@ async def _save(services: Services, visit: Visit) -> Response:
         fault = visit._("L’absence a été changée ailleurs entre-temps. Relisez, puis enregistrez de nouveau.")
         return await _page(services, visit, typed, field="version", fault=fault)
     return redirect(visit, f"{visit.base}/reglages/absence", **done("absence-finie" if absence.off else "absence"))
+
+
+async def _private(services: Services, visit: Visit, absence: Absence) -> Private | None:
+    """What it gives away to people outside, unless it says nothing to them or its owner has confirmed this text. Raises
+    Temporary."""
+    if (
+        absence.off
+        or absence.others is Others.NOBODY
+        or await services.absences.is_confirmed(visit.account_id, absence)
+    ):
+        return None
+    octets = services.trials.outside(visit.principal, absence)
+    looked = await services.submission.confirmation.look(visit.principal, octets)
+    if not looked.found:
+        return None
+    _ = visit._
+    said = [
+        _("Elle contient %(what)s : %(masked)s.")
+        % {"what": KINDS[one.kind].to(visit.language.code), "masked": one.masked}
+        for one in looked.found
+    ]
+    asked = "\n".join([absence.said(absence.outside), *(f"{one.kind} {one.value}" for one in looked.found)])
+    return Private(said, hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()[:32], looked.kinds)
 
 
 async def _try(services: Services, visit: Visit, typed: Typed, absence: Absence) -> Response:
@@ -263,6 +306,7 @@ async def _page(
     fault: str = "",
     previews: Sequence[Preview] = (),
     tried: str = "",
+    private: Private | None = None,
 ) -> Response:
     kept = await services.rules.read(visit.account_id)
     day, known = services.absences.today(), kept.document.absence
@@ -279,9 +323,10 @@ async def _page(
         fault,
         previews,
         tried,
+        private,
         back=RETURN[visit.language.code],
     )
-    return services.pages.answer(visit, "filters/absence.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "filters/absence.html", page, 422 if fault or private else 200)
 
 
 def _holidays(services: Services, visit: Visit, day: date) -> Sequence[Holiday]:

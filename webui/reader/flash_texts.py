@@ -2,6 +2,8 @@
 
 from starlette.responses import Response
 
+from mailserver.submission.became import Became
+from webui.page import became
 from webui.page.context import Visit
 from webui.page.flash import unread
 from webui.page.rendering import redirect
@@ -23,7 +25,6 @@ def said(visit: Visit) -> str:
         "accuse": _("Accusé de lecture envoyé."),
         "accuse-refuse": _("Aucun accusé de lecture ne sera envoyé pour ce message."),
         "accuse-deja": _("La réponse à cette demande d’accusé était déjà donnée."),
-        "accuse-echec": _("L’accusé de lecture n’a pas pu être envoyé."),
         "hameconnage": _(
             "Merci : le message est signalé à l’équipe informatique et rangé dans les indésirables. Vous saurez ce "
             "qu’elle en décide."
@@ -43,8 +44,6 @@ def said(visit: Visit) -> str:
         "non": _("Réunion refusée ; la réponse est envoyée à l’organisateur."),
         "horaire": _("Autre horaire proposé à l’organisateur ; la réunion est inscrite comme incertaine."),
         "horaire-inconnu": _("Rien n’est envoyé : indiquez un jour, un début et une fin."),
-        "oui-echec": _("Réunion inscrite à votre agenda, mais la réponse n’a pas pu être envoyée à l’organisateur."),
-        "non-echec": _("Réunion refusée, mais la réponse n’a pas pu être envoyée à l’organisateur."),
         "agenda-retire": _("La réunion annulée est retirée de votre agenda."),
         "agenda-note": _("La réponse du participant est notée dans votre agenda."),
         "agenda-perime": _("Cette invitation est dépassée : une version plus récente est dans votre agenda."),
@@ -58,10 +57,34 @@ def said(visit: Visit) -> str:
         ),
         "agenda-echec": _("L’agenda n’a pas pu prendre cette réunion : ses dates ne conviennent pas."),
     }
-    found = sentences.get(visit.query("dit"), "")
-    return found + unread(visit) if visit.query("dit") == "redirige" else found
+    word = visit.query("dit")
+    found = sentences.get(word, "")
+    letter = became.asked(visit)
+    if letter is not Became.LEFT and word.startswith("hameconnage"):
+        copy = visit._("La copie entière du message pour l’équipe de sécurité")
+        found += " " + became.sentence(visit, letter, copy)
+    elif letter is not Became.LEFT and word in (heads := _without_letter(visit)):
+        act, what = heads[word]
+        found = f"{act} {became.sentence(visit, letter, what)}".lstrip()
+    return found + unread(visit) if word == "redirige" else found
+
+
+def _without_letter(visit: Visit) -> dict[str, tuple[str, str]]:
+    """Of acts that send a letter: what was done all the same, and what the letter is, where it did not simply leave."""
+    _ = visit._
+    answer = _("La réponse à l’organisateur")
+    uncertain = _("Réunion inscrite comme incertaine.")
+    return {
+        "accuse": ("", _("L’accusé de lecture")),
+        "desabonne": ("", _("La demande de désabonnement")),
+        "redirige": ("", _("Le message redirigé")),
+        "oui": (_("Réunion acceptée et inscrite à votre agenda."), answer),
+        "peut-etre": (uncertain, answer),
+        "non": (_("Réunion refusée."), answer),
+        "horaire": (uncertain, _("Votre proposition d’un autre horaire")),
+    }
 
 
 def back(visit: Visit, message: int, box: int, what: str, **more: str | int) -> Response:
-    """Back to the message, which says what was done."""
+    """Back to the message, which says what was done, and by `became.parameter` what became of a letter."""
     return redirect(visit, f"{visit.base}/message/{message}", d=box, dit=what, _at="annonce", **more)

@@ -1,6 +1,5 @@
 """Passing a message on as it is: redirected to somebody (RFC 5322 section 3.6.6), or reported as phishing."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,19 +9,21 @@ from mailserver.mime.writing import compose
 from mailserver.mime.writing.compose import Attachment, NewMessage
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.mime.writing.replies import forward_subject
-from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules import Denied
 from mailserver.store.mail import mailboxes, required_tls
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored
+from mailserver.submission import became
+from mailserver.submission.became import Became
 from mailserver.submission.departure import Outcome
 from webui.compose.addressing.recipients import Question, look, refusal_text, spoken
 from webui.compose.message.message_form import MAX_RECIPIENTS_TEXT, author
 from webui.http.offload import computed
 from webui.page import plain
+from webui.page.became import after, parameter
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import DRAFTS, JUNK, SENT, UNDO_SECONDS, MailShell, surround
-from webui.page.rendering import redirect
 from webui.reader import message_parts
 from webui.reader.flash_texts import back
 
@@ -88,9 +89,9 @@ async def send_on(services: Services, visit: Visit) -> Response:
     except Refused as refusal:
         fault = refusal_text(visit, refusal, refusal.text.partition(":")[0])
         return await _asked(services, visit, found, field.text, fault=fault)
-    if outcome.asks:
-        return redirect(visit, f"{visit.base}/envois/a-confirmer")
-    return back(visit, found.id, found.box.id, "redirige", nonlus=len(outcome.unread))
+    if outcome.asks or outcome.mailing:
+        return after(visit, outcome)
+    return back(visit, found.id, found.box.id, "redirige", **parameter(became.of(outcome)), nonlus=len(outcome.unread))
 
 
 async def _pass(
@@ -144,14 +145,14 @@ async def report_phishing(services: Services, visit: Visit) -> Response:
         undo = (services.keys.stored(token), UNDO_SECONDS)
         marks = (["$Junk", "$Phishing"], ["$NotJunk"])
         await services.store.write(webmail.move, visit.account_id, found.box.id, junk.id, [found.id], undo, marks)
-    if to:
-        with contextlib.suppress(Refused, Temporary):  # the console has it
-            await _tell_watch(services, visit, to, found, octets)
-    return back(visit, found.id, junk.id if junk else found.box.id, said, annuler=token)
+    letter = await _tell_watch(services, visit, to, found, octets) if to else Became.LEFT
+    if letter.is_lost:  # the console has it
+        letter = Became.LEFT
+    return back(visit, found.id, junk.id if junk else found.box.id, said, **parameter(letter), annuler=token)
 
 
-async def _tell_watch(services: Services, visit: Visit, to: str, found: Stored, octets: bytes) -> None:
-    """The whole message, attached to a letter of the reader's. Raises as `Submission.submit`."""
+async def _tell_watch(services: Services, visit: Visit, to: str, found: Stored, octets: bytes) -> Became:
+    """The whole message, attached to a letter of the reader's; what became of it."""
     message = NewMessage(
         author=author(visit.principal),
         date=services.clock.now(),
@@ -165,4 +166,5 @@ async def _tell_watch(services: Services, visit: Visit, to: str, found: Stored, 
     )
     report = await computed(len(octets), compose.build, message)
     bound = await _requires_tls(services, found)
-    await services.submission.submit(visit.principal, visit.principal.address, (to,), report, require_tls=bound)
+    own = visit.principal.address
+    return await became.told(services.submission.submit(visit.principal, own, (to,), report, require_tls=bound))

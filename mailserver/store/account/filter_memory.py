@@ -34,6 +34,8 @@ class Kind(IntEnum):
     """An address does not want mail to be sent on to it."""
     TRIED = 9
     """An absence message was tried out."""
+    CONFIRMED = 10
+    """A text of an automatic answer may leave the academy, whatever it gives away (`confirmed_answers`)."""
     INFECTED = 6
     """A message with a virus that is held: somebody was told."""
 

@@ -17,6 +17,7 @@ from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import (
     accounts,
+    confirmed_answers,
     devices,
     factors,
     filters,
@@ -75,6 +76,7 @@ def secure(tx: Tx, origin: Origin, account_id: int, sent_on_to: SentOnTo) -> Sec
     if active:
         filters.activate(tx, account_id, "", origin)
     _rewrite(tx, account_id, "", sent_on_to, origin)
+    confirmed_answers.forget(tx, account_id)
     forwards = _take_forwards(tx, account_id)
     rows = _hold_queue(tx, account_id)
     mailings.stop_all(tx, origin, account_id)

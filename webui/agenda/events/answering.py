@@ -36,5 +36,5 @@ async def reply(services: Services, visit: Visit) -> Response:
         text = await event_items.computed(visit, invitations.marked, found.text, mine, chosen)
     step = await event_items.computed(visit, event_items.step, found.shelf.id, found.row.href, found.row.etag, text)
     await event_items.store(services, visit, [step])
-    sent = await tell(services, visit, invitation, chosen)
-    return answer(visit, "repondu" if sent else "repondu-seul", "", draft.start.date())
+    letter = await tell(services, visit, invitation, chosen)
+    return answer(visit, "repondu", "", draft.start.date(), letter)

@@ -12,11 +12,13 @@ from mailserver.calendars.editing import SCOPES, Series
 from mailserver.calendars.events import Attendee, Draft
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda.agenda_changes import Step
+from mailserver.submission.became import Became
 from webui.agenda import event_items, views, words
 from webui.agenda.calendars import class_colours
 from webui.agenda.collections_shown import addresses_of
 from webui.agenda.event_items import Desk, Found, home
 from webui.page import durations
+from webui.page.became import parameter
 from webui.page.context import SIMPLE, Services, Visit
 from webui.page.rendering import redirect
 
@@ -239,5 +241,6 @@ def back_to(visit: Visit, view: str, day: datetime.date) -> str:
     return f"{home(visit)}/{day}" if visit.interface == SIMPLE else f"{home(visit)}/{view_of(visit, view)}/{day}"
 
 
-def answer(visit: Visit, what: str, token: str, day: datetime.date) -> Response:
-    return redirect(visit, back_to(visit, visit.form.text("vue"), day), agenda=what, retour=token, _at="annonce")
+def answer(visit: Visit, what: str, token: str, day: datetime.date, letter: Became = Became.LEFT) -> Response:
+    said = {"agenda": what, "retour": token} | parameter(letter)
+    return redirect(visit, back_to(visit, visit.form.text("vue"), day), **said, _at="annonce")

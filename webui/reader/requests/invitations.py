@@ -1,7 +1,7 @@
 """The card of an invitation: when it is on the reader's clock, what it meets in their agenda, and the answer.
 
 An answer is written to the agenda first and sent then: what is accepted is kept even when the organizer cannot be
-reached, and the page says which of the two happened (RFC 5546, RFC 6047).
+reached, and the page says what became of the answer (RFC 5546, RFC 6047).
 """
 
 import asyncio
@@ -19,11 +19,14 @@ from mailserver.mime import Part, unpack
 from mailserver.mime.writing import compose
 from mailserver.mime.writing.compose import NewMessage, Piece
 from mailserver.mime.writing.fields import Correspondent, parameters
-from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agenda_items
 from mailserver.store.web.webmail import Stored
+from mailserver.submission import became
+from mailserver.submission.became import Became
 from webui.http.offload import computed
 from webui.page import plain
+from webui.page.became import parameter
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import DRAFTS, SENT
 from webui.reader import message_parts as messages
@@ -204,10 +207,10 @@ async def answer(services: Services, visit: Visit) -> Response:
     if held is not None and not _may_change(services, visit, found, invitation, held):
         return back(visit, found.id, found.box.id, "agenda-autrui")
     try:
-        done = await _take(services, visit, found, invitation, held, action)
+        done, letter = await _take(services, visit, found, invitation, held, action)
     except (Refused, ValueError, BadSyntax):
         return back(visit, found.id, found.box.id, "agenda-echec")
-    return back(visit, found.id, found.box.id, done)
+    return back(visit, found.id, found.box.id, done, **parameter(letter))
 
 
 def _may_change(services: Services, visit: Visit, found: Stored, invitation: Invitation, held: OwnEvent) -> bool:
@@ -223,34 +226,35 @@ def _may_change(services: Services, visit: Visit, found: Stored, invitation: Inv
 
 async def _take(
     services: Services, visit: Visit, found: Stored, invitation: Invitation, held: OwnEvent | None, action: str
-) -> str:
-    """Do it; what the reader is told."""
+) -> tuple[str, Became]:
+    """Do it; what the reader is told, and what became of the answer (LEFT where there is none)."""
     if action == "retirer":
         if held is not None and not invitation.single:
             await services.store.write(agenda_items.remove, visit.account_id, held.collection_id, held.href, held.etag)
-        return "agenda-retire"
+        return "agenda-retire", Became.LEFT
     if action == "noter":
         text = invitations.noted(held.text, invitation) if held else None
         if held is None or text is None:
             raise Refused(Reason.NOT_FOUND)
         await _store(services, visit, held, invitation.uid, text)
-        return "agenda-note"
+        return "agenda-note", Became.LEFT
     forged = _is_forged(services, visit, invitation, found)
     if action == OTHER_TIME:
-        return "organisateur-autre" if forged else await _propose(services, visit, invitation, held)
+        if forged:
+            return "organisateur-autre", Became.LEFT
+        return await _propose(services, visit, invitation, held)
     chosen = CHOICES[action]
     if chosen is not Answer.NO:
         await _store(services, visit, held, invitation.uid, invitations.event(invitation, _addresses(visit), chosen))
     elif held is not None:
         await services.store.write(agenda_items.remove, visit.account_id, held.collection_id, held.href, held.etag)
     if forged:
-        return "organisateur-autre" if chosen is Answer.NO else "organisateur-autre-note"
-    sent = await tell(services, visit, invitation, chosen)
-    return action if sent else ("non-echec" if chosen is Answer.NO else "oui-echec")
+        return "organisateur-autre" if chosen is Answer.NO else "organisateur-autre-note", Became.LEFT
+    return action, await tell(services, visit, invitation, chosen)
 
 
-async def tell(services: Services, visit: Visit, invitation: Invitation, chosen: Answer) -> bool:
-    """Send an answer to the organizer; False when it could not leave."""
+async def tell(services: Services, visit: Visit, invitation: Invitation, chosen: Answer) -> Became:
+    """Send an answer to the organizer; what became of it."""
     _ = visit._
     words = {Answer.YES: _("Accepté"), Answer.MAYBE: _("Peut-être"), Answer.NO: _("Refusé")}
     name, now = visit.principal.name, _now(services)
@@ -265,7 +269,9 @@ async def _store(services: Services, visit: Visit, held: OwnEvent | None, uid: s
     await services.store.write(own_events.put, visit.account_id, held, item)
 
 
-async def _propose(services: Services, visit: Visit, invitation: Invitation, held: OwnEvent | None) -> str:
+async def _propose(
+    services: Services, visit: Visit, invitation: Invitation, held: OwnEvent | None
+) -> tuple[str, Became]:
     """Another time: the reader comes perhaps until it is settled. What the reader is told."""
     proposal = (
         counter_proposal.proposed(visit, invitation)
@@ -273,14 +279,14 @@ async def _propose(services: Services, visit: Visit, invitation: Invitation, hel
         else None
     )
     if proposal is None:
-        return "horaire-inconnu"
+        return "horaire-inconnu", Became.LEFT
     await _store(services, visit, held, invitation.uid, invitations.event(invitation, _addresses(visit), Answer.MAYBE))
     name, now = visit.principal.name, _now(services)
     calendar = invitations.counter(invitation, name, _invited(visit, invitation), proposal, now)
     start, end = (occurrences.moment(one, visit.language.zone) for one in (proposal.start, proposal.end))
     when = visit.language.span(start, end, all_day=not isinstance(proposal.start, datetime.datetime))
     said = Said(visit._("Autre horaire proposé"), Method.COUNTER, calendar, f"{when}\n\n{proposal.comment}".strip())
-    return OTHER_TIME if await _send(services, visit, invitation, said) else "oui-echec"
+    return OTHER_TIME, await _send(services, visit, invitation, said)
 
 
 def _now(services: Services) -> datetime.datetime:
@@ -303,11 +309,11 @@ class Said:
     text: str = ""
 
 
-async def _send(services: Services, visit: Visit, invitation: Invitation, said: Said) -> bool:
-    """The answer to the organizer, as RFC 6047 section 4 wants it; False when it could not leave."""
+async def _send(services: Services, visit: Visit, invitation: Invitation, said: Said) -> Became:
+    """The answer to the organizer, as RFC 6047 section 4 wants it; what became of it."""
     to = invitation.organizer.address
     if not to or visit.principal.owns(to):
-        return False
+        return Became.NOBODY
     subject = f"{said.word} : {plain.line(invitation.summary, 200)}"
     head = NewMessage(
         author=Correspondent(visit.principal.name, visit.principal.address),
@@ -320,11 +326,7 @@ async def _send(services: Services, visit: Visit, invitation: Invitation, said: 
     text = compose.text_part(f"{subject}\n\n{said.text}".strip())
     content = compose.multipart("alternative", [text, _calendar_part(said)], head.message_id)
     octets = compose.envelope_fields(head) + b"MIME-Version: 1.0\r\n" + content.octets
-    try:
-        await services.submission.submit(visit.principal, visit.principal.address, (to,), octets)
-    except (Refused, Temporary):
-        return False
-    return True
+    return await became.told(services.submission.submit(visit.principal, visit.principal.address, (to,), octets))
 
 
 def _calendar_part(said: Said) -> Piece:

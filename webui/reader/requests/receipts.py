@@ -8,13 +8,17 @@ from mailserver import __version__
 from mailserver.mime import Part, unpack
 from mailserver.mime.writing import compose, mdn
 from mailserver.mime.writing.fields import Correspondent
-from mailserver.model.errors import BadSyntax, Refused, Temporary
+from mailserver.model.errors import BadSyntax
 from mailserver.store.mail import required_tls
 from mailserver.store.mail.flags import known_mask
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored
+from mailserver.submission import became
+from mailserver.submission.became import Became
+from mailserver.submission.departure import Outcome
 from webui.http.offload import computed
 from webui.page import plain
+from webui.page.became import parameter, sentence
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import DRAFTS, JUNK, SENT, TRASH
 from webui.reader import message_parts
@@ -32,8 +36,12 @@ class Note:
     to: str
     ask: bool
     """Offer to send it."""
-    sent: bool
+    sent: bool = False
     """It has just been sent, as the reader's setting wants."""
+    waits: str = ""
+    """It was to be, and this is what became of it instead."""
+    asks: bool = False
+    """It waits for the reader's confirmation."""
 
 
 async def note(services: Services, visit: Visit, found: Stored, octets: bytes, root: Part) -> Note | None:
@@ -45,8 +53,16 @@ async def note(services: Services, visit: Visit, found: Stored, octets: bytes, r
     prefetched = "prefetch" in visit.request.headers.get("sec-purpose", "")
     plainly = request.plain and _is_authors(services, visit, found, request)
     if visit.preferences.receipts == ALWAYS and plainly and not prefetched:
-        return Note(to, ask=False, sent=await _send(services, visit, found, octets, root, request, automatic=True))
-    return Note(to, ask=True, sent=False)
+        return _noted(visit, to, await _send(services, visit, found, octets, root, request, automatic=True))
+    return Note(to, ask=True)
+
+
+def _noted(visit: Visit, to: str, letter: Became | None) -> Note:
+    """What is said of a receipt that was to leave by itself."""
+    if letter is None or letter.is_on_its_way:
+        return Note(to, ask=False, sent=letter is not None)
+    said = sentence(visit, letter, visit._("L’accusé de lecture"))
+    return Note(to, ask=letter.is_lost, waits=said, asks=letter is Became.ASKS)
 
 
 def _is_authors(services: Services, visit: Visit, found: Stored, request: mdn.Request) -> bool:
@@ -83,8 +99,10 @@ async def answer(services: Services, visit: Visit) -> Response:
     if action == "refuser":
         await services.store.write(webmail.flag_once, visit.account_id, found.id, KEYWORD)
         return back(visit, found.id, found.box.id, "accuse-refuse")
-    sent = await _send(services, visit, found, octets, root, request, automatic=False)
-    return back(visit, found.id, found.box.id, "accuse" if sent else "accuse-echec")
+    letter = await _send(services, visit, found, octets, root, request, automatic=False)
+    if letter is None:
+        return back(visit, found.id, found.box.id, "accuse-deja")
+    return back(visit, found.id, found.box.id, "accuse", **parameter(letter))
 
 
 async def _send(
@@ -96,13 +114,13 @@ async def _send(
     request: mdn.Request,
     *,
     automatic: bool,
-) -> bool:
-    """Send a receipt unless one was; False when it could not be sent, and may then be tried again.
+) -> Became | None:
+    """Send a receipt; what became of it, and where it is lost it may be tried again. None: one was sent already.
 
     The mark comes first: of two windows that open the message at once, one sends.
     """
     if not await services.store.write(webmail.flag_once, visit.account_id, found.id, KEYWORD):
-        return False
+        return None
     _ = visit._
     subject = plain.line(found.subject, 300)
     text = _(
@@ -121,11 +139,13 @@ async def _send(
         automatic=automatic,
         zone=visit.language.offset(visit.now),
     )
-    try:
+
+    async def submitted() -> Outcome:
         written = mdn.build(receipt, octets, root)
         bound = await services.store.read(required_tls.any_of, [found.id])
-        await services.submission.submit(visit.principal, "", (request.to,), written, require_tls=bound)
-    except (Refused, Temporary):
+        return await services.submission.submit(visit.principal, "", (request.to,), written, require_tls=bound)
+
+    letter = await became.told(submitted())
+    if letter.is_lost:
         await services.store.write(webmail.flag, visit.account_id, found.box.id, [found.id], "-", (KEYWORD,))
-        return False
-    return True
+    return letter

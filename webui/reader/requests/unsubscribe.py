@@ -22,9 +22,12 @@ from mailserver.mime.writing import compose
 from mailserver.mime.writing.compose import NewMessage
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model import address
-from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.web.webmail import Stored
+from mailserver.submission import became
+from mailserver.submission.became import Became
 from webui.compose.message.message_form import author
+from webui.page.became import parameter
 from webui.page.context import Services, Visit
 from webui.reader import message_parts
 from webui.reader.flash_texts import back
@@ -142,21 +145,20 @@ async def leave(services: Services, visit: Visit) -> Response:
     chosen = way(octets, unpack(found.parts), own_names(services.settings), may_click(found))
     if chosen is None or chosen.page:
         raise Refused(Reason.NOT_FOUND)
+    if chosen.letter is not None:
+        letter = await _write(services, visit, chosen.letter)
+        return back(visit, found.id, found.box.id, "desabonne", **parameter(letter))
+    body = b"List-Unsubscribe=One-Click"
     try:
-        if chosen.letter is not None:
-            await _write(services, visit, chosen.letter)
-            done = True
-        else:
-            body = b"List-Unsubscribe=One-Click"
-            answer = await services.outside.post(chosen.one_click, body, "application/x-www-form-urlencoded")
-            done = 200 <= answer.status < 300
-    except (Unreachable, Refused, Temporary) as why:
+        answer = await services.outside.post(chosen.one_click, body, "application/x-www-form-urlencoded")
+        done = 200 <= answer.status < 300
+    except (Unreachable, Refused) as why:
         log.info("not unsubscribed", account=visit.account_id, why=str(why))
         done = False
     return back(visit, found.id, found.box.id, "desabonne" if done else "desabonne-echec")
 
 
-async def _write(services: Services, visit: Visit, wanted: Letter) -> None:
+async def _write(services: Services, visit: Visit, wanted: Letter) -> Became:
     message = NewMessage(
         author=author(visit.principal),
         date=services.clock.now(),
@@ -167,4 +169,6 @@ async def _write(services: Services, visit: Visit, wanted: Letter) -> None:
         zone=visit.language.offset(visit.now),
     )
     own = visit.principal.address
-    await services.submission.submit(visit.principal, own, (wanted.to,), compose.build(message), save_to_sent=True)
+    return await became.told(
+        services.submission.submit(visit.principal, own, (wanted.to,), compose.build(message), save_to_sent=True)
+    )

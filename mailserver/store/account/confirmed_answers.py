@@ -1,0 +1,40 @@
+"""Texts of automatic answers that their author lets leave the academy, whatever they give away.
+
+One text is confirmed, by its hash, and only by somebody who was logged in and saw what it gives away: another text is
+asked about again. What mail programs and scripts say about it counts for nothing.
+"""
+
+from collections.abc import Sequence
+
+from mailserver.model.clock import DAY
+from mailserver.store.account import filter_memory
+from mailserver.store.account.filter_memory import Kind
+from mailserver.store.engine.statements import Tx
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
+
+REMEMBERED = 3 * 366 * DAY
+"""Seconds: as long as an absence may be."""
+
+
+def key_of(text: str) -> bytes:
+    """By which a text is known, however its lines end."""
+    return filter_memory.key_of("answer", "\n".join(line.rstrip() for line in text.strip().splitlines()))
+
+
+def has(tx: Tx, account_id: int, text: str) -> bool:
+    """Whether the account's owner has let this text leave."""
+    return filter_memory.seen(tx, account_id, Kind.CONFIRMED, key_of(text))
+
+
+def confirm(tx: Tx, account_id: int, text: str, kinds: Sequence[str], origin: Origin) -> None:
+    """Let it leave from now on; on record is of what kind it gives something away."""
+    filter_memory.remember(tx, account_id, Kind.CONFIRMED, key_of(text), tx.now + REMEMBERED, {}, longer=True)
+    detail = Cause("confidential-answer", kinds=tuple(kinds), verdict=("confirmed",))
+    audit.record(tx, origin, Action.LETTER_CONFIRMED, account_id, detail)
+
+
+def forget(tx: Tx, account_id: int) -> None:
+    """Ask about all of them again: somebody else may have confirmed them."""
+    filter_memory.forget(tx, account_id, Kind.CONFIRMED)
