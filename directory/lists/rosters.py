@@ -15,7 +15,7 @@ from mailserver.store.mail import archived_posts
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.access.rights import WORDS
 from mailserver.store.mail.messages import NO_QUOTA, Quota
-from mailserver.store.people import claims, lists, people
+from mailserver.store.people import archive_openings, claims, lists, people
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.texts.causes import Cause
@@ -260,8 +260,10 @@ def _opening(tx: Tx, entry: lists.ListEntry, wanted: ListChange) -> dict[str, st
     older = archived_posts.open_older(tx, entry.address, readers) if wanted.older else 0
     values: dict[str, str | int] = {} if wanted.archive is None else {"archive": readers.value}
     if older or not entry.archive.includes(readers):
-        return {**values, "archive_opened": tx.now, "archive_older": older}
-    return values if readers is entry.archive else {**values, "archive_opened": 0, "archive_older": 0}
+        opened = {"archive_opened": tx.now, "archive_older": older, "archive_tell": archive_openings.EVERYBODY}
+        return {**values, **opened}
+    closed = {"archive_opened": 0, "archive_older": 0, "archive_tell": 0}
+    return values if readers is entry.archive else {**values, **closed}
 
 
 def _limits(kind: ListKind, wanted: ListChange) -> dict[str, int]:

@@ -1,9 +1,11 @@
-"""What a list's owners are told: before it takes no more messages, and of members who get nothing any more."""
+"""What a list's owners are told: before it takes no more messages, and of members who get nothing any more; what its
+authors are told: that its archive was opened to more people."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from mailserver.mime.writing.fields import Correspondent
+from mailserver.notices.digests import Opening, opened
 from mailserver.notices.house import House, notice
 from mailserver.texts.text import Text
 
@@ -62,4 +64,36 @@ def ended(house: House, what: Ended, to: str, *, token: bytes, now: float) -> by
         link=link,
     )
     subject = house.say(Text("Des membres de la liste {address} ne reçoivent plus rien", address=what.address))
+    return notice(house, Correspondent("", to), subject, text, token=token, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveOpened:
+    """The list, the address of its owners, how many messages of the reader's are in its archive, and to whom it was
+    opened."""
+
+    address: str
+    name: str
+    owner: str
+    posts: int
+    opening: Opening
+
+
+def archive_opened(house: House, what: ArchiveOpened, to: str, *, token: bytes, now: float) -> bytes:
+    """To somebody with messages in it: who reads them from now on, and whom to ask to take one out."""
+    named = f"{what.name} <{what.address}>" if what.name != what.address else what.address
+    text = Text(
+        "Bonjour,\n\n"
+        "Les archives de la liste {named} ont été ouvertes à plus de lecteurs. Vous y avez {posts} message(s).\n\n"
+        "{opened}\n\n"
+        "Ces archives :\n"
+        "{link}\n\n"
+        "Pour qu'un de vos messages en soit retiré, écrivez aux responsables de la liste : {owner}.",
+        named=named,
+        posts=what.posts,
+        opened=opened(house, what.opening),
+        link=f"{house.url}/archives/{quote(what.address)}",
+        owner=what.owner,
+    )
+    subject = house.say(Text("Les archives de la liste {address} ont plus de lecteurs", address=what.address))
     return notice(house, Correspondent("", to), subject, text, token=token, now=now)

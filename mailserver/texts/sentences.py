@@ -219,6 +219,7 @@ _RECORDED = {
     "list-message": N_("{address} : message {number} {verdict}"),
     "list-archive-cleared": N_("{address} : {count} messages retirés des archives"),
     "list-archive-opened": N_("{address} : archives ouvertes à {readers} ; messages d’avant : {count}"),
+    "list-archive-told": N_("ouverture des archives de {address}"),
     "list-archive-removed": N_("{address} : message {number} retiré des archives"),
     "list-ending": N_("fin prochaine de {address}"),
     "list-members-ended": N_("{address} : {count} membres ne reçoivent plus rien"),

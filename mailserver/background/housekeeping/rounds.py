@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from mailserver.background.housekeeping import mail, states
+from mailserver.background.housekeeping import archive_openings, mail, states
+from mailserver.background.housekeeping.archive_openings import ArchiveOpenings
 from mailserver.background.housekeeping.auto_replies import Answers
 from mailserver.background.housekeeping.certificates import CertificateNotices
 from mailserver.background.housekeeping.forwards import NewForwards
@@ -72,6 +73,7 @@ class Housekeeper:
         )
         self._certificates = CertificateNotices(settings=settings, store=store, post=post, house=house, clock=clock)
         self._new_forwards = NewForwards(store=store, directory=directory, post=post, house=house, clock=clock)
+        self._openings = ArchiveOpenings(store=store, directory=directory, post=post, house=house, clock=clock)
         self._unusual_logins = UnusualLogins(store=store, directory=directory, post=post, house=house, clock=clock)
         self._forwards = Forwards(
             settings=settings,
@@ -148,7 +150,9 @@ class Housekeeper:
         posts = await self._try("messages of lists", self._forget_posts)
         await self._try("members of lists", self._forget_members)
         archived = await self._try("archives of lists", self._forget_archived)
+        opened = await self._try("archives opened to more people", self._openings.tell)
         is_done = posts < list_posts.PRUNED and told < NOTICES and ending < NOTICES and swept < caretaking.SWEPT
+        is_done = is_done and opened < archive_openings.TOLD
         is_done = is_done and max(cleared, ended) < mail.CLEAR_UNITS and archived < archived_posts.PRUNED
         return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED and pruned < received.PRUNED
 

@@ -43,6 +43,8 @@ mailing_list = Table(
     Column("digest", SmallInteger, nullable=False, server_default="0"),
     Column("archive_opened", BigInteger, nullable=False, server_default="0"),
     Column("archive_older", Integer, nullable=False, server_default="0"),
+    Column("archive_tell", BigInteger, nullable=False, server_default="0"),
+    Column("archive_told", BigInteger, nullable=False, server_default="0"),
 )
 """`kind`: `manual` (members by hand), `living` (members are what `query` finds at delivery) or `function` (a
 functional box: members hold it by their function). `writers`: who may write to it. `uai`: whose list it is.
@@ -52,8 +54,10 @@ owners have been told of. `may_leave`: members outside leave by themselves. `as_
 the list's name. `max_size`, `max_hourly`: octets of a message, and messages of an hour; 0: no bound of its own.
 `archive`: who reads what it sent on (`mailserver.model.identity.Archive`). `digest`: who has not
 chosen gets a message a day. `archive_opened`: when its archive was opened to more people, and `archive_older`: how many
-messages of before were with it; 0: it was not."""
+messages of before were with it; 0: it was not. `archive_tell`: with which account telling its authors of that goes on;
+0: nobody is to be told. `archive_told`: when telling last began."""
 Index("ix_mailing_list_ends", mailing_list.c.ends)
+Index("ix_mailing_list_archive_tell", mailing_list.c.archive_tell)
 
 list_member = Table(
     "list_member",
