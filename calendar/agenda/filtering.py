@@ -17,7 +17,7 @@ from agenda.request_context import VISIT
 from mailserver.model.errors import BadSyntax, Reason, Refused
 
 KINDS: Final = ("VEVENT", "VTODO", "VJOURNAL")
-_SECOND, _DAY = datetime.timedelta(seconds=1), datetime.timedelta(days=1)
+_NOTHING, _SECOND, _DAY = datetime.timedelta(), datetime.timedelta(seconds=1), datetime.timedelta(days=1)
 _COLLATIONS: Final = ("", "default", "i;ascii-casemap", "i;octet", "i;unicode-casemap")
 _CALENDAR_FILTER, _COMPONENT, _TIME_RANGE = (
     xmlutils.make_clark(f"C:{name}") for name in ("filter", "comp-filter", "time-range")
@@ -152,7 +152,7 @@ def _rings(calendar: Any, owner: Any, alarms: Sequence[Any], when: ET.Element) -
     met, check = any(_goes_off(alarm, None, None, start, end) for alarm in alarms), VISIT.get().budget.check
     if met or not offsets:
         return met
-    length = _task_length(owner)
+    length = _length(owner)
 
     def visit(begins: datetime.datetime, ends: datetime.datetime, of_exception: bool) -> bool:
         nonlocal met
@@ -171,9 +171,13 @@ def _rings(calendar: Any, owner: Any, alarms: Sequence[Any], when: ET.Element) -
     return met
 
 
-def _task_length(owner: Any) -> datetime.timedelta | None:
-    """How long a task lasts that has two ends: Radicale visits each of these by itself, too. None: it has not."""
+def _length(owner: Any) -> datetime.timedelta | None:
+    """How long something lasts where Radicale says otherwise: it visits each end of a task by itself, too, and what has
+    no length for a second. None: it does not."""
     first, due, lasts = (owner.contents.get(name, (None,))[0] for name in ("dtstart", "due", "duration"))
+    if owner.name == "VEVENT":
+        is_moment = first is not None and isinstance(first.value, datetime.datetime) and "dtend" not in owner.contents
+        return _NOTHING if is_moment and (lasts is None or lasts.value <= _NOTHING) else None
     if owner.name != "VTODO" or first is None or (due is None and lasts is None):
         return None
     begins = radicale_filter.date_to_datetime(first.value)

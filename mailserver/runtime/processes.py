@@ -134,11 +134,15 @@ class Processes:
         return ended is not None
 
     def status(self) -> str:
-        """One sentence for operators."""
+        """One sentence for operators: who serves, and of the other processes those that are missing."""
         serving = sum(index in self._accepting for index in self._children.values())
         count = len(self._accepting)
         words = f"{count} workers serve" if count > 1 else "One worker serves"
-        return f"{words} {self._settings.domain}" if serving == count else f"{serving} of {count} workers serve"
+        said = f"{words} {self._settings.domain}" if serving == count else f"{serving} of {count} workers serve"
+        here = set(self._children.values())
+        missing = Counter(work.name for index, work in enumerate(self._works) if not work.accepts and index not in here)
+        wanted = Counter(work.name for work in self._works if not work.accepts)
+        return said + "".join(f", {gone} of {wanted[name]} {name} missing" for name, gone in sorted(missing.items()))
 
     def are_well(self) -> bool:
         """Whether the event loop of any turns."""

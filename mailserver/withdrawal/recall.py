@@ -42,7 +42,7 @@ class Recall:
         since = self._since()
         if not self._guards.recall_minutes or sent > since:
             return bool(self._guards.recall_minutes)
-        return await self._store.read(recalling.is_fresh, principal.account_id, content_id, since)
+        return await self._store.read(recalling.is_fresh, principal.account_id, content_id, sent, since)
 
     def _since(self) -> int:
         """What came to mailboxes from then on may be taken back."""

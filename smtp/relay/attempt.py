@@ -1,7 +1,7 @@
 """One attempt to hand a message to another server: which one takes it, and what became of each recipient."""
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import structlog
@@ -22,7 +22,7 @@ from smtp.relay.tls import required
 from smtp.relay.tls.handshake import TlsFailed
 from smtp.relay.tls.memory import TlsMemory
 from smtp.relay.tls.session_counts import SessionCounts
-from smtp.relay.transfer import Transfer
+from smtp.relay.transfer import MaySend, Transfer
 from smtp.relay.verdicts import Result, Verdict, same_for_all
 
 log = structlog.get_logger("relay")
@@ -70,9 +70,9 @@ class Courier:
         exchangers: Sequence[Exchanger],
         row: Leased,
         message: Message,
-        is_ours: Callable[[], bool],
+        may_send: MaySend,
     ) -> Sent:
-        """Try the exchangers in order until one takes or refuses something. `is_ours`: nobody else can be at it now.
+        """Try the exchangers in order until one takes or refuses something. `may_send`: asked before more of it goes.
 
         Raises Unreachable, LeaseOver.
         """
@@ -83,7 +83,7 @@ class Courier:
             if put_off is not None and self._reachability.is_away(exchanger):
                 continue
             try:
-                transfer = await self._try(exchanger, row, message, is_ours)
+                transfer = await self._try(exchanger, row, message, may_send)
             except required.Unmet as error:
                 log.info("server does not do what the sender requires", host=exchanger.name, why=error.why)
                 unmet = Sent(same_for_all(row, Result.FAILED, error.status, error.why, exchanger.name))
@@ -112,11 +112,11 @@ class Courier:
         else:
             log.info("server not reached", host=exchanger.name, address=exchanger.address, why=why)
 
-    async def _try(self, exchanger: Exchanger, row: Leased, message: Message, is_ours: Callable[[], bool]) -> Transfer:
+    async def _try(self, exchanger: Exchanger, row: Leased, message: Message, may_send: MaySend) -> Transfer:
         """One server, at the best level of TLS that works. Raises SMTPException, OSError: not reached."""
         for level in exchanger.demand.levels:
             try:
-                return await self._hand_over((exchanger, level), row, message, is_ours)
+                return await self._hand_over((exchanger, level), row, message, may_send)
             except TlsFailed as error:
                 self._sessions.failed(row.domain, exchanger, level, error)
                 if row.require_tls and (lack := required.unmet(error)) is not None:
@@ -127,7 +127,7 @@ class Courier:
                 log.info("tls failed, going on with less", host=exchanger.name, level=level.name, why=str(error))
         raise AssertionError("the least level fails by an error")
 
-    async def _hand_over(self, way: Way, row: Leased, message: Message, is_ours: Callable[[], bool]) -> Transfer:
+    async def _hand_over(self, way: Way, row: Leased, message: Message, may_send: MaySend) -> Transfer:
         """Over a connection that was kept, or over a new one where the other server had done with it."""
         while True:
             connection = await self._pool.take(way)
@@ -137,7 +137,13 @@ class Courier:
             if row.require_tls:
                 self._check_required(connection)
             transfer = Transfer(
-                connection, way[0].name, row, message, is_ours, self._outbound.timeout, chunking=self._outbound.chunking
+                connection,
+                way[0].name,
+                row,
+                message,
+                may_send,
+                self._outbound.timeout,
+                chunking=self._outbound.chunking,
             )
             try:
                 if encrypted:  # not afterwards: between the other's 250 and our record of it nothing is waited for

@@ -40,6 +40,8 @@ class Destination:
     waiting: deque[Leased] = field(default_factory=deque)
     has_more: bool = False
     """There were more due rows than were leased."""
+    is_left_out: bool = False
+    """Its rows were passed over when the queue was last looked at, and some may be due."""
     failures: int = 0
     """In a row."""
     has_failed: bool = False
@@ -118,10 +120,15 @@ class Destinations:
         """Destinations that need no more rows for now."""
         found = []
         for name, one in self._known.items():
-            if one.waiting or one.room <= 0:
+            one.is_left_out = bool(one.waiting) or one.room <= 0
+            if one.is_left_out:
                 found.append(name)
-                one.has_more = one.has_more or not one.waiting  # of which nobody is told: it is left out
         return found
+
+    def forget_left_out(self) -> None:
+        """Nothing is due for those that were passed over."""
+        for one in self._known.values():
+            one.is_left_out = False
 
     def next(self) -> Leased | None:
         """The row to send next; None: nothing waits whose destination has room."""
@@ -143,7 +150,8 @@ class Destinations:
         if one.waiting:
             self._turns.append(domain)
             return False
-        has_more, one.has_more = one.has_more, False
+        has_more = one.has_more or one.is_left_out
+        one.has_more = one.is_left_out = False
         if has_more and one.is_slow:
             self._emptied[domain] = None
         return has_more

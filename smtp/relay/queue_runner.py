@@ -9,7 +9,7 @@ worker may have the row by now.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -36,6 +36,7 @@ from smtp.relay.attempt import Courier, Unreachable
 from smtp.relay.choice import Journey
 from smtp.relay.clock_steps import ClockSteps
 from smtp.relay.destinations import FIRST_SHARE, SHARE, Destinations
+from smtp.relay.holding import Holding
 from smtp.relay.recording import Recorder, delay
 from smtp.relay.routing import Exchanger, NoRoute, Router
 from smtp.relay.settling import STANDING_SECONDS
@@ -51,7 +52,10 @@ log = structlog.get_logger("relay")
 POLL_SECONDS = 5.0
 """The queue is looked at this often even when no news comes."""
 STOP_SECONDS = 1.0
-"""For attempts under way when the service stops; what is not done by then is given back."""
+"""For attempts under way when the service stops; what is not done by then is given back,"""
+ANSWER_SECONDS = 2.0
+"""but for messages that have gone to their end: their answer is waited for so long, since whoever has one is sent it
+again otherwise. A supervisor has some patience left then (`mailserver.runtime.processes`)."""
 MOST_AWAY = 900.0
 """Seconds after which a destination that could not be reached is tried for new mail, however long the old waits."""
 MOST_AWAY_OF_SOME = 60
@@ -126,8 +130,7 @@ class Relay:
         self._folder = store.blobs
         self._wake = asyncio.Event()
         self._active: dict[asyncio.Task[None], Leased] = {}
-        self._ours: dict[int, float] = {}
-        """By lease, until when no other worker can have taken it over, by the monotonic clock."""
+        self._holding = Holding(clock, lease)
         self._destinations = Destinations(clock)
         self._octets: dict[int, bytes] = {}
         """Small messages of rows that wait, by lease."""
@@ -158,6 +161,7 @@ class Relay:
 
     async def run(self) -> None:
         """Work until cancelled; then give back what is leased."""
+        self._holding.is_stopping = False
         unsubscribe = [
             self._changes.subscribe("mailbox", spool.NEWS, self._wake.set),
             self._changes.subscribe("mailbox", spool.RETRY_NEWS, self._forget_down),
@@ -193,15 +197,14 @@ class Relay:
         catalogue.DESTINATIONS_AWAY.set(self._destinations.away)
         limit = min(AHEAD * self._outbound.concurrency, LEASED_TOGETHER)
         while self._wants_rows:
-            until = self._lasting()
+            until = self._holding.lasting()
             self._leasing = asyncio.create_task(self._take_rows(limit))
             rows, _ = await asyncio.shield(self._leasing)
             self._leasing = None
             if not rows:
                 self._is_drained = True
                 return await self._until_due()
-            for row in rows:
-                self._ours[row.lease] = until
+            self._holding.take((row.lease for row in rows), until)
             self._destinations.add(rows, is_cut=len(rows) >= limit)
             await self._read_ahead(rows)
             self._begin()
@@ -233,6 +236,8 @@ class Relay:
     async def _until_due(self) -> float:
         """Nothing can be leased now: how long to wait."""
         due = await self._store.read(spool.next_due)
+        if due is None or due > self._clock.now():
+            self._destinations.forget_left_out()
         wait = POLL_SECONDS if due is None else due - self._clock.now()
         return min(POLL_SECONDS, max(wait, 0.05)) if wait > 0 else POLL_SECONDS
 
@@ -267,13 +272,9 @@ class Relay:
         if wanted or (self._wants_rows and not self._is_drained):
             self._wake.set()
 
-    def _lasting(self) -> float:
-        """Until when a lease that is taken or renewed from now on lasts at least: leases are whole seconds."""
-        return self._clock.monotonic() + self._lease - min(1.0, self._lease / 3)
-
     def _done(self, task: asyncio.Task[None]) -> None:
         row = self._active.pop(task)
-        self._ours.pop(row.lease, None)
+        self._holding.drop(row.lease)
         self._octets.pop(row.lease, None)
         wants_more = self._destinations.done(row.domain)
         self._begin()
@@ -291,7 +292,7 @@ class Relay:
         while True:
             await asyncio.sleep(self._lease / 3)
             held = [(row.id, row.lease) for row in self._active.values()]
-            until = self._lasting()
+            until = self._holding.lasting()
             try:
                 await self._put_down(self._late())
                 if not held:
@@ -303,21 +304,18 @@ class Relay:
             except Exception:
                 log.exception("leases are not renewed")
                 continue
-            for _, lease in held:
-                if lease in self._ours:
-                    self._ours[lease] = until if lease in kept else 0.0
+            self._holding.renew((lease for _, lease in held), kept, until)
 
     def _late(self) -> list[Leased]:
         """Rows whose destination takes its time: they are leased anew, since a brake or an operator may want to hold
         them by now, or another worker send them.
         """
-        edge = self._clock.monotonic() + self._lease / 2
-        return self._destinations.give_up(lambda row: self._ours.get(row.lease, 0.0) < edge)
+        return self._destinations.give_up(lambda row: self._holding.is_late(row.lease))
 
     async def _put_down(self, rows: Sequence[Leased]) -> None:
         """Give rows back that were not begun. Raises Temporary: their leases run out."""
         for row in rows:
-            self._ours.pop(row.lease, None)
+            self._holding.drop(row.lease)
             self._octets.pop(row.lease, None)
         if rows:
             await self._store.write(spool.give_back, [(row.id, row.lease) for row in rows])
@@ -327,6 +325,7 @@ class Relay:
         if self._goes_on is not None:
             self._goes_on.cancel()
             self._goes_on = None
+        self._holding.is_stopping = True
         self._recorder.hurry()
         rows = self._destinations.give_up()
         leasing, self._leasing = self._leasing, None
@@ -334,14 +333,24 @@ class Relay:
             (taken,) = await asyncio.gather(leasing, return_exceptions=True)
             rows += taken[0] if isinstance(taken, tuple) else []
         if self._active:
-            _, pending = await asyncio.wait(list(self._active), timeout=STOP_SECONDS)
-            rows += [self._active[task] for task in pending if task in self._active]
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+            await asyncio.wait(list(self._active), timeout=STOP_SECONDS)
+            rows += await self._break_off(lambda row: not self._holding.is_ending(row.lease))
+        if self._active:
+            await asyncio.wait(list(self._active), timeout=ANSWER_SECONDS)
+            left = await self._break_off(lambda row: True)
+            log.warning("stopped before other servers answered, which may have these twice", messages=len(left))
+            rows += left
         await self._recorder.finish()
         with contextlib.suppress(Temporary):
             await self._store.write(spool.give_back, [(row.id, row.lease) for row in rows])
+
+    async def _break_off(self, wanted: Callable[[Leased], bool]) -> list[Leased]:
+        """End attempts at rows that are wanted; which rows these are."""
+        broken = {task: row for task, row in self._active.items() if wanted(row)}
+        for task in broken:
+            task.cancel()
+        await asyncio.gather(*broken, return_exceptions=True)
+        return list(broken.values())
 
     # ------------------------------------------------------------------ one row
 
@@ -350,7 +359,7 @@ class Relay:
         logs.bind(message=row.name)
         known = self._octets.pop(row.lease, None)
         try:
-            if not self._is_ours(row.lease):
+            if not self._holding.may_send(row.lease):
                 raise LeaseOver
             if row.size <= LARGE:
                 await self._deal_with(row, known)
@@ -362,7 +371,8 @@ class Relay:
         except Temporary as error:
             log.warning("message not read, the lease will run out", why=str(error))
         except LeaseOver:
-            log.warning("message not sent to its end, the lease has run out", domain=row.domain, attempt=row.attempts)
+            why = "the service stops" if self._holding.is_stopping else "the lease has run out"
+            log.warning("message not sent to its end", domain=row.domain, attempt=row.attempts, why=why)
             # It may have been written later than it is counted from here: who holds it still need not wait for its end.
             with contextlib.suppress(Temporary):
                 await self._store.write(spool.give_back, [(row.id, row.lease)])
@@ -451,8 +461,9 @@ class Relay:
             return same_for_all(row, Result.FAILED, error.status, error.text)
         except Temporary as error:
             return await self._not_reached(row, "4.4.3", causes.of(error))
+        may_send = partial(self._holding.may_send, row.lease)
         try:
-            verdicts, seconds = await self._courier.send(exchangers, row, message, partial(self._is_ours, row.lease))
+            verdicts, seconds = await self._courier.send(exchangers, row, message, may_send)
         except Temporary as error:
             return same_for_all(row, Result.DEFERRED, "4.4.3", causes.of(error))
         except Unreachable as error:
@@ -507,9 +518,6 @@ class Relay:
         role = await self._delivery.role_of(row.account_id) if asks else None
         sender = row.reverse_path.rpartition("@")[2].lower() or self._settings.domain
         return Journey(row.domain, sender, role)
-
-    def _is_ours(self, lease: int) -> bool:
-        return self._clock.monotonic() < self._ours.get(lease, 0.0)
 
 
 def _without_return_path(octets: bytes) -> bytes:

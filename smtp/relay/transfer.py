@@ -38,7 +38,7 @@ CHUNK = 512 * 1024
 RECIPIENTS = 100
 """Of one transaction: every server must take that many (RFC 5321 section 4.5.3.1.8)."""
 
-END = b".\r\n"
+END, LAST = b".\r\n", b" LAST\r\n"
 CLOSING = 421
 TAKEN = (250, 251)
 _NO_RELAYING = re.compile(
@@ -47,6 +47,11 @@ _NO_RELAYING = re.compile(
 """Postfix, Exim and Exchange say so of each recipient to whoever has not logged in, and need not say 530."""
 _LIMIT = re.compile(r"[0-9]{1,18}")
 _ENHANCED = re.compile(r"([245])\.\d{1,3}\.\d{1,3}(?=\s|\Z)")
+
+
+MaySend = Callable[[bool], bool]
+"""Whether nobody else can be at a message now, so that more of it may go. True: what may be the end goes, and from then
+on the other server may have it."""
 
 
 class LeaseOver(Exception):
@@ -62,7 +67,7 @@ class Transfer:
         remote: str,
         row: Leased,
         message: Message,
-        is_ours: Callable[[], bool],
+        may_send: MaySend,
         seconds: float,
         *,
         chunking: bool = True,
@@ -73,7 +78,7 @@ class Transfer:
         self._offers = dict(client.esmtp_extensions)
         self._pipeline = Pipeline(client)
         self._seconds = seconds
-        self._is_ours = is_ours
+        self._may_send = may_send
         self._remote = remote
         self._is_relay = connection.way[0].relay is not None
         self._row = row
@@ -288,7 +293,7 @@ class Transfer:
             await self._room(end)
             if self._pipeline.has_reply:
                 return await self._early_reply()
-            self._check_lease()
+            self._check_lease(ends=piece.endswith(END))
             self._pipeline.write(piece)
         return await self._pipeline.reply(self._patience)
 
@@ -314,7 +319,7 @@ class Transfer:
                     self._broke = True  # what was sent since would have to be thrown away
                     return answer
             await self._room(end)
-            self._check_lease()
+            self._check_lease(ends=command.endswith(LAST))
             self._pipeline.write(command)
             self._pipeline.write(piece)
             unanswered += 1
@@ -342,9 +347,9 @@ class Transfer:
         self._pipeline.write(END)
         return await self._answer()
 
-    def _check_lease(self) -> None:
-        """Raises LeaseOver."""
-        if not self._is_ours():
+    def _check_lease(self, *, ends: bool = False) -> None:
+        """Before more is sent, perhaps (`ends`) the end of the message. Raises LeaseOver."""
+        if not self._may_send(ends):
             raise LeaseOver
 
     def _judge(self, group: Sequence[Addressee], answer: SMTPResponse, *, has_message: bool = False) -> None:
@@ -404,5 +409,4 @@ def chunks(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
         octets += b"\r\n"
     for start in range(0, len(octets), CHUNK):
         piece = octets[start : start + CHUNK]
-        last = b" LAST" if start + CHUNK >= len(octets) else b""
-        yield b"BDAT %d%b\r\n" % (len(piece), last), piece
+        yield b"BDAT %d%b" % (len(piece), LAST if start + CHUNK >= len(octets) else b"\r\n"), piece

@@ -148,3 +148,41 @@ def test_alarms_of_tasks_are_before_their_beginning_or_their_end(client: Client,
     ):
         asked = inside(inside(f'<C:time-range start="{start}" end="{until}"/>', "VALARM"), "VTODO")
         assert found(query(client, asked, "/dav/edupont/taches/")) == names, start
+
+
+MOMENT = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//x//FR
+BEGIN:VEVENT
+UID:{uid}
+DTSTAMP:20260901T080000Z
+SUMMARY:Sonnerie
+DTSTART{start}
+{more}{alarm}END:VEVENT
+END:VCALENDAR
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "more", "rings_at"),
+    [
+        ("instant", ":20260907T080000Z", "", "20260907T074500Z"),
+        ("nul", ":20260907T080000Z", "DURATION:PT0S\n", "20260907T074500Z"),
+        ("serie", ":20260906T080000Z", "RRULE:FREQ=DAILY;COUNT=2\n", "20260907T074500Z"),
+        ("jour", ";VALUE=DATE:20260906", "", "20260906T234500Z"),
+        ("heure", ":20260907T080000Z", "DTEND:20260907T090000Z\n", "20260907T084500Z"),
+    ],
+)
+def test_what_has_no_end_ends_as_it_begins(client: Client, name: str, start: str, more: str, rings_at: str) -> None:
+    """RFC 5545 section 3.6.1: an alarm before the end of an event without one is before its beginning."""
+    alarm = ALARM.format("-PT15M", "").replace("TRIGGER:", "TRIGGER;RELATED=END:")
+    text = MOMENT.format(uid=name, start=start, more=more, alarm=alarm).replace("\n", "\r\n")
+    assert client.put_event(f"{AGENDA}{name}.ics", text).status_code == 201
+    before = f"{rings_at[:-3]}00Z"
+    second_before = {"074500": "074459", "234500": "234459", "084500": "084459"}[rings_at[9:15]]
+    for begin, end, names in (
+        (rings_at, f"{rings_at[:-3]}01Z", {f"{name}.ics"}),
+        (f"{rings_at[:9]}{second_before}Z", before, set()),
+        (f"{rings_at[:-3]}01Z", f"{rings_at[:-3]}02Z", set()),
+    ):
+        assert found(query(client, rings(begin, end))) == names, begin

@@ -307,6 +307,7 @@ def _age(tx: Tx, seconds: int) -> None:
 
 def test_restart_continues_and_a_stop_gives_back(make_house: HouseMaker) -> None:
     elsewhere = Elsewhere().start()
+    elsewhere.inbox.holds = "RCPT"
     elsewhere.inbox.hold.clear()
     house = make_house(outbound={"smarthost": elsewhere.target})
     house.start_relay()

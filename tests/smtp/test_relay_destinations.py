@@ -177,6 +177,22 @@ def test_one_that_has_no_room_is_asked_about_again(places: Destinations) -> None
     assert places.done("a.fr")
 
 
+def test_one_whose_rows_wait_here_is_asked_about_again_when_they_are_done(places: Destinations) -> None:
+    """What came for it while they waited was left out, too, and nobody tells of it again."""
+    places.succeeded("a.fr", 1, 0.01)
+    places.add(rows("a.fr", 2))
+    assert begun(places) == ["a.fr"]
+    assert places.busy() == ["a.fr"]
+    assert not places.done("a.fr")
+    assert begun(places) == ["a.fr"]
+    assert places.done("a.fr")
+    places.add(rows("a.fr", 1, 10))
+    begun(places)
+    places.busy()
+    places.forget_left_out()
+    assert not places.done("a.fr"), "nothing was due for it"
+
+
 def test_one_that_is_away_is_told_of_until_its_time_or_the_operator(places: Destinations, clock: StandingClock) -> None:
     places.keep_away("a.fr", 60, "4.4.1", plain("no answer"))
     assert places.kept_away("a.fr") == (60, "4.4.1", plain("no answer"))

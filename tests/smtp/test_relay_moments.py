@@ -17,7 +17,7 @@ from mailserver.store.queue.spool import Leased
 from mailserver.store.queue.traces import Step
 from mailserver.store.record.audit import Origin
 from mailserver.submission import queue_admin
-from smtp.relay import settling
+from smtp.relay import queue_runner, settling
 from smtp.relay.attempt import Courier
 from smtp.relay.dsn import Reporter
 from smtp.relay.routing import Exchanger
@@ -193,6 +193,51 @@ def test_what_is_leased_while_a_relay_stops_waits_for_no_end_of_a_lease(
     assert first.inbox.taken == []
 
 
+def stopping(house: House) -> threading.Thread:
+    """All its relays are told to stop, and know it."""
+    thread = threading.Thread(target=house.stop_relays)
+    thread.start()
+    return thread
+
+
+def test_a_stop_waits_for_the_answer_of_who_has_the_whole_message(
+    make_house: HouseMaker, names: Names, first: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is broken off then is there, and leaves once more."""
+    monkeypatch.setattr(queue_runner, "STOP_SECONDS", 0.0)
+    monkeypatch.setattr(queue_runner, "ANSWER_SECONDS", PATIENCE)
+    house = make_house(outbound={"port": first.port, "retry": (600,)})
+    relay = house.start_relay(resolver=names.resolver())
+    first.inbox.hold.clear()
+    submit(house, "x@ailleurs.fr")
+    until(lambda: first.inbox.held)
+    thread = stopping(house)
+    until(lambda: relay._holding.is_stopping)
+    first.inbox.hold.set()
+    thread.join()
+    assert queue(house) == []
+    assert len(first.inbox.taken) == 1
+
+
+def test_a_relay_that_stops_sends_no_message_to_its_end(
+    make_house: HouseMaker, names: Names, first: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever goes on has it then, and nobody twice."""
+    monkeypatch.setattr(queue_runner, "STOP_SECONDS", PATIENCE)
+    house = make_house(outbound={"port": first.port, "retry": (600,)})
+    relay = house.start_relay(resolver=names.resolver())
+    first.inbox.holds = "RCPT"
+    first.inbox.hold.clear()
+    submit(house, "x@ailleurs.fr")
+    until(lambda: len(first.inbox.said) == 3)
+    thread = stopping(house)
+    until(lambda: relay._holding.is_stopping)
+    first.inbox.hold.set()
+    thread.join()
+    assert [(one.sending, one.attempts) for one in queue(house)] == [(False, 0)]
+    assert first.inbox.taken == []
+
+
 def test_nothing_is_begun_while_too_much_that_left_is_not_on_record(
     make_house: HouseMaker, names: Names, first: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,7 +289,7 @@ def test_a_lease_that_ends_within_a_message(make_house: HouseMaker, second: Else
     for lasting in range(3):
         left = iter([True] * lasting)
         message = Message(octets, SevenBit(octets, asyncio.Semaphore()))
-        sent = courier.send(there, row, message, lambda left=left: next(left, False))  # type: ignore[misc]
+        sent = courier.send(there, row, message, lambda _ends, left=left: next(left, False))  # type: ignore[misc]
         if lasting < 2:  # DATA, the message with its end
             with pytest.raises(LeaseOver):
                 house.run(sent)

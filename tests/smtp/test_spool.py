@@ -1,5 +1,6 @@
 """The queue's rows, on both engines."""
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ from mailserver.store.queue.spool import leases as spool_leases
 from mailserver.store.record.audit import Origin
 from mailserver.store.schema.spool import queued
 from mailserver.texts.causes import MAX_VALUE, NOTHING, plain
+from tests.waiting import becomes
 
 MESSAGE = b"Return-Path: <a@b.fr>\r\nSubject: x\r\n\r\nx\r\n"
 LIFETIME = 1000
@@ -81,6 +83,20 @@ def test_renewed_and_given_back(store: Store) -> None:
     store.write_now(spool.give_back, [(row.id, row.lease)])
     (again,) = lease(store)
     assert again.attempts == 1
+
+
+async def test_what_is_given_back_is_news_to_other_relays(store: Store) -> None:
+    """They would look at the queue some seconds later otherwise."""
+    heard: list[int] = []
+    store.changes.attach(asyncio.get_running_loop(), lambda: 0)
+    await store.write(enqueue, "x@one.fr")
+    (row,) = await store.write(spool.lease, 10)
+    store.changes.subscribe("mailbox", spool.NEWS, lambda: heard.append(1))
+    await store.write(spool.give_back, [(row.id, row.lease)], 10)
+    await store.write(spool.give_back, [])
+    assert heard == [], "it is due later, or there is nothing"
+    await store.write(spool.give_back, [(row.id, row.lease)])
+    await becomes(lambda: bool(heard))
 
 
 def test_rows_of_a_domain_come_together(store: Store) -> None:

@@ -293,6 +293,10 @@ def test_recent_is_claimed_once(store: Store, edupont: int) -> None:
         (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 300, False),
         (b"To: " + b",\r\n ".join(b"=?utf-8?b?w6k=?= <a@b.fr>" for _ in range(800)) + b"\r\n\r\n", False),
         (b"no header at all", False),
+        (b"Content-Type: message/rfc822\r\n\r\nTo: " + b",\r\n ".join([b"=?utf-8?b?w6k=?= <a@b.fr>"] * 800), False),
+        (b"Content-Type: Message/RFC822\r\n\r\n" * 200, False),
+        (b"Content-Type: message/rfc\0822\r\n\r\n" + mail(1, 20 * 1024), False),
+        (b"Content-Type: message/rfc822\r\n\r\n" + mail(1, 2 * 1024), True),
     ],
 )
 def test_only_what_is_quick_is_scanned_on_the_event_loop(octets: bytes, quick: bool) -> None:

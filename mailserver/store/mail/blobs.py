@@ -36,6 +36,10 @@ compress instead of 8, for a fifth more room (seen: 170 octets of a message of 1
 QUICK_OCTETS = 32 * 1024
 QUICK_HEADER = 8 * 1024
 QUICK_PARTS = 100
+QUICK_NESTED = 4 * 1024
+"""Octets of a message with others in it: each has a header of its own, and is shown again in the one around it."""
+_OF_MESSAGES = (b"rfc822", b"global", b"digest", b"\0")
+"""What stands in each message with a part that is one (`mime.body.parser`); NUL may hide between the letters."""
 QUICK_WHOLE = 120 * 1024
 """Octets of a message that the event loop prepares itself where they are no headers: a millisecond or so. Its frame
 fits into the database."""
@@ -68,9 +72,18 @@ class Prepared:
 def is_quick(octets: bytes) -> bool:
     """True when preparing takes a millisecond or two, so that the event loop may do it itself.
 
-    Size alone does not say so: 32 KiB of nothing but boundaries, or of one address list, take 50 ms.
+    Size alone does not say so: 32 KiB of nothing but boundaries, or of one address list, take 50 ms; so do such a list
+    in the header of a message within, and messages within messages.
     """
-    return len(octets) <= QUICK_OCTETS and octets.count(b"\n--") <= QUICK_PARTS and has_quick_header(octets)
+    if len(octets) > QUICK_OCTETS or octets.count(b"\n--") > QUICK_PARTS or not has_quick_header(octets):
+        return False
+    return len(octets) <= QUICK_NESTED or not _may_nest(octets)
+
+
+def _may_nest(octets: bytes) -> bool:
+    """Whether a part of it may be a message: wherever the words stand, which costs less than to look for headers."""
+    lower = octets.lower()
+    return any(word in lower for word in _OF_MESSAGES)
 
 
 def prepares_quickly(octets: bytes) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Text, and_, delete, insert, or_, select
 
+from mailserver.model.clock import HOUR
 from mailserver.store.engine.given_rows import given_table, packed
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import trusted_clock
@@ -283,10 +284,17 @@ def names_of(tx: Tx, message_id: str, account_id: int | None = None, before: int
     return list(dict.fromkeys(tx.execute(asked.order_by(columns.id.desc()).limit(MAX_ALIKE)).scalars()))
 
 
-def let_go_since(tx: Tx, account_id: int, message_id: str, since: int) -> bool:
-    """Whether a message of this account that had waited for somebody was let go since then."""
+def let_go_since(tx: Tx, account_id: int, message_id: str, sent: int, since: int) -> bool:
+    """Whether a message of this account that had waited for somebody was let go since then. Of those with its
+    Message-ID, it is the one that came in nearest to `sent`, the date of their copy."""
     columns = message_trace.c
-    named = (columns.name.in_(names_of(tx, message_id, account_id)), columns.account_id == account_id)
+    own = (columns.message_key == key_of(message_id), KEYED, columns.name != "", columns.account_id == account_id)
+    near = columns.at.between(sent - HOUR, sent + HOUR)
+    alike = select(columns.name, columns.at).where(*own, near).order_by(columns.id.desc()).limit(MAX_ALIKE)
+    rows = [(abs(int(at) - sent), str(name)) for name, at in map(tuple, tx.execute(alike))]
+    if not rows:
+        return False
+    named = (columns.name == min(rows)[1], columns.account_id == account_id)
     later = (columns.event == Step.SUBMITTED.value, columns.message_key == 0, columns.at >= since)
     return tx.execute(select(columns.id).where(*named, *later).limit(1)).first() is not None
 

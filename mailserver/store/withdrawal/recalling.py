@@ -102,12 +102,14 @@ def of_lists(tx: Tx, author: int, content_id: int, since: int) -> OfLists:
     return OfLists(frozenset(waiting), archives, kept_by_lists.waits(tx, author, row[0], _threads(row)))
 
 
-def is_fresh(tx: Tx, author: int, content_id: int, since: int) -> bool:
-    """Whether what an author sent before then is nobody's yet in a list, or was let pass since then."""
+def is_fresh(tx: Tx, author: int, content_id: int, sent: int, since: int) -> bool:
+    """Whether what an author sent (at `sent`) before then is nobody's yet in a list, or was let pass since then."""
     row = tx.one(_NAMED, content=content_id)
     if row is None or not row[0]:
         return False
-    return kept_by_lists.waits(tx, author, row[0], _threads(row)) > 0 or traces.let_go_since(tx, author, row[0], since)
+    if kept_by_lists.waits(tx, author, row[0], _threads(row)) > 0:
+        return True
+    return traces.let_go_since(tx, author, row[0], sent, since)
 
 
 def begin(tx: Tx, origin: Origin, author: int, content_id: int, count: int, since: int) -> kept_by_lists.Spared:

@@ -289,8 +289,8 @@ FAULTS = (
         "recall-from-when-it-was-written",
         "What an owner lets pass an hour later cannot be taken back.",
         "mailserver/store/withdrawal/recalling.py",
-        " or traces.let_go_since(tx, author, row[0], since)",
-        "",
+        "    return traces.let_go_since(tx, author, row[0], sent, since)",
+        "    return False",
         ("tests/lists/test_digests.py",),
     ),
     Fault(

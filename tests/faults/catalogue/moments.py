@@ -55,8 +55,8 @@ FAULTS = (
         "lease-over-sends-on",
         "A host that was cut off from the database sends a message that another one sends by now.",
         "smtp/relay/transfer.py",
-        "        if not self._is_ours():\n            raise LeaseOver",
-        "        if not self._is_ours():\n            pass",
+        "        if not self._may_send(ends):\n            raise LeaseOver",
+        "        if not self._may_send(ends):\n            pass",
         ("tests/smtp/test_relay_moments.py",),
     ),
     Fault(

@@ -20,6 +20,8 @@ from mailserver.store.queue.spool.rows import (
     GIVEN_UP,
     HELD,
     LEASE,
+    NEWS,
+    NOBODY,
     Addressee,
     Leased,
     Notify,
@@ -298,7 +300,12 @@ def renew(tx: Tx, leases: Sequence[tuple[int, int]], seconds: int = LEASE) -> li
 
 
 def give_back(tx: Tx, leases: Sequence[tuple[int, int]], seconds: int = 0) -> None:
-    """End leases without a result: the rows are due again so soon, the attempt does not count."""
+    """End leases without a result: the rows are due again so soon, the attempt does not count. Other relays know of
+    what is due at once."""
+    if not leases:
+        return
+    if not seconds:
+        tx.changed(NOBODY, NEWS)
     tx.run(_TOGETHER[tx.dialect].give_back, until=tx.now + seconds, given=packed(sorted(leases)))
 
 
