@@ -84,7 +84,7 @@ def archive_opened(house: House, what: ArchiveOpened, to: str, *, token: bytes, 
     named = f"{what.name} <{what.address}>" if what.name != what.address else what.address
     text = Text(
         "Bonjour,\n\n"
-        "Les archives de la liste {named} ont été ouvertes à plus de lecteurs. Vous y avez {posts} message(s).\n\n"
+        "Les archives de la liste {named} ont été ouvertes à plus de lecteurs. Vos messages qui y sont : {posts}.\n\n"
         "{opened}\n\n"
         "Ces archives :\n"
         "{link}\n\n"

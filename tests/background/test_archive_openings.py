@@ -59,7 +59,7 @@ async def test_who_has_messages_in_it_is_told_once(
         await house.round()
     (notice,) = await told(house, paul)
     assert "toute l'académie lit les archives de la liste, messages d'avant compris (2)" in notice
-    assert "Vous y avez 2 message(s)" in notice
+    assert "Vos messages qui y sont : 2." in notice
     assert notice.index("Bonjour") < notice.index("chorale-owner@ac-exemple.fr")
     assert f"/archives/{LIST.replace('@', '%40')}" in notice
     assert await told(house, marie) == [], "who has none in it loses nothing"
