@@ -19,6 +19,7 @@ from typing import IO
 import pytest
 
 from mailserver import __version__
+from mailserver.foundation.host_processes import RELAY
 from mailserver.foundation.instance_lock import read_note
 from mailserver.runtime.watchdog import state_of
 from smtp.relay.queue_runner import STOP_SECONDS
@@ -386,5 +387,16 @@ def test_sockets_of_systemd_outlive_every_kind_of_restart(served: Served, tmp_pa
         assert crowd.problems == []
         assert crowd.done >= ATTEMPTS
         assert "STATUS=2 workers serve ac-exemple.fr" in "\n".join(manager.said)
+        third = supervisor(served)
+
+        def is_missed() -> bool:
+            for pid in map(int, Path(f"/proc/{third}/task/{third}/children").read_text().split()):
+                if (
+                    Path(f"/proc/{pid}/comm").read_text().strip() == RELAY
+                ):  # until it is missed: one that has worked for long is replaced at once
+                    os.kill(pid, signal.SIGKILL)
+            return any("mail-relay missing" in text for text in manager.said)
+
+        until(is_missed, START_SECONDS)
         manager.stop()
     assert "Traceback" not in served.log_text()
