@@ -158,20 +158,25 @@ class Instance:
 
 def children_of(instance: Instance) -> list[int]:
     """Process ids of everything the supervisor started."""
-    return [int(pid) for pid in Path(f"/proc/{instance.pid}/task/{instance.pid}/children").read_text().split()]
+    return started_by(instance.pid)
+
+
+def started_by(supervisor: int) -> list[int]:
+    """The same of a supervisor by its id."""
+    return [int(pid) for pid in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()]
 
 
 def workers_of(instance: Instance) -> list[int]:
     """Process ids of what serves clients."""
-    return [pid for pid in children_of(instance) if _name(pid) == "mail-worker"]
+    return [pid for pid in children_of(instance) if name_of(pid) == "mail-worker"]
 
 
 def relays_of(instance: Instance) -> list[int]:
     """Process ids of what sends."""
-    return [pid for pid in children_of(instance) if _name(pid) == "mail-relay"]
+    return [pid for pid in children_of(instance) if name_of(pid) == "mail-relay"]
 
 
-def _name(pid: int) -> str:
+def name_of(pid: int) -> str:
     """What a process calls itself; nothing once it is gone."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text().strip()

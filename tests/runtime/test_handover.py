@@ -23,7 +23,15 @@ from mailserver.foundation.host_processes import RELAY
 from mailserver.foundation.instance_lock import read_note
 from mailserver.runtime.watchdog import state_of
 from smtp.relay.queue_runner import STOP_SECONDS
-from tests.harness import DEMO_PASSWORD, START_SECONDS, Instance, environment, workers_of
+from tests.harness import (
+    DEMO_PASSWORD,
+    START_SECONDS,
+    Instance,
+    environment,
+    name_of,
+    started_by,
+    workers_of,
+)
 from tests.hatchery import ROOT
 from tests.ports import free_port
 from tests.smtp.elsewhere import Elsewhere
@@ -390,10 +398,8 @@ def test_sockets_of_systemd_outlive_every_kind_of_restart(served: Served, tmp_pa
         third = supervisor(served)
 
         def is_missed() -> bool:
-            for pid in map(int, Path(f"/proc/{third}/task/{third}/children").read_text().split()):
-                if (
-                    Path(f"/proc/{pid}/comm").read_text().strip() == RELAY
-                ):  # until it is missed: one that has worked for long is replaced at once
+            for pid in started_by(third):
+                if name_of(pid) == RELAY:  # until it is missed: what has worked for long is replaced at once
                     os.kill(pid, signal.SIGKILL)
             return any("mail-relay missing" in text for text in manager.said)
 
