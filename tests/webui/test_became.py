@@ -91,7 +91,7 @@ def test_who_has_sent_too_much_is_told(
 ) -> None:
     monkeypatch.setitem(house.settings.sending.__dict__, "teachers", SendingMarks(minute=(1, 1)))
     browser.post(invitation(house, browser, person, "w8@x", "Conseil"), {"faire": "non"})
-    assert "n’a pas pu partir : votre compte a trop envoyé" in announced(browser)
+    assert "votre compte a trop envoyé" in announced(browser)
     content = opened(shown(house, browser, person, mail("Accusé", more=ASKS.format(who=FRIEND))))
     browser.post(f"/s/message/{content}/accuse", {"faire": "envoyer"})
     assert "n’a pas pu partir" in announced(browser)
