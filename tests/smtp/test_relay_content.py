@@ -200,7 +200,7 @@ def sent(house: House, there: Chunked, octets: bytes, *recipients: str, utf8: bo
         courier = Courier(house.settings, house.clock, memory, sessions)
         try:
             message = Message(octets, SevenBit(octets, asyncio.Semaphore(), _signed))
-            return (await courier.send(way, replace(row, utf8=utf8), message, lambda: True)).verdicts
+            return (await courier.send(way, replace(row, utf8=utf8), message, lambda _ends: True)).verdicts
         finally:
             await courier.stop()
 

@@ -86,8 +86,9 @@ def test_an_answer_waits_for_it(house: House, person: Principal, browser: Visito
     assert held(house, person) == ["Accepté : Conseil"]
 
 
+@pytest.mark.usefixtures("much")
 def test_who_has_sent_too_much_is_told(
-    house: House, person: Principal, browser: Visitor, much: None, monkeypatch: pytest.MonkeyPatch
+    house: House, person: Principal, browser: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(house.settings.sending.__dict__, "teachers", SendingMarks(minute=(1, 1)))
     browser.post(invitation(house, browser, person, "w8@x", "Conseil"), {"faire": "non"})
@@ -161,8 +162,9 @@ def test_a_confirmed_letter_that_waits_on_is_not_said_to_have_left(
     assert "Message envoyé" not in browser.text
 
 
+@pytest.mark.usefixtures("much")
 def test_a_planned_letter_sent_now_may_wait_for_it(
-    house: House, person: Principal, browser: Visitor, emma: Principal, much: None
+    house: House, person: Principal, browser: Visitor, emma: Principal
 ) -> None:
     due = int(house.clock.now()) + 3600
     octets = mail("Plus tard", f"Tessa <{person.address}>", "Bonjour\n", emma.address)
