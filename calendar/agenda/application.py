@@ -7,6 +7,7 @@ everybody: hence this bridge.
 
 import asyncio
 import contextlib
+import contextvars
 import io
 import logging
 import time
@@ -19,8 +20,9 @@ import structlog
 from radicale.log import logger as radicale_logger
 
 from agenda.access import LOGIN_KEY, RETRY_SECONDS, Denied, Gate
-from agenda.dav import MAX_BODY, MAX_ITEM_BODY, OPTIONS_HEADERS, Dav
+from agenda.dav import MAX_BODY, MAX_ITEM_BODY, Dav
 from agenda.documents import MAX_OCTETS as MAX_XML
+from agenda.guarding import OPTIONS_HEADERS
 from agenda.request_context import VISIT, RequestContext
 from mailserver.foundation.large_answers import LARGE, Kept, LargeAnswers
 from mailserver.foundation.peers import identify_request
@@ -54,10 +56,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _PASSED_ON: Final = {
     b"depth": "HTTP_DEPTH",
+    b"if": "HTTP_IF",
     b"if-match": "HTTP_IF_MATCH",
     b"if-none-match": "HTTP_IF_NONE_MATCH",
     b"accept-encoding": "HTTP_ACCEPT_ENCODING",
-    b"overwrite": "HTTP_OVERWRITE",
 }
 """What Radicale hears of the header; above all not X-Forwarded-*, X-Script-Name and the like, which it believes."""
 _BUSY = both(Text("Service occupé, réessayez dans un instant."), "\n")
@@ -151,7 +153,9 @@ class Agenda:
             environ = _environ(scope, path, body, principal)
             async with turn.lock:
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(None, self._compute, environ, principal)
+                # In a context of its own: what one request sets there (zones), no other finds.
+                compute = contextvars.copy_context().run
+                return await loop.run_in_executor(None, compute, self._compute, environ, principal)
 
     @contextlib.asynccontextmanager
     async def _turn(self, account_id: int) -> AsyncIterator[_Turn]:
@@ -176,11 +180,8 @@ class Agenda:
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
             started.append((status, headers))
 
-        token = VISIT.set(RequestContext(principal, Budget()))
-        try:
-            body = b"".join(self._dav(environ, start_response))
-        finally:
-            VISIT.reset(token)
+        VISIT.set(RequestContext(principal, Budget()))
+        body = b"".join(self._dav(environ, start_response))
         status, headers = started[0]
         return Answer(int(status.split(" ", 1)[0]), tuple(headers), body)
 
@@ -264,7 +265,7 @@ def _environ(scope: Scope, path: str, body: bytes, principal: Principal) -> dict
         "CONTENT_LENGTH": str(len(body)),
         # Without a charset: it would name any of Python's codecs.
         "CONTENT_TYPE": _header(scope, b"content-type").split(";")[0].strip().lower(),
-        "HTTP_OVERWRITE": "T",  # the default (RFC 4918 section 10.6)
+        "HTTP_OVERWRITE": _overwrite(scope),
         "HTTP_DESTINATION": _destination(scope),
         LOGIN_KEY: principal.login,
         "wsgi.version": (1, 0),
@@ -282,10 +283,20 @@ def _environ(scope: Scope, path: str, body: bytes, principal: Principal) -> dict
     return environ
 
 
+def _overwrite(scope: Scope) -> str:
+    """Whether what is there may be replaced: yes by default (RFC 4918 section 10.6)."""
+    value = _header(scope, b"overwrite").strip().upper() or "T"
+    if value not in ("T", "F"):
+        raise Denied(400, "Overwrite is T or F")
+    return value
+
+
 def _destination(scope: Scope) -> str:
-    """The path a MOVE goes to; another server's is refused (RFC 4918 section 9.9.4)."""
+    """The path a COPY or MOVE goes to; another server's is refused (RFC 4918 section 9.9.4)."""
     value = _header(scope, b"destination")
     if not value:
+        if scope["method"] in ("COPY", "MOVE"):
+            raise Denied(400, "Destination is missing")
         return ""
     try:
         parts = urlsplit(value)

@@ -1,22 +1,28 @@
 """Collections and their items as Radicale asks for them: one's own, and what others share."""
 
+import contextlib
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from email.utils import formatdate
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
+from urllib.parse import quote, unquote
 
 import radicale.item
 from radicale import storage
 from radicale.item import filter as radicale_filter
 
-from agenda import expansion, filtering
+from agenda import filtering, live_properties
+from agenda.dead_properties import ZONE, Change, changed, plain
+from agenda.errors import Unmet
 from agenda.request_context import VISIT
+from mailserver.calendars import zones
 from mailserver.calendars.reading import measured
-from mailserver.model.errors import Reason, Refused
+from mailserver.calendars.recurrence import FLOATING, KINDS
+from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agenda_items, agenda_reach, agendas
 from mailserver.store.agenda.agenda_grants import Reach
-from mailserver.store.agenda.agenda_items import ANY, NewItem
+from mailserver.store.agenda.agenda_items import ANY, NewItem, Position
 from mailserver.store.agenda.agenda_reach import EVER
 from mailserver.store.agenda.agendas import COLOUR, DISPLAY_NAME
 from mailserver.store.engine.transactions import Store, Tx
@@ -27,14 +33,12 @@ T = TypeVar("T")
 TEXTS_AT_ONCE = 200
 """Texts read together when a listing turns out to need them."""
 
-_TOKEN = re.compile(r"urn:mailserver:sync:([0-9]{1,18}):([0-9]{1,18})")
+MARGIN = 24 * 3600
+"""Seconds: the store takes times without a zone as UTC, and no zone is further away."""
 
-
-class UnsupportedComponent(Refused):
-    """The collection does not take this (RFC 4791 section 5.3.2.1, supported-calendar-component)."""
-
-    def __init__(self) -> None:
-        super().__init__(Reason.FORBIDDEN, "The collection does not take this kind of item")
+_BREAK = re.compile(r"\r?\n")
+_TOKEN = re.compile(r"urn:mailserver:sync:([0-9]{1,18}):([0-9]{1,18})(?::([0-9]{1,18}):([!-~]{1,1500}))?", re.ASCII)
+"""The collection, how far it was read; within that change: from when on, and to which href."""
 
 
 class StoredItem(radicale.item.Item):
@@ -55,9 +59,11 @@ class StoredItem(radicale.item.Item):
         self._shelf = shelf
 
     def serialize(self) -> str:
-        """The text, or the occurrences that the request asks for instead."""
-        text, span = self._whole(), VISIT.get().expand
-        return text if span is None or self.component_name != "VEVENT" else expansion.expanded(text, *span)
+        """The text, or what the request asks to see of it instead."""
+        text, visit = self._whole(), VISIT.get()
+        if visit.of_whole:
+            return _BREAK.sub("\r\n", text)
+        return text if visit.view is None else visit.view.shown(self, text)
 
     @property
     def vobject_item(self) -> Any:
@@ -87,7 +93,9 @@ class Folder(storage.BaseCollection):
     @overload
     def get_meta(self, key: str) -> str | None: ...
     def get_meta(self, key: str | None = None) -> Mapping[str, str] | str | None:
-        return self._props if key is None else self._props.get(key)
+        if key is None:
+            return self._props
+        return self._props.get(key) or live_properties.of(self, key)
 
     def set_meta(self, props: Mapping[str, str]) -> None:
         raise Refused(Reason.FORBIDDEN, "These properties are protected")
@@ -143,23 +151,52 @@ class Collection(storage.BaseCollection):
     def last_modified(self) -> str:
         return formatdate(self._held.changed, usegmt=True)
 
-    def sync(self, old_token: str = "") -> tuple[str, Iterable[str]]:
-        """What changed since a token; everything without one, read only if somebody looks.
-
-        Raises ValueError for a token the history does not reach: Radicale answers `valid-sync-token`.
-        """
-        if not old_token:
-            return self._token(self._held.modseq), self._hrefs()
-        match = _TOKEN.fullmatch(old_token)
-        if match is None:
-            raise ValueError("Not a token of ours")
+    def serialize(self, *args: Any, **kwargs: Any) -> str:
+        """All items as one text: Radicale takes them apart at ends of lines as it writes them itself."""
+        visit = VISIT.get()
+        visit.of_whole = True
         try:
-            delta = self._read(agenda_reach.since, (int(match[1]), int(match[2])))
+            return super().serialize(*args, **kwargs)
+        finally:
+            visit.of_whole = False
+
+    def sync(self, old_token: str = "") -> tuple[str, Iterable[str]]:
+        """What changed since a token; everything without one, read only if somebody looks. No more than the request
+        wants: then the new token goes on from there.
+
+        Raises ValueError for a token the history does not reach: it is answered with `valid-sync-token`.
+        """
+        visit = VISIT.get()
+        after = self._position(old_token) if old_token else None
+        if not visit.limit and (after is None or not after.href):
+            if after is None:
+                return self._token(self._held.modseq), self._hrefs()
+            delta = self._tried(agenda_reach.since, (self._held.id, after.modseq))
+            return self._token(delta.modseq), delta.hrefs
+        most = visit.limit or agenda_items.MAX_ITEMS + agenda_items.KEPT_GONE + agenda_items.PRUNE_EVERY
+        found = self._tried(agenda_reach.page, self._held.id, after, most + 1)
+        visit.truncated = len(found) > most
+        if not visit.truncated:
+            return self._token(max(self._held.modseq, *(one.modseq for one in found), 0)), [one.href for one in found]
+        last = found[most - 1]
+        token = f"{self._token(last.modseq)}:{last.since}:{quote(last.href, safe='')}"
+        return token, [one.href for one in found[:most]]
+
+    def _position(self, token: str) -> Position:
+        match = _TOKEN.fullmatch(token)
+        if match is None or int(match[1]) != self._held.id:
+            raise ValueError("Not a token of this collection")
+        modseq = int(match[2])
+        return Position(modseq, unquote(match[4] or ""), int(match[3] or modseq))
+
+    def _tried(self, function: Callable[Concatenate[Tx, int, int, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return self._read(function, *args, **kwargs)
         except Refused as refused:
             raise ValueError(refused.text) from None
-        return self._token(delta.modseq), delta.hrefs
 
     def get_multi(self, hrefs: Iterable[str]) -> Iterable[tuple[str, radicale.item.Item | None]]:
+        self.use_zone()
         wanted = list(dict.fromkeys(hrefs))
         found = self._read(agenda_reach.several, wanted)
         for href in wanted:
@@ -171,14 +208,35 @@ class Collection(storage.BaseCollection):
         return (item for item, _ in self._between(-EVER, EVER))
 
     def get_filtered(self, filters: Iterable[ET.Element]) -> Iterable[tuple[radicale.item.Item, bool]]:
-        """What meets the filters: Radicale is told that it need not look again."""
-        asked = list(filters)
+        """What meets the filters, no more than the request wants: Radicale is told that it need not look again."""
+        self.use_zone()
+        asked, visit, found = list(filters), VISIT.get(), 0
         component, start, end, simple = radicale_filter.simplify_prefilters(asked, self.tag)
-        if component and component not in filtering.KINDS:  # the store knows items by these alone
+        if component and component not in KINDS:  # the store knows items by these alone
             component, simple = "", False
-        for item, (starts, ends) in self._between(start, end, component or ""):
-            if (simple and (start <= starts or ends <= end)) or all(filtering.meets(item, one) for one in asked):
+        for item, (starts, ends) in self._between(start - MARGIN, end + MARGIN, component or ""):
+            first = start + MARGIN <= starts and starts + MARGIN < end
+            last = start + MARGIN < ends and ends + MARGIN <= end
+            if (simple and (first or last)) or all(filtering.meets(item, one) for one in asked):
+                found += 1
+                if visit.limit and found > visit.limit:
+                    visit.truncated = True
+                    return
                 yield item, True
+
+    def meets(self, item: radicale.item.Item, filters: Iterable[ET.Element]) -> bool:
+        """Whether one item meets all filters."""
+        self.use_zone()
+        return all(filtering.meets(item, one) for one in filters)
+
+    def use_zone(self) -> None:
+        """Times without a zone are in the one that the request names, or the collection (RFC 4791 section 9.8)."""
+        zone, text = VISIT.get().zone, self._meta.get(ZONE, "")
+        if zone is None and text:
+            with contextlib.suppress(BadSyntax):
+                zone = zones.read(text)
+        if zone is not None:
+            FLOATING.set(zone)
 
     def has_uid(self, uid: str) -> bool:
         owner = self._read(agenda_reach.holder, uid)
@@ -187,9 +245,11 @@ class Collection(storage.BaseCollection):
         return owner is not None
 
     def upload(self, href: str, item: radicale.item.Item) -> tuple[radicale.item.Item, radicale.item.Item | None]:
-        new = measured(href, item)
+        visit = VISIT.get()
+        new = measured(href, item, visit.sent)
         self.check_component(new)
-        seen = VISIT.get().expected(self._reach.name, href)
+        visit.kept = bool(visit.sent) and new.text == visit.sent
+        seen = visit.expected(self._reach.name, href)
         self._store.write_now(agenda_reach.put, self._viewer, self._held.id, new, seen)
         row = agenda_items.Item(
             href, new.uid, new.etag, new.kind, new.component, new.starts, new.ends, self._held.changed, new.text
@@ -209,13 +269,16 @@ class Collection(storage.BaseCollection):
     @overload
     def get_meta(self, key: str) -> str | None: ...
     def get_meta(self, key: str | None = None) -> Mapping[str, str] | str | None:
-        return self._meta if key is None else self._meta.get(key)
+        if key is None:
+            return self._meta
+        return self._meta[key] if key in self._meta else live_properties.of(self, key)
 
     def set_meta(self, props: Mapping[str, str]) -> None:
-        if props.get("tag", "") != self._held.tag:
-            raise Refused(Reason.FORBIDDEN, "The kind of a collection does not change")
-        own = {name: value for name, value in props.items() if name != "tag"}
-        self._store.write_now(agendas.describe, self._viewer, self._held.id, own)
+        raise Refused(Reason.FORBIDDEN, "Properties are changed one by one")
+
+    def change(self, wanted: list[Change]) -> None:
+        """Set and remove properties: all, or none. Raises Refused(NOT_FOUND | LIMIT)."""
+        self._store.write_now(_change, self._viewer, self._held.id, wanted)
 
     def text(self, href: str) -> str:
         """The text of an item that was listed without; its neighbours' texts are read along."""
@@ -240,7 +303,7 @@ class Collection(storage.BaseCollection):
         return StoredItem(self, row) if row is not None else None
 
     def check_component(self, new: NewItem) -> None:
-        """Raises UnsupportedComponent for a task in an agenda of events, a contact in a calendar."""
+        """Raises Unmet for a task in an agenda of events, a contact in a calendar."""
         check_component(self._held.tag, self._held.components, new)
 
     def _read(self, function: Callable[Concatenate[Tx, int, int, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -260,9 +323,14 @@ class Collection(storage.BaseCollection):
             yield StoredItem(self, row), (row.starts, row.ends)
 
 
+def _change(tx: Tx, account_id: int, collection_id: int, wanted: list[Change]) -> None:
+    held = agendas.lock(tx, account_id, collection_id)
+    agendas.describe(tx, account_id, held.id, changed(held.props, wanted))
+
+
 def _props(reach: Reach) -> Mapping[str, str]:
     """What a client is told of a collection; of another's whose it is, and the colour its reader chose."""
-    held = reach.held.props
+    held = plain(reach.held.props)
     if not reach.owner:
         return held
     colour = reach.colour or held.get(COLOUR, "")
@@ -271,10 +339,11 @@ def _props(reach: Reach) -> Mapping[str, str]:
 
 
 def check_component(tag: str, components: frozenset[str], new: NewItem) -> None:
-    """Raises UnsupportedComponent unless a collection of this kind takes the item."""
+    """Raises Unmet unless a collection of this kind takes the item."""
     if tag == agendas.ADDRESS_BOOK:
-        fits = new.kind != "VCALENDAR"
-    else:
-        fits = new.kind == "VCALENDAR" and (not components or new.component in components)
-    if not fits:
-        raise UnsupportedComponent
+        if new.kind == "VCALENDAR":
+            raise Unmet("CR:supported-address-data")
+    elif new.kind != "VCALENDAR":
+        raise Unmet("C:supported-calendar-data")
+    elif new.component not in (components or KINDS):
+        raise Unmet("C:supported-calendar-component")

@@ -1,53 +1,56 @@
 """Radicale's application with our bounds before it, our errors around it and a few answers of our own."""
 
 import io
-import re
-import traceback
 import uuid
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
-import structlog
-from radicale import config, httputils, pathutils, types, xmlutils
-from radicale.app import Application
+from radicale import config, httputils, types, xmlutils
+from radicale.app.base import Access
 
-from agenda import documents, preconditions, protected, rights
+from agenda import (
+    bodies,
+    copying,
+    dead_properties,
+    describing,
+    documents,
+    live_properties,
+    principal_reports,
+    reports,
+    rights,
+    views,
+)
 from agenda.access import Authenticated
-from agenda.collection import Collection, UnsupportedComponent
+from agenda.collection import Collection
 from agenda.documents import HREF
-from agenda.filtering import UnsupportedCollation
-from agenda.request_context import MAX_OCCURRENCES, VISIT, TooMuchWork
+from agenda.errors import Unmet
+from agenda.guarding import OPTIONS_HEADERS, Guarded, is_item, of_cards
+from agenda.request_context import MAX_OCCURRENCES, VISIT
 from agenda.storage import Storage
-from mailserver.accounts.provision import provision
-from mailserver.calendars import cleaning
+from mailserver.calendars import zones
+from mailserver.calendars.reading import as_sent
 from mailserver.model.clock import Clock
-from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
-from mailserver.store.agenda import agendas
-from mailserver.store.agenda.agenda_items import MAX_ITEM_OCTETS, UidTaken
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.agenda.agenda_items import MAX_ITEM_OCTETS
 from mailserver.store.engine.transactions import Store
 from mailserver.texts.text import Text, both
-
-log = structlog.get_logger("dav")
 
 MAX_BODY = 4 * 1024 * 1024
 """A whole calendar or address book put at once."""
 MAX_ITEM_BODY = 2 * MAX_ITEM_OCTETS
 """One item: serialising may shorten it."""
-ATTEMPTS = 3
-"""Times a request runs when what it saw moved under it."""
-OPTIONS_HEADERS: Final = {
-    "Allow": "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, MKCALENDAR, MOVE, REPORT",
-    "DAV": "1, 3, calendar-access, addressbook, extended-mkcol",
-}
-"""Class 2 (LOCK) is not ours to promise."""
-_CONDITIONAL: Final = ("GET", "HEAD", "PUT", "DELETE", "MOVE", "PROPPATCH")
 _WELCOME = both(Text("Adresse CalDAV et CardDAV : indiquez-la à votre logiciel d'agenda ou de contacts.\n"), "")
 _ADDRESS_SET, _LARGEST = (
     xmlutils.make_clark(f"C:{name}") for name in ("calendar-user-address-set", "max-resource-size")
 )
-_METHOD = re.compile(r"^METHOD[;:].*\r?\n", re.IGNORECASE | re.MULTILINE)
+_FREE_BUSY, _PROP, _LIMITED = (
+    xmlutils.make_clark("C:free-busy-query"),
+    xmlutils.make_clark("D:prop"),
+    (reports.SYNC, reports.CARD_QUERY),
+)
+_PROPFIND, *_PROPFINDS = (xmlutils.make_clark(f"D:{name}") for name in ("propfind", "prop", "allprop", "propname"))
 
 
 def configuration(store: Store, realm: str) -> config.Configuration:
@@ -73,14 +76,12 @@ def configuration(store: Store, realm: str) -> config.Configuration:
     return made
 
 
-class Dav(Application):
+class Dav(Guarded):
     """The WSGI application. A `Visit` is set in the thread for each call."""
 
     def __init__(self, store: Store, clock: Clock, realm: str) -> None:
-        super().__init__(configuration(store, realm))
-        self._store = store
+        super().__init__(configuration(store, realm), store)
         self._clock = clock
-        self._homes: set[int] = set()
 
     def do_OPTIONS(self, *request: object) -> types.WSGIResponse:
         return HTTPStatus.OK, dict(OPTIONS_HEADERS), None, None
@@ -100,19 +101,37 @@ class Dav(Application):
         return httputils.METHOD_NOT_ALLOWED
 
     def do_PUT(self, *request: object) -> types.WSGIResponse:
-        return self._guard(super().do_PUT, request, self._clean_body)
+        """The entity tag is told only of what is stored as it was sent (RFC 4791 section 5.3.4)."""
+        status, headers, answer, asked = self._guard(super().do_PUT, request, self._clean_body)
+        if status == HTTPStatus.BAD_REQUEST and answer == httputils.BAD_REQUEST[2]:
+            unmet = bodies.invalid(of_cards=of_cards(str(request[2])))
+            info = request[5]
+            assert isinstance(info, dict)
+            return self._webdav_error_response(unmet.status, unmet.condition, info)
+        if status < 300 and not VISIT.get().kept:
+            headers = {name: value for name, value in dict(headers).items() if name != "ETag"}
+        return status, headers, answer, asked
 
     def do_DELETE(self, *request: object) -> types.WSGIResponse:
-        return self._guard(super().do_DELETE, request)
+        status, headers, answer, asked = self._guard(super().do_DELETE, request)
+        if status == HTTPStatus.OK:  # there is nothing to tell
+            return HTTPStatus.NO_CONTENT, {}, None, asked
+        return status, headers, answer, asked
 
     def do_MOVE(self, *request: object) -> types.WSGIResponse:
-        return self._guard(super().do_MOVE, request)
+        status, *answer = self._guard(super().do_MOVE, request)
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:  # of a collection: its address stays
+            return httputils.FORBIDDEN
+        return status, *answer  # type: ignore[return-value]
+
+    def do_COPY(self, *request: object) -> types.WSGIResponse:
+        return self._guard(self._copy, request)
 
     def do_MKCOL(self, *request: object) -> types.WSGIResponse:
-        return self._guard(super().do_MKCOL, request)
+        return self._guard(self._make, request)
 
     def do_MKCALENDAR(self, *request: object) -> types.WSGIResponse:
-        return self._guard(super().do_MKCALENDAR, request)
+        return self._guard(self._make, request)
 
     def do_PROPFIND(self, *request: object) -> types.WSGIResponse:
         return self._guard(super().do_PROPFIND, request)
@@ -130,146 +149,87 @@ class Dav(Application):
 
     def do_REPORT(self, *request: object) -> types.WSGIResponse:
         """Free and busy times are an object like others: with a UID (RFC 5545 section 3.6.4)."""
-        status, headers, answer, asked = self._guard(super().do_REPORT, request)
+        status, headers, answer, asked = self._guard(self._report, request)
         if isinstance(answer, str):
             answer = answer.replace("BEGIN:VFREEBUSY\r\n", f"BEGIN:VFREEBUSY\r\nUID:{uuid.uuid4()}\r\n", 1)
         return status, headers, answer, asked
 
+    def _report(self, *request: Any) -> types.WSGIResponse:
+        environ, base, path, user, groups, info = request
+        root = self._read_xml_request_body(environ, info)
+        if root is None:
+            raise BadSyntax("A report is asked for in a body")
+        if root.tag == _FREE_BUSY:
+            environ["wsgi.input"].seek(0)
+            return super().do_REPORT(*request)
+        access = Access(self._rights, user, groups, path)
+        there = next(iter(self._storage.discover(path)), None) if access.check("r") else None
+        if there is None:
+            return httputils.NOT_FOUND if access.check("r") else httputils.NOT_ALLOWED
+        if not access.check("r", there):
+            return httputils.NOT_ALLOWED
+        asked = reports.Request(self, base, path, user, root, environ.get("HTTP_DEPTH", "").lower())
+        status = HTTPStatus.MULTI_STATUS
+        if root.tag in principal_reports.NAMES:
+            assert isinstance(self._storage, Storage)
+            status, answer = principal_reports.answer(asked, there, self._storage)
+        else:
+            answer = reports.answer(asked, there)
+        return status, self.xml_fields(), self._xml_response(answer, info), None
+
     def _describe(self, *request: Any) -> types.WSGIResponse:
-        """All properties are set, or none (RFC 4918 section 9.2): Radicale would take any name for one to keep."""
-        environ, base, path, *_, info = request
-        refused = protected.refusal(self._read_xml_request_body(environ, info), xmlutils.make_href(base, path))
-        environ["wsgi.input"].seek(0)
-        there = next(iter(self._storage.discover(path)), None)
-        if refused is None or not isinstance(there, Collection):
-            return super().do_PROPPATCH(*request)
-        fields = {"Content-Type": f"text/xml; charset={self._encoding}"}
-        return HTTPStatus.MULTI_STATUS, fields, self._xml_response(refused, info), None
-
-    # ------------------------------------------------------------------ around every method
-
-    def _guard(
-        self,
-        method: Callable[..., types.WSGIResponse],
-        request: tuple[object, ...],
-        prepare: Callable[[dict[str, Any], str], None] | None = None,
-    ) -> types.WSGIResponse:
-        """Run a method, again if what it saw moved, and turn what it raises into answers."""
-        environ, path, info = request[0], str(request[2]), request[5]
-        assert isinstance(environ, dict)
-        assert isinstance(info, dict)
-        try:
-            self._provision()
-            if prepare is not None:
-                prepare(environ, path)
-            status, headers, answer, asked = self._attempt(method, request)
-            return status, _header_fields(dict(headers), of_text=isinstance(answer, str)), answer, asked
-        except UidTaken:
-            return self._webdav_error_response(HTTPStatus.CONFLICT, f"{_space(path)}:no-uid-conflict", info)
-        except UnsupportedComponent:
-            return self._webdav_error_response(HTTPStatus.FORBIDDEN, "C:supported-calendar-component", info)
-        except documents.TooManyFilters as refused:
-            space = "CR" if refused.of_cards else "C"
-            return self._webdav_error_response(HTTPStatus.FORBIDDEN, f"{space}:supported-filter", info)
-        except UnsupportedCollation as refused:
-            space = "CR" if refused.of_cards else "C"
-            return self._webdav_error_response(HTTPStatus.FORBIDDEN, f"{space}:supported-collation", info)
-        except TooMuchWork:
-            return self._webdav_error_response(
-                HTTPStatus.INSUFFICIENT_STORAGE, "D:number-of-matches-within-limits", info
-            )
-        except documents.TooManyProperties as refused:
-            return _text(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, refused.text)
-        except BadSyntax as error:
-            return _text(HTTPStatus.BAD_REQUEST, str(error))
-        except Refused as refused:
-            return self._refusal(refused, info)
-        except Temporary as error:
-            return _text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-        except Exception as error:  # noqa: BLE001 - a defect of ours: logged here, because Radicale's log is off
-            if isinstance(error.__cause__, Refused):  # raised by an item, wrapped by Radicale
-                return self._refusal(error.__cause__, info)
-            # The message of the error may quote the request: its place says enough.
-            places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
-            log.error("request failed", method=environ["REQUEST_METHOD"], error=type(error).__name__, places=places)
-            return httputils.INTERNAL_SERVER_ERROR
-
-    def _attempt(self, method: Callable[..., types.WSGIResponse], request: tuple[object, ...]) -> types.WSGIResponse:
-        """Radicale decides by what it sees; when that moved before the write, it looks and decides again.
-
-        The last time, a request without a precondition overwrites whatever is there.
-        """
-        environ, path = request[0], str(request[2])
-        assert isinstance(environ, dict)
-        asked = environ.get(preconditions.MATCH, ""), environ.get(preconditions.NONE_MATCH, "")
-        for attempt in range(ATTEMPTS):
-            VISIT.get().overwrite = attempt == ATTEMPTS - 1 and not any(asked)
-            try:
-                verdict = self._condition(environ, path, asked)
-                if verdict is not None:
-                    return verdict
-                return method(*request)
-            except UidTaken:
-                raise
-            except Refused as refused:
-                if refused.reason is not Reason.CONFLICT:
-                    raise
-                environ["wsgi.input"].seek(0)
-        return httputils.PRECONDITION_FAILED
-
-    def _condition(self, environ: dict[str, Any], path: str, asked: tuple[str, str]) -> types.WSGIResponse | None:
-        """What the entity tags of a request say about an item; None: the method may go on.
-
-        What is answered with 403 or 404 anyhow has no condition (RFC 9110 section 13.2.1).
-        """
-        method = environ["REQUEST_METHOD"]
-        if not any(asked) or not _is_item(path) or method not in _CONDITIONAL:
-            return None
-        there = next(iter(self._storage.discover(path)), None)
-        if there is None and method != "PUT":
-            return None
-        verdict = preconditions.judge(environ, asked, there.etag if there is not None else None)
-        if verdict is None or (method not in preconditions.SAFE and not self._may_write(path)):
-            return None
-        return verdict, {"ETag": there.etag} if there is not None else {}, None, None
-
-    def _may_write(self, path: str) -> bool:
-        """Whether the person may put items where this one is."""
-        return "w" in self._rights.authorization(VISIT.get().principal.login, set(), path.rpartition("/")[0])
-
-    def _provision(self) -> None:
-        """The first request may come before the first login or delivery gave the account its collections."""
-        account_id = VISIT.get().principal.account_id
-        if account_id in self._homes:
-            return
-        if not self._store.read_now(agendas.provisioned, account_id):
-            self._store.write_now(provision, account_id)
-        if len(self._homes) >= 10_000:
-            self._homes.clear()
-        self._homes.add(account_id)
-
-    def _refusal(self, refused: Refused, info: dict[str, object]) -> types.WSGIResponse:
-        match refused.reason:
-            case Reason.TOO_BIG:
-                return self._webdav_error_response(HTTPStatus.FORBIDDEN, "C:max-resource-size", info)
-            case Reason.LIMIT:
-                return _text(HTTPStatus.INSUFFICIENT_STORAGE, refused.text)
-            case Reason.INVALID:
-                return _text(HTTPStatus.BAD_REQUEST, refused.text)
-            case Reason.NOT_FOUND:
+        _, _, path, user, groups, info = request
+        access = Access(self._rights, user, groups, path)
+        if "l" in access.permissions or not access.check("w"):
+            return httputils.NOT_ALLOWED
+        asked = self._request_to_describe(request)
+        with self._storage.acquire_lock("w", user):
+            there = next(iter(self._storage.discover(path)), None)
+            if there is None:
                 return httputils.NOT_FOUND
-            case _:
-                return _text(HTTPStatus.FORBIDDEN, refused.text)
+            if not access.check("w", there) or (not isinstance(there, Collection) and not is_item(path)):
+                return httputils.NOT_ALLOWED
+            status, answer = describing.describe(asked, there)
+        assert answer is not None
+        return status, {**self.xml_fields(), "DAV": OPTIONS_HEADERS["DAV"]}, self._xml_response(answer, info), None
+
+    def _make(self, *request: Any) -> types.WSGIResponse:
+        environ, _, path, user, groups, info = request
+        if environ["REQUEST_METHOD"] == "MKCOL" and not _is_xml(environ):
+            return describing.UNSUPPORTED
+        asked = self._request_to_describe(request)
+        with self._storage.acquire_lock("w", user):
+            made = describing.make(asked, self._storage, Access(self._rights, user, groups, path))
+        if len(made) != 2:
+            return made
+        status, answer = made
+        if answer is None:
+            return status, {}, None, None
+        return status, self.xml_fields(), self._xml_response(answer, info), None
+
+    def _request_to_describe(self, request: tuple[Any, ...]) -> describing.Request:
+        environ, base, path, user, _, info = request
+        root = self._read_xml_request_body(environ, info)
+        return describing.Request(self, environ["REQUEST_METHOD"], base, path, user, root)
+
+    def _copy(self, *request: Any) -> types.WSGIResponse:
+        environ, base, path, user, _, _ = request
+        assert isinstance(self._storage, Storage)
+        status = copying.copy(self._storage, self._rights, environ, base, path, user)
+        return (status, {}, None, None) if isinstance(status, HTTPStatus) else status
 
     # ------------------------------------------------------------------ bodies
 
     def _clean_body(self, environ: dict[str, Any], path: str) -> None:
         """Replace the body of a PUT by what may be parsed."""
         octets = environ["wsgi.input"].read()
-        if len(octets) > (MAX_ITEM_BODY if _is_item(path) else MAX_BODY):
+        if len(octets) > (MAX_ITEM_BODY if is_item(path) else MAX_BODY):
             raise Refused(Reason.TOO_BIG, "The item is too big")
-        # What is kept is no message to anybody (RFC 4791 section 4.1); the text is unfolded, a line is a property.
-        text = _METHOD.sub("", cleaning.clean(octets, VISIT.get().budget)).encode()
+        visit = VISIT.get()
+        text = bodies.cleaned(
+            octets, environ["CONTENT_TYPE"], visit.budget, of_cards=of_cards(path), is_item=is_item(path)
+        ).encode()
+        visit.sent = as_sent(octets) if is_item(path) else ""
         environ["wsgi.input"] = io.BytesIO(text)
         environ["CONTENT_LENGTH"] = str(len(text))
 
@@ -281,7 +241,10 @@ class Dav(Application):
         root = documents.parse(octets, year)
         visit = VISIT.get()
         visit.work, visit.worked = documents.work(root), 0
-        visit.expand = documents.take_expansion(root) if root is not None else None
+        if root is not None and environ["REQUEST_METHOD"] == "PROPFIND":
+            _keep_known(root)
+        if root is not None and environ["REQUEST_METHOD"] == "REPORT":
+            _note_report(root)
         return root
 
     def _xml_response(self, xml_content: ET.Element, request_info: "dict[str, object]") -> bytes:
@@ -295,28 +258,36 @@ class Dav(Application):
         for element in xml_content.iter(_LARGEST):
             if element.text:
                 element.text = str(MAX_ITEM_OCTETS)
+        dead_properties.fill(xml_content)
+        live_properties.fill_versions(xml_content)
         rights.tell_truly(xml_content)
         return super()._xml_response(xml_content, request_info)
 
 
-def _header_fields(said: Mapping[str, str], *, of_text: bool) -> dict[str, str]:
-    """What Radicale says in a header, set right: no locks (class 2), no empty entity tag, one charset."""
-    fields = {name: value for name, value in said.items() if value}
-    if "DAV" in fields:
-        fields["DAV"] = OPTIONS_HEADERS["DAV"]
-    if of_text and "Content-Type" in fields:  # Radicale adds the charset of a text
-        fields["Content-Type"] = fields["Content-Type"].partition(";")[0]
-    return fields
+def _is_xml(environ: Mapping[str, Any]) -> bool:
+    """Whether a body, if there is one, says that it is XML."""
+    said = environ["CONTENT_TYPE"]
+    return not said or environ["CONTENT_LENGTH"] == "0" or said in ("text/xml", "application/xml")
 
 
-def _is_item(path: str) -> bool:
-    return pathutils.strip_path(path).count("/") >= 2
+def _keep_known(root: ET.Element) -> None:
+    """Unknown elements are as if they were not there (RFC 4918 section 17). Raises BadSyntax."""
+    known = [one for one in root if one.tag in _PROPFINDS]
+    if root.tag != _PROPFIND or len(known) != 1:
+        raise BadSyntax("PROPFIND asks for one of prop, allprop and propname")
+    root[:] = known
 
 
-def _space(path: str) -> str:
-    """Which protocol's error names suit a path: the first look at its end is enough."""
-    return "CR" if path.endswith(".vcf") else "C"
-
-
-def _text(status: int, text: str) -> types.WSGIResponse:
-    return status, {"Content-Type": "text/plain"}, text, None
+def _note_report(root: ET.Element) -> None:
+    """What a report says of each item, of their number and of times. Raises BadSyntax, Unmet."""
+    visit = VISIT.get()
+    for data in root.iterfind(f"{_PROP}/*"):
+        if data.tag in (views.CALENDAR_DATA, views.ADDRESS_DATA):
+            visit.view = views.asked(data)
+    visit.limit = documents.limit(root) if root.tag in _LIMITED else 0
+    zone = documents.timezone(root)
+    if zone:
+        try:
+            visit.zone = zones.read(zone)
+        except BadSyntax:
+            raise Unmet("C:valid-calendar-data") from None

@@ -8,6 +8,7 @@ from xml.parsers import expat
 
 from radicale import xmlutils
 
+from agenda.errors import InvalidFilter, Unmet
 from mailserver.model.errors import BadSyntax, Reason, Refused
 
 MAX_OCTETS = 1024 * 1024
@@ -32,6 +33,11 @@ _RANGES = frozenset(
     xmlutils.make_clark(f"C:{name}") for name in ("time-range", "expand", "limit-recurrence-set", "limit-freebusy-set")
 )
 _EXPAND = xmlutils.make_clark("C:expand")
+_LIMITS = tuple(
+    f"{xmlutils.make_clark(f'{space}:limit')}/{xmlutils.make_clark(f'{space}:nresults')}" for space in ("D", "CR")
+)
+_PROPERTY_SET = xmlutils.make_clark("D:principal-search-property-set")
+_ZONE = xmlutils.make_clark("C:timezone")
 _FREE_BUSY = xmlutils.make_clark("C:free-busy-query")
 _TIME_RANGE = xmlutils.make_clark("C:time-range")
 _COMP = xmlutils.make_clark("C:comp")
@@ -52,14 +58,6 @@ class TooManyProperties(Refused):
 
     def __init__(self) -> None:
         super().__init__(Reason.TOO_BIG, "The request names too many properties")
-
-
-class TooManyFilters(Refused):
-    """A query with more conditions than are tested (RFC 4791 section 7.8, RFC 6352 section 8.6: supported-filter)."""
-
-    def __init__(self, *, of_cards: bool) -> None:
-        super().__init__(Reason.FORBIDDEN, "The filter has too many conditions")
-        self.of_cards = of_cards
 
 
 def parse(octets: bytes, year: int) -> ET.Element | None:
@@ -86,18 +84,24 @@ def work(root: ET.Element | None) -> int:
     return max(1, asked + (WHOLE if any(child.tag in _WHOLE for child in root) else 0))
 
 
-def take_expansion(root: ET.Element) -> tuple[datetime.datetime, datetime.datetime] | None:
-    """The span whose occurrences are asked for instead of series (RFC 4791 section 9.6.5), taken out of the request.
+def limit(root: ET.Element) -> int:
+    """How many matches a client wants at most (RFC 5323 section 5.17, RFC 6352 section 10.6); 0: it does not say.
 
-    Radicale then answers whole items, and items expand themselves.
+    Raises BadSyntax.
     """
-    span = None
-    for parent in list(root.iter()):
-        for child in parent.findall(_EXPAND):
-            ends = dict(_stamps(child))
-            span = ends["start"], ends["end"]
-            parent.remove(child)
-    return span
+    for path in _LIMITS:
+        said = root.findtext(path)
+        if said is not None:
+            number = said.strip()
+            if not (number.isascii() and number.isdigit()) or len(number) > 9 or not int(number):
+                raise BadSyntax("nresults is a number from 1 on")
+            return int(number)
+    return 0
+
+
+def timezone(root: ET.Element) -> str:
+    """The zone that a query names for times without one (RFC 4791 section 9.8); empty: none."""
+    return root.findtext(_ZONE, "")
 
 
 def _measure(octets: bytes) -> None:
@@ -129,7 +133,7 @@ def _measure(octets: bytes) -> None:
 
 
 def _check(root: ET.Element, year: int) -> None:
-    if len(root) == 0:
+    if len(root) == 0 and root.tag != _PROPERTY_SET:
         raise BadSyntax("The root element is empty")
     _check_counts(root)
     for element in root.iter():
@@ -138,7 +142,7 @@ def _check(root: ET.Element, year: int) -> None:
         if element.tag == HREF:
             element.text = _address(element.text or "")
         if element.tag in _RANGES:
-            _check_range(element, year)
+            _check_range(element, year, root.tag != _FREE_BUSY)
         if element.tag == _COMP and not element.get("name"):
             raise BadSyntax("comp without a name")
     if root.tag == _FREE_BUSY and root.find(_TIME_RANGE) is None:
@@ -157,7 +161,8 @@ def _check_counts(root: ET.Element) -> None:
     if properties > MAX_PROPERTIES:
         raise TooManyProperties
     if conditions > MAX_FILTERS:
-        raise TooManyFilters(of_cards=any(element.tag in _CARD_FILTERS for element in root.iter()))
+        of_cards = any(element.tag in _CARD_FILTERS for element in root.iter())
+        raise Unmet("CR:supported-filter" if of_cards else "C:supported-filter")
     if others > MAX_OTHERS:
         raise Refused(Reason.TOO_BIG, "The XML is too deep or has too many elements")
 
@@ -178,24 +183,26 @@ def _address(text: str) -> str:
     return text
 
 
-def _check_range(element: ET.Element, year: int) -> None:
+def _check_range(element: ET.Element, year: int, of_query: bool) -> None:
+    fault = InvalidFilter if of_query and element.tag == _TIME_RANGE else BadSyntax
     try:
         ends = dict(_stamps(element))
     except ValueError:
-        raise BadSyntax("A time range must be in UTC, like 20260901T000000Z") from None
+        raise fault("A time range must be in UTC, like 20260901T000000Z") from None
     start, end = ends.get("start"), ends.get("end")
     if start is not None and end is not None and end <= start:
-        raise BadSyntax("A time range ends after its start")  # RFC 4791 section 9.9
+        raise fault("A time range ends after its start")  # RFC 4791 section 9.9
+    if element.tag != _TIME_RANGE and (start is None or end is None):
+        raise fault("This range needs start and end")
+    if start is None and end is None:
+        raise fault("A time range without start and end")
     last = datetime.datetime(year + MAX_YEARS_AHEAD, 12, 31, tzinfo=datetime.UTC)
     if start is not None and start > last:
         raise Refused(Reason.INVALID, "The time range starts too far in the future")
     if end is None or end > last:
         element.set("end", last.strftime(_STAMP))
-    if element.tag == _EXPAND:
-        if start is None or end is None:
-            raise BadSyntax("expand needs start and end")
-        if end - start > MAX_EXPANSION:
-            raise Refused(Reason.INVALID, "The range to expand is too long")
+    if element.tag == _EXPAND and start is not None and end is not None and end - start > MAX_EXPANSION:
+        raise Refused(Reason.INVALID, "The range to expand is too long")
 
 
 def _stamps(element: ET.Element) -> Iterator[tuple[str, datetime.datetime]]:

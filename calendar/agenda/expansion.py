@@ -1,8 +1,8 @@
 """A series as its occurrences, for clients that do not compute them (RFC 4791 section 9.6.5).
 
 Each stands for itself: in UTC where it has a zone, named by RECURRENCE-ID, without rule and zone. Exceptions count
-with their own times. Floating times and dates are taken as UTC, as everywhere in queries. What cannot be computed is
-given as it is: every client can show that.
+with their own times. Floating times and dates are in the zone of the query, and stay what they are. What cannot be
+computed is given as it is: every client can show that.
 """
 
 import datetime
@@ -13,16 +13,17 @@ from icalendar import vDDDTypes
 
 from agenda.request_context import VISIT
 from mailserver.calendars import occurrences
+from mailserver.calendars.recurrence import FLOATING
 from mailserver.model.errors import BadSyntax, Reason, Refused
 
-_TIMES: Final = ("DTSTART", "DTEND", "RECURRENCE-ID")
+_TIMES: Final = ("DTSTART", "DTEND", "DUE", "RECURRENCE-ID")
 _HEAD, _FOOT = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n", "END:VCALENDAR\r\n"
 
 
-def expanded(text: str, start: datetime.datetime, end: datetime.datetime) -> str:
-    """The occurrences of an event in [start, end) as one iCalendar object. Raises TooMuchWork, Refused(LIMIT)."""
+def expanded(text: str, kind: str, start: datetime.datetime, end: datetime.datetime) -> str:
+    """The occurrences of an object in [start, end), as one such object. Raises TooMuchWork, Refused(LIMIT)."""
     try:
-        parts = "".join(_between(text, start, end))
+        parts = "".join(_between(text, kind, start, end))
     except Refused as refused:
         if refused.reason is Reason.LIMIT:
             raise
@@ -33,12 +34,12 @@ def expanded(text: str, start: datetime.datetime, end: datetime.datetime) -> str
     return f"{_HEAD}{program}\r\n{parts}{_FOOT}"
 
 
-def _between(text: str, start: datetime.datetime, end: datetime.datetime) -> Iterator[str]:
-    visit = VISIT.get()
+def _between(text: str, kind: str, start: datetime.datetime, end: datetime.datetime) -> Iterator[str]:
+    visit, zone = VISIT.get(), FLOATING.get()
     margin = occurrences.MARGIN
-    for event, recurs in occurrences.components(text, start - margin, end + margin, visit.budget):
-        begins = occurrences.moment(event["DTSTART"].dt, datetime.UTC)
-        ends = occurrences.moment(occurrences.ending(event), datetime.UTC)
+    for event, recurs in occurrences.components(text, start - margin, end + margin, visit.budget, kind):
+        begins = occurrences.moment(event["DTSTART" if "DTSTART" in event else "DUE"].dt, zone)
+        ends = occurrences.moment(event["DUE"].dt if "DUE" in event else occurrences.ending(event), zone)
         if begins < end and (ends > start or begins >= start):
             octets = _single(event, recurs=recurs).to_ical()
             visit.count_occurrence(len(octets))

@@ -1,7 +1,7 @@
 """Whether an item meets the filter of a query (RFC 4791 section 9.7, RFC 6352 section 10.5).
 
 What stands in one filter is asked of one and the same component, property or alarm: who was invited and has not
-answered is not found because somebody else has not answered. Which occurrences a component has, Radicale computes.
+answered is not found because somebody else has not answered. Which occurrences a component has: `recurrence`.
 """
 
 import datetime
@@ -13,11 +13,11 @@ import radicale.item
 from radicale import xmlutils
 from radicale.item import filter as radicale_filter
 
+from agenda.errors import InvalidFilter, Unmet
 from agenda.request_context import VISIT
-from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.calendars.recurrence import FLOATING, KINDS, happenings
 
-KINDS: Final = ("VEVENT", "VTODO", "VJOURNAL")
-_NOTHING, _SECOND, _DAY = datetime.timedelta(), datetime.timedelta(seconds=1), datetime.timedelta(days=1)
+_SECOND, _DAY = datetime.timedelta(seconds=1), datetime.timedelta(days=1)
 _COLLATIONS: Final = ("", "default", "i;ascii-casemap", "i;octet", "i;unicode-casemap")
 _CALENDAR_FILTER, _COMPONENT, _TIME_RANGE = (
     xmlutils.make_clark(f"C:{name}") for name in ("filter", "comp-filter", "time-range")
@@ -30,21 +30,13 @@ _TEXT_MATCHES: Final = {
 }
 
 
-class UnsupportedCollation(Refused):
-    """A text is to be compared as nobody here can (RFC 4791 section 7.5.1, RFC 6352 section 8.3)."""
-
-    def __init__(self, *, of_cards: bool) -> None:
-        super().__init__(Reason.FORBIDDEN, "Texts are not compared like that here")
-        self.of_cards = of_cards
-
-
 def meets(item: radicale.item.Item, asked: ET.Element) -> bool:
-    """Whether an item meets a `filter` element; an empty one asks nothing. Raises BadSyntax, UnsupportedCollation."""
+    """Whether an item meets a `filter` element; an empty one asks nothing. Raises InvalidFilter, Unmet."""
     if not len(asked):
         return True
     if asked.tag == _CALENDAR_FILTER:
         if len(asked) > 1 or asked[0].tag != _COMPONENT:
-            raise BadSyntax("A filter holds one comp-filter")
+            raise InvalidFilter("A filter holds one comp-filter")
         top = asked[0]
         if _name(top) != item.name or item.name != "VCALENDAR":
             return bool(len(top)) and _is(top[0], "is-not-defined")
@@ -96,7 +88,7 @@ def _holds(calendar: Any, component: Any, condition: ET.Element) -> bool:
         return _has_property(component, condition)
     if _is(condition, "comp-filter"):
         return _has_component(calendar, component, condition)
-    raise BadSyntax("Unknown condition in a comp-filter")
+    raise InvalidFilter("Unknown condition in a comp-filter")
 
 
 def _has_component(calendar: Any, scope: Any, asked: ET.Element) -> bool:
@@ -116,10 +108,7 @@ def _has_component(calendar: Any, scope: Any, asked: ET.Element) -> bool:
         return any(map(fits, found))
     if name == "VALARM":
         return _rings(calendar, scope, [one for one in found if fits(one)], when)
-    if name == "VEVENT":
-        return _happens(calendar, name, when, fits)
-    # Radicale walks tasks and journals as a whole.
-    return any(map(fits, found)) and (name not in KINDS or _happens(calendar, name, when, _any_component))
+    return any(map(fits, found)) and (name not in KINDS or _happens(calendar, name, when, fits))
 
 
 # Times
@@ -128,61 +117,46 @@ def _has_component(calendar: Any, scope: Any, asked: ET.Element) -> bool:
 def _happens(calendar: Any, kind: str, when: ET.Element, fits: Callable[[Any], bool]) -> bool:
     """Whether an occurrence of a component that fits touches a range of time (RFC 4791 section 9.9)."""
     start, end = radicale_filter.parse_time_range(when)
-    met, check = False, VISIT.get().budget.check
-
-    def visit(begins: datetime.datetime, ends: datetime.datetime, of_exception: bool) -> bool:
-        nonlocal met
+    check, fitting = VISIT.get().budget.check, _remembered(fits)
+    for one in happenings(calendar, kind, fitting):
         check()
-        met = start < ends and begins < end
-        return met or (end < begins and not of_exception)
-
-    radicale_filter.visit_time_ranges(calendar, kind, visit, _goes_on, fits)
-    return met
-
-
-def _goes_on(_start: datetime.datetime) -> bool:
+        if fitting(one.component) and any(start < ends and begins < end for begins, ends in one.spans):
+            return True
+        if one.earliest is not None and one.earliest > end:
+            return False
     return False
+
+
+def _remembered(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """The same, asked once of each component."""
+    known: dict[int, bool] = {}
+
+    def answer(component: Any) -> bool:
+        if id(component) not in known:
+            known[id(component)] = fits(component)
+        return known[id(component)]
+
+    return answer
 
 
 def _rings(calendar: Any, owner: Any, alarms: Sequence[Any], when: ET.Element) -> bool:
     """Whether one of the alarms of a component goes off within a range of time, a repetition of it included."""
     start, end = radicale_filter.parse_time_range(when)
     offsets = [offset for alarm in alarms for offset in (_trigger(alarm),) if isinstance(offset, datetime.timedelta)]
-    earliest = min(offsets, default=datetime.timedelta())
-    met, check = any(_goes_off(alarm, None, None, start, end) for alarm in alarms), VISIT.get().budget.check
-    if met or not offsets:
-        return met
-    length = _length(owner)
-
-    def visit(begins: datetime.datetime, ends: datetime.datetime, of_exception: bool) -> bool:
-        nonlocal met
-        check()
-        if length is not None:
-            if ends - begins not in (length, length + _SECOND):
-                return False
-            ends = begins + length
-        met = any(_goes_off(alarm, begins, ends, start, end) for alarm in alarms)
-        return met or (not of_exception and begins > end and begins + earliest > end)
-
+    first = min(offsets, default=datetime.timedelta())
+    if any(_goes_off(alarm, None, None, start, end) for alarm in alarms):
+        return True
+    check = VISIT.get().budget.check
     try:
-        radicale_filter.visit_time_ranges(calendar, owner.name, visit, _goes_on, lambda component: component is owner)
+        for one in happenings(calendar, owner.name, lambda component: component is owner) if offsets else ():
+            check()
+            if one.component is owner and any(_goes_off(alarm, one.begins, one.ends, start, end) for alarm in alarms):
+                return True
+            if one.earliest is not None and one.earliest > end and one.earliest + first > end:
+                return False
     except OverflowError:  # beyond the calendar's last day
         return False
-    return met
-
-
-def _length(owner: Any) -> datetime.timedelta | None:
-    """How long something lasts where Radicale says otherwise: it visits each end of a task by itself, too, and what has
-    no length for a second. None: it does not."""
-    first, due, lasts = (owner.contents.get(name, (None,))[0] for name in ("dtstart", "due", "duration"))
-    if owner.name == "VEVENT":
-        is_moment = first is not None and isinstance(first.value, datetime.datetime) and "dtend" not in owner.contents
-        return _NOTHING if is_moment and (lasts is None or lasts.value <= _NOTHING) else None
-    if owner.name != "VTODO" or first is None or (due is None and lasts is None):
-        return None
-    begins = radicale_filter.date_to_datetime(first.value)
-    length: datetime.timedelta = lasts.value if lasts else radicale_filter.date_to_datetime(due.value) - begins
-    return length
+    return False
 
 
 def _trigger(alarm: Any) -> Any:
@@ -203,7 +177,7 @@ def _goes_off(
         of_end = "END" in (value.upper() for value in alarm.contents["trigger"][0].params.get("RELATED", ()))
         first = (ends if of_end else begins) + trigger
     elif isinstance(trigger, datetime.date) and begins is None:
-        first = radicale_filter.date_to_datetime(trigger)
+        first = radicale_filter.date_to_datetime(trigger, FLOATING.get())
     else:
         return False
     repeats, pause = _repetition(alarm)
@@ -226,7 +200,7 @@ def _repetition(alarm: Any) -> tuple[int, datetime.timedelta]:
 
 def _has_property(component: Any, asked: ET.Element) -> bool:
     if not _is(asked, "prop-filter"):
-        raise BadSyntax("Unknown condition in a filter")
+        raise InvalidFilter("Unknown condition in a filter")
     group, _, name = asked.get("name", "").lower().rpartition(".")
     lines = [
         line
@@ -248,7 +222,7 @@ def _line_meets(line: Any, condition: ET.Element) -> bool:
         return _has_parameter(line, condition)
     if _is(condition, "time-range"):
         return _lies_in(line.value, condition)
-    raise BadSyntax("Unknown condition in a prop-filter")
+    raise InvalidFilter("Unknown condition in a prop-filter", of_cards=_of_cards(condition))
 
 
 def _has_parameter(line: Any, asked: ET.Element) -> bool:
@@ -266,7 +240,7 @@ def _lies_in(value: Any, when: ET.Element) -> bool:
     if not isinstance(value, datetime.date):
         return False
     start, end = radicale_filter.parse_time_range(when)
-    begins = radicale_filter.date_to_datetime(value)
+    begins = radicale_filter.date_to_datetime(value, FLOATING.get())
     return start < begins + (_SECOND if isinstance(value, datetime.datetime) else _DAY) and begins < end
 
 
@@ -283,13 +257,13 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _text_meets(values: Iterable[str], asked: ET.Element) -> bool:
     if not _is(asked, "text-match"):
-        raise BadSyntax("Unknown condition in a filter")
+        raise InvalidFilter("Unknown condition in a filter")
     collation = asked.get("collation", "")
     if collation not in _COLLATIONS:
-        raise UnsupportedCollation(of_cards=_of_cards(asked))
+        raise Unmet("CR:supported-collation" if _of_cards(asked) else "C:supported-collation")
     compare = _TEXT_MATCHES.get(asked.get("match-type", "contains") if _of_cards(asked) else "contains")
     if compare is None:
-        raise BadSyntax("Unknown match-type")
+        raise InvalidFilter("Unknown match-type", of_cards=True)
     text = asked.text or ""
     if collation == "i;octet":
         met = any(compare(value, text) for value in values)

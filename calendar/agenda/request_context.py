@@ -2,12 +2,16 @@
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import tzinfo
+from typing import TYPE_CHECKING
 
 from mailserver.model.budget import Budget
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.store.agenda.agenda_items import ANY, Seen
+
+if TYPE_CHECKING:
+    from agenda.views import View
 
 MAX_WORK = 100_000
 """Items times properties and conditions of one request: ten of each of 10,000 items."""
@@ -40,10 +44,22 @@ class RequestContext:
     """What may be done with collections of others, as it was when the request looked first."""
     overwrite: bool = False
     """Nothing is compared any more."""
-    expand: tuple[datetime, datetime] | None = None
-    """The report asks for occurrences in this span instead of series."""
+    sent: str = ""
+    """The text of a PUT as the client wrote it, if it may be kept like that."""
+    kept: bool = False
+    """It was: what is stored is what the client has (RFC 4791 section 5.3.4)."""
+    of_whole: bool = False
+    """Items are asked for as parts of one text."""
+    view: "View | None" = None
+    """What a report shows of each item; None: no report asks."""
+    zone: tzinfo | None = None
+    """Of floating times, if the request names one."""
+    limit: int = 0
+    """How many matches the client wants at most; 0: it does not say."""
+    truncated: bool = False
+    """There are more."""
     occurrences: int = 0
-    """Those, so far."""
+    """Occurrences that were answered so far."""
     expanded: int = 0
     """Their octets."""
 

@@ -48,14 +48,19 @@ class Storage(storage.BaseStorage):
         parts = pathutils.strip_path(path).split("/")
         if parts == [""]:
             yield Folder("", {})
-            if depth != "0":
+            if depth == "infinity":
+                yield from self.discover(f"/{principal.login}/", depth)
+            elif depth != "0":
                 yield home
         elif parts[0] == principal.login:
             if len(parts) == 1:
                 yield home
                 if depth != "0":
                     for reach in self._store.read_now(agenda_reach.listing, principal.account_id):
-                        yield Collection(self._store, reach)
+                        held = Collection(self._store, reach)
+                        yield held
+                        if depth == "infinity":
+                            yield from held.listing()
             elif len(parts) <= 3:
                 yield from self._inside(principal.account_id, parts[1], parts[2:], depth)
 

@@ -54,7 +54,7 @@ HORIZON = 2100
 LAST_CYCLE = 9560
 """From this year on, a rule is looked at for its first occurrence: 40 years at least are left until 9999."""
 
-_UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """What iCalendar (RFC 5545 section 3.1) and XML 1.0 cannot carry."""
 _QUOTED = re.compile('"[^"]*"')
 _LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DURATION_DIGITS + 1}}}")
@@ -141,7 +141,7 @@ def clean(octets: bytes, budget: Budget) -> str:
         text = octets.decode("utf-8")
     except UnicodeDecodeError:
         text = octets.decode("iso-8859-1")
-    lines = _joined(line for line in _UNUSABLE.sub("", text).split("\n") if line.strip())
+    lines = _joined(line for line in UNUSABLE.sub("", text).split("\n") if line.strip())
     _check_patterns(lines)
     _check_components(lines, budget)
     return "\r\n".join((*lines, ""))
@@ -220,7 +220,7 @@ def _note(component: _Component, name: str, value: str) -> None:
         component.dates += 1 + value.count(",")
     if name in _DATES:
         _check_dates(value)
-    if name in _DURATIONS and _LONG_NUMBER.search(value.partition("P")[2]):
+    if name in _DURATIONS and any(_LONG_NUMBER.search(part.partition("P")[2]) for part in value.split(",")):
         raise Refused(Reason.INVALID, "A duration that is too long")
     if name == "DTSTART" or (name == "DUE" and not component.start):
         component.start = value.strip()

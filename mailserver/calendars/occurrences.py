@@ -116,21 +116,21 @@ def _whole(found: list[Occurrence], unreadable: int, *, cut: bool) -> Expansion:
     return Expansion(tuple(found), cut, unreadable)
 
 
-def _series(text: str, budget: Budget) -> tuple[recurring_ical_events.CalendarQuery, bool]:
+def _series(text: str, budget: Budget, kind: str) -> tuple[recurring_ical_events.CalendarQuery, bool]:
     """The event ready to be asked, and whether it recurs. The text is the key: no stale answer is possible.
 
     It is judged again: what was stored under an earlier version's bounds may cost more than today's let it.
     Raises BadSyntax, Refused(INVALID | LIMIT).
     """
-    known: tuple[recurring_ical_events.CalendarQuery, bool] | None = SERIES.get(text)
+    known: tuple[recurring_ical_events.CalendarQuery, bool] | None = SERIES.get(f"{kind} {text}")
     if known is not None:
         return known
     calendar = icalendar.Calendar.from_ical(cleaning.clean(text.encode(), budget))
     for event in calendar.walk("VEVENT"):
         _forget_end_before_start(event)
-    recurs = any(name in event for event in calendar.walk("VEVENT") for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
-    made = recurring_ical_events.of(calendar), recurs
-    SERIES.put(text, made, PARSED * len(text))
+    recurs = any(name in event for event in calendar.walk(kind) for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
+    made = recurring_ical_events.of(calendar, components=[kind]), recurs
+    SERIES.put(f"{kind} {text}", made, PARSED * len(text))
     return made
 
 
@@ -157,18 +157,26 @@ def _of(
 
 
 def components(
-    text: str, start: datetime.datetime, end: datetime.datetime, budget: Budget
+    text: str, start: datetime.datetime, end: datetime.datetime, budget: Budget, kind: str = "VEVENT"
 ) -> Iterator[tuple[Any, bool]]:
     """The occurrences between as components, and whether the event recurs. The budget is looked at before each.
 
     Raises BadSyntax, Refused(INVALID | LIMIT).
     """
-    query, recurs = _series(text, budget)
+    query, recurs = _series(text, budget, kind)
     first, last = query.to_datetime(start), query.to_datetime(end)
     for series in query.series:
         for occurrence in series.between(first, last):
             budget.check()
-            yield occurrence.as_component(query.keep_recurrence_attributes), recurs
+            yield _itself(occurrence, occurrence.as_component(query.keep_recurrence_attributes)), recurs
+
+
+def _itself(occurrence: Any, event: Any) -> Any:
+    """An occurrence that a change of this and all that follow has moved is named as if it stood where it was."""
+    named = event.get("RECURRENCE-ID")
+    if named is not None and "RANGE" in named.params:
+        event["RECURRENCE-ID"] = icalendar.vDDDTypes(event["DTSTART"].dt - occurrence._adapter.move_recurrences_by)
+    return event
 
 
 def shown(collection_id: int, row: Item, event: Any, zone: datetime.tzinfo, *, recurs: bool) -> Occurrence:

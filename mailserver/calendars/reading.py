@@ -1,20 +1,25 @@
 """A text as an item of the store: judged, parsed and measured exactly as what a client puts."""
 
 import datetime
+import re
+from typing import Final
 
 import radicale.item
-from radicale.item import filter as radicale_filter
+import vobject  # type: ignore[import-untyped]
 
-from mailserver.calendars import cleaning
+from mailserver.calendars import cleaning, recurrence
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
-from mailserver.store.agenda.agenda_items import NewItem
-from mailserver.store.agenda.agendas import ADDRESS_BOOK, CALENDAR
+from mailserver.store.agenda.agenda_items import MAX_ITEM_OCTETS, NewItem
+from mailserver.store.agenda.agendas import ADDRESS_BOOK, CALENDAR, octets
 
 MAX_OCCURRENCES = 10_000
 """Of a recurrence that ends."""
 REHEARSED = 3
 """Occurrences that are looked at before an item is stored."""
+_ZONE: Final = "BEGIN:VTIMEZONE"
+_MARK: Final = re.compile(r"^(?:BEGIN|END)[;:]", re.IGNORECASE | re.MULTILINE)
+_PLAIN_MARK: Final = re.compile(r"^(?:BEGIN|END):[A-Z0-9-]+\r?$", re.MULTILINE)
 
 
 def read(href: str, text: str) -> NewItem:
@@ -32,12 +37,43 @@ def read(href: str, text: str) -> NewItem:
         raise BadSyntax("This cannot be read") from error
 
 
-def measured(href: str, item: radicale.item.Item) -> NewItem:
-    """What the store keeps of an item Radicale has prepared. Raises Refused(INVALID)."""
-    if item.component_name in ("VEVENT", "VTODO", "VJOURNAL"):
+def measured(href: str, item: radicale.item.Item, sent: str = "") -> NewItem:
+    """What the store keeps of an item Radicale has prepared: the text that was sent, if it says just the same.
+
+    Raises Refused(INVALID).
+    """
+    if item.component_name in recurrence.KINDS:
         _rehearse(item)
     starts, ends = item.time_range
-    return NewItem(href, item.uid, item.etag.strip('"'), item.name, item.component_name, starts, ends, item.serialize())
+    text = written = item.serialize()
+    if sent != written and _says_the_same(sent, written):
+        text = sent
+    etag = (item.etag if text is written else radicale.item.get_etag(text)).strip('"')
+    return NewItem(href, item.uid, etag, item.name, item.component_name, starts, ends, text)
+
+
+def as_sent(octets: bytes) -> str:
+    """The text of a body that may be kept as it is; empty for one that only a few could read."""
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
+    breaks, lines = text.count("\r\n"), text.count("\n")
+    if text.count("\r") != breaks or breaks not in (0, lines) or not text.endswith("\n"):
+        return ""
+    if cleaning.UNUSABLE.search(text) or len(_MARK.findall(text)) != len(_PLAIN_MARK.findall(text)):
+        return ""
+    return text
+
+
+def _says_the_same(sent: str, written: str) -> bool:
+    """Whether who reads what was sent reads what was judged; zones that are named must be there, for other clients."""
+    if not sent or octets(sent) > MAX_ITEM_OCTETS or sent.count(_ZONE) != written.count(_ZONE):
+        return False
+    try:
+        return bool(vobject.readOne(sent).serialize() == written)
+    except Exception:  # noqa: BLE001 - vobject raises whatever it stumbles over
+        return False
 
 
 def _rehearse(item: radicale.item.Item) -> None:
@@ -54,6 +90,6 @@ def _rehearse(item: radicale.item.Item) -> None:
         return seen >= REHEARSED
 
     try:
-        radicale_filter.visit_time_ranges(item.vobject_item, item.component_name, visit, lambda _: False)
+        recurrence.visit_time_ranges(item.vobject_item, item.component_name, visit, lambda _: False)
     except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError):
         raise Refused(Reason.INVALID, "Dates that do not fit together") from None

@@ -12,6 +12,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import icalendar
 
+from mailserver.calendars import cleaning
+from mailserver.model.budget import Budget
+from mailserver.model.errors import BadSyntax, Reason, Refused
+
 ACADEMIES: Final = (
     "Europe/Paris",
     "America/Guadeloupe",
@@ -55,6 +59,27 @@ def component(name: str) -> str:
             lines += _part(kind, before, after, f"{first:%Y%m%d}T{hour:02}0000", rule)
     lines += ["END:VTIMEZONE", ""]
     return "\r\n".join(lines)
+
+
+@lru_cache(maxsize=256)
+def read(text: str) -> datetime.tzinfo:
+    """The zone of an iCalendar object that holds one VTIMEZONE (RFC 4791 section 5.2.2).
+
+    Raises BadSyntax for anything else.
+    """
+    try:
+        calendar = icalendar.Calendar.from_ical(cleaning.clean(text.encode(), Budget()))
+        zone, *others = calendar.subcomponents
+        if isinstance(zone, icalendar.Timezone) and not others:
+            made: datetime.tzinfo = zone.to_tz()
+            made.utcoffset(datetime.datetime(2026, 1, 1))
+            return made
+    except Refused as refused:
+        if refused.reason is Reason.LIMIT:
+            raise
+    except (ValueError, TypeError, KeyError, AttributeError, LookupError, ArithmeticError):
+        pass
+    raise BadSyntax("Not an iCalendar object with one VTIMEZONE")
 
 
 def complete(calendar: icalendar.Calendar) -> None:

@@ -124,7 +124,7 @@ def test_one_event_costs_little_at_every_door(name: str) -> None:
 
 @only_sqlite
 def test_a_put_of_many_observances_is_refused(client: Client) -> None:
-    assert client.put_event(f"{AGENDA}/a.ics", bomb("observances")).status_code == 400
+    assert client.put_event(f"{AGENDA}/a.ics", bomb("observances")).status_code == 403
     assert client.get(f"{AGENDA}/a.ics").status_code == 404
 
 
@@ -429,7 +429,7 @@ def test_any_document_gets_a_clear_answer(client: Client, body: str, method: str
     """Any tree of known elements to any method: never a server error."""
     client.put_event(f"{AGENDA}/a.ics", event("a"))
     response = client.dav(method, f"/dav{path}", body, Depth=depth)
-    assert response.status_code in (200, 201, 207, 400, 403, 404, 405, 409, 507), (response.status_code, body)
+    assert response.status_code in (200, 201, 207, 400, 403, 404, 405, 409, 415, 507), (response.status_code, body)
 
 
 TIMES = st.sampled_from(
@@ -477,7 +477,7 @@ def test_what_was_stored_spoils_no_report(
     text = f"BEGIN:VCALENDAR\nVERSION:2.0\n{first}\nEND:VEVENT\n{second if exception else ''}END:VCALENDAR\n"
     client.dav("DELETE", f"{AGENDA}/odd.ics")
     stored = client.put_event(f"{AGENDA}/odd.ics", text).status_code
-    assert stored in (201, 400), text
+    assert stored in (201, 403), text
     for pattern in PATTERNS:
         for data in ("<C:calendar-data/>", EXPAND):
             query = (
@@ -747,7 +747,7 @@ def test_charset_names_no_codec(client: Client) -> None:
 )
 def test_strange_paths(client: Client, path: str) -> None:
     for method in ("GET", "PROPFIND", "PUT", "DELETE"):
-        assert client.dav(method, path).status_code in (207, 200, 400, 403, 404, 409)
+        assert client.dav(method, path).status_code in (207, 200, 204, 400, 403, 404, 409)
 
 
 def test_a_calendar_is_exported_in_the_memory_of_its_text() -> None:

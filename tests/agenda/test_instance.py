@@ -69,7 +69,7 @@ def test_written_in_one_worker_read_in_another(demo: Instance) -> None:
                 assert own.sync(f"{AGENDA}/", token)[1] == {f"{AGENDA}/{name}.ics": 200}
     finally:
         with client(demo, "mmartin") as own:
-            assert own.dav("DELETE", f"{AGENDA}/{name}.ics").status_code == 200
+            assert own.dav("DELETE", f"{AGENDA}/{name}.ics").status_code == 204
 
 
 def test_nothing_personal_is_logged(demo: Instance) -> None:

@@ -212,7 +212,7 @@ def _expand(
         return spread(rows, start, end, zone)
     needle, likely = fold(query), rows
     if not class_of(query, ()):  # a class may be written otherwise than it is told
-        likely = [row for row in rows if needle in fold((row[1].text or "").replace("\r\n ", ""))]
+        likely = [row for row in rows if needle in fold((row[1].text or "").replace("\r\n", "\n").replace("\n ", ""))]
     expansion = spread(likely, start, end, zone)
     found = tuple(
         occurrence

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, union_all, update
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.agenda import agenda_deletions, agendas
@@ -86,6 +86,16 @@ class Delta:
     hrefs: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far somebody has read the history of a collection: to this href within the changes of this modseq."""
+
+    modseq: int
+    href: str = ""
+    since: int = 0
+    """What went before this modseq they never had."""
+
+
 _STAMPED = (
     select(
         item.c.href,
@@ -127,6 +137,23 @@ _GONE_FROM = item_gone.c.collection_id == bindparam("collection")
 _BURY = Statement(insert(item_gone), keys=("collection_id", "href", "modseq"))
 _UNBURY = Statement(delete(item_gone).where(_GONE_FROM, item_gone.c.href == bindparam("wanted")))
 _GONE = Statement(select(item_gone.c.href).where(_GONE_FROM, item_gone.c.modseq > bindparam("since")))
+_BEYOND = Statement(
+    union_all(
+        *(
+            select(table.c.href, table.c.modseq).where(
+                table.c.collection_id == bindparam("collection"),
+                table.c.modseq > bindparam("since") if table is item_gone else table.c.modseq > 0,
+                or_(
+                    table.c.modseq > bindparam("modseq"),
+                    (table.c.modseq == bindparam("modseq")) & (table.c.href > bindparam("wanted")),
+                ),
+            )
+            for table in (item, item_gone)
+        )
+    )
+    .order_by("modseq", "href")
+    .limit(bindparam("most"))
+)
 _OLDEST_KEPT = Statement(
     select(item_gone.c.modseq).where(_GONE_FROM).order_by(item_gone.c.modseq.desc()).limit(1).offset(KEPT_GONE)
 )
@@ -259,12 +286,35 @@ def since(tx: Tx, account_id: int, name: str, collection_id: int, modseq: int) -
 
     Raises Refused(INVALID) when the history does not reach that far, or the collection is another one.
     """
-    held = agendas.find(tx, account_id, name)
-    if held is None or held.id != collection_id or not held.floor <= modseq <= held.modseq:
+    held = _of_token(tx, account_id, name, collection_id)
+    if not held.floor <= modseq <= held.modseq:
         raise Refused(Reason.INVALID, "The sync token is not valid any more")
     found = [row[0] for row in tx.all(_CHANGED, collection=held.id, since=modseq)]
     found += [row[0] for row in tx.all(_GONE, collection=held.id, since=modseq)]
     return Delta(held.modseq, tuple(found))
+
+
+def page(
+    tx: Tx, account_id: int, name: str, collection_id: int, position: Position | None, most: int
+) -> list[Position]:
+    """The next changes after a position in their order, of which the last says where to go on; None: from the start.
+
+    Raises Refused(INVALID) as `since`.
+    """
+    held = _of_token(tx, account_id, name, collection_id)
+    position = position or Position(0, "", held.modseq)
+    reached = max(position.since, position.modseq - bool(position.href))
+    if reached < held.floor or max(position.since, position.modseq) > held.modseq:
+        raise Refused(Reason.INVALID, "The sync token is not valid any more")
+    rows = tx.all(
+        _BEYOND,
+        collection=held.id,
+        since=position.since,
+        modseq=position.modseq,
+        wanted=position.href,
+        most=most,
+    )
+    return [Position(int(row[1]), str(row[0]), position.since) for row in rows]
 
 
 def hrefs(tx: Tx, account_id: int, name: str) -> Delta:
@@ -273,6 +323,14 @@ def hrefs(tx: Tx, account_id: int, name: str) -> Delta:
     if held is None:
         raise Refused(Reason.NOT_FOUND, "No such collection")
     return Delta(held.modseq, tuple(row[0] for row in tx.all(_HREFS, collection=held.id)))
+
+
+def _of_token(tx: Tx, account_id: int, name: str, collection_id: int) -> Collection:
+    """The collection that a token is of. Raises Refused(INVALID) for another one."""
+    held = agendas.find(tx, account_id, name)
+    if held is None or held.id != collection_id:
+        raise Refused(Reason.INVALID, "The sync token is not valid any more")
+    return held
 
 
 def _check(new: NewItem) -> None:

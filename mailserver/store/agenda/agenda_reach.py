@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.agenda import agenda_grants, agenda_items, agendas
 from mailserver.store.agenda.agenda_grants import Reach, Role
-from mailserver.store.agenda.agenda_items import ANY, Delta, Item, NewItem, Seen
+from mailserver.store.agenda.agenda_items import ANY, Delta, Item, NewItem, Position, Seen
 from mailserver.store.agenda.agenda_masks import is_private, masked
 from mailserver.store.engine.statements import Tx
 
@@ -76,6 +76,14 @@ def since(tx: Tx, account_id: int, collection_id: int, token: tuple[int, int]) -
     """What changed after a collection's id and modseq. Raises Refused(INVALID), as `agenda_items.since`."""
     held = require(tx, account_id, collection_id).held
     return agenda_items.since(tx, held.account_id, held.name, *token)
+
+
+def page(
+    tx: Tx, account_id: int, collection_id: int, token_of: int, after: Position | None, most: int
+) -> list[Position]:
+    """The next changes of a collection, as `agenda_items.page`. Raises Refused(INVALID)."""
+    held = require(tx, account_id, collection_id).held
+    return agenda_items.page(tx, held.account_id, held.name, token_of, after, most)
 
 
 def hrefs(tx: Tx, account_id: int, collection_id: int) -> Delta:

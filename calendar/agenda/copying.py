@@ -1,0 +1,49 @@
+"""COPY: an item once more, in another collection or, with a UID of its own there, under another name (RFC 4918 9.8)."""
+
+import posixpath
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from radicale import httputils, pathutils, types
+from radicale.app.base import Access
+from radicale.item import Item
+from radicale.rights import BaseRights
+
+from agenda.collection import Collection
+from agenda.errors import Unmet
+from agenda.storage import Storage
+from mailserver.store.agenda.agenda_items import UidTaken
+
+
+def copy(
+    store: Storage, rights: BaseRights, environ: types.WSGIEnviron, base: str, path: str, user: str
+) -> HTTPStatus | types.WSGIResponse:
+    """Raises Unmet, UidTaken, Refused."""
+    to_path = pathutils.sanitize_path(unquote(environ.get("HTTP_DESTINATION", "")))
+    if not f"{to_path}/".startswith(f"{base}/"):
+        return httputils.NOT_ALLOWED
+    to_path = to_path.removeprefix(base)
+    source, target = (Access(rights, user, set(), one) for one in (path, to_path))
+    if not source.check("r") or not target.check("w"):
+        return httputils.NOT_ALLOWED
+    with store.acquire_lock("w", user):
+        item = next(iter(store.discover(path)), None)
+        if item is None:
+            return httputils.NOT_FOUND
+        there = next(iter(store.discover(to_path)), None)
+        if not isinstance(item, Item) or (there is not None and not isinstance(there, Item)):
+            return httputils.FORBIDDEN  # of collections there are no copies
+        parent = next(iter(store.discover(pathutils.parent_path(to_path))), None)
+        if parent is None:
+            return httputils.CONFLICT
+        assert isinstance(item.collection, Collection)
+        if not isinstance(parent, Collection) or parent.tag != item.collection.tag:
+            raise Unmet("C:supported-calendar-data" if item.name == "VCALENDAR" else "CR:supported-address-data")
+        if to_path == path or not target.check("w", item):
+            return httputils.FORBIDDEN
+        if there is not None and environ.get("HTTP_OVERWRITE") == "F":
+            return httputils.PRECONDITION_FAILED
+        if there is not None and there.uid != item.uid:
+            raise UidTaken
+        parent.upload(posixpath.basename(pathutils.strip_path(to_path)), item)
+        return HTTPStatus.CREATED if there is None else HTTPStatus.NO_CONTENT
