@@ -8,9 +8,10 @@ A list is a transaction of its own within that unit: its members get the list's 
 reports about its remote members go to its owners. What a moderated list holds back is stored once, too.
 
 Modules: `envelope` (the values), `recipients` (who gets it), `nested_lists` (through lists), `deliver` (the class),
+`list_distribution` and `list_holding` (what a list sends on, what a moderated one keeps), `virus_check`,
 `impersonation` (whom its sender looks like to whom), `sorting` (what recipients' filters make of it), `answering` (the
 mail that these send), `occasion` (how a message came to a filter), `placement` (which mailboxes it goes to), `units`
-(what one transaction of the store does).
+(what one transaction of the store does), `message_files` (octets on their way there).
 """
 
 from mailserver.delivery.deliver import Delivery

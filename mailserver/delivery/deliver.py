@@ -1,66 +1,52 @@
 """`Delivery`: the one durable delivery of a message that was accepted."""
 
-import asyncio
-import contextlib
-import hashlib
-import hmac
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 import structlog
 
-from mailserver.delivery import list_copy, spam_placement
+from mailserver.delivery import spam_placement
 from mailserver.delivery.answering import Answering
-from mailserver.delivery.archiving import Archiving
 from mailserver.delivery.copies import Copy, fresh
-from mailserver.delivery.digesting import Digesting
-from mailserver.delivery.envelope import Delivered, Envelope, Memory, Part, Recipient, led_to_lists
+from mailserver.delivery.envelope import Delivered, Envelope, Part, Recipient, received
 from mailserver.delivery.impersonation import Impersonation, marked
+from mailserver.delivery.list_distribution import ListDistribution, lists_among
+from mailserver.delivery.list_holding import ListHolding
+from mailserver.delivery.message_files import MessageFiles
 from mailserver.delivery.nested_lists import head_of
 from mailserver.delivery.occasion import Passage, Volume
 from mailserver.delivery.offloading import at_leisure
 from mailserver.delivery.outgoing_guard import OutgoingGuard
 from mailserver.delivery.recipients import Addressing, is_role
 from mailserver.delivery.sorting import Sorting
-from mailserver.delivery.units import Outcome, deliver_parts, deliver_together, hold_infected, is_plain
+from mailserver.delivery.units import Outcome, deliver_parts, deliver_together, is_plain
+from mailserver.delivery.virus_check import VirusCheck
 from mailserver.filters import Filters
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.in_step import in_step
 from mailserver.foundation.settings import Settings
-from mailserver.junk.clamd import Clamd
-from mailserver.junk.patience import Away, Unscanned
 from mailserver.junk.rspamd import Handed
 from mailserver.junk.verdicts import JunkFilter
-from mailserver.mime.writing.trace_fields import return_path
-from mailserver.model.clock import DAY, Clock
+from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused, Temporary
-from mailserver.model.identity import Archive, Directory, Population, Roster
+from mailserver.model.identity import Archive, Directory, Roster
 from mailserver.model.messages.authentication import Alignment
 from mailserver.model.messages.impersonation import Signs
-from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.model.rules import Sender, sentences
-from mailserver.notices import house, moderation, viruses
-from mailserver.store.account import filter_memory, sessions
-from mailserver.store.account.filter_memory import Kind
-from mailserver.store.engine.transactions import Coming, Store, Uncertain
+from mailserver.model.messages.provenance import Door
+from mailserver.store.account import sessions
+from mailserver.store.engine.transactions import Coming, Store
 from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Source, Verdict
-from mailserver.store.queue.infected import Infected
-from mailserver.store.queue.moderation_queue import Hold, Owner
-from mailserver.store.queue.spool import DEFAULT_NOTIFY, Notify, Options, Signing, Target
+from mailserver.store.queue.moderation_queue import Hold
+from mailserver.store.queue.spool import DEFAULT_NOTIFY, Notify, Options, Target
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.reports.waiting import Arrived
 from mailserver.texts.languages import LanguageCode
 
 log = structlog.get_logger("deliver")
 
-TRACE_OCTETS = 4096
-"""What our own fields on top of a message may add to its size."""
 INBOX_ENTRIES = 200_000
-KEY_OCTETS = 20
-MAX_TOLD = 50
-"""Owners who are each sent a link of their own (the others see in the web what waits), and recipients of an infected
-message who are told in one unit."""
 
 
 class Delivery(Addressing):
@@ -70,17 +56,17 @@ class Delivery(Addressing):
         self, *, settings: Settings, store: Store, directory: Directory, clock: Clock, changes: Changes
     ) -> None:
         super().__init__(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
-        self._folder = store.blobs
+        self._files = MessageFiles(store.blobs)
         self._inboxes: dict[int, int] = {}
         if not store.keeps_order:  # another server may be there now, which gives the same numbers to other mailboxes
             changes.subscribe("lost", 0, self._inboxes.clear)
-        self._house = house.house_of(settings)
-        self._key = b""
         self._junk = JunkFilter(settings=settings, store=store)
-        self._clamd = Clamd(settings.junk, clock)
+        self.viruses = VirusCheck(settings=settings, store=store, clock=clock, files=self._files)
         self.guard = OutgoingGuard(settings=settings, directory=directory, clock=clock, lists=self)
-        self._archiving = Archiving(settings)
-        self._digesting = Digesting(settings=settings, store=store, clock=clock)
+        self.holding = ListHolding(settings=settings, store=store, clock=clock, files=self._files, guard=self.guard)
+        self._distribution = ListDistribution(
+            settings=settings, store=store, clock=clock, members=self.members, files=self._files
+        )
         self._impersonation = Impersonation(settings=settings, store=store, clock=clock, changes=changes)
         filters = Filters(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
         self.answering = Answering(settings=settings, store=store, clock=clock, deliverer=self)
@@ -104,13 +90,13 @@ class Delivery(Addressing):
         await self.returned.check(envelope.recipients, octets)
         virus = await self.virus_in(octets) if _is_from_outside(envelope) else None
         if virus:
-            return await self._hold_infected(envelope, octets, virus)
+            return await self.viruses.hold(envelope, octets, virus)
         if virus is not None:
             envelope = replace(envelope, viruses=1)
         # What leaves again, by a list or a forward, has the same name in queue, logs and traces.
         options = Options(envelope.name, population=envelope.sender.population.value if envelope.sender else "")
         parts = await self.parts(envelope, octets, options, judge=True)
-        trace = _trace(envelope, len(octets), parts[0].prepared if parts else None)
+        trace = received(envelope, len(octets), parts[0].prepared if parts else None)
         alone = [part.accounts[0] for part in parts if len(part.accounts) == 1]
         known = {account: self._inboxes[account] for account in alone if account in self._inboxes}
         async with self.discarding(*(part.prepared for part in parts)):
@@ -118,8 +104,7 @@ class Delivery(Addressing):
             await in_step()
             coming.over()
             content_id, unused, targets = await self._write(parts, known, trace)
-        for file in unused:
-            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+        await self._files.remove(unused)
         if len(self._inboxes) > INBOX_ENTRIES:
             self._inboxes.clear()
         self._inboxes.update((account, targets[account]) for account in alone if account in targets)
@@ -150,57 +135,6 @@ class Delivery(Addressing):
             return parts
         log.info("junk", id=envelope.name, accounts=len(verdicts), score=max(one.score for one in verdicts.values()))
         return [spam_placement.as_junk(spam_placement.at_once(part, verdicts), verdicts) for part in parts]
-
-    async def virus_in(self, octets: bytes) -> str | None:
-        """The name of a virus in a message; empty: none was found; None: nobody looked. Raises Temporary."""
-        try:
-            return await self._clamd.scan(octets)
-        except Unscanned as unscanned:
-            # Neither taken, whatever the setting says of a scanner that is away, nor lost: its sender keeps it.
-            raise Temporary("This message could not be scanned for viruses: try again later") from unscanned
-        except Away as away:
-            if self._settings.junk.scanner_away == "refuse":
-                raise Temporary("The virus scanner is away: try again later") from away
-            return None
-
-    async def _hold_infected(self, envelope: Envelope, octets: bytes, virus: str) -> Delivered:
-        """Keep a message for IT, and tell its recipients in the same unit, of very many the first: the others are told
-        in the background (`delivery.infected`). Raises Temporary."""
-        prepared = await self.prepare(octets)
-        expires = int(self._clock.now()) + self._settings.junk.virus_days * DAY
-        addresses = tuple(one.address for one in envelope.recipients)
-        door, results = int(envelope.door), envelope.results
-        untold = MAX_TOLD if len(addresses) > MAX_TOLD else -1
-        held = Infected(envelope.name, virus, envelope.reverse_path, addresses, door, expires, results, untold)
-        held = replace(held, require_tls=envelope.require_tls, found=envelope.found)
-        trace = _trace(envelope, len(octets), prepared)
-        notices = await self.virus_notices(envelope.recipients[:MAX_TOLD], viruses.Infected(virus, expires))
-        async with self.discarding(prepared, *(part.prepared for part in notices)):
-            unused = await self._store.write(
-                hold_infected, prepared, held, notices, self._settings.outbound.lifetime, trace
-            )
-        for file in unused:
-            await asyncio.to_thread(blobs.remove_file, self._folder, file)
-        log.warning("virus", id=envelope.name, virus=virus, recipients=len(addresses))
-        return Delivered(0, 0, junk=True)
-
-    async def virus_notices(self, recipients: Sequence[Recipient], what: viruses.Infected) -> list[Part]:
-        """What recipients are told, once a day: each in their language, and the members of a list together."""
-        told: list[Part] = []
-        known: set[int] = set()
-        for one in recipients:
-            accounts = tuple(account for account in dict.fromkeys(one.accounts) if account not in known)
-            if not accounts:
-                continue
-            known.update(accounts)
-            alone = accounts[0] if len(accounts) == 1 else 0
-            speaking = await house.house_for(self._store, self._house, alone) if alone else self._house
-            octets = viruses.held(speaking, what, one.address, token=self._clock.token(12), now=self._clock.now())
-            prepared = await self.prepare(return_path("") + octets)
-            key = filter_memory.key_of("infected", "" if alone else one.address)
-            once = Memory(accounts[0], Kind.INFECTED, key, int(self._clock.now()) + DAY)
-            told.append(Part(prepared, "", accounts, provenance=Provenance(Door.SERVICE), once=once))
-        return told
 
     def _is_of_the_house(self, author: str) -> bool:
         """Whether an author's address is one of ours, where nobody but our own relays may say so."""
@@ -324,7 +258,7 @@ class Delivery(Addressing):
         await self.guard.check(envelope, octets, targets)
         options = envelope.bind(replace(options, signing=envelope.signing, results=envelope.found))
         direct = [recipient for recipient in envelope.recipients if recipient.head is None]
-        lists = _lists(envelope, octets, alone=not direct and not targets)
+        lists = lists_among(envelope, octets, alone=not direct and not targets)
         accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
         # Who proved nothing hears of a failure, of nothing else: a report may come to somebody who never wrote to us.
         notify = Notify.FAILURE if envelope.sender and not envelope.sender.account_id else DEFAULT_NOTIFY
@@ -350,86 +284,15 @@ class Delivery(Addressing):
                 continue
             await at_leisure(len(members), _note, accounts, members)
             elsewhere.update((address, Target(address)) for address in remote)
-            copies += await self._list_copies(envelope, octets, one, (members, remote), options, provenance)
+            copies += await self._distribution.copies(envelope, octets, one, (members, remote), options, provenance)
         return copies
-
-    async def _list_copies(
-        self,
-        envelope: Envelope,
-        octets: bytes,
-        one: Recipient,
-        to: tuple[tuple[int, ...], tuple[str, ...]],
-        options: Options,
-        provenance: Provenance,
-    ) -> list[Copy]:
-        """A list's copy for its members here, that its archive shares, and the one for those outside. Raises
-        Temporary."""
-        assert one.head is not None
-        members, remote = to
-        name = envelope.name or options.name
-        archived = self._archiving.wanted(one.head, replace(envelope, name=name), octets, leaves=bool(one.remote))
-        head = self._archiving.announced(one.head, archived)
-        waiting = await self._digesting.apart(one.head, replace(envelope, name=name), octets, members, remote)
-        now, at_once = members, remote
-        if waiting is not None:
-            now = await at_leisure(len(members), fresh, members, frozenset(waiting.accounts))
-            at_once = tuple(address for address in remote if address not in waiting.outside)
-        plain = replace(options, ret="", envid="")
-        sent_on = replace(provenance, through_list=True)
-        onward = replace(envelope, reverse_path=head.bounces)
-        copies: list[Copy] = []
-        prepared: blobs.Prepared | None = None
-        if now or archived is not None or waiting is not None:
-            await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
-            written = list_copy.copy(head, octets)
-            prepared = await self.prepare(written)
-            part = Part(prepared, head.bounces, now, (), plain, provenance=sent_on)
-            if now:
-                copies.append(Copy(part, written, onward, {}))
-            if archived is not None or waiting is not None:
-                kept = replace(part, accounts=(), archived=archived, digest=waiting)
-                copies.append(Copy(kept, written, onward, {}))
-        if not members and not remote:
-            return copies
-        if at_once:
-            prepared = await self.prepare(await asyncio.to_thread(self.members.copy, envelope, head, octets))
-        assert prepared is not None, "a list is copied to somebody"
-        post = self.members.post(replace(envelope, name=name), one, octets, len(members), at_once)
-        # The list answers for what it sends outside: who wrote it is proven, or does not stand there as its author.
-        signed = replace(plain, signing=plain.signing | Signing.DKIM)
-        part = Part(prepared, head.bounces, options=signed, provenance=sent_on, post=post)
-        return [*copies, Copy(part, b"", onward, {})]
 
     async def _hold(
         self, envelope: Envelope, octets: bytes, roster: Roster, waiting: blobs.Prepared
     ) -> tuple[Hold, list[Part]]:
-        """The row of what a list keeps, and the mail that tells each of its owners, with a link of their own. Raises
-        Unasked, Temporary."""
-        sender = envelope.sender or Sender(Population.STAFF)
-        expires = int(self._clock.now()) + self._settings.lists.moderation_days * DAY
+        """What a list keeps, and the mail that tells its owners. Raises Unasked, Temporary."""
         owners = await self._owned(head_of(roster).owner, roster.owners)
-        if owners.remote:  # they are sent what they decide about
-            await self.guard.check_leaving(envelope, octets)
-        told = [Owner(account) for account in owners.accounts] + [Owner(0, address) for address in owners.remote]
-        if len(told) > MAX_TOLD:
-            log.info("not every owner is sent a link", list=roster.address, owners=len(told))
-        links = [(self._clock.token(KEY_OCTETS).hex(), owner) for owner in told[:MAX_TOLD]]
-        hold = Hold(
-            roster.address,
-            envelope.reverse_path,
-            sender.account_id,
-            sender.population,
-            expires,
-            tuple((self.moderation_token(key), owner) for key, owner in links),
-            envelope.door,
-            envelope.results,
-            envelope.name,
-            envelope.require_tls,
-            envelope.found,
-            envelope.cleared,
-        )
-        notices = [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
-        return hold, [replace(notice, options=envelope.bind(notice.options)) for notice in notices]
+        return await self.holding.hold(envelope, octets, roster, owners, waiting)
 
     async def report_recipient(self, reverse_path: str) -> Recipient:
         """Who gets a report about what was sent from this address. Raises Refused, Temporary."""
@@ -452,49 +315,17 @@ class Delivery(Addressing):
             return None
         return (await self._store.read(sessions.preferences, recipient.accounts[0])).reads
 
-    def moderation_token(self, key: str) -> bytes:
-        """What the store keeps of a moderation link."""
-        if not self._key:
-            self._key = self._settings.secret("hmac")
-        return hmac.digest(self._key, f"moderation\0{key[:100]}".encode("utf-8", "replace"), hashlib.sha256)
-
-    async def _notice(self, roster: Roster, key: str, owner: Owner, waiting: blobs.Prepared, expires: int) -> Part:
-        """The mail that tells one of a list's owners of a message that waits."""
-        scan = waiting.scan
-        what = moderation.Waiting(roster.address, roster.name, scan.sender, scan.subject, expires, key)
-        to = head_of(roster).owner
-        speaking = await house.house_for(self._store, self._house, owner.account_id)
-        octets = moderation.waiting(speaking, what, to, token=self._clock.token(12), now=self._clock.now())
-        return Part(
-            await self.prepare(return_path("") + octets),
-            "",
-            (owner.account_id,) if owner.account_id else (),
-            (owner.address,) if owner.address else (),
-            provenance=Provenance(Door.SERVICE),
-            only_if_held=roster.address,
-        )
-
-    @contextlib.asynccontextmanager
-    async def discarding(self, *prepared: blobs.Prepared | None) -> AsyncIterator[None]:
-        """Remove the files of messages whose unit certainly failed: a full disk must not fill up with leavings.
-
-        After any other end (the caller is gone, the outcome unknown) the collector finds out.
-        """
-        try:
-            yield
-        except Uncertain:
-            raise
-        except (Refused, Temporary):
-            for one in prepared:
-                if one is not None and one.file is not None:
-                    await asyncio.to_thread(blobs.remove_file, self._folder, one.file)
-            raise
+    async def virus_in(self, octets: bytes) -> str | None:
+        """The name of a virus in a message; empty: none was found; None: nobody looked. Raises Temporary."""
+        return await self.viruses.virus_in(octets)
 
     async def prepare(self, octets: bytes) -> blobs.Prepared:
-        """Scan and compress a message, off the loop when that takes long. Raises Temporary."""
-        if blobs.prepares_quickly(octets):
-            return blobs.prepare(octets, self._folder)
-        return await asyncio.to_thread(blobs.prepare, octets, self._folder)
+        """Scan and compress a message. Raises Temporary."""
+        return await self._files.prepare(octets)
+
+    def discarding(self, *prepared: blobs.Prepared | None) -> AbstractAsyncContextManager[None]:
+        """Remove the files of messages whose unit certainly failed."""
+        return self._files.discarding(*prepared)
 
 
 def _note(known: dict[int, None], accounts: Sequence[int]) -> None:
@@ -525,39 +356,7 @@ def _refused(envelope: Envelope, parts: list[Part], *, tells_each: bool) -> tupl
     return silent, refused
 
 
-def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]:
-    """The lists among the recipients that the message has not been through; none where a program answered.
-
-    Raises Refused(LOOP) where that leaves nobody, and they are `alone`; Denied: it is too large for one of them.
-    """
-    lists = list(
-        {recipient.head.address: recipient for recipient in envelope.recipients if recipient.head is not None}.values()
-    )
-    for one in lists:
-        if one.head is not None and 0 < one.head.max_size < len(octets) - TRACE_OCTETS:
-            raise sentences.TooLarge(one.head.max_size)
-    if lists and list_copy.is_automatic_answer(octets):
-        if alone:
-            raise Refused(Reason.LOOP, "A list takes no answers of programs")
-        return []
-    passed = [one for one in lists if one.head and list_copy.has_passed(one.head.address, octets)]
-    if passed and len(passed) == len(lists) and alone:
-        raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")
-    return [one for one in lists if one not in passed] if passed else lists
-
-
 def _is_from_outside(envelope: Envelope) -> bool:
     """Whether nobody of this house sent a message."""
     sender = envelope.sender
     return sender is not None and not sender.account_id and envelope.door in (Door.SMTP, Door.LMTP)
-
-
-def _trace(envelope: Envelope, size: int, prepared: blobs.Prepared | None) -> Trace:
-    """What the record says of a message that came in."""
-    account_id = envelope.sender.account_id if envelope.sender else 0
-    addresses = [recipient.address for recipient in envelope.recipients]
-    message_id = prepared.scan.message_id if prepared is not None else ""
-    return Trace(
-        *(Step.RECEIVED, envelope.name, envelope.reverse_path, addresses, size, account_id),
-        *(led_to_lists(envelope.recipients), message_id),
-    )

@@ -21,7 +21,7 @@ from mailserver.store.people.outside_members import Bounds
 from mailserver.store.queue.list_posts import Departure, Posted, Returned
 from mailserver.store.queue.moderation_queue import Hold
 from mailserver.store.queue.spool import Options, Signing, Target
-from mailserver.store.queue.traces import Trace
+from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.reports.waiting import Arrived
 from mailserver.texts.causes import NOTHING, Cause
 
@@ -118,6 +118,17 @@ def led_to_lists(recipients: Sequence[Recipient]) -> Cause:
     told = [Cause("sent-to-lists", lists=" ".join(sent))] if sent else []
     told += [Cause("waits-for-owners", lists=" ".join(held))] if held else []
     return Cause("lists", told=tuple(told)) if told else NOTHING
+
+
+def received(envelope: Envelope, size: int, prepared: blobs.Prepared | None) -> Trace:
+    """What the record says of a message that came in."""
+    account_id = envelope.sender.account_id if envelope.sender else 0
+    addresses = [recipient.address for recipient in envelope.recipients]
+    message_id = prepared.scan.message_id if prepared is not None else ""
+    return Trace(
+        *(Step.RECEIVED, envelope.name, envelope.reverse_path, addresses, size, account_id),
+        *(led_to_lists(envelope.recipients), message_id),
+    )
 
 
 @dataclass(frozen=True, slots=True)

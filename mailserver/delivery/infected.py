@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import structlog
 
 from mailserver.delivery import Delivery, Envelope, Part, Recipient, deliver_parts
-from mailserver.delivery.deliver import MAX_TOLD
 from mailserver.delivery.units import tell_infected
+from mailserver.delivery.virus_check import MAX_TOLD
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
@@ -110,7 +110,7 @@ class InfectedMail:
         for address in held.recipients[held.untold : end]:
             with contextlib.suppress(Refused):  # gone meanwhile
                 recipients.append(await self._delivery.resolve(address))
-        notices = await self._delivery.virus_notices(recipients, viruses.Infected(held.virus, held.expires))
+        notices = await self._delivery.viruses.notices(recipients, viruses.Infected(held.virus, held.expires))
         lifetime = self._settings.outbound.lifetime
         untold = end if end < len(held.recipients) else -1
         async with self._delivery.discarding(*(part.prepared for part in notices)):

@@ -83,7 +83,7 @@ class Moderation:
 
         Raises Refused(NOT_FOUND): it was decided, or they no longer own the list; Temporary.
         """
-        found = await self._store.read(moderation_queue.by_token, self._delivery.moderation_token(key))
+        found = await self._store.read(moderation_queue.by_token, self._delivery.holding.token(key))
         if found is None:
             raise Refused(Reason.NOT_FOUND, "this message waits no more")
         waiting, owner = found

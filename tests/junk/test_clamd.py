@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.delivery import Delivery, Envelope, deliver
+from mailserver.delivery import Delivery, Envelope, virus_check
 from mailserver.delivery import infected as released
 from mailserver.delivery.infected import InfectedMail
 from mailserver.foundation.changes import Changes
@@ -271,7 +271,7 @@ def test_a_virus_at_the_beginning_of_a_large_message_is_found(watched: House, se
 
 @pytest.mark.needs("clamd")
 def test_very_many_are_all_told_in_batches(watched: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliver, "MAX_TOLD", 2)
+    monkeypatch.setattr(virus_check, "MAX_TOLD", 2)
     monkeypatch.setattr(released, "MAX_TOLD", 2)
     people = [f"{name}@{DOMAIN}" for name in ("ada", "bob", "eve", "zoe", "ida")]
     send(watched, VIRUS, *people)

@@ -22,7 +22,7 @@ FAULTS = (
     Fault(
         "unknown-commit-loses-file",
         "Of a delivery whose commit is unknown the file is removed, and the committed row names nothing.",
-        "mailserver/delivery/deliver.py",
+        "mailserver/delivery/message_files.py",
         "        except Uncertain:\n            raise\n        except",
         "        except",
         ("tests/smtp/test_unknown_commit.py",),
