@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import dns.asyncresolver
@@ -22,30 +21,25 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.tracing import TRACES
 from mailserver.model.clock import Clock
-from mailserver.model.errors import Damaged, Temporary
+from mailserver.model.errors import Temporary
 from mailserver.reports.tally import SessionTally
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Leased
-from mailserver.submission.signing import Signatures, Waits
-from mailserver.texts import causes
 from mailserver.texts.causes import Cause
-from smtp.relay.attempt import Courier, Unreachable
-from smtp.relay.choice import Journey
+from smtp.relay.attempt import Courier
 from smtp.relay.clock_steps import ClockSteps
+from smtp.relay.delivery_agent import DeliveryAgent
 from smtp.relay.destinations import FIRST_SHARE, SHARE, Destinations
 from smtp.relay.holding import Holding
-from smtp.relay.recording import Recorder, delay
-from smtp.relay.routing import Exchanger, NoRoute, Router
+from smtp.relay.recording import Recorder
+from smtp.relay.routing import Router
 from smtp.relay.settling import STANDING_SECONDS
-from smtp.relay.seven_bit import Message, SevenBit
-from smtp.relay.tls import required_field
 from smtp.relay.tls.policies import Policies
 from smtp.relay.tls.session_counts import SessionCounts
 from smtp.relay.transfer import LeaseOver
-from smtp.relay.verdicts import Result, Verdict, given_up, same_for_all
+from smtp.relay.verdicts import Result, same_for_all
 
 log = structlog.get_logger("relay")
 
@@ -56,18 +50,12 @@ STOP_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
 """but for messages that have gone to their end: their answer is waited for so long, since whoever has one is sent it
 again otherwise. A supervisor has some patience left then (`mailserver.runtime.processes`)."""
-MOST_AWAY = 900.0
-"""Seconds after which a destination that could not be reached is tried for new mail, however long the old waits."""
-MOST_AWAY_OF_SOME = 60
-"""The same where it depends on the sender which way mail goes."""
 AHEAD = 2
 """Rows that are leased, for each attempt that may be under way."""
 LEASED_TOGETHER = 100
 """Rows of one unit: who brings mail waits for the same writer."""
 BEGUN_TOGETHER = 10
 """Attempts that begin in one turn of the loop: who brings mail waits for its turn, too."""
-MOST_PUTS_OFF = 100
-"""Units in which the rows of a destination are put off."""
 MOST_WAITING = 2000
 """Rows that are leased and wait for their destination."""
 SMALL = 32 * 1024
@@ -79,9 +67,6 @@ LARGE_SECONDS = 2.0
 """For which one waits for others to be done."""
 LARGE_LATER = 10
 """Seconds after which it is tried again, so that servers that take large ones slowly stop nobody else's mail."""
-WAY_SECONDS = 10.0
-"""The servers of a destination are not looked up again for its next message meanwhile."""
-MAX_WAYS = 1000
 
 
 class Relay:
@@ -106,37 +91,43 @@ class Relay:
         `lease`: seconds after which other workers take over what this one has not spoken of; it does three times as
         often.
         """
-        self._settings = settings
         self._outbound = settings.outbound
         self._store = store
         self._clock = clock
         self._changes = changes
         self._lease = lease
         self._steps = ClockSteps(store, clock, settings.outbound)
-        self._router = Router(settings, resolver)
+        router = Router(settings, resolver)
         self._sessions = SessionCounts(SessionTally(settings=settings, store=store, clock=clock))
         self.policies = Policies(
             settings=settings,
             store=store,
             clock=clock,
-            resolver=self._router.resolver,
+            resolver=router.resolver,
             outside=outside,
             sessions=self._sessions,
         )
         self._courier = Courier(settings, clock, self.policies.memory, self._sessions, trust)
-        self._delivery = delivery
         self._recorder = Recorder(settings=settings, store=store, delivery=delivery, clock=clock)
-        self._signatures = Signatures(settings=settings, store=store, clock=clock)
         self._folder = store.blobs
         self._wake = asyncio.Event()
         self._active: dict[asyncio.Task[None], Leased] = {}
         self._holding = Holding(clock, lease)
         self._destinations = Destinations(clock)
+        self._agent = DeliveryAgent(
+            settings=settings,
+            store=store,
+            delivery=delivery,
+            clock=clock,
+            router=router,
+            policies=self.policies,
+            courier=self._courier,
+            destinations=self._destinations,
+            recorder=self._recorder,
+        )
         self._octets: dict[int, bytes] = {}
         """Small messages of rows that wait, by lease."""
-        self._seven_bit = asyncio.Semaphore()
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
-        self._ways: dict[tuple[Journey, bool, bool], tuple[float, list[Exchanger]]] = {}
         self._leaving = False
         self._leasing: asyncio.Task[tuple[list[Leased], float]] | None = None
         """What is leased just now: the store does so even where nobody waits for it any more."""
@@ -284,7 +275,7 @@ class Relay:
         """The operator wants another try."""
         self._destinations.forget()
         self._courier.forget()
-        self._ways.clear()
+        self._agent.forget_ways()
         self._wake.set()
 
     async def _beat(self) -> None:
@@ -362,10 +353,10 @@ class Relay:
             if not self._holding.may_send(row.lease):
                 raise LeaseOver
             if row.size <= LARGE:
-                await self._deal_with(row, known)
+                await self._agent.deal_with(row, known, partial(self._holding.may_send, row.lease))
             elif await self._may_be_large(row):
                 try:
-                    await self._deal_with(row, known)
+                    await self._agent.deal_with(row, known, partial(self._holding.may_send, row.lease))
                 finally:
                     self._large.release()
         except Temporary as error:
@@ -398,130 +389,3 @@ class Relay:
             await self._store.write(spool.give_back, [(row.id, row.lease)], LARGE_LATER)
             return False
         return True
-
-    async def _deal_with(self, row: Leased, known: bytes | None) -> None:
-        """Raises Temporary, LeaseOver."""
-        octets = b""
-        try:
-            if known is None:
-                known = await self._store.read(spool.octets, row.content_id, self._folder)
-            octets = _without_return_path(known)
-            leaving = await self._finished(row, octets)
-        except Damaged as error:
-            # Never sent as it is. It waits: its file may come back from a backup before its time is over.
-            log.error("queued message is damaged", content=row.content_id, why=error.fault)
-            octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", causes.of(error))
-            if row.given_up is not None:
-                verdicts = given_up(row, row.given_up)
-        except Waits:
-            verdicts = same_for_all(row, Result.DEFERRED, "4.7.5", spool.UNSIGNED)
-        else:
-            began = self._clock.monotonic()
-            with TRACES.span("queue.attempt", message=row.name, attempt=row.attempts):
-                verdicts = await self._attempt(self._under_ours(row), leaving)
-            catalogue.ATTEMPT_SECONDS.observe(self._clock.monotonic() - began)
-        await self._recorder.record(row, verdicts, octets)
-
-    async def _finished(self, row: Leased, octets: bytes) -> Message:
-        """The message with what is written only now on top. Raises Waits, Temporary."""
-        if row.given_up is not None:
-            return Message(octets, SevenBit(octets, self._seven_bit))
-        if (departure := self._delivery.members.departure(row.reverse_path)) is not None:
-            octets = await self._delivery.members.finish(departure, octets)
-        return Message(
-            await self._signatures.on_top(row, octets),
-            SevenBit(octets, self._seven_bit, partial(self._signed_anew, row)),
-        )
-
-    async def _signed_anew(self, row: Leased, octets: bytes) -> bytes:
-        """Raises Temporary."""
-        try:
-            return await self._signatures.on_top(row, octets, anew=True)
-        except Waits:
-            raise Temporary(spool.UNSIGNED) from None
-
-    def _under_ours(self, row: Leased) -> Leased:
-        """As it leaves: under a return path for which our SPF speaks. What we report ourselves goes to the author."""
-        path = row.reverse_path
-        if not path or self._delivery.is_local(path):
-            return row
-        return replace(row, reverse_path=self._delivery.returned.forward(path))
-
-    async def _attempt(self, row: Leased, message: Message) -> list[Verdict]:
-        """Every recipient's verdict."""
-        if row.given_up is not None:
-            return given_up(row, row.given_up)
-        waived = not row.require_tls and required_field.says_no(message.octets)
-        left, status, why = self._destinations.kept_away(row.domain)
-        if left > 0 and not waived:  # what keeps the others may be a demand on TLS
-            return same_for_all(row, Result.DEFERRED, status, why)
-        try:
-            exchangers = await self._way(row, waived=waived)
-        except NoRoute as error:
-            return same_for_all(row, Result.FAILED, error.status, error.text)
-        except Temporary as error:
-            return await self._not_reached(row, "4.4.3", causes.of(error))
-        may_send = partial(self._holding.may_send, row.lease)
-        try:
-            verdicts, seconds = await self._courier.send(exchangers, row, message, may_send)
-        except Temporary as error:
-            return same_for_all(row, Result.DEFERRED, "4.4.3", causes.of(error))
-        except Unreachable as error:
-            return await self._not_reached(row, "4.4.1", causes.of(error))
-        if any(verdict.status == "4.4.2" for verdict in verdicts):
-            self._destinations.failed(row.domain)
-        else:
-            self._destinations.succeeded(row.domain, self._outbound.per_destination, seconds)
-        return verdicts
-
-    async def _way(self, row: Leased, *, waived: bool) -> list[Exchanger]:
-        """Whom to dial. Raises NoRoute, Temporary."""
-        now = self._clock.monotonic()
-        journey = await self._journey(row)
-        asked = journey, waived, row.require_tls
-        until, exchangers = self._ways.get(asked, (0.0, []))
-        if until <= now:
-            found = await self._router.exchangers(journey)
-            exchangers = await self.policies.demanded(row.domain, found, waived=waived, required=row.require_tls)
-            if len(self._ways) >= MAX_WAYS:
-                self._ways.clear()
-            if len({one.relay for one in exchangers}) <= 1:  # among several, shares are drawn for each message
-                self._ways[asked] = now + WAY_SECONDS, exchangers
-        return exchangers
-
-    async def _not_reached(self, row: Leased, status: str, why: Cause) -> list[Verdict]:
-        """The destination is left alone for a while, and all that is due for it waits so long."""
-        if row.require_tls:  # others may go where this one may not
-            return same_for_all(row, Result.DEFERRED, status, why)
-        failures = self._destinations.failed(row.domain)
-        seconds = delay(self._outbound, max(failures, row.attempts))
-        if self._router.asks_senders:
-            # Mail of others goes another way, which may be open.
-            seconds = min(seconds, int(MOST_AWAY_OF_SOME))
-            self._destinations.keep_away(row.domain, seconds / 2, status, why)
-            return same_for_all(row, Result.DEFERRED, status, why)
-        self._destinations.keep_away(row.domain, min(seconds, MOST_AWAY), status, why)
-        with contextlib.suppress(Temporary):
-            await self._put_off(row.domain, int(self._clock.now()) + seconds, why)
-        return same_for_all(row, Result.DEFERRED, status, why)
-
-    async def _put_off(self, domain: str, until: int, why: Cause) -> None:
-        """Raises Temporary."""
-        late = self._outbound.delay_warning
-        for _ in range(MOST_PUTS_OFF):
-            if await self._store.write(spool.put_off, domain, until, why, late) < spool.MOST_PUT_OFF:
-                break
-
-    async def _journey(self, row: Leased) -> Journey:
-        """Raises Temporary."""
-        asks = self._router.asks_roles and row.account_id
-        role = await self._delivery.role_of(row.account_id) if asks else None
-        sender = row.reverse_path.rpartition("@")[2].lower() or self._settings.domain
-        return Journey(row.domain, sender, role)
-
-
-def _without_return_path(octets: bytes) -> bytes:
-    """RFC 5321 section 4.4: only the last server writes Return-Path. Ours stands first and in one line."""
-    if octets[:12].lower() == b"return-path:":
-        return octets[octets.find(b"\n") + 1 :]
-    return octets

@@ -33,6 +33,7 @@ MODULES: Mapping[str, Sequence[str]] = {
     "mailserver/delivery/deliver.py": ("tests/smtp", "tests/lists"),
     "mailserver/submission/submit.py": ("tests/smtp/test_submission.py", "tests/lists"),
     "smtp/wire/framing.py": ("tests/smtp/test_framing.py", "tests/smtp/test_hostile.py"),
+    "smtp/relay/delivery_agent.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
     "smtp/relay/queue_runner.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
     "smtp/relay/recording.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
     "smtp/relay/settling.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),

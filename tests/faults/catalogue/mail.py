@@ -167,7 +167,7 @@ FAULTS = (
     Fault(
         "down-domain-is-dialled",
         "A domain that is down is dialled again for each of its messages.",
-        "smtp/relay/queue_runner.py",
+        "smtp/relay/delivery_agent.py",
         "        if left > 0 and not waived:",
         "        if False:",
         ("tests/smtp/test_relay_moments.py",),

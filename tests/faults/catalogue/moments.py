@@ -38,7 +38,7 @@ FAULTS = (
     Fault(
         "sent-and-not-written-down",
         "The database is away when another server has taken a message: it leaves again with the next lease.",
-        "smtp/relay/queue_runner.py",
+        "smtp/relay/delivery_agent.py",
         "        await self._recorder.record(row, verdicts, octets)\n",
         "        await self._recorder._conclude(row, verdicts, octets)\n",
         ("tests/smtp/test_unknown_commit.py",),
