@@ -24,6 +24,40 @@ ACCOUNT = ("--folder", "--message", "--agenda", "--in-place", "--everything", "-
 LIST = ("--as", "--apply")
 
 
+Listed = Annotated[bool, typer.Option("--list", help=_("Montrer les sauvegardes et leurs heures."))]
+At = Annotated[
+    str, typer.Option(help=_("La dernière sauvegarde de ce moment ou d’avant : 2026-11-29T08:00, heure d’ici."))
+]
+Database = Annotated[str, typer.Option(help=_("URL d’une base PostgreSQL vide ; rien : celle des réglages sauvés."))]
+OctetsTo = Annotated[
+    str,
+    typer.Option(help=_("Où viennent les gros messages : s3://seau/préfixe, ou un dossier ; rien : dans DIR.")),
+]
+Account = Annotated[
+    str, typer.Option(metavar="LOGIN", help=_("Un compte : identifiant, adresse, ou boîte fonctionnelle."))
+]
+Folder = Annotated[str, typer.Option(help=_("De ce compte un dossier, avec ceux qu’il contient."))]
+MessageId = Annotated[str, typer.Option(metavar="ID", help=_("De ce compte les messages de ce Message-ID."))]
+Agenda = Annotated[str, typer.Option(metavar="NAME", help=_("De ce compte un agenda ou un carnet."))]
+InPlace = Annotated[
+    bool, typer.Option("--in-place", help=_("Ce qui manque aux agendas et carnets y revient, et non à côté."))
+]
+Everything = Annotated[
+    bool, typer.Option("--everything", help=_("Aussi ce que le compte a encore : cela y sera deux fois."))
+]
+EvenErased = Annotated[
+    bool, typer.Option("--even-erased", help=_("Aussi un compte qui a été effacé exprès ; il revient fermé."))
+]
+MailingList = Annotated[
+    str, typer.Option(metavar="ADDRESS", help=_("Une liste ou boîte fonctionnelle : en quoi elle diffère."))
+]
+Beside = Annotated[
+    str, typer.Option("--as", metavar="ADDRESS", help=_("En faire une nouvelle liste, de cette adresse."))
+]
+Apply = Annotated[bool, typer.Option("--apply", help=_("Rendre la liste comme elle était."))]
+Plan = Annotated[bool, typer.Option("--plan", help=_("Du compte, montrer ce qui reviendrait ; rien ne change."))]
+
+
 def restore(
     target: Annotated[str, typer.Argument(metavar="TARGET", help=_("Où `mailserver backup` a sauvé."))],
     key_file: Annotated[Path, typer.Option(help=_("Fichier de la clé de la sauvegarde."))],
@@ -31,44 +65,23 @@ def restore(
         Path | None,
         typer.Argument(metavar="[DIR]", help=_("Dossier vide, ou qui n’existe pas ; d’une partie, l’instance.")),
     ] = None,
-    listed: Annotated[bool, typer.Option("--list", help=_("Montrer les sauvegardes et leurs heures."))] = False,
-    at: Annotated[
-        str, typer.Option(help=_("La dernière sauvegarde de ce moment ou d’avant : 2026-11-29T08:00, heure d’ici."))
-    ] = "",
-    database: Annotated[
-        str, typer.Option(help=_("URL d’une base PostgreSQL vide ; rien : celle des réglages sauvés."))
-    ] = "",
-    octets: Annotated[
-        str,
-        typer.Option(help=_("Où viennent les gros messages : s3://seau/préfixe, ou un dossier ; rien : dans DIR.")),
-    ] = "",
+    listed: Listed = False,
+    at: At = "",
+    database: Database = "",
+    octets: OctetsTo = "",
     endpoint: Endpoint = "",
     region: Region = "",
-    account: Annotated[
-        str, typer.Option(metavar="LOGIN", help=_("Un compte : identifiant, adresse, ou boîte fonctionnelle."))
-    ] = "",
-    folder: Annotated[str, typer.Option(help=_("De ce compte un dossier, avec ceux qu’il contient."))] = "",
-    message: Annotated[str, typer.Option(metavar="ID", help=_("De ce compte les messages de ce Message-ID."))] = "",
-    agenda: Annotated[str, typer.Option(metavar="NAME", help=_("De ce compte un agenda ou un carnet."))] = "",
-    in_place: Annotated[
-        bool, typer.Option("--in-place", help=_("Ce qui manque aux agendas et carnets y revient, et non à côté."))
-    ] = False,
-    everything: Annotated[
-        bool, typer.Option("--everything", help=_("Aussi ce que le compte a encore : cela y sera deux fois."))
-    ] = False,
-    even_erased: Annotated[
-        bool, typer.Option("--even-erased", help=_("Aussi un compte qui a été effacé exprès ; il revient fermé."))
-    ] = False,
-    mailing_list: Annotated[
-        str, typer.Option(metavar="ADDRESS", help=_("Une liste ou boîte fonctionnelle : en quoi elle diffère."))
-    ] = "",
-    beside: Annotated[
-        str, typer.Option("--as", metavar="ADDRESS", help=_("En faire une nouvelle liste, de cette adresse."))
-    ] = "",
-    apply: Annotated[bool, typer.Option("--apply", help=_("Rendre la liste comme elle était."))] = False,
-    plan: Annotated[
-        bool, typer.Option("--plan", help=_("Du compte, montrer ce qui reviendrait ; rien ne change."))
-    ] = False,
+    account: Account = "",
+    folder: Folder = "",
+    message: MessageId = "",
+    agenda: Agenda = "",
+    in_place: InPlace = False,
+    everything: Everything = False,
+    even_erased: EvenErased = False,
+    mailing_list: MailingList = "",
+    beside: Beside = "",
+    apply: Apply = False,
+    plan: Plan = False,
     as_json: AsJson = False,
 ) -> None:
     """Restore a whole instance into an empty folder, or a part of a backup beside what is there."""

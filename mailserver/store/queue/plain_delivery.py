@@ -14,6 +14,7 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
+    Insert,
     Integer,
     LargeBinary,
     Table,
@@ -137,19 +138,22 @@ def _rows_given() -> CTE:
     return select(*table.c).join_from(table, patience, true()).cte("given")
 
 
-def _statement() -> Statement:
-    """Everything that a delivery writes. What it answers: the places of those that were done, and their contents."""
-    given = _rows_given()
-    now = bindparam("now", type_=BigInteger)
-    # Whoever has a mailbox may wait for what is written here: so nothing here waits for a mailbox.
-    free = (
+def _free_mailboxes() -> CTE:
+    """Those that nobody else has now: who has a mailbox may wait for what is written here, so nothing here waits for
+    a mailbox."""
+    return (
         select(mailbox.c.id, mailbox.c.account_id)
         .where(mailbox.c.id == func.any(bindparam("box", type_=postgresql.ARRAY(BigInteger()))))
         .with_for_update(skip_locked=True, key_share=True)
         .cte("free")
     )
+
+
+def _new_contents(given: CTE) -> CTE:
+    """Contents that are stored for the first time, of messages whose mailbox is free."""
+    free = _free_mailboxes()
     here = (free.c.id == given.c.box) & (free.c.account_id == given.c.account)
-    new = (
+    return (
         postgresql.insert(content)
         .from_select(
             list(CONTENT_KEYS),
@@ -159,17 +163,10 @@ def _statement() -> Statement:
         .returning(content.c.id, content.c.hash)
         .cte("new")
     )
-    same = new.c.hash == given.c.c_hash
-    filled = insert(blob).from_select(
-        ["content_id", *BLOB_KEYS],
-        select(new.c.id, *_of(given, "b")).join_from(new, given, same),
-    )
-    turn = func.row_number().over(partition_by=given.c.box, order_by=given.c.nth)
-    placed = (
-        select(given.c.nth, given.c.box, given.c.c_size, new.c.id, turn.label("turn"))
-        .join_from(new, given, same)
-        .cte("placed")
-    )
+
+
+def _minted_numbers(placed: CTE) -> CTE:
+    """The numbers before those of the messages in each mailbox, which counts them from now on."""
     counted = (
         select(
             placed.c.box,
@@ -179,7 +176,7 @@ def _statement() -> Statement:
         .group_by(placed.c.box)
         .cte("counted")
     )
-    minted = (
+    return (
         update(mailbox)
         .where(mailbox.c.id == counted.c.box)
         .values(
@@ -196,7 +193,13 @@ def _statement() -> Statement:
         )
         .cte("minted")
     )
-    written = insert(message).from_select(
+
+
+def _appearances(given: CTE, placed: CTE) -> Insert:
+    """The messages in their mailboxes."""
+    now = bindparam("now", type_=BigInteger)
+    minted = _minted_numbers(placed)
+    return insert(message).from_select(
         ["mailbox_id", "uid", "content_id", "modseq", "flags", "internal_date", "saved", "size", *_PLACED],
         select(
             placed.c.box,
@@ -212,13 +215,36 @@ def _statement() -> Statement:
         .join_from(placed, minted, minted.c.id == placed.c.box)
         .join(given, given.c.nth == placed.c.nth),
     )
-    traced = insert(message_trace).from_select(
+
+
+def _steps(given: CTE, placed: CTE) -> Insert:
+    """What goes on record of them."""
+    now = bindparam("now", type_=BigInteger)
+    return insert(message_trace).from_select(
         ["at", "event", "size", "detail", *_TRACED],
         select(now, literal(Step.RECEIVED.value), given.c.c_size, literal(""), *_of(given, "t")).join_from(
             placed, given, given.c.nth == placed.c.nth
         ),
     )
+
+
+def _statement() -> Statement:
+    """Everything that a delivery writes. What it answers: the places of those that were done, and their contents."""
+    given = _rows_given()
+    new = _new_contents(given)
+    same = new.c.hash == given.c.c_hash
+    filled = insert(blob).from_select(
+        ["content_id", *BLOB_KEYS],
+        select(new.c.id, *_of(given, "b")).join_from(new, given, same),
+    )
+    turn = func.row_number().over(partition_by=given.c.box, order_by=given.c.nth)
+    placed = (
+        select(given.c.nth, given.c.box, given.c.c_size, new.c.id, turn.label("turn"))
+        .join_from(new, given, same)
+        .cte("placed")
+    )
     told = select(func.pg_notify(news.CHANNEL, bindparam("news", type_=Text))).scalar_subquery()
+    written, traced = _appearances(given, placed), _steps(given, placed)
     answer = select(placed.c.nth, placed.c.id, told)
     return Statement(answer.add_cte(filled.cte("filled"), written.cte("written"), traced.cte("traced")))
 
