@@ -16,7 +16,7 @@ from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Refused, Temporary
-from mailserver.reports.writing import Reporter
+from mailserver.reports.outgoing_report import Reporter
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.record.trusted_clock import TrustedClock

@@ -20,7 +20,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.tls_sessions import Session
 from mailserver.reports import destinations, tls_writing
 from mailserver.reports.destinations import TlsDestinations
-from mailserver.reports.tls_writing import Written
+from mailserver.reports.outgoing_report import Written
 from mailserver.store.engine.transactions import Store
 from mailserver.store.reports import tls_seen
 from mailserver.store.reports.daily_counts import Due

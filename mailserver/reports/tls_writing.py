@@ -1,9 +1,7 @@
 """The TLS report that this service sends to a domain (RFC 8460 section 4): the JSON, and the mail. Pure."""
 
-import gzip
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,28 +10,14 @@ from mailserver.mime.writing.compose import NewMessage, Piece
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.clock import DAY
 from mailserver.model.tls_sessions import Published, Session
-from mailserver.reports.writing import Reporter
+from mailserver.reports import outgoing_report
+from mailserver.reports.outgoing_report import Reporter, Written
 
 MEDIA_TYPE = "application/tlsrpt+gzip"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A report that was written."""
-
-    domain: str
-    day: int
-    identifier: str
-    packed: bytes
-
-    def filename(self, reporter: Reporter) -> str:
-        """Section 5.1."""
-        return f"{reporter.domain}!{self.domain}!{self.day}!{self.day + DAY - 1}!001.json.gz"
-
-
 def write(reporter: Reporter, domain: str, day: int, seen: Sequence[tuple[Session, int]]) -> Written:
     """What was seen of a domain on a day. CPU grows with its rows: call it in a thread."""
-    identifier = f"{day}.{domain}@{reporter.domain}"
     by_policy: dict[Published, list[tuple[Session, int]]] = {}
     for one, count in seen:
         by_policy.setdefault(one.published, []).append((one, count))
@@ -41,11 +25,11 @@ def write(reporter: Reporter, domain: str, day: int, seen: Sequence[tuple[Sessio
         "organization-name": reporter.name,
         "date-range": {"start-datetime": _moment(day), "end-datetime": _moment(day + DAY - 1)},
         "contact-info": f"mailto:{reporter.address}",
-        "report-id": identifier,
+        "report-id": outgoing_report.identifier(reporter, domain, day),
         "policies": [_policy(domain, published, sessions) for published, sessions in by_policy.items()],
     }
     octets = json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode()
-    return Written(domain, day, identifier, gzip.compress(octets, mtime=0))
+    return outgoing_report.packed(reporter, domain, day, octets, "!001.json.gz")
 
 
 def _policy(domain: str, published: Published, sessions: Sequence[tuple[Session, int]]) -> dict[str, Any]:
@@ -87,7 +71,7 @@ def mail(reporter: Reporter, report: Written, to: str, *, token: bytes, now: flo
         now,
         compose.message_id(token, reporter.domain),
         (Correspondent("", to),),
-        subject=f"Report Domain: {report.domain} Submitter: {reporter.domain} Report-ID: <{report.identifier}>",
+        subject=report.subject(reporter),
         more=(
             ("Auto-Submitted", "auto-generated"),
             ("TLS-Required", "No"),

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from mailserver.background.audit_sealing import AuditSealer
 from mailserver.background.blob_gc import BlobCollector
 from mailserver.background.certificate_renewal import CertificateRenewal
+from mailserver.background.dmarc_report_sending import DmarcReportSender
 from mailserver.background.housekeeping import Housekeeper
 from mailserver.background.key_calendar import KeyCalendar
 from mailserver.background.queue_sampling import QueueSampling
-from mailserver.background.report_sending import ReportSender
 from mailserver.background.schema_watch import SchemaWatch
 from mailserver.background.tls_report_sending import TlsReportSender
 from mailserver.calendars.feeds import Feeds
@@ -126,7 +126,7 @@ def _work_outside(services: Services) -> dict[str, Work]:
         clock=clock,
         changes=services.changes,
     )
-    reports = ReportSender(
+    reports = DmarcReportSender(
         settings=settings,
         store=store,
         delivery=services.delivery,

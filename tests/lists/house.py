@@ -1,8 +1,10 @@
 """An academy with a school, pupils, teachers and staff, over real services and SMTP doors."""
 
+import shutil
 import smtplib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +41,16 @@ PEOPLE = (
 def at(login: str) -> str:
     """An address here."""
     return f"{login}@{DOMAIN}"
+
+
+@contextmanager
+def school_in(folder: Path, template: Path) -> Iterator[House]:
+    """A school of its own, served from a copy of an instance."""
+    shutil.copytree(template, folder)
+    house = House(folder)
+    populate(house)
+    yield house
+    house.stop()
 
 
 def populate(house: House) -> None:

@@ -1,6 +1,5 @@
 """Functional boxes by SMTP: mail is stored once, in the box; holders read it there and write in its name."""
 
-import shutil
 import smtplib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,18 +16,14 @@ from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Viewer, boxes
 from mailserver.store.people import lists, removals
 from mailserver.store.schema.sharing import mailbox_act
-from tests.lists.house import ORIGIN, UAI, arrive, at, letter, make_list, populate, send, submitting, without_mail
+from tests.lists.house import ORIGIN, UAI, arrive, at, letter, make_list, school_in, send, submitting, without_mail
 from tests.smtp.house import DOMAIN, House
 
 
 @pytest.fixture(scope="module")
 def house(instance_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    directory = tmp_path_factory.mktemp("boxes") / "dir"
-    shutil.copytree(instance_template, directory)
-    house = House(directory)
-    populate(house)
-    yield house
-    house.stop()
+    with school_in(tmp_path_factory.mktemp("boxes") / "dir", instance_template) as house:
+        yield house
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Lists through real sessions: who may write, who receives what, reports, loops, standing lists."""
 
 import re
-import shutil
 import smtplib
 from collections.abc import Iterator
 from datetime import datetime
@@ -28,8 +27,8 @@ from tests.lists.house import (
     letter,
     make_list,
     moderation,
-    populate,
     queue,
+    school_in,
     send,
     waiting,
     without_mail,
@@ -39,12 +38,8 @@ from tests.smtp.house import DOMAIN, House
 
 @pytest.fixture(scope="module")
 def school(instance_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    directory = tmp_path_factory.mktemp("lists") / "dir"
-    shutil.copytree(instance_template, directory)
-    house = House(directory)
-    populate(house)
-    yield house
-    house.stop()
+    with school_in(tmp_path_factory.mktemp("lists") / "dir", instance_template) as house:
+        yield house
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What waits for an owner: approved, rejected, let go; once, by whoever may, under the rules of the moment."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,8 +27,8 @@ from tests.lists.house import (
     letter,
     make_list,
     moderation,
-    populate,
     queue,
+    school_in,
     send,
     waiting,
     without_mail,
@@ -39,12 +38,8 @@ from tests.smtp.house import DOMAIN, House
 
 @pytest.fixture(scope="module")
 def school(instance_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    directory = tmp_path_factory.mktemp("moderation") / "dir"
-    shutil.copytree(instance_template, directory)
-    house = House(directory)
-    populate(house)
-    yield house
-    house.stop()
+    with school_in(tmp_path_factory.mktemp("moderation") / "dir", instance_template) as house:
+        yield house
 
 
 @pytest.fixture

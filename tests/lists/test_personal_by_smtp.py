@@ -1,6 +1,5 @@
 """People's own lists from any mail client: expanded at submission, for their owner alone, telling nobody."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from mailserver.foundation.settings import Limits
 from mailserver.store.account import accounts
 from mailserver.store.people import personal_lists
-from tests.lists.house import arrive, at, populate, queue, send, without_mail
+from tests.lists.house import arrive, at, queue, school_in, send, without_mail
 from tests.smtp.house import DOMAIN, House
 
 ADDRESS = f"ines+liste.chorale@{DOMAIN}"
@@ -17,15 +16,11 @@ ADDRESS = f"ines+liste.chorale@{DOMAIN}"
 
 @pytest.fixture(scope="module")
 def school(instance_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    directory = tmp_path_factory.mktemp("personal") / "dir"
-    shutil.copytree(instance_template, directory)
-    house = House(directory)
-    populate(house)
-    members = [at("tom"), at("lea"), at("gil"), "amie@ailleurs.fr"]
-    house.store.write_now(personal_lists.create, house.people["ines"].account_id, "Chorale", members)
-    house.store.write_now(personal_lists.create, house.people["ines"].account_id, "Vide", [])
-    yield house
-    house.stop()
+    with school_in(tmp_path_factory.mktemp("personal") / "dir", instance_template) as house:
+        members = [at("tom"), at("lea"), at("gil"), "amie@ailleurs.fr"]
+        house.store.write_now(personal_lists.create, house.people["ines"].account_id, "Chorale", members)
+        house.store.write_now(personal_lists.create, house.people["ines"].account_id, "Vide", [])
+        yield house
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Rules between populations and the emergency brake, felt at every door that sends."""
 
-import shutil
 import smtplib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,8 +23,8 @@ from tests.lists.house import (
     letter,
     make_list,
     moderation,
-    populate,
     queue,
+    school_in,
     send,
     submitting,
     waiting,
@@ -40,12 +39,8 @@ PUPIL, OUTSIDE = Population.PUPIL, Population.OUTSIDE
 
 @pytest.fixture(scope="module")
 def school(instance_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    directory = tmp_path_factory.mktemp("rules") / "dir"
-    shutil.copytree(instance_template, directory)
-    house = House(directory)
-    populate(house)
-    yield house
-    house.stop()
+    with school_in(tmp_path_factory.mktemp("rules") / "dir", instance_template) as house:
+        yield house
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from mailserver.model.clock import DAY
 from mailserver.model.tls_sessions import Published, Session
 from mailserver.reports import attachments, destinations, tls_json, tls_writing
 from mailserver.reports.destinations import TlsDestinations
+from mailserver.reports.outgoing_report import Reporter
 from mailserver.reports.tally import SessionTally
-from mailserver.reports.writing import Reporter
 from mailserver.store.queue.spool import Signing
 from mailserver.store.record import trusted_clock
 from mailserver.store.reports import tls_seen
@@ -30,7 +30,7 @@ from mailserver.store.reports.daily_counts import Due
 from mailserver.store.schema.spool import queued
 from tests.authentication.name_server import NameServer
 from tests.clocks import StandingClock
-from tests.reports.test_sending import queue
+from tests.reports.test_dmarc_sending import queue
 from tests.smtp.elsewhere import Names
 from tests.smtp.house import DOMAIN, House
 from tests.webui.website import Website, page, world

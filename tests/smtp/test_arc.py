@@ -2,9 +2,9 @@
 
 import shutil
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dkim  # type: ignore[import-untyped]
 import pytest
@@ -152,40 +152,75 @@ async def resolver(names: NameServer) -> Any:
     await found.close()
 
 
-def test_what_a_filter_sends_on_is_sealed(instance_template: Path, tmp_path: Path, names: NameServer) -> None:
+class Passing(NamedTuple):
+    """A house whose mail goes to `elsewhere`."""
+
+    house: House
+    elsewhere: Elsewhere
+
+    def gets(self, *sent: tuple[str, bytes]) -> None:
+        """Messages of ada@a.fr, from a peer that her domain speaks for."""
+        port = self.house.ports["smtp"]
+        with smtplib.SMTP("127.0.0.1", port, "mx.a.fr", timeout=60, source_address=(PEER, 0)) as client:
+            for to, octets in sent:
+                client.sendmail("ada@a.fr", [to], octets)
+
+    def left(self, count: int) -> list[bytes]:
+        """What has arrived elsewhere: so many messages."""
+        until(lambda: len(self.elsewhere.inbox.octets) == count)
+        return list(self.elsewhere.inbox.octets)
+
+    def dkimpy_says(self, octets: bytes) -> bytes:
+        """Of a chain that the house has sealed last."""
+        (key,) = self.house.read(dkim_keys.every)
+        return by_dkimpy(octets, {**RECORDS, "s1._domainkey.ac-exemple.fr": record_of(key).encode()})
+
+
+Pass = Callable[..., Passing]
+
+
+@pytest.fixture
+def passing(instance_template: Path, tmp_path: Path, names: NameServer) -> Iterator[Pass]:
+    """Makes the one of a test, with further settings."""
+    made: list[Passing] = []
+
+    def make(**settings: Any) -> Passing:
+        shutil.copytree(instance_template, tmp_path / "dir")
+        elsewhere = Elsewhere().start()
+        house = House(
+            tmp_path / "dir",
+            smtp={"relays": ["127.0.0.1"]},
+            dns={"nameservers": [names.setting]},
+            outbound={"smarthost": elsewhere.target},
+            **settings,
+        )
+        made.append(Passing(house, elsewhere))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.house.stop()
+        one.elsewhere.stop()
+
+
+def test_what_a_filter_sends_on_is_sealed(passing: Pass, names: NameServer) -> None:
     """With what our door found; not an octet of it is changed."""
-    shutil.copytree(instance_template, tmp_path / "dir")
-    elsewhere = Elsewhere().start()
-    house = House(
-        tmp_path / "dir",
-        smtp={"relays": ["127.0.0.1"]},
-        dns={"nameservers": [names.setting]},
-        outbound={"smarthost": elsewhere.target},
-        filters={"redirect": "anywhere"},
-    )
-    try:
-        names["a.fr", "TXT"] = [b"v=spf1 ip4:127.0.0.2 -all"]
-        names["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=reject"]
-        names["s._domainkey.a.fr", "TXT"] = [record(KEY)]
-        filters_of(house, "bob", 'redirect "bob@ailleurs.fr";')
-        house.start_relay()
-        octets = sign(MESSAGE)
-        with smtplib.SMTP("127.0.0.1", house.ports["smtp"], "mx.a.fr", timeout=60, source_address=(PEER, 0)) as client:
-            client.sendmail("ada@a.fr", [f"bob@{DOMAIN}"], octets)
-        until(lambda: len(elsewhere.inbox.octets) == 1)
-        (passed,) = elsewhere.inbox.octets
-        assert passed.endswith(octets), "not an octet of it is changed"
-        (key,) = house.read(dkim_keys.every)
-        records = {**RECORDS, "s1._domainkey.ac-exemple.fr": record_of(key).encode()}
-        assert by_dkimpy(passed, records) == b"pass"
-        told = passed.partition(b"ARC-Authentication-Results: ")[2].partition(b"\r\nX-Sieve")[0]
-        assert told.startswith(f"i=1; {DOMAIN};".encode())
-        assert b"dkim=pass header.d=a.fr" in told
-        assert b"dmarc=pass header.from=a.fr" in told
-        assert b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=ac-exemple.fr" not in passed
-    finally:
-        house.stop()
-        elsewhere.stop()
+    way = passing(filters={"redirect": "anywhere"})
+    names["a.fr", "TXT"] = [b"v=spf1 ip4:127.0.0.2 -all"]
+    names["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=reject"]
+    names["s._domainkey.a.fr", "TXT"] = [record(KEY)]
+    filters_of(way.house, "bob", 'redirect "bob@ailleurs.fr";')
+    way.house.start_relay()
+    octets = sign(MESSAGE)
+    way.gets((f"bob@{DOMAIN}", octets))
+    (passed,) = way.left(1)
+    assert passed.endswith(octets), "not an octet of it is changed"
+    assert way.dkimpy_says(passed) == b"pass"
+    told = passed.partition(b"ARC-Authentication-Results: ")[2].partition(b"\r\nX-Sieve")[0]
+    assert told.startswith(f"i=1; {DOMAIN};".encode())
+    assert b"dkim=pass header.d=a.fr" in told
+    assert b"dmarc=pass header.from=a.fr" in told
+    assert b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=ac-exemple.fr" not in passed
 
 
 @pytest.fixture
@@ -198,20 +233,15 @@ def scanner(tmp_path: Path) -> Iterator[Clamd]:
 
 @pytest.mark.needs("clamd")
 def test_what_waited_is_sealed_with_what_was_found_when_it_came(
-    instance_template: Path, tmp_path: Path, names: NameServer, scanner: Clamd
+    passing: Pass, names: NameServer, scanner: Clamd
 ) -> None:
     """For a list's owner, for IT because of a virus: whatever the DNS of its author says by then."""
-    shutil.copytree(instance_template, tmp_path / "dir")
-    elsewhere = Elsewhere().start()
-    house = House(
-        tmp_path / "dir",
-        smtp={"relays": ["127.0.0.1"]},
-        dns={"nameservers": [names.setting]},
-        outbound={"smarthost": elsewhere.target},
+    way = passing(
         filters={"redirect": "anywhere"},
         junk={"clamd": f"127.0.0.1:{scanner.port}"},
         authentication={"trusted_sealers": ["b.fr"]},
     )
+    house = way.house
     parts: dict[str, Any] = {
         "settings": house.settings,
         "store": house.store,
@@ -219,81 +249,57 @@ def test_what_waited_is_sealed_with_what_was_found_when_it_came(
         "clock": house.clock,
     }
     it = Origin("it", "test")
-    try:
-        names["a.fr", "TXT"] = [b"v=spf1 ip4:127.0.0.2 -all"]
-        names["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=none"]
-        for domain in ("a.fr", "b.fr"):
-            names[f"s._domainkey.{domain}", "TXT"] = [record(KEY)]
-        filters_of(house, "bob", 'redirect "bob@ailleurs.fr";')
+    names["a.fr", "TXT"] = [b"v=spf1 ip4:127.0.0.2 -all"]
+    names["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=none"]
+    for domain in ("a.fr", "b.fr"):
+        names[f"s._domainkey.{domain}", "TXT"] = [record(KEY)]
+    filters_of(house, "bob", 'redirect "bob@ailleurs.fr";')
 
-        def moderated(tx: Tx) -> None:
-            lists.change(tx, LIST, {"moderated": 1})
+    def moderated(tx: Tx) -> None:
+        lists.change(tx, LIST, {"moderated": 1})
 
-        house.store.write_now(moderated)
-        octets = seal(sign(MESSAGE), b"b.fr", "dkim=pass header.d=a.fr")
-        ill = sign(MESSAGE.replace(b"Bonjour", EICAR))
-        with smtplib.SMTP("127.0.0.1", house.ports["smtp"], "mx.a.fr", timeout=60, source_address=(PEER, 0)) as client:
-            client.sendmail("ada@a.fr", [LIST], octets)
-            client.sendmail("ada@a.fr", [f"bob@{DOMAIN}"], ill)
-        for domain in ("a.fr", "b.fr"):
-            del names.known[f"s._domainkey.{domain}", "TXT"]
-        names["a.fr", "TXT"] = [b"v=spf1 -all"]
-        house.start_relay()
-        (waiting,) = house.read(moderation_queue.waiting)
-        house.run(Moderation(directory=house.directory, **parts).approve(waiting.id, it))
-        (infected,) = house.read(infected_queue.waiting)
-        house.run(InfectedMail(**parts).release(infected.id, it))
-        until(lambda: len(elsewhere.inbox.octets) == 3)  # what bob's filter sends on of the list, too
-        (key,) = house.read(dkim_keys.every)
-        records = {**RECORDS, "s1._domainkey.ac-exemple.fr": record_of(key).encode()}
-        inbox = elsewhere.inbox.octets
-        passed = {
-            b"list": next(one for one in inbox if b"List-Id" in one and b"X-Sieve" not in one),
-            b"virus": next(one for one in inbox if b"List-Id" not in one),
-        }
-        for kind, number in ((b"list", 2), (b"virus", 1)):
-            told = passed[kind].partition(f"ARC-Authentication-Results: i={number}; {DOMAIN};".encode())[2]
-            told = told.partition(b"\r\nARC-" if number == 2 else b"\r\nX-Sieve")[0]
-            assert b"dkim=pass header.d=a.fr" in told, kind
-            assert b"spf=pass" in told, kind
-            assert by_dkimpy(passed[kind], records) == b"pass", kind
-        assert b"cv=pass" in passed[b"list"].partition(b"ARC-Message-Signature")[0]
-    finally:
-        house.stop()
-        elsewhere.stop()
+    house.store.write_now(moderated)
+    octets = seal(sign(MESSAGE), b"b.fr", "dkim=pass header.d=a.fr")
+    ill = sign(MESSAGE.replace(b"Bonjour", EICAR))
+    way.gets((LIST, octets), (f"bob@{DOMAIN}", ill))
+    for domain in ("a.fr", "b.fr"):
+        del names.known[f"s._domainkey.{domain}", "TXT"]
+    names["a.fr", "TXT"] = [b"v=spf1 -all"]
+    house.start_relay()
+    (waiting,) = house.read(moderation_queue.waiting)
+    house.run(Moderation(directory=house.directory, **parts).approve(waiting.id, it))
+    (infected,) = house.read(infected_queue.waiting)
+    house.run(InfectedMail(**parts).release(infected.id, it))
+    inbox = way.left(3)  # what bob's filter sends on of the list, too
+    passed = {
+        b"list": next(one for one in inbox if b"List-Id" in one and b"X-Sieve" not in one),
+        b"virus": next(one for one in inbox if b"List-Id" not in one),
+    }
+    for kind, number in ((b"list", 2), (b"virus", 1)):
+        told = passed[kind].partition(f"ARC-Authentication-Results: i={number}; {DOMAIN};".encode())[2]
+        told = told.partition(b"\r\nARC-" if number == 2 else b"\r\nX-Sieve")[0]
+        assert b"dkim=pass header.d=a.fr" in told, kind
+        assert b"spf=pass" in told, kind
+        assert way.dkimpy_says(passed[kind]) == b"pass", kind
+    assert b"cv=pass" in passed[b"list"].partition(b"ARC-Message-Signature")[0]
 
 
 @pytest.mark.parametrize(("changed", "validity"), [(b"", b"cv=pass"), (b"Bonsoir", b"cv=fail")])
 def test_a_list_says_of_a_chain_what_it_was_when_it_came_whoever_sealed_it(
-    instance_template: Path, tmp_path: Path, names: NameServer, changed: bytes, validity: bytes
+    passing: Pass, names: NameServer, changed: bytes, validity: bytes
 ) -> None:
     """RFC 8617 section 5.1: by its keys. The list's own changes break nothing; trust is for whoever gets it to give."""
-    shutil.copytree(instance_template, tmp_path / "dir")
-    elsewhere = Elsewhere().start()
-    house = House(
-        tmp_path / "dir",
-        smtp={"relays": ["127.0.0.1"]},
-        dns={"nameservers": [names.setting]},
-        outbound={"smarthost": elsewhere.target},
-    )
-    try:
-        names["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=none"]
-        for domain in ("a.fr", "b.fr"):
-            names[f"s._domainkey.{domain}", "TXT"] = [record(KEY)]
-        octets = seal(sign(MESSAGE), b"b.fr", "dkim=pass header.d=a.fr").replace(b"Bonjour", changed or b"Bonjour")
-        house.start_relay()
-        with smtplib.SMTP("127.0.0.1", house.ports["smtp"], "mx.a.fr", timeout=60, source_address=(PEER, 0)) as client:
-            client.sendmail("ada@a.fr", [LIST], octets)
-        until(lambda: len(elsewhere.inbox.octets) == 1)
-        (passed,) = elsewhere.inbox.octets
-        seals = passed.partition(b"ARC-Message-Signature")[0]
-        assert b"ARC-Seal: i=2;" in seals
-        assert validity in seals
-        told = passed.partition(b"ARC-Authentication-Results: i=2; ")[2].partition(b"\r\nARC-")[0]
-        assert arc_check.results_of(told, "arc") == {validity.decode().removeprefix("cv=")}
-        (key,) = house.read(dkim_keys.every)
-        records = {**RECORDS, "s1._domainkey.ac-exemple.fr": record_of(key).encode()}
-        assert (by_dkimpy(passed, records) == b"pass") is (not changed)
-    finally:
-        house.stop()
-        elsewhere.stop()
+    way = passing()
+    names["_dmarc.a.fr", "TXT"] = [b"v=DMARC1; p=none"]
+    for domain in ("a.fr", "b.fr"):
+        names[f"s._domainkey.{domain}", "TXT"] = [record(KEY)]
+    octets = seal(sign(MESSAGE), b"b.fr", "dkim=pass header.d=a.fr").replace(b"Bonjour", changed or b"Bonjour")
+    way.house.start_relay()
+    way.gets((LIST, octets))
+    (passed,) = way.left(1)
+    seals = passed.partition(b"ARC-Message-Signature")[0]
+    assert b"ARC-Seal: i=2;" in seals
+    assert validity in seals
+    told = passed.partition(b"ARC-Authentication-Results: i=2; ")[2].partition(b"\r\nARC-")[0]
+    assert arc_check.results_of(told, "arc") == {validity.decode().removeprefix("cv=")}
+    assert (way.dkimpy_says(passed) == b"pass") is (not changed)

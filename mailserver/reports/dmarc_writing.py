@@ -3,9 +3,7 @@
 In the form of RFC 7489, which every reader of reports knows and which has `pct`; that of RFC 9990 says the same.
 """
 
-import gzip
 from collections.abc import Sequence
-from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -15,41 +13,21 @@ from mailserver.mime.writing.compose import Attachment, NewMessage
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.clock import DAY
 from mailserver.model.observations import Observed
-
-
-@dataclass(frozen=True, slots=True)
-class Reporter:
-    """Who reports: the academy's name, its domain, and whom to write to."""
-
-    name: str
-    domain: str
-
-    @property
-    def address(self) -> str:
-        return f"postmaster@{self.domain}"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A report that was written."""
-
-    domain: str
-    day: int
-    identifier: str
-    packed: bytes
-
-    def filename(self, reporter: Reporter) -> str:
-        return f"{reporter.domain}!{self.domain}!{self.day}!{self.day + DAY - 1}.xml.gz"
+from mailserver.reports import outgoing_report
+from mailserver.reports.outgoing_report import Reporter, Written
 
 
 def write(reporter: Reporter, domain: str, day: int, seen: Sequence[tuple[Observed, int]]) -> Written:
     """What was seen of a domain on a day. CPU grows with its rows: call it in a thread."""
-    identifier = f"{day}.{domain}@{reporter.domain}"
     root = Element("feedback")
     _put(root, version="1.0")
     metadata = SubElement(root, "report_metadata")
     _put(metadata, org_name=reporter.name, email=reporter.address)
-    _put(metadata, extra_contact_info=f"mailserver {__version__}", report_id=identifier)
+    _put(
+        metadata,
+        extra_contact_info=f"mailserver {__version__}",
+        report_id=outgoing_report.identifier(reporter, domain, day),
+    )
     _put(SubElement(metadata, "date_range"), begin=str(day), end=str(day + DAY - 1))
     published = SubElement(root, "policy_published")
     # Of a policy that changed meanwhile the one that most messages met.
@@ -57,7 +35,7 @@ def write(reporter: Reporter, domain: str, day: int, seen: Sequence[tuple[Observ
     for one, count in seen:
         _record(SubElement(root, "record"), one, count)
     octets: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
-    return Written(domain, day, identifier, gzip.compress(octets, mtime=0))
+    return outgoing_report.packed(reporter, domain, day, octets, ".xml.gz")
 
 
 def _record(record: Element, one: Observed, count: int) -> None:
@@ -93,7 +71,7 @@ def mail(reporter: Reporter, report: Written, to: str, *, token: bytes, now: flo
         now,
         compose.message_id(token, reporter.domain),
         (Correspondent("", to),),
-        subject=f"Report Domain: {report.domain} Submitter: {reporter.domain} Report-ID: <{report.identifier}>",
+        subject=report.subject(reporter),
         text=f"This is an aggregate report of {reporter.domain} about mail in the name of {report.domain}.\n",
         attachments=(attachment,),
         more=(("Auto-Submitted", "auto-generated"),),

@@ -10,7 +10,7 @@ import pytest
 
 from mailserver.authentication.lookups import Lookups
 from mailserver.background.daily_reports import AFTER_MIDNIGHT
-from mailserver.background.report_sending import ReportSender
+from mailserver.background.dmarc_report_sending import DmarcReportSender
 from mailserver.foundation.resolver import Resolver
 from mailserver.foundation.settings import NameService
 from mailserver.mime import scan, unpack
@@ -18,10 +18,10 @@ from mailserver.model import observations
 from mailserver.model.errors import Temporary
 from mailserver.model.observations import Observed
 from mailserver.model.reports import Source
-from mailserver.reports import attachments, destinations, dmarc_xml, tally, writing
+from mailserver.reports import attachments, destinations, dmarc_writing, dmarc_xml, tally
 from mailserver.reports.destinations import Destination, addresses
+from mailserver.reports.outgoing_report import Reporter
 from mailserver.reports.tally import Tally
-from mailserver.reports.writing import Reporter
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import spool
 from mailserver.store.reports import daily_counts, figures, seen
@@ -73,10 +73,10 @@ def sending(template: Path, tmp_path: Path, reported: NameServer, clock: Standin
 
 
 @pytest.fixture
-def sender(sending: House) -> Iterator[ReportSender]:
-    async def make() -> tuple[ReportSender, Resolver]:
+def sender(sending: House) -> Iterator[DmarcReportSender]:
+    async def make() -> tuple[DmarcReportSender, Resolver]:
         resolver = Resolver(sending.settings.dns)
-        found = ReportSender(
+        found = DmarcReportSender(
             settings=sending.settings,
             store=sending.store,
             delivery=sending.delivery,
@@ -114,7 +114,7 @@ def queue(house: House) -> list[tuple[str, bytes]]:
     return house.read(read)
 
 
-def test_a_day_of_mail_is_reported(sending: House, sender: ReportSender, clock: StandingClock) -> None:
+def test_a_day_of_mail_is_reported(sending: House, sender: DmarcReportSender, clock: StandingClock) -> None:
     day = int(clock.now()) // DAY * DAY
     ada = f"ada@{DOMAIN}"
     for _ in range(3):
@@ -154,7 +154,7 @@ def test_a_day_of_mail_is_reported(sending: House, sender: ReportSender, clock: 
     assert len(queue(sending)) == 1
 
 
-def test_what_a_part_of_the_mail_is_spared(sending: House, sender: ReportSender, clock: StandingClock) -> None:
+def test_what_a_part_of_the_mail_is_spared(sending: House, sender: DmarcReportSender, clock: StandingClock) -> None:
     """`pct=0`: the next milder policy, and the report says why."""
     assert send(sending, of("x@half.example"), f"ada@{DOMAIN}", sender="x@evil.example") == 250
     counted(sending)
@@ -168,7 +168,7 @@ def test_what_a_part_of_the_mail_is_spared(sending: House, sender: ReportSender,
 
 
 def test_what_is_deferred_counts_when_it_is_taken(
-    sending: House, sender: ReportSender, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+    sending: House, sender: DmarcReportSender, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object, **__: object) -> None:
         raise Temporary("away")
@@ -182,7 +182,7 @@ def test_what_is_deferred_counts_when_it_is_taken(
     assert [count for _, count in sending.read(seen.facts, Due(day, "half.example"))] == [1]
 
 
-def test_two_workers_send_one_report(sending: House, sender: ReportSender, clock: StandingClock) -> None:
+def test_two_workers_send_one_report(sending: House, sender: DmarcReportSender, clock: StandingClock) -> None:
     day = int(clock.now()) // DAY * DAY - DAY
     sending.store.write_now(seen.count, day, {observed(): 2})
     sending.store.write_now(seen.count, day, {observed(): 1, observed(source="192.0.2.9"): 1})
@@ -198,7 +198,7 @@ def test_two_workers_send_one_report(sending: House, sender: ReportSender, clock
 
 
 def test_what_cannot_be_looked_up_waits_some_days(
-    sending: House, sender: ReportSender, clock: StandingClock, reported: NameServer
+    sending: House, sender: DmarcReportSender, clock: StandingClock, reported: NameServer
 ) -> None:
     day = int(clock.now()) // DAY * DAY - DAY
     sending.store.write_now(seen.count, day, {observed(domain="lame.example"): 2, observed(domain="mute.example"): 1})
@@ -214,7 +214,7 @@ def test_what_cannot_be_looked_up_waits_some_days(
 
 
 def test_a_report_that_is_too_large(
-    sending: House, sender: ReportSender, clock: StandingClock, reported: NameServer
+    sending: House, sender: DmarcReportSender, clock: StandingClock, reported: NameServer
 ) -> None:
     day = int(clock.now()) // DAY * DAY - DAY
     reported["_dmarc.petit.example", "TXT"] = [
@@ -248,7 +248,7 @@ def test_facts_are_kept_as_they_were() -> None:
 
 
 def test_what_xml_cannot_say() -> None:
-    packed = writing.write(Reporter("L’<Académie>", DOMAIN), "a.example", DAY * 20_000, [(observed(), 5)]).packed
+    packed = dmarc_writing.write(Reporter("L’<Académie>", DOMAIN), "a.example", DAY * 20_000, [(observed(), 5)]).packed
     found = dmarc_xml.read(gzip.decompress(packed))
     assert (found.organisation, found.passed) == ("L’<Académie>", 5)
 

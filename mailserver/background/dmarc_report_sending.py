@@ -16,9 +16,9 @@ from mailserver.foundation.resolver import LookupFailed
 from mailserver.model.clock import DAY
 from mailserver.model.observations import Observed
 from mailserver.model.reports import Kind, Report, Source, merged_sources
-from mailserver.reports import destinations, writing
+from mailserver.reports import destinations, dmarc_writing, outgoing_report
 from mailserver.reports.destinations import Destination
-from mailserver.reports.writing import Reporter, Written
+from mailserver.reports.outgoing_report import Reporter, Written
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.reports import received, seen
 from mailserver.store.reports.daily_counts import Due
@@ -27,7 +27,7 @@ from mailserver.store.reports.received import Origin
 log = structlog.get_logger("reports")
 
 
-class ReportSender(DailyReports):
+class DmarcReportSender(DailyReports):
     """One per worker."""
 
     _seen = seen
@@ -50,7 +50,7 @@ class ReportSender(DailyReports):
         except LookupFailed as error:
             log.info("report waits", domain=one.domain, why=str(error))
             return
-        written = await asyncio.to_thread(writing.write, reporter, one.domain, one.day, facts)
+        written = await asyncio.to_thread(dmarc_writing.write, reporter, one.domain, one.day, facts)
         parts = await self._parts(reporter, written, wanted)
         if await self._leave(one, parts):
             log.info("report sent", domain=one.domain, to=len(parts), rows=len(facts), octets=len(written.packed))
@@ -59,7 +59,7 @@ class ReportSender(DailyReports):
         """The mail to each destination that takes so much. Raises Temporary."""
         parts: list[Part] = []
         for one in wanted:
-            octets = writing.mail(reporter, written, one.address, token=self._token(), now=self._clock.now())
+            octets = dmarc_writing.mail(reporter, written, one.address, token=self._token(), now=self._clock.now())
             if one.limit and len(octets) > one.limit:
                 log.info("report too large for its destination", domain=written.domain, octets=len(octets))
                 continue
@@ -83,7 +83,7 @@ def _own(reporter: Reporter, one: Due, facts: list[tuple[Observed, int]]) -> Rep
         for each, count in facts
     )
     policy = "; ".join(f"{name}={value}" for name, value in facts[0][0].published)
-    name = f"{one.day}.{one.domain}@{reporter.domain}"
+    name = outgoing_report.identifier(reporter, one.domain, one.day)
     end = one.day + DAY - 1
     return Report(Kind.DMARC, reporter.name, reporter.address, name, one.day, end, one.domain, policy, sources)
 
