@@ -23,6 +23,7 @@ from tests.lists.house import (
     letter,
     make_list,
     moderation,
+    populate,
     queue,
     school_in,
     send,
