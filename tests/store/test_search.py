@@ -7,7 +7,8 @@ import random
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date
-from functools import partial
+from functools import cache, partial
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -135,11 +136,23 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---------------------------------------------------------------------- against a naive scan
 
 
-def naive(octets: bytes, criterion: Criterion) -> bool:
-    """What a search of the decoded texts says."""
+class Decoded(NamedTuple):
+    """What there is of a message to search in: header lines, and the body."""
+
+    lines: list[str]
+    body: str
+
+
+@cache
+def decoded(octets: bytes) -> Decoded:
     root = unpack(scan(octets).parts)
     lines = [fold(line) for line in header_text(octets, root).split("\n") if line]
-    body = fold(body_text(octets, root))
+    return Decoded(lines, fold(body_text(octets, root)))
+
+
+def naive(octets: bytes, criterion: Criterion) -> bool:
+    """What a search of the decoded texts says."""
+    lines, body = decoded(octets)
     match criterion:
         case Body(text):
             return fold(text) in body

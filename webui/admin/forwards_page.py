@@ -70,7 +70,7 @@ async def show_forwards(services: Services, visit: Visit, fault: str = "") -> Re
 async def act(services: Services, visit: Visit) -> Response:
     """POST /admin/transferts: stop one; its owner is told."""
     try:
-        await services.forwards.switch_off(visit.form.number("transfert"), origin(visit))
+        await services.filters.forwards.switch_off(visit.form.number("transfert"), origin(visit))
     except Refused as refusal:
         if refusal.reason is not Reason.NOT_FOUND:
             raise

@@ -51,7 +51,7 @@ async def _release(services: Services, visit: Visit, found: Sequence[Held]) -> t
     denied: dict[str, None] = {}
     for one in found:
         try:
-            await services.held_submissions.release(one.id, origin(visit))
+            await services.waiting.submissions.release(one.id, origin(visit))
         except Denied as why:
             denied[visit.language.say(why.said)] = None
             continue
@@ -67,7 +67,7 @@ async def _release(services: Services, visit: Visit, found: Sequence[Held]) -> t
 
 
 async def _drop(services: Services, visit: Visit, found: Sequence[Held]) -> tuple[int, str]:
-    return await services.held_submissions.drop([one.id for one in found], origin(visit)), ""
+    return await services.waiting.submissions.drop([one.id for one in found], origin(visit)), ""
 
 
 def _line(visit: Visit, one: Held) -> Line:

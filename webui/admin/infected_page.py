@@ -43,7 +43,7 @@ async def _release(services: Services, visit: Visit, found: Sequence[Held]) -> t
     left: list[str] = []
     for one in found:
         try:
-            left += (await services.infected.release(one.id, origin(visit))).left
+            left += (await services.waiting.infected.release(one.id, origin(visit))).left
         except Refused:
             continue
         count += 1
@@ -58,7 +58,7 @@ async def _drop(services: Services, visit: Visit, found: Sequence[Held]) -> tupl
     count = 0
     for one in found:
         try:
-            await services.infected.delete(one.id, origin(visit))
+            await services.waiting.infected.delete(one.id, origin(visit))
         except Refused:
             continue
         count += 1

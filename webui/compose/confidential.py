@@ -100,7 +100,7 @@ async def show_all(services: Services, visit: Visit) -> Response:
 
 async def show(services: Services, visit: Visit) -> Response:
     """GET /envois/a-confirmer/{number}: one of them, with what it gives away."""
-    return await _one(services, visit, await services.unconfirmed.get(visit.principal, _number(visit)))
+    return await _one(services, visit, await services.waiting.unconfirmed.get(visit.principal, _number(visit)))
 
 
 async def decide(services: Services, visit: Visit) -> Response:
@@ -108,21 +108,21 @@ async def decide(services: Services, visit: Visit) -> Response:
     number, wanted = _number(visit), visit.form.text("faire")
     try:
         if wanted == "envoyer":
-            outcome = await services.unconfirmed.send(visit.principal, number, visit.origin)
+            outcome = await services.waiting.unconfirmed.send(visit.principal, number, visit.origin)
             return after(visit, outcome)
         if wanted == "renoncer":
-            await services.unconfirmed.drop(visit.principal, number, visit.origin)
+            await services.waiting.unconfirmed.drop(visit.principal, number, visit.origin)
             return redirect(visit, f"{visit.base}/envois/a-confirmer", **done("renonce"))
         return await show(services, visit)
     except Refused as refusal:
         if refusal.reason is Reason.NOT_FOUND:
             return redirect(visit, f"{visit.base}/envois/a-confirmer", **done("n-attend-plus"))
-        one = await services.unconfirmed.get(visit.principal, number)
+        one = await services.waiting.unconfirmed.get(visit.principal, number)
         return await _one(services, visit, one, refused(visit, refusal))
 
 
 async def _one(services: Services, visit: Visit, one: Unconfirmed, fault: str = "") -> Response:
-    looked = await services.unconfirmed.findings(visit.principal, one)
+    looked = await services.waiting.unconfirmed.findings(visit.principal, one)
     said = [sentence(visit, each) for each in looked.found]
     nameless = visit._("(sans nom)")
     unread = visit._("Le fichier « %(file)s » n’a pas pu être lu.")

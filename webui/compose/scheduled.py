@@ -70,7 +70,7 @@ async def change(services: Services, visit: Visit) -> Response:
             await services.store.write(outbox.plan, visit.account_id, number, moment(visit, visit.form.text("quand")))
             return redirect(visit, f"{visit.base}/envois", **done("programme"))
         if wanted == "maintenant":
-            outcome = await services.outbox.depart_early(number, visit.account_id)
+            outcome = await services.waiting.outbox.depart_early(number, visit.account_id)
             return await _became(services, visit, waiting) if outcome is None else after(visit, outcome)
         draft = await services.store.write(outbox.call_back, visit.account_id, number)
         return redirect(visit, f"{visit.base}/ecrire/{draft}", **done("rappele"))

@@ -189,7 +189,7 @@ async def _hold(
         said = done(await _with_copy(services, visit, letter, "part"), undo)
         home = await _home(services, visit, letter)
         return redirect(visit, home, **said, **other, envoi=number, brouillon=letter.draft)
-    await services.outbox.depart(number, tell=False)
+    await services.waiting.outbox.depart(number, tell=False)
     return await _sent_already(services, visit, letter, attachments, other)
 
 

@@ -104,9 +104,9 @@ class Private:
 
 async def show_absence(services: Services, visit: Visit) -> Response:
     """GET /reglages/absence."""
-    kept = await services.rules.read(visit.account_id)
+    kept = await services.filters.rules.read(visit.account_id)
     known = kept.document.absence
-    if known is None or known.off or known.is_over(services.absences.today()):
+    if known is None or known.off or known.is_over(services.filters.absences.today()):
         return await _page(services, visit, _begun(services, visit, known))
     return await _page(services, visit, _shown(services, visit, known))
 
@@ -133,9 +133,9 @@ async def _save(services: Services, visit: Visit) -> Response:
         private = await _private(services, visit, absence)
         if private is not None and private.code != visit.form.text("confie"):
             return await _page(services, visit, typed, private=private)
-        await services.absences.keep(visit.account_id, version, absence, visit.origin)
+        await services.filters.absences.keep(visit.account_id, version, absence, visit.origin)
         if private is not None:
-            await services.absences.confirm(visit.account_id, absence, private.kinds, visit.origin)
+            await services.filters.absences.confirm(visit.account_id, absence, private.kinds, visit.origin)
     except Wrong as wrong:
         return await _page(services, visit, typed, field=_FIELDS[wrong.field], fault=visit.language.say(wrong.text))
     except OverBound:
@@ -155,10 +155,10 @@ async def _private(services: Services, visit: Visit, absence: Absence) -> Privat
     if (
         absence.off
         or absence.others is Others.NOBODY
-        or await services.absences.is_confirmed(visit.account_id, absence)
+        or await services.filters.absences.is_confirmed(visit.account_id, absence)
     ):
         return None
-    octets = services.trials.outside(visit.principal, absence)
+    octets = services.filters.trials.outside(visit.principal, absence)
     looked = await services.submission.confirmation.look(visit.principal, octets)
     if not looked.found:
         return None
@@ -175,7 +175,7 @@ async def _private(services: Services, visit: Visit, absence: Absence) -> Privat
 async def _try(services: Services, visit: Visit, typed: Typed, absence: Absence) -> Response:
     """Send the person what others would get; nothing is kept. Raises Wrong."""
     try:
-        sent = await services.trials.send(visit.principal, absence, visit._("Sortie au musée"))
+        sent = await services.filters.trials.send(visit.principal, absence, visit._("Sortie au musée"))
     except Refused as refusal:
         return await _page(services, visit, typed, field="essai", fault=_untried(visit, refusal))
     text = visit.language.texts.ngettext(
@@ -199,7 +199,7 @@ def _untried(visit: Visit, refusal: Refused) -> str:
 
 async def end(services: Services, visit: Visit) -> Response:
     """POST /reglages/absence/fin: nothing is answered any more; the texts stay for another time."""
-    await services.absences.end(visit.account_id, visit.origin)
+    await services.filters.absences.end(visit.account_id, visit.origin)
     return redirect(visit, f"{visit.base}/reglages/absence", **done("absence-finie"))
 
 
@@ -216,7 +216,7 @@ async def _choose_zone(services: Services, visit: Visit) -> Response:
 
 def _shown(services: Services, visit: Visit, absence: Absence) -> Typed:
     """An absence as the form has it."""
-    offered = _holidays(services, visit, services.absences.today())
+    offered = _holidays(services, visit, services.filters.absences.today())
     same = (_value(one) for one in offered if (one.start, _last(one)) == (absence.first, absence.last))
     return Typed(
         active=not absence.off,
@@ -231,7 +231,7 @@ def _shown(services: Services, visit: Visit, absence: Absence) -> Typed:
 
 def _begun(services: Services, visit: Visit, known: Absence | None) -> Typed:
     """What the form begins with: the holidays of today or the next ones, and what was said the last time."""
-    day = services.absences.today()
+    day = services.filters.absences.today()
     offered = _holidays(services, visit, day)
     first, last = (offered[0].start, _last(offered[0])) if offered else (day, day + timedelta(days=6))
     dates = max(day, first).isoformat(), last.isoformat()
@@ -249,7 +249,7 @@ def _begun(services: Services, visit: Visit, known: Absence | None) -> Typed:
 
 def _typed(services: Services, visit: Visit) -> Typed:
     """What was posted; days that were offered stand in the fields as well."""
-    form, day = visit.form, services.absences.today()
+    form, day = visit.form, services.filters.absences.today()
     first, last = form.text("du")[:10], form.text("au")[:10]
     chosen = next((one for one in _holidays(services, visit, day) if _value(one) == form.text("jours")), None)
     if chosen is not None:
@@ -276,7 +276,7 @@ def _absence(services: Services, visit: Visit, typed: Typed) -> Absence:
     absence = Absence(
         first, last, typed.inside, typed.outside, _OTHERS[typed.others], visit.language.code, off=not typed.active
     )
-    if not absence.off and absence.is_over(services.absences.today()):
+    if not absence.off and absence.is_over(services.filters.absences.today()):
         raise Wrong("last", Text("Ce jour est passé."))
     return absence
 
@@ -308,8 +308,8 @@ async def _page(
     tried: str = "",
     private: Private | None = None,
 ) -> Response:
-    kept = await services.rules.read(visit.account_id)
-    day, known = services.absences.today(), kept.document.absence
+    kept = await services.filters.rules.read(visit.account_id)
+    day, known = services.filters.absences.today(), kept.document.absence
     page = AbsencePage(
         await surroundings(services, visit),
         typed,

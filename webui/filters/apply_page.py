@@ -37,13 +37,13 @@ async def show_apply(services: Services, visit: Visit) -> Response:
 
 async def apply(services: Services, visit: Visit) -> Response:
     """POST /reglages/regles/appliquer: do it; with a large folder behind the answer."""
-    kept = await services.rules.read(visit.account_id)
+    kept = await services.filters.rules.read(visit.account_id)
     box_id = visit.form.number("dossier")
     boxes = await services.store.read(mailboxes.listing, visit.account_id)
     if not any(box.id == box_id and _is_sorted(box) for box in boxes):
         raise Refused(Reason.NO_SUCH_MAILBOX)
     try:
-        await services.applying.run(visit.account_id, box_id, kept.document)
+        await services.filters.applying.run(visit.account_id, box_id, kept.document)
     except SieveError:
         return await _page(services, visit, visit._("Vos règles ne peuvent pas être appliquées."), 422)
     except Refused as refusal:
@@ -60,11 +60,11 @@ def _is_sorted(box: Mailbox) -> bool:
 
 async def _page(services: Services, visit: Visit, fault: str = "", status: int = 200) -> Response:
     boxes = await services.store.read(mailboxes.listing, visit.account_id)
-    kept = await services.rules.read(visit.account_id)
+    kept = await services.filters.rules.read(visit.account_id)
     folders = [mail_shell.folder(visit, box, 0) for box in boxes if _is_sorted(box)]
     inbox = next((box.id for box in boxes if box.name == INBOX), 0)
     folders.sort(key=lambda one: (one.id != inbox, one.path.casefold()))
-    done = services.applying.state(visit.account_id)
+    done = services.filters.applying.state(visit.account_id)
     undo = next(iter(done.undo.values())).hex() if done is not None and done.ended and len(done.undo) == 1 else ""
     count = sum(not rule.off for rule in kept.document.rules)
     page = ApplyPage(await surroundings(services, visit), folders, count, done, undo, fault)

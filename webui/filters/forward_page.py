@@ -66,7 +66,7 @@ async def change(services: Services, visit: Visit) -> Response:
         case "demarrer":
             return await start(services, visit, "transfert")
         case "arreter":
-            await services.forwards.cancel(visit.account_id, visit.origin)
+            await services.filters.forwards.cancel(visit.account_id, visit.origin)
             return redirect(visit, f"{visit.base}/reglages/transfert", **done("transfert-arrete"))
         case _:
             return await _ask(services, visit)
@@ -78,7 +78,9 @@ async def _ask(services: Services, visit: Visit) -> Response:
     if fault:
         return await _page(services, visit, password_fault=fault, status=status)
     try:
-        await services.forwards.ask(visit.principal, visit.form.text("adresse")[: MAX_ADDRESS + 1], visit.origin)
+        await services.filters.forwards.ask(
+            visit.principal, visit.form.text("adresse")[: MAX_ADDRESS + 1], visit.origin
+        )
     except Refused as refusal:
         return await _page(services, visit, address_fault=_why(visit, refusal), status=422)
     return redirect(visit, f"{visit.base}/reglages/transfert", **done("transfert-demande"))
@@ -87,8 +89,8 @@ async def _ask(services: Services, visit: Visit) -> Response:
 async def _page(
     services: Services, visit: Visit, *, address_fault: str = "", password_fault: str = "", status: int = 200
 ) -> Response:
-    agreed, asked = await services.forwards.current(visit.account_id)
-    kept = await services.rules.read(visit.account_id)
+    agreed, asked = await services.filters.forwards.current(visit.account_id)
+    kept = await services.filters.rules.read(visit.account_id)
     forward = kept.document.forward
     page = ForwardPage(
         await surroundings(services, visit),
@@ -132,7 +134,7 @@ async def show_agreement(services: Services, guest: Guest, fault: str = "") -> R
     """GET /transfert/{key}."""
     key = str(guest.request.path_params["key"])[:KEY_LENGTH]
     try:
-        asked = await services.forwards.find(key)
+        asked = await services.filters.forwards.find(key)
     except Refused:
         outcome = guest._(
             "Ce lien n’ouvre plus rien : il a déjà servi, il est trop ancien, ou la demande a été retirée."
@@ -154,14 +156,14 @@ async def agree(services: Services, guest: Guest) -> Response:
     key = str(guest.request.path_params["key"])[:KEY_LENGTH]
     try:
         if guest.form.text("faire") == "accepter":
-            asked = await services.forwards.agree(key, guest.peer)
+            asked = await services.filters.forwards.agree(key, guest.peer)
             outcome = guest._("C’est accepté : les messages vous seront renvoyés.")
-            if stopped(await services.rules.read(asked.owner.account_id)).is_stopped:
+            if stopped(await services.filters.rules.read(asked.owner.account_id)).is_stopped:
                 outcome = guest._(
                     "C’est accepté. Rien n’est renvoyé tant que cette personne n’a pas remis ses règles en service."
                 )
         else:
-            await services.forwards.decline(key, guest.peer)
+            await services.filters.forwards.decline(key, guest.peer)
             outcome = guest._("C’est refusé : rien ne vous sera renvoyé.")
     except OverBound:
         return await show_agreement(services, guest, guest._("Les filtres de cette personne n’ont plus de place."))

@@ -46,7 +46,7 @@ class RulePage:
 
 async def show_rule(services: Services, visit: Visit) -> Response:
     """GET /reglages/regles/modifier: the rule `regle`, or a new one."""
-    kept = await services.rules.read(visit.account_id)
+    kept = await services.filters.rules.read(visit.account_id)
     known = await names(services, visit)
     number, before = _chosen(kept.document, visit.query("regle"))
     typed = rule_form.shown(before, known) if before is not None else _begun(visit, known)
@@ -55,7 +55,7 @@ async def show_rule(services: Services, visit: Visit) -> Response:
 
 async def save(services: Services, visit: Visit) -> Response:
     """POST /reglages/regles/modifier: keep it, or show the form with a line more or less."""
-    kept = await services.rules.read(visit.account_id)
+    kept = await services.filters.rules.read(visit.account_id)
     known = await names(services, visit)
     number, before = _chosen(kept.document, visit.form.text("regle"))
     typed, version = rule_form.typed(visit.form), visit.form.text("version")[:100]
@@ -67,9 +67,11 @@ async def save(services: Services, visit: Visit) -> Response:
     try:
         rule = rule_form.rule(typed, known, before)
         if visit.form.text("faire") == "essayer":
-            trial = await services.applying.trial(visit.account_id, rule)
+            trial = await services.filters.applying.trial(visit.account_id, rule)
             return await _page(services, visit, known, typed, number, version, before, trial=trial)
-        await services.rules.change(visit.account_id, version, lambda now: _with(now, number, rule), visit.origin)
+        await services.filters.rules.change(
+            visit.account_id, version, lambda now: _with(now, number, rule), visit.origin
+        )
     except Faulty as faulty:
         fault = visit.language.say(faulty.text)
     except (OverBound, SieveError):

@@ -50,7 +50,7 @@ class RulesPage:
 
 async def show_rules(services: Services, visit: Visit, fault: str = "", status: int = 200) -> Response:
     """GET /reglages/regles."""
-    kept = await services.rules.read(visit.account_id)
+    kept = await services.filters.rules.read(visit.account_id)
     known = await names(services, visit)
     shown = [
         Shown(number, known.said(rule), rule.off, known.is_lost(rule))
@@ -68,7 +68,7 @@ async def change(services: Services, visit: Visit) -> Response:
     if action == "demarrer":
         return await start(services, visit, "regles")
     if action == "suspendre":
-        await services.rules.stop(visit.account_id, visit.origin)
+        await services.filters.rules.stop(visit.account_id, visit.origin)
         return redirect(visit, _address(visit), **done("regles-arretees"))
     if action == "ne-plus-proposer":
         await services.store.write(sessions.revise_preferences, visit.account_id, {"offer_rules": False})
@@ -76,10 +76,10 @@ async def change(services: Services, visit: Visit) -> Response:
     version = visit.form.text("version")[:100]
     try:
         if action == "retablir":
-            kept = await services.rules.undo(visit.account_id, version, visit.origin)
+            kept = await services.filters.rules.undo(visit.account_id, version, visit.origin)
         else:
             step = _steps(visit, action)
-            kept = await services.rules.change(visit.account_id, version, step, visit.origin)
+            kept = await services.filters.rules.change(visit.account_id, version, step, visit.origin)
     except Refused as refusal:
         if refusal.reason is not Reason.CONFLICT:
             raise

@@ -49,7 +49,7 @@ class ScriptPage:
 
 async def show_script(services: Services, visit: Visit) -> Response:
     """GET /reglages/regles/script: the script `nom`, else the one that mail runs through."""
-    scripts = await services.scripts.listing(visit.account_id)
+    scripts = await services.filters.scripts.listing(visit.account_id)
     wanted = visit.query("nom") or next((one.name for one in scripts if one.active), scripts[0].name if scripts else "")
     if visit.query("nouveau"):
         return await _page(services, visit, scripts, "", "", "")
@@ -58,7 +58,7 @@ async def show_script(services: Services, visit: Visit) -> Response:
         if visit.query("nom"):
             raise Refused(Reason.NOT_FOUND)
         return await _page(services, visit, scripts, "", "", "")
-    octets = await services.scripts.octets(visit.account_id, found.name)
+    octets = await services.filters.scripts.octets(visit.account_id, found.name)
     return await _page(services, visit, scripts, found.name, found.hash.hex(), octets.decode("utf-8", "replace"))
 
 
@@ -71,17 +71,17 @@ async def change(services: Services, visit: Visit) -> Response:
         raise Refused(Reason.CANNOT)
     if action in ("verifier", "enregistrer"):
         return await _written(services, visit, name, version, text, keep=action == "enregistrer")
-    if action in ("activer", "a-la-suite") and await services.scripts.sends_further(visit.account_id, name):
+    if action in ("activer", "a-la-suite") and await services.filters.scripts.sends_further(visit.account_id, name):
         password_fault, status = await _prove(services, visit)
         if password_fault:
             return await _kept(services, visit, name, Asked(action, password_fault), status)
     match action:
         case "activer":
-            await services.scripts.activate(visit.account_id, name, visit.origin)
+            await services.filters.scripts.activate(visit.account_id, name, visit.origin)
         case "a-la-suite":
-            await services.rules.start(visit.account_id, visit.origin, beside=name)
+            await services.filters.rules.start(visit.account_id, visit.origin, beside=name)
         case "supprimer" if form.has("certain"):
-            await services.scripts.remove(visit.account_id, name, visit.origin)
+            await services.filters.scripts.remove(visit.account_id, name, visit.origin)
             return redirect(visit, _address(visit), **done("script-supprime"))
         case _:
             raise Refused(Reason.INVALID)
@@ -90,7 +90,7 @@ async def change(services: Services, visit: Visit) -> Response:
 
 async def _is_ours(services: Services, visit: Visit, name: str) -> bool:
     """Whether the rules made it, so that only they change it."""
-    return name == NAME and bool((await services.rules.read(visit.account_id)).version)
+    return name == NAME and bool((await services.filters.rules.read(visit.account_id)).version)
 
 
 async def _prove(services: Services, visit: Visit) -> tuple[str, int]:
@@ -102,11 +102,11 @@ async def _prove(services: Services, visit: Visit) -> tuple[str, int]:
 
 async def _kept(services: Services, visit: Visit, name: str, asked: Asked, status: int) -> Response:
     """One as it is kept, and a question."""
-    scripts = await services.scripts.listing(visit.account_id)
+    scripts = await services.filters.scripts.listing(visit.account_id)
     found = next((one for one in scripts if one.name == name), None)
     if found is None:
         raise Refused(Reason.NOT_FOUND)
-    octets = await services.scripts.octets(visit.account_id, name)
+    octets = await services.filters.scripts.octets(visit.account_id, name)
     text = octets.decode("utf-8", "replace")
     return await _page(services, visit, scripts, name, found.hash.hex(), text, asked=asked, status=status)
 
@@ -115,16 +115,16 @@ async def _written(services: Services, visit: Visit, name: str, version: str, te
     source = text.encode("utf-8", "replace")
     fault, status, warnings = "", 200, list[str]()
     try:
-        if keep and await services.scripts.sends_further(visit.account_id, name, source):
+        if keep and await services.filters.scripts.sends_further(visit.account_id, name, source):
             password_fault, status = await _prove(services, visit)
             if password_fault:
                 asked = Asked("enregistrer", password_fault)
-                scripts = await services.scripts.listing(visit.account_id)
+                scripts = await services.filters.scripts.listing(visit.account_id)
                 return await _page(services, visit, scripts, name, version, text, asked=asked, status=status)
         if keep:
-            await services.scripts.put(visit.account_id, name, source, visit.origin, before=version)
+            await services.filters.scripts.put(visit.account_id, name, source, visit.origin, before=version)
             return redirect(visit, _address(visit), nom=name, **done("script"))
-        found = await services.scripts.check(visit.account_id, source)
+        found = await services.filters.scripts.check(visit.account_id, source)
         warnings = list(map(visit.language.say, found.warnings))
     except SieveError as error:
         status = 422
@@ -144,7 +144,7 @@ async def _written(services: Services, visit: Visit, name: str, version: str, te
                 visit._("Ce script a été changé ailleurs entre-temps. Copiez votre texte, puis rouvrez-le."),
                 409,
             )
-    scripts = await services.scripts.listing(visit.account_id)
+    scripts = await services.filters.scripts.listing(visit.account_id)
     checked = not fault
     return await _page(
         services, visit, scripts, name, version, text, checked=checked, fault=fault, warnings=warnings, status=status
@@ -169,7 +169,7 @@ async def _page(
     asked: Asked | None = None,
     status: int = 200,
 ) -> Response:
-    kept: Rules = await services.rules.read(visit.account_id)
+    kept: Rules = await services.filters.rules.read(visit.account_id)
     page = ScriptPage(
         await surroundings(services, visit),
         scripts,

@@ -60,7 +60,7 @@ async def change(services: Services, visit: Visit) -> Response:
 
 
 async def _change(services: Services, visit: Visit, action: str, typed: str) -> None:
-    rules, account_id, origin = services.rules, visit.account_id, visit.origin
+    rules, account_id, origin = services.filters.rules, visit.account_id, visit.origin
     match action:
         case "bloquer":
             await rules.block(account_id, normal(typed), origin)
@@ -93,10 +93,10 @@ async def block_sender(services: Services, visit: Visit) -> Response:
     found, _ = await message_parts.load(services, visit, upto=0)
     shown = {"forme": 1} if visit.query("forme") == "1" else {}
     try:
-        await services.rules.block(visit.account_id, normal(found.sender_address), visit.origin)
+        await services.filters.rules.block(visit.account_id, normal(found.sender_address), visit.origin)
     except (Faulty, OverBound, SieveError):
         return back(visit, found.id, found.box.id, "bloque-echec", **shown)
-    kept = await services.rules.read(visit.account_id)
+    kept = await services.filters.rules.read(visit.account_id)
     said = "bloque-arrete" if stopped(kept).is_stopped else "bloque"
     return back(visit, found.id, found.box.id, said, **shown)
 
@@ -104,7 +104,7 @@ async def block_sender(services: Services, visit: Visit) -> Response:
 async def _page(
     services: Services, visit: Visit, field: str = "", fault: str = "", typed: str = "", status: int = 200
 ) -> Response:
-    kept = await services.rules.read(visit.account_id)
+    kept = await services.filters.rules.read(visit.account_id)
     chosen = await services.store.read(known_senders.chosen, visit.account_id)
     blocked = kept.document.blocked
     page = SendersPage(

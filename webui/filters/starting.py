@@ -28,6 +28,6 @@ def stopped(kept: Rules) -> Stopped:
 
 async def start(services: Services, visit: Visit, page: str) -> Response:
     """Have mail run through the rules, with a script of one's own behind them; back to a page of the settings."""
-    kept = await services.rules.read(visit.account_id)
-    await services.rules.start(visit.account_id, visit.origin, beside=kept.by_hand)
+    kept = await services.filters.rules.read(visit.account_id)
+    await services.filters.rules.start(visit.account_id, visit.origin, beside=kept.by_hand)
     return redirect(visit, f"{visit.base}/reglages/{page}", **done("regles-en-service"))

@@ -34,7 +34,7 @@ async def show_held_message(services: Services, guest: Guest, fault: str = "") -
     """GET /moderation/{key}."""
     key = str(guest.request.path_params["key"])[:KEY_LENGTH]
     try:
-        waiting = (await services.moderation.find(key)).held
+        waiting = (await services.waiting.moderation.find(key)).held
     except Refused:
         outcome = guest._(
             "Ce lien n’ouvre plus rien : quelqu’un a déjà décidé, ou il n’est plus à vous. Les propriétaires voient ce "
@@ -51,13 +51,13 @@ async def decide(services: Services, guest: Guest) -> Response:
     """POST /moderation/{key}."""
     key = str(guest.request.path_params["key"])[:KEY_LENGTH]
     try:
-        link = await services.moderation.find(key)
+        link = await services.waiting.moderation.find(key)
         waiting, origin = link.held, Origin(link.owner, "link", guest.peer)
         if guest.form.text("faire") == "accepter":
-            await services.moderation.approve(waiting.id, origin)
+            await services.waiting.moderation.approve(waiting.id, origin)
             outcome = guest._("Le message est envoyé à la liste.")
         else:
-            await services.moderation.reject(waiting.id, origin, guest.form.text("motif")[:MAX_REASON])
+            await services.waiting.moderation.reject(waiting.id, origin, guest.form.text("motif")[:MAX_REASON])
             outcome = guest._("Le message est refusé.")
     except Refused as refusal:
         if refusal.reason is Reason.NOT_FOUND:

@@ -295,10 +295,10 @@ async def decide(services: Services, visit: Visit) -> Response:
         return await queue(services, visit, visit._("Quelqu’un a déjà décidé de ce message."))
     try:
         if visit.form.text("faire") == "accepter":
-            await services.moderation.approve(number, visit.origin)
+            await services.waiting.moderation.approve(number, visit.origin)
             what = "message-accepte"
         else:
-            await services.moderation.reject(number, visit.origin, visit.form.text("motif")[:MAX_REASON])
+            await services.waiting.moderation.reject(number, visit.origin, visit.form.text("motif")[:MAX_REASON])
             what = "message-refuse"
     except Refused as refusal:
         if refusal.reason is Reason.NOT_FOUND:

@@ -203,7 +203,7 @@ async def _filed_by_hand(services: Services, visit: Visit, order: Order, target:
     senders = {line.sender_address.casefold() for line in lines}
     if len(senders) != 1 or not (sender := offered_sender(senders.pop())):
         return {}
-    kept = await services.rules.read(visit.account_id)
+    kept = await services.filters.rules.read(visit.account_id)
     return {} if names_sender(kept.document, sender) else {"de": sender, "range": target}
 
 

@@ -77,9 +77,32 @@ class Renderer(Protocol):
     def html(self, guest: "Guest", text: str, status: int = 200, policy: str = headers.PAGE_POLICY) -> Response: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterServices:
+    """What people have done with their mail: by rules, by a script, while they are away, for another address."""
+
+    rules: Documents
+    absences: Absences
+    trials: AbsenceTrials
+    applying: Applying
+    forwards: Forwards
+    scripts: Scripts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingMail:
+    """Mail that waits: for a list's owners, for IT, for who wrote it, for its time."""
+
+    moderation: Moderation
+    infected: InfectedMail
+    submissions: HeldSubmissions
+    unconfirmed: UnconfirmedMail
+    outbox: ScheduledMail
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything the web interface works with; made once by `app.create`."""
+    """Everything the web interface works with; made once (`webui.composition`)."""
 
     settings: Settings
     store: Store
@@ -95,10 +118,8 @@ class Services:
     assets: Assets
     languages: Mapping[str, Language]
     pages: Renderer
-    moderation: Moderation
-    infected: InfectedMail
-    held_submissions: HeldSubmissions
-    unconfirmed: UnconfirmedMail
+    waiting: WaitingMail
+    filters: FilterServices
     withdrawals: Withdrawals
     hijacked: HijackedAccounts
     recall: Recall
@@ -111,20 +132,13 @@ class Services:
     sharing: Sharing
     books: AddressBooks
     suggestions: Suggestions
-    outbox: ScheduledMail
     quiet: QuietHours
     browsing: Browsing
     large: LargeAnswers
     pictures: Pictures
     previews: Previews
-    rules: Documents
-    absences: Absences
-    trials: AbsenceTrials
-    applying: Applying
-    forwards: Forwards
     removed: RemovedMail
     removed_items: RemovedItems
-    scripts: Scripts
 
     @property
     def attachment_octets(self) -> int:

@@ -257,7 +257,7 @@ class Doors:
         path = request.url.path
         announced = services.board.announcements(guest.now)
         closed = await services.store.read(bulletins.closed, session.account_id) if announced else {}
-        absence = await services.absences.standing(session.account_id, script) if script else None
+        absence = await services.filters.absences.standing(session.account_id, script) if script else None
         interface = (
             COMPLETE if path.startswith(("/m/", "/agenda")) else SIMPLE if path.startswith("/s/") else session.interface
         )

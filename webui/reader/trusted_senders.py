@@ -55,7 +55,7 @@ async def choose(services: Services, visit: Visit) -> Response:
     if gives and not _may_be_trusted(services, visit, found, octets):
         raise Refused(Reason.FORBIDDEN)
     if gives:
-        await services.rules.trust(visit.account_id, found.sender_address, visit.origin)
+        await services.filters.rules.trust(visit.account_id, found.sender_address, visit.origin)
     else:
         await services.store.write(known_senders.distrust, visit.account_id, found.sender_address)
     shown = {"forme": 1} if visit.query("forme") == "1" else {}

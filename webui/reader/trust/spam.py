@@ -24,7 +24,7 @@ async def why(services: Services, visit: Visit, found: Stored) -> Sequence[str]:
     if verdict is None and said is not Said.SPAM and found.provenance.results.quarantined:
         return [visit._("Rien ne prouve que ce message vient du domaine de son expéditeur, qui demande de l’écarter.")]
     if verdict is not None and verdict.source is Source.FILTER and found.box.account_id == visit.account_id:
-        kept = await services.rules.read(visit.account_id)
+        kept = await services.filters.rules.read(visit.account_id)
         blocked = holds(kept.document.blocked.senders, found.sender_address)
         if blocked is not None and said is not Said.SPAM:
             return [visit._("Vous bloquez %(sender)s : ses messages sont rangés ici.") % {"sender": named(blocked)}]
