@@ -105,6 +105,8 @@ test: $(VENV)/.test
 test-long: $(VENV)/.test
 	@sh tests/install.sh long
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+	THOROUGH=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not alone" \
+		$(shell grep -rl "import examples" tests) $(PYTEST_ARGS)
 
 texts: $(VENV)/.test
 	$(BIN)/pybabel -q extract -F $(LOCALES)/babel.cfg -k N_ -k Text -k NC_:1c,2 --no-location --sort-output -o messages.pot \

@@ -96,34 +96,34 @@ async def test_the_text_that_was_given(house: House) -> None:
     assert text_of(answer).replace("\r\n", "\n") == "Écrivez à accueil@ac-exemple.fr.\nWrite to the front desk.\n"
 
 
-@pytest.mark.parametrize(
-    ("sender", "octets"),
-    [
-        ("", letter()),
-        (FRIEND, letter("Auto-Submitted: auto-generated")),
-        (FRIEND, letter("Auto-Submitted: auto-replied; x=y")),
-        (FRIEND, letter("Precedence: bulk")),
-        (FRIEND, letter("List-Id: <equipe.ac-exemple.fr>")),
-        (FRIEND, letter("List-Unsubscribe: <https://ailleurs.fr>")),
-        (FRIEND, letter("X-Auto-Response-Suppress: All")),
-        ("MAILER-DAEMON@ailleurs.fr", letter()),
-        ("noreply@ailleurs.fr", letter()),
-        ("no-reply+tag@ailleurs.fr", letter()),
-        ("owner-equipe@ailleurs.fr", letter()),
-        ("equipe-request@ailleurs.fr", letter()),
-        (ADDRESS, letter()),
-        (FRIEND, letter(to="quelqu.un@ailleurs.fr")),
-        (FRIEND, b"\r\nno header at all"),
-        (FRIEND, b"To: " + b"a," * 5000 + b"\r\n\r\n"),
-    ],
+UNANSWERED = (
+    ("", letter()),
+    (FRIEND, letter("Auto-Submitted: auto-generated")),
+    (FRIEND, letter("Auto-Submitted: auto-replied; x=y")),
+    (FRIEND, letter("Precedence: bulk")),
+    (FRIEND, letter("List-Id: <equipe.ac-exemple.fr>")),
+    (FRIEND, letter("List-Unsubscribe: <https://ailleurs.fr>")),
+    (FRIEND, letter("X-Auto-Response-Suppress: All")),
+    ("MAILER-DAEMON@ailleurs.fr", letter()),
+    ("noreply@ailleurs.fr", letter()),
+    ("no-reply+tag@ailleurs.fr", letter()),
+    ("owner-equipe@ailleurs.fr", letter()),
+    ("equipe-request@ailleurs.fr", letter()),
+    (ADDRESS, letter()),
+    (FRIEND, letter(to="quelqu.un@ailleurs.fr")),
+    (FRIEND, b"\r\nno header at all"),
+    (FRIEND, b"To: " + b"a," * 5000 + b"\r\n\r\n"),
 )
-async def test_what_is_not_answered(house: House, sender: str, octets: bytes) -> None:
+
+
+async def test_what_is_not_answered(house: House) -> None:
     """Lists, machines, reports, bulk, blind copies, one's own answers."""
     person = await closed(house)
-    await house.deliver(ADDRESS, octets, sender)
-    await house.round()
-    assert await house.outgoing() == []
-    assert len(await house.inbox(person)) == 2
+    for count, (sender, octets) in enumerate(UNANSWERED, 2):
+        await house.deliver(ADDRESS, octets, sender)
+        await house.round()
+        assert await house.outgoing() == [], (sender, octets[:100])
+        assert len(await house.inbox(person)) == count
     await house.deliver(ADDRESS, letter("Auto-Submitted: no"))
     await house.round()
     assert len(await house.outgoing()) == 1

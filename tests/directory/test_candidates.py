@@ -31,6 +31,7 @@ from mailserver.store.people.conditions import (
 )
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import name_word, person, person_word
+from tests.examples import examples
 
 HERE, THERE = "0210006T", "0580031U"
 NAMES = [
@@ -101,7 +102,7 @@ conditions = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(condition=conditions)
 @example(condition=Contains(Field.LOGIN, "e", (), "emma dup"))
 @example(condition=Contains(Field.SHOWN_NAME, "", ("nobody",), ""))

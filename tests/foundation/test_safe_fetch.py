@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailserver.foundation.safe_fetch import MAX_OCTETS, MAX_PIECES, SafeFetch, Unreachable, is_public
+from tests.examples import examples
 from tests.smtp.elsewhere import Names
 from tests.webui.website import Website, page, slowly, world
 
@@ -265,7 +266,7 @@ _ADDRESSES = st.one_of(
     st.lists(_PIECES, max_size=12).map("".join).map("https://".__add__),
 )
 _QUIETLY = settings(
-    max_examples=300,
+    max_examples=examples(100),
     deadline=None,
     database=None,
     derandomize=True,

@@ -46,14 +46,16 @@ OLD = b"X: y\r\n" * 200_000
 
 @pytest.mark.parametrize("section", ["HEADER.FIELDS (X)", "HEADER.FIELDS.NOT (Subject)", "HEADER.FIELDS.NOT (X)"])
 @pytest.mark.parametrize("nested", [False, True])
-async def test_an_old_header_of_very_many_fields_costs_little_memory(store: Store, section: str, nested: bool) -> None:
+async def test_an_old_header_of_very_many_fields_costs_little_memory(
+    sqlite_store: Store, section: str, nested: bool
+) -> None:
     """One that came before the bound, or stands in a message within a message."""
     header = MARK + OLD
     outer = b"Content-Type: message/rfc822\r\n\r\n"
     octets = outer + header + BODY if nested else header + BODY
-    async with World(store) as world:
+    async with World(sqlite_store) as world:
         await world.people()
-        await store.write(_store, world.accounts["edupont"], blobs.prepare(octets, store.blobs))
+        await sqlite_store.write(_store, world.accounts["edupont"], blobs.prepare(octets, sqlite_store.blobs))
         client = await world.session(mailbox="INBOX")
         tracemalloc.start()
         try:

@@ -17,6 +17,7 @@ from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Principal, Role, State
 from mailserver.store.account.accounts import Marks
+from tests.examples import examples
 
 PROOFS = Proofs(b"k" * 32)
 MARKS = Marks(
@@ -174,7 +175,7 @@ days = st.dates(datetime.date(1930, 1, 1), datetime.date(2019, 12, 31))
 around = st.text("kTzQ#_&%*xW?", max_size=8)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(days, st.sampled_from(WRITINGS), st.sampled_from(MONTHS), around, around, st.booleans())
 def test_the_birth_date_is_found_however_it_is_written(
     born: datetime.date, writing: str, months: str, before: str, after: str, upper: bool
@@ -197,7 +198,7 @@ NAMES = st.text("abcdefghijklmnopqrstuvwxyzéèêëàâçôöûüïîœæß", mi
 LEET = str.maketrans({"a": "4", "e": "3", "i": "1", "o": "0", "s": "5", "t": "7"})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(NAMES, NAMES, around, around, st.sampled_from(["given", "surname", "both", "login"]), st.integers(0, 3))
 @example("léa", "lô", "", "", "both", 3)
 def test_names_are_found_however_they_are_written(
@@ -305,7 +306,7 @@ def test_rules_are_those_of_the_profile() -> None:
     assert Weakness.KNOWN in rules(Passwords(profile="cnil"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.text(max_size=LONGEST + 5))
 def test_any_text_is_judged(password: str) -> None:
     for profile in PROFILES:

@@ -8,11 +8,12 @@ from email.utils import getaddresses
 from urllib.parse import quote, unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.mime.body.masking import mask
 from mailserver.mime.header import headers
+from tests.examples import examples
 
 LOCAL = st.from_regex(r"[a-z][a-z0-9]{1,8}([.+_-][a-z0-9]{2,8}){0,2}", fullmatch=True)
 DOMAIN = st.from_regex(r"[a-z]{2,8}(-[a-z]{2,5})?\.(fr|example|museum)", fullmatch=True)
@@ -79,6 +80,7 @@ def readings(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=examples(20))
 @given(local=LOCAL, domain=DOMAIN, before=AROUND, after=AROUND)
 def test_no_address_survives(way: str, local: str, domain: str, before: str, after: str) -> None:
     shown = mask(f"{before} {WAYS[way](local, domain)} {after}")

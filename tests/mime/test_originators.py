@@ -11,6 +11,7 @@ from mailserver.mime.writing import compose
 from mailserver.mime.writing.compose import NewMessage
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import BadSyntax
+from tests.examples import examples
 
 ME, OTHER = "me@a.fr", "recteur@a.fr"
 
@@ -21,7 +22,7 @@ WORDS = (
 pieces = st.lists(st.sampled_from([*WORDS, " ", "\t", "\r\n "]) | st.text(max_size=3), max_size=9).map("".join)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(pieces)
 @example(f"Jean <{ME}>")
 @example(f'"Dupont, Jean" <{ME}>, {OTHER} (le recteur)')

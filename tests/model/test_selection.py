@@ -21,6 +21,7 @@ from mailserver.model.selection import (
     parse,
     write,
 )
+from tests.examples import examples
 
 TEACHER = Term(Subject.ROLE, ("teacher",))
 CLASS = Term(Subject.CLASS, ("4e B",), uai="0210006T")
@@ -126,7 +127,7 @@ def _grouped(inner: st.SearchStrategy[Selection]) -> st.SearchStrategy[Selection
     return st.one_of(st.builds(Every, many), st.builds(AnyOf, many), st.builds(Without, inner))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.recursive(TERMS, _grouped, max_leaves=6))
 def test_every_value_comes_back_from_its_text(value: Selection) -> None:
     text = write(value)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mailserver.model.messages import threads
 from mailserver.model.messages.threads import Forest
+from tests.examples import examples
 
 Shape = list[object]
 """Threads as nested lists: [message, child, child …], None for a dummy."""
@@ -146,7 +147,7 @@ MESSAGES = st.lists(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(MESSAGES)
 def test_references_like_the_plain_algorithm(messages: list[tuple[list[int], int, int, str, bool]]) -> None:
     links = [[own, *references] for references, own, *_ in messages]

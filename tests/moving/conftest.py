@@ -20,8 +20,11 @@ SETTINGS = 'domain = "ac-exemple.fr"  # le nôtre\n'
 
 @pytest.fixture
 def place(tmp_path: Path, sqlite_template: Path) -> Place:
+    return place_in(tmp_path / "instance", sqlite_template)
+
+
+def place_in(directory: Path, sqlite_template: Path) -> Place:
     """It has its identifiers, and nothing else."""
-    directory = tmp_path / "instance"
     (directory / "data" / "blobs").mkdir(parents=True)
     (directory / "mailserver.toml").write_text(SETTINGS)
     shutil.copy(sqlite_template, directory / "data" / "mail.db")
@@ -50,11 +53,14 @@ def begun_url(postgres: Postgres, place: Place) -> Iterator[str]:
 @pytest.fixture
 def begun_file(sqlite_template: Path, place: Place, tmp_path: Path) -> str:
     """The same in a file."""
-    path = tmp_path / "begun.db"
+    return begun_in(tmp_path / "begun.db", sqlite_template, place)
+
+
+def begun_in(path: Path, sqlite_template: Path, source: Place) -> str:
     shutil.copy(sqlite_template, path)
     with closing(sqlite3.connect(path)) as database:
         database.execute(NOTE)
-        database.execute("INSERT INTO moving_in VALUES (?, ?)", (read_mark(place.settings), LONG_AGO))
+        database.execute("INSERT INTO moving_in VALUES (?, ?)", (read_mark(source.settings), LONG_AGO))
         database.commit()
     return f"sqlite:///{path}"
 
@@ -75,7 +81,11 @@ MoveMaker = Callable[..., Move]
 @pytest.fixture
 def move_to(place: Place) -> MoveMaker:
     def make(url: str, source: Place = place, folder: Path | None = None) -> Move:
-        target = Place(url, source.data, source.settings, folder or source.chosen)
-        return Move(source, target, folder is not None, f"{SETTINGS}[database]\nurl = '{url}'\n")
+        return move_of(source, url, folder)
 
     return make
+
+
+def move_of(source: Place, url: str, folder: Path | None = None) -> Move:
+    target = Place(url, source.data, source.settings, folder or source.chosen)
+    return Move(source, target, folder is not None, f"{SETTINGS}[database]\nurl = '{url}'\n")

@@ -19,12 +19,14 @@ from mailserver.health.moves import examine_moves
 from mailserver.moving import service
 from mailserver.moving.service import Move, Report
 from mailserver.store.moving import arrival, bringing, departure, following, journal, server_journal
+from mailserver.store.octets.disk import read_mark
 from mailserver.store.schema import metadata
 from mailserver.store.upkeep import opening
 from mailserver.store.upkeep.opening import Place
 from mailserver.texts.languages import FRENCH
-from tests.moving.conftest import MoveMaker
+from tests.moving.conftest import MoveMaker, begun_in, move_of, note, place_in
 from tests.moving.test_rows import ask, everything, fill, go_on, killed, next_mailbox, quiet, refused, stopped
+from tests.postgres import Postgres
 
 TABLES = len(metadata.sorted_tables) - 1
 
@@ -216,12 +218,34 @@ def test_who_gives_it_up_has_nothing_left_of_it(place: Place, begun_file: str, m
 # ---------------------------------------------------------------------- the way back
 
 
-@pytest.fixture
-def away(place: Place, begun_url: str, move_to: MoveMaker) -> Place:
-    """The instance, moved to PostgreSQL."""
+@pytest.fixture(scope="module")
+def moved(postgres: Postgres, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """An instance that was moved to PostgreSQL."""
+    place = place_in(tmp_path_factory.mktemp("moved") / "instance", sqlite_template)
     fill(place.url)
-    assert service.run(move_to(begun_url), quiet).ended
-    return Place(begun_url, place.data, place.settings)
+    url = postgres.create(postgres.template)
+    note(url, read_mark(place.settings))
+    assert service.run(move_of(place, url), quiet).ended
+    yield Place(url, place.data, place.settings)
+    postgres.drop(url)
+
+
+@pytest.fixture
+def away(moved: Place, postgres: Postgres, tmp_path: Path) -> Iterator[Place]:
+    """A copy of it, of a test's own."""
+    directory = tmp_path / "away"
+    shutil.copytree(moved.settings, directory)
+    url = postgres.create(moved.url.rpartition("/")[2])
+    settings = directory / "mailserver.toml"
+    settings.write_text(settings.read_text().replace(moved.url, url))
+    yield Place(url, directory / "data", directory)
+    postgres.drop(url)
+
+
+@pytest.fixture
+def home(away: Place, sqlite_template: Path, tmp_path: Path) -> str:
+    """A file in which a move back has made the schema."""
+    return begun_in(tmp_path / "home.db", sqlite_template, away)
 
 
 def go_on_there(url: str, turn: int) -> None:
@@ -248,9 +272,8 @@ def left_there(url: str) -> int:
     )
 
 
-def test_back_only_what_changed_since_is_brought_at_the_end(away: Place, move_to: MoveMaker, tmp_path: Path) -> None:
-    home = f"sqlite:///{tmp_path / 'home.db'}"
-    move = move_to(home, source=away)
+def test_back_only_what_changed_since_is_brought_at_the_end(away: Place, home: str) -> None:
+    move = move_of(away, home)
     assert bring(away, move).put >= 3 * TABLES
     go_on_there(away.url, 1)
     report = bring(away, move)
@@ -267,10 +290,9 @@ def test_back_only_what_changed_since_is_brought_at_the_end(away: Place, move_to
     assert next_mailbox(home) == (1 << 60) + 1
 
 
-def test_back_what_commits_late_is_not_forgotten(away: Place, move_to: MoveMaker, tmp_path: Path) -> None:
+def test_back_what_commits_late_is_not_forgotten(away: Place, home: str) -> None:
     """It was written down before what has been brought meanwhile, and nobody could see it then."""
-    home = f"sqlite:///{tmp_path / 'home.db'}"
-    move = move_to(home, source=away)
+    move = move_of(away, home)
     bring(away, move)
     with psycopg.connect(away.url) as late:
         late.execute("UPDATE guess SET failures = 41")
@@ -286,10 +308,9 @@ def test_back_what_commits_late_is_not_forgotten(away: Place, move_to: MoveMaker
     "spoilt", ["trigger", "target", *(pytest.param(one, marks=pytest.mark.long) for one in ("function", "schema"))]
 )
 def test_back_a_journal_that_cannot_be_right_is_not_believed(
-    away: Place, move_to: MoveMaker, tmp_path: Path, spoilt: str
+    away: Place, home: str, tmp_path: Path, spoilt: str
 ) -> None:
-    home = f"sqlite:///{tmp_path / 'home.db'}"
-    move = move_to(home, source=away)
+    move = move_of(away, home)
     bring(away, move)
     with psycopg.connect(away.url) as connection, closing(sqlite3.connect(tmp_path / "home.db")) as database:
         if spoilt == "target":
@@ -306,9 +327,9 @@ def test_back_a_journal_that_cannot_be_right_is_not_believed(
     assert left_there(away.url) == 0
 
 
-def test_back_who_gives_it_up_has_nothing_left_of_it(away: Place, move_to: MoveMaker, tmp_path: Path) -> None:
+def test_back_who_gives_it_up_has_nothing_left_of_it(away: Place, home: str) -> None:
     """Nor has who tries again: where its beginning was cut off, or its end."""
-    move = move_to(f"sqlite:///{tmp_path / 'home.db'}", source=away)
+    move = move_of(away, home)
     with served(away):
         assert killed(move, (server_journal, "_closed_for_a_moment", 9, True)) == -signal.SIGKILL
         assert killed(move, (server_journal, "_closed_for_a_moment", 12, True)) == -signal.SIGKILL
@@ -323,12 +344,12 @@ def test_back_who_gives_it_up_has_nothing_left_of_it(away: Place, move_to: MoveM
 
 
 def test_back_a_long_transaction_holds_up_neither_the_end_nor_what_it_has_not_read(
-    away: Place, move_to: MoveMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    away: Place, home: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dump that goes on while the service is stopped. What it keeps of the journal goes later."""
     for name, value in (("_MOMENT", "SET LOCAL lock_timeout = '200ms'"), ("_DROPPING", 2), ("_PAUSE", 0.1)):
         monkeypatch.setattr(server_journal, name, value)
-    move = move_to(f"sqlite:///{tmp_path / 'home.db'}", source=away)
+    move = move_of(away, home)
     bring(away, move)
     with psycopg.connect(away.url) as dump:
         dump.execute("SELECT count(*) FROM guess")

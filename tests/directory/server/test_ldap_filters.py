@@ -27,6 +27,7 @@ from mailserver.store.schema.accounts import account
 from tests.directory import slapd as openldap
 from tests.directory.server.door import BASE, SCHOOL, Academy, academy
 from tests.directory.slapd import Slapd
+from tests.examples import examples
 
 Scope = Literal["BASE", "LEVEL", "SUBTREE"]
 
@@ -426,7 +427,7 @@ any_filter = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=any_filter)
 def test_filters_at_random(both: Both, wanted: str) -> None:
     ours, theirs = both.found(wanted)

@@ -16,6 +16,7 @@ from directory.server.wire.messages import Request
 from directory.server.wire.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
 from tests.directory.server.door import ADMIN, BASE, SCHOOL, Academy, academy
 from tests.directory.server.test_ldap_units import ORIGIN, TAGS
+from tests.examples import examples
 
 PERSON, CONTACT = f"uid=edupont,ou=people,{BASE}", f"cn=Zoé,ou=contacts,{BASE}"
 LIST, PLACE = f"cn=profs,ou=groups,{BASE}", f"ou={SCHOOL},ou=structures,{BASE}"
@@ -137,7 +138,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> It
         yield running
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(updates, min_size=1, max_size=5), st.sampled_from([True, True, True, False]))
 def test_any_update_is_carried_out_or_refused(house: Academy, wanted: list[Update], administrator: bool) -> None:
     viewer = Viewer(ADMIN, None, True) if administrator else Viewer(PERSON, "edupont")
