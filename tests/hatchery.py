@@ -200,6 +200,20 @@ def _leave(code: int) -> None:
     os._exit(code & 0xFF)
 
 
+def _compile_statements() -> None:
+    """For SQLite, once: each process would compile what it asks its database."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import CompileError
+
+    from mailserver.store.engine.statements import Statement
+
+    with create_engine("sqlite://").connect() as connection:
+        for one in gc.get_objects():
+            if isinstance(one, Statement):
+                with contextlib.suppress(CompileError):  # those that only PostgreSQL is asked
+                    one.compiled(connection)
+
+
 def _main() -> None:
     import importlib
 
@@ -215,6 +229,7 @@ def _main() -> None:
         _ = command.loaded
     doors.load()
     migrate.newest()
+    _compile_statements()
     if len(os.listdir("/proc/self/task")) != 1:
         raise SystemExit("an import started a thread: no process can be forked from here")
     gc.collect()
