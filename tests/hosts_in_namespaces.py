@@ -32,8 +32,8 @@ HAPROXY = """
 defaults
     mode tcp
     timeout connect 3s
-    timeout client 60s
-    timeout server 60s
+    timeout client 40m
+    timeout server 40m
     timeout check 5s
     option redispatch 1
     retries 3
