@@ -37,8 +37,6 @@ Slices = Sequence[tuple[int, int]]
 
 EVERY = ((1, STAR),)
 """`1:*`."""
-MANY = 500
-"""Messages from which the answer is made while the database works: it takes a millisecond or more."""
 FORESEEN = 2 * 1024 * 1024
 """Octets of lines that may wait for the commit: of fifty thousand messages, or of fewer with long keywords."""
 
@@ -141,7 +139,10 @@ async def _set_ranges(
     heard = shared.heard
     loop = asyncio.get_running_loop()
     begun = loop.create_future()
-    writing = session.services.store.begin(
+    services = session.services
+    is_quick = not services.store.keeps_order and bulk_flags.is_plain(known, mode, names)
+    writing = services.store.begin_together(
+        bulk_flags.flag_together if is_quick else None,
         bulk_flags.flag,
         session.account_id,
         shared.mailbox_id,
@@ -153,7 +154,7 @@ async def _set_ranges(
     writing.add_done_callback(lambda _: _settle(begun))
     foreseen = None
     try:
-        if len(uids) >= MANY:
+        if len(uids) >= bulk_flags.MANY:
             await begun
         if not new:  # else the worker knows no bits of the keywords yet
             after = functools.partial(bulk_flags.apply, mode, spelt)

@@ -208,10 +208,8 @@ class SnapshotCache:
 
     async def open(self, viewer: Viewer, name: str) -> tuple[Shared, Rights]:
         """Take a mailbox into use; `release` it afterwards. Raises Refused(NO_SUCH_MAILBOX)."""
-        generation, losses = self.changes.generation(), self._losses
-        # A mailbox of one's own is a single row; whether others' may be read takes several, which are to agree.
-        read = self.store.read_inline if access.is_foreign(name) else self.store.read_apart
-        reach = await read(access.find, viewer, name, "r")
+        told, losses = self.changes.told(), self._losses
+        reach = await self._find(viewer, name)
         mailbox_id = reach.box.id
         found = _as_known(self._at_hand(mailbox_id), reach.box)
         if found is None:
@@ -222,8 +220,8 @@ class SnapshotCache:
             shared = self._used[mailbox_id] = Shared(
                 self, reach.box.account_id, base if base is not None else found.snapshot
             )
-            if base is not found.base or self.changes.generation() != generation:
-                shared.note()  # committed before we listened: ask again
+            if base is not found.base or self.changes.has_told_since(told, mailbox_id):
+                shared.note()  # told before we listened: ask again
             if self._losses != losses:
                 shared.doubt()
         shared.users += 1
@@ -234,6 +232,13 @@ class SnapshotCache:
             self.release(shared)
             raise
         return shared, reach.rights
+
+    async def _find(self, viewer: Viewer, name: str) -> access.Reach:
+        """A mailbox of one's own is a single row; whether others' may be read takes several, which are to agree."""
+        if access.is_foreign(name):
+            return await self.store.read_inline(access.find, viewer, name, "r")
+        box = await self.store.read_together(mailboxes.get_each, (viewer.account_id, name))
+        return access.Reach(box, box.name, access.ALL)
 
     def release(self, shared: Shared) -> None:
         """One session less."""

@@ -7,14 +7,18 @@ merged call is harmless and a late one loses nothing. The store publishes after 
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 Kind = Literal["mailbox", "account", "agenda", "lost"]
 """`agenda`: of an account what is of no mailbox. Deliveries and flags, which are frequent, do not wake these. `lost`,
 with key 0: news may have been lost (`publish_all`), nothing else."""
 
+RECENT = 4096
+"""Changes told, of which is remembered which mailboxes they were of."""
 MANY = 1000
 """Changes told at once, above which the subscriptions are gone through instead."""
 
@@ -39,6 +43,9 @@ class Changes:
         self._generation: Callable[[], int] = lambda: 0
         self._catch_up: Callable[[], None] = lambda: None
         self._ring: Callable[[], None] = lambda: None
+        self._told = 0
+        self._recent: deque[int] = deque(maxlen=RECENT)
+        """The mailboxes of those that were told last."""
         self._commits = 0
         self._counting = threading.Lock()
 
@@ -73,6 +80,16 @@ class Changes:
         with self._counting:  # several writer threads: a lost step would hide a commit
             self._commits += 1
 
+    def told(self) -> int:
+        """How much was told so far, for `has_told_since`."""
+        return self._told
+
+    def has_told_since(self, told: int, mailbox_id: int) -> bool:
+        """Whether news of a mailbox was told since, or may have been: for who finds out which it is, and only then
+        subscribes. On the loop's thread."""
+        count = self._told - told
+        return count > len(self._recent) or mailbox_id in islice(reversed(self._recent), count)
+
     def subscribe(self, kind: Kind, key: int, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back after every commit that touches the mailbox or account; returns how to stop it."""
         self._next += 1
@@ -97,6 +114,11 @@ class Changes:
 
     def publish(self, changes: Collection[Change]) -> None:
         """Wake the subscribers; on the loop's thread only."""
+        if len(changes) > MANY:
+            self._forget()
+        else:
+            self._told += len(changes)
+            self._recent.extend([change.mailbox_id for change in changes])
         if not self._subscribers:
             return
         if len(changes) > MANY:
@@ -126,9 +148,14 @@ class Changes:
 
     def publish_all(self) -> None:
         """Wake every subscriber: news may have been lost."""
+        self._forget()
         for group in list(self._subscribers.values()):
             for callback in list(group.values()):
                 callback()
+
+    def _forget(self) -> None:
+        """From now on nothing is known of what was told before."""
+        self._told += RECENT + 1
 
     def publish_soon(self, changes: Iterable[Change]) -> None:
         """Publish what this process committed, to the others, too; from the thread that committed.

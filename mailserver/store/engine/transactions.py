@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from mailserver.foundation.changes import Change, Changes
@@ -17,6 +17,7 @@ from mailserver.model.clock import Clock
 from mailserver.store.engine import engines
 from mailserver.store.engine.connections import Sessions
 from mailserver.store.engine.fast_reads import Nearness
+from mailserver.store.engine.reads_together import ReadsTogether
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.engine.unit import NOT_DONE, Together, Uncertain, Unit
 from mailserver.store.engine.writing import Writer
@@ -24,6 +25,7 @@ from mailserver.store.octets.files import BlobFolder
 
 __all__ = ["NOT_DONE", "Statement", "Store", "Tx", "Uncertain"]
 
+K = TypeVar("K")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -84,6 +86,7 @@ class Store:
         self._slow_readers = ThreadPoolExecutor(SLOW_READERS, thread_name_prefix="store-slow")
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         """Who reads slowly, or waits for it, by account."""
+        self._together: dict[Callable[..., Any], ReadsTogether] = {}
         self._near = Nearness(local=self.backend.dialect == "sqlite")
         self._writer = Writer(self.backend, self._sessions, self.worker, self._publish, writers)
 
@@ -140,6 +143,31 @@ class Store:
         loop = asyncio.get_running_loop()
         with TRACES.span("sql.read", unit=_name(function)) if TRACES.is_on else nullcontext():
             return await loop.run_in_executor(self._readers, lambda: self.read_apart_now(function, *args, **kwargs))
+
+    async def read_together(
+        self, answering: Callable[[Tx, Sequence[K]], Sequence[T | BaseException]], question: K
+    ) -> T:
+        """`read_apart` for a small question that many ask: on PostgreSQL those that wait are one statement. `answering`
+        returns, for each question, a value or what is to be raised. Raises that, and Temporary."""
+        if not self.backend.is_shared:
+            answer = (await self.read_inline(answering, [question]))[0]
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
+        with TRACES.span("sql.read", unit=_name(answering)) if TRACES.is_on else nullcontext():
+            return cast("T", await self._asking(answering).ask(question))
+
+    def _asking(self, answering: Callable[[Tx, Sequence[Any]], Sequence[Any]]) -> ReadsTogether:
+        loop, known = asyncio.get_running_loop(), self._together.get(answering)
+        if known is None or known.loop is not loop:
+            known = self._together[answering] = ReadsTogether(
+                answering,
+                lambda answering, asked: loop.run_in_executor(
+                    self._readers, lambda: self.read_apart_now(answering, asked)
+                ),
+                loop,
+            )
+        return known
 
     def read_apart_now(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same in the calling thread (never the event loop's)."""
@@ -215,6 +243,14 @@ class Store:
         """`write`, to be awaited later. Where the store `keeps_order`, units run in the order in which they begin."""
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._submit(function, args, kwargs, waiter)
+        return waiter
+
+    def begin_together(
+        self, together: Together | None, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> "asyncio.Future[T]":
+        """`write_together`, to be awaited later; it waits for nobody who is coming. No keywords."""
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._submit(function, args, kwargs, waiter, together)
         return waiter
 
     async def write_timed(

@@ -18,7 +18,7 @@ from mailserver.model.errors import Temporary
 from mailserver.store.engine.committing import Committing, Failed
 from mailserver.store.engine.connections import Session, Sessions
 from mailserver.store.engine.engines import Backend, has_ended
-from mailserver.store.engine.unit import NOT_DONE, Unit
+from mailserver.store.engine.unit import NOT_DONE, Together, Unit
 
 log = structlog.get_logger("store")
 
@@ -36,8 +36,15 @@ MAX_WAITING = 10_000
 """Units that may wait when the disk is slow; further ones are refused, so that memory has a bound."""
 
 
-_TOGETHER = object()
-"""Waits in the place of all units that are to be done together."""
+class _Gathering:
+    """Units of one kind, that one thread does together: while it commits some, others gather."""
+
+    __slots__ = ("is_called", "units")
+
+    def __init__(self) -> None:
+        self.units: deque[Unit] = deque()
+        self.is_called = False
+        """Whether a thread is at it, or called."""
 
 
 class Writer:
@@ -55,12 +62,9 @@ class Writer:
         self._sessions = sessions
         self._worker = worker
         self._publish = publish
-        self._waiting: queue.SimpleQueue[Unit | object | None] = queue.SimpleQueue()
-        """Units, and for each thread a last None."""
-        self._together: deque[Unit] = deque()
-        """Units that one thread does together: while it commits some, others gather."""
-        self._gathers = False
-        """Whether such a thread is at it, or called."""
+        self._waiting: queue.SimpleQueue[Unit | _Gathering | None] = queue.SimpleQueue()
+        """Units, in the place of those that gather their gathering, and for each thread a last None."""
+        self._gatherings: dict[Together, _Gathering] = {}
         self._begun: deque[Unit] = deque()
         """In this turn of their loop, or lingering."""
         self._coming = 0
@@ -87,15 +91,18 @@ class Writer:
         with self._submitting:
             if self._closed:
                 raise Temporary("The service is stopping")
-            if self._waiting.qsize() + len(self._together) >= MAX_WAITING:
+            if self._count() >= MAX_WAITING:
                 raise Temporary("Too much work waits for the disk")
             if unit.together is None or not self._backend.is_shared:
                 self._waiting.put(unit)
                 return
-            self._together.append(unit)
-            if not self._gathers:
-                self._gathers = True
-                self._waiting.put(_TOGETHER)
+            gathering = self._gatherings.get(unit.together)
+            if gathering is None:
+                gathering = self._gatherings[unit.together] = _Gathering()
+            gathering.units.append(unit)
+            if not gathering.is_called:
+                gathering.is_called = True
+                self._waiting.put(gathering)
 
     def submit_soon(self, unit: Unit, loop: asyncio.AbstractEventLoop, *, lingers: bool = False) -> None:
         """`submit`, once the loop has turned: what others begin in the same turn is committed with it, which takes a
@@ -163,7 +170,7 @@ class Writer:
             if isinstance(first, Unit):
                 self._run_first(first)
             else:
-                self._run_gathered()
+                self._run_gathered(first)
             self._at_work.discard(threading.get_ident())
 
     def _run_first(self, first: Unit) -> None:
@@ -183,7 +190,11 @@ class Writer:
     @property
     def load(self) -> Load:
         """How busy it is."""
-        return Load(len(self._threads), len(self._at_work), self._waiting.qsize() + len(self._together))
+        return Load(len(self._threads), len(self._at_work), self._count())
+
+    def _count(self) -> int:
+        """Units that wait."""
+        return self._waiting.qsize() + sum([len(one.units) for one in tuple(self._gatherings.values())])
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -229,28 +240,26 @@ class Writer:
 
     # ------------------------------------------------------------------ units that are done together
 
-    def _run_gathered(self) -> None:
-        while group := self._gathered():
-            self._run_together(group)
+    def _run_gathered(self, gathering: _Gathering) -> None:
+        while group := self._gathered(gathering):
+            self._run_together(gathering, group)
             with self._submitting:
-                if self._together and not self._closed:
-                    self._waiting.put(_TOGETHER)  # behind what waits by itself
+                if gathering.units and not self._closed:
+                    self._waiting.put(gathering)  # behind what waits by itself
                     return
 
-    def _gathered(self) -> list[Unit]:
-        """Units of one kind that wait; none: the next one calls a thread again."""
+    def _gathered(self, gathering: _Gathering) -> list[Unit]:
+        """Units that wait; none: the next one calls a thread again."""
         group: list[Unit] = []
         with self._submitting:
-            while self._together and len(group) < TOGETHER_UNITS:
-                if group and self._together[0].together is not group[0].together:
-                    break
-                unit = self._together.popleft()
+            while gathering.units and len(group) < TOGETHER_UNITS:
+                unit = gathering.units.popleft()
                 if not unit.waiter.cancelled():
                     group.append(unit)
-            self._gathers = bool(group)
+            gathering.is_called = bool(group)
         return group
 
-    def _run_together(self, group: list[Unit]) -> None:
+    def _run_together(self, gathering: _Gathering, group: list[Unit]) -> None:
         """What is not done with the others is tried again with the next ones, then by itself."""
         try:
             left = self._done_together(group)
@@ -264,7 +273,7 @@ class Writer:
             unit.runs += 1
         alone = [unit for unit in left if unit.runs >= TOGETHER_RUNS]
         with self._submitting:
-            self._together.extendleft(unit for unit in reversed(left) if unit.runs < TOGETHER_RUNS)
+            gathering.units.extendleft(unit for unit in reversed(left) if unit.runs < TOGETHER_RUNS)
             # Others do them, whoever they wait for; once it closes, nobody else may be there.
             given = [] if self._closed else alone
             for unit in given:

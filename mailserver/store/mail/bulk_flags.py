@@ -7,13 +7,21 @@ nothing can have moved in between, so nothing is read again.
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Update, bindparam, update
 
+from mailserver.foundation.changes import Change
+from mailserver.store.engine import news
 from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.engine.unit import NOT_DONE
 from mailserver.store.mail import lessons, mailboxes, messages
 from mailserver.store.mail.flags import FLAGGED, SEEN, census, known_mask
+from mailserver.store.mail.ranges_of_flags import RangeOfFlags, set_flags
 from mailserver.store.schema.mail import mailbox, message
+
+MANY = 500
+"""Messages from which a change takes a millisecond or more: it is nothing for others to wait for."""
 
 
 def _setting(flags: ColumnElement[int]) -> Update:
@@ -31,7 +39,7 @@ _SET = {
     "-": _setting(message.c.flags.op("&")(_MASK)),
     "=": _setting(_MASK),
 }
-_COUNT = (
+_COUNTING = Statement(
     update(mailbox)
     .where(mailbox.c.id == bindparam("box"))
     .values(
@@ -42,26 +50,6 @@ _COUNT = (
     )
 )
 _SETTING = {mode: Statement(clause) for mode, clause in _SET.items()}
-_COUNTING = Statement(_COUNT)
-
-
-def _unless_moved(setting: Update) -> Statement:
-    """On PostgreSQL, where each statement is a journey: both for one range, or neither when the mailbox has moved.
-
-    Whoever waits for the mailbox's row looks at its mod-sequence again once they have it.
-    """
-    counted = (
-        _COUNT.where(
-            mailbox.c.account_id == bindparam("account"),
-            mailbox.c.modseq == bindparam("since", type_=BigInteger),
-        )
-        .returning(mailbox.c.id)
-        .cte("counted")
-    )
-    return Statement(setting.where(message.c.mailbox_id == counted.c.id))
-
-
-_UNLESS_MOVED = {mode: _unless_moved(clause) for mode, clause in _SET.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +96,13 @@ def flag(
     `begun` is called when the long part begins, in which the interpreter is free.
     """
     names = tuple(names)
-    if tx.dialect == "postgresql" and not (mask := known_mask(names, ()))[1]:
-        # What most clients do, and nobody came between.
-        change = _changing(known, mode, mask[0])
-        ranges = messages.ranges(change.uids)
-        if len(ranges) == 1:
-            begun()
-            row = _parameters(mailbox_id, ranges[0], mode, mask[0], known.modseq + 1)
-            counts = {"unread": change.unseen, "starred": change.flagged}
-            if tx.run(_UNLESS_MOVED[mode], **row, **counts, account=account_id, since=known.modseq):
-                return _done(
-                    tx, account_id, mailbox_id, change, mode, names, Flagged(known.modseq + 1, mask[0], known=True)
-                )
+    if tx.dialect == "postgresql" and (one := _range_of(account_id, mailbox_id, known, mode, names)) is not None:
+        begun()
+        if set_flags(tx, [one])[0]:  # nobody came between
+            if one.changes:
+                lessons.note_flags(tx, account_id, mailbox_id, known.uids, mode, names)
+                tx.changed(account_id, mailbox_id)
+            return _flagged(one, mode, names)
     return _flag_locked(tx, account_id, mailbox_id, known, mode, names, begun)
 
 
@@ -147,7 +130,9 @@ def _flag_locked(
     begun()
     tx.many(_SETTING[mode], [_parameters(mailbox_id, one, mode, mask, modseq) for one in ranges])
     tx.run(_COUNTING, box=mailbox_id, now=modseq, unread=change.unseen, starred=change.flagged)
-    return _done(tx, account_id, mailbox_id, change, mode, names, Flagged(modseq, mask, known=True))
+    lessons.note_flags(tx, account_id, mailbox_id, uids, mode, names)
+    tx.changed(account_id, mailbox_id)
+    return Flagged(modseq, mask, known=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +164,50 @@ def _parameters(mailbox_id: int, range_: tuple[int, int], mode: str, mask: int, 
     return {"box": mailbox_id, "low": low, "high": high, "mask": ~mask if mode == "-" else mask, "now": modseq}
 
 
-def _done(
-    tx: Tx, account_id: int, mailbox_id: int, change: _Changing, mode: str, names: tuple[str, ...], flagged: Flagged
-) -> Flagged:
-    """What follows from a change of flags."""
-    lessons.note_flags(tx, account_id, mailbox_id, change.uids, mode, names)
-    tx.changed(account_id, mailbox_id)
-    return flagged
+def is_plain(known: Known, mode: str, names: Sequence[str]) -> bool:
+    """Whether `flag_together` can do it: few messages that lie together, flags that every mailbox knows, and nothing is
+    said of junk."""
+    return (
+        len(known.uids) < MANY and not lessons.may_say(mode, names) and _range_of(0, 0, known, mode, names) is not None
+    )
+
+
+def flag_together(tx: Tx, worker: int, asked: Sequence[tuple[Any, ...]]) -> list[object]:
+    """`flag` for many changes that are plain, given its arguments for each. On PostgreSQL, in no transaction."""
+    wanted: dict[int, tuple[int, RangeOfFlags]] = {}
+    for nth, (account_id, mailbox_id, known, mode, names, *_) in enumerate(asked):
+        one = _range_of(account_id, mailbox_id, known, mode, names)
+        if one is not None:  # who wants something else of the same mailbox comes later
+            wanted.setdefault(mailbox_id, (nth, one))
+    for _, one in wanted.values():
+        if one.changes:
+            tx.changed(one.account, one.box)
+    changes = [Change(one.account, one.box) for _, one in wanted.values() if one.changes]
+    told = news.payload(worker, changes) if changes else ""
+    done: list[object] = [NOT_DONE] * len(asked)
+    for (nth, one), is_done in zip(
+        wanted.values(), set_flags(tx, [one for _, one in wanted.values()], told), strict=True
+    ):
+        if is_done:
+            _, _, _, mode, names, *_ = asked[nth]
+            done[nth] = _flagged(one, mode, names)
+    return done
+
+
+def _range_of(account_id: int, mailbox_id: int, known: Known, mode: str, names: Sequence[str]) -> RangeOfFlags | None:
+    """A change that is of one range of messages, by flags that every mailbox knows; None of every other one."""
+    mask, new = known_mask(names, ())
+    if new:
+        return None
+    change = _changing(known, mode, mask)
+    ranges = messages.ranges(change.uids)
+    if len(ranges) > 1:
+        return None
+    low, high = ranges[0] if ranges else (1, 0)
+    keep, put = {"+": (-1, mask), "-": (~mask, 0), "=": (0, mask)}[mode]
+    return RangeOfFlags(mailbox_id, account_id, known.modseq, low, high, keep, put, change.unseen, change.flagged)
+
+
+def _flagged(one: RangeOfFlags, mode: str, names: Sequence[str]) -> Flagged:
+    """What came of it, nobody having come between."""
+    return Flagged(one.since + 1 if one.changes else 0, known_mask(names, ())[0], known=True)

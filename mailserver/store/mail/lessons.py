@@ -74,14 +74,21 @@ def note_appended(
             _note(tx, account_id, (message.c.mailbox_id == mailbox_id) & chosen, said)
 
 
+def may_say(mode: str, names: Collection[str]) -> bool:
+    """Whether a change of these flags says something, or answers."""
+    if said_by_flags(names) is not Said.NOTHING:
+        return True
+    return mode != "-" and ANSWERED in {name.casefold() for name in names}
+
+
 def note_flags(
     tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], mode: str, names: Collection[str]
 ) -> None:
     """Flags of these messages were changed: "+" and "=" say something, "-" takes it back."""
-    said = said_by_flags(names)
-    answers = said is Said.NOTHING and mode != "-" and ANSWERED in {name.casefold() for name in names}
-    if not uids or (said is Said.NOTHING and not answers):
+    if not uids or not may_say(mode, names):
         return
+    said = said_by_flags(names)
+    answers = said is Said.NOTHING
     chosen = (message.c.mailbox_id == mailbox_id) & message.c.uid.in_(list(uids[-MOST:]))
     if answers:
         _note_answered(tx, account_id, mailbox_id, chosen)

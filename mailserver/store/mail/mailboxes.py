@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
+    column,
     delete,
     func,
     insert,
@@ -23,9 +24,11 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.unicode import normalize
+from mailserver.store.engine.arrays import Numbers, Texts
 from mailserver.store.engine.given_rows import given_rows, insert_missing, packed
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.mail import deletions
@@ -127,6 +130,23 @@ _KEYWORDS = Statement(
 )
 
 
+def _each() -> Statement:
+    """By account and name, many at once, on PostgreSQL; with the place of each among the wanted."""
+    arrays = [
+        bindparam("accounts", type_=postgresql.ARRAY(BigInteger())),
+        bindparam("names", type_=postgresql.ARRAY(Text())),
+    ]
+    table = func.unnest(*arrays).table_valued(
+        column("account", BigInteger), column("name", Text), with_ordinality="nth", name="given"
+    )
+    given = table.render_derived()
+    same = (mailbox.c.account_id == given.c.account) & (mailbox.c.name == given.c.name)
+    return Statement(select(given.c.nth, *_COLUMNS).join_from(given, mailbox, same))
+
+
+_EACH = _each()
+
+
 def _new_rows(dialect: str) -> tuple[Statement, Statement]:
     """The mailboxes that accounts start with, and their subscriptions, of all that are `given`."""
     given, wanted = given_rows(dialect, "account"), {INBOX: "", **SPECIAL}
@@ -153,10 +173,39 @@ def listing(tx: Tx, account_id: int) -> list[Mailbox]:
 
 def get(tx: Tx, account_id: int, name: str) -> Mailbox:
     """A mailbox by name. Raises Refused(NO_SUCH_MAILBOX)."""
-    row = tx.one(_BY_NAME, account=account_id, name=canonical(name))
+    name = canonical(name)
+    row = tx.one(_BY_NAME, account=account_id, name=name) if _can_be(name) else None
     if row is None:
         raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
     return Mailbox(*row)
+
+
+def get_each(tx: Tx, wanted: Sequence[tuple[int, str]]) -> list[Mailbox | Refused]:
+    """Mailboxes by account and name, each as `get` would return it, or raise."""
+    if tx.dialect == "sqlite" or len(wanted) == 1:
+        return [_get_or_refusal(tx, account_id, name) for account_id, name in wanted]
+    accounts, names = Numbers([one[0] for one in wanted]), Texts([_known_as(one[1]) for one in wanted])
+    found: list[Mailbox | Refused] = [Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox") for _ in wanted]
+    for nth, *row in tx.all(_EACH, accounts=accounts, names=names):
+        found[nth - 1] = Mailbox(*row)
+    return found
+
+
+def _known_as(name: str) -> str | None:
+    name = canonical(name)
+    return name if _can_be(name) else None
+
+
+def _can_be(name: str) -> bool:
+    """PostgreSQL takes no NUL in a text, and neither engine half a character; modified UTF-7 can spell both."""
+    return "\0" not in name and name.encode("utf-8", "replace").decode() == name
+
+
+def _get_or_refusal(tx: Tx, account_id: int, name: str) -> Mailbox | Refused:
+    try:
+        return get(tx, account_id, name)
+    except Refused as refusal:
+        return refusal
 
 
 def by_id(tx: Tx, account_id: int, mailbox_id: int) -> Mailbox:
