@@ -72,7 +72,7 @@ async def find(session: Session, criterion: Criterion, among: Places | None = No
         return places
     wanted = And(tuple([rewrite(term, lambda leaf: _as_uids(view, leaf)) for term in there.terms]))
     store = session.services.store
-    modseq, found = await store.read_slow(
+    modseq, found = await store.read_slow_brief(
         session.account_id,
         _among,
         selected.owner,

@@ -128,7 +128,7 @@ class Shared:
                 if self._holds >= wanted:  # the one before us asked late enough
                     break
                 heard, base, known = self.heard, self.snapshot, None if self._doubted else self.snapshot
-                found = await self._shelf.store.read(_catch_up, self.account_id, self.mailbox_id, known)
+                found = await self._shelf.store.read_brief(_catch_up, self.account_id, self.mailbox_id, known)
                 if base is self.snapshot and (known is None or not self._doubted):
                     self.snapshot, self._holds = found.snapshot, heard
                     self._doubted = self._doubted and self.heard > heard
@@ -213,7 +213,7 @@ class SnapshotCache:
         mailbox_id = reach.box.id
         found = _as_known(self._at_hand(mailbox_id), reach.box)
         if found is None:
-            found = await self.store.read(self._catch_up, reach.box)
+            found = await self.store.read_brief(self._catch_up, reach.box)
         shared = self._used.get(mailbox_id)
         if shared is None:
             base = self._take(mailbox_id)

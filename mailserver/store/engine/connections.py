@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from mailserver.model.clock import Clock
 from mailserver.store.engine.engines import TELL_TIME, WRITERS_SETTING, Backend, brief, has_ended, translate
 from mailserver.store.engine.memory import Memory
-from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.statements import OneStatement, Tx
 
 log = structlog.get_logger("store")
 
@@ -31,6 +31,7 @@ class Session:
     driver: Any
     cursor: Any
     tx: Tx
+    brief: OneStatement
     used: float = 0.0
     """When a statement of its own was last about to run on it."""
 
@@ -168,7 +169,8 @@ class Sessions:
             raise translate(error) from error
         driver: Any = connection.connection.driver_connection
         cursor = driver.cursor()
-        session = Session(connection, driver, cursor, Tx(connection, cursor, self._clock, self.memory))
+        parts = connection, cursor, self._clock, self.memory
+        session = Session(connection, driver, cursor, Tx(*parts), OneStatement(*parts))
         self._local.session = session
         with self._lock:
             self._open.add(session)

@@ -222,3 +222,43 @@ class Tx:
         # Without the option SQLAlchemy answers -1 for an INSERT on PostgreSQL.
         clause = maker(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
         return self.execute(clause, values).rowcount
+
+
+class MoreAsked(BaseException):
+    """A function that was to ask one statement asks another; nothing that catches failures is to catch it."""
+
+
+class OneStatement(Tx):
+    """A `Tx` outside of any transaction for a single statement, which is a snapshot by itself; the next one raises
+    MoreAsked."""
+
+    __slots__ = ("_asked",)
+
+    _asked: bool
+
+    def begin(self) -> None:
+        """The next statement is the first one."""
+        self._asked = False
+
+    def _ask(self) -> None:
+        if self._asked:
+            raise MoreAsked
+        self._asked = True
+
+    def execute(
+        self, clause: Executable, params: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        self._ask()
+        return super().execute(clause, params)
+
+    def one(self, statement: Statement, **params: Any) -> Row | None:
+        self._ask()
+        return super().one(statement, **params)
+
+    def all(self, statement: Statement, **params: Any) -> list[Row]:
+        self._ask()
+        return super().all(statement, **params)
+
+    def given(self, text: str, values: Sequence[Any]) -> list[Row]:
+        self._ask()
+        return super().given(text, values)
