@@ -5,6 +5,7 @@ number in the window's title, colleagues who write. The mail itself never waits.
 """
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -14,13 +15,13 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.preferences import Preferences
 from mailserver.model.quiet_hours import Hours, Source
-from mailserver.store.engine.transactions import Store
-from mailserver.store.people import school_hours
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.people import academy_hours, school_hours
 
 FURTHEST_DAYS = 130
 """Within which quiet hours end: the longest holidays are shorter."""
 BELIEVED_SECONDS = 30.0
-"""Should news get lost, what a school decided counts after this long all the same."""
+"""Should news get lost, what was decided counts after this long all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,16 @@ class PersonalHours:
         return self.hours.holidays and bool(self.off.on(self.school_zone, day))
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided, for all that chose nothing."""
+
+    academy: Hours | None
+    """None: what the settings say holds."""
+    schools: Mapping[str, Hours]
+    """By UAI."""
+
+
 class QuietHours:
     """Of an instance. One per worker; asking costs nothing while nothing moves."""
 
@@ -67,7 +78,7 @@ class QuietHours:
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._schools: dict[str, Hours] = {}
+        self._decided = Decided(None, {})
         self._until = 0.0
         self._heard = 0
         changes.subscribe("mailbox", school_hours.NEWS, self._forget)
@@ -75,7 +86,7 @@ class QuietHours:
     async def of(self, uai: str, chosen: Preferences) -> PersonalHours:
         """What holds for somebody of a school who chose so: their own, else their school's, else the academy's.
 
-        Raises Temporary: schools were never read, and the store is out of reach.
+        Raises Temporary: what was decided was never read, and the store is out of reach.
         """
         source, hours = Source.OWN, chosen.quiet
         if hours is None:
@@ -90,26 +101,38 @@ class QuietHours:
 
     async def inherited(self, uai: str) -> tuple[Source, Hours]:
         """What holds for whoever of a school chose nothing, and who decided so. Raises Temporary as `of`."""
-        school = (await self._of_schools()).get(uai.upper()) if uai else None
-        return (Source.SCHOOL, school) if school is not None else (Source.ACADEMY, academy(self._settings))
+        decided = await self._all_decided()
+        school = decided.schools.get(uai.upper()) if uai else None
+        if school is not None:
+            return Source.SCHOOL, school
+        return Source.ACADEMY, decided.academy or configured(self._settings)
 
     def _forget(self) -> None:
         self._until = 0.0
         self._heard += 1
 
-    async def _of_schools(self) -> dict[str, Hours]:
+    async def _all_decided(self) -> Decided:
         now = self._clock.monotonic()
         if now < self._until:
-            return self._schools
+            return self._decided
         heard = self._heard
-        self._schools = await self._store.read(school_hours.listing)
+        self._decided = await self._store.read(_decided)
         # What was read before a change that was heard of meanwhile may be old: it is not kept.
         if heard == self._heard:
             self._until = now + BELIEVED_SECONDS
-        return self._schools
+        return self._decided
 
 
-def academy(settings: Settings) -> Hours:
+def _decided(tx: Tx) -> Decided:
+    return Decided(academy_hours.decided(tx), school_hours.listing(tx))
+
+
+def academy(tx: Tx, settings: Settings) -> Hours:
     """What holds where neither a person nor their school chose anything."""
+    return academy_hours.decided(tx) or configured(settings)
+
+
+def configured(settings: Settings) -> Hours:
+    """What holds where the academy decided nothing either: `[quiet]`."""
     quiet = settings.quiet
     return Hours(quiet.begins, quiet.ends, quiet.weekends, quiet.holidays)

@@ -292,6 +292,10 @@ _RECORDED = {
         "{uai} : repos de {begins} h à {ends} h, fins de semaine {weekends}, congés scolaires {holidays}"
     ),
     "quiet-hours-none": N_("{uai} : repos comme l’académie le décide"),
+    "academy-quiet-hours": N_(
+        "académie : repos de {begins} h à {ends} h, fins de semaine {weekends}, congés scolaires {holidays}"
+    ),
+    "academy-quiet-hours-none": N_("académie : repos comme les réglages du serveur le disent"),
     "mailing": N_("envoi en nombre {number} ({name}), {count} personnes : {verdict}"),
     "no-such-mailing": N_("cet envoi en nombre n’existe pas"),
     "mailing-state": N_("cet envoi en nombre n’en est plus là"),

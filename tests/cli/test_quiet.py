@@ -29,16 +29,27 @@ def test_a_school_chooses_and_follows_the_academy_again(academy: Instance) -> No
         return told
 
     usual = {"begins": 20, "ends": 7, "weekends": True, "holidays": False}
-    assert shown() == {"academy": usual, "schools": {}}
+    assert shown() == {"academy": usual, "decided": False, "schools": {}}
     done = run(academy, "set", UAI.lower(), "--from", "18", "--to", "8", "--no-weekends", "--holidays")
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, f"{UAI}: 18:00-08:00, school holidays")
     assert shown()["schools"] == {UAI: {"begins": 18, "ends": 8, "weekends": False, "holidays": True}}
     assert run(academy, "show").stdout.splitlines()[-2:] == [
-        "academy: 20:00-07:00, Saturdays and Sundays",
+        "academy: 20:00-07:00, Saturdays and Sundays ([quiet])",
         f"{UAI}: 18:00-08:00, school holidays",
     ]
     assert run(academy, "reset", UAI).exit_code == 0
     assert shown()["schools"] == {}
+
+
+def test_the_academy_chooses_and_follows_its_settings_again(academy: Instance) -> None:
+    done = run(academy, "set", "--from", "-1", "--to", "8")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "academy: -, Saturdays and Sundays")
+    told = json.loads(run(academy, "show", "--json").stdout.splitlines()[-1])
+    assert told["decided"]
+    assert told["academy"] == {"begins": -1, "ends": 8, "weekends": True, "holidays": False}
+    assert run(academy, "set", "--from", "17", "--to", "8").exit_code == 2
+    done = run(academy, "reset")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "academy: 20:00-07:00, Saturdays and Sundays")
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from directory.lists.rosters import House as Lists
 from directory.lists.rosters import NewList
 from mailserver.model.clock import HOUR
 from mailserver.model.identity import ListKind, Principal, Role
+from mailserver.model.quiet_hours import Hours
 from mailserver.model.reports import Kind as ReportKind
 from mailserver.reports import dmarc_xml, tls_json
 from mailserver.store.account import bulletins, jobs, rules
 from mailserver.store.account.bulletins import Draft, Kind
 from mailserver.store.account.jobs import JobState
-from mailserver.store.people import schools
+from mailserver.store.people import school_hours, schools
 from mailserver.store.record.audit import Origin
 from mailserver.store.reports import received
 from mailserver.store.upkeep import measures
@@ -89,6 +90,7 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
     write(received.keep, dmarc_xml.read(dmarc(record(count=9000), forged)), received.Origin("", b"1"))
     write(received.keep, tls_json.read(tls()), received.Origin("", b"2"))
     write(received.refuse, ReportKind.TLS, Cause("report-malformed", why="policies"), received.Origin("x.fr", b"3"))
+    write(school_hours.decide, ORIGIN, UAI, Hours(begins=19, holidays=True))
     campaign = _phishing(house, person)
     running = write(jobs.begin, "apply", administrator.account_id, "achef", "", {"original": "rentrée.csv"})
     write(jobs.advance, running, 320, 1000)
@@ -127,6 +129,7 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
         "rapports-recus": "/admin/rapports/recus",
         "transferts": "/admin/transferts",
         "regles": "/admin/regles",
+        "repos": "/admin/repos",
         "journal": "/admin/journal",
         "recherche": "/admin/recherche?q=carnot",
         "recherche-vide": "/admin/recherche?q=introuvable",

@@ -16,12 +16,14 @@ from mailserver.model.identity import Affiliation, Principal, Role, Tie
 from mailserver.model.preferences import NEVER, Preferences
 from mailserver.model.quiet_hours import Hours, Source
 from mailserver.store.account import sessions
-from mailserver.store.people import school_hours, schools
+from mailserver.store.people import academy_hours, school_hours, schools
 from mailserver.store.queue import outbox
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin, Wanted
 from tests.waiting import until
 from tests.webui.house import DOMAIN, House, Visitor, mail
+from tests.webui.secondstep import Phone
+from tests.webui.test_admin import entered
 from tests.webui.test_compose import send
 from tests.webui.test_send_checks import asked
 
@@ -156,6 +158,66 @@ def test_it_is_not_proposed_where_the_academy_does_not_want_it(house: House, mon
     browser = enter(house, author)
     browser.get("/s/ecrire")
     assert "Message envoyé" in send(browser, a=rests.address, objet="Soir", texte="Bonsoir").text
+
+
+# ---------------------------------------------------------------------- what the academy decides
+
+
+@pytest.fixture(scope="module")
+def console(house: House, administrator: Principal, phone: Phone) -> Visitor:
+    return entered(house, administrator, phone)
+
+
+def test_the_academy_decides_for_whoever_chose_nothing(house: House, console: Visitor, office: Visitor) -> None:
+    """In the console; its own schools' hold before it, and one's own before those."""
+    person = newcomer(house, "Inès")
+    night = datetime(2026, 11, 25, 19, 30, tzinfo=PARIS).timestamp()
+    console.get("/admin/repos")
+    assert "celles des réglages du serveur valent, de 20:00 à 07:00, les samedis" in unescape(console.text)
+    assert "Revenir à celles des réglages" not in unescape(console.text)
+    assert "Aucun : tous suivent l’académie" in unescape(console.text)
+    chosen = {"faire": "choisir", "quiet_from": "19", "quiet_to": "8", "quiet_holidays": "1"}
+    assert "Heures de repos enregistrées" in console.post("/admin/repos", chosen).text
+    assert "L’académie a choisi celles-ci" in unescape(console.text)
+    hours = held(house)
+    assert (hours.source, hours.hours) == (Source.ACADEMY, Hours(19, 8, weekends=False, holidays=True))
+    assert hours.holds(night)
+    assert not held(house, quiet_own=True).holds(night)
+    page = unescape(enter(house, person).get("/s/reglages/repos").text)
+    assert "Choisies par l’académie : de 19:00 à 08:00, les congés scolaires." in " ".join(page.split())
+    office.get(f"/secretariat/repos?etablissement={TILLEULS}")
+    assert "celles de l’académie valent, de 19:00 à 08:00, les congés scolaires" in unescape(office.text)
+    office.post("/secretariat/repos", HOURS)
+    assert held(house, TILLEULS).source is Source.SCHOOL
+    page = unescape(console.get("/admin/repos").text)
+    assert f'href="/secretariat/repos?etablissement={TILLEULS}">Collège Les Tilleuls</a>' in page
+    assert "de 18:00 à 08:00" in page
+    office.post("/secretariat/repos", {"etablissement": TILLEULS, "faire": "academie"})
+    console.get("/admin/repos")
+    console.post("/admin/repos", {"faire": "reglages"})
+    assert held(house).hours == Hours()
+    events = house.store.read_now(audit.find, Wanted(action=Action.QUIET_HOURS_SET), 4)
+    names = ["academy-quiet-hours-none", "quiet-hours-none", "quiet-hours", "academy-quiet-hours"]
+    assert [str(one.detail.name) for one in events] == names
+
+
+def test_a_worker_hears_of_what_the_academy_decides(house: House) -> None:
+    asked = QuietHours(settings=house.settings, store=house.store, clock=house.clock, changes=house.changes)
+    assert house.run(asked.of("", Preferences())).hours == Hours()
+    house.store.write_now(academy_hours.decide, Origin("test", "test"), Hours(begins=NEVER))
+    until(lambda: house.run(asked.of("", Preferences())).hours.begins == NEVER)
+    house.store.write_now(academy_hours.decide, Origin("test", "test"), None)
+    until(lambda: house.run(asked.of("", Preferences())).hours == Hours())
+
+
+@pytest.mark.parametrize("change", [{"quiet_from": "23"}, {"quiet_to": "0"}, {"quiet_from": "-2"}, {"quiet_to": "x"}])
+def test_forged_hours_of_the_academy_change_nothing(house: House, console: Visitor, change: dict[str, str]) -> None:
+    console.get("/admin/repos")
+    chosen = {"faire": "choisir", "quiet_from": "19", "quiet_to": "8"}
+    refused = console.post("/admin/repos", chosen | change)
+    assert refused.status_code == 422
+    assert "parmi les heures proposées" in unescape(refused.text)
+    assert house.store.read_now(academy_hours.decided) is None
 
 
 # ---------------------------------------------------------------------- what a school decides

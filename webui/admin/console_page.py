@@ -76,6 +76,7 @@ def announced(visit: Visit) -> str:
         "mailing-repris": _("Envoi repris."),
         "mailing-annule": _("Envoi annulé."),
         "regles": _("Règles enregistrées."),
+        "repos": _("Heures de repos enregistrées."),
         "frein": _("Le frein est serré : cette population n’envoie plus rien."),
         "desserre": ngettext(
             "Le frein est desserré, %(n)s envoi part.", "Le frein est desserré, %(n)s envois partent.", count

@@ -17,6 +17,7 @@ from webui.admin import (
     models_page,
     phishing_page,
     queue_page,
+    quiet_hours_page,
     rules_page,
     withdrawals_page,
 )
@@ -75,6 +76,7 @@ def routes(doors: Doors) -> Sequence[BaseRoute]:
         *pair(withdrawals_page.NEW, withdrawals_page.ask, withdrawals_page.begin),
         Route("/admin/suivi", inside(message_trace.show_traces), methods=["GET"]),
         *pair("/admin/regles", rules_page.show_rules, rules_page.act),
+        *pair(quiet_hours_page.PATH, quiet_hours_page.show_hours, quiet_hours_page.act),
         Route("/admin/journal", inside(audit_log.show_audit_log), methods=["GET"]),
         Route("/admin/journal/export", inside(audit_log.export), methods=["POST"]),
         Route("/admin/journal/verifier", inside(audit_log.check), methods=["POST"]),

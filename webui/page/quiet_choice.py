@@ -70,3 +70,8 @@ def posted(form: Form) -> Hours:
     """Hours of a form; some that nobody may choose are not `valid`."""
     begins = NEVER if form.text(FIELDS[0]) == str(NEVER) else form.number(FIELDS[0])
     return Hours(begins, form.number(FIELDS[1]), form.has(FIELDS[2]), form.has(FIELDS[3]))
+
+
+def refusal(visit: Visit) -> str:
+    """What is said of those."""
+    return visit._("Choisissez le début et la fin parmi les heures proposées.")

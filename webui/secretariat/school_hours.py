@@ -36,7 +36,7 @@ async def show(services: Services, visit: Visit, fault: str = "", uai: str = "")
     """GET /secretariat/repos."""
     school = await school_of(office_of(services), visit, uai)
     decided = await services.store.read(school_hours.of, school.uai)
-    usual = quiet_hours.academy(services.settings)
+    usual = await services.store.read(quiet_hours.academy, services.settings)
     page = HoursPage(
         frame=await surroundings(services, visit),
         school=school,
@@ -56,6 +56,6 @@ async def decide(services: Services, visit: Visit) -> Response:
     school = await office_of(services).school(visit.principal, asked)
     hours = quiet_choice.posted(visit.form) if visit.form.text("faire") == "choisir" else None
     if hours is not None and not hours.valid:
-        return await show(services, visit, visit._("Choisissez le début et la fin parmi les heures proposées."), asked)
+        return await show(services, visit, quiet_choice.refusal(visit), asked)
     await services.store.write(school_hours.decide, visit.origin, school.uai, hours)
     return redirect(visit, "/secretariat/repos", etablissement=school.uai, **done("repos"))

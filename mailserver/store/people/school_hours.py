@@ -12,7 +12,7 @@ from mailserver.store.schema.people import school_quiet_hours
 from mailserver.texts.causes import Cause
 
 NEWS = -7
-"""The "mailbox" whose news say that a school decided otherwise (`changes.subscribe("mailbox", NEWS, …)`)."""
+"""The "mailbox" whose news say that a school or the academy decided (`changes.subscribe("mailbox", NEWS, …)`)."""
 NOBODY = -1
 """The account of those news."""
 
@@ -75,11 +75,14 @@ def keep(tx: Tx, uai: str, hours: Hours) -> None:
 def _said(uai: str, hours: Hours | None) -> Cause:
     if hours is None:
         return Cause("quiet-hours-none", uai=uai)
-    return Cause(
-        "quiet-hours",
-        uai=uai,
-        begins=f"{hours.begins}" if hours.begins >= 0 else "-",
-        ends=f"{hours.ends}",
-        weekends="+" if hours.weekends else "-",
-        holidays="+" if hours.holidays else "-",
-    )
+    return Cause("quiet-hours", uai=uai, **details(hours))
+
+
+def details(hours: Hours) -> dict[str, str]:
+    """Hours as the record has them."""
+    return {
+        "begins": f"{hours.begins}" if hours.begins >= 0 else "-",
+        "ends": f"{hours.ends}",
+        "weekends": "+" if hours.weekends else "-",
+        "holidays": "+" if hours.holidays else "-",
+    }

@@ -73,7 +73,7 @@ class Action(StrEnum):
     LETTER_CONFIRMED = "letter-confirmed"
     """A letter that gives something away waits for its author, is confirmed, or is not."""
     QUIET_HOURS_SET = "quiet-hours-set"
-    """A school's quiet hours changed."""
+    """The quiet hours of a school, or of the academy, changed."""
     URGENT_SENT = "urgent-sent"
     """A letter was told of in spite of quiet hours."""
     MAILING_DECIDED = "mailing-decided"

@@ -159,3 +159,15 @@ school_quiet_hours = Table(
     Column("holidays", SmallInteger, nullable=False),
 )
 """What a school decided for its people who chose nothing (`mailserver.model.quiet_hours`)."""
+
+academy_quiet_hours = Table(
+    "academy_quiet_hours",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("begins", SmallInteger, nullable=False),
+    Column("ends", SmallInteger, nullable=False),
+    Column("weekends", SmallInteger, nullable=False),
+    Column("holidays", SmallInteger, nullable=False),
+)
+"""What the academy decided for whoever chose nothing and whose school did not: one row, number 1, or none, where the
+settings say it."""

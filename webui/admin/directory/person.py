@@ -299,7 +299,7 @@ def action_words(visit: Visit, action: audit.Action) -> str:
         kind.INFECTED_DECIDED: _("Message infecté"),
         kind.SUBMISSION_DECIDED: _("Envoi retenu"),
         kind.LETTER_CONFIRMED: _("Envoi à confirmer"),
-        kind.QUIET_HOURS_SET: _("Heures de repos d’un établissement"),
+        kind.QUIET_HOURS_SET: _("Heures de repos de l’académie ou d’un établissement"),
         kind.URGENT_SENT: _("Message urgent"),
         kind.MAILING_DECIDED: _("Envoi en nombre"),
         kind.SECURED: _("Compte mis en sécurité"),
