@@ -69,7 +69,8 @@ def test_every_component_in_every_look(house: House, chromium: Browser) -> None:
             with narrow(page):
                 page.get_by_role("button", name="Plus", exact=True).click()
                 assert page.locator("#menu").bounding_box() is not None
-                assert faults_of(page, ("target-size",)) == [], name
+                # What the menu lies over in part is for whoever closes it: how much of it, scrolling decides.
+                assert faults_of(page, ("target-size",), "#menu") == [], name
 
 
 def test_the_page_names_every_token() -> None:

@@ -12,7 +12,7 @@ from mailserver.store.mail import mailboxes, messages
 from tests.waiting import until
 from tests.webui.browser import LOOKS, Watched, Wire, faults_of, log_in, rules_of, visiting
 from tests.webui.house import PASSWORD, House, mail
-from webui.mail import event_stream
+from webui.mail import event_stream, message_list
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -457,6 +457,42 @@ def test_every_state_is_accessible_and_fits(
         page.goto(f"{house.url}/m/")
         look("etroit", watched)
     assert found == {}
+
+
+PREVIEWS = """(least) => [...document.querySelectorAll('.courriels i')].map((one) => {
+    const line = one.closest('.quoi').getBoundingClientRect(), begin = document.createRange();
+    begin.setStart(one.firstChild, 0);
+    begin.setEnd(one.firstChild, least);
+    const parts = [...begin.getClientRects()];
+    const inside = parts.filter((part) => part.bottom <= line.bottom + 1 && part.right <= line.right + 1);
+    return [inside.length, parts.length];
+})"""
+"""Of each row: how many pieces of its preview's beginning are in sight, and how many there are (0 where it is hidden)."""
+
+
+def test_a_preview_has_room_for_its_beginning_or_is_not_shown(house: House, chromium: Browser, emma: Principal) -> None:
+    """Whatever the subject's length and the row's height."""
+    for length in range(10, 130, 6):
+        house.deliver(
+            emma, mail(("Réunion de rentrée " * 9)[:length], body="Les salles sont celles de l’an dernier.\n")
+        )
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        log_in(page, house, emma.login, "complet")
+        for layout, density in (
+            ("liste", "normale"),
+            ("liste", "compacte"),
+            ("droite", "confort"),
+            ("droite", "normale"),
+        ):
+            chosen = {"layout": layout, "density": density}
+            house.store.write_now(sessions.revise_preferences, emma.account_id, chosen)
+            page.goto(f"{house.url}/m/")
+            rows = [(seen, of) for seen, of in page.evaluate(PREVIEWS, message_list.LEAST) if of]
+            assert [row for row in rows if row[0] not in (0, row[1])] == [], (layout, density)
+            if (layout, density) != ("droite", "normale"):  # two lines beside the reader show subjects alone
+                assert {bool(seen) for seen, _ in rows} == {True, False}, (layout, density)
+        assert rows == []
 
 
 def test_phones_show_many_messages_and_one_pane(house: House, chromium: Browser, person: Principal) -> None:

@@ -91,6 +91,24 @@ def test_the_text_begins_in_the_upper_third(
         assert page.locator("#lecteur .mefiance").count() == (kind == "mefiance"), "one notice for all that is noticed"
 
 
+@pytest.mark.parametrize("size", ["bureau", "telephone"])
+def test_icons_have_their_words_by_choice_and_on_phones(
+    house: House, chromium: Browser, marc: Principal, size: str
+) -> None:
+    reader = house.person("Léo", f"Mots-{size}")
+    number = house.deliver(reader, mail("Mots"))
+    with visiting(chromium, size=size, script=True) as watched:
+        page = watched.page
+        let_in(page, house, reader.login, "complet")
+        for named in (False, True):
+            house.store.write_now(sessions.revise_preferences, reader.account_id, {"named_icons": named})
+            page.goto(f"{house.url}/m/message/{number}")
+            word = page.locator(".outils-lecture").get_by_role("button", name="Archiver").locator(".mot")
+            width = word.evaluate("one => one.getBoundingClientRect().width")
+            assert (width > 20) is (named or size == "telephone")
+            assert overflow(page) == 0
+
+
 def test_the_frame_grows_within_the_policy(
     house: House, chromium: Browser, emma: Principal, addresses: dict[str, str]
 ) -> None:

@@ -268,6 +268,22 @@ def test_who_is_no_secretariat_gets_nothing(at_home: Visitor) -> None:
 
 
 @pytest.mark.needs("chromium")
+def test_a_name_is_on_one_line_however_long(house: House, chromium: Browser, rose: Principal) -> None:
+    names = ("Marie-Françoise Bernadette Élisabeth", "de La Rochefoucauld-Montmorency d’Aubigné")
+    house.person(*names, Role.PUPIL, password="", uai=TILLEULS)
+    with visiting(chromium) as watched:
+        page = watched.page
+        let_in(page, house, rose.login)
+        heights = []
+        for wanted in ("rochefoucauld", "Num%C3%A9ro+070"):
+            page.goto(f"{house.url}/secretariat?q={wanted}")
+            rows = page.locator(".gens-lignes tbody tr").evaluate_all("all => all.map(row => row.clientHeight)")
+            heights.append(rows)
+        assert len(heights[0]) == 1
+        assert heights[0] == heights[1]
+
+
+@pytest.mark.needs("chromium")
 @pytest.mark.parametrize("size", list(SIZES))
 def test_in_a_real_browser(house: House, chromium: Browser, rose: Principal, size: str, tmp_path: Path) -> None:
     """The pages are accessible at both sizes, and the letters come as a download."""
