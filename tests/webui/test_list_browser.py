@@ -467,7 +467,7 @@ PREVIEWS = """(least) => [...document.querySelectorAll('.courriels i')].map((one
     const inside = parts.filter((part) => part.bottom <= line.bottom + 1 && part.right <= line.right + 1);
     return [inside.length, parts.length];
 })"""
-"""Of each row: how many pieces of its preview's beginning are in sight, and how many there are (0 where it is hidden)."""
+"""Of each row: how many pieces of its preview's beginning are in sight, and how many there are (0: hidden)."""
 
 
 def test_a_preview_has_room_for_its_beginning_or_is_not_shown(house: House, chromium: Browser, emma: Principal) -> None:
