@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.administration.quiet_hours import decisions
 from mailserver.calendars.quiet_hours import configured
 from mailserver.model.quiet_hours import Hours
-from mailserver.store.engine.transactions import Tx
-from mailserver.store.people import academy_hours, school_hours, schools
+from mailserver.store.people import academy_hours
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, top
 from webui.page import quiet_choice
@@ -48,17 +48,17 @@ class HoursPage:
 
 async def show_hours(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /admin/repos."""
-    decided, names = await services.store.read(_decided)
+    found = await services.store.read(decisions)
     usual = configured(services.settings)
-    part = numbered(visit, list(names.items()), PER_PAGE)
+    part = numbered(visit, found.schools, PER_PAGE)
     page = HoursPage(
         top(visit, "repos", fault),
-        decided is not None,
-        decided or usual,
+        found.academy is not None,
+        found.academy or usual,
         quiet_choice.sentence(visit, usual),
         quiet_choice.first_hours(visit),
         quiet_choice.last_hours(),
-        tuple(SchoolLine(uai, name, quiet_choice.sentence(visit, hours)) for uai, (name, hours) in part.shown),
+        tuple(SchoolLine(one.uai, one.name, quiet_choice.sentence(visit, one.hours)) for one in part.shown),
         part.number,
         part.pages,
     )
@@ -72,10 +72,3 @@ async def act(services: Services, visit: Visit) -> Response:
         return await show_hours(services, visit, quiet_choice.refusal(visit))
     await services.store.write(academy_hours.decide, origin(visit), hours)
     return redirect(visit, PATH, **done("repos"))
-
-
-def _decided(tx: Tx) -> tuple[Hours | None, dict[str, tuple[str, Hours]]]:
-    """What the academy decided; what schools did, with their names, by UAI."""
-    found = school_hours.listing(tx)
-    names = {one.uai: one.name for one in schools.listing(tx)} if found else {}
-    return academy_hours.decided(tx), {uai: (names.get(uai) or uai, hours) for uai, hours in found.items()}

@@ -24,6 +24,7 @@ from webui.agenda import mini_month, words
 from webui.agenda.collections_shown import Shelf, arranged
 from webui.agenda.mini_month import MiniMonth
 from webui.granting import people_of
+from webui.page.agenda_links import item_id
 from webui.page.context import SIMPLE, Services, Visit
 from webui.page.mail_shell import MailShell, surround
 
@@ -116,11 +117,6 @@ async def desk(services: Services, visit: Visit) -> Desk:
     if visit.interface != SIMPLE:
         month = mini_month.around(services, visit, visit.preferences.agenda_view, words.today(visit))
     return Desk(surround(visit, found.boxes), arranged(visit, found.reaches, owners, found.shared), month)
-
-
-def item_id(collection_id: int, href: str) -> str:
-    """An item as part of an address."""
-    return f"{collection_id}-{base64.urlsafe_b64encode(href.encode()).decode().rstrip('=')}"
 
 
 async def find(

@@ -10,6 +10,7 @@ from mailserver.calendars.quiet_hours import PersonalHours
 from mailserver.calendars.reminders import Reminder
 from webui.agenda import event_items, words
 from webui.http import headers
+from webui.page.agenda_links import item_id
 from webui.page.context import Services, Visit
 
 HOURS = 24
@@ -31,7 +32,7 @@ async def upcoming(services: Services, visit: Visit) -> Response:
 
 def _told(visit: Visit, one: Reminder, hours: PersonalHours) -> dict[str, str | float]:
     event, language = one.event, visit.language
-    item = event_items.item_id(event.collection_id, event.href)
+    item = item_id(event.collection_id, event.href)
     day = event.start.date()
     when = words.hour(language, event.start) if one.is_task else words.hours(language, event, day)
     if one.is_task and event.all_day:

@@ -21,6 +21,7 @@ from webui.agenda.grid import Axis, More, Place
 from webui.agenda.mini_month import MiniMonth
 from webui.agenda.tasks import task_lines
 from webui.agenda.tasks.task_lines import Line
+from webui.page.agenda_links import item_id
 from webui.page.context import SIMPLE, Services, Visit
 from webui.page.rendering import redirect
 
@@ -249,7 +250,7 @@ def _column(
     def link(one: Occurrence, at: Place | None) -> Link:
         shelf = place.shelf(one.collection_id)
         hidden = shelf.times_only or (bool(shelf.owner) and one.private)
-        address = f"{home(visit)}/evenement/{event_items.item_id(one.collection_id, one.href)}"
+        address = f"{home(visit)}/evenement/{item_id(one.collection_id, one.href)}"
         marks = [f"le={one.key}"] if one.key else []
         marks += [f"vue={view}"] if visit.interface != SIMPLE else []
         address += "?" + "&".join(marks) if marks else ""

@@ -4,16 +4,20 @@ Nothing stands there where something is noticed about the message, or in a mailb
 vouch for what borrows it.
 """
 
+import asyncio
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from mailserver.calendars import common_events
 from mailserver.mime import unpack
 from mailserver.model.errors import Refused
 from mailserver.store.web.webmail import Stored, sender_history
 from mailserver.store.web.webmail.sender_history import Earlier
 from webui.http.offload import computed
 from webui.page import plain
+from webui.page.agenda_links import item_id
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import query_string
 from webui.page.role_labels import role_words
@@ -25,7 +29,7 @@ MAX_NAME = 60
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Something that came earlier: what it is called, where it leads, and when it came."""
+    """Something that came earlier, or is to come: what it is called, where it leads, and when."""
 
     name: str
     address: str
@@ -40,6 +44,8 @@ class Correspondent:
     facts: Sequence[str]
     card: str
     """Their page in the directory; empty: they are not in it, or it is not proven that they wrote."""
+    meeting: Way | None
+    """The next event that they are to come to, or have called, of one's own agendas."""
     every: str
     """All messages of theirs."""
     files: Sequence[Way]
@@ -63,17 +69,33 @@ async def beside(
         else:
             name, card = person.principal.name, f"/contacts/annuaire/{quote(person.principal.address, safe='@')}"
             facts = [person.detail or role_words(visit, person.principal.role), ", ".join(person.schools)]
-    if not earlier and not card:
+    meeting = await _meeting(services, visit, address)
+    if not earlier and not card and meeting is None:
         return None
     files = await computed(sum(len(one.parts) for one in earlier), _files, visit.base, earlier)
     return Correspondent(
         name,
         [fact for fact in facts if fact],
         card,
+        meeting,
         f"{visit.base}/recherche?{query_string(q=f'de:{address}')}",
         files,
         [Way(plain.line(one.subject, MAX_NAME), _letter(visit.base, one), one.date) for one in earlier[:LETTERS]],
     )
+
+
+async def _meeting(services: Services, visit: Visit, address: str) -> Way | None:
+    now = datetime.datetime.fromtimestamp(visit.now, visit.language.zone)
+    found = await services.store.read(common_events.rows, visit.account_id, address, now)
+    if not found:
+        return None
+    own = (visit.principal.address, *visit.principal.aliases)
+    one = await asyncio.to_thread(common_events.following, found, address, own, now, visit.language.zone)
+    if one is None:
+        return None
+    page = f"/agenda/evenement/{item_id(one.collection_id, one.href)}"
+    name = plain.line(one.title, MAX_NAME) or visit._("(sans titre)")
+    return Way(name, page + (f"?{query_string(le=one.key)}" if one.key else ""), int(one.start.timestamp()))
 
 
 def _letter(base: str, one: Earlier) -> str:

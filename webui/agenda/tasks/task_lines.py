@@ -13,6 +13,7 @@ from webui.agenda.calendars import class_colours
 from webui.agenda.collections_shown import Shelf
 from webui.agenda.event_items import MARGIN, Desk, home
 from webui.page import task_making
+from webui.page.agenda_links import item_id
 from webui.page.context import Services, Visit
 
 EVER = 2**62
@@ -62,7 +63,7 @@ def line_of(services: Services, visit: Visit, place: Desk, task: Task) -> Line:
     return Line(
         shown,
         shelf,
-        f"{home(visit)}/taches/{event_items.item_id(task.collection_id, task.href)}",
+        f"{home(visit)}/taches/{item_id(task.collection_id, task.href)}",
         words.due(visit, task),
         task.late(words.now(visit)),
         class_colours.shown(visit, name) if name else shelf.colour,
