@@ -32,7 +32,7 @@ def show(directory: InstanceDir, as_json: AsJson = False) -> None:
         typer.echo(json.dumps({**told, "schools": {uai: asdict(one) for uai, one in schools.items()}}))
         return
     source = "" if is_decided else " ([quiet])"
-    typer.echo(f"{_('académie')}: {_words(usual)}{source}")
+    typer.echo(_("académie") + f": {_words(usual)}{source}")
     for uai, hours in schools.items():
         typer.echo(f"{uai}: {_words(hours)}")
 
@@ -71,7 +71,8 @@ def _decide(directory: InstanceDir, uai: str, hours: Hours | None) -> None:
     if hours is not None and not hours.valid:
         fail(_("Elles commencent de 18 à 22 (ou -1), et finissent de 5 à 10."))
     held = with_store(settings, lambda store: store.write(unit))
-    typer.echo(f"{uai.upper() or _('académie')}: {_words(held)}")
+    name = uai.upper() or _("académie")
+    typer.echo(f"{name}: {_words(held)}")
 
 
 def _words(hours: Hours) -> str:

@@ -52,12 +52,16 @@ function following() {
 // What is done takes the open letter away, and the next one is opened; what was open comes back with it when it is undone.
 let swept = "";
 
-async function sweep(event, sent, action, inReader) {
+function sweep(event, sent, action, inReader) {
+  const focus = inReader || reader().contains(document.activeElement);
+  return leave(focus, () => load("POST", action, { event, source: sent, keep: !focus, sweep: true }));
+}
+
+// `taken`: does it, and shows the list that is left; false where it failed.
+async function leave(focus, taken) {
   const open = current().id;
   const next = following();
-  const focus = inReader || reader().contains(document.activeElement);
-  if (!(await load("POST", action, { event, source: sent, keep: !focus, sweep: true }))) return;
-  if (document.getElementById(open)) return;
+  if (!(await taken()) || document.getElementById(open)) return;
   swept = open;
   const link = (next.id && document.getElementById(next.id)) || items()[next.at]?.querySelector("a");
   if (!link || reader().dataset.apres === "liste") {
@@ -77,11 +81,13 @@ async function undo(event, sent) {
   if (link && reader()?.getClientRects().length) await read(link, { focus: within });
 }
 
-// What is answered to the message itself: it comes back in the pane, and says what was done.
+// What is answered to the message itself: it comes back in the pane, and says what was done. One that is reported leaves.
 async function within(event, sent, action) {
-  const moves = action.includes("/hameconnage");
-  const done = await fill("POST", action, { event, source: sent, focus: true });
-  if (done && moves) load("GET", list().dataset.adresse);
+  const done = () => fill("POST", action, { event, source: sent, focus: true });
+  const anew = (how) => load("GET", list().dataset.adresse, how);
+  if (!action.includes("/hameconnage")) await done();
+  else if (current()) await leave(true, async () => (await done()) && anew({ keep: false, sweep: true }));
+  else if (await done()) await anew();
 }
 
 // After what is done below a message, this list comes back.
