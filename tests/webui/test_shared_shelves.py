@@ -15,7 +15,7 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Origin
 from tests.webui.house import PASSWORD, House, Visitor
 from webui import granting
-from webui.agenda.event_items import item_id
+from webui.page.agenda_links import item_id
 
 MONDAY = "2026-11-23"
 EVENT = (

@@ -39,7 +39,7 @@ from tests.webui.hostile.envelopes import PNG, TEXT, file, html, multipart
 from tests.webui.hostile.envelopes import message as written
 from tests.webui.house import House, Visitor
 from webui import app
-from webui.agenda.event_items import item_id
+from webui.page.agenda_links import item_id
 
 NOBODY = "987654321"
 PUBLIC = frozenset({"file", "section", "view", "day", "token"})
