@@ -6,7 +6,7 @@ import pytest
 
 from mailserver.foundation.settings import SendingMarks
 from mailserver.model.identity import Principal
-from mailserver.store.queue import held_submissions, unconfirmed
+from mailserver.store.queue import held_submissions, outbox, unconfirmed
 from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.test_agenda_views import DAY, put
 from tests.webui.test_invitations import itip
@@ -39,9 +39,10 @@ def much(house: House, person: Principal, emma: Principal, monkeypatch: pytest.M
 
 
 def announced(browser: Visitor) -> str:
-    found = re.search(r'<p id="annonce-texte">(.*?)</p>', browser.text, re.DOTALL)
+    """What the page says was done, with the link beside it."""
+    found = re.search(r'<p id="annonce-texte">(.*?)</p>\s*</div>\s*(<a [^>]*>)?', browser.text, re.DOTALL)
     assert found, browser.text
-    return found.group(1)
+    return found.group(1) + (found.group(2) or "")
 
 
 def asked(house: House, person: Principal) -> list[str]:
@@ -174,3 +175,22 @@ def test_a_planned_letter_sent_now_may_wait_for_it(
     browser.post(path, {"faire": "maintenant"})
     assert "attend l’accord du service informatique" in browser.text
     assert "Message envoyé" not in browser.text
+
+
+def test_a_letter_that_left_by_another_worker_and_waits_for_it_is_not_said_to_be_sent(
+    house: House, person: Principal, browser: Visitor, emma: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a page asks that shows a departure, when it is over."""
+    house.run(house.submission.submit(person, person.address, (emma.address,), mail("Un", person.address)))
+    monkeypatch.setitem(house.settings.sending.__dict__, "teachers", SendingMarks(hour=(1, 9)))
+    octets = mail("Bientôt", f"Tessa <{person.address}>", "Bonjour\n", emma.address)
+    due = int(house.clock.now()) + 60
+    house.run(house.submission.submit(person, person.address, (emma.address,), octets, due=due, keeps=True))
+    (waiting,) = house.store.read_now(outbox.listing, person.account_id)
+    path = f"/s/envois/{waiting.id}/etat?fait=part"
+    assert browser.get(path).json()["etat"] == "attend"
+    house.clock.ahead += 61
+    house.run(house.outbox().round())
+    told = browser.get(path).json()
+    assert told["etat"] == "parti"
+    assert "attend l’accord du service informatique" in told["texte"]
