@@ -3,8 +3,9 @@
 Everything here waits for the network and belongs into a thread. What the authority says is bounded in octets and time.
 """
 
+import base64
 import datetime
-import io
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,26 +14,41 @@ import josepy
 import requests
 import structlog
 from acme import challenges, client, crypto_util, errors, messages
+from cryptography import x509
+from josepy import json_util
 from josepy.jwa import ES256
 from josepy.jwk import JWKEC
-from requests.adapters import HTTPAdapter
 
 from mailserver import __version__
+from mailserver.certificates.bounded_http import BoundedAdapter
 from mailserver.certificates.faults import Fault, NotObtained
 from mailserver.certificates.proofs import ACCOUNT_KEY, BINDING_KEY, TOKEN, Proof
 from mailserver.foundation.settings import Settings, SettingsError
 
 log = structlog.get_logger("certificates")
 
-ANSWER_SECONDS = 30
-"""Until the authority answers one question."""
 PROOF_SECONDS = 120
 """Until it has looked at every proof."""
 ISSUE_SECONDS = 120
 """Until it has signed."""
-MAX_OCTETS = 1 << 20
-"""Of an answer."""
 LIMITED = "rateLimited"
+
+
+class _NewOrder(messages.NewOrder):
+    """With what an authority that is asked for renewals wants to know (RFC 9773 section 5)."""
+
+    replaces: str = json_util.field("replaces", omitempty=True)
+
+
+class _Client(client.ClientV2):
+    """The library's, whose orders say what they replace."""
+
+    replaces = ""
+
+    def _post(self, url: str, obj: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        if self.replaces and isinstance(obj, messages.NewOrder):
+            obj = _NewOrder(**obj, replaces=self.replaces)
+        return super()._post(url, obj, *args, **kwargs)
 
 
 class Authority:
@@ -50,20 +66,24 @@ class Authority:
             self._key,
             alg=ES256,
             user_agent=f"mailserver/{__version__}",
-            timeout=ANSWER_SECONDS,
             verify_ssl=self._terms.ca_file or True,  # type: ignore[arg-type]
         )
+        self._bounds = BoundedAdapter()
         for prefix in ("https://", "http://"):
-            network.session.mount(prefix, _Bounded())
+            network.session.mount(prefix, self._bounds)
         self._network = network
-        self._client: client.ClientV2 | None = None
+        self._client: _Client | None = None
         self._order: messages.OrderResource | None = None
+
+    def end_within(self, seconds: float) -> None:
+        """What is asked from now on ends by then, whatever the authority does."""
+        self._bounds.until = time.monotonic() + seconds
 
     def enter(self) -> None:
         """Read the directory, and find our account there or make it. Raises NotObtained."""
         with _faults():
             directory = client.ClientV2.get_directory(self._url, self._network)
-            self._client = client.ClientV2(directory, self._network)
+            self._client = _Client(directory, self._network)
             if not self._terms.agree_to_terms:
                 raise NotObtained(Fault.TERMS, _terms_of(directory))
             contact = (f"mailto:{self._terms.email}",) if self._terms.email else ()
@@ -85,16 +105,30 @@ class Authority:
                         known, messages.Registration(key=self._key.public_key(), contact=contact)
                     )
 
-    def order(self, key: bytes, names: tuple[str, ...]) -> list[Proof]:
-        """Ask for a certificate of these names; what is to be published first. Raises NotObtained."""
+    def order(self, key: bytes, names: tuple[str, ...], before: str = "") -> list[Proof]:
+        """Ask for a certificate of these names; what is to be published first. `before`: the one that it replaces, with
+        its chain. Raises NotObtained."""
         with _faults():
             request = crypto_util.make_csr(key, domains=list(names))
-            self._order = self._entered().new_order(request)
+            self._order = self._ordered(request, before)
             return [
                 self._proof(authorization, names)
                 for authorization in self._order.authorizations
                 if authorization.body.status != messages.STATUS_VALID
             ]
+
+    def _ordered(self, request: bytes, before: str) -> messages.OrderResource:
+        """One that does not know the certificate of before, or another order for it, is asked without it."""
+        asked = self._entered()
+        asked.replaces = _name_of(before) if before and _knows_renewals(asked.directory) else ""
+        try:
+            return asked.new_order(request)
+        except messages.Error as error:
+            if not asked.replaces or error.code == LIMITED:
+                raise
+            log.info("the authority takes no order that replaces the certificate", why=str(error))
+        asked.replaces = ""
+        return asked.new_order(request)
 
     def _proof(self, authorization: messages.AuthorizationResource, names: tuple[str, ...]) -> Proof:
         """It goes to the operator's program and the store: nothing is in it that we did not ask for."""
@@ -122,19 +156,20 @@ class Authority:
             done = self._entered().finalize_order(self._order, _deadline(ISSUE_SECONDS))
             return str(done.fullchain_pem)
 
-    def wanted_renewal(self, chain: str) -> float | None:
-        """When the authority wants this certificate to be renewed (RFC 9773); None: it does not say. Raises
-        NotObtained."""
+    def wanted_renewal(self, chain: str) -> tuple[float | None, float]:
+        """When the authority wants this certificate to be renewed (RFC 9773; None: it does not say), and in how many
+        seconds it wants to be asked again. Raises NotObtained."""
         with _faults():
             directory = client.ClientV2.get_directory(self._url, self._network)
-            at, _ = client.ClientV2(directory, self._network).renewal_time(chain.encode())
-            return None if at is None else at.timestamp()
+            at, again = client.ClientV2(directory, self._network).renewal_time(chain.encode())
+            seconds = (again - datetime.datetime.now()).total_seconds()
+            return None if at is None else at.timestamp(), seconds
 
     def close(self) -> None:
         """End the connections."""
         self._network.session.close()
 
-    def _entered(self) -> client.ClientV2:
+    def _entered(self) -> _Client:
         assert self._client is not None
         return self._client
 
@@ -160,28 +195,6 @@ class Authority:
             raise NotObtained(Fault.SETTINGS, f"secrets/{BINDING_KEY}: {error}") from None
 
 
-class _Bounded(HTTPAdapter):
-    """Reads so much of an answer and no more."""
-
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        verify: bool | str = True,
-        cert: Any = None,
-        proxies: dict[str, str] | None = None,
-    ) -> requests.Response:
-        response = super().send(request, True, timeout, verify, cert, proxies)
-        octets = response.raw.read(MAX_OCTETS + 1, decode_content=True)
-        if len(octets) > MAX_OCTETS:
-            response.close()
-            raise requests.exceptions.ContentDecodingError(f"more than {MAX_OCTETS} octets", response=response)
-        response.raw.release_conn()
-        response.raw = io.BytesIO(octets)
-        return response
-
-
 @contextmanager
 def _faults() -> Iterator[None]:
     """What the library raises, as why there is no certificate."""
@@ -202,10 +215,30 @@ def _faults() -> Iterator[None]:
         raise NotObtained(Fault.UNREACHABLE, str(error.__cause__ or error)) from error
     except (requests.RequestException, errors.Error, josepy.errors.Error, OSError) as error:
         raise NotObtained(Fault.UNREACHABLE, str(error) or type(error).__name__) from error
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, OverflowError, x509.ExtensionNotFound) as error:
         # An authority whose answers have another form than RFC 8555 says: the library does not look at each.
         log.warning("an answer of the authority was not understood", exc_info=True)
         raise NotObtained(Fault.UNREACHABLE, f"{type(error).__name__}: {error}") from error
+
+
+def _knows_renewals(directory: messages.Directory) -> bool:
+    try:
+        return bool(directory["renewalInfo"])
+    except KeyError:
+        return False
+
+
+def _name_of(chain: str) -> str:
+    """How an authority names a certificate of its own (RFC 9773 section 4.1); empty: it says not whose it is."""
+    certificate = x509.load_pem_x509_certificate(chain.encode())
+    try:
+        issuer = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        return ""
+    number = certificate.serial_number
+    octets = number.to_bytes(number.bit_length() // 8 + 1, "big")  # as in the certificate: with a bit for its sign
+    parts = (base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (issuer or b"", octets))
+    return ".".join(parts) if issuer else ""
 
 
 def _refused(error: errors.ValidationError) -> str:

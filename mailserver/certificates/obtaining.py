@@ -118,7 +118,7 @@ class Obtaining:
         try:
             held = await self.held()
             key = self._key(held)
-            chain = await self._ask(key, lease)
+            chain = await self._ask(key, lease, held.row.chain)
             pair = judge(chain.encode(), key)
         except SettingsError as error:
             raise NotObtained(Fault.UNUSABLE, str(error)) from None
@@ -145,12 +145,13 @@ class Obtaining:
             "certificate not obtained", fault=problem.fault.value, why=problem.detail, failures=row.failures + 1
         )
 
-    async def _ask(self, key: bytes, lease: int) -> str:
-        """Go through all of it; without a lease with the staging directory. Raises NotObtained, Temporary."""
+    async def _ask(self, key: bytes, lease: int, before: str = "") -> str:
+        """Go through all of it; without a lease with the staging directory. `before`: the certificate that it is to
+        replace. Raises NotObtained, Temporary."""
         async with self._session(staging=not lease) as session:
             await session.call(session.authority.enter)
             await self._go_on(lease)
-            proofs = await session.call(session.authority.order, key, self.names)
+            proofs = await session.call(session.authority.order, key, self.names, before)
             async with self._published(proofs, lease):
                 await self._go_on(lease)
                 await session.call(session.authority.prove)
@@ -210,14 +211,14 @@ class Obtaining:
         lease = await self._store.write(certificates.take_lease, STEP_SECONDS, due_only=True)
         if not lease:
             return
-        renew = held.row.renew
+        renew, again = held.row.renew, float(schedule.ASK_SECONDS)
         try:
             async with self._session() as session:
-                wanted = await session.call(session.authority.wanted_renewal, held.row.chain)
+                wanted, again = await session.call(session.authority.wanted_renewal, held.row.chain)
             if wanted is not None:
                 renew = min(int(wanted), schedule.latest(held.pair))
         finally:
-            await self._store.write(certificates.plan, lease, renew)
+            await self._store.write(certificates.plan, lease, renew, schedule.asked_early(again))
         if renew != held.row.renew:
             log.info("certificate's renewal moved", by="the authority", renew=renew)
 
@@ -256,9 +257,11 @@ class _Session:
     pool: ThreadPoolExecutor
 
     async def call(self, work: Callable[..., T], *args: object) -> T:
-        """In its thread, which is left alone with an authority that never comes to an end. Raises NotObtained."""
+        """In its thread, which ends then, too, whatever the authority does. Raises NotObtained."""
+        seconds = STEP_SECONDS - 10
+        self.authority.end_within(seconds)
         try:
-            async with asyncio.timeout(STEP_SECONDS - 10):
+            async with asyncio.timeout(seconds):
                 return await asyncio.get_running_loop().run_in_executor(self.pool, work, *args)
         except TimeoutError:
             raise NotObtained(Fault.LATE) from None

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from mailserver.foundation.tls import Pair
-from mailserver.model.clock import HOUR
+from mailserver.model.clock import DAY, HOUR
 from mailserver.store.upkeep.certificates import Obtained
 
 PAUSES = (HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR)
@@ -15,7 +15,9 @@ LAST_PART = 5
 JITTER_PART = 60
 """By so small a part of its life, and of a pause by a fifth, times differ from one instance to another."""
 ASK_SECONDS = 6 * HOUR
-"""Between two questions when the authority wants a renewal (RFC 9773 section 4.3.2)."""
+"""Between two questions when the authority wants a renewal, where it says nothing else (RFC 9773 section 4.3.3);"""
+LEAST_ASK_SECONDS, MOST_ASK_SECONDS = 60, DAY
+"""and whatever it says."""
 
 
 def renewal(pair: Pair, chance: float) -> int:
@@ -40,6 +42,11 @@ def is_wanted(held: Obtained, current: Pair | None, names: Collection[str], now:
     if not held.number or current is None or now >= min(held.renew, latest(current)):
         return True
     return not current.names.issuperset(names)
+
+
+def asked_early(again: float) -> int:
+    """How long ago the question counts as put, so that the next one comes when the authority wants it."""
+    return ASK_SECONDS - int(min(max(again, LEAST_ASK_SECONDS), MOST_ASK_SECONDS))
 
 
 def is_to_be_asked(held: Obtained, now: float) -> bool:

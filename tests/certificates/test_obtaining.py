@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from acme import client, messages
+from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from mailserver.background.certificate_renewal import CertificateRenewal
 from mailserver.certificates import schedule
@@ -18,7 +20,8 @@ from mailserver.foundation.settings import Settings, load
 from mailserver.foundation.tls import read_pair
 from mailserver.health import zone
 from mailserver.model.clock import DAY
-from mailserver.store.engine.transactions import Store
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.schema.certificates import acme_certificate
 from mailserver.store.upkeep import certificates
 from tests.certificate_files import write_pair
 from tests.certificates.pebble import EAB_KEY, Pebble
@@ -115,8 +118,8 @@ async def test_a_frozen_one_that_comes_back_keeps_nothing(
     ask = Obtaining._ask
     came, go_on = asyncio.Event(), asyncio.Event()
 
-    async def frozen(self: Obtaining, key: bytes, lease: int) -> str:
-        chain = await ask(self, key, lease)
+    async def frozen(self: Obtaining, key: bytes, lease: int, before: str = "") -> str:
+        chain = await ask(self, key, lease, before)
         if self is slow:
             came.set()
             await go_on.wait()
@@ -195,6 +198,34 @@ async def test_the_authority_may_want_it_earlier(make_host: MakeHost, store: Sto
     assert schedule.is_to_be_asked(held, clock.now() + schedule.ASK_SECONDS + 1) is True
 
 
+def put_chain(tx: Tx, chain: str) -> None:
+    """As the one that was obtained last."""
+    tx.execute(update(acme_certificate).values(chain=chain))
+
+
+async def test_an_order_says_which_certificate_it_replaces(
+    make_host: MakeHost, sqlite_store: Store, clock: MovingClock, tmp_path: Path
+) -> None:
+    """RFC 9773 section 5: such an order goes beside the authority's limits. Where it is refused, because that
+    certificate was replaced already or is of another authority, it is made without."""
+    worker = obtaining(make_host(), sqlite_store, clock)
+    with capture_logs() as said:
+        await worker.obtain()
+        first = (await worker.held()).row.chain
+        await worker.obtain()
+    refusal = "the authority takes no order that replaces the certificate"
+    why: list[str] = []
+    assert refusal not in [line["event"] for line in said]
+    write_pair(tmp_path / "another", HOST)
+    for chain in (first, (tmp_path / "another" / "cert.pem").read_text()):
+        await sqlite_store.write(put_chain, chain)
+        with capture_logs() as said:
+            assert HOST in (await worker.obtain()).names
+        why.extend(str(line["why"]) for line in said if line["event"] == refusal)
+    assert len(why) == 2
+    assert "replaced" in why[0]
+
+
 async def failing(worker: Obtaining, store: Store) -> tuple[Fault, str]:
     """Why it does not work, which is on record."""
     with pytest.raises(NotObtained) as problem:
@@ -248,7 +279,7 @@ async def test_what_nobody_foresaw_is_not_asked_again_at_once(
 ) -> None:
     """An authority counts, and the work in the background begins anew each second."""
 
-    async def ask(_self: Obtaining, _key: bytes, _lease: int) -> str:
+    async def ask(_self: Obtaining, _key: bytes, _lease: int, _before: str) -> str:
         raise RecursionError
 
     monkeypatch.setattr(Obtaining, "_ask", ask)

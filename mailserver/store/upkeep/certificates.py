@@ -130,9 +130,10 @@ def fail(tx: Tx, lease: int, fault: str, detail: str, pause: int) -> bool:
     return _change(tx, lease, failures=failures, failed=now, fault=fault, detail=detail, due=now + pause, until=0)
 
 
-def plan(tx: Tx, lease: int, renew: int) -> bool:
-    """The authority said when it wants to renew (RFC 9773)."""
-    return _change(tx, lease, renew=renew, asked=tx.now, until=0)
+def plan(tx: Tx, lease: int, renew: int, earlier: int = 0) -> bool:
+    """The authority said when it wants to renew (RFC 9773). `earlier`: by so many seconds it counts as asked before
+    now."""
+    return _change(tx, lease, renew=renew, asked=tx.now - earlier, until=0)
 
 
 def keep_next_key(tx: Tx, number: int, next_key: bytes | None) -> bool:
