@@ -2,9 +2,11 @@
 do not agree, and of those that are gone."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
+from mailserver.background.schema_watch import SchemaWatch, stop_service
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
@@ -22,7 +24,9 @@ CLOCK_TOLD_SECONDS = 3600.0
 class HostBeat:
     """One per host."""
 
-    def __init__(self, *, settings: Settings, store: Store, workers: int) -> None:
+    def __init__(
+        self, *, settings: Settings, store: Store, workers: int, stop: Callable[[], None] = stop_service
+    ) -> None:
         self._settings = settings
         self._store = store
         self._workers = workers
@@ -31,13 +35,17 @@ class HostBeat:
         """What was said last."""
         self._shares = False
         self._clock = ClockWatch(settings, store.clock)
+        self._schema = SchemaWatch(store=store, stop=stop)
 
     async def run(self) -> None:
         """Go round until cancelled. Raises Temporary, OSError."""
         self._id = await asyncio.to_thread(host_facts.host_id, self._settings.data)
+        await self.beat()
+        # Whoever took the schema back did not see this host yet; from now on they do.
+        await self._schema.look()
         while True:
-            await self.beat()
             await asyncio.sleep(PERIOD)
+            await self.beat()
 
     async def beat(self) -> None:
         """Say it once, and in the log what is wrong with this host. Raises Temporary."""

@@ -9,6 +9,7 @@ import typer
 from mailserver import __version__
 from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of
 from mailserver.foundation.instance_lock import Note, read_note
+from mailserver.foundation.ports import CannotServe
 from mailserver.foundation.settings import Settings
 from mailserver.health.instance import open_database, place_of
 from mailserver.model.errors import Temporary
@@ -42,7 +43,7 @@ def upgrade(
             _go_back(settings, plan, served, yes=yes)
         else:
             _run(settings, plan, served)
-    except Temporary as problem:
+    except (Temporary, CannotServe) as problem:
         fail(of_error(problem))
     except OSError as error:
         fail(f"{error.filename or settings.directory}: {error.strerror}")

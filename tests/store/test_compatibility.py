@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +16,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DatabaseError
 
+from mailserver.background.host_beat import HostBeat
 from mailserver.background.schema_watch import SchemaWatch
+from mailserver.foundation import instance_lock
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.ports import CannotServe
+from mailserver.foundation.settings import load
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, Temporary
 from mailserver.store.engine import migrate
@@ -25,6 +31,7 @@ from mailserver.store.upkeep import host_facts, hosts, opening, upgrading
 from mailserver.store.upkeep.hosts import Host
 from mailserver.store.upkeep.opening import NeedsStop, Place
 from tests.postgres import Postgres
+from tests.waiting import becomes, until
 
 FUTURE = '''"""{doc}"""
 
@@ -50,6 +57,7 @@ def downgrade() -> None:
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Of an instance whose database has nothing yet."""
     (tmp_path / "blobs").mkdir()
+    (tmp_path / "data").mkdir()  # where whoever serves has a lock
     url, server = f"sqlite:///{tmp_path / 'mail.db'}", None
     if request.param == "postgresql":
         server = request.getfixturevalue("postgres")
@@ -232,6 +240,48 @@ def test_a_service_ends_whose_schema_went_back(place: Place, to_come: Callable[.
     upgrading.go_back(place, before)
     asyncio.run(watch.look())
     assert told == [None]
+
+
+def test_nobody_begins_to_serve_while_the_schema_goes_back(
+    place: Place, to_come: Callable[..., str], make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """This host is refused. Another one, which saw the new schema, waits to say that it serves, and then ends."""
+    before = max(migrate.newest())
+    to_come(CONTRACT, *TAKES)
+    opening.open_instance(place)
+    store, is_file = make(place), place.url.startswith("sqlite")
+    (tmp_path / "mailserver.toml").write_text('domain = "ac-exemple.fr"\n')
+    told: list[None] = []
+    beat = HostBeat(settings=load(tmp_path), store=store, workers=1, stop=lambda: told.append(None))
+    other = threading.Thread(target=lambda: asyncio.run(first_beat(beat, told)))
+    downgrade = command.downgrade
+
+    def beside(*words: Any) -> None:
+        with pytest.raises(CannotServe, match="served already"):
+            instance_lock.hold(place.settings)
+        if not is_file:
+            other.start()
+            until(lambda: waits_for_a_lock(place))
+        downgrade(*words)
+
+    monkeypatch.setattr(command, "downgrade", beside)
+    upgrading.go_back(place, before)
+    if not is_file:
+        other.join()
+        assert told == [None]
+    os.close(instance_lock.hold(place.settings))
+
+
+async def first_beat(beat: HostBeat, told: list[None]) -> None:
+    """What a host does as soon as it serves."""
+    running = asyncio.create_task(beat.run())
+    await becomes(lambda: told or running.done())
+    running.cancel()
+
+
+def waits_for_a_lock(place: Place) -> bool:
+    with migrate.reading(place.url) as connection:
+        return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
 
 
 def test_a_plan_tells_the_way_back_from_what_is_planned(place: Place, to_come: Callable[..., str]) -> None:

@@ -89,10 +89,10 @@ class NoWayBack(Temporary):
         super().__init__(f"revision {step.revision} ({step.summary}) cannot be undone: restore the backup from before")
 
 
-def upgrade_over(connection: Connection) -> None:
+def upgrade_over(connection: Connection, check: Callable[[], None] = lambda: None) -> None:
     """Run every missing revision over a connection of `locked`; nothing where a newer program did, which lets us serve.
 
-    Raises NewerSchema, and changes nothing.
+    `check`: asked first, in the same transaction. Raises NewerSchema, and what that raises, and changes nothing.
     """
     check_known(connection)
     missing = pending(connection)
@@ -101,20 +101,23 @@ def upgrade_over(connection: Connection) -> None:
     before = max(revisions(connection), default="")
 
     def work() -> None:
+        check()
         command.upgrade(_config(connection), "head")
         _note(connection, compatible_since=compatible_since(), upgraded_from=before, upgraded_by=__version__)
 
     _change(connection, work)
 
 
-def downgrade_over(connection: Connection, revision: str) -> None:
-    """Undo every revision after this one. Raises NewerSchema, NoWayBack, and changes nothing."""
+def downgrade_over(connection: Connection, revision: str, check: Callable[[], None] = lambda: None) -> None:
+    """Undo every revision after this one. `check`: asked first, in the same transaction. Raises NewerSchema, NoWayBack,
+    and what that raises, and changes nothing."""
     check_known(connection)
     for step in since(connection, revision):
         if not step.can_go_back:
             raise NoWayBack(step)
 
     def work() -> None:
+        check()
         command.downgrade(_config(connection), revision)
         if revision >= FIRST_WITH_NOTES:
             _note(connection, compatible_since=compatible_since(revision), upgraded_from="", upgraded_by=__version__)

@@ -86,6 +86,13 @@ def all_of(tx: Tx) -> Sequence[Seen]:
     return sorted(found, key=lambda each: (each.host.name, each.host.id))
 
 
+def keep_out(connection: Connection) -> None:
+    """Until this transaction ends no host of a PostgreSQL database says that it serves: who begins to waits, and looks
+    at the schema afterwards."""
+    if connection.dialect.name != "sqlite" and inspect(connection).has_table(host.name):
+        connection.execute(text(f"LOCK TABLE {host.name} IN SHARE MODE"))
+
+
 def others(connection: Connection, but: str) -> list[str]:
     """Names of the hosts that serve now, without this one; of a file only one host can."""
     if connection.dialect.name == "sqlite" or not inspect(connection).has_table(host.name):

@@ -117,24 +117,29 @@ def open_instance(place: Place, *, beside_others: bool = False) -> None:
         problem = fault(place, facts)
         if problem:
             raise NotThere(problem)
-        _check_pending(place, connection, beside_others=beside_others)
-        migrate.upgrade_over(connection)
+        _upgrade(place, connection, beside_others=beside_others)
         known = facts.in_database or facts.in_folder or secrets.token_hex(16)
         if {facts.in_database, facts.in_folder, facts.in_settings} != {known} or (place.secret and not facts.proof):
             _give(place, connection, known)
 
 
-def _check_pending(place: Place, connection: Connection, *, beside_others: bool) -> None:
-    """Raises NeedsStop for what programs of before could not go on with, while any may."""
+def _upgrade(place: Place, connection: Connection, *, beside_others: bool) -> None:
+    """Run what is missing. Raises NeedsStop for what programs of before could not go on with, while any may."""
     step = next((step for step in migrate.pending(connection) if step.kind != migrate.EXPAND), None)
-    if step is not None:
-        check_alone(
-            place,
-            connection,
-            f"revision {step.revision} ({step.summary}) changes the schema so that the version before cannot go on:"
-            f" stop the service everywhere, `mailserver upgrade {place.settings}`, start it again",
-            beside_others=beside_others,
-        )
+    if step is None:
+        migrate.upgrade_over(connection)
+        return
+    why = (
+        f"revision {step.revision} ({step.summary}) changes the schema so that the version before cannot go on:"
+        f" stop the service everywhere, `mailserver upgrade {place.settings}`, start it again"
+    )
+    migrate.upgrade_over(connection, lambda: keep_alone(place, connection, why, beside_others=beside_others))
+
+
+def keep_alone(place: Place, connection: Connection, why: str, *, beside_others: bool = False) -> None:
+    """`check_alone`, which stays true until the transaction ends."""
+    hosts.keep_out(connection)
+    check_alone(place, connection, why, beside_others=beside_others)
 
 
 def check_alone(place: Place, connection: Connection, why: str, *, beside_others: bool = False) -> None:
@@ -154,8 +159,7 @@ def adopt(place: Place, *, beside_others: bool = False) -> None:
         facts = gather(place, connection)
         if facts.is_filled:
             raise NotThere(_unfinished(place))
-        _check_pending(place, connection, beside_others=beside_others)
-        migrate.upgrade_over(connection)
+        _upgrade(place, connection, beside_others=beside_others)
         migrate.begin_writing(connection)
         connection.execute(text(f"DROP TABLE IF EXISTS {moved_away.name}"))
         _give(place, connection, facts.in_database or facts.in_folder or secrets.token_hex(16))

@@ -1,5 +1,6 @@
 """What an upgrade of the database would do, and the way back. Nothing here waits for anybody but the database."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, make_url, text
 
+from mailserver.foundation import instance_lock
 from mailserver.store.engine import migrate
 from mailserver.store.engine.migrate import EXPAND, Step
 from mailserver.store.upkeep import opening
@@ -108,11 +110,18 @@ def plan(place: Place) -> Plan:
 
 
 def go_back(place: Place, revision: str) -> None:
-    """Undo what was run after this revision. Raises NotThere, NeedsStop, NoWayBack, NewerSchema, Temporary, OSError."""
-    opening.look(place)
-    with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
-        opening.check_alone(place, connection, "the schema goes back only while nobody serves it: stop the service")
-        migrate.downgrade_over(connection, revision)
+    """Undo what was run after this revision; nobody begins to serve meanwhile.
+
+    Raises CannotServe, NotThere, NeedsStop, NoWayBack, NewerSchema, Temporary, OSError.
+    """
+    why = "the schema goes back only while nobody serves it: stop the service"
+    lock = instance_lock.hold(place.settings)  # of this host; others are asked in the transaction
+    try:
+        opening.look(place)
+        with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
+            migrate.downgrade_over(connection, revision, lambda: opening.keep_alone(place, connection, why))
+    finally:
+        os.close(lock)
 
 
 def _seconds(connection: Connection, step: Step) -> float:
