@@ -53,6 +53,7 @@ def deliver_parts(
     counted: Counted = {}
     if holding := {hold.list for part in parts for hold in part.holds}:
         moderation_queue.lock(tx, sorted(holding))
+    _lock_mailboxes(tx, parts)
     for part in parts:
         file = part.prepared.file
         if part.came_back is not None:
@@ -92,6 +93,18 @@ def deliver_parts(
         traces.record(tx, trace)
     # Several parts may be made of one content: the file of the first is that of all.
     return first, [file for file in unused if file not in kept], targets
+
+
+def _lock_mailboxes(tx: Tx, parts: Sequence[Part]) -> None:
+    """What several parts are going to fill, in the order that every unit keeps. Part by part two units would cross:
+    somebody writes to somebody else, both of whom are away, and gets an answer in the same unit."""
+    filling = [part for part in parts if part.accounts]
+    if len(filling) < 2:
+        return
+    placed = [one for part in filling for some in part.placements.values() for one in some if one.viewer is None]
+    accounts = {account for part in filling for account in part.accounts}
+    uses = {one.special_use for one in placed if one.special_use}
+    mailboxes.lock_named(tx, accounts, {one.mailbox for one in placed}, uses)
 
 
 def is_plain(parts: Sequence[Part], known: dict[int, int], trace: Trace, *, by_name: bool = False) -> bool:

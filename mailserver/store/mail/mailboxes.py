@@ -249,6 +249,19 @@ def lock_all(tx: Tx, mailbox_ids: Iterable[int]) -> None:
         tx.execute(select(mailbox.c.id).where(here).order_by(mailbox.c.id).with_for_update())
 
 
+def lock_named(tx: Tx, accounts: Iterable[int], names: Iterable[str], uses: Iterable[str]) -> None:
+    """`lock_all` for INBOX, the mailboxes of these names and those of these special uses of some accounts."""
+    if tx.dialect != "postgresql":
+        return
+    wanted = mailbox.c.name.in_(sorted({INBOX, *names})) | mailbox.c.special_use.in_(sorted(uses))
+    numbers = sorted(set(accounts))
+    found: list[int] = []
+    for start in range(0, len(numbers), IN_LIST):
+        here = mailbox.c.account_id.in_(numbers[start : start + IN_LIST])
+        found += tx.execute(select(mailbox.c.id).where(here, wanted)).scalars()
+    lock_all(tx, found)
+
+
 def by_use(tx: Tx, account_id: int, special_use: str) -> Mailbox | None:
     """The account's mailbox of a special use such as `\\Trash`."""
     row = tx.one(_BY_USE, account=account_id, use=special_use)

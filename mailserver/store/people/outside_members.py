@@ -105,7 +105,8 @@ def ids(tx: Tx, address: str, members: Sequence[str]) -> dict[str, int]:
     known = {member: number for number, member in _IDS.rows(tx, members, list=address)} if members else {}
     new = [member for member in dict.fromkeys(members) if member not in known]
     if new:
-        tx.insert_ignore(outside_member, [{"list": address, "member": member} for member in new])
+        # In one order: messages to a list that come at once add the same ones.
+        tx.insert_ignore(outside_member, [{"list": address, "member": member} for member in sorted(new)])
         known |= {member: number for number, member in _IDS.rows(tx, new, list=address)}
     return known
 

@@ -32,7 +32,10 @@ _COLUMNS = [peer_count.c[name] for name in COUNTED]
 _KEY = (peer_count.c.peer, peer_count.c.seconds, peer_count.c.start)
 _OF = ManyStatement(select(*_KEY, *_COLUMNS), peer_count.c.peer)
 _OLD = Statement(
-    select(*_KEY).where(peer_count.c.start < bindparam("before")).order_by(peer_count.c.start).limit(SWEPT)
+    select(*_KEY)
+    .where(peer_count.c.start < bindparam("before"))
+    .order_by(peer_count.c.start, *_KEY)  # every worker in the same order, as below
+    .limit(SWEPT)
 )
 _DROP = Statement(
     delete(peer_count).where(

@@ -109,7 +109,7 @@ def remember(
     last = NOTHING_LEFT if waits else today
     row = tx.one(_KNOWN, account=account_id) if new else None
     room = MAX_KNOWN - int(row[0]) if row is not None else 0
-    for number, (key, counted) in enumerate(new.items()):
+    for number, (key, counted) in enumerate(sorted(new.items())):  # in one order, whoever sends at once
         values = {"first": tx.now, "last": last}
         if number < room and tx.insert_ignore(outside_recipient, {"account_id": account_id, "key": key, **values}):
             continue
