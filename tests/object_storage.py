@@ -18,8 +18,9 @@ BUCKET = "messagerie"
 class ObjectStorage:
     """One bucket, kept in a folder."""
 
-    def __init__(self, folder: Path, *more: str) -> None:
+    def __init__(self, folder: Path, *more: str, key: tuple[str, str] = KEY) -> None:
         """`more`: addresses at which it listens besides the loopback's."""
+        self.key = key
         self.root = folder / BUCKET
         self.root.mkdir(parents=True, exist_ok=True)
         self.address = "127.0.0.1"
@@ -40,7 +41,7 @@ class ObjectStorage:
 
     def start(self) -> None:
         rclone = str(Path(sys.executable).with_name("rclone"))
-        command = [rclone, "serve", "s3", "--auth-key", ",".join(KEY)]
+        command = [rclone, "serve", "s3", "--auth-key", ",".join(self.key)]
         command += [f"--addr={address}:{self.port}" for address in self._addresses]
         environment = {**os.environ, "RCLONE_CONFIG": "/dev/null"}
         self._process = subprocess.Popen(

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -77,6 +78,14 @@ def put_before(folder: Path) -> str:
     )
     program.chmod(0o755)
     return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def make(repository: Path, address: str, key_file: Path) -> None:
+    """A new one at an address that somebody serves from this folder; the environment has what the address asks for."""
+    subprocess.run(
+        ["restic", "--no-cache", "-r", address, "-p", str(key_file), "init"], check=True, capture_output=True
+    )
+    cheapen(repository, key_file.read_text().strip())
 
 
 if __name__ == "__main__":

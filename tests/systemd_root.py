@@ -141,9 +141,11 @@ class SystemdRoot:
         assert not check or done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done
 
-    def as_service(self, *words: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def as_service(
+        self, *words: object, check: bool = True, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """The same as the service's user."""
-        return self.run("runuser", "-u", "mailserver", "--", *words, stdin=stdin)
+        return self.run("runuser", "-u", "mailserver", "--", *words, check=check, stdin=stdin)
 
     def show(self, unit: str, name: str) -> str:
         """A property, as `systemctl show` has it."""

@@ -1,6 +1,9 @@
-"""Prometheus scrapes a service by the files of `deploy/prometheus`, and its alerts fire when something is wrong."""
+"""Prometheus scrapes a service by the files of `deploy/prometheus`: its alerts fire when something is wrong, and what
+alerts and dashboard ask about is there."""
 
 import contextlib
+import itertools
+import json
 import os
 import re
 import signal
@@ -8,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,7 +24,12 @@ from tests.waiting import until
 
 pytestmark = [pytest.mark.long, pytest.mark.needs("prometheus")]
 FILES = ROOT / "deploy" / "prometheus"
+DASHBOARD = ROOT / "deploy" / "grafana" / "mailserver.json"
 DAY = 86_400
+SELECTOR = re.compile(r"(\b(?:mailserver_\w+|up\b)(?:\{[^}]*\})?)")
+CHOICE = re.compile(r'=~"([\w.]+(?:\|[\w.]+)+)"')
+UNSEEN = 'mailserver_dnsbl_questions_total{found="listed"}'
+"""What there is only once it has happened: no public peer comes here."""
 
 
 class Prometheus:
@@ -51,8 +60,13 @@ class Prometheus:
         found = httpx.get(f"http://{self._address}/api/v1/alerts").json()["data"]["alerts"]
         return {one["labels"]["alertname"] for one in found if one["state"] == "firing"}
 
+    def series(self, question: str) -> list[Any]:
+        answer = httpx.get(f"http://{self._address}/api/v1/query", params={"query": question}).json()
+        assert answer["status"] == "success", (question, answer)
+        return list(answer["data"]["result"])
+
     def value(self, question: str) -> float | None:
-        found = httpx.get(f"http://{self._address}/api/v1/query", params={"query": question}).json()["data"]["result"]
+        found = self.series(question)
         return float(found[0]["value"][1]) if found else None
 
     def close(self) -> None:
@@ -92,3 +106,36 @@ def test_alerts_fire_when_the_service_is_ill_and_when_it_is_gone(served: tuple[I
     until(lambda: "MailserverDown" in watching.firing())
     instance.start("--workers", "1")
     until(lambda: "MailserverDown" not in watching.firing())
+
+
+def dashboard_questions() -> list[str]:
+    panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
+    return [target["expr"].replace("$__rate_interval", "1m") for one in panels for target in one.get("targets", [])]
+
+
+def selectors(question: str) -> Iterator[str]:
+    """The series that it looks at; of a choice of values each by itself."""
+    for one in SELECTOR.findall(question):
+        choices = [choice.split("|") for choice in CHOICE.findall(one)]
+        for chosen in itertools.product(*choices):
+            text = one
+            for value in chosen:
+                text = CHOICE.sub(f'=~"{value}"', text, count=1)
+            yield text
+
+
+def test_alerts_and_dashboard_ask_about_what_is_there(served: tuple[Instance, Prometheus]) -> None:
+    """No panel is empty, and no alert waits for what nothing has, since a name or a label is another one now."""
+    _, watching = served
+    questions = dashboard_questions()
+    alerts = re.findall(r"(?m)^ +expr: '(.*)'$", (FILES / "alerts.yml").read_text(encoding="utf-8"))
+    assert len(questions) > 30
+    assert len(alerts) > 20
+    until(lambda: watching.value("count(mailserver_healthy)"))
+    until(lambda: watching.value("max(rate(mailserver_process_cpu_seconds_total[1m]))") is not None)
+    looked = {one for text in questions + alerts for one in selectors(text)} - {UNSEEN}
+    for one in sorted(looked):
+        until(lambda: watching.series(one), 20)  # noqa: B023 - some are scraped a moment later
+    for text in questions:
+        if UNSEEN.partition("{")[0] not in text:
+            assert watching.series(text) != [], text

@@ -67,7 +67,7 @@ def analyze(*words: str) -> str:
 
 
 @pytest.mark.needs("systemd-analyze")
-@pytest.mark.parametrize("name", ["mailserver.service", "mailserver-backup.service"])
+@pytest.mark.parametrize("name", ["mailserver.service", "mailserver-backup.service", "mailserver-restore-test.service"])
 def test_a_service_is_exposed_little(name: str) -> None:
     found = re.search(
         r"Overall exposure level for \S+: ([\d.]+)", analyze("security", "--offline=true", str(DEPLOY / name))

@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800), pytest.mark.needs("sy
 DEPLOY = Path(__file__).parent.parent / "deploy"
 DATA = "/var/lib/mailserver"
 UNIT = "mailserver.service"
-BACKUP = "mailserver-backup.service"
+BACKUP, TRIAL = "mailserver-backup", "mailserver-restore-test"
+"""Each a service and its timer."""
 ELSEWHERE, TARGET = "s3:https://objets.ac-exemple.fr/sauvegarde", "/srv/sauvegarde"
 WRITTEN = "ReadWritePaths=/var/lib/mailserver"
 KEY = "/etc/mailserver-backup/key"
@@ -37,6 +38,8 @@ USUAL = {
 }
 QUICK = "[Service]\nWatchdogSec=8\nTimeoutAbortSec=2\n"
 """A watchdog that a test can wait for."""
+SOON = "[Timer]\nOnCalendar=\nOnActiveSec=1\nRandomizedDelaySec=0\nAccuracySec=1us\n"
+"""A time that a test can wait for."""
 ATTEMPTS = 1000
 CROWD = """
 import socket, sys, time
@@ -61,8 +64,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemdRoot]:
     """With an instance that serves at the usual ports, and its service and sockets started."""
     if os.geteuid() != 0:
         pytest.skip("only root makes namespaces for systemd")
-    units = {name: (DEPLOY / name).read_text() for name in (UNIT, "mailserver.socket", BACKUP)}
-    units[BACKUP] = units[BACKUP].replace(ELSEWHERE, TARGET).replace(WRITTEN, f"{WRITTEN} {TARGET}")
+    names = [path for path in DEPLOY.iterdir() if path.suffix in (".service", ".socket", ".timer")]
+    # What its head asks of the operator: the target, and a folder as target is named.
+    units = {
+        path.name: path.read_text().replace(ELSEWHERE, TARGET).replace(WRITTEN, f"{WRITTEN} {TARGET}")
+        if path.stem in (BACKUP, TRIAL)
+        else path.read_text()
+        for path in names
+    }
     try:
         made = SystemdRoot(tmp_path_factory.mktemp("systemd") / "root", units)
     except CannotBoot as error:
@@ -158,14 +167,50 @@ def test_a_backup_is_made_in_its_unit(root: SystemdRoot) -> None:
     for folder in (TARGET, str(Path(KEY).parent)):
         root.run("install", "-d", "-o", "mailserver", "-g", "mailserver", "-m", "700", folder)
     root.as_service("tee", KEY, stdin="une-cle-de-test-assez-longue")
-    root.run("systemctl", "start", BACKUP, check=False)
-    assert root.show(BACKUP, "Result") == "exit-code", "there is no repository yet"
+    root.run("systemctl", "start", f"{BACKUP}.service", check=False)
+    assert root.show(f"{BACKUP}.service", "Result") == "exit-code", "there is no repository yet"
     command = ["/opt/mailserver/bin/mailserver", "backup", DATA, TARGET, "--key-file", KEY, "--json"]
     first = json.loads(root.as_service(*command, "--init").stdout)["id"]
-    root.run("systemctl", "start", BACKUP)
-    assert root.show(BACKUP, "Result") == "success"
+    root.run("systemctl", "start", f"{BACKUP}.service")
+    assert root.show(f"{BACKUP}.service", "Result") == "success"
     (made,) = json.loads(root.as_service(*command, "--list").stdout)
     assert made["id"] != first, "the last one of the day is kept"
+    assert backups(root) == ["ok", "warning"]
+
+
+def backups(root: SystemdRoot) -> list[str]:
+    """What check says of the last backup, and of the last trial."""
+    said = root.as_service("/opt/mailserver/bin/mailserver", "check", DATA, "--no-dns", "--json", check=False).stdout
+    return [one["grade"] for one in json.loads(said) if one["subject"] == "backups"]
+
+
+@pytest.mark.needs("restic")
+@pytest.mark.parametrize("name", [BACKUP, TRIAL])
+def test_timers_begin_their_services(root: SystemdRoot, name: str) -> None:
+    """At their own time, which is to come; and, at one that is now, with success."""
+    service, timer = f"{name}.service", f"{name}.timer"
+    root.run("systemctl", "enable", "--now", timer)
+    assert root.show(timer, "ActiveState") == "active"
+    assert root.show(timer, "NextElapseUSecRealtime") != ""
+    before = root.show(service, "ExecMainStartTimestampMonotonic")
+    root.run("systemctl", "stop", timer)
+    root.run("mkdir", "-p", f"/run/systemd/system/{timer}.d")
+    root.run("tee", f"/run/systemd/system/{timer}.d/soon.conf", stdin=SOON)
+    root.run("systemctl", "daemon-reload")
+    root.run("systemctl", "start", timer)
+    until(lambda: root.show(service, "ExecMainStartTimestampMonotonic") != before)
+    until(lambda: root.show(service, "ActiveState") == "inactive", 240)
+    assert (root.show(service, "Result"), root.show(service, "ExecMainStatus")) == ("success", "0")
+    assert backups(root) == ["ok", "warning" if name == BACKUP else "ok"]
+
+
+def test_units_are_exposed_little_where_they_run(root: SystemdRoot) -> None:
+    """As the running manager sees them, drop-ins and all."""
+    for name in (UNIT, f"{BACKUP}.service", f"{TRIAL}.service"):
+        said = root.run("systemd-analyze", "security", "--no-pager", name, check=False).stdout
+        found = re.search(rf"Overall exposure level for {name}: ([\d.]+)", said)
+        assert found is not None, said
+        assert float(found[1]) < 2.0
 
 
 @pytest.mark.parametrize("how", ["systemctl", "mailserver"])

@@ -2,7 +2,10 @@
 
 import contextlib
 import datetime
+import json
 import os
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,10 @@ from mailserver.texts.text import Text
 DATABASE, MESSAGES, SETTINGS, MANIFEST = "database", "messages", "settings", "manifest"
 LAST = "backup.last"
 """In the data folder: a file as old as the last whole backup."""
+TRIAL = "restore-trial.last"
+"""In the data folder: what came of the last trial of restoring."""
+TOLD = 20
+"""Faults of it that are kept."""
 PARTS = frozenset((DATABASE, MESSAGES, SETTINGS, MANIFEST))
 
 
@@ -29,6 +36,14 @@ class Backup:
     engine: str
     parts: dict[str, str]
     """Snapshot of each part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A trial of restoring, as `check` and monitors are told of it."""
+
+    at: int
+    faults: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +134,23 @@ def last_made(data: Path) -> float | None:
     try:
         return (data / LAST).stat().st_mtime
     except OSError:
+        return None
+
+
+def note_trial(data: Path, backup: str, faults: Sequence[str]) -> None:
+    """Written anew and put in place at once: who reads it sees one or the other. Raises OSError."""
+    told = {"at": int(time.time()), "backup": backup, "faults": list(faults[:TOLD])}
+    with tempfile.NamedTemporaryFile("w", dir=data, prefix=TRIAL, delete=False, encoding="utf-8") as file:
+        json.dump(told, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(file.name, data / TRIAL)
+
+
+def last_trial(data: Path) -> Tried | None:
+    """What came of the last trial; None: there was none, or nobody can read it."""
+    try:
+        told = json.loads((data / TRIAL).read_text("utf-8"))
+        return Tried(int(told["at"]), [str(fault) for fault in told["faults"]])
+    except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -97,6 +97,11 @@ class Watched:
         made = kept.last_made(self._settings.data)
         if made is not None:
             yield _gauge("backup_last_success_timestamp_seconds", "When the last whole backup was made", "", {"": made})
+        tried = kept.last_trial(self._settings.data)
+        if tried is not None:
+            at, faults = float(tried.at), float(len(tried.faults))
+            yield _gauge("restore_trial_timestamp_seconds", "When restoring was tried last", "", {"": at})
+            yield _gauge("restore_trial_faults", "What was wrong then; 0: nothing", "", {"": faults})
 
 
 def _disks(settings: Settings) -> tuple[dict[str, float], dict[str, float]]:

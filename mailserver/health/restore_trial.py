@@ -4,14 +4,11 @@ What came of it stays in a file beside the data, for `check`: a backup that nobo
 """
 
 import contextlib
-import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -34,10 +31,8 @@ from mailserver.texts.text import Text, Translated, Untranslated
 
 log = structlog.get_logger("backup")
 
-STATE = "restore-trial.last"
 TRIED_DAYS = 40
 """A trial each month, and some days in which somebody mends what hindered it."""
-TOLD = 20
 
 
 @dataclass(slots=True)
@@ -60,10 +55,11 @@ def run(settings: Settings, target: Target, tell: Tell, database: str = "") -> T
         try:
             trial = _tried(settings, target, work, tell, database)
         except (Temporary, OSError) as error:
-            _keep(settings.data, "", [str(error.sentence.to("en") if isinstance(error, CannotBackUp) else error)])
+            why = str(error.sentence.to("en") if isinstance(error, CannotBackUp) else error)
+            kept.note_trial(settings.data, "", [why])
             raise
     said = [str(fault.to("en")) for fault in trial.faults]
-    _keep(settings.data, trial.backup.id, said)
+    kept.note_trial(settings.data, trial.backup.id, said)
     (log.error if said else log.info)("restore tried", backup=trial.backup.id, faults=len(said))
     return trial
 
@@ -97,7 +93,7 @@ def _read(target: Target, work: Path, tell: Tell, database: str) -> Trial:
     finally:
         store.close()
     flaws = [flaw for part in found.values() for flaw in part]
-    trial.faults = [*_of_keys(settings), *(flaw.what for flaw in flaws[:TOLD])]
+    trial.faults = [*_of_keys(settings), *(flaw.what for flaw in flaws[: kept.TOLD])]
     return trial
 
 
@@ -149,25 +145,6 @@ def _size(place: Path) -> int:
     return total
 
 
-def _keep(data: Path, backup: str, faults: list[str]) -> None:
-    """Written anew and put in place at once: who reads it sees one or the other."""
-    told = {"at": int(time.time()), "backup": backup, "faults": faults[:TOLD]}
-    with tempfile.NamedTemporaryFile("w", dir=data, prefix=STATE, delete=False, encoding="utf-8") as file:
-        json.dump(told, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, data / STATE)
-
-
-def last(data: Path) -> dict[str, Any] | None:
-    """What came of the last trial; None: there was none, or nobody can read it."""
-    try:
-        told = json.loads((data / STATE).read_text("utf-8"))
-        return {"at": int(told["at"]), "faults": [str(fault) for fault in told["faults"]]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _never_made(settings: Settings, now: float) -> Iterator[Finding]:
     """Said once the instance is older than a backup may be. Hosts that need not make any have set 0 days."""
     most, key = settings.storage.backup_days, settings.directory / "secrets" / "hmac"
@@ -194,18 +171,18 @@ def examine_backups(settings: Settings) -> Iterator[Finding]:
         yield Finding("backups", Grade.WARNING, told, Text("voyez pourquoi `mailserver backup` n’a plus réussi"))
     else:
         yield Finding("backups", Grade.OK, told)
-    tried = last(settings.data)
+    tried = kept.last_trial(settings.data)
     where = "" if copying.is_sqlite(settings.database_url) else " --database URL"
     remedy = Untranslated(f"mailserver backup {settings.directory} TARGET --key-file FILE --test{where}")
     if tried is None:
         yield Finding("backups", Grade.WARNING, Text("aucune restauration n’a été essayée"), remedy)
-    elif tried["faults"]:
-        why = tried["faults"][0]
+    elif tried.faults:
+        why = tried.faults[0]
         yield Finding(
             "backups", Grade.WARNING, Text("le dernier essai de restauration a échoué : {why}", why=why), remedy
         )
-    elif now - tried["at"] > TRIED_DAYS * DAY:
-        age = int((now - tried["at"]) // DAY)
+    elif now - tried.at > TRIED_DAYS * DAY:
+        age = int((now - tried.at) // DAY)
         yield Finding(
             "backups", Grade.WARNING, Text("le dernier essai de restauration a {days} jours", days=age), remedy
         )

@@ -22,7 +22,6 @@ from mailserver.backup.kept import Keep
 from mailserver.backup.making import Target
 from mailserver.backup.restic import CannotBackUp, Repository, Result
 from mailserver.foundation.settings import load
-from mailserver.health import restore_trial
 from mailserver.health.instance import place_of
 from mailserver.model.errors import NoRoom, NotThere
 from mailserver.store.engine import migrate
@@ -344,7 +343,7 @@ def test_a_trial_of_restoring_says_what_it_found(
     assert backups_of(instance) == ["ok", "warning"]
     long_ago = time.time() - 41 * 86_400
     os.utime(instance.directory / "data" / "backup.last", (long_ago, long_ago))
-    state = instance.directory / "data" / restore_trial.STATE
+    state = instance.directory / "data" / kept.TRIAL
     state.write_text(json.dumps({"at": int(long_ago), "backup": "x", "faults": []}))
     assert backups_of(instance) == ["warning", "warning"]
     key.write_text("une-autre-cle-assez-longue")
