@@ -9,7 +9,8 @@ from tests.hatchery import ROOT
 
 GUIDE = ROOT / "deploy" / "guide"
 FRENCH, ENGLISH = GUIDE / "fr", GUIDE / "en"
-_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+"""Also one that stands in a list."""
 _QUOTED = re.compile(r"`(mailserver [^`\n]+)`")
 
 
@@ -28,7 +29,7 @@ def pages(folder: Path) -> dict[str, str]:
 
 
 def blocks(text: str) -> list[Block]:
-    return [Block(found[1], frozenset(found[2].split()), found[3]) for found in _BLOCK.finditer(text)]
+    return [_block(found, frozenset(found[3].split())) for found in _BLOCK.finditer(text)]
 
 
 def without_comments(block: Block) -> str:
@@ -39,15 +40,15 @@ def without_comments(block: Block) -> str:
 
 def typed(text: str) -> list[str]:
     """What is to be typed or written into a file, in its order: blocks, and commands within sentences."""
-    found = [(at.start(), f"{at[1]}{at[2]}\n{without_comments(_block(at))}") for at in _BLOCK.finditer(text)]
+    found = [(at.start(), f"{at[2]}{at[3]}\n{without_comments(_block(at))}") for at in _BLOCK.finditer(text)]
     found = [(place, said) for place, said in found if not said.startswith("text")]
     outside = _BLOCK.sub(lambda block: " " * len(block[0]), text)
     found += [(at.start(), at[1]) for at in _QUOTED.finditer(outside)]
     return [said for _, said in sorted(found)]
 
 
-def _block(found: re.Match[str]) -> Block:
-    return Block(found[1], frozenset(), found[3])
+def _block(found: re.Match[str], marks: frozenset[str] = frozenset()) -> Block:
+    return Block(found[2], marks, re.sub(f"(?m)^{found[1]}", "", found[4]))
 
 
 def invocations(text: str) -> Iterator[list[str]]:

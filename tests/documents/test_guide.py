@@ -74,3 +74,8 @@ def test_a_sheet_for_an_incident_is_one_page(name: str) -> None:
 
 def test_there_is_a_sheet_for_each_incident() -> None:
     assert len([name for name in PAGES if name.startswith("incidents/")]) == INCIDENTS
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nothing_was_left_to_be_filled_in(name: str) -> None:
+    assert not re.search(r"@@|TODO|\bXXX\b", ALL[name])
