@@ -123,10 +123,10 @@ class Authority:
         asked.replaces = _name_of(before) if before and _knows_renewals(asked.directory) else ""
         try:
             return asked.new_order(request)
-        except messages.Error as error:
-            if not asked.replaces or error.code == LIMITED:
+        except (messages.Error, errors.ConflictError) as error:  # 409: it was replaced already
+            if not asked.replaces or getattr(error, "code", "") == LIMITED:
                 raise
-            log.info("the authority takes no order that replaces the certificate", why=str(error))
+            log.info("the authority takes no order that replaces the certificate", why=str(error) or "conflict")
         asked.replaces = ""
         return asked.new_order(request)
 

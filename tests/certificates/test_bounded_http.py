@@ -48,12 +48,9 @@ class Authority:
         self._trust.load_cert_chain(certificate, key)
         self._over_tls, self._answer = over_tls, answer
         self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://localhost:{self._socket.getsockname()[1]}/dir"
         self.connections = 0
         threading.Thread(target=self._serve, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"https://localhost:{self._socket.getsockname()[1]}/dir"
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):

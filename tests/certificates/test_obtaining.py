@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from acme import client, messages
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
@@ -216,14 +218,18 @@ async def test_an_order_says_which_certificate_it_replaces(
     refusal = "the authority takes no order that replaces the certificate"
     why: list[str] = []
     assert refusal not in [line["event"] for line in said]
-    write_pair(tmp_path / "another", HOST)
+    pair = (await worker.held()).pair
+    assert pair is not None
+    key = serialization.load_pem_private_key(pair.key, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    write_pair(tmp_path / "another", HOST, key=key)
     for chain in (first, (tmp_path / "another" / "cert.pem").read_text()):
         await sqlite_store.write(put_chain, chain)
         with capture_logs() as said:
             assert HOST in (await worker.obtain()).names
         why.extend(str(line["why"]) for line in said if line["event"] == refusal)
     assert len(why) == 2
-    assert "replaced" in why[0]
+    assert why[0] == "conflict"
 
 
 async def failing(worker: Obtaining, store: Store) -> tuple[Fault, str]:
