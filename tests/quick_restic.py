@@ -80,11 +80,10 @@ def put_before(folder: Path) -> str:
     return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
-def make(repository: Path, address: str, key_file: Path) -> None:
-    """A new one at an address that somebody serves from this folder; the environment has what the address asks for."""
-    subprocess.run(
-        ["restic", "--no-cache", "-r", address, "-p", str(key_file), "init"], check=True, capture_output=True
-    )
+def make(repository: Path, key_file: Path) -> None:
+    """A new one in a folder, before anybody serves what is in it."""
+    words = ["restic", "--no-cache", "-r", str(repository), "-p", str(key_file), "init"]
+    subprocess.run(words, check=True, capture_output=True)
     cheapen(repository, key_file.read_text().strip())
 
 

@@ -274,7 +274,8 @@ class Bucket:
     def _store(self) -> "S3Store":
         with self._making:
             if self._made is None:
-                self._made = _connect(self._chosen, self._key)
+                with _without_others_settings():
+                    self._made = _connect(self._chosen, self._key)
             return self._made
 
     def _note_outage(self, error: BaseException) -> None:
@@ -296,6 +297,21 @@ class Bucket:
     def _no_bucket(self, error: BaseException) -> Temporary:
         log.error("object storage has no such bucket", url=self._chosen.url, why=_brief(error))
         return Temporary("The object storage is out of reach")
+
+
+_ENVIRONMENT = threading.Lock()
+
+
+@contextlib.contextmanager
+def _without_others_settings() -> Iterator[None]:
+    """The library heeds `AWS_…` of the environment wherever it is told nothing: tokens, addresses, ways to sign. They
+    are for others, as for restic, whose storage is elsewhere."""
+    with _ENVIRONMENT:
+        theirs = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
+        try:
+            yield
+        finally:
+            os.environ.update(theirs)
 
 
 def _connect(chosen: Octets, key: tuple[str, str]) -> "S3Store":
