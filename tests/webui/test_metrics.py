@@ -41,6 +41,7 @@ def test_every_figure_is_there(house: House, visitor: Visitor, monkeypatch: pyte
     monkeypatch.setattr(figures_module, "REMEMBERED", 0.0)
     visitor.get("/aide")
     kept.note_made(house.settings.data, 1_700_000_000.0)
+    kept.note_trial(house.settings.data, "x", ["not whole", "nor this"])
     answer = visitor.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     found = figures(answer.text)
@@ -55,6 +56,7 @@ def test_every_figure_is_there(house: House, visitor: Visitor, monkeypatch: pyte
     assert found["mailserver_healthy"][(("part", "writes"),)] == 1
     assert found["mailserver_certificate_not_after_timestamp_seconds"][(("file", "cert.pem"),)] > house.clock.now()
     assert found["mailserver_backup_last_success_timestamp_seconds"][()] == 1_700_000_000.0
+    assert found["mailserver_restore_trial_faults"][()] == 2.0
     assert next(iter(found["mailserver_process_resident_memory_bytes"].values())) > 1e6
     assert found["mailserver_disk_free_bytes"]
     assert found["mailserver_index_backlog"]
