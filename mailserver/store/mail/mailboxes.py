@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    true,
     union_all,
     update,
 )
@@ -140,8 +141,10 @@ def _each() -> Statement:
         column("account", BigInteger), column("name", Text), with_ordinality="nth", name="given"
     )
     given = table.render_derived()
-    same = (mailbox.c.account_id == given.c.account) & (mailbox.c.name == given.c.name)
-    return Statement(select(given.c.nth, *_COLUMNS).join_from(given, mailbox, same))
+    # Each by the index, however few mailboxes there are: a join would read all of them.
+    same = (mailbox.c.account_id == given.c.account, mailbox.c.name == given.c.name)
+    found = select(*_COLUMNS).where(*same).offset(literal_column("0")).lateral("found")
+    return Statement(select(given.c.nth, *found.c).join_from(given, found, true()))
 
 
 _EACH = _each()
