@@ -60,6 +60,22 @@ FAULTS = (
         ("tests/smtp/test_relay_moments.py",),
     ),
     Fault(
+        "stop-breaks-off-the-answer",
+        "A relay that stops does not wait for who has a whole message, which leaves once more.",
+        "smtp/relay/queue_runner.py",
+        "lambda row: not self._holding.is_ending(row.lease)",
+        "lambda row: True",
+        ("tests/smtp/test_relay_moments.py",),
+    ),
+    Fault(
+        "stop-sends-on",
+        "A relay that stops sends further messages to their end, and ends before their answer.",
+        "smtp/relay/holding.py",
+        "may = not self.is_stopping and ",
+        "may = ",
+        ("tests/smtp/test_relay_moments.py",),
+    ),
+    Fault(
         "clock-of-the-host",
         "A host whose clock is an hour off takes what others hold.",
         "mailserver/store/engine/connections.py",
