@@ -59,6 +59,8 @@ _PASSED_ON: Final = {
     b"if": "HTTP_IF",
     b"if-match": "HTTP_IF_MATCH",
     b"if-none-match": "HTTP_IF_NONE_MATCH",
+    b"if-modified-since": "HTTP_IF_MODIFIED_SINCE",
+    b"if-unmodified-since": "HTTP_IF_UNMODIFIED_SINCE",
     b"accept-encoding": "HTTP_ACCEPT_ENCODING",
 }
 """What Radicale hears of the header; above all not X-Forwarded-*, X-Script-Name and the like, which it believes."""

@@ -13,6 +13,7 @@ from mailserver.model.errors import BadSyntax, Reason, Refused
 _CARD_TYPES: Final = ("text/vcard", "text/x-vcard", "text/directory")
 _TYPES: Final = ("text/calendar", *_CARD_TYPES)
 _METHOD: Final = re.compile(r"^METHOD[;:].*\r?\n", re.IGNORECASE | re.MULTILINE)
+_UID: Final = re.compile(r"^(?:[A-Z0-9-]+\.)?UID[;:]", re.IGNORECASE | re.MULTILINE)
 _CARD: Final = re.compile(r"^BEGIN:VCARD\s", re.IGNORECASE | re.MULTILINE)
 _OBJECTS: Final = (*KINDS, "VFREEBUSY", "VAVAILABILITY", "VPOLL")
 
@@ -22,8 +23,7 @@ def cleaned(octets: bytes, content_type: str, budget: Budget, *, of_cards: bool,
     if content_type and content_type not in _TYPES:
         raise unsupported(of_cards=of_cards)
     try:
-        # What is kept is no message to anybody (RFC 4791 section 4.1); the text is unfolded, a line is a property.
-        text = _METHOD.sub("", cleaning.clean(octets, budget))
+        text = cleaning.clean(octets, budget)
     except BadSyntax:
         raise invalid(of_cards=of_cards) from None
     except Refused as refused:
@@ -36,7 +36,8 @@ def cleaned(octets: bytes, content_type: str, budget: Budget, *, of_cards: bool,
         _check_card(text[found.start() : end])
     if is_item and not cards:
         _check_object(text)
-    return text
+    # Of a file that somebody puts whole; the text is unfolded, a line is a property.
+    return _METHOD.sub("", text)
 
 
 def invalid(*, of_cards: bool) -> Unmet:
@@ -50,14 +51,14 @@ def unsupported(*, of_cards: bool) -> Unmet:
 def _check_card(text: str) -> None:
     """Raises Unmet for a version that is not announced: what one client wrote, all others must be able to read."""
     version = versions.version_of(text)
-    if not version:
+    if not version or len(_UID.findall(text)) > 1:
         raise invalid(of_cards=True)
     if version not in versions.KNOWN:
         raise unsupported(of_cards=True)
 
 
 def _check_object(text: str) -> None:
-    """One kind of component, of one UID (RFC 4791 section 4.1). Raises Unmet."""
+    """One kind of component, of one UID, and no message to anybody (RFC 4791 section 4.1). Raises Unmet."""
     kinds: set[str] = set()
     uids: list[str] = []
     depth = components = 0
@@ -73,6 +74,8 @@ def _check_object(text: str) -> None:
                 depth -= 1
             case "UID" if depth == 2:
                 uids.append(value.strip())
+            case "METHOD" if depth == 1:
+                raise Unmet("C:valid-calendar-object-resource")
     if len(kinds) == 1 and not kinds <= set(KINDS):
         raise Unmet("C:supported-calendar-component")
     if text[:15].upper() == "BEGIN:VCALENDAR" and (len(kinds) != 1 or len(set(uids)) != 1 or len(uids) < components):

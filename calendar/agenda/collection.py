@@ -4,6 +4,7 @@ import contextlib
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC
 from email.utils import formatdate
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 from urllib.parse import quote, unquote
@@ -21,7 +22,7 @@ from mailserver.calendars.reading import measured
 from mailserver.calendars.recurrence import FLOATING, KINDS
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agenda_items, agenda_reach, agendas
-from mailserver.store.agenda.agenda_grants import Reach
+from mailserver.store.agenda.agenda_grants import SEPARATOR, Reach
 from mailserver.store.agenda.agenda_items import ANY, NewItem, Position
 from mailserver.store.agenda.agenda_reach import EVER
 from mailserver.store.agenda.agendas import COLOUR, DISPLAY_NAME
@@ -211,6 +212,8 @@ class Collection(storage.BaseCollection):
         """What meets the filters, no more than the request wants: Radicale is told that it need not look again."""
         self.use_zone()
         asked, visit, found = list(filters), VISIT.get(), 0
+        for one in asked:
+            filtering.check(one)
         component, start, end, simple = radicale_filter.simplify_prefilters(asked, self.tag)
         if component and component not in KINDS:  # the store knows items by these alone
             component, simple = "", False
@@ -225,9 +228,12 @@ class Collection(storage.BaseCollection):
                 yield item, True
 
     def meets(self, item: radicale.item.Item, filters: Iterable[ET.Element]) -> bool:
-        """Whether one item meets all filters."""
+        """Whether one item meets all filters. Raises InvalidFilter, Unmet."""
         self.use_zone()
-        return all(filtering.meets(item, one) for one in filters)
+        asked = list(filters)
+        for one in asked:
+            filtering.check(one)
+        return all(filtering.meets(item, one) for one in asked)
 
     def use_zone(self) -> None:
         """Times without a zone are in the one that the request names, or the collection (RFC 4791 section 9.8)."""
@@ -235,8 +241,7 @@ class Collection(storage.BaseCollection):
         if zone is None and text:
             with contextlib.suppress(BadSyntax):
                 zone = zones.read(text)
-        if zone is not None:
-            FLOATING.set(zone)
+        FLOATING.set(zone or UTC)
 
     def has_uid(self, uid: str) -> bool:
         owner = self._read(agenda_reach.holder, uid)
@@ -279,6 +284,12 @@ class Collection(storage.BaseCollection):
     def change(self, wanted: list[Change]) -> None:
         """Set and remove properties: all, or none. Raises Refused(NOT_FOUND | LIMIT)."""
         self._store.write_now(_change, self._viewer, self._held.id, wanted)
+
+    def rename(self, name: str) -> None:
+        """Give the collection another address. Raises Refused(NOT_FOUND | FORBIDDEN | CONFLICT | INVALID)."""
+        if SEPARATOR in name or self._held.source:
+            raise Refused(Reason.FORBIDDEN, "Names like this are for what others share")
+        self._store.write_now(agendas.rename, self._viewer, self._held.id, name)
 
     def text(self, href: str) -> str:
         """The text of an item that was listed without; its neighbours' texts are read along."""

@@ -1,8 +1,8 @@
-"""COPY: an item once more, in another collection or, with a UID of its own there, under another name (RFC 4918 9.8)."""
+"""COPY of an item into another collection; MOVE of a collection within its home (RFC 4918 sections 9.8, 9.9)."""
 
 import posixpath
 from http import HTTPStatus
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from radicale import httputils, pathutils, types
 from radicale.app.base import Access
@@ -47,3 +47,26 @@ def copy(
             raise UidTaken
         parent.upload(posixpath.basename(pathutils.strip_path(to_path)), item)
         return HTTPStatus.CREATED if there is None else HTTPStatus.NO_CONTENT
+
+
+def rename(
+    store: Storage, rights: BaseRights, environ: types.WSGIEnviron, base: str, path: str, user: str
+) -> types.WSGIResponse:
+    """A collection keeps its items, their history and whom it is shared with. Raises Refused."""
+    to_path = pathutils.sanitize_path(unquote(environ.get("HTTP_DESTINATION", "")))
+    if not f"{to_path}/".startswith(f"{base}/"):
+        return httputils.NOT_ALLOWED
+    to_path = to_path.removeprefix(base)
+    source, target = (Access(rights, user, set(), one) for one in (path, to_path))
+    parts = pathutils.strip_path(to_path).split("/")
+    if not source.check("w") or "d" in source.permissions or not target.check("w") or len(parts) != 2:
+        return httputils.NOT_ALLOWED
+    with store.acquire_lock("w", user):
+        held = next(iter(store.discover(path)), None)
+        if not isinstance(held, Collection):
+            return httputils.NOT_FOUND
+        if next(iter(store.discover(to_path)), None) is not None:
+            # Nobody loses a whole collection to the name of another.
+            return httputils.PRECONDITION_FAILED if environ.get("HTTP_OVERWRITE") == "F" else httputils.FORBIDDEN
+        held.rename(parts[1])
+        return HTTPStatus.CREATED, {"Location": quote(unquote(environ["HTTP_DESTINATION"]))}, None, None

@@ -1,11 +1,11 @@
 """Radicale's application with our bounds before it, our errors around it and a few answers of our own."""
 
 import io
-import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote, unquote
 
 from radicale import config, httputils, types, xmlutils
 from radicale.app.base import Access
@@ -16,6 +16,7 @@ from agenda import (
     dead_properties,
     describing,
     documents,
+    free_busy,
     live_properties,
     principal_reports,
     reports,
@@ -23,7 +24,7 @@ from agenda import (
     views,
 )
 from agenda.access import Authenticated
-from agenda.collection import Collection
+from agenda.collection import Collection, Folder
 from agenda.documents import HREF
 from agenda.errors import Unmet
 from agenda.guarding import OPTIONS_HEADERS, Guarded, is_item, of_cards
@@ -33,6 +34,7 @@ from mailserver.calendars import zones
 from mailserver.calendars.reading import as_sent
 from mailserver.model.clock import Clock
 from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.agenda import agendas
 from mailserver.store.agenda.agenda_items import MAX_ITEM_OCTETS
 from mailserver.store.engine.transactions import Store
 from mailserver.texts.text import Text, both
@@ -119,10 +121,7 @@ class Dav(Guarded):
         return status, headers, answer, asked
 
     def do_MOVE(self, *request: object) -> types.WSGIResponse:
-        status, *answer = self._guard(super().do_MOVE, request)
-        if status == HTTPStatus.METHOD_NOT_ALLOWED:  # of a collection: its address stays
-            return httputils.FORBIDDEN
-        return status, *answer  # type: ignore[return-value]
+        return self._guard(self._move, request)
 
     def do_COPY(self, *request: object) -> types.WSGIResponse:
         return self._guard(self._copy, request)
@@ -148,20 +147,13 @@ class Dav(Guarded):
         return self._guard(self._describe, request)
 
     def do_REPORT(self, *request: object) -> types.WSGIResponse:
-        """Free and busy times are an object like others: with a UID (RFC 5545 section 3.6.4)."""
-        status, headers, answer, asked = self._guard(self._report, request)
-        if isinstance(answer, str):
-            answer = answer.replace("BEGIN:VFREEBUSY\r\n", f"BEGIN:VFREEBUSY\r\nUID:{uuid.uuid4()}\r\n", 1)
-        return status, headers, answer, asked
+        return self._guard(self._report, request)
 
     def _report(self, *request: Any) -> types.WSGIResponse:
         environ, base, path, user, groups, info = request
         root = self._read_xml_request_body(environ, info)
         if root is None:
             raise BadSyntax("A report is asked for in a body")
-        if root.tag == _FREE_BUSY:
-            environ["wsgi.input"].seek(0)
-            return super().do_REPORT(*request)
         access = Access(self._rights, user, groups, path)
         there = next(iter(self._storage.discover(path)), None) if access.check("r") else None
         if there is None:
@@ -170,12 +162,28 @@ class Dav(Guarded):
             return httputils.NOT_ALLOWED
         asked = reports.Request(self, base, path, user, root, environ.get("HTTP_DEPTH", "").lower())
         status = HTTPStatus.MULTI_STATUS
+        if root.tag == _FREE_BUSY:
+            return self._free_busy(path, there, root)
         if root.tag in principal_reports.NAMES:
             assert isinstance(self._storage, Storage)
             status, answer = principal_reports.answer(asked, there, self._storage)
         else:
-            answer = reports.answer(asked, there)
+            answer = reports.answer(asked, there, self._home(path, there))
         return status, self.xml_fields(), self._xml_response(answer, info), None
+
+    def _home(self, path: str, there: types.CollectionOrItem) -> list[Collection]:
+        """The collections of a home; none of anything else."""
+        if not isinstance(there, Folder) or not there.path:
+            return []
+        return [one for one in self._storage.discover(path, "1") if isinstance(one, Collection)]
+
+    def _free_busy(self, path: str, there: types.CollectionOrItem, root: ET.Element) -> types.WSGIResponse:
+        looked = [there] if isinstance(there, Collection) else self._home(path, there)
+        calendars = [one for one in looked if one.tag == agendas.CALENDAR]
+        if not calendars:
+            raise Unmet("D:supported-report")
+        fields = {"Content-Type": f"text/calendar; charset={self._encoding}"}
+        return HTTPStatus.OK, fields, free_busy.text(calendars, root), None
 
     def _describe(self, *request: Any) -> types.WSGIResponse:
         _, _, path, user, groups, info = request
@@ -212,11 +220,19 @@ class Dav(Guarded):
         root = self._read_xml_request_body(environ, info)
         return describing.Request(self, environ["REQUEST_METHOD"], base, path, user, root)
 
+    def _move(self, *request: Any) -> types.WSGIResponse:
+        environ, base, path, user, _, _ = request
+        assert isinstance(self._storage, Storage)
+        if isinstance(next(iter(self._storage.discover(path)), None), Collection):
+            return copying.rename(self._storage, self._rights, environ, base, path, user)
+        status, headers, answer, asked = super().do_MOVE(*request)
+        return status, {**dict(headers), **_location(environ, status)}, answer, asked
+
     def _copy(self, *request: Any) -> types.WSGIResponse:
         environ, base, path, user, _, _ = request
         assert isinstance(self._storage, Storage)
         status = copying.copy(self._storage, self._rights, environ, base, path, user)
-        return (status, {}, None, None) if isinstance(status, HTTPStatus) else status
+        return (status, _location(environ, status), None, None) if isinstance(status, HTTPStatus) else status
 
     # ------------------------------------------------------------------ bodies
 
@@ -262,6 +278,11 @@ class Dav(Guarded):
         live_properties.fill_versions(xml_content)
         rights.tell_truly(xml_content)
         return super()._xml_response(xml_content, request_info)
+
+
+def _location(environ: Mapping[str, Any], status: int) -> dict[str, str]:
+    """Where what was made is."""
+    return {"Location": quote(unquote(environ["HTTP_DESTINATION"]))} if status == HTTPStatus.CREATED else {}
 
 
 def _is_xml(environ: Mapping[str, Any]) -> bool:

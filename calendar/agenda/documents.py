@@ -195,7 +195,7 @@ def _check_range(element: ET.Element, year: int, of_query: bool) -> None:
     if element.tag != _TIME_RANGE and (start is None or end is None):
         raise fault("This range needs start and end")
     if start is None and end is None:
-        raise fault("A time range without start and end")
+        raise BadSyntax("A time range without start and end")
     last = datetime.datetime(year + MAX_YEARS_AHEAD, 12, 31, tzinfo=datetime.UTC)
     if start is not None and start > last:
         raise Refused(Reason.INVALID, "The time range starts too far in the future")

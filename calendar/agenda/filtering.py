@@ -22,6 +22,18 @@ _COLLATIONS: Final = ("", "default", "i;ascii-casemap", "i;octet", "i;unicode-ca
 _CALENDAR_FILTER, _COMPONENT, _TIME_RANGE = (
     xmlutils.make_clark(f"C:{name}") for name in ("filter", "comp-filter", "time-range")
 )
+_PLACES: Final = {
+    "VCALENDAR": (),
+    "VALARM": ("VEVENT", "VTODO"),
+    "STANDARD": ("VTIMEZONE",),
+    "DAYLIGHT": ("VTIMEZONE",),
+}
+"""In which component each stands, if not in VCALENDAR."""
+_TIMED: Final = ("VCALENDAR", *KINDS, "VFREEBUSY", "VALARM")
+_DATED: Final = frozenset({
+    "COMPLETED", "CREATED", "DTEND", "DTSTAMP", "DTSTART", "DUE", "EXDATE", "LAST-MODIFIED", "RDATE", "RECURRENCE-ID",
+    "TRIGGER",
+})  # fmt: skip
 _TEXT_MATCHES: Final = {
     "equals": str.__eq__,
     "contains": str.__contains__,
@@ -30,13 +42,38 @@ _TEXT_MATCHES: Final = {
 }
 
 
+def check(asked: ET.Element) -> None:
+    """Raises InvalidFilter for one of a calendar that asks for what cannot be (RFC 4791 section 9.7)."""
+    if asked.tag != _CALENDAR_FILTER:
+        return
+    if not len(asked):
+        return
+    if len(asked) != 1 or asked[0].tag != _COMPONENT or _name(asked[0]) != "VCALENDAR":
+        raise InvalidFilter("A filter holds one comp-filter, for VCALENDAR")
+    _check_component(asked[0])
+
+
+def _check_component(asked: ET.Element) -> None:
+    """Components stand in those they belong to, ranges of time where there are times."""
+    name = _name(asked)
+    for one in asked:
+        if _is(one, "comp-filter"):
+            inner = _name(one)
+            places = _PLACES.get(inner, ("VCALENDAR",))
+            if not inner.startswith("X-") and name not in places:
+                raise InvalidFilter("A comp-filter where there is no such component")
+            _check_component(one)
+        elif _is(one, "time-range") and name not in _TIMED:
+            raise InvalidFilter("A time-range where there are no times")
+        elif _is(one, "prop-filter") and one.find(_TIME_RANGE) is not None and _name(one) not in _DATED:
+            raise InvalidFilter("A time-range of a property that is no time")
+
+
 def meets(item: radicale.item.Item, asked: ET.Element) -> bool:
     """Whether an item meets a `filter` element; an empty one asks nothing. Raises InvalidFilter, Unmet."""
     if not len(asked):
         return True
     if asked.tag == _CALENDAR_FILTER:
-        if len(asked) > 1 or asked[0].tag != _COMPONENT:
-            raise InvalidFilter("A filter holds one comp-filter")
         top = asked[0]
         if _name(top) != item.name or item.name != "VCALENDAR":
             return bool(len(top)) and _is(top[0], "is-not-defined")

@@ -145,12 +145,15 @@ class Guarded(Application):
         """
         method = environ["REQUEST_METHOD"]
         item = is_item(path)
-        if not any(asked) or method not in _CONDITIONAL or not (item or pathutils.strip_path(path).count("/")):
+        dated = preconditions.MODIFIED in environ or preconditions.UNMODIFIED in environ
+        if not (any(asked) or dated) or method not in _CONDITIONAL or not pathutils.strip_path(path).count("/"):
             return None
         there = next(iter(self._storage.discover(path)), None)
         if there is None and method != "PUT":
             return None
         verdict = preconditions.judge(environ, asked, there.etag if there is not None else None)
+        if verdict is None and there is not None:
+            verdict = preconditions.judge_dates(environ, asked, there.last_modified or "")
         if verdict is None or (method not in preconditions.SAFE and not self._may_write(path, is_item=item)):
             return None
         return verdict, {"ETag": there.etag} if there is not None else {}, None, None

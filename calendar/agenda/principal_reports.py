@@ -46,6 +46,8 @@ _MATCHES: Final[dict[str, Callable[[str, str], bool]]] = {
 
 def answer(request: Request, target: types.CollectionOrItem, store: Storage) -> tuple[HTTPStatus, ET.Element]:
     """Raises BadSyntax, Refused."""
+    if request.root.tag in (EXPAND, PROPERTIES, SEARCH) and request.depth not in ("", "0"):  # RFC 3744 section 9.4
+        raise BadSyntax("This report is of depth 0")
     if request.root.tag == PROPERTIES:
         return HTTPStatus.OK, _properties()
     multistatus = ET.Element(f"{_D}multistatus")
@@ -54,11 +56,11 @@ def answer(request: Request, target: types.CollectionOrItem, store: Storage) -> 
             multistatus.append(_expanded(request, target, request.root, store, MAX_DEPTH))
         case tag if tag == SEARCH:
             found = _searched(request.root, VISIT.get().principal)
-            multistatus.extend(_people(request, store) if found else ())
+            multistatus.extend(list(_people(request, store)) if found else [])
         case tag if tag == MATCH:
-            multistatus.extend(_matched(request, target, store))
+            multistatus.extend(list(_matched(request, store)))
         case _:
-            multistatus.extend(_people(request, store))
+            multistatus.extend(list(_people(request, store)))
     return HTTPStatus.MULTI_STATUS, multistatus
 
 
@@ -105,11 +107,11 @@ def _people(request: Request, store: Storage) -> Iterator[ET.Element]:
         yield _described(request, one, _wanted(request.root))
 
 
-def _matched(request: Request, target: types.CollectionOrItem, store: Storage) -> Iterator[ET.Element]:
+def _matched(request: Request, store: Storage) -> Iterator[ET.Element]:
     """Who asks, if they are below the address; or what below it is theirs (RFC 3744 section 9.3)."""
     named = request.root.find(f"{_D}principal-property")
     if named is None:
-        if f"/{request.user}/".startswith(pathutils.unstrip_path(request.path, trailing_slash=True)):
+        if f"/{request.user}/".startswith(pathutils.unstrip_path(pathutils.strip_path(request.path), True)):
             yield from _people(request, store)
         return
     mine = request.href(f"/{request.user}/")

@@ -6,7 +6,7 @@ for: Radicale.
 
 import posixpath
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -22,6 +22,7 @@ from agenda.collection import Collection
 from agenda.documents import HREF
 from agenda.errors import Unmet
 from agenda.request_context import VISIT
+from mailserver.model.errors import BadSyntax
 from mailserver.store.agenda import agendas
 
 _D, _C, _CR = (f"{{{xmlutils.NAMESPACES[space]}}}" for space in ("D", "C", "CR"))
@@ -35,6 +36,8 @@ _KINDS: Final = {
     MULTIGETS[1]: (agendas.ADDRESS_BOOK,),
 }
 """Of which collections each report is."""
+_OF_HOMES: Final = (QUERY, CARD_QUERY, *MULTIGETS)
+"""Reports that look into all collections of a home, too."""
 _DATA: Final = {agendas.CALENDAR: views.CALENDAR_DATA, agendas.ADDRESS_BOOK: views.ADDRESS_DATA}
 _PROP, _ALL, _NAMES = (f"{_D}{name}" for name in ("prop", "allprop", "propname"))
 _TAG, _TYPE = f"{_D}getetag", f"{_D}getcontenttype"
@@ -56,30 +59,46 @@ class Request:
         return xmlutils.make_href(self.base, path)
 
 
-def answer(request: Request, target: types.CollectionOrItem) -> ET.Element:
-    """The multistatus of a report on a collection or an item. Raises Unmet, InvalidFilter, Refused."""
+def answer(request: Request, target: types.CollectionOrItem, home: Sequence[Collection] = ()) -> ET.Element:
+    """The multistatus of a report on a collection or an item, or on a home with these collections.
+
+    Raises Unmet, InvalidFilter, Refused.
+    """
+    tag, multistatus = request.root.tag, ET.Element(f"{_D}multistatus")
+    for collection in _reached(request, target, home):
+        if tag == SYNC:
+            found = _synced(request, collection, multistatus)
+        elif tag in MULTIGETS:
+            found = _named(collection, _names(request, collection, multistatus), multistatus, request)
+        else:
+            found = _matching(request, collection, target)
+        for item in found:
+            multistatus.append(_shown(request, collection, item))
+        if VISIT.get().truncated:
+            break
+    if tag in MULTIGETS and home:
+        _note_strangers(request, home, multistatus)
+    if VISIT.get().truncated:
+        multistatus.append(_more(request))
+    # The token stands behind what was read.
+    multistatus[:] = sorted(multistatus, key=lambda one: one.tag == f"{_D}sync-token")
+    return multistatus
+
+
+def _reached(request: Request, target: types.CollectionOrItem, home: Sequence[Collection]) -> Sequence[Collection]:
+    """The collections that a report looks into. Raises Unmet."""
+    tag = request.root.tag
+    kinds = _KINDS.get(tag, ())
+    if home and tag in _OF_HOMES:
+        return [one for one in home if one.tag in kinds]
     collection = target if isinstance(target, BaseCollection) else target.collection
-    kinds, tag = _KINDS.get(request.root.tag, ()), request.root.tag
     if (
         not isinstance(collection, Collection)
         or collection.tag not in kinds
         or (tag == SYNC and target is not collection)
     ):
         raise Unmet("D:supported-report")
-    multistatus = ET.Element(f"{_D}multistatus")
-    if tag == SYNC:
-        found = _synced(request, collection, multistatus)
-    elif tag in MULTIGETS:
-        found = _named(collection, _names(request, collection, multistatus), multistatus, request)
-    else:
-        found = _matching(request, collection, target)
-    for item in found:
-        multistatus.append(_shown(request, collection, item))
-    if VISIT.get().truncated:
-        multistatus.append(_more(request))
-    # The token stands behind what was read.
-    multistatus[:] = sorted(multistatus, key=lambda one: one.tag == f"{_D}sync-token")
-    return multistatus
+    return [collection]
 
 
 # ---------------------------------------------------------------------- which items
@@ -89,7 +108,7 @@ def _synced(request: Request, collection: Collection, multistatus: ET.Element) -
     root = request.root
     level = root.findtext(f"{_D}sync-level", "").strip()
     if (level or request.depth) not in ("1", "infinity", "infinite", ""):
-        raise Unmet("D:supported-report")
+        raise BadSyntax("sync-level is 1 or infinite")
     try:
         token, names = collection.sync(root.findtext(f"{_D}sync-token", "").strip())
     except ValueError:
@@ -100,19 +119,35 @@ def _synced(request: Request, collection: Collection, multistatus: ET.Element) -
 
 def _names(request: Request, collection: Collection, multistatus: ET.Element) -> Iterator[str]:
     """The names of the items whose addresses are asked for; 404 for those that are elsewhere on this server."""
-    for text in dict.fromkeys(one.text or "" for one in request.root.iterfind(HREF)):
-        path = pathutils.sanitize_path(unquote(urlsplit(text).path))
-        if not path.startswith(f"{request.base}/"):
-            continue
-        inner = path.removeprefix(request.base)
-        try:
-            name = pathutils.name_from_path(inner, collection)
-        except ValueError:
-            name = ""
+    for path in _paths(request):
+        name = _name(path, collection)
         if name:
             yield name
-        else:
-            multistatus.append(_missing(request, inner))
+        elif pathutils.strip_path(request.path).count("/"):  # of a home, others may have it
+            multistatus.append(_missing(request, path))
+
+
+def _paths(request: Request) -> Iterator[str]:
+    """The addresses of ours that a multiget asks for."""
+    for text in dict.fromkeys(one.text or "" for one in request.root.iterfind(HREF)):
+        path = pathutils.sanitize_path(unquote(urlsplit(text).path))
+        if path.startswith(f"{request.base}/"):
+            yield path.removeprefix(request.base)
+
+
+def _name(path: str, collection: Collection) -> str:
+    try:
+        return pathutils.name_from_path(path, collection)
+    except ValueError:
+        return ""
+
+
+def _note_strangers(request: Request, home: Sequence[Collection], multistatus: ET.Element) -> None:
+    """404 for addresses that are in none of the collections of a home."""
+    fitting = [one for one in home if one.tag in _KINDS[request.root.tag]]
+    for path in _paths(request):
+        if not any(_name(path, one) for one in fitting):
+            multistatus.append(_missing(request, path))
 
 
 def _named(

@@ -70,7 +70,7 @@ def read(text: str) -> datetime.tzinfo:
     try:
         calendar = icalendar.Calendar.from_ical(cleaning.clean(text.encode(), Budget()))
         zone, *others = calendar.subcomponents
-        if isinstance(zone, icalendar.Timezone) and not others:
+        if isinstance(zone, icalendar.Timezone) and not others and "PRODID" in calendar and "VERSION" in calendar:
             made: datetime.tzinfo = zone.to_tz()
             made.utcoffset(datetime.datetime(2026, 1, 1))
             return made

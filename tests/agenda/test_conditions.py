@@ -89,7 +89,48 @@ def test_copies(client: Client, door: Door) -> None:
     assert (client.get(there).text, client.get(ITEM).text) == (text, text)
     assert client.dav("COPY", f"{AGENDA}no.ics", Destination=there).status_code == 404
     assert client.dav("COPY", AGENDA, Destination="/dav/edupont/neu/").status_code == 403
-    assert client.dav("MOVE", AGENDA, Destination="/dav/edupont/neu/").status_code == 403
+
+
+@only_sqlite
+def test_a_calendar_moves_with_all_that_is_in_it(client: Client) -> None:
+    client.dav("MKCALENDAR", "/dav/edupont/club/")
+    client.put_event("/dav/edupont/club/a.ics", event("a"))
+    token = client.sync("/dav/edupont/club/")[0]
+    for destination, headers, status in (
+        (AGENDA, {}, 403),
+        (AGENDA, {"Overwrite": "F"}, 412),
+        ("/dav/mmartin/club/", {}, 403),
+        ("/dav/edupont/club/in/", {}, 403),
+        ("/dav/edupont/mmartin~club/", {}, 403),
+        ("/dav/edupont/neu/", {"Depth": "0"}, 400),
+        ("/dav/edupont/neu/", {}, 201),
+    ):
+        answer = client.dav("MOVE", "/dav/edupont/club/", Destination=destination, **headers)
+        assert answer.status_code == status, (destination, headers)
+    assert client.dav("PROPFIND", "/dav/edupont/club/", Depth="0").status_code == 404
+    assert client.sync("/dav/edupont/neu/", token) == (token, {})
+    assert client.get("/dav/edupont/neu/a.ics").status_code == 200
+
+
+@only_sqlite
+def test_dates_of_changes(client: Client) -> None:
+    """RFC 9110 sections 13.1.3, 13.1.4: where no tags are named."""
+    client.put_event(ITEM, event("a"))
+    got = client.get(ITEM)
+    changed, etag = got.headers["last-modified"], got.headers["etag"]
+    before, after = "Mon, 01 Sep 2025 08:00:00 GMT", "Mon, 01 Sep 2036 08:00:00 GMT"
+    for method, headers, status in (
+        ("GET", {"If_Modified_Since": changed}, 304),
+        ("GET", {"If_Modified_Since": after}, 304),
+        ("GET", {"If_Modified_Since": before}, 200),
+        ("GET", {"If_Modified_Since": "yesterday"}, 200),
+        ("GET", {"If_Modified_Since": after, "If_None_Match": '"x"'}, 200),
+        ("PUT", {"If_Unmodified_Since": before}, 412),
+        ("PUT", {"If_Unmodified_Since": changed}, 204),
+        ("PUT", {"If_Unmodified_Since": before, "If_Match": etag}, 204),
+    ):
+        answer = client.dav(method, ITEM, event("a") if method == "PUT" else "", **headers)
+        assert answer.status_code == status, (method, headers)
 
 
 @only_sqlite

@@ -32,14 +32,39 @@ def test_life_of_an_event(client: Client) -> None:
 
 
 def test_what_is_kept_is_no_message_to_anybody(client: Client) -> None:
-    """RFC 4791 section 4.1: no METHOD; what a folded text says of one is no property."""
-    text = event("a", more="DESCRIPTION:see\n METHOD:x\n").replace(
-        "VERSION:2.0\r\n", "VERSION:2.0\r\nMethod:REQUEST\r\n"
-    )
+    """RFC 4791 section 4.1: no METHOD, but in a file that is put whole; what a folded text says is no property."""
+    text = event("a", more="DESCRIPTION:see\n METHOD:x\n")
+    message = text.replace("VERSION:2.0\r\n", "VERSION:2.0\r\nMethod:REQUEST\r\n")
+    refused = client.put_event(f"{AGENDA}/a.ics", message)
+    assert (refused.status_code, "valid-calendar-object-resource" in refused.text) == (403, True)
     assert client.put_event(f"{AGENDA}/a.ics", text).status_code == 201
+    assert "see\r\n METHOD:x" in client.get(f"{AGENDA}/a.ics").text
+    assert client.put_event(f"{AGENDA}/", message).status_code == 201
     kept = client.get(f"{AGENDA}/a.ics").text
     assert "REQUEST" not in kept
     assert "DESCRIPTION:seeMETHOD:x" in kept
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("nothing", "valid-calendar-data"),
+        (event("a").replace("END:VEVENT\r\n", ""), "valid-calendar-data"),
+        (event("a").replace("UID:a\r\n", ""), "valid-calendar-object-resource"),
+        (
+            event("a").replace("END:VCALENDAR", "BEGIN:VEVENT\r\nUID:b\r\nEND:VEVENT\r\nEND:VCALENDAR"),
+            "object-resource",
+        ),
+        (event("a").replace("END:VCALENDAR", "BEGIN:VTODO\r\nUID:a\r\nEND:VTODO\r\nEND:VCALENDAR"), "object-resource"),
+        (event("a").replace("VEVENT", "VFREEBUSY"), "supported-calendar-component"),
+    ],
+)
+def test_why_an_object_is_refused(client: Client, text: str, condition: str) -> None:
+    """RFC 4791 section 5.3.2.1."""
+    refused = client.put_event(f"{AGENDA}/a.ics", text)
+    assert (refused.status_code, condition in refused.text) == (403, True), refused.text
+    as_text = client.dav("PUT", f"{AGENDA}/a.ics", event("a"), Content_Type="text/plain")
+    assert (as_text.status_code, "supported-calendar-data" in as_text.text) == (403, True)
 
 
 def test_lists_of_entity_tags(client: Client) -> None:

@@ -219,3 +219,76 @@ def test_answers_are_compressed_when_asked(filled: Client) -> None:
         "REPORT", AGENDA, f"<D:sync-collection {SPACES}><D:prop/></D:sync-collection>", Accept_Encoding=""
     )
     assert "content-encoding" not in plain.headers
+
+
+def test_a_home_is_asked_for_all_that_is_in_it(filled: Client) -> None:
+    """RFC 4791 sections 7.8 to 7.10: what the scope of a report reaches."""
+    filled.dav("MKCALENDAR", "/dav/edupont/club/")
+    filled.put_event("/dav/edupont/club/b.ics", event("b", "Club", "20260910T170000Z", "20260910T190000Z"))
+    filled.dav("PUT", "/dav/edupont/contacts/c.vcf", contact("c"), Content_Type="text/vcard")
+    assert found(query(filled, between("20260910T000000Z", "20260911T000000Z"), "/dav/edupont/")) == {
+        "alone.ics",
+        "b.ics",
+    }
+    hrefs = "".join(
+        f"<D:href>/dav/edupont/{name}</D:href>"
+        for name in ("agenda/alone.ics", "club/b.ics", "club/x.ics", "contacts/c.vcf")
+    )
+    body = f"<C:calendar-multiget {SPACES}><D:prop><D:getetag/></D:prop>{hrefs}</C:calendar-multiget>"
+    answers = ET.fromstring(filled.dav("REPORT", "/dav/edupont/", body).content).findall("D:response", NAMESPACES)
+    states = [
+        (one.findtext("D:href", "", NAMESPACES), one.findtext("D:status", "", NAMESPACES)[9:12]) for one in answers
+    ]
+    assert sorted(states) == [
+        ("/dav/edupont/agenda/alone.ics", ""),
+        ("/dav/edupont/club/b.ics", ""),
+        ("/dav/edupont/club/x.ics", "404"),
+        ("/dav/edupont/contacts/c.vcf", "404"),
+    ]
+    busy = f'<C:free-busy-query {SPACES}><C:time-range start="20260910T000000Z" end="20260911T000000Z"/>'
+    text = filled.dav("REPORT", "/dav/edupont/", f"{busy}</C:free-busy-query>", Depth="infinity").text
+    assert "FREEBUSY;FBTYPE=BUSY:20260910T160000Z/20260910T190000Z" in text
+    contacts = filled.dav("REPORT", "/dav/edupont/contacts/", f"{busy}</C:free-busy-query>")
+    assert (contacts.status_code, "supported-report" in contacts.text) == (403, True)
+
+
+def test_what_is_cancelled_keeps_nobody_busy(client: Client) -> None:
+    client.put_event(f"{AGENDA}a.ics", event("a", more="STATUS:CANCELLED\n"))
+    client.put_event(f"{AGENDA}b.ics", event("b", more="STATUS:TENTATIVE\n"))
+    busy = f'<C:free-busy-query {SPACES}><C:time-range start="20260907T000000Z" end="20260908T000000Z"/>'
+    text = client.dav("REPORT", AGENDA, f"{busy}</C:free-busy-query>", Depth="1").text
+    assert [line for line in text.splitlines() if "FBTYPE" in line] == [
+        "FREEBUSY;FBTYPE=BUSY-TENTATIVE:20260907T080000Z/20260907T090000Z"
+    ]
+
+
+def test_any_property_of_an_item_can_be_asked_for(filled: Client) -> None:
+    data = "<D:getetag/><D:resourcetype/><D:getcontentlength/><D:owner/><D:never/>"
+    answer = query(filled, between("20260910T000000Z", "20260911T000000Z"), data=data)
+    held = properties(answer)[f"{AGENDA}alone.ics"]
+    assert set(held) == {"D:getetag", "D:resourcetype", "D:getcontentlength", "D:owner"}
+    root = ET.fromstring(answer.content)
+    assert len(root.findall("D:response/D:propstat", NAMESPACES)) == 2
+    inner = "<D:allprop/><C:filter><C:comp-filter name='VCALENDAR'/></C:filter>"
+    body = f"<C:calendar-query {SPACES}>{inner}</C:calendar-query>"
+    assert "D:getlastmodified" in properties(filled.dav("REPORT", AGENDA, body, Depth="1"))[f"{AGENDA}alone.ics"]
+    assert found(filled.dav("REPORT", AGENDA, body, Depth="0")) == set()
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        '<C:comp-filter name="VALARM"/>',
+        '<C:comp-filter name="VEVENT"><C:comp-filter name="VEVENT"/></C:comp-filter>',
+        '<C:comp-filter name="VTIMEZONE"><C:time-range start="20260901T000000Z"/></C:comp-filter>',
+        '<C:comp-filter name="VEVENT"><C:prop-filter name="SUMMARY"><C:time-range end="20260901T000000Z"/>'
+        "</C:prop-filter></C:comp-filter>",
+        '<C:comp-filter name="VEVENT"><C:nothing/></C:comp-filter>',
+    ],
+)
+def test_filters_that_make_no_sense(filled: Client, inner: str) -> None:
+    """RFC 4791 section 7.8: the precondition valid-filter."""
+    refused = query(filled, inner)
+    assert (refused.status_code, "valid-filter" in refused.text) == (403, True)
+    body = f"<C:calendar-query {SPACES}><D:prop/><C:filter><C:comp-filter name='VEVENT'/></C:filter></C:calendar-query>"
+    assert "valid-filter" in filled.dav("REPORT", AGENDA, body, Depth="1").text

@@ -206,6 +206,18 @@ def describe(tx: Tx, account_id: int, collection_id: int, props: Mapping[str, st
     advance(tx, held, items=0, octets=0)
 
 
+def rename(tx: Tx, account_id: int, collection_id: int, name: str) -> None:
+    """Give a collection another name in its address. Raises Refused(NOT_FOUND | CONFLICT | INVALID)."""
+    _lock_home(tx, account_id)
+    held = lock(tx, account_id, collection_id)
+    if find(tx, account_id, name) is not None:
+        raise Refused(Reason.CONFLICT, "A collection of this name exists")
+    if not name or octets(name) > MAX_NAME:
+        raise Refused(Reason.INVALID, "Unusable collection name")
+    tx.execute(update(collection).where(collection.c.id == held.id).values(name=name))
+    tx.changed(account_id, 0)
+
+
 def drop(tx: Tx, account_id: int, collection_id: int, seen: int | None = None) -> None:
     """Delete a collection with its items, which are kept for a while, for whomever it is shared with too.
 
