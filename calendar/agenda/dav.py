@@ -146,6 +146,9 @@ class Dav(Guarded):
     def do_PROPPATCH(self, *request: object) -> types.WSGIResponse:
         return self._guard(self._describe, request)
 
+    def do_ACL(self, *request: object) -> types.WSGIResponse:
+        return self._guard(self._set_rights, request)
+
     def do_REPORT(self, *request: object) -> types.WSGIResponse:
         return self._guard(self._report, request)
 
@@ -184,6 +187,22 @@ class Dav(Guarded):
             raise Unmet("D:supported-report")
         fields = {"Content-Type": f"text/calendar; charset={self._encoding}"}
         return HTTPStatus.OK, fields, free_busy.text(calendars, root), None
+
+    def _set_rights(self, *request: Any) -> types.WSGIResponse:
+        """What there is of rights is protected (RFC 3744 section 8.1.1): people share in the web interface, which asks
+        whom they mean, and tells these."""
+        environ, _, path, user, groups, info = request
+        access = Access(self._rights, user, groups, path)
+        if not access.check("w"):
+            return httputils.NOT_ALLOWED
+        root = self._read_xml_request_body(environ, info)
+        if root is None or root.tag != xmlutils.make_clark("D:acl"):
+            raise BadSyntax("A list of rights is set by a body")
+        if next(iter(self._storage.discover(path)), None) is None:
+            return httputils.NOT_FOUND
+        if len(root):
+            raise Unmet("D:no-protected-ace-conflict")
+        return HTTPStatus.OK, {}, None, None
 
     def _describe(self, *request: Any) -> types.WSGIResponse:
         _, _, path, user, groups, info = request
@@ -276,6 +295,8 @@ class Dav(Guarded):
                 element.text = str(MAX_ITEM_OCTETS)
         dead_properties.fill(xml_content)
         live_properties.fill_versions(xml_content)
+        live_properties.fill_items(xml_content)
+        live_properties.fill_reports(xml_content)
         rights.tell_truly(xml_content)
         return super()._xml_response(xml_content, request_info)
 

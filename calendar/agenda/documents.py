@@ -36,7 +36,8 @@ _EXPAND = xmlutils.make_clark("C:expand")
 _LIMITS = tuple(
     f"{xmlutils.make_clark(f'{space}:limit')}/{xmlutils.make_clark(f'{space}:nresults')}" for space in ("D", "CR")
 )
-_PROPERTY_SET = xmlutils.make_clark("D:principal-search-property-set")
+_EMPTY = (xmlutils.make_clark("D:principal-search-property-set"), xmlutils.make_clark("D:acl"))
+"""What may stand without anything in it."""
 _ZONE = xmlutils.make_clark("C:timezone")
 _FREE_BUSY = xmlutils.make_clark("C:free-busy-query")
 _TIME_RANGE = xmlutils.make_clark("C:time-range")
@@ -133,7 +134,7 @@ def _measure(octets: bytes) -> None:
 
 
 def _check(root: ET.Element, year: int) -> None:
-    if len(root) == 0 and root.tag != _PROPERTY_SET:
+    if len(root) == 0 and root.tag not in _EMPTY:
         raise BadSyntax("The root element is empty")
     _check_counts(root)
     for element in root.iter():

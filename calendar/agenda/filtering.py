@@ -7,6 +7,7 @@ answered is not found because somebody else has not answered. Which occurrences 
 import datetime
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
 
 import radicale.item
@@ -19,6 +20,7 @@ from mailserver.calendars.recurrence import FLOATING, KINDS, happenings
 
 _SECOND, _DAY = datetime.timedelta(seconds=1), datetime.timedelta(days=1)
 _COLLATIONS: Final = ("", "default", "i;ascii-casemap", "i;octet", "i;unicode-casemap")
+_CAPITALS: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 _CALENDAR_FILTER, _COMPONENT, _TIME_RANGE = (
     xmlutils.make_clark(f"C:{name}") for name in ("filter", "comp-filter", "time-range")
 )
@@ -29,7 +31,7 @@ _PLACES: Final = {
     "DAYLIGHT": ("VTIMEZONE",),
 }
 """In which component each stands, if not in VCALENDAR."""
-_TIMED: Final = ("VCALENDAR", *KINDS, "VFREEBUSY", "VALARM")
+_TIMED: Final = (*KINDS, "VFREEBUSY", "VALARM")
 _DATED: Final = frozenset({
     "COMPLETED", "CREATED", "DTEND", "DTSTAMP", "DTSTART", "DUE", "EXDATE", "LAST-MODIFIED", "RDATE", "RECURRENCE-ID",
     "TRIGGER",
@@ -292,6 +294,18 @@ def _texts(value: Any) -> Iterator[str]:
             yield one if isinstance(one, str) else str(one)
 
 
+def _ascii_folded(text: str) -> str:
+    return text.translate(_CAPITALS)
+
+
+_FOLDS: Final[dict[str, Callable[[str], str]]] = {
+    "i;octet": str,
+    "i;ascii-casemap": _ascii_folded,
+    "i;unicode-casemap": str.casefold,
+}
+"""How texts are made comparable; else as each protocol does by default (RFC 4791 section 7.5, RFC 6352 section 8.3)."""
+
+
 def _text_meets(values: Iterable[str], asked: ET.Element) -> bool:
     if not _is(asked, "text-match"):
         raise InvalidFilter("Unknown condition in a filter")
@@ -301,9 +315,7 @@ def _text_meets(values: Iterable[str], asked: ET.Element) -> bool:
     compare = _TEXT_MATCHES.get(asked.get("match-type", "contains") if _of_cards(asked) else "contains")
     if compare is None:
         raise InvalidFilter("Unknown match-type", of_cards=True)
-    text = asked.text or ""
-    if collation == "i;octet":
-        met = any(compare(value, text) for value in values)
-    else:
-        met = any(compare(value.lower(), text.lower()) for value in values)
+    fold = _FOLDS.get(collation) or (str.casefold if _of_cards(asked) else _ascii_folded)
+    text = fold(asked.text or "")
+    met = any(compare(fold(value), text) for value in values)
     return met != (asked.get("negate-condition") == "yes")

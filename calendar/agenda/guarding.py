@@ -31,8 +31,8 @@ log = structlog.get_logger("dav")
 ATTEMPTS = 3
 """Times a request runs when what it saw moved under it."""
 OPTIONS_HEADERS: Final = {
-    "Allow": "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, MKCALENDAR, COPY, MOVE, REPORT",
-    "DAV": "1, 3, calendar-access, addressbook, extended-mkcol",
+    "Allow": "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, MKCALENDAR, COPY, MOVE, REPORT, ACL",
+    "DAV": "1, 3, access-control, calendar-access, addressbook, extended-mkcol",
 }
 """Class 2 (LOCK) is not ours to promise."""
 _CONDITIONAL: Final = ("GET", "HEAD", "PUT", "DELETE", "COPY", "MOVE", "PROPPATCH")
@@ -45,6 +45,7 @@ _NEEDED: Final = {
     "MKCOL": "D:bind",
     "MKCALENDAR": "D:bind",
     "PROPPATCH": "D:write-properties",
+    "ACL": "D:write-acl",
 }
 """The privilege that a method needs; others: to read."""
 

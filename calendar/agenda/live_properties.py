@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from radicale import xmlutils
 
 from agenda.dead_properties import Rich
+from agenda.documents import HREF
 from mailserver.addressbook import versions
 from mailserver.store.agenda import agendas
 from mailserver.store.agenda.agenda_items import MAX_ITEM_OCTETS
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 COLLATIONS: Final = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 
+_RESPONSE, _STATE, _STATUS, _PROP = (
+    xmlutils.make_clark(f"D:{name}") for name in ("response", "propstat", "status", "prop")
+)
 _PRIVILEGES: Final = (
     ("D:read", "Read anything", ("C:read-free-busy", "D:read-current-user-privilege-set", "D:read-acl")),
     ("D:write", "Write anything", ("D:write-content", "D:write-properties", "D:bind", "D:unbind")),
@@ -24,6 +28,8 @@ _PRIVILEGES: Final = (
 
 def of(collection: "BaseCollection", name: str) -> Rich | None:
     """A property by its prefixed name; None: the collection has no such."""
+    if name in _EVERYWHERE:
+        return Rich.of(_EVERYWHERE[name](ET.Element(xmlutils.make_clark(name))))
     made = _MADE.get(name)
     element = made(collection, ET.Element(xmlutils.make_clark(name))) if made is not None else None
     return Rich.of(element) if element is not None else None
@@ -38,14 +44,41 @@ def fill_versions(answer: ET.Element) -> None:
                 _child(element, "CR:address-data-type", **{"content-type": "text/vcard", "version": version})
 
 
+def fill_items(answer: ET.Element) -> None:
+    """Rights of items, which are those of their collection (RFC 3744 section 5): Radicale knows none."""
+    for response in answer.iterfind(_RESPONSE):
+        if response.findtext(HREF, "").endswith("/"):
+            continue
+        for state in list(response.iterfind(_STATE)):
+            prop = state[0]
+            known = [one for one in prop if one.tag in _OF_ITEMS] if "404" in state.findtext(_STATUS, "") else []
+            if not known:
+                continue
+            for one in known:
+                prop.remove(one)
+                _OF_ITEMS[one.tag](one)
+            if not len(prop):
+                response.remove(state)
+            found = next((other for other in response.iterfind(_STATE) if "200" in other.findtext(_STATUS, "")), None)
+            if found is None:
+                found = ET.SubElement(response, _STATE)
+                ET.SubElement(found, _PROP)
+                ET.SubElement(found, _STATUS).text = xmlutils.make_response(200)
+            found[0].extend(known)
+
+
+def fill_reports(answer: ET.Element) -> None:
+    """Reports that are answered everywhere, beyond those that Radicale names."""
+    for known in answer.iter(xmlutils.make_clark("D:supported-report-set")):
+        if len(known):
+            for name in ("D:principal-match", "D:acl-principal-prop-set"):
+                _child(_child(_child(known, "D:supported-report"), "D:report"), name)
+
+
 def _child(parent: ET.Element, name: str, text: str = "", **attributes: str) -> ET.Element:
     made = ET.SubElement(parent, xmlutils.make_clark(name), attributes)
     made.text = text or None
     return made
-
-
-def _nothing(_collection: "BaseCollection", element: ET.Element) -> ET.Element:
-    return element
 
 
 def _of_principals(collection: "BaseCollection", element: ET.Element) -> ET.Element | None:
@@ -70,7 +103,7 @@ def _collations(space: str) -> Callable[[ET.Element], object]:
     return fill
 
 
-def _privileges(_collection: "BaseCollection", element: ET.Element) -> ET.Element:
+def _privileges(element: ET.Element) -> ET.Element:
     whole = _privilege(element, "D:all", "Any operation")
     for name, text, parts in _PRIVILEGES:
         held = _privilege(whole, name, text)
@@ -86,8 +119,8 @@ def _privilege(parent: ET.Element, name: str, text: str) -> ET.Element:
     return made
 
 
-def _rights(collection: "BaseCollection", element: ET.Element) -> ET.Element:
-    """The owner may do everything; whom else it is shared with, the owner's pages tell the owner."""
+def _rights(element: ET.Element) -> ET.Element:
+    """The owner may do everything. What others may, the owner says in the web interface, and this does not repeat."""
     entry = _child(element, "D:ace")
     _child(_child(_child(entry, "D:principal"), "D:property"), "D:owner")
     _child(_child(_child(entry, "D:grant"), "D:privilege"), "D:all")
@@ -95,9 +128,14 @@ def _rights(collection: "BaseCollection", element: ET.Element) -> ET.Element:
     return element
 
 
-def _restrictions(_collection: "BaseCollection", element: ET.Element) -> ET.Element:
+def _restrictions(element: ET.Element) -> ET.Element:
     _child(element, "D:grant-only")
     _child(element, "D:no-invert")
+    _child(_child(_child(element, "D:required-principal"), "D:property"), "D:owner")
+    return element
+
+
+def _nothing(element: ET.Element) -> ET.Element:
     return element
 
 
@@ -109,13 +147,17 @@ def _largest(element: ET.Element) -> None:
     element.text = str(MAX_ITEM_OCTETS)
 
 
-_MADE: Final[dict[str, "Callable[[BaseCollection, ET.Element], ET.Element | None]"]] = {
+_EVERYWHERE: Final[dict[str, Callable[[ET.Element], ET.Element]]] = {
     "D:supported-privilege-set": _privileges,
     "D:acl": _rights,
     "D:acl-restrictions": _restrictions,
     "D:inherited-acl-set": _nothing,
+    "D:group": _nothing,
     "D:supportedlock": _nothing,
     "D:lockdiscovery": _nothing,
+}
+_OF_ITEMS: Final = {xmlutils.make_clark(name): fill for name, fill in _EVERYWHERE.items()}
+_MADE: Final[dict[str, "Callable[[BaseCollection, ET.Element], ET.Element | None]"]] = {
     "D:alternate-URI-set": _of_principals,
     "D:group-member-set": _of_principals,
     "D:group-membership": _of_principals,

@@ -46,7 +46,7 @@ _MATCHES: Final[dict[str, Callable[[str, str], bool]]] = {
 
 def answer(request: Request, target: types.CollectionOrItem, store: Storage) -> tuple[HTTPStatus, ET.Element]:
     """Raises BadSyntax, Refused."""
-    if request.root.tag in (EXPAND, PROPERTIES, SEARCH) and request.depth not in ("", "0"):  # RFC 3744 section 9.4
+    if request.depth not in ("", "0"):  # RFC 3744 sections 9.2 to 9.5
         raise BadSyntax("This report is of depth 0")
     if request.root.tag == PROPERTIES:
         return HTTPStatus.OK, _properties()

@@ -70,10 +70,11 @@ def tell_truly(multistatus: ET.Element) -> None:
     for response in multistatus.iter(_RESPONSE):
         for held in response.iter(_SET):
             by_name = {child.tag: privilege for privilege in held for child in privilege}
-            if _ALL not in by_name or _DESCRIBE in by_name:
+            if _ALL not in by_name:
                 continue
-            held.remove(by_name[_ALL])
-            held.remove(by_name[_WRITE])
+            if _DESCRIBE not in by_name:
+                held.remove(by_name[_ALL])
+                held.remove(by_name[_WRITE])
             if response.findtext(HREF, "").endswith("/"):
                 for name in (_BIND, _UNBIND):
                     ET.SubElement(ET.SubElement(held, _PRIVILEGE), name)

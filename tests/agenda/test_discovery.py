@@ -45,7 +45,7 @@ def test_root_lists_only_ones_own_home(client: Client) -> None:
 def test_what_is_promised(client: Client) -> None:
     """No class 2: there is no LOCK. Other methods are refused with the list of what there is."""
     response = client.dav("OPTIONS", "/dav/")
-    assert response.headers["dav"] == "1, 3, calendar-access, addressbook, extended-mkcol"
+    assert response.headers["dav"] == "1, 3, access-control, calendar-access, addressbook, extended-mkcol"
     for method in response.headers["allow"].split(", "):
         there = {"Destination": "/dav/edupont/agenda/x.ics"}
         assert client.dav(method, "/dav/edupont/nothing/there.ics", **there).status_code not in (405, 500, 501), method

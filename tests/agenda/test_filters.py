@@ -186,3 +186,25 @@ def test_what_has_no_end_ends_as_it_begins(client: Client, name: str, start: str
         (f"{rings_at[:-3]}01Z", f"{rings_at[:-3]}02Z", set()),
     ):
         assert found(query(client, rings(begin, end))) == names, begin
+
+
+def test_case_is_folded_as_each_protocol_folds_it(client: Client) -> None:
+    """RFC 4791 section 7.5: letters of ASCII alone by default; RFC 6352 section 8.3.1: all letters."""
+    client.put_event(f"{AGENDA}a.ics", event("a", "École BUISSONNIÈRE"))
+    client.dav("PUT", f"{CONTACTS}e.vcf", contact("e", "Émilie Dupont"), Content_Type="text/vcard")
+    for text, collation, met in (
+        ("cole buissonni", "", True),
+        ("école", "", False),
+        ("École", "i;ascii-casemap", True),
+        ("école", "i;ascii-casemap", False),
+        ("école buissonnière", "i;unicode-casemap", True),
+        ("buisson", "i;octet", False),
+    ):
+        said = f' collation="{collation}"' if collation else ""
+        asked = inside(of("SUMMARY", f"<C:text-match{said}>{text}</C:text-match>"))
+        assert bool(found(query(client, asked))) == met, (text, collation)
+    body = (
+        f'<CR:addressbook-query {SPACES}><D:prop><D:getetag/></D:prop><CR:filter><CR:prop-filter name="FN">'
+        "<CR:text-match>émilie</CR:text-match></CR:prop-filter></CR:filter></CR:addressbook-query>"
+    )
+    assert found(client.dav("REPORT", CONTACTS, body, Depth="1")) == {"e.vcf"}

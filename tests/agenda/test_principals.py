@@ -56,6 +56,7 @@ def test_oneself_and_what_is_ones_own(client: Client) -> None:
         assert answer == ({HOME, AGENDA, f"{HOME}taches/", f"{HOME}contacts/"} if found is None else found)
     body = f"<D:acl-principal-prop-set {SPACES}><D:prop><D:displayname/></D:prop></D:acl-principal-prop-set>"
     assert list(properties(client.dav("REPORT", AGENDA, body))) == [HOME]
+    assert client.dav("REPORT", AGENDA, body, Depth="1").status_code == 400
 
 
 def test_addresses_in_properties_are_followed(client: Client) -> None:
@@ -139,3 +140,30 @@ def test_which_right_is_missing(client: Client) -> None:
         assert resource is not None
         assert resource.findtext("D:href", "", NAMESPACES) == path
         assert resource.find(f"D:privilege/D:{right}", NAMESPACES) is not None
+
+
+def test_rights_are_told_and_protected(client: Client) -> None:
+    """RFC 3744 sections 5, 8: of items, too."""
+    client.put_event(f"{AGENDA}a.ics", event("a"))
+    names = ("D:acl", "D:supported-privilege-set", "D:acl-restrictions", "D:inherited-acl-set", "D:owner", "D:getetag")
+    for path in (HOME, AGENDA, f"{AGENDA}a.ics"):
+        held = client.propfind(path, *names)[path]
+        assert set(held) == set(names) - ({"D:getetag"} if path == HOME else set()), path
+        entry = held["D:acl"].find("D:ace", NAMESPACES)
+        assert entry is not None
+        assert entry.find("D:principal/D:property/D:owner", NAMESPACES) is not None
+        assert entry.find("D:protected", NAMESPACES) is not None
+        assert len(list(held["D:supported-privilege-set"].iter("{DAV:}privilege"))) == 10
+    mine = client.propfind(AGENDA, "D:current-user-privilege-set")[AGENDA]["D:current-user-privilege-set"]
+    rights = {one.tag.partition("}")[2] for one in mine.iterfind("D:privilege/*", NAMESPACES)}
+    assert {"all", "read", "write", "write-content", "write-properties", "bind", "unbind", "read-free-busy"} <= rights
+    entry = (
+        '<D:acl xmlns:D="DAV:"><D:ace><D:principal><D:href>/dav/mmartin/</D:href></D:principal><D:grant><D:privilege>'
+        "<D:read/></D:privilege></D:grant></D:ace></D:acl>"
+    )
+    refused = client.dav("ACL", AGENDA, entry)
+    assert (refused.status_code, "no-protected-ace-conflict" in refused.text) == (403, True)
+    assert client.dav("ACL", AGENDA, '<D:acl xmlns:D="DAV:"/>').status_code == 200
+    assert client.dav("ACL", AGENDA).status_code == 400
+    assert client.dav("ACL", "/dav/mmartin/agenda/", entry).status_code == 403
+    assert client.dav("ACL", f"{AGENDA}none.ics", entry).status_code == 404
