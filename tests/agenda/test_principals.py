@@ -157,13 +157,13 @@ def test_rights_are_told_and_protected(client: Client) -> None:
     mine = client.propfind(AGENDA, "D:current-user-privilege-set")[AGENDA]["D:current-user-privilege-set"]
     rights = {one.tag.partition("}")[2] for one in mine.iterfind("D:privilege/*", NAMESPACES)}
     assert {"all", "read", "write", "write-content", "write-properties", "bind", "unbind", "read-free-busy"} <= rights
-    entry = (
+    wanted = (
         '<D:acl xmlns:D="DAV:"><D:ace><D:principal><D:href>/dav/mmartin/</D:href></D:principal><D:grant><D:privilege>'
         "<D:read/></D:privilege></D:grant></D:ace></D:acl>"
     )
-    refused = client.dav("ACL", AGENDA, entry)
+    refused = client.dav("ACL", AGENDA, wanted)
     assert (refused.status_code, "no-protected-ace-conflict" in refused.text) == (403, True)
     assert client.dav("ACL", AGENDA, '<D:acl xmlns:D="DAV:"/>').status_code == 200
     assert client.dav("ACL", AGENDA).status_code == 400
-    assert client.dav("ACL", "/dav/mmartin/agenda/", entry).status_code == 403
-    assert client.dav("ACL", f"{AGENDA}none.ics", entry).status_code == 404
+    assert client.dav("ACL", "/dav/mmartin/agenda/", wanted).status_code == 403
+    assert client.dav("ACL", f"{AGENDA}none.ics", wanted).status_code == 404
