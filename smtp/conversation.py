@@ -362,7 +362,7 @@ class Conversation(Connection):
 
     async def smtp_HELP(self, arg: str) -> None:
         """RFC 5321 section 4.1.1.8."""
-        self._say(replies.HELP)
+        self._say(replies.LMTP_HELP if self._role.is_lmtp else replies.HELP)
 
     async def smtp_QUIT(self, arg: str) -> None:
         """RFC 5321 section 4.1.1.10."""

@@ -121,6 +121,7 @@ PRINTABLE = _SYNTAX + "44"
 POSTAL, FAX, ATTRIBUTE_TYPE, CLASS, MATCHING_RULE, SYNTAX = (
     _SYNTAX + number for number in ("41", "22", "3", "37", "30", "54")
 )
+SUBSTRING = _SYNTAX + "58"
 UUID = "1.3.6.1.1.16.1"
 
 SYNTAXES = {
@@ -141,6 +142,7 @@ SYNTAXES = {
     CLASS: "Object Class Description",
     MATCHING_RULE: "Matching Rule Description",
     SYNTAX: "LDAP Syntax Description",
+    SUBSTRING: "Substring Assertion",
     UUID: "UUID",
 }
 

@@ -25,6 +25,7 @@ from directory.schema.matching_rules import (
     PRINTABLE,
     RULES,
     STRING,
+    SUBSTRING,
     SUBSTRING_RULES,
     SYNTAXES,
     TELEPHONE,
@@ -177,8 +178,12 @@ def describe_class(known: ObjectClass) -> str:
 def describe_rules() -> list[str]:
     """MatchingRuleDescriptions (RFC 4512 section 4.1.3)."""
     equality = [f"( {rule.oid} NAME '{rule.name}' SYNTAX {rule.syntax} )" for rule in RULES]
-    others = [*SUBSTRING_RULES.values(), *ORDERING_RULES.values()]
-    return equality + [f"( {oid} NAME '{name}' SYNTAX {STRING} )" for oid, name in others]
+    substrings = [f"( {oid} NAME '{name}' SYNTAX {SUBSTRING} )" for oid, name in SUBSTRING_RULES.values()]
+    orderings = [
+        f"( {oid} NAME '{name}' SYNTAX {RULE_BY_NAME[equal.lower()].syntax} )"
+        for equal, (oid, name) in ORDERING_RULES.items()
+    ]
+    return equality + substrings + orderings
 
 
 def describe_syntaxes() -> list[str]:

@@ -1,4 +1,4 @@
-"""Controls of updates: the assertion (RFC 4528), and the entry before and after (RFC 4527)."""
+"""Controls: the assertion (RFC 4528), and the entry before and after an update (RFC 4527)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ PRE_READ = "1.3.6.1.1.13.1"
 POST_READ = "1.3.6.1.1.13.2"
 
 SERVED = {
-    ASSERTION: frozenset({Tag.ADD, Tag.MODIFY, Tag.MODIFY_DN, Tag.DELETE, Tag.COMPARE}),
+    ASSERTION: frozenset({Tag.ADD, Tag.MODIFY, Tag.MODIFY_DN, Tag.DELETE, Tag.COMPARE, Tag.SEARCH}),
     PRE_READ: frozenset({Tag.MODIFY, Tag.MODIFY_DN, Tag.DELETE}),
     POST_READ: frozenset({Tag.ADD, Tag.MODIFY, Tag.MODIFY_DN}),
 }

@@ -1,7 +1,8 @@
 """The two entries outside the tree: what the server can do, and the schema it speaks (RFC 4512 sections 4.2, 5.1)."""
 
+from directory.entries.person_attributes import SUBSCHEMA
 from directory.entries.tree import Entry, Kind, Place, Tree
-from directory.schema import schema
+from directory.schema import names, schema
 from directory.server import controls
 from directory.server.wire import messages
 from mailserver import __version__
@@ -18,6 +19,7 @@ INCREMENT = "1.3.6.1.1.14"
 
 PUBLIC = frozenset(known.name for known in schema.ATTRIBUTES)
 _NOWHERE = Place(Kind.BASE)
+_SUBSCHEMA = names.comparable(names.parse(SUBSCHEMA))
 
 
 def root_dse(tree: Tree, tls: bool) -> Entry:
@@ -39,6 +41,13 @@ def root_dse(tree: Tree, tls: bool) -> Entry:
             "entryDN": ("",),
         },
     )
+
+
+def outside(tree: Tree, name: names.Name, tls: bool) -> Entry | None:
+    """The one of the two that has this name."""
+    if not name:
+        return root_dse(tree, tls)
+    return subschema(tree) if name == _SUBSCHEMA else None
 
 
 def subschema(tree: Tree) -> Entry:

@@ -12,11 +12,12 @@ from directory.entries import tree
 from directory.entries.tree import Entry, Kind, Tree
 from directory.schema import names
 from directory.server import root
-from directory.server.answer import Answer, Send, Stop
-from directory.server.reading import entries
+from directory.server.answer import Answer, Stop
+from directory.server.reading import entries, matching
 from directory.server.reading.entries import Entries, People, Position, Viewer, Walk
-from directory.server.reading.selection import asks_ties
-from directory.server.wire.messages import Code, Page, Scope, Search
+from directory.server.reading.selection import View, asks_ties
+from directory.server.wire.filters import Filter
+from directory.server.wire.messages import Code, Scope
 from mailserver.model.errors import BadSyntax
 
 _FIXED = frozenset({Kind.BASE, Kind.ADMIN, *tree.BRANCHES})
@@ -43,16 +44,12 @@ class Searcher:
         self._tree = tree
         self._entries = entries
         self._base = names.comparable(names.parse(tree.base))
-        self._subschema = names.comparable(names.parse(tree.subschema_dn))
 
-    async def run(
-        self, message_id: int, search: Search, viewer: Viewer, page: Page | None, tls_offered: bool, send: Send
-    ) -> None:
-        """Answer one search, result included."""
-        answer = Answer(message_id, search, viewer, page, send)
+    async def run(self, answer: Answer, assertion: Filter | None, tls_offered: bool) -> None:
+        """Answer one search, result included: with nothing where the assertion does not hold of the base (RFC 4528)."""
         try:
             async with asyncio.timeout(answer.time_limit):
-                await self._collect(answer, tls_offered)
+                await self._collect(answer, assertion, tls_offered)
             code, text, matched = Code.SUCCESS, "", ""
         except Stop as stop:
             code, text, matched = stop.code, stop.text, stop.matched
@@ -62,23 +59,24 @@ class Searcher:
             code, text, matched = Code.INVALID_DN_SYNTAX, str(error), ""
         await answer.done(code, text, matched)
 
-    async def _collect(self, answer: "Answer", tls_offered: bool) -> None:
+    async def _collect(self, answer: Answer, assertion: Filter | None, tls_offered: bool) -> None:
         search, viewer = answer.search, answer.viewer
         # Most clients spell the base as we do.
         base = self._base if search.base == self._tree.base else names.comparable(names.parse(search.base))
-        if search.scope is Scope.BASE and not base:
-            return await answer.offer(root.root_dse(self._tree, tls_offered), root.PUBLIC)
-        if base == self._subschema:
-            if search.scope is Scope.BASE:
-                await answer.offer(root.subschema(self._tree), root.PUBLIC)
+        # A search below the empty name covers the one tree we hold.
+        outside = root.outside(self._tree, base, tls_offered) if base or search.scope is Scope.BASE else None
+        if outside is not None:
+            _hold(assertion, outside, root.PUBLIC)
+            if search.scope is Scope.BASE or (base and search.scope is Scope.SUBTREE):
+                await answer.offer(outside, root.PUBLIC)
             return None
         if not viewer.known:
             raise Stop(Code.INSUFFICIENT_ACCESS_RIGHTS, "bind first: the directory is not public")
-        # A subtree search from the empty name covers the one tree we hold.
         place = self._tree.place(base or self._base)
         entry = await self._entries.at(place, viewer) if place is not None else None
         if place is None or entry is None:
-            raise Stop(Code.NO_SUCH_OBJECT, matched=await self._entries.nearest(search.base))
+            raise Stop(Code.NO_SUCH_OBJECT, matched=await self._entries.nearest(search.base, viewer))
+        _hold(assertion, entry, _readable(entry, viewer))
         if search.scope is Scope.BASE:
             return await answer.offer(entry, _readable(entry, viewer))
         if answer.abandoned:
@@ -97,6 +95,12 @@ class Searcher:
                     position, entry = found
                     await answer.offer(entry, _readable(entry, viewer), position)
         return None
+
+
+def _hold(assertion: Filter | None, base: Entry, readable: frozenset[str] | None) -> None:
+    """Raises Stop where what is asserted of the base object is not so, as far as its attributes may be read."""
+    if assertion is not None and not matching.compile_filter(assertion)(View(base, readable)):
+        raise Stop(Code.ASSERTION_FAILED, "the assertion does not hold")
 
 
 def _readable(entry: Entry, viewer: Viewer) -> frozenset[str] | None:

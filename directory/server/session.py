@@ -10,10 +10,10 @@ import structlog
 
 from directory.entries import tree
 from directory.entries.tree import Tree
-from directory.schema import schema
+from directory.schema import names, schema
 from directory.server import root
 from directory.server.administrator import ACTOR, SERVICE
-from directory.server.answer import Send
+from directory.server.answer import Answer, Send
 from directory.server.binding import Binder, Bound
 from directory.server.controls import SERVED, wishes
 from directory.server.faults import Fault
@@ -195,32 +195,25 @@ class Session:
             page = Page.read(asked.value) if asked is not None else None
         except BadSyntax as error:
             return await self._result(request, Code.PROTOCOL_ERROR, f"paged results: {error}")
-        return await self._services.searcher.run(
-            request.id, search, self.viewer, page, not self.tls, self._channel.send
-        )
-
-    async def _compare(self, request: Request, compare: Compare) -> None:
-        """RFC 4511 section 4.10, over what the viewer may read."""
-        if not self.viewer.known:
-            return await self._result(request, Code.INSUFFICIENT_ACCESS_RIGHTS, "bind first")
-        services = self._services
-        try:
-            place = services.tree.locate(compare.entry)
-        except BadSyntax as error:
-            return await self._result(request, Code.INVALID_DN_SYNTAX, str(error))
-        entry = await services.entries.at(place, self.viewer) if place is not None else None
-        if entry is None:
-            matched = services.tree.nearest(compare.entry)
-            return await self._result(request, Code.NO_SUCH_OBJECT, matched=matched)
-        known = schema.attribute(compare.attribute)
-        if known is None:
-            return await self._result(request, Code.UNDEFINED_ATTRIBUTE_TYPE)
-        readable = tree.readable(entry, None if self.viewer.administrator else self.viewer.login)
-        view = View(entry, readable)
         try:
             assertion = wishes(request.controls, request.tag).assertion
         except BadSyntax as error:
             return await self._result(request, Code.PROTOCOL_ERROR, str(error))
+        answer = Answer(request.id, search, self.viewer, page, self._channel.send)
+        return await self._services.searcher.run(answer, assertion, not self.tls)
+
+    async def _compare(self, request: Request, compare: Compare) -> None:
+        """RFC 4511 section 4.10, over what the viewer may read."""
+        try:
+            view = await self._compared(compare)
+            assertion = wishes(request.controls, request.tag).assertion
+        except Fault as fault:
+            return await self._result(request, fault.code, fault.text, fault.matched)
+        except BadSyntax as error:
+            return await self._result(request, Code.PROTOCOL_ERROR, str(error))
+        known = schema.attribute(compare.attribute)
+        if known is None:
+            return await self._result(request, Code.UNDEFINED_ATTRIBUTE_TYPE)
         if assertion is not None and not matching.compile_filter(assertion)(view):
             return await self._result(request, Code.ASSERTION_FAILED)
         if not any(view.values(kind.name) for kind in schema.kinds(known)):
@@ -230,6 +223,25 @@ class Session:
             code = Code.INAPPROPRIATE_MATCHING if known.rule is None else Code.INVALID_ATTRIBUTE_SYNTAX
             return await self._result(request, code)
         return await self._result(request, Code.COMPARE_TRUE if truth else Code.COMPARE_FALSE)
+
+    async def _compared(self, compare: Compare) -> View:
+        """The entry that a comparison is about, as the viewer may read it. Raises Fault."""
+        services = self._services
+        try:
+            name = names.comparable(names.parse(compare.entry))
+        except BadSyntax as error:
+            raise Fault(Code.INVALID_DN_SYNTAX, str(error)) from None
+        entry = root.outside(services.tree, name, not self.tls)
+        if entry is not None:
+            return View(entry, root.PUBLIC)
+        if not self.viewer.known:
+            raise Fault(Code.INSUFFICIENT_ACCESS_RIGHTS, "bind first")
+        place = services.tree.place(name)
+        entry = await services.entries.at(place, self.viewer) if place is not None else None
+        if entry is None:
+            matched = await services.entries.nearest(compare.entry, self.viewer)
+            raise Fault(Code.NO_SUCH_OBJECT, matched=matched)
+        return View(entry, tree.readable(entry, None if self.viewer.administrator else self.viewer.login))
 
     # ------------------------------------------------------------------ writing
 

@@ -42,6 +42,7 @@ AUTHENTICATED = b"235 2.7.0 Authentication succeeded\r\n"
 CANNOT_VERIFY = b"252 2.5.2 Cannot verify; send the message and see\r\n"
 
 HELP = b"214 2.0.0 EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS; see RFC 5321\r\n"
+LMTP_HELP = b"214 2.0.0 LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS; see RFC 2033\r\n"
 
 STOPPING = b"421 4.3.2 Service stopping, try again later\r\n"
 IDLE = b"421 4.4.2 Idle for too long\r\n"

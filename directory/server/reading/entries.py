@@ -192,14 +192,12 @@ class Entries:
                 self._eyes[viewer.login] = known
         return known
 
-    async def nearest(self, dn: str) -> str:
-        """The lowest entry above a name where nothing stands: `matchedDN` (RFC 4511 section 4.1.9)."""
+    async def nearest(self, dn: str, viewer: Viewer) -> str:
+        """The lowest entry above a name where nothing stands, of those that the viewer may know of: `matchedDN`
+        (RFC 4511 section 4.1.9)."""
         place = self._tree.locate(names.write(names.parse(dn)[1:]))
-        if place is not None and place.kind is Kind.STRUCTURE:
-            school = (await self._all_schools()).entry(self._tree, place.key.upper())
-            if school is not None:
-                return school.dn
-        return self._tree.nearest(dn)
+        above = await self.at(place, viewer) if place is not None else None
+        return above.dn if above is not None else self._tree.nearest(dn)
 
     # ------------------------------------------------------------------ many
 

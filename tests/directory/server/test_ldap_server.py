@@ -11,6 +11,7 @@ from directory.entries.tree import PERSON_CLASSES
 from directory.lists import rosters
 from directory.server import answer, session
 from directory.server.wire import ber, messages
+from directory.server.wire.filters import Equality, Filter
 from mailserver.model.identity import Principal, Role
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Tx
@@ -25,6 +26,7 @@ from tests.directory.server.door import (
     names_of,
     receive,
 )
+from tests.directory.server.test_ldap_messages import write_filter
 
 pytestmark = pytest.mark.needs("ldapsearch")
 
@@ -188,6 +190,10 @@ def test_ldap3_reads_our_schema(door: Academy) -> None:
         assert connection.bind()
         assert server.schema.attribute_types["acadUAI"].equality == ["caseIgnoreMatch"]
         assert server.schema.object_classes["inetOrgPerson"].superior == ["organizationalPerson"]
+        assert server.schema.matching_rules["generalizedTimeOrderingMatch"].syntax == "1.3.6.1.4.1.1466.115.121.1.24"
+        assert server.schema.matching_rules["integerOrderingMatch"].syntax == "1.3.6.1.4.1.1466.115.121.1.27"
+        assert server.schema.matching_rules["uuidOrderingMatch"].syntax == "1.3.6.1.1.16.1"
+        assert server.schema.matching_rules["caseIgnoreSubstringsMatch"].syntax == "1.3.6.1.4.1.1466.115.121.1.58"
         assert server.info.vendor_name == ["mailserver"]
         connection.search(BASE, "(uid=edupont)", attributes=["*", "+"])
         entry = connection.entries[0]
@@ -304,13 +310,17 @@ def test_scopes(door: Academy) -> None:
     assert names_of(connection, "(objectClass=*)", DUPONT) == [DUPONT]
     assert names_of(connection, "(objectClass=*)", DUPONT, search_scope="LEVEL") == []
     assert names_of(connection, "(uid=edupont)", "") == [DUPONT]
+    assert names_of(connection, "(cn=subschema)", "cn=subschema", search_scope="SUBTREE") == ["cn=subschema"]
+    assert names_of(connection, "(cn=subschema)", "cn=subschema", search_scope="LEVEL") == []
 
 
 @pytest.mark.parametrize(
     ("base", "matched"),
     [
         (f"uid=nobody,ou=people,{BASE}", f"ou=people,{BASE}"),
-        (f"uid=a,uid=edupont,ou=people,{BASE}", f"ou=people,{BASE}"),
+        (f"uid=a,uid=edupont,ou=people,{BASE}", DUPONT),
+        (f"cn=a,uid=nobody,ou=people,{BASE}", f"ou=people,{BASE}"),
+        (f"cn=a,cn=profs.maths,ou=groups,{BASE}", f"cn=profs.maths,ou=groups,{BASE}"),
         (f"ou=nothing,{BASE}", BASE),
         ("dc=elsewhere", ""),
     ],
@@ -318,6 +328,17 @@ def test_scopes(door: Academy) -> None:
 def test_no_such_object_says_how_far_the_name_went(door: Academy, base: str, matched: str) -> None:
     _, result, _, _ = door.connect().search(base, "(objectClass=*)")
     assert (result["description"], result["dn"]) == ("noSuchObject", matched)
+
+
+def test_how_far_a_name_went_tells_nobody_of_the_hidden(door: Academy) -> None:
+    below = f"cn=a,uid=pcache,ou=people,{BASE}"
+    for user, password, matched in (
+        (ADMIN, ADMIN_PASSWORD, f"uid=pcache,ou=people,{BASE}"),
+        (KACI, PASSWORD, f"ou=people,{BASE}"),
+    ):
+        connection = door.connect(user, password)
+        assert connection.search(below, "(objectClass=*)")[1]["dn"] == matched
+        assert connection.compare(below, "cn", "a")[1]["dn"] == matched  # type: ignore[no-untyped-call]
 
 
 def test_attribute_selection(door: Academy) -> None:
@@ -351,6 +372,29 @@ def test_compare(door: Academy) -> None:
     assert door.tool("ldapcompare", DUPONT, "userPassword:x").returncode == 16
     assert door.tool("ldapcompare", f"uid=nobody,ou=people,{BASE}", "cn:x").returncode == 32
     assert door.tool("ldapcompare", "nonsense", "cn:x").returncode == 34
+    for stranger in ("", ADMIN):
+        assert door.tool("ldapcompare", "", "supportedLDAPVersion:3", user=stranger).stdout == "TRUE\n"
+        assert door.tool("ldapcompare", "cn=subschema", "cn:x", user=stranger).stdout == "FALSE\n"
+
+
+def test_an_assertion_is_of_the_base_of_a_search(door: Academy) -> None:
+    """RFC 4528 section 3: nothing is found where it does not hold; who may not read an attribute learns nothing."""
+    people, assertion = f"ou=people,{BASE}", "1.3.6.1.1.12"
+
+    def found(user: str, base: str, wanted: Filter) -> tuple[str, int]:
+        control = [(assertion, True, write_filter(wanted))]
+        connection = door.connect(user, ADMIN_PASSWORD if user == ADMIN else PASSWORD)
+        _, result, response, _ = connection.search(base, "(uid=edupont)", controls=control)
+        return result["description"], len(response)
+
+    assert found(KACI, people, Equality("ou", b"People")) == ("success", 1)
+    assert found(KACI, people, Equality("ou", b"groups")) == ("assertionFailed", 0)
+    assert found(KACI, DUPONT, Equality("sn", b"dupont")) == ("success", 1)
+    assert found(KACI, "cn=subschema", Equality("cn", b"x")) == ("assertionFailed", 0)
+    assert found(ADMIN, DUPONT, Equality("acadAccountId", b"1")) == ("success", 1)
+    assert found(KACI, DUPONT, Equality("acadAccountId", b"1")) == ("assertionFailed", 0)
+    malformed = door.connect().search(people, "(uid=edupont)", controls=[(assertion, True, b"x")])
+    assert malformed[1]["description"] == "protocolError"
 
 
 @pytest.mark.parametrize(
