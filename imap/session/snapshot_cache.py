@@ -19,6 +19,7 @@ from mailserver.foundation.changes import Changes
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import access, mailboxes, messages, states
 from mailserver.store.mail.access import Rights, Viewer
+from mailserver.store.mail.mailboxes_together import get_each
 
 KEPT_MESSAGES = 1_000_000
 """Messages in snapshots nobody uses (20 octets each); the least recently used go first."""
@@ -237,7 +238,7 @@ class SnapshotCache:
         """A mailbox of one's own is a single row; whether others' may be read takes several, which are to agree."""
         if access.is_foreign(name):
             return await self.store.read_inline(access.find, viewer, name, "r")
-        box = await self.store.read_together(mailboxes.get_each, (viewer.account_id, name))
+        box = await self.store.read_together(get_each, (viewer.account_id, name))
         return access.Reach(box, box.name, access.ALL)
 
     def release(self, shared: Shared) -> None:

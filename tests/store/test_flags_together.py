@@ -11,6 +11,7 @@ from mailserver.store.engine.transactions import NOT_DONE, Store, Tx
 from mailserver.store.mail import bulk_flags, mailboxes, messages
 from mailserver.store.mail.bulk_flags import Flagged, Known
 from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.mail.mailboxes_together import get_each
 from tests.store.conftest import create_account
 from tests.store.test_bulk_flags import counted, known
 from tests.store.test_messages import box_of, fill
@@ -173,9 +174,7 @@ async def test_mailboxes_asked_for_together_are_each_their_own(store: Store, peo
         (people[0], "INBOX"),
         (0, "INBOX"),
     ]
-    answers = await asyncio.gather(
-        *(store.read_together(mailboxes.get_each, one) for one in questions), return_exceptions=True
-    )
+    answers = await asyncio.gather(*(store.read_together(get_each, one) for one in questions), return_exceptions=True)
     boxes = [box_of(store, account).id for account in people]
     trash = store.read_now(mailboxes.get, people[0], "Trash").id
     refused = "Refused"
@@ -184,9 +183,9 @@ async def test_mailboxes_asked_for_together_are_each_their_own(store: Store, peo
 
 async def test_who_asks_after_a_commit_sees_it(store: Store, people: list[int]) -> None:
     """A question that is under way takes nobody up."""
-    asking = [asyncio.ensure_future(store.read_together(mailboxes.get_each, (people[0], "INBOX"))) for _ in range(3)]
+    asking = [asyncio.ensure_future(store.read_together(get_each, (people[0], "INBOX"))) for _ in range(3)]
     await asyncio.sleep(0)
     await store.write(messages.store_flags, people[0], box_of(store, people[0]).id, [1], "+", ("\\Seen",))
-    now = await store.read_together(mailboxes.get_each, (people[0], "INBOX"))
+    now = await store.read_together(get_each, (people[0], "INBOX"))
     assert now == box_of(store, people[0])
     await asyncio.gather(*asking)

@@ -15,21 +15,17 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
-    column,
     delete,
     func,
     insert,
     literal_column,
     select,
-    true,
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.unicode import normalize
-from mailserver.store.engine.arrays import Numbers, Texts
 from mailserver.store.engine.given_rows import given_rows, insert_missing, packed
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.mail import deletions
@@ -83,7 +79,7 @@ class Mailbox:
     expunged_floor: int
 
 
-_COLUMNS = (
+COLUMNS = (
     mailbox.c.id,
     mailbox.c.account_id,
     mailbox.c.name,
@@ -99,7 +95,7 @@ _COLUMNS = (
     mailbox.c.flags_modseq,
     mailbox.c.expunged_floor,
 )
-_ALL: Select[Any] = select(*_COLUMNS).where(mailbox.c.account_id == bindparam("account"))
+_ALL: Select[Any] = select(*COLUMNS).where(mailbox.c.account_id == bindparam("account"))
 _BY_NAME = Statement(_ALL.where(mailbox.c.name == bindparam("name")))
 _BY_ID = Statement(_ALL.where(mailbox.c.id == bindparam("mailbox")))
 _IS_THERE = Statement(
@@ -131,25 +127,6 @@ _KEYWORDS = Statement(
 )
 
 
-def _each() -> Statement:
-    """By account and name, many at once, on PostgreSQL; with the place of each among the wanted."""
-    arrays = [
-        bindparam("accounts", type_=postgresql.ARRAY(BigInteger())),
-        bindparam("names", type_=postgresql.ARRAY(Text())),
-    ]
-    table = func.unnest(*arrays).table_valued(
-        column("account", BigInteger), column("name", Text), with_ordinality="nth", name="given"
-    )
-    given = table.render_derived()
-    # Each by the index, however few mailboxes there are: a join would read all of them.
-    same = (mailbox.c.account_id == given.c.account, mailbox.c.name == given.c.name)
-    found = select(*_COLUMNS).where(*same).offset(literal_column("0")).lateral("found")
-    return Statement(select(given.c.nth, *found.c).join_from(given, found, true()))
-
-
-_EACH = _each()
-
-
 def _new_rows(dialect: str) -> tuple[Statement, Statement]:
     """The mailboxes that accounts start with, and their subscriptions, of all that are `given`."""
     given, wanted = given_rows(dialect, "account"), {INBOX: "", **SPECIAL}
@@ -177,38 +154,16 @@ def listing(tx: Tx, account_id: int) -> list[Mailbox]:
 def get(tx: Tx, account_id: int, name: str) -> Mailbox:
     """A mailbox by name. Raises Refused(NO_SUCH_MAILBOX)."""
     name = canonical(name)
-    row = tx.one(_BY_NAME, account=account_id, name=name) if _can_be(name) else None
+    row = tx.one(_BY_NAME, account=account_id, name=name) if can_be(name) else None
     if row is None:
         raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
     return Mailbox(*row)
 
 
-def get_each(tx: Tx, wanted: Sequence[tuple[int, str]]) -> list[Mailbox | Refused]:
-    """Mailboxes by account and name, each as `get` would return it, or raise."""
-    if tx.dialect == "sqlite" or len(wanted) == 1:
-        return [_get_or_refusal(tx, account_id, name) for account_id, name in wanted]
-    accounts, names = Numbers([one[0] for one in wanted]), Texts([_known_as(one[1]) for one in wanted])
-    found: list[Mailbox | Refused] = [Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox") for _ in wanted]
-    for nth, *row in tx.all(_EACH, accounts=accounts, names=names):
-        found[nth - 1] = Mailbox(*row)
-    return found
-
-
-def _known_as(name: str) -> str | None:
-    name = canonical(name)
-    return name if _can_be(name) else None
-
-
-def _can_be(name: str) -> bool:
-    """PostgreSQL takes no NUL in a text, and neither engine half a character; modified UTF-7 can spell both."""
+def can_be(name: str) -> bool:
+    """Whether a database can be asked for a name: PostgreSQL takes no NUL in a text, and neither engine half a
+    character; modified UTF-7 can spell both."""
     return "\0" not in name and name.encode("utf-8", "replace").decode() == name
-
-
-def _get_or_refusal(tx: Tx, account_id: int, name: str) -> Mailbox | Refused:
-    try:
-        return get(tx, account_id, name)
-    except Refused as refusal:
-        return refusal
 
 
 def by_id(tx: Tx, account_id: int, mailbox_id: int) -> Mailbox:
@@ -230,7 +185,7 @@ def by_ids(tx: Tx, mailbox_ids: Sequence[int]) -> list[Mailbox]:
     found: list[Mailbox] = []
     for start in range(0, len(mailbox_ids), IN_LIST):
         chosen = mailbox.c.id.in_(mailbox_ids[start : start + IN_LIST])
-        found += [Mailbox(*tuple(row)) for row in tx.execute(select(*_COLUMNS).where(chosen))]
+        found += [Mailbox(*tuple(row)) for row in tx.execute(select(*COLUMNS).where(chosen))]
     return found
 
 
