@@ -32,7 +32,7 @@ def cleaned(octets: bytes, content_type: str, budget: Budget, *, of_cards: bool,
         raise
     cards = list(_CARD.finditer(text))
     ends = [found.start() for found in cards[1:]] + [len(text)]
-    for found, end in zip(cards, ends, strict=True) if text[:11].upper() == "BEGIN:VCARD" else ():
+    for found, end in zip(cards, ends, strict=True) if text[:15].upper() != "BEGIN:VCALENDAR" else ():
         _check_card(text[found.start() : end])
     if is_item and not cards:
         _check_object(text)

@@ -123,7 +123,7 @@ class Guarded(Application):
         for attempt in range(ATTEMPTS):
             VISIT.get().overwrite = attempt == ATTEMPTS - 1 and not (any(asked) or state)
             try:
-                if state and not if_header.holds(state, lambda address: self._state(address or path, str(request[1]))):
+                if state and not if_header.holds(state, lambda one: self._state(_local(one, request[1]) or path)):
                     return httputils.PRECONDITION_FAILED
                 if state and not any(asked):
                     self._pin(environ, path)
@@ -164,10 +164,9 @@ class Guarded(Application):
         place = path.rpartition("/")[0] if is_item else path
         return "w" in self._rights.authorization(VISIT.get().principal.login, set(), place)
 
-    def _state(self, address: str, base: str) -> if_header.State:
-        """The entity tag and the tokens of what is at an address, or at a path of ours."""
-        path = unquote(urlsplit(address).path).removeprefix(base) if "://" in address or base in address else address
-        there = next(iter(self._storage.discover(pathutils.sanitize_path(path))), None)
+    def _state(self, path: str) -> if_header.State:
+        """The entity tag and the tokens of what is at a path of ours."""
+        there = next(iter(self._storage.discover(path)), None)
         if there is None:
             return "", frozenset()
         tokens = frozenset({there.sync()[0]}) if isinstance(there, Collection) else frozenset[str]()
@@ -218,6 +217,15 @@ class Guarded(Application):
     def xml_fields(self) -> dict[str, str]:
         """The header of an answer in XML."""
         return {"Content-Type": f"text/xml; charset={self._encoding}"}
+
+
+def _local(address: str, base: object) -> str:
+    """The path of an address below ours. Raises BadSyntax for what is none."""
+    try:
+        path = unquote(urlsplit(address).path)
+    except ValueError:
+        raise BadSyntax("An If header with an address that is none") from None
+    return pathutils.sanitize_path(path.removeprefix(str(base))) if path else ""
 
 
 def _check_depth(environ: dict[str, Any], path: str) -> None:

@@ -16,7 +16,7 @@ DEFAULT: Final = "3.0"
 """What a client gets that names none (RFC 6352 section 10.4)."""
 KNOWN: Final = ("3.0", "4.0")
 
-_VERSION: Final = re.compile(r"^VERSION(?:;[^:\r\n]*)?:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_VERSION: Final = re.compile(r"^VERSION(?:;[^:\r\n]*)?:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _DATA: Final = re.compile(r"data:([\w.+-]+)/([\w.+-]+)(?:;[\w.+-]+=[^;,]*)*;base64\\?,(.*)", re.IGNORECASE | re.DOTALL)
 _BINARY: Final = {"PHOTO": "image", "LOGO": "image", "SOUND": "audio", "KEY": "application"}
 _MEDIA: Final = {"X509": "pkix-cert", "PGP": "pgp-keys"}
@@ -30,7 +30,7 @@ _ONLY_4: Final = frozenset({"PREF", "ALTID", "PID", "MEDIATYPE", "SORT-AS", "CAL
 def version_of(text: str) -> str:
     """What a card says it is; empty: it does not say."""
     found = _VERSION.search(text)
-    return found[1] if found is not None else ""
+    return found[1].strip() if found is not None else ""
 
 
 def converted(text: str, version: str) -> str:

@@ -41,6 +41,8 @@ def test_lists_of_states(client: Client, door: Door) -> None:
         (f"([{etag}]) <{ITEM}> ([{etag}])", 400),
         ("(Not)", 400),
         ("(Not Not <x:y>)", 400),
+        ("<http://[> (Not <x:y>)", 400),
+        (f"<{AGENDA}%E9> (<x:y>)", 412),
     ):
         answer = client.put_event(ITEM, event("a"), If=header)
         assert answer.status_code == status, header
