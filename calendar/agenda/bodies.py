@@ -11,7 +11,8 @@ from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
 
 _CARD_TYPES: Final = ("text/vcard", "text/x-vcard", "text/directory")
-_TYPES: Final = ("text/calendar", *_CARD_TYPES)
+_TYPES: Final = ("text/calendar", *_CARD_TYPES, "application/octet-stream", "application/x-www-form-urlencoded")
+"""What may be said of a body; the last two are what curl and others say of anything."""
 _METHOD: Final = re.compile(r"^METHOD[;:].*\r?\n", re.IGNORECASE | re.MULTILINE)
 _UID: Final = re.compile(r"^(?:[A-Z0-9-]+\.)?UID[;:]", re.IGNORECASE | re.MULTILINE)
 _CARD: Final = re.compile(r"^BEGIN:VCARD\s", re.IGNORECASE | re.MULTILINE)

@@ -65,6 +65,8 @@ def test_why_an_object_is_refused(client: Client, text: str, condition: str) -> 
     assert (refused.status_code, condition in refused.text) == (403, True), refused.text
     as_text = client.dav("PUT", f"{AGENDA}/a.ics", event("a"), Content_Type="text/plain")
     assert (as_text.status_code, "supported-calendar-data" in as_text.text) == (403, True)
+    by_curl = client.dav("PUT", f"{AGENDA}/", event("a"), Content_Type="application/x-www-form-urlencoded")
+    assert by_curl.status_code == 201
 
 
 def test_lists_of_entity_tags(client: Client) -> None:
