@@ -120,6 +120,32 @@ def test_text_is_kept_while_one_types(house: House, watched: Watched, person: Pr
     assert watched.complaints == []
 
 
+def test_a_letter_left_behind_is_a_draft_and_no_part_of_the_next(
+    house: House, watched: Watched, person: Principal
+) -> None:
+    """Whether it was given to the server with a question or as the page was left; what it never got is found again."""
+    page = watched.page
+    for subject, ask in (("Objet", False), ("", True)):
+        write(page, house)
+        page.fill("#objet", subject)
+        page.fill("#texte", "à une autre personne")
+        if ask:
+            page.fill("#a", person.address)
+            page.press("#a", "Enter")
+            page.get_by_role("button", name="Envoyer", exact=True).click()
+            expect(page.locator("#verifs")).to_be_visible()
+        write(page, house)
+        expect(page.locator("#texte")).to_have_value("")
+        expect(page.locator(".jeton")).to_have_count(0)
+        page.fill("#objet", "Tout autre")
+        expect(page.locator("#etat")).to_contain_text("Enregistré à")
+        assert page.locator("#texte").input_value() == ""
+    lost = {"cle": "d’une page qui n’est plus", "a": "", "objet": "", "texte": "jamais arrivé"}
+    page.evaluate("lost => sessionStorage.setItem('lettre /m/ecrire', JSON.stringify(lost))", lost)
+    write(page, house)
+    expect(page.locator("#texte")).to_have_value("jamais arrivé")
+
+
 def test_two_windows_on_one_draft_give_a_choice(house: House, watched: Watched, person: Principal) -> None:
     page = watched.page
     write(page, house)

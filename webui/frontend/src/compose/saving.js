@@ -1,6 +1,7 @@
 // The draft: first kept after two seconds of typing, then at most every ten, on leaving a field, and when the page is hidden.
 
 const FIRST = 2000;
+const UNDERWAY = 1500;
 
 export function keeping(desk) {
   const { form, texts } = desk;
@@ -21,7 +22,7 @@ export function keeping(desk) {
 
   // For a browser that dies between two saves; only this tab sees it, and logging out clears it.
   function remember() {
-    const values = {};
+    const values = { cle: desk.field("cle").value };
     for (const name of ["a", "cc", "cci", "objet", "texte", "html"]) {
       if (desk.field(name)) values[name] = desk.field(name).value;
     }
@@ -38,15 +39,32 @@ export function keeping(desk) {
     at = "";
   }
 
-  function restore() {
-    let values;
+  // The server has a letter of this key: it was given to it as its page was left, and this one is another letter.
+  async function isDraft(key, again = true) {
     try {
-      values = JSON.parse(sessionStorage.getItem(place()));
+      const headers = { "HX-Request": "true", "HX-Request-Type": "partial" };
+      const answer = await fetch(`${desk.base}/ecrire?cle=${encodeURIComponent(key)}`, { headers });
+      const page = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
+      if (Number(page.querySelector("[name=brouillon]")?.value)) return true;
+      if (!again) return false;
+      await new Promise((done) => setTimeout(done, UNDERWAY)); // what was given as a page was left may still be on its way
+      return isDraft(key, false);
+    } catch {
+      return false;
+    }
+  }
+
+  async function restore() {
+    let found;
+    try {
+      found = JSON.parse(sessionStorage.getItem(place()));
     } catch {
       return;
     }
     forget();
-    if (!values || Object.entries(values).every(([name, value]) => desk.field(name)?.value === value)) return;
+    const { cle, ...values } = found ?? {};
+    if (Object.entries(values).every(([name, value]) => desk.field(name)?.value === value)) return;
+    if (cle && cle !== desk.field("cle").value && ((await isDraft(cle)) || changes)) return;
     for (const [name, value] of Object.entries(values)) {
       if (desk.field(name)) {
         desk.field(name).value = value;
