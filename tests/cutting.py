@@ -71,6 +71,8 @@ class Cutter:
                     self.refused += 1
                     continue
                 server = socket.create_connection(self._target)
+                for one in (client, server):  # each question is small, and its answer is waited for
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sockets += (client, server)
                 asked = threading.Event()
                 for work in (self._ask, self._answer):
