@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -47,16 +47,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Browsers first, then everything else; and what cannot run is left out.
+    """Files with a browser's tests among the others, and none of them last; and what cannot run is left out.
 
-    A file of a browser's tests takes minutes in one process: begun last, it would be waited for alone.
-    Left out are those marked `long`, unless `-m` speaks of them or their file is named, and tests whose programs are
-    missing, only where they cannot be installed (no root, no sudo). Everywhere else they run and fail: a missing
-    program must not hide a failure.
+    A browser keeps its processor busy, and most other tests wait a good deal: side by side they take the least time. A
+    file of a browser's tests takes minutes in one process: begun last, it would be waited for alone. Left out are those
+    marked `long`, unless `-m` speaks of them or their file is named, and tests whose programs are missing, only where
+    they cannot be installed (no root, no sudo). Everywhere else they run and fail: a missing program must not hide a
+    failure.
     """
     if "long" not in config.option.markexpr:
         _leave_out_long(config, items)
-    items.sort(key=lambda item: not needs_browser(item))
+    items[:] = _mixed(items)
     if os.geteuid() == 0 or os.environ.get("CI"):
         return
     kept: list[pytest.Item] = []
@@ -70,6 +71,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
         config.stash[LEFT_OUT] = len(left_out)
+
+
+BROWSERS_UNTIL = 0.8
+"""The last file with a browser's tests begins when so much of the others has."""
+
+
+def _mixed(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """File by file: those with a browser's tests at even distances, the ones that may take longest first."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    with_browser = [file for file in files.values() if any(map(needs_browser, file))]
+    others = [file for file in files.values() if not any(map(needs_browser, file))]
+    with_browser.sort(key=_may_take, reverse=True)
+    placed = [(BROWSERS_UNTIL * place / len(with_browser), file) for place, file in enumerate(with_browser)]
+    placed += [(place / len(others), file) for place, file in enumerate(others)]
+    placed.sort(key=lambda one: one[0])
+    return [item for _, file in placed for item in sorted(file, key=lambda item: not needs_browser(item))]
+
+
+def _may_take(file: Sequence[pytest.Item]) -> float:
+    """Seconds that its tests have by their own account."""
+    return max((float(mark.args[0]) for item in file for mark in item.iter_markers("timeout")), default=0.0)
 
 
 def _leave_out_long(config: pytest.Config, items: list[pytest.Item]) -> None:
