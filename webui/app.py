@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailserver.delivery import Delivery
@@ -85,9 +86,19 @@ def _fault_page(services: Services, doors: Doors) -> Callable[[Request, Exceptio
 
     async def answer(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return faults.fault(services, doors.caller(request), status)
+        response = faults.fault(services, doors.caller(request), status)
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(_methods(request))
+        return response
 
     return answer
+
+
+def _methods(request: Request) -> list[str]:
+    """What an address takes (RFC 9110 section 15.5.6): a route may stand for each."""
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.methods]
+    here = [route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for methods in here for method in methods})
 
 
 class Front:

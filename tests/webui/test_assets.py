@@ -98,11 +98,15 @@ def test_encodings_and_immutability(house: House) -> None:
     address = re.search(r'href="(/static/dist/style[^"]+)', visitor.text)
     assert address
     sizes = {}
-    for accept in ("identity", "gzip", "gzip, br"):
+    coding = {"gzip": "gzip", "gzip, br": "br", "br;q=0.000, GZIP;Q=0.5": "gzip", "*": "br", "br; q=0,*": "gzip"}
+    for accept in ("identity", "gzip;q=0", "*;q=0", "gzip;q=0, *;q=0", "notgzip", *coding):
         answer = visitor.http.get(address[1], headers={"accept-encoding": accept})
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["content-type"] == "text/css; charset=utf-8"
         sizes[accept] = answer.num_bytes_downloaded
+        assert answer.headers.get("content-encoding") == coding.get(accept), accept
+        page = visitor.http.get("/", headers={"accept-encoding": accept})
+        assert page.headers.get("content-encoding") == ("gzip" if accept in coding else None), accept
     assert sizes["gzip"] < sizes["identity"] / 3
     assert sizes["gzip"] < 12_000
     visitor.http.close()

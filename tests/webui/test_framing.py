@@ -135,6 +135,34 @@ def test_too_many_fields_are_told_so(framed: House, door: str, start: bytes, lin
         assert sock.recv(65536).startswith(b"HTTP/1.1 431 ")
 
 
+@pytest.mark.parametrize("door", ["http", "https"])
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /aide HTTP/1.1\r\n", b"400"),
+        (b"GET /aide HTTP/1.1\r\nHost: x\r\nHost: x\r\n", b"400"),
+        (b"GET /dav/ HTTP/1.1\r\nhost: x\r\nHost: y\r\n", b"400"),
+        (b"GET /aide HTTP/1.1\r\nHost: x/y\r\n", b"400"),
+        (b"GET /aide HTTP/1.1\r\nHost: x y\r\n", b"400"),
+        (b"POST /connexion HTTP/1.1\r\nContent-Length: 0\r\n", b"400"),
+        (b"GET /aide HTTP/1.1\r\nHost:\r\n", b"200"),
+        (b"GET /aide HTTP/1.1\r\nHost: [::1]:8443\r\n", b"200"),
+        (b"GET /aide HTTP/1.0\r\n", b"200"),
+    ],
+)
+def test_a_request_names_one_host(framed: House, door: str, head: bytes, status: bytes) -> None:
+    """RFC 9112 section 3.2. What follows a refusal on the connection is no request of its own."""
+    with connect(framed, door) as sock:
+        behind = b"GET /aide HTTP/1.1\r\nHost: x\r\n\r\n" if status == b"400" else b""
+        sock.sendall(head + b"Connection: close\r\n\r\n" + behind)
+        said = b""
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            while piece := sock.recv(65536):
+                said += piece
+    assert said.split(b" ", 2)[1] == status
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
 def test_trailer_fields_say_nothing(framed: House) -> None:
     """A field behind the body is none of the header: it neither names a browser nor lengthens what is kept."""
     body = b"9\r\nlang=none\r\n0\r\nCookie: session=x\r\nAccept-Language: en\r\n\r\n"

@@ -248,7 +248,10 @@ def test_security_headers(visitor: Visitor) -> None:
 def test_faults_are_pages(visitor: Visitor) -> None:
     for path, status in (("/nulle", 404), ("/s/nulle", 404), ("/static/dist/x.css", 404), ("/connexion/x", 404)):
         assert visitor.get(path).status_code == status
-    assert visitor.http.put("/").status_code == 405
+    refused = visitor.http.put("/")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+    assert visitor.http.get("/autodiscover/autodiscover.xml").headers["allow"] == "POST"
+    assert visitor.http.put("/connexion").headers["allow"] == "GET, HEAD, POST"
     assert "Demande incomprise" in visitor.http.put("/").text
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from webui.http import codings
+
 STATIC = Path(__file__).parent.parent / "static"
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -89,9 +91,9 @@ class Assets:
             "Cross-Origin-Resource-Policy": "same-origin",
         }
         accepted = request.headers.get("accept-encoding", "")
-        if asset.brotli and "br" in accepted:
+        if asset.brotli and codings.takes(accepted, "br"):
             return Response(asset.brotli, headers={**headers, "Content-Encoding": "br"})
-        if "gzip" in accepted:
+        if codings.takes(accepted, "gzip"):
             return Response(asset.gzip, headers={**headers, "Content-Encoding": "gzip"})
         return Response(asset.plain, headers=headers)
 

@@ -10,6 +10,7 @@ under way is one of few, a stream as well.
 import asyncio
 import contextlib
 import math
+import re
 from http import HTTPStatus
 from typing import Any, ClassVar, Literal
 
@@ -144,6 +145,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._fields > MAX_FIELDS:
             self._refuse()
+        elif not self._names_host():
+            self._refuse(_HOST_REFUSAL)
         if self._refused:
             return
         self._in_header = False
@@ -153,6 +156,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._entry.is_proxy and self.proxy.web != "protocol":
             self._believe_proxy(self.proxy.web)
         super().on_headers_complete()
+
+    def _names_host(self) -> bool:
+        """One Host, and a name in it: two could mean one to us and the other to a proxy (RFC 9112 section 3.2)."""
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if not hosts:
+            return self.parser.get_http_version() in ("0.9", "1.0")
+        return len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
 
     def _believe_proxy(self, form: Literal["forwarded", "x-forwarded"]) -> None:
         """The request's peer is whom the proxy names. The connection belongs to the proxy, which may send requests of
@@ -189,11 +199,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._header_octets = self._fields = 0
         super().on_message_complete()
 
-    def _refuse(self) -> None:
-        """Answer 431 (RFC 6585 section 5) unless an answer is under way, read no more, and end."""
+    def _refuse(self, answer: bytes | None = None) -> None:
+        """Answer 431 (RFC 6585 section 5), or this, unless an answer is under way, read no more, and end."""
         self._refused = True
         self._unwatch()
-        log.warning("request framing over its bounds", peer=self._entry.peer)
+        if answer is None:
+            log.warning("request framing over its bounds", peer=self._entry.peer)
         cycle = self.cycle
         is_busy = cycle is not None and not cycle.response_complete
         if is_busy and (self._in_header or cycle.response_started):
@@ -202,7 +213,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if is_busy:
             cycle.disconnected = True
             cycle.message_event.set()
-        self.transport.write(_REFUSAL)
+        self.transport.write(answer or _REFUSAL)
         with contextlib.suppress(OSError, RuntimeError, NotImplementedError):
             self.transport.pause_reading()
             if self.transport.can_write_eof():
@@ -245,8 +256,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
-def _refusal() -> bytes:
-    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+def _refusal(status: HTTPStatus) -> bytes:
     text = f"{status.phrase}\n".encode()
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
@@ -255,4 +265,7 @@ def _refusal() -> bytes:
     return head.encode() + text
 
 
-_REFUSAL = _refusal()
+_REFUSAL = _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+_HOST_REFUSAL = _refusal(HTTPStatus.BAD_REQUEST)
+_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+"""`uri-host [ ":" port ]` (RFC 9110 section 7.2), roughly; none where the address has none."""

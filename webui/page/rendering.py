@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from mailserver.foundation.settings import Push, Web
 from mailserver.notices.announcements import Announcements
-from webui.http import headers
+from webui.http import codings, headers
 from webui.http.assets import Assets
 from webui.http.keys import Keys
 from webui.page import settings_nav
@@ -92,7 +92,8 @@ class Pages:
         if reader := guest.reader(self._site.web.shared_session_minutes * 60):
             fields[READER] = reader
         fields["Vary"] = "Accept-Encoding, Accept-Language, Cookie, HX-Request-Type"
-        if len(octets) >= COMPRESS_FROM and "gzip" in guest.request.headers.get("accept-encoding", ""):
+        accepted = guest.request.headers.get("accept-encoding", "")
+        if len(octets) >= COMPRESS_FROM and codings.takes(accepted, "gzip"):
             octets = zlib.compress(octets, LEVEL, wbits=31)
             fields["Content-Encoding"] = "gzip"
         return Response(octets, status, fields, media_type="text/html; charset=utf-8")
