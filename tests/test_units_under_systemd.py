@@ -173,8 +173,8 @@ def test_a_backup_is_made_in_its_unit(root: SystemdRoot) -> None:
     first = json.loads(root.as_service(*command, "--init").stdout)["id"]
     root.run("systemctl", "start", f"{BACKUP}.service")
     assert root.show(f"{BACKUP}.service", "Result") == "success"
-    (made,) = json.loads(root.as_service(*command, "--list").stdout)
-    assert made["id"] != first, "the last one of the day is kept"
+    made = {one["id"] for one in json.loads(root.as_service(*command, "--list").stdout)}
+    assert made - {first} != set()
     assert backups(root) == ["ok", "warning"]
 
 
