@@ -132,6 +132,19 @@ def test_it_is_ready_on_sockets_of_systemd_and_shut_in(root: SystemdRoot) -> Non
     assert counted(crowd(root, 20)) == [20, 0]
 
 
+@pytest.mark.needs("openssl")
+@pytest.mark.parametrize(
+    "door", ["smtp", "submission", "submissions", "imap", "imaps", "sieve", "ldap", "ldaps", "https"]
+)
+def test_every_door_comes_to_tls(root: SystemdRoot, door: str) -> None:
+    """What the unit shuts a process in from may be what a library needs for it."""
+    kind = {"submission": "smtp", "smtp": "smtp", "imap": "imap", "sieve": "sieve", "ldap": "ldap"}.get(door)
+    starts = ["-starttls", kind] if kind else []
+    command = root.on_its_network("openssl", "s_client", "-connect", f"127.0.0.1:{USUAL[door]}", *starts)
+    done = subprocess.run(command, input="", capture_output=True, text=True, check=False, timeout=60)
+    assert "BEGIN CERTIFICATE" in done.stdout, done.stderr
+
+
 def test_the_journal_has_our_fields(root: SystemdRoot) -> None:
     assert counted(crowd(root, 1)) == [1, 0]
     send = (

@@ -25,6 +25,10 @@ class CannotServe(Exception):
     """A port, a right or another server is in the way; the text is one line."""
 
 
+class NoRight(CannotServe):
+    """A port below 1024, which systemd may open for us all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Port:
     """One address of one door."""
@@ -93,12 +97,18 @@ def check_free(listen: Listen) -> None:
 def _check_free(listen: Listen, names: Collection[str]) -> None:
     """SO_REUSEPORT would let a second instance in: each port is bound without it first, all at the same time."""
     bound: list[socket.socket] = []
+    without_right: NoRight | None = None
     try:
         for name in names:
-            bound.append(_bind(listen, name, shared=False))  # noqa: PERF401 - those before a problem are closed, too
+            try:
+                bound.append(_bind(listen, name, shared=False))
+            except NoRight as problem:  # another port may be taken, which is worse
+                without_right = without_right or problem
     finally:
         for sock in bound:
             sock.close()
+    if without_right is not None:
+        raise without_right
 
 
 def _bind(listen: Listen, name: str, *, shared: bool) -> socket.socket:
@@ -108,7 +118,8 @@ def _bind(listen: Listen, name: str, *, shared: bool) -> socket.socket:
     try:
         return _bound(family, (address, port), shared=shared)
     except OSError as error:
-        raise CannotServe(_why(name, address, port, error)) from None
+        kind = NoRight if error.errno == errno.EACCES else CannotServe
+        raise kind(_why(name, address, port, error)) from None
 
 
 def _bound(family: int, place: tuple[str, int], *, shared: bool) -> socket.socket:
@@ -153,6 +164,7 @@ def _why(name: str, address: str, port: int, error: OSError) -> str:
         return f"port {port} ({name}) is in use on {address}: another server runs there, or set listen.{name}"
     if error.errno == errno.EACCES:
         return (
-            f"port {port} ({name}) needs a right this user does not have; use a port above 1023 or CAP_NET_BIND_SERVICE"
+            f"port {port} ({name}) needs a right this user does not have: let systemd open it (mailserver.socket),"
+            " or use a port above 1023 or CAP_NET_BIND_SERVICE"
         )
     return f"port {port} ({name}) on {address}: {error.strerror}"

@@ -252,6 +252,13 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         return
     try:
         ports.check_free(settings.listen)
+    except ports.NoRight as problem:
+        yield Finding(
+            "ports",
+            Grade.WARNING,
+            Untranslated(str(problem)),
+            Text("`systemctl enable --now mailserver.socket mailserver.service` : systemd les ouvre pour le service"),
+        )
     except ports.CannotServe as problem:
         yield Finding(
             "ports",
