@@ -11,6 +11,7 @@ import pytest
 
 from tests.waiting import PATIENCE
 from tests.webui.house import House
+from webui.http import http_connection
 
 ENDLESS = 32 * 1024 * 1024
 BOUND = 1024 * 1024
@@ -36,6 +37,12 @@ def framed(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # which a connection inherits
     yield made
     made.close()
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For who sends without end and reads nothing: what is left to them to read an answer."""
+    monkeypatch.setattr(http_connection, "REFUSAL_SECONDS", 0.05)
 
 
 def connect(house: House, door: str) -> socket.socket:
@@ -84,6 +91,7 @@ ATTACKS: dict[str, tuple[bytes, Callable[[], Iterator[bytes]]]] = {
 }
 
 
+@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("door", ["http", "https"])
 def test_endless_framing_of_a_body_is_cut(framed: House, door: str, attack: str) -> None:
@@ -94,6 +102,7 @@ def test_endless_framing_of_a_body_is_cut(framed: House, door: str, attack: str)
     assert sent < BOUND
 
 
+@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("target", TARGETS)
 def test_endless_trailers_are_cut_at_every_address(framed: House, target: bytes) -> None:
     with connect(framed, "http") as sock:
@@ -107,6 +116,7 @@ def test_endless_trailers_are_cut_at_every_address(framed: House, target: bytes)
     assert b" 200 " not in answer or (target.startswith(b"GET") and answer == plain)
 
 
+@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("attack", ["header fields", "a header field", "the address", "the method"])
 @pytest.mark.parametrize("door", ["http", "https"])
 def test_endless_header_is_cut(framed: House, door: str, attack: str) -> None:
