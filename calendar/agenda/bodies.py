@@ -1,6 +1,7 @@
 """What a PUT brings, judged before any library reads it (RFC 4791 section 5.3.2.1, RFC 6352 section 6.3.2.1)."""
 
 import re
+from itertools import pairwise
 from typing import Final
 
 from agenda.errors import Unmet
@@ -31,10 +32,10 @@ def cleaned(octets: bytes, content_type: str, budget: Budget, *, of_cards: bool,
         if refused.reason is Reason.INVALID:
             raise invalid(of_cards=of_cards) from None
         raise
-    cards = list(_CARD.finditer(text))
-    ends = [found.start() for found in cards[1:]] + [len(text)]
-    for found, end in zip(cards, ends, strict=True) if text[:15].upper() != "BEGIN:VCALENDAR" else ():
-        _check_card(text[found.start() : end])
+    cards = [found.start() for found in _CARD.finditer(text)]
+    if text[:15].upper() != "BEGIN:VCALENDAR":
+        for start, end in pairwise((*cards, len(text))):
+            _check_card(text[start:end])
     if is_item and not cards:
         _check_object(text)
     # Of a file that somebody puts whole; the text is unfolded, a line is a property.

@@ -49,6 +49,7 @@ def test_what_is_kept_is_no_message_to_anybody(client: Client) -> None:
     ("text", "condition"),
     [
         ("nothing", "valid-calendar-data"),
+        ("", "valid-calendar-data"),
         (event("a").replace("END:VEVENT\r\n", ""), "valid-calendar-data"),
         (event("a").replace("UID:a\r\n", ""), "valid-calendar-object-resource"),
         (
