@@ -1,6 +1,8 @@
 """Entry point of `mailserver` and `python -m mailserver`: the options before the command family."""
 
+import errno
 import os
+import sys
 from typing import Any
 
 import typer
@@ -9,6 +11,9 @@ from mailserver import __version__
 from mailserver.cli.families import families
 from mailserver.cli.on_demand import OnDemandGroup
 from mailserver.texts.command_line import _
+
+_UNWRITTEN = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""The output went away, or its disk is full: no fault of ours to be shown with its calls."""
 
 
 class _Program(OnDemandGroup):
@@ -45,7 +50,22 @@ def _options(
 def main() -> None:
     """Run the command line. Whatever a command writes, its owner alone may read."""
     os.umask(0o077)
-    app()
+    try:
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _UNWRITTEN:
+            raise
+        # What is still to be written would fail again as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if error.errno == errno.EPIPE:
+            sys.exit(1)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"mailserver: {where}{error.strerror}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -72,6 +73,7 @@ def create(
         routes=routes.everything(services, doors, flux),
         exception_handlers={HTTPException: _fault_page(services, doors)},
     )
+    starlette.router.redirect_slashes = False  # It would write the Host it was sent into the address.
 
     async def close(grace: float) -> None:
         services.pictures.close()
@@ -86,12 +88,28 @@ def _fault_page(services: Services, doors: Doors) -> Callable[[Request, Exceptio
 
     async def answer(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
+        meant = _with_or_without_slash(request) if status == HTTPStatus.NOT_FOUND else ""
+        if meant:
+            return Response(status_code=HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": meant})
         response = faults.fault(services, doors.caller(request), status)
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             response.headers["Allow"] = ", ".join(_methods(request))
         return response
 
     return answer
+
+
+def _with_or_without_slash(request: Request) -> str:
+    """The address that was meant, where a slash at its end is all that is wrong: on this host, however it is called."""
+    path = request.scope["path"]
+    other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
+    if not other or other.startswith("//"):
+        return ""
+    scope = {**request.scope, "path": other}
+    if all(route.matches(scope)[0] is Match.NONE for route in request.app.routes):
+        return ""
+    query = request.scope["query_string"].decode("latin-1")
+    return quote(other) + (f"?{query}" if query else "")
 
 
 def _methods(request: Request) -> list[str]:

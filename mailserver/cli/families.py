@@ -126,6 +126,21 @@ def _backup() -> Callable[..., None]:
 
 
 @families.add(
+    "export",
+    _(
+        "Écrire tout ce qu’un compte contient dans un fichier zip : courrier, agendas, contacts, "
+        "profil. Les comptes fermés aussi.\n\n"
+        "Code de retour 1 : des messages sont abîmés dans le stockage ; le fichier les nomme et "
+        "contient tous les autres."
+    ),
+)
+def _export() -> Callable[..., None]:
+    from mailserver.cli.accounts.export import export
+
+    return export
+
+
+@families.add(
     "move",
     _(
         "Déplacer une instance vers PostgreSQL et un stockage d’objets ou un dossier partagé, ou en revenir.\n\n"

@@ -138,6 +138,9 @@ def test_exported(console: Console, tmp_path: Path) -> None:
     console("export", "edupont", str(output), code=2)
     console("export", "nobody", str(tmp_path / "none.zip"), code=1)
     console("export", "edupont", str(tmp_path / "nowhere" / "out.zip"), code=2)
+    also = CliRunner().invoke(app, ["export", str(console.folder), "edupont", str(tmp_path / "also.zip")])
+    assert also.exit_code == 0, also.output
+    assert (tmp_path / "also.zip").stat().st_size == output.stat().st_size
     assert not list(tmp_path.glob("*.part"))
 
 

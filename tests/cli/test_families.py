@@ -68,3 +68,18 @@ def test_the_list_says_of_each_what_it_says_of_itself() -> None:
             command = around.get_command(typer.Context(around), name)
             assert command is not None
             assert (command.name, command.help, command.hidden) == (name, family.help, family.hidden)
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["account", "list", "--help"]])
+def test_output_that_cannot_be_written_is_one_line(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mailserver", *words],
+            env={"PYTHONPATH": search_path(), "LC_ALL": "C.UTF-8"},
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (2, "mailserver: No space left on device\n")
