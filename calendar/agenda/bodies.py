@@ -14,6 +14,7 @@ from mailserver.model.errors import BadSyntax, Reason, Refused
 _CARD_TYPES: Final = ("text/vcard", "text/x-vcard", "text/directory")
 _TYPES: Final = ("text/calendar", *_CARD_TYPES, "application/octet-stream", "application/x-www-form-urlencoded")
 """What may be said of a body; the last two are what curl and others say of anything."""
+_OUTERMOST: Final = ("BEGIN:VCALENDAR", "BEGIN:VCARD", "BEGIN:VLIST")
 _METHOD: Final = re.compile(r"^METHOD[;:].*\r?\n", re.IGNORECASE | re.MULTILINE)
 _UID: Final = re.compile(r"^(?:[A-Z0-9-]+\.)?UID[;:]", re.IGNORECASE | re.MULTILINE)
 _CARD: Final = re.compile(r"^BEGIN:VCARD\s", re.IGNORECASE | re.MULTILINE)
@@ -32,6 +33,8 @@ def cleaned(octets: bytes, content_type: str, budget: Budget, *, of_cards: bool,
         if refused.reason is Reason.INVALID:
             raise invalid(of_cards=of_cards) from None
         raise
+    if text and text.partition("\r\n")[0].strip().upper() not in _OUTERMOST:
+        raise invalid(of_cards=of_cards)
     cards = [found.start() for found in _CARD.finditer(text)]
     if text[:15].upper() != "BEGIN:VCALENDAR":
         for start, end in pairwise((*cards, len(text))):

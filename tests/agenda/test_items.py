@@ -66,6 +66,9 @@ def test_why_an_object_is_refused(client: Client, text: str, condition: str) -> 
     assert (refused.status_code, condition in refused.text) == (403, True), refused.text
     as_text = client.dav("PUT", f"{AGENDA}/a.ics", event("a"), Content_Type="text/plain")
     assert (as_text.status_code, "supported-calendar-data" in as_text.text) == (403, True)
+    inside_out = "BEGIN:VEVENT\r\nBEGIN:VCALENDAR\r\nEND:VCALENDAR\r\nUID:a\r\nEND:VEVENT\r\n"
+    for path in (f"{AGENDA}/", "/dav/edupont/contacts/"):
+        assert client.put_event(path, inside_out).status_code == 403
     by_curl = client.dav("PUT", f"{AGENDA}/", event("a"), Content_Type="application/x-www-form-urlencoded")
     assert by_curl.status_code == 201
 
