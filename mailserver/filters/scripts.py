@@ -134,7 +134,7 @@ class Scripts:
 
     async def _warnings(self, account_id: int, script: Script) -> Sequence[Text]:
         """A script that includes others may come before them (RFC 6609 section 3.2)."""
-        wanted = [name for location, name in script.includes if location == "personal"]
+        wanted = [name for location, name in script.needs if location == "personal"]
         if not wanted:
             return ()
         there = {stored.name for stored in await self.listing(account_id)}

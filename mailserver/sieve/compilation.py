@@ -39,6 +39,7 @@ def compile_script(source: bytes, *, limits: Limits = LIMITS) -> Script:
         targets=frozenset(compiler.targets),
         regexes=compiler.expressions,
         size=len(source),
+        needs=tuple(key for key, needed in compiler.includes.items() if needed),
     )
 
 

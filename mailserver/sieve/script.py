@@ -48,5 +48,7 @@ class Script:
     """Regular expressions that are kept with it."""
     size: int = 0
     """Octets of its source."""
+    needs: tuple[tuple[str, str], ...] = ()
+    """Those of `includes` without which it fails."""
     ahead: Ahead | None = None
     """The scripts that it includes are others, which come after it; None: they are a part of it (RFC 6609)."""

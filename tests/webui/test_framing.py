@@ -173,6 +173,16 @@ def test_a_request_names_one_host(framed: House, door: str, head: bytes, status:
     assert said.count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.parametrize("protocol", [b"websocket", b"h2c"])
+def test_a_wish_for_another_protocol_is_not_granted_nor_logged(
+    framed: House, protocol: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connect(framed, "http") as sock:
+        sock.sendall(b"GET /aide HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: " + protocol + b"\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]
+
+
 def test_trailer_fields_say_nothing(framed: House) -> None:
     """A field behind the body is none of the header: it neither names a browser nor lengthens what is kept."""
     body = b"9\r\nlang=none\r\n0\r\nCookie: session=x\r\nAccept-Language: en\r\n\r\n"

@@ -181,6 +181,9 @@ class BoundedProtocol(HttpToolsProtocol):
             BoundedProtocol.complained = now
             log.warning("a proxy does not say for whom it speaks", proxy=self._entry.peer, expected=form)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Whoever asks for another protocol is answered in this one (RFC 9110 section 7.8): no matter for the log."""
+
     def on_chunk_header(self) -> None:
         self._spare = min(MAX_HEADER, self._spare + CHUNK_FRAME)
 

@@ -21,7 +21,7 @@ def _include(compiler: Compiler, call: Call) -> Step:
     kept = normalize("NFC", name)
     if not is_script_name(kept):
         raise Fault(words.at, Text("« {name} » n’est pas le nom d’un script.", name=kept[:60]))
-    compiler.includes[location, kept] = None
+    compiler.includes[location, kept] = compiler.includes.get((location, kept), False) or not optional
     return lambda machine: _run(machine, location, kept, once, optional)
 
 

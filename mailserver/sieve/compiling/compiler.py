@@ -34,7 +34,8 @@ class Compiler:
         """Regular expressions so far."""
         self.own: set[str] = set()
         """Variables that it has set before."""
-        self.includes: dict[tuple[str, str], None] = {}
+        self.includes: dict[tuple[str, str], bool] = {}
+        """Location and name of others, and whether one that is missing is a fault."""
         self.targets: set[str] = set()
         self.asks: set[str] = set()
 
