@@ -1,6 +1,7 @@
 """Entry point of `mailserver` and `python -m mailserver`: the options before the command family."""
 
 import errno
+import io
 import os
 import sys
 from typing import Any
@@ -50,6 +51,8 @@ def _options(
 def main() -> None:
     """Run the command line. Whatever a command writes, its owner alone may read."""
     os.umask(0o077)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # Names have accents, whatever the terminal has.
     try:
         try:
             app()

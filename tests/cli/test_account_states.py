@@ -3,6 +3,8 @@
 import datetime
 import json
 import sqlite3
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from mailserver.__main__ import app
 from mailserver.health import instance
+from tests.hatchery import ROOT, search_path
 
 
 class Console:
@@ -153,3 +156,16 @@ def test_every_command_explains_itself(verb: str) -> None:
     assert result.exit_code == 0
     assert "LOGIN" in result.output
     assert "--json" in result.output
+
+
+def test_names_are_shown_whatever_the_terminal_can(console: Console) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mailserver", "account", "list", str(console.folder)],
+        env={"PYTHONPATH": search_path(), "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "ascii"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?milie Dupont" in done.stdout
