@@ -328,8 +328,8 @@ class Relay:
             rows += await self._break_off(lambda row: not self._holding.is_ending(row.lease))
         if self._active:
             await asyncio.wait(list(self._active), timeout=ANSWER_SECONDS)
-            left = await self._break_off(lambda row: True)
-            log.warning("stopped before other servers answered, which may have these twice", messages=len(left))
+            if left := await self._break_off(lambda row: True):
+                log.warning("stopped before other servers answered, which may have these twice", messages=len(left))
             rows += left
         await self._recorder.finish()
         with contextlib.suppress(Temporary):

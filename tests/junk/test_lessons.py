@@ -10,8 +10,9 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import access, blobs, bulk_flags, collect, junk, mailboxes, messages, states
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.lessons import MOST, Said
+from mailserver.store.mail.messages import Appended
 from mailserver.store.web.webmail import bringing
-from tests.junk.samples import arrive, bad
+from tests.junk.samples import OUTSIDE, arrive, bad
 from tests.store.conftest import edupont, mmartin
 
 __all__ = ["edupont", "mmartin"]
@@ -113,6 +114,22 @@ def test_an_answer_says_that_it_was_good_where_nothing_else_was_said(
     assert said(store, edupont, answered.content_id) is Said.HAM
     store.write_now(move, edupont, "INBOX", "Junk", answered.uid)
     assert said(store, edupont, answered.content_id) is Said.SPAM, "what is said outright counts"
+
+
+@pytest.mark.parametrize("change", [by_store, by_bulk])
+def test_what_was_answered_before_is_not_said_again(
+    store: Store, edupont: int, change: Callable[[Tx, int, int, str, tuple[str, ...]], object]
+) -> None:
+    """A message that came with the flag, as from another server, teaches nothing by a change of its neighbours."""
+
+    def bring(tx: Tx) -> Appended:
+        prepared = blobs.prepare(bad(2), Path())
+        return messages.append(tx, edupont, box(tx, edupont, "INBOX"), prepared, ("\\Answered",), provenance=OUTSIDE)
+
+    new, old = store.write_now(arrive, edupont, bad(1)), store.write_now(bring)
+    store.write_now(change, edupont, new.uid, "+", ("\\Answered",))
+    assert said(store, edupont, new.content_id) is Said.HAM
+    assert said(store, edupont, old.content_id) is Said.NOTHING
 
 
 def test_an_answer_from_spam_says_nothing(store: Store, edupont: int) -> None:

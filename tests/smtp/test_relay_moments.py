@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from mailserver.model.errors import Temporary
 from mailserver.reports.tally import SessionTally
@@ -211,12 +212,14 @@ def test_a_stop_waits_for_the_answer_of_who_has_the_whole_message(
     first.inbox.hold.clear()
     submit(house, "x@ailleurs.fr")
     until(lambda: first.inbox.held)
-    thread = stopping(house)
-    until(lambda: relay._holding.is_stopping)
-    first.inbox.hold.set()
-    thread.join()
+    with capture_logs() as said:
+        thread = stopping(house)
+        until(lambda: relay._holding.is_stopping)
+        first.inbox.hold.set()
+        thread.join()
     assert queue(house) == []
     assert len(first.inbox.taken) == 1
+    assert [one for one in said if one["log_level"] != "info"] == [], "nothing may have left twice"
 
 
 def test_a_relay_that_stops_sends_no_message_to_its_end(

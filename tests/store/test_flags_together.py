@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from mailserver.store.engine.reads_together import MOST
 from mailserver.store.engine.transactions import NOT_DONE, Store, Tx
 from mailserver.store.mail import bulk_flags, mailboxes, messages
 from mailserver.store.mail.bulk_flags import Flagged, Known
@@ -189,3 +190,12 @@ async def test_who_asks_after_a_commit_sees_it(store: Store, people: list[int]) 
     now = await store.read_together(get_each, (people[0], "INBOX"))
     assert now == box_of(store, people[0])
     await asyncio.gather(*asking)
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+async def test_nobody_waits_for_ever_once_the_store_is_closed(store: Store) -> None:
+    """However many ask: more than are one statement, too."""
+    store.close()
+    asking = [asyncio.ensure_future(store.read_together(get_each, (1, "INBOX"))) for _ in range(2 * MOST)]
+    answers = await asyncio.wait_for(asyncio.gather(*asking, return_exceptions=True), PATIENCE)
+    assert all(isinstance(one, RuntimeError) for one in answers)

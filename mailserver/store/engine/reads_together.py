@@ -54,7 +54,9 @@ class ReadsTogether:
             return
         try:
             asked = self._run(self._answering, [question for question, _ in group])
-        except BaseException as error:  # noqa: BLE001 - told to those who wait: the threads have ended
+        except BaseException as error:  # noqa: BLE001 - told to all who wait: the threads have ended
+            group += self._waiting
+            self._waiting.clear()
             self._is_asking = False
             _tell(group, [error] * len(group))
             return

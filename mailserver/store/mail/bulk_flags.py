@@ -100,7 +100,7 @@ def flag(
         begun()
         if set_flags(tx, [one])[0]:  # nobody came between
             if one.changes:
-                lessons.note_flags(tx, account_id, mailbox_id, known.uids, mode, names)
+                lessons.note_flags(tx, account_id, mailbox_id, range(one.low, one.high + 1), mode, names)
                 tx.changed(account_id, mailbox_id)
             return _flagged(one, mode, names)
     return _flag_locked(tx, account_id, mailbox_id, known, mode, names, begun)
