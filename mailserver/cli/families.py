@@ -183,6 +183,11 @@ def _upgrade() -> Callable[..., None]:
     return upgrade
 
 
+@families.add("migrate", _("La même commande que upgrade."))
+def _migrate() -> Callable[..., None]:
+    return _upgrade()
+
+
 @families.add(
     "check",
     _(

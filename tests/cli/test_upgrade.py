@@ -58,6 +58,8 @@ def plan(instance: Instance) -> dict[str, object]:
 def test_there_and_back_with_everything_that_people_have(old: Instance) -> None:
     before = counts(old)
     planned = plan(old)
+    also = json.loads(old.command("migrate", "DIR", "--plan", "--json").stdout)
+    assert {name: value for name, value in also.items() if name in planned} == planned
     assert planned["version"] == __version__
     assert planned["needs_stop"] is False
     steps = planned["steps"]
