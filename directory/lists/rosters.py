@@ -262,8 +262,9 @@ def _opening(tx: Tx, entry: lists.ListEntry, wanted: ListChange) -> dict[str, st
     if older or not entry.archive.includes(readers):
         opened = {"archive_opened": tx.now, "archive_older": older, "archive_tell": archive_openings.EVERYBODY}
         return {**values, **opened}
-    closed = {"archive_opened": 0, "archive_older": 0, "archive_tell": 0}
-    return values if readers is entry.archive else {**values, **closed}
+    if readers is entry.archive or (readers is Archive.MEMBERS and entry.archive_older):
+        return values  # older messages that were opened stay so to members, whose authors are told
+    return {**values, "archive_opened": 0, "archive_older": 0, "archive_tell": 0}
 
 
 def _limits(kind: ListKind, wanted: ListChange) -> dict[str, int]:
