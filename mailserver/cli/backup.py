@@ -70,11 +70,11 @@ def backup(
 ) -> None:
     """Back the instance up while it serves, encrypted, then read back what was stored. Exit code 1: it is no good."""
     log_aside()
+    if tell and listed:
+        fail(_("{name} ne va pas avec {other}", name="--tell", other="--list"))
     if listed:
         show_backups(Target(target, key_file), as_json=as_json)
         return
-    if tell and listed:
-        fail(_("{name} ne va pas avec {other}", name="--tell", other="--list"))
     if database and not tested:
         fail(_("{name} va avec {main}", name="--database", main="--test"))
     settings, where, faults = settings_of(directory), Target(target, key_file), list[Translated]()

@@ -1,6 +1,6 @@
 """Quiet hours that the academy decided for all of its people. A change is audited and told to all workers."""
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select, update
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.quiet_hours import Hours
@@ -32,10 +32,13 @@ def decide(tx: Tx, origin: Origin, hours: Hours | None) -> bool:
         raise Refused(Reason.INVALID, "quiet hours begin from 18 to 22 and end from 5 to 10")
     if decided(tx) == hours:
         return False
-    tx.execute(delete(academy_quiet_hours))
-    if hours is not None:
+    if hours is None:
+        tx.execute(delete(academy_quiet_hours))
+    else:
         values = {"begins": hours.begins, "ends": hours.ends, "weekends": int(hours.weekends)}
-        tx.execute(insert(academy_quiet_hours).values(id=ROW, holidays=int(hours.holidays), **values))
+        values["holidays"] = int(hours.holidays)
+        if not tx.insert_ignore(academy_quiet_hours, {"id": ROW, **values}):  # who decided meanwhile was first
+            tx.execute(update(academy_quiet_hours).values(values))
     tx.changed(NOBODY, NEWS)
     said = Cause("academy-quiet-hours", **details(hours)) if hours is not None else Cause("academy-quiet-hours-none")
     audit.record(tx, origin, Action.QUIET_HOURS_SET, 0, said)
