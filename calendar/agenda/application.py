@@ -11,10 +11,11 @@ import contextvars
 import io
 import logging
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import structlog
 from radicale.log import logger as radicale_logger
@@ -308,6 +309,8 @@ def _destination(scope: Scope) -> str:
         raise Denied(502, "The destination is on another server")
     if parts.query or parts.fragment or any(sign in parts.path.lower() for sign in (";", "%3b", "%3f", "%23")):
         raise Denied(400, "Unusable Destination")  # Radicale would cut the name there
+    if any(unicodedata.category(sign)[0] == "C" for sign in unquote(parts.path)):
+        raise Denied(400, "Unusable Destination")  # as it refuses them in the address of a request
     return parts.path
 
 

@@ -3,6 +3,7 @@
 Radicale decides by what it sees; what moved under it makes it look again.
 """
 
+import functools
 import traceback
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
@@ -120,13 +121,12 @@ class Guarded(Application):
         assert isinstance(environ, dict)
         asked = environ.get(preconditions.MATCH, ""), environ.get(preconditions.NONE_MATCH, "")
         state = if_header.parse(environ["HTTP_IF"]) if "HTTP_IF" in environ else []
+        bound = any(asked) or bool(state) or preconditions.UNMODIFIED in environ or environ["HTTP_OVERWRITE"] == "F"
         for attempt in range(ATTEMPTS):
-            VISIT.get().overwrite = attempt == ATTEMPTS - 1 and not (any(asked) or state)
+            VISIT.get().overwrite = attempt == ATTEMPTS - 1 and not bound
             try:
-                if state and not if_header.holds(state, lambda one: self._state(_local(one, request[1]) or path)):
+                if state and not self._holds(state, environ, path, str(request[1]), pinned=not any(asked)):
                     return httputils.PRECONDITION_FAILED
-                if state and not any(asked):
-                    self._pin(environ, path)
                 verdict = self._condition(environ, path, asked)
                 if verdict is not None:
                     return verdict
@@ -164,6 +164,17 @@ class Guarded(Application):
         place = path.rpartition("/")[0] if is_item else path
         return "w" in self._rights.authorization(VISIT.get().principal.login, set(), place)
 
+    def _holds(
+        self, lists: list[if_header.Conditions], environ: dict[str, Any], path: str, base: str, *, pinned: bool
+    ) -> bool:
+        """Whether an If header holds; then what it was judged by is what is changed. Raises BadSyntax."""
+        look = functools.cache(self._state)
+        if not if_header.holds(lists, lambda one: look(_local(one, base) or path)):
+            return False
+        if pinned:
+            _pin(environ, path, look(path)[0])
+        return True
+
     def _state(self, path: str) -> if_header.State:
         """The entity tag and the tokens of what is at a path of ours."""
         there = next(iter(self._storage.discover(path)), None)
@@ -171,15 +182,6 @@ class Guarded(Application):
             return "", frozenset()
         tokens = frozenset({there.sync()[0]}) if isinstance(there, Collection) else frozenset[str]()
         return there.etag, tokens
-
-    def _pin(self, environ: dict[str, Any], path: str) -> None:
-        """What the If header was judged by is what is changed."""
-        if is_item(path) and environ["REQUEST_METHOD"] in ("PUT", "DELETE"):
-            there = next(iter(self._storage.discover(path)), None)
-            if there is not None:
-                environ[preconditions.MATCH] = there.etag
-            elif environ["REQUEST_METHOD"] == "PUT":
-                environ[preconditions.NONE_MATCH] = "*"
 
     def _missing_privilege(self, environ: dict[str, Any], href: str, info: dict[str, object]) -> types.WSGIResponse:
         """RFC 3744 section 7.1.1."""
@@ -219,13 +221,22 @@ class Guarded(Application):
         return {"Content-Type": f"text/xml; charset={self._encoding}"}
 
 
-def _local(address: str, base: object) -> str:
+def _pin(environ: dict[str, Any], path: str, tag: str) -> None:
+    """Let nothing but what has this entity tag be changed; without one, nothing is there."""
+    if is_item(path) and environ["REQUEST_METHOD"] in ("PUT", "DELETE"):
+        if tag:
+            environ[preconditions.MATCH] = tag
+        elif environ["REQUEST_METHOD"] == "PUT":
+            environ[preconditions.NONE_MATCH] = "*"
+
+
+def _local(address: str, base: str) -> str:
     """The path of an address below ours. Raises BadSyntax for what is none."""
     try:
         path = unquote(urlsplit(address).path)
     except ValueError:
         raise BadSyntax("An If header with an address that is none") from None
-    return pathutils.sanitize_path(path.removeprefix(str(base))) if path else ""
+    return pathutils.sanitize_path(path.removeprefix(base)) if path else ""
 
 
 def _check_depth(environ: dict[str, Any], path: str) -> None:

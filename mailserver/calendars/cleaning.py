@@ -50,12 +50,16 @@ YEARS = range(1600, 9001)
 """Years a component may lie in: with less, subtracting an alarm's time overflows; with more, adding a duration does."""
 MAX_DURATION_DIGITS = 5
 """Of each number of a duration: 99,999 days are 273 years."""
+MOST_SHIFT = datetime.timedelta(days=400)
+"""By how much a change of this and all that follows (RANGE=THISANDFUTURE) may move them: looking for what happens in a
+day, all that may have been moved there is walked. What moves further stands for itself alone."""
 HORIZON = 2100
 LAST_CYCLE = 9560
 """From this year on, a rule is looked at for its first occurrence: 40 years at least are left until 9999."""
 
 UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """What iCalendar (RFC 5545 section 3.1) and XML 1.0 cannot carry."""
+_FOLD = re.compile(r"\r?\n[ \t]")
 _QUOTED = re.compile('"[^"]*"')
 _LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DURATION_DIGITS + 1}}}")
 _YEAR = re.compile(r"(?:^|[,/])\s*([0-9]{4})[0-9]{4}(?![0-9])")
@@ -130,6 +134,11 @@ class _Text:
         self.observances += component.is_observance
         if self.zones > MAX_ZONES or self.observances > MAX_OBSERVANCES:
             raise Refused(Reason.INVALID, "Too many time zones, or too many changes of them")
+
+
+def unfolded(text: str) -> str:
+    """A stored text, one property a line (RFC 5545 section 3.1)."""
+    return _FOLD.sub("", text)
 
 
 def clean(octets: bytes, budget: Budget) -> str:

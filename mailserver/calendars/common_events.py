@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from mailserver.calendars import own_events
+from mailserver.calendars.cleaning import unfolded
 from mailserver.calendars.events import attendees
 from mailserver.calendars.occurrences import Occurrence, components, organizer, shown
 from mailserver.model.budget import Budget
@@ -68,6 +69,5 @@ def _meets(event: Any, address: str, own: set[str]) -> bool:
 
 def _names(text: str, address: str) -> bool:
     """Whether a text says an address, over the ends of its lines, too (RFC 5545 section 3.1)."""
-    if "ORGANIZER" not in text and "ATTENDEE" not in text:
-        return False
-    return address in text.replace("\r\n ", "").replace("\n ", "").casefold()
+    text = text.casefold()
+    return ("organizer" in text or "attendee" in text) and address in unfolded(text)

@@ -128,6 +128,8 @@ def _series(text: str, budget: Budget, kind: str) -> tuple[recurring_ical_events
     calendar = icalendar.Calendar.from_ical(cleaning.clean(text.encode(), budget))
     for event in calendar.walk("VEVENT"):
         _forget_end_before_start(event)
+    for event in calendar.walk(kind):
+        _forget_far_change(event)
     recurs = any(name in event for event in calendar.walk(kind) for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
     made = recurring_ical_events.of(calendar, components=[kind]), recurs
     SERIES.put(f"{kind} {text}", made, PARSED * len(text))
@@ -140,6 +142,15 @@ def _forget_end_before_start(event: Any) -> None:
     if "DTSTART" in event and moment(ending(event), datetime.UTC) < moment(event["DTSTART"].dt, datetime.UTC):
         event.pop("DTEND", None)
         event.pop("DURATION", None)
+
+
+def _forget_far_change(event: Any) -> None:
+    """A change of this and all that follows that moves them too far stands for itself alone."""
+    named, first = event.get("RECURRENCE-ID"), event.get("DTSTART", event.get("DUE"))
+    if named is None or first is None or "RANGE" not in named.params:
+        return
+    if abs(moment(first.dt, datetime.UTC) - moment(named.dt, datetime.UTC)) > cleaning.MOST_SHIFT:
+        del named.params["RANGE"]
 
 
 def _of(

@@ -18,7 +18,7 @@ MAX_OCCURRENCES = 10_000
 REHEARSED = 3
 """Occurrences that are looked at before an item is stored."""
 _ZONE: Final = "BEGIN:VTIMEZONE"
-_MARK: Final = re.compile(r"^(?:BEGIN|END)[;:]", re.IGNORECASE | re.MULTILINE)
+_MARK: Final = re.compile(r"^(?:[^.;:\r\n]*\.)?(?:BEGIN|END)[;:].*$", re.IGNORECASE | re.MULTILINE)
 _PLAIN_MARK: Final = re.compile(r"^(?:BEGIN|END):[A-Z0-9-]+\r?$", re.MULTILINE)
 
 
@@ -61,7 +61,8 @@ def as_sent(octets: bytes) -> str:
     breaks, lines = text.count("\r\n"), text.count("\n")
     if text.count("\r") != breaks or breaks not in (0, lines) or not text.endswith("\n"):
         return ""
-    if cleaning.UNUSABLE.search(text) or len(_MARK.findall(text)) != len(_PLAIN_MARK.findall(text)):
+    # Where components begin and end must be seen by whoever looks at lines, folded or not.
+    if cleaning.UNUSABLE.search(text) or _MARK.findall(cleaning.unfolded(text)) != _PLAIN_MARK.findall(text):
         return ""
     return text
 

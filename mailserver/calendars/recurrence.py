@@ -16,6 +16,8 @@ import vobject  # type: ignore[import-untyped]
 from radicale.item import filter as radicale_filter
 from vobject import icalendar as vobject_icalendar
 
+from mailserver.calendars.cleaning import MOST_SHIFT
+
 KINDS: Final = ("VEVENT", "VTODO", "VJOURNAL")
 FLOATING: ContextVar[tzinfo] = ContextVar("floating", default=UTC)
 """The zone of times that name none, and of whole days, for whoever asks (RFC 4791 section 9.8)."""
@@ -177,8 +179,9 @@ def _changes(exceptions: Iterable[Any]) -> Iterator[_Change]:
         held = one.recurrence_id
         ranges = [value.upper() for value in held.params.get("RANGE", ())]
         start = _first(one)
-        if "THISANDFUTURE" in ranges and start is not None:
-            yield _Change(_comparable(held.value), one, _moment(start) - _moment(held.value))
+        shift = _moment(start) - _moment(held.value) if start is not None else None
+        if "THISANDFUTURE" in ranges and shift is not None and abs(shift) <= MOST_SHIFT:
+            yield _Change(_comparable(held.value), one, shift)
 
 
 def _moment(value: date) -> datetime:

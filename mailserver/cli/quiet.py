@@ -14,7 +14,7 @@ from mailserver.store.people import academy_hours, school_hours
 from mailserver.texts.command_line import _
 
 app = typer.Typer(no_args_is_help=True)
-Uai = Annotated[str, typer.Argument(metavar="UAI", help=_("Le code de l’établissement ; sans lui, l’académie."))]
+Uai = Annotated[str | None, typer.Argument(metavar="UAI", help=_("Le code de l’établissement ; sans lui, l’académie."))]
 
 
 @app.command()
@@ -43,7 +43,7 @@ def set_(
     directory: InstanceDir,
     begins: Annotated[int, typer.Option("--from", help=_("De 18 à 22 ; -1 : à aucune heure."))],
     ends: Annotated[int, typer.Option("--to", help=_("De 5 à 10."))],
-    uai: Uai = "",
+    uai: Uai = None,
     weekends: Annotated[bool, typer.Option(help=_("Les samedis et dimanches."))] = True,
     holidays: Annotated[bool, typer.Option(help=_("Les congés scolaires."))] = False,
 ) -> None:
@@ -53,16 +53,17 @@ def set_(
 
 @app.command()
 @with_help(_("Un établissement suit de nouveau l’académie ; l’académie, sans UAI, ses réglages (`[quiet]`)."))
-def reset(directory: InstanceDir, uai: Uai = "") -> None:
+def reset(directory: InstanceDir, uai: Uai = None) -> None:
     """Let a school follow the academy again; the academy, without UAI, its settings (`[quiet]`)."""
     _decide(directory, uai, None)
 
 
-def _decide(directory: InstanceDir, uai: str, hours: Hours | None) -> None:
+def _decide(directory: InstanceDir, uai: str | None, hours: Hours | None) -> None:
+    """An empty code is no school's, and not the academy: a variable of a script may be empty."""
     settings = settings_of(directory)
 
     def unit(tx: Tx) -> Hours:
-        if uai:
+        if uai is not None:
             school_hours.decide(tx, origin(), uai, hours)
         else:
             academy_hours.decide(tx, origin(), hours)
@@ -71,7 +72,7 @@ def _decide(directory: InstanceDir, uai: str, hours: Hours | None) -> None:
     if hours is not None and not hours.valid:
         fail(_("Elles commencent de 18 à 22 (ou -1), et finissent de 5 à 10."))
     held = with_store(settings, lambda store: store.write(unit))
-    name = uai.upper() or _("académie")
+    name = uai.upper() if uai is not None else _("académie")
     typer.echo(f"{name}: {_words(held)}")
 
 

@@ -1,14 +1,31 @@
 """What requests are conditional on, and how far they reach (RFC 4918 sections 9.8, 10, RFC 6578 section 5)."""
 
+from collections.abc import Callable
+
 import pytest
+from radicale.item import Item
 
 from agenda import if_header
-from mailserver.model.errors import BadSyntax
+from agenda.collection import Collection
+from mailserver.calendars import reading
+from mailserver.model.errors import BadSyntax, Refused
+from mailserver.store.agenda import agenda_items, agendas
 from tests.agenda.conftest import Client, Door, contact, event
 
 only_sqlite = pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)
 AGENDA = "/dav/edupont/agenda/"
 ITEM = f"{AGENDA}a.ics"
+
+
+def put_beside(door: Door, name: str, href: str, text: str) -> None:
+    """As another worker does it, while a request is answered here; no text: it is removed."""
+    account_id = door.logins.people["edupont"].account_id
+    held = door.store.read_now(agendas.find, account_id, name)
+    assert held is not None
+    if text:
+        door.store.write_now(agenda_items.put, account_id, held.id, reading.read(href, text))
+    else:
+        door.store.write_now(agenda_items.remove, account_id, held.id, href)
 
 
 @only_sqlite
@@ -60,6 +77,45 @@ def test_headers_that_nobody_sends(header: str) -> None:
 
 
 @only_sqlite
+@pytest.mark.parametrize("header", ["([{etag}])", f"<{ITEM}> ([{{etag}}])"])
+def test_what_the_header_was_judged_by_is_what_is_changed(
+    client: Client, door: Door, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    """Somebody else is quicker, between the one and the other."""
+    etag, judge = client.put_event(ITEM, event("a")).headers["etag"], if_header.holds
+
+    def holds(lists: list[if_header.Conditions], state: Callable[[str], if_header.State]) -> bool:
+        held = judge(lists, state)
+        monkeypatch.undo()
+        put_beside(door, "agenda", "a.ics", event("a", "Autre"))
+        return held
+
+    monkeypatch.setattr(if_header, "holds", holds)
+    assert client.put_event(ITEM, event("a", "Perdu"), If=header.format(etag=etag)).status_code == 412
+    assert "Autre" in client.get(ITEM).text
+
+
+@only_sqlite
+def test_what_may_not_be_replaced_never_is(client: Client, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often something else comes and goes where the copy is to be."""
+    client.dav("MKCALENDAR", "/dav/edupont/club/")
+    client.put_event(ITEM, event("a"))
+    upload, there = Collection.upload, "/dav/edupont/club/b.ics"
+
+    def crossed(self: Collection, href: str, item: Item) -> object:
+        put_beside(door, "club", href, event("autre"))
+        try:
+            return upload(self, href, item)
+        except Refused:
+            put_beside(door, "club", href, "")
+            raise
+
+    monkeypatch.setattr(Collection, "upload", crossed)
+    assert client.dav("COPY", ITEM, Destination=there, Overwrite="F").status_code == 412
+    assert client.dav("COPY", ITEM, Destination=there).status_code == 204
+
+
+@only_sqlite
 def test_copies(client: Client, door: Door) -> None:
     """RFC 4918 section 9.8: an object with its UID stands once in a collection."""
     client.dav("MKCALENDAR", "/dav/edupont/club/")
@@ -82,6 +138,8 @@ def test_copies(client: Client, door: Door) -> None:
         ({"Destination": "/dav/mmartin/agenda/a.ics"}, 403),
         ({"Destination": "http://elsewhere.example/dav/edupont/club/x.ics"}, 502),
         ({"Destination": there, "Depth": "1"}, 400),
+        ({"Destination": "/dav/edupont/club/%00.ics"}, 400),
+        ({"Destination": "/dav/edupont/club/%C2%85.ics"}, 400),
         ({}, 400),
     ):
         answer = client.dav("COPY", ITEM, **headers)
@@ -105,6 +163,7 @@ def test_a_calendar_moves_with_all_that_is_in_it(client: Client) -> None:
         ("/dav/edupont/club/in/", {}, 403),
         ("/dav/edupont/mmartin~club/", {}, 403),
         ("/dav/edupont/neu/", {"Depth": "0"}, 400),
+        ("/dav/edupont/n%0Aeu/", {}, 400),
         ("/dav/edupont/neu/", {}, 201),
     ):
         answer = client.dav("MOVE", "/dav/edupont/club/", Destination=destination, **headers)

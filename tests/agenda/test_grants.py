@@ -198,6 +198,9 @@ def test_times_alone_are_shown_of_everything(store: Store, people: tuple[int, in
     (shown,) = store.read_now(agenda_reach.stamps, marc, agenda.id)
     assert f"SUMMARY:{BUSY}" in (shown.text or "")
     assert "secret" not in (shown.text or "")
+    store.write_now(agenda_items.put, emilie, agenda.id, item("o", "DESCRIPTION:Ordre du jour\u2028Status: secret\n"))
+    (shown,) = store.read_now(agenda_reach.stamps, marc, agenda.id)
+    assert "secret" not in (shown.text or ""), "a break that is none of lines begins no property"
     assert refusal(store, agenda_reach.put, marc, agenda.id, item("o")) is Reason.READ_ONLY
     book = named(store, emilie, "contacts").id
     assert refusal(store, agenda_grants.grant, emilie, book, marc, Role.TIMES, ORIGIN) is Reason.INVALID

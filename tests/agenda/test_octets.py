@@ -63,14 +63,19 @@ def test_contacts_too(client: Client, version: str) -> None:
         event("a", "Été").encode("iso-8859-1"),
         event("a").replace("SUMMARY:Cours", "SUMMARY:Co\x07urs").encode(),
         event("a", more="EXDATE;VALUE=DATE:20260907\nRRULE:FREQ=DAILY;COUNT=3\n").encode(),
+        event("a", more="BEG\n IN:VALARM\nACTION:AUDIO\nTRIGGER:-PT5M\nEND:VALARM\n").encode(),
+        event("a").replace("BEGIN:VCALENDAR", "BEGIN:VCAL\r\n ENDAR").encode(),
     ],
-    ids=["charset", "control", "mended"],
+    ids=["charset", "control", "mended", "folded beginning", "folded name"],
 )
 def test_what_had_to_be_mended_has_no_tag_yet(client: Client, octets: bytes) -> None:
     made = client.request("PUT", f"{AGENDA}a.ics", content=octets, headers={"Content-Type": "text/calendar"})
     assert (made.status_code, "etag" in made.headers) == (201, False)
     got = client.get(f"{AGENDA}a.ics")
     assert got.content != octets
+    client.put_event(f"{AGENDA}b.ics", event("b"))
+    whole = client.get(AGENDA).text  # made by lines: one that hides where components end would spoil it
+    assert [whole.count(f"\r\n{mark}:VEVENT\r\n") for mark in ("BEGIN", "END")] == [2, 2]
     assert client.propfind(f"{AGENDA}a.ics", "D:getetag")[f"{AGENDA}a.ics"]["D:getetag"].text == got.headers["etag"]
 
 

@@ -53,7 +53,7 @@ def test_a_collection_comes_in_pieces(client: Client) -> None:
     names = [name for found in pieces for name in found]
     assert (len(pieces), len(names), len(set(names))) == (3, 5, 5)
     assert client.sync(AGENDA)[0] == token
-    assert client.sync(AGENDA, token) == (token, {})
+    assert client.sync(AGENDA, token) == piece(client, token) == (token, {})
 
     first, found = piece(client)
     gone, changed = (name for name in found if name)
@@ -75,6 +75,7 @@ def test_changes_come_in_pieces(client: Client) -> None:
     end, pieces = all_pieces(client, token)
     assert pieces == [{"b.ics": 200, "c.ics": 200}, {"d.ics": 200, "e.ics": 200}, {"a.ics": 404}]
     assert client.sync(AGENDA, token)[0] == end
+    assert piece(client, end) == (end, {}), "what changed last is not told again"
     assert piece(client, token, most=100)[1] == {name: status for found in pieces for name, status in found.items()}
 
 

@@ -152,6 +152,36 @@ def test_a_change_of_this_and_all_that_follow(client: Client) -> None:
     assert "FREEBUSY;FBTYPE=BUSY:20260910T140000Z/20260910T170000Z" in answer
 
 
+@pytest.mark.parametrize(
+    ("since", "start", "more"),
+    [("36000101T080000Z", "16000101T080000Z", ""), ("20260909T080000Z", "80800101T080000Z", "DURATION:P99999W\n")],
+)
+def test_a_change_that_moves_too_far_spoils_no_report(client: Client, since: str, start: str, more: str) -> None:
+    """Two thousand years were walked for a day, or the calendar's last day was passed, and nothing was answered."""
+    later = LATER.format(uid="s").replace("20260909T080000Z", since).replace("20260909T140000Z", start)
+    later = re.sub("DTEND:.*\n", more, later)
+    put(client, "s", with_exception(event("s", "Cours", more="RRULE:FREQ=DAILY\n"), later))
+    put(client, "alone", event("alone", "Sport", "20990901T120000Z", "20990901T130000Z"))
+    for begin, end, names in (
+        ("20200101T000000Z", "20200102T000000Z", set()),
+        ("20260910T080000Z", "20260910T083000Z", {"s.ics"}),
+        ("20990901T120000Z", "20990901T123000Z", {"alone.ics"}),
+    ):
+        assert found(query(client, between(begin, end))) == names
+
+
+def test_a_zone_is_what_its_text_says_whoever_else_calls_one_so(client: Client) -> None:
+    put(client, "floating", event("floating", "Sport", "20260908T080000", "20260908T090000"))
+    here = between("20260908T080000Z", "20260908T083000Z")
+    zone = NOUMEA.format("Comme la leur")
+    assert zoned(client, here, zone) == set()
+    assert zoned(client, here, zone.replace("+1100", "+0000")) == {"floating.ics"}
+    body = f"<C:calendar-query {SPACES}><D:prop/><C:filter/><C:timezone>{{}}</C:timezone></C:calendar-query>"
+    long = zone.replace("BEGIN:STANDARD", f"X-A:{'a' * 70_000}\nBEGIN:STANDARD")
+    refused = client.dav("REPORT", AGENDA, body.format(long), Depth="1")
+    assert (refused.status_code, "valid-calendar-data" in refused.text) == (403, True)
+
+
 def test_only_some_occurrences_of_a_series_are_known(client: Client) -> None:
     """RFC 4791 section 4.1: who is invited to two of them has these alone."""
     one = LATER.format(uid="i").replace(";RANGE=THISANDFUTURE", "")

@@ -57,6 +57,7 @@ def test_the_academy_chooses_and_follows_its_settings_again(academy: Instance) -
     [
         ((UAI, "--from", "17", "--to", "8"), 2, "They begin from 18 to 22"),
         ((UAI, "--from", "18", "--to", "11"), 2, "They begin from 18 to 22"),
+        (("", "--from", "18", "--to", "8"), 1, "no such school"),
         (("0000000Z", "--from", "18", "--to", "8"), 1, "0000000Z: no such school"),
     ],
 )

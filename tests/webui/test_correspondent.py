@@ -98,7 +98,7 @@ MEETINGS = {
     "sans moi": (21, "ATTENDEE:mailto:{their}\r\nATTENDEE;PARTSTAT=DECLINED:mailto:{own}\r\n"),
     "sans eux": (22, "ATTENDEE;PARTSTAT=DECLINED:mailto:{their}\r\n"),
     "avec d’autres": (23, "ATTENDEE:mailto:x@exemple.org\r\n"),
-    "le <b>conseil</b>": (48, "ORGANIZER:mailto:{their}\r\nATTENDEE:mailto:x@exemple.org\r\n"),
+    "le <b>conseil</b>": (48, "organizer:mailto:{their}\r\nATTENDEE:mailto:x@exemple.org\r\n"),
     "chaque semaine": (-24 * 7 + 26, "RRULE:FREQ=WEEKLY\r\nATTENDEE;CN=Lise\r\n ;X-A=b:mailto:{folded}\r\n"),
 }
 """Hours from now at which each begins, and what it says."""
@@ -116,7 +116,7 @@ def test_the_next_common_event_is_told(house: House, visitor: Visitor, left_out:
     """Of one's own agendas: the first that is to come, that is not cancelled, and that neither declined."""
     person, their = house.person("Rita", f"Commun-{len(left_out)}"), "lise.rencontre@exemple.org"
     now = datetime.datetime.fromtimestamp(house.clock.now(), datetime.UTC)
-    says = {"their": their, "own": person.address, "folded": f"{their[:9].upper()}\r\n {their[9:]}"}
+    says = {"their": their, "own": person.address, "folded": f"{their[:9].upper()}\r\n\t{their[9:]}"}
     for title, (hours, more) in MEETINGS.items():
         if title not in left_out:
             put(house, person, title, now + datetime.timedelta(hours=hours), more.format(**says))

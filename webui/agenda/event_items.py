@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from mailserver.accounts.provision import provision
 from mailserver.calendars import overview, reading
+from mailserver.calendars.cleaning import unfolded
 from mailserver.calendars.occurrences import Expansion, spread
 from mailserver.calendars.school_classes import class_of
 from mailserver.mime.body.text import fold
@@ -208,7 +209,7 @@ def _expand(
         return spread(rows, start, end, zone)
     needle, likely = fold(query), rows
     if not class_of(query, ()):  # a class may be written otherwise than it is told
-        likely = [row for row in rows if needle in fold((row[1].text or "").replace("\r\n", "\n").replace("\n ", ""))]
+        likely = [row for row in rows if needle in fold(unfolded(row[1].text or ""))]
     expansion = spread(likely, start, end, zone)
     found = tuple(
         occurrence

@@ -310,7 +310,7 @@ def page(
         _BEYOND,
         collection=held.id,
         since=position.since,
-        modseq=position.modseq,
+        modseq=position.modseq + (not position.href),  # without a name all of that change is known
         wanted=position.href,
         most=most,
     )

@@ -59,7 +59,7 @@ def _mask(text: str) -> str:
     inside: list[str] = []
     hidden = 0
     """How deep in components that go."""
-    for line in _FOLD.sub("", text).splitlines():
+    for line in _FOLD.sub("", text).replace("\r\n", "\n").split("\n"):  # other breaks stand within a property
         match = _LINE.fullmatch(line)
         if match is None:
             continue
