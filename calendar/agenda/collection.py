@@ -211,7 +211,7 @@ class Collection(storage.BaseCollection):
     def get_filtered(self, filters: Iterable[ET.Element]) -> Iterable[tuple[radicale.item.Item, bool]]:
         """What meets the filters, no more than the request wants: Radicale is told that it need not look again."""
         self.use_zone()
-        asked, visit, found = list(filters), VISIT.get(), 0
+        asked, visit = list(filters), VISIT.get()
         for one in asked:
             filtering.check(one)
         component, start, end, simple = radicale_filter.simplify_prefilters(asked, self.tag)
@@ -221,8 +221,8 @@ class Collection(storage.BaseCollection):
             first = start + MARGIN <= starts and starts + MARGIN < end
             last = start + MARGIN < ends and ends + MARGIN <= end
             if (simple and (first or last)) or all(filtering.meets(item, one) for one in asked):
-                found += 1
-                if visit.limit and found > visit.limit:
+                visit.matches += 1
+                if visit.limit and visit.matches > visit.limit:
                     visit.truncated = True
                     return
                 yield item, True

@@ -56,6 +56,8 @@ class RequestContext:
     """Of floating times, if the request names one."""
     limit: int = 0
     """How many matches the client wants at most; 0: it does not say."""
+    matches: int = 0
+    """Those there were so far, of all collections that are looked into."""
     truncated: bool = False
     """There are more."""
     occurrences: int = 0

@@ -98,12 +98,12 @@ def test_contacts_come_no_more_than_are_wanted(client: Client) -> None:
     for name in "abc":
         client.dav("PUT", f"{CONTACTS}{name}.vcf", contact(name), Content_Type="text/vcard")
 
-    def asked(most: int) -> ET.Element:
+    def asked(most: int, path: str = CONTACTS) -> ET.Element:
         body = (
             f"<CR:addressbook-query {SPACES}><D:prop><D:getetag/></D:prop><CR:filter><CR:prop-filter name='FN'/>"
             f"</CR:filter><CR:limit><CR:nresults>{most}</CR:nresults></CR:limit></CR:addressbook-query>"
         )
-        return ET.fromstring(client.dav("REPORT", CONTACTS, body, Depth="1").content)
+        return ET.fromstring(client.dav("REPORT", path, body, Depth="1").content)
 
     for most, more in ((2, True), (3, False), (5, False)):
         root = asked(most)
@@ -111,3 +111,9 @@ def test_contacts_come_no_more_than_are_wanted(client: Client) -> None:
         assert len([one for one in states if not one]) == min(most, 3)
         assert [one for one in states if one] == (["HTTP/1.1 507 Insufficient Storage"] if more else [])
         assert (root.find("D:response/D:error/D:number-of-matches-within-limits", NAMESPACES) is not None) == more
+    book = "<D:resourcetype><D:collection/><CR:addressbook/></D:resourcetype>"
+    body = f"<D:mkcol {SPACES}><D:set><D:prop>{book}</D:prop></D:set></D:mkcol>"
+    assert client.dav("MKCOL", "/dav/edupont/autres/", body).status_code == 201
+    client.dav("PUT", "/dav/edupont/autres/d.vcf", contact("d"), Content_Type="text/vcard")
+    of_home = asked(3, "/dav/edupont/").findall("D:response", NAMESPACES)
+    assert [one.findtext("D:status", "", NAMESPACES)[9:12] for one in of_home] == ["", "", "", "507"]
