@@ -112,7 +112,7 @@ def test_what_may_not_be_replaced_never_is(client: Client, door: Door, monkeypat
 
     monkeypatch.setattr(Collection, "upload", crossed)
     assert client.dav("COPY", ITEM, Destination=there, Overwrite="F").status_code == 412
-    assert client.dav("COPY", ITEM, Destination=there).status_code == 204
+    assert client.dav("COPY", ITEM, Destination=there).status_code == 201
 
 
 @only_sqlite
