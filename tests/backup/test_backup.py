@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
+from mailserver.__main__ import app
 from mailserver.backup import kept, making, opened, restoring
 from mailserver.backup.kept import Keep
 from mailserver.backup.making import Target
@@ -357,3 +359,10 @@ def backups_of(instance: Instance) -> list[str]:
     """What check says of backups."""
     found = json.loads(instance.command("check", "--no-dns", "--json", "DIR", check=False).stdout)
     return [one["grade"] for one in found if one["subject"] == "backups"]
+
+
+def test_a_list_is_told_nobody_by_mail(tmp_path: Path) -> None:
+    words = ["backup", str(tmp_path), str(tmp_path / "target"), "--key-file", str(tmp_path / "key"), "--list", "--tell"]
+    refused = CliRunner().invoke(app, words)
+    assert refused.exit_code == 2
+    assert "--tell" in refused.stderr
