@@ -1,7 +1,7 @@
 """The ASGI application: what surrounds and measures it. Addresses are in `routes`, services in `composition`."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Match, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailserver.delivery import Delivery
@@ -73,7 +73,8 @@ def create(
         routes=routes.everything(services, doors, flux),
         exception_handlers={HTTPException: _fault_page(services, doors)},
     )
-    starlette.router.redirect_slashes = False  # It would write the Host it was sent into the address.
+    for router in _routers(starlette.router):
+        router.redirect_slashes = False  # It would write the Host it was sent into the address.
 
     async def close(grace: float) -> None:
         services.pictures.close()
@@ -103,10 +104,7 @@ def _with_or_without_slash(request: Request) -> str:
     """The address that was meant, where a slash at its end is all that is wrong: on this host, however it is called."""
     path = request.scope["path"]
     other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
-    if not other or other.startswith("//"):
-        return ""
-    scope = {**request.scope, "path": other}
-    if all(route.matches(scope)[0] is Match.NONE for route in request.app.routes):
+    if not other or other.startswith("//") or any(_leading(request, path)) or not any(_leading(request, other)):
         return ""
     query = request.scope["query_string"].decode("latin-1")
     return quote(other) + (f"?{query}" if query else "")
@@ -114,9 +112,33 @@ def _with_or_without_slash(request: Request) -> str:
 
 def _methods(request: Request) -> list[str]:
     """What an address takes (RFC 9110 section 15.5.6): a route may stand for each."""
-    routes = [route for route in request.app.routes if isinstance(route, Route) and route.methods]
-    here = [route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for methods in here for method in methods})
+    found = _leading(request, request.scope["path"])
+    return sorted({method for route in found for method in route.methods or ()})
+
+
+def _leading(request: Request, path: str) -> Iterator[Route]:
+    """The routes that an address leads to, whatever is asked of it."""
+    root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
+    return _matching(request.app.routes, {**request.scope, "path": path, "root_path": root})
+
+
+def _matching(routes: Sequence[BaseRoute], scope: Scope) -> Iterator[Route]:
+    for route in routes:
+        match, inner = route.matches(scope)
+        if match is Match.NONE:
+            continue
+        if isinstance(route, Mount):
+            yield from _matching(route.routes, {**scope, **inner})
+        elif isinstance(route, Route):
+            yield route
+
+
+def _routers(router: Router) -> Iterator[Router]:
+    """This one, and those that are mounted in it."""
+    yield router
+    for route in router.routes:
+        if isinstance(route, Mount) and isinstance(route.app, Router):
+            yield from _routers(route.app)
 
 
 class Front:

@@ -246,13 +246,21 @@ def test_security_headers(visitor: Visitor) -> None:
 
 
 def test_faults_are_pages(visitor: Visitor) -> None:
-    for path, status in (("/nulle", 404), ("/s/nulle", 404), ("/static/dist/x.css", 404), ("/connexion/x", 404)):
+    for path, status in (
+        ("/nulle", 404),
+        ("/s/nulle", 404),
+        ("/m/m/nulle", 404),
+        ("/static/dist/x.css", 404),
+        ("/connexion/x", 404),
+    ):
         assert visitor.get(path).status_code == status
-    for path, meant in (("/aide/", "/aide"), ("/s?a=b%20c", "/s/?a=b%20c")):
+    moved = (("/aide/", "/aide"), ("/s?a=b%20c", "/s/?a=b%20c"), ("/m/reglages/", "/m/reglages"))
+    for path, meant in moved:
         answer = visitor.http.get(path, headers={"host": "elsewhere.example"}, follow_redirects=False)
         assert (answer.status_code, answer.headers["location"]) == (307, meant)
     refused = visitor.http.put("/")
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+    assert visitor.http.put("/m/ecrire").headers["allow"] == "GET, HEAD, POST"
     assert visitor.http.get("/autodiscover/autodiscover.xml").headers["allow"] == "POST"
     assert visitor.http.put("/connexion").headers["allow"] == "GET, HEAD, POST"
     assert "Demande incomprise" in visitor.http.put("/").text
