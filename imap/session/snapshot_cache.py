@@ -78,6 +78,12 @@ def _read(tx: Tx, box: mailboxes.Mailbox) -> Snapshot:
     return Snapshot(box.id, box.uidvalidity, box.uidnext, box.modseq, box.recent, names, *states.read(tx, box))
 
 
+def _named_as(base: Snapshot, snapshot: Snapshot) -> Snapshot:
+    """With the names of before where they are the same: new ones are told to every client."""
+    same = snapshot.names is not base.names and snapshot.names.keywords == base.names.keywords
+    return replace(snapshot, names=base.names) if same else snapshot
+
+
 class Shared:
     """One mailbox in use by this worker."""
 
@@ -131,7 +137,7 @@ class Shared:
                 heard, base, known = self.heard, self.snapshot, None if self._doubted else self.snapshot
                 found = await self._shelf.store.read_brief(_catch_up, self.account_id, self.mailbox_id, known)
                 if base is self.snapshot and (known is None or not self._doubted):
-                    self.snapshot, self._holds = found.snapshot, heard
+                    self.snapshot, self._holds = _named_as(base, found.snapshot), heard
                     self._doubted = self._doubted and self.heard > heard
         return self.snapshot
 

@@ -77,6 +77,19 @@ def test_a_replica_that_lacks_the_last_messages_is_read_anew(store: Store) -> No
     play(scene)
 
 
+def test_where_nothing_was_lost_nothing_is_told(store: Store) -> None:
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            await client.ok("APPEND INBOX (travail)", literal=b"Subject: un\r\n\r\nbody\r\n")
+            await client.ok("NOOP")
+            store.changes.publish_all()
+            assert await client.ok("NOOP") == []
+
+    play(scene)
+
+
 def test_a_replica_that_has_caught_up_in_number_is_read_anew(store: Store) -> None:
     """Before anybody looked again others have come, so that the mod-sequence is what it was: in a mailbox that is open,
     in one that was, and in one that nobody looks into any more before it is closed."""

@@ -102,10 +102,11 @@ def test_a_store_out_of_reach(sqlite_store: Store) -> None:
                 raise Temporary("The database is out of reach")
 
             with pytest.MonkeyPatch.context() as cut:
-                cut.setattr(world.store, "begin", unreachable_now)
+                for name in ("begin", "begin_together"):
+                    cut.setattr(world.store, name, unreachable_now)
                 assert await refused(client, "STORE 1 +FLAGS (\\Seen)") == "UNAVAILABLE"
                 assert await refused(client, "APPEND INBOX", literal=MESSAGE) == "UNAVAILABLE"
-                for name in ("read", "read_inline", "read_apart"):
+                for name in ("read", "read_inline", "read_apart", "read_brief", "read_together"):
                     cut.setattr(world.store, name, unreachable)
                 for name in ("read_inline_now", "read_apart_now"):
                     cut.setattr(world.store, name, unreachable_now)
