@@ -146,6 +146,33 @@ def test_a_letter_left_behind_is_a_draft_and_no_part_of_the_next(
     expect(page.locator("#texte")).to_have_value("jamais arrivé")
 
 
+def test_what_the_server_has_a_part_of_is_found_in_that_draft(
+    house: House, watched: Watched, person: Principal
+) -> None:
+    """An answer that never came, a network that was gone: the page does not know that it is a draft already."""
+    page = watched.page
+    write(page, house)
+    key = page.locator("[name=cle]").input_value()
+    page.fill("#objet", "Sortie")
+    page.fill("#texte", "Le début")
+    expect(page.locator("#etat")).to_contain_text("Enregistré à")
+    draft = page.url
+    for text, again in (("Le début", True), ("Le début et la fin", True), ("Le début, la fin et la suite", False)):
+        write(page, house)
+        lost = {"cle": key, "a": "", "objet": "Sortie", "texte": text}
+        page.evaluate("lost => sessionStorage.setItem('lettre /m/ecrire', JSON.stringify(lost))", lost)
+        if again:
+            page.reload()
+        else:
+            write(page, house)
+        expect(page).to_have_url(re.compile("/m/ecrire/[0-9]+$"))
+        expect(page.locator("#texte")).to_have_value(text)
+        if text != "Le début":
+            expect(page.locator("#etat")).to_contain_text("Enregistré à")
+    assert page.url != draft
+    assert house.subjects(person, "Drafts") == ["Sortie"]
+
+
 def test_two_windows_on_one_draft_give_a_choice(house: House, watched: Watched, person: Principal) -> None:
     page = watched.page
     write(page, house)

@@ -2,6 +2,17 @@
 
 const FIRST = 2000;
 const UNDERWAY = 1500;
+const PATIENCE = 5000;
+
+// The words of a letter, however they are set.
+function said({ objet = "", texte = "", html }) {
+  const body = html ? new DOMParser().parseFromString(html, "text/html").body.textContent : texte;
+  return [objet, body].map((text) => text.replace(/\s+/g, "")).join("\n");
+}
+
+function isReloaded() {
+  return performance.getEntriesByType("navigation")[0]?.type === "reload";
+}
 
 export function keeping(desk) {
   const { form, texts } = desk;
@@ -39,21 +50,23 @@ export function keeping(desk) {
     at = "";
   }
 
-  // The server has a letter of this key: it was given to it as its page was left, and this one is another letter.
-  async function isDraft(key, again = true) {
-    try {
-      const headers = { "HX-Request": "true", "HX-Request-Type": "partial" };
-      const answer = await fetch(`${desk.base}/ecrire?cle=${encodeURIComponent(key)}`, { headers });
-      const page = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
-      if (Number(page.querySelector("[name=brouillon]")?.value)) return true;
-      if (!again) return false;
-      await new Promise((done) => setTimeout(done, UNDERWAY)); // what was given as a page was left may still be on its way
-      return isDraft(key, false);
-    } catch {
-      return false;
-    }
+  // What the server has of a letter of this key, which was given to it as its page was left.
+  async function draftOf(key, again = true) {
+    const headers = { "HX-Request": "true", "HX-Request-Type": "partial" };
+    const address = `${desk.base}/ecrire?cle=${encodeURIComponent(key)}`;
+    const answer = await fetch(address, { headers, signal: AbortSignal.timeout(PATIENCE) });
+    const page = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
+    const values = Object.fromEntries(
+      ["brouillon", "objet", "texte", "html"].map((name) => [name, page.querySelector(`[name=${name}]`)?.value]),
+    );
+    if (Number(values.brouillon)) return values;
+    if (!again) return null;
+    await new Promise((done) => setTimeout(done, UNDERWAY)); // what was given as a page was left may still be on its way
+    return draftOf(key, false);
   }
 
+  // What is left unsaid in an old page is found: in the form, or, where the server has a part of it, in that draft. A letter
+  // that it has whole is no part of the next one; but who reloads the page means to go on with it.
   async function restore() {
     let found;
     try {
@@ -61,10 +74,20 @@ export function keeping(desk) {
     } catch {
       return;
     }
-    forget();
     const { cle, ...values } = found ?? {};
-    if (Object.entries(values).every(([name, value]) => desk.field(name)?.value === value)) return;
-    if (cle && cle !== desk.field("cle").value && ((await isDraft(cle)) || changes)) return;
+    const isShown = Object.entries(values).every(([name, value]) => desk.field(name)?.value === value);
+    const other = !isShown && cle && cle !== desk.field("cle").value;
+    const draft = other ? await unhurried(() => draftOf(cle)) : null;
+    if (desk.life.signal.aborted) return;
+    forget();
+    if (isShown) return;
+    if (draft && draft.brouillon !== desk.field("brouillon").value) {
+      const there = `${desk.base}/ecrire/${draft.brouillon}`;
+      const isWhole = said(values) === said(draft);
+      if (!isWhole) sessionStorage.setItem(`lettre ${there}`, JSON.stringify(found));
+      if (!isWhole || isReloaded()) desk.host.show(there);
+      return;
+    }
     for (const [name, value] of Object.entries(values)) {
       if (desk.field(name)) {
         desk.field(name).value = value;
@@ -73,6 +96,20 @@ export function keeping(desk) {
     }
     desk.say(texts.retrouve);
     touched();
+  }
+
+  // Nobody writes in the form until it is known what stands in it.
+  async function unhurried(look) {
+    const focused = document.activeElement;
+    form.inert = true;
+    try {
+      return await look();
+    } catch {
+      return null; // out of reach: what was found is put into the form
+    } finally {
+      form.inert = false;
+      if (form.contains(focused)) focused.focus();
+    }
   }
 
   // Text that is not kept yet, or files on their way.
