@@ -1,5 +1,6 @@
 """Entry point of `mailserver` and `python -m mailserver`: the options before the command family."""
 
+import contextlib
 import errno
 import io
 import os
@@ -52,7 +53,8 @@ def main() -> None:
     """Run the command line. Whatever a command writes, its owner alone may read."""
     os.umask(0o077)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # Names have accents, whatever the terminal has.
+        with contextlib.suppress(OSError):  # It was given another stream than it was made for.
+            sys.stdout.reconfigure(errors="replace")  # Names have accents, whatever the terminal has.
     try:
         try:
             app()

@@ -5,13 +5,10 @@ const UNDERWAY = 1500;
 const PATIENCE = 5000;
 
 // The words of a letter, however they are set.
-function said({ objet = "", texte = "", html }) {
-  const body = html ? new DOMParser().parseFromString(html, "text/html").body.textContent : texte;
-  return [objet, body].map((text) => text.replace(/\s+/g, "")).join("\n");
-}
-
-function isReloaded() {
-  return performance.getEntriesByType("navigation")[0]?.type === "reload";
+function said(field) {
+  const html = field("html");
+  const body = html ? new DOMParser().parseFromString(html, "text/html").body.textContent : field("texte");
+  return `${field("objet")} ${body}`.replace(/\s+/g, "");
 }
 
 export function keeping(desk) {
@@ -50,16 +47,14 @@ export function keeping(desk) {
     at = "";
   }
 
-  // What the server has of a letter of this key, which was given to it as its page was left.
+  // What the server has of a letter of this key, by field, which was given to it as its page was left.
   async function draftOf(key, again = true) {
     const headers = { "HX-Request": "true", "HX-Request-Type": "partial" };
     const address = `${desk.base}/ecrire?cle=${encodeURIComponent(key)}`;
     const answer = await fetch(address, { headers, signal: AbortSignal.timeout(PATIENCE) });
     const page = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
-    const values = Object.fromEntries(
-      ["brouillon", "objet", "texte", "html"].map((name) => [name, page.querySelector(`[name=${name}]`)?.value]),
-    );
-    if (Number(values.brouillon)) return values;
+    const field = (name) => page.querySelector(`[name=${name}]`)?.value;
+    if (Number(field("brouillon"))) return field;
     if (!again) return null;
     await new Promise((done) => setTimeout(done, UNDERWAY)); // what was given as a page was left may still be on its way
     return draftOf(key, false);
@@ -76,16 +71,20 @@ export function keeping(desk) {
     }
     const { cle, ...values } = found ?? {};
     const isShown = Object.entries(values).every(([name, value]) => desk.field(name)?.value === value);
-    const other = !isShown && cle && cle !== desk.field("cle").value;
-    const draft = other ? await unhurried(() => draftOf(cle)) : null;
-    if (desk.life.signal.aborted) return;
+    let draft = null;
+    if (!isShown && cle && cle !== desk.field("cle").value) {
+      form.inert = true; // until it is known what stands in it
+      draft = await draftOf(cle).catch(() => null);
+      form.inert = false;
+      if (desk.life.signal.aborted) return;
+    }
     forget();
     if (isShown) return;
-    if (draft && draft.brouillon !== desk.field("brouillon").value) {
-      const there = `${desk.base}/ecrire/${draft.brouillon}`;
-      const isWhole = said(values) === said(draft);
+    if (draft && draft("brouillon") !== desk.field("brouillon").value) {
+      const there = `${desk.base}/ecrire/${draft("brouillon")}`;
+      const isWhole = said((name) => values[name]) === said(draft);
       if (!isWhole) sessionStorage.setItem(`lettre ${there}`, JSON.stringify(found));
-      if (!isWhole || isReloaded()) desk.host.show(there);
+      if (!isWhole || performance.getEntriesByType("navigation")[0]?.type === "reload") desk.host.show(there);
       return;
     }
     for (const [name, value] of Object.entries(values)) {
@@ -96,20 +95,6 @@ export function keeping(desk) {
     }
     desk.say(texts.retrouve);
     touched();
-  }
-
-  // Nobody writes in the form until it is known what stands in it.
-  async function unhurried(look) {
-    const focused = document.activeElement;
-    form.inert = true;
-    try {
-      return await look();
-    } catch {
-      return null; // out of reach: what was found is put into the form
-    } finally {
-      form.inert = false;
-      if (form.contains(focused)) focused.focus();
-    }
   }
 
   // Text that is not kept yet, or files on their way.
