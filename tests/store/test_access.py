@@ -290,3 +290,13 @@ def test_rights_that_are_given_are_bounded(
     grant(store, mmartin, "INBOX", "prof1", "lrs")  # one that is there changes
     grant(store, mmartin, "INBOX", "prof1", "")
     grant(store, mmartin, "INBOX", "prof2", "lr")
+
+
+@pytest.mark.parametrize("part", ["a\0b", "\ud800"])
+def test_what_no_name_can_be_is_not_there(store: Store, edupont: int, mmartin: int, part: str) -> None:
+    """Modified UTF-7 can spell both: the database is not asked for them, by whatever name."""
+    me = viewer(mmartin, "mmartin")
+    for name in (part, f"Partagés/{part}/INBOX", f"Fonctions/{part}/INBOX", f"Partagés/edupont/{part}"):
+        assert refused(store.read_now, access.find, me, name, "r") is Reason.NO_SUCH_MAILBOX
+        store.write_now(mailboxes.subscribe, mmartin, name, False)
+    assert refused(store.write_now, mailboxes.subscribe, mmartin, part, True) is Reason.INVALID

@@ -341,6 +341,8 @@ def subscriptions(tx: Tx, account_id: int) -> set[str]:
 def subscribe(tx: Tx, account_id: int, name: str, subscribed: bool) -> None:
     """Add or remove a subscription. Raises Refused(LIMIT | INVALID)."""
     name = check_name(name) if subscribed else canonical(name)
+    if not subscribed and not can_be(name):
+        return  # nobody ever subscribed to it
     if not subscribed:
         tx.execute(delete(subscription).where(subscription.c.account_id == account_id, subscription.c.name == name))
     else:

@@ -113,7 +113,7 @@ def place(tx: Tx, viewer: Viewer, name: str) -> tuple[int, str]:
         return viewer.account_id, name
     space, _, rest = name.partition(SEPARATOR)
     label, _, inner = rest.partition(SEPARATOR)
-    owner = _owner(tx, space, label) if label and inner else 0
+    owner = _owner(tx, space, label) if label and inner and mailboxes.can_be(label) else 0
     if not owner or owner == viewer.account_id:
         raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
     return owner, inner
