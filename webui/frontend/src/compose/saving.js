@@ -1,15 +1,6 @@
 // The draft: first kept after two seconds of typing, then at most every ten, on leaving a field, and when the page is hidden.
 
 const FIRST = 2000;
-const UNDERWAY = 1500;
-const PATIENCE = 5000;
-
-// The words of a letter, however they are set.
-function said(field) {
-  const html = field("html");
-  const body = html ? new DOMParser().parseFromString(html, "text/html").body.textContent : field("texte");
-  return `${field("objet")} ${body}`.replace(/\s+/g, "");
-}
 
 export function keeping(desk) {
   const { form, texts } = desk;
@@ -47,19 +38,6 @@ export function keeping(desk) {
     at = "";
   }
 
-  // What the server has of a letter of this key, by field, which was given to it as its page was left.
-  async function draftOf(key, again = true) {
-    const headers = { "HX-Request": "true", "HX-Request-Type": "partial" };
-    const address = `${desk.base}/ecrire?cle=${encodeURIComponent(key)}`;
-    const answer = await fetch(address, { headers, signal: AbortSignal.timeout(PATIENCE) });
-    const page = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
-    const field = (name) => page.querySelector(`[name=${name}]`)?.value;
-    if (Number(field("brouillon"))) return field;
-    if (!again) return null;
-    await new Promise((done) => setTimeout(done, UNDERWAY)); // what was given as a page was left may still be on its way
-    return draftOf(key, false);
-  }
-
   // What is left unsaid in an old page is found: in the form, or, where the server has a part of it, in that draft. A letter
   // that it has whole is no part of the next one; but who reloads the page means to go on with it.
   async function restore() {
@@ -74,17 +52,15 @@ export function keeping(desk) {
     let draft = null;
     if (!isShown && cle && cle !== desk.field("cle").value) {
       form.inert = true; // until it is known what stands in it
-      draft = await draftOf(cle).catch(() => null);
+      draft = await import(form.dataset.retrouve).then(({ sought }) => sought(desk, cle, values)).catch(() => null);
       form.inert = false;
       if (desk.life.signal.aborted) return;
     }
     forget();
     if (isShown) return;
-    if (draft && draft("brouillon") !== desk.field("brouillon").value) {
-      const there = `${desk.base}/ecrire/${draft("brouillon")}`;
-      const isWhole = said((name) => values[name]) === said(draft);
-      if (!isWhole) sessionStorage.setItem(`lettre ${there}`, JSON.stringify(found));
-      if (!isWhole || performance.getEntriesByType("navigation")[0]?.type === "reload") desk.host.show(there);
+    if (draft) {
+      if (!draft.isWhole) sessionStorage.setItem(`lettre ${draft.address}`, JSON.stringify(found));
+      if (!draft.isWhole || performance.getEntriesByType("navigation")[0]?.type === "reload") desk.host.show(draft.address);
       return;
     }
     for (const [name, value] of Object.entries(values)) {
