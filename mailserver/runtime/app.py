@@ -69,7 +69,16 @@ async def _index(life: Life) -> None:
     stopping = _until_told()
     _reload_when_told(life, lambda: None)
     settings, clock, changes = life.settings, SystemClock(), Changes()
-    store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1, blobs=folder_of(settings))
+    store = Store(
+        settings.database_url,
+        settings.data,
+        clock,
+        changes,
+        readers=1,
+        writers=1,
+        blobs=folder_of(settings),
+        gives_way=True,
+    )
     TRACES.open(settings.tracing, settings.name)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, TRACES.close)

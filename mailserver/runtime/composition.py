@@ -53,10 +53,10 @@ def build(settings: Settings) -> Services:
 
 def build_for_relay(settings: Settings) -> Ground:
     """The same of one relay."""
-    return _ground(settings, RELAY_READERS, RELAY_WRITERS)
+    return _ground(settings, RELAY_READERS, RELAY_WRITERS, gives_way=True)
 
 
-def _ground(settings: Settings, readers: int, writers: int) -> Ground:
+def _ground(settings: Settings, readers: int, writers: int, *, gives_way: bool = False) -> Ground:
     clock = SystemClock()
     changes = Changes()
     store = Store(
@@ -67,6 +67,7 @@ def _ground(settings: Settings, readers: int, writers: int) -> Ground:
         readers=readers,
         writers=writers,
         blobs=folder_of(settings),
+        gives_way=gives_way,
     )
     directory = make_directory(settings, store, clock)
     delivery = Delivery(settings=settings, store=store, directory=directory, clock=clock, changes=changes)

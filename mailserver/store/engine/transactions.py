@@ -60,9 +60,11 @@ class Store:
         writers: int = 4,
         read_only: bool = False,
         blobs: BlobFolder | None = None,
+        gives_way: bool = False,
     ) -> None:
         """Connect lazily: the schema is there already (`opening`). `read_only`: changes nothing, not even a file.
-        `blobs`: where large messages lie, if not with the data.
+        `blobs`: where large messages lie, if not with the data. `gives_way`: of a process that serves nobody:
+        of several such one at a time waits for SQLite’s writer among those that serve.
 
         Raises OSError: `data` is unwritable.
         """
@@ -88,7 +90,7 @@ class Store:
         """Who reads slowly, or waits for it, by account."""
         self._together: dict[Callable[..., Any], ReadsTogether] = {}
         self._near = Nearness(local=self.backend.dialect == "sqlite")
-        self._writer = Writer(self.backend, self._sessions, self.worker, self._publish, writers)
+        self._writer = Writer(self.backend, self._sessions, self.worker, self._publish, writers, gives_way=gives_way)
 
     # ------------------------------------------------------------------ reading
 

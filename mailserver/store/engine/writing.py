@@ -34,6 +34,7 @@ LINGER_SECONDS = 0.025
 at once: 3.0 ms of CPU a message with 5 ms, 2.55 with 10, 2.4 with 25."""
 MAX_WAITING = 10_000
 """Units that may wait when the disk is slow; further ones are refused, so that memory has a bound."""
+_LOCK_FILE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 
 class _Gathering:
@@ -57,7 +58,10 @@ class Writer:
         worker: int,
         publish: Callable[[Sequence[Change]], None],
         threads: int,
+        *,
+        gives_way: bool = False,
     ) -> None:
+        """`gives_way`: of several writers that do so one alone waits for its turn; the others wait for that one."""
         self._backend = backend
         self._sessions = sessions
         self._worker = worker
@@ -74,12 +78,13 @@ class Writer:
         self._closed = False
         self._at_work: set[int] = set()
         """Threads that commit something."""
-        self._lock: int | None = None
+        self._locks: list[int] = []
         if backend.lock_file is not None:
-            self._lock = os.open(backend.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            files = (backend.lock_file.with_suffix(".background"),) if gives_way else ()
+            self._locks = [os.open(file, _LOCK_FILE, 0o600) for file in (*files, backend.lock_file)]
             threads = 1
         self._committing = Committing(backend, sessions, worker)
-        self._group_limit = GROUP_UNITS if self._lock is not None else 1
+        self._group_limit = GROUP_UNITS if self._locks else 1
         self._threads = [
             threading.Thread(target=self._run, name=f"store-write-{number}", daemon=True) for number in range(threads)
         ]
@@ -158,9 +163,8 @@ class Writer:
             self._waiting.put(None)
         for thread in self._threads:
             thread.join()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        while self._locks:
+            os.close(self._locks.pop())
 
     # ------------------------------------------------------------------ one thread's life
 
@@ -199,14 +203,13 @@ class Writer:
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
         """SQLite: writers of several processes queue here, or they starve each other in BEGIN IMMEDIATE."""
-        if self._lock is None:
-            yield
-            return
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        for lock in self._locks:
+            fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield
         finally:
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
+            for lock in reversed(self._locks):
+                fcntl.flock(lock, fcntl.LOCK_UN)
 
     def _take(self, first: Unit) -> list[Unit]:
         """This unit and what waits behind it, up to the size of a group, without units that nobody waits for any more.
