@@ -34,7 +34,7 @@ MOST_SECONDS = 900
 POLL_SECONDS = 0.05
 REST_SECONDS = 45
 """The most to wait until nothing is left to do: a connection that gets no answer is given up after 30 seconds."""
-IDLE_SECONDS = 3
+IDLE_SECONDS = 10
 """For what comes from outside before the queue may go."""
 DEAD_PORT = 1
 
