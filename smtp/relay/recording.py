@@ -102,15 +102,18 @@ class Recorder:
         if is_over:
             verdicts = [_expired(verdict) for verdict in verdicts]
         deferred = [verdict for verdict in verdicts if verdict.result is Result.DEFERRED]
+        # A transfer that was stopped has left some untried: it is due again at once, as what was given back.
+        is_cut_short = len(verdicts) < len(row.recipients)
         late = late and bool(deferred)
-        due = int(now) + delay(self._outbound, row.attempts)
+        due = int(now) + (0 if is_cut_short else delay(self._outbound, row.attempts))
         is_of_list = self._delivery.members.departure(row.reverse_path) is not None
         written = [
             await self._write_report(row, action, chosen, octets, now)
             for action, told in ([] if is_of_list else _reports(row, verdicts, late=late))
             for chosen in parts_of(told)
         ]
-        if not written and not is_of_list and all(verdict.result is Result.DELIVERED for verdict in verdicts):
+        is_taken = not is_cut_short and all(verdict.result is Result.DELIVERED for verdict in verdicts)
+        if is_taken and not written and not is_of_list:
             addresses = [verdict.addressee.address for verdict in verdicts]
             await self._settling.settle(Taken(row, list(_steps(row, verdicts)), addresses))
         else:
@@ -124,6 +127,7 @@ class Recorder:
                 due=due if now >= row.expires else min(due, row.expires),
                 error=deferred[0].text if deferred else NOTHING,
                 warned=row.warned or late,
+                counts=not is_cut_short,
                 steps=list(_steps(row, verdicts)),
                 taken=[verdict.addressee.address for verdict in verdicts if verdict.result is Result.DELIVERED],
                 # What an operator gave up says nothing of the account, nor of where it has its mail sent on to.
@@ -198,6 +202,7 @@ def conclude_unit(
     due: int,
     error: Cause,
     warned: bool,
+    counts: bool = True,
     steps: Sequence[Trace] = (),
     taken: Sequence[str] = (),
     refused: Sequence[str] = (),
@@ -207,7 +212,7 @@ def conclude_unit(
 
     `listed`: it is a list's message to a member, of which its author hears nothing and answers for nothing.
     """
-    if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):
+    if not spool.settle(tx, row, settled, due=due, error=error, warned=warned, counts=counts):
         _trace_sent(tx, steps)
         return
     parts = [

@@ -99,13 +99,15 @@ class Transfer:
         self.seconds = 0.0
         """That it took."""
         self._content_sent = False
+        self._cut_short = False
+        """It was stopped between two groups of recipients, or within one: who has no verdict then was not tried."""
         self._broke = self._broke_early = False
         self.verdicts: list[Verdict] = []
 
     @property
     def is_final(self) -> bool:
         """False: the server put everything off, another one may do better."""
-        return self._content_sent or any(verdict.result is not Result.DEFERRED for verdict in self.verdicts)
+        return self._content_sent or self._cut_short or any(verdict.result is not Result.DEFERRED for verdict in self.verdicts)
 
     @property
     def is_stale(self) -> bool:
@@ -118,7 +120,8 @@ class Transfer:
         return not self._broke and not self._pipeline.is_broken and not self._pipeline.has_reply
 
     async def run(self) -> None:
-        """Come to a verdict on every recipient. Raises LeaseOver."""
+        """Come to a verdict on every recipient, or on those whose turn had come when it was stopped. Raises
+        LeaseOver."""
         missing = await self._what_it_lacks()
         if missing is not None:
             self._judge_all(Result.FAILED, *missing)
@@ -138,8 +141,11 @@ class Transfer:
         except LeaseOver:
             if not self.verdicts:
                 raise  # else who has the message already is recorded, if nobody was faster
-            self._broke = True
+            self._broke = self._cut_short = True
         self.seconds = loop.time() - began
+        if self._cut_short:
+            log.info("stopped before all recipients were tried", host=self._remote, tried=len(self.verdicts))
+            return
         decided = {verdict.addressee.id for verdict in self.verdicts}
         for recipient in recipients:
             if recipient.id not in decided:

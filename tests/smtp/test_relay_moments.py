@@ -18,6 +18,7 @@ from mailserver.store.queue.spool import Leased
 from mailserver.store.queue.traces import Step
 from mailserver.store.record.audit import Origin
 from mailserver.submission import queue_admin
+from mailserver.texts.causes import NOTHING
 from smtp.relay import queue_runner, settling
 from smtp.relay.attempt import Courier
 from smtp.relay.dsn import Reporter
@@ -239,6 +240,34 @@ def test_a_relay_that_stops_sends_no_message_to_its_end(
     thread.join()
     assert [(one.sending, one.attempts) for one in queue(house)] == [(False, 0)]
     assert first.inbox.taken == []
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["taken", "one refused"])
+def test_a_relay_that_stops_between_two_groups_of_recipients_has_not_tried_the_second(
+    make_house: HouseMaker, names: Names, first: Elsewhere, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    """Who has the message does not get it again; the others are due at once, and nothing was said of them."""
+    monkeypatch.setattr(queue_runner, "ANSWER_SECONDS", PATIENCE)
+    house = make_house(clock=StandingClock(), outbound={"port": first.port, "retry": (600,)})
+    relay = house.start_relay(resolver=names.resolver())
+    everybody = [f"x{number}@ailleurs.fr" for number in range(150)]
+    first.inbox.answers = {everybody[0]: "550 5.1.1 no"} if refused else {}
+    first.inbox.hold.clear()
+    submit(house, *everybody)
+    until(lambda: first.inbox.held)
+    thread = stopping(house)
+    until(lambda: relay._holding.is_stopping)
+    first.inbox.hold.set()
+    thread.join()
+    (taken,) = first.inbox.taken
+    (left,) = queue(house)
+    assert [*taken.rcpt_tos, *left.recipients] == everybody[refused:]
+    assert (left.sending, left.attempts, left.due, left.error) == (False, 0, int(house.clock.now()), NOTHING)
+    rows = house.read(traces.find, traces.Wanted(0, 1 << 40, recipient="@ailleurs.fr"), 10).rows
+    assert Step.DEFERRED not in {row.step for row in rows}
+    house.start_relay(resolver=names.resolver())
+    until(lambda: not queue(house))
+    assert [*taken.rcpt_tos, *first.inbox.taken[1].rcpt_tos] == everybody[refused:]
 
 
 def test_nothing_is_begun_while_too_much_that_left_is_not_on_record(

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy import BigInteger, bindparam, delete, exists, select, update
 
 from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
-from mailserver.store.queue.spool.rows import BRAKED, Leased, errors
+from mailserver.store.queue.spool.rows import BRAKED, NEWS, NOBODY, Leased, errors
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 from mailserver.texts.causes import NOTHING, Cause
 
@@ -18,6 +18,7 @@ _RELEASE = Statement(
     .values(
         due=bindparam("until"),
         lease=0,
+        attempts=queued_domain.c.attempts - bindparam("uncounted", type_=BigInteger),
         warned=bindparam("warned_"),
         **{column: bindparam(f"{column}_") for column in errors(BRAKED)},
     )
@@ -69,8 +70,10 @@ def settle(
     due: int = 0,
     error: Cause = NOTHING,
     warned: bool = False,
+    counts: bool = True,
 ) -> bool:
-    """Record what became of an attempt: recipients whose fate is known, and when to try the others.
+    """Record what became of an attempt: recipients whose fate is known, and when to try the others; whether it counts
+    as one. Other relays know at once of what is left by one that does not.
 
     Returns False, changing nothing, when the lease was lost.
     """
@@ -82,7 +85,9 @@ def settle(
     for number in settled:
         tx.run(_DELETE_RECIPIENT, row=number)
     said = {f"{column}_": value for column, value in errors(error).items()}
-    tx.run(_RELEASE, row=row.id, token=row.lease, until=due, warned_=int(warned), **said)
+    tx.run(_RELEASE, row=row.id, token=row.lease, until=due, uncounted=int(not counts), warned_=int(warned), **said)
+    if not counts:
+        tx.changed(NOBODY, NEWS)
     return True
 
 
