@@ -95,14 +95,15 @@ async def _elsewhere(session: Session, boxes: Sequence[Mailbox], command: MultiS
 
 
 def _search(tx: Tx, boxes: Sequence[Mailbox], command: MultiSearch, folder: BlobFolder) -> _Found:
-    """In a reader's thread. `\\Recent` is what no session was told of yet."""
+    """In a reader's thread, on one budget whosever they are. `\\Recent` is what no session was told of yet."""
     known: _Found = {}
     by_owner: dict[int, list[Mailbox]] = {}
     for box in boxes:
         by_owner.setdefault(box.account_id, []).append(box)
     matching: dict[int, list[int]] = {}
+    left = searching.budget()
     for owner, theirs in by_owner.items():
-        matching |= searching.among(tx, owner, theirs, command.criterion, folder)
+        matching |= searching.among(tx, owner, theirs, command.criterion, folder, left)
     for box_id, uids in matching.items():
         modseq = None
         if uids and mentions_modseq(command.criterion):

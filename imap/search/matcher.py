@@ -7,12 +7,14 @@ what needs texts or dates goes to `store.search.search` in one question, about t
 import asyncio
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 from imap.session.session import Session
 from imap.session.view import View
 from imap.wire.flags import FIRST_KEYWORD, SYSTEM_BITS
 from imap.wire.sets import SequenceSet, batched, ranges_of
+from mailserver.model.budget import Budget
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.criteria import (
     All,
@@ -81,6 +83,7 @@ async def find(session: Session, criterion: Criterion, among: Places | None = No
         store.blobs,
         snapshot.uids,
         places,
+        cache(search.budget),
     )
     if modseq != snapshot.modseq:
         # What is gone there may not have been heard of here; the news behind the answer look.
@@ -89,14 +92,22 @@ async def find(session: Session, criterion: Criterion, among: Places | None = No
 
 
 def _among(
-    tx: Tx, account_id: int, mailbox_id: int, wanted: And, folder: BlobFolder, uids: "array[int]", places: Places
+    tx: Tx,
+    account_id: int,
+    mailbox_id: int,
+    wanted: And,
+    folder: BlobFolder,
+    uids: "array[int]",
+    places: Places,
+    budget: Callable[[], Budget],
 ) -> tuple[int, Places]:
-    """In a reader's thread: the mailbox's mod-sequence, and those of these places of a snapshot where the store finds
-    what is wanted."""
+    """In a reader's thread, perhaps twice, on one budget: the mailbox's mod-sequence, and those of these places of a
+    snapshot where the store finds what is wanted."""
+    left = budget()
     if len(places) < len(uids):
         wanted = And((Uids(tuple(ranges_of(uids[place] for place in places))), *wanted.terms))
     box = mailboxes.by_id(tx, account_id, mailbox_id)
-    found = search.among(tx, account_id, [box], wanted, folder)[mailbox_id]
+    found = search.among(tx, account_id, [box], wanted, folder, left)[mailbox_id]
     return box.modseq, _places(uids, places, found)
 
 

@@ -107,7 +107,11 @@ class Transfer:
     @property
     def is_final(self) -> bool:
         """False: the server put everything off, another one may do better."""
-        return self._content_sent or self._cut_short or any(verdict.result is not Result.DEFERRED for verdict in self.verdicts)
+        return (
+            self._content_sent
+            or any(verdict.result is not Result.DEFERRED for verdict in self.verdicts)
+            or self._cut_short
+        )
 
     @property
     def is_stale(self) -> bool:

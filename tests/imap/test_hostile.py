@@ -14,7 +14,10 @@ from imap.search import matcher
 from imap.wire.flags import FlagNames
 from imap.wire.framing import BEFORE_LOGIN
 from imap.wire.search.search_program import MailboxFilter, Scope
+from mailserver.model.budget import Budget
 from mailserver.store.engine.transactions import Store
+from mailserver.store.search import search as search_of_store
+from tests.conftest import StoreMaker
 from tests.harness import Instance, workers_of
 from tests.imap.bench_hostile import Client as Plain
 from tests.imap.bench_hostile import rss
@@ -251,6 +254,27 @@ def test_what_a_search_looks_at_is_bounded(sqlite_store: Store, search: bytes, m
             *_, last = await client.command(b"SEARCH " + search)
             assert last == "NO [LIMIT] The search needs too much computing"
             assert await client.ok("SEARCH 1:3 UNSEEN") == ["* SEARCH 1 2 3"]
+
+    play(scene)
+
+
+def test_a_search_has_its_time_once(make_store: StoreMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where what it asks takes it to a second run, on one snapshot (PostgreSQL)."""
+    begun: list[float] = []
+
+    def budget(seconds: float) -> Budget:
+        begun.append(seconds)
+        return Budget(seconds)
+
+    monkeypatch.setattr(search_of_store, "Budget", budget)
+
+    async def scene() -> None:
+        async with World(make_store()) as world:
+            client = await crowded(world, 3)
+            for keys in ("TEXT introuvable", "OR SENTSINCE 1-Feb-2020 LARGER 100000", "ALL LARGER 1"):
+                begun.clear()
+                await client.ok(f"SEARCH {keys}")
+                assert len(begun) == 1, keys
 
     play(scene)
 

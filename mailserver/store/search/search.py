@@ -101,6 +101,11 @@ _BY_PAIRS = (All, And, Or, Not, Uids, Numbers, Header, Body, Text)
 _PAIR_OCTETS = 16
 
 
+def budget() -> Budget:
+    """Of one search, made in the thread that runs it, and one where it runs twice (`read_slow_brief`)."""
+    return Budget(SEARCH_SECONDS)
+
+
 def search(tx: Tx, account_id: int, mailbox_id: int, criterion: Criterion, folder: BlobFolder) -> list[int]:
     """UIDs of the messages of a mailbox that meet a criterion, ascending. `folder`: where large octets are.
 
@@ -111,10 +116,16 @@ def search(tx: Tx, account_id: int, mailbox_id: int, criterion: Criterion, folde
 
 
 def among(
-    tx: Tx, account_id: int, boxes: Sequence[Mailbox], criterion: Criterion, folder: BlobFolder
+    tx: Tx,
+    account_id: int,
+    boxes: Sequence[Mailbox],
+    criterion: Criterion,
+    folder: BlobFolder,
+    left: Budget | None = None,
 ) -> dict[int, list[int]]:
-    """The same in these mailboxes of the account: mailbox id -> UIDs, nothing found or not."""
-    budget = Budget(SEARCH_SECONDS)
+    """The same in these mailboxes of the account: mailbox id -> UIDs, nothing found or not. `left`: what a
+    search may still take of which this is a part, or which has run before."""
+    left = left or budget()
     terms = list(_conjuncts(criterion))
     costly = sorted(filter(_is_costly, terms), key=lambda term: not _leaves(term))
     cheap = [term for term in terms if not _is_costly(term)]
@@ -125,19 +136,19 @@ def among(
         here = read(tx, box)
         tests[box.id] = made = _Tests(tx, box, here)
         for term in cheap:
-            here = _that_meet(made.test(term), here, budget)
+            here = _that_meet(made.test(term), here, left)
         rows[box.id] = here
     if costly:
         wanted = set().union(*map(_contents, rows.values()))
         leaves = [leaf for term in costly for leaf in _leaves(term)]
-        hits = Texts(tx, account_id, folder, leaves, budget).find(wanted)
+        hits = Texts(tx, account_id, folder, leaves, left).find(wanted)
         for mailbox_id, here in rows.items():
             made = tests[mailbox_id]
             made.hits = hits
             for term in costly:
                 found = hits.get(term) if isinstance(term, Header | Body | Text) else None
                 if found is None:
-                    here = _that_meet(made.test(term), here, budget)
+                    here = _that_meet(made.test(term), here, left)
                 else:
                     here = _having(here, found)
             rows[mailbox_id] = here

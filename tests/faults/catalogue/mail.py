@@ -92,6 +92,14 @@ FAULTS = (
         ("tests/smtp/test_spool.py",),
     ),
     Fault(
+        "stop-between-groups-counts",
+        "A restart between two groups of recipients counts as an attempt of the second.",
+        "smtp/relay/recording.py",
+        "counts=not is_cut_short",
+        "counts=True",
+        ("tests/smtp/test_relay_moments.py",),
+    ),
+    Fault(
         "settled-without-lease",
         "A worker settles a row that another one has by now.",
         "mailserver/store/queue/spool/settling.py",
