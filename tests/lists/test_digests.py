@@ -354,7 +354,7 @@ def test_its_author_takes_back_what_waits_for_an_owner_and_what_was_let_through(
 
 
 @both_engines
-def test_what_was_let_pass_opens_no_older_message_of_the_same_message_id(house: House, clock: MovingClock) -> None:
+def test_what_waits_or_was_let_pass_opens_no_older_message_of_the_same_message_id(house: House, clock: MovingClock) -> None:
     address = make_list(house, "chorale", [at("lea")], moderated=True, owners=(at("ines"),))
     tom, recall = house.people["tom"], Recall(settings=house.settings, store=house.store)
     older, began = sent(house, "tom", at("lea"), "meme"), int(clock.now())
@@ -362,6 +362,8 @@ def test_what_was_let_pass_opens_no_older_message_of_the_same_message_id(house: 
     clock.ahead += 2 * HOUR
     newer, then = sent(house, "tom", address, "meme"), int(clock.now())
     clock.ahead += HOUR
+    assert house.run(recall.is_open(tom, newer, then)), "it waits"
+    assert not house.run(recall.is_open(tom, older, began))
     house.run(moderation(house).approve(waiting(house)[0].id, ORIGIN))
     assert house.run(recall.is_open(tom, newer, then))
     assert not house.run(recall.is_open(tom, older, began))

@@ -284,17 +284,25 @@ def names_of(tx: Tx, message_id: str, account_id: int | None = None, before: int
     return list(dict.fromkeys(tx.execute(asked.order_by(columns.id.desc()).limit(MAX_ALIKE)).scalars()))
 
 
-def let_go_since(tx: Tx, account_id: int, message_id: str, sent: int, since: int) -> bool:
-    """Whether a message of this account that had waited for somebody was let go since then. Of those with its
-    Message-ID, it is the one that came in nearest to `sent`, the date of their copy."""
+def name_of(tx: Tx, account_id: int, message_id: str, sent: int, within: int | None = None) -> str:
+    """Under which name the message came in of which an account keeps a copy of this date: of those with its Message-ID
+    the nearest, so many seconds away at most. Empty: none is on record."""
     columns = message_trace.c
-    own = (columns.message_key == key_of(message_id), KEYED, columns.name != "", columns.account_id == account_id)
-    near = columns.at.between(sent - HOUR, sent + HOUR)
-    alike = select(columns.name, columns.at).where(*own, near).order_by(columns.id.desc()).limit(MAX_ALIKE)
-    rows = [(abs(int(at) - sent), str(name)) for name, at in map(tuple, tx.execute(alike))]
-    if not rows:
+    own = [columns.message_key == key_of(message_id), KEYED, columns.name != "", columns.account_id == account_id]
+    if within is not None:
+        own.append(columns.at.between(sent - within, sent + within))
+    alike = select(columns.name, columns.at).where(*own).order_by(columns.id.desc()).limit(MAX_ALIKE)
+    return min(((abs(int(at) - sent), str(name)) for name, at in map(tuple, tx.execute(alike))), default=(0, ""))[1]
+
+
+def let_go_since(tx: Tx, account_id: int, message_id: str, sent: int, since: int) -> bool:
+    """Whether a message of this account that had waited for somebody was let go since then; `sent`: the date of their
+    copy."""
+    columns = message_trace.c
+    name = name_of(tx, account_id, message_id, sent, HOUR)
+    if not name:
         return False
-    named = (columns.name == min(rows)[1], columns.account_id == account_id)
+    named = (columns.name == name, columns.account_id == account_id)
     later = (columns.event == Step.SUBMITTED.value, columns.message_key == 0, columns.at >= since)
     return tx.execute(select(columns.id).where(*named, *later).limit(1)).first() is not None
 

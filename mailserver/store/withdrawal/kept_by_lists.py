@@ -67,9 +67,11 @@ def counted(tx: Tx, conditions: Iterator[ColumnElement[bool]]) -> int:
 # ---------------------------------------------------------------------- an author's own
 
 
-def waits(tx: Tx, author: int, message_id: str, threads: Collection[int]) -> int:
-    """For how many lists' owners a message of theirs waits."""
+def waits(tx: Tx, author: int, message_id: str, threads: Collection[int], name: str = "") -> int:
+    """For how many lists' owners a message of theirs waits; `name`: under which it came in, where that is known."""
     mine = _held_of(author, message_id, threads)
+    if name:
+        mine = and_(mine, held_message.c.name == name)
     return int(tx.execute(select(func.count()).where(mine)).scalar_one())
 
 

@@ -107,7 +107,9 @@ def is_fresh(tx: Tx, author: int, content_id: int, sent: int, since: int) -> boo
     row = tx.one(_NAMED, content=content_id)
     if row is None or not row[0]:
         return False
-    if kept_by_lists.waits(tx, author, row[0], _threads(row)) > 0:
+    # An older message of the same Message-ID is not what waits.
+    name = traces.name_of(tx, author, row[0], sent)
+    if kept_by_lists.waits(tx, author, row[0], _threads(row), name) > 0:
         return True
     return traces.let_go_since(tx, author, row[0], sent, since)
 
