@@ -354,7 +354,9 @@ def test_its_author_takes_back_what_waits_for_an_owner_and_what_was_let_through(
 
 
 @both_engines
-def test_what_waits_or_was_let_pass_opens_no_older_message_of_the_same_message_id(house: House, clock: MovingClock) -> None:
+def test_what_waits_or_was_let_pass_opens_no_older_message_of_the_same_message_id(
+    house: House, clock: MovingClock
+) -> None:
     address = make_list(house, "chorale", [at("lea")], moderated=True, owners=(at("ines"),))
     tom, recall = house.people["tom"], Recall(settings=house.settings, store=house.store)
     older, began = sent(house, "tom", at("lea"), "meme"), int(clock.now())
