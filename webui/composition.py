@@ -16,6 +16,7 @@ from mailserver.delivery.forwarding import Forwards
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters.absences import Absences
+from mailserver.filters.answers import ScriptAnswers
 from mailserver.filters.applying import Applying
 from mailserver.filters.documents import Documents
 from mailserver.filters.scripts import Scripts
@@ -152,7 +153,7 @@ def _waiting(
 def _filters(
     settings: Settings, store: Store, directory: Directory, clock: Clock, delivery: Delivery, submission: Submission
 ) -> FilterServices:
-    documents = Documents(settings=settings, store=store)
+    documents, scripts = Documents(settings=settings, store=store), Scripts(settings=settings, store=store)
     return FilterServices(
         rules=documents,
         absences=Absences(settings=settings, store=store, clock=clock, documents=documents),
@@ -166,7 +167,8 @@ def _filters(
             clock=clock,
             post=submission.post,
         ),
-        scripts=Scripts(settings=settings, store=store),
+        scripts=scripts,
+        answers=ScriptAnswers(store=store, scripts=scripts, look=submission.confirmation.look),
     )
 
 

@@ -15,7 +15,7 @@ import structlog
 from mailserver.delivery.deliverer import Deliverer
 from mailserver.delivery.envelope import Envelope, Memory, Part, Recipient, Rejection
 from mailserver.delivery.occasion import MAX_HOPS, Occasion, has_passed, is_answerable, sent_on
-from mailserver.delivery.outgoing_guard import Unasked
+from mailserver.delivery.outgoing_guard import Unasked, UnaskedSubject
 from mailserver.delivery.owner_notices import OwnerNotices
 from mailserver.delivery.placement import Placement
 from mailserver.filters import Owner
@@ -211,7 +211,8 @@ class Answering:
     # ------------------------------------------------------------------ answered and told
 
     async def vacation(self, action: Vacation, at: Occasion) -> list[Part]:
-        """The absence message to whoever wrote, once in a while (RFC 5230). Raises Denied, Refused, Temporary."""
+        """The absence message to whoever wrote, once in a while (RFC 5230). Raises Denied, Refused, UnaskedSubject,
+        Temporary."""
         to = action.recipient
         message = unpack(at.part.prepared.scan.parts)
         if not away.is_person(to) or at.owner.owns(to) or away.is_automatic(at.original, message):
@@ -237,7 +238,11 @@ class Answering:
         at.passage.budget.take()
         if not await self._claimed(at.owner, Kind.ANSWERED, ANSWERS_PER_DAY):
             raise Refused(Reason.LIMIT, "The filter has answered as much as it may in a day")
-        parts = await self._own_mail(at, to, octets, cleared=await self._is_confirmed(action, at))
+        try:
+            parts = await self._own_mail(at, to, octets, cleared=await self._is_confirmed(action, at))
+        except Unasked:
+            await self._check_subject(action, at)
+            raise
         if parts and action.fcc is not None:
             parts += await self._kept(at, octets, action.fcc)
         once = Memory(at.owner.account_id, Kind.VACATION, key, int(now) + max(MIN_ABSENCE, action.seconds))
@@ -247,15 +252,21 @@ class Answering:
     async def _is_confirmed(self, action: Vacation, at: Occasion) -> bool:
         """Whether the owner lets this text leave whatever it gives away, and its subject, which may quote the message,
         gives nothing away."""
-        owner = at.owner
-        if not await self._store.read(confirmed_answers.has, owner.account_id, action.reason):
+        if not await self._store.read(confirmed_answers.has, at.owner.account_id, action.reason):
             return False
         try:
-            subject = b"\r\n" + action.subject.encode("utf-8", "replace")
-            await self._deliverer.check_leaving(Envelope("", (), owner.sender, at.envelope.name), subject)
+            await self._check_subject(action, at)
         except Unasked:
             return False
         return True
+
+    async def _check_subject(self, action: Vacation, at: Occasion) -> None:
+        """Raises UnaskedSubject: it gives something away; Temporary."""
+        subject = b"\r\n" + action.subject.encode("utf-8", "replace")
+        try:
+            await self._deliverer.check_leaving(Envelope("", (), at.owner.sender, at.envelope.name), subject)
+        except Unasked as unasked:
+            raise UnaskedSubject(unasked.kinds, unasked.author) from None
 
     async def notify(self, action: Notify, at: Occasion) -> list[Part]:
         """Notices of the message, by mail (RFC 5436). Raises Temporary.

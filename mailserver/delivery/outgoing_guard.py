@@ -47,6 +47,10 @@ class Unasked(Denied):
         return Denied(outgoing.unasked_of_another(self.kinds))
 
 
+class UnaskedSubject(Unasked):
+    """The subject of an answer does, which may quote the message that it answers: nobody confirms those."""
+
+
 class Lists(Protocol):
     """What is asked about moderated lists."""
 

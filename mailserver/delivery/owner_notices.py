@@ -9,7 +9,7 @@ import structlog
 from mailserver.delivery.deliverer import Deliverer
 from mailserver.delivery.envelope import Memory, Part
 from mailserver.delivery.occasion import Occasion
-from mailserver.delivery.outgoing_guard import Unasked
+from mailserver.delivery.outgoing_guard import Unasked, UnaskedSubject
 from mailserver.filters import Decision, Owner
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.fields import Correspondent
@@ -28,6 +28,7 @@ TOLD_DAYS = 365
 """A failure of one script is not told again for so long."""
 
 _UNASKED, _UNASKED_ANSWER = filter_memory.key_of("unasked"), filter_memory.key_of("unasked answer")
+_UNASKED_SUBJECT = filter_memory.key_of("unasked subject")
 _UNREAD = filter_memory.key_of("unread")
 
 
@@ -48,8 +49,10 @@ class OwnerNotices:
 
     async def unasked(self, at: Occasion, what: Unasked, *, answer: bool = False) -> list[Part]:
         """The owner is told, once a day, that the filter's mail did not leave for what it gives away; of an absence
-        message (`answer`) also where its text can be confirmed. Raises Temporary."""
+        message (`answer`) also where its text can be confirmed, or that its subject cannot. Raises Temporary."""
         is_author = what.author == at.owner.account_id
+        if isinstance(what, UnaskedSubject):
+            return await self._told_today(at, _UNASKED_SUBJECT, partial(filters.subject_unasked, kinds=what.kinds))
         if answer and is_author:
             return await self._told_today(at, _UNASKED_ANSWER, partial(filters.answer_unasked, kinds=what.kinds))
         return await self._told_today(at, _UNASKED, partial(filters.unasked, kinds=what.kinds, is_author=is_author))

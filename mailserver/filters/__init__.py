@@ -6,6 +6,7 @@
     trials    an absence tried out
     applying  rules and messages that have come already
     scripts   what every door that changes scripts asks (ManageSieve, the web, the command line)
+    answers   what scripts of one's own answer, confirmed where that gives something away
     active    whose mail runs through which script, and scripts that were compiled
     owners    whose script it is: addresses, name, population
     host      what a running script may ask of its account

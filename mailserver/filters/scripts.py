@@ -5,12 +5,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mailserver import sieve
-from mailserver.dlp.detectors import numbers
+from mailserver.dlp.detectors import Kind, numbers
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.notices.outgoing import named
-from mailserver.sieve import Script, SieveError
-from mailserver.store.account import filters, forward_targets
+from mailserver.sieve import Answer, Script, SieveError
+from mailserver.store.account import confirmed_answers, filters, forward_targets
 from mailserver.store.account.filters import Bound, Bounds, OverBound, Stored, Version
 from mailserver.store.account.forward_targets import ANYWHERE
 from mailserver.store.engine.transactions import Store, Tx
@@ -21,6 +21,8 @@ _ANSWERING = frozenset(("vacation", "vacation-seconds", "reject", "ereject", "en
 """Extensions by which a script writes to people."""
 MAX_NAMED = 5
 """Scripts that a warning names."""
+MOST_ANSWERS = 50
+"""Of one script that are looked at, and may be confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Scripts:
             raise OverBound(Bound.SIZE)
         async with self._compiling:
             script = await asyncio.to_thread(sieve.compile, source)
-        private = await asyncio.to_thread(self._private, script, source)
+        private = await self._private(account_id, script, source)
         return Checked([*await self._warnings(account_id, script), *private], script.targets)
 
     async def put(
@@ -112,13 +114,22 @@ class Scripts:
             wanted = {one.address for one in kept} | await self._targets(await self.octets(account_id, name))
         return ANYWHERE in wanted or not wanted <= known
 
+    async def answers(self, source: bytes) -> Sequence[Answer]:
+        """What a script that is kept answers by itself, MOST_ANSWERS of it."""
+        script = await self._kept(source)
+        return script.answers[:MOST_ANSWERS] if script is not None else ()
+
     async def _targets(self, source: bytes) -> frozenset[str]:
-        """Of a script that is kept; one that cannot be compiled any more sends nothing."""
+        script = await self._kept(source)
+        return script.targets if script is not None else frozenset()
+
+    async def _kept(self, source: bytes) -> Script | None:
+        """A script that is kept; None: it cannot be compiled any more, and does nothing."""
         async with self._compiling:
             try:
-                return (await asyncio.to_thread(sieve.compile, source)).targets
+                return await asyncio.to_thread(sieve.compile, source)
             except SieveError:
-                return frozenset()
+                return None
 
     async def activate(self, account_id: int, name: str, origin: Origin) -> None:
         """Have mail run through this script; through none when the name is empty. Raises Refused(NOT_FOUND)."""
@@ -141,20 +152,28 @@ class Scripts:
         missing = [name for name in dict.fromkeys(wanted) if name not in there]
         return [Text("Le script inclus « {name} » n’existe pas.", name=name) for name in missing[:MAX_NAMED]]
 
-    def _private(self, script: Script, source: bytes) -> Sequence[Text]:
-        """What its answers would not take out of the academy, as far as it stands in the script."""
+    async def _private(self, account_id: int, script: Script, source: bytes) -> Sequence[Text]:
+        """What its answers would not take out of the academy, as far as it stands in the script and was not
+        confirmed."""
         if not script.extensions & _ANSWERING:
             return ()
-        found = numbers(source.decode("utf-8", "replace"), "")
-        kinds = dict.fromkeys(one.kind.value for one in found if one.kind in self._guards.kinds)
-        if not kinds:
+        found = await asyncio.to_thread(self._numbers, source.decode("utf-8", "replace"))
+        if found and script.answers:
+            texts = [answer.text for answer in script.answers[:MOST_ANSWERS]]
+            confirmed = await self._store.read(confirmed_answers.among, account_id, texts)
+            found -= await asyncio.to_thread(self._numbers, "\n\n".join(sorted(confirmed)))
+        if not found:
             return ()
         said = Text(
-            "Ce script contient {found} : une réponse qui le dit ne sort pas de l’académie tant que ce texte n’est pas "
-            "confirmé sur la page Absence de la messagerie.",
-            found=named(tuple(kinds)),
+            "Ce script contient {found} : une réponse qui le dit ne sort pas de l’académie tant que vous ne l’avez pas "
+            "confirmée dans la messagerie, à la page Scripts Sieve des règles de tri. Seul le texte d’un « vacation », "
+            "sans variable, peut l’être.",
+            found=named([kind.value for kind in Kind if kind in {kind for kind, _ in found}]),
         )
         return (said,)
+
+    def _numbers(self, text: str) -> set[tuple[Kind, str]]:
+        return {(one.kind, one.value) for one in numbers(text) if one.kind in self._guards.kinds}
 
 
 def _put(

@@ -14,6 +14,7 @@ from mailserver.texts.text import NOTHING, Text
 
 MAX_SUBJECT = 200
 ABSENCE_PAGE = "/m/reglages/absence"
+SCRIPT_PAGE = "/m/reglages/regles/script"
 _SUBJECT = Text("Votre filtre de messages ne fonctionne pas")
 
 
@@ -139,15 +140,35 @@ def answer_unasked(house: House, to: Correspondent, kinds: Sequence[str], *, tok
     text = Text(
         "Bonjour,\n\n"
         "Une réponse automatique de votre filtre n’est pas partie hors de l’académie : elle contient {found}.\n\n"
-        "Si ce texte peut partir ainsi, enregistrez-le sur la page Absence de la messagerie, qui vous demandera de le "
-        "confirmer ; sinon, retirez-en ce qui est personnel :\n"
-        "{link}\n\n"
+        "Si ce texte peut partir ainsi, confirmez-le dans la messagerie ; sinon, retirez-en ce qui est personnel. "
+        "S’il vient de votre absence, enregistrez-la de nouveau :\n"
+        "{absence}\n"
+        "S’il vient d’un script Sieve, ouvrez ce script et confirmez ses réponses :\n"
+        "{script}\n\n"
         "D’autres réponses de ce jour peuvent être restées pour la même raison ; "
         "vous n’en êtes prévenu qu’une fois par jour.",
         found=named(kinds),
-        link=f"{house.url}{ABSENCE_PAGE}",
+        absence=f"{house.url}{ABSENCE_PAGE}",
+        script=f"{house.url}{SCRIPT_PAGE}",
     )
     return notice(house, to, house.say(Text("Une réponse automatique n’est pas partie")), text, token=token, now=now)
+
+
+def subject_unasked(house: House, to: Correspondent, kinds: Sequence[str], *, token: bytes, now: float) -> bytes:
+    """To the owner: an absence message did not leave the academy, for what stands in its subject."""
+    text = Text(
+        "Bonjour,\n\n"
+        "Une réponse automatique de votre filtre n’est pas partie hors de l’académie : son objet, qui peut reprendre "
+        "celui du message reçu, contient {found}.\n\n"
+        "Il n’y a rien à confirmer : un objet ne se confirme pas, même quand le texte de la réponse l’est. Ce que vous "
+        "avez reçu est dans votre boîte : répondez-y vous-même si vous le souhaitez. Si c’est votre filtre qui met "
+        "cela dans l’objet, retirez-l’en.\n\n"
+        "D’autres réponses de ce jour peuvent être restées pour la même raison ; "
+        "vous n’en êtes prévenu qu’une fois par jour.",
+        found=named(kinds),
+    )
+    title = house.say(Text("L’objet d’une réponse automatique l’a retenue"))
+    return notice(house, to, title, text, token=token, now=now)
 
 
 def failed(house: House, to: Correspondent, why: Text, line: int, *, token: bytes, now: float) -> bytes:

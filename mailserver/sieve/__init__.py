@@ -62,7 +62,7 @@ from mailserver.sieve.interface import (
     Vacation,
 )
 from mailserver.sieve.limits import LIMITS, Limits
-from mailserver.sieve.script import ANYWHERE, Ahead, Script
+from mailserver.sieve.script import ANYWHERE, Ahead, Answer, Script
 
 __all__ = [
     "ANYWHERE",
@@ -70,6 +70,7 @@ __all__ = [
     "LIMITS",
     "Action",
     "Ahead",
+    "Answer",
     "Discard",
     "Edited",
     "Exhausted",

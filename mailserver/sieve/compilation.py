@@ -37,6 +37,7 @@ def compile_script(source: bytes, *, limits: Limits = LIMITS) -> Script:
         tuple(compiler.includes),
         frozenset(compiler.asks),
         targets=frozenset(compiler.targets),
+        answers=tuple(compiler.answers),
         regexes=compiler.expressions,
         size=len(source),
         needs=tuple(key for key, needed in compiler.includes.items() if needed),

@@ -29,6 +29,15 @@ class Ahead:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a `vacation` says, as it stands in the script."""
+
+    text: str
+    mime: bool = False
+    """`text` is a MIME entity with its header."""
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """Ready to run, any number of times, in any thread."""
 
@@ -44,6 +53,8 @@ class Script:
     """Names of mailboxes and lists that it asks its host for, as far as they are constant."""
     targets: frozenset[str] = frozenset()
     """Addresses that it may redirect to; `ANYWHERE`: one that is made, or looked up in a list, when it runs."""
+    answers: tuple[Answer, ...] = ()
+    """What it answers by itself, each once, as far as it is constant."""
     regexes: int = 0
     """Regular expressions that are kept with it."""
     size: int = 0

@@ -330,6 +330,9 @@ def test_what_a_confirmed_answer_quotes_is_looked_at_all_the_same(house: House) 
     filters_of(house, "bob", f'require ["vacation", "variables"]; if header :matches "subject" "*" {{ {answer} }}')
     send(house, from_friend(to=BOB).replace(b"Subject: ", f"Subject: {NIR} ".encode()), BOB)
     assert left(house) == []
+    (notice,) = told(house, "bob")
+    assert "son objet, qui peut reprendre celui du message reçu, contient un numéro de sécurité sociale" in notice
+    assert "/m/reglages" not in notice, "there is nothing to confirm"
 
 
 def test_a_hijacked_account_is_asked_about_its_answers_again(house: House) -> None:

@@ -8,6 +8,7 @@ from mailserver.filters import Scripts
 from mailserver.model.identity import Principal
 from mailserver.store.record.audit import Origin
 from tests.webui.house import PASSWORD, House, Visitor, mail
+from tests.webui.test_absence import FRIEND, NIR, answers, write
 
 PAGE = "/s/reglages/regles/script"
 ARCHIVES = 'require "fileinto";\r\nfileinto "Archive";\r\n'
@@ -94,6 +95,45 @@ def test_markup_in_a_script_is_text(house: House, rose: Principal, home: Visitor
     text = home.get(f"{PAGE}?nom=principal").text
     assert "<script>alert" not in text
     assert re.search("&lt;/textarea&gt;&lt;script&gt;", text)
+
+
+def test_what_an_answer_gives_away_is_confirmed(house: House, rose: Principal, home: Visitor, scripts: Scripts) -> None:
+    def answering(text: str) -> str:
+        return f'require "vacation"; vacation "{text}";'
+
+    assert posts(home, "enregistrer", "principal", answering(f"Mon NIR : {NIR}")) == 422
+    assert "Script enregistré." in home.text
+    assert "1850•••••••••91" in home.text
+    warned = house.run(scripts.check(rose.account_id, answering(f"Mon NIR : {NIR}").encode())).warnings
+    assert "page Scripts Sieve" in warned[0].message
+    (code,) = re.findall(r'name="confie" value="([0-9a-f]+)"', home.text)
+    assert posts(home, "confier", "principal") == 422, "who has seen it says so"
+    assert posts(home, "confier", "principal", confie="0" * 32) == 422
+    house.run(scripts.put(rose.account_id, "principal", answering(f"Voici : {NIR}").encode(), Origin("x", "sieve")))
+    assert posts(home, "confier", "principal", confie=code) == 422, "another text is another question"
+    house.run(scripts.put(rose.account_id, "principal", answering(f"Mon NIR : {NIR}").encode(), Origin("x", "sieve")))
+    posts(home, "activer", "principal")
+    write(house, rose, FRIEND)
+    assert answers(house, FRIEND) == []
+    assert posts(home, "confier", "principal", confie=code) == 200
+    assert "Ces réponses peuvent sortir de l’académie." in home.text
+    write(house, rose, FRIEND)
+    assert NIR in answers(house, FRIEND)[0].get_content()
+    assert house.run(scripts.check(rose.account_id, answering(f"Mon NIR : {NIR}").encode())).warnings == []
+    assert posts(home, "confier", "principal") == 200
+    assert "n’a besoin d’être confirmé" in home.text
+    assert posts(home, "enregistrer", "principal", ARCHIVES) == 200
+    assert "Ce que répond ce script" not in home.text, "it answers nothing by now"
+
+
+def test_what_is_made_of_variables_is_not_confirmed(
+    house: House, rose: Principal, home: Visitor, scripts: Scripts
+) -> None:
+    made = f'require ["vacation", "variables"]; set "a" "{NIR}"; vacation "Voici : ${{a}}";'
+    assert posts(home, "enregistrer", "principal", made) == 200
+    assert posts(home, "confier", "principal") == 200
+    assert "n’a besoin d’être confirmé" in home.text
+    assert "sans variable" in house.run(scripts.check(rose.account_id, made.encode())).warnings[0].message
 
 
 def test_the_password_is_asked_before_mail_goes_elsewhere(

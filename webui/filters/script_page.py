@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.filters.answers import code_of
 from mailserver.filters.documents import NAME, Rules
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.script_names import MAX_NAME
+from mailserver.notices.outgoing import KINDS
 from mailserver.sieve import SieveError
 from mailserver.store.account.filters import OverBound, Stored
 from webui.filters.proving import prove
@@ -45,6 +47,19 @@ class ScriptPage:
     fault: str = ""
     warnings: Sequence[str] = ()
     asked: Asked | None = None
+    answers: bool = False
+    """It may answer, so that its answers may have to be confirmed."""
+    private: "Confided | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confided:
+    """What the answers of a script give away to people outside; nothing: there is nothing to confirm."""
+
+    said: Sequence[str]
+    code: str
+    saved: bool = False
+    """The script was kept just now."""
 
 
 async def show_script(services: Services, visit: Visit) -> Response:
@@ -63,7 +78,7 @@ async def show_script(services: Services, visit: Visit) -> Response:
 
 
 async def change(services: Services, visit: Visit) -> Response:
-    """POST /reglages/regles/script: look at one, keep it, put it to use, remove it."""
+    """POST /reglages/regles/script: look at one, keep it, put it to use, confirm what it answers, remove it."""
     form = visit.form
     name, version = form.text("nom").strip()[: MAX_NAME + 1], form.text("version")[:100]
     action, text = form.text("faire"), form.text("texte")
@@ -74,12 +89,14 @@ async def change(services: Services, visit: Visit) -> Response:
     if action in ("activer", "a-la-suite") and await services.filters.scripts.sends_further(visit.account_id, name):
         password_fault, status = await _prove(services, visit)
         if password_fault:
-            return await _kept(services, visit, name, Asked(action, password_fault), status)
+            return await _kept(services, visit, name, Asked(action, password_fault), status=status)
     match action:
         case "activer":
             await services.filters.scripts.activate(visit.account_id, name, visit.origin)
         case "a-la-suite":
             await services.filters.rules.start(visit.account_id, visit.origin, beside=name)
+        case "confier":
+            return await _confide(services, visit, name)
         case "supprimer" if form.has("certain"):
             await services.filters.scripts.remove(visit.account_id, name, visit.origin)
             return redirect(visit, _address(visit), **done("script-supprime"))
@@ -100,7 +117,35 @@ async def _prove(services: Services, visit: Visit) -> tuple[str, int]:
     return await prove(services, visit)
 
 
-async def _kept(services: Services, visit: Visit, name: str, asked: Asked, status: int) -> Response:
+async def _confide(services: Services, visit: Visit, name: str, *, saved: bool = False) -> Response:
+    """What the answers of a kept script give away is shown; who has seen it may let it leave. Raises
+    Refused(NOT_FOUND)."""
+    octets = await services.filters.scripts.octets(visit.account_id, name)
+    private = await services.filters.answers.private(visit.principal, octets)
+    code = code_of(private)
+    if private and visit.form.text("confie") == code:
+        await services.filters.answers.confirm(visit.account_id, private, visit.origin)
+        return redirect(visit, _address(visit), nom=name, **done("reponses"))
+    if saved and not private:
+        return redirect(visit, _address(visit), nom=name, **done("script"))
+    said = [
+        visit._("Une réponse contient %(what)s : %(masked)s.")
+        % {"what": KINDS[found.kind].to(visit.language.code), "masked": found.masked}
+        for one in private
+        for found in one.found
+    ]
+    return await _kept(services, visit, name, private=Confided(said, code, saved), status=422 if said else 200)
+
+
+async def _kept(
+    services: Services,
+    visit: Visit,
+    name: str,
+    asked: Asked | None = None,
+    *,
+    private: Confided | None = None,
+    status: int,
+) -> Response:
     """One as it is kept, and a question."""
     scripts = await services.filters.scripts.listing(visit.account_id)
     found = next((one for one in scripts if one.name == name), None)
@@ -108,7 +153,8 @@ async def _kept(services: Services, visit: Visit, name: str, asked: Asked, statu
         raise Refused(Reason.NOT_FOUND)
     octets = await services.filters.scripts.octets(visit.account_id, name)
     text = octets.decode("utf-8", "replace")
-    return await _page(services, visit, scripts, name, found.hash.hex(), text, asked=asked, status=status)
+    version = found.hash.hex()
+    return await _page(services, visit, scripts, name, version, text, asked=asked, private=private, status=status)
 
 
 async def _written(services: Services, visit: Visit, name: str, version: str, text: str, *, keep: bool) -> Response:
@@ -123,7 +169,7 @@ async def _written(services: Services, visit: Visit, name: str, version: str, te
                 return await _page(services, visit, scripts, name, version, text, asked=asked, status=status)
         if keep:
             await services.filters.scripts.put(visit.account_id, name, source, visit.origin, before=version)
-            return redirect(visit, _address(visit), nom=name, **done("script"))
+            return await _confide(services, visit, name, saved=True)
         found = await services.filters.scripts.check(visit.account_id, source)
         warnings = list(map(visit.language.say, found.warnings))
     except SieveError as error:
@@ -167,6 +213,7 @@ async def _page(
     fault: str = "",
     warnings: Sequence[str] = (),
     asked: Asked | None = None,
+    private: Confided | None = None,
     status: int = 200,
 ) -> Response:
     kept: Rules = await services.filters.rules.read(visit.account_id)
@@ -183,5 +230,7 @@ async def _page(
         fault,
         warnings,
         asked,
+        "vacation" in text.lower(),
+        private,
     )
     return services.pages.answer(visit, "filters/script.html", page, status)

@@ -20,6 +20,7 @@ from mailserver.delivery.forwarding import Forwards
 from mailserver.delivery.infected import InfectedMail
 from mailserver.delivery.moderation import Moderation
 from mailserver.filters.absences import Absences, Standing
+from mailserver.filters.answers import ScriptAnswers
 from mailserver.filters.applying import Applying
 from mailserver.filters.documents import Documents
 from mailserver.filters.scripts import Scripts
@@ -87,6 +88,7 @@ class FilterServices:
     applying: Applying
     forwards: Forwards
     scripts: Scripts
+    answers: ScriptAnswers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

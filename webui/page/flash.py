@@ -165,6 +165,7 @@ def _shelves(visit: Visit) -> dict[str, str]:
         "regles-en-service": _("Vos règles sont en service."),
         "expediteurs": _("Vos expéditeurs sont enregistrés."),
         "script": _("Script enregistré."),
+        "reponses": _("Ces réponses peuvent sortir de l’académie."),
         "script-en-service": _("Script en service."),
         "script-supprime": _("Script supprimé."),
         "regles-non-proposees": _("Aucune règle ne sera plus proposée : cela se change dans les réglages de lecture."),

@@ -15,6 +15,7 @@ from mailserver.sieve.errors import Fault
 from mailserver.sieve.grammar.tree import Words
 from mailserver.sieve.interface import Vacation
 from mailserver.sieve.machine import Machine, Phrase, Step
+from mailserver.sieve.script import Answer
 from mailserver.texts.text import Text
 
 DAY = 24 * 3600
@@ -54,6 +55,9 @@ def _vacation(compiler: Compiler, call: Call) -> Step:
 
     words = call.tag_words("addresses")
     _check_sender(compiler, call)
+    said = compiler.string(call.words(0))
+    if isinstance(said, str):
+        compiler.answers[Answer(said, call.has("mime"))] = None
     answer = _Answer(
         compiler.phrase(call.words(0)),
         optional("subject"),

@@ -9,6 +9,7 @@ from mailserver.sieve.errors import Fault
 from mailserver.sieve.grammar.tree import Node, Words
 from mailserver.sieve.limits import Limits
 from mailserver.sieve.machine import Machine, Phrase, Step, Test
+from mailserver.sieve.script import Answer
 from mailserver.texts.text import Text
 
 
@@ -38,6 +39,7 @@ class Compiler:
         """Location and name of others, and whether one that is missing is a fault."""
         self.targets: set[str] = set()
         self.asks: set[str] = set()
+        self.answers: dict[Answer, None] = {}
 
     def block(self, nodes: Sequence[Node]) -> tuple[Step, ...]:
         """The steps of a list of commands, `if` with what follows it as one. Raises Fault."""

@@ -28,6 +28,11 @@ def has(tx: Tx, account_id: int, text: str) -> bool:
     return filter_memory.seen(tx, account_id, Kind.CONFIRMED, key_of(text))
 
 
+def among(tx: Tx, account_id: int, texts: Sequence[str]) -> set[str]:
+    """Which of these texts they have let leave."""
+    return {text for text in texts if has(tx, account_id, text)}
+
+
 def confirm(tx: Tx, account_id: int, text: str, kinds: Sequence[str], origin: Origin) -> None:
     """Let it leave from now on; on record is of what kind it gives something away."""
     filter_memory.remember(tx, account_id, Kind.CONFIRMED, key_of(text), tx.now + REMEMBERED, {}, longer=True)

@@ -288,10 +288,10 @@ def name_of(tx: Tx, account_id: int, message_id: str, sent: int, within: int | N
     """Under which name the message came in of which an account keeps a copy of this date: of those with its Message-ID
     the nearest, so many seconds away at most. Empty: none is on record."""
     columns = message_trace.c
-    own = [columns.message_key == key_of(message_id), KEYED, columns.name != "", columns.account_id == account_id]
-    if within is not None:
-        own.append(columns.at.between(sent - within, sent + within))
+    own = (columns.message_key == key_of(message_id), KEYED, columns.name != "", columns.account_id == account_id)
     alike = select(columns.name, columns.at).where(*own).order_by(columns.id.desc()).limit(MAX_ALIKE)
+    if within is not None:
+        alike = alike.where(columns.at.between(sent - within, sent + within))
     return min(((abs(int(at) - sent), str(name)) for name, at in map(tuple, tx.execute(alike))), default=(0, ""))[1]
 
 
