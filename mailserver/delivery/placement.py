@@ -79,6 +79,16 @@ def apart(tx: Tx, placements: Placements, size: int, quota: Quota) -> tuple[Plac
     return own, shared
 
 
+def of_others(tx: Tx, placed: Iterable[Placement]) -> set[int]:
+    """The mailboxes of others that are named, as far as whoever files there may put something into them."""
+    found: set[int] = set()
+    for one in placed:
+        with contextlib.suppress(Refused):
+            if one.viewer is not None:
+                found.add(access.find(tx, one.viewer, one.mailbox, "i").box.id)
+    return found
+
+
 def _reached(tx: Tx, placement: Placement, size: int, quota: Quota) -> Shared | None:
     assert placement.viewer is not None
     try:

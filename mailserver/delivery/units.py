@@ -97,14 +97,19 @@ def deliver_parts(
 
 def _lock_mailboxes(tx: Tx, parts: Sequence[Part]) -> None:
     """What several parts are going to fill, in the order that every unit keeps. Part by part two units would cross:
-    somebody writes to somebody else, both of whom are away, and gets an answer in the same unit."""
-    filling = [part for part in parts if part.accounts]
-    if len(filling) < 2:
+    somebody writes to somebody else, both of whom are away, and gets an answer in the same unit. So would one that
+    remembers first that it tells somebody something, and one that has filled their mailbox by then."""
+    if tx.dialect != "postgresql":  # SQLite has one writer
         return
-    placed = [one for part in filling for some in part.placements.values() for one in some if one.viewer is None]
+    filling = [part for part in parts if part.accounts]
+    remembers = any(part.once is not None or part.remembers for part in parts)
+    if len(filling) < 2 and not (filling and remembers):
+        return
+    placed = [one for part in filling for some in part.placements.values() for one in some]
+    own = [one for one in placed if one.viewer is None]
     accounts = {account for part in filling for account in part.accounts}
-    uses = {one.special_use for one in placed if one.special_use}
-    mailboxes.lock_named(tx, accounts, {one.mailbox for one in placed}, uses)
+    uses = {one.special_use for one in own if one.special_use}
+    mailboxes.lock_named(tx, accounts, {one.mailbox for one in own}, uses, placement.of_others(tx, placed))
 
 
 def is_plain(parts: Sequence[Part], known: dict[int, int], trace: Trace, *, by_name: bool = False) -> bool:

@@ -1,18 +1,25 @@
 """Units of PostgreSQL that fill the same mailboxes at once lock them in one order: none has to be done again."""
 
 import threading
+from collections.abc import MutableSequence
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from mailserver.delivery import Part, deliver_parts, units
-from mailserver.delivery.placement import SPAM, Placements
+from mailserver.delivery.envelope import Memory
+from mailserver.delivery.placement import SPAM, Placement, Placements
 from mailserver.model.messages.provenance import Door, Provenance
+from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import blobs
+from mailserver.store.mail import access, blobs, mailboxes
+from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.access.rights import parse
+from mailserver.store.record.audit import Origin
 from tests.store.conftest import create_account
 from tests.waiting import until
 
@@ -24,20 +31,19 @@ def waits_for_a_lock(store: Store) -> bool:
         return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
 
 
-@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
-@pytest.mark.parametrize("goes", ["inbox", "spam"])
-def test_two_who_answer_each_other_do_not_cross(store: Store, monkeypatch: pytest.MonkeyPatch, goes: str) -> None:
-    """Each unit has a message for one of them and an answer for the other."""
-    first, second = (store.write_now(create_account, login) for login in ("edupont", "mmartin"))
-    has_filled, deliver = threading.Event(), units.deliver_unit
+def octets_of(number: int) -> bytes:
+    return b"Subject: %d\r\n\r\nBonjour.\r\n" % number
 
-    def parts(*accounts: int) -> list[Part]:
-        where: Placements = dict.fromkeys(accounts, (SPAM,)) if goes == "spam" else {}
-        octets = (b"Subject: %d for %d\r\n\r\nBonjour.\r\n" % (accounts[0], account) for account in accounts)
-        return [
-            Part(blobs.prepare(one, store.blobs), "", (account,), provenance=ORIGIN, placements=where)
-            for account, one in zip(accounts, octets, strict=True)
-        ]
+
+def part(store: Store, number: int, *accounts: int, **more: Any) -> Part:
+    return Part(blobs.prepare(octets_of(number), store.blobs), "", accounts, provenance=ORIGIN, **more)
+
+
+def cross(
+    store: Store, monkeypatch: pytest.MonkeyPatch, one: list[Part], other: list[Part]
+) -> MutableSequence[EventDict]:
+    """What is logged where a unit comes while another one has filled its first mailbox, and waits for it."""
+    has_filled, deliver = threading.Event(), units.deliver_unit
 
     def slowly(tx: Any, prepared: Any, accounts: Any, *more: Any) -> Any:
         done = deliver(tx, prepared, accounts, *more)
@@ -48,9 +54,47 @@ def test_two_who_answer_each_other_do_not_cross(store: Store, monkeypatch: pytes
 
     monkeypatch.setattr(units, "deliver_unit", slowly)
     with capture_logs() as said:
-        one = threading.Thread(target=store.write_now, args=(deliver_parts, parts(first, second), {}, 3600))
-        one.start()
+        first = threading.Thread(target=store.write_now, args=(deliver_parts, one, {}, 3600))
+        first.start()
         assert has_filled.wait(60)
-        store.write_now(deliver_parts, parts(second, first), {}, 3600)
-        one.join()
-    assert said == []
+        store.write_now(deliver_parts, other, {}, 3600)
+        first.join()
+    return said
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("goes", ["inbox", "spam"])
+def test_two_who_answer_each_other_do_not_cross(store: Store, monkeypatch: pytest.MonkeyPatch, goes: str) -> None:
+    """Each unit has a message for one of them and an answer for the other."""
+    first, second = (store.write_now(create_account, login) for login in ("edupont", "mmartin"))
+
+    def parts(*accounts: int) -> list[Part]:
+        where: Placements = dict.fromkeys(accounts, (SPAM,)) if goes == "spam" else {}
+        return [part(store, 10 * accounts[0] + one, one, placements=where) for one in accounts]
+
+    assert cross(store, monkeypatch, parts(first, second), parts(second, first)) == []
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+def test_what_a_filter_puts_into_anothers_mailbox_is_locked_in_its_turn(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is to have a message; of one a filter files another message with the other one, whose mailbox is older."""
+    owner, files = (store.write_now(create_account, login) for login in ("edupont", "mmartin"))
+    rights, origin = parse("li"), Origin("edupont", "test")
+    me = Viewer.of(owner, "edupont")
+    store.write_now(access.change, me, "INBOX", "mmartin", "=", rights, origin, negative=False)
+    shared = Placement("Partagés/edupont/INBOX", viewer=Viewer.of(files, "mmartin"))
+    filing = part(store, 2, files, placements={files: (shared,)})
+    assert cross(store, monkeypatch, [part(store, 1, files), filing], [part(store, 3, owner, files)]) == []
+    assert store.read_now(mailboxes.get, owner, "INBOX").messages == 2
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+def test_who_is_told_something_once_is_told_by_one_of_two_units(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One unit has filled their mailbox and is to tell them, the other one has nothing but that to do."""
+    account, other = (store.write_now(create_account, login) for login in ("edupont", "mmartin"))
+    once = Memory(account, Kind.FAILURE, b"k" * 32, 1 << 40)
+    filling = [part(store, 1, account), part(store, 2, other), part(store, 3, account, once=once)]
+    assert cross(store, monkeypatch, filling, [part(store, 4, account, once=once)]) == []
+    assert store.read_now(mailboxes.get, account, "INBOX").messages == 2

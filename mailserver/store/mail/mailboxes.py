@@ -200,15 +200,21 @@ def lock(tx: Tx, account_id: int, mailbox_id: int) -> Mailbox:
 def lock_all(tx: Tx, mailbox_ids: Iterable[int]) -> None:
     """Lock mailboxes that one unit is going to fill, in the order that every unit keeps; SQLite has one writer."""
     ids = sorted(set(mailbox_ids))
-    if tx.dialect != "postgresql" or len(ids) < 2:
-        return
+    if tx.dialect == "postgresql" and len(ids) > 1:
+        _lock_in_order(tx, ids)
+
+
+def _lock_in_order(tx: Tx, ids: Sequence[int]) -> None:
     for start in range(0, len(ids), IN_LIST):
         here = mailbox.c.id.in_(ids[start : start + IN_LIST])
         tx.execute(select(mailbox.c.id).where(here).order_by(mailbox.c.id).with_for_update())
 
 
-def lock_named(tx: Tx, accounts: Iterable[int], names: Iterable[str], uses: Iterable[str]) -> None:
-    """`lock_all` for INBOX, the mailboxes of these names and those of these special uses of some accounts."""
+def lock_named(
+    tx: Tx, accounts: Iterable[int], names: Iterable[str], uses: Iterable[str], more: Iterable[int] = ()
+) -> None:
+    """`lock_all` for INBOX, the mailboxes of these names and those of these special uses of some accounts, and `more`;
+    one alone, too."""
     if tx.dialect != "postgresql":
         return
     wanted = mailbox.c.name.in_(sorted({INBOX, *names})) | mailbox.c.special_use.in_(sorted(uses))
@@ -217,7 +223,7 @@ def lock_named(tx: Tx, accounts: Iterable[int], names: Iterable[str], uses: Iter
     for start in range(0, len(numbers), IN_LIST):
         here = mailbox.c.account_id.in_(numbers[start : start + IN_LIST])
         found += tx.execute(select(mailbox.c.id).where(here, wanted)).scalars()
-    lock_all(tx, found)
+    _lock_in_order(tx, sorted({*found, *more}))
 
 
 def by_use(tx: Tx, account_id: int, special_use: str) -> Mailbox | None:
