@@ -1,13 +1,14 @@
 """Mail for people of this house, from other servers (port smtp) and from local programs (port lmtp)."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
 from mailserver.authentication.check import Arrival, Authenticator, Verified
 from mailserver.authentication.results_field import without
-from mailserver.delivery import Delivery, Envelope, Recipient, is_role, key_of, mark_subject
+from mailserver.delivery import Delivered, Delivery, Envelope, Recipient, is_role, key_of, mark_subject
 from mailserver.foundation.in_step import in_step
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
@@ -121,46 +122,13 @@ class Exchange:
         header = policy.check(content, self._settings.limits)
         await in_step()
         verified, refusal = await self._verified(client, transaction, header, content)
-        name = transaction.name
-        now = self._clock.now()
-        field = received_field(
-            client, self, transaction, host=self._settings.name, name=name, now=now, peer_name=verified.peer_name
-        )
-        trace = (return_path(mail.reverse_path), verified.field, field)
-        # A message stays as it came, but for results that claim to be ours (RFC 8601 section 5), and a mark by setting.
-        kept = without(header, verified.forged) if verified.forged else header
         given = [one.recipient for one in transaction.recipients if one.recipient is not None]
         recipients = tuple(one for one in given if refusal is None or is_role(one.address))
-        if not all(is_role(one.address) for one in recipients):  # who looks after abuse gets it as it came
-            kept = await mark_subject(kept, self._settings, verified.results)
-        whole = content.octets(*trace) if kept is header else content.octets(*trace, kept, start=len(header))
-        sender = self._delivery.outsider(mail.reverse_path)
-        door = Door.LMTP if self.is_lmtp else Door.SMTP
-        envelope = Envelope(
-            mail.reverse_path,
-            recipients,
-            sender,
-            name,
-            door,
-            client.address,
-            verified.results,
-            verified.peer_name,
-            found=verified.said,
-            listing=self._junk_listing(client),
-            require_tls=mail.require_tls,
-        )
-        began = time.perf_counter()
-        with TRACES.span("delivery", door=self.door):
-            delivered = await self._delivery.deliver(envelope, whole, tells_each=self.is_lmtp)
-        catalogue.DELIVERY_SECONDS.observe(time.perf_counter() - began, self.door)
-        catalogue.DELIVERED.add(self.door, amount=float(delivered.accounts))
+        whole = await self._written(client, transaction, header, content, verified, recipients)
+        delivered = await self._deliver(self._envelope(client, mail, transaction.name, verified, recipients), whole)
         if refusal is None:  # not before: what is deferred comes again
             self._count(verified, "quarantine" if verified.results.quarantined else "none")
-        if self._screening is not None and not delivered.junk:
-            served = [key_of(one) for one in recipients if one.address not in delivered.refused]
-            self._screening.rates.serve(client.address, [one for one in served if one is not None])
-            if verified.results.vouched:
-                self._screening.rates.take(client.address)
+        self._trust(client, recipients, verified, delivered)
         log.info(
             "delivered",
             door=self.door,
@@ -175,7 +143,65 @@ class Exchange:
             if not self.is_lmtp:  # one answer for all: its sender must not believe that the others have it
                 raise refusal
             transaction.refused = {one.address: refusal.text for one in given if one not in recipients}
-        return replies.accepted(name, queued=False)
+        return replies.accepted(transaction.name, queued=False)
+
+    async def _written(
+        self,
+        client: Client,
+        transaction: Transaction,
+        header: bytes,
+        content: Content,
+        verified: Verified,
+        recipients: Sequence[Recipient],
+    ) -> bytes:
+        """The message as it is kept, with what is written on top of it. It stays as it came, but for results that claim
+        to be ours (RFC 8601 section 5), and a mark by setting."""
+        mail = transaction.mail
+        assert mail is not None
+        name, now = transaction.name, self._clock.now()
+        field = received_field(
+            client, self, transaction, host=self._settings.name, name=name, now=now, peer_name=verified.peer_name
+        )
+        trace = (return_path(mail.reverse_path), verified.field, field)
+        kept = without(header, verified.forged) if verified.forged else header
+        if not all(is_role(one.address) for one in recipients):  # who looks after abuse gets it as it came
+            kept = await mark_subject(kept, self._settings, verified.results)
+        return content.octets(*trace) if kept is header else content.octets(*trace, kept, start=len(header))
+
+    def _envelope(
+        self, client: Client, mail: Mail, name: str, verified: Verified, recipients: tuple[Recipient, ...]
+    ) -> Envelope:
+        return Envelope(
+            mail.reverse_path,
+            recipients,
+            self._delivery.outsider(mail.reverse_path),
+            name,
+            Door.LMTP if self.is_lmtp else Door.SMTP,
+            client.address,
+            verified.results,
+            verified.peer_name,
+            found=verified.said,
+            listing=self._junk_listing(client),
+            require_tls=mail.require_tls,
+        )
+
+    async def _deliver(self, envelope: Envelope, octets: bytes) -> Delivered:
+        """Raises Refused(LOOP), Denied, Temporary."""
+        began = time.perf_counter()
+        with TRACES.span("delivery", door=self.door):
+            delivered = await self._delivery.deliver(envelope, octets, tells_each=self.is_lmtp)
+        catalogue.DELIVERY_SECONDS.observe(time.perf_counter() - began, self.door)
+        catalogue.DELIVERED.add(self.door, amount=float(delivered.accounts))
+        return delivered
+
+    def _trust(self, client: Client, recipients: Sequence[Recipient], verified: Verified, delivered: Delivered) -> None:
+        """A peer whose mail is taken, and is no junk, is held up less."""
+        if self._screening is None or delivered.junk:
+            return
+        served = [key_of(one) for one in recipients if one.address not in delivered.refused]
+        self._screening.rates.serve(client.address, [one for one in served if one is not None])
+        if verified.results.vouched:
+            self._screening.rates.take(client.address)
 
     def _count(self, verified: Verified, disposition: str) -> None:
         """For the report to the author's domain, with what was done where that asks for something else."""

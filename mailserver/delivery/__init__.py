@@ -15,7 +15,7 @@ mail that these send), `occasion` (how a message came to a filter), `placement` 
 """
 
 from mailserver.delivery.deliver import Delivery
-from mailserver.delivery.envelope import UNPROVEN, Envelope, Part, Recipient, led_to_lists
+from mailserver.delivery.envelope import UNPROVEN, Delivered, Envelope, Part, Recipient, led_to_lists
 from mailserver.delivery.impersonation import mark_subject
 from mailserver.delivery.placement import Placement
 from mailserver.delivery.recipients import is_role, key_of
@@ -23,6 +23,7 @@ from mailserver.delivery.units import deliver_parts
 
 __all__ = [
     "UNPROVEN",
+    "Delivered",
     "Delivery",
     "Envelope",
     "Part",
