@@ -12,10 +12,10 @@ import structlog
 from aiosmtpd.smtp import SMTP
 
 from mailserver.delivery import key_of
-from mailserver.foundation import logs
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.peers import Entry
-from mailserver.foundation.starttls import start_tls
+from mailserver.foundation.network.peers import Entry
+from mailserver.foundation.network.starttls import start_tls
+from mailserver.foundation.structured_logs import logs
 from mailserver.model.errors import BadSyntax, RateExceeded, Refused, Temporary
 from smtp.door import HELD_OCTETS, Door
 from smtp.roles import Role

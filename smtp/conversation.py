@@ -8,9 +8,9 @@ import ssl
 
 import structlog
 
-from mailserver.foundation import logs
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.peers import Entry
+from mailserver.foundation.network.peers import Entry
+from mailserver.foundation.structured_logs import logs
 from mailserver.foundation.tracing import TRACES
 from mailserver.login import Login
 from mailserver.model.credentials.sasl import decode_response

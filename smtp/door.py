@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from mailserver.foundation.listeners import Listener
-from mailserver.foundation.peers import Peers
+from mailserver.foundation.network.listeners import Listener
+from mailserver.foundation.network.peers import Peers
 from mailserver.foundation.settings import Limits
 
 HELD_OCTETS = 512 * 1024 * 1024

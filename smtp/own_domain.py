@@ -8,7 +8,7 @@ the settings).
 import asyncio
 
 from mailserver.authentication.check import Verified
-from mailserver.foundation import peers
+from mailserver.foundation.network import peers
 from mailserver.foundation.settings import Settings
 from mailserver.mime.header import originators
 from mailserver.model.errors import Temporary

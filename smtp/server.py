@@ -6,9 +6,9 @@ from collections.abc import Callable
 from mailserver.authentication.check import Authenticator
 from mailserver.delivery import Delivery
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.listeners import Listener, Sockets
-from mailserver.foundation.peers import Entry
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network.listeners import Listener, Sockets
+from mailserver.foundation.network.peers import Entry
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
 from mailserver.login import Login

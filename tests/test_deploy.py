@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from mailserver.foundation.ports import ports
+from mailserver.foundation.network.ports import ports
 from mailserver.foundation.settings import LdapDirectory, Listen, Settings, SettingsError, load
 
 DEPLOY = Path(__file__).parent.parent / "deploy"

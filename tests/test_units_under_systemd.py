@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.foundation.ports import ports
+from mailserver.foundation.network.ports import ports
 from mailserver.foundation.settings import Listen
 from tests.systemd_root import CannotBoot, SystemdRoot
 from tests.waiting import until

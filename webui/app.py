@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailserver.delivery import Delivery
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tracing import NOTHING, TRACES
 from mailserver.login import Login

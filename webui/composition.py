@@ -13,8 +13,8 @@ from mailserver.calendars.feeds import Feeds
 from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.delivery import Delivery
 from mailserver.delivery.forwarding import Forwards
-from mailserver.delivery.infected import InfectedMail
-from mailserver.delivery.moderation import Moderation
+from mailserver.delivery.held.infected import InfectedMail
+from mailserver.delivery.held.moderation import Moderation
 from mailserver.filters.absences import Absences
 from mailserver.filters.answers import ScriptAnswers
 from mailserver.filters.applying import Applying
@@ -22,7 +22,7 @@ from mailserver.filters.documents import Documents
 from mailserver.filters.scripts import Scripts
 from mailserver.filters.trials import AbsenceTrials
 from mailserver.foundation.large_answers import LargeAnswers
-from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
 from mailserver.health.figures import Watched
 from mailserver.health.service_state import Health
@@ -38,10 +38,10 @@ from mailserver.previews.service import Previews
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.messages import Quota
-from mailserver.submission.confirmed import UnconfirmedMail
-from mailserver.submission.held import HeldSubmissions
-from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
+from mailserver.submission.waiting.confirmed import UnconfirmedMail
+from mailserver.submission.waiting.held import HeldSubmissions
+from mailserver.submission.waiting.scheduled import ScheduledMail
 from mailserver.withdrawal.hijacked import HijackedAccounts
 from mailserver.withdrawal.recall import Recall
 from mailserver.withdrawal.service import Withdrawals

@@ -13,7 +13,7 @@ import structlog
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Principal
 from mailserver.model.rules import Denied
-from mailserver.notices import sharing as notices
+from mailserver.notices.accounts import sharing as notices
 from mailserver.notices.house import house_for, house_of
 from mailserver.store.agenda import agenda_grants, agendas
 from mailserver.store.agenda.agenda_grants import Role

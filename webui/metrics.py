@@ -6,7 +6,7 @@ import hmac
 from starlette.responses import Response
 
 from mailserver.foundation.metrics import exposition
-from mailserver.foundation.peers import is_loopback, is_within
+from mailserver.foundation.network.peers import is_loopback, is_within
 from mailserver.foundation.settings import SettingsError
 from mailserver.model.errors import Reason, Refused
 from webui.page.context import Guest, Services

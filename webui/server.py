@@ -15,9 +15,9 @@ from starlette.types import ASGIApp
 
 from mailserver.delivery import Delivery
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.listeners import Listener, Sockets
-from mailserver.foundation.peers import Entry, Peers
-from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.network.listeners import Listener, Sockets
+from mailserver.foundation.network.peers import Entry, Peers
+from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
 from mailserver.login import Login

@@ -7,7 +7,7 @@ from typing import Final
 from radicale import types
 from radicale.auth import BaseAuth
 
-from mailserver.foundation.peers import is_loopback
+from mailserver.foundation.network.peers import is_loopback
 from mailserver.foundation.settings import Settings
 from mailserver.login import Login
 from mailserver.model.credentials.sasl import Secret

@@ -26,7 +26,7 @@ from agenda.documents import MAX_OCTETS as MAX_XML
 from agenda.guarding import OPTIONS_HEADERS
 from agenda.request_context import VISIT, RequestContext
 from mailserver.foundation.large_answers import LARGE, Kept, LargeAnswers
-from mailserver.foundation.peers import identify_request
+from mailserver.foundation.network.peers import identify_request
 from mailserver.foundation.settings import Settings
 from mailserver.login import Login
 from mailserver.model.budget import Budget

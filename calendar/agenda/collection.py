@@ -13,9 +13,10 @@ import radicale.item
 from radicale import storage
 from radicale.item import filter as radicale_filter
 
-from agenda import filtering, live_properties
-from agenda.dead_properties import ZONE, Change, changed, plain
+from agenda import filtering
 from agenda.errors import Unmet
+from agenda.properties import live_properties
+from agenda.properties.dead_properties import ZONE, Change, changed, plain
 from agenda.request_context import VISIT
 from mailserver.calendars import zones
 from mailserver.calendars.reading import measured

@@ -10,24 +10,14 @@ from urllib.parse import quote, unquote
 from radicale import config, httputils, types, xmlutils
 from radicale.app.base import Access
 
-from agenda import (
-    bodies,
-    copying,
-    dead_properties,
-    describing,
-    documents,
-    free_busy,
-    live_properties,
-    principal_reports,
-    reports,
-    rights,
-    views,
-)
+from agenda import bodies, copying, describing, documents, rights
 from agenda.access import Authenticated
 from agenda.collection import Collection, Folder
 from agenda.documents import HREF
 from agenda.errors import Unmet
 from agenda.guarding import OPTIONS_HEADERS, Guarded, is_item, of_cards
+from agenda.properties import dead_properties, live_properties
+from agenda.reporting import free_busy, principal_reports, reports, views
 from agenda.request_context import MAX_OCCURRENCES, VISIT
 from agenda.storage import Storage
 from mailserver.calendars import zones

@@ -9,10 +9,10 @@ from typing import Final
 from radicale import httputils, pathutils, storage, types, xmlutils
 from radicale.app.base import Access, ApplicationBase
 
-from agenda import dead_properties
 from agenda.collection import Collection
-from agenda.dead_properties import Change, Fault
 from agenda.errors import Unmet
+from agenda.properties import dead_properties
+from agenda.properties.dead_properties import Change, Fault
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agendas
 

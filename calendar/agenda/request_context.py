@@ -11,7 +11,7 @@ from mailserver.model.identity import Principal
 from mailserver.store.agenda.agenda_items import ANY, Seen
 
 if TYPE_CHECKING:
-    from agenda.views import View
+    from agenda.reporting.views import View
 
 MAX_WORK = 100_000
 """Items times properties and conditions of one request: ten of each of 10,000 items."""

@@ -16,7 +16,7 @@ from directory.entries.tree import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES, Group, P
 from directory.ldap.pool import NO_SUCH_OBJECT, SIZE_LIMIT, SUCCESS, check
 from directory.schema import names
 from mailserver.model.errors import BadSyntax, Temporary
-from mailserver.store.people.lists import MAX_MEMBERS
+from mailserver.store.people.mailing_lists.lists import MAX_MEMBERS
 
 PEOPLE = "(objectClass=person)"
 MAX_NESTING = 5

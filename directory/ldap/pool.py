@@ -25,7 +25,7 @@ from ldap3.core.exceptions import (
     LDAPStartTLSError,
 )
 
-from mailserver.foundation.peers import is_loopback
+from mailserver.foundation.network.peers import is_loopback
 from mailserver.foundation.settings import LdapDirectory, SettingsError
 from mailserver.model.errors import Temporary
 from mailserver.texts.text import Text, Untranslated

@@ -16,9 +16,10 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Archive, ListKind, Population, Principal
 from mailserver.store.account import rules
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import archived_posts
-from mailserver.store.people import affiliations, lists, outside_members
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.mail.posts import archived_posts
+from mailserver.store.people import affiliations
+from mailserver.store.people.mailing_lists import lists, outside_members
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.web.archive_view import ArchiveView

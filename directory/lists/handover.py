@@ -13,8 +13,9 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import ListKind, Principal, Role
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail.access import boxes
-from mailserver.store.people import lists, people
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.people import people
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from mailserver.store.record.audit import Origin
 
 MANAGE = "manage"

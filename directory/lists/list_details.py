@@ -9,8 +9,9 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access
 from mailserver.store.mail.access import Act
-from mailserver.store.people import lists, selecting
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.mailing_lists.lists import ListEntry
+from mailserver.store.people.search import selecting
 
 
 @dataclass(frozen=True, slots=True)

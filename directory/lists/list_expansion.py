@@ -10,7 +10,8 @@ from mailserver.model.errors import BadSyntax
 from mailserver.model.identity import ListKind, MailingList, Policy, Roster, Writers
 from mailserver.model.selection import Selection
 from mailserver.store.engine.statements import Tx
-from mailserver.store.people import lists, selecting
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.search import selecting
 
 MAX_NESTING = 8
 """Lists within lists."""

@@ -11,9 +11,10 @@ from mailserver.model.identity import Principal
 from mailserver.model.selection import Selection
 from mailserver.model.visibility import Seen
 from mailserver.store.engine.statements import Tx
-from mailserver.store.people import affiliations, people, selecting
+from mailserver.store.people import affiliations, people
 from mailserver.store.people.people import Entry
-from mailserver.store.people.selecting import Found
+from mailserver.store.people.search import selecting
+from mailserver.store.people.search.selecting import Found
 
 MAX_NAMES = 200
 """People who are looked at; those whom the viewer may see are named."""

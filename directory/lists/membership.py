@@ -11,9 +11,11 @@ from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Archive, ListKind, Principal, Role, Tie
 from mailserver.model.visibility import schools_of
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import digest_posts
-from mailserver.store.people import affiliations, lists, people, selecting
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.mail.posts import digest_posts
+from mailserver.store.people import affiliations, people
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.mailing_lists.lists import ListEntry
+from mailserver.store.people.search import selecting
 
 MAX_LIVING = 500
 """Living lists of which it is asked whether they find somebody."""

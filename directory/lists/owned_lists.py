@@ -7,10 +7,10 @@ from directory.lists import rosters
 from directory.lists.rosters import House, ListChange
 from mailserver.model.identity import Principal, Role
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import archived_posts
-from mailserver.store.people import lists
-from mailserver.store.people.lists import ListEntry
-from mailserver.store.queue import moderation_queue
+from mailserver.store.mail.posts import archived_posts
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.mailing_lists.lists import ListEntry
+from mailserver.store.queue.held import moderation_queue
 from mailserver.store.record.audit import Origin
 
 MAX_LISTED = 500

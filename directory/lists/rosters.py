@@ -11,11 +11,12 @@ from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Answers, Archive, ListKind, Writers
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import archived_posts
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.access.rights import WORDS
 from mailserver.store.mail.messages import NO_QUOTA, Quota
-from mailserver.store.people import archive_openings, claims, lists, people
+from mailserver.store.mail.posts import archived_posts
+from mailserver.store.people import claims, people
+from mailserver.store.people.mailing_lists import archive_openings, lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.texts.causes import Cause

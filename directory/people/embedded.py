@@ -19,8 +19,8 @@ from mailserver.model.identity import MailingList, NewPerson, PersonChange, Prin
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.people import affiliations, people
-from mailserver.store.people.conditions import All, Condition, Contains, Field, Some, named, visible
 from mailserver.store.people.people import Entry
+from mailserver.store.people.search.conditions import All, Condition, Contains, Field, Some, named, visible
 from mailserver.store.record.audit import Origin
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.upkeep import erasure

@@ -29,7 +29,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.people import affiliations, schools
 from mailserver.store.people import letters as record
 from mailserver.store.people.letters import Doorstep, Entry, Moved, Printing
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from mailserver.store.people.schools import School
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin

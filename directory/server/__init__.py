@@ -14,7 +14,7 @@ is a unit of the store, by the rules and with the audit of the `mailserver` comm
     controls, faults, wire   requests and answers as octets    pure
 
 How a search runs. The filter is read with bounds on depth and items, compiled once for matching, and
-translated once into a condition the database answers from its indexes (`store.people.candidates`; parts of names
+translated once into a condition the database answers from its indexes (`store.people.search.candidates`; parts of names
 from the index of words). Kinds of entries that lack an attribute the filter insists on are passed over. The condition
 may let too much through, never too little; matching alone decides. People come in pages by account id, and no
 transaction is open between two pages. A cookie of paged results (RFC 2696) names the last entry sent: the server keeps

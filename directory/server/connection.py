@@ -16,9 +16,9 @@ from directory.server.session import Channel, Ended, Services, Session
 from directory.server.wire import ber, messages
 from directory.server.wire.messages import RESPONSES, Abandon, Code, Extended, Malformed, Request, Tag, Unbind
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.peers import Entry
+from mailserver.foundation.network.peers import Entry
+from mailserver.foundation.network.starttls import start_tls
 from mailserver.foundation.settings import Limits
-from mailserver.foundation.starttls import start_tls
 from mailserver.model.errors import BadSyntax, Temporary
 
 log = structlog.get_logger("ldap")

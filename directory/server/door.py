@@ -17,8 +17,8 @@ from directory.server.session import Services
 from directory.server.updating import Updater
 from directory.server.wire import messages
 from directory.server.wire.messages import Code
-from mailserver.foundation.listeners import Listener, Sockets
-from mailserver.foundation.peers import Crowd, Peers
+from mailserver.foundation.network.listeners import Listener, Sockets
+from mailserver.foundation.network.peers import Crowd, Peers
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Limits, Settings
 from mailserver.login import Login

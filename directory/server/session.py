@@ -40,7 +40,7 @@ from directory.server.wire.messages import (
 from directory.server.wire.updates import Add, Delete, Modify, Rename, Update
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.peers import Account, Entry
+from mailserver.foundation.network.peers import Account, Entry
 from mailserver.login import Login
 from mailserver.model.errors import BadSyntax, Refused, Temporary
 from mailserver.model.identity import Principal

@@ -1,8 +1,8 @@
 """STORE (RFC 3501 section 6.4.6; UNCHANGEDSINCE: RFC 7162 section 3.1.3; lost messages: RFC 2180 section 4.2).
 
 Two ways: by what the database says of each message, or, in a mailbox of one's own whose state the worker holds, by
-setting ranges of it (`store.mail.bulk_flags`). The second spends its time in the database's own code, without the
-interpreter:
+setting ranges of it (`store.mail.whole_mailboxes.bulk_flags`). The second spends its time in the database's own code,
+without the interpreter:
 of many messages the answer is made meanwhile, of what will be when nobody else comes between, and thrown away if
 somebody did.
 """
@@ -26,8 +26,9 @@ from imap.wire.fetch.fetch_items import Attribute
 from imap.wire.flags import RECENT
 from imap.wire.responses import Reply, no, ok
 from mailserver.model.messages.criteria import STAR
-from mailserver.store.mail import access, bulk_flags
+from mailserver.store.mail import access
 from mailserver.store.mail import flags as bits
+from mailserver.store.mail.whole_mailboxes import bulk_flags
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 

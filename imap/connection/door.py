@@ -19,8 +19,8 @@ from imap.session.session import Services
 from imap.session.snapshot_cache import SnapshotCache
 from imap.wire import codes, responses
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.listeners import Listener, Sockets
-from mailserver.foundation.peers import Crowd, Peers
+from mailserver.foundation.network.listeners import Listener, Sockets
+from mailserver.foundation.network.peers import Crowd, Peers
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import Pair

@@ -18,7 +18,7 @@ from imap.connection.writer import Writer
 from imap.session.session import Services, Session
 from imap.session.states import State, Turn
 from imap.wire import codes, framing, responses
-from mailserver.foundation.peers import Entry
+from mailserver.foundation.network.peers import Entry
 from mailserver.foundation.settings import Limits
 
 log = structlog.get_logger("imap")

@@ -16,7 +16,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-from mailserver.foundation.peers import Entry
+from mailserver.foundation.network.peers import Entry
 
 BUFFERED = 128 * 1024
 """Octets of output that wait for the peer before the protocol is told to pause."""

@@ -9,8 +9,8 @@ from imap.session.view import View
 from imap.wire.search import search_results
 from imap.wire.search.search_program import SortField, SortKey, ThreadAlgorithm
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import order
-from mailserver.store.mail.columns import Field
+from mailserver.store.mail.whole_mailboxes import order
+from mailserver.store.mail.whole_mailboxes.columns import Field
 
 _FIELDS = {field: Field[field.name] for field in SortField}
 _ALGORITHMS: dict[ThreadAlgorithm, order.Algorithm] = {

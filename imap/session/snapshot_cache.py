@@ -17,9 +17,10 @@ from imap.session.snapshot import Snapshot, advance
 from imap.wire.flags import DELETED, FlagNames
 from mailserver.foundation.changes import Changes
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import access, mailboxes, messages, states
+from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Rights, Viewer
-from mailserver.store.mail.mailboxes_together import get_each
+from mailserver.store.mail.whole_mailboxes import states
+from mailserver.store.mail.whole_mailboxes.mailboxes_together import get_each
 
 KEPT_MESSAGES = 1_000_000
 """Messages in snapshots nobody uses (20 octets each); the least recently used go first."""

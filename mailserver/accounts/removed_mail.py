@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import recovery
 from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.deleted import recovery
+from mailserver.store.mail.deleted.recovery import AT_ONCE, START, Found, Kept, Position, Wanted
 from mailserver.store.mail.messages import Quota
-from mailserver.store.mail.recovery import AT_ONCE, START, Found, Kept, Position, Wanted
 from mailserver.store.record.audit import Origin
 
 MOST = 20_000

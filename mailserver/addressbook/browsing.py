@@ -13,7 +13,9 @@ from mailserver.model.folding import search_key
 from mailserver.model.identity import Affiliation, Directory, Principal, Role, Tie
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.people import affiliations, people, schools, vocabulary_entries
-from mailserver.store.people.conditions import (
+from mailserver.store.people.people import Entry, Place
+from mailserver.store.people.schools import School
+from mailserver.store.people.search.conditions import (
     All,
     Condition,
     Contains,
@@ -26,8 +28,6 @@ from mailserver.store.people.conditions import (
     named,
     visible,
 )
-from mailserver.store.people.people import Entry, Place
-from mailserver.store.people.schools import School
 
 MAX_WORDS = 8
 MAX_TEXT = 100

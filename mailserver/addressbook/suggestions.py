@@ -20,7 +20,8 @@ from mailserver.model.rules import Sender
 from mailserver.model.rules.lists import Passage, Way, passage
 from mailserver.model.visibility import schools_of
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.people import affiliations, lists, personal_lists
+from mailserver.store.people import affiliations
+from mailserver.store.people.mailing_lists import lists, personal_lists
 from mailserver.store.web.webmail import correspondents
 from mailserver.store.web.webmail.correspondents import Recent
 

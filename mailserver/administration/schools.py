@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from mailserver.model.identity import Role
 from mailserver.store.engine.statements import Tx
-from mailserver.store.people import lists, people, schools
+from mailserver.store.people import people, schools
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.people.schools import School
 
 

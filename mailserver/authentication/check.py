@@ -17,10 +17,10 @@ from mailserver.authentication.dkim_check import Bodies, Signed
 from mailserver.authentication.dmarc import Evaluated, Policy, Published, Shown
 from mailserver.authentication.lookups import Lookups, NotKept
 from mailserver.authentication.signatures import Header, Signature
-from mailserver.foundation import peers
 from mailserver.foundation.in_step import in_step
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network import peers
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.address import check_domain
 from mailserver.model.errors import BadSyntax

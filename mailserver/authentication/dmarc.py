@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from publicsuffixlist import PublicSuffixList
 
 from mailserver.authentication.lookups import Lookups, OutOfTime, together
-from mailserver.foundation.resolver import LookupFailed
+from mailserver.foundation.network.resolver import LookupFailed
 from mailserver.mime.header import headers, originators
 from mailserver.model.address import check_domain
 from mailserver.model.errors import BadSyntax

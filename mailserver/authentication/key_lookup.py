@@ -5,7 +5,7 @@ from collections.abc import Collection
 from mailserver.authentication import keys
 from mailserver.authentication.dkim_check import Keys
 from mailserver.authentication.lookups import Lookups, together
-from mailserver.foundation.resolver import LookupFailed
+from mailserver.foundation.network.resolver import LookupFailed
 
 
 async def find(asked: Lookups, names: Collection[str], services: tuple[bytes, ...] = (b"email",)) -> Keys:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from mailserver.foundation.resolver import Answer, LookupFailed, Resolver
+from mailserver.foundation.network.resolver import Answer, LookupFailed, Resolver
 
 SPF, KEYS, POLICIES, NAMES = 60, 60, 30, 5
 """Of one message: of its sender's domain, of 50 seals and 8 signatures, of its authors' domains, of its peer. Each has

@@ -1,8 +1,8 @@
 """The peer's name: what its address leads to, where that leads back (iprev, RFC 8601 section 3)."""
 
 from mailserver.authentication.lookups import Lookups
-from mailserver.foundation import peers
-from mailserver.foundation.resolver import LookupFailed
+from mailserver.foundation.network import peers
+from mailserver.foundation.network.resolver import LookupFailed
 from mailserver.model.messages.authentication import Reverse
 
 MAX_NAMES = 3

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from mailserver.authentication import spf_terms
 from mailserver.authentication.lookups import Lookups
 from mailserver.authentication.spf_terms import Address, Mechanism, PermanentError
-from mailserver.foundation.resolver import LookupFailed
+from mailserver.foundation.network.resolver import LookupFailed
 from mailserver.model.messages.authentication import Outcome
 
 MAX_TERMS = 10

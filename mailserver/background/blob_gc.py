@@ -11,7 +11,8 @@ import structlog
 from mailserver.foundation.settings import Limits, Storage
 from mailserver.model.clock import DAY, Clock
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import collect, deletion_bound, deletions, proportion
+from mailserver.store.mail import collect, deletions, proportion
+from mailserver.store.mail.deleted import deletion_bound
 from mailserver.store.mail.messages import Quota
 from mailserver.store.mail.proportion import Kind, Terms
 from mailserver.store.octets.files import BlobFolder, files_of

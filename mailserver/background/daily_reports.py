@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from mailserver.delivery import Delivery, Part, deliver_parts
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Refused, Temporary

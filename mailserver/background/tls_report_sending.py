@@ -13,8 +13,8 @@ from mailserver.authentication import lookups
 from mailserver.authentication.lookups import Lookups
 from mailserver.background.daily_reports import DailyReports, first_moment
 from mailserver.delivery import Delivery, Part
-from mailserver.foundation.resolver import LookupFailed, Resolver
-from mailserver.foundation.safe_fetch import SafeFetch, Unreachable
+from mailserver.foundation.network.resolver import LookupFailed, Resolver
+from mailserver.foundation.network.safe_fetch import SafeFetch, Unreachable
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.tls_sessions import Session

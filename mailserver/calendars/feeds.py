@@ -18,7 +18,7 @@ import structlog
 
 from mailserver.calendars import transfer
 from mailserver.calendars.transfer import Parcel
-from mailserver.foundation.safe_fetch import MAX_ADDRESS, SafeFetch, TooBig, Unreachable
+from mailserver.foundation.network.safe_fetch import MAX_ADDRESS, SafeFetch, TooBig, Unreachable
 from mailserver.model.clock import Clock
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.store.agenda import agenda_feeds

@@ -20,14 +20,14 @@ families = Families()
     ),
 )
 def _init() -> Callable[..., None]:
-    from mailserver.cli.init import init
+    from mailserver.cli.service.init import init
 
     return init
 
 
 @families.add("serve", _("Ouvrir toutes les portes et servir jusqu’à Ctrl-C."))
 def _serve() -> Callable[..., None]:
-    from mailserver.cli.serve import serve
+    from mailserver.cli.service.serve import serve
 
     return serve
 
@@ -37,7 +37,7 @@ def _serve() -> Callable[..., None]:
     _("Remplacer les processus qui servent par ceux du programme installé, sans qu’aucune connexion soit refusée."),
 )
 def _restart() -> Callable[..., None]:
-    from mailserver.cli.restart import restart
+    from mailserver.cli.service.restart import restart
 
     return restart
 
@@ -70,7 +70,7 @@ def _import() -> Callable[..., None]:
 
 @families.add("filters", _("Montrer les filtres de messages d’un compte (scripts Sieve), ou les arrêter."))
 def _filters() -> Callable[..., None]:
-    from mailserver.cli.filters import filters
+    from mailserver.cli.mail.filters import filters
 
     return filters
 
@@ -79,7 +79,7 @@ def _filters() -> Callable[..., None]:
     "peers", _("Montrer ce que les serveurs les plus actifs ont apporté sur le port smtp depuis une heure ou deux.")
 )
 def _peers() -> Callable[..., None]:
-    from mailserver.cli.peers import peers
+    from mailserver.cli.outgoing.peers import peers
 
     return peers
 
@@ -92,7 +92,7 @@ def _peers() -> Callable[..., None]:
     ),
 )
 def _trace() -> Callable[..., None]:
-    from mailserver.cli.tracing import trace
+    from mailserver.cli.mail.tracing import trace
 
     return trace
 
@@ -106,7 +106,7 @@ def _trace() -> Callable[..., None]:
     ),
 )
 def _recover() -> Callable[..., None]:
-    from mailserver.cli.recover import recover
+    from mailserver.cli.backups.recover import recover
 
     return recover
 
@@ -120,7 +120,7 @@ def _recover() -> Callable[..., None]:
     ),
 )
 def _backup() -> Callable[..., None]:
-    from mailserver.cli.backup import backup
+    from mailserver.cli.backups.backup import backup
 
     return backup
 
@@ -152,7 +152,7 @@ def _export() -> Callable[..., None]:
     ),
 )
 def _move() -> Callable[..., None]:
-    from mailserver.cli.move import move
+    from mailserver.cli.service.move import move
 
     return move
 
@@ -168,7 +168,7 @@ def _move() -> Callable[..., None]:
     ),
 )
 def _restore() -> Callable[..., None]:
-    from mailserver.cli.restore import restore
+    from mailserver.cli.backups.restore import restore
 
     return restore
 
@@ -178,7 +178,7 @@ def _restore() -> Callable[..., None]:
     _("Mettre la base à jour pour la version installée ; dire avant ce que cela fait, ou revenir en arrière."),
 )
 def _upgrade() -> Callable[..., None]:
-    from mailserver.cli.upgrade import upgrade
+    from mailserver.cli.service.upgrade import upgrade
 
     return upgrade
 
@@ -200,7 +200,7 @@ def _migrate() -> Callable[..., None]:
     ),
 )
 def _check() -> Callable[..., None]:
-    from mailserver.cli.check import check
+    from mailserver.cli.service.check import check
 
     return check
 
@@ -213,7 +213,7 @@ def _check() -> Callable[..., None]:
     ),
 )
 def _dns() -> Callable[..., None]:
-    from mailserver.cli.zone import dns
+    from mailserver.cli.service.zone import dns
 
     return dns
 
@@ -292,28 +292,28 @@ def _quiet() -> typer.Typer:
 
 @families.add("rules", _("Qui peut écrire à qui ; le frein d’urgence."))
 def _rules() -> typer.Typer:
-    from mailserver.cli import rules
+    from mailserver.cli.mail import rules
 
     return rules.app
 
 
 @families.add("mailings", _("Envois en nombre : qui les reçoit, les approuver, les arrêter, les annuler."))
 def _mailings() -> typer.Typer:
-    from mailserver.cli import mailings
+    from mailserver.cli.mail import mailings
 
     return mailings.app
 
 
 @families.add("sending", _("Qui envoie beaucoup, ce qui est retenu, qui peut envoyer plus."))
 def _sending() -> typer.Typer:
-    from mailserver.cli import sending
+    from mailserver.cli.outgoing import sending
 
     return sending.app
 
 
 @families.add("queue", _("Le courrier qui part."))
 def _queue() -> typer.Typer:
-    from mailserver.cli import outgoing_queue, queue_route
+    from mailserver.cli.outgoing import outgoing_queue, queue_route
 
     outgoing_queue.app.command("route")(queue_route.route)
     return outgoing_queue.app
@@ -321,21 +321,21 @@ def _queue() -> typer.Typer:
 
 @families.add("junk", _("Le filtre des indésirables, et les messages infectés qui sont retenus."))
 def _junk() -> typer.Typer:
-    from mailserver.cli import junk
+    from mailserver.cli.mail import junk
 
     return junk.app
 
 
 @families.add("withdraw", _("Retirer un message de toutes les boîtes, ou l’y remettre."))
 def _withdraw() -> typer.Typer:
-    from mailserver.cli import withdraw
+    from mailserver.cli.mail import withdraw
 
     return withdraw.app
 
 
 @families.add("reports", _("Ce que d’autres serveurs disent de notre courrier (DMARC, TLS-RPT)."))
 def _reports() -> typer.Typer:
-    from mailserver.cli import reports, tls_report
+    from mailserver.cli.outgoing import reports, tls_report
 
     reports.app.command()(tls_report.tls)
     return reports.app
@@ -350,13 +350,13 @@ def _storage() -> typer.Typer:
 
 @families.add("certificate", _("Les certificats du service ; en obtenir un par ACME."))
 def _certificate() -> typer.Typer:
-    from mailserver.cli import certificate
+    from mailserver.cli.service import certificate
 
     return certificate.app
 
 
 @families.add("dkim", _("Les clés qui signent le courrier : en faire, les remplacer, les retirer."))
 def _dkim() -> typer.Typer:
-    from mailserver.cli import dkim
+    from mailserver.cli.outgoing import dkim
 
     return dkim.app

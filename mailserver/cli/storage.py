@@ -26,7 +26,7 @@ from mailserver.cli.shared import (
     with_store,
 )
 from mailserver.foundation.instance_lock import is_served
-from mailserver.foundation.ports import CannotServe
+from mailserver.foundation.network.ports import CannotServe
 from mailserver.health.instance import place_of
 from mailserver.model.errors import Temporary
 from mailserver.store.mail import proportion

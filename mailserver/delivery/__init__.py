@@ -7,16 +7,15 @@ report. `deliver` stores the content once and one appearance per account, as one
 A list is a transaction of its own within that unit: its members get the list's copy (`mailserver.delivery.list_copy`),
 reports about its remote members go to its owners. What a moderated list holds back is stored once, too.
 
-Modules: `envelope` (the values), `recipients` (who gets it), `nested_lists` (through lists), `deliver` (the class),
-`list_distribution` and `list_holding` (what a list sends on, what a moderated one keeps), `virus_check`,
-`impersonation` (whom its sender looks like to whom), `sorting` (what recipients' filters make of it), `answering` (the
-mail that these send), `occasion` (how a message came to a filter), `placement` (which mailboxes it goes to), `units`
-(what one transaction of the store does), `message_files` (octets on their way there).
+Modules: `envelope` (the values), `recipients` (who gets it), `deliver` (the class), `placement` (in which mailboxes it
+goes), `units` (what one transaction of the store does), `message_files` (octets on their way there). Folders: `lists`,
+`checks` (what comes in is looked through), `filtering` (what recipients' filters make of it), `held` (what waits for
+somebody's decision).
 """
 
+from mailserver.delivery.checks.impersonation import mark_subject
 from mailserver.delivery.deliver import Delivery
 from mailserver.delivery.envelope import UNPROVEN, Delivered, Envelope, Part, Recipient, led_to_lists
-from mailserver.delivery.impersonation import mark_subject
 from mailserver.delivery.placement import Placement
 from mailserver.delivery.recipients import is_role, key_of
 from mailserver.delivery.units import deliver_parts

@@ -6,22 +6,22 @@ from dataclasses import replace
 
 import structlog
 
-from mailserver.delivery import spam_placement
-from mailserver.delivery.answering import Answering
+from mailserver.delivery.checks import spam_placement
+from mailserver.delivery.checks.impersonation import Impersonation, marked
+from mailserver.delivery.checks.virus_check import VirusCheck
 from mailserver.delivery.copies import Copy, fresh
 from mailserver.delivery.envelope import Delivered, Envelope, Part, Recipient, received
-from mailserver.delivery.impersonation import Impersonation, marked
-from mailserver.delivery.list_distribution import ListDistribution, lists_among
-from mailserver.delivery.list_holding import ListHolding
+from mailserver.delivery.filtering.answering import Answering
+from mailserver.delivery.filtering.occasion import Passage, Volume
+from mailserver.delivery.filtering.sorting import Sorting
+from mailserver.delivery.lists.list_distribution import ListDistribution, lists_among
+from mailserver.delivery.lists.list_holding import ListHolding
+from mailserver.delivery.lists.nested_lists import head_of
 from mailserver.delivery.message_files import MessageFiles
-from mailserver.delivery.nested_lists import head_of
-from mailserver.delivery.occasion import Passage, Volume
 from mailserver.delivery.offloading import at_leisure
 from mailserver.delivery.outgoing_guard import OutgoingGuard
 from mailserver.delivery.recipients import Addressing, is_role
-from mailserver.delivery.sorting import Sorting
 from mailserver.delivery.units import Outcome, deliver_parts, deliver_together, is_plain
-from mailserver.delivery.virus_check import VirusCheck
 from mailserver.filters import Filters
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.in_step import in_step
@@ -38,7 +38,7 @@ from mailserver.store.account import sessions
 from mailserver.store.engine.transactions import Coming, Store
 from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Source, Verdict
-from mailserver.store.queue.moderation_queue import Hold
+from mailserver.store.queue.held.moderation_queue import Hold
 from mailserver.store.queue.spool import DEFAULT_NOTIFY, Notify, Options, Target
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.reports.waiting import Arrived

@@ -15,10 +15,10 @@ import structlog
 from mailserver.delivery import list_copy
 from mailserver.delivery.copies import Copy
 from mailserver.delivery.deliver import Delivery
-from mailserver.delivery.digesting import MAX_OCTETS
 from mailserver.delivery.envelope import Envelope, Part
 from mailserver.delivery.list_copy import Head
-from mailserver.delivery.nested_lists import head_of
+from mailserver.delivery.lists.digesting import MAX_OCTETS
+from mailserver.delivery.lists.nested_lists import head_of
 from mailserver.delivery.offloading import at_leisure
 from mailserver.delivery.units import deliver_parts
 from mailserver.foundation.metrics import catalogue
@@ -28,15 +28,17 @@ from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Damaged, Refused, Temporary
 from mailserver.model.identity import Archive, Roster
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.notices import digests
-from mailserver.notices.digests import Digest, Entry, Opening
 from mailserver.notices.house import house_of
+from mailserver.notices.mail import digests
+from mailserver.notices.mail.digests import Digest, Entry, Opening
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import blobs, digest_posts
-from mailserver.store.mail.digest_posts import DigestPost
+from mailserver.store.mail import blobs
 from mailserver.store.mail.messages import Quota
-from mailserver.store.people import lists, outside_members, selecting
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.mail.posts import digest_posts
+from mailserver.store.mail.posts.digest_posts import DigestPost
+from mailserver.store.people.mailing_lists import lists, outside_members
+from mailserver.store.people.mailing_lists.lists import ListEntry
+from mailserver.store.people.search import selecting
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Options, Signing
 

@@ -12,14 +12,14 @@ from mailserver.model.rules import Sender
 from mailserver.screening.blocklists import NOWHERE, Listing
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.mail import blobs
-from mailserver.store.mail.archived_posts import Archived
-from mailserver.store.mail.digest_posts import Waiting
 from mailserver.store.mail.junk import Verdict
 from mailserver.store.mail.messages import NO_QUOTA, Quota
+from mailserver.store.mail.posts.archived_posts import Archived
+from mailserver.store.mail.posts.digest_posts import Waiting
 from mailserver.store.mail.urgent_letters import Urgent
-from mailserver.store.people.outside_members import Bounds
+from mailserver.store.people.mailing_lists.outside_members import Bounds
+from mailserver.store.queue.held.moderation_queue import Hold
 from mailserver.store.queue.list_posts import Departure, Posted, Returned
-from mailserver.store.queue.moderation_queue import Hold
 from mailserver.store.queue.spool import Options, Signing, Target
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.reports.waiting import Arrived

@@ -22,9 +22,9 @@ from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Directory, Principal, State
 from mailserver.model.rules import Sender
-from mailserver.notices import forwards as notices
 from mailserver.notices import house
-from mailserver.notices.passwords import Owner
+from mailserver.notices.accounts.passwords import Owner
+from mailserver.notices.mail import forwards as notices
 from mailserver.sieve import checked_address
 from mailserver.store.account import forward_targets, forwards, recoveries
 from mailserver.store.account.forward_targets import ANYWHERE

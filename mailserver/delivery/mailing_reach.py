@@ -10,8 +10,8 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Population, Principal
 from mailserver.rules import mailings
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.queue import mailing_audience, mailing_counts
-from mailserver.store.queue.mailing_counts import Reach
+from mailserver.store.queue.mailings import mailing_audience, mailing_counts
+from mailserver.store.queue.mailings.mailing_counts import Reach
 from mailserver.store.queue.spool import Target
 
 NAMED = 5

@@ -22,7 +22,7 @@ from mailserver.model.errors import Refused
 from mailserver.model.identity import Directory, Principal
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Denied, Sender
-from mailserver.notices import outgoing
+from mailserver.notices.mail import outgoing
 from mailserver.store.queue.spool import Target
 
 log = structlog.get_logger("deliver")

@@ -10,11 +10,11 @@ import structlog
 
 from directory.lists.rosters import OWNER_SUFFIXES, ROLE_ADDRESSES
 from mailserver.delivery.envelope import UNPROVEN, Recipient
-from mailserver.delivery.list_members import ListMembers
-from mailserver.delivery.member_keys import is_return_address
-from mailserver.delivery.nested_lists import Walk, head_of
+from mailserver.delivery.lists.list_members import ListMembers
+from mailserver.delivery.lists.member_keys import is_return_address
+from mailserver.delivery.lists.nested_lists import Walk, head_of
+from mailserver.delivery.lists.reachable_members import Reachable, shielded
 from mailserver.delivery.offloading import at_leisure
-from mailserver.delivery.reachable_members import Reachable, shielded
 from mailserver.delivery.returned_reports import ReturnedReports
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
@@ -31,8 +31,8 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import messages
 from mailserver.store.mail.access import boxes
-from mailserver.store.people import outside_members
-from mailserver.store.people.lists import MAX_MEMBERS
+from mailserver.store.people.mailing_lists import outside_members
+from mailserver.store.people.mailing_lists.lists import MAX_MEMBERS
 from mailserver.store.queue import list_posts
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.texts.text import both

@@ -15,19 +15,12 @@ from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Counted
 from mailserver.store.engine.transactions import NOT_DONE, Tx
-from mailserver.store.mail import (
-    archived_posts,
-    blobs,
-    digest_posts,
-    junk,
-    mailboxes,
-    messages,
-    required_tls,
-    urgent_letters,
-)
+from mailserver.store.mail import blobs, junk, mailboxes, messages, required_tls, urgent_letters
 from mailserver.store.mail.messages import NO_QUOTA, Quota
-from mailserver.store.queue import infected, list_posts, moderation_queue, plain_delivery, plain_rows, spool, traces
-from mailserver.store.queue.infected import Held, Infected
+from mailserver.store.mail.posts import archived_posts, digest_posts
+from mailserver.store.queue import list_posts, plain_delivery, plain_rows, spool, traces
+from mailserver.store.queue.held import infected, moderation_queue
+from mailserver.store.queue.held.infected import Held, Infected
 from mailserver.store.queue.plain_delivery import PlainDelivery
 from mailserver.store.queue.traces import Trace
 from mailserver.store.reports import waiting

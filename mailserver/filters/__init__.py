@@ -12,7 +12,7 @@
     host      what a running script may ask of its account
     running   what the scripts decide of one message
 
-What becomes of the decisions is delivery's business (`mailserver.delivery.sorting`).
+What becomes of the decisions is delivery's business (`mailserver.delivery.filtering.sorting`).
 """
 
 from mailserver.filters.documents import Documents, Rules

@@ -15,7 +15,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import access, mailboxes
 from mailserver.store.mail.access import Viewer, annotations
 from mailserver.store.mail.mailboxes import Mailbox
-from mailserver.store.people import personal_lists
+from mailserver.store.people.mailing_lists import personal_lists
 
 GLOBAL = "sieve"
 """Folder of the instance with scripts that everybody may include, `NAME.sieve`."""

@@ -8,7 +8,7 @@ from mailserver import sieve
 from mailserver.dlp.detectors import Kind, numbers
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
-from mailserver.notices.outgoing import named
+from mailserver.notices.mail.outgoing import named
 from mailserver.sieve import Answer, Script, SieveError
 from mailserver.store.account import confirmed_answers, filters, forward_targets
 from mailserver.store.account.filters import Bound, Bounds, OverBound, Stored, Version

@@ -9,8 +9,8 @@ from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.clock import HOUR, Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.notices import filters as notices
 from mailserver.notices.house import house_of
+from mailserver.notices.mail import filters as notices
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Store, Tx

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from mailserver.foundation.ports import CannotServe
+from mailserver.foundation.network.ports import CannotServe
 
 NOTE_OCTETS = 1024
 """Always written whole, in one piece."""

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import MutableMapping
 
-from mailserver.foundation.ports import CannotServe, Port, ports
+from mailserver.foundation.network.ports import CannotServe, Port, ports
 from mailserver.foundation.settings import Listen
 
 FIRST_DESCRIPTOR = 3

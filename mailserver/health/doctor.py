@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from directory.lists.rosters import House
-from mailserver.delivery import exposed_lists
-from mailserver.foundation import instance_lock, ports
+from mailserver.delivery.lists import exposed_lists
+from mailserver.foundation import instance_lock
 from mailserver.foundation.changes import Changes
+from mailserver.foundation.network import ports
 from mailserver.foundation.settings import Settings, SettingsError, secret_variable
 from mailserver.health import disk_space, file_permissions
 from mailserver.health.blocklists import examine_blocklists

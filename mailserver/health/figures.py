@@ -19,8 +19,8 @@ from mailserver.health.service_state import Health, bounded
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
-from mailserver.store.queue import dkim_keys
-from mailserver.store.queue.dkim_keys import PUBLISHED, DkimKey
+from mailserver.store.queue.outbound import dkim_keys
+from mailserver.store.queue.outbound.dkim_keys import PUBLISHED, DkimKey
 from mailserver.store.upkeep import certificates, figures
 from mailserver.store.upkeep.figures import MOST_BEHIND, Figures
 

@@ -10,7 +10,7 @@ from mailserver.foundation.tls import make_certificate, write_secret
 from mailserver.store.octets.files import folder_of
 from mailserver.store.upkeep import opening, trial_database
 from mailserver.store.upkeep.opening import Place
-from mailserver.submission.dkim import new_key
+from mailserver.submission.signatures.dkim import new_key
 from mailserver.texts.text import Text
 
 LABELS = ("mail", "imap", "smtp", "ldap", "webmail", "autoconfig", "autodiscover", "mta-sts")

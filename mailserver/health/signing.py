@@ -10,10 +10,10 @@ from mailserver.model.clock import DAY, SystemClock
 from mailserver.model.errors import NotThere, Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import folder_of
-from mailserver.store.queue import dkim_keys
-from mailserver.store.queue.dkim_keys import DkimKey, State
+from mailserver.store.queue.outbound import dkim_keys
+from mailserver.store.queue.outbound.dkim_keys import DkimKey, State
 from mailserver.store.upkeep import opening
-from mailserver.submission.signing_keys import NoKey, of_file, opened
+from mailserver.submission.signatures.signing_keys import NoKey, of_file, opened
 from mailserver.texts.causes import utc
 from mailserver.texts.text import Text
 

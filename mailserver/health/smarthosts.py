@@ -7,9 +7,9 @@ from ipaddress import ip_address
 
 from aiosmtplib import SMTPException
 
-from mailserver.foundation import smarthosts
+from mailserver.foundation.network import smarthosts
+from mailserver.foundation.network.smarthosts import LoginRefused, NotProven
 from mailserver.foundation.settings import OutboundRelay, Security, Settings
-from mailserver.foundation.smarthosts import LoginRefused, NotProven
 from mailserver.health.findings import Finding, Grade
 from mailserver.texts.text import Text, Untranslated
 

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from mailserver.certificates.files import NEXT_KEY
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import is_ours, read_pair
-from mailserver.store.queue.dkim_keys import PUBLISHED, DkimKey, State
-from mailserver.submission.dkim import Signer
-from mailserver.submission.signing_keys import publication_ends, record_of
+from mailserver.store.queue.outbound.dkim_keys import PUBLISHED, DkimKey, State
+from mailserver.submission.signatures.dkim import Signer
+from mailserver.submission.signatures.signing_keys import publication_ends, record_of
 from mailserver.texts.causes import utc
 from mailserver.texts.text import NOTHING, Text
 

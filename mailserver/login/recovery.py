@@ -26,9 +26,9 @@ from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Refused, Temporary
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, Principal, State
-from mailserver.notices import passwords
+from mailserver.notices.accounts import passwords
+from mailserver.notices.accounts.passwords import Owner
 from mailserver.notices.house import House, house_for, house_of
-from mailserver.notices.passwords import Owner
 from mailserver.store.account import accounts, login_failures, recoveries, sessions
 from mailserver.store.account.accounts import Mark, Standing
 from mailserver.store.engine.statements import Tx

@@ -16,9 +16,9 @@ from mailserver.model.credentials.proofs import Proofs, new_code, same
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.identity import Principal
-from mailserver.notices import passwords
+from mailserver.notices.accounts import passwords
+from mailserver.notices.accounts.passwords import Owner
 from mailserver.notices.house import house_for, house_of
-from mailserver.notices.passwords import Owner
 from mailserver.store.account import login_failures, recoveries
 from mailserver.store.account.recoveries import Pending
 from mailserver.store.engine.statements import Tx

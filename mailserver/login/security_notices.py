@@ -12,10 +12,10 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Refused, Temporary
 from mailserver.model.identity import Principal
-from mailserver.notices import protection
+from mailserver.notices.accounts import protection
+from mailserver.notices.accounts.passwords import Owner
+from mailserver.notices.accounts.protection import Change, Place
 from mailserver.notices.house import House, house_for, house_of
-from mailserver.notices.passwords import Owner
-from mailserver.notices.protection import Change, Place
 from mailserver.store.account import recoveries
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin

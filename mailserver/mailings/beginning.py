@@ -19,13 +19,14 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Directory, State
 from mailserver.model.rules import Denied, Sender
-from mailserver.notices import mailings as notices
+from mailserver.notices.mail import mailings as notices
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.mail import messages as stored_messages
-from mailserver.store.queue import list_posts, mailing_batches, moderation_queue, traces
-from mailserver.store.queue.mailing_batches import Sharing
-from mailserver.store.queue.mailings import Mailing
+from mailserver.store.queue import list_posts, traces
+from mailserver.store.queue.held import moderation_queue
+from mailserver.store.queue.mailings import Mailing, mailing_batches
+from mailserver.store.queue.mailings.mailing_batches import Sharing
 from mailserver.store.queue.spool import Target
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.submission.holding_notices import HoldingNotices

@@ -12,19 +12,21 @@ from functools import partial
 import structlog
 
 from mailserver.delivery import Delivery, Part, deliver_parts
-from mailserver.delivery.archiving import name_in
-from mailserver.delivery.mailing_approval import approving
+from mailserver.delivery.held.mailing_approval import approving
+from mailserver.delivery.lists.archiving import name_in
 from mailserver.foundation.settings import Settings
 from mailserver.mailings.notices import AuthorNotices
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Directory, Principal, Role
-from mailserver.notices import mailings as notices
+from mailserver.notices.mail import mailings as notices
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import archived_posts, blobs, digest_posts
-from mailserver.store.queue import mailing_batches, mailing_counts, mailings, moderation_queue, spool, traces
-from mailserver.store.queue.mailing_counts import Reach, Readers
-from mailserver.store.queue.mailings import Mailing, State
+from mailserver.store.mail import blobs
+from mailserver.store.mail.posts import archived_posts, digest_posts
+from mailserver.store.queue import mailings, spool, traces
+from mailserver.store.queue.held import moderation_queue
+from mailserver.store.queue.mailings import Mailing, State, mailing_batches, mailing_counts
+from mailserver.store.queue.mailings.mailing_counts import Reach, Readers
 from mailserver.store.queue.spool import selecting
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.audit import Origin

@@ -20,10 +20,10 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
-from mailserver.store.queue import list_posts, mailing_batches, sent_counts, spool
+from mailserver.store.queue import list_posts, sent_counts, spool
 from mailserver.store.queue.list_posts import Departure
-from mailserver.store.queue.mailing_batches import Batch
-from mailserver.store.queue.mailings import Mailing
+from mailserver.store.queue.mailings import Mailing, mailing_batches
+from mailserver.store.queue.mailings.mailing_batches import Batch
 from mailserver.store.queue.spool import Options, Signing, Target
 
 log = structlog.get_logger("mailings")

@@ -13,8 +13,8 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Directory, State
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.notices import mailings as notices
 from mailserver.notices.house import house_for, house_of
+from mailserver.notices.mail import mailings as notices
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue.mailings import Mailing
 from mailserver.texts.text import Text

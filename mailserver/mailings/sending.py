@@ -23,7 +23,8 @@ from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
-from mailserver.store.queue import mailing_batches, mailings
+from mailserver.store.queue import mailings
+from mailserver.store.queue.mailings import mailing_batches
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.submission.holding_notices import HoldingNotices, ReportTo
 

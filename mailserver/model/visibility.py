@@ -2,7 +2,8 @@
 
 An administrator sees everybody. Nobody else sees hidden people and closed accounts. A pupil is seen by the
 teachers, staff and secretariat of the pupil's own schools only. Everybody sees themselves.
-`store.people.conditions.visible` is the same rule as a condition for the database; a test holds the two together.
+`store.people.search.conditions.visible` is the same rule as a condition for the database; a test holds the two
+together.
 """
 
 from collections.abc import Iterable

@@ -12,7 +12,8 @@ from mailserver.model.identity import Answers, Archive, ListKind, Writers
 from mailserver.partial_restore.whose import Owner, Run
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
-from mailserver.store.people import lists, people
+from mailserver.store.people import people
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record.audit import Origin
 from mailserver.store.upkeep import returned_mail
 from mailserver.texts.causes import Cause

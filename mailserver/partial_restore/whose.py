@@ -10,7 +10,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.mime.writing import compose
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
-from mailserver.notices import restored
+from mailserver.notices.accounts import restored
 from mailserver.notices.house import house_of
 from mailserver.store.account import accounts, sessions
 from mailserver.store.engine.transactions import Store

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.calendars.reminders import Reminder
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.safe_fetch import SafeFetch, Unreachable
+from mailserver.foundation.network.safe_fetch import SafeFetch, Unreachable
 from mailserver.foundation.settings import Push, Settings, SettingsError
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary

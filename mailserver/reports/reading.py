@@ -13,10 +13,10 @@ import structlog
 
 from mailserver.authentication import dmarc, lookups, reverse
 from mailserver.authentication.lookups import Lookups
-from mailserver.foundation import peers
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network import peers
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Damaged, Temporary

@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import ParamSpec
 
-from mailserver.foundation.ports import CannotServe
+from mailserver.foundation.network.ports import CannotServe
 
 P = ParamSpec("P")
 

@@ -22,12 +22,12 @@ import uvloop
 from mailserver.background.host_beat import HostBeat
 from mailserver.background.index_worker import Indexer
 from mailserver.background.upload_sweeping import UploadSweeper
-from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.host_processes import step_back
 from mailserver.foundation.metrics import catalogue, pools
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import Settings
+from mailserver.foundation.structured_logs import logs
 from mailserver.foundation.tracing import TRACES
 from mailserver.foundation.wakeups import Wakeup
 from mailserver.junk.learning import Learner

@@ -14,17 +14,17 @@ from mailserver.background.schema_watch import SchemaWatch
 from mailserver.background.tls_report_sending import TlsReportSender
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery.digests import Digests
-from mailserver.delivery.infected import InfectedMail
-from mailserver.delivery.moderation import Moderation
-from mailserver.foundation.resolver import Resolver
-from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.delivery.held.infected import InfectedMail
+from mailserver.delivery.held.moderation import Moderation
+from mailserver.foundation.network.resolver import Resolver
+from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.mailings.decisions import Mailings
 from mailserver.mailings.sending import MailingSender
 from mailserver.push.sender import PushSender
 from mailserver.runtime.composition import Services
 from mailserver.sharing.viewers import Sharing
-from mailserver.submission.held import HeldSubmissions
-from mailserver.submission.scheduled import ScheduledMail
+from mailserver.submission.waiting.held import HeldSubmissions
+from mailserver.submission.waiting.scheduled import ScheduledMail
 from mailserver.withdrawal.service import Withdrawals
 from mailserver.withdrawal.thanks import Thanks
 

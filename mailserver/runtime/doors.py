@@ -3,8 +3,8 @@
 import importlib
 from typing import TYPE_CHECKING, Protocol
 
-from mailserver.foundation.listeners import Sockets
-from mailserver.foundation.peers import Peers
+from mailserver.foundation.network.listeners import Sockets
+from mailserver.foundation.network.peers import Peers
 from mailserver.runtime.composition import Ground, Services
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mailserver
-from mailserver.foundation.ports import CannotServe, Port
+from mailserver.foundation.network.ports import CannotServe, Port
 
 VARIABLE = "MAILSERVER_HANDOVER"
 SUCCESSOR_SECONDS = 900.0

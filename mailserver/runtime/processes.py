@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mailserver.foundation import wakeups
-from mailserver.foundation.listeners import Sockets
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.metrics.board import HERE, Board
-from mailserver.foundation.ports import CannotServe, Port
+from mailserver.foundation.network.listeners import Sockets
+from mailserver.foundation.network.ports import CannotServe, Port
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.wakeups import Wakeup
 from mailserver.model.errors import Temporary

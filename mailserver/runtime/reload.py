@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import structlog
 
-from mailserver.foundation import log_streams, logs
 from mailserver.foundation.settings import Settings, SettingsError, load
+from mailserver.foundation.structured_logs import log_streams, logs
 from mailserver.foundation.tls import read_pair
 
 log = structlog.get_logger("reload")

@@ -15,7 +15,7 @@ from types import FrameType
 
 from mailserver import __version__
 from mailserver.foundation.instance_lock import Note, hold, leave_note
-from mailserver.foundation.ports import Port, gather
+from mailserver.foundation.network.ports import Port, gather
 from mailserver.foundation.service_manager import Notifier, given_ports
 from mailserver.foundation.settings import Settings, written
 from mailserver.runtime.handover import Inheritance, Successor

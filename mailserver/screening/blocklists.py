@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from mailserver.foundation import peers
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.peers import Address
-from mailserver.foundation.resolver import LookupFailed, Resolver
+from mailserver.foundation.network import peers
+from mailserver.foundation.network.peers import Address
+from mailserver.foundation.network.resolver import LookupFailed, Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import HOUR, Clock
 from mailserver.screening import dnsbl

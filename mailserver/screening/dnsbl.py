@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, ip_address
 
-from mailserver.foundation.peers import Address
+from mailserver.foundation.network.peers import Address
 
 HITS, REFUSALS = IPv4Network("127.0.0.0/8"), IPv4Network("127.255.255.0/24")
 LISTED = (ip_address("127.0.0.2"), ip_address("::ffff:7f00:2"))

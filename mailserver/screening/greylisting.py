@@ -15,8 +15,8 @@ from ipaddress import IPv6Address, ip_network
 
 import structlog
 
-from mailserver.foundation import peers
 from mailserver.foundation.metrics import catalogue
+from mailserver.foundation.network import peers
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, HOUR, Clock
 from mailserver.model.errors import Greylisted

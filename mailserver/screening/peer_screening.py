@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.screening.blocklists import Blocklists

@@ -1,9 +1,9 @@
 """How much one peer may bring to the exchange in a minute and in an hour, and how long it waits for guesses.
 
-A peer is an IPv4 address or a /64 of IPv6 (`foundation.peers.counted`). A worker counts by itself, adds to the store
-what is worth it every few seconds, for all workers and their machines, and hears from it of the peers that come: what
-passes beyond a limit is at most what comes to the others meanwhile. Windows slide: of the one before, as much counts as
-still lies within.
+A peer is an IPv4 address or a /64 of IPv6 (`foundation.network.peers.counted`). A worker counts by itself, adds to the
+store what is worth it every few seconds, for all workers and their machines, and hears from it of the peers that come:
+what passes beyond a limit is at most what comes to the others meanwhile. Windows slide: of the one before, as much
+counts as still lies within.
 
 Nothing here hurts a peer for being large: where some domain answers for most of what it brings (DMARC, SPF or a
 signature) and it is no junk, its limits are multiplied, and recipients who are not there count only where they are
@@ -20,8 +20,8 @@ from functools import lru_cache
 
 import structlog
 
-from mailserver.foundation import peers
 from mailserver.foundation.metrics import catalogue
+from mailserver.foundation.network import peers
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import RateExceeded, Temporary

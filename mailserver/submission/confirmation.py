@@ -24,13 +24,14 @@ from mailserver.model.errors import Refused
 from mailserver.model.identity import Directory, Principal
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Sender
-from mailserver.notices import outgoing
 from mailserver.notices.house import House, house_for, house_of
+from mailserver.notices.mail import outgoing
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
-from mailserver.store.queue import outbox, traces, unconfirmed
+from mailserver.store.queue import outbox, traces
+from mailserver.store.queue.held import unconfirmed
+from mailserver.store.queue.held.unconfirmed import Submitted, Unconfirmed
 from mailserver.store.queue.traces import Step, Trace
-from mailserver.store.queue.unconfirmed import Submitted, Unconfirmed
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.record.trusted_clock import TrustedClock

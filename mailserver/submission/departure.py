@@ -12,8 +12,9 @@ from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.access import Viewer, boxes
 from mailserver.store.mail.flags import SEEN
 from mailserver.store.mail.urgent_letters import Urgent
-from mailserver.store.queue import held_submissions, mailings, traces
-from mailserver.store.queue.held_submissions import Submitted
+from mailserver.store.queue import mailings, traces
+from mailserver.store.queue.held import held_submissions
+from mailserver.store.queue.held.held_submissions import Submitted
 from mailserver.store.queue.mailings import Day, Wanted
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step, Trace

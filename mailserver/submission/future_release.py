@@ -22,9 +22,9 @@ from mailserver.model.clock import Clock
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
 from mailserver.store.queue import outbox, traces
+from mailserver.store.queue.held.unconfirmed import Submitted
 from mailserver.store.queue.outbox import FromProgram, Terms
 from mailserver.store.queue.traces import Step, Trace
-from mailserver.store.queue.unconfirmed import Submitted
 
 log = structlog.get_logger("submit")
 

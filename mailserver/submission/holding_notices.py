@@ -17,8 +17,8 @@ from mailserver.model.identity import Principal
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules.sentences import exceeded
 from mailserver.model.sending_limits import Judged
-from mailserver.notices import sending
 from mailserver.notices.house import House, house_for, house_of
+from mailserver.notices.mail import sending
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue.spool import Notify, Options, Target
 

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from mailserver.delivery import Delivery, Part
-from mailserver.delivery.mailing_approval import MailingApproval
+from mailserver.delivery.held.mailing_approval import MailingApproval
 from mailserver.delivery.mailing_reach import MailingReach, Size
 from mailserver.foundation.settings import Settings
 from mailserver.model import days
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.identity import Principal
-from mailserver.notices import mailings as notices
+from mailserver.notices.mail import mailings as notices
 from mailserver.rules.mailings import needs_approval
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import mailings
-from mailserver.store.queue.mailing_counts import Reach
 from mailserver.store.queue.mailings import Day, Mailing, Wanted
+from mailserver.store.queue.mailings.mailing_counts import Reach
 from mailserver.submission.departure import Leaving, Taken
 from mailserver.submission.routing import Rerouted, Route
 

@@ -15,7 +15,7 @@ from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal
 from mailserver.model.rules import Denied, Sender
 from mailserver.store.engine.transactions import Store
-from mailserver.store.people import personal_lists
+from mailserver.store.people.mailing_lists import personal_lists
 from mailserver.store.queue.spool import Target
 
 log = structlog.get_logger("submit")

@@ -17,9 +17,9 @@ from mailserver.delivery.mailing_reach import Size
 from mailserver.delivery.outgoing_guard import Unasked
 from mailserver.delivery.recipients import is_role
 from mailserver.dlp.checker import Looked
-from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
+from mailserver.foundation.structured_logs import logs
 from mailserver.mime.header import header_limit
 from mailserver.mime.writing import compose
 from mailserver.mime.writing.fields import Correspondent
@@ -36,9 +36,9 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.mail.access import Viewer
 from mailserver.store.queue import mailings, spool
+from mailserver.store.queue.held.unconfirmed import Submitted
 from mailserver.store.queue.spool import Options, Target
 from mailserver.store.queue.traces import Step
-from mailserver.store.queue.unconfirmed import Submitted
 from mailserver.store.record.audit import Origin
 from mailserver.submission.completion import Asked, Completed, Completion
 from mailserver.submission.confirmation import Confirmation

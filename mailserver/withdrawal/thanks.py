@@ -12,7 +12,8 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Directory
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.notices import house, phishing
+from mailserver.notices import house
+from mailserver.notices.mail import phishing
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.record.trusted_clock import TrustedClock

@@ -6,8 +6,8 @@ from typing import cast
 
 import structlog
 
-from mailserver.foundation.peers import Entry
-from mailserver.foundation.starttls import start_tls
+from mailserver.foundation.network.peers import Entry
+from mailserver.foundation.network.starttls import start_tls
 from smtp.door import Door
 from smtp.managesieve import replies
 from smtp.managesieve.framing import Broken, Command, Framer

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from mailserver.filters import Scripts
-from mailserver.foundation.peers import Entry
+from mailserver.foundation.network.peers import Entry
 from mailserver.login import Login
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.folding import fold_login

@@ -1,8 +1,8 @@
 """Opens the ManageSieve port of one worker."""
 
 from mailserver.filters import Scripts
-from mailserver.foundation.listeners import Listener, Sockets
-from mailserver.foundation.peers import Crowd, Entry
+from mailserver.foundation.network.listeners import Listener, Sockets
+from mailserver.foundation.network.peers import Crowd, Entry
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
 from mailserver.login import Login

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import structlog
 from aiosmtplib import SMTPException
 
+from mailserver.foundation.network.smarthosts import LoginRefused
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.smarthosts import LoginRefused
 from mailserver.model.clock import Clock
 from mailserver.store.queue.spool import Leased
 from mailserver.texts.causes import NOTHING, Cause

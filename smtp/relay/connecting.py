@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import aiosmtplib
 from aiosmtplib import SMTPException
 
-from mailserver.foundation import smarthosts
 from mailserver.foundation.metrics import catalogue
+from mailserver.foundation.network import smarthosts
 from mailserver.foundation.settings import Settings
 from mailserver.model import tls_sessions
 from mailserver.texts.causes import Cause

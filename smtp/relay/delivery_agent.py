@@ -16,7 +16,7 @@ from mailserver.model.errors import Damaged, Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Leased
-from mailserver.submission.signing import Signatures, Waits
+from mailserver.submission.signatures.signing import Signatures, Waits
 from mailserver.texts import causes
 from mailserver.texts.causes import Cause
 from smtp.relay.attempt import Courier, Unreachable

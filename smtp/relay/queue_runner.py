@@ -16,11 +16,11 @@ import dns.asyncresolver
 import structlog
 
 from mailserver.delivery import Delivery
-from mailserver.foundation import logs
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
+from mailserver.foundation.structured_logs import logs
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.reports.tally import SessionTally

@@ -10,9 +10,9 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
-from mailserver.foundation.resolver import ask_for_validation, is_validated, library_resolver
+from mailserver.foundation.network.resolver import ask_for_validation, is_validated, library_resolver
+from mailserver.foundation.network.smarthosts import source_for
 from mailserver.foundation.settings import OutboundRelay, Security, Settings
-from mailserver.foundation.smarthosts import source_for
 from mailserver.model.errors import Temporary
 from mailserver.model.tls_sessions import Published
 from mailserver.texts.causes import Cause

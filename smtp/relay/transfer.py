@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import structlog
 from aiosmtplib import SMTPException, SMTPResponse, SMTPResponseException
 
-from mailserver.foundation.smarthosts import REFUSALS
+from mailserver.foundation.network.smarthosts import REFUSALS
 from mailserver.store.queue.spool import Addressee, Leased, Notify
 from mailserver.texts.causes import Cause, plain
 from smtp.relay.failures import described

@@ -7,7 +7,7 @@ intermediate ones carries an enhanced code (RFC 2034, RFC 3463).
 import base64
 from datetime import UTC, datetime
 
-from mailserver.foundation.peers import Crowd
+from mailserver.foundation.network.peers import Crowd
 from mailserver.model.errors import Greylisted, NoRoom, RateExceeded, Reason, Refused, Temporary
 from mailserver.model.folding import strip_marks
 from mailserver.model.rules import Braked, Denied, Unauthenticated

@@ -7,7 +7,7 @@ import pytest
 from mailserver.authentication import arc_check, lookups
 from mailserver.authentication import check as authenticating
 from mailserver.authentication.check import Arrival, Authenticator, Verified
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.messages.authentication import Alignment, Chain
 from tests.authentication.name_server import NameServer

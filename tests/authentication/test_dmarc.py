@@ -7,7 +7,7 @@ import pytest
 from mailserver.authentication import dmarc
 from mailserver.authentication.dmarc import Policy, Published, Record, Shown
 from mailserver.authentication.lookups import POLICIES, Lookups
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.model.messages.authentication import Alignment
 from mailserver.reports import destinations
 from mailserver.reports.destinations import Destination

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mailserver.foundation import resolver as module
-from mailserver.foundation.resolver import Answer, LookupFailed, Resolver, split_server
+from mailserver.foundation.network import resolver as module
+from mailserver.foundation.network.resolver import Answer, LookupFailed, Resolver, split_server
 from mailserver.foundation.settings import NameService, Settings
 from mailserver.health import published
 from mailserver.health.findings import Grade

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mailserver.authentication import lookups, spf, spf_terms
 from mailserver.authentication.lookups import Lookups
 from mailserver.authentication.spf_terms import PermanentError
-from mailserver.foundation.resolver import Answer, LookupFailed, Resolver
+from mailserver.foundation.network.resolver import Answer, LookupFailed, Resolver
 from mailserver.foundation.settings import NameService
 from mailserver.model.messages.authentication import Outcome
 from tests.authentication.name_server import NameServer

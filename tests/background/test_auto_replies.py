@@ -15,8 +15,8 @@ from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Outcome
-from mailserver.notices import away
 from mailserver.notices import house as house_
+from mailserver.notices.accounts import away
 from mailserver.store.mail import access, blobs, messages
 from tests.background.conftest import DAY, House, text_of
 

@@ -7,18 +7,18 @@ import pytest
 
 from mailserver.background.key_calendar import KeyCalendar
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import write_secret
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.transactions import Store
-from mailserver.store.queue import dkim_keys
-from mailserver.store.queue.dkim_keys import DkimKey, State
+from mailserver.store.queue.outbound import dkim_keys
+from mailserver.store.queue.outbound.dkim_keys import DkimKey, State
 from mailserver.store.record import trusted_clock
-from mailserver.submission import signing_keys
-from mailserver.submission.dkim import Algorithm, new_key
-from mailserver.submission.signing_keys import PUBLISHED_AFTER, WAIT, SigningKeys, record_of
+from mailserver.submission.signatures import signing_keys
+from mailserver.submission.signatures.dkim import Algorithm, new_key
+from mailserver.submission.signatures.signing_keys import PUBLISHED_AFTER, WAIT, SigningKeys, record_of
 from tests.authentication.name_server import NameServer
 from tests.clocks import SteppedClock
 

@@ -6,8 +6,9 @@ import asyncio
 
 from mailserver.model.identity import Principal
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import mailboxes, messages, retention, snooze
+from mailserver.store.mail import mailboxes, messages, snooze
 from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.deleted import retention
 from mailserver.store.mail.messages import NO_QUOTA
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, handling

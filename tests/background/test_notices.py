@@ -8,7 +8,7 @@ from mailserver.background.housekeeping.notices import WELCOMES
 from mailserver.background.housekeeping.states import ORIGIN
 from mailserver.model.identity import NewPerson, Role, State
 from mailserver.store.account import accounts, sessions
-from mailserver.store.people import outside_members
+from mailserver.store.people.mailing_lists import outside_members
 from mailserver.store.queue import list_posts
 from mailserver.store.queue.spool import Options
 from mailserver.store.record.audit import Action

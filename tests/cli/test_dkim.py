@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from mailserver.__main__ import app
 from mailserver.cli.shared import settings_of, with_store
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.queue import dkim_keys
+from mailserver.store.queue.outbound import dkim_keys
 from tests.harness import Instance
 
 

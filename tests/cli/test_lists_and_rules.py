@@ -11,7 +11,7 @@ from mailserver.__main__ import app
 from mailserver.cli.lists.common import write
 from mailserver.cli.shared import settings_of
 from mailserver.store.engine.statements import Tx
-from mailserver.store.people import outside_members
+from mailserver.store.people.mailing_lists import outside_members
 from tests.harness import Instance
 
 Maker = Callable[..., Instance]

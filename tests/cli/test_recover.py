@@ -7,12 +7,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailserver.__main__ import app
-from mailserver.cli import recover as commands
+from mailserver.cli.backups import recover as commands
 from mailserver.cli.shared import open_store, run, settings_of
 from mailserver.store.account import accounts
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import mailboxes, messages, recovery
+from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail.deleted import recovery
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
 from tests.harness import Instance

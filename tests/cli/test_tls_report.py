@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from mailserver.__main__ import app
 from mailserver.background import tls_report_sending
-from mailserver.cli import tls_report
+from mailserver.cli.outgoing import tls_report
 from mailserver.cli.shared import settings_of, with_store
 from mailserver.model import tls_sessions
 from mailserver.model.clock import DAY

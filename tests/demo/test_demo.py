@@ -156,7 +156,7 @@ def test_people_are_possible() -> None:
 def populate(folder: Path, clock: Clock) -> tuple[Settings, Store, list[DemoAccount]]:
     settings = instance.create(folder, "ac-exemple.fr")
     store = Store(settings.database_url, settings.data, clock, Changes(), readers=1, writers=1)
-    from mailserver.cli.init import _administrator
+    from mailserver.cli.service.init import _administrator
 
     asyncio.run(_administrator(settings))
     return settings, store, asyncio.run(demo_package.populate(settings, store))

@@ -14,8 +14,9 @@ from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role
 from mailserver.model.visibility import Seen, Viewer
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.people import affiliations, candidates, people, words
-from mailserver.store.people.conditions import (
+from mailserver.store.people import affiliations, people
+from mailserver.store.people.search import candidates, words
+from mailserver.store.people.search.conditions import (
     All,
     AtSchool,
     Condition,

@@ -19,7 +19,7 @@ from mailserver.store.account import accounts
 from mailserver.store.agenda import agendas
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import mailboxes
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from tests.directory.conftest import DOMAIN

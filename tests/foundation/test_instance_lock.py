@@ -10,7 +10,7 @@ import pytest
 
 from mailserver.foundation import instance_lock
 from mailserver.foundation.instance_lock import Note, hold, is_served, leave_note, read_note
-from mailserver.foundation.ports import CannotServe
+from mailserver.foundation.network.ports import CannotServe
 
 
 @pytest.fixture

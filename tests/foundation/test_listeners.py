@@ -17,7 +17,7 @@ import uvloop
 
 from directory.server.wire import ber, messages
 from directory.server.wire.messages import Tag
-from mailserver.foundation import listeners
+from mailserver.foundation.network import listeners
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import make_certificate
 from mailserver.model.credentials.sasl import Secret

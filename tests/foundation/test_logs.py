@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mailserver.foundation import log_lines, log_targets, logs
-from mailserver.foundation.log_targets import File, Journal, Syslog
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Log
+from mailserver.foundation.structured_logs import log_lines, log_targets, logs
+from mailserver.foundation.structured_logs.log_targets import File, Journal, Syslog
 from tests.figures import value
 
 HEAD = {"timestamp": "2026-11-29T14:00:00.000000Z", "level": "info", "part": "smtp"}
@@ -199,7 +199,7 @@ def test_the_journal_gets_fields(listening: tuple[str, socket.socket]) -> None:
 
 def test_a_reader_that_is_away_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("mailserver.foundation.log_targets.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("mailserver.foundation.structured_logs.log_targets.time.monotonic", lambda: now[0])
     path = str(tmp_path / "socket")
     journal = Journal(path)
     for number in range(3):

@@ -13,7 +13,7 @@ from imap.commands import TABLE
 from mailserver.foundation.metrics import board, catalogue, exposition, families
 from mailserver.foundation.metrics.board import HERE, Board, Here
 from mailserver.foundation.metrics.families import OTHER
-from mailserver.foundation.ports import ports
+from mailserver.foundation.network.ports import ports
 from mailserver.foundation.settings import Listen
 from mailserver.store.queue import peer_counts
 

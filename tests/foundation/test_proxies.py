@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.foundation import proxy_protocol
-from mailserver.foundation.peers import UNKNOWN, behind
+from mailserver.foundation.network import proxy_protocol
+from mailserver.foundation.network.peers import UNKNOWN, behind
 from mailserver.model.errors import BadSyntax
 from tests.foundation.test_listeners import (
     NEIGHBOUR,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailserver.foundation.safe_fetch import MAX_OCTETS, MAX_PIECES, SafeFetch, Unreachable, is_public
+from mailserver.foundation.network.safe_fetch import MAX_OCTETS, MAX_PIECES, SafeFetch, Unreachable, is_public
 from tests.examples import examples
 from tests.smtp.elsewhere import Names
 from tests.webui.website import Website, page, slowly, world

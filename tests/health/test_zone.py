@@ -23,7 +23,7 @@ from mailserver.certificates.proofs import new_key as certificate_key
 from mailserver.foundation.settings import NameService, Outbound, Reports, Settings, Smtp
 from mailserver.health import published, zone
 from mailserver.health.findings import Grade
-from mailserver.submission.dkim import new_key
+from mailserver.submission.signatures.dkim import new_key
 from tests.authentication.name_server import NameServer
 
 HOST = "mail.ac-exemple.fr"

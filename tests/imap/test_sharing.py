@@ -11,7 +11,7 @@ from mailserver.sharing import viewers
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import access, blobs, mailboxes, messages
 from mailserver.store.mail.access import boxes
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.people import claim
 from tests.imap.world import Client, World, enrol, play

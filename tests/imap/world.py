@@ -15,7 +15,7 @@ from imap.connection.protocol import Connection
 from imap.session.account_check import AccountCheck
 from imap.session.session import Services
 from imap.session.snapshot_cache import SnapshotCache
-from mailserver.foundation.peers import Entry
+from mailserver.foundation.network.peers import Entry
 from mailserver.foundation.settings import Limits, Settings
 from mailserver.foundation.wakeups import Wakeup
 from mailserver.login import session_validity

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.delivery import Delivery, Envelope, virus_check
-from mailserver.delivery import infected as released
-from mailserver.delivery.infected import InfectedMail
+from mailserver.delivery import Delivery, Envelope
+from mailserver.delivery.checks import virus_check
+from mailserver.delivery.held import infected as released
+from mailserver.delivery.held.infected import InfectedMail
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Junk
 from mailserver.junk import clamd
@@ -25,8 +26,8 @@ from mailserver.model.messages.provenance import Door
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, collect, mailboxes, messages
-from mailserver.store.queue import infected
-from mailserver.store.queue.infected import Infected
+from mailserver.store.queue.held import infected
+from mailserver.store.queue.held.infected import Infected
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.schema.filters import filter_memory

@@ -14,9 +14,10 @@ from mailserver.model.messages.authentication import Alignment, AuthenticationRe
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import digest_posts, junk, known_senders, mailboxes, messages
+from mailserver.store.mail import junk, known_senders, mailboxes, messages
 from mailserver.store.mail.junk import Source
 from mailserver.store.mail.lessons import Said
+from mailserver.store.mail.posts import digest_posts
 from mailserver.store.schema.agendas import item
 from mailserver.store.schema.junk import junk_lesson
 from mailserver.store.schema.rosters import digest_post

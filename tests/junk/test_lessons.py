@@ -7,10 +7,11 @@ import pytest
 
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import access, blobs, bulk_flags, collect, junk, mailboxes, messages, states
+from mailserver.store.mail import access, blobs, collect, junk, mailboxes, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.lessons import MOST, Said
 from mailserver.store.mail.messages import Appended
+from mailserver.store.mail.whole_mailboxes import bulk_flags, states
 from mailserver.store.web.webmail import bringing
 from tests.junk.samples import OUTSIDE, arrive, bad
 from tests.store.conftest import edupont, mmartin

@@ -9,7 +9,7 @@ import pytest
 
 from mailserver.model.clock import DAY
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import archived_posts
+from mailserver.store.mail.posts import archived_posts
 from tests.clocks import MovingClock
 from tests.lists.house import populate, without_mail
 from tests.postgres import Postgres

@@ -11,13 +11,15 @@ import pytest
 
 from directory.lists import rosters
 from directory.lists.rosters import ListChange, NewList
-from mailserver.delivery.moderation import Moderation
+from mailserver.delivery.held.moderation import Moderation
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import Affiliation, NewPerson, Principal, Role, Tie
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.people import lists, schools, vocabulary_entries
-from mailserver.store.queue import moderation_queue, spool
-from mailserver.store.queue.moderation_queue import Held
+from mailserver.store.people import schools, vocabulary_entries
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.queue import spool
+from mailserver.store.queue.held import moderation_queue
+from mailserver.store.queue.held.moderation_queue import Held
 from mailserver.store.record.audit import Origin
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, PASSWORD, House

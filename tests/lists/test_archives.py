@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from directory.lists import archive_readers, membership, rosters
-from mailserver.delivery.member_keys import MemberKeys
+from mailserver.delivery.lists.member_keys import MemberKeys
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Archive
@@ -14,9 +14,12 @@ from mailserver.model.messages.provenance import UNKNOWN
 from mailserver.model.rules import PRESETS
 from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import archived_posts, collect, recovery
+from mailserver.store.mail import collect
+from mailserver.store.mail.deleted import recovery
+from mailserver.store.mail.posts import archived_posts
 from mailserver.store.mail.proportion import Terms
-from mailserver.store.people import lists, outside_members, removals
+from mailserver.store.people import removals
+from mailserver.store.people.mailing_lists import lists, outside_members
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
 from mailserver.store.schema.mail import content, message

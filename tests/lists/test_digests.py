@@ -9,16 +9,18 @@ import pytest
 from sqlalchemy import select, update
 
 from directory.lists import membership, rosters
-from mailserver.delivery import digesting, digests
+from mailserver.delivery import digests
 from mailserver.delivery.digests import Digests
+from mailserver.delivery.lists import digesting
 from mailserver.model.clock import DAY, HOUR
 from mailserver.model.errors import Refused, Temporary
 from mailserver.model.identity import Archive
 from mailserver.model.sending_limits import MINUTE
-from mailserver.notices import digests as notices
+from mailserver.notices.mail import digests as notices
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import digest_posts
-from mailserver.store.people import lists, outside_members, removals
+from mailserver.store.mail.posts import digest_posts
+from mailserver.store.people import removals
+from mailserver.store.people.mailing_lists import lists, outside_members
 from mailserver.store.queue import list_posts, traces
 from mailserver.store.queue.traces import Step
 from mailserver.store.schema.mail import blob, mailbox, message

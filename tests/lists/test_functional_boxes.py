@@ -14,7 +14,8 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Viewer, boxes
-from mailserver.store.people import lists, removals
+from mailserver.store.people import removals
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.schema.sharing import mailbox_act
 from tests.lists.house import ORIGIN, UAI, arrive, at, letter, make_list, school_in, send, submitting, without_mail
 from tests.smtp.house import DOMAIN, House

@@ -16,7 +16,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Answers, ListKind, Writers
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access import boxes
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step
 from tests.lists.house import (

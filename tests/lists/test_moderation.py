@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from mailserver.delivery import Envelope
-from mailserver.delivery.moderation import Link
+from mailserver.delivery.held.moderation import Link
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population, Writers
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Outcome
@@ -16,7 +16,7 @@ from mailserver.model.rules import Denied
 from mailserver.store.account import accounts, rules
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import collect
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import spool
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.rosters import held_message

@@ -7,7 +7,7 @@ import pytest
 
 from mailserver.foundation.settings import Limits
 from mailserver.store.account import accounts
-from mailserver.store.people import personal_lists
+from mailserver.store.people.mailing_lists import personal_lists
 from tests.lists.house import arrive, at, queue, school_in, send, without_mail
 from tests.smtp.house import DOMAIN, House
 

@@ -12,7 +12,7 @@ from mailserver.model.identity import ListKind, Population, Writers
 from mailserver.model.rules import PRESETS
 from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.people import personal_lists
+from mailserver.store.people.mailing_lists import personal_lists
 from mailserver.store.queue import spool
 from tests.harness import Instance
 from tests.lists.house import (

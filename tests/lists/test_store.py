@@ -19,10 +19,13 @@ from mailserver.store.account import accounts, rules
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
 from mailserver.store.mail.messages import Quota
-from mailserver.store.people import lists, personal_lists, schools, selecting, vocabulary_entries
+from mailserver.store.people import schools, vocabulary_entries
+from mailserver.store.people.mailing_lists import lists, personal_lists
 from mailserver.store.people.schools import Facts
-from mailserver.store.queue import moderation_queue, spool
-from mailserver.store.queue.moderation_queue import Hold, Owner
+from mailserver.store.people.search import selecting
+from mailserver.store.queue import spool
+from mailserver.store.queue.held import moderation_queue
+from mailserver.store.queue.held.moderation_queue import Hold, Owner
 from mailserver.store.queue.spool import Options
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin

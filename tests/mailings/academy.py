@@ -6,7 +6,8 @@ from sqlalchemy import insert, text
 
 from mailserver.model.identity import ListKind
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.people import lists, schools
+from mailserver.store.people import schools
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import person
 

@@ -5,8 +5,8 @@ from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
 from mailserver.store.queue import mailings
-from mailserver.store.queue.mailing_counts import Reach
 from mailserver.store.queue.mailings import State, Wanted
+from mailserver.store.queue.mailings.mailing_counts import Reach
 from mailserver.store.queue.spool import Options, Target
 
 REACH = Reach((("teacher", 900), ("pupil", 220)), (("Lycée Carnot", 912),), (3, 200), 8, ("Emma Dupont",))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select
 
-from mailserver.delivery.moderation import Moderation
+from mailserver.delivery.held.moderation import Moderation
 from mailserver.filters import documents
 from mailserver.mailings import beginning, decisions, delivering, sending
 from mailserver.mailings.decisions import UNQUEUED, reach_of
@@ -18,19 +18,12 @@ from mailserver.model.rules.sentences import SentTooMuch
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT
-from mailserver.store.people import lists, outside_members
-from mailserver.store.queue import (
-    list_posts,
-    mailing_batches,
-    mailing_counts,
-    mailings,
-    moderation_queue,
-    spool,
-    traces,
-)
-from mailserver.store.queue.mailing_batches import Sharing
-from mailserver.store.queue.mailing_counts import Readers
-from mailserver.store.queue.mailings import State
+from mailserver.store.people.mailing_lists import lists, outside_members
+from mailserver.store.queue import list_posts, mailings, spool, traces
+from mailserver.store.queue.held import moderation_queue
+from mailserver.store.queue.mailings import State, mailing_batches, mailing_counts
+from mailserver.store.queue.mailings.mailing_batches import Sharing
+from mailserver.store.queue.mailings.mailing_counts import Readers
 from mailserver.store.queue.traces import Step
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin

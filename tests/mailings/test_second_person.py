@@ -6,15 +6,16 @@ from email import policy
 import pytest
 
 from mailserver.delivery import mailing_reach
-from mailserver.delivery.moderation import Moderation
+from mailserver.delivery.held.moderation import Moderation
 from mailserver.mailings.decisions import version_of
 from mailserver.model.errors import Refused
-from mailserver.store.people import lists
-from mailserver.store.queue import held_submissions, mailing_audience, mailing_counts, mailings, moderation_queue, spool
-from mailserver.store.queue.mailings import State
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.queue import mailings, spool
+from mailserver.store.queue.held import held_submissions, moderation_queue
+from mailserver.store.queue.mailings import State, mailing_audience, mailing_counts
 from mailserver.store.record.audit import Origin
 from mailserver.submission import mailing_intake
-from mailserver.submission.held import HeldSubmissions
+from mailserver.submission.waiting.held import HeldSubmissions
 from tests.clocks import StandingClock
 from tests.mailings.letters import LETTER, SMALL, got, subjects, submit
 from tests.mailings.workers import ADMIN, Worker

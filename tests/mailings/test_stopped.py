@@ -12,8 +12,9 @@ from mailserver.model.errors import Refused, Temporary
 from mailserver.model.identity import State as Standing
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.people import lists
-from mailserver.store.queue import mailings, moderation_queue
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.queue import mailings
+from mailserver.store.queue.held import moderation_queue
 from mailserver.store.queue.mailings import State
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.foundation.peers import counted
+from mailserver.foundation.network.peers import counted
 from mailserver.model import programs
 from mailserver.model.clock import DAY
 from mailserver.model.login_places import Kind, Place, Sign, networks, signs

@@ -17,7 +17,7 @@ from mailserver.partial_restore.mail import MailReport, MailRestore
 from mailserver.partial_restore.whose import Owner, Run
 from mailserver.store.account import accounts
 from mailserver.store.mail import messages
-from mailserver.store.people import lists as stored
+from mailserver.store.people.mailing_lists import lists as stored
 from tests.harness import DEMO_PASSWORD, Instance
 from tests.partial_restore.conftest import Academy
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mailserver.calendars.quiet_hours import QuietHours
-from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.model.identity import Affiliation, Principal, Role, Tie
 from mailserver.model.preferences import NEVER, Preferences
 from mailserver.push import reminder_plans, sender, vapid

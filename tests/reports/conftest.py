@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.reports.reading import ReportReader
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.schema.reports import report, report_host, report_session, report_source, report_waiting

@@ -11,7 +11,7 @@ import pytest
 from mailserver.authentication.lookups import Lookups
 from mailserver.background.daily_reports import AFTER_MIDNIGHT
 from mailserver.background.dmarc_report_sending import DmarcReportSender
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import NameService
 from mailserver.mime import scan, unpack
 from mailserver.model import observations

@@ -15,7 +15,7 @@ import pytest
 from mailserver.authentication.lookups import Lookups
 from mailserver.background.daily_reports import AFTER_MIDNIGHT
 from mailserver.background.tls_report_sending import SPREAD, TlsReportSender
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.model import tls_sessions
 from mailserver.model.clock import DAY
 from mailserver.model.tls_sessions import Published, Session

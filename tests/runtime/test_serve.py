@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mailserver.foundation.ports import gather, ports
+from mailserver.foundation.network.ports import gather, ports
 from mailserver.foundation.settings import Listen, load
 from mailserver.health.doctor import examine
 from mailserver.health.findings import Grade

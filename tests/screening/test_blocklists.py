@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.foundation.resolver import Resolver
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.health.blocklists import examine_blocklists
 from mailserver.screening import blocklists, dnsbl

@@ -23,7 +23,7 @@ from mailserver.model.identity import NewPerson, Principal, Role
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.submission.submit import Submission
 from smtp import server
 from smtp.door import Door

@@ -15,21 +15,22 @@ from mailserver.authentication import arc_check, keys
 from mailserver.authentication.arc_check import Sealed
 from mailserver.authentication.dkim_check import Bodies
 from mailserver.authentication.signatures import Header
-from mailserver.delivery.infected import InfectedMail
-from mailserver.delivery.moderation import Moderation
-from mailserver.foundation.resolver import Resolver
+from mailserver.delivery.held.infected import InfectedMail
+from mailserver.delivery.held.moderation import Moderation
+from mailserver.foundation.network.resolver import Resolver
 from mailserver.model.clock import SystemClock
 from mailserver.model.messages.authentication import Chain
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.people import lists
-from mailserver.store.queue import dkim_keys, moderation_queue
-from mailserver.store.queue import infected as infected_queue
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.queue.held import infected as infected_queue
+from mailserver.store.queue.held import moderation_queue
+from mailserver.store.queue.outbound import dkim_keys
 from mailserver.store.record.audit import Origin
-from mailserver.submission import arc
-from mailserver.submission import dkim as signing
-from mailserver.submission.dkim import CannotSign, Signer
-from mailserver.submission.sealing import Seals
-from mailserver.submission.signing_keys import record_of
+from mailserver.submission.signatures import arc
+from mailserver.submission.signatures import dkim as signing
+from mailserver.submission.signatures.dkim import CannotSign, Signer
+from mailserver.submission.signatures.sealing import Seals
+from mailserver.submission.signatures.signing_keys import record_of
 from tests.authentication.name_server import NameServer
 from tests.authentication.signers import KEY, MESSAGE, record, seal, sign
 from tests.junk.scanner import EICAR, Clamd

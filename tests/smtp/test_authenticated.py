@@ -12,9 +12,10 @@ from sqlalchemy import func, select
 from mailserver.mime import scan
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Chain, Outcome, Reverse
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import digest_posts, junk, mailboxes, messages
+from mailserver.store.mail import junk, mailboxes, messages
 from mailserver.store.mail.junk import Source
-from mailserver.store.people import lists
+from mailserver.store.mail.posts import digest_posts
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.schema.rosters import digest_post
 from mailserver.store.web import archive_pages
 from mailserver.store.web.archive_view import ArchiveView

@@ -5,9 +5,9 @@ import smtplib
 import pytest
 
 from mailserver.delivery import Envelope, Part, deliver_parts
-from mailserver.delivery.answering import Answering
 from mailserver.delivery.envelope import Memory
-from mailserver.delivery.occasion import MAX_SENT, SENT_ON_BY, Volume
+from mailserver.delivery.filtering.answering import Answering
+from mailserver.delivery.filtering.occasion import MAX_SENT, SENT_ON_BY, Volume
 from mailserver.filters import running
 from mailserver.filters.host import AccountHost
 from mailserver.mime.writing.fields import Correspondent
@@ -19,7 +19,7 @@ from mailserver.store.account import accounts, filter_memory
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, mailboxes, messages
-from mailserver.store.people import lists, personal_lists
+from mailserver.store.people.mailing_lists import lists, personal_lists
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.filtering import (
@@ -342,7 +342,7 @@ def test_an_absence_has_its_least_interval(house: House) -> None:
 
 
 def test_refusals_are_bounded_by_day(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailserver.delivery.answering.ANSWERS_PER_DAY", 1)
+    monkeypatch.setattr("mailserver.delivery.filtering.answering.ANSWERS_PER_DAY", 1)
     filters_of(house, "ada", 'require "reject"; reject "Non merci.";')
     for _ in range(2):
         send(house, letter(), ADA, BOB)

@@ -10,14 +10,15 @@ import pytest
 
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.account import accounts
-from mailserver.store.people import lists
-from mailserver.store.queue import outbox, spool, traces, unconfirmed
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.queue import outbox, spool, traces
+from mailserver.store.queue.held import unconfirmed
 from mailserver.store.queue.outbox import Waiting
 from mailserver.store.queue.traces import Step, Wanted
 from mailserver.store.record.audit import Origin
 from mailserver.store.upkeep import erasure
-from mailserver.submission.confirmed import UnconfirmedMail
-from mailserver.submission.scheduled import ScheduledMail
+from mailserver.submission.waiting.confirmed import UnconfirmedMail
+from mailserver.submission.waiting.scheduled import ScheduledMail
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.foundation import logs
 from mailserver.foundation.settings import Log
+from mailserver.foundation.structured_logs import logs
 from mailserver.model.errors import Temporary
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere

@@ -21,7 +21,7 @@ from mailserver.store.account.filters import KEPT
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access import boxes
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Origin, Wanted
 from mailserver.store.schema.filters import filter_script, filter_version
@@ -142,7 +142,7 @@ def test_memory_of_what_is_read_away_stays_small() -> None:
 
 
 def test_passwords_need_tls_unless_nobody_reads_along(sieve: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailserver.foundation.peers.is_loopback", lambda _: False)
+    monkeypatch.setattr("mailserver.foundation.network.peers.is_loopback", lambda _: False)
     client = Client(sieve)
     greeting = client.greeting()
     assert '"SASL" ""' in greeting

@@ -7,20 +7,21 @@ from email.message import EmailMessage
 import pytest
 
 from mailserver.delivery import Envelope, Recipient
-from mailserver.delivery.moderation import Moderation
+from mailserver.delivery.held.moderation import Moderation
 from mailserver.dlp.checker import MAX_TRIES
 from mailserver.dlp.passwords import MAX_WORDS
 from mailserver.foundation.settings.mail import Guards
 from mailserver.model.rules import Denied, Sender
 from mailserver.store.account import confirmed_answers
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.people import lists
-from mailserver.store.queue import held_submissions, moderation_queue, spool, unconfirmed
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.queue import spool
+from mailserver.store.queue.held import held_submissions, moderation_queue, unconfirmed
 from mailserver.store.record.audit import Origin
 from mailserver.store.upkeep import securing
-from mailserver.submission.confirmed import UnconfirmedMail
 from mailserver.submission.departure import Outcome
-from mailserver.submission.held import HeldSubmissions
+from mailserver.submission.waiting.confirmed import UnconfirmedMail
+from mailserver.submission.waiting.held import HeldSubmissions
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.filtering import ADA, BOB, FRIEND, filters_of, outgoing, send

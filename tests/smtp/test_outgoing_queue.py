@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner, Result
 
-from mailserver.cli.outgoing_queue import app
+from mailserver.cli.outgoing.outgoing_queue import app
 from mailserver.store.queue import spool
 from tests.harness import run_command
 from tests.smtp.conftest import HouseMaker

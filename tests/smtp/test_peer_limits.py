@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mailserver.foundation import listeners
 from mailserver.foundation.metrics import catalogue
+from mailserver.foundation.network import listeners
 from mailserver.screening import rates
 from smtp import connection, conversation
 from tests.authentication.name_server import NameServer

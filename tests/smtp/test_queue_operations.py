@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailserver.background.queue_sampling import QueueSampling
-from mailserver.cli import outgoing_queue
-from mailserver.cli.outgoing_queue import app
+from mailserver.cli.outgoing import outgoing_queue
+from mailserver.cli.outgoing.outgoing_queue import app
 from mailserver.model.identity import Population
 from mailserver.store.account import rules
 from mailserver.store.queue import spool, traces, waiting

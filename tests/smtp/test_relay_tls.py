@@ -11,12 +11,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.foundation.tls import AUTHORITY, make_certificate
 from mailserver.model.clock import DAY
 from mailserver.store.engine.statements import Tx
-from mailserver.store.queue import spool, sts_policies, tls_memory
-from mailserver.store.queue.tls_memory import Remembered
+from mailserver.store.queue import spool
+from mailserver.store.queue.outbound import sts_policies, tls_memory
+from mailserver.store.queue.outbound.tls_memory import Remembered
 from mailserver.store.reports import tls_seen
 from mailserver.store.reports.daily_counts import Due
 from smtp.relay.tls import required_field

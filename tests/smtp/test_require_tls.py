@@ -13,9 +13,10 @@ from sqlalchemy import select
 
 from mailserver.foundation.tls import AUTHORITY, make_certificate
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import digest_posts
-from mailserver.store.people import lists
-from mailserver.store.queue import held_submissions, moderation_queue, outbox, spool, unconfirmed
+from mailserver.store.mail.posts import digest_posts
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.queue import outbox, spool
+from mailserver.store.queue.held import held_submissions, moderation_queue, unconfirmed
 from mailserver.store.queue.spool import Target
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 from mailserver.submission import outcomes

@@ -7,7 +7,7 @@ import pytest
 
 from mailserver.delivery.returned_reports import MOST, ReturnedReports
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import spool
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere

@@ -13,13 +13,14 @@ import pytest
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules.sentences import SentTooMuch
 from mailserver.store.account import accounts
-from mailserver.store.queue import held_submissions, sent_counts, spool, traces
+from mailserver.store.queue import sent_counts, spool, traces
+from mailserver.store.queue.held import held_submissions
 from mailserver.store.queue.traces import Step, Wanted
 from mailserver.store.record import audit, trusted_clock
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.upkeep import erasure
 from mailserver.submission.departure import Outcome
-from mailserver.submission.held import HeldSubmissions
+from mailserver.submission.waiting.held import HeldSubmissions
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context

@@ -15,11 +15,12 @@ from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.messages.authentication import Outcome
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.queue import dkim_keys, spool
-from mailserver.store.queue.dkim_keys import DkimKey, State
-from mailserver.submission import signing_keys
-from mailserver.submission.dkim import Algorithm, header_end
-from mailserver.submission.signing_keys import record_of
+from mailserver.store.queue import spool
+from mailserver.store.queue.outbound import dkim_keys
+from mailserver.store.queue.outbound.dkim_keys import DkimKey, State
+from mailserver.submission.signatures import signing_keys
+from mailserver.submission.signatures.dkim import Algorithm, header_end
+from mailserver.submission.signatures.signing_keys import record_of
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.filtering import FRIEND, filters_of, letter, send

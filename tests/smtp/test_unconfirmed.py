@@ -10,15 +10,16 @@ import pytest
 import typst
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.queue import spool, traces, unconfirmed
+from mailserver.store.queue import spool, traces
+from mailserver.store.queue.held import unconfirmed
+from mailserver.store.queue.held.unconfirmed import Unconfirmed
 from mailserver.store.queue.traces import Step, Wanted
-from mailserver.store.queue.unconfirmed import Unconfirmed
 from mailserver.store.record import audit, trusted_clock
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.sending import unconfirmed_submission
 from mailserver.store.upkeep import erasure
-from mailserver.submission.confirmed import UnconfirmedMail
 from mailserver.submission.departure import Outcome
+from mailserver.submission.waiting.confirmed import UnconfirmedMail
 from tests.clocks import StandingClock
 from tests.previews.files import docx, word, xlsx
 from tests.smtp.conftest import HouseMaker

@@ -34,13 +34,13 @@ from typing import Any
 from sqlalchemy import text
 
 from mailserver.delivery import Delivery
-from mailserver.delivery.moderation import Moderation
+from mailserver.delivery.held.moderation import Moderation
 from mailserver.foundation import settings as settings_module
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
 from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.queue import moderation_queue
+from mailserver.store.queue.held import moderation_queue
 from tests.harness import Instance, relays_of, workers_of
 from tests.mailings.academy import fill
 from tests.smtp.elsewhere import Elsewhere

@@ -12,7 +12,7 @@ from mailserver.store.mail.access import acl, boxes
 from mailserver.store.mail.access.rights import parse, write
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.mail.messages import NO_QUOTA, Quota
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.accounts import account

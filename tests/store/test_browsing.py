@@ -12,8 +12,9 @@ from mailserver.model.identity import Affiliation, NewPerson, Principal, Role, T
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import blobs, mailboxes, messages
-from mailserver.store.people import letters, lists, schools
+from mailserver.store.people import letters, schools
 from mailserver.store.people.letters import Course
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record.audit import Origin
 from mailserver.store.web.webmail import correspondents
 

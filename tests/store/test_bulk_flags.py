@@ -10,9 +10,10 @@ from sqlalchemy import column, func, select, table
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import bulk_flags, mailboxes, messages
-from mailserver.store.mail.bulk_flags import Flagged, Known
+from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.mail.whole_mailboxes import bulk_flags
+from mailserver.store.mail.whole_mailboxes.bulk_flags import Flagged, Known
 from tests.store.test_messages import box_of, fill
 from tests.waiting import until
 

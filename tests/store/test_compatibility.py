@@ -20,7 +20,7 @@ from mailserver.background.host_beat import HostBeat
 from mailserver.background.schema_watch import SchemaWatch
 from mailserver.foundation import instance_lock
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.ports import CannotServe
+from mailserver.foundation.network.ports import CannotServe
 from mailserver.foundation.settings import load
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, Temporary

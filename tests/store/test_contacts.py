@@ -5,7 +5,7 @@ import pytest
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import contacts
-from mailserver.store.people.conditions import (
+from mailserver.store.people.search.conditions import (
     All,
     Condition,
     Contains,

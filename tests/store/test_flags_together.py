@@ -9,10 +9,11 @@ import pytest
 
 from mailserver.store.engine.reads_together import MOST
 from mailserver.store.engine.transactions import NOT_DONE, Store, Tx
-from mailserver.store.mail import bulk_flags, mailboxes, messages
-from mailserver.store.mail.bulk_flags import Flagged, Known
+from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.mailboxes import Mailbox
-from mailserver.store.mail.mailboxes_together import get_each
+from mailserver.store.mail.whole_mailboxes import bulk_flags
+from mailserver.store.mail.whole_mailboxes.bulk_flags import Flagged, Known
+from mailserver.store.mail.whole_mailboxes.mailboxes_together import get_each
 from tests.store.conftest import create_account
 from tests.store.test_bulk_flags import counted, known
 from tests.store.test_messages import box_of, fill

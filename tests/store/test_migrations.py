@@ -21,8 +21,9 @@ from mailserver.store.mail import access, mailboxes
 from mailserver.store.mail.access.acts import record
 from mailserver.store.mail.flags import FLAGGED
 from mailserver.store.people import people
-from mailserver.store.people.conditions import named
-from mailserver.store.queue import moderation_queue, spool, traces, waiting
+from mailserver.store.people.search.conditions import named
+from mailserver.store.queue import spool, traces, waiting
+from mailserver.store.queue.held import moderation_queue
 from mailserver.store.record import audit, sealing
 from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.record.sealing import Break

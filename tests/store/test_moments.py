@@ -13,9 +13,9 @@ from mailserver.rules.policy_cache import PolicyCache
 from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, mailboxes, messages
-from mailserver.store.people import lists
-from mailserver.store.queue import moderation_queue
-from mailserver.store.queue.moderation_queue import Hold
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.queue.held import moderation_queue
+from mailserver.store.queue.held.moderation_queue import Hold
 from mailserver.store.record.audit import Origin
 from tests.clocks import StandingClock
 from tests.store.conftest import create_account

@@ -11,8 +11,9 @@ from mailserver.mime.header.casemap import collate
 from mailserver.mime.header.subjects import base_subject
 from mailserver.model.errors import Refused
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import columns, messages, order
-from mailserver.store.mail.columns import Field
+from mailserver.store.mail import messages
+from mailserver.store.mail.whole_mailboxes import columns, order
+from mailserver.store.mail.whole_mailboxes.columns import Field
 from mailserver.store.schema.mail import content
 from tests.store.test_search import inbox, put
 

@@ -5,8 +5,8 @@ import pytest
 from mailserver.model.clock import DAY
 from mailserver.model.mta_sts import Mode, Policy
 from mailserver.store.engine.transactions import Store
-from mailserver.store.queue import sts_policies, tls_memory
-from mailserver.store.queue.tls_memory import Remembered
+from mailserver.store.queue.outbound import sts_policies, tls_memory
+from mailserver.store.queue.outbound.tls_memory import Remembered
 
 POLICY = Policy(Mode.ENFORCE, ("mx.ailleurs.fr", "*.autre.fr"), 10 * DAY)
 

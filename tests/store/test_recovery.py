@@ -12,11 +12,12 @@ from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import access, blobs, collect, deletion_bound, deletions, mailboxes, messages, recovery
+from mailserver.store.mail import access, blobs, collect, deletions, mailboxes, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.access.rights import parse
+from mailserver.store.mail.deleted import deletion_bound, recovery
+from mailserver.store.mail.deleted.recovery import Found, Wanted
 from mailserver.store.mail.messages import NO_QUOTA, Quota
-from mailserver.store.mail.recovery import Found, Wanted
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.deletions import deleted_content, deleted_mailbox, deleted_message, deletion

@@ -4,11 +4,12 @@ from sqlalchemy import insert, select, update
 
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import digest_posts, mailboxes
-from mailserver.store.mail.digest_posts import Waiting
-from mailserver.store.people import lists
-from mailserver.store.queue import held_submissions, moderation_queue
-from mailserver.store.queue import infected as infected_queue
+from mailserver.store.mail import mailboxes
+from mailserver.store.mail.posts import digest_posts
+from mailserver.store.mail.posts.digest_posts import Waiting
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.queue.held import held_submissions, moderation_queue
+from mailserver.store.queue.held import infected as infected_queue
 from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import HELD
 from mailserver.store.schema.agendas import collection

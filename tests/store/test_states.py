@@ -5,8 +5,9 @@ import random
 import pytest
 
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import messages, states
+from mailserver.store.mail import messages
 from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.mail.whole_mailboxes import states
 from tests.store.test_messages import box_of, fill
 
 _PLAIN = str.maketrans("[], ", "____")

@@ -12,7 +12,8 @@ from mailserver.model.identity import Population
 from mailserver.model.sending_limits import What
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
-from mailserver.store.queue import held_submissions, outbox, unconfirmed
+from mailserver.store.queue import outbox
+from mailserver.store.queue.held import held_submissions, unconfirmed
 from mailserver.store.queue.outbox import Terms
 from mailserver.store.queue.spool import Options
 from tests.store.conftest import create_account

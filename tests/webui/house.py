@@ -21,7 +21,7 @@ from agenda import application
 from directory.people.embedded import EmbeddedDirectory
 from mailserver.delivery import Delivery, Envelope
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import FILE_NAME, Settings
 from mailserver.foundation.tls import make_certificate
@@ -36,8 +36,8 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.queue import spool
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
-from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
+from mailserver.submission.waiting.scheduled import ScheduledMail
 from tests.clocks import MovingClock
 from tests.schema import create_schema
 from tests.webui import compiled_templates

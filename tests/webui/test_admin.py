@@ -17,8 +17,9 @@ from mailserver.store.account import accounts, jobs, rules
 from mailserver.store.account.jobs import JobState
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import messages
-from mailserver.store.people import imports, lists, people, schools
+from mailserver.store.people import imports, people, schools
 from mailserver.store.people.imports import RunState
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import peer_counts, spool, waiting
 from mailserver.store.queue.peer_counts import Window
 from mailserver.store.record import audit

@@ -6,7 +6,8 @@ import pytest
 
 from mailserver.foundation.settings import SendingMarks
 from mailserver.model.identity import Principal
-from mailserver.store.queue import held_submissions, outbox, unconfirmed
+from mailserver.store.queue import outbox
+from mailserver.store.queue.held import held_submissions, unconfirmed
 from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.test_agenda_views import DAY, put
 from tests.webui.test_invitations import itip

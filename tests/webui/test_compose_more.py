@@ -12,7 +12,7 @@ from mailserver.mime import Part, scan, unpack
 from mailserver.model import preferences
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.web import signatures, webmail
 from mailserver.store.web.signatures import Model
 from tests.webui.house import PASSWORD, House, Visitor, mail

@@ -8,8 +8,9 @@ import pytest
 
 from mailserver.mime import scan, unpack
 from mailserver.model.identity import Principal
-from mailserver.store.people import lists
-from mailserver.store.queue import outbox, unconfirmed
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.queue import outbox
+from mailserver.store.queue.held import unconfirmed
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
 from tests.webui.house import PASSWORD, House, Visitor, mail

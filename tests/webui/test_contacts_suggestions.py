@@ -8,7 +8,8 @@ from directory.lists.rosters import NewList
 from mailserver.addressbook.books import AddressBooks
 from mailserver.addressbook.suggestions import Kind, Suggestion, Suggestions
 from mailserver.model.identity import Affiliation, Principal, Role, Tie, Writers
-from mailserver.store.people import personal_lists, schools, vocabulary_entries
+from mailserver.store.people import schools, vocabulary_entries
+from mailserver.store.people.mailing_lists import personal_lists
 from mailserver.store.record.audit import Origin
 from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
 

@@ -17,15 +17,18 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from directory.lists import rosters
 from directory.lists.rosters import ListChange
-from mailserver.delivery.member_keys import MemberKeys
+from mailserver.delivery.lists.member_keys import MemberKeys
 from mailserver.filters import Documents
 from mailserver.filters.rules import Actions, Condition, Document, Field, Rule
 from mailserver.model.identity import Archive, Principal, Role
 from mailserver.model.messages.provenance import UNKNOWN
 from mailserver.store.account import sessions
-from mailserver.store.mail import archived_posts, mailboxes
-from mailserver.store.people import lists, outside_members, personal_lists, schools
-from mailserver.store.queue import list_posts, unconfirmed
+from mailserver.store.mail import mailboxes
+from mailserver.store.mail.posts import archived_posts
+from mailserver.store.people import schools
+from mailserver.store.people.mailing_lists import lists, outside_members, personal_lists
+from mailserver.store.queue import list_posts
+from mailserver.store.queue.held import unconfirmed
 from mailserver.store.queue.spool import Options
 from mailserver.store.record.audit import Origin
 from mailserver.store.web import webmail

@@ -8,8 +8,9 @@ import pytest
 
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
-from mailserver.store.mail import access, mailboxes, messages, retention
+from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.deleted import retention
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
 from tests.webui.house import House, Visitor, mail

@@ -10,8 +10,9 @@ from mailserver.model.identity import Population, Principal
 from mailserver.model.sending_limits import What
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, mailboxes, messages
-from mailserver.store.queue import held_submissions, sent_counts
-from mailserver.store.queue.held_submissions import Submitted
+from mailserver.store.queue import sent_counts
+from mailserver.store.queue.held import held_submissions
+from mailserver.store.queue.held.held_submissions import Submitted
 from mailserver.store.queue.spool import Options, Target
 from tests.webui.house import House, Visitor, mail
 from tests.webui.secondstep import Phone

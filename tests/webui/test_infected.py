@@ -9,8 +9,8 @@ from mailserver.model.identity import Principal
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, mailboxes, messages
-from mailserver.store.queue import infected
-from mailserver.store.queue.infected import Infected
+from mailserver.store.queue.held import infected
+from mailserver.store.queue.held.infected import Infected
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
 from tests.webui.house import House, Visitor, mail

@@ -10,7 +10,7 @@ from directory.lists.rosters import ListChange
 from mailserver.delivery import Envelope
 from mailserver.model.identity import Archive, Principal
 from mailserver.model.rules import Sender
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
 from mailserver.store.web import archive_pages

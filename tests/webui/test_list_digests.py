@@ -3,8 +3,8 @@
 import pytest
 
 from mailserver.model.identity import Principal
-from mailserver.store.mail import digest_posts
-from mailserver.store.people import lists
+from mailserver.store.mail.posts import digest_posts
+from mailserver.store.people.mailing_lists import lists
 from tests.webui.house import House, Visitor
 from tests.webui.test_list_members import AMIE, member, page_of
 from tests.webui.test_lists import make

@@ -6,11 +6,11 @@ import httpx
 import pytest
 
 from mailserver.delivery import Envelope
-from mailserver.delivery.member_keys import MemberKeys
+from mailserver.delivery.lists.member_keys import MemberKeys
 from mailserver.model.identity import Principal
 from mailserver.model.rules import Sender
-from mailserver.store.people import lists, outside_members
-from mailserver.store.people.outside_members import Bounds, OutsideMember, Reason
+from mailserver.store.people.mailing_lists import lists, outside_members
+from mailserver.store.people.mailing_lists.outside_members import Bounds, OutsideMember, Reason
 from mailserver.store.queue import list_posts
 from mailserver.store.queue.list_posts import Departure, Returned
 from tests.webui.house import House, Visitor, mail

@@ -12,8 +12,9 @@ from mailserver.foundation.settings import Passwords
 from mailserver.model.identity import Answers, Principal, Role, Writers
 from mailserver.model.rules import PRESETS, Sender
 from mailserver.store.account import accounts, rules
-from mailserver.store.people import lists, personal_lists, schools
-from mailserver.store.queue import moderation_queue
+from mailserver.store.people import schools
+from mailserver.store.people.mailing_lists import lists, personal_lists
+from mailserver.store.queue.held import moderation_queue
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from tests.webui.browser import SIZES, faults_of, let_in, log_in, visiting

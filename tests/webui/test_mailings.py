@@ -12,7 +12,8 @@ import pytest
 from mailserver.mailings.decisions import Mailings
 from mailserver.mailings.sending import MailingSender
 from mailserver.model.identity import Principal
-from mailserver.store.people import lists, schools
+from mailserver.store.people import schools
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import mailings
 from mailserver.store.web import webmail
 from mailserver.withdrawal.service import Withdrawals

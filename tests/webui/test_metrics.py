@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mailserver.backup import kept
 from mailserver.foundation.metrics.families import FAMILIES
-from mailserver.foundation.peers import is_loopback
+from mailserver.foundation.network.peers import is_loopback
 from mailserver.foundation.settings import Metrics
 from mailserver.health import figures as figures_module
 from tests.webui.house import House, Visitor

@@ -10,7 +10,7 @@ from mailserver.model.clock import DAY
 from mailserver.model.identity import Principal
 from mailserver.store.mail import messages
 from mailserver.store.mail.flags import SEEN
-from mailserver.store.queue import moderation_queue
+from mailserver.store.queue.held import moderation_queue
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
 from mailserver.store.schema.mail import message

@@ -5,7 +5,7 @@ import pytest
 from mailserver.model.identity import ListKind, Principal, Role
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail.access import boxes
-from mailserver.store.people import lists, personal_lists
+from mailserver.store.people.mailing_lists import lists, personal_lists
 from tests.webui.house import House, Visitor
 from tests.webui.test_compose import form, send
 

@@ -9,7 +9,8 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agenda_items import NewItem
-from mailserver.store.mail import mailboxes, recovery
+from mailserver.store.mail import mailboxes
+from mailserver.store.mail.deleted import recovery
 from tests.webui.house import House, Visitor, mail
 
 PAGE = "/s/recuperer"

@@ -15,10 +15,10 @@ from mailserver.store.account import accounts, sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import collect
 from mailserver.store.mail.access import Viewer, boxes
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import outbox
 from mailserver.store.schema.spool import queued_recipient
-from mailserver.submission.scheduled import ScheduledMail
+from mailserver.submission.waiting.scheduled import ScheduledMail
 from tests.webui.house import House, Visitor
 from tests.webui.test_compose import form, send
 

@@ -9,7 +9,8 @@ from directory.lists import rosters
 from directory.lists.rosters import NewList
 from mailserver.model.identity import ListKind, Principal, Role
 from mailserver.store.account import accounts
-from mailserver.store.people import lists, schools
+from mailserver.store.people import schools
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record.audit import Origin
 from tests.webui.browser import faults_of, log_in, narrow, overflow, visiting
 from tests.webui.house import DOMAIN, House, Visitor

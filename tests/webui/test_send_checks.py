@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from mailserver.model.identity import Principal
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from tests.webui.house import House, Visitor, mail
 from tests.webui.test_compose import form, send
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from mailserver.calendars.feeds import MAX_EVENTS, Feeds
-from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Principal
 from mailserver.store.account import accounts

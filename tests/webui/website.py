@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailserver.foundation.safe_fetch import SECONDS, SafeFetch, is_public
+from mailserver.foundation.network.safe_fetch import SECONDS, SafeFetch, is_public
 from mailserver.foundation.tls import make_certificate
 from tests.smtp.elsewhere import Names
 

@@ -15,8 +15,9 @@ from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import blobs, deletions, mailboxes, messages, recovery, snooze
+from mailserver.store.mail import blobs, deletions, mailboxes, messages, snooze
 from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.deleted import recovery
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT
 from mailserver.store.mail.messages import NO_QUOTA
 from mailserver.store.record import audit

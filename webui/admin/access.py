@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.administration import audit_access
-from mailserver.foundation.peers import is_loopback, is_within
+from mailserver.foundation.network.peers import is_loopback, is_within
 from mailserver.foundation.settings import Settings
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused

@@ -4,24 +4,18 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from webui.admin import (
-    access,
-    audit_log,
-    bulletins_page,
+from webui.admin import access, audit_log, bulletins_page, imports_page, models_page, quiet_hours_page, rules_page
+from webui.admin.directory import acts, lists_page, people, person, schools_page, search, secured_page
+from webui.admin.mail import (
     forwards_page,
     held_submissions_page,
-    imports_page,
     infected_page,
     mailings_page,
     message_trace,
-    models_page,
     phishing_page,
     queue_page,
-    quiet_hours_page,
-    rules_page,
     withdrawals_page,
 )
-from webui.admin.directory import acts, lists_page, people, person, schools_page, search, secured_page
 from webui.admin.monitoring import charts, health, overview, reports_page, storage_page
 from webui.admin.words import import_reasons
 from webui.page.dispatch import Doors, Endpoint, VisitHandler

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from mailserver.dlp.detectors import Finding
 from mailserver.model.errors import Reason, Refused
-from mailserver.notices.outgoing import KINDS
-from mailserver.store.queue import unconfirmed
-from mailserver.store.queue.unconfirmed import Unconfirmed
+from mailserver.notices.mail.outgoing import KINDS
+from mailserver.store.queue.held import unconfirmed
+from mailserver.store.queue.held.unconfirmed import Unconfirmed
 from webui.compose.addressing.send_checks import Doubt, Doubts
 from webui.compose.refusals import refused
 from webui.page import plain

@@ -7,7 +7,8 @@ from datetime import datetime
 from starlette.responses import JSONResponse, Response
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.queue import held_submissions, outbox, unconfirmed
+from mailserver.store.queue import outbox
+from mailserver.store.queue.held import held_submissions, unconfirmed
 from mailserver.store.queue.outbox import Fate, Waiting
 from mailserver.store.web import webmail
 from webui.compose.message.send_times import moment

@@ -18,7 +18,8 @@ from mailserver.store.account import sessions
 from mailserver.store.mail import blobs, messages
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.blobs import Prepared
-from mailserver.store.queue import held_submissions, mailings, outbox
+from mailserver.store.queue import mailings, outbox
+from mailserver.store.queue.held import held_submissions
 from mailserver.store.queue.outbox import Terms
 from mailserver.store.queue.spool import Notify
 from mailserver.store.web import webmail

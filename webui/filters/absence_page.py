@@ -12,7 +12,7 @@ from mailserver.calendars.school_holidays import MAX_ZONE, Holiday
 from mailserver.filters.absences import version_of
 from mailserver.filters.rules.absence import MAX_TEXT, RETURN, UNSPEAKABLE, Absence, Others, Wrong
 from mailserver.model.errors import Reason, Refused
-from mailserver.notices.outgoing import KINDS
+from mailserver.notices.mail.outgoing import KINDS
 from mailserver.store.account import sessions
 from mailserver.store.account.filters import OverBound
 from mailserver.texts.text import Text

@@ -9,7 +9,7 @@ from mailserver.filters.answers import code_of
 from mailserver.filters.documents import NAME, Rules
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.script_names import MAX_NAME
-from mailserver.notices.outgoing import KINDS
+from mailserver.notices.mail.outgoing import KINDS
 from mailserver.sieve import SieveError
 from mailserver.store.account.filters import OverBound, Stored
 from webui.filters.proving import prove

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from mailserver.foundation.peers import behind, is_within
+from mailserver.foundation.network.peers import behind, is_within
 
 Fields = Sequence[tuple[bytes, bytes]]
 """Header fields of a request, names in lower case."""

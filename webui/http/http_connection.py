@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mailserver.foundation.peers import ENTRY, UNKNOWN, Entry
+from mailserver.foundation.network.peers import ENTRY, UNKNOWN, Entry
 from mailserver.foundation.settings import Limits, Proxy
 from webui.http import forwarded
 

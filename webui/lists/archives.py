@@ -19,7 +19,7 @@ from directory.lists.archive_readers import OpenArchive
 from directory.lists.rosters import House
 from mailserver.mime import Part, unpack
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from mailserver.store.web import archive_pages
 from mailserver.store.web.archive_pages import Line, Post
 from webui.http import headers, raster

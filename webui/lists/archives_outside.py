@@ -16,7 +16,7 @@ from directory.lists.rosters import House
 from mailserver.mime import Part, unpack
 from mailserver.mime.body.masking import mask
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from mailserver.store.web import archive_pages
 from mailserver.store.web.archive_pages import Line
 from webui.http.offload import computed

@@ -1,8 +1,8 @@
 """The page behind the link in an owner's mail: one message that waits, to accept or to reject without logging in.
 
-The link is the proof: one owner was sent it, who must still be one (`mailserver.delivery.moderation`). Looking changes
-nothing
-(programs follow links); deciding is a form. It shows what the mail showed and the first lines, never the message whole.
+The link is the proof: one owner was sent it, who must still be one (`mailserver.delivery.held.moderation`). Looking
+changes nothing (programs follow links); deciding is a form. It shows what the mail showed and the first lines, never
+the message whole.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.queue.moderation_queue import Held
+from mailserver.store.queue.held.moderation_queue import Held
 from mailserver.store.record.audit import Origin
 from webui.lists.owned import MAX_REASON, refusal_of
 from webui.page.context import Guest, Services

@@ -16,10 +16,10 @@ from mailserver.model import selection
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Answers, Archive, ListKind, Role, Writers
 from mailserver.model.rules import Denied
-from mailserver.store.people import lists
-from mailserver.store.people.lists import ListEntry
-from mailserver.store.queue import moderation_queue
-from mailserver.store.queue.moderation_queue import Held
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.mailing_lists.lists import ListEntry
+from mailserver.store.queue.held import moderation_queue
+from mailserver.store.queue.held.moderation_queue import Held
 from webui.compose.addressing.recipients import spoken
 from webui.compose.message.message_form import commas
 from webui.http.offload import computed

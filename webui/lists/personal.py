@@ -12,8 +12,8 @@ from directory.lists.rosters import House
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Archive
-from mailserver.store.people import personal_lists
-from mailserver.store.people.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
+from mailserver.store.people.mailing_lists import personal_lists
+from mailserver.store.people.mailing_lists.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
 from webui.compose.addressing import recipients
 from webui.compose.addressing.recipients import Question
 from webui.lists import archive_notes, list_preview, owned

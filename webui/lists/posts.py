@@ -6,10 +6,10 @@ from starlette.responses import Response
 
 from directory.lists import owned_lists, rosters
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.people import outside_members
-from mailserver.store.people.lists import ListEntry
-from mailserver.store.people.outside_members import OutsideMember
-from mailserver.store.people.outside_members import Reason as Why
+from mailserver.store.people.mailing_lists import outside_members
+from mailserver.store.people.mailing_lists.lists import ListEntry
+from mailserver.store.people.mailing_lists.outside_members import OutsideMember
+from mailserver.store.people.mailing_lists.outside_members import Reason as Why
 from mailserver.store.queue import list_posts
 from mailserver.store.queue.list_posts import Delivered, Fate, Post
 from webui.page.context import Services, Visit

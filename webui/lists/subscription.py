@@ -1,6 +1,6 @@
 """The page behind the link in a list's message to a member outside: they leave it, or get it again, without logging in.
 
-The link is the proof: its key was written for one member of one list (`mailserver.delivery.member_keys`). Looking
+The link is the proof: its key was written for one member of one list (`mailserver.delivery.lists.member_keys`). Looking
 changes nothing (programs follow links); the page has a form. Mailbox providers post to the link itself, without a form
 of ours (RFC 8058), which can do one thing alone: leave.
 """
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.model.identity import Archive
-from mailserver.store.mail import digest_posts
-from mailserver.store.people import lists
-from mailserver.store.people.lists import ListEntry
-from mailserver.store.people.outside_members import OutsideMember, Reason
+from mailserver.store.mail.posts import digest_posts
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.mailing_lists.lists import ListEntry
+from mailserver.store.people.mailing_lists.outside_members import OutsideMember, Reason
 from webui.page.context import Guest, Services
 
 KEY_LENGTH = 100

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from mailserver.model import days
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Answers, ListKind
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from webui.page.context import Services, Visit
 
 NUMBER = "not a number"

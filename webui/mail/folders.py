@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.preferences import TAG_COLOURS
-from mailserver.store.mail import mailboxes, retention
+from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.deleted import retention
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, View, folders, handling

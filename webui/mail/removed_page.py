@@ -10,8 +10,8 @@ from mailserver.accounts.removed_items import RemovedItem
 from mailserver.accounts.removed_mail import BroughtBack
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
+from mailserver.store.mail.deleted.recovery import START, Kept, Position, Wanted
 from mailserver.store.mail.mailboxes import INBOX, SEPARATOR
-from mailserver.store.mail.recovery import START, Kept, Position, Wanted
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.flash import done

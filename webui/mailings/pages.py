@@ -7,8 +7,8 @@ from starlette.responses import Response
 from mailserver.mime import scan, unpack
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.queue import mailings
-from mailserver.store.queue.mailing_counts import Readers
 from mailserver.store.queue.mailings import Mailing, State
+from mailserver.store.queue.mailings.mailing_counts import Readers
 from webui.http.forms import positive
 from webui.http.offload import computed
 from webui.mailings.view import (

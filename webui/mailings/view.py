@@ -11,8 +11,8 @@ from mailserver.model.identity import Role
 from mailserver.model.rules import Denied
 from mailserver.model.sending_limits import WEEKEND, is_quiet
 from mailserver.store.queue import mailings
-from mailserver.store.queue.mailing_counts import Readers
 from mailserver.store.queue.mailings import Mailing, State
+from mailserver.store.queue.mailings.mailing_counts import Readers
 from mailserver.store.record.audit import Origin
 from mailserver.store.withdrawal import rows
 from mailserver.texts import causes

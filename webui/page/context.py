@@ -17,8 +17,8 @@ from mailserver.calendars.feeds import Feeds
 from mailserver.calendars.quiet_hours import QuietHours
 from mailserver.delivery import Delivery
 from mailserver.delivery.forwarding import Forwards
-from mailserver.delivery.infected import InfectedMail
-from mailserver.delivery.moderation import Moderation
+from mailserver.delivery.held.infected import InfectedMail
+from mailserver.delivery.held.moderation import Moderation
 from mailserver.filters.absences import Absences, Standing
 from mailserver.filters.answers import ScriptAnswers
 from mailserver.filters.applying import Applying
@@ -26,7 +26,7 @@ from mailserver.filters.documents import Documents
 from mailserver.filters.scripts import Scripts
 from mailserver.filters.trials import AbsenceTrials
 from mailserver.foundation.large_answers import LargeAnswers
-from mailserver.foundation.safe_fetch import SafeFetch
+from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
 from mailserver.health.figures import Watched
 from mailserver.health.service_state import Health
@@ -46,10 +46,10 @@ from mailserver.store.account.sessions import Session
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
 from mailserver.store.web.searches import Search
-from mailserver.submission.confirmed import UnconfirmedMail
-from mailserver.submission.held import HeldSubmissions
-from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
+from mailserver.submission.waiting.confirmed import UnconfirmedMail
+from mailserver.submission.waiting.held import HeldSubmissions
+from mailserver.submission.waiting.scheduled import ScheduledMail
 from mailserver.withdrawal.hijacked import HijackedAccounts
 from mailserver.withdrawal.recall import Recall
 from mailserver.withdrawal.service import Withdrawals

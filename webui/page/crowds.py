@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mailserver.model.identity import Population
-from mailserver.store.queue.mailing_counts import Reach
+from mailserver.store.queue.mailings.mailing_counts import Reach
 from webui.page.context import Visit
 
 

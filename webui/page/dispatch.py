@@ -13,7 +13,7 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mailserver.foundation.peers import identify_request
+from mailserver.foundation.network.peers import identify_request
 from mailserver.login.passwords import renewal
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.identity import State

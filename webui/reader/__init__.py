@@ -4,8 +4,9 @@
 * `page` is the reader itself, as a whole page and as a fragment for the pane. Its notes are `trust` (where the message
   comes from, what a careful reader would notice) and `requests` (invitations, receipts, leaving a list).
 * `addressees` says in a line whom a message is to; what is open counts as read when its reader has chosen (`page`).
-* Whatever a message says is data. Addresses it names are followed only through `mailserver.foundation.safe_fetch`, by
-  `content.images` and `requests.unsubscribe`, and never before the reader has asked.
+* Whatever a message says is data. Addresses it names are followed only through
+  `mailserver.foundation.network.safe_fetch`, by `content.images` and `requests.unsubscribe`, and never before the
+  reader has asked.
 * `attachments` shows one in a response that can run nothing; what is not on its short list is saved. `previews` is the
   page around one.
 * `place` is where the message lies: the same pages show one's own mail and that in a mailbox of others, whose address

@@ -13,7 +13,7 @@ from directory.lists.handover import Box
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role, State
 from mailserver.store.people.letters import Course
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from mailserver.store.people.schools import School
 from webui.page.context import Services, Visit
 from webui.page.flash import done

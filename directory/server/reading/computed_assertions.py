@@ -10,7 +10,7 @@ from directory.schema import names, schema
 from directory.schema.schema import AttributeType
 from mailserver.model.errors import BadSyntax
 from mailserver.model.identity import Role, Tie
-from mailserver.store.people.conditions import (
+from mailserver.store.people.search.conditions import (
     All,
     AtLeast,
     AtMost,

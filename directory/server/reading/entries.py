@@ -36,7 +36,7 @@ from mailserver.model.identity import Affiliation
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import affiliations, contacts, people, schools, vocabulary_entries
-from mailserver.store.people.conditions import Condition, Equals, Everything, Field, Nothing, both, visible
+from mailserver.store.people.search.conditions import Condition, Equals, Everything, Field, Nothing, both, visible
 
 ORDER = (
     *(Kind.BASE, Kind.ADMIN, Kind.PEOPLE, Kind.PERSON, Kind.CONTACTS, Kind.CONTACT),

@@ -17,8 +17,9 @@ from mailserver.model.errors import BadSyntax
 from mailserver.model.folding import fold_login, search_key
 from mailserver.model.identity import ListKind, Writers
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.people import claims, lists, people
-from mailserver.store.people.conditions import Condition, Field
+from mailserver.store.people import claims, people
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.search.conditions import Condition, Field
 from mailserver.store.record.notices import DIRECTORY
 
 

@@ -16,7 +16,7 @@ from directory.server.reading.matching import contains, decode
 from directory.server.wire import filters
 from directory.server.wire.filters import Filter
 from mailserver.model.folding import search_key, strip_marks
-from mailserver.store.people.conditions import (
+from mailserver.store.people.search.conditions import (
     All,
     Condition,
     Contains,

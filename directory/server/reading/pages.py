@@ -8,7 +8,7 @@ from directory.entries.tree import Attributes, Tree, load_extra
 from mailserver.model import visibility
 from mailserver.store.engine.statements import Row, Tx
 from mailserver.store.people import listing, schools
-from mailserver.store.people.conditions import All, Condition, Equals, Everything, Field, Some
+from mailserver.store.people.search.conditions import All, Condition, Equals, Everything, Field, Some
 
 FIRST_PAGE = 100
 """People in the first page: most searches want a handful."""

@@ -19,7 +19,8 @@ from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import ListKind, Writers
-from mailserver.store.people import bulk_people, claims, lists, people, removals
+from mailserver.store.people import bulk_people, claims, people, removals
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
 from mailserver.texts.causes import Cause

@@ -10,7 +10,8 @@ from directory.server.reading.groups import group_of
 from directory.server.wire.messages import Code
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
-from mailserver.store.people import bulk_people, contacts, lists, people, schools, vocabulary_entries
+from mailserver.store.people import bulk_people, contacts, people, schools, vocabulary_entries
+from mailserver.store.people.mailing_lists import lists
 
 FIXED = frozenset({Kind.BASE, Kind.ADMIN, *BRANCHES})
 """What stands in every tree."""

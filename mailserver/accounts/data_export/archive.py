@@ -20,7 +20,7 @@ from mailserver.store.agenda.agendas import ADDRESS_BOOK, DISPLAY_NAME, Collecti
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.mailboxes import Mailbox
-from mailserver.store.people import personal_lists
+from mailserver.store.people.mailing_lists import personal_lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.web import push_subscriptions, signatures

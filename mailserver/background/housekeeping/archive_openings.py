@@ -8,12 +8,12 @@ from mailserver.background.housekeeping.states import ORIGIN
 from mailserver.delivery.list_copy import Head
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory
-from mailserver.notices import lists as notices
-from mailserver.notices.digests import Opening
 from mailserver.notices.house import House, house_for
+from mailserver.notices.mail import lists as notices
+from mailserver.notices.mail.digests import Opening
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.people import archive_openings
-from mailserver.store.people.archive_openings import Author, Opened
+from mailserver.store.people.mailing_lists import archive_openings
+from mailserver.store.people.mailing_lists.archive_openings import Author, Opened
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
 from mailserver.texts.causes import Cause

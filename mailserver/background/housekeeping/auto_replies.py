@@ -13,7 +13,7 @@ from mailserver.mime.body.structure import unpack
 from mailserver.model.clock import Clock
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, Principal
-from mailserver.notices import away
+from mailserver.notices.accounts import away
 from mailserver.notices.house import House, house_for
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from mailserver.background.housekeeping.sending import Post, each
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory
-from mailserver.notices import forwards as notices
+from mailserver.notices.accounts.passwords import Owner
 from mailserver.notices.house import House, house_for
-from mailserver.notices.passwords import Owner
+from mailserver.notices.mail import forwards as notices
 from mailserver.store.account import forward_targets, recoveries
 from mailserver.store.account.forward_targets import ANYWHERE, SentOn
 from mailserver.store.engine.transactions import Store, Tx

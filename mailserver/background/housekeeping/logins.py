@@ -3,9 +3,9 @@
 from mailserver.background.housekeeping.sending import Post, each
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory
-from mailserver.notices import logins
+from mailserver.notices.accounts import logins
+from mailserver.notices.accounts.passwords import Owner
 from mailserver.notices.house import House, house_for
-from mailserver.notices.passwords import Owner
 from mailserver.store.account import login_places, recoveries
 from mailserver.store.account.login_places import Unusual
 from mailserver.store.engine.transactions import Store, Tx

@@ -2,7 +2,8 @@
 
 from mailserver.store.agenda import agenda_recovery
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import muting, recovery, retention, snooze
+from mailserver.store.mail import muting, snooze
+from mailserver.store.mail.deleted import recovery, retention
 
 CLEAR_UNITS = 200
 WAKE_UNITS = 50

@@ -11,15 +11,15 @@ from mailserver.foundation.settings import Settings
 from mailserver.login.passwords import renewal
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.identity import Directory, Principal
-from mailserver.notices import closing, passwords, welcome
-from mailserver.notices import lists as notes
+from mailserver.notices.accounts import closing, passwords, welcome
 from mailserver.notices.house import House, house_for
+from mailserver.notices.mail import lists as notes
 from mailserver.store.account import accounts, renewals
 from mailserver.store.account.accounts import Standing
 from mailserver.store.account.renewals import Due
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.people import lists, outside_members
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.people.mailing_lists import lists, outside_members
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
 from mailserver.store.upkeep import caretaking

@@ -22,8 +22,9 @@ from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
 from mailserver.notices.house import house_of
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import archived_posts, tombstones
-from mailserver.store.people import outside_members
+from mailserver.store.mail import tombstones
+from mailserver.store.mail.posts import archived_posts
+from mailserver.store.people.mailing_lists import outside_members
 from mailserver.store.queue import list_posts, traces
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.reports import received

@@ -26,7 +26,7 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import messages
 from mailserver.store.mail.messages.quotas import Quota
 from mailserver.store.people import people
-from mailserver.store.people.conditions import All, Condition, Contains, Equals, Field, Some, named
+from mailserver.store.people.search.conditions import All, Condition, Contains, Equals, Field, Some, named
 from mailserver.store.upkeep import usage
 from mailserver.store.upkeep.usage import Holder
 from mailserver.texts.command_line import _

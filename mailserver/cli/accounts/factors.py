@@ -20,7 +20,7 @@ from mailserver.login.security_notices import SecurityNotices
 from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal
-from mailserver.notices.protection import Change
+from mailserver.notices.accounts.protection import Change
 from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.account.devices import Device
 from mailserver.store.engine.transactions import Store

@@ -8,8 +8,8 @@ from directory.lists import archive_readers, rosters
 from mailserver.cli.lists.common import Address, as_text, own, read, whole_address, write
 from mailserver.cli.shared import AsJson, InstanceDir, fail, origin, with_help
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import archived_posts
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.mail.posts import archived_posts
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from mailserver.store.web import archive_pages
 from mailserver.store.web.archive_view import ArchiveView
 from mailserver.texts.causes import utc

@@ -9,7 +9,7 @@ from directory.lists import rosters
 from mailserver.cli.lists.common import Address, as_text, read, whole_address, write
 from mailserver.cli.shared import AsJson, InstanceDir, settings_of, with_help
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.people import lists, outside_members
+from mailserver.store.people.mailing_lists import lists, outside_members
 from mailserver.texts.causes import utc
 from mailserver.texts.command_line import _
 

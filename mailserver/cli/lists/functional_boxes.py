@@ -17,7 +17,7 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import access
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.access.rights import WORDS
-from mailserver.store.people import lists
+from mailserver.store.people.mailing_lists import lists
 from mailserver.texts.causes import Cause
 from mailserver.texts.command_line import LANGUAGE, _
 

@@ -24,7 +24,8 @@ from mailserver.cli.shared import AsJson, InstanceDir, origin, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model import selection
 from mailserver.model.identity import Answers, ListKind
-from mailserver.store.people import lists, selecting
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.search import selecting
 from mailserver.texts.command_line import _
 
 

@@ -12,11 +12,11 @@ from directory.lists import rosters
 from mailserver.cli.lists.common import as_text, own, whole_address
 from mailserver.cli.shared import AsJson, InstanceDir, origin, with_help, with_store
 from mailserver.delivery import Delivery
-from mailserver.delivery.moderation import Moderation
+from mailserver.delivery.held.moderation import Moderation
 from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.queue import moderation_queue
-from mailserver.store.queue.moderation_queue import Held
+from mailserver.store.queue.held import moderation_queue
+from mailserver.store.queue.held.moderation_queue import Held
 from mailserver.texts.command_line import _
 
 T = TypeVar("T")

@@ -18,7 +18,8 @@ from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import ListKind, MailingList
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import messages
-from mailserver.store.people import lists, selecting
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.search import selecting
 from mailserver.texts.command_line import _
 
 SHOWN = 50

@@ -9,7 +9,7 @@ strangers cannot keep its owner out. Loopback peers (the web interface, tests) c
 from dataclasses import dataclass
 
 from mailserver.accounts.provision import provision
-from mailserver.foundation.peers import counted
+from mailserver.foundation.network.peers import counted
 from mailserver.foundation.settings import Limits
 from mailserver.login.attempts import places
 from mailserver.model.clock import Clock

@@ -1,7 +1,7 @@
 """What a message that came back says of the address that it was for: RFC 3464, and what older programs write.
 
-Whose address that is, the return address tells (`mailserver.delivery.member_keys`): nothing here believes an address
-that stands in a report. Pure, and bounded in octets, parts and text.
+Whose address that is, the return address tells (`mailserver.delivery.lists.member_keys`): nothing here believes an
+address that stands in a report. Pure, and bounded in octets, parts and text.
 """
 
 import re

@@ -14,7 +14,8 @@ from mailserver.model.folding import search_key
 from mailserver.model.identity import Affiliation, State, Tie
 from mailserver.store.account.accounts.reasons import kept_reason
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
-from mailserver.store.people import school_hours, words
+from mailserver.store.people import school_hours
+from mailserver.store.people.search import words
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, person, school, vocabulary_entry
@@ -73,7 +74,7 @@ class Known(NamedTuple):
 ACCOUNT_FIELDS = Known._fields[1:16]
 ENTRY_FIELDS = Known._fields[17:29]
 _INDEXED = frozenset({"given_name", "surname", "display_name", "address", "aliases"})
-"""Columns whose words are searched (`store.people.words`)."""
+"""Columns whose words are searched (`store.people.search.words`)."""
 _HAS_ENTRY = Known._fields.index("has_entry")
 _NO_ENTRY = tuple(Known._field_defaults.values())
 

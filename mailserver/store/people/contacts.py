@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, false, in
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login, search_key
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.people.conditions import All, Condition, Contains, Equals, Field, Nothing, Some, Undefined
+from mailserver.store.people.search.conditions import All, Condition, Contains, Equals, Field, Nothing, Some, Undefined
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.people import contact_entry
 

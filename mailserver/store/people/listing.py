@@ -13,8 +13,8 @@ from mailserver.model.identity import Role, State
 from mailserver.model.visibility import Seen, Viewer, schools_of, sees
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.people import affiliations
-from mailserver.store.people.candidates import candidates
-from mailserver.store.people.conditions import Condition, Everything, clause
+from mailserver.store.people.search.candidates import candidates
+from mailserver.store.people.search.conditions import Condition, Everything, clause
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, person
 

@@ -14,10 +14,10 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login, search_key
 from mailserver.model.identity import Principal, Role, State, Tie, shown_name
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.people import words
-from mailserver.store.people.candidates import candidates
-from mailserver.store.people.conditions import Condition, Everything, clause
-from mailserver.store.people.words import shown_key
+from mailserver.store.people.search import words
+from mailserver.store.people.search.candidates import candidates
+from mailserver.store.people.search.conditions import Condition, Everything, clause
+from mailserver.store.people.search.words import shown_key
 from mailserver.store.record.notices import DIRECTORY as DIRECTORY
 from mailserver.store.record.notices import moved
 from mailserver.store.schema.accounts import account
@@ -110,7 +110,7 @@ _COLUMNS = (
     person.c.common_names,
 )
 _INDEXED = frozenset({"given_name", "surname", "shown_key", "address", "aliases"})
-"""Columns whose words are searched (`store.people.words`)."""
+"""Columns whose words are searched (`store.people.search.words`)."""
 _ROLE = {role.value: role for role in Role}
 _STATE = {state.value: state for state in State}
 _PEOPLE = person.join(account, account.c.id == person.c.account_id)

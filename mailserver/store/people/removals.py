@@ -8,7 +8,8 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import code_key
 from mailserver.model.identity import Tie
 from mailserver.store.engine.statements import Tx
-from mailserver.store.people import lists, outside_members, school_hours, vocabulary_entries
+from mailserver.store.people import school_hours, vocabulary_entries
+from mailserver.store.people.mailing_lists import lists, outside_members
 from mailserver.store.record.notices import DIRECTORY, moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, person, school, vocabulary_entry

@@ -13,7 +13,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import code_key, search_key
 from mailserver.model.identity import Affiliation, Tie
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.people.conditions import Columns, Condition, Field, clause
+from mailserver.store.people.search.conditions import Columns, Condition, Field, clause
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.people import vocabulary_entry
 

@@ -14,8 +14,8 @@ from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Archive
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.people import outside_members
-from mailserver.store.people.outside_members import MAX_SAID, Bounds
+from mailserver.store.people.mailing_lists import outside_members
+from mailserver.store.people.mailing_lists.outside_members import MAX_SAID, Bounds
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Options
 from mailserver.store.schema.mailings import mailing_copy

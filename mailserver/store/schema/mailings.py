@@ -54,7 +54,7 @@ mailing = Table(
 it was handed in. `actor`: who decided, at `decided`; `reason`: what they wrote. `due`: when it leaves, 0: once it may.
 `expires`: until when somebody may decide. `total`: recipients it has once it is begun; `reached`, `queued`: who got it
 here, and who is in the queue. `worker` is at it until `leased`. `audience`: everybody it was handed in for, until it is
-over (`mailserver.store.queue.mailing_audience`). `approver`: who let it pass, whoever decides about it afterwards.
+over (`store.queue.mailings.mailing_audience`). `approver`: who let it pass, whoever decides about it afterwards.
 `results`: what was found out about who sent it, in words, for a seal. `cleared`: its author lets go what it gives away
 to people outside."""
 Index("ix_mailing_account_id", mailing.c.account_id, mailing.c.at)

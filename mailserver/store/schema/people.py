@@ -82,7 +82,7 @@ person_word = Table(
     Column("account_id", BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-"""Whose words they are (`store.people.words`)."""
+"""Whose words they are (`store.people.search.words`)."""
 Index("ix_person_word_account_id", person_word.c.account_id)
 
 affiliation = Table(

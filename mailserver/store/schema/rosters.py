@@ -110,8 +110,8 @@ outside_member = Table(
 )
 """Somebody outside who was sent something by a list. `hard`, `soft`: messages that came back for good and for now, the
 first of them at `hard_since` and `soft_since`; the last of any at `bounced`, with what was said. `ended`: since when
-nothing is sent any more, and `reason` (`mailserver.store.people.outside_members.Reason`); 0: it is. `told`: the owners
-know. `digest`: they get a message a day (1), or each (0); -1: as the list has it."""
+nothing is sent any more, and `reason` (`store.people.mailing_lists.outside_members.Reason`); 0: it is. `told`: the
+owners know. `digest`: they get a message a day (1), or each (0); -1: as the list has it."""
 Index("ix_outside_member_ended", outside_member.c.ended)
 
 list_post = Table(

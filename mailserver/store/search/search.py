@@ -54,9 +54,10 @@ from mailserver.model.messages.criteria import (
     walk,
 )
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import mailboxes, states
+from mailserver.store.mail import mailboxes
 from mailserver.store.mail.flags import known_mask
 from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.mail.whole_mailboxes import states
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.mail import content, message
 from mailserver.store.search.texts import CHUNK, Texts, Textual

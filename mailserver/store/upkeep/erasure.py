@@ -13,9 +13,13 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
 
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import archived_posts, collect, digest_posts, recovery
-from mailserver.store.people import claims, words
-from mailserver.store.queue import held_submissions, list_posts, mailings, moderation_queue, unconfirmed
+from mailserver.store.mail import collect
+from mailserver.store.mail.deleted import recovery
+from mailserver.store.mail.posts import archived_posts, digest_posts
+from mailserver.store.people import claims
+from mailserver.store.people.search import words
+from mailserver.store.queue import list_posts, mailings
+from mailserver.store.queue.held import held_submissions, moderation_queue, unconfirmed
 from mailserver.store.record.notices import moved
 from mailserver.store.schema import metadata
 from mailserver.store.schema.agendas import agenda_feed, collection, collection_grant, item, item_gone

@@ -12,7 +12,8 @@ from mailserver.model.identity import State
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes
-from mailserver.store.people import claims, words
+from mailserver.store.people import claims
+from mailserver.store.people.search import words
 from mailserver.store.record.notices import DIRECTORY, moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, person

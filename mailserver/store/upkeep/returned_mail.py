@@ -16,8 +16,9 @@ from sqlalchemy import bindparam, select
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.mail import mailboxes, messages, readmission, recovery
+from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.blobs import Prepared
+from mailserver.store.mail.deleted import readmission, recovery
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.mail.messages import Placing, Quota
 from mailserver.store.schema.mail import content, mailbox, message

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from mailserver.model.identity import Archive, Population, Role
 from mailserver.model.messages.provenance import Door
 from mailserver.model.visibility import Viewer
-from mailserver.store.people import conditions
+from mailserver.store.people.search import conditions
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import person
 from mailserver.store.schema.rosters import archived_post

@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select
 
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import archived_posts, digest_posts
-from mailserver.store.queue import moderation_queue, traces
+from mailserver.store.mail.posts import archived_posts, digest_posts
+from mailserver.store.queue import traces
+from mailserver.store.queue.held import moderation_queue
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.rosters import archived_post, digest_post, held_message

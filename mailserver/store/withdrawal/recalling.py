@@ -15,8 +15,9 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages import objectids
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.mail import digest_posts, mailboxes, messages
+from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.flags import SEEN
+from mailserver.store.mail.posts import digest_posts
 from mailserver.store.queue import traces
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin

@@ -14,9 +14,10 @@ from sqlalchemy import BigInteger, ColumnElement, Subquery, bindparam, case, del
 from mailserver.model.errors import Refused, Temporary
 from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.mail import archived_posts, collect, mailboxes, messages, snooze
+from mailserver.store.mail import collect, mailboxes, messages, snooze
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.mail.messages.append import MESSAGE_COLUMNS
+from mailserver.store.mail.posts import archived_posts
 from mailserver.store.record import trusted_clock
 from mailserver.store.schema.mail import mailbox, message
 from mailserver.store.schema.withdrawal import withdrawal, withdrawn

@@ -16,8 +16,8 @@ from mailserver.foundation.settings import Outbound
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store
-from mailserver.store.queue import tls_memory
-from mailserver.store.queue.tls_memory import Remembered
+from mailserver.store.queue.outbound import tls_memory
+from mailserver.store.queue.outbound.tls_memory import Remembered
 from smtp.relay.routing import Exchanger
 from smtp.relay.tls.demand import Level
 from smtp.relay.tls.recent import Recent

@@ -16,8 +16,8 @@ from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Standing
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import people
-from mailserver.store.people.conditions import Everything
 from mailserver.store.people.people import Entry
+from mailserver.store.people.search.conditions import Everything
 from mailserver.store.record.audit import Origin
 from tests.directory.conftest import DOMAIN
 

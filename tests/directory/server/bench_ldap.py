@@ -44,8 +44,8 @@ from mailserver.runtime.app import SWITCH_INTERVAL
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.people import affiliations, bulk_people, claims, people, schools, vocabulary_entries
 from mailserver.store.people.bulk_people import Known
-from mailserver.store.people.conditions import Everything
 from mailserver.store.people.schools import Facts
+from mailserver.store.people.search.conditions import Everything
 from tests.directory import slapd
 from tests.directory.slapd import Slapd
 from tests.schema import create_schema

@@ -14,7 +14,8 @@ from directory.lists import rosters
 from directory.schema import names, schema
 from mailserver.model.identity import Affiliation, ListKind, Role, Tie
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.people import affiliations, contacts, lists, people, vocabulary_entries
+from mailserver.store.people import affiliations, contacts, people, vocabulary_entries
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.schema.accounts import account
 from tests.directory.server.door import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, SCHOOL, Academy, academy, names_of
 

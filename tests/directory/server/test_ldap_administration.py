@@ -19,10 +19,11 @@ from directory.server.reading.entries import Viewer
 from directory.server.wire import ber
 from directory.server.wire.filters import Equality, Filter
 from directory.server.wire.messages import Code
-from mailserver.foundation import listeners, peers
+from mailserver.foundation.network import listeners, peers
 from mailserver.foundation.settings import Limits
 from mailserver.model.identity import Affiliation, Role, Tie, Writers
-from mailserver.store.people import affiliations, claims, lists, people, schools
+from mailserver.store.people import affiliations, claims, people, schools
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.people.people import Entry
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action

@@ -20,8 +20,8 @@ from directory.server.search import Searcher
 from directory.server.wire import ber, messages
 from directory.server.wire.filters import Equality, Present
 from directory.server.wire.messages import Code, Scope, Search, Tag
-from mailserver.foundation import listeners
 from mailserver.foundation.metrics import catalogue
+from mailserver.foundation.network import listeners
 from mailserver.foundation.settings import Limits
 from tests.directory.server.door import ADMIN, ADMIN_PASSWORD, BASE, Academy, academy, receive
 from tests.directory.server.test_ldap_messages import write_request, write_search

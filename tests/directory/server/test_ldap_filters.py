@@ -21,7 +21,8 @@ from directory.lists import rosters
 from directory.schema import names, schema
 from mailserver.model.identity import Affiliation, ListKind, Role, Tie
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.people import affiliations, contacts, lists, people, schools, vocabulary_entries
+from mailserver.store.people import affiliations, contacts, people, schools, vocabulary_entries
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.people.schools import Facts
 from mailserver.store.schema.accounts import account
 from tests.directory import slapd as openldap

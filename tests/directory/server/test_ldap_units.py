@@ -17,7 +17,8 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Affiliation, NewPerson, Role, Tie
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
-from mailserver.store.people import affiliations, bulk_people, contacts, lists, people
+from mailserver.store.people import affiliations, bulk_people, contacts, people
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.people import person

@@ -30,7 +30,7 @@ FAULTS = (
     Fault(
         "suspended-account-files-with-others",
         "The script of a suspended account files mail in a colleague's mailbox.",
-        "mailserver/delivery/sorting.py",
+        "mailserver/delivery/filtering/sorting.py",
         "    if not may_send(decision.owner):\n        return Placement(flags=action.flags)",
         "    if False:\n        return Placement(flags=action.flags)",
         ("tests/smtp/test_filters.py",),
@@ -264,7 +264,7 @@ FAULTS = (
     Fault(
         "filter-lets-out",
         "A filter sends on outside what its author was not asked about.",
-        "mailserver/delivery/answering.py",
+        "mailserver/delivery/filtering/answering.py",
         "return found, await self._deliverer.check_leaving(at.envelope, at.octets)",
         "return found, ()",
         ("tests/smtp/test_outgoing_guard.py",),
@@ -272,7 +272,7 @@ FAULTS = (
     Fault(
         "confirmed-answers-are-not-looked-at",
         "What a confirmed absence message quotes of the message leaves unasked.",
-        "mailserver/delivery/answering.py",
+        "mailserver/delivery/filtering/answering.py",
         "        except Unasked:\n            return False\n        return True",
         "        except Unasked:\n            return True\n        return True",
         ("tests/smtp/test_outgoing_guard.py",),
@@ -288,7 +288,7 @@ FAULTS = (
     Fault(
         "openings-told-again",
         "Authors are told again and again that an archive was opened.",
-        "mailserver/store/people/archive_openings.py",
+        "mailserver/store/people/mailing_lists/archive_openings.py",
         "values(archive_tell=account_id + 1, **began)",
         "values(archive_tell=account_id, **began)",
         ("tests/background/test_archive_openings.py",),

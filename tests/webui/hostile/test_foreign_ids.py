@@ -21,7 +21,7 @@ from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, known_senders, mailboxes
 from mailserver.store.mail.access import Viewer
-from mailserver.store.people import personal_lists
+from mailserver.store.people.mailing_lists import personal_lists
 from mailserver.store.queue import list_posts
 from mailserver.store.queue.spool import Options
 from mailserver.store.record.audit import Origin

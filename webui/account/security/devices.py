@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
-from mailserver.foundation.peers import is_loopback
+from mailserver.foundation.network.peers import is_loopback
 from mailserver.login.devices import MAX_NAME
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
-from mailserver.notices.protection import Change
+from mailserver.notices.accounts.protection import Change
 from mailserver.store.account.devices import MAX_DEVICES, Device, Scope
 from webui.account.security.overview import origin
 from webui.account.security.password_feedback import MAX_PASSWORD

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.foundation.peers import is_loopback
+from mailserver.foundation.network.peers import is_loopback
 from mailserver.login import recent
 from mailserver.model.clock import DAY
-from mailserver.notices import logins
+from mailserver.notices.accounts import logins
 from mailserver.store.account import login_places, sessions
 from mailserver.store.account.sessions import Opened
 from mailserver.store.record.audit import Action, Event, Origin

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from mailserver.login.factors import Setup
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
-from mailserver.notices.protection import Change
+from mailserver.notices.accounts.protection import Change
 from webui.account.security.overview import codes_text, origin
 from webui.account.security.password_feedback import MAX_PASSWORD
 from webui.account.session.session_start import renew, wait_text, waiting_seconds

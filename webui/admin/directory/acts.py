@@ -8,7 +8,7 @@ from starlette.responses import Response
 from directory.people.lifecycle import Account, farewell
 from mailserver.login.attempts import throttle
 from mailserver.model.errors import Reason, Refused
-from mailserver.notices.protection import Change
+from mailserver.notices.accounts.protection import Change
 from webui.admin.access import origin
 from webui.admin.console_page import done, words
 from webui.admin.directory import person

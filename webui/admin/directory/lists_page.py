@@ -12,8 +12,8 @@ from mailserver.model.folding import search_key
 from mailserver.model.identity import Answers, ListKind, Writers
 from mailserver.store.mail import access
 from mailserver.store.mail.access.rights import WORDS
-from mailserver.store.people import lists
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, stamp, top, words
 from webui.admin.words.import_reasons import told

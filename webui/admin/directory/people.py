@@ -13,8 +13,8 @@ from mailserver.model.folding import search_key
 from mailserver.model.identity import NewPerson, Principal, Role, State
 from mailserver.store.account import accounts
 from mailserver.store.people import people
-from mailserver.store.people.conditions import All, Condition, Contains, Equals, Field, Some, named
 from mailserver.store.people.people import Entry
+from mailserver.store.people.search.conditions import All, Condition, Contains, Equals, Field, Some, named
 from webui.admin.access import origin
 from webui.admin.console_page import Top, top, words
 from webui.http.forms import positive

@@ -8,8 +8,9 @@ from mailserver.administration import schools as school_counts
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import search_key
 from mailserver.model.identity import ListKind, Role
-from mailserver.store.people import lists, schools
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.people import schools
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from mailserver.store.people.schools import School
 from webui.admin.console_page import Top, top
 from webui.page.context import Services, Visit

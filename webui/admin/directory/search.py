@@ -6,8 +6,9 @@ from starlette.responses import Response
 
 from mailserver.model.folding import search_key
 from mailserver.model.identity import ListKind
-from mailserver.store.people import lists, schools
-from mailserver.store.people.lists import ListEntry
+from mailserver.store.people import schools
+from mailserver.store.people.mailing_lists import lists
+from mailserver.store.people.mailing_lists.lists import ListEntry
 from mailserver.store.people.schools import School
 from webui.admin.console_page import Top, top
 from webui.admin.directory import people

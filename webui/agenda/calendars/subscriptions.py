@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from starlette.responses import Response
 
 from mailserver.calendars.feeds import Fault, Unfit, address
-from mailserver.foundation.safe_fetch import MAX_ADDRESS
+from mailserver.foundation.network.safe_fetch import MAX_ADDRESS
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.store.agenda import agenda_feeds
 from webui.agenda import event_items

@@ -11,7 +11,7 @@ from mailserver.model import address
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.rules import Denied
-from mailserver.store.people import personal_lists
+from mailserver.store.people.mailing_lists import personal_lists
 from webui.compose.message.message_form import MAX_RECIPIENTS_TEXT, commas, listed
 from webui.page.context import Guest, Services, Visit
 

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import structlog
 from starlette.responses import Response
 
-from mailserver.foundation.safe_fetch import MAX_ADDRESS, Unreachable
+from mailserver.foundation.network.safe_fetch import MAX_ADDRESS, Unreachable
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.memory import Memory
 from mailserver.store.mail import known_senders

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 from starlette.responses import Response
 
-from mailserver.foundation.safe_fetch import MAX_ADDRESS, Unreachable
+from mailserver.foundation.network.safe_fetch import MAX_ADDRESS, Unreachable
 from mailserver.foundation.settings import Settings
 from mailserver.mime import Part, unpack
 from mailserver.mime.header import headers

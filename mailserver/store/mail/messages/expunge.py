@@ -1,7 +1,7 @@
 """EXPUNGE: rows go, tombstones stay, counters follow.
 
-What goes is kept aside for a while (`store.mail.recovery`). Where the same message stays elsewhere (a move, an older
-version of a draft) only its contents are noted for the collector.
+What goes is kept aside for a while (`store.mail.deleted.recovery`). Where the same message stays elsewhere (a move, an
+older version of a draft) only its contents are noted for the collector.
 """
 
 from collections.abc import Sequence

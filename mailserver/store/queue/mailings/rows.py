@@ -63,7 +63,7 @@ class Wanted:
     people: int
     outside: int
     reach: str
-    """JSON (`store.queue.mailing_counts.Reach`)."""
+    """JSON (`store.queue.mailings.mailing_counts.Reach`)."""
     state: State
     expires: int
     due: int = 0
@@ -71,7 +71,7 @@ class Wanted:
     """Who decided, where that is settled already."""
     released: tuple[str, ...] = ()
     audience: bytes = b""
-    """Everybody it is for (`store.queue.mailing_audience`)."""
+    """Everybody it is for (`store.queue.mailings.mailing_audience`)."""
     cleared: bool = False
     """Its author lets go what it gives away to people outside."""
 

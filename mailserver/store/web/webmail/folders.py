@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from mailserver.model.preferences import MAX_FOLDED, MAX_RECENT_FOLDERS, TAG_COLOURS, Preferences
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import access, mailboxes, messages, retention
+from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Reach, Viewer
+from mailserver.store.mail.deleted import retention
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
 
 

@@ -2,8 +2,8 @@
 
 A conversation here is the messages of one mailbox that are linked by the ids they name, whether the first one is there
 or not, and whether answers name it or only the one before (RFC 5322 section 3.6.4). What never changes of messages is
-remembered by `store.mail.columns`; how a mailbox falls into conversations, as long as no message comes or goes.
-Nothing here is scoped: the caller has opened the mailbox.
+remembered by `store.mail.whole_mailboxes.columns`; how a mailbox falls into conversations, as long as no message comes
+or goes. Nothing here is scoped: the caller has opened the mailbox.
 """
 
 from array import array
@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, bindparam, func, or_, select, tuple_
 
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
-from mailserver.store.mail import order
-from mailserver.store.mail.columns import Field, columns
 from mailserver.store.mail.flags import FLAGGED, SEEN, known_mask
 from mailserver.store.mail.mailboxes import Mailbox, keywords
+from mailserver.store.mail.whole_mailboxes import order
+from mailserver.store.mail.whole_mailboxes.columns import Field, columns
 from mailserver.store.schema.mail import content, message
 from mailserver.store.web.webmail.reading import Line, lines
 

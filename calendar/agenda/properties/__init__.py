@@ -1,0 +1,1 @@
+"""Properties of collections: ours, those that clients set, those that they may not."""

@@ -1,0 +1,1 @@
+"""Commands about backups: made, listed, restored whole or in part; what people removed."""

@@ -1,0 +1,1 @@
+"""Commands about the service itself: made, checked, served, restarted, moved, upgraded, published."""

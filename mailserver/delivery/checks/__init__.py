@@ -1,0 +1,1 @@
+"""What a message that comes in is looked through for: viruses, junk, impersonation."""

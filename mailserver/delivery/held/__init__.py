@@ -1,0 +1,1 @@
+"""Messages that are kept until somebody decides about them, and then delivered: moderation, mailings, viruses."""

@@ -1,0 +1,1 @@
+"""Sockets and who is at their other end: listening, peers, proxies, STARTTLS, name servers, fetching."""

@@ -1,0 +1,1 @@
+"""One structured line per event: how it is written, and where it goes."""

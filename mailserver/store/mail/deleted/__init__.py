@@ -1,0 +1,1 @@
+"""What was removed: how long and how much of it is kept, how it comes back."""

@@ -1,0 +1,1 @@
+"""Messages that lists have sent on: those of archives, and those that wait for a digest."""

@@ -1,0 +1,1 @@
+"""Whole mailboxes at once, as IMAP's sessions hold them: states, columns, orders, flags of many messages."""

@@ -1,0 +1,1 @@
+"""Lists: the academy's, with members here and outside, people's own, and archives that were opened."""

@@ -1,0 +1,1 @@
+"""What sending keeps in mind: signing keys, and how other domains want TLS."""
