@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from mailserver.model.clock import SystemClock
 from mailserver.model.identity import Population
 from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Store, Tx
@@ -128,8 +130,10 @@ def test_rows_of_some_come_first(store: Store) -> None:
     assert [row.domain for row in rows] == ["three.fr", "one.fr"]
 
 
-def test_what_is_braked_lets_others_pass(store: Store) -> None:
+def test_what_is_braked_lets_others_pass(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """However much of it has waited for longer for the same domain; it lives as much longer as it is held."""
+    seconds = count(int(store.clock.now()))
+    monkeypatch.setattr(SystemClock, "now", lambda _: float(next(seconds)))  # one passes between any two looks
     content_id, _ = store.write_now(messages.store_content, blobs.prepare(MESSAGE, Path()))
     pupils = Options(population=Population.PUPIL.value)
     for number in range(spool_leases.HEAD + 10):

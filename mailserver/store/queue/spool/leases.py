@@ -242,21 +242,23 @@ def _hold_due(tx: Tx, brake: Brake, without: Sequence[str]) -> None:
     rows = [tuple(row) for row in tx.execute(chosen)]
     if not rows:
         return
-    again = _held_until(tx, brake.until)
+    now = tx.now
+    again = _held_until(now, brake.until)
     held = queued_domain.c.id.in_([row for row, _ in rows])
     tx.execute(update(queued_domain).where(held).values(due=again, lease=0, **errors(BRAKED)))
     messages_held = queued.c.id.in_(sorted({message for _, message in rows}))
-    tx.execute(update(queued).where(messages_held).values(expires=queued.c.expires + (again - tx.now)))
+    tx.execute(update(queued).where(messages_held).values(expires=queued.c.expires + (again - now)))
 
 
-def _held_until(tx: Tx, until: int) -> int:
-    return min(until, tx.now + HOLD) if until else tx.now + HOLD
+def _held_until(now: int, until: int) -> int:
+    return min(until, now + HOLD) if until else now + HOLD
 
 
 def _hold(tx: Tx, number: int, seen: int, until: int) -> None:
-    again = _held_until(tx, until)
+    now = tx.now
+    again = _held_until(now, until)
     if tx.run(_HOLD, row=number, seen=seen, until=again):
-        tx.run(_PROLONG, row=number, longer=again - tx.now)
+        tx.run(_PROLONG, row=number, longer=again - now)
 
 
 def _leased(row: Row, token: int) -> Leased:
