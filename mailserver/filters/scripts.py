@@ -8,12 +8,14 @@ from mailserver import sieve
 from mailserver.dlp.detectors import Kind, numbers
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
+from mailserver.notices.mail.filters import NOT_OF_BOXES
 from mailserver.notices.mail.outgoing import named
 from mailserver.sieve import Answer, Script, SieveError
 from mailserver.store.account import confirmed_answers, filters, forward_targets
 from mailserver.store.account.filters import Bound, Bounds, OverBound, Stored, Version
 from mailserver.store.account.forward_targets import ANYWHERE
 from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail.access import boxes
 from mailserver.store.record.audit import Origin
 from mailserver.texts.text import Text
 
@@ -21,6 +23,10 @@ _ANSWERING = frozenset(("vacation", "vacation-seconds", "reject", "ereject", "en
 """Extensions by which a script writes to people."""
 MAX_NAMED = 5
 """Scripts that a warning names."""
+_CONFIRMED = Text(
+    "Confirmez-la dans la messagerie, à la page Scripts Sieve des règles de tri : seul le texte d’un « vacation », "
+    "sans variable, peut l’être."
+)
 MOST_ANSWERS = 50
 """Of one script that are looked at, and may be confirmed."""
 
@@ -164,11 +170,11 @@ class Scripts:
             found -= await asyncio.to_thread(self._numbers, "\n\n".join(sorted(confirmed)))
         if not found:
             return ()
+        is_box = await self._store.read(boxes.address_of, account_id)
         said = Text(
-            "Ce script contient {found} : une réponse qui le dit ne sort pas de l’académie tant que vous ne l’avez pas "
-            "confirmée dans la messagerie, à la page Scripts Sieve des règles de tri. Seul le texte d’un « vacation », "
-            "sans variable, peut l’être.",
+            "Ce script contient {found} : une réponse qui le dit ne sort pas de l’académie. {what_to_do}",
             found=named([kind.value for kind in Kind if kind in {kind for kind, _ in found}]),
+            what_to_do=NOT_OF_BOXES if is_box else _CONFIRMED,
         )
         return (said,)
 

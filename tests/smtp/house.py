@@ -181,7 +181,11 @@ class House:
 
     def mail(self, login: str, box: str = "INBOX") -> list[bytes]:
         """The octets of every message in a mailbox, oldest first."""
-        return self.read(_octets, self.people[login].account_id, box, self.settings.data / "blobs")
+        return self.mail_of(self.people[login].account_id, box)
+
+    def mail_of(self, account_id: int, box: str = "INBOX") -> list[bytes]:
+        """The same of an account, which may be a functional box's."""
+        return self.read(_octets, account_id, box, self.settings.data / "blobs")
 
     def empty(self) -> None:
         """Throw all mail away."""

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import threading
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -309,6 +310,13 @@ def test_whoever_manages_a_functional_box_has_its_scripts(make_house: HouseMaker
     send(house, letter(to=BOX), BOX)
     look = [one.messages for one in house.read(mailboxes.listing, box_id) if one.name == "Archive"]
     assert look == [1]
+    answering = f'require "vacation"; vacation :addresses "{BOX}" "NIR 1 85 05 78 006 084 91";'.encode()
+    client.send(b'PUTSCRIPT "tri" {%d+}\r\n%b\r\n' % (len(answering), answering))
+    assert "The answers of a functional box cannot be confirmed" in client.line()
+    send(house, letter(to=BOX), BOX)
+    notice = message_from_bytes(house.mail_of(box_id)[-1], policy=policy.default)
+    assert "Les réponses d’une boîte fonctionnelle ne se confirment pas" in notice.get_content()
+    assert "/m/reglages" not in notice.get_content(), "where whoever reads it would find their own"
     house.store.write_now(lists.set_rights, BOX, {f"ada@{DOMAIN}": "read write send"})
     client.send(b"LISTSCRIPTS\r\n")
     assert client.line() == 'BYE "Acting for somebody else is not possible"'

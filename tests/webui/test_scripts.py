@@ -105,7 +105,7 @@ def test_what_an_answer_gives_away_is_confirmed(house: House, rose: Principal, h
     assert "Script enregistré." in home.text
     assert "1850•••••••••91" in home.text
     warned = house.run(scripts.check(rose.account_id, answering(f"Mon NIR : {NIR}").encode())).warnings
-    assert "page Scripts Sieve" in warned[0].message
+    assert "page Scripts Sieve" in warned[0].to("fr")
     (code,) = re.findall(r'name="confie" value="([0-9a-f]+)"', home.text)
     assert posts(home, "confier", "principal") == 422, "who has seen it says so"
     assert posts(home, "confier", "principal", confie="0" * 32) == 422
@@ -133,7 +133,7 @@ def test_what_is_made_of_variables_is_not_confirmed(
     assert posts(home, "enregistrer", "principal", made) == 200
     assert posts(home, "confier", "principal") == 200
     assert "n’a besoin d’être confirmé" in home.text
-    assert "sans variable" in house.run(scripts.check(rose.account_id, made.encode())).warnings[0].message
+    assert "sans variable" in house.run(scripts.check(rose.account_id, made.encode())).warnings[0].to("fr")
 
 
 def test_the_password_is_asked_before_mail_goes_elsewhere(

@@ -55,7 +55,9 @@ class OwnerNotices:
         if isinstance(what, UnaskedSubject):
             return await self._told_today(at, _UNASKED_SUBJECT, partial(filters.subject_unasked, kinds=what.kinds))
         if answer and is_author:
-            return await self._told_today(at, _UNASKED_ANSWER, partial(filters.answer_unasked, kinds=what.kinds))
+            is_box = at.owner.person is None
+            write = partial(filters.answer_unasked, kinds=what.kinds, is_box=is_box)
+            return await self._told_today(at, _UNASKED_ANSWER, write)
         return await self._told_today(at, _UNASKED, partial(filters.unasked, kinds=what.kinds, is_author=is_author))
 
     async def unread(self, at: Occasion, names: Sequence[str]) -> list[Part]:

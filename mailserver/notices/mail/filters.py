@@ -15,6 +15,7 @@ from mailserver.texts.text import NOTHING, Text
 MAX_SUBJECT = 200
 ABSENCE_PAGE = "/m/reglages/absence"
 SCRIPT_PAGE = "/m/reglages/regles/script"
+NOT_OF_BOXES = Text("Les réponses d’une boîte fonctionnelle ne se confirment pas : retirez-en ce qui est personnel.")
 _SUBJECT = Text("Votre filtre de messages ne fonctionne pas")
 
 
@@ -135,21 +136,27 @@ def unread(house: House, to: Correspondent, names: Sequence[str], *, token: byte
     return notice(house, to, title, text, token=token, now=now)
 
 
-def answer_unasked(house: House, to: Correspondent, kinds: Sequence[str], *, token: bytes, now: float) -> bytes:
+def answer_unasked(
+    house: House, to: Correspondent, kinds: Sequence[str], *, is_box: bool, token: bytes, now: float
+) -> bytes:
     """To the owner: an absence message did not leave the academy, for what it gives away, and where to confirm it."""
-    text = Text(
-        "Bonjour,\n\n"
-        "Une réponse automatique de votre filtre n’est pas partie hors de l’académie : elle contient {found}.\n\n"
+    confirmed = Text(
         "Si ce texte peut partir ainsi, confirmez-le dans la messagerie ; sinon, retirez-en ce qui est personnel. "
         "S’il vient de votre absence, enregistrez-la de nouveau :\n"
         "{absence}\n"
         "S’il vient d’un script Sieve, ouvrez ce script et confirmez ses réponses :\n"
-        "{script}\n\n"
+        "{script}",
+        absence=f"{house.url}{ABSENCE_PAGE}",
+        script=f"{house.url}{SCRIPT_PAGE}",
+    )
+    text = Text(
+        "Bonjour,\n\n"
+        "Une réponse automatique de votre filtre n’est pas partie hors de l’académie : elle contient {found}.\n\n"
+        "{what_to_do}\n\n"
         "D’autres réponses de ce jour peuvent être restées pour la même raison ; "
         "vous n’en êtes prévenu qu’une fois par jour.",
         found=named(kinds),
-        absence=f"{house.url}{ABSENCE_PAGE}",
-        script=f"{house.url}{SCRIPT_PAGE}",
+        what_to_do=NOT_OF_BOXES if is_box else confirmed,
     )
     return notice(house, to, house.say(Text("Une réponse automatique n’est pas partie")), text, token=token, now=now)
 
