@@ -259,7 +259,7 @@ def test_what_a_search_looks_at_is_bounded(sqlite_store: Store, search: bytes, m
 
 
 def test_a_search_has_its_time_once(make_store: StoreMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where what it asks takes it to a second run, on one snapshot (PostgreSQL)."""
+    """Also where what it asks takes it to a second run, on one snapshot (PostgreSQL), or to mailboxes of others."""
     begun: list[float] = []
 
     def budget(seconds: float) -> Budget:
@@ -275,6 +275,11 @@ def test_a_search_has_its_time_once(make_store: StoreMaker, monkeypatch: pytest.
                 begun.clear()
                 await client.ok(f"SEARCH {keys}")
                 assert len(begun) == 1, keys
+            other = await world.session("mmartin")
+            await other.ok("SETACL INBOX edupont lr")
+            begun.clear()
+            await client.ok('ESEARCH IN (mailboxes ("Archive" "Partag&AOk-s/mmartin/INBOX")) TEXT corps')
+            assert len(begun) == 1
 
     play(scene)
 
