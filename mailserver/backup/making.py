@@ -82,6 +82,12 @@ def check_target(target: Target, directory: Path) -> None:
                 path=target.key_file,
             )
         )
+    if is_folder(target.address) and target.key_file.resolve().is_relative_to(folder_of(target.address)):
+        raise CannotBackUp(
+            Text(
+                "{path} : la clé ne doit pas être dans la sauvegarde : qui l’emporte lirait tout", path=target.key_file
+            )
+        )
     if is_folder(target.address) and folder_of(target.address).is_relative_to(inside):
         raise CannotBackUp(
             Text("{path} : une sauvegarde ne peut pas être dans le dossier qu’elle sauve", path=target.address)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailserver.foundation.settings import Settings
+from mailserver.store.upkeep import copying
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,22 @@ class Full:
     """There is less room than the service needs to go on."""
 
 
+def folders(settings: Settings) -> dict[str, Path]:
+    """Where the service writes, by what figures call it; the file of SQLite may lie elsewhere."""
+    found = {"data": settings.data}
+    if settings.blobs is not None:
+        found["blobs"] = settings.blobs
+    if copying.is_sqlite(settings.database_url):
+        database = copying.sqlite_file(settings.database_url).parent
+        if database != settings.data:
+            found["database"] = database
+    return found
+
+
 def full(settings: Settings) -> Iterator[Full]:
     """The folders whose disks have little room, each disk once. A folder that is not there has no disk."""
     seen: set[int] = set()
-    for folder in filter(None, (settings.data, settings.blobs)):
+    for folder in folders(settings).values():
         try:
             device, disk = folder.stat().st_dev, os.statvfs(folder)
         except OSError:

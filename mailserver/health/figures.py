@@ -15,6 +15,7 @@ from mailserver.foundation.metrics.families import PREFIX
 from mailserver.foundation.served_certificates import files_of
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import ends
+from mailserver.health import disk_space
 from mailserver.health.service_state import Health, bounded
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
@@ -106,9 +107,7 @@ class Watched:
 
 def _disks(settings: Settings) -> tuple[dict[str, float], dict[str, float]]:
     free, size = {}, {}
-    for name, folder in (("data", settings.data), ("blobs", settings.blobs)):
-        if folder is None:
-            continue
+    for name, folder in disk_space.folders(settings).items():
         try:
             disk = os.statvfs(folder)
         except OSError:

@@ -54,7 +54,7 @@ def examine_dns(settings: Settings) -> Iterator[Finding]:
         seen = list(
             threads.map(lambda one: _look(settings, one.name, "A" if one.kind == "CNAME" else one.kind), wanted)
         )
-        names = threads.submit(lambda: list(_names(settings)))
+        names = threads.submit(lambda: list(_names(settings, {one.name for one in wanted})))
         yield from (_compared(one, found) for one, found in zip(wanted, seen, strict=True) if one.needed)
         yield from _useful([one for one, found in zip(wanted, seen, strict=True) if not _holds(one, found)], settings)
         yield from _mta_sts(settings, wanted, seen)
@@ -177,8 +177,9 @@ def _dane(settings: Settings) -> Iterator[Finding]:
         yield Finding("dns", Grade.WARNING, finding, Text("publiez : {record}", record=f"{name}. IN TLSA {keys[1]}"))
 
 
-def _names(settings: Settings) -> Iterator[Finding]:
-    """Whether each address of our host has its name: many refuse mail from one that has not (RFC 1912 section 2.1)."""
+def _names(settings: Settings, looked_at: set[str]) -> Iterator[Finding]:
+    """Whether each address of our host has its name: many refuse mail from one that has not (RFC 1912 section 2.1).
+    `looked_at`: names of records that are compared anyway."""
     name = settings.name
     found = [_look(settings, name, kind) for kind in ("A", "AAAA")]
     addresses = [text for one in found for text in one.texts]
@@ -187,6 +188,8 @@ def _names(settings: Settings) -> Iterator[Finding]:
         yield Finding("dns", Grade.WARNING, text, Text("publiez l’adresse de cet hôte"))
     for address in addresses:
         reverse = dns.reversename.from_address(address).to_text(omit_final_dot=True)
+        if reverse in looked_at:
+            continue
         if any(text.rstrip(".").lower() == name for text in _look(settings, reverse, "PTR").texts):
             yield Finding("dns", Grade.OK, Text("{address} a pour nom {name}", address=address, name=name))
         else:

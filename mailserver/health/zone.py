@@ -7,6 +7,7 @@ Autodiscover).
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
@@ -77,6 +78,7 @@ def records(settings: Settings, keys: Sequence[DkimKey] = ()) -> Iterator[Wanted
         yield from _policies(settings, domain)
         yield from _services(settings, domain)
     yield from _dane(settings)
+    yield from _reverse(settings)
 
 
 def _mail(settings: Settings, domain: str) -> Iterator[Wanted]:
@@ -220,6 +222,21 @@ def _dane(settings: Settings) -> Iterator[Wanted]:
     if _binding(following) != current:
         note = Text("la clé du prochain certificat : à publier dès maintenant, à côté de la précédente")
         yield Wanted(name, "TLSA", _binding(following), why, needed=False, note=note)
+
+
+def _reverse(settings: Settings) -> Iterator[Wanted]:
+    """The names of the addresses that mail leaves from, as far as settings say them."""
+    outbound = settings.outbound
+    direct = (source for relay in outbound.relays if not relay.host for source in relay.source)
+    sources = [*outbound.source, *direct]
+    if not sources and not settings.proxy.networks:
+        with suppress(ValueError):  # a name
+            address = ip_address(settings.listen.address)
+            sources = [] if address.is_unspecified else [str(address)]
+    why = Text("le nom de l’adresse d’où part le courrier (PTR) : beaucoup refusent qui n’en a pas")
+    for source in dict.fromkeys(sources):
+        if not _is_of_a_private_network(source):
+            yield Wanted(ip_address(source).reverse_pointer, "PTR", f"{settings.name}.", why)
 
 
 def _binding(public: PublicKeyTypes | CertificatePublicKeyTypes) -> str:

@@ -148,6 +148,10 @@ def test_what_cannot_be_used_is_one_sentence(fresh: Callable[..., Instance], tmp
     inside = instance.directory / "key"
     inside.write_text(KEY)
     assert "must not" in back_up(instance, target, inside, "--init", code=2)
+    within = tmp_path / "within"
+    within.mkdir()
+    (within / "key").write_text(KEY)
+    assert "whoever takes it" in back_up(instance, within, within / "key", "--init", code=2)
     assert "cannot be" in back_up(instance, instance.directory / "data" / "x", key, "--init", code=2)
     assert not target.exists()
     back_up(instance, target, key, "--init")

@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import ipaddress
-import shutil
 import socket
 import ssl
 import struct
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from mailserver.foundation.network import proxy_protocol
 from mailserver.foundation.network.peers import UNKNOWN, behind
 from mailserver.model.errors import BadSyntax
+from tests.foundation.test_haproxy_example import program
 from tests.foundation.test_listeners import (
     NEIGHBOUR,
     PASSWORD,
@@ -35,7 +35,6 @@ from tests.ports import free_port
 from tests.waiting import until
 from webui.http import forwarded
 
-ROOT = Path(__file__).parent.parent.parent
 SCHOOL_V6 = "2001:db8::7"
 LOCAL = proxy_protocol.SIGNATURE + b"\x20\x00\x00\x00"
 """A proxy's own question whether we are there."""
@@ -415,7 +414,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
     }
     configuration = folder / "haproxy.cfg"
     configuration.write_text(CONFIGURATION.format(client=STRANGER, **ports, **targets))
-    with subprocess.Popen([_program(), "-db", "-f", configuration]) as haproxy:
+    with subprocess.Popen([program(), "-db", "-f", configuration]) as haproxy:
         try:
             until(lambda: haproxy.poll() is not None or _listens(ports["web"]))
             assert haproxy.poll() is None
@@ -423,18 +422,6 @@ def proxied(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
         finally:
             haproxy.terminate()
             doors.close()
-
-
-@pytest.mark.needs("haproxy")
-def test_the_example_is_one_that_haproxy_takes() -> None:
-    subprocess.run([_program(), "-c", "-f", ROOT / "deploy" / "haproxy.cfg"], check=True, capture_output=True)
-
-
-def _program() -> str:
-    """Debian has it where not everybody looks."""
-    found = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
-    assert found
-    return found
 
 
 def _listens(port: int) -> bool:

@@ -136,6 +136,20 @@ def test_what_must_agree_and_what_need_not(settings: Settings) -> None:
     assert {name for name, value in first.items() if changed[name] != value} == {"secrets"}
 
 
+@pytest.mark.parametrize("name", ["charter.txt", "holidays.json", "sieve/commun.sieve"])
+def test_what_is_read_beside_the_settings_agrees(settings: Settings, name: str) -> None:
+    """A script that one host lacks would sort mail there otherwise; a charter would be shown at every login."""
+    first = host_facts.fingerprints(settings)
+    path = settings.directory / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("one")
+    second = host_facts.fingerprints(settings)
+    path.write_text("other")
+    third = host_facts.fingerprints(settings)
+    for before, after in ((first, second), (second, third)):
+        assert {section for section, value in before.items() if after[section] != value} == {"files"}
+
+
 def test_a_host_without_the_key_of_the_authority_is_told(settings: Settings) -> None:
     """It would never renew, and nobody would know before the host that does is gone."""
     path = settings.directory / "mailserver.toml"

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from mailserver.__main__ import app
 from mailserver.certificates.files import public_half
 from mailserver.certificates.proofs import new_key as certificate_key
-from mailserver.foundation.settings import NameService, Outbound, Reports, Settings, Smtp
+from mailserver.foundation.settings import Listen, NameService, Outbound, Reports, Settings, Smtp
 from mailserver.health import published, zone
 from mailserver.health.findings import Grade
 from mailserver.submission.signatures.dkim import new_key
@@ -182,6 +182,28 @@ def test_the_addresses_and_relays_that_send_are_named_once() -> None:
     many = [{"host": f"r{number}.example.net:25"} for number in range(12)]
     record = zone.spf(Settings(domain="ac-exemple.fr", outbound=Outbound.model_validate({"relays": many})))
     assert record.count("a:") == 8, "more look-ups than others make"
+
+
+def test_the_addresses_that_send_want_their_names(names: NameServer, settings: Settings) -> None:
+    """Those of `[outbound]`, else the one that is listened on; not a private one, nor that of a proxy's network."""
+    listen = Listen(address="198.51.100.7")
+    assert [one.line for one in zone.records(settings.model_copy(update={"listen": listen})) if one.kind == "PTR"] == [
+        f"7.100.51.198.in-addr.arpa. IN PTR {HOST}."
+    ]
+    outbound = Outbound.model_validate({"source": ["198.51.100.8", "10.0.0.8"]})
+    settings = settings.model_copy(update={"listen": listen, "outbound": outbound})
+    wanted = [one for one in zone.records(settings) if one.kind == "PTR"]
+    assert [one.name for one in wanted] == ["8.100.51.198.in-addr.arpa"]
+    publish(names, settings)
+
+    def bad() -> list[str]:
+        return [one.text.to("en") for one in published.examine_dns(settings) if one.grade is not Grade.OK]
+
+    assert bad() == ["8.100.51.198.in-addr.arpa has no PTR record"]
+    names[wanted[0].name, "PTR"] = [f"{HOST}."]
+    assert bad() == []
+    names[HOST, "A"] = ["198.51.100.8"]
+    assert bad() == [], "an address is looked at once"
 
 
 def test_the_policy_has_another_id_once_it_changes() -> None:

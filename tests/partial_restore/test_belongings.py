@@ -1,6 +1,7 @@
 """Agendas, address books, lists and an erased account out of a real backup; what may not come back, and what has no
 room. Beside a served instance."""
 
+import json
 from contextlib import closing
 from dataclasses import replace
 from sqlite3 import connect
@@ -85,6 +86,7 @@ def test_what_else_comes_back(academy: Academy) -> None:
         unknown(run)
         a_list(run)
         erased(run, academy.instance)
+    by_command(academy)
     assert "goes with" in academy.restore("--folder", "INBOX", code=2)
     assert "not go together" in academy.restore("--account", "x", "--mailing-list", "y", code=2)
 
@@ -148,6 +150,30 @@ def everything_and_no_room(run: Run, instance: Instance) -> None:
     assert sent.folders == {"Sent": sent.messages}
     assert sent.messages
     assert messages_of(run, "rleroy", mail.Wanted("Sent", everything=True)).messages == 0
+
+
+def by_command(academy: Academy) -> None:
+    """One message, and a list, as they are asked for at a terminal."""
+    instance = academy.instance
+
+    def members() -> list[str]:
+        found: list[str] = json.loads(instance.command("list", "show", "DIR", "anglais", "--json").stdout)["members"]
+        return found
+
+    with instance.imap("mmartin") as client:
+        client.select("INBOX")
+        (found, *_) = client.fetch("1", "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")[1]
+        assert isinstance(found, tuple)
+        client.store("1", "+FLAGS.SILENT", "(\\Deleted)")
+        client.expunge()
+    done = academy.restore("--account", "mmartin", "--message", found[1].decode().partition(":")[2].strip())
+    assert (done["mail"]["messages"], done["mail"]["folders"], done["agendas"]) == (1, {"INBOX": 1}, None)
+    member, *_ = before = members()
+    instance.command("list", "members", "DIR", "anglais", "--remove", member)
+    words = ("restore", academy.target, "DIR", "--key-file", academy.key, "--mailing-list", "anglais")
+    assert f"+ {member}" in instance.command(*words).stdout.splitlines()
+    instance.command(*words, "--apply")
+    assert members() == before
 
 
 def unknown(run: Run) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import multiprocessing.sharedctypes
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
@@ -115,6 +116,28 @@ def test_sqlite_rolls_back_released_savepoints(tmp_path: Path) -> None:
         assert store.read_now(numbers) == [1]
     finally:
         store.close()
+
+
+async def test_nobody_hears_of_a_deadlock(pair: tuple[Store, Store]) -> None:
+    """Two hosts lock the same two rows, each the other's first: PostgreSQL ends one of them, which is run again."""
+    one, two = pair
+    if one.backend.dialect == "sqlite":
+        return  # one writes at a time
+    for number in (1, 2):
+        await one.write(add, number)
+    both, runs = threading.Barrier(2), Counter[int]()
+
+    def change(tx: Tx, first: int, second: int) -> None:
+        tx.execute(text("SET LOCAL deadlock_timeout = '10ms'"))
+        runs[first] += 1
+        for number in (first, second):
+            tx.execute(update(orphan).where(orphan.c.content_id == number).values(since=orphan.c.since + 1))
+            if number == first and runs[first] == 1:
+                both.wait(PATIENCE)
+
+    await asyncio.gather(one.write(change, 1, 2), two.write(change, 2, 1))
+    assert sum(runs.values()) == 3
+    assert await one.read(lambda tx: tx.execute(select(orphan.c.since).distinct()).scalars().all()) == [2]
 
 
 async def test_cancelled_caller_does_not_break_the_group(store: Store) -> None:

@@ -50,6 +50,18 @@ def test_a_full_disk(looked_at: House, visitor: Visitor, monkeypatch: pytest.Mon
     assert ready(visitor) == (503, ["room", "spare"])
 
 
+def test_the_disk_of_a_database_elsewhere(looked_at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's file may lie on a disk of its own."""
+    settings = Settings.model_validate(
+        {"domain": DOMAIN, "directory": tmp_path / "nowhere", "database": {"url": f"sqlite:///{tmp_path}/mail.db"}}
+    )
+    assert list(disk_space.full(settings)) == []
+    monkeypatch.setitem(settings.storage.__dict__, "free_octets", 1 << 60)
+    assert [one.folder for one in disk_space.full(settings)] == [tmp_path]
+    assert disk_space.folders(settings).keys() == {"data", "blobs", "database"}
+    assert disk_space.folders(looked_at.settings).keys() == {"data", "blobs"}
+
+
 def test_the_disk_of_large_messages_is_gone(looked_at: House, visitor: Visitor) -> None:
     folder = looked_at.settings.data / "blobs"
     aside = folder.with_name("elsewhere")

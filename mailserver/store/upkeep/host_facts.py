@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +24,10 @@ OWN = frozenset(
 )
 """Settings that hosts may have of their own; of `octets` the place must agree."""
 SECRETS = ("hmac", "ldap-admin", "vapid.pem")
+FILES = ("charter.txt", "holidays.json")
+"""Beside the settings, with the scripts of `sieve/`: what every host reads for itself."""
+MOST_SCRIPTS, MOST_OCTETS = 200, 1 << 16
+"""That are compared, and of each: they are read every few seconds."""
 ACME_SECRETS = ("acme-account.pem", "acme-eab")
 """With which any host may renew the certificate; one that lacks them never does."""
 
@@ -71,10 +76,20 @@ def fingerprints(settings: Settings) -> dict[str, str]:
     told["octets"] = settings.octets.url
     names = (*SECRETS, *(ACME_SECRETS if settings.acme.agree_to_terms else ()))
     told["secrets"] = [_secret(settings, name) for name in names]
+    told["files"] = dict(_files(settings.directory))
     return {
         name: hmac.digest(key, json.dumps([name, value], sort_keys=True).encode(), hashlib.sha256).hex()[:16]
         for name, value in told.items()
     }
+
+
+def _files(directory: Path) -> Iterator[tuple[str, str]]:
+    """Each that is there, and what is in it."""
+    scripts = sorted(directory.glob("sieve/*.sieve"))[:MOST_SCRIPTS]
+    for path in (*(directory / name for name in FILES), *scripts):
+        with suppress(OSError), path.open("rb") as file:
+            octets = file.read(MOST_OCTETS)
+            yield str(path.relative_to(directory)), hashlib.sha256(octets).hexdigest()
 
 
 def _secret(settings: Settings, name: str) -> str:
