@@ -32,6 +32,8 @@ DANE = "_25._tcp."
 """Before a host: what binds its exchange to a key."""
 MOST_NAMED = 8
 """Relays by name in SPF: with `mx` and one of theirs, below the ten look-ups that are made (RFC 7208 section 4.6.4)."""
+ONLY_OURS = "v=spf1 mx -all"
+"""Of a service that takes mail where it sends it from."""
 PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1")))
 POLICY_SECONDS = {"testing": 86_400, "enforce": 7 * 86_400}
 """How long others keep it: an error in it lasts as long."""
@@ -83,7 +85,11 @@ def records(settings: Settings, keys: Sequence[DkimKey] = ()) -> Iterator[Wanted
 
 def _mail(settings: Settings, domain: str) -> Iterator[Wanted]:
     yield Wanted(domain, "MX", f"10 {settings.name}.", Text("le courrier pour {domain} arrive ici", domain=domain))
-    yield Wanted(domain, "TXT", spf(settings), Text("qui envoie pour {domain} (SPF)", domain=domain))
+    record = spf(settings)
+    note = NOTHING
+    if settings.proxy.networks and record == ONLY_OURS:
+        note = Text("les envois partent des hôtes, non du mandataire : ajoutez ip4: ou ip6: de chacun")
+    yield Wanted(domain, "TXT", record, Text("qui envoie pour {domain} (SPF)", domain=domain), note=note)
 
 
 def _signing(settings: Settings, domain: str, keys: Sequence[DkimKey]) -> Iterator[Wanted]:

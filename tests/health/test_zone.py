@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from mailserver.__main__ import app
 from mailserver.certificates.files import public_half
 from mailserver.certificates.proofs import new_key as certificate_key
-from mailserver.foundation.settings import Listen, NameService, Outbound, Reports, Settings, Smtp
+from mailserver.foundation.settings import Listen, NameService, Outbound, Proxy, Reports, Settings, Smtp
 from mailserver.health import published, zone
 from mailserver.health.findings import Grade
 from mailserver.submission.signatures.dkim import new_key
@@ -163,6 +163,19 @@ def test_the_next_key_is_published_ahead(names: NameServer, settings: Settings) 
 )
 def test_who_sends(smarthost: str, record: str) -> None:
     assert zone.spf(Settings(domain="ac-exemple.fr", outbound=Outbound(smarthost=smarthost))) == record
+
+
+def test_behind_a_proxy_the_hosts_are_to_be_named(settings: Settings) -> None:
+    """Mail comes to the proxy and leaves from them: nobody but an operator knows where they are."""
+
+    def notes(settings: Settings) -> list[str]:
+        return [one.note.to("en") for one in zone.records(settings) if one.data.startswith("v=spf1")]
+
+    proxied = settings.model_copy(update={"proxy": Proxy(networks=("192.0.2.10/32",))})
+    assert notes(settings) == ["", ""]
+    assert all("each of them" in note for note in notes(proxied))
+    relayed = proxied.model_copy(update={"outbound": Outbound(smarthost="relais.example.net:587")})
+    assert notes(relayed) == ["", ""]
 
 
 def test_the_addresses_and_relays_that_send_are_named_once() -> None:
