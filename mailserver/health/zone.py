@@ -86,7 +86,7 @@ def records(settings: Settings, keys: Sequence[DkimKey] = ()) -> Iterator[Wanted
 def _mail(settings: Settings, domain: str) -> Iterator[Wanted]:
     yield Wanted(domain, "MX", f"10 {settings.name}.", Text("le courrier pour {domain} arrive ici", domain=domain))
     record = spf(settings)
-    note = NOTHING
+    note: Text = NOTHING
     if settings.proxy.networks and record == ONLY_OURS:
         note = Text("les envois partent des hôtes, non du mandataire : ajoutez ip4: ou ip6: de chacun")
     yield Wanted(domain, "TXT", record, Text("qui envoie pour {domain} (SPF)", domain=domain), note=note)
