@@ -1,9 +1,9 @@
 """What the world's DNS says of us, beside what it should say (`zone`)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dns.exception
 import dns.rdatatype
@@ -49,11 +49,9 @@ def examine_dns(settings: Settings) -> Iterator[Finding]:
     yield Finding("dns", Grade.OK, Text("Le serveur de noms répond"))
     yield from _validation(settings)
     wanted = list(zone.records(settings, stored_keys(settings)))
+    ours = frozenset(_look(settings, settings.name, "A").texts)
     with ThreadPoolExecutor(LOOKUPS_AT_ONCE) as threads:
-        # A name that leads to our host may do so by an address of its own.
-        seen = list(
-            threads.map(lambda one: _look(settings, one.name, "A" if one.kind == "CNAME" else one.kind), wanted)
-        )
+        seen = list(threads.map(lambda one: _look_for(settings, one, ours), wanted))
         names = threads.submit(lambda: list(_names(settings, {one.name for one in wanted})))
         yield from (_compared(one, found) for one, found in zip(wanted, seen, strict=True) if one.needed)
         yield from _useful([one for one, found in zip(wanted, seen, strict=True) if not _holds(one, found)], settings)
@@ -98,6 +96,30 @@ def _look(settings: Settings, name: str, kind: str) -> _Seen:
     return _Seen(tuple(texts))
 
 
+def _look_for(settings: Settings, wanted: Wanted, ours: Set[str]) -> _Seen:
+    """What there is of a record; of names and services only what leads to our host, which it may do by a name or an
+    address of its own."""
+
+    def is_ours(address: str) -> bool:
+        return not ours or address in ours
+
+    match wanted.kind:
+        case "CNAME":
+            seen = _look(settings, wanted.name, "A")
+            return replace(seen, texts=tuple(filter(is_ours, seen.texts)))
+        case "SRV":
+            seen = _look(settings, wanted.name, "SRV")
+            targets = {text: text.split()[-1].rstrip(".").lower() for text in seen.texts}
+            leading = [
+                text
+                for text, target in targets.items()
+                if target in ("", settings.name) or any(map(is_ours, _look(settings, target, "A").texts))
+            ]
+            return replace(seen, texts=tuple(leading))
+        case _:
+            return _look(settings, wanted.name, wanted.kind)
+
+
 def _holds(wanted: Wanted, seen: _Seen) -> bool:
     """Whether what is published does what is wanted; an academy may say it in its own words."""
     texts = seen.texts
@@ -132,7 +154,11 @@ def _useful(missing: list[Wanted], settings: Settings) -> Iterator[Finding]:
     """One line for all that is not needed: many academies publish some of it."""
     names = sorted({f"{one.name} {one.kind}" for one in missing if not one.needed})
     if names:
-        text = Text("{count} enregistrements utiles manquent : {names}", count=len(names), names=", ".join(names))
+        text = Text(
+            "{count} enregistrements utiles manquent, ou mènent ailleurs : {names}",
+            count=len(names),
+            names=", ".join(names),
+        )
         remedy = Text("`mailserver dns {directory}` les écrit", directory=settings.directory)
         yield Finding("dns", Grade.WARNING, text, remedy)
 

@@ -234,15 +234,19 @@ def _reverse(settings: Settings) -> Iterator[Wanted]:
     """The names of the addresses that mail leaves from, as far as settings say them."""
     outbound = settings.outbound
     direct = (source for relay in outbound.relays if not relay.host for source in relay.source)
-    sources = [*outbound.source, *direct]
+    sources = [*outbound.source, *outbound.source_names, *direct]
     if not sources and not settings.proxy.networks:
         with suppress(ValueError):  # a name
             address = ip_address(settings.listen.address)
             sources = [] if address.is_unspecified else [str(address)]
     why = Text("le nom de l’adresse d’où part le courrier (PTR) : beaucoup refusent qui n’en a pas")
     for source in dict.fromkeys(sources):
-        if not _is_of_a_private_network(source):
-            yield Wanted(ip_address(source).reverse_pointer, "PTR", f"{settings.name}.", why)
+        if _is_of_a_private_network(source):
+            continue
+        address, name = ip_address(source), outbound.source_names.get(source) or settings.name
+        yield Wanted(address.reverse_pointer, "PTR", f"{name}.", why)
+        if name != settings.name:
+            yield Wanted(name, "A" if address.version == 4 else "AAAA", str(address), why)
 
 
 def _binding(public: PublicKeyTypes | CertificatePublicKeyTypes) -> str:

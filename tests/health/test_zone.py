@@ -203,6 +203,10 @@ def test_the_addresses_that_send_want_their_names(names: NameServer, settings: S
     assert [one.line for one in zone.records(settings.model_copy(update={"listen": listen})) if one.kind == "PTR"] == [
         f"7.100.51.198.in-addr.arpa. IN PTR {HOST}."
     ]
+    named = {"source_names": {"2001:db8::8": "sortie.ac-exemple.fr"}}
+    lines = [one.line for one in zone.records(settings.model_copy(update={"outbound": Outbound.model_validate(named)}))]
+    assert lines[-1] == "sortie.ac-exemple.fr. IN AAAA 2001:db8::8"
+    assert lines[-2].endswith("8.b.d.0.1.0.0.2.ip6.arpa. IN PTR sortie.ac-exemple.fr.")
     outbound = Outbound.model_validate({"source": ["198.51.100.8", "10.0.0.8"]})
     settings = settings.model_copy(update={"listen": listen, "outbound": outbound})
     wanted = [one for one in zone.records(settings) if one.kind == "PTR"]
@@ -299,6 +303,22 @@ def test_nothing_is_published(names: NameServer, settings: Settings) -> None:
     assert all(one.remedy.to("en") for one in found)
     assert "_imaps._tcp.ac-exemple.fr SRV" in found[-2].text.to("en")
     assert f"{HOST} has no A record" in found[-1].text.to("en")
+
+
+def test_names_and_services_that_lead_elsewhere(names: NameServer, settings: Settings) -> None:
+    """To the service of before; another name of our host, and a service that is said not to be there, are fine."""
+    publish(names, settings)
+    names["imap.ac-exemple.fr", "A"] = ["192.0.2.11"]
+    names["_imaps._tcp.ac-exemple.fr", "SRV"] = ["0 1 993 imap.ac-exemple.fr."]
+    names["_imap._tcp.ac-exemple.fr", "SRV"] = ["0 0 0 ."]
+    del names.known["autoconfig.ac-exemple.fr", "CNAME"]
+    names["autoconfig.ac-exemple.fr", "A"] = ["192.0.2.11"]
+    assert [one.text.to("en") for one in published.examine_dns(settings) if one.grade is not Grade.OK] == []
+    names["ancien.example", "A"] = ["192.0.2.99"]
+    names["_submissions._tcp.ac-exemple.fr", "SRV"] = ["0 1 465 ancien.example."]
+    names["autoconfig.ac-exemple.fr", "A"] = ["192.0.2.99"]
+    (bad,) = [one.text.to("en") for one in published.examine_dns(settings) if one.grade is not Grade.OK]
+    assert bad.endswith("lead elsewhere: _submissions._tcp.ac-exemple.fr SRV, autoconfig.ac-exemple.fr CNAME")
 
 
 def test_what_is_published_wrongly(names: NameServer, settings: Settings) -> None:
