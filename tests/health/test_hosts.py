@@ -127,8 +127,12 @@ def test_what_must_agree_and_what_need_not(settings: Settings) -> None:
     text = path.read_text()
     path.write_text(text.replace("[listen]", 'workers = 3\n[log]\nlevel = "debug"\n[listen]\nsmtp = 3025'))
     assert host_facts.fingerprints(load(settings.directory)) == first
-    path.write_text(text + "\n[storage]\nbackup_days = 0\n")
-    assert host_facts.fingerprints(load(settings.directory)) == first
+    for own in (
+        "[storage]\nbackup_days = 0",
+        '[outbound]\nsource = "192.0.2.10"\nsource_names = { "192.0.2.10" = "a.fr" }',
+    ):
+        path.write_text(f"{text}\n{own}\n")
+        assert host_facts.fingerprints(load(settings.directory)) == first
     path.write_text(text + '\n[limits]\nquota = 1000\n[octets]\nurl = "/srv/octets"\n')
     changed = host_facts.fingerprints(load(settings.directory))
     assert {name for name, value in first.items() if changed[name] != value} == {"limits", "octets"}

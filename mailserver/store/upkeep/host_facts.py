@@ -75,6 +75,10 @@ def fingerprints(settings: Settings) -> dict[str, str]:
     told = settings.model_dump(mode="json", exclude=set(OWN))
     told["octets"] = settings.octets.url
     del told["storage"]["backup_days"]  # 0 on those that make no backups
+    outbound = told["outbound"]
+    for said in (outbound, *outbound["relays"]):  # a host's own addresses
+        del said["source"]
+    del outbound["source_names"]
     names = (*SECRETS, *(ACME_SECRETS if settings.acme.agree_to_terms else ()))
     told["secrets"] = [_secret(settings, name) for name in names]
     told["files"] = dict(_files(settings.directory))
