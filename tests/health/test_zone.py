@@ -207,7 +207,7 @@ def test_the_addresses_that_send_want_their_names(names: NameServer, settings: S
     lines = [one.line for one in zone.records(settings.model_copy(update={"outbound": Outbound.model_validate(named)}))]
     assert lines[-1] == "sortie.ac-exemple.fr. IN AAAA 2001:db8::8"
     assert lines[-2].endswith("8.b.d.0.1.0.0.2.ip6.arpa. IN PTR sortie.ac-exemple.fr.")
-    outbound = Outbound.model_validate({"source": ["198.51.100.8", "10.0.0.8"]})
+    outbound = Outbound.model_validate({"source": ["198.51.100.8", "fd00::8"]})
     settings = settings.model_copy(update={"listen": listen, "outbound": outbound})
     wanted = [one for one in zone.records(settings) if one.kind == "PTR"]
     assert [one.name for one in wanted] == ["8.100.51.198.in-addr.arpa"]
