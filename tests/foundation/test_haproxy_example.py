@@ -40,7 +40,8 @@ def web_alone(port: int, hosts: tuple[int, int], stats: Path) -> str:
     web = web.replace("bind :443", f"bind 127.0.0.1:{port}")
     for number, host in enumerate(hosts, 1):
         web = web.replace(f"192.0.2.1{number}:443", f"127.0.0.1:{host}")
-    head = head.replace("log /dev/log local0", f"stats socket {stats}")
+    head = head.replace("log /dev/log local0", f"stats socket {stats}").replace("maxconn 60000", "maxconn 200")
+    head = head.replace("log global", "no log").replace("option tcplog", "")
     return re.sub(r"inter 2s fall 3 rise 2", "inter 100ms fall 1 rise 1", head) + web
 
 
