@@ -65,7 +65,8 @@ class BoundedAdapter(BaseAdapter):
             except exceptions.RequestException:
                 raise
             except (OSError, http.client.HTTPException, ValueError) as error:
-                if watch.is_over:
+                # The socket's own end may come just before the question's.
+                if watch.is_over or isinstance(error, TimeoutError):
                     raise exceptions.ReadTimeout(f"more than {seconds:.0f} s", request=request) from error
                 said = str(error) or type(error).__name__
                 raise exceptions.ConnectionError(said, request=request) from error
