@@ -9,7 +9,7 @@ worker may have the row by now.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import dns.asyncresolver
@@ -50,6 +50,8 @@ STOP_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
 """but for messages that have gone to their end: their answer is waited for so long, since whoever has one is sent it
 again otherwise. A supervisor has some patience left then (`mailserver.runtime.processes`)."""
+BREAK_SECONDS = 0.5
+"""For who is broken off, to put down what other servers have said by then."""
 AHEAD = 2
 """Rows that are leased, for each attempt that may be under way."""
 LEASED_TOGETHER = 100
@@ -336,11 +338,14 @@ class Relay:
             await self._store.write(spool.give_back, [(row.id, row.lease) for row in rows])
 
     async def _break_off(self, wanted: Callable[[Leased], bool]) -> list[Leased]:
-        """End attempts at rows that are wanted; which rows these are."""
+        """End attempts at rows that are wanted, in two turns where there is something to put down; which rows these
+        are."""
         broken = {task: row for task, row in self._active.items() if wanted(row)}
-        for task in broken:
-            task.cancel()
-        await asyncio.gather(*broken, return_exceptions=True)
+        left: Collection[asyncio.Task[None]] = broken
+        while left:
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=BREAK_SECONDS)
         return list(broken.values())
 
     # ------------------------------------------------------------------ one row

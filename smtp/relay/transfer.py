@@ -124,8 +124,8 @@ class Transfer:
         return not self._broke and not self._pipeline.is_broken and not self._pipeline.has_reply
 
     async def run(self) -> None:
-        """Come to a verdict on every recipient, or on those whose turn had come when it was stopped. Raises
-        LeaseOver."""
+        """Come to a verdict on every recipient, or on those whose turn had come when it was stopped, or its task
+        cancelled. Raises LeaseOver."""
         missing = await self._what_it_lacks()
         if missing is not None:
             self._judge_all(Result.FAILED, *missing)
@@ -145,6 +145,12 @@ class Transfer:
         except LeaseOver:
             if not self.verdicts:
                 raise  # else who has the message already is recorded, if nobody was faster
+            self._broke = self._cut_short = True
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self.verdicts or task is None:
+                raise
+            task.uncancel()  # the relay stops, and waits a moment for what is recorded
             self._broke = self._cut_short = True
         self.seconds = loop.time() - began
         if self._cut_short:

@@ -270,6 +270,30 @@ def test_a_relay_that_stops_between_two_groups_of_recipients_has_not_tried_the_s
     assert [*taken.rcpt_tos, *first.inbox.taken[1].rcpt_tos] == everybody[refused:]
 
 
+def test_a_relay_that_is_cut_off_in_a_second_group_of_recipients_sends_nothing_to_the_first_again(
+    make_house: HouseMaker, names: Names, first: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the second has the message nobody knows: it is due again."""
+    monkeypatch.setattr(queue_runner, "STOP_SECONDS", 0.0)
+    monkeypatch.setattr(queue_runner, "ANSWER_SECONDS", 0.0)
+    house = make_house(clock=StandingClock(), outbound={"port": first.port, "retry": (600,)})
+    house.start_relay(resolver=names.resolver())
+    everybody = [f"x{number}@ailleurs.fr" for number in range(150)]
+    first.inbox.hold = whole = threading.Event()
+    submit(house, *everybody)
+    until(lambda: first.inbox.held)
+    first.inbox.hold = threading.Event()
+    whole.set()
+    until(lambda: first.inbox.held == 2)
+    house.stop_relays()
+    first.inbox.hold.set()
+    (left,) = queue(house)
+    assert [*first.inbox.taken[0].rcpt_tos, *left.recipients] == everybody
+    assert (left.sending, left.attempts, left.due) == (False, 0, int(house.clock.now()))
+    found = house.read(traces.find, traces.Wanted(0, 1 << 40, recipient="@ailleurs.fr"), 10).rows
+    assert Step.SENT in {row.step for row in found}
+
+
 def test_nothing_is_begun_while_too_much_that_left_is_not_on_record(
     make_house: HouseMaker, names: Names, first: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
