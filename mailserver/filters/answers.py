@@ -1,6 +1,7 @@
 """What scripts of one's own answer people outside: an answer that gives something away leaves once its owner has seen
 that and confirmed that text, as an absence does. What is made of variables is another text each time, and stays."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,15 @@ from mailserver.dlp.checker import Looked
 from mailserver.dlp.detectors import Finding
 from mailserver.filters.scripts import Scripts
 from mailserver.mime.writing.entity import entity
+from mailserver.model.errors import Temporary
 from mailserver.model.identity import Principal
 from mailserver.sieve import Answer
 from mailserver.store.account import confirmed_answers
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.record.audit import Origin
+
+SECONDS = 40.0
+"""For all the answers of a script: each may have documents in it, which take as long as those of a letter."""
 
 Look = Callable[[Principal, bytes], Awaitable[Looked]]
 """What a letter gives away, wherever it goes. Raises Temporary."""
@@ -41,10 +46,14 @@ class ScriptAnswers:
         texts = [answer.text for answer in answers]
         known = await self._store.read(confirmed_answers.among, principal.account_id, texts) if texts else ()
         found: list[Private] = []
-        for answer in answers:
-            if answer.text not in known:
-                looked = await self._look(principal, _octets(answer))
-                found += [Private(answer.text, looked.found)] if looked.found else []
+        try:
+            async with asyncio.timeout(SECONDS):
+                for answer in answers:
+                    if answer.text not in known:
+                        looked = await self._look(principal, _octets(answer))
+                        found += [Private(answer.text, looked.found)] if looked.found else []
+        except TimeoutError:
+            raise Temporary("The answers of this script take too long to be looked at") from None
         return found
 
     async def confirm(self, account_id: int, private: Sequence[Private], origin: Origin) -> None:

@@ -163,11 +163,13 @@ class Scripts:
         confirmed."""
         if not script.extensions & _ANSWERING:
             return ()
-        found = await asyncio.to_thread(self._numbers, source.decode("utf-8", "replace"))
-        if found and script.answers:
-            texts = [answer.text for answer in script.answers[:MOST_ANSWERS]]
-            confirmed = await self._store.read(confirmed_answers.among, account_id, texts)
-            found -= await asyncio.to_thread(self._numbers, "\n\n".join(sorted(confirmed)))
+        texts = [answer.text for answer in script.answers]
+        found = await asyncio.to_thread(self._numbers, source.decode("utf-8", "replace"), *texts)
+        if found and texts:
+            confirmed = await self._store.read(confirmed_answers.among, account_id, texts[:MOST_ANSWERS])
+            found -= await asyncio.to_thread(self._numbers, *confirmed)
+            # One that was confirmed in another answer stays all the same.
+            found |= await asyncio.to_thread(self._numbers, *(text for text in texts if text not in confirmed))
         if not found:
             return ()
         is_box = await self._store.read(boxes.address_of, account_id)
@@ -178,8 +180,9 @@ class Scripts:
         )
         return (said,)
 
-    def _numbers(self, text: str) -> set[tuple[Kind, str]]:
-        return {(one.kind, one.value) for one in numbers(text) if one.kind in self._guards.kinds}
+    def _numbers(self, *texts: str) -> set[tuple[Kind, str]]:
+        kinds = self._guards.kinds
+        return {(one.kind, one.value) for text in texts for one in numbers(text) if one.kind in kinds}
 
 
 def _put(

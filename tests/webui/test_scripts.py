@@ -120,10 +120,19 @@ def test_what_an_answer_gives_away_is_confirmed(house: House, rose: Principal, h
     write(house, rose, FRIEND)
     assert NIR in answers(house, FRIEND)[0].get_content()
     assert house.run(scripts.check(rose.account_id, answering(f"Mon NIR : {NIR}").encode())).warnings == []
+    both = f'{answering(f"Mon NIR : {NIR}")} if true {{ vacation "Voici : {NIR}"; }}'
+    assert house.run(scripts.check(rose.account_id, both.encode())).warnings, "the other answer stays"
     assert posts(home, "confier", "principal") == 200
     assert "n’a besoin d’être confirmé" in home.text
     assert posts(home, "enregistrer", "principal", ARCHIVES) == 200
     assert "Ce que répond ce script" not in home.text, "it answers nothing by now"
+
+
+def test_the_answers_of_a_script_are_looked_at_for_so_long(home: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may have documents in it. The script is kept, and nothing is said of what it gives away."""
+    monkeypatch.setattr("mailserver.filters.answers.SECONDS", 0.0)
+    assert posts(home, "enregistrer", "principal", f'require "vacation"; vacation "Mon NIR : {NIR}";') == 503
+    assert posts(home, "confier", "principal") == 503
 
 
 def test_what_is_made_of_variables_is_not_confirmed(

@@ -203,13 +203,11 @@ class Writer:
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
         """SQLite: writers of several processes queue here, or they starve each other in BEGIN IMMEDIATE."""
-        for lock in self._locks:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
+        with contextlib.ExitStack() as held:
+            for lock in self._locks:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                held.callback(fcntl.flock, lock, fcntl.LOCK_UN)
             yield
-        finally:
-            for lock in reversed(self._locks):
-                fcntl.flock(lock, fcntl.LOCK_UN)
 
     def _take(self, first: Unit) -> list[Unit]:
         """This unit and what waits behind it, up to the size of a group, without units that nobody waits for any more.
