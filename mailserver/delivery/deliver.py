@@ -305,9 +305,9 @@ class Delivery(Addressing):
             return found
         return Recipient(reverse_path, (), (reverse_path,))
 
-    async def check_leaving(self, envelope: Envelope, octets: bytes) -> Sequence[str]:
+    async def check_leaving(self, envelope: Envelope, octets: bytes, answered: bytes = b"") -> Sequence[str]:
         """Before a filter's mail leaves: its files that nobody could read. Raises Unasked, Temporary."""
-        return await self.guard.check_leaving(envelope, octets)
+        return await self.guard.check_leaving(envelope, octets, answered)
 
     async def language(self, recipient: Recipient) -> LanguageCode | None:
         """The language of whoever gets mail for a recipient; None: it is not one person here, or nobody knows."""

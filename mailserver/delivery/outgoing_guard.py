@@ -77,8 +77,8 @@ class OutgoingGuard:
         self._directory = directory
         self._lists = lists
         self._guards = settings.guards
-        self._known: dict[tuple[int, bytes, tuple[str, ...]], _Known] = {}
-        """By author, message, and what was looked for: that changes while the service runs."""
+        self._known: dict[tuple[int, bytes, bytes, tuple[str, ...]], _Known] = {}
+        """By author, message, what it answers, and what was looked for: that changes while the service runs."""
 
     async def look(self, principal: Principal | None, octets: bytes) -> Looked:
         """What a letter of this person gives away, wherever it goes. Raises Temporary."""
@@ -112,24 +112,24 @@ class OutgoingGuard:
         if targets or any(one.remote for one in envelope.recipients):
             await self.check_leaving(envelope, octets)
 
-    async def check_leaving(self, envelope: Envelope, octets: bytes) -> Sequence[str]:
-        """Before a message, or what somebody's filter made, leaves: the names of its files that nobody could read.
-        Raises Unasked, Temporary."""
+    async def check_leaving(self, envelope: Envelope, octets: bytes, answered: bytes = b"") -> Sequence[str]:
+        """Before a message, or what somebody's filter made, perhaps to answer another one, leaves: the names of its
+        files that nobody could read. Raises Unasked, Temporary."""
         author = _author(envelope)
         if envelope.cleared or author is None:
             return ()
-        known = await self._known_of(author, octets)
+        known = await self._known_of(author, octets, answered)
         if known.kinds:
             log.info("does not leave unasked", id=envelope.name, account=author, kinds=list(known.kinds))
             raise Unasked(known.kinds, author)
         return known.unread
 
-    async def _known_of(self, account_id: int, octets: bytes) -> "_Known":
-        key = account_id, await _digest(octets), tuple(self._guards.kinds)
+    async def _known_of(self, account_id: int, octets: bytes, answered: bytes) -> "_Known":
+        key = account_id, await _digest(octets), await _digest(answered), tuple(self._guards.kinds)
         known = self._known.get(key)
         if known is None:
             principal = await self._directory.by_account(account_id) if account_id else None
-            looked = await self._check.look(principal, octets, passed_on=True)
+            looked = await self._check.look(principal, octets, passed_on=True, answered=answered)
             known = _Known(looked.kinds, looked.unread)
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()

@@ -9,7 +9,7 @@ import structlog
 
 from mailserver.dlp import reading
 from mailserver.dlp.detectors import Finding, Kind, numbers
-from mailserver.dlp.passwords import candidates
+from mailserver.dlp.passwords import MAX_WORDS, candidates
 from mailserver.dlp.reading import Document
 from mailserver.foundation.settings import Settings
 from mailserver.mime.body.text import MAX_TEXT, html_to_text
@@ -64,15 +64,19 @@ class OutgoingCheck:
         self._hour = 0
         self._tries: dict[tuple[int, bool], int] = {}
 
-    async def look(self, principal: Principal | None, octets: bytes, *, passed_on: bool = False) -> Looked:
+    async def look(
+        self, principal: Principal | None, octets: bytes, *, passed_on: bool = False, answered: bytes = b""
+    ) -> Looked:
         """What of a letter of this person may not leave unasked. None: nobody's password is looked for. `passed_on`:
-        somebody else lets it leave, whose filters use up no comparison of what the person sends. Raises Temporary."""
+        somebody else lets it leave, whose filters use up no comparison of what the person sends. `answered`: what it
+        answers by itself, of whose words none is compared: whoever wrote them would learn which one is the password by
+        the answer that stays. Raises Temporary."""
         wanted = frozenset(self._guards.kinds)
         if not wanted:
             return Looked()
         read = await asyncio.to_thread(reading.read, octets)
         more, unread = await self._documents(principal.account_id if principal else 0, read.documents)
-        found, words = await asyncio.to_thread(_found, [*read.texts, *more], wanted)
+        found, words = await asyncio.to_thread(_found, [*read.texts, *more], wanted, answered)
         if principal is not None and Kind.PASSWORD in wanted and self._own_passwords:
             found = [*await self._passwords(principal, words, passed_on=passed_on), *found]
         return Looked(tuple(found[:MAX_FINDINGS]), tuple([*unread, *read.left][:MAX_FINDINGS]))
@@ -157,7 +161,9 @@ def _as_text(octets: bytes) -> str:
     return f"{text}\n{html_to_text(text)}" if "<" in text else text
 
 
-def _found(texts: Iterable[tuple[str, str]], wanted: frozenset[str]) -> tuple[list[Finding], list[tuple[str, str]]]:
+def _found(
+    texts: Iterable[tuple[str, str]], wanted: frozenset[str], answered: bytes
+) -> tuple[list[Finding], list[tuple[str, str]]]:
     """In a thread: the numbers that stand there, each once, and the words that may be a password."""
     found: dict[tuple[Kind, str], Finding] = {}
     words: dict[str, str] = {}
@@ -167,4 +173,11 @@ def _found(texts: Iterable[tuple[str, str]], wanted: frozenset[str]) -> tuple[li
                 found.setdefault((one.kind, one.value), one)
         for word in candidates(text):
             words.setdefault(word, where)
-    return list(found.values()), [(where, word) for word, where in words.items()][:8]
+    if words and answered:
+        heard = _in_one_line("\n".join(text for _, text in reading.read(answered).texts))
+        words = {word: where for word, where in words.items() if _in_one_line(word) not in heard}
+    return list(found.values()), [(where, word) for word, where in words.items()][:MAX_WORDS]
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split()).casefold()

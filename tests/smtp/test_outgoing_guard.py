@@ -28,6 +28,7 @@ from tests.smtp.filtering import ADA, BOB, FRIEND, filters_of, outgoing, send
 from tests.smtp.filtering import letter as from_friend
 from tests.smtp.house import DOMAIN, LIST, PASSWORD, House
 
+EVE = f"eve@{DOMAIN}"
 NIR = "1 85 05 78 006 084 91"
 AMIE = "amie@ailleurs.fr"
 """The member of the list who is elsewhere."""
@@ -334,6 +335,20 @@ def test_what_a_confirmed_answer_quotes_is_looked_at_all_the_same(house: House) 
     (notice,) = told(house, "bob")
     assert "son objet, qui peut reprendre celui du message reçu, contient un numéro de sécurité sociale" in notice
     assert "/m/reglages" not in notice, "there is nothing to confirm"
+
+
+def test_no_answer_tells_who_is_answered_that_a_word_of_theirs_is_the_password(house: House) -> None:
+    """Answers that come, or stay, would tell whoever writes from outside word after word: as often as they like."""
+    filters_of(house, "bob", 'require "vacation"; vacation "Absent.";')
+    send(house, from_friend(to=BOB, subject=f"Le mot est {PASSWORD}"), BOB)
+    filters_of(house, "eve", 'require ["reject", "variables"]; if header :matches "subject" "*" { reject "${1}"; }')
+    with pytest.raises(smtplib.SMTPDataError, match="Le mot est"):
+        send(house, from_friend(to=EVE, subject=f"Le mot est {PASSWORD}"), EVE)
+    assert (left(house), told(house, "bob"), told(house, "eve")) == ([FRIEND], [], [])
+    filters_of(house, "bob", f'require "vacation"; vacation "Absent. Mon mot de passe : {PASSWORD}";')
+    words = " ".join(f"Encre-Verte#{number}" for number in range(MAX_WORDS))
+    send(house, from_friend(to=BOB, subject=words), BOB)
+    assert left(house) == [FRIEND], "what its owner wrote stays, whatever stands before it"
 
 
 def test_a_hijacked_account_is_asked_about_its_answers_again(house: House) -> None:

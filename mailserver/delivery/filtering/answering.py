@@ -240,7 +240,8 @@ class Answering:
         if not await self._claimed(at.owner, Kind.ANSWERED, ANSWERS_PER_DAY):
             raise Refused(Reason.LIMIT, "The filter has answered as much as it may in a day")
         try:
-            parts = await self._own_mail(at, to, octets, cleared=await self._is_confirmed(action, at))
+            cleared = await self._is_confirmed(action, at)
+            parts = await self._own_mail(at, to, octets, cleared=cleared, answered=at.original)
         except Unasked:
             await self._check_subject(action, at)
             raise
@@ -265,7 +266,8 @@ class Answering:
         """Raises UnaskedSubject: it gives something away; Temporary."""
         subject = b"\r\n" + action.subject.encode("utf-8", "replace")
         try:
-            await self._deliverer.check_leaving(Envelope("", (), at.owner.sender, at.envelope.name), subject)
+            own = Envelope("", (), at.owner.sender, at.envelope.name)
+            await self._deliverer.check_leaving(own, subject, at.original)
         except Unasked as unasked:
             raise UnaskedSubject(unasked.kinds, unasked.author) from None
 
@@ -307,13 +309,16 @@ class Answering:
             return Correspondent(found[0].display or owner.name, found[0].address)
         return Correspondent(owner.name, owner.address)
 
-    async def _own_mail(self, at: Occasion, to: str, octets: bytes, *, cleared: bool = False) -> list[Part]:
-        """Mail of the owner's filter, to one address that is no list's. `cleared`: they let it leave as it is."""
+    async def _own_mail(
+        self, at: Occasion, to: str, octets: bytes, *, cleared: bool = False, answered: bytes = b""
+    ) -> list[Part]:
+        """Mail of the owner's filter, to one address that is no list's, perhaps to who wrote what it answers.
+        `cleared`: they let it leave as it is."""
         owner = at.owner
         if not self._deliverer.is_local(to):
             await self._deliverer.check_outside(owner.sender)
             own = Envelope("", (), owner.sender, at.envelope.name, cleared=cleared)
-            unread = await self._deliverer.check_leaving(own, octets)
+            unread = await self._deliverer.check_leaving(own, octets, answered)
             left = await self._outward([to], return_path("") + octets, "", self._options(at))
             return [left, *await self.notices.unread(at, unread)]
         recipient = await self._deliverer.resolve(to, len(octets), owner.sender)
@@ -374,7 +379,7 @@ class Answering:
         if not self._deliverer.is_local(path):
             await self._deliverer.check_outside(at.owner.sender)
             own = Envelope("", (), at.owner.sender, at.envelope.name)
-            await self._deliverer.check_leaving(own, b"\r\n" + action.reason.encode("utf-8", "replace"))
+            await self._deliverer.check_leaving(own, b"\r\n" + action.reason.encode("utf-8", "replace"), at.original)
         if not await self._claimed(at.owner, Kind.ANSWERED, ANSWERS_PER_DAY):
             raise Refused(Reason.LIMIT, "The filter has refused as much as it may in a day")
         try:

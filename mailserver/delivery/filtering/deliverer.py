@@ -44,9 +44,10 @@ class Deliverer(Protocol):
     ) -> list[Part]:
         """The copies a message becomes."""
 
-    async def check_leaving(self, envelope: Envelope, octets: bytes) -> Sequence[str]:
-        """Before a filter's mail leaves the academy: its files that nobody could read, by their names. Raises Unasked:
-        it gives something away and its author was not asked; Temporary."""
+    async def check_leaving(self, envelope: Envelope, octets: bytes, answered: bytes = b"") -> Sequence[str]:
+        """Before a filter's mail leaves the academy: its files that nobody could read, by their names. `answered`: the
+        message of whoever gets it, who has those words. Raises Unasked: it gives something away and its author was not
+        asked; Temporary."""
 
     async def virus_in(self, octets: bytes) -> str | None:
         """The name of a virus in a message; empty: none was found, or nobody looks. Raises Temporary."""
