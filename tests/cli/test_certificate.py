@@ -1,6 +1,7 @@
 """`mailserver certificate`: what it says and refuses where no authority is asked."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from typer.testing import CliRunner
@@ -35,8 +36,23 @@ def test_show_tells_every_certificate(instance: Instance) -> None:
     assert "ACME is not used" in text
 
 
+ASKING = [("request",), ("request", "--dry-run"), ("renew",), ("renew", "--force")]
+
+
+@pytest.mark.parametrize("words", ASKING, ids=" ".join)
+def test_whose_terms_nobody_agreed_to_is_not_asked(instance: Instance, words: tuple[str, ...]) -> None:
+    """Nothing is made, and no failure is counted, where certificates come from elsewhere."""
+    verb, *options = words
+    done = instance.command("certificate", verb, "DIR", *options, check=False)
+    assert done.returncode == 2
+    assert "agree_to_terms" in done.stderr
+    assert not (instance.directory / "secrets" / "acme-account.pem").exists()
+
+
 @pytest.mark.parametrize("verb", ["request", "renew"])
-def test_nobody_would_answer_the_authority(instance: Instance, verb: str) -> None:
+def test_nobody_would_answer_the_authority(fresh: Callable[..., Instance], verb: str) -> None:
+    instance = fresh()
+    instance.configure("[acme]\nagree_to_terms = true\n")
     done = instance.command("certificate", verb, "DIR", check=False)
     assert done.returncode == 1
     assert "does not run: nobody would answer" in done.stderr

@@ -58,7 +58,7 @@ def show(directory: InstanceDir, as_json: AsJson = False) -> None:
 def request(directory: InstanceDir, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Obtain a certificate now."""
     settings = settings_of(directory)
-    _check(settings)
+    _check(settings, as_json=as_json)
     _account_key(settings)
     _obtain(settings, dry_run=dry_run, as_json=as_json)
 
@@ -73,7 +73,7 @@ def renew(
 ) -> None:
     """Renew the certificate if its time has come."""
     settings = settings_of(directory)
-    _check(settings)
+    _check(settings, as_json=as_json)
 
     async def is_wanted(store: Store) -> bool:
         obtaining = Obtaining(settings=settings, store=store, clock=store.clock)
@@ -92,8 +92,10 @@ def renew(
 # ---------------------------------------------------------------------- asking
 
 
-def _check(settings: Settings) -> None:
-    """What can be said before anybody is asked."""
+def _check(settings: Settings, *, as_json: bool) -> None:
+    """What can be said before anybody is asked, and anything made."""
+    if not settings.acme.agree_to_terms:
+        _refused(NotObtained(Fault.TERMS), as_json=as_json)
     if settings.acme.challenge == "http-01" and not instance_lock.is_served(settings.directory):
         fail(_("l’instance ne tourne pas : personne ne répondrait à l’autorité (http-01)"), 1)
 
