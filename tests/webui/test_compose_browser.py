@@ -173,6 +173,22 @@ def test_what_the_server_has_a_part_of_is_found_in_that_draft(
     assert house.subjects(person, "Drafts") == ["Sortie"]
 
 
+def test_a_letter_can_be_written_where_nothing_says_whether_there_is_a_draft_of_the_last(
+    house: House, watched: Watched
+) -> None:
+    page = watched.page
+    page.route("**/found.*.js", lambda _: None)  # a network that is slow, and says nothing
+    write(page, house)
+    lost = {"cle": "d’une page qui n’est plus", "a": "", "objet": "", "texte": "jamais arrivé"}
+    page.evaluate("lost => sessionStorage.setItem('lettre /m/ecrire', JSON.stringify(lost))", lost)
+    page.clock.install()
+    write(page, house)
+    expect(page.locator("#lettre[inert]")).to_have_count(1)
+    page.clock.run_for(15_000)
+    expect(page.locator("#lettre[inert]")).to_have_count(0)
+    expect(page.locator("#texte")).to_have_value("jamais arrivé")
+
+
 def test_two_windows_on_one_draft_give_a_choice(house: House, watched: Watched, person: Principal) -> None:
     page = watched.page
     write(page, house)

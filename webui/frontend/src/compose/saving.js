@@ -1,6 +1,7 @@
 // The draft: first kept after two seconds of typing, then at most every ten, on leaving a field, and when the page is hidden.
 
 const FIRST = 2000;
+const LONGEST = 12_000;
 
 export function keeping(desk) {
   const { form, texts } = desk;
@@ -52,7 +53,8 @@ export function keeping(desk) {
     let draft = null;
     if (!isShown && cle && cle !== desk.field("cle").value) {
       form.inert = true; // until it is known what stands in it
-      draft = await import(form.dataset.retrouve).then(({ sought }) => sought(desk, cle, values)).catch(() => null);
+      const seeking = import(form.dataset.retrouve).then(({ sought }) => sought(desk, cle, values)).catch(() => null);
+      draft = await Promise.race([seeking, new Promise((done) => setTimeout(done, LONGEST))]); // a network may say nothing
       form.inert = false;
       if (desk.life.signal.aborted) return;
     }
