@@ -133,8 +133,8 @@ async def alive(_services: Services, _guest: Guest) -> Response:
 
 
 async def ready(services: Services, guest: Guest) -> Response:
-    """GET /sante/pret: 200 when people can be served, else 503; for proxies and monitors. What only makes it worse is
-    named besides."""
+    """GET /sante/pret: 200 when people can be served, else 503, or what `sinon` says: HAProxy takes 404 for a host that
+    keeps whom it has and gets nobody else. For proxies and monitors. What only makes it worse is named besides."""
     health, flows = await _looked(services, guest.now)
     vital = {"reads": health.reads, "writes": health.writes, "intact": health.intact, "room": health.room}
     vital["directory"] = health.directory
@@ -143,7 +143,8 @@ async def ready(services: Services, guest: Guest) -> Response:
     useful["outgoing"] = flows
     is_ready = all(vital.values())
     found = {"ready": is_ready, "failing": [name for name, fine in (vital | useful).items() if not fine]}
-    return JSONResponse(found, 200 if is_ready else 503, {"Cache-Control": "no-store"})
+    otherwise = 404 if guest.request.query_params.get("sinon") == "404" else 503
+    return JSONResponse(found, 200 if is_ready else otherwise, {"Cache-Control": "no-store"})
 
 
 def mta_sts(settings: Settings) -> GuestHandler:

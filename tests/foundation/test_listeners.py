@@ -59,7 +59,7 @@ BEFORE_TLS = {
 class Doors:
     """All doors of one worker, on a loop of their own in a thread."""
 
-    def __init__(self, folder: Path, template: Path, **sections: dict[str, object]) -> None:
+    def __init__(self, folder: Path, template: Path, **sections: object) -> None:
         (folder / "data" / "blobs").mkdir(parents=True)
         (folder / "secrets").mkdir()
         for name in ("hmac", "ldap-admin"):
