@@ -24,6 +24,7 @@ from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Role
 from mailserver.runtime import composition
 from mailserver.runtime import doors as runtime_doors
+from tests import loops
 from tests.harness import PORTS
 from tests.waiting import until
 
@@ -103,7 +104,7 @@ class Doors:
             self.run(door.stop(1))
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
-        self.loop.close()
+        loops.close(self.loop)
         self.services.store.close()
 
 

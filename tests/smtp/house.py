@@ -29,6 +29,7 @@ from smtp import server
 from smtp.door import Door
 from smtp.managesieve import server as managesieve
 from smtp.relay.queue_runner import Relay
+from tests import loops
 from tests.ports import free_port
 
 T = TypeVar("T")
@@ -172,7 +173,7 @@ class House:
         self.store.close()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
-        self.loop.close()
+        loops.close(self.loop)
 
     # ------------------------------------------------------------------ looking
 

@@ -26,6 +26,7 @@ from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Principal, Role
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import people, schools
+from tests import loops
 
 T = TypeVar("T")
 
@@ -90,7 +91,7 @@ class Academy:
         self._thread.join(10)
         self.directory.close()
         self.store.close()
-        self.loop.close()
+        loops.close(self.loop)
         for sock in self._sockets.values():
             sock.close()
 
