@@ -123,6 +123,17 @@ async def test_many_changes_in_one_unit(pair: tuple[Store, Store]) -> None:
     await becomes(lambda: len(heard) == 1000)
 
 
+async def test_of_many_units_each_is_heard(pair: tuple[Store, Store]) -> None:
+    """What comes while a worker rests from news comes with the next ones."""
+    here, there = pair
+    heard: set[int] = set()
+    for number in range(1, 301):
+        there.changes.subscribe("mailbox", number, lambda number=number: heard.add(number))  # type: ignore[misc]
+    for first in range(1, 301, 30):
+        await asyncio.gather(*(here.write(touch, 1, first + number) for number in range(30)))
+    await becomes(lambda: len(heard) == 300)
+
+
 async def test_lost_news_wake_everybody(make_store: Callable[[], Store]) -> None:
     store = make_store()
     carrier = news.carrier(store.backend, store.worker, store.changes)

@@ -1,12 +1,12 @@
 """How workers hear of each other's commits.
 
 SQLite: each commit leaves one `news` row, and whoever committed rings (`mailserver.foundation.wakeups`); a worker
-then, and now and
-then by itself, asks `PRAGMA data_version` and reads the rows it has not seen. Whoever must know at once that nothing
-has happened (each command of IMAP) looks at the counts of rings; what processes without a wakeup commit waits for the
-worker's own look. PostgreSQL: NOTIFY inside the transaction, of ids alone, which arrives in commit order, on whatever
-host; a connection that is silent is asked whether the server is there. A lost stretch (a worker that slept too long, a
-broken connection) wakes everybody: the woken ask the store what changed, so too much news costs time, never truth.
+then, and now and then by itself, asks `PRAGMA data_version` and reads the rows it has not seen. Whoever must know at
+once that nothing has happened (each command of IMAP) looks at the counts of rings; what processes without a wakeup
+commit waits for the worker's own look. PostgreSQL: NOTIFY inside the transaction, of ids alone, which arrives in commit
+order, on whatever host; a connection that is silent is asked whether the server is there. On both, many commits
+together are one look. A lost stretch (a worker that slept too long, a broken connection) wakes everybody: the woken ask
+the store what changed, so too much news costs time, never truth.
 """
 
 import asyncio
@@ -104,6 +104,22 @@ def carrier(backend: Backend, worker: int, changes: Changes, wakeup: Wakeup | No
     return PostgresCarrier(backend, worker, changes)
 
 
+class _Pauses:
+    """Between two looks for news, so that many commits together are one look."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+        self._next = FIRST_PAUSE
+
+    async def rest(self) -> None:
+        """Before a look: longer where nobody's session waits for news."""
+        await asyncio.sleep(self._next if self._changes.awaited else QUIET_SECONDS)
+
+    def came_after(self, waited: float) -> None:
+        """News came so many seconds after the last rest."""
+        self._next = FIRST_PAUSE if waited > POLL_SECONDS else min(2 * self._next, POLL_SECONDS)
+
+
 class SqliteCarrier:
     """Asks for `data_version` on the event loop with a connection of its own; reads news rows when it moved."""
 
@@ -112,7 +128,7 @@ class SqliteCarrier:
         self._worker = worker
         self._changes = changes
         self._bell = wakeup
-        self._pause = FIRST_PAUSE
+        self._pauses = _Pauses(changes)
         self._version = -1
         self._told = 0
         """What `generation` answers: moves with `data_version`, and with each new connection."""
@@ -172,12 +188,11 @@ class SqliteCarrier:
         if self._bell is None:
             await asyncio.sleep(POLL_SECONDS if self._changes.awaited else QUIET_SECONDS)
             return
-        await asyncio.sleep(self._pause if self._changes.awaited else QUIET_SECONDS)
+        await self._pauses.rest()
         loop = asyncio.get_running_loop()
         began = loop.time()
         await self._bell.rung(UNHEARD_SECONDS)
-        quiet = loop.time() - began > POLL_SECONDS
-        self._pause = FIRST_PAUSE if quiet else min(2 * self._pause, POLL_SECONDS)
+        self._pauses.came_after(loop.time() - began)
 
     def close(self) -> None:
         """Let go of the connection; it comes back if somebody asks again."""
@@ -228,6 +243,7 @@ class PostgresCarrier:
         self._conninfo = make_conninfo(url.render_as_string(hide_password=False), **POSTGRESQL_OPTIONS)
         self._worker = str(worker)
         self._changes = changes
+        self._pauses = _Pauses(changes)
         self._generation = 0
         self._looked = -LOOK_SECONDS
 
@@ -261,11 +277,8 @@ class PostgresCarrier:
             await connection.execute(f"LISTEN {CHANNEL}")
             self._wake_all()
             while True:
-                async for notice in connection.notifies(timeout=SILENT_SECONDS):
-                    self._generation += 1
-                    worker, _, pairs = notice.payload.partition(";")
-                    if worker != self._worker:
-                        self._changes.publish(_parse_pairs(pairs))
+                while await self._hear(connection):
+                    await self._pauses.rest()
                 # A host that was cut off hears nothing, and the system would tell it in a minute only. Who is cancelled
                 # over a question asks the server to forget it, and waits for that, too: so the connection is cut.
                 patience = asyncio.get_running_loop().call_later(ANSWER_SECONDS, _cut, connection)
@@ -273,6 +286,19 @@ class PostgresCarrier:
                     await connection.execute("SELECT 1")
                 finally:
                     patience.cancel()
+
+    async def _hear(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        """Publish what is told next, and what has come with it; False: silence."""
+        loop = asyncio.get_running_loop()
+        began, heard = loop.time(), False
+        async for notice in connection.notifies(timeout=SILENT_SECONDS, stop_after=1):
+            heard = True
+            self._generation += 1
+            worker, _, pairs = notice.payload.partition(";")
+            if worker != self._worker:
+                self._changes.publish(_parse_pairs(pairs))
+        self._pauses.came_after(loop.time() - began)
+        return heard
 
     def _look_around(self) -> None:
         """Whoever waits for news asks the store now and then, while nobody brings any."""
