@@ -22,6 +22,7 @@ from mailserver.foundation.settings import Log
 from mailserver.foundation.structured_logs import log_lines, log_targets, logs
 from mailserver.foundation.structured_logs.log_targets import File, Journal, Syslog
 from tests.figures import value
+from tests.waiting import PATIENCE
 
 HEAD = {"timestamp": "2026-11-29T14:00:00.000000Z", "level": "info", "part": "smtp"}
 LEVELS = st.sampled_from(("debug", "info", "warning", "error"))
@@ -163,7 +164,7 @@ def listening(tmp_path: Path) -> Iterator[tuple[str, socket.socket]]:
     """A reader of datagrams of this machine, as the journal and syslog are."""
     path = str(tmp_path / "socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as reader:
-        reader.settimeout(5)
+        reader.settimeout(PATIENCE)
         reader.bind(path)
         yield path, reader
 
@@ -205,7 +206,7 @@ def test_a_reader_that_is_away_stops_nobody(tmp_path: Path, monkeypatch: pytest.
     for number in range(3):
         journal.write(str(number), {"level": "info"})
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as reader:
-        reader.settimeout(5)
+        reader.settimeout(PATIENCE)
         reader.bind(path)
         journal.write("still in the pause", {"level": "info"})
         now[0] += log_targets.PAUSE_SECONDS
@@ -216,7 +217,7 @@ def test_a_reader_that_is_away_stops_nobody(tmp_path: Path, monkeypatch: pytest.
         ]
     os.unlink(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as reader:
-        reader.settimeout(5)
+        reader.settimeout(PATIENCE)
         reader.bind(path)
         journal.write("to the next reader", {"level": "info"})
         assert entry(reader.recv(65536))["MESSAGE"] == "to the next reader"
@@ -237,7 +238,7 @@ def test_syslog_gets_rfc_5424(listening: tuple[str, socket.socket], kind: str) -
     path, reader = listening
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
-        udp.settimeout(5)
+        udp.settimeout(PATIENCE)
         if kind == "udp":
             path, reader = f"127.0.0.1:{udp.getsockname()[1]}", udp
         syslog = Syslog(path, "mail.ac-exemple.fr")

@@ -52,7 +52,7 @@ class Home:
         write_secret(folder / "secrets" / "hmac", b"k" * 32)
         self.folder = folder
         self.section = Section(
-            url=slapd.url, base=BASE, bind_dn=ADMIN, password_file="ldap", read_only=False, timeout=3, pool=2
+            url=slapd.url, base=BASE, bind_dn=ADMIN, password_file="ldap", read_only=False, timeout=30, pool=2
         )
         self.clock = SteppedClock()
         self.store = Store(f"sqlite:///{folder / 'data' / 'mail.db'}", folder / "data", self.clock, Changes())

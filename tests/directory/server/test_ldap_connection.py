@@ -262,7 +262,8 @@ def test_a_trickle_is_silence(house: Academy, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(connection, "STRANGER_TIMEOUT", 0.3)
     with house.raw() as sock:
         sock.settimeout(0.02)
-        assert any(cut_after(sock, octet) for octet in write_request(1, BIND))
+        long = ber.sequence((ber.integer(3), ber.octets(ADMIN), ber.octets("x" * 3000, 0x80)), Tag.BIND)
+        assert any(cut_after(sock, octet) for octet in write_request(1, long))
 
 
 def cut_after(sock: socket.socket, octet: int) -> bool:
