@@ -134,6 +134,23 @@ async def test_of_many_units_each_is_heard(pair: tuple[Store, Store]) -> None:
     await becomes(lambda: len(heard) == 300)
 
 
+async def test_who_rests_reads_all_that_has_come(pair: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of PostgreSQL one reading is 16 KiB at most, and over TLS one record: a rest is after all of them."""
+    for pause in ("FIRST_PAUSE", "POLL_SECONDS", "QUIET_SECONDS"):
+        monkeypatch.setattr(news, pause, 1.5)
+    here, there = pair
+    heard = asyncio.Event()
+    large = 10**14
+    there.changes.subscribe("mailbox", large + 30_000, heard.set)
+
+    def touch_many(tx: Tx) -> None:
+        for number in range(1, 30_001):
+            tx.changed(large + number, large + number)
+
+    await here.write(touch_many)
+    await asyncio.wait_for(heard.wait(), PATIENCE)
+
+
 async def test_lost_news_wake_everybody(make_store: Callable[[], Store]) -> None:
     store = make_store()
     carrier = news.carrier(store.backend, store.worker, store.changes)

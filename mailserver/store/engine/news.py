@@ -12,6 +12,7 @@ the store what changed, so too much news costs time, never truth.
 import asyncio
 import contextlib
 import os
+import select
 import socket
 import sqlite3
 import struct
@@ -288,16 +289,25 @@ class PostgresCarrier:
                     patience.cancel()
 
     async def _hear(self, connection: psycopg.AsyncConnection[Any]) -> bool:
-        """Publish what is told next, and what has come with it; False: silence."""
+        """Publish what is told next, and all that has come by then; False: silence."""
         loop = asyncio.get_running_loop()
-        began, heard = loop.time(), False
+        began = loop.time()
+        heard = await self._read(connection)
+        self._pauses.came_after(loop.time() - began)
+        # One reading is 16 KiB, over TLS one record, often a single notice: who rested after each would fall behind.
+        while heard and _has_more(connection):
+            heard = await self._read(connection)
+        return heard
+
+    async def _read(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        """Publish what is read at once, as soon as there is something; False: silence."""
+        heard = False
         async for notice in connection.notifies(timeout=SILENT_SECONDS, stop_after=1):
             heard = True
             self._generation += 1
             worker, _, pairs = notice.payload.partition(";")
             if worker != self._worker:
                 self._changes.publish(_parse_pairs(pairs))
-        self._pauses.came_after(loop.time() - began)
         return heard
 
     def _look_around(self) -> None:
@@ -310,6 +320,13 @@ class PostgresCarrier:
     def _wake_all(self) -> None:
         self._generation += 1
         self._changes.publish_all()
+
+
+def _has_more(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether something has come that was not read."""
+    watched = select.poll()
+    watched.register(connection.fileno(), select.POLLIN)
+    return bool(watched.poll(0))
 
 
 def _cut(connection: psycopg.AsyncConnection[Any]) -> None:
