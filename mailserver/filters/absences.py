@@ -15,6 +15,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import confirmed_answers, filters
+from mailserver.store.account.confirmed_answers import Said
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
 
@@ -66,12 +67,12 @@ class Absences:
 
     async def is_confirmed(self, account_id: int, absence: Absence) -> bool:
         """Whether its owner lets its text for people outside leave, whatever that gives away."""
-        return await self._store.read(confirmed_answers.has, account_id, absence.said(absence.outside))
+        return await self._store.read(confirmed_answers.has, account_id, Said(absence.said(absence.outside)))
 
     async def confirm(self, account_id: int, absence: Absence, kinds: Sequence[str], origin: Origin) -> None:
         """They do, having seen what it gives away."""
-        text = absence.said(absence.outside)
-        await self._store.write(confirmed_answers.confirm, account_id, text, kinds, origin)
+        said = Said(absence.said(absence.outside))
+        await self._store.write(confirmed_answers.confirm, account_id, said, kinds, origin)
 
     async def end(self, account_id: int, origin: Origin) -> None:
         """Answer nothing any more; the texts stay. Raises Refused(NOT_FOUND): there is none."""

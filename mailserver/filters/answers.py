@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mailserver.dlp.checker import Looked
 from mailserver.dlp.detectors import Finding
-from mailserver.filters.scripts import Scripts
+from mailserver.filters.scripts import Scripts, said
 from mailserver.mime.writing.entity import entity
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Principal
@@ -28,7 +28,7 @@ Look = Callable[[Principal, bytes], Awaitable[Looked]]
 class Private:
     """An answer that its owner has to confirm."""
 
-    text: str
+    answer: Answer
     found: tuple[Finding, ...]
 
 
@@ -41,17 +41,17 @@ class ScriptAnswers:
         self._look = look
 
     async def private(self, principal: Principal, source: bytes) -> Sequence[Private]:
-        """What of a script's answers gives something away, and is not confirmed yet."""
+        """What of a script's answers gives something away, and is not confirmed yet. Raises SieveError, as
+        `Scripts.answers`."""
         answers = await self._scripts.answers(source)
-        texts = [answer.text for answer in answers]
-        known = await self._store.read(confirmed_answers.among, principal.account_id, texts) if texts else ()
+        known = await self._store.read(confirmed_answers.among, principal.account_id, list(map(said, answers)))
         found: list[Private] = []
         try:
             async with asyncio.timeout(SECONDS):
                 for answer in answers:
-                    if answer.text not in known:
+                    if said(answer) not in known:
                         looked = await self._look(principal, _octets(answer))
-                        found += [Private(answer.text, looked.found)] if looked.found else []
+                        found += [Private(answer, looked.found)] if looked.found else []
         except TimeoutError:
             raise Temporary("The answers of this script take too long to be looked at") from None
         return found
@@ -63,7 +63,7 @@ class ScriptAnswers:
 
 def code_of(private: Sequence[Private]) -> str:
     """By which a form says what was confirmed: another text, or another number, is another question."""
-    asked = "\n".join(f"{one.text}\0{[(found.kind.value, found.value) for found in one.found]}" for one in private)
+    asked = "\n".join(f"{one.answer!r}\0{[(found.kind.value, found.value) for found in one.found]}" for one in private)
     return hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()[:32]
 
 
@@ -76,4 +76,4 @@ def _octets(answer: Answer) -> bytes:
 def _confirm(tx: Tx, account_id: int, private: Sequence[Private], origin: Origin) -> None:
     for one in private:
         kinds = tuple(dict.fromkeys(found.kind.value for found in one.found))
-        confirmed_answers.confirm(tx, account_id, one.text, kinds, origin)
+        confirmed_answers.confirm(tx, account_id, said(one.answer), kinds, origin)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailserver import sieve
 from mailserver.dlp.detectors import Kind, numbers
@@ -10,8 +10,9 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.notices.mail.filters import NOT_OF_BOXES
 from mailserver.notices.mail.outgoing import named
-from mailserver.sieve import Answer, Script, SieveError
+from mailserver.sieve import LIMITS, Answer, Script, SieveError
 from mailserver.store.account import confirmed_answers, filters, forward_targets
+from mailserver.store.account.confirmed_answers import Said
 from mailserver.store.account.filters import Bound, Bounds, OverBound, Stored, Version
 from mailserver.store.account.forward_targets import ANYWHERE
 from mailserver.store.engine.transactions import Store, Tx
@@ -28,7 +29,8 @@ _CONFIRMED = Text(
     "sans variable, peut l’être."
 )
 MOST_ANSWERS = 50
-"""Of one script that are looked at, and may be confirmed."""
+"""Of a script that is kept: its owner is shown what each of them gives away, and may confirm it."""
+_KEPT = replace(LIMITS, answers=MOST_ANSWERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,7 @@ class Scripts:
         """Compile a script; what its author should know of it. Raises SieveError, OverBound."""
         if len(source) > self.bounds.size:
             raise OverBound(Bound.SIZE)
-        async with self._compiling:
-            script = await asyncio.to_thread(sieve.compile, source)
+        script = await self._compiled(source)
         private = await self._private(account_id, script, source)
         return Checked([*await self._warnings(account_id, script), *private], script.targets)
 
@@ -121,9 +122,17 @@ class Scripts:
         return ANYWHERE in wanted or not wanted <= known
 
     async def answers(self, source: bytes) -> Sequence[Answer]:
-        """What a script that is kept answers by itself, MOST_ANSWERS of it."""
+        """What a script that is kept answers by itself. Raises SieveError: one of an earlier version that has more than
+        MOST_ANSWERS."""
         script = await self._kept(source)
-        return script.answers[:MOST_ANSWERS] if script is not None else ()
+        if script is not None and len(script.answers) > MOST_ANSWERS:
+            script = await self._compiled(source)
+        return script.answers if script is not None else ()
+
+    async def _compiled(self, source: bytes) -> Script:
+        """A script that may be kept. Raises SieveError."""
+        async with self._compiling:
+            return await asyncio.to_thread(sieve.compile, source, limits=_KEPT)
 
     async def _targets(self, source: bytes) -> frozenset[str]:
         script = await self._kept(source)
@@ -163,26 +172,32 @@ class Scripts:
         confirmed."""
         if not script.extensions & _ANSWERING:
             return ()
-        texts = [answer.text for answer in script.answers]
+        answers = list(map(said, script.answers))
+        texts = [answer.text for answer in answers]
         found = await asyncio.to_thread(self._numbers, source.decode("utf-8", "replace"), *texts)
-        if found and texts:
-            confirmed = await self._store.read(confirmed_answers.among, account_id, texts[:MOST_ANSWERS])
-            found -= await asyncio.to_thread(self._numbers, *confirmed)
+        if found and answers:
+            confirmed = await self._store.read(confirmed_answers.among, account_id, answers)
+            found -= await asyncio.to_thread(self._numbers, *(one.text for one in confirmed))
             # One that was confirmed in another answer stays all the same.
-            found |= await asyncio.to_thread(self._numbers, *(text for text in texts if text not in confirmed))
+            found |= await asyncio.to_thread(self._numbers, *(one.text for one in answers if one not in confirmed))
         if not found:
             return ()
         is_box = await self._store.read(boxes.address_of, account_id)
-        said = Text(
+        warning = Text(
             "Ce script contient {found} : une réponse qui le dit ne sort pas de l’académie. {what_to_do}",
             found=named([kind.value for kind in Kind if kind in {kind for kind, _ in found}]),
             what_to_do=NOT_OF_BOXES if is_box else _CONFIRMED,
         )
-        return (said,)
+        return (warning,)
 
     def _numbers(self, *texts: str) -> set[tuple[Kind, str]]:
         kinds = self._guards.kinds
         return {(one.kind, one.value) for text in texts for one in numbers(text) if one.kind in kinds}
+
+
+def said(answer: Answer) -> Said:
+    """An answer as its confirmation knows it."""
+    return Said(answer.text, answer.mime)
 
 
 def _put(

@@ -22,6 +22,8 @@ class Limits:
     """Regular expressions of a script: compiled scripts are kept, and RE2 keeps an automaton for each."""
     regex_memory: int = 512 * 1024
     """Octets that one regular expression may take once compiled, and once more where its groups are asked for."""
+    answers: int = 5_000
+    """Texts that a script answers by itself; who keeps scripts for people may want fewer."""
     variables: int = 512
     """Variables of a script, and global ones (RFC 5229 section 5 asks for 128)."""
     variable: int = 16 * 1024

@@ -361,10 +361,10 @@ def test_scripts_are_read_one_at_a_time(sieve: House, monkeypatch: pytest.Monkey
     begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
     compile_script = mailserver.sieve.compile
 
-    def slow(source: bytes) -> mailserver.sieve.Script:
+    def slow(source: bytes, *, limits: mailserver.sieve.Limits) -> mailserver.sieve.Script:
         begun.release()
         assert go_on.acquire(timeout=PATIENCE)
-        return compile_script(source)
+        return compile_script(source, limits=limits)
 
     monkeypatch.setattr(mailserver.sieve, "compile", slow)
     clients = [Client(sieve) for _ in range(2)]

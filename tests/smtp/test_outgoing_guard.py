@@ -13,6 +13,7 @@ from mailserver.dlp.passwords import MAX_WORDS
 from mailserver.foundation.settings.mail import Guards
 from mailserver.model.rules import Denied, Sender
 from mailserver.store.account import confirmed_answers
+from mailserver.store.account.confirmed_answers import Said
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import spool
@@ -303,7 +304,7 @@ def test_what_a_filter_itself_says_gives_nothing_away_either(house: House) -> No
 def confirmed(house: House, login: str, text: str) -> None:
     """As the page of the absence does, once its owner has seen what the text gives away."""
     account_id = house.people[login].account_id
-    house.store.write_now(confirmed_answers.confirm, account_id, text, ("nir",), Origin(login, "test"))
+    house.store.write_now(confirmed_answers.confirm, account_id, Said(text), ("nir",), Origin(login, "test"))
 
 
 def test_an_answer_leaves_once_its_owner_has_confirmed_that_text(house: House) -> None:
@@ -356,7 +357,7 @@ def test_a_hijacked_account_is_asked_about_its_answers_again(house: House) -> No
     confirmed(house, "bob", text)
     account_id = house.people["bob"].account_id
     house.store.write_now(securing.secure, Origin("it", "test"), account_id, lambda source, address: None)
-    assert not house.read(confirmed_answers.has, account_id, text)
+    assert not house.read(confirmed_answers.has, account_id, Said(text))
 
 
 def test_who_owns_a_filter_is_told_of_documents_that_nobody_could_read(house: House) -> None:

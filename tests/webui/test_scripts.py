@@ -1,16 +1,22 @@
 """The page of Sieve scripts: checked with the place of a fault, kept, put to use, and never written over unseen."""
 
 import re
+from base64 import b64encode
 
 import pytest
 
 from mailserver.filters import Scripts
+from mailserver.filters.scripts import MOST_ANSWERS
 from mailserver.model.identity import Principal
+from mailserver.store.account import filters
+from mailserver.store.engine.transactions import Tx
 from mailserver.store.record.audit import Origin
 from tests.webui.house import PASSWORD, House, Visitor, mail
 from tests.webui.test_absence import FRIEND, NIR, answers, write
 
 PAGE = "/s/reglages/regles/script"
+IBAN = "FR14 2004 1010 0505 0001 3M02 606"
+FIRST, SECOND = "premiere@exemple.org", "seconde@exemple.org"
 ARCHIVES = 'require "fileinto";\r\nfileinto "Archive";\r\n'
 
 
@@ -126,6 +132,55 @@ def test_what_an_answer_gives_away_is_confirmed(house: House, rose: Principal, h
     assert "n’a besoin d’être confirmé" in home.text
     assert posts(home, "enregistrer", "principal", ARCHIVES) == 200
     assert "Ce que répond ce script" not in home.text, "it answers nothing by now"
+
+
+def _answering(*texts: str) -> str:
+    """A script that answers each of these to messages with another subject."""
+    tests = (f'if header "subject" "{place}" {{ vacation "{text}"; }}' for place, text in enumerate(texts))
+    return "\r\n".join(('require "vacation";', *tests))
+
+
+def test_every_answer_of_a_script_is_within_reach_of_its_owner(
+    house: House, rose: Principal, home: Visitor, scripts: Scripts
+) -> None:
+    """One more than their page shows, and it could neither be confirmed nor leave."""
+    texts = [f"Absence {number}." for number in range(1, MOST_ANSWERS)]
+    most, more = _answering(*texts, f"Mon NIR : {NIR}"), _answering(*texts, "Encore une.", f"Mon NIR : {NIR}")
+    for action in ("verifier", "enregistrer"):
+        assert posts(home, action, "principal", more) == 422
+        assert "Ligne 52, colonne 28\u202f: Ce script a plus de 50 réponses." in home.text
+    assert house.run(scripts.listing(rose.account_id)) == []
+    assert posts(home, "enregistrer", "principal", most) == 422
+    assert "1850•••••••••91" in home.text
+
+    def kept_before(tx: Tx) -> None:
+        filters.put(tx, rose.account_id, "ancien", more.encode(), scripts.bounds, Origin("x", "sieve"))
+
+    house.store.write_now(kept_before)
+    assert posts(home, "confier", "ancien") == 422
+    assert "Ce script a plus de 50 réponses." in home.text, "not that there is nothing to confirm"
+
+
+def test_what_is_confirmed_is_what_would_be_sent(house: House, rose: Principal, home: Visitor) -> None:
+    """The same characters say something else as an entity of MIME than as they stand."""
+    hidden = b64encode(f"Mon IBAN : {IBAN}".encode()).decode()
+    text = f"Content-Description: NIR {NIR}\r\nContent-Transfer-Encoding: base64\r\n\r\n{hidden}"
+    plain, entity = f'require "vacation"; vacation "{text}";', f'require "vacation"; vacation :mime "{text}";'
+    posts(home, "enregistrer", "principal", plain)
+    assert "compte bancaire" not in home.text
+    (code,) = re.findall(r'name="confie" value="([0-9a-f]+)"', home.text)
+    assert posts(home, "confier", "principal", confie=code) == 200
+    posts(home, "activer", "principal")
+    write(house, rose, FIRST)
+    assert len(answers(house, FIRST)) == 1
+    posts(home, "enregistrer", "principal", entity)
+    assert "compte bancaire" in home.text
+    write(house, rose, SECOND)
+    assert answers(house, SECOND) == []
+    (code,) = re.findall(r'name="confie" value="([0-9a-f]+)"', home.text)
+    assert posts(home, "confier", "principal", confie=code) == 200
+    write(house, rose, SECOND)
+    assert IBAN in answers(house, SECOND)[0].get_content()
 
 
 def test_the_answers_of_a_script_are_looked_at_for_so_long(home: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:

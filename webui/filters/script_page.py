@@ -121,7 +121,10 @@ async def _confide(services: Services, visit: Visit, name: str, *, saved: bool =
     """What the answers of a kept script give away is shown; who has seen it may let it leave. Raises
     Refused(NOT_FOUND)."""
     octets = await services.filters.scripts.octets(visit.account_id, name)
-    private = await services.filters.answers.private(visit.principal, octets)
+    try:
+        private = await services.filters.answers.private(visit.principal, octets)
+    except SieveError as error:
+        return await _kept(services, visit, name, fault=_fault(visit, error), status=422)
     code = code_of(private)
     if private and visit.form.text("confie") == code:
         await services.filters.answers.confirm(visit.account_id, private, visit.origin)
@@ -144,6 +147,7 @@ async def _kept(
     asked: Asked | None = None,
     *,
     private: Confided | None = None,
+    fault: str = "",
     status: int,
 ) -> Response:
     """One as it is kept, and a question."""
@@ -154,7 +158,17 @@ async def _kept(
     octets = await services.filters.scripts.octets(visit.account_id, name)
     text = octets.decode("utf-8", "replace")
     version = found.hash.hex()
-    return await _page(services, visit, scripts, name, version, text, asked=asked, private=private, status=status)
+    return await _page(
+        services, visit, scripts, name, version, text, fault=fault, asked=asked, private=private, status=status
+    )
+
+
+def _fault(visit: Visit, error: SieveError) -> str:
+    return visit._("Ligne %(line)s, colonne %(column)s : %(fault)s") % {
+        "line": visit.language.number(error.line),
+        "column": visit.language.number(error.column),
+        "fault": visit.language.say(error.text),
+    }
 
 
 async def _written(services: Services, visit: Visit, name: str, version: str, text: str, *, keep: bool) -> Response:
@@ -173,12 +187,7 @@ async def _written(services: Services, visit: Visit, name: str, version: str, te
         found = await services.filters.scripts.check(visit.account_id, source)
         warnings = list(map(visit.language.say, found.warnings))
     except SieveError as error:
-        status = 422
-        fault = visit._("Ligne %(line)s, colonne %(column)s : %(fault)s") % {
-            "line": visit.language.number(error.line),
-            "column": visit.language.number(error.column),
-            "fault": visit.language.say(error.text),
-        }
+        fault, status = _fault(visit, error), 422
     except OverBound:
         fault, status = visit._("Vos scripts n’ont plus assez de place pour celui-ci."), 422
     except Refused as refusal:

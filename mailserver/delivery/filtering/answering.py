@@ -37,6 +37,7 @@ from mailserver.notices.mail import filters
 from mailserver.rules.sending_limits import SendingLimits, Sent
 from mailserver.sieve import Fcc, Notify, Reject, Vacation
 from mailserver.store.account import confirmed_answers, filter_memory
+from mailserver.store.account.confirmed_answers import Said
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
@@ -254,7 +255,8 @@ class Answering:
     async def _is_confirmed(self, action: Vacation, at: Occasion) -> bool:
         """Whether the owner lets this text leave whatever it gives away, and its subject, which may quote the message,
         gives nothing away."""
-        if not await self._store.read(confirmed_answers.has, at.owner.account_id, action.reason):
+        said = Said(action.reason, action.mime)
+        if not await self._store.read(confirmed_answers.has, at.owner.account_id, said):
             return False
         try:
             await self._check_subject(action, at)

@@ -58,6 +58,8 @@ def _vacation(compiler: Compiler, call: Call) -> Step:
     said = compiler.string(call.words(0))
     if isinstance(said, str):
         compiler.answers[Answer(said, call.has("mime"))] = None
+        if len(compiler.answers) > compiler.limits.answers:
+            raise Fault(call.at, Text("Ce script a plus de {most} réponses.", most=compiler.limits.answers))
     answer = _Answer(
         compiler.phrase(call.words(0)),
         optional("subject"),

@@ -4,7 +4,8 @@ One text is confirmed, by its hash, and only by somebody who was logged in and s
 asked about again. What mail programs and scripts say about it counts for nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from mailserver.model.clock import DAY
 from mailserver.store.account import filter_memory
@@ -18,24 +19,34 @@ REMEMBERED = 3 * 366 * DAY
 """Seconds: as long as an absence may be."""
 
 
-def key_of(text: str) -> bytes:
-    """By which a text is known, however its lines end."""
-    return filter_memory.key_of("answer", "\n".join(line.rstrip() for line in text.strip().splitlines()))
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an answer says."""
+
+    text: str
+    mime: bool = False
+    """`text` is a MIME entity with its header: the same characters, sent as they stand, may say something else."""
+
+    @property
+    def key(self) -> bytes:
+        """By which it is known, however its lines end."""
+        lines = "\n".join(line.rstrip() for line in self.text.strip().splitlines())
+        return filter_memory.key_of("answer in MIME" if self.mime else "answer", lines)
 
 
-def has(tx: Tx, account_id: int, text: str) -> bool:
-    """Whether the account's owner has let this text leave."""
-    return filter_memory.seen(tx, account_id, Kind.CONFIRMED, key_of(text))
+def has(tx: Tx, account_id: int, said: Said) -> bool:
+    """Whether the account's owner has let this leave."""
+    return filter_memory.seen(tx, account_id, Kind.CONFIRMED, said.key)
 
 
-def among(tx: Tx, account_id: int, texts: Sequence[str]) -> set[str]:
-    """Which of these texts they have let leave."""
-    return {text for text in texts if has(tx, account_id, text)}
+def among(tx: Tx, account_id: int, said: Collection[Said]) -> set[Said]:
+    """Which of these they have let leave."""
+    return {one for one in said if has(tx, account_id, one)}
 
 
-def confirm(tx: Tx, account_id: int, text: str, kinds: Sequence[str], origin: Origin) -> None:
+def confirm(tx: Tx, account_id: int, said: Said, kinds: Sequence[str], origin: Origin) -> None:
     """Let it leave from now on; on record is of what kind it gives something away."""
-    filter_memory.remember(tx, account_id, Kind.CONFIRMED, key_of(text), tx.now + REMEMBERED, {}, longer=True)
+    filter_memory.remember(tx, account_id, Kind.CONFIRMED, said.key, tx.now + REMEMBERED, {}, longer=True)
     detail = Cause("confidential-answer", kinds=tuple(kinds), verdict=("confirmed",))
     audit.record(tx, origin, Action.LETTER_CONFIRMED, account_id, detail)
 
