@@ -1,7 +1,7 @@
 """What an attempt came to is recorded: recipients settled, reports to the sender, the trace; one unit of the store."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -50,17 +50,19 @@ class Recorder:
         self._upkeep = TrustedClock(store, clock)
         self._settling = Settling(store)
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
+        self._recording: set[asyncio.Task[None]] = set()
 
     async def record(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
         """`_conclude`, until the store takes it: what another server has taken would leave again with the lease.
 
         Where something breaks that nobody foresaw, who has the message is put down all the same, and nothing else; what
-        is left is tried again. It raises what broke where nobody has it.
+        is left is tried again. It raises what broke where nobody has it. Whoever is cancelled leaves what is begun to
+        go on (`finish`).
         """
         pause, conclude = RECORD_SECONDS, self._conclude
         while True:
             try:
-                await conclude(row, verdicts, octets)
+                await self._to_its_end(conclude(row, verdicts, octets))
             except Temporary as error:
                 log.warning("attempt not recorded yet", why=str(error))
             except Exception:
@@ -84,8 +86,17 @@ class Recorder:
         self._settling.hurry()
 
     async def finish(self) -> None:
-        """Wait until what was to be recorded together is, also of attempts that were cancelled meanwhile."""
+        """Wait until what was to be recorded is, also of attempts that were cancelled meanwhile."""
+        while self._recording:
+            await asyncio.wait(self._recording)
         await self._settling.finish()
+
+    async def _to_its_end(self, recording: Coroutine[None, None, None]) -> None:
+        """A unit of the store whose caller is cancelled before its turn comes is not done."""
+        task = asyncio.create_task(recording)
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+        await asyncio.shield(task)
 
     async def _settle_taken(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
         """Nobody whose server has the message gets it again. Raises Temporary."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from mailserver.foundation.metrics import catalogue
 from mailserver.model.errors import Temporary
 from mailserver.reports.tally import SessionTally
 from mailserver.store.account import accounts
@@ -29,6 +30,7 @@ from smtp.relay.tls.session_counts import SessionCounts
 from smtp.relay.transfer import LeaseOver
 from smtp.relay.verdicts import Result
 from tests.clocks import StandingClock
+from tests.figures import value
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere, Names
 from tests.smtp.house import DOMAIN, House
@@ -221,6 +223,38 @@ def test_a_stop_waits_for_the_answer_of_who_has_the_whole_message(
     assert queue(house) == []
     assert len(first.inbox.taken) == 1
     assert [one for one in said if one["log_level"] != "info"] == [], "nothing may have left twice"
+
+
+def test_a_stop_leaves_to_the_store_what_it_is_about_to_record(
+    make_house: HouseMaker, names: Names, first: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that is busy for longer than a stop waits: who has the message is put down all the same."""
+    for patience in ("STOP_SECONDS", "ANSWER_SECONDS", "BREAK_SECONDS"):
+        monkeypatch.setattr(queue_runner, patience, 0.0)
+    house = make_house(clock=StandingClock(), outbound={"port": first.port, "retry": (600,)})
+    relay = house.start_relay(resolver=names.resolver())
+    first.inbox.answers = {"nobody@ailleurs.fr": "550 5.1.1 no"}
+    first.inbox.hold.clear()
+    submit(house, "x@ailleurs.fr", "nobody@ailleurs.fr")
+    until(lambda: first.inbox.held)
+    busy, free, before = threading.Event(), threading.Event(), value(catalogue.ATTEMPT_SECONDS)
+
+    def takes_long(tx: Tx) -> None:
+        busy.set()
+        free.wait(PATIENCE)
+
+    writing = threading.Thread(target=house.store.write_now, args=(takes_long,))
+    writing.start()
+    until(busy.is_set)
+    first.inbox.hold.set()
+    until(lambda: value(catalogue.ATTEMPT_SECONDS) > before)
+    thread = stopping(house)
+    until(lambda: relay._holding.is_stopping and not relay.is_busy)
+    free.set()
+    writing.join()
+    thread.join()
+    assert queue(house) == [], "it would leave once more"
+    assert [report_in(one)[0]["Auto-Submitted"] for one in house.mail("ada")] == ["auto-replied"]
 
 
 def test_a_relay_that_stops_sends_no_message_to_its_end(
