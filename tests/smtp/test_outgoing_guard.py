@@ -11,8 +11,9 @@ from mailserver.delivery.held.moderation import Moderation
 from mailserver.dlp.checker import MAX_TRIES
 from mailserver.dlp.passwords import MAX_WORDS
 from mailserver.foundation.settings.mail import Guards
+from mailserver.model.identity import Population
 from mailserver.model.rules import Denied, Sender
-from mailserver.store.account import confirmed_answers
+from mailserver.store.account import confirmed_answers, rules
 from mailserver.store.account.confirmed_answers import Said
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people.mailing_lists import lists
@@ -350,6 +351,21 @@ def test_no_answer_tells_who_is_answered_that_a_word_of_theirs_is_the_password(h
     words = " ".join(f"Encre-Verte#{number}" for number in range(MAX_WORDS))
     send(house, from_friend(to=BOB, subject=words), BOB)
     assert left(house) == [FRIEND], "what its owner wrote stays, whatever stands before it"
+
+
+@pytest.mark.parametrize("sender", [FRIEND, "", "no-reply@ailleurs.fr"])
+def test_a_refusal_at_the_door_gives_nothing_away_whoever_no_report_goes_to(house: House, sender: str) -> None:
+    filters_of(house, "bob", f'require "ereject"; ereject "Mon numéro : {NIR}";')
+    send(house, from_friend(to=BOB), BOB, sender=sender)
+    assert left(house) == []
+    assert len(told(house, "bob")) == 1
+
+
+def test_who_may_not_write_to_outside_tells_no_machine_there_either(house: House) -> None:
+    house.store.write_now(rules.forbid, ORIGIN, Population.TEACHER, Population.OUTSIDE, denied=True)
+    filters_of(house, "bob", 'require "ereject"; ereject "Non merci.";')
+    send(house, from_friend(to=BOB), BOB, sender="no-reply@ailleurs.fr")
+    assert left(house) == []
 
 
 def test_a_hijacked_account_is_asked_about_its_answers_again(house: House) -> None:

@@ -371,17 +371,19 @@ class Answering:
             raise Refused(Reason.FORBIDDEN, "Whoever wrote is not proven: a report could go to somebody else")
         said = Rejection(at.passage.first, at.owner.account_id, _in_one_line(action.reason))
         step = _step(at, Cause("filter-refused"))
-        log.info("refused by a filter", account=at.owner.account_id)
         # What a list or another filter brought was accepted of its sender already.
         told = said if at.passage.depth == 0 and not at.part.provenance.through_list else None
         silent = Part(at.part.prepared, "", rejection=told, steps=(step,))
         path = at.envelope.reverse_path
-        if not away.is_person(path):
-            return [silent]
-        if not self._deliverer.is_local(path):
+        is_reported = away.is_person(path)
+        # The door tells whoever brought it, also where no report goes to anybody.
+        if (is_reported and not self._deliverer.is_local(path)) or (told is not None and _is_from_outside(at)):
             await self._deliverer.check_outside(at.owner.sender)
             own = Envelope("", (), at.owner.sender, at.envelope.name)
             await self._deliverer.check_leaving(own, b"\r\n" + action.reason.encode("utf-8", "replace"), at.original)
+        log.info("refused by a filter", account=at.owner.account_id)
+        if not is_reported:
+            return [silent]
         if not await self._claimed(at.owner, Kind.ANSWERED, ANSWERS_PER_DAY):
             raise Refused(Reason.LIMIT, "The filter has refused as much as it may in a day")
         try:
@@ -415,6 +417,12 @@ def _recorded(parts: list[Part], *steps: Trace) -> list[Part]:
     if not parts:
         return []
     return [replace(parts[0], steps=(*parts[0].steps, *steps)), *parts[1:]]
+
+
+def _is_from_outside(at: Occasion) -> bool:
+    """Whether nobody of this house wrote it."""
+    sender = at.envelope.sender
+    return sender is not None and not sender.account_id
 
 
 def _step(at: Occasion, cause: Cause) -> Trace:
