@@ -31,7 +31,8 @@ OFFICE_SECONDS = 30.0
 """The same where one of them is for LibreOffice, which takes longer."""
 MAX_TRIES = 40
 """Words of one account within an hour, in one worker, that are compared with its password: somebody who writes from a
-stolen session is not to guess it so. As many of what filters pass on."""
+stolen session is not to guess it so. As many of what filters pass on. Letters with further words leave: some people
+send so many that their author could not be asked about each. Whoever is asked about one is told of those words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class OutgoingCheck:
         more, unread = await self._documents(principal.account_id if principal else 0, read.documents)
         found, words = await asyncio.to_thread(_found, [*read.texts, *more], wanted, answered)
         if principal is not None and Kind.PASSWORD in wanted and self._own_passwords:
-            found = [*await self._passwords(principal, words, passed_on=passed_on), *found]
+            own = await self._passwords(principal, words, passed_on=passed_on)
+            found = [*(one for one in own if found or one.kind is Kind.PASSWORD), *found]
         return Looked(tuple(found[:MAX_FINDINGS]), tuple([*unread, *read.left][:MAX_FINDINGS]))
 
     async def _documents(
@@ -138,10 +140,11 @@ class OutgoingCheck:
     async def _passwords(
         self, principal: Principal, words: Sequence[tuple[str, str]], *, passed_on: bool
     ) -> list[Finding]:
-        for where, word in words:
+        """Theirs, if it is among these; else the words that could not be compared with it any more."""
+        for place, (where, word) in enumerate(words):
             if not self._may_try((principal.account_id, passed_on)):
                 log.info("no more words are compared with a password", account=principal.account_id)
-                return []
+                return _uncompared(words[place:])
             if await self._directory.authenticate(principal.login, Secret(word)) is not None:
                 return [Finding(Kind.PASSWORD, word, where)]
         return []
@@ -177,6 +180,14 @@ def _found(
         heard = _in_one_line("\n".join(text for _, text in reading.read(answered).texts))
         words = {word: where for word, where in words.items() if _in_one_line(word) not in heard}
     return list(found.values()), [(where, word) for word, where in words.items()][:MAX_WORDS]
+
+
+def _uncompared(words: Sequence[tuple[str, str]]) -> list[Finding]:
+    """By where they stand."""
+    by_place: dict[str, list[str]] = {}
+    for where, word in words:
+        by_place.setdefault(where, []).append(word)
+    return [Finding(Kind.UNCOMPARED, "\n".join(some), where) for where, some in by_place.items()]
 
 
 def _in_one_line(text: str) -> str:

@@ -21,6 +21,8 @@ class Kind(StrEnum):
     INE = "ine"
     NIR = "nir"
     IBAN = "iban"
+    UNCOMPARED = "uncompared"
+    """Words that nobody compares with the password any more: said where something else is asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,11 @@ class Finding:
 
     @property
     def masked(self) -> str:
-        """What may be shown: enough to find it, too little to use it."""
+        """What may be shown: enough to find it, too little to use it; of words how many there are."""
         if self.kind is Kind.PASSWORD:
             return "••••••••"
+        if self.kind is Kind.UNCOMPARED:
+            return str(len(self.value.split("\n")))
         return f"{self.value[:4]}{'•' * max(1, len(self.value) - 6)}{self.value[-2:]}"
 
 

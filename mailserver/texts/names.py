@@ -104,6 +104,7 @@ NAMES = {
     "nir": "NIR",
     "iban": "IBAN",
     "password": "mot de passe",
+    "uncompared": "mots non comparés au mot de passe",
     "query": "requête",
     "name": "nom",
     "writers": "qui peut écrire",

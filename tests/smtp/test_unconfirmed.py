@@ -9,6 +9,9 @@ from email.message import EmailMessage
 import pytest
 import typst
 
+from mailserver.dlp.checker import MAX_TRIES
+from mailserver.dlp.passwords import MAX_WORDS
+from mailserver.model.clock import HOUR
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.held import unconfirmed
@@ -141,6 +144,26 @@ def test_what_does_not_wait(house: House, make_house: HouseMaker) -> None:
     off = make_house(guards={"kinds": ["iban"]})
     assert not submit(off, letter(f"{NIR} {PASSWORD}")).waits
     assert submit(off, letter("FR7630006000011234567890189")).asks
+
+
+def test_who_is_asked_is_told_that_words_were_not_compared_with_the_password(
+    house: House, clock: StandingClock
+) -> None:
+    """So many words an hour are. One that stands beside a number would be confirmed with it, and nobody saw it."""
+    for number in range(MAX_TRIES // MAX_WORDS):
+        words = " ".join(f"Encre-Verte#{number}{word}" for word in range(MAX_WORDS))
+        assert not submit(house, letter(f"Mots : {words}")).waits
+    assert not submit(house, letter("Mon mot de passe : Autre-Chose#77")).waits, "of every letter nobody can be asked"
+    assert submit(house, letter(f"Élève {NIR}. Mon mot de passe : {PASSWORD} Autre-Chose#77")).asks
+    (one,) = waiting(house)
+    (notice,) = (email.message_from_bytes(octets, policy=policy.default) for octets in house.mail("ada"))
+    assert "des mots qui n’ont pas pu être comparés à votre mot de passe" in notice.get_content()
+    ada = house.people["ada"]
+    found = house.run(decides(house).findings(ada, one)).found
+    assert [(item.kind, item.masked) for item in found] == [("uncompared", "3"), ("nir", "1850•••••••••91")]
+    clock.step(HOUR)
+    found = house.run(decides(house).findings(ada, one)).found
+    assert [item.kind for item in found] == ["password", "nir"]
 
 
 def test_documents_are_looked_at(house: House) -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mailserver.delivery import Envelope
+from mailserver.dlp import checker
 from mailserver.filters import Scripts
 from mailserver.filters.absences import Absences
 from mailserver.filters.documents import NAME, Documents
@@ -21,7 +22,7 @@ from mailserver.model.rules import Sender
 from mailserver.store.account import sessions
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from tests.webui.house import House, Visitor, mail
+from tests.webui.house import PASSWORD, House, Visitor, mail
 from tests.webui.test_contacts_browser import put
 
 PAGE = "/s/reglages/absence"
@@ -278,6 +279,16 @@ def test_a_text_that_gives_something_away_is_confirmed_when_it_is_saved(
     at(house, "2026-12-20T09:00")
     write(house, person, FRIEND)
     assert NIR in answers(house, FRIEND)[-1].get_content()
+
+
+def test_that_words_of_it_were_not_compared_with_the_password_is_said_with_what_was_found(
+    browser: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checker, "MAX_TRIES", 0)
+    asked = keep(browser, dehors=f"Mon NIR : {NIR}. Mon mot de passe : {PASSWORD}")
+    assert re.search(r"des mots qui n’ont pas pu être comparés à votre mot de passe\s: 1\.", asked)
+    asked = keep(browser, dehors=f"Mon NIR : {NIR}. Mon mot de passe : Encre-Verte#2026", confie=code(asked))
+    assert "n’est pas enregistrée" in asked
 
 
 def code(text: str) -> str:

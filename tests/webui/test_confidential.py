@@ -6,6 +6,7 @@ from html import unescape
 
 import pytest
 
+from mailserver.dlp import checker
 from mailserver.mime import scan, unpack
 from mailserver.model.identity import Principal
 from mailserver.store.people.mailing_lists import lists
@@ -48,9 +49,13 @@ def write(browser: Visitor, text: str, to: str = OUTSIDE, **more: str) -> list[s
     return asked(send(browser, None, a=to, objet="Dossier", texte=text, **more).text)
 
 
-def verdicts(house: House, person: Principal) -> list[str]:
+def details(house: House, person: Principal) -> list[str]:
     rows = house.store.read_now(audit.find, audit.Wanted(person.account_id, Action.LETTER_CONFIRMED), 9)
-    return [str(row.detail).rpartition(": ")[2] for row in rows]
+    return [str(row.detail) for row in rows]
+
+
+def verdicts(house: House, person: Principal) -> list[str]:
+    return [detail.rpartition(": ")[2] for detail in details(house, person)]
 
 
 def test_it_is_asked_masked_and_leaves_when_confirmed(house: House, person: Principal, browser: Visitor) -> None:
@@ -70,6 +75,28 @@ def test_it_is_asked_masked_and_leaves_when_confirmed(house: House, person: Prin
     assert [to for to, _ in house.outgoing()[before:]] == [OUTSIDE]
     assert house.subjects(person, "Sent") == ["Dossier"]
     assert verdicts(house, person) == ["confirmed"]
+
+
+def test_words_that_could_not_be_compared_with_the_password_are_asked_about_with_what_was_found(
+    house: House, person: Principal, browser: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checker, "MAX_TRIES", 0)
+    before = len(house.outgoing())
+    found = write(browser, f"Le NIR : {NIR}. Mon mot de passe : {PASSWORD}")
+    assert len(found) == 2
+    assert re.search(r"des mots qui n’ont pas pu être comparés à votre mot de passe\s: 1\.", found[0])
+    assert PASSWORD not in found[0]
+    form = answer(browser)
+    path = f"/s/ecrire/{form['brouillon']}/envoyer"
+    changed = {**form, "texte": form["texte"].replace(PASSWORD, "Encre-Verte#2026")}
+    assert len(asked(browser.post(path, changed).text)) == 2, "another word is another question"
+    assert "Message envoyé" in browser.post(path, form).text
+    assert len(house.outgoing()) == before + 1
+    octets = mail("Dossier", f"Agathe <{person.address}>", f"NIR {NIR}\nMot de passe : {PASSWORD}\n", OUTSIDE)
+    assert house.run(house.submission.submit(person, person.address, (OUTSIDE,), octets)).asks
+    (one,) = house.store.read_now(unconfirmed.listing, person.account_id)
+    assert re.search(r"comparés à votre mot de passe\s: 1\.", browser.get(f"{PATH}/{one.id}").text)
+    assert [detail for detail in details(house, person) if "uncompared" in detail]
 
 
 def test_colleagues_are_told_everything(house: House, emma: Principal, browser: Visitor) -> None:

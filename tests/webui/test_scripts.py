@@ -5,6 +5,7 @@ from base64 import b64encode
 
 import pytest
 
+from mailserver.dlp import checker
 from mailserver.filters import Scripts
 from mailserver.filters.scripts import MOST_ANSWERS
 from mailserver.model.identity import Principal
@@ -181,6 +182,14 @@ def test_what_is_confirmed_is_what_would_be_sent(house: House, rose: Principal, 
     assert posts(home, "confier", "principal", confie=code) == 200
     write(house, rose, SECOND)
     assert IBAN in answers(house, SECOND)[0].get_content()
+
+
+def test_that_words_of_an_answer_were_not_compared_with_the_password_is_said_with_what_was_found(
+    home: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checker, "MAX_TRIES", 0)
+    assert posts(home, "enregistrer", "principal", _answering(f"NIR {NIR}\r\nMon mot de passe : {PASSWORD}")) == 422
+    assert re.search(r"des mots qui n’ont pas pu être comparés à votre mot de passe\s: 1\.", home.text)
 
 
 def test_the_answers_of_a_script_are_looked_at_for_so_long(home: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:

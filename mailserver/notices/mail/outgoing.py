@@ -19,6 +19,7 @@ KINDS = {
     "ine": Text("un INE (identifiant national élève)"),
     "nir": Text("un numéro de sécurité sociale (NIR)"),
     "iban": Text("un numéro de compte bancaire (IBAN)"),
+    "uncompared": Text("des mots qui n’ont pas pu être comparés à votre mot de passe"),
 }
 """What a letter may give away, by `mailserver.dlp.detectors.Kind`."""
 
@@ -83,8 +84,9 @@ def named(kinds: Sequence[str], words: Mapping[str, Text] = KINDS) -> Several:
 
 
 def named_of_another(kinds: Sequence[str]) -> Several:
-    """The same to whoever did not write it: that a word of it is its author's password is said to nobody."""
-    return named(["private" if kind == "password" else kind for kind in kinds], {**KINDS, "private": _PRIVATE})
+    """The same to whoever did not write it: that a word of it is its author's password, or may be, nobody learns."""
+    shown = ["private" if kind == "password" else kind for kind in kinds if kind != "uncompared"]
+    return named(shown, {**KINDS, "private": _PRIVATE})
 
 
 def expired(house: House, to: Correspondent, subjects: Sequence[str], *, token: bytes, now: float) -> bytes:
