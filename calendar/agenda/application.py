@@ -65,6 +65,8 @@ _PASSED_ON: Final = {
     b"accept-encoding": "HTTP_ACCEPT_ENCODING",
 }
 """What Radicale hears of the header; above all not X-Forwarded-*, X-Script-Name and the like, which it believes."""
+_LISTS: Final = (b"if-match", b"if-none-match", b"accept-encoding")
+"""Those that may stand in several lines, which together are one list (RFC 9110 section 5.3)."""
 _BUSY = both(Text("Service occupé, réessayez dans un instant."), "\n")
 _TOO_LARGE = both(Text("Contenu trop volumineux."), "\n")
 _TOO_SLOW = both(Text("Envoi trop lent."), "\n")
@@ -280,7 +282,7 @@ def _environ(scope: Scope, path: str, body: bytes, principal: Principal) -> dict
         "wsgi.run_once": False,
     }
     for name, key in _PASSED_ON.items():
-        value = _header(scope, name)
+        value = _listed(scope, name) if name in _LISTS else _header(scope, name)
         if value:
             environ[key] = value
     return environ
@@ -318,6 +320,12 @@ def _header(scope: Scope, wanted: bytes) -> str:
     """The first field of this name, in latin-1 as HTTP has it."""
     headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
     return next((value.decode("latin-1") for name, value in headers if name == wanted), "")
+
+
+def _listed(scope: Scope, wanted: bytes) -> str:
+    """All fields of this name as one."""
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    return ", ".join(value.decode("latin-1") for name, value in headers if name == wanted)
 
 
 def _plain(status: int, text: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:

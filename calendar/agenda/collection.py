@@ -24,7 +24,7 @@ from mailserver.calendars.recurrence import FLOATING, KINDS
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agenda_items, agenda_reach, agendas
 from mailserver.store.agenda.agenda_grants import SEPARATOR, Reach
-from mailserver.store.agenda.agenda_items import ANY, NewItem, Position
+from mailserver.store.agenda.agenda_items import ANY, NewItem, Position, UidTaken
 from mailserver.store.agenda.agenda_reach import EVER
 from mailserver.store.agenda.agendas import COLOUR, DISPLAY_NAME
 from mailserver.store.engine.transactions import Store, Tx
@@ -127,6 +127,7 @@ class Collection(storage.BaseCollection):
         self._viewer = principal.account_id
         self._path = f"{principal.login}/{reach.name}"
         self._meta = {**_props(reach), "tag": reach.held.tag}
+        VISIT.get().kinds[self._path] = reach.held.tag
         self._listed: list[str] = []
         self._texts: dict[str, str] = {}
 
@@ -248,6 +249,8 @@ class Collection(storage.BaseCollection):
         owner = self._read(agenda_reach.holder, uid)
         if owner is not None and VISIT.get().seen.get((self._reach.name, owner), ANY) is None:
             raise Refused(Reason.CONFLICT, "The item came while we looked")
+        if owner is not None:
+            VISIT.get().holder = f"/{self._path}/{owner}"
         return owner is not None
 
     def upload(self, href: str, item: radicale.item.Item) -> tuple[radicale.item.Item, radicale.item.Item | None]:
@@ -256,7 +259,11 @@ class Collection(storage.BaseCollection):
         self.check_component(new)
         visit.kept = bool(visit.sent) and new.text == visit.sent
         seen = visit.expected(self._reach.name, href)
-        self._store.write_now(agenda_reach.put, self._viewer, self._held.id, new, seen)
+        try:
+            self._store.write_now(agenda_reach.put, self._viewer, self._held.id, new, seen)
+        except UidTaken:
+            self.has_uid(new.uid)
+            raise
         row = agenda_items.Item(
             href, new.uid, new.etag, new.kind, new.component, new.starts, new.ends, self._held.changed, new.text
         )
@@ -342,7 +349,7 @@ def _change(tx: Tx, account_id: int, collection_id: int, wanted: list[Change]) -
 
 def _props(reach: Reach) -> Mapping[str, str]:
     """What a client is told of a collection; of another's whose it is, and the colour its reader chose."""
-    held = plain(reach.held.props)
+    held = {DISPLAY_NAME: reach.name, **plain(reach.held.props)}
     if not reach.owner:
         return held
     colour = reach.colour or held.get(COLOUR, "")

@@ -12,6 +12,7 @@ from radicale.rights import BaseRights
 from agenda.collection import Collection
 from agenda.errors import Unmet
 from agenda.storage import Storage
+from mailserver.store.agenda import agendas
 from mailserver.store.agenda.agenda_items import UidTaken
 
 
@@ -38,7 +39,7 @@ def copy(
             return httputils.CONFLICT
         assert isinstance(item.collection, Collection)
         if not isinstance(parent, Collection) or parent.tag != item.collection.tag:
-            raise Unmet("C:supported-calendar-data" if item.name == "VCALENDAR" else "CR:supported-address-data")
+            raise unfit(parent)
         if to_path == path or not target.check("w", item):
             return httputils.FORBIDDEN
         if there is not None and environ.get("HTTP_OVERWRITE") == "F":
@@ -47,6 +48,12 @@ def copy(
             raise UidTaken
         parent.upload(posixpath.basename(pathutils.strip_path(to_path)), item)
         return HTTPStatus.CREATED if there is None else HTTPStatus.NO_CONTENT
+
+
+def unfit(parent: object) -> Unmet:
+    """That what is sent there is of another kind than what a collection holds (RFC 4791 5.3.2.1, RFC 6352 6.3.2.1)."""
+    of_cards = isinstance(parent, Collection) and parent.tag == agendas.ADDRESS_BOOK
+    return Unmet("CR:supported-address-data" if of_cards else "C:supported-calendar-data")
 
 
 def rename(

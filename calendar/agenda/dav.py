@@ -7,8 +7,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote
 
-from radicale import config, httputils, types, xmlutils
+from radicale import config, httputils, pathutils, types, xmlutils
 from radicale.app.base import Access
+from radicale.item import Item
 
 from agenda import bodies, copying, describing, documents, rights
 from agenda.access import Authenticated
@@ -16,7 +17,7 @@ from agenda.collection import Collection, Folder
 from agenda.documents import HREF
 from agenda.errors import Unmet
 from agenda.guarding import OPTIONS_HEADERS, Guarded, is_item, of_cards
-from agenda.properties import dead_properties, live_properties
+from agenda.properties import dead_properties, kinds, live_properties
 from agenda.reporting import free_busy, principal_reports, reports, views
 from agenda.request_context import MAX_OCCURRENCES, VISIT
 from agenda.storage import Storage
@@ -94,15 +95,24 @@ class Dav(Guarded):
 
     def do_PUT(self, *request: object) -> types.WSGIResponse:
         """The entity tag is told only of what is stored as it was sent (RFC 4791 section 5.3.4)."""
-        status, headers, answer, asked = self._guard(super().do_PUT, request, self._clean_body)
-        if status == HTTPStatus.BAD_REQUEST and answer == httputils.BAD_REQUEST[2]:
-            unmet = bodies.invalid(of_cards=of_cards(str(request[2])))
-            info = request[5]
-            assert isinstance(info, dict)
-            return self._webdav_error_response(unmet.status, unmet.condition, info)
+        status, headers, answer, asked = self._guard(self._put, request, self._clean_body)
         if status < 300 and not VISIT.get().kept:
             headers = {name: value for name, value in dict(headers).items() if name != "ETag"}
         return status, headers, answer, asked
+
+    def _put(self, *request: Any) -> types.WSGIResponse:
+        environ, _, path, *_ = request
+        if not is_item(path) and not path.endswith("/") and next(iter(self._storage.discover(path)), None) is None:
+            return httputils.FORBIDDEN  # a home holds collections alone
+        made = super().do_PUT(*request)
+        if made[0] != HTTPStatus.BAD_REQUEST or made[2] != httputils.BAD_REQUEST[2]:
+            return made
+        place = pathutils.parent_path(path) if is_item(path) else path
+        parent = next(iter(self._storage.discover(place)), None)
+        sent = "VADDRESSBOOK" if environ["wsgi.input"].getvalue()[:11].upper() == b"BEGIN:VCARD" else "VCALENDAR"
+        if isinstance(parent, Collection) and parent.tag != sent:
+            raise copying.unfit(parent)
+        raise bodies.invalid(of_cards=of_cards(path))
 
     def do_DELETE(self, *request: object) -> types.WSGIResponse:
         status, headers, answer, asked = self._guard(super().do_DELETE, request)
@@ -204,7 +214,7 @@ class Dav(Guarded):
             there = next(iter(self._storage.discover(path)), None)
             if there is None:
                 return httputils.NOT_FOUND
-            if not access.check("w", there) or (not isinstance(there, Collection) and not is_item(path)):
+            if not access.check("w", there):
                 return httputils.NOT_ALLOWED
             status, answer = describing.describe(asked, there)
         assert answer is not None
@@ -221,7 +231,7 @@ class Dav(Guarded):
             return made
         status, answer = made
         if answer is None:
-            return status, {}, None, None
+            return status, {"Cache-Control": "no-cache"}, None, None  # RFC 4791 section 5.3.1
         return status, self.xml_fields(), self._xml_response(answer, info), None
 
     def _request_to_describe(self, request: tuple[Any, ...]) -> describing.Request:
@@ -232,9 +242,18 @@ class Dav(Guarded):
     def _move(self, *request: Any) -> types.WSGIResponse:
         environ, base, path, user, _, _ = request
         assert isinstance(self._storage, Storage)
-        if isinstance(next(iter(self._storage.discover(path)), None), Collection):
+        there = next(iter(self._storage.discover(path)), None)
+        if isinstance(there, Collection):
             return copying.rename(self._storage, self._rights, environ, base, path, user)
+        to_path = pathutils.sanitize_path(unquote(environ["HTTP_DESTINATION"])).removeprefix(base)
+        if there is not None and to_path == path:  # RFC 4918 section 9.9.4
+            return httputils.FORBIDDEN
         status, headers, answer, asked = super().do_MOVE(*request)
+        if status == HTTPStatus.FORBIDDEN and answer == httputils.FORBIDDEN[2] and isinstance(there, Item):
+            parent = next(iter(self._storage.discover(pathutils.parent_path(to_path))), None)
+            held = there.collection
+            if isinstance(parent, Collection) and held is not None and parent.tag != held.tag:
+                raise copying.unfit(parent)
         return status, {**dict(headers), **_location(environ, status)}, answer, asked
 
     def _copy(self, *request: Any) -> types.WSGIResponse:
@@ -286,7 +305,7 @@ class Dav(Guarded):
         dead_properties.fill(xml_content)
         live_properties.fill_versions(xml_content)
         live_properties.fill_items(xml_content)
-        live_properties.fill_reports(xml_content)
+        kinds.fit(xml_content, VISIT.get().kinds)
         rights.tell_truly(xml_content)
         return super()._xml_response(xml_content, request_info)
 

@@ -50,12 +50,13 @@ def describe(request: Request, there: types.CollectionOrItem) -> Reply:
     wanted = dead_properties.changes(request.root)
     if not wanted or not request.understood:
         raise BadSyntax("Nothing is to be changed")
-    href = xmlutils.make_href(request.base, request.path)
+    path = pathutils.unstrip_path(there.path, True) if isinstance(there, storage.BaseCollection) else request.path
+    href = xmlutils.make_href(request.base, path)
     if isinstance(there, Collection):
         refused: Mapping[str, Fault] = dead_properties.faults(wanted, new=False)
         if not refused:
             refused = _written(there, wanted)
-    else:  # items have what they say themselves
+    else:  # items have what they say themselves, homes what the directory says
         refused = {change.tag: Fault(HTTPStatus.FORBIDDEN) for change in wanted}
     return HTTPStatus.MULTI_STATUS, dead_properties.answer("D:multistatus", href, wanted, refused)
 

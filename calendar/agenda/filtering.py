@@ -45,7 +45,11 @@ _TEXT_MATCHES: Final = {
 
 
 def check(asked: ET.Element) -> None:
-    """Raises InvalidFilter for one of a calendar that asks for what cannot be (RFC 4791 section 9.7)."""
+    """Raises InvalidFilter for one of a calendar that asks for what cannot be (RFC 4791 section 9.7); Unmet and
+    InvalidFilter for texts compared as nobody knows how to, in either protocol, whatever there is to be compared."""
+    for one in asked.iter():
+        if _is(one, "text-match"):
+            _comparison(one)
     if asked.tag != _CALENDAR_FILTER:
         return
     if not len(asked):
@@ -309,13 +313,18 @@ _FOLDS: Final[dict[str, Callable[[str], str]]] = {
 def _text_meets(values: Iterable[str], asked: ET.Element) -> bool:
     if not _is(asked, "text-match"):
         raise InvalidFilter("Unknown condition in a filter")
+    fold, compare = _comparison(asked)
+    text = fold(asked.text or "")
+    met = any(compare(fold(value), text) for value in values)
+    return met != (asked.get("negate-condition") == "yes")
+
+
+def _comparison(asked: ET.Element) -> tuple[Callable[[str], str], Callable[[str, str], bool]]:
+    """How texts are made comparable, and how they are compared. Raises InvalidFilter, Unmet."""
     collation = asked.get("collation", "")
     if collation not in _COLLATIONS:
         raise Unmet("CR:supported-collation" if _of_cards(asked) else "C:supported-collation")
     compare = _TEXT_MATCHES.get(asked.get("match-type", "contains") if _of_cards(asked) else "contains")
     if compare is None:
         raise InvalidFilter("Unknown match-type", of_cards=True)
-    fold = _FOLDS.get(collation) or (str.casefold if _of_cards(asked) else _ascii_folded)
-    text = fold(asked.text or "")
-    met = any(compare(fold(value), text) for value in values)
-    return met != (asked.get("negate-condition") == "yes")
+    return _FOLDS.get(collation) or (str.casefold if _of_cards(asked) else _ascii_folded), compare

@@ -77,13 +77,14 @@ class Guarded(Application):
             status, headers, answer, asked = self._attempt(method, request)
             if status == HTTPStatus.FORBIDDEN and answer == httputils.NOT_ALLOWED[2]:
                 return self._missing_privilege(environ, xmlutils.make_href(str(request[1]), path), info)
+            if status == HTTPStatus.CONFLICT and isinstance(answer, bytes) and b"no-uid-conflict" in answer:
+                return self._uid_conflict(environ, str(request[1]), path, info)
             fields = _header_fields(dict(headers), of_text=isinstance(answer, str))
             if status == HTTPStatus.METHOD_NOT_ALLOWED:
                 fields["Allow"] = OPTIONS_HEADERS["Allow"]
             return status, fields, answer, asked
         except UidTaken:
-            space = "CR" if of_cards(path) else "C"
-            return self._webdav_error_response(HTTPStatus.CONFLICT, f"{space}:no-uid-conflict", info)
+            return self._uid_conflict(environ, str(request[1]), path, info)
         except Unmet as unmet:
             return self._webdav_error_response(unmet.status, unmet.condition, info)
         except InvalidFilter as refused:
@@ -99,14 +100,14 @@ class Guarded(Application):
         except BadSyntax as error:
             return _plain(HTTPStatus.BAD_REQUEST, str(error))
         except Refused as refused:
-            return self._refusal(refused, info)
+            return self._refusal(refused, path, info)
         except Temporary as error:
             return _plain(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         except Exception as error:  # noqa: BLE001 - a defect of ours: logged here, because Radicale's log is off
             if isinstance(error.__cause__, Unmet):
                 return self._webdav_error_response(error.__cause__.status, error.__cause__.condition, info)
             if isinstance(error.__cause__, Refused):  # raised by an item, wrapped by Radicale
-                return self._refusal(error.__cause__, info)
+                return self._refusal(error.__cause__, path, info)
             # The message of the error may quote the request: its place says enough.
             places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
             log.error("request failed", method=environ["REQUEST_METHOD"], error=type(error).__name__, places=places)
@@ -192,6 +193,21 @@ class Guarded(Application):
         ET.SubElement(privilege, xmlutils.make_clark(_NEEDED.get(environ["REQUEST_METHOD"], "D:read")))
         return HTTPStatus.FORBIDDEN, self.xml_fields(), self._xml_response(error, info), None
 
+    def _uid_conflict(
+        self, environ: dict[str, Any], base: str, path: str, info: dict[str, object]
+    ) -> types.WSGIResponse:
+        """With the address of the item that has the UID, or of the one that has another: RFC 4791 section 5.3.2.1. Of a
+        whole file it is in the file itself.
+        """
+        space, place = "CR" if of_cards(path) else "C", VISIT.get().holder
+        if not place:
+            there = unquote(environ["HTTP_DESTINATION"]).removeprefix(base)
+            place = pathutils.sanitize_path(there) if environ["REQUEST_METHOD"] in ("COPY", "MOVE") else path
+        error = xmlutils.webdav_error(f"{space}:no-uid-conflict")
+        if is_item(place):
+            ET.SubElement(error[0], HREF).text = xmlutils.make_href(base, place)
+        return HTTPStatus.CONFLICT, self.xml_fields(), self._xml_response(error, info), None
+
     def _provision(self) -> None:
         """The first request may come before the first login or delivery gave the account its collections."""
         account_id = VISIT.get().principal.account_id
@@ -203,10 +219,11 @@ class Guarded(Application):
             self._homes.clear()
         self._homes.add(account_id)
 
-    def _refusal(self, refused: Refused, info: dict[str, object]) -> types.WSGIResponse:
+    def _refusal(self, refused: Refused, path: str, info: dict[str, object]) -> types.WSGIResponse:
         match refused.reason:
             case Reason.TOO_BIG:
-                return self._webdav_error_response(HTTPStatus.FORBIDDEN, "C:max-resource-size", info)
+                space = "CR" if of_cards(path) else "C"
+                return self._webdav_error_response(HTTPStatus.FORBIDDEN, f"{space}:max-resource-size", info)
             case Reason.LIMIT:
                 return _plain(HTTPStatus.INSUFFICIENT_STORAGE, refused.text)
             case Reason.INVALID:
@@ -271,8 +288,10 @@ def is_item(path: str) -> bool:
 
 
 def of_cards(path: str) -> bool:
-    """Which protocol's error names suit a path: the first look at its end is enough."""
-    return path.endswith(".vcf")
+    """Which protocol's error names suit a path: by what holds it, or its end where nobody has looked yet."""
+    whole = pathutils.strip_path(path)
+    kind = VISIT.get().kinds.get(whole.rpartition("/")[0] if is_item(path) else whole)
+    return kind == agendas.ADDRESS_BOOK if kind is not None else path.endswith(".vcf")
 
 
 def _plain(status: int, text: str) -> types.WSGIResponse:

@@ -42,6 +42,10 @@ class RequestContext:
     seen: dict[tuple[str, str], str | None] = field(default_factory=dict)
     rights: dict[str, str] = field(default_factory=dict)
     """What may be done with collections of others, as it was when the request looked first."""
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Of what kind each collection is that was looked at, by its path."""
+    holder: str = ""
+    """The path of the item that has the UID which another was to get."""
     overwrite: bool = False
     """Nothing is compared any more."""
     sent: str = ""

@@ -14,7 +14,7 @@ from mailserver.calendars.reading import measured
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.agenda import agenda_items, agenda_reach, agendas
 from mailserver.store.agenda.agenda_grants import SEPARATOR, Reach
-from mailserver.store.agenda.agenda_items import MAX_HREF, NewItem
+from mailserver.store.agenda.agenda_items import MAX_HREF, NewItem, UidTaken
 from mailserver.store.engine.transactions import Store, Tx
 
 LOCKS = 64
@@ -90,13 +90,17 @@ class Storage(storage.BaseStorage):
         visit = VISIT.get()
         to_collection.check_component(measured(to_href, item))
         source, target = item.collection.reach, to_collection.reach
-        self._store.write_now(
-            agenda_reach.move,
-            visit.principal.account_id,
-            (source.held.id, item.href),
-            (target.held.id, to_href),
-            (visit.expected(source.name, item.href), visit.expected(target.name, to_href)),
-        )
+        try:
+            self._store.write_now(
+                agenda_reach.move,
+                visit.principal.account_id,
+                (source.held.id, item.href),
+                (target.held.id, to_href),
+                (visit.expected(source.name, item.href), visit.expected(target.name, to_href)),
+            )
+        except UidTaken:
+            to_collection.has_uid(item.uid)
+            raise
 
     def create_collection(
         self,

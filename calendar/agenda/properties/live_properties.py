@@ -67,14 +67,6 @@ def fill_items(answer: ET.Element) -> None:
             found[0].extend(known)
 
 
-def fill_reports(answer: ET.Element) -> None:
-    """Reports that are answered everywhere, beyond those that Radicale names."""
-    for known in answer.iter(xmlutils.make_clark("D:supported-report-set")):
-        if len(known):
-            for name in ("D:principal-match", "D:acl-principal-prop-set"):
-                _child(_child(_child(known, "D:supported-report"), "D:report"), name)
-
-
 def _child(parent: ET.Element, name: str, text: str = "", **attributes: str) -> ET.Element:
     made = ET.SubElement(parent, xmlutils.make_clark(name), attributes)
     made.text = text or None

@@ -118,26 +118,27 @@ def _synced(request: Request, collection: Collection, multistatus: ET.Element) -
 
 
 def _names(request: Request, collection: Collection, multistatus: ET.Element) -> Iterator[str]:
-    """The names of the items whose addresses are asked for; 404 for those that are elsewhere on this server."""
-    for path in _paths(request):
-        name = _name(path, collection)
+    """The names of the items whose addresses are asked for; 404 for those that are elsewhere."""
+    for address in _addresses(request):
+        name = _name(request, address, collection)
         if name:
             yield name
         elif pathutils.strip_path(request.path).count("/"):  # of a home, others may have it
-            multistatus.append(_missing(request, path))
+            multistatus.append(_absent(address))
 
 
-def _paths(request: Request) -> Iterator[str]:
-    """The addresses of ours that a multiget asks for."""
-    for text in dict.fromkeys(one.text or "" for one in request.root.iterfind(HREF)):
-        path = pathutils.sanitize_path(unquote(urlsplit(text).path))
-        if path.startswith(f"{request.base}/"):
-            yield path.removeprefix(request.base)
+def _addresses(request: Request) -> list[str]:
+    """What a multiget asks for: each is answered (RFC 4791 section 7.9)."""
+    return list(filter(None, dict.fromkeys((one.text or "").strip() for one in request.root.iterfind(HREF))))
 
 
-def _name(path: str, collection: Collection) -> str:
+def _name(request: Request, address: str, collection: Collection) -> str:
+    """That of an item, by an address of ours however it is encoded; empty: it is elsewhere."""
+    path = pathutils.sanitize_path(unquote(urlsplit(address).path))
+    if not path.startswith(f"{request.base}/"):
+        return ""
     try:
-        return pathutils.name_from_path(path, collection)
+        return pathutils.name_from_path(path.removeprefix(request.base), collection)
     except ValueError:
         return ""
 
@@ -145,9 +146,9 @@ def _name(path: str, collection: Collection) -> str:
 def _note_strangers(request: Request, home: Sequence[Collection], multistatus: ET.Element) -> None:
     """404 for addresses that are in none of the collections of a home."""
     fitting = [one for one in home if one.tag in _KINDS[request.root.tag]]
-    for path in _paths(request):
-        if not any(_name(path, one) for one in fitting):
-            multistatus.append(_missing(request, path))
+    for address in _addresses(request):
+        if not any(_name(request, address, one) for one in fitting):
+            multistatus.append(_absent(address))
 
 
 def _named(
@@ -157,7 +158,8 @@ def _named(
         if item is not None:
             yield item
         else:
-            multistatus.append(_missing(request, pathutils.unstrip_path(posixpath.join(collection.path, name))))
+            path = pathutils.unstrip_path(posixpath.join(collection.path, name))
+            multistatus.append(_absent(request.href(path)))
 
 
 def _matching(request: Request, collection: Collection, target: types.CollectionOrItem) -> Iterator[radicale.item.Item]:
@@ -232,9 +234,9 @@ def _merge(response: ET.Element, state: ET.Element) -> None:
     response.append(state)
 
 
-def _missing(request: Request, path: str) -> ET.Element:
+def _absent(href: str) -> ET.Element:
     response = ET.Element(f"{_D}response")
-    ET.SubElement(response, HREF).text = request.href(path)
+    ET.SubElement(response, HREF).text = href
     ET.SubElement(response, f"{_D}status").text = xmlutils.make_response(404)
     return response
 
