@@ -255,7 +255,7 @@ class Collection(storage.BaseCollection):
 
     def upload(self, href: str, item: radicale.item.Item) -> tuple[radicale.item.Item, radicale.item.Item | None]:
         visit = VISIT.get()
-        new = measured(href, item, visit.sent)
+        new = judged(href, item, visit.sent)
         self.check_component(new)
         visit.kept = bool(visit.sent) and new.text == visit.sent
         seen = visit.expected(self._reach.name, href)
@@ -355,6 +355,16 @@ def _props(reach: Reach) -> Mapping[str, str]:
     colour = reach.colour or held.get(COLOUR, "")
     named = {**held, DISPLAY_NAME: f"{held.get(DISPLAY_NAME, '') or reach.held.name} ({reach.owner})"}
     return {**named, COLOUR: colour} if colour else named
+
+
+def judged(href: str, item: radicale.item.Item, sent: str = "") -> NewItem:
+    """An item as it is stored. Raises Unmet for dates that do not fit together, Refused(LIMIT)."""
+    try:
+        return measured(href, item, sent)
+    except Refused as refused:
+        if refused.reason is not Reason.INVALID:
+            raise
+        raise Unmet("C:valid-calendar-data" if item.name == "VCALENDAR" else "CR:valid-address-data") from None
 
 
 def check_component(tag: str, components: frozenset[str], new: NewItem) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 import radicale.item
 from radicale import config, pathutils, storage
 
-from agenda.collection import Collection, Folder, check_component
+from agenda.collection import Collection, Folder, check_component, judged
 from agenda.request_context import VISIT
 from mailserver.calendars.reading import measured
 from mailserver.model.errors import Reason, Refused
@@ -115,7 +115,7 @@ class Storage(storage.BaseStorage):
         tag = own.pop("tag", "")
         if len(parts) != 2 or parts[0] != visit.principal.login or not tag:
             raise Refused(Reason.FORBIDDEN, "A collection belongs in a person's home")
-        new = [measured(_href(item.uid, tag), item) for item in items] if items is not None else None
+        new = [judged(_href(item.uid, tag), item) for item in items] if items is not None else None
         held = self._store.write_now(_make, visit.principal.account_id, parts[1], tag, own, new)
         return Collection(self._store, Reach(held)), {}, [item.href for item in new or ()]
 

@@ -89,6 +89,16 @@ def test_errors_are_named_by_the_protocol_of_the_collection(client: Client) -> N
         assert condition(answer.content)[0] == "{urn:ietf:params:xml:ns:carddav}supported-address-data"
 
 
+def test_dates_that_do_not_fit_together(client: Client) -> None:
+    """RFC 4791 section 5.3.2.1: a precondition, not a request that makes no sense."""
+    text = event("a", more="RRULE:FREQ=MONTHLY;BYDAY=1MO\n").replace(
+        "DTEND:20260907T090000Z", "DTEND;VALUE=DATE:20260908"
+    )
+    for path in (f"{AGENDA}a.ics", f"{HOME}neu/"):
+        answer = client.put_event(path, text)
+        assert (answer.status_code, "valid-calendar-data" in answer.text) == (403, True)
+
+
 def test_nothing_but_collections_in_a_home(client: Client) -> None:
     """Of each event that was put there a calendar was made."""
     assert client.put_event(f"{HOME}a.ics", event("a")).status_code == 403
@@ -119,9 +129,9 @@ def test_reports_of_objects_and_properties_of_their_kind_alone(client: Client) -
         known = client.propfind(path, "D:supported-report-set", depth=depth)[href]["D:supported-report-set"]
         names = {one.tag.partition("}")[2] for one in known.iterfind("D:supported-report/D:report/*", NAMESPACES)}
         assert (there <= names, absent & names) == (True, set()), path
-    names = ("C:supported-calendar-component-set", "C:max-resource-size", "D:displayname")
-    assert set(client.propfind(CONTACTS, *names)[CONTACTS]) == {"D:displayname"}
-    assert set(client.propfind(AGENDA, *names)[AGENDA]) == set(names)
+    limited = ("C:supported-calendar-component-set", "C:max-resource-size", "D:displayname")
+    assert set(client.propfind(CONTACTS, *limited)[CONTACTS]) == {"D:displayname"}
+    assert set(client.propfind(AGENDA, *limited)[AGENDA]) == set(limited)
 
 
 def test_a_response_says_something(client: Client) -> None:
