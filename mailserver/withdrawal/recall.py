@@ -62,8 +62,9 @@ class Recall:
         if await self.mailing_of(principal, content_id):
             raise Refused(Reason.CANNOT, "A mailing is taken back on its own page")
         author, since = principal.account_id, self._since()
-        copies = await self._store.read_slow(author, recalling.find, author, content_id, since)
+        # What an owner lets pass goes from the lists to copies: these are looked for afterwards.
         lists = await self._store.read(recalling.of_lists, author, content_id, since)
+        copies = await self._store.read_slow(author, recalling.find, author, content_id, since)
         if not (copies or lists.waiting or lists.count) or not self._guards.recall_minutes:
             raise Refused(Reason.CANNOT, "Nobody here has this message, or it is too late")
         unread = [one for one in copies if not one.is_read]

@@ -15,11 +15,13 @@ from mailserver.model.messages.authentication import Alignment, AuthenticationRe
 from mailserver.model.rules import Denied
 from mailserver.store.account import accounts, rules
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import collect
+from mailserver.store.mail import collect, mailboxes, messages
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import spool
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.rosters import held_message
+from mailserver.store.withdrawal import recalling
+from mailserver.withdrawal.recall import Recall
 from tests.lists.house import (
     ORIGIN,
     arrive,
@@ -82,6 +84,32 @@ def test_what_an_owner_lets_pass_is_put_aside_for_nobody(house: House) -> None:
     assert AuthenticationResults.stored(one.authentication) == results
     house.run(moderation(house).approve(one.id, ORIGIN))
     assert (len(house.mail("tom")), len(house.mail("tom", "Junk"))) == (1, 0)
+
+
+def test_what_an_owner_lets_pass_while_its_author_takes_it_back_is_found(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lea = house.people["lea"]
+    octets = b"Message-ID: <rappel@ac-exemple.fr>\r\n" + letter(lea.address, at("debat"))
+    house.run(house.submission.submit(lea, lea.address, (at("debat"),), octets, save_to_sent=True))
+    (one,) = waiting(house)
+    kept = house.read(_kept_in_sent, lea.account_id)
+    looked = recalling.of_lists
+
+    def let_pass_before(tx: Tx, author: int, content_id: int, since: int) -> recalling.OfLists:
+        house.run(moderation(house).approve(one.id, ORIGIN))
+        return looked(tx, author, content_id, since)
+
+    monkeypatch.setattr(recalling, "of_lists", let_pass_before)
+    recall = Recall(settings=house.settings, store=house.store)
+    assert house.run(recall.take_back(lea, kept, ORIGIN)).taken == 1
+    assert house.mail("tom") == []
+
+
+def _kept_in_sent(tx: Tx, account_id: int) -> int:
+    box = mailboxes.get(tx, account_id, "Sent")
+    (row,) = messages.fetch(tx, account_id, box.id, ("content_id",))
+    return int(row[0])
 
 
 def test_a_rejected_message_is_told_to_its_author_if_that_is_one_of_ours(house: House) -> None:
