@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from mailserver.__main__ import app
@@ -14,6 +15,7 @@ from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step, Trace, Wanted, Way
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
+from mailserver.store.schema.console import message_trace
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere
@@ -203,6 +205,22 @@ def test_the_command_tells_every_step_and_what_waits(make_house: HouseMaker) -> 
     assert "next attempt" in shown
     rows = house.read(audit.find, audit.Wanted(action=Action.TRACED), 20)
     assert any("Message-ID told@x" in str(row.detail) for row in rows)
+
+
+def test_every_recipient_that_a_row_keeps_is_told(filter_house: House) -> None:
+    addresses = [f"{'a' * 16}{number:03}@x.fr" for number in range(39)] + [f"{'b' * 20}@x.fr"]
+    assert len(" ".join(addresses)) == traces.MAX_RECIPIENTS
+    for name, several in (("0A", addresses), ("0B", [*addresses[1:], addresses[0][1:]])):
+        filter_house.store.write_now(traces.record, Trace(Step.RECEIVED, name, FRIEND, several))
+        (step,) = filter_house.read(traces.whole, name).steps
+        assert list(step.recipients) == several[: len(step.recipients)]
+        assert len(step.recipients) + 1 >= len(several)
+        row = filter_house.read(_kept, name)
+        assert row.split(" ") == list(step.recipients), "no row keeps an address that nobody is told"
+
+
+def _kept(tx: Tx, name: str) -> str:
+    return str(tx.execute(select(message_trace.c.recipients).where(message_trace.c.name == name)).scalar_one())
 
 
 def test_the_command_says_that_nothing_is_there(make_house: HouseMaker) -> None:

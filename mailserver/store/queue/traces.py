@@ -211,7 +211,7 @@ def _joined(recipients: Sequence[str]) -> str:
     for address in recipients[:MAX_NAMED]:
         named = _without_spaces(address)
         left -= len(named) + 1
-        if left < -1:
+        if left < 0:  # a row that is full is one of before, which may end amid an address
             break
         kept.append(named)
     return " ".join(kept)
