@@ -4,6 +4,8 @@ They say what is true of this installation and nothing else.
 """
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import structlog
 from starlette.requests import Request
@@ -24,6 +26,11 @@ log = structlog.get_logger("webui")
 MAX_REPORT = 8 * 1024
 REPORTS_PER_MINUTE = 30
 """What ACME calls a token."""
+SECURITY = "/.well-known/security.txt"
+SECURITY_DAYS = 180
+"""For how long what it says may be relied upon: less than a year (RFC 9116 section 2.5.5)."""
+MAILTO_SAFE = "@!$'*+"
+"""What stands for itself in the address of a mailto URI, besides letters, digits and `-._~` (RFC 6068 section 2)."""
 LATE_SECONDS = 900
 """A message that has been due for so long, and nobody has tried: the relay does not work."""
 
@@ -158,6 +165,22 @@ def mta_sts(settings: Settings) -> GuestHandler:
         return Response(policy, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
     return handler
+
+
+async def security(services: Services, guest: Guest) -> Response:
+    """GET /.well-known/security.txt: whom to tell of a weakness (RFC 9116)."""
+    contact, address = services.settings.web.security_contact, services.settings.public_url
+    if not contact:
+        raise Refused(Reason.NOT_FOUND)
+    if not contact.startswith("https://"):
+        contact = f"mailto:{quote(contact, safe=MAILTO_SAFE)}"
+    expires = datetime.fromtimestamp(guest.now, UTC) + timedelta(days=SECURITY_DAYS)
+    lines = [f"Contact: {contact}", f"Expires: {expires:%Y-%m-%dT00:00:00Z}"]
+    if address.startswith("https://"):
+        lines.append(f"Canonical: {address}{SECURITY}")
+    lines.append("Preferred-Languages: fr, en")
+    text = "".join(f"{line}\r\n" for line in lines)
+    return Response(text, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
 
 async def acme_challenge(services: Services, guest: Guest) -> Response:

@@ -205,6 +205,7 @@ def _public(services: Services, doors: Doors) -> Sequence[BaseRoute]:
         Route("/favicon.ico", _moved(services.assets.url("icon.svg"))),
         Route("/.well-known/mta-sts.txt", guest(pages.mta_sts(services.settings))),
         Route("/.well-known/acme-challenge/{token}", guest(pages.acme_challenge), methods=["GET"]),
+        Route(pages.SECURITY, guest(pages.security)),
         Route("/.well-known/change-password", _moved("/compte/mot-de-passe")),
     ]
 

@@ -132,6 +132,16 @@ def test_database_urls_of_another_kind(tmp_path: Path, url: str) -> None:
         load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "contact",
+    ["rssi", "@ac.fr", "rssi@ac_x.fr", "a b@ac.fr", "http://ac.fr/alerte", "https://", "https://ac.fr/\\nx: y"],
+)
+def test_contacts_that_are_neither_an_address_nor_a_page(tmp_path: Path, contact: str) -> None:
+    (tmp_path / FILE_NAME).write_text(f'{D}[web]\nsecurity_contact = "{contact}"\n')
+    with pytest.raises(SettingsError, match=r"web\.security_contact"):
+        load(tmp_path)
+
+
 # ---------------------------------------------------------------------- every setting, with everything in it
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from starlette.routing import BaseRoute, Mount, Route
@@ -271,6 +272,30 @@ def test_the_policy_of_mta_sts_is_served_under_its_name(house: House, visitor: V
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
     assert answer.text == zone.mta_sts_policy(house.settings)
     assert visitor.get("/.well-known/mta-sts.txt", headers={"host": "ac-exemple.fr"}).status_code == 404
+
+
+def test_whom_to_tell_of_a_weakness(house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "/.well-known/security.txt"
+    assert visitor.get(path).status_code == 404
+    kept = house.settings.web.__dict__
+    monkeypatch.setitem(kept, "url", "https://mail.ac-exemple.fr")
+    for given, contact in (
+        ("rssi+alerte@ac-exemple.fr", "mailto:rssi+alerte@ac-exemple.fr"),
+        ("https://ac-exemple.fr/alerte", "https://ac-exemple.fr/alerte"),
+    ):
+        monkeypatch.setitem(kept, "security_contact", given)
+        answer = visitor.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+        fields = dict(line.split(": ", 1) for line in answer.text.splitlines())
+        expires = datetime.fromisoformat(fields.pop("Expires"))
+        assert timedelta(days=30) < expires - datetime.fromtimestamp(house.clock.now(), UTC) < timedelta(days=365)
+        assert fields == {
+            "Contact": contact,
+            "Canonical": f"https://mail.ac-exemple.fr{path}",
+            "Preferred-Languages": "fr, en",
+        }
+    monkeypatch.setitem(kept, "url", "http://127.0.0.1:8080")
+    assert "Canonical" not in visitor.get(path).text, "RFC 9116 section 2.5.2: only of https"
 
 
 def test_state(visitor: Visitor) -> None:

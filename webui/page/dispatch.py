@@ -49,6 +49,7 @@ RENEW = ("/compte/mot-de-passe", "/deconnexion")
 ALWAYS_OPEN = (
     *("/admin", "/etat", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/metrics"),
     *("/sante/vif", "/sante/pret", "/.well-known/mta-sts.txt", "/.well-known/acme-challenge/"),
+    "/.well-known/security.txt",
 )
 """What maintenance does not close."""
 FOR_MONITORS = ("/metrics", "/sante/")

@@ -226,6 +226,15 @@ def check_mailbox(text: str) -> str:
     return text
 
 
+def check_contact(text: str) -> str:
+    """An address that mail is sent to, or that of a page; empty means none."""
+    if not text.startswith("https://"):
+        return check_mailbox(text)
+    if not re.fullmatch(r"https://[A-Za-z0-9][!-~]*", text):
+        raise ValueError(f"{text!r} is no address like https://ac-exemple.fr/alerte")
+    return text
+
+
 MOST_COUNTED = 1_000_000_000
 
 

@@ -9,6 +9,7 @@ from mailserver.foundation.settings.checks import (
     Days,
     HostName,
     Network,
+    check_contact,
     check_mailbox,
     check_program,
     check_url,
@@ -37,6 +38,9 @@ class Web(Section):
     phishing: Annotated[str, AfterValidator(check_mailbox)] = Field(default="", max_length=320)
     """Who is also sent the messages that people report as phishing; those that they pass on to it as attachments, from
     any mail program, are reports, too. Empty: the console alone has them."""
+    security_contact: Annotated[str, AfterValidator(check_contact)] = Field(default="", max_length=320)
+    """Whom strangers tell that they found a weakness, an address or a page: `/.well-known/security.txt` says it (RFC
+    9116). Empty: there is no such file."""
     formatted: bool = False
     """New messages begin formatted in the complete interface, unless a person chose otherwise."""
 
