@@ -201,7 +201,7 @@ class Collection(storage.BaseCollection):
     def get_multi(self, hrefs: Iterable[str]) -> Iterable[tuple[str, radicale.item.Item | None]]:
         self.use_zone()
         wanted = list(dict.fromkeys(hrefs))
-        found = self._read(agenda_reach.several, wanted)
+        found = self._read(agenda_reach.several, [href for href in wanted if "\0" not in href])
         for href in wanted:
             VISIT.get().charge()
             row = found.get(href)

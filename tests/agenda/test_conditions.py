@@ -28,6 +28,21 @@ def put_beside(door: Door, name: str, href: str, text: str) -> None:
         door.store.write_now(agenda_items.remove, account_id, held.id, href)
 
 
+def test_what_no_item_can_be_called_is_not_there(client: Client) -> None:
+    """PostgreSQL holds no NUL; what asks for a name with one is the client's fault, and another name is found."""
+    client.put_event(ITEM, event("a"))
+    spaces = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"'
+    hrefs = f"<D:href>{AGENDA}a%00b.ics</D:href><D:href>{ITEM}</D:href>"
+    body = f"<C:calendar-multiget {spaces}><D:prop><D:getetag/></D:prop>{hrefs}</C:calendar-multiget>"
+    answer = client.dav("REPORT", AGENDA, body)
+    assert (answer.status_code, answer.text.count("404"), answer.text.count("<getetag>")) == (207, 1, 1)
+    for header in (f'<{AGENDA}a%00b.ics> (["x"])', f'<{AGENDA}a%00b/c.ics> (Not ["x"])'):
+        assert client.dav("DELETE", ITEM, If=header).status_code < 500
+    token = f"{client.sync(AGENDA)[0]}:5:a%00b"
+    body = f"<D:sync-collection {spaces}><D:sync-token>{token}</D:sync-token><D:prop><D:getetag/></D:prop>"
+    assert client.dav("REPORT", AGENDA, f"{body}</D:sync-collection>").status_code < 500
+
+
 @only_sqlite
 def test_lists_of_states(client: Client, door: Door) -> None:
     """RFC 4918 section 10.4: entity tags, tokens, Not, other resources."""

@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from mailserver.model.errors import DamagedDatabase, NoRoom, Temporary
+from mailserver.model.errors import DamagedDatabase, NoRoom, Reason, Refused, Temporary
 from mailserver.store.engine import arrays
 
 SQLITE_READER_CACHE_KIB = 8 * 1024
@@ -169,7 +169,8 @@ def asks_again(error: BaseException) -> bool:
 
 
 def translate(error: BaseException) -> BaseException:
-    """Temporary for a database that is out of reach, busy or full; every other error stays what it is."""
+    """Temporary for a database that is out of reach, busy or full; Refused for text that PostgreSQL cannot hold, and so
+    has not; every other error stays what it is."""
     if isinstance(error, PoolTimeout):
         return Temporary("The database is out of reach")
     cause = _cause(error)
@@ -182,11 +183,18 @@ def translate(error: BaseException) -> BaseException:
         return Temporary("The database is out of reach") if code in SQLITE_TEMPORARY else error
     if isinstance(cause, psycopg.errors.DataCorrupted | psycopg.errors.IndexCorrupted):
         return DamagedDatabase("The database is damaged")
+    if isinstance(cause, psycopg.DataError) and _is_about_nul(cause):
+        return Refused(Reason.INVALID, "Text with NUL")
     if isinstance(cause, psycopg.errors.DiskFull):
         return NoRoom("No room on the disk")
     if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction):
         return Temporary("The database is out of reach")
     return error
+
+
+def _is_about_nul(error: psycopg.DataError) -> bool:
+    """What the driver does not send, and what the server says of it in JSON."""
+    return isinstance(error, psycopg.errors.UntranslatableCharacter) or "contain NUL" in str(error)
 
 
 def brief(error: BaseException) -> str:
