@@ -136,7 +136,7 @@ async def test_nobody_hears_of_a_deadlock(pair: tuple[Store, Store]) -> None:
                 both.wait(PATIENCE)
 
     await asyncio.gather(one.write(change, 1, 2), two.write(change, 2, 1))
-    assert sum(runs.values()) == 3
+    assert sum(runs.values()) >= 3, "whoever is run again may come first, and meet the other once more"
     assert await one.read(lambda tx: tx.execute(select(orphan.c.since).distinct()).scalars().all()) == [2]
 
 

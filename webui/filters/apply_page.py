@@ -64,8 +64,10 @@ async def _page(services: Services, visit: Visit, fault: str = "", status: int =
     folders = [mail_shell.folder(visit, box, 0) for box in boxes if _is_sorted(box)]
     inbox = next((box.id for box in boxes if box.name == INBOX), 0)
     folders.sort(key=lambda one: (one.id != inbox, one.path.casefold()))
+    frame = await surroundings(services, visit)
+    # Last, since it goes on meanwhile: the page is of one moment.
     done = services.filters.applying.state(visit.account_id)
     undo = next(iter(done.undo.values())).hex() if done is not None and done.ended and len(done.undo) == 1 else ""
     count = sum(not rule.off for rule in kept.document.rules)
-    page = ApplyPage(await surroundings(services, visit), folders, count, done, undo, fault)
+    page = ApplyPage(frame, folders, count, done, undo, fault)
     return services.pages.answer(visit, "filters/apply.html", page, status)
