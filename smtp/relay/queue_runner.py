@@ -330,9 +330,10 @@ class Relay:
             rows += await self._break_off(lambda row: not self._holding.is_ending(row.lease))
         if self._active:
             await asyncio.wait(list(self._active), timeout=ANSWER_SECONDS)
-            if left := await self._break_off(lambda row: True):
-                log.warning("stopped before other servers answered, which may have these twice", messages=len(left))
+            left = await self._break_off(lambda row: True)
             rows += left
+            if unknown := [row for row in left if not self._recorder.is_recording(row)]:
+                log.warning("stopped before other servers answered, which may have these twice", messages=len(unknown))
         await self._recorder.finish()
         with contextlib.suppress(Temporary):
             await self._store.write(spool.give_back, [(row.id, row.lease) for row in rows])

@@ -50,7 +50,8 @@ class Recorder:
         self._upkeep = TrustedClock(store, clock)
         self._settling = Settling(store)
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
-        self._recording: set[asyncio.Task[None]] = set()
+        self._recording: dict[asyncio.Task[None], int] = {}
+        """What is being put down, by the lease of its row; 0: of some of its recipients nobody knows."""
 
     async def record(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
         """`_conclude`, until the store takes it: what another server has taken would leave again with the lease.
@@ -62,7 +63,8 @@ class Recorder:
         pause, conclude = RECORD_SECONDS, self._conclude
         while True:
             try:
-                await self._to_its_end(conclude(row, verdicts, octets))
+                is_whole = len(verdicts) == len(row.recipients)
+                await self._to_its_end(row.lease if is_whole else 0, conclude(row, verdicts, octets))
             except Temporary as error:
                 log.warning("attempt not recorded yet", why=str(error))
             except Exception:
@@ -81,6 +83,10 @@ class Recorder:
         """Whether further attempts may begin: few enough wait to be recorded."""
         return self._settling.has_room
 
+    def is_recording(self, row: Leased) -> bool:
+        """Whether what became of it is being put down, so that it does not leave once more."""
+        return row.lease in self._recording.values()
+
     def hurry(self) -> None:
         """The relay stops: what became of attempts is recorded at once."""
         self._settling.hurry()
@@ -91,11 +97,11 @@ class Recorder:
             await asyncio.wait(self._recording)
         await self._settling.finish()
 
-    async def _to_its_end(self, recording: Coroutine[None, None, None]) -> None:
+    async def _to_its_end(self, lease: int, recording: Coroutine[None, None, None]) -> None:
         """A unit of the store whose caller is cancelled before its turn comes is not done."""
         task = asyncio.create_task(recording)
-        self._recording.add(task)
-        task.add_done_callback(self._recording.discard)
+        self._recording[task] = lease
+        task.add_done_callback(self._recording.pop)
         await asyncio.shield(task)
 
     async def _settle_taken(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:

@@ -248,12 +248,14 @@ def test_a_stop_leaves_to_the_store_what_it_is_about_to_record(
     until(busy.is_set)
     first.inbox.hold.set()
     until(lambda: value(catalogue.ATTEMPT_SECONDS) > before)
-    thread = stopping(house)
-    until(lambda: relay._holding.is_stopping and not relay.is_busy)
-    free.set()
-    writing.join()
-    thread.join()
+    with capture_logs() as said:
+        thread = stopping(house)
+        until(lambda: relay._holding.is_stopping and not relay.is_busy)
+        free.set()
+        writing.join()
+        thread.join()
     assert queue(house) == [], "it would leave once more"
+    assert [one for one in said if one["log_level"] == "warning"] == [], "nothing may have left twice"
     assert [report_in(one)[0]["Auto-Submitted"] for one in house.mail("ada")] == ["auto-replied"]
 
 
