@@ -41,6 +41,7 @@ PREFIX: Final = "/dav"
 WELL_KNOWN: Final = ("/.well-known/caldav", "/.well-known/carddav")
 """Discovery (RFC 6764 section 5): both lead to the root, which knows the principal."""
 METHODS = frozenset(OPTIONS_HEADERS["Allow"].split(", "))
+_READING: Final = ("OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT")
 BODY_SECONDS = 120.0
 """For a whole body; the server bounds the wait for each piece (slow-body attack)."""
 MAX_WAITING = 8
@@ -212,7 +213,17 @@ def _before_login(scope: Scope) -> Answer | None:
         return _plain(404, "")
     if scope["method"] not in METHODS:
         return _plain(405, "", (("Allow", OPTIONS_HEADERS["Allow"]),))
+    if scope["method"] not in _READING and _is_ambiguous(scope):
+        return _plain(400, "The address may mean more than it should\n")
     return None
+
+
+def _is_ambiguous(scope: Scope) -> bool:
+    """Whether an address may be that of an object whose name was not encoded, and reads as that of its collection:
+    all of it would be replaced or deleted.
+    """
+    parts = scope["path"].split("/")
+    return bool(scope.get("query_string")) or "." in parts or ".." in parts or parts[-2:] == ["", ""]
 
 
 def _canonical(path: str, principal: Principal) -> str | None:
@@ -271,7 +282,7 @@ def _environ(scope: Scope, path: str, body: bytes, principal: Principal) -> dict
         # Without a charset: it would name any of Python's codecs.
         "CONTENT_TYPE": _header(scope, b"content-type").split(";")[0].strip().lower(),
         "HTTP_OVERWRITE": _overwrite(scope),
-        "HTTP_DESTINATION": _destination(scope),
+        "HTTP_DESTINATION": _destination(scope, principal),
         LOGIN_KEY: principal.login,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "https" if secure else "http",
@@ -296,8 +307,10 @@ def _overwrite(scope: Scope) -> str:
     return value
 
 
-def _destination(scope: Scope) -> str:
-    """The path a COPY or MOVE goes to; another server's is refused (RFC 4918 section 9.9.4)."""
+def _destination(scope: Scope, principal: Principal) -> str:
+    """The path a COPY or MOVE goes to, in the person's own tree by whichever of their logins; another server's is
+    refused (RFC 4918 section 9.9.4).
+    """
     value = _header(scope, b"destination")
     if not value:
         if scope["method"] in ("COPY", "MOVE"):
@@ -307,13 +320,18 @@ def _destination(scope: Scope) -> str:
         parts = urlsplit(value)
     except ValueError:
         raise Denied(400, "Malformed Destination") from None
-    if parts.netloc and parts.netloc != _header(scope, b"host"):
+    if parts.netloc and _server(parts.netloc, parts.scheme) != _server(_header(scope, b"host"), parts.scheme):
         raise Denied(502, "The destination is on another server")
     if parts.query or parts.fragment or any(sign in parts.path.lower() for sign in (";", "%3b", "%3f", "%23")):
         raise Denied(400, "Unusable Destination")  # Radicale would cut the name there
     if any(unicodedata.category(sign)[0] == "C" for sign in unquote(parts.path)):
         raise Denied(400, "Unusable Destination")  # as it refuses them in the address of a request
-    return parts.path
+    return _canonical(unquote(parts.path).removeprefix(PREFIX), principal) or parts.path
+
+
+def _server(said: str, scheme: str) -> str:
+    """A server as it is compared: letters and the usual port do not count (RFC 9110 section 4.2.3)."""
+    return said.lower().removesuffix(":443" if scheme.lower() == "https" else ":80")
 
 
 def _header(scope: Scope, wanted: bytes) -> str:

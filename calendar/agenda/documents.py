@@ -9,6 +9,7 @@ from xml.parsers import expat
 from radicale import xmlutils
 
 from agenda.errors import InvalidFilter, Unmet
+from agenda.request_context import TooMuchWork
 from mailserver.model.errors import BadSyntax, Reason, Refused
 
 MAX_OCTETS = 1024 * 1024
@@ -203,7 +204,7 @@ def _check_range(element: ET.Element, year: int, of_query: bool) -> None:
     if end is None or end > last:
         element.set("end", last.strftime(_STAMP))
     if element.tag == _EXPAND and start is not None and end is not None and end - start > MAX_EXPANSION:
-        raise Refused(Reason.INVALID, "The range to expand is too long")
+        raise TooMuchWork
 
 
 def _stamps(element: ET.Element) -> Iterator[tuple[str, datetime.datetime]]:

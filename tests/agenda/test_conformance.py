@@ -99,11 +99,46 @@ def test_dates_that_do_not_fit_together(client: Client) -> None:
         assert (answer.status_code, "valid-calendar-data" in answer.text) == (403, True)
 
 
+def test_a_range_that_is_too_long_to_expand(client: Client) -> None:
+    """RFC 4791 section 7.8: a limit of ours, not a request that makes no sense."""
+    data = '<C:calendar-data><C:expand start="19700101T000000Z" end="20380101T000000Z"/></C:calendar-data>'
+    body = f'<C:calendar-query {SPACES}><D:prop>{data}</D:prop><C:filter><C:comp-filter name="VCALENDAR"/></C:filter>'
+    answer = client.dav("REPORT", AGENDA, f"{body}</C:calendar-query>", Depth="1")
+    assert (answer.status_code, condition(answer.content)[0]) == (507, "{DAV:}number-of-matches-within-limits")
+
+
 def test_nothing_but_collections_in_a_home(client: Client) -> None:
     """Of each event that was put there a calendar was made."""
     assert client.put_event(f"{HOME}a.ics", event("a")).status_code == 403
     assert client.dav("PROPFIND", f"{HOME}a.ics", Depth="0").status_code == 404
     assert client.put_event(f"{HOME}neu/", event("a")).status_code == 201  # a whole calendar
+
+
+@pytest.mark.parametrize("name", ["?1.ics", "%2E", "%2e%2E", "%2F", ".?x"])
+def test_a_name_that_was_not_encoded_is_not_all_that_is_beside_it(client: Client, name: str) -> None:
+    """One event in place of a whole agenda, or the agenda gone: `?` and what follows it is no part of a path."""
+    client.put_event(f"{AGENDA}a.ics", event("a"))
+    assert client.put_event(f"{AGENDA}{name}", event("b")).status_code == 400
+    assert client.dav("MOVE", f"{AGENDA}{name}", Destination=f"{HOME}b/").status_code == 400
+    assert client.dav("DELETE", f"{AGENDA}{name}").status_code == 400
+    assert client.sync(AGENDA)[1] == {f"{AGENDA}a.ics": 200}
+    assert client.get(f"{AGENDA}a.ics?x=1").status_code == 200
+
+
+def test_where_a_move_goes_however_it_is_written(client: Client, door: Door) -> None:
+    """By another login of the person, whose addresses lead on; with the server's name in capitals."""
+    client.put_event(f"{AGENDA}a.ics", event("a"))
+    for destination in (
+        "/dav/emilie.dupont@ac-exemple.fr/agenda/b.ics",
+        f"{door.url}/dav/EDupont/agenda/c%20d.ics",
+        f"HTTP://LOCALHOST:{door.port}{AGENDA}e.ics",
+    ):
+        path = next(iter(client.sync(AGENDA)[1]))
+        host = f"{'localhost' if 'LOCALHOST' in destination else '127.0.0.1'}:{door.port}"
+        answer = client.dav("MOVE", path, Destination=destination, Host=host)
+        assert answer.status_code == 201, destination
+        assert client.dav("MOVE", path, Destination="/dav/mmartin/agenda/x.ics").status_code == 403
+    assert set(client.sync(AGENDA)[1]) == {f"{AGENDA}e.ics"}
 
 
 def test_nothing_moves_onto_itself(client: Client) -> None:

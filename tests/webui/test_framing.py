@@ -155,12 +155,14 @@ def test_too_many_fields_are_told_so(framed: House, door: str, start: bytes, lin
         (b"GET /aide HTTP/1.1\r\nHost: x/y\r\n", b"400"),
         (b"GET /aide HTTP/1.1\r\nHost: x y\r\n", b"400"),
         (b"POST /connexion HTTP/1.1\r\nContent-Length: 0\r\n", b"400"),
+        (b"GET /aide#x HTTP/1.1\r\nHost: x\r\n", b"400"),
+        (b"DELETE /dav/edupont/agenda/#1.ics HTTP/1.1\r\nHost: x\r\n", b"400"),
         (b"GET /aide HTTP/1.1\r\nHost:\r\n", b"200"),
         (b"GET /aide HTTP/1.1\r\nHost: [::1]:8443\r\n", b"200"),
         (b"GET /aide HTTP/1.0\r\n", b"200"),
     ],
 )
-def test_a_request_names_one_host(framed: House, door: str, head: bytes, status: bytes) -> None:
+def test_a_request_names_one_host_and_no_fragment(framed: House, door: str, head: bytes, status: bytes) -> None:
     """RFC 9112 section 3.2. What follows a refusal on the connection is no request of its own."""
     with connect(framed, door) as sock:
         behind = b"GET /aide HTTP/1.1\r\nHost: x\r\n\r\n" if status == b"400" else b""

@@ -145,8 +145,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._fields > MAX_FIELDS:
             self._refuse()
-        elif not self._names_host():
-            self._refuse(_HOST_REFUSAL)
+        elif not self._names_host() or b"#" in self.url:
+            # What follows "#" is no part of a request, and was the name of something whose folder it would now be about
+            # (RFC 9112 section 3.2).
+            self._refuse(_BAD_REQUEST)
         if self._refused:
             return
         self._in_header = False
@@ -269,6 +271,6 @@ def _refusal(status: HTTPStatus) -> bytes:
 
 
 _REFUSAL = _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-_HOST_REFUSAL = _refusal(HTTPStatus.BAD_REQUEST)
+_BAD_REQUEST = _refusal(HTTPStatus.BAD_REQUEST)
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 """`uri-host [ ":" port ]` (RFC 9110 section 7.2), roughly; none where the address has none."""
