@@ -41,6 +41,8 @@ PREFIX: Final = "/dav"
 WELL_KNOWN: Final = ("/.well-known/caldav", "/.well-known/carddav")
 """Discovery (RFC 6764 section 5): both lead to the root, which knows the principal."""
 METHODS = frozenset(OPTIONS_HEADERS["Allow"].split(", "))
+_UNREADABLE: Final = "\ufffd"
+"""What stands for octets that are no UTF-8."""
 _READING: Final = ("OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT")
 BODY_SECONDS = 120.0
 """For a whole body; the server bounds the wait for each piece (slow-body attack)."""
@@ -220,10 +222,12 @@ def _before_login(scope: Scope) -> Answer | None:
 
 def _is_ambiguous(scope: Scope) -> bool:
     """Whether an address may be that of an object whose name was not encoded, and reads as that of its collection:
-    all of it would be replaced or deleted.
+    all of it would be replaced or deleted. Names that are no UTF-8 read as each other.
     """
-    parts = scope["path"].split("/")
-    return bool(scope.get("query_string")) or "." in parts or ".." in parts or parts[-2:] == ["", ""]
+    path = scope["path"]
+    parts = path.split("/")
+    dotted = "." in parts or ".." in parts or parts[-2:] == ["", ""]
+    return dotted or bool(scope.get("query_string")) or _UNREADABLE in path
 
 
 def _canonical(path: str, principal: Principal) -> str | None:
@@ -324,7 +328,7 @@ def _destination(scope: Scope, principal: Principal) -> str:
         raise Denied(502, "The destination is on another server")
     if parts.query or parts.fragment or any(sign in parts.path.lower() for sign in (";", "%3b", "%3f", "%23")):
         raise Denied(400, "Unusable Destination")  # Radicale would cut the name there
-    if any(unicodedata.category(sign)[0] == "C" for sign in unquote(parts.path)):
+    if any(unicodedata.category(sign)[0] == "C" or sign == _UNREADABLE for sign in unquote(parts.path)):
         raise Denied(400, "Unusable Destination")  # as it refuses them in the address of a request
     return _canonical(unquote(parts.path).removeprefix(PREFIX), principal) or parts.path
 

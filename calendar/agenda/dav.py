@@ -102,8 +102,8 @@ class Dav(Guarded):
 
     def _put(self, *request: Any) -> types.WSGIResponse:
         environ, _, path, *_ = request
-        if not is_item(path) and not path.endswith("/") and next(iter(self._storage.discover(path)), None) is None:
-            return httputils.FORBIDDEN  # a home holds collections alone
+        if not is_item(path) and not path.endswith("/"):
+            return httputils.FORBIDDEN  # a home holds collections alone, which are put whole with a slash
         made = super().do_PUT(*request)
         if made[0] != HTTPStatus.BAD_REQUEST or made[2] != httputils.BAD_REQUEST[2]:
             return made

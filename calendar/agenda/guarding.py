@@ -76,7 +76,7 @@ class Guarded(Application):
                 prepare(environ, path)
             status, headers, answer, asked = self._attempt(method, request)
             if status == HTTPStatus.FORBIDDEN and answer == httputils.NOT_ALLOWED[2]:
-                return self._missing_privilege(environ, xmlutils.make_href(str(request[1]), path), info)
+                return self._missing_privilege(environ, str(request[1]), path, info)
             if status == HTTPStatus.CONFLICT and isinstance(answer, bytes) and b"no-uid-conflict" in answer:
                 return self._uid_conflict(environ, str(request[1]), path, info)
             fields = _header_fields(dict(headers), of_text=isinstance(answer, str))
@@ -184,13 +184,22 @@ class Guarded(Application):
         tokens = frozenset({there.sync()[0]}) if isinstance(there, Collection) else frozenset[str]()
         return there.etag, tokens
 
-    def _missing_privilege(self, environ: dict[str, Any], href: str, info: dict[str, object]) -> types.WSGIResponse:
-        """RFC 3744 section 7.1.1."""
+    def _missing_privilege(
+        self, environ: dict[str, Any], base: str, path: str, info: dict[str, object]
+    ) -> types.WSGIResponse:
+        """RFC 3744 section 7.1.1: of a move or a copy, to take it from here, or to put it there."""
+        method = environ["REQUEST_METHOD"]
+        place, needed = path, _NEEDED.get(method, "D:read")
+        if method in ("COPY", "MOVE"):
+            reads = self._rights.authorization(VISIT.get().principal.login, set(), path.rstrip("/").rpartition("/")[0])
+            if self._may_write(path, is_item=is_item(path)) or (method == "COPY" and reads):
+                place = _destination(environ, base)
+            else:
+                needed = "D:unbind" if method == "MOVE" else "D:read"
         error = xmlutils.webdav_error("D:need-privileges")
         resource = ET.SubElement(error[0], xmlutils.make_clark("D:resource"))
-        ET.SubElement(resource, HREF).text = href
-        privilege = ET.SubElement(resource, xmlutils.make_clark("D:privilege"))
-        ET.SubElement(privilege, xmlutils.make_clark(_NEEDED.get(environ["REQUEST_METHOD"], "D:read")))
+        ET.SubElement(resource, HREF).text = xmlutils.make_href(base, place)
+        ET.SubElement(ET.SubElement(resource, xmlutils.make_clark("D:privilege")), xmlutils.make_clark(needed))
         return HTTPStatus.FORBIDDEN, self.xml_fields(), self._xml_response(error, info), None
 
     def _uid_conflict(
@@ -201,8 +210,7 @@ class Guarded(Application):
         """
         space, place = "CR" if of_cards(path) else "C", VISIT.get().holder
         if not place:
-            there = unquote(environ["HTTP_DESTINATION"]).removeprefix(base)
-            place = pathutils.sanitize_path(there) if environ["REQUEST_METHOD"] in ("COPY", "MOVE") else path
+            place = _destination(environ, base) if environ["REQUEST_METHOD"] in ("COPY", "MOVE") else path
         error = xmlutils.webdav_error(f"{space}:no-uid-conflict")
         if is_item(place):
             ET.SubElement(error[0], HREF).text = xmlutils.make_href(base, place)
@@ -245,6 +253,11 @@ def _pin(environ: dict[str, Any], path: str, tag: str) -> None:
             environ[preconditions.MATCH] = tag
         elif environ["REQUEST_METHOD"] == "PUT":
             environ[preconditions.NONE_MATCH] = "*"
+
+
+def _destination(environ: dict[str, Any], base: str) -> str:
+    """The path below ours that something goes to."""
+    return pathutils.sanitize_path(unquote(environ["HTTP_DESTINATION"]).removeprefix(base))
 
 
 def _local(address: str, base: str) -> str:

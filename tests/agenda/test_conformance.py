@@ -114,6 +114,43 @@ def test_nothing_but_collections_in_a_home(client: Client) -> None:
     assert client.put_event(f"{HOME}neu/", event("a")).status_code == 201  # a whole calendar
 
 
+def test_a_whole_calendar_is_put_where_the_address_ends_with_a_slash(client: Client) -> None:
+    """`curl -T event.ics …/agenda` left that one event of all."""
+    client.put_event(f"{AGENDA}a.ics", event("a"))
+    assert client.put_event(AGENDA.removesuffix("/"), event("b")).status_code == 403
+    assert client.sync(AGENDA)[1] == {f"{AGENDA}a.ics": 200}
+
+
+def test_names_are_utf_8(client: Client) -> None:
+    """Others all read alike, so that one was replaced or deleted for another (RFC 3986 section 2.5)."""
+    assert client.put_event(f"{AGENDA}%C3%A9.ics", event("a")).status_code == 201
+    assert client.put_event(f"{AGENDA}%E9.ics", event("b")).status_code == 400
+    assert client.dav("DELETE", f"{AGENDA}%E9.ics").status_code == 400
+    assert client.dav("MOVE", f"{AGENDA}%C3%A9.ics", Destination=f"{AGENDA}%E9.ics").status_code == 400
+
+
+def test_the_privilege_that_is_missing_is_missed_where_it_is(client: Client) -> None:
+    """RFC 3744 section 7.1.1: of a move, where it comes from or where it goes to."""
+    client.put_event(f"{AGENDA}a.ics", event("a"))
+    theirs = "/dav/mmartin/agenda/a.ics"
+    for method, path, to, missing in (
+        ("MOVE", f"{AGENDA}a.ics", theirs, (theirs, "bind")),
+        ("COPY", f"{AGENDA}a.ics", theirs, (theirs, "bind")),
+        ("MOVE", theirs, f"{AGENDA}b.ics", (theirs, "unbind")),
+        ("COPY", theirs, f"{AGENDA}b.ics", (theirs, "read")),
+        ("PUT", theirs, "", (theirs, "bind")),
+    ):
+        answer = client.dav(
+            method, path, event("a"), Content_Type="text/calendar", **({"Destination": to} if to else {})
+        )
+        needed = ET.fromstring(answer.content).find("D:need-privileges/D:resource", NAMESPACES)
+        assert (answer.status_code, needed is not None) == (403, True), (method, path)
+        assert needed is not None
+        privilege = needed.find("D:privilege", NAMESPACES)
+        assert privilege is not None
+        assert (needed.findtext("D:href", "", NAMESPACES), privilege[0].tag.partition("}")[2]) == missing
+
+
 @pytest.mark.parametrize("name", ["?1.ics", "%2E", "%2e%2E", "%2F", ".?x"])
 def test_a_name_that_was_not_encoded_is_not_all_that_is_beside_it(client: Client, name: str) -> None:
     """One event in place of a whole agenda, or the agenda gone: `?` and what follows it is no part of a path."""
