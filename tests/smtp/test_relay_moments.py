@@ -231,7 +231,8 @@ def test_a_stop_leaves_to_the_store_what_it_is_about_to_record(
     """A store that is busy for longer than a stop waits: who has the message is put down all the same."""
     for patience in ("STOP_SECONDS", "ANSWER_SECONDS", "BREAK_SECONDS"):
         monkeypatch.setattr(queue_runner, patience, 0.0)
-    house = make_house(clock=StandingClock(), outbound={"port": first.port, "retry": (600,)})
+    # A stop waits for what the relay leases, which waits for the store here: it asks for nothing more.
+    house = make_house(clock=StandingClock(), outbound={"port": first.port, "retry": (600,), "concurrency": 1})
     relay = house.start_relay(resolver=names.resolver())
     first.inbox.answers = {"nobody@ailleurs.fr": "550 5.1.1 no"}
     first.inbox.hold.clear()
