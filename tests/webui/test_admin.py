@@ -29,7 +29,7 @@ from mailserver.store.upkeep import measures
 from mailserver.texts.causes import Cause
 from tests.waiting import PATIENCE
 from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
-from tests.webui.secondstep import Phone
+from tests.webui.secondstep import Phone, set_up
 from webui.admin import access
 from webui.admin.access import IDLE_SECONDS, is_near
 from webui.admin.routes import routes
@@ -238,6 +238,20 @@ def test_idle_time_closes_the_console_and_both_proofs_open_it(
     house.clock.ahead += 30
     assert str(right.url).endswith("/admin/journal?acte=login")
     assert len(acts(house, Action.CONSOLE_ENTERED)) == before + 1
+
+
+def test_a_password_that_was_changed_is_no_second_factor(house: House) -> None:
+    """A session that was left open, and a password that somebody saw: the new session is no login with a code."""
+    visitor = house.visitor()
+    visitor.log_in(house.person("Iris", "Ouverte", Role.ADMIN).login)
+    set_up(house, visitor)
+    house.clock.ahead += 400
+    assert "/admin/confirmer" in str(visitor.get("/admin").url)
+    chosen = "Coquelicot-Fanfare#26"
+    visitor.get("/compte/mot-de-passe")
+    page = visitor.post("/compte/mot-de-passe", {"actuel": PASSWORD, "nouveau": chosen, "encore": chosen})
+    assert "/reglages" in str(page.url), page.text
+    assert "/admin/confirmer" in str(visitor.get("/admin").url)
 
 
 def test_the_proof_belongs_to_one_session(house: House, administrator: Principal, phone: Phone) -> None:

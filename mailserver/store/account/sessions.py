@@ -119,8 +119,12 @@ def open_session(
     interface: str,
     peer: str,
     agent: str,
+    created: int = 0,
 ) -> None:
-    """Record a new session of `lifetime` seconds, renewed as it is used; sweep what has expired."""
+    """Record a new session of `lifetime` seconds, renewed as it is used; sweep what has expired.
+
+    `created`: when its owner logged in, if that was not now: it goes on in place of another.
+    """
     now = tx.now
     _sweep(tx, now)
     _keep_newest(tx, session, session.c.seen, account_id, MAX_SESSIONS - 1)
@@ -129,7 +133,7 @@ def open_session(
         {
             "token_hash": token_hash,
             "account_id": account_id,
-            "created": now,
+            "created": created or now,
             "seen": now,
             "expires": now + lifetime,
             "lifetime": lifetime,

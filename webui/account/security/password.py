@@ -170,6 +170,8 @@ async def change_password(services: Services, visit: Visit) -> Response:
         visit.session.interface,
         visit.peer,
         visit.request.headers.get("user-agent", ""),
+        # It is no login: nobody was asked for a code, which the console takes a new session for.
+        visit.session.created,
     )
     # Who had to renew first was on the way to the mail.
     base = BASES[visit.session.interface]
