@@ -267,6 +267,16 @@ def test_an_owner_sees_whom_a_living_list_finds_as_far_as_they_may(
     assert pupil.address in other.text
 
 
+def test_an_owner_counts_nobody_by_a_query_of_their_own(house: House, visitor: Visitor, pupil: Principal) -> None:
+    """Only the administration says whom a query finds; whoever looks after a list learned how many answer to any."""
+    address = make(house, "club-echecs", owners=(pupil.address,), query="role=admin uai=9999999Z")
+    visitor.log_in(pupil.login, interface="complet")
+    visitor.get(f"/m/liste/{address}")
+    composed = {"c_role": "pupil", "c_uai": UAI, "faire": "composer"}
+    assert "0 personne" in visitor.post(f"/m/liste/{address}", composed).text
+    assert QUERY not in visitor.text
+
+
 def test_an_administrator_previews_then_makes_a_living_list(
     house: House, visitor: Visitor, admin: Principal, pupil: Principal
 ) -> None:

@@ -190,7 +190,7 @@ async def _look(services: Services, visit: Visit, entry: ListEntry | None, form:
         new = [one for one in added if one.casefold() not in held_already]
         form = replace(form, members="\n".join(filter(None, (form.members.rstrip(), *new))))
         return await _answer(services, visit, entry, form, waiting, None, added=len(new))
-    if action == "composer":
+    if action == "composer" and may_make(services, visit):
         form = replace(form, query=list_preview.composed(visit) or form.query)
     preview = await list_preview.of_query(services, visit, form.query)
     return await _answer(services, visit, entry, form, waiting, preview)
