@@ -21,6 +21,10 @@ TRIAL = "restore-trial.last"
 TOLD = 20
 """Faults of it that are kept."""
 PARTS = frozenset((DATABASE, MESSAGES, SETTINGS, MANIFEST))
+READ_BACK = "read-back-"
+"""Of a manifest: tags that begin so name the snapshot of each part that was read back."""
+UNDER_WAY_SECONDS = 86400
+"""For so long after its last snapshot a backup may be under way on another host; one that takes a day is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +74,27 @@ def tags_of(backup: Backup, part: str) -> list[str]:
         "engine": backup.engine,
         "part": part,
     }
+    if part == MANIFEST:
+        told |= {f"{READ_BACK}{name}": snapshot for name, snapshot in backup.parts.items()}
     return [f"{name}={value}" for name, value in told.items()]
 
 
 def whole(snapshots: Sequence[Snapshot]) -> list[Backup]:
-    """The backups that have every part, oldest first."""
+    """The backups that have every part, oldest first.
+
+    Of several snapshots of a part it is the one that the manifest names: the clock may have been set back between them.
+    Where that one is not there (a copy has snapshots of its own) it is the last one.
+    """
     parts: dict[str, dict[str, Snapshot]] = {}
     for one in snapshots:
         parts.setdefault(one.tags.get("backup", ""), {})[one.tags.get("part", "")] = one
+    by_id = {one.id: one for one in snapshots}
     found = []
     for number, known in parts.items():
         if number and known.keys() >= PARTS:
+            for part in PARTS:
+                read_back = by_id.get(known[MANIFEST].tags.get(f"{READ_BACK}{part}", ""))
+                known[part] = read_back or known[part]
             first = known[DATABASE]
             values = {name: first.tags.get(name, "") for name in ("instance", "schema", "version", "engine")}
             ids = {part: snapshot.id for part, snapshot in known.items()}
@@ -105,7 +119,8 @@ def list_backups(repository: Repository) -> list[Backup]:
 def thin_out(repository: Repository, made: Backup, keep: Keep) -> int:
     """Let go of what the policy does not keep of this instance, and of what was begun and never ended; how many went.
 
-    Raises CannotBackUp.
+    The one that was just made stays, also where one of a clock that was ahead is the newest for the policy. What
+    another host may be making now is not touched. Raises CannotBackUp.
     """
     mine = f"instance={made.instance}"
     snapshots = repository.snapshots(mine)
@@ -114,12 +129,30 @@ def thin_out(repository: Repository, made: Backup, keep: Keep) -> int:
     if made.id not in backups:
         raise CannotBackUp(Text("une autre machine a effacé une partie de cette sauvegarde : recommencez"))
     gone = repository.surplus(keep.words(), mine, f"part={MANIFEST}")
-    kept = backups - {one.tags.get("backup", "") for one in snapshots if one.id in gone}
+    kept = backups - {one.tags.get("backup", "") for one in snapshots if one.id in gone} | {made.id}
     # Also what a later snapshot of the same part took the place of.
-    ids = [one.id for one in snapshots if one.tags.get("backup", "") not in kept or one.id not in parts]
+    kept_or_coming = kept | _under_way(snapshots, made)
+    ids = [
+        one.id
+        for one in snapshots
+        if (number := one.tags.get("backup", "")) not in kept_or_coming or (number in kept and one.id not in parts)
+    ]
     if ids:
         repository.forget(ids)
     return len(backups - kept)
+
+
+def _under_way(snapshots: Sequence[Snapshot], made: Backup) -> set[str]:
+    """Backups that are not whole and that another host may be making: on this one its lock says that none is."""
+    ours = [one for one in snapshots if one.tags.get("backup", "") == made.id]
+    hosts, last = {one.host for one in ours}, max(datetime.datetime.fromisoformat(one.time) for one in ours)
+    recent = (last - datetime.timedelta(seconds=UNDER_WAY_SECONDS)).isoformat(timespec="microseconds")
+    done = {one.id for one in whole(snapshots)}
+    return {
+        number
+        for one in snapshots
+        if (number := one.tags.get("backup", "")) not in done and one.host not in hosts and one.time > recent
+    }
 
 
 def note_made(data: Path, at: float) -> None:

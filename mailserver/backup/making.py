@@ -206,6 +206,7 @@ class _Making:
             "settings.tar", kept.tags_of(backup, SETTINGS), settings_archive(self._place.settings, self._secrets)
         )
         report.added += data.added
+        backup.parts.update({DATABASE: result.snapshot, SETTINGS: data.snapshot})
         report.faults += self._messages(report)
         self._tell(Text("Relecture"), 0)
         for fault in (
@@ -260,6 +261,7 @@ class _Making:
                 folder, kept.tags_of(report.backup, MESSAGES), self._telling(Text("Gros messages"))
             )
             report.added += result.added
+            report.backup.parts[MESSAGES] = result.snapshot
             unread = [item for item, why in result.errors if item and "no such file" not in why]
             if unread:  # one that went meanwhile is looked for below
                 return [Text("{path} ne peut pas être lu", path=unread[0])]
@@ -279,6 +281,7 @@ class _Making:
             self._names, instance, kept.tags_of(report.backup, MESSAGES), self._counted(note, instance), tell
         )
         report.added += stored.added
+        report.backup.parts[MESSAGES] = stored.snapshot
         if stored.unreadable:
             return [Text("{path} ne peut pas être lu", path=stored.unreadable[0])]
         lacking = verifying.missing_files(self._repository, stored.snapshot, self._names, stage.folder)

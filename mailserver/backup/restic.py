@@ -48,6 +48,8 @@ class Snapshot:
     id: str
     time: str
     tags: Mapping[str, str]
+    host: str = ""
+    """Of which it was made."""
 
 
 @dataclass(slots=True)
@@ -303,7 +305,7 @@ def _snapshot(fields: Message) -> Snapshot:
     """Its time in UTC: restic writes that of the machine's zone, which moves twice a year."""
     tags = (tag.partition("=") for tag in fields.get("tags") or ())
     time = datetime.datetime.fromisoformat(fields["time"]).astimezone(datetime.UTC).isoformat(timespec="microseconds")
-    return Snapshot(fields["id"], time, {name: value for name, _, value in tags})
+    return Snapshot(fields["id"], time, {name: value for name, _, value in tags}, fields.get("hostname") or "")
 
 
 def _hear(

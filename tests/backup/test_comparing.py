@@ -4,7 +4,9 @@ import datetime
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from mailserver.backup import kept, restoring, verifying
 from mailserver.backup.kept import Backup
-from mailserver.backup.restic import CannotBackUp, Snapshot, is_folder, shown
+from mailserver.backup.restic import CannotBackUp, Repository, Snapshot, is_folder, shown
 from mailserver.foundation.settings import parse
 from mailserver.health.findings import Grade
 from mailserver.health.restore_trial import examine_backups
@@ -104,3 +106,69 @@ def test_only_whole_backups_count() -> None:
 def test_another_thirtieth_each_day() -> None:
     days = [datetime.date(2026, 1, 1) + datetime.timedelta(days) for days in range(30)]
     assert {verifying.part_of_the_day(day) for day in days} == {f"{n}/30" for n in range(1, 31)}
+
+
+def parts_of(number: str, at: int, host: str = "a", *, times: dict[str, int] | None = None) -> list[Snapshot]:
+    """What a backup has in its target: its parts, a minute apart."""
+    tags = {"instance": "i", "schema": "s", "version": "v", "engine": "sqlite", "backup": number}
+    clock = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    return [
+        Snapshot(
+            f"{number}-{part}",
+            (clock + datetime.timedelta(minutes=(times or {}).get(part, at + n))).isoformat(timespec="microseconds"),
+            {**tags, "part": part},
+            host,
+        )
+        for n, part in enumerate((kept.DATABASE, kept.SETTINGS, kept.MESSAGES, kept.MANIFEST))
+    ]
+
+
+class Shelf:
+    """A target with snapshots of a policy that keeps the last one alone."""
+
+    def __init__(self, *backups: list[Snapshot]) -> None:
+        self.found = sorted((one for parts in backups for one in parts), key=lambda one: one.time)
+
+    def snapshots(self, *_: str) -> list[Snapshot]:
+        return list(self.found)
+
+    def surplus(self, *_: object) -> set[str]:
+        """All manifests but the one whose time is last."""
+        return {one.id for one in self.found if one.tags["part"] == kept.MANIFEST and one is not self.found[-1]}
+
+    def forget(self, ids: list[str]) -> None:
+        self.found = [one for one in self.found if one.id not in ids]
+
+    def thin_out(self, made: str) -> set[str]:
+        """The backups of which anything is left after this one was made."""
+        backup = next(one for one in kept.whole(self.found) if one.id == made)
+        kept.thin_out(cast("Repository", self), backup, kept.Keep(0, 0, 0))
+        return {one.tags["backup"] for one in self.found}
+
+
+def test_the_backup_that_was_just_made_stays() -> None:
+    """The clock of a host that made one before was ahead: for the policy that one is the newest."""
+    assert Shelf(parts_of("ahead", 1000), parts_of("made", 0), parts_of("old", -1000)).thin_out("made") == {
+        "ahead",
+        "made",
+    }
+
+
+def test_what_another_host_is_making_is_not_touched() -> None:
+    begun = parts_of("theirs", 0, "b")[:3]
+    assert Shelf(begun, parts_of("made", 10)).thin_out("made") == {"theirs", "made"}
+    killed = parts_of("ours", 0)[:3]
+    assert Shelf(killed, parts_of("made", 10)).thin_out("made") == {"made"}
+    of_long_ago = parts_of("theirs", -3000, "b")[:3]
+    assert Shelf(of_long_ago, parts_of("made", 10)).thin_out("made") == {"made"}
+
+
+def test_the_part_that_was_read_back_counts_whatever_the_clock_said() -> None:
+    """It was set back between two walks through the large messages: the first has the later time, and lacks some."""
+    parts = parts_of("1", 0)
+    broken = replace(parts[2], id="lacks-some", time="2026-01-01T00:02:30.000000+00:00")
+    made = kept.Backup("1", "", "i", "s", "v", "sqlite", {kept.MESSAGES: parts[2].id})
+    tags = dict(tag.split("=") for tag in kept.tags_of(made, kept.MANIFEST))
+    manifest = replace(parts[3], tags=tags)
+    assert [one.parts[kept.MESSAGES] for one in kept.whole([*parts[:3], broken, manifest])] == [parts[2].id]
+    assert [one.parts[kept.MESSAGES] for one in kept.whole([*parts[:2], broken, manifest])] == ["lacks-some"]
