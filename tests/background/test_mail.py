@@ -9,6 +9,7 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages, snooze
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.deleted import retention
+from mailserver.store.mail.flags import MAX_KEYWORDS
 from mailserver.store.mail.messages import NO_QUOTA
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, handling
@@ -79,6 +80,36 @@ async def test_the_place_to_return_to_may_be_gone(house: House) -> None:
     await house.store.write(mailboxes.remove, person.account_id, "Projet")
     await house.round(2 * DAY)
     assert await house.store.read(_subjects, person.account_id, "INBOX") == ["Orphelin"]
+
+
+def _use_up_keywords(tx: Tx, account_id: int, name: str) -> None:
+    box = mailboxes.get(tx, account_id, name)
+    messages.ensure_flags(tx, box.id, [f"mot{number}" for number in range(MAX_KEYWORDS)])
+
+
+async def test_nobody_waits_for_what_a_mailbox_cannot_hold(house: House) -> None:
+    """A tag that a program gave where it waits, and no place for it in INBOX, or in the archive: all others wait behind
+    that message."""
+    full, other = await house.person(), await house.person("amartin")
+    await house.enter()
+    reply = b"References: <fil@x>\r\n"
+    for person in (full, other):
+        await house.deliver(person.address, MAIL % (b"Patience", 1, reply))
+        await _put_off(house, person, DAY if person is full else DAY + 60)
+    place = await house.store.read(mailboxes.get, full.account_id, snooze.PLACE)
+    await house.store.write(messages.store_flags, full.account_id, place.id, [1], "+", ("urgent",))
+    await house.store.write(_use_up_keywords, full.account_id, "INBOX")
+    await house.round(DAY + 120)
+    for person in (full, other):
+        assert await house.store.read(_subjects, person.account_id, "INBOX") == ["Patience"]
+    inbox = await house.store.read(mailboxes.get, full.account_id, "INBOX")
+    await house.store.write(handling.mute, full.account_id, inbox.id, Chosen(everything=webmail.View()))
+    await house.store.write(_use_up_keywords, full.account_id, "Archive")
+    await house.deliver(full.address, MAIL % (b"Re: Patience", 2, reply))
+    uid = (await house.store.read(mailboxes.get, full.account_id, "INBOX")).uidnext - 1
+    await house.store.write(messages.store_flags, full.account_id, inbox.id, [uid], "+", ("mot1",))
+    await house.round(5)
+    assert await house.store.read(_subjects, full.account_id, "Archive") == ["Re: Patience"]
 
 
 async def test_muted_conversations_stay_quiet(house: House) -> None:

@@ -122,6 +122,17 @@ def test_a_lost_file_is_said_and_nothing_is_moved(
     assert service.run(move, quiet).ended, "once it is known to be lost"
 
 
+def test_what_is_marked_as_damaged_is_brought_as_it_is(
+    place: Place, large: dict[str, bytes], move_to: MoveMaker, folder: Path
+) -> None:
+    """A part of it may be read some day, and its mark may be of a disk that was away."""
+    with closing(sqlite3.connect(place.data / "mail.db")) as database:
+        database.execute("INSERT INTO damage SELECT content_id, 1, 'altered' FROM blob WHERE file = ?", (NAMES[1],))
+        database.commit()
+    assert service.run(move_to(place.url, folder=folder), quiet).ended
+    assert {name: (folder / name).read_bytes() for name in NAMES} == large
+
+
 def test_a_folder_of_others_is_not_touched(place: Place, move_to: MoveMaker, folder: Path, tmp_path: Path) -> None:
     move = move_to(f"sqlite:///{tmp_path / 'new.db'}", folder=folder)
     write_mark(folder, "0" * 32)

@@ -279,3 +279,16 @@ def test_everything_stored_is_compared(store: Store, edupont: int) -> None:
         assert len(again[Part.MESSAGES]) == store.read_now(integrity.known_damage) == 1
     finally:
         looking.close()
+
+
+def test_what_is_out_of_reach_is_not_marked_as_damaged(store: Store, edupont: int) -> None:
+    """A backup does not ask for what is marked, and nobody takes the mark away when the disk is back."""
+    fill(store, edupont, 2)
+    folder = store.data / "blobs"
+    folder.rename(store.data / "away")
+    found = deep_check.look(store)
+    assert found[Part.MESSAGES]
+    deep_check.mend(store, found)
+    assert store.read_now(integrity.known_damage) == 0
+    (store.data / "away").rename(folder)
+    assert not deep_check.look(store)[Part.MESSAGES]

@@ -388,3 +388,15 @@ def test_a_keyword_that_does_not_fit_costs_no_message(store: Store, edupont: int
     (kept,) = found(store, edupont).messages
     assert back(store, edupont, [kept.id]).count == 1
     assert [row[1] & 31 for row in store.read_now(messages.state, inbox.id)] == [1]
+
+
+def test_what_another_moves_to_themselves_can_be_brought_back(store: Store, edupont: int, mmartin: int) -> None:
+    """MOVE out of a mailbox that is lent is a removal for its owner, whatever becomes of it there."""
+    inbox, theirs = box_of(store, edupont), box_of(store, mmartin)
+    fill(store, edupont, 1)
+    store.write_now(messages.move, edupont, inbox.id, theirs.id, [1], NO_QUOTA, target_account=mmartin)
+    (uid,) = [row[0] for row in store.read_now(messages.state, theirs.id)]
+    store.write_now(messages.erase, mmartin, theirs.id, [uid], kept=False)
+    settled(store)
+    assert subjects(store, edupont) == ["Message 0"]
+    assert subjects(store, mmartin) == []

@@ -12,6 +12,7 @@ from mailserver.store.queue.held import held_submissions, moderation_queue
 from mailserver.store.queue.held import infected as infected_queue
 from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import HELD
+from mailserver.store.schema.accounts import account
 from mailserver.store.schema.agendas import collection
 from mailserver.store.schema.junk import infected
 from mailserver.store.schema.rosters import digest_post, held_message
@@ -81,3 +82,17 @@ def test_what_may_have_left_stays_and_numbers_jump(store: Store, edupont: int) -
     agenda = store.read_now(lambda tx: tx.execute(select(collection).where(collection.c.name == "essai")).one())
     assert agenda.modseq == agenda.floor == 5 + returning.MODSEQ_JUMP
     assert keep_draft(store, edupont, "Autre chose") > returning.IDS, "ids jump, too"
+
+
+def test_nobody_is_erased_before_somebody_has_looked(store: Store, edupont: int, mmartin: int) -> None:
+    """An account that was opened again after the backup is closed in it; one whose erasure had begun is half gone."""
+
+    def close(tx: Tx) -> None:
+        tx.execute(update(account).values(state="closed", erase_at=tx.now + 60))
+        tx.execute(update(account).where(account.c.id == mmartin).values(erased=1, erase_at=1))
+
+    store.write_now(close)
+    store.write_now(returning.advance)
+    times = dict(map(tuple, store.read_now(lambda tx: tx.execute(select(account.c.id, account.c.erase_at)).all())))
+    assert times[edupont] >= int(store.clock.now()) + returning.LOOK_SECONDS - 60
+    assert times[mmartin] == 1

@@ -78,7 +78,7 @@ def silence(tx: Tx, account_id: int) -> int:
     if quiet:
         messages.store_flags(tx, account_id, inbox.id, quiet, "+", ("\\Seen",))
         if archive is not None:
-            messages.move(tx, account_id, inbox.id, archive.id, quiet)
+            messages.move_or_drop_keywords(tx, account_id, inbox.id, archive.id, quiet)
     done = rows[-1].uid + 1 if len(rows) == AT_ONCE else inbox.uidnext
     tx.execute(update(mute_watch).where(mute_watch.c.account_id == account_id).values(uid=done))
     return len(quiet)

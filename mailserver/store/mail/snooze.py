@@ -97,7 +97,9 @@ def wake(tx: Tx) -> int:
     inbox = next((box.id for box in boxes.values() if box.name == mailboxes.INBOX), 0)
     target = origin if origin in boxes else inbox
     if place in boxes and target and place != target:
-        moved = messages.move(tx, account_id, place, target, [row.uid for row in found]).target_uids
+        uids = [row.uid for row in found]
+        # Everybody else's messages wait behind these: nothing may refuse them.
+        moved = messages.move_or_drop_keywords(tx, account_id, place, target, uids).target_uids
         if moved:
             messages.store_flags(tx, account_id, target, moved, "-", ("\\Seen",))
             # A new UID, so a new INTERNALDATE is allowed (RFC 9051 section 2.3.3): lists show it where it is seen.

@@ -95,12 +95,13 @@ def carry(source: Place, target: Place, since: int, told: Callable[[float], None
     with ThreadPoolExecutor(THREADS, thread_name_prefix="move") as pool:
         for shelf in range(SHELVES):
             there = set(new.aged(shelf, float("inf"))).difference(new.aged(shelf, since))
-            lacking = [name for name in _named(source, shelf) if name not in there]
+            named = _named(source, shelf)
+            lacking = [name for name in named if name not in there]
             for names in (lacking[begin : begin + TOGETHER] for begin in range(0, len(lacking), TOGETHER)):
                 _note(noted, names)
                 for name, octets in zip(names, pool.map(lambda name: _bring(old, new, name), names), strict=True):
                     if octets is None:
-                        lost.append(name)
+                        lost += [] if named[name] else [name]
                         continue
                     carried.files += 1
                     carried.octets += octets
@@ -118,16 +119,17 @@ def carry(source: Place, target: Place, since: int, told: Callable[[float], None
     return carried
 
 
-def _named(source: Place, shelf: int) -> list[str]:
-    """Files of one shelf that rows name, but for those that are known to be lost."""
+def _named(source: Place, shelf: int) -> dict[str, bool]:
+    """Files of one shelf that rows name, and whether they are known to be damaged: such a one may be lost, and what
+    there is of it is brought all the same."""
     name = CodePoints(blob.c.file)
     chosen = (
-        select(blob.c.file)
+        select(blob.c.file, damage.c.content_id.is_not(None))
         .outerjoin(damage, damage.c.content_id == blob.c.content_id)
-        .where(blob.c.file.is_not(None), name >= f"{shelf:02x}/", name < f"{shelf:02x}0", damage.c.content_id.is_(None))
+        .where(blob.c.file.is_not(None), name >= f"{shelf:02x}/", name < f"{shelf:02x}0")
     )
     with migrate.refusals(source.url), migrate.reading(source.url) as connection:
-        return [row[0] for row in connection.execute(chosen)]
+        return {row[0]: bool(row[1]) for row in connection.execute(chosen)}
 
 
 def _note(noted: Path, names: list[str]) -> None:

@@ -123,7 +123,10 @@ def _of_content(folder: BlobFolder, row: Sequence[Any]) -> Iterator[Flaw]:
     except Temporary as error:
         yield _flaw(content_id, causes.of(error), file)
         return
-    fault = _fault(folder, digest, size, header, octets, file)
+    try:
+        fault = _fault(folder, digest, size, header, octets, file)
+    except Temporary as error:
+        fault = causes.of(error)
     if fault:
         yield _flaw(content_id, fault, file)
 
@@ -137,12 +140,11 @@ def _flaw(content_id: int, fault: Cause, file: str | None = None) -> Flaw:
 def _fault(
     folder: BlobFolder, digest: bytes, size: int, header: bytes, octets: bytes | None, file: str | None
 ) -> Cause:
+    """Raises Temporary."""
     try:
         whole = blobs.expand(header) + blobs.read_body(folder, octets, file)
     except Damaged as error:
         return error.fault
-    except Temporary as error:
-        return causes.of(error)
     if len(whole) != size or hashlib.blake2b(whole, digest_size=32).digest() != bytes(digest):
         return Cause("octets-altered")
     return NOTHING
@@ -154,14 +156,20 @@ def total(tx: Tx) -> int:
 
 
 def mend_content(tx: Tx, folder: BlobFolder, content_id: int) -> Cause:
-    """Take a file back from quarantine; mark what stays damaged. What was done; empty for nothing to do."""
+    """Take a file back from quarantine; mark what stays damaged. What was done; empty for nothing to do.
+
+    What is out of reach now says nothing of itself: its mark, or that it has none, stays.
+    """
     row = tx.execute(_CONTENTS.where(content.c.id == content_id)).first()
     if row is None:
         return NOTHING
     file = row.file
     files = files_of(folder)
-    restored = file is not None and files.lies_aside(file) and files.restore(file)
-    fault = Cause("octets-missing") if row.header is None else _fault(folder, *tuple(row)[1:])
+    try:
+        restored = file is not None and files.lies_aside(file) and files.restore(file)
+        fault = Cause("octets-missing") if row.header is None else _fault(folder, *tuple(row)[1:])
+    except Temporary:
+        return NOTHING
     tx.execute(delete(damage).where(damage.c.content_id == content_id))
     if fault:
         tx.execute(insert(damage).values(content_id=content_id, found=tx.now, fault=str(fault)))

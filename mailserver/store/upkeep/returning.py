@@ -18,6 +18,7 @@ from mailserver.store.queue import outbox as letters
 from mailserver.store.queue.mailings import SERVICE, State
 from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import HELD
+from mailserver.store.schema.accounts import account
 from mailserver.store.schema.agendas import collection, item_gone
 from mailserver.store.schema.base import metadata
 from mailserver.store.schema.junk import infected
@@ -83,6 +84,9 @@ def advance(tx: Tx) -> Returned:
     later = collection.c.modseq + MODSEQ_JUMP
     tx.execute(update(collection).values(modseq=later, floor=later))
     tx.execute(delete(item_gone))
+    # Accounts that were opened again, or planned otherwise, after the backup must not be erased before somebody looked.
+    late = (account.c.erase_at > 0, account.c.erase_at < tx.now + LOOK_SECONDS, account.c.erased == 0)
+    tx.execute(update(account).where(*late).values(erase_at=tx.now + LOOK_SECONDS))
     # Sessions that were ended after the backup must not open anything.
     tx.execute(delete(session))
     held = tx.execute(

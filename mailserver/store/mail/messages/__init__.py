@@ -21,7 +21,7 @@ from mailserver.store.mail.messages.append import (
     store_contents,
 )
 from mailserver.store.mail.messages.bulk_columns import HEAVY, LIGHT, fetch_columns, fetch_columns_of, fetch_some
-from mailserver.store.mail.messages.copy_move import Copied, copy, move, rename
+from mailserver.store.mail.messages.copy_move import Copied, copy, move, move_or_drop_keywords, rename
 from mailserver.store.mail.messages.expunge import erase, expunge
 from mailserver.store.mail.messages.flagging import ensure_flags, ensure_flags_many, mark_seen_by_session, store_flags
 from mailserver.store.mail.messages.quotas import NO_QUOTA, Quota, check_quota, quota, room, set_message_quota, usage
@@ -68,6 +68,7 @@ __all__ = [
     "join_octets",
     "mark_seen_by_session",
     "move",
+    "move_or_drop_keywords",
     "newest",
     "octets",
     "place",

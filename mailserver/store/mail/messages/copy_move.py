@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, cast, func, insert, literal, select, update
 
+from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Row, Tx
 from mailserver.store.mail import lessons, mailboxes
 from mailserver.store.mail.deletions import CAME
@@ -95,13 +96,28 @@ def move(
     target_account: int | None = None,
     keep: int = -1,
 ) -> Copied:
-    """COPY and EXPUNGE as one (RFC 6851); the quota matters to another owner only. Raises as `copy`."""
-    asked = quota if target_account not in (None, account_id) else None
+    """COPY and EXPUNGE as one (RFC 6851); the quota matters to another owner only. Raises as `copy`.
+
+    What another owner has from now on is kept aside for the one who had it, as with any other removal.
+    """
+    leaves = target_account not in (None, account_id)
+    asked = quota if leaves else None
     copied = copy(tx, account_id, source_id, target_id, uids, asked, target_account=target_account, keep=keep)
     if not copied.source_uids:
         return copied
-    remove(tx, account_id, source_id, copied.source_uids, kept=False)
+    remove(tx, account_id, source_id, copied.source_uids, kept=leaves)
     return copied
+
+
+def move_or_drop_keywords(tx: Tx, account_id: int, source_id: int, target_id: int, uids: Sequence[int]) -> Copied:
+    """`move` within an account, of what nobody asks for again: where the target cannot hold the keywords of these
+    messages they come without. Raises Refused(NO_SUCH_MAILBOX)."""
+    try:
+        return move(tx, account_id, source_id, target_id, uids)
+    except Refused as refusal:
+        if refusal.reason is not Reason.LIMIT:
+            raise
+        return move(tx, account_id, source_id, target_id, uids, keep=(1 << FIRST_KEYWORD_BIT) - 1)
 
 
 def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
