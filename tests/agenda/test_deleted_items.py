@@ -1,5 +1,7 @@
 """Events, tasks and contacts that were deleted come back as they were, while they are kept, and only to their owner."""
 
+from dataclasses import replace
+
 import pytest
 
 from mailserver.accounts import removed_items
@@ -24,6 +26,10 @@ TEXT = (
 
 def kept(store: Store, account_id: int, days: int = 30) -> list[RemovedItem]:
     return [removed_items.line_of(one) for one in store.read_now(agenda_recovery.find, account_id, days, 50)]
+
+
+def uids(store: Store, account_id: int) -> list[str]:
+    return [one.uid for one in store.read_now(agenda_recovery.find, account_id, 30, 50)]
 
 
 def back(store: Store, account_id: int, numbers: list[int]) -> int:
@@ -70,6 +76,23 @@ def test_what_is_there_is_not_shown(store: Store, edupont: int, agenda: Collecti
     feed = store.write_now(agenda_feeds.subscribe, edupont, "feed", {}, "https://a.fr/x.ics", b"d" * 32, [event("c")])
     store.write_now(agendas.drop, edupont, feed)
     assert len(kept(store, edupont)) == 1
+
+
+def test_what_is_written_over_or_carried_off_is_kept(store: Store, edupont: int, agenda: Collection) -> None:
+    """Another event under the same name, by PUT, MOVE or with the whole agenda; MOVE to the agenda of somebody else."""
+    for name in ("a", "b", "c", "d"):
+        store.write_now(agenda_items.put, edupont, agenda.id, event(name))
+    store.write_now(agenda_items.put, edupont, agenda.id, replace(event("x"), href="a.ics"))
+    store.write_now(agenda_items.move, edupont, (agenda.id, "a.ics"), (agenda.id, "b.ics"))
+    assert sorted(uids(store, edupont)) == ["a", "b"], "the event x is there"
+    whole = [event("d"), replace(event("y"), href="c.ics"), replace(event("x"), href="z.ics")]
+    store.write_now(agenda_items.replace, edupont, agenda.id, {}, whole)
+    assert sorted(uids(store, edupont)) == ["a", "b", "c"]
+    other = store.write_now(create_account, "mmartin")
+    theirs = store.write_now(agendas.create, other, "autre", agendas.CALENDAR, {})
+    store.write_now(agenda_items.move, edupont, (agenda.id, "d.ics"), (theirs.id, "d.ics"), target_account=other)
+    assert sorted(uids(store, edupont)) == ["a", "b", "c", "d"]
+    assert uids(store, other) == []
 
 
 def test_a_deleted_agenda_is_made_anew_once(store: Store, edupont: int) -> None:

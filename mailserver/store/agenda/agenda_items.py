@@ -245,7 +245,10 @@ def move(
     held = get(tx, account_id, *source)
     if held is None or held.text is None:
         raise Refused(Reason.NOT_FOUND, "No such item")
-    _remove(tx, agendas.lock(tx, account_id, source[0]), source[1], seen[0])
+    origin = agendas.lock(tx, account_id, source[0])
+    if owners[target[0]] != account_id and not origin.source:  # its owner has it no more
+        agenda_deletions.keep(tx, account_id, origin.id, [source[1]])
+    _remove(tx, origin, source[1], seen[0])
     new = NewItem(target[1], held.uid, held.etag, held.kind, held.component, held.starts, held.ends, held.text)
     _check(new)
     _put(tx, agendas.lock(tx, owners[target[0]], target[0]), new, seen[1])
@@ -266,11 +269,13 @@ def replace(tx: Tx, account_id: int, collection_id: int, props: Mapping[str, str
     wanted = {new.href for new in items}
     if len(wanted) != len(items) or len({new.uid for new in items}) != len(items):
         raise UidTaken
-    here = {old.href: old.etag for old in stamps(tx, account_id, held.id)}
+    before = stamps(tx, account_id, held.id)
+    here = {old.href: old.etag for old in before}
     fresh = [new for new in items if here.get(new.href) != new.etag]
     gone = [href for href in here if href not in wanted]
     if not held.source:
-        agenda_deletions.keep(tx, account_id, held.id, gone)
+        uids = {new.uid for new in items}
+        agenda_deletions.keep(tx, account_id, held.id, [old.href for old in before if old.uid not in uids])
     for href in (*gone, *(new.href for new in fresh)):
         tx.run(_REMOVE, collection=held.id, wanted=href)
         tx.run(_UNBURY, collection=held.id, wanted=href)
@@ -381,6 +386,8 @@ def _put(tx: Tx, held: Collection, new: NewItem, seen: Seen) -> None:
     _check_seen(row, seen)
     if row is not None and row[0] == new.etag and row[1] == new.uid:
         return
+    if row is not None and row[1] != new.uid and not held.source:  # another event is written over
+        agenda_deletions.keep(tx, held.account_id, held.id, [new.href])
     if holder(tx, held.account_id, held.id, new.uid) not in (None, new.href):
         raise UidTaken
     growth = octets(new.text) - (int(row[2]) if row is not None else 0)
