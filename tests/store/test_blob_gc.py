@@ -26,8 +26,9 @@ from mailserver.store.record import trusted_clock
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.schema.keeping import instance
 from mailserver.store.schema.mail import blob, content, mailbox
-from mailserver.store.upkeep import integrity
+from mailserver.store.upkeep import integrity, returned_mail
 from mailserver.store.upkeep.integrity import Part
+from mailserver.store.upkeep.returned_mail import Destination, State
 from tests.conftest import StoreMaker
 
 DAY = 86400
@@ -292,3 +293,24 @@ def test_what_is_out_of_reach_is_not_marked_as_damaged(store: Store, edupont: in
     assert store.read_now(integrity.known_damage) == 0
     (store.data / "away").rename(folder)
     assert not deep_check.look(store)[Part.MESSAGES]
+
+
+def test_who_brings_a_damaged_message_again_heals_it(store: Store, edupont: int) -> None:
+    """Its octets are not thrown away for those that nobody can read; all who have it have it again."""
+    octets, folder = large(1), store.data / "blobs"
+    inbox = store.read_now(mailboxes.get, edupont, "INBOX")
+    first = blobs.prepare(octets, folder)
+    one = store.write_now(messages.append, edupont, inbox.id, first)
+    assert first.file is not None
+    (folder / first.file).unlink()
+    deep_check.mend(store, deep_check.look(store))
+    assert store.read_now(integrity.known_damage) == 1
+    to = Destination(edupont, "Restauré le 30-11-2026", "INBOX")
+    assert store.read_now(returned_mail.states, to, [first.hash]) == {first.hash: State.GONE}, (
+        "a backup is asked for it"
+    )
+    again = blobs.prepare(octets, folder)
+    assert store.write_now(messages.store_content, again) == (one.content_id, True), "its file is not removed"
+    assert store.read_now(integrity.known_damage) == 0
+    assert store.read_now(messages.octets, edupont, inbox.id, one.uid, folder) == octets
+    assert store.write_now(messages.store_content, blobs.prepare(octets, folder)) == (one.content_id, False)

@@ -21,6 +21,7 @@ from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.deleted import readmission, recovery
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.mail.messages import Placing, Quota
+from mailserver.store.schema.keeping import damage
 from mailserver.store.schema.mail import content, mailbox, message
 
 TREE = "Restauré le {day:%d-%m-%Y}"
@@ -108,8 +109,11 @@ def states(tx: Tx, to: Destination, hashes: Sequence[bytes]) -> dict[bytes, Stat
     ids = list(known.values())
     barred = readmission.barred(tx, ids)
     there = readmission.held(tx, ids, [box.id for box in _looked_in(tx, to)])
+    marked = set(tx.execute(select(damage.c.content_id).where(damage.c.content_id.in_(ids))).scalars())
     found = dict.fromkeys(hashes, State.GONE)
     for digest, content_id in known.items():
+        if content_id in marked - barred:
+            continue  # its octets are wanted: they heal it wherever it is
         found[digest] = State.BARRED if content_id in barred else State.STORED
         if content_id in there:
             found[digest] = State.THERE

@@ -4,20 +4,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, SmallInteger, bindparam, insert, literal, select, update
+from sqlalchemy import BigInteger, SmallInteger, bindparam, delete, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages import objectids
 from mailserver.model.messages.provenance import UNKNOWN, Provenance
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
-from mailserver.store.mail import mailboxes
+from mailserver.store.mail import mailboxes, withheld
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.deletions import CAME
 from mailserver.store.mail.flags import FLAGGED, SEEN
 from mailserver.store.mail.messages.flagging import ensure_flags
 from mailserver.store.mail.messages.quotas import Quota, check_quota
 from mailserver.store.mail.messages.reading import CHUNK
+from mailserver.store.schema.keeping import damage
 from mailserver.store.schema.mail import blob, content, mailbox, message
 
 
@@ -73,6 +74,8 @@ INSERT_CONTENT = Statement(sqlite.insert(content).on_conflict_do_nothing(index_e
 _FIND_CONTENT = Statement(
     select(content.c.id).where(content.c.hash == bindparam("hash")).with_for_update(read=True, key_share=True)
 )
+
+_DAMAGED = Statement(select(damage.c.content_id).where(damage.c.content_id == bindparam("content")))
 
 BLOB_KEYS = ("header", "octets", "file")
 INSERT_BLOB = Statement(insert(blob), keys=("content_id", *BLOB_KEYS))
@@ -137,7 +140,8 @@ _PLACE = _placed()
 
 
 def store_content(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
-    """The id of a message's content, stored once per hash; True when it is new.
+    """The id of a message's content, stored once per hash; True when it is new, or its octets are: those that were
+    there are known to be damaged.
 
     When it was there already, `prepared.file` is unused: the caller removes it after the commit.
     """
@@ -151,12 +155,26 @@ def store_contents(tx: Tx, batch: Iterable[Prepared]) -> list[tuple[int, bool]]:
     blobs: list[dict[str, Any]] = []
     for prepared in batch:
         content_id, new = _store_row(tx, prepared)
-        stored.append((content_id, new))
+        stored.append((content_id, new or _heal(tx, content_id, prepared)))
         if new and tx.dialect == "sqlite":
             blobs.append({"content_id": content_id, **blob_row(prepared)})
     if blobs:
         tx.many(INSERT_BLOB, blobs)
     return stored
+
+
+def _heal(tx: Tx, content_id: int, prepared: Prepared) -> bool:
+    """Whoever brings the octets of a content that is known to be damaged brings them to all who have it.
+
+    What is withheld stays as it is: nobody may bring it.
+    """
+    if tx.one(_DAMAGED, content=content_id) is None or withheld.is_withheld(tx, content_id):
+        return False
+    if not tx.execute(delete(damage).where(damage.c.content_id == content_id)).rowcount:
+        return False  # somebody else does so now
+    tx.execute(delete(blob).where(blob.c.content_id == content_id))
+    tx.run(INSERT_BLOB, content_id=content_id, **blob_row(prepared))
+    return True
 
 
 def blob_row(prepared: Prepared) -> dict[str, Any]:
