@@ -19,6 +19,7 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from tests.webui.browser import SIZES, faults_of, let_in, log_in, visiting
 from tests.webui.house import DOMAIN, House, Visitor, mail
+from webui.page import administrators
 
 ORIGIN = Origin("test", "test")
 UAI = "0210006T"
@@ -265,6 +266,24 @@ def test_an_owner_sees_whom_a_living_list_finds_as_far_as_they_may(
     other.log_in(at_school.login)
     other.get(f"/s/liste/{address}")
     assert pupil.address in other.text
+
+
+def test_an_administrator_elsewhere_stands_in_for_no_owner(
+    house: House, visitor: Visitor, admin: Principal, marc: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`[web] admin_networks` kept the console shut, and left lists open to whoever had an administrator's session."""
+    theirs, own = make(house, "d-autrui", owners=(marc.address,)), make(house, "de-ada", owners=(admin.address,))
+    visitor.log_in(admin.login)
+    assert visitor.get(f"/s/liste/{theirs}").status_code == 200
+    page = visitor.text
+    monkeypatch.setattr(administrators, "is_near", lambda _settings, _peer: False)
+    for path in (f"/s/liste/{theirs}", f"/s/liste/{theirs}/attente", f"/s/liste/{theirs}/messages", "/s/liste"):
+        assert visitor.get(path).status_code == 404, path
+    assert visitor.post(f"/s/liste/{theirs}", {"faire": "supprimer", "confirme": "1"}, page).status_code == 404
+    assert house.store.read_now(lists.get, theirs) is not None
+    assert own in visitor.get("/s/listes").text
+    assert theirs not in visitor.text
+    assert visitor.get(f"/s/liste/{own}").status_code == 200
 
 
 def test_an_owner_counts_nobody_by_a_query_of_their_own(house: House, visitor: Visitor, pupil: Principal) -> None:

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from mailserver.foundation.settings import Passwords
 from mailserver.mailings.decisions import Mailings
 from mailserver.mailings.sending import MailingSender
-from mailserver.model.identity import Principal
+from mailserver.model.identity import Principal, Role
 from mailserver.store.people import schools
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import mailings
@@ -19,6 +20,7 @@ from mailserver.store.web import webmail
 from mailserver.withdrawal.service import Withdrawals
 from tests.webui.house import DOMAIN, House, Visitor
 from tests.webui.test_compose import send
+from webui.page import administrators
 
 LIST = f"tous@{DOMAIN}"
 
@@ -164,6 +166,22 @@ def test_who_may_resume_what_somebody_else_has_stopped(house: House, people: lis
     owner.post(path, {"faire": "arreter"})
     work(house)
     assert house.store.read_now(mailings.get, number).state is mailings.State.STOPPED
+
+
+def test_an_administrator_elsewhere_decides_about_no_mailing(
+    house: House, people: list[Principal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = handed_in(house, entered(house, people[0]), "Assemblée du personnel")
+    house.settings.adopt(house.settings.model_copy(update={"passwords": Passwords(second_factor=())}))
+    visitor, path = entered(house, house.person("Ada", "Ailleurs", Role.ADMIN)), f"/s/envois-en-nombre/{number}"
+    assert visitor.get(path).status_code == 200
+    page, version = visitor.text, visitor.field("version")
+    monkeypatch.setattr(administrators, "is_near", lambda _settings, _peer: False)
+    assert visitor.get(path).status_code == 404
+    assert visitor.post(path, {"faire": "approuver", "version": version}, page).status_code == 404
+    assert house.store.read_now(mailings.get, number).state is mailings.State.WAITING
+    assert "Assemblée du personnel" not in visitor.get("/s/envois-en-nombre").text
+    assert entered(house, people[1]).get(path).status_code == 200, "the owner of its list"
 
 
 def test_by_night_an_hour_that_suits_is_offered(house: House, people: list[Principal]) -> None:

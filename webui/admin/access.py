@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.administration import audit_access
-from mailserver.foundation.network.peers import is_loopback, is_within
-from mailserver.foundation.settings import Settings
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role
@@ -24,6 +22,7 @@ from mailserver.store.record.audit import Origin
 from webui.account.security.password_feedback import MAX_PASSWORD
 from webui.account.security.second_factor import MAX_CODE
 from webui.account.session.session_start import wait_text, waiting_seconds
+from webui.page.administrators import is_near
 from webui.page.context import Services, Visit, set_cookie
 from webui.page.dispatch import VisitHandler
 from webui.page.rendering import redirect
@@ -123,12 +122,6 @@ def dressed(response: Response) -> Response:
     if response.headers.get("content-type", "").startswith("text/html"):
         response.headers["Content-Security-Policy"] = POLICY
     return response
-
-
-def is_near(settings: Settings, peer: str) -> bool:
-    """Whether the console may be opened from there; this machine always may."""
-    networks = settings.web.admin_networks
-    return not networks or is_loopback(peer) or is_within(peer, networks)
 
 
 def origin(visit: Visit) -> Origin:

@@ -1,7 +1,8 @@
 """The academy's lists as their owners see them: policies, members, preview, and the messages that wait.
 
-An owner is whoever has one of the list's owners' addresses; an administrator stands in for every owner, makes lists
-and says whom a living one finds. To everybody else such a list is a page that does not exist.
+An owner is whoever has one of the list's owners' addresses; an administrator, where they may act as one
+(`webui.page.administrators`), stands in for every owner, makes lists and says whom a living one finds. To everybody
+else such a list is a page that does not exist.
 """
 
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from webui.compose.addressing.recipients import spoken
 from webui.compose.message.message_form import commas
 from webui.http.offload import computed
 from webui.lists import archive_notes, list_preview, terms
+from webui.page.administrators import acting
 from webui.page.context import Guest, Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -109,18 +111,18 @@ class QueuePage:
 
 def may_make(services: Services, visit: Visit) -> bool:
     """Administrators make lists, where the directory is ours."""
-    return visit.principal.role is Role.ADMIN and services.settings.ldap is None
+    return acting(services, visit).role is Role.ADMIN and services.settings.ldap is None
 
 
 async def lines(services: Services, visit: Visit) -> tuple[OwnedList, ...]:
     """The lists a person looks after."""
-    return tuple(await services.store.read(owned_lists.listing, visit.principal))
+    return tuple(await services.store.read(owned_lists.listing, acting(services, visit)))
 
 
 async def _mine(services: Services, visit: Visit) -> tuple[ListEntry, Form, int]:
     """The list of the address, its form, and how many messages wait. Raises Refused(NOT_FOUND) for anybody else."""
     address = rosters.canonical(str(visit.request.path_params["address"]))
-    found = await services.store.read(owned_lists.find, visit.principal, address)
+    found = await services.store.read(owned_lists.find, acting(services, visit), address)
     if found is None:
         raise Refused(Reason.NOT_FOUND)
     return found.entry, _filled(services, visit, found), found.waiting

@@ -12,6 +12,7 @@ from mailserver.store.people.mailing_lists.outside_members import OutsideMember
 from mailserver.store.people.mailing_lists.outside_members import Reason as Why
 from mailserver.store.queue import list_posts
 from mailserver.store.queue.list_posts import Delivered, Fate, Post
+from webui.page.administrators import acting
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -117,7 +118,7 @@ async def show_post(services: Services, visit: Visit) -> Response:
 async def _mine(services: Services, visit: Visit) -> ListEntry:
     """The list of the address. Raises Refused(NOT_FOUND) for anybody who does not look after it."""
     address = rosters.canonical(str(visit.request.path_params["address"]))
-    found = await services.store.read(owned_lists.find, visit.principal, address)
+    found = await services.store.read(owned_lists.find, acting(services, visit), address)
     if found is None:
         raise Refused(Reason.NOT_FOUND)
     return found.entry

@@ -19,6 +19,7 @@ from mailserver.texts import causes
 from webui.compose.message.send_times import moment
 from webui.mailings.authors import Author, authors_of
 from webui.page import plain
+from webui.page.administrators import acting
 from webui.page.context import Services, Visit
 from webui.page.crowds import Crowd, crowd
 
@@ -156,7 +157,7 @@ def _holidays(services: Services, visit: Visit, when: datetime) -> str:
 async def acts_of(services: Services, visit: Visit, one: Mailing) -> Acts:
     """What this person may do about one that they may see. Raises Temporary."""
     person = visit.principal
-    is_author, is_admin = person.account_id == one.account_id, person.role is Role.ADMIN
+    is_author, is_admin = person.account_id == one.account_id, acting(services, visit).role is Role.ADMIN
     approves = await services.mailings.may_approve(one, person)
     is_open = one.state in mailings.OPEN
     return Acts(
