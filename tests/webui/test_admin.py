@@ -31,8 +31,9 @@ from tests.waiting import PATIENCE
 from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
 from tests.webui.secondstep import Phone, set_up
 from webui.admin import access
-from webui.admin.access import IDLE_SECONDS, is_near
+from webui.admin.access import IDLE_SECONDS
 from webui.admin.routes import routes
+from webui.page.administrators import is_near
 from webui.page.dispatch import Doors
 
 UAI = "0210006T"
