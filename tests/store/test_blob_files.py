@@ -319,6 +319,18 @@ def test_what_was_read_is_read_again_without_the_storage(storage: ObjectStorage,
     assert not copy.exists()
 
 
+def test_no_copy_answers_for_what_is_written_or_discarded(storage: ObjectStorage, prefix: str, tmp_path: Path) -> None:
+    """Whoever moves files reads each back: a copy of a run before would agree, whatever the storage has."""
+    files = Bucket(storage.octets(prefix), KEY, ReadCache(tmp_path / "copies", 1_000_000))
+    files.write_mark(OWN)
+    name = files.write(b"x" * 1000)
+    files.write_as(name, b"half")
+    assert files.read(name) == b"half"
+    files.discard(name)
+    with pytest.raises(Damaged):
+        files.read(name)
+
+
 def test_copies_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = ReadCache(tmp_path, 100_000)
     for number in range(60):

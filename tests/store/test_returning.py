@@ -18,8 +18,10 @@ from mailserver.store.schema.junk import infected
 from mailserver.store.schema.rosters import digest_post, held_message
 from mailserver.store.schema.sending import held_submission
 from mailserver.store.schema.spool import queued, queued_domain
+from mailserver.store.schema.withdrawal import withdrawal
 from mailserver.store.schema.writing import outbox
 from mailserver.store.upkeep import returning
+from mailserver.store.withdrawal import restoring
 from tests.store.test_outbox import hold, keep_draft
 
 
@@ -96,3 +98,21 @@ def test_nobody_is_erased_before_somebody_has_looked(store: Store, edupont: int,
     times = dict(map(tuple, store.read_now(lambda tx: tx.execute(select(account.c.id, account.c.erase_at)).all())))
     assert times[edupont] >= int(store.clock.now()) + returning.LOOK_SECONDS - 60
     assert times[mmartin] == 1
+
+
+def test_what_was_taken_away_can_still_be_given_back(store: Store) -> None:
+    """An act that was undone after the backup has its copies in it alone."""
+    marks = {
+        "actor": "it",
+        "content_id": 1,
+        "alike": 0,
+        "body_hash": b"h",
+        "body_size": 1,
+        "message_id": "",
+        "subject": "",
+    }
+    act = {"at": 1, "state": "taken", "expires": 2, "refused_until": 2, "sender": "", **marks}
+    store.write_now(lambda tx: tx.execute(insert(withdrawal).values(act)))
+    assert store.read_now(restoring.over) == [1]
+    store.write_now(returning.advance)
+    assert store.read_now(restoring.over) == []

@@ -72,6 +72,7 @@ class Bucket:
         return name
 
     def write_as(self, name: str, data: bytes) -> None:
+        self._forget_copy(name)  # whoever reads it back to compare asks the storage
         try:
             self._call(lambda store: store.put(name, data, use_multipart=False))
         except FileNotFoundError as error:
@@ -79,6 +80,7 @@ class Bucket:
 
     def discard(self, name: str) -> None:
         """One that stays is a stray, which the collector finds."""
+        self._forget_copy(name)
         with contextlib.suppress(Temporary):
             self._delete(name)
 
@@ -168,6 +170,9 @@ class Bucket:
 
     def put_aside(self, name: str, now: float) -> None:
         self._move(name, f"{QUARANTINE}/{name}")  # the storage's clock says when that was
+        self._forget_copy(name)
+
+    def _forget_copy(self, name: str) -> None:
         if self._cache is not None:
             self._cache.drop(name)
 

@@ -28,7 +28,9 @@ from mailserver.store.schema.rosters import digest_post, held_message
 from mailserver.store.schema.sending import held_submission, unconfirmed_submission
 from mailserver.store.schema.sessions import session
 from mailserver.store.schema.spool import queued_domain
+from mailserver.store.schema.withdrawal import withdrawal
 from mailserver.store.schema.writing import outbox
+from mailserver.store.withdrawal.rows import State as Withdrawal
 
 JUMP = 1_000_000
 """UIDs of a mailbox that may have been given after the backup."""
@@ -87,6 +89,9 @@ def advance(tx: Tx) -> Returned:
     # Accounts that were opened again, or planned otherwise, after the backup must not be erased before somebody looked.
     late = (account.c.erase_at > 0, account.c.erase_at < tx.now + LOOK_SECONDS, account.c.erased == 0)
     tx.execute(update(account).where(*late).values(erase_at=tx.now + LOOK_SECONDS))
+    # What was given back to its readers after the backup is still taken away in it, and may be brought back meanwhile.
+    kept = (withdrawal.c.state == Withdrawal.TAKEN.value, withdrawal.c.expires < tx.now + LOOK_SECONDS)
+    tx.execute(update(withdrawal).where(*kept).values(expires=tx.now + LOOK_SECONDS))
     # Sessions that were ended after the backup must not open anything.
     tx.execute(delete(session))
     held = tx.execute(
