@@ -146,11 +146,11 @@ class Forwards:
 
     async def cancel(self, account_id: int, origin: Origin) -> str:
         """Send on no more, and ask nobody; the address that got it, empty when none did."""
-        document = (await self._documents.read(account_id)).document
-        if document.forward is None:
-            await self._store.write(_cancel, account_id, "", origin)
-            return ""
-        address = document.forward.address
+        while (forward := (await self._documents.read(account_id)).document.forward) is None:
+            if not await self._store.write(_cancel, account_id, "", origin):
+                return ""
+            # Whoever was asked agreed between the two: their mail is to end, too.
+        address = forward.address
         also = partial(_cancel, account_id=account_id, address=address, origin=origin)
         await self._documents.revise(account_id, _without, origin, also)
         return address
@@ -252,11 +252,13 @@ def _decline(tx: Tx, token: bytes, origin: Origin) -> None:
     _record(tx, origin, declined.account_id, Cause("forward-declined", address=declined.address))
 
 
-def _cancel(tx: Tx, account_id: int, address: str, origin: Origin) -> None:
+def _cancel(tx: Tx, account_id: int, address: str, origin: Origin) -> bool:
+    """Whether there was one that had agreed."""
     forwards.cancel(tx, account_id, agreed=False)
-    forwards.cancel(tx, account_id, agreed=True)
+    had_agreed = forwards.cancel(tx, account_id, agreed=True)
     if address:
         _record(tx, origin, account_id, Cause("forward-off", address=address))
+    return had_agreed
 
 
 def _record(tx: Tx, origin: Origin, account_id: int, detail: Cause) -> None:

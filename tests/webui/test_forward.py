@@ -2,17 +2,19 @@
 address that refuses; and owners are told, whichever door it was set by."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mailserver.background.housekeeping import Housekeeper
 from mailserver.delivery import Envelope
+from mailserver.delivery.forwarding import Forwards
 from mailserver.filters import Scripts
-from mailserver.filters.documents import NAME, Documents
+from mailserver.filters.documents import NAME, Documents, Rules
 from mailserver.filters.rules import Document, written
 from mailserver.filters.rules.forward import Forward
 from mailserver.model.clock import DAY
@@ -343,3 +345,35 @@ def test_who_agrees_learns_that_nothing_comes_yet(house: House, rose: Principal,
     assert "n’a pas remis ses règles en service" in stranger.post(path, {"faire": "accepter"}).text
     write(house, rose, "Pas encore")
     assert len(left(house, target)) == 1
+
+
+class _Overtaken(Documents):
+    """Whoever was asked agrees behind the first look at the rules."""
+
+    agree: Callable[[], Awaitable[object]] | None = None
+
+    async def read(self, account_id: int) -> Rules:
+        found = await super().read(account_id)
+        if self.agree is not None:
+            agree, self.agree = self.agree, None
+            await agree()
+        return found
+
+
+def test_who_agrees_while_it_is_stopped_gets_nothing(house: House, browser: Visitor, rose: Principal) -> None:
+    """The agreement was forgotten, and the rules went on to send everything there."""
+    address = "presque@exemple.org"
+    ask(browser, address)
+    key = link(left(house, address)[-1]).rpartition("/")[2]
+
+    async def nothing(_to: str, _octets: bytes) -> None:
+        return None
+
+    parts = {"settings": house.settings, "store": house.store}
+    more = {"directory": house.directory, "delivery": house.delivery, "clock": house.clock, "post": nothing}
+    theirs, mine = (Forwards(**parts, **more) for _ in range(2))  # type: ignore[arg-type]
+    mine._documents = overtaken = _Overtaken(**parts)  # type: ignore[arg-type]
+    overtaken.agree = partial(theirs.agree, key, "192.0.2.1")
+    assert house.run(mine.cancel(rose.account_id, Origin("self", "web"))) == address
+    assert house.run(Documents(**parts).read(rose.account_id)).document.forward is None  # type: ignore[arg-type]
+    assert house.run(mine.current(rose.account_id)) == (None, None)
