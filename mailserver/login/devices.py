@@ -15,7 +15,7 @@ from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
-from mailserver.store.account import devices
+from mailserver.store.account import accounts, devices
 from mailserver.store.account.devices import Device, Scope
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
@@ -96,14 +96,18 @@ class Devices:
         return await self._store.read(devices.listing, account_id)
 
     async def make(self, principal: Principal, name: str, scopes: Iterable[Scope], origin: Origin) -> Made:
-        """A new app password. Raises Refused(INVALID | LIMIT)."""
+        """A new app password.
+
+        Raises Refused(INVALID | LIMIT); AUTHENTICATION when every login of theirs has ended since the principal was
+        read: whoever takes an account back finds no app password made that was asked for before.
+        """
         wanted = frozenset(scopes)
         shown = " ".join("".join(filter(str.isprintable, name)).split())[:MAX_NAME]
         if not shown or not wanted:
             raise Refused(Reason.INVALID, "a name and a use are needed")
         password = new_password(self._clock)
         hashed = self._proofs.device(candidate(Secret(password)))
-        device = await self._store.write(_make, origin, principal.account_id, hashed, shown, wanted)
+        device = await self._store.write(_make, origin, principal, hashed, shown, wanted)
         log.info("app password made", account=principal.account_id, device=device.id)
         return Made(device, Secret(password))
 
@@ -116,7 +120,10 @@ class Devices:
         return name
 
 
-def _make(tx: Tx, origin: Origin, account_id: int, hashed: bytes, name: str, scopes: frozenset[Scope]) -> Device:
+def _make(tx: Tx, origin: Origin, person: Principal, hashed: bytes, name: str, scopes: frozenset[Scope]) -> Device:
+    account_id = person.account_id
+    if accounts.require(tx, account_id).login_version != person.login_version:
+        raise Refused(Reason.AUTHENTICATION, "every login of this account has ended")
     device_id = devices.add(tx, account_id, hashed, name, scopes)
     audit.record(tx, origin, Action.APP_PASSWORD_MADE, account_id, Cause("device", id=device_id, name=name))
     return Device(device_id, name, scopes, tx.now, 0, "")

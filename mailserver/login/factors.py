@@ -150,7 +150,7 @@ class Factors:
         if not counter:
             raise Refused(Reason.AUTHENTICATION, WRONG)
         codes, hashes = self._new_codes()
-        if not await self._store.write(_confirm, origin, principal.account_id, factor.sealed, counter, hashes):
+        if not await self._store.write(_confirm, origin, principal, factor.sealed, counter, hashes):
             raise Refused(Reason.CONFLICT, "another secret is being set up")
         log.info("second factor on", account=principal.account_id)
         return codes
@@ -209,7 +209,10 @@ def _state(tx: Tx, account_id: int) -> tuple[Factor | None, int]:
     return factors.get(tx, account_id), factors.codes_left(tx, account_id)
 
 
-def _confirm(tx: Tx, origin: Origin, account_id: int, sealed: str, counter: int, hashes: tuple[bytes, ...]) -> bool:
+def _confirm(tx: Tx, origin: Origin, person: Principal, sealed: str, counter: int, hashes: tuple[bytes, ...]) -> bool:
+    account_id = person.account_id
+    if accounts.require(tx, account_id).login_version != person.login_version:
+        return False  # every login has ended meanwhile: nobody is locked out by whoever was in before
     if not factors.confirm(tx, account_id, sealed, counter):
         return False
     factors.set_codes(tx, account_id, hashes)

@@ -68,7 +68,9 @@ class Gate:
         """Somebody with PASSWORD."""
         person = await self.worker.directory.add(NewPerson(given_name, surname, Role.TEACHER, **more))
         await self.worker.directory.set_password(person.account_id, Secret(PASSWORD))
-        return person
+        found = await self.worker.directory.by_account(person.account_id)
+        assert found is not None
+        return found
 
     async def newcomer(self, **more: Any) -> Principal:
         """Somebody who has not activated yet, and has a NUMEN."""

@@ -187,6 +187,17 @@ async def test_a_new_password_keeps_devices_unless_the_old_one_was_not_known(gat
     assert await opens(gate, made.password) is Reason.AUTHENTICATION
 
 
+async def test_what_was_asked_for_before_the_account_was_taken_back_is_not_made(gate: Gate) -> None:
+    """A thief's request that was under way brought an app password behind the reset that revokes all."""
+    thief = await gate.person()
+    code = await gate.accounts.reset("edupont")
+    await gate.login.choosing.activate("edupont", Secret(code.text), Secret("zP4!wxLo?rt"), LOCAL)
+    with pytest.raises(Refused) as refused:
+        await device(gate, thief)
+    assert refused.value.reason is Reason.AUTHENTICATION
+    assert not await gate.login.devices.listing(thief.account_id)
+
+
 async def test_there_is_a_bound_also_for_two_at_once(gate: Gate) -> None:
     person = await gate.person()
     for number in range(MAX_DEVICES - 1):

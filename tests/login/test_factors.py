@@ -47,6 +47,16 @@ async def step(gate: Gate, person: Principal, answer: Secret | str, peer: str = 
     return None
 
 
+async def test_whoever_was_in_before_all_logins_ended_confirms_none(gate: Gate) -> None:
+    person = await gate.person()
+    setup = await gate.login.factors.begin(person)
+    await gate.login.log_out_everywhere(person, SELF)
+    with pytest.raises(Refused) as refused:
+        await gate.login.factors.confirm(person, Phone(gate, setup.secret.replace("-", "")).code(), SELF)
+    assert refused.value.reason is Reason.CONFLICT
+    assert not await gate.login.factors.is_on(person.account_id)
+
+
 async def test_it_counts_only_once_it_is_confirmed(gate: Gate) -> None:
     person = await gate.person()
     setup = await gate.login.factors.begin(person)
