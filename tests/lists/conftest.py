@@ -48,12 +48,14 @@ def school(
     sink: Elsewhere,
     clock: MovingClock,
 ) -> Iterator[House]:
-    """Messages to very many have tests of their own (tests/mailings): here they are sent at once."""
+    """Messages to very many have tests of their own (tests/mailings): here they are sent at once. So have limits, which
+    by night are half as wide for pupils."""
     directory = tmp_path_factory.mktemp("lists") / "dir"
     shutil.copytree(instance_template, directory)
     settings: dict[str, Any] = {
         "outbound": {"smarthost": sink.target, "retry": (1,), "timeout": 5},
         "mailings": {"outside": 0},
+        "sending": {"limits": False},
     }
     server: Postgres | None = None
     if request.param == "postgresql":
