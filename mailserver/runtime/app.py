@@ -40,6 +40,7 @@ from mailserver.runtime.composition import Ground
 from mailserver.runtime.doors import Door
 from mailserver.runtime.processes import LEAVE_SIGNAL, Life
 from mailserver.store.engine import news
+from mailserver.store.engine.checkpoints import Checkpoints
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import folder_of
 
@@ -86,6 +87,10 @@ async def _index(life: Life) -> None:
         await stack.enter_async_context(_news(store, changes, life.wakeup))
         await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
         await stack.enter_async_context(_task("gauges", partial(pools.watch, store.loads)))
+        if not store.backend.is_shared:
+            checkpoints = Checkpoints(store.backend)
+            stack.push_async_callback(asyncio.to_thread, checkpoints.close)
+            await stack.enter_async_context(_task("checkpoints", checkpoints.run))
         await stack.enter_async_context(_task("indexer", Indexer(store=store, clock=clock, changes=changes).run))
         await stack.enter_async_context(
             _task("learner", Learner(settings=settings.junk, store=store, changes=changes).run)

@@ -19,7 +19,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.schema.mail import orphan
 from tests.schema import create_schema
 from tests.store.conftest import handed_over, held
-from tests.waiting import PATIENCE, becomes, until
+from tests.waiting import PATIENCE, until
 
 
 def add(tx: Tx, number: int) -> int:
@@ -267,30 +267,3 @@ async def test_migrations_build_the_schema(store: Store) -> None:
         return list(compare_metadata(context, metadata))
 
     assert await store.read(differences) == []
-
-
-def blocked(file: Path) -> int:
-    """How many wait for this lock file."""
-    number = file.stat().st_ino
-    return sum(f":{number} " in line for line in Path("/proc/locks").read_text().splitlines() if "->" in line)
-
-
-async def test_one_alone_of_those_that_give_way_waits_among_those_that_serve(tmp_path: Path) -> None:
-    create_schema(f"sqlite:///{tmp_path}/mail.db", tmp_path)
-
-    def opened(*, gives_way: bool) -> Store:
-        return Store(f"sqlite:///{tmp_path}/mail.db", tmp_path, SystemClock(), Changes(), gives_way=gives_way)
-
-    serving, *background = stores = [opened(gives_way=False), *(opened(gives_way=True) for _ in range(3))]
-    first, go_on = await held(serving)
-    behind = [asyncio.create_task(one.write(add, number)) for number, one in enumerate(background)]
-    try:
-        await becomes(lambda: blocked(tmp_path / "write.background") == 2)
-        await becomes(lambda: blocked(tmp_path / "write.lock") == 1)
-    finally:
-        go_on.set()
-    await first
-    await asyncio.gather(*behind)
-    assert await serving.read(numbers) == [0, 1, 2]
-    for store in stores:
-        store.close()

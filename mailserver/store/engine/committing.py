@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -47,31 +48,34 @@ class _Spoiled(Exception):
 class Committing:
     """Runs groups of units. One per writer, for its threads."""
 
-    def __init__(self, backend: Backend, sessions: Sessions, worker: int) -> None:
+    def __init__(self, backend: Backend, sessions: Sessions, worker: int, is_wanted: Callable[[], bool]) -> None:
+        """`is_wanted`: whether somebody waits for the turn of this writer who goes before it."""
         self._backend = backend
         self._sessions = sessions
         self._worker = worker
+        self._is_wanted = is_wanted
         self._doubted: dict[str, float] = {}
         """Functions of units that failed in a group, and until when they have savepoints."""
 
-    def run(self, group: list[Unit]) -> None:
-        """Commit a group, as far as that can be; each unit has its result or its error afterwards."""
+    def run(self, group: list[Unit]) -> list[Unit]:
+        """Commit a group, as far as that can be; each unit has its result or its error afterwards, but for those that
+        are left for another turn, since somebody waits who goes first."""
         for careful in (False, True) if len(group) > 1 else ():
             try:
-                self._commit(group, careful=careful)
-                return
+                return self._commit(group, careful=careful)
             except _Spoiled:
                 continue
             except Temporary as error:  # could not even begin: no unit of it would fare better
                 log.warning("group could not begin", units=len(group), error=str(error))
                 for unit in group:
                     unit.fail(error)
-                return
+                return []
             except Failed as failure:
                 log.warning("group failed, its units run one by one", units=len(group), error=str(failure))
                 break
         for unit in group:
             self._run_alone(unit)
+        return []
 
     def _run_alone(self, unit: Unit) -> None:
         for attempt in range(RETRIES):
@@ -88,9 +92,11 @@ class Committing:
                     return
                 time.sleep(FIRST_PAUSE * 2**attempt * (0.5 + random.random()))  # noqa: S311 - no secret
 
-    def _commit(self, group: list[Unit], *, careful: bool) -> None:
-        """One transaction. Where there are several units, those that failed lately have a savepoint, and all if
-        `careful`: it costs as much as two statements of a unit, and hardly ever is one needed.
+    def _commit(self, group: list[Unit], *, careful: bool) -> list[Unit]:
+        """One transaction, and the units of it that are left for another turn.
+
+        Where there are several units, those that failed lately have a savepoint, and all if `careful`: it costs as much
+        as two statements of a unit, and hardly ever is one needed.
 
         Raises Failed when nothing of it survives, _Spoiled when nothing does and it is to be run again with care,
         Temporary when it could not begin.
@@ -98,14 +104,13 @@ class Committing:
         session = self._sessions.begin(self._backend.begin_write)
         committing = False
         try:
-            for unit in group if careful else self._left_by_others(session, group):
-                is_in_doubt = careful or self._doubted.get(_name(unit), 0.0) > time.monotonic()
-                self._run_unit(session, unit, alone=len(group) == 1, savepoint=len(group) > 1 and is_in_doubt)
+            left = self._run_in_turn(session, group, careful=careful)
             if len(group) == 1 and group[0].error is not None:
                 self._sessions.rollback(session)
-                return
+                return left
             begun = time.perf_counter()
-            touched = tuple(dict.fromkeys(change for unit in group for change in unit.changes))
+            done = [unit for unit in group if unit not in left] if left else group
+            touched = tuple(dict.fromkeys(change for unit in done for change in unit.changes))
             if touched and not self._backend.is_shared:
                 news.record(session.tx, self._worker, touched)
             committing = True
@@ -114,7 +119,7 @@ class Committing:
             else:
                 session.cursor.execute("COMMIT")
             committed = time.perf_counter() - begun
-            for unit in group:
+            for unit in done:
                 unit.took += committed
         except Exception as cause:
             ended = has_ended(session.driver, self._backend.dialect)
@@ -124,6 +129,17 @@ class Committing:
             uncertain = committing and ended
             again = not uncertain and (ended or asks_again(cause))
             raise Failed(cause, again=again, uncertain=uncertain) from cause
+        return left
+
+    def _run_in_turn(self, session: Session, group: list[Unit], *, careful: bool) -> list[Unit]:
+        """Run units until somebody waits who goes first; those that are left. One is always run."""
+        units = group if careful else self._left_by_others(session, group)
+        for number, unit in enumerate(units):
+            if number and self._is_wanted():
+                return units[number:]
+            is_in_doubt = careful or self._doubted.get(_name(unit), 0.0) > time.monotonic()
+            self._run_unit(session, unit, alone=len(group) == 1, savepoint=len(group) > 1 and is_in_doubt)
+        return []
 
     def _left_by_others(self, session: Session, group: list[Unit]) -> list[Unit]:
         """Units that are run by themselves, those of one kind done that can be done together (SQLite). Raises

@@ -41,6 +41,8 @@ POSTGRESQL_OPTIONS = {
     "tcp_user_timeout": 15_000,
 }
 """A server that vanished without a word is noticed within a quarter of a minute, whether it was asked or not."""
+SQLITE_LOG_PAGES = 4000
+"""A log of so many is brought into the database by whoever commits; before that `Checkpoints` does so beside them."""
 LOCK_SECONDS = 30
 """A unit that waits longer for somebody's row lock fails, so that no writer hangs for ever."""
 
@@ -54,6 +56,8 @@ class Backend:
     begin_write: str
     lock_file: Path | None
     """SQLite: writers of several processes queue here, or they starve each other in BEGIN IMMEDIATE."""
+    unsynced: Path | None = None
+    """SQLite: where commits are that its writer has to sync, since COMMIT does not."""
 
     @property
     def dialect(self) -> str:
@@ -74,17 +78,19 @@ _ENGINE: dict[str, Any] = {"pool_size": 128, "max_overflow": 0, "hide_parameters
 """What goes into a statement is people's: it stays out of the text of errors, which are logged."""
 
 
-def connect(url: str, data: Path, most: int = 128) -> Backend:
+def connect(url: str, data: Path, most: int = 128, *, syncs: bool = True) -> Backend:
     """Make the engine for a database URL (`sqlite:///path` or `postgresql://…`). Connects lazily.
 
-    `most`: connections to a server.
+    `most`: connections to a server. `syncs`: whether a commit is on disk when it is done; with SQLite that can be left
+    to the writer (`Backend.unsynced`).
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         # A file that is gone (a disk that was not mounted) is never made anew by looking for it.
         engine = create_engine(parsed, creator=lambda: open_file(parsed.database or "", "rw"), **_ENGINE)
-        event.listen(engine, "connect", _prepare_sqlite)
-        return Backend(engine, "BEGIN", "BEGIN IMMEDIATE", data / "write.lock")
+        event.listen(engine, "connect", _prepare_sqlite if syncs else _prepare_sqlite_unsynced)
+        unsynced = None if syncs else Path(f"{parsed.database}-wal")
+        return Backend(engine, "BEGIN", "BEGIN IMMEDIATE", data / "write.lock", unsynced)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     options = {**_ENGINE, "pool_size": most, "pool_pre_ping": True, "connect_args": POSTGRESQL_OPTIONS}
@@ -137,9 +143,16 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         f"mmap_size={SQLITE_MMAP}",
         "temp_store=MEMORY",
         "journal_size_limit=67108864",
+        f"wal_autocheckpoint={SQLITE_LOG_PAGES}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _prepare_sqlite_unsynced(connection: Any, record: object) -> None:
+    """Checkpoints are synced all the same: they alone could spoil the database."""
+    _prepare_sqlite(connection, record)
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:

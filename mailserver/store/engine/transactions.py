@@ -63,8 +63,8 @@ class Store:
         gives_way: bool = False,
     ) -> None:
         """Connect lazily: the schema is there already (`opening`). `read_only`: changes nothing, not even a file.
-        `blobs`: where large messages lie, if not with the data. `gives_way`: of a process that serves nobody:
-        of several such one at a time waits for SQLite’s writer among those that serve.
+        `blobs`: where large messages lie, if not with the data. `gives_way`: of a process that serves nobody,
+        and lets those that serve write first (SQLite).
 
         Raises OSError: `data` is unwritable.
         """
@@ -77,7 +77,7 @@ class Store:
         self.backend = (
             engines.connect_reading(url)
             if read_only
-            else engines.connect(url, data, readers + writers + SLOW_READERS + OTHER_THREADS)
+            else engines.connect(url, data, readers + writers + SLOW_READERS + OTHER_THREADS, syncs=not gives_way)
         )
         self.worker = int.from_bytes(clock.token(7), "big")
         """Marks our own news."""

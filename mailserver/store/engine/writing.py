@@ -2,13 +2,12 @@
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -18,7 +17,8 @@ from mailserver.model.errors import Temporary
 from mailserver.store.engine.committing import Committing, Failed
 from mailserver.store.engine.connections import Session, Sessions
 from mailserver.store.engine.engines import Backend, has_ended
-from mailserver.store.engine.unit import NOT_DONE, Together, Unit
+from mailserver.store.engine.turns import Turns
+from mailserver.store.engine.unit import NOT_DONE, Together, Uncertain, Unit
 
 log = structlog.get_logger("store")
 
@@ -34,7 +34,6 @@ LINGER_SECONDS = 0.025
 at once: 3.0 ms of CPU a message with 5 ms, 2.55 with 10, 2.4 with 25."""
 MAX_WAITING = 10_000
 """Units that may wait when the disk is slow; further ones are refused, so that memory has a bound."""
-_LOCK_FILE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 
 class _Gathering:
@@ -61,7 +60,7 @@ class Writer:
         *,
         gives_way: bool = False,
     ) -> None:
-        """`gives_way`: of several writers that do so one alone waits for its turn; the others wait for that one."""
+        """`gives_way`: it serves nobody who waits, so it lets the writers of other processes go first (SQLite)."""
         self._backend = backend
         self._sessions = sessions
         self._worker = worker
@@ -78,13 +77,12 @@ class Writer:
         self._closed = False
         self._at_work: set[int] = set()
         """Threads that commit something."""
-        self._locks: list[int] = []
+        self._turns: Turns | None = None
         if backend.lock_file is not None:
-            files = (backend.lock_file.with_suffix(".background"),) if gives_way else ()
-            self._locks = [os.open(file, _LOCK_FILE, 0o600) for file in (*files, backend.lock_file)]
+            self._turns = Turns(backend.lock_file, gives_way=gives_way)
             threads = 1
-        self._committing = Committing(backend, sessions, worker)
-        self._group_limit = GROUP_UNITS if self._locks else 1
+        self._committing = Committing(backend, sessions, worker, self._turns.is_wanted if self._turns else _never)
+        self._group_limit = GROUP_UNITS if self._turns else 1
         self._threads = [
             threading.Thread(target=self._run, name=f"store-write-{number}", daemon=True) for number in range(threads)
         ]
@@ -163,8 +161,8 @@ class Writer:
             self._waiting.put(None)
         for thread in self._threads:
             thread.join()
-        while self._locks:
-            os.close(self._locks.pop())
+        if self._turns is not None:
+            self._turns.close()
 
     # ------------------------------------------------------------------ one thread's life
 
@@ -172,24 +170,42 @@ class Writer:
         while (first := self._waiting.get()) is not None:
             self._at_work.add(threading.get_ident())
             if isinstance(first, Unit):
-                self._run_first(first)
+                self._run_units([first])
             else:
                 self._run_gathered(first)
             self._at_work.discard(threading.get_ident())
 
-    def _run_first(self, first: Unit) -> None:
-        """It, and what waits behind it where that is committed together."""
-        group = [first]
+    def _run_units(self, units: list[Unit]) -> None:
+        """They, and what waits behind them where that is committed together, in as many turns as that takes."""
+        while units:
+            group, left = units, []
+            try:
+                with self._turns.taken() if self._turns else contextlib.nullcontext():
+                    group = self._take(units)
+                    if group:
+                        left = self._committing.run(group)
+                self._sync(group)
+            except Exception as error:  # a defect of ours; the thread must live on, and nobody wait for ever
+                log.exception("the writer failed")
+                for unit in group:
+                    unit.fail(error)
+            self._answer([unit for unit in group if unit not in left])
+            units = left
+
+    def _sync(self, done: list[Unit]) -> None:
+        """Nobody is answered before it is on disk: where COMMIT left that to us, it is done when others write again.
+
+        Whoever builds on it meanwhile commits behind it in the same log, so nothing of theirs can outlive it.
+        """
+        if self._backend.unsynced is None or not done:
+            return
         try:
-            with self._turn():
-                group = self._take(first)
-                if group:
-                    self._committing.run(group)
-        except Exception as error:  # a defect of ours; the thread must live on, and nobody wait for ever
-            log.exception("the writer failed")
-            for unit in group:
-                unit.fail(error)
-        self._answer(group)
+            with open(self._backend.unsynced, "rb") as log_file:
+                os.fdatasync(log_file.fileno())
+        except OSError as error:
+            log.error("commits could not be synced", units=len(done), error=str(error))
+            for unit in done:
+                unit.fail(Uncertain("The disk does not take what was written"), uncertain=True)
 
     @property
     def load(self) -> Load:
@@ -200,21 +216,13 @@ class Writer:
         """Units that wait."""
         return self._waiting.qsize() + sum([len(one.units) for one in tuple(self._gatherings.values())])
 
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        """SQLite: writers of several processes queue here, or they starve each other in BEGIN IMMEDIATE."""
-        with contextlib.ExitStack() as held:
-            for lock in self._locks:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                held.callback(fcntl.flock, lock, fcntl.LOCK_UN)
-            yield
-
-    def _take(self, first: Unit) -> list[Unit]:
-        """This unit and what waits behind it, up to the size of a group, without units that nobody waits for any more.
+    def _take(self, first: list[Unit]) -> list[Unit]:
+        """These units and what waits behind them, up to the size of a group, without units that nobody waits for
+        any more.
 
         Only a thread that is alone takes more than one, so what it sees waiting is there to be had.
         """
-        group = [first]
+        group = list(first)
         while len(group) < self._group_limit and self._waiting.qsize():
             unit = self._waiting.get()
             if not isinstance(unit, Unit):
@@ -281,7 +289,7 @@ class Writer:
                 self._waiting.put(unit)
         if not given:
             for unit in alone:
-                self._run_first(unit)
+                self._run_units([unit])
 
     def _done_together(self, group: list[Unit]) -> list[Unit]:
         """Those that were not."""
@@ -322,6 +330,10 @@ class Writer:
         self._sessions.forget(session)
         group[0].changes = changes
         return []
+
+
+def _never() -> bool:
+    return False
 
 
 def _settle_all(units: list[Unit]) -> None:
