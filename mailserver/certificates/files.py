@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
+from mailserver.foundation.ownership import give_to_owner
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import Pair, read_pair
 
@@ -142,13 +143,6 @@ def public_half(key: bytes) -> bytes:
     """The public key of a private one, both as PEM."""
     public = serialization.load_pem_private_key(key, None).public_key()
     return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def give_to_owner(path: Path, folder: Path) -> None:
-    """What root makes belongs to whom the instance belongs to: the service could not read it."""
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _called(number: int, chain: str) -> str:

@@ -83,6 +83,15 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "GIVES_WAY_SECONDS", PATIENCE)
 
 
+@pytest.mark.needs("root")
+def test_what_root_makes_belongs_to_whom_the_data_belongs_to(opened: Opened, tmp_path: Path) -> None:
+    """The service could not start otherwise, after a command of root."""
+    os.chown(tmp_path, 65534, 65534)
+    opened(True)
+    assert {file.stat().st_uid for file in tmp_path.glob("write.*")} == {65534}
+    assert len(list(tmp_path.glob("write.*"))) == 3
+
+
 @pytest.mark.usefixtures("patient")
 async def test_who_serves_goes_before_those_that_give_way(opened: Opened, tmp_path: Path) -> None:
     serving, background = opened(False), opened(True)

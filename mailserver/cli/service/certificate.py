@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives import serialization
 
 from mailserver.certificates import schedule
 from mailserver.certificates.faults import Fault, NotObtained, said
-from mailserver.certificates.files import give_to_owner
 from mailserver.certificates.obtaining import Held, Obtaining
 from mailserver.certificates.proofs import ACCOUNT_KEY, new_key
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, log_aside, settings_of, with_help, with_store
 from mailserver.foundation import instance_lock
+from mailserver.foundation.ownership import give_to_owner
 from mailserver.foundation.served_certificates import files_of
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import Pair, is_ours, read_pair, write_secret

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from mailserver.foundation.ownership import give_to_owner
+
 GIVES_WAY_SECONDS = 0.02
 """The longest that a process which serves nobody lets others go first; then it queues among them, so that mail leaves
 however much comes in."""
@@ -21,8 +23,10 @@ class Turns:
 
     def __init__(self, lock_file: Path, *, gives_way: bool) -> None:
         self._gives_way = gives_way
-        names = ".background", ".waiting", lock_file.suffix
-        self._open = [os.open(lock_file.with_suffix(name), _LOCK_FILE, 0o600) for name in names]
+        files = [lock_file.with_suffix(name) for name in (".background", ".waiting", lock_file.suffix)]
+        self._open = [os.open(file, _LOCK_FILE, 0o600) for file in files]
+        for file in files:
+            give_to_owner(file, lock_file.parent)
         self._background, self._waiting, self._writing = self._open
 
     @contextlib.contextmanager

@@ -1,0 +1,11 @@
+"""Whom the files of an instance belong to."""
+
+import os
+from pathlib import Path
+
+
+def give_to_owner(path: Path, folder: Path) -> None:
+    """What root makes belongs to whom the folder belongs to: the service could not read it."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
