@@ -187,6 +187,24 @@ def test_an_app_password_is_shown_once_and_opens_what_it_says(house: House, visi
     assert enters(house, person, password) is Reason.AUTHENTICATION
 
 
+def test_with_a_second_factor_an_app_password_takes_a_code(house: House, visitor: Visitor) -> None:
+    """It comes in without one ever after: who found a session open, and knows the password, must not make one."""
+    person = house.person("Rose", "Appareil")
+    visitor.log_in(person.login)
+    phone, codes = set_up(house, visitor)
+    fields = {"faire": "creer", "nom": "Téléphone", "usage": ["mail"], "actuel": PASSWORD}
+    visitor.get(DEVICES)
+    for code in ("", "000000"):
+        assert visitor.post(DEVICES, {**fields, "code": code}).status_code == 422
+        assert "Ce code n’est pas le bon" in visitor.text
+    given = phone.code()
+    assert visitor.post(DEVICES, {**fields, "nom": " ", "code": given}).status_code == 422
+    assert "Donnez un nom" in visitor.text
+    assert 'class="secret"' in visitor.post(DEVICES, {**fields, "code": given}).text, "no code was used up by a name"
+    visitor.get(DEVICES)
+    assert 'class="secret"' in visitor.post(DEVICES, {**fields, "code": codes[0]}).text
+
+
 def test_the_owner_hears_of_every_change_of_protection(house: House, visitor: Visitor) -> None:
     """In the mailbox and at the private address; in French, then English, and without a secret."""
     private = "sarah@example.net"
@@ -200,8 +218,10 @@ def test_the_owner_hears_of_every_change_of_protection(house: House, visitor: Vi
     codes += re.findall(r"<li>\s*<code>([A-Z2-7-]+)", visitor.text)
     house.clock.ahead += 30
     visitor.get(DEVICES)
-    visitor.post(DEVICES, {"faire": "creer", "nom": " ", "usage": "mail", "actuel": PASSWORD})
-    made = visitor.post(DEVICES, {"faire": "creer", "nom": "Poste {login} 12", "usage": "mail", "actuel": PASSWORD})
+    device = {"faire": "creer", "nom": "Poste {login} 12", "usage": "mail", "actuel": PASSWORD}
+    visitor.post(DEVICES, {**device, "nom": " ", "code": phone.code()})
+    made = visitor.post(DEVICES, {**device, "code": phone.code()})
+    house.clock.ahead += 30
     codes.append(re.search(r'class="secret"><code>([^<]+)', made.text)[1])  # type: ignore[index]
     visitor.get(FACTOR)
     visitor.post(FACTOR, {"faire": "arreter", "actuel": PASSWORD, "code": phone.code()})

@@ -53,7 +53,7 @@ def walk(house: House, page: Page, person: Principal, look: Look) -> None:
     spare = page.locator(".codes code").first.inner_text()
     page.goto(f"{house.url}{FACTOR}")
     look("double-active")
-    _devices(page, house, look)
+    _devices(page, house, look, secret)
     page.goto(f"{house.url}{SESSIONS}")
     expect(page.locator(".rangees li")).to_have_count(1)
     look("sessions")
@@ -83,12 +83,18 @@ def walk(house: House, page: Page, person: Principal, look: Look) -> None:
     expect(page.locator("#annonce")).to_contain_text("désactivée")
 
 
-def _devices(page: Page, house: House, look: Look) -> None:
+def _devices(page: Page, house: House, look: Look, secret: str) -> None:
     page.goto(f"{house.url}{DEVICES}")
     look("appareils-vide")
     page.fill("#nom", "Thunderbird du bureau")
     page.get_by_label("Agenda et contacts").uncheck()
     page.fill("#actuel", PASSWORD)
+    page.fill("#code", "000000")
+    page.get_by_role("button", name="Créer un mot de passe").click()
+    expect(page.locator("#code-faute")).to_be_visible()
+    look("appareils-code")
+    page.fill("#actuel", PASSWORD)
+    page.fill("#code", code(house, secret))
     page.get_by_role("button", name="Créer un mot de passe").click()
     assert re.fullmatch(r"([a-z]{4}-){4}[a-z]{4}", page.locator(".secret code").inner_text())
     look("appareil-nouveau")

@@ -10,6 +10,7 @@ from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.notices.accounts.protection import Change
 from mailserver.store.account.devices import MAX_DEVICES, Device, Scope
+from webui.account.security import second_factor
 from webui.account.security.overview import origin
 from webui.account.security.password_feedback import MAX_PASSWORD
 from webui.account.session.session_start import wait_text, waiting_seconds
@@ -44,6 +45,7 @@ class DevicesPage:
     name: str = ""
     fault: str = ""
     password_fault: str = ""
+    code_fault: str = ""
     told: Browsers | None = None
     """Browsers that are told of news while they are closed."""
 
@@ -57,6 +59,16 @@ class MadePage:
     password: str = field(repr=False)
     scopes: tuple[str, ...]
     at: AddressesPage
+
+
+@dataclass(frozen=True, slots=True)
+class _Faults:
+    """What is not right in the form, and the status that says so."""
+
+    fault: str = ""
+    password: str = ""
+    code: str = ""
+    status: int = 422
 
 
 async def show_devices(services: Services, visit: Visit) -> Response:
@@ -80,22 +92,23 @@ async def _make(services: Services, visit: Visit) -> Response:
     form, _ = visit.form, visit._
     name = form.text("nom").strip()[:MAX_NAME]
     scopes = [scope for scope in Scope if scope.value in form.every("usage")]
+    incomplete = _Faults(_("Donnez un nom et au moins un usage."))
+    if not name or not scopes:  # before a code is used up
+        return await _page(services, visit, incomplete)
+    faults = await _prove(services, visit)
+    if faults is not None:
+        return await _page(services, visit, faults)
     try:
-        await services.login.prove_again(visit.principal, Secret(form.text("actuel")[:MAX_PASSWORD]), None, visit.peer)
         made = await services.login.devices.make(visit.principal, name, scopes, origin(visit))
     except Refused as refusal:
         match refusal.reason:
             case Reason.AUTHENTICATION:
-                fault = _("Ce n’est pas votre mot de passe actuel.")
-                return await _page(services, visit, password_fault=fault, status=422)
-            case Reason.THROTTLED:
-                fault = wait_text(visit, waiting_seconds(refusal))
-                return await _page(services, visit, password_fault=fault, status=429)
+                return await _page(services, visit, _Faults(password=_wrong_password(visit)))
             case Reason.INVALID:
-                return await _page(services, visit, fault=_("Donnez un nom et au moins un usage."), status=422)
+                return await _page(services, visit, incomplete)
             case Reason.LIMIT:
                 fault = _("Vous avez déjà %(n)s mots de passe d’application : révoquez-en un.") % {"n": MAX_DEVICES}
-                return await _page(services, visit, fault=fault, status=422)
+                return await _page(services, visit, _Faults(fault))
             case _:
                 raise
     await services.telling.changed(visit.principal, Change.APP_PASSWORD, origin(visit), made.device.name)
@@ -109,23 +122,47 @@ async def _make(services: Services, visit: Visit) -> Response:
     return services.pages.answer(visit, "account/security/device_made.html", page)
 
 
-async def _page(
-    services: Services, visit: Visit, fault: str = "", password_fault: str = "", status: int = 200
-) -> Response:
+async def _prove(services: Services, visit: Visit) -> _Faults | None:
+    """The present password, and a code where the second factor is on: an app password comes in without one ever after.
+    What is not right, if something is not."""
+    is_on = await services.login.factors.is_on(visit.account_id)
+    answer = second_factor.posted_code(visit) if is_on else None
+    secret = Secret(visit.form.text("actuel")[:MAX_PASSWORD])
+    try:
+        await services.login.prove_again(visit.principal, secret, answer, visit.peer)
+    except Refused as refusal:
+        match refusal.reason:
+            case Reason.AUTHENTICATION:
+                return _Faults(password=_wrong_password(visit))
+            case Reason.INVALID:
+                return _Faults(code=second_factor.wrong_code(visit))
+            case Reason.THROTTLED:
+                return _Faults(password=wait_text(visit, waiting_seconds(refusal)), status=429)
+            case _:
+                raise
+    return None
+
+
+def _wrong_password(visit: Visit) -> str:
+    return visit._("Ce n’est pas votre mot de passe actuel.")
+
+
+async def _page(services: Services, visit: Visit, faults: _Faults | None = None) -> Response:
     devices = await services.login.devices.listing(visit.account_id)
-    form = visit.form
+    form, shown = visit.form, faults or _Faults(status=200)
     page = DevicesPage(
         await surroundings(services, visit),
         tuple(_shown(visit, device) for device in devices),
-        visit.session.factor_on,
+        await services.login.factors.is_on(visit.account_id),
         tuple((scope.value, text) for scope, text in _words(visit).items()),
         form.every("usage") if form.has("faire") else tuple(scope.value for scope in Scope),
         form.text("nom")[:MAX_NAME],
-        fault,
-        password_fault,
+        shown.fault,
+        shown.password,
+        shown.code,
         await subscriptions.listed(services, visit, "appareils"),
     )
-    return services.pages.answer(visit, "account/security/devices.html", page, status)
+    return services.pages.answer(visit, "account/security/devices.html", page, shown.status)
 
 
 def _words(visit: Visit) -> dict[Scope, str]:

@@ -95,7 +95,7 @@ async def _confirm(services: Services, visit: Visit) -> Response:
     if sealed_fields.unseal(services, visit, PURPOSE, visit.form.text("etape")) != [visit.account_id]:
         return redirect(visit, "/compte/double-authentification")
     try:
-        codes = await services.login.factors.confirm(visit.principal, _code(visit), origin(visit))
+        codes = await services.login.factors.confirm(visit.principal, posted_code(visit), origin(visit))
     except Refused as refusal:
         setup = await services.login.factors.waiting(visit.principal)
         if refusal.reason is not Reason.AUTHENTICATION or setup is None:
@@ -110,7 +110,7 @@ async def _confirm(services: Services, visit: Visit) -> Response:
 
 
 async def _new_codes(services: Services, visit: Visit) -> Response:
-    refusal = await _prove(services, visit, _code(visit))
+    refusal = await _prove(services, visit, posted_code(visit))
     if refusal is not None:
         return await _page(services, visit, refusal)
     codes = await services.login.factors.new_codes(visit.principal, origin(visit))
@@ -119,7 +119,7 @@ async def _new_codes(services: Services, visit: Visit) -> Response:
 
 
 async def _switch_off(services: Services, visit: Visit) -> Response:
-    refusal = await _prove(services, visit, _code(visit))
+    refusal = await _prove(services, visit, posted_code(visit))
     if refusal is not None:
         return await _page(services, visit, refusal)
     if await services.login.factors.remove(visit.account_id, origin(visit)):
@@ -136,8 +136,13 @@ def _asks_password(visit: Visit) -> bool:
     return not (visit.must_set_up and visit.now - visit.session.created < FRESH_SECONDS)
 
 
-def _code(visit: Visit) -> Secret:
+def posted_code(visit: Visit) -> Secret:
+    """What was given for a code of the phone or of the printed ones."""
     return Secret(visit.form.text("code").strip()[:MAX_CODE])
+
+
+def wrong_code(visit: Visit) -> str:
+    return visit._("Ce code n’est pas le bon, ou il a déjà servi. Attendez le suivant, puis réessayez.")
 
 
 async def _prove(services: Services, visit: Visit, answer: Secret | None) -> Refused | None:
@@ -168,7 +173,7 @@ async def _page(services: Services, visit: Visit, refusal: Refused | None = None
         case None:
             status = 200
         case Reason.INVALID:
-            code_fault = visit._("Ce code n’est pas le bon, ou il a déjà servi. Attendez le suivant, puis réessayez.")
+            code_fault = wrong_code(visit)
         case Reason.THROTTLED if refusal:
             password_fault, status = wait_text(visit, waiting_seconds(refusal)), 429
         case _:
