@@ -182,6 +182,7 @@ def change(tx: Tx, academy: Academy, account_id: int, wanted: PersonChange, orig
 
     Raises Refused(NOT_FOUND | INVALID | LIMIT).
     """
+    claims.lock(tx)  # what the entry becomes follows from what it is
     known = bulk_people.by_ids(tx, (account_id,)).get(account_id)
     if known is None or not known.has_entry:
         raise Refused(Reason.NOT_FOUND, "no such person")
@@ -262,7 +263,6 @@ def _renamed(tx: Tx, academy: Academy, entry: Known, given_name: str, surname: s
     same = issuing.local_part(given_name, surname) == issuing.local_part(entry.given_name, entry.surname)
     if same:
         return {}
-    claims.lock(tx)
     address = issuing.issue_address(tx, academy.domain, given_name, surname, entry.account_id)
     claims.take_or_revive(tx, entry.account_id, address)
     aliases = [alias for alias in (entry.address, *entry.aliases.split()) if alias != address]

@@ -25,7 +25,7 @@ from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax, Refused
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
-from mailserver.store.people import people
+from mailserver.store.people import claims, people
 from mailserver.store.record.audit import Origin
 
 
@@ -85,6 +85,8 @@ class Updater:
         return units.delete(self._desk(tx, origin), asked, update, WRITERS)
 
     def _desk(self, tx: Tx, origin: Origin) -> Desk:
+        """One update at a time: what an entry becomes, and whether it may, follows from what it is."""
+        claims.lock(tx)
         return Desk(tx, self._tree, self._academy, House.of(self._settings), self._settings.accounts, origin)
 
     # ------------------------------------------------------------------ passwords, hashed before the unit

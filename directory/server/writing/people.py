@@ -216,6 +216,7 @@ def _set_password(desk: Desk, row: Row, password: Password) -> None:
     tx, account_id = desk.tx, row.account_id
     if row.state is State.CLOSED:
         raise Fault(Code.UNWILLING_TO_PERFORM, "the account is closed")
+    accounts.lock(tx, account_id)
     if password.held is not None and people.password(tx, account_id) != password.held:
         raise Refused(Reason.CONFLICT, "userPassword: another password was set meanwhile")
     if password.kept.hash:

@@ -1,18 +1,20 @@
 """Updates as units of the store, without a network: the same on both engines, all or nothing, and bounded in time."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from directory.entries.tree import Tree
+from directory.entries.tree import Tree, load_extra
 from directory.issuing.hashing import Passwords
 from directory.people.embedded import EmbeddedDirectory
+from directory.server.controls import Wishes
 from directory.server.faults import Fault
 from directory.server.reading.entries import Viewer
 from directory.server.updating import Updater
 from directory.server.wire.messages import Code, Request, Tag
 from directory.server.wire.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
+from directory.server.writing.units import Asked
 from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Affiliation, NewPerson, Role, Tie
 from mailserver.store.engine.statements import Tx
@@ -23,6 +25,7 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.people import person
 from tests.directory.server.door import ADMIN, BASE, SCHOOL
+from tests.store.test_moments import behind
 from tests.waiting import PATIENCE
 
 PEOPLE, GROUPS, SCHOOLS = (f"ou={name},{BASE}" for name in ("people", "groups", "structures"))
@@ -36,11 +39,11 @@ class House:
     def __init__(self, store: Store, settings: Settings, directory: EmbeddedDirectory) -> None:
         self.store = store
         self.directory = directory
-        self._updater = Updater(Tree(BASE, settings.domain), store, settings, directory.passwords)
+        self.updater = Updater(Tree(BASE, settings.domain), store, settings, directory.passwords)
 
     async def run(self, update: Update) -> Code:
         try:
-            await self._updater.run(Request(1, TAGS[type(update)], update), update, Viewer(ADMIN, None, True), ORIGIN)
+            await self.updater.run(Request(1, TAGS[type(update)], update), update, Viewer(ADMIN, None, True), ORIGIN)
         except Fault as fault:
             return fault.code
         return Code.SUCCESS
@@ -156,6 +159,26 @@ async def test_a_list_of_thousands(house: House) -> None:
         assert await house.run(add(roster, given)) is Code.SUCCESS
         assert await house.run(modify(roster, (Edit.ADD, "acadMemberAddress", ["one@more.example"]))) is Code.SUCCESS
     assert len(await house.store.read(lists.members, "tous@ac-exemple.fr")) == crowd + 1
+
+
+async def test_what_two_write_at_once_stands_both(house: House, make_store: Callable[[], Store]) -> None:
+    """Each writes the entry as it has read it, with what it adds."""
+    contact = f"cn=Garage,{PEOPLE}"
+    await house.run(add(contact, {"objectClass": ["inetOrgPerson"], "cn": ["Garage"], "sn": ["Garage"]}))
+    await house.run(add(MARIE, PERSON))
+
+    def adding(dn: str, attribute: str, value: str) -> Callable[[Tx], object]:
+        asked, update = Asked(Viewer(ADMIN, None, True), Wishes()), modify(dn, (Edit.ADD, attribute, [value]))
+        return lambda tx: house.updater._modify(tx, ORIGIN, asked, update, None)
+
+    for dn in (contact, MARIE):
+        behind(make_store, adding(dn, "mobile", "+33 6 01"), adding(dn, "description", "le soir"))
+    found = await house.store.read(contacts.get, "cn=garage,ou=people")
+    assert found is not None
+    assert (found.attributes["mobile"], found.attributes["description"]) == (("+33 6 01",), ("le soir",))
+    person = await house.store.read(people.find, "mpetit")
+    assert person is not None
+    assert {"mobile", "description"} <= load_extra(person.extra).keys()
 
 
 async def test_hashing_is_done_before_the_unit(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
