@@ -116,11 +116,12 @@ class QuietHours:
         if now < self._until:
             return self._decided
         heard = self._heard
-        self._decided = await self._store.read(_decided)
-        # What was read before a change that was heard of meanwhile may be old: it is not kept.
+        found = await self._store.read(_decided)
+        # What was read before a change that was heard of meanwhile may be old: it is not kept, nor in the place of what
+        # somebody else has read since.
         if heard == self._heard:
-            self._until = now + BELIEVED_SECONDS
-        return self._decided
+            self._decided, self._until = found, now + BELIEVED_SECONDS
+        return found
 
 
 def _decided(tx: Tx) -> Decided:

@@ -56,11 +56,12 @@ class ActiveScripts:
         if now < self._until:
             return self._active
         heard = self._heard
-        self._active = await self._store.read(filters.active)
-        # What was read before a change that was heard of meanwhile may be old: it is not kept.
+        found = await self._store.read(filters.active)
+        # What was read before a change that was heard of meanwhile may be old: it is not kept, nor in the place of what
+        # somebody else has read since.
         if heard == self._heard:
-            self._until = now + BELIEVED_SECONDS
-        return self._active
+            self._active, self._until = found, now + BELIEVED_SECONDS
+        return found
 
     async def script(self, account_id: int, digest: bytes) -> Script | SieveError | None:
         """The script of an account, compiled; or why it cannot be. None: it is off by now. Raises Temporary."""

@@ -45,13 +45,16 @@ class Announcements:
         heard = self._heard
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                self._posted = await self._store.read(bulletins.listing)
+                posted = await self._store.read(bulletins.listing)
         except (Temporary, TimeoutError):
             self._until = now + 1
             return
-        # What was read before a change that was heard of meanwhile may be old: it is not kept.
+        # What was read before a change that was heard of meanwhile may be old: it is not believed, nor shown in the
+        # place of what somebody else has read since.
         if heard == self._heard:
-            self._until = now + BELIEVED_SECONDS
+            self._posted, self._until = posted, now + BELIEVED_SECONDS
+        elif not self._until:
+            self._posted = posted
 
     def announcements(self, now: float) -> list[Bulletin]:
         """Those of now, warnings first."""

@@ -31,8 +31,9 @@ class PolicyCache:
         if now < self._until:
             return self._rules
         heard = self._heard
-        self._rules = await self._store.read(rules.load)
-        # What was read before a change that was heard of meanwhile may be old: it is not kept.
+        found = await self._store.read(rules.load)
+        # What was read before a change that was heard of meanwhile may be old: it is not kept, nor in the place of what
+        # somebody else has read since.
         if heard == self._heard:
-            self._until = now + BELIEVED_SECONDS
-        return self._rules
+            self._rules, self._until = found, now + BELIEVED_SECONDS
+        return found

@@ -108,11 +108,12 @@ class RefusedCopies:
         if now < self._until:
             return self._known
         heard = self._heard
-        self._known = Known.of(await self._store.read(rows.refusing))
-        # What was read before a change that was heard of meanwhile may be old: it is not kept.
+        found = Known.of(await self._store.read(rows.refusing))
+        # What was read before a change that was heard of meanwhile may be old: it is not kept, nor in the place of what
+        # somebody else has read since.
         if heard == self._heard:
-            self._until = now + BELIEVED_SECONDS
-        return self._known
+            self._known, self._until = found, now + BELIEVED_SECONDS
+        return found
 
 
 def _refuse(tx: Tx, number: int, trace: Trace) -> None:

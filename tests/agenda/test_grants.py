@@ -1,5 +1,7 @@
 """Who reaches which collection, and what a private event tells others: on both engines."""
 
+from collections.abc import Callable
+
 import pytest
 
 from mailserver.model.errors import Reason, Refused
@@ -9,12 +11,13 @@ from mailserver.store.agenda.agenda_grants import Role
 from mailserver.store.agenda.agenda_items import ANY, NewItem
 from mailserver.store.agenda.agenda_masks import BUSY, is_private
 from mailserver.store.agenda.agendas import CALENDAR, DISPLAY_NAME, Collection
-from mailserver.store.engine.transactions import Store
+from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Origin
 from mailserver.store.upkeep import erasure
 from tests.agenda.conftest import event as text_of
 from tests.agenda.test_store import create_account, event, named
+from tests.store.test_moments import behind
 
 ORIGIN = Origin("emilie", "web", "192.0.2.1")
 SECRET = "DESCRIPTION:Cardiologue\nLOCATION:Hôpital\nCLASS:{}\nBEGIN:VALARM\nDESCRIPTION:Partir\nEND:VALARM\n"
@@ -69,6 +72,28 @@ def test_a_reader_looks_and_changes_nothing(store: Store, people: tuple[int, int
     with pytest.raises(Refused):
         store.read_now(agenda_reach.get, zoe, agenda.id, "a.ics")
     assert store.read_now(agenda_reach.find, zoe, "edupont~agenda") is None
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("act", ["put", "remove", "move"])
+def test_a_right_that_is_taken_back_is_gone_for_who_waits(
+    store: Store, make_store: Callable[[], Store], people: tuple[int, int, int], agenda: Collection, act: str
+) -> None:
+    emilie, marc, _ = people
+    own = named(store, marc, "agenda")
+    store.write_now(agenda_items.put, emilie, agenda.id, event("a"))
+    store.write_now(agenda_grants.grant, emilie, agenda.id, marc, Role.WRITE, ORIGIN)
+    acts: dict[str, Callable[[Tx], None]] = {
+        "put": lambda tx: agenda_reach.put(tx, marc, agenda.id, event("b"), None),
+        "remove": lambda tx: agenda_reach.remove(tx, marc, agenda.id, "a.ics"),
+        "move": lambda tx: agenda_reach.move(tx, marc, (agenda.id, "a.ics"), (own.id, "a.ics")),
+    }
+
+    def take_back(tx: Tx) -> None:
+        agenda_grants.revoke(tx, emilie, agenda.id, marc, ORIGIN)
+
+    assert behind(make_store, take_back, acts[act]) == [None, Reason.NOT_FOUND]
+    assert [one.href for one in store.read_now(agenda_items.stamps, emilie, agenda.id)] == ["a.ics"]
 
 
 def test_a_writer_changes_items_and_never_the_collection(

@@ -8,15 +8,28 @@ from typing import Any
 
 import pytest
 
+from mailserver.filters.active import ActiveScripts
+from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population
+from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.rules.policy_cache import PolicyCache
-from mailserver.store.account import rules
+from mailserver.store.account import filters, rules
+from mailserver.store.account.filters import Bounds
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.mail import blobs, collect, mailboxes, messages
+from mailserver.store.mail import access, blobs, collect, mailboxes, messages
+from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.access.rights import parse
+from mailserver.store.mail.messages import NO_QUOTA
 from mailserver.store.people.mailing_lists import lists
+from mailserver.store.queue import mailings, outbox, spool
 from mailserver.store.queue.held import moderation_queue
 from mailserver.store.queue.held.moderation_queue import Hold
+from mailserver.store.queue.mailings import State, Wanted
+from mailserver.store.queue.outbox import Terms
+from mailserver.store.queue.spool import HELD, Options
 from mailserver.store.record.audit import Origin
+from mailserver.store.upkeep import securing
+from mailserver.store.web import webmail
 from tests.clocks import StandingClock
 from tests.store.conftest import create_account
 from tests.store.test_messages import mail
@@ -150,3 +163,196 @@ async def test_rules_that_were_read_before_a_change_are_not_kept(store: Store) -
     assert (await asking).brakes == {}
     assert set((await book.rules()).brakes) == {Population.PUPIL}
     await asyncio.gather(*others)
+
+
+async def test_an_older_answer_takes_no_newer_ones_place(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two ask at once, and one reads before a script is switched off, but is answered last: mail ran through it for a
+    minute more."""
+    store.changes.attach(asyncio.get_running_loop(), lambda: 0)
+    account = store.write_now(create_account, "edupont")
+    store.write_now(filters.put, account, "a", b"discard;", Bounds(9, 99, 99), ORIGIN)
+    store.write_now(filters.activate, account, "a", ORIGIN)
+    scripts = ActiveScripts(store=store, clock=StandingClock(), changes=store.changes)
+    read, was_read, goes_on = store.read, asyncio.Event(), asyncio.Event()
+
+    async def late(function: Any, *args: Any) -> Any:
+        answer = await read(function, *args)
+        was_read.set()
+        await goes_on.wait()
+        return answer
+
+    monkeypatch.setattr(store, "read", late)
+    first = asyncio.create_task(scripts.hashes())
+    await was_read.wait()
+    monkeypatch.setattr(store, "read", read)
+    await store.write(filters.activate, account, "", ORIGIN)
+    assert await scripts.hashes() == {}
+    goes_on.set()
+    assert set(await first) == {account}, "it asked before"
+    assert await scripts.hashes() == {}
+
+
+# ---------------------------------------------------------------------- one unit behind another
+
+
+def behind(make_store: Callable[[], Store], first: Callable[[Tx], Any], second: Callable[[Tx], Any]) -> list[Any]:
+    """What two units come to, or why they are refused. The second one, of another process, begins before the first is
+    committed, and comes as far as it can."""
+
+    def unit(function: Callable[[Tx], Any]) -> Callable[[Tx, Callable[[], None]], tuple[Any]]:
+        def stopping(tx: Tx, pause: Callable[[], None]) -> tuple[Any]:
+            try:
+                done = function(tx)
+            except Refused as refusal:
+                return (refusal.reason,)
+            pause()
+            return (done,)
+
+        return stopping
+
+    one = Unit(make_store(), unit(first), held=True)
+    other = Unit(make_store(), unit(second))
+    until(lambda: other.is_held_up or other.is_over)
+    one.end()
+    other.end()
+    return [one.result[0], other.result[0]]
+
+
+@pytest.fixture
+def lender(store: Store) -> int:
+    """Somebody whose folder "Classe" mmartin reads, fills and empties."""
+    account = store.write_now(create_account, "edupont")
+    me = Viewer.of(account, "edupont")
+    store.write_now(access.create, me, "Classe")
+    rights = parse("lrswite")
+    store.write_now(access.change, me, "Classe", "mmartin", "=", rights, ORIGIN, negative=False)
+    return account
+
+
+@pytest.fixture
+def borrower(store: Store) -> Viewer:
+    return Viewer.of(store.write_now(create_account, "mmartin"), "mmartin")
+
+
+def test_what_is_made_meanwhile_is_shared_with_nobody(
+    store: Store, make_store: Callable[[], Store], lender: int, borrower: Viewer
+) -> None:
+    """A program that makes several folders at once: what stood beside a shared one had its rights."""
+    me = Viewer.of(lender, "edupont")
+    made = [lambda tx, name=name: access.create(tx, me, name).name for name in ("Journal intime", "Classe/6A")]
+    assert behind(make_store, *made) == ["Journal intime", "Classe/6A"]
+    shared = [reach.name for reach in store.read_now(access.listing, borrower)]
+    assert shared == ["Partagés/edupont/Classe", "Partagés/edupont/Classe/6A"]
+
+
+THERE = "Partagés/edupont/Classe"
+ACTS: dict[str, Callable[[Tx, Viewer, int, blobs.Prepared], Any]] = {
+    "flags": lambda tx, who, box, _: access.store_flags(tx, who, box, [1], "+", ["\\Flagged"]),
+    "expunge": lambda tx, who, box, _: access.expunge(tx, who, box),
+    "append": lambda tx, who, _, new: access.append(tx, who, THERE, [(new, (), None)], NO_QUOTA),
+    "copy": lambda tx, who, box, _: access.copy(tx, who, box, THERE, [1], NO_QUOTA, whole=True),
+    "move": lambda tx, who, box, _: access.move(tx, who, box, "INBOX", [1], NO_QUOTA, whole=True),
+    "replace": lambda tx, who, box, new: access.replace(tx, who, box, 1, THERE, (new, (), None), NO_QUOTA),
+}
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("act", ACTS)
+def test_a_right_that_is_taken_back_is_gone_for_who_waits(
+    store: Store, make_store: Callable[[], Store], lender: int, borrower: Viewer, act: str
+) -> None:
+    me, box = Viewer.of(lender, "edupont"), store.read_now(mailboxes.get, lender, "Classe")
+    prepared = blobs.prepare(mail(1), store.blobs)
+    store.write_now(messages.append, lender, box.id, prepared, ("\\Deleted",))
+
+    def take_back(tx: Tx) -> None:
+        access.change(tx, me, "Classe", "mmartin", "=", parse("l"), ORIGIN, negative=False)
+
+    new = blobs.prepare(mail(2), store.blobs)
+    assert behind(make_store, take_back, lambda tx: ACTS[act](tx, borrower, box.id, new)) == [None, Reason.FORBIDDEN]
+    after = store.read_now(mailboxes.get, lender, "Classe")
+    assert (after.messages, after.modseq) == (1, box.modseq + 1)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_draft_is_replaced_once(store: Store, make_store: Callable[[], Store], lender: int, again: bool) -> None:
+    """By two windows at once, or while it is sent: it stood there twice, or as a draft of what had left."""
+    versions = [blobs.prepare(mail(number), store.blobs) for number in range(3)]
+    old = store.write_now(webmail.replace_draft, lender, 0, versions[0], NO_QUOTA)
+
+    def save(tx: Tx) -> int:
+        return webmail.replace_draft(tx, lender, old, versions[1], NO_QUOTA)
+
+    def send(tx: Tx) -> Any:
+        terms = Terms("edupont@x.fr", ("x@y.fr",))
+        return outbox.hold(tx, lender, b"l" * 32, old, versions[2], terms, FOR_EVER, NO_QUOTA, planned=True)
+
+    _, refused = behind(make_store, save if again else send, save)
+    assert refused is Reason.CONFLICT
+    drafts = store.read_now(mailboxes.get, lender, "Drafts")
+    assert drafts.messages == int(again)
+
+
+def test_of_two_windows_one_sends_what_is_sent_once(store: Store, make_store: Callable[[], Store], lender: int) -> None:
+    """As a receipt."""
+    box = store.read_now(mailboxes.get, lender, "INBOX")
+    read = store.write_now(messages.append, lender, box.id, blobs.prepare(mail(1), store.blobs)).content_id
+
+    def first_time(tx: Tx) -> bool:
+        return webmail.flag_once(tx, lender, read, "$MDNSent")
+
+    assert behind(make_store, first_time, first_time) == [True, False]
+
+
+def test_what_a_relay_takes_while_its_account_is_secured_is_held_when_it_comes_back(
+    store: Store, make_store: Callable[[], Store], lender: int
+) -> None:
+    """It was on record as held, and so was let go as what an operator had let go."""
+
+    def queue(tx: Tx) -> int:
+        content_id, _ = messages.store_content(tx, blobs.prepare(mail(1), store.blobs))
+        options = Options(name="A" * 16, account_id=lender)
+        return spool.enqueue(tx, content_id, "edupont@x.fr", ["y@z.fr"], lifetime=1000, options=options)
+
+    def secure(tx: Tx) -> int:
+        return securing.secure(tx, ORIGIN, lender, lambda *_: None).queued
+
+    store.write_now(queue)
+    (taken,), _ = behind(make_store, lambda tx: spool.lease(tx, 9), secure)
+    store.write_now(spool.give_back, [(taken.id, taken.lease)])
+    assert store.write_now(spool.lease, 9) == []
+    (row,) = store.read_now(spool.show)
+    assert row.error == HELD
+
+
+def test_a_mailing_that_is_taken_back_while_its_author_is_secured_is_not_stopped(
+    store: Store, make_store: Callable[[], Store], lender: int
+) -> None:
+    """Whoever resumed it would have sent it to those from whom it had been taken."""
+
+    def begin(tx: Tx) -> int:
+        content_id, _ = messages.store_content(tx, blobs.prepare(mail(1), store.blobs))
+        came, options = Provenance(Door.SUBMISSION, lender), Options(name="B" * 16)
+        head = lender, Population.PUPIL, "Annonce", 99, "edupont@x.fr", (), options, came
+        return mailings.begin(tx, content_id, Wanted(*head, 9, 0, "{}", State.APPROVED, FOR_EVER, actor="mmartin"))
+
+    number = store.write_now(begin)
+
+    def take_back(tx: Tx) -> None:
+        mailings.move(tx, ORIGIN, number, lambda _: State.WITHDRAWN, "withdrawing")
+
+    assert behind(make_store, take_back, lambda tx: mailings.stop_all(tx, ORIGIN, lender)) == [None, 0]
+    assert store.read_now(mailings.get, number).state is State.WITHDRAWN
+
+
+def test_what_is_brought_twice_at_once_is_there_once(
+    store: Store, make_store: Callable[[], Store], lender: int
+) -> None:
+    box = store.read_now(mailboxes.get, lender, "Classe")
+    brought = [(blobs.prepare(mail(number), store.blobs), (), 0) for number in range(2)]
+
+    def bring(tx: Tx) -> int:
+        return webmail.append_new(tx, lender, box.id, brought, NO_QUOTA)[0]
+
+    assert behind(make_store, bring, bring) == [2, 0]
+    assert store.read_now(messages.usage, lender)[1] == 2

@@ -1,9 +1,10 @@
 """The audit is a chain: whatever is changed in it behind our back shows, and old rows leave it from its beginning."""
 
+import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from mailserver.background.audit_sealing import WITNESS, AuditSealer, witness
 from mailserver.foundation.changes import Changes
@@ -16,6 +17,8 @@ from mailserver.store.record.sealing import Break
 from mailserver.store.schema.audits import audit as rows
 from mailserver.store.schema.audits import audit_anchor
 from mailserver.texts.causes import plain
+from tests.delivery.test_lock_order import waits_for_a_lock
+from tests.waiting import until
 
 KEY = sealing.chain_key(b"an instance's key")
 ORIGIN = Origin("admin", "console", "192.0.2.7")
@@ -154,6 +157,27 @@ def test_old_rows_go_and_the_rest_still_holds(store: Store) -> None:
     seal(store)
     assert fault(store) is None
     assert store.read_now(sealing.head).link == 14
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+def test_two_that_remove_at_once_remove_what_is_old_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every worker of every host does so once an hour: another one had counted the same rows, and took the next ones
+    in their place, or moved the beginning of the chain back."""
+    age(store, 1, 2, 3)
+    begin, others = sealing.begin, list[threading.Thread]()
+
+    def beside(tx: Tx, key: bytes) -> tuple[sealing.Head, Break | None]:
+        if not others:
+            others.append(threading.Thread(target=trim, args=(store, 2000)))
+            others[0].start()
+            until(lambda: not others[0].is_alive() or waits_for_a_lock(store))
+        return begin(tx, key)
+
+    monkeypatch.setattr(sealing, "begin", beside)
+    assert trim(store, 2000) is None
+    others[0].join()
+    assert store.read_now(lambda tx: tx.execute(select(func.count()).select_from(rows)).scalar_one()) == 9
+    assert fault(store) is None
 
 
 def test_when_every_row_went_the_chain_goes_on(chain: Store) -> None:

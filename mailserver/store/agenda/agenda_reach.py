@@ -117,6 +117,7 @@ def move(
     owners = {place[0]: reach.held.account_id for place, reach in places.items()}
     for collection_id in sorted(owners):  # always in this order: no deadlock
         agendas.lock(tx, owners[collection_id], collection_id)
+    places = {place: _reach_to_write(tx, account_id, place[0]) for place in places}
     for (_, href), reach in places.items():
         _check_item(tx, reach, href)
     item = agenda_items.get(tx, owners[source[0]], *source)
@@ -135,9 +136,15 @@ def _writable(tx: Tx, account_id: int, collection_id: int, href: str) -> Reach:
     """The collection, locked if it is another's, where this item may be changed."""
     reach = _reach_to_write(tx, account_id, collection_id)
     if reach.owner:
-        agendas.lock(tx, reach.held.account_id, collection_id)
+        reach = _locked(tx, account_id, reach)
         _check_item(tx, reach, href)
     return reach
+
+
+def _locked(tx: Tx, account_id: int, reach: Reach) -> Reach:
+    """It is asked again once the collection is locked: its owner may have taken the right back while we waited."""
+    agendas.lock(tx, reach.held.account_id, reach.held.id)
+    return _reach_to_write(tx, account_id, reach.held.id)
 
 
 def _masks(reach: Reach) -> bool:

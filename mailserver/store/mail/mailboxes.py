@@ -278,7 +278,7 @@ def create(tx: Tx, account_id: int, name: str, special_use: str = "") -> Mailbox
     Raises Refused(MAILBOX_EXISTS | INVALID | LIMIT).
     """
     name = _free_name(name)
-    _lock_folders(tx, account_id)
+    lock_folders(tx, account_id)
     existing = {box.name for box in listing(tx, account_id)}
     if name in existing:
         raise Refused(Reason.MAILBOX_EXISTS, "Mailbox already exists")
@@ -299,7 +299,7 @@ def remove(tx: Tx, account_id: int, name: str) -> int:
     """Delete a mailbox and its messages, which are kept aside; its id. Raises Refused(NO_SUCH_MAILBOX | CANNOT)."""
     if canonical(name) == INBOX:
         raise Refused(Reason.CANNOT, "INBOX cannot be deleted")
-    _lock_folders(tx, account_id)
+    lock_folders(tx, account_id)
     box = get(tx, account_id, name)
     box = lock(tx, account_id, box.id)
     deletions.keep_mailbox(tx, account_id, box.id, box.name)
@@ -318,7 +318,7 @@ def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
     """
     old = canonical(old)
     new = _free_name(new)
-    _lock_folders(tx, account_id)
+    lock_folders(tx, account_id)
     boxes = {box.name: box for box in listing(tx, account_id)}
     if old not in boxes:
         raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
@@ -386,8 +386,9 @@ def check_name(name: str) -> str:
     return name
 
 
-def _lock_folders(tx: Tx, account_id: int) -> None:
-    """One change of the account's folders at a time: names and special uses are looked at before they are taken."""
+def lock_folders(tx: Tx, account_id: int) -> None:
+    """One change of the account's folders at a time: names, special uses and rights are looked at before they are
+    taken, and on PostgreSQL another unit may commit in between."""
     tx.one(_LOCK_FOLDERS, account=account_id)
 
 

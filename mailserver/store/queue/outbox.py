@@ -17,7 +17,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.account import accounts, sessions
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.mail import collect, messages
+from mailserver.store.mail import collect, mailboxes, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.octets.files import BlobFolder
@@ -174,7 +174,7 @@ def hold(
     _check_room(tx, account_id, quota)
     if not sessions.claim(tx, letter, account_id, max(0, due - tx.now) + SENT_REMEMBERED):
         raise Refused(Reason.CONFLICT, "this letter has left already")
-    box = drafts(tx, account_id)
+    box = mailboxes.lock(tx, account_id, drafts(tx, account_id).id)  # nobody replaces it meanwhile
     uids = uids_of(tx, account_id, box.id, [draft_id])
     if not uids:
         sessions.release(tx, letter, account_id)

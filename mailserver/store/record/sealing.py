@@ -81,8 +81,7 @@ def has_unsealed(tx: Tx) -> bool:
 
 def seal(tx: Tx, key: bytes) -> tuple[int, Head]:
     """Seal up to BATCH rows; how many, and the chain's end."""
-    if tx.dialect == "postgresql":
-        tx.one(_LOCK, key=SEALING_LOCK)
+    _lock(tx)
     last = head(tx)
     link, mark = last.link, last.seal
     sealed = []
@@ -137,12 +136,19 @@ def check(tx: Tx, key: bytes, begin: Head, limit: int = BATCH) -> tuple[Head | N
     return (begin, None) if rows else (None, None)
 
 
+def _lock(tx: Tx) -> None:
+    """One unit at a time seals, or removes: what it has looked at is so until its commit."""
+    if tx.dialect == "postgresql":
+        tx.one(_LOCK, key=SEALING_LOCK)
+
+
 def trim(tx: Tx, key: bytes, before: int) -> tuple[int, Break | None]:
     """Remove rows older than that time from the beginning of the chain, at most BATCH; how many.
 
     Nothing is removed where the chain does not hold: that is evidence. Raises ClockJumped.
     """
     trusted_clock.check(tx)
+    _lock(tx)
     old = 0
     for (at,) in tx.all(_AGES):
         if at >= before:

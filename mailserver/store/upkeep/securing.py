@@ -217,9 +217,13 @@ def _hold_queue(tx: Tx, account_id: int) -> list[int]:
         queued_domain.c.queued_id.in_(mine), free, queued_domain.c.error_code != HELD.name
     )
     rows = list(tx.execute(chosen.order_by(queued_domain.c.id)).scalars())
+    held: list[int] = []
     for start in range(0, len(rows), 500):
-        waiting.hold(tx, rows[start : start + 500])
-    return rows
+        some = rows[start : start + 500]
+        waiting.hold(tx, some)
+        # Not one that a relay took meanwhile: what is on record as held is not held again when it comes back.
+        held += waiting.held_of(tx, some)
+    return held
 
 
 def _call_back(tx: Tx, account_id: int) -> None:

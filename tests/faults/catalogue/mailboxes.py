@@ -27,7 +27,7 @@ FAULTS = (
         "        uids,\n"
         "        quota,\n"
         "        target_account=target.box.account_id,\n"
-        "        keep=changeable(target.rights),\n",
+        "        keep=changeable(held[target.box.id]),\n",
         "    copied = messages.copy(\n"
         "        tx,\n"
         "        owner,\n"
@@ -114,7 +114,7 @@ FAULTS = (
         "replace-keeps-every-flag",
         "REPLACE sets flags in a mailbox where one may not.",
         ACTS,
-        "wanted = permitted(flags, changeable(target.rights))\n    mask",
+        "wanted = permitted(flags, changeable(held[box.id]))\n    mask",
         "wanted = tuple(flags)\n    mask",
         ("tests/store/test_each_right.py",),
     ),

@@ -151,8 +151,8 @@ FAULTS = (
         "rules-read-before-the-news",
         "Rules that were read before a change are believed for two seconds after its news.",
         "mailserver/rules/policy_cache.py",
-        "        if heard == self._heard:\n            self._until",
-        "        if True:\n            self._until",
+        "        if heard == self._heard:\n            self._rules,",
+        "        if True:\n            self._rules,",
         ("tests/store/test_moments.py",),
     ),
     Fault(

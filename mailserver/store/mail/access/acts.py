@@ -3,7 +3,7 @@
 A unit for each of IMAP's commands. Mailboxes of one's own are changed as ever, and nothing is recorded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Row, Tx
 from mailserver.store.mail import lessons, mailboxes, messages, withheld
 from mailserver.store.mail.access.reaching import Reach, check, find, is_foreign, require
-from mailserver.store.mail.access.rights import Viewer, changeable
+from mailserver.store.mail.access.rights import Rights, Viewer, changeable
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.flags import SYSTEM, known_mask
 from mailserver.store.mail.messages import Appended, Copied, Quota, ranges
@@ -62,9 +62,10 @@ def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota
     Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | OVER_QUOTA | LIMIT | CANNOT).
     """
     reach = appendable(tx, viewer, name, sum(prepared.size for prepared, _, _ in batch), len(batch), quota)
-    box, owner, keep = reach.box, reach.box.account_id, changeable(reach.rights)
+    box, owner = reach.box, reach.box.account_id
     stored = messages.store_contents(tx, [prepared for prepared, _, _ in batch])
     withheld.check(tx, stored)
+    keep = changeable(_held(tx, viewer, {box.id: (owner, reach.rights, "i")})[box.id])
     unused = [
         prepared.file
         for (prepared, _, _), (_, new) in zip(batch, stored, strict=True)
@@ -94,8 +95,9 @@ def copy(
     tx: Tx, viewer: Viewer, source_id: int, name: str, uids: Sequence[int], quota: Quota, *, whole: bool
 ) -> Copied:
     """COPY; `whole`: a message that is gone refuses all of it. Raises Refused as `append`, and NOT_FOUND."""
-    owner, _ = require(tx, viewer, source_id, "r")
+    owner, rights = require(tx, viewer, source_id, "r")
     target = destination(tx, viewer, name)
+    held = _held(tx, viewer, _both(source_id, (owner, rights, "r"), target))
     copied = messages.copy(
         tx,
         owner,
@@ -104,7 +106,7 @@ def copy(
         uids,
         quota,
         target_account=target.box.account_id,
-        keep=changeable(target.rights),
+        keep=changeable(held[target.box.id]),
     )
     return _copied(tx, viewer, target, copied, uids, whole)
 
@@ -113,8 +115,9 @@ def move(
     tx: Tx, viewer: Viewer, source_id: int, name: str, uids: Sequence[int], quota: Quota, *, whole: bool
 ) -> Copied:
     """MOVE: a COPY, and an EXPUNGE of what was copied (RFC 6851 section 3.3 asks for both commands' rights)."""
-    owner, _ = require(tx, viewer, source_id, "rte")
+    owner, rights = require(tx, viewer, source_id, "rte")
     target = destination(tx, viewer, name)
+    held = _held(tx, viewer, _both(source_id, (owner, rights, "rte"), target))
     moved = messages.move(
         tx,
         owner,
@@ -123,7 +126,7 @@ def move(
         uids,
         quota,
         target_account=target.box.account_id,
-        keep=changeable(target.rights),
+        keep=changeable(held[target.box.id]),
     )
     if moved.source_uids and owner != viewer.account_id:
         where = Cause("act-moved", target=target.name, uids=numbered(moved.source_uids))
@@ -140,7 +143,7 @@ def replace(
     file that was written for a content the store had already. Raises as `append`, and Refused(NOT_FOUND).
     """
     prepared, flags, received = new
-    owner, _ = require(tx, viewer, source_id, "te")
+    owner, rights = require(tx, viewer, source_id, "te")
     target = destination(tx, viewer, name)
     box, receiver = target.box, target.box.account_id
     content_id, fresh = messages.store_content(tx, prepared)
@@ -148,6 +151,7 @@ def replace(
     boxes = {source_id: owner, box.id: receiver}
     for mailbox_id in sorted(boxes):  # in id order, as for COPY
         mailboxes.lock(tx, boxes[mailbox_id], mailbox_id)
+    held = _held(tx, viewer, _both(source_id, (owner, rights, "te"), target))
     old = messages.fetch_uids(tx, owner, source_id, ("uid", "size"), [uid])
     if not old:
         raise Refused(Reason.NOT_FOUND, "The message to replace no longer exists")
@@ -155,7 +159,7 @@ def replace(
         messages.check_quota(tx, receiver, quota, prepared.size, 1)
     elif prepared.size > old[0][1]:
         messages.check_quota(tx, owner, quota, prepared.size - old[0][1])
-    wanted = permitted(flags, changeable(target.rights))
+    wanted = permitted(flags, changeable(held[box.id]))
     mask = messages.ensure_flags(tx, box.id, wanted)
     brought = Provenance(Door.APPENDED, viewer.account_id)
     appended = messages.place(tx, receiver, box.id, content_id, prepared.size, mask, received, brought)
@@ -197,6 +201,7 @@ def store_flags(
     Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | LIMIT); FORBIDDEN when nothing of it is permitted.
     """
     owner, rights = require(tx, viewer, mailbox_id, "")
+    rights = _held(tx, viewer, {mailbox_id: (owner, rights, "")})[mailbox_id]
     keep = changeable(rights)
     wanted = permitted(flags, keep)
     if (flags and not wanted) or not keep:
@@ -211,11 +216,33 @@ def store_flags(
 
 def expunge(tx: Tx, viewer: Viewer, mailbox_id: int, uids: Sequence[int] | None = None) -> tuple[int, list[int]]:
     """EXPUNGE, as `messages.expunge`. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
-    owner, _ = require(tx, viewer, mailbox_id, "e")
+    owner, rights = require(tx, viewer, mailbox_id, "e")
+    _held(tx, viewer, {mailbox_id: (owner, rights, "e")})
     done = messages.expunge(tx, owner, mailbox_id, uids)
     if owner != viewer.account_id:
         record(tx, viewer, owner, _name(tx, mailbox_id), "expunge", done[1])
     return done
+
+
+_Asked = tuple[int, Rights, str]
+"""The owner of a mailbox, somebody's rights there, and those that are needed."""
+
+
+def _both(source_id: int, source: _Asked, target: Reach) -> dict[int, _Asked]:
+    """What a copy needs. Within one mailbox both needs are one."""
+    here = {target.box.id: (target.box.account_id, target.rights, "i")}
+    return {**here, source_id: (source[0], source[1], f"{source[2]}{'i' if source_id in here else ''}")}
+
+
+def _held(tx: Tx, viewer: Viewer, asked: Mapping[int, _Asked]) -> dict[int, Rights]:
+    """Somebody's rights in mailboxes. In others' they are asked for again once all are locked, as `acl.change` locks
+    them: they may have been taken back while this unit waited. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
+    rights = {mailbox_id: one[1] for mailbox_id, one in asked.items()}
+    if tx.dialect == "sqlite" or all(one[0] == viewer.account_id for one in asked.values()):
+        return rights
+    for mailbox_id in sorted(asked):  # in id order, as for COPY
+        mailboxes.lock(tx, asked[mailbox_id][0], mailbox_id)
+    return {mailbox_id: require(tx, viewer, mailbox_id, one[2])[1] for mailbox_id, one in asked.items()}
 
 
 def permitted(flags: Sequence[str], keep: int) -> tuple[str, ...]:

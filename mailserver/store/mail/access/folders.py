@@ -17,6 +17,8 @@ def create(tx: Tx, viewer: Viewer, name: str, special_use: str = "") -> Mailbox:
     Raises Refused(MAILBOX_EXISTS | INVALID | LIMIT | CANNOT | FORBIDDEN | NO_SUCH_MAILBOX).
     """
     owner, inner = place(tx, viewer, name.rstrip(SEPARATOR))
+    # First: what another unit makes meanwhile is not taken for ours, and gets no rights of the one above ours.
+    mailboxes.lock_folders(tx, owner)
     before = {box.name: box for box in mailboxes.listing(tx, owner)}
     parent = _above(inner, before)
     if owner != viewer.account_id:
@@ -56,6 +58,8 @@ def remove(tx: Tx, viewer: Viewer, name: str) -> int:
 
     Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT).
     """
+    owner, _ = place(tx, viewer, name)
+    mailboxes.lock_folders(tx, owner)
     box = find(tx, viewer, name, "x").box
     removed = mailboxes.remove(tx, box.account_id, box.name)
     record(tx, viewer, box.account_id, box.name, "delete", detail=Cause("act-deleted", count=box.messages))
@@ -70,6 +74,8 @@ def rename(tx: Tx, viewer: Viewer, old: str, new: str) -> None:
     if not is_foreign(old) and not is_foreign(new):
         messages.rename(tx, viewer.account_id, old, new)
         return
+    holder, _ = place(tx, viewer, old)
+    mailboxes.lock_folders(tx, holder)
     box = find(tx, viewer, old, "x").box
     owner, inner = place(tx, viewer, new.rstrip(SEPARATOR))
     if owner != box.account_id:

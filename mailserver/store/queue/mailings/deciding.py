@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import bindparam, case, func, insert, or_, select, update
@@ -152,11 +153,14 @@ def move(
 
 def stop_all(tx: Tx, origin: Origin, account_id: int) -> int:
     """Nobody else gets what an account wrote to very many, until somebody looks at it; how many were on their way."""
-    mine = (_C.account_id == account_id, _C.state.in_([State.APPROVED.value, State.SENDING.value]))
-    found = list(tx.execute(select(_C.id).where(*mine).order_by(_C.id)).scalars())
-    for number in found:
-        move(tx, origin, number, lambda _: State.STOPPED, "stopped")
-    return len(found)
+    leaving = (State.APPROVED, State.SENDING)
+    mine = (_C.account_id == account_id, _C.state.in_([one.value for one in leaving]))
+    stopped = 0
+    for number in list(tx.execute(select(_C.id).where(*mine).order_by(_C.id)).scalars()):
+        with suppress(Refused):  # everybody has it by now, or it was taken back
+            move(tx, origin, number, lambda one: State.STOPPED if one.state in leaving else None, "stopped")
+            stopped += 1
+    return stopped
 
 
 def plan(tx: Tx, origin: Origin, number: int, moment: int, day: Day | None = None) -> None:

@@ -21,6 +21,9 @@ def flag(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int], mode: str
 
 def flag_once(tx: Tx, account_id: int, content_id: int, keyword: str) -> bool:
     """Set a keyword on every appearance of a message; False when one had it already: what it stands for was done."""
+    # Of two who come at once the second one sees what the first one set.
+    for mailbox_id in sorted({place[0] for place in messages.find(tx, account_id, content_id)}):
+        mailboxes.lock(tx, account_id, mailbox_id)
     places = messages.find(tx, account_id, content_id)
     if not places:
         raise Refused(Reason.NOT_FOUND)

@@ -33,14 +33,19 @@ def append_new(tx: Tx, account_id: int, mailbox_id: int, brought: Sequence[New],
     provenance = Provenance(Door.APPENDED, account_id)
     # Contents before the mailbox: the order in which rows are locked (`store.mail.messages`).
     stored = [(messages.store_content(tx, one[0]), one) for one in new.values()]
+    mailboxes.lock(tx, account_id, mailbox_id)
+    count = 0
     for (content_id, fresh), (prepared, flags, received) in stored:
+        spare += [] if fresh else _file(prepared)
+        if not fresh and _is_there(tx, mailbox_id, prepared.hash):
+            continue  # by now: somebody brings the same twice at once
+        count += 1
         flags = tuple(flags)
         mask = messages.ensure_flags(tx, mailbox_id, flags)
         came = received or prepared.scan.sent_at or None
         placed = messages.place(tx, account_id, mailbox_id, content_id, prepared.size, mask, came, provenance)
         lessons.note_appended(tx, account_id, mailbox_id, use, [placed.uid], [flags])
-        spare += [] if fresh else _file(prepared)
-    return len(new), spare
+    return count, spare
 
 
 def _file(prepared: Prepared) -> list[str]:

@@ -18,7 +18,7 @@ def replace_draft(tx: Tx, account_id: int, old_id: int, prepared: Prepared, quot
     Raises Refused(CONFLICT) when the older one is not there any more: it was replaced, sent or removed elsewhere.
     Raises Refused(OVER_QUOTA).
     """
-    box = drafts(tx, account_id)
+    box = mailboxes.lock(tx, account_id, drafts(tx, account_id).id)  # of two who replace one, one does
     old = uids_of(tx, account_id, box.id, [old_id]) if old_id else []
     if old_id and not old:
         raise Refused(Reason.CONFLICT)
