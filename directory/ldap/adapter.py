@@ -376,6 +376,9 @@ class LdapDirectory:
 
     async def remove(self, account_id: int) -> None:
         self._writable()
+        standing = await self._store.read(accounts.get, account_id)
+        if standing is None or not standing.is_being_erased:
+            return
         try:
             known = await self._known(account_id)
             await self._pool.run(partial(writing.remove, dn=known.dn))

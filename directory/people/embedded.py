@@ -166,7 +166,7 @@ class EmbeddedDirectory:
 
     async def remove(self, account_id: int) -> None:
         """Remove a person's entry; their names lead nowhere from now on."""
-        await self._store.write(erasure.remove_entry, account_id)
+        await self._store.write(_remove, account_id)
 
     # ------------------------------------------------------------------ shared
 
@@ -178,6 +178,12 @@ class EmbeddedDirectory:
 
     def _principal(self, entry: Entry) -> Principal:
         return entry.principal(self._settings.limits.quota)
+
+
+def _remove(tx: Tx, account_id: int) -> None:
+    standing = accounts.get(tx, account_id)
+    if standing is not None and accounts.require(tx, account_id).is_being_erased:
+        erasure.remove_entry(tx, account_id)
 
 
 def keep_password(tx: Tx, account_id: int, kept: Kept) -> None:

@@ -302,16 +302,19 @@ async def erase(
     origin: Origin,
     account_id: int,
     *,
+    planned: bool = False,
     units: int | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> bool:
     """Erase a closed account in bounded units; False when `units` of them did not suffice.
 
-    Interrupted anywhere, whoever calls it next goes on. Raises Refused(CONFLICT) unless the account is closed.
+    Interrupted anywhere, whoever calls it next goes on. Where two are at it and one has ended, the other one touches
+    nothing more: a backup may have brought the account back. `planned`: since its day has come. Raises
+    Refused(CONFLICT) unless the account is closed, and that day has come.
     """
-    await store.write(accounts.begin_erasure, account_id)
+    await store.write(accounts.begin_erasure, account_id, planned=planned)
     done = 0
-    while await store.write(erasure.step, account_id):
+    while await store.write(_step, account_id):
         done += 1
         progress()
         if units is not None and done >= units:
@@ -325,12 +328,18 @@ async def erase(
     return await store.write(_finish_erasure, origin, account_id)
 
 
+def _step(tx: Tx, account_id: int) -> bool:
+    return accounts.require(tx, account_id).is_being_erased and erasure.step(tx, account_id)
+
+
 def _finish_erasure(tx: Tx, origin: Origin, account_id: int) -> bool:
     """False when something came in meanwhile: a delivery that was under way when the erasure began."""
+    if not accounts.require(tx, account_id).is_being_erased:
+        return True
     if erasure.step(tx, account_id):
         return False
-    if erasure.finish(tx, account_id):
-        audit.record(tx, origin, Action.ERASED, account_id)
+    erasure.finish(tx, account_id)
+    audit.record(tx, origin, Action.ERASED, account_id)
     return True
 
 

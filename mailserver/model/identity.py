@@ -345,7 +345,7 @@ class Directory(Protocol):
         """Change a person's entry. Raises Refused(NOT_FOUND | READ_ONLY_DIRECTORY)."""
 
     async def remove(self, account_id: int) -> None:
-        """Remove a person's entry for good (`mailserver account erase`); an unknown one is fine.
+        """Remove the entry of an account that is being erased, for good; of any other one nothing is removed.
 
         Raises Refused(READ_ONLY_DIRECTORY), Temporary.
         """

@@ -25,7 +25,7 @@ from mailserver.store.record.audit import Action
 from mailserver.store.schema import metadata
 from mailserver.store.schema.people import claim
 from mailserver.store.schema.rosters import list_member, list_post, mailing_list
-from mailserver.store.upkeep import erasure
+from mailserver.store.upkeep import caretaking, erasure, returned_account
 from tests.background.conftest import DAY, PRIVATE, House
 
 SURNAME = "Zwyrtkiewicz"
@@ -235,6 +235,47 @@ async def test_an_interrupted_erasure_goes_on_and_nothing_brings_the_account_bac
     await house.round()
     standing = await house.standing(person)
     assert (bool(standing.erased), standing.erase_at) == (True, 0)
+
+
+async def test_who_is_late_with_an_erasure_touches_nothing_of_an_account_that_came_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two are at it (a round, and IT's command); one ends it, and a backup brings the account back."""
+    person = await somebody(house)
+    then = await house.store.read(returned_account.read, person.account_id)
+    assert then is not None
+    await house.accounts.close(LOGIN, "")
+    step = erasure.step
+
+    def another_one_ends_it(tx: Tx, account_id: int) -> bool:
+        monkeypatch.setattr(erasure, "step", step)
+        while step(tx, account_id):
+            pass
+        erasure.remove_entry(tx, account_id)
+        erasure.finish(tx, account_id)
+        returned_account.bring_back(tx, account_id, then)
+        return True
+
+    monkeypatch.setattr(erasure, "step", another_one_ends_it)
+    assert await lifecycle.erase(house.store, house.worker.directory, states.ORIGIN, person.account_id)
+    assert (await house.accounts.restore(LOGIN)).principal.address == person.address
+    assert await house.store.read(mailboxes.get, person.account_id, mailboxes.INBOX)
+
+
+async def test_a_round_erases_only_what_is_due_by_then(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was due when it looked may have come back, or have been put off, before its turn comes."""
+    back, later = await somebody(house), await house.person()
+    then = await house.store.read(returned_account.read, back.account_id)
+    assert then is not None
+    for login in (LOGIN, "edupont"):
+        await house.accounts.close(login, "", lifecycle.farewell(house.settings.accounts, int(house.clock.now())))
+    await house.accounts.erase(LOGIN)
+    await house.store.write(returned_account.bring_back, back.account_id, then)
+    monkeypatch.setattr(caretaking, "erasures", lambda tx, limit: [back.account_id, later.account_id])
+    assert await states.erase(house.store, house.worker.directory) == 2
+    for person in (back, later):
+        assert (await house.standing(person)).erased == 0
+    assert (await house.accounts.restore(LOGIN)).principal.address == back.address
 
 
 async def test_a_delivery_that_comes_too_late_makes_nothing(house: House) -> None:

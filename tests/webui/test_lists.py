@@ -17,6 +17,7 @@ from mailserver.store.people.mailing_lists import lists, personal_lists
 from mailserver.store.queue.held import moderation_queue
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.store.upkeep import erasure
 from tests.webui.browser import SIZES, faults_of, let_in, log_in, visiting
 from tests.webui.house import DOMAIN, House, Visitor, mail
 from webui.page import administrators
@@ -97,7 +98,7 @@ def test_owners_see_who_will_receive_and_which_members_lead_nowhere(
     at_home.get(f"/s/liste/{address}")
     assert "4 personnes" in at_home.text
     assert "ne mène plus" not in at_home.text
-    house.run(house.directory.remove(gone.account_id))
+    house.store.write_now(erasure.remove_entry, gone.account_id)
     at_home.get(f"/s/liste/{address}")
     assert "3 personnes" in at_home.text
     assert "Avec les membres d’1 autre liste" in at_home.text.replace("une", "1")

@@ -55,11 +55,11 @@ async def erase(store: Store, directory: Directory) -> int:
     due = await store.read(caretaking.erasures, ERASED_AT_ONCE)
     for account_id in due:
         try:
-            if not await lifecycle.erase(store, directory, ORIGIN, account_id, units=ERASURE_UNITS):
+            if not await lifecycle.erase(store, directory, ORIGIN, account_id, planned=True, units=ERASURE_UNITS):
                 break
             log.info("account erased", account=account_id)
         except Refused as refusal:
-            # Restored a moment ago, or an entry that its directory does not let go: the next ones go on.
+            # Restored or put off a moment ago, or an entry that its directory does not let go: the next ones go on.
             log.warning("account not erased", account=account_id, why=refusal.text)
     return len(due)
 

@@ -68,10 +68,10 @@ def remove_entry(tx: Tx, account_id: int) -> None:
     moved(tx, account_id)
 
 
-def finish(tx: Tx, account_id: int) -> bool:
-    """The row says nothing personal any more; False when it said nothing already."""
+def finish(tx: Tx, account_id: int) -> None:
+    """The row says nothing personal any more."""
     claims.retire(tx, claims.live_names(tx, account_id))
-    return accounts.end_erasure(tx, account_id)
+    accounts.end_erasure(tx, account_id)
 
 
 # ---------------------------------------------------------------------- mail

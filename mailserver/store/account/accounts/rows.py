@@ -96,6 +96,11 @@ class Standing:
     population: Population | None
     """Of a person of an external directory, as it was last seen there."""
 
+    @property
+    def is_being_erased(self) -> bool:
+        """Its erasure has begun and is not over."""
+        return self.state is State.CLOSED and self.erased > 0 and self.erase_at > 0
+
 
 _ALL: Select[Any] = select(
     account.c.id,

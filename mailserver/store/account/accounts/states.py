@@ -169,28 +169,24 @@ def restore(tx: Tx, account_id: int) -> State:
     return before
 
 
-def begin_erasure(tx: Tx, account_id: int) -> bool:
+def begin_erasure(tx: Tx, account_id: int, *, planned: bool = False) -> bool:
     """From now on nothing brings the account back; False when that was so already.
 
-    Raises Refused(CONFLICT) unless the account is closed.
+    `planned`: since its day has come. Raises Refused(CONFLICT) unless the account is closed, and that day has come.
     """
     standing = require(tx, account_id)
     if standing.state is not State.CLOSED:
         raise Refused(Reason.CONFLICT, f"{standing.login}: the account is {standing.state.value}, not closed")
+    if planned and not 0 < standing.erase_at <= tx.now:
+        raise Refused(Reason.CONFLICT, f"{standing.login}: the account is not to be erased any more")
     if standing.erased:
         return False
     move(tx, account_id, {"erased": tx.now, "erase_at": tx.now, "reply_until": 0})
     return True
 
 
-def end_erasure(tx: Tx, account_id: int) -> bool:
-    """Nothing personal is left in the row: what remains keeps its names from being issued again.
-
-    False when it was so already.
-    """
-    standing = require(tx, account_id)
-    if not standing.erased or not standing.erase_at:
-        return False
+def end_erasure(tx: Tx, account_id: int) -> None:
+    """Nothing personal is left in the row: what remains keeps its names from being issued again."""
     nothing: dict[str, Any] = {
         **dict.fromkeys(("numen", "ine", "birth_date", "code", "recovery_code")),
         **dict.fromkeys(("recovery_address", "source", "source_key", "state_reason", "auto_reply"), ""),
@@ -200,7 +196,6 @@ def end_erasure(tx: Tx, account_id: int) -> bool:
         "provisioned": 1,  # no mailbox is made for it, and no import takes it for one that nobody ever used
     }
     move(tx, account_id, nothing)
-    return True
 
 
 def _set_aside(standing: Standing) -> dict[str, Any]:
