@@ -17,7 +17,7 @@ from mailserver.foundation.network.peers import Entry
 from mailserver.foundation.network.starttls import start_tls
 from mailserver.foundation.structured_logs import logs
 from mailserver.model.errors import BadSyntax, RateExceeded, Refused, Temporary
-from smtp.door import HELD_OCTETS, Door
+from smtp.door import SMALL_OCTETS, Door
 from smtp.roles import Role
 from smtp.session import Accepted, Client, Transaction
 from smtp.wire import framing, replies
@@ -85,6 +85,8 @@ class Connection(SMTP):
         self._in_message = False
         self._faults = self._refusals = self._idle_commands = self._deferrals = 0
         self._held = 0
+        self._payer = ""
+        """For whom they count."""
         self._known: set[int] = set()
         """Who was accepted."""
         self._door = door
@@ -258,7 +260,7 @@ class Connection(SMTP):
         """What follows 354, to its end. Raises Gone."""
         content = Content(self._size_limit)
         self._framer.begin_data()
-        end = self.loop.time() + MESSAGE_SECONDS
+        end = self._end_of_message()
         self._in_message = True
         while not self._framer.data(content):
             self._hold(content)
@@ -267,9 +269,8 @@ class Connection(SMTP):
         self._in_message = False
         return content
 
-    async def _read_chunk(self, content: Content | None, size: int) -> None:
-        """A chunk, into `content` or away. Raises Gone."""
-        end = self.loop.time() + MESSAGE_SECONDS
+    async def _read_chunk(self, content: Content | None, size: int, end: float) -> None:
+        """A chunk, into `content` or away, until the loop's clock says `end`. Raises Gone."""
         self._in_message = True
         while size := self._framer.chunk(content, size):
             if content is not None:
@@ -280,21 +281,32 @@ class Connection(SMTP):
             self._hold(content)
         self._in_message = False
 
+    def _end_of_message(self) -> float:
+        """When one that begins now has to be there."""
+        return self.loop.time() + MESSAGE_SECONDS
+
     def _check_pace(self, end: float) -> None:
         if self.loop.time() > end:
             self._say(replies.TOO_SLOW)
             raise Gone
 
     def _hold(self, content: Content) -> None:
-        """Account for octets in memory; when all connections hold too many, this message is deferred."""
-        self._door.held += content.size - self._held
-        self._held = content.size
-        if self._door.held > HELD_OCTETS:
+        """Account for octets in memory; when all connections hold too many, or this peer does, a message that is more
+        than small is deferred."""
+        if not self._held:
+            self._payer = self._entry.payer
+        self._count_held(content.held)
+        if content.held > SMALL_OCTETS and self._door.is_full(self._payer, content.held):
             content.spoil(Fault.NO_ROOM)
+            self._count_held(0)
 
     def _release(self) -> None:
-        self._door.held -= self._held
-        self._held = 0
+        self._count_held(0)
+
+    def _count_held(self, octets: int) -> None:
+        if octets != self._held:
+            self._door.hold(self._payer, octets - self._held)
+            self._held = octets
 
     # ------------------------------------------------------------------ writing
 
@@ -381,7 +393,9 @@ class Connection(SMTP):
             self._say(replies.STOPPING)
 
     async def _obey(self, line: bytes) -> None:
-        """One command."""
+        """One command. Raises Gone."""
+        if self._transaction.ends:
+            self._check_pace(self._transaction.ends)
         try:
             verb, _, argument = line.decode().partition(" ")
         except UnicodeDecodeError:

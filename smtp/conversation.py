@@ -214,13 +214,15 @@ class Conversation(Connection):
             self._say(replies.CHUNK_UNREADABLE)
             raise Gone from None
         transaction = self._transaction
+        ends = transaction.ends or self._end_of_message()
         refusal = self._no_message_yet() or (replies.CHUNK_REFUSED if transaction.spoiled else None)
         if refusal is not None:
-            await self._read_chunk(None, chunk.size)
+            await self._read_chunk(None, chunk.size, ends)
             self._conclude(refusal) if chunk.last else self._say(refusal)
             return
+        transaction.ends = ends  # of all chunks together: many small ones hold memory as long as a slow one
         content = transaction.chunks = transaction.chunks or Content(self._size_limit)
-        await self._read_chunk(content, chunk.size)
+        await self._read_chunk(content, chunk.size, ends)
         if chunk.last:
             await self._complete(content)
         elif content.fault is not None:

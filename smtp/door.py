@@ -1,6 +1,7 @@
 """One worker's SMTP ports: who is connected, how much they are sending; starting and stopping."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -10,6 +11,10 @@ from mailserver.foundation.settings import Limits
 
 HELD_OCTETS = 512 * 1024 * 1024
 """Message octets in memory of all connections together; beyond it messages are deferred (memory exhaustion)."""
+SHARES = 4
+"""One peer, or one account, holds a part in so many of them at most: whoever fills theirs keeps nobody else out."""
+SMALL_OCTETS = 64 * 1024
+"""Of each message that are never too much: most mail is taken however much others send."""
 
 MOST_WAITING = 500
 """Peers of one worker that wait for such an answer; who would be one more is told to go."""
@@ -47,6 +52,8 @@ class Door:
         self.stopping = False
         self.held = 0
         """Octets of messages under way."""
+        self._shares: Counter[str] = Counter()
+        """Those of each payer."""
 
     def listens(self, listener: Listener) -> None:
         """Remember what to close."""
@@ -66,6 +73,19 @@ class Door:
         self._members.discard(member)
         if not self._members:
             self._empty.set()
+
+    def hold(self, payer: str, octets: int) -> None:
+        """So many octets more, or less, are in memory of a payer (`Entry.payer`)."""
+        self.held += octets
+        self._shares[payer] += octets
+        if not self._shares[payer]:
+            del self._shares[payer]
+
+    def is_full(self, payer: str, octets: int) -> bool:
+        """Whether all hold too much, or this payer does, of whose octets so many are one message: one alone may be as
+        large as messages are."""
+        share = self._shares[payer] if payer else 0
+        return self.held > HELD_OCTETS or (share > HELD_OCTETS // SHARES and share > octets)
 
     def leave_ports(self) -> None:
         """Let nobody else in."""

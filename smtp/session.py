@@ -52,6 +52,8 @@ class Transaction(Envelope):
         self.recipients: list[Accepted] = []
         self.chunks: Content | None = None
         """What BDAT has brought; None before the first chunk."""
+        self.ends = 0.0
+        """When its last chunk has to be there, by the loop's clock; 0: none was taken."""
         self.refused: Mapping[str, str] = {}
         """Recipients of the message that do not take it after all, and why: LMTP tells of each."""
         self.spoiled = False

@@ -19,6 +19,9 @@ TEXT_LINE = 65_536
 PIECE = 65_536
 """Content is moved out of the buffer when this much has come without the end in sight."""
 
+SMALL_PIECE = 4096
+"""Smaller ones are put together: an object for each two octets takes twenty times what it holds (memory)."""
+
 END = b"\r\n.\r\n"
 
 
@@ -36,13 +39,26 @@ class Fault(Enum):
 class Content:
     """The octets of one message as they arrive. After the first fault nothing more is kept."""
 
-    __slots__ = ("_breaks", "_carriages", "_column", "_ends_with_cr", "_feeds", "_limit", "_pieces", "fault", "size")
+    __slots__ = (
+        "_breaks",
+        "_carriages",
+        "_column",
+        "_ends_with_cr",
+        "_feeds",
+        "_limit",
+        "_pieces",
+        "_small",
+        "fault",
+        "size",
+    )
 
     def __init__(self, limit: int) -> None:
         self.size = 0
         self.fault: Fault | None = None
         self._limit = limit
         self._pieces: list[bytes] = []
+        self._small = bytearray()
+        """What follows these, of small pieces."""
         self._breaks = self._carriages = self._feeds = 0
         self._ends_with_cr = False
         self._column = 0
@@ -67,22 +83,43 @@ class Content:
         elif self._too_long(piece):
             self.spoil(Fault.LINE_TOO_LONG)
         else:
+            self._keep(piece)
+
+    def _keep(self, piece: bytes) -> None:
+        if self._pieces and len(piece) < SMALL_PIECE:
+            self._small += piece
+            if len(self._small) >= PIECE:
+                self._settle()
+        else:
+            self._settle()
             self._pieces.append(piece)
+
+    def _settle(self) -> None:
+        if self._small:
+            self._pieces.append(bytes(self._small))
+            self._small.clear()
+
+    @property
+    def held(self) -> int:
+        """Octets that it keeps in memory."""
+        return self.size if self.fault is None else 0
 
     def spoil(self, fault: Fault) -> None:
         """Record a fault and let go of what was kept."""
         if self.fault is None:
             self.fault = fault
         self._pieces.clear()
+        self._small.clear()
 
     def finish(self) -> Fault | None:
         """The message has ended: what is wrong with it, or None."""
+        self._settle()
         if self._carriages != self._breaks or self._feeds != self._breaks:
             self.spoil(Fault.BARE_LINE_END)
         return self.fault
 
     def head(self, limit: int) -> bytes:
-        """The first octets, `limit` at least if there are so many."""
+        """The first octets, `limit` at least if there are so many. As of all that is read: once it has ended."""
         size = count = 0
         while size < limit and count < len(self._pieces):
             size += len(self._pieces[count])

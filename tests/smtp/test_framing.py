@@ -1,5 +1,7 @@
 """The framer: same result however the octets were cut; every bound."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -183,3 +185,17 @@ def test_overlong_line_in_one_piece() -> None:
     with pytest.raises(BadSyntax):
         framer.line()
     assert framer.line() == b"QUIT"
+
+
+def test_small_chunks_take_no_more_memory_than_large_ones() -> None:
+    """An object for each two octets took twenty times what it held, of every connection."""
+    framer, content = Framer(), Content(LIMIT)
+    tracemalloc.start()
+    for _ in range(50_000):
+        framer.feed(b"\r\n")
+        assert framer.chunk(content, 2) == 0
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert content.finish() is None
+    assert content.octets() == b"\r\n" * 50_000
+    assert held < 500_000

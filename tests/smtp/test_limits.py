@@ -169,7 +169,7 @@ def test_connections_of_a_worker(small: House) -> None:
 def test_octets_in_memory_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many slow senders together may not fill the memory."""
     assert door.HELD_OCTETS >= 100_000_000
-    monkeypatch.setattr(connection, "HELD_OCTETS", 300_000)
+    monkeypatch.setattr(door, "HELD_OCTETS", 300_000)
     one, other = wire(house), wire(house)
     for each in (one, other):
         ask(each, OPEN + b"DATA\r\n", 4)
@@ -182,6 +182,47 @@ def test_octets_in_memory_are_bounded(house: House, monkeypatch: pytest.MonkeyPa
     one.close()
     other.close()
     until(lambda: house.door.held == 0)
+
+
+def chunks_of(house: House, peer: str, octets: int) -> tuple[socket.socket, bytes]:
+    """Somebody elsewhere who has sent a first chunk of so many octets, and what was answered."""
+    one = socket.create_connection(("127.0.0.1", house.ports["smtp"]), PATIENCE)
+    one.sendall(b"PROXY TCP4 %b 192.0.2.25 40000 25\r\n" % peer.encode() + OPEN)
+    reader = one.makefile("rb")
+    assert [reader.readline()[:4] for _ in range(4)] == [b"220 ", b"250 ", b"250 ", b"250 "]
+    one.sendall(b"BDAT %d\r\n" % octets + (b"x" * 70 + b"\r\n") * (octets // 72))
+    return one, reader.readline()
+
+
+def test_who_fills_the_memory_keeps_nobody_else_out(make_house: HouseMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One peer with many connections, each in the middle of a large message, had everybody's mail deferred."""
+    monkeypatch.setattr(door, "HELD_OCTETS", 1_440_000)
+    house = make_house(proxy={"networks": ["127.0.0.0/8"]})
+    held = [chunks_of(house, "203.0.113.7", 288_000) for _ in range(6)]
+    assert [answer[:4] for _, answer in held] == [b"250 ", *[b"452 "] * 5]
+    other, answer = chunks_of(house, "203.0.113.8", 288_000)
+    assert answer.startswith(b"250 "), answer
+    for one in (other, *(one for one, _ in held)):
+        one.close()
+    until(lambda: house.door.held == 0)
+
+
+def test_a_small_message_always_finds_room(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "HELD_OCTETS", -1)
+    one = wire(house)
+    ask(one, OPEN + b"DATA\r\n", 4)
+    assert ask(one, b"Subject: x\r\n\r\nx\r\n.\r\n")[0].startswith("250 ")
+    one.close()
+
+
+def test_chunks_of_one_message_take_no_longer_than_one_message(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Octet by octet, each a chunk of its own, they held memory for ever."""
+    monkeypatch.setattr(connection, "MESSAGE_SECONDS", -1.0)
+    one = wire(house)
+    assert ask(one, OPEN + b"BDAT 1\r\nx", 4)[-1].startswith("250 ")
+    assert ask(one, b"BDAT 1\r\nx") == ["421 4.4.2 The transaction takes too long"]
+    assert one.line() == ""
+    one.close()
 
 
 def test_idle_peer_is_told_and_closed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

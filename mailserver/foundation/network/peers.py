@@ -134,9 +134,12 @@ class Peers:
         return name
 
     def _most(self, address: str) -> int:
-        limits = self._limits
-        is_known = limits.known_networks and is_within(address, limits.known_networks)
-        return limits.connections_per_known_peer if is_known else limits.connections_per_peer
+        is_known = self.is_known(address)
+        return self._limits.connections_per_known_peer if is_known else self._limits.connections_per_peer
+
+    def is_known(self, address: str) -> bool:
+        """Whether many may stand behind an address (`[limits] known_networks`)."""
+        return bool(self._limits.known_networks) and is_within(address, self._limits.known_networks)
 
     def add_stranger(self, name: str) -> None:
         """One more that has not said who it is."""
@@ -181,6 +184,13 @@ class Entry:
         """The address, for throttling, records and the log."""
         self.is_proxy = is_proxy
         self.is_loopback = is_loopback(address) and not is_proxy
+
+    @property
+    def payer(self) -> str:
+        """For whom counts what it takes of something that all share; empty: for nobody who could be told apart."""
+        if self._account is not None:
+            return f"account {self._account}"
+        return self._name if not self._peers.is_known(self.peer) else ""
 
     def opens(self, door: str) -> None:
         """It counts among the open connections of this door, too, until it leaves."""
