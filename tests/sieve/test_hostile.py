@@ -1,6 +1,7 @@
 """Scripts and messages that are written to do harm: refused, or run within what a run may cost."""
 
 import time
+import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -89,6 +90,14 @@ EXPENSIVE: dict[str, tuple[bytes, bytes]] = {
         b'addheader "X" "1"; deleteheader "Y"; if exists "y" {}' * 30 + b'if header :contains "x" "z" {}' * 500,
         b"X: y\r\n" * 20_000 + b"\r\n",
     ),
+    "a header without an end": (b'replace :mime "' + A + b'";', letter(b"")),
+    "a long piece of marks": (b'if header :matches "subject" "*' + b"?a" * 25_000 + b'*" {}', letter(A)),
+    "patterns of variables": (
+        b'set "a" "' + A[:16_000] + b'";'
+        b' foreverypart { if header :matches "subject" ["${a}?1", "${a}?2", "${a}?3"] {} }'
+        b' set "b" "${a}${a}?"; if header :matches "subject" ["${b}1", "${b}2"] {}' * 40,
+        letter(b"x"),
+    ),
 }  # fmt: skip
 
 
@@ -99,6 +108,32 @@ def test_a_run_has_an_end(name: str) -> None:
     start = time.process_time()
     run(script, message)
     assert time.process_time() - start < 5
+
+
+DIFFERENT = "".join(map(chr, range(0x3400, 0x3400 + 40_000))).encode()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        b'set "a" "' + A[:16_000] + b'"; set "b" "' + b"${a}" * 16_000 + b'";',
+        b'set "a" "' + A[:16_000] + b'"; if string "' + b"${a}" * 16_000 + b'" "" {}',
+        b'if header :comparator "i;octet" :matches "subject" "*?' + DIFFERENT + b'*" {}',
+    ],
+    ids=["long variables in one string", "the same in a test", "a mark and thousands of different characters"],
+)
+def test_a_run_takes_little_memory(script: bytes) -> None:
+    """Hundreds of megabytes, in one step that nothing had been paid for."""
+    compiled = sieve.compile(REQUIRE + script)
+    tracemalloc.start()
+    try:
+        sieve.run(compiled, facts(), Account())
+    except sieve.RunError:
+        pass
+    finally:
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert most < 32 * 1024 * 1024
 
 
 def test_what_is_expensive_is_refused() -> None:

@@ -170,6 +170,14 @@ def test_wildcards_match_as_backtracking_would(pattern: str, value: str) -> None
         assert tuple(value[start:end] for start, end in spans) == expected.groups()
 
 
+@given(st.text("ab*?", max_size=9), st.text("ab", max_size=12))
+def test_long_pieces_match_as_short_ones_do(pattern: str, value: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wildcards, "LONG", 0)
+        spans = wildcards._read(pattern, OCTET).match(value)
+    assert spans == wildcards.pattern(pattern, OCTET).match(value)
+
+
 @given(st.text(max_size=20), st.sampled_from((ASCII_CASEMAP, UNICODE_CASEMAP, OCTET)))
 def test_every_text_matches_itself(text: str, comparator: Comparator) -> None:
     quoted = "".join(f"\\{one}" if one in "*?\\" else one for one in text)

@@ -3,7 +3,7 @@ ours."""
 
 import re
 
-_FIELD = re.compile(rb"[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*")
+_FIELD = re.compile(rb"^[!-9;-~]++:[^\n]*+\n(?:[ \t][^\n]*+\n)*+", re.MULTILINE)
 
 
 def entity(text: str) -> bytes:

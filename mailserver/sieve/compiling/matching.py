@@ -144,8 +144,9 @@ def _matches(wanted: _Wanted, keeps: bool) -> Match:
         keys = wanted.keys.get(machine)
         for value in values:
             for key in keys:
+                machine.spend(wildcards.reading(key, comparator))
                 pattern = wildcards.pattern(key, comparator)
-                machine.spend(1 + (len(value) >> (6 if pattern.plain and comparator.same_length else 2)))
+                machine.spend(pattern.cost(len(value), comparator))
                 found = wildcards.match(pattern, value, comparator)
                 if found is not None:
                     if keeps:

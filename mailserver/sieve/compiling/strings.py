@@ -78,9 +78,17 @@ def phrase(text: str, at: int, required: set[str], shared: set[str]) -> str | Ph
 
 def _joined(pieces: tuple[str | Phrase, ...]) -> Phrase:
     def made(machine: Machine) -> str:
-        text = "".join([piece if isinstance(piece, str) else piece(machine) for piece in pieces])
-        machine.spend(1 + (len(text) >> 6))
-        return text[: machine.limits.value]
+        taken: list[str] = []
+        room = machine.limits.value
+        for piece in pieces:  # no further than is kept: thousands of long variables fit into one string (memory)
+            text = piece if isinstance(piece, str) else piece(machine)
+            taken.append(text)
+            room -= len(text)
+            if room <= 0:
+                break
+        whole = "".join(taken)
+        machine.spend(1 + (len(taken) >> 3) + (len(whole) >> 6))
+        return whole[: machine.limits.value]
 
     return made
 
