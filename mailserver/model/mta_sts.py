@@ -16,7 +16,7 @@ MAX_EXCHANGERS = 100
 
 _RECORD = re.compile(r"v=STSv1[ \t]*;(.*)", re.DOTALL)
 _ID = re.compile(r"id[ \t]*=[ \t]*([A-Za-z0-9]{1,32})")
-_FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:[ \t]*(.*?)[ \t]*")
+_FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*+:(.*)")
 _AGE = re.compile(r"[0-9]{1,10}")
 
 
@@ -80,7 +80,7 @@ def _fields(octets: bytes) -> dict[str, list[str]]:
         if found is None:
             raise BadPolicy("line")
         if found[1] == "mx" or found[1] not in fields:
-            fields.setdefault(found[1], []).append(found[2])
+            fields.setdefault(found[1], []).append(found[2].strip(" \t"))
     return fields
 
 

@@ -267,6 +267,8 @@ def test_nobody_else_changes_or_makes_private_events(
         ("CLASS;X-A=b:PRI\n VATE", True),
         ("CLASS;X-A=b\n\t:CONFIDENTIAL", True),
         ("CLASS:X-ORG-ONLY", True),
+        ("CLASS: PUBLIC", True),
+        ("CLASS: ", False),
     ],
 )
 def test_what_is_private(line: str, private: bool) -> None:

@@ -3,6 +3,7 @@
 import datetime
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,6 +215,18 @@ def test_private_events_are_busy_times_for_others(door: Door, client: Client, ma
     ]
     assert [one.status_code for one in refused] == [403] * len(refused)
     assert "Cardiologue" in client.get("/dav/edupont/agenda/p.ics").text
+
+
+def test_a_class_of_blanks_takes_no_longer_to_read(door: Door, client: Client, marc: Client) -> None:
+    """It took the square of their number while every other thread waited: minutes, in the agenda of whoever one shares
+    with."""
+    share(door, client, Role.WRITE)
+    blank = event("b", "Vide", more=f"CLASS:{' ' * 60_000}\n")
+    assert client.put_event("/dav/edupont/agenda/b.ics", blank).status_code == 201
+    begun = time.process_time()
+    assert "SUMMARY:Vide" in marc.get(f"{THERE}b.ics").text
+    assert marc.put_event(f"{THERE}c.ics", blank.replace("UID:b", "UID:c")).status_code == 201
+    assert time.process_time() - begun < 3
 
 
 def test_times_alone_over_http(door: Door, client: Client, marc: Client) -> None:

@@ -17,7 +17,7 @@ WIDTH = 70
 """Characters of a line before it is folded (section 3.1)."""
 
 _FOLD = re.compile(r"\r?\n[ \t]")
-_CLASS = re.compile(r"^CLASS(?:;[^:\n]*)?:[ \t]*(?!(?:PUBLIC)?[ \t\r]*$)", re.IGNORECASE | re.MULTILINE)
+_CLASS = re.compile(r"^CLASS(?:;[^:\n]*+)?:(?!(?:PUBLIC)?[ \t\r]*+$)", re.IGNORECASE | re.MULTILINE)
 """Any other class than PUBLIC, unknown ones too: they are to be taken for PRIVATE."""
 _LINE = re.compile(r'([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:])*)*):(.*)')
 _PARAMETER = re.compile(r';([A-Za-z0-9-]+)=((?:"[^"]*"|[^";:])*)')

@@ -108,6 +108,25 @@ def test_time_is_bounded(piece: str) -> None:
     inspect(done.html[:100_000].rpartition("<")[0])
 
 
+def test_styles_take_no_longer_for_what_is_in_them() -> None:
+    """A style that was made for it took the cube of its length: seconds each, and a message holds hundreds."""
+    hostile = f"{'margin' * 40}:{' ' * 1500}-{' ' * 1500}x"
+    begun = time.process_time()
+    done = html_view.clean(f'<p style="{hostile}">x</p>' * 20, inline).html
+    assert time.process_time() - begun < 3
+    inspect(done)
+
+
+@pytest.mark.parametrize("name", ["margin", "margin-left", "MARGIN-TOP", "text-indent"])
+def test_nothing_leaves_its_place(name: str) -> None:
+    for value in ("-1px", "0 -9px", "0 - 3em", "calc-2px"):
+        style = f"color: red; {name}: {value}; padding: 1px"
+        done = html_view.clean(f'<p style="{style}">x</p>', inline).html.lower()
+        assert "color" in done
+        assert name.lower() not in done
+    assert "margin:1px" in html_view.clean('<p style="margin: 1px">x</p>', inline).html
+
+
 def test_depth_tags_and_size_are_bounded() -> None:
     deep = html_view.clean("<div>" * 5000 + "x", inline).html
     assert deep.count("<div>") == html_balance.MAX_DEPTH
