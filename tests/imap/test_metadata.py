@@ -6,7 +6,7 @@ import pytest
 
 from mailserver.model.identity import Role
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail.access import annotations
+from mailserver.store.mail import annotation_octets
 from mailserver.store.mail.access.annotations import MAX_ENTRIES, MAX_VALUE
 from tests.imap.world import World, play
 
@@ -38,7 +38,7 @@ def test_limits_are_told_and_nothing_is_half_set(store: Store) -> None:
 
 def test_all_entries_together_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five thousand mailboxes with a megabyte each would be read at once by LIST."""
-    monkeypatch.setattr(annotations, "MAX_OCTETS", 25_000)
+    monkeypatch.setattr(annotation_octets, "MAX_OCTETS", 25_000)
 
     async def scene() -> None:
         async with World(store) as world:
@@ -53,6 +53,25 @@ def test_all_entries_together_are_bounded(store: Store, monkeypatch: pytest.Monk
                     assert said == ["NO [METADATA TOOMANY] Too much in all entries together"]
                 await one.ok(f'SETMETADATA Sent (/{where}/a "{value}")'.encode())  # in place of what was there
                 await other.ok(f'SETMETADATA INBOX (/{where}/a "{value}")'.encode())
+
+    play(scene)
+
+
+def test_renaming_inbox_copies_no_more_than_may_be(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """INBOX keeps its annotations: each new name had all of them once more, a megabyte each, without a bound."""
+    monkeypatch.setattr(annotation_octets, "MAX_OCTETS", 25_000)
+
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people("edupont")
+            one = await world.session("edupont")
+            await one.ok(f'SETMETADATA INBOX (/private/a "{"x" * 10_000}")'.encode())
+            await one.ok("RENAME INBOX Avant")
+            assert await one.ok("GETMETADATA Avant /private/a") != ["* METADATA Avant (/private/a NIL)"]
+            assert await one.command("RENAME INBOX Encore") == ["NO [LIMIT] Too much in all annotations together"]
+            assert await one.ok('LIST "" Encore') == []
+            await one.ok("DELETE Avant")
+            await one.ok("RENAME INBOX Encore")
 
     play(scene)
 

@@ -50,6 +50,20 @@ def test_existing_names(store: Store, edupont: int, name: str) -> None:
     assert refused.value.reason is Reason.MAILBOX_EXISTS
 
 
+def test_levels_above_count_too(store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Renamed again and again, one mailbox left nineteen others behind each time, and no bound saw them."""
+    store.write_now(mailboxes.create, edupont, "a")
+    monkeypatch.setattr(mailboxes, "MAX_MAILBOXES", len(names(store, edupont)) + 3)
+    store.write_now(messages.rename, edupont, "a", "b/c/a")
+    for unit, given in ((messages.rename, ("b/c/a", "d/e/a")), (mailboxes.create, ("d/e",))):
+        with pytest.raises(Refused) as refused:
+            store.write_now(unit, edupont, *given)
+        assert refused.value.reason is Reason.LIMIT
+    store.write_now(messages.rename, edupont, "b/c/a", "b/d/a")
+    store.write_now(messages.rename, edupont, "b/d/a", "f")
+    assert "f" in names(store, edupont)
+
+
 def test_rename_takes_children_along(store: Store, edupont: int) -> None:
     store.write_now(mailboxes.create, edupont, "a/b/c")
     fill(store, edupont, 2, "a/b")

@@ -5,7 +5,7 @@ mailbox that has children leaves them (RFC 3501 section 6.3.4 lets the name vani
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -286,8 +286,7 @@ def create(tx: Tx, account_id: int, name: str, special_use: str = "") -> Mailbox
         raise Refused(Reason.CANNOT, "Another mailbox has this special use")
     if not special_use and name in SPECIAL and by_use(tx, account_id, SPECIAL[name]) is None:
         special_use = SPECIAL[name]  # deleted and made again: still what clients look for
-    if len(existing) >= MAX_MAILBOXES:
-        raise Refused(Reason.LIMIT, "Too many mailboxes")
+    _check_room(len(existing), [name, *_missing_parents(name, existing)])
     _create_parents(tx, account_id, name, existing)
     tx.one(_INSERT, **_new_row(tx, account_id, name, special_use))
     _mint_uidvalidity(tx, account_id)
@@ -314,7 +313,7 @@ def remove(tx: Tx, account_id: int, name: str) -> int:
 def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
     """Rename a mailbox and everything below it (RFC 3501 section 6.3.5); INBOX is `messages.rename`'s business.
 
-    Raises Refused(NO_SUCH_MAILBOX | MAILBOX_EXISTS | CANNOT | INVALID).
+    Raises Refused(NO_SUCH_MAILBOX | MAILBOX_EXISTS | CANNOT | INVALID | LIMIT).
     """
     old = canonical(old)
     new = _free_name(new)
@@ -332,6 +331,7 @@ def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
         raise Refused(Reason.MAILBOX_EXISTS, "Mailbox already exists")
     for target in moving.values():
         check_name(target)
+    _check_room(len(boxes), _missing_parents(new, staying))
     _create_parents(tx, account_id, new, set(staying))
     for name, target in moving.items():
         tx.execute(update(mailbox).where(mailbox.c.id == boxes[name].id).values(name=target))
@@ -392,13 +392,23 @@ def lock_folders(tx: Tx, account_id: int) -> None:
     tx.one(_LOCK_FOLDERS, account=account_id)
 
 
+def _check_room(count: int, new: Sequence[str]) -> None:
+    """Room for these beside so many, levels above others included: else somebody who renames the same mailbox again
+    and again leaves some behind each time. Raises Refused(LIMIT)."""
+    if new and count + len(new) > MAX_MAILBOXES:
+        raise Refused(Reason.LIMIT, "Too many mailboxes")
+
+
+def _missing_parents(name: str, existing: Collection[str]) -> list[str]:
+    levels = name.split(SEPARATOR)
+    parents = (SEPARATOR.join(levels[:depth]) for depth in range(1, len(levels)))
+    return [parent for parent in parents if parent not in existing]
+
+
 def _create_parents(tx: Tx, account_id: int, name: str, existing: set[str]) -> None:
-    levels = name.split(SEPARATOR)[:-1]
-    for depth in range(1, len(levels) + 1):
-        parent = SEPARATOR.join(levels[:depth])
-        if parent not in existing:
-            tx.one(_INSERT, **_new_row(tx, account_id, parent, ""))
-            existing.add(parent)
+    for parent in _missing_parents(name, existing):
+        tx.one(_INSERT, **_new_row(tx, account_id, parent, ""))
+        existing.add(parent)
     _mint_uidvalidity(tx, account_id)
 
 

@@ -16,6 +16,7 @@ from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access.acts import record
 from mailserver.store.mail.access.reaching import check, find, listing
 from mailserver.store.mail.access.rights import Rights, Viewer
+from mailserver.store.mail.annotation_octets import EVERYBODY, SERVER, has_room
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.mail import mailbox
@@ -26,13 +27,8 @@ MAX_VALUE = 16 * 1024
 """Octets of a value."""
 MAX_ENTRIES = 64
 """Entries of one mailbox, of everybody or of one person."""
-MAX_OCTETS = 4 * 1024 * 1024
-"""All values of one person's own entries, and all of everybody's in the mailboxes of one account: LIST reads them at
-once."""
 TRACES = 64
 """Removed entries that are remembered there for whoever asks what moved."""
-SERVER = 0
-EVERYBODY = 0
 PRIVATE, SHARED = "/private/", "/shared/"
 SPECIAL_USE = PRIVATE + "specialuse"
 """What LIST says of a mailbox of one's own (RFC 6154 section 4): it is given with CREATE, and read here."""
@@ -136,7 +132,7 @@ def _put(tx: Tx, mailbox_id: int, owner: int, entry: str, value: bytes | None) -
     held = annotation.c.value.is_not(None)
     if value is not None and tx.execute(select(func.count()).where(*here, held)).scalar_one() >= MAX_ENTRIES:
         raise TooMany(Reason.LIMIT, "Too many entries")
-    if value is not None and _octets(tx, mailbox_id, owner) + len(value) > MAX_OCTETS:
+    if value is not None and not has_room(tx, mailbox_id, owner, len(value)):
         raise TooMany(Reason.LIMIT, "Too much in all entries together")
     if value is None:
         old = select(annotation.c.id).where(*here, annotation.c.value.is_(None)).order_by(annotation.c.id.desc())
@@ -144,17 +140,6 @@ def _put(tx: Tx, mailbox_id: int, owner: int, entry: str, value: bytes | None) -
         tx.execute(delete(annotation).where(*here, annotation.c.value.is_(None), annotation.c.id <= (last or 0)))
     row = {"mailbox_id": mailbox_id, "account_id": owner, "entry": entry, "value": value}
     return int(tx.execute(insert(annotation).values(row).returning(annotation.c.id)).scalar_one())
-
-
-def _octets(tx: Tx, mailbox_id: int, owner: int) -> int:
-    """Octets of all values of a person's own entries; of everybody's entries those of the mailbox's account."""
-    held = select(func.coalesce(func.sum(func.length(annotation.c.value)), 0)).where(annotation.c.account_id == owner)
-    if owner == EVERYBODY:
-        account = select(mailbox.c.account_id).where(mailbox.c.id == mailbox_id).scalar_subquery()
-        theirs = select(mailbox.c.id).where(mailbox.c.account_id == account)
-        mine = annotation.c.mailbox_id.in_(theirs) if mailbox_id != SERVER else annotation.c.mailbox_id == SERVER
-        held = held.where(mine)
-    return int(tx.execute(held).scalar_one())
 
 
 def _tell(tx: Tx, viewer: Viewer, box: Mailbox | None, entries: Iterable[str]) -> None:

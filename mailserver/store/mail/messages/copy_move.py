@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, cast, func, insert, literal, select, update
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Row, Tx
-from mailserver.store.mail import lessons, mailboxes
+from mailserver.store.mail import annotation_octets, lessons, mailboxes
 from mailserver.store.mail.deletions import CAME
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.mail.mailboxes import Mailbox
@@ -123,19 +123,30 @@ def move_or_drop_keywords(tx: Tx, account_id: int, source_id: int, target_id: in
 def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
     """Rename a mailbox; renaming INBOX moves its messages and leaves it empty (RFC 3501 section 6.3.5).
 
-    Its annotations are on both then (RFC 5464 section 4.1).
+    Its annotations are on both then (RFC 5464 section 4.1). Raises Refused as `mailboxes.rename`; LIMIT also where
+    these would be too much together.
     """
     if mailboxes.canonical(old) != mailboxes.INBOX:
         mailboxes.rename(tx, account_id, old, new)
         return
     inbox = mailboxes.get(tx, account_id, mailboxes.INBOX)
     target = mailboxes.create(tx, account_id, new)
-    noted = (annotation.c.account_id, annotation.c.entry, annotation.c.value)
-    copies = select(literal(target.id, BigInteger), *noted).where(
-        annotation.c.mailbox_id == inbox.id, annotation.c.value.is_not(None)
-    )
-    tx.execute(insert(annotation).from_select(["mailbox_id", "account_id", "entry", "value"], copies))
+    _copy_annotations(tx, account_id, inbox.id, target.id)
     move(tx, account_id, inbox.id, target.id, None)
+
+
+def _copy_annotations(tx: Tx, account_id: int, source_id: int, target_id: int) -> None:
+    """Of others who reach the mailbox theirs are left out where they have no room for them once more. Raises
+    Refused(LIMIT): the owner has none."""
+    here = (annotation.c.mailbox_id == source_id, annotation.c.value.is_not(None))
+    held = select(annotation.c.account_id, func.sum(func.length(annotation.c.value))).where(*here)
+    owners = tx.execute(held.group_by(annotation.c.account_id)).all()
+    fitting = [owner for owner, octets in owners if annotation_octets.has_room(tx, source_id, owner, int(octets))]
+    if any(owner in (account_id, annotation_octets.EVERYBODY) and owner not in fitting for owner, _ in owners):
+        raise Refused(Reason.LIMIT, "Too much in all annotations together")
+    noted = (annotation.c.account_id, annotation.c.entry, annotation.c.value)
+    copies = select(literal(target_id, BigInteger), *noted).where(*here, annotation.c.account_id.in_(fitting))
+    tx.execute(insert(annotation).from_select(["mailbox_id", "account_id", "entry", "value"], copies))
 
 
 def _lock_both(tx: Tx, boxes: dict[int, int]) -> dict[int, Mailbox]:
