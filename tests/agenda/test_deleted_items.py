@@ -32,6 +32,10 @@ def uids(store: Store, account_id: int) -> list[str]:
     return [one.uid for one in store.read_now(agenda_recovery.find, account_id, 30, 50)]
 
 
+def listing_with_items(store: Store, account_id: int) -> list[Collection]:
+    return [one for one in store.read_now(agendas.listing, account_id) if one.items]
+
+
 def back(store: Store, account_id: int, numbers: list[int]) -> int:
     return store.write_now(agenda_recovery.recover, account_id, WEB, numbers, 30)
 
@@ -130,3 +134,17 @@ def test_bounds(store: Store, edupont: int, agenda: Collection, monkeypatch: pyt
     assert store.write_now(agenda_recovery.let_go, now - DAY) == 0
     assert store.write_now(agenda_recovery.let_go, now) == 3
     assert store.write_now(agenda_recovery.let_go, now) == 0
+
+
+def test_deleted_agendas_are_bounded(store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made, filled and deleted again and again, each left its properties behind for a month, which no quota saw and a
+    page read at once. The oldest give way, and what was in them does not."""
+    monkeypatch.setattr(agenda_deletions, "MOST_COLLECTIONS", 2)
+    for number in range(4):
+        made = store.write_now(agendas.create, edupont, f"a{number}", agendas.CALENDAR, {"x": "y" * 1000})
+        store.write_now(agenda_items.put, edupont, made.id, event(f"e{number}"))
+        store.write_now(agendas.drop, edupont, made.id)
+    lines = kept(store, edupont)
+    assert [line.shown for line in lines] == ["a3", "a2", "", ""]
+    assert back(store, edupont, [line.id for line in lines]) == 4
+    assert {"recupere", "agenda"} == {one.name.partition("-")[0] for one in listing_with_items(store, edupont)}

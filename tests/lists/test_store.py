@@ -314,10 +314,12 @@ async def test_a_held_message_is_decided_once(store: Store, people: dict[str, in
     assert await store.read(moderation_queue.by_token, b"2" * 32) is None
 
 
+@pytest.mark.parametrize(("bound", "most"), [("MAX_WAITING", 1), ("MAX_OCTETS", 10)])
 async def test_a_list_holds_only_so_many(
-    store: Store, people: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, people: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
 ) -> None:
-    monkeypatch.setattr(moderation_queue, "MAX_WAITING", 1)
+    """Nor, of anybody's, gigabytes."""
+    monkeypatch.setattr(moderation_queue, bound, most)
     await store.write(make, "debat", [at("ada")], moderated=True)
 
     def hold(tx: Tx) -> int:

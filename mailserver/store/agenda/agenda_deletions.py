@@ -16,6 +16,8 @@ KEPT = ("href", "uid", "etag", "kind", "component", "starts", "ends", "octets", 
 """Columns of an item that it comes back with."""
 MOST, MOST_OCTETS = 5000, 32 * 1024 * 1024
 """Of one account."""
+MOST_COLLECTIONS = 200
+"""The same of agendas and address books: each has properties of its own, and all are read at once."""
 IN_LIST = 500
 
 _NEWEST = (
@@ -61,6 +63,7 @@ def keep_collection(tx: Tx, account_id: int, collection_id: int) -> None:
     columns = ("collection_id", "account_id", "at", "name", "tag", "props")
     tx.execute(insert(deleted_collection).from_select(columns, told))
     _prune(tx, account_id)
+    _prune_collections(tx, account_id)
 
 
 def _prune(tx: Tx, account_id: int) -> None:
@@ -72,3 +75,12 @@ def _prune(tx: Tx, account_id: int) -> None:
             gone.append(row.id)
     for start in range(0, len(gone), IN_LIST):
         tx.execute(delete(deleted_item).where(deleted_item.c.id.in_(gone[start : start + IN_LIST])))
+
+
+def _prune_collections(tx: Tx, account_id: int) -> None:
+    """Let the oldest go that are too many; what was in them comes back to another."""
+    latest = (deleted_collection.c.at.desc(), deleted_collection.c.collection_id.desc())
+    mine = select(deleted_collection.c.collection_id).where(deleted_collection.c.account_id == account_id)
+    gone = list(tx.execute(mine.order_by(*latest).offset(MOST_COLLECTIONS).limit(IN_LIST)).scalars())
+    if gone:
+        tx.execute(delete(deleted_collection).where(deleted_collection.c.collection_id.in_(gone)))

@@ -15,7 +15,9 @@ from mailserver.store.schema.mail import content
 from mailserver.store.schema.rosters import held_key, held_message, mailing_list
 
 MAX_WAITING = 500
-"""Messages that one list holds; more are refused."""
+MAX_OCTETS = 512 * 1024**2
+"""Messages that one list holds, and what they weigh; what is more is refused. They count for nobody's quota, and
+whoever wrote them may be anybody."""
 BATCH = 50
 
 collect.also_held_by(held_message, held_message.c.content_id)
@@ -125,7 +127,11 @@ _INSERT_KEY = Statement(insert(held_key), keys=("token", "held_id", "owner_accou
 _LOCK = Statement(
     select(mailing_list.c.address).where(mailing_list.c.address == bindparam("list")).with_for_update(key_share=True)
 )
-_WAITING = Statement(select(func.count()).where(held_message.c.list == bindparam("list")))
+_WEIGHT = Statement(
+    select(func.count(), func.coalesce(func.sum(content.c.size), 0))
+    .join_from(held_message, content, content.c.id == held_message.c.content_id)
+    .where(held_message.c.list == bindparam("list"))
+)
 _TAKE = Statement(
     delete(held_message).where(held_message.c.id == bindparam("row")).returning(held_message.c.content_id)
 )
@@ -142,9 +148,9 @@ def lock(tx: Tx, lists: Sequence[str]) -> None:
 def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
     """Keep a message for a list's owners; how many waited already. Raises Full."""
     lock(tx, [wanted.list])
-    row = tx.one(_WAITING, list=wanted.list)
-    waiting = int(row[0]) if row is not None else 0
-    if waiting >= MAX_WAITING:
+    row = tx.one(_WEIGHT, list=wanted.list)
+    waiting, octets = map(int, row) if row is not None else (0, 0)
+    if waiting >= MAX_WAITING or octets >= MAX_OCTETS:
         raise Full(wanted.list)
     inserted = tx.one(
         _INSERT,
