@@ -65,7 +65,7 @@ def create(
         login=login,
         delivery=delivery,
         submission=submission,
-        outside=outside or SafeFetch(),
+        outside=outside or SafeFetch(names=settings.dns),
     )
     doors = Doors(services, portal.session_ended)
     flux = EventStream(settings.limits)

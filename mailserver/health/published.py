@@ -10,7 +10,7 @@ import dns.rdatatype
 import dns.resolver
 import dns.reversename
 
-from mailserver.foundation.network.resolver import ask_for_validation, is_validated, library_resolver
+from mailserver.foundation.network.library_resolver import ask_for_validation, is_validated, library_resolver
 from mailserver.foundation.settings import Settings
 from mailserver.health import zone
 from mailserver.health.findings import Finding, Grade

@@ -122,7 +122,7 @@ def _work_outside(services: Services) -> dict[str, Work]:
         settings=settings,
         store=store,
         directory=services.directory,
-        outside=SafeFetch(),
+        outside=SafeFetch(names=settings.dns),
         clock=clock,
         changes=services.changes,
     )
@@ -140,10 +140,10 @@ def _work_outside(services: Services) -> dict[str, Work]:
         delivery=services.delivery,
         submission=services.submission,
         resolver=Resolver(settings.dns),
-        outside=SafeFetch(),
+        outside=SafeFetch(names=settings.dns),
         clock=clock,
     )
-    feeds = Feeds(store=store, outside=SafeFetch(), clock=clock)
+    feeds = Feeds(store=store, outside=SafeFetch(names=settings.dns), clock=clock)
     return {
         "push": push.run,
         "reports": reports.run,

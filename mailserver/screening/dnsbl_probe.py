@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import dns.exception
 import dns.resolver
 
-from mailserver.foundation.network.resolver import library_resolver
+from mailserver.foundation.network.library_resolver import library_resolver
 from mailserver.foundation.settings import Settings
 from mailserver.screening import dnsbl
 from mailserver.screening.dnsbl import Probed, Records

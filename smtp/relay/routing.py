@@ -10,7 +10,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
-from mailserver.foundation.network.resolver import ask_for_validation, is_validated, library_resolver
+from mailserver.foundation.network.library_resolver import ask_for_validation, is_validated, library_resolver
 from mailserver.foundation.network.smarthosts import source_for
 from mailserver.foundation.settings import OutboundRelay, Security, Settings
 from mailserver.model.errors import Temporary

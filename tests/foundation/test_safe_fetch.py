@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailserver.foundation.network.safe_fetch import MAX_OCTETS, MAX_PIECES, SafeFetch, Unreachable, is_public
+from mailserver.foundation.settings import NameService
+from tests.authentication.name_server import NameServer
 from tests.examples import examples
 from tests.smtp.elsewhere import Names
 from tests.webui.website import Website, page, slowly, world
@@ -177,6 +179,28 @@ async def test_an_answer_in_crumbs_is_not_picked_up(outside: SafeFetch, site: We
     )
     for path in ("/whole", "/chunks"):
         assert (await outside.get(host + path)).octets == whole
+
+
+async def test_the_servers_of_the_settings_are_asked_and_a_huge_answer_is_none(site: Website) -> None:
+    """A zone may list thousands of addresses for a picture: to read them would hold up everybody."""
+    judged: list[str] = []
+    server = NameServer()
+    server["images.example.org", "A"] = ["127.0.0.1"]
+    server["crowd.example.org", "A"] = [f"185.75.{n >> 8}.{n & 255}" for n in range(1500)]
+    site.answers["/a.png"] = page(PNG)
+    try:
+        outside = SafeFetch(
+            names=NameService(nameservers=(server.setting,)),
+            trust=site.trust,
+            may_dial=lambda address: address == "127.0.0.1" or bool(judged.append(address)),
+            ports=frozenset({443, site.port}),
+        )
+        assert (await outside.get(f"https://images.example.org:{site.port}/a.png")).octets == PNG
+        with pytest.raises(Unreachable, match="looking up"):
+            await outside.get(f"https://crowd.example.org:{site.port}/a.png")
+    finally:
+        server.stop()
+    assert not judged
 
 
 async def test_the_certificate_is_of_the_name(outside: SafeFetch, names: Names, site: Website) -> None:

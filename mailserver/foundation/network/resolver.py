@@ -16,21 +16,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
 
 import dns.asyncquery
-import dns.asyncresolver
 import dns.exception
-import dns.flags
 import dns.message
 import dns.name
-import dns.nameserver
 import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
 from mailserver.foundation.metrics import catalogue
-from mailserver.foundation.network.peers import is_loopback
 from mailserver.foundation.settings import NameService
 
 MAX_ANSWER = 16 * 1024
@@ -291,30 +286,6 @@ class Resolver:
             self._size -= gone.size
 
 
-_Library = TypeVar("_Library", dns.asyncresolver.Resolver, dns.resolver.Resolver)
-
-
-def library_resolver(kind: type[_Library], settings: NameService) -> _Library:
-    """dnspython's, for who takes time and wants its errors (routes of outgoing mail). Raises DNSException, OSError."""
-    if not settings.nameservers:
-        return kind()
-    found = kind(configure=False)
-    found.nameservers = [dns.nameserver.Do53Nameserver(*split_server(one)) for one in settings.nameservers[:3]]
-    return found
-
-
-def ask_for_validation(resolver: dns.resolver.BaseResolver) -> None:
-    """Have name servers say by the bit AD whether they have validated an answer (RFC 6840 section 5.7)."""
-    resolver.set_flags(dns.flags.RD | dns.flags.AD)
-
-
-def is_validated(answer: dns.resolver.Answer, settings: NameService) -> bool:
-    """Whether a name server that may be believed says that DNSSEC has validated an answer (RFC 7672 section 2.2)."""
-    if settings.validating == "no" or not answer.response.flags & dns.flags.AD:
-        return False
-    return settings.validating == "yes" or is_loopback(answer.nameserver or "")
-
-
 def split_server(text: str) -> tuple[str, int]:
     """`192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353` as address and port."""
     if text.startswith("["):
@@ -340,10 +311,10 @@ async def _ask_server(question: dns.message.QueryMessage, address: str, port: in
         )
     except dns.message.Truncated:
         async with asyncio.timeout(TRY_SECONDS):
-            return await _ask_over_tcp(question, address, port)
+            return await ask_over_tcp(question, address, port)
 
 
-async def _ask_over_tcp(question: dns.message.QueryMessage, address: str, port: int) -> dns.message.Message:
+async def ask_over_tcp(question: dns.message.QueryMessage, address: str, port: int) -> dns.message.Message:
     """Not dnspython's, which reads answers of any size on the event loop, a quarter of a second of records."""
     reader, writer = await asyncio.open_connection(address, port)
     try:

@@ -26,6 +26,9 @@ import dns.resolver
 import h11
 import idna
 
+from mailserver.foundation.network.library_resolver import library_resolver
+from mailserver.foundation.settings import NameService
+
 SECONDS = 5.0
 """For everything: looking the name up, every redirect, the last octet."""
 MAX_OCTETS = 5 * 1024 * 1024
@@ -129,6 +132,8 @@ class SafeFetch:
     seconds: float = SECONDS
     port: int = 443
     """Of addresses that name none."""
+    names: NameService = field(default_factory=NameService)
+    """Which name servers are asked."""
 
     async def get(
         self, address: str, accept: str = "*/*", limit: int = MAX_OCTETS, *, redirects: int = MAX_REDIRECTS
@@ -173,7 +178,10 @@ class SafeFetch:
 
     async def _addresses(self, host: str) -> list[str]:
         """Where a name leads. One address of the inside among them refuses the name (DNS rebinding)."""
-        resolver = self.resolver or dns.asyncresolver.get_default_resolver()
+        try:
+            resolver = self.resolver or library_resolver(dns.asyncresolver.Resolver, self.names)
+        except (dns.exception.DNSException, OSError) as error:
+            raise Unreachable(f"no name server: {type(error).__name__}") from None
 
         async def ask(kind: str) -> list[str]:
             try:

@@ -165,7 +165,7 @@ class Proxy(Section):
 
 
 class NameService(Section):
-    """Name servers that are asked about mail: exchangers of other domains, SPF, keys, policies."""
+    """Name servers that are asked about mail (exchangers of other domains, SPF, keys, policies), and by `SafeFetch`."""
 
     nameservers: tuple[NameServer, ...] = ()
     """`192.0.2.53`, `127.0.0.1:5353`, `[2001:db8::53]:5353`, three at most are asked; empty: those of the system."""

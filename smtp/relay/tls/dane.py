@@ -8,7 +8,7 @@ import dns.exception
 import dns.resolver
 import structlog
 
-from mailserver.foundation.network.resolver import is_validated
+from mailserver.foundation.network.library_resolver import is_validated
 from mailserver.foundation.settings import NameService
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary

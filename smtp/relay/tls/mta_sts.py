@@ -52,7 +52,7 @@ class StsPolicies:
         store: Store,
         clock: Clock,
         resolver: Callable[[], dns.asyncresolver.Resolver],
-        outside: SafeFetch | None = None,
+        outside: SafeFetch,
         sessions: SessionCounts | None = None,
     ) -> None:
         """`resolver` raises Temporary while there is none."""
@@ -60,7 +60,7 @@ class StsPolicies:
         self._store = store
         self._clock = clock
         self._resolver = resolver
-        self._outside = outside or SafeFetch(seconds=FETCH_SECONDS)
+        self._outside = outside
         self._known: Recent[str, Policy | None] = Recent(clock)
         self._failed: Recent[str, None] = Recent(clock)
         """Domains whose policy is not asked for again for now."""

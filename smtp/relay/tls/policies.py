@@ -20,7 +20,7 @@ from smtp.relay.tls import required as required_tls
 from smtp.relay.tls.dane import Dane
 from smtp.relay.tls.demand import OPPORTUNISTIC, TESTED, VERIFIED, Level
 from smtp.relay.tls.memory import TlsMemory
-from smtp.relay.tls.mta_sts import StsPolicies
+from smtp.relay.tls.mta_sts import FETCH_SECONDS, StsPolicies
 from smtp.relay.tls.session_counts import SessionCounts, published
 
 LOOK_SECONDS = 600.0
@@ -43,6 +43,7 @@ class Policies:
         self._sessions = sessions
         self._outbound = settings.outbound
         self._dane = Dane(settings.dns, clock, resolver)
+        outside = outside or SafeFetch(names=settings.dns, seconds=FETCH_SECONDS)
         self.sts = StsPolicies(store, clock, resolver, outside, sessions)
         self.memory = TlsMemory(settings.outbound, store, clock)
         self._store = store
