@@ -5,9 +5,11 @@ collection has moved: the store stays the only truth, and a card is read once, n
 """
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
 
 from mailserver.addressbook import card as reading
 from mailserver.addressbook import contentlines
@@ -28,6 +30,8 @@ KEPT_OCTETS = 128 * 1024 * 1024
 """What the process remembers of books, by what their texts and entries take."""
 ENTRY_OCTETS = 700
 """What an entry takes besides its texts."""
+VALUE_OCTETS, WORD_OCTETS = 120, 60
+"""The same of each of its addresses and numbers, and of each of its categories and members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class AddressBooks:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept = Memory(KEPT_OCTETS)
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         if not store.keeps_order:  # another server may be there now, which gives mod-sequences again
             store.changes.subscribe("lost", 0, self._kept.clear)
 
@@ -100,7 +105,16 @@ class AddressBooks:
 
     async def entries(self, account_id: int, name: str = "", *, own: bool = False) -> list[Entry]:
         """Every card of one book, or of all, or of one's own, in alphabetical order. Raises Refused(NOT_FOUND)."""
-        return await self._store.read(self.entries_of, account_id, name, own=own)
+        async with self.alone(account_id):
+            return await self._store.read(self.entries_of, account_id, name, own=own)
+
+    @contextlib.asynccontextmanager
+    async def alone(self, account_id: int) -> AsyncIterator[None]:
+        """Hold while a person's cards are read: what is not remembered takes seconds for fifty thousand, and whoever
+        asks again and again is not to have all threads that read."""
+        turn = self._turns.setdefault(account_id, asyncio.Lock())
+        async with turn:
+            yield
 
     def entries_of(self, tx: Tx, account_id: int, name: str = "", *, own: bool = False) -> list[Entry]:
         """The same on a snapshot."""
@@ -133,7 +147,8 @@ class AddressBooks:
                 fresh.append(row.href)
         for href, item in agenda_reach.several(tx, account_id, book.id, fresh).items():
             entries[href] = _entry(book.name, href, item.etag, item.text or "")
-        self._kept.put((book.id, book.name), _Kept(book.modseq, entries), book.octets + ENTRY_OCTETS * len(entries))
+        octets = book.octets + sum(map(_weight, entries.values()))
+        self._kept.put((book.id, book.name), _Kept(book.modseq, entries), octets)
         return entries
 
     # ------------------------------------------------------------------ changing
@@ -232,6 +247,13 @@ def _entry(book: str, href: str, etag: str, text: str) -> Entry:
     said = reading.read(lines)
     slim = replace(said, note="", places=(), sites=())
     return Entry(book, href, etag, slim, said.name, said.order, said.words)
+
+
+def _weight(entry: Entry) -> int:
+    """What it takes besides its texts."""
+    card = entry.card
+    values, words = len(card.emails) + len(card.phones), len(card.categories) + len(card.members)
+    return ENTRY_OCTETS + VALUE_OCTETS * values + WORD_OCTETS * words
 
 
 def _books(tx: Tx, account_id: int) -> list[Book]:

@@ -1,7 +1,7 @@
 """One line for each person: cards of several books that have an address in common stand together."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailserver.addressbook.books import Entry
 
@@ -34,22 +34,47 @@ def merge(entries: Iterable[Entry], foreign: Collection[str] = ()) -> list[Merge
 
     Cards of one book stay apart: these are duplicates, which their owner may want to see.
     """
-    lines: list[list[Entry]] = []
-    by_address: dict[str, list[int]] = {}
+    lines: list[_Line] = []
+    known: dict[str, _Address] = {}
     for entry in sorted(entries, key=lambda one: (one.book in foreign, one.key)):
-        addresses = () if entry.card.is_group else {email.text.casefold() for email in entry.card.emails}
-        near = (place for address in addresses for place in by_address.get(address, ()))
-        found = next((place for place in near if all(one.book != entry.book for one in lines[place])), None)
+        addresses = () if entry.card.is_group else dict.fromkeys(email.text.casefold() for email in entry.card.emails)
+        found = next((line for one in addresses if one in known and (line := known[one].without(entry.book))), None)
         if found is None:
-            found = len(lines)
-            lines.append([])
-        lines[found].append(entry)
+            found = _Line()
+            lines.append(found)
+        found.entries.append(entry)
+        found.books.add(entry.book)
         for address in addresses:
-            places = by_address.setdefault(address, [])
-            if found not in places:
-                places.append(found)
-    merged = [Merged(head, tuple(others)) for head, *others in lines]
+            if address not in found.addresses:
+                found.addresses.add(address)
+                known.setdefault(address, _Address()).lines.append(found)
+    merged = [Merged(head, tuple(others)) for head, *others in (line.entries for line in lines)]
     return sorted(merged, key=lambda one: one.key)
+
+
+@dataclass(slots=True)
+class _Line:
+    entries: list[Entry] = field(default_factory=list)
+    books: set[str] = field(default_factory=set)
+    addresses: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Address:
+    """The lines with an address."""
+
+    lines: list[_Line] = field(default_factory=list)
+    passed: dict[str, int] = field(default_factory=dict)
+    """How many of the first ones have a card of a book. It only grows: each is looked at once, though ten thousand
+    cards of a book may have the same address."""
+
+    def without(self, book: str) -> _Line | None:
+        """The first one that has no card of a book."""
+        place = self.passed.get(book, 0)
+        while place < len(self.lines) and book in self.lines[place].books:
+            place += 1
+        self.passed[book] = place
+        return self.lines[place] if place < len(self.lines) else None
 
 
 def beside(entries: Iterable[Entry], entry: Entry) -> Sequence[Entry]:

@@ -105,7 +105,8 @@ class Suggestions:
         limit = min(limit, MAX_FOUND)
         typed = " ".join(prefix[:MAX_TYPED].split())
         words = search_key(typed).split()[:MAX_WORDS]
-        own = await self._store.read(self._own, principal, words, limit)
+        async with self._books.alone(principal.account_id):
+            own = await self._store.read(self._own, principal, words, limit)
         known = _once(own)
         if len(typed) >= 2 and len(known) < limit:
             for person in await self._directory.search(typed, MAX_FOUND, principal):
@@ -120,7 +121,8 @@ class Suggestions:
 
         Raises Temporary.
         """
-        return await self._store.read(self._known, principal.account_id, limit)
+        async with self._books.alone(principal.account_id):
+            return await self._store.read(self._known, principal.account_id, limit)
 
     def _known(self, tx: Tx, account_id: int, limit: int) -> Sequence[str]:
         lately = [
@@ -143,7 +145,8 @@ class Suggestions:
         words = search_key(typed[:MAX_TYPED]).split()[:MAX_WORDS]
         if not words:
             return []
-        own = await self._store.read(self._own, principal, words, MAX_FOUND)
+        async with self._books.alone(principal.account_id):
+            own = await self._store.read(self._own, principal, words, MAX_FOUND)
         persons = (Kind.RECENT, Kind.HEARD, Kind.CONTACT)
         found = [
             self._marked(suggestion)

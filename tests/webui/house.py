@@ -308,6 +308,20 @@ def shown(house: House, visitor: Visitor, person: Principal, octets: bytes, quer
     return visitor.get(f"/s/message/{content}{query}").text
 
 
+def on_the_loop(monkeypatch: pytest.MonkeyPatch, module: object, name: str) -> list[bool]:
+    """Fills with whether each call of a function came on an event loop."""
+    calls: list[bool] = []
+    function = getattr(module, name)
+
+    @functools.wraps(function)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        calls.append(asyncio._get_running_loop() is not None)
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, watched)
+    return calls
+
+
 def opened(text: str) -> str:
     """The id of the message that is open."""
     found = re.search(r'name="m"\s+value="(\d+)"', text)

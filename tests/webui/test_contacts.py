@@ -11,7 +11,8 @@ from PIL import Image
 
 from mailserver.model.identity import Principal, Role
 from mailserver.store.people import schools
-from tests.webui.house import PASSWORD, House, Visitor, mail
+from tests.webui.house import PASSWORD, House, Visitor, mail, on_the_loop
+from webui.contacts import cards, contact_list, page_context
 
 UAI = "0210006T"
 
@@ -462,3 +463,26 @@ def test_recent_correspondents_are_those_of_the_mail(house: House, browser: Visi
     browser.get("/s/contacts/recents")
     assert "Roux, Jean" in browser.text
     assert "adresse=jean.roux%40exemple.org" in browser.text
+
+
+def test_many_contacts_hold_nobody_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of thousands was put together on the event loop, and offered all their categories."""
+    person = house.person("Rita", "Mille")
+    browser = house.visitor()
+    browser.log_in(person.login, interface="complet")
+    browser.get("/contacts")
+    phone = Phone(house, person)
+    for number in range(3):
+        card = f"VERSION:3.0\nUID:r{number}\nFN:Rita {number}\nN:{number};Rita;;;\nCATEGORIES:c{number},d{number}"
+        assert phone.put(f"r{number}", card).status_code == 201
+    monkeypatch.setattr(page_context, "ENTRY_WORK", 1_000_000)
+    monkeypatch.setattr(contact_list, "CHOICES", 2)
+    calls = on_the_loop(monkeypatch, contact_list, "merge")
+    near = on_the_loop(monkeypatch, cards, "_near")
+    text = browser.get("/contacts?groupe=c:d1").text
+    assert re.findall(r'<option value="c:(\w+)"( selected)?', text) == [("c0", ""), ("c1", ""), ("d1", " selected")]
+    assert "Rita 1" in text
+    assert "Rita 0" not in text
+    assert browser.get("/contacts/fiche/contacts/r1.vcf").status_code == 200
+    assert calls == [False]
+    assert near == [False]

@@ -4,6 +4,7 @@ import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from starlette.responses import Response
 
@@ -15,7 +16,7 @@ from mailserver.addressbook.contentlines import Line
 from mailserver.model.errors import Reason, Refused
 from webui.contacts import card_form, groups
 from webui.contacts.card_form import Draft
-from webui.contacts.page_context import Around, address_of, around, book_to_fill, home, kinds
+from webui.contacts.page_context import Around, address_of, around, book_to_fill, home, kinds, over
 from webui.http import headers
 from webui.page.avatars import initials
 from webui.page.context import Services, Visit
@@ -25,6 +26,8 @@ from webui.page.rendering import redirect
 
 LOOKED_UP = 3
 """Addresses of a card that are looked for in the directory."""
+MAX_ELSEWHERE = 50
+"""Cards of the same person in other books that are told."""
 SPARE = 2
 """Empty lines for further addresses and numbers."""
 
@@ -88,11 +91,10 @@ async def show_card(services: Services, visit: Visit, fault: str = "") -> Respon
     stored = await _stored(services, visit)
     card = stored.card
     entries = await services.books.entries(visit.account_id)
-    by_uid = {entry.card.uid: entry for entry in entries}
-    members = [by_uid[uid] for uid in card.members if uid in by_uid] if card.is_group else []
-    all_groups = [entry for entry in entries if entry.card.is_group and entry.book == stored.book.name]
-    addresses = dict.fromkeys(member.card.emails[0].text for member in members if member.card.emails)
+    near = await over(lambda: _near(entries, stored), entries)
+    addresses = dict.fromkeys(member.card.emails[0].text for member in near.members if member.card.emails)
     place = await around(services, visit, "contacts")
+    titles = {book.name: book.title for book in place.books}
     page = CardPage(
         frame=await surroundings(services, visit),
         around=place,
@@ -101,12 +103,12 @@ async def show_card(services: Services, visit: Visit, fault: str = "") -> Respon
         initials=initials(card.name),
         birthday=card_form.shown_birthday(card.birthday),
         changed=visit.language.long_date(stored.changed),
-        groups=tuple(group for group in all_groups if card.uid in group.card.members),
-        all_groups=tuple(all_groups[: groups.MAX_GROUPS]),
-        members=tuple(sorted(members, key=lambda entry: entry.key)),
-        elsewhere=_elsewhere(place, entries, stored),
+        groups=near.groups,
+        all_groups=near.all_groups,
+        members=near.members,
+        elsewhere=tuple((one, titles.get(one.book, "")) for one in near.elsewhere),
         listed=await _listed(services, visit, card),
-        missing=len(card.members) - len(members) if card.is_group else 0,
+        missing=len(card.members) - len(near.members) if card.is_group else 0,
         everyone=", ".join(addresses) if len(addresses) <= groups.MAX_TOGETHER else "",
         kinds=dict(kinds(visit)),
         fault=fault,
@@ -114,11 +116,33 @@ async def show_card(services: Services, visit: Visit, fault: str = "") -> Respon
     return services.pages.answer(visit, "contacts/card.html", page, 422 if fault else 200)
 
 
-def _elsewhere(place: Around, entries: Sequence[Entry], stored: Stored) -> tuple[tuple[Entry, str], ...]:
-    """The same person's cards in other books, each with the book's title."""
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """What other cards have to do with one."""
+
+    groups: tuple[Entry, ...]
+    """That it is in."""
+    all_groups: tuple[Entry, ...]
+    """Of its book."""
+    members: tuple[Entry, ...]
+    """Of the group that it is."""
+    elsewhere: tuple[Entry, ...]
+    """The same person's cards in other books."""
+
+
+def _near(entries: Sequence[Entry], stored: Stored) -> _Near:
+    card = stored.card
+    by_uid = {entry.card.uid: entry for entry in entries} if card.is_group else {}
+    members = [by_uid[uid] for uid in card.members if uid in by_uid]
+    every = (entry for entry in entries if entry.card.is_group and entry.book == stored.book.name)
+    all_groups = tuple(islice(every, groups.MAX_GROUPS))
     here = next((entry for entry in entries if (entry.book, entry.href) == (stored.book.name, stored.href)), None)
-    titles = {book.name: book.title for book in place.books}
-    return tuple((one, titles.get(one.book, "")) for one in merging.beside(entries, here)) if here is not None else ()
+    return _Near(
+        tuple(group for group in all_groups if card.uid in group.card.members),
+        all_groups,
+        tuple(sorted(members, key=lambda entry: entry.key)),
+        tuple(merging.beside(entries, here)[:MAX_ELSEWHERE]) if here is not None else (),
+    )
 
 
 async def _listed(services: Services, visit: Visit, card: Card) -> str:

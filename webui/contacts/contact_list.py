@@ -1,5 +1,6 @@
 """One's own contacts and the latest correspondents, as lists."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from mailserver.addressbook.books import Entry
 from mailserver.addressbook.merging import Merged, merge
 from mailserver.model.folding import search_key
 from mailserver.store.web.webmail import correspondents
-from webui.contacts.page_context import PAGE, Around, around, groups_of
+from webui.contacts.page_context import PAGE, Around, around, categories_of, groups_of, over
 from webui.page.avatars import initials
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import MailShell, query_string, surroundings
@@ -17,6 +18,8 @@ from webui.page.mail_shell import MailShell, query_string, surroundings
 LATELY = 300
 """Messages of the inbox, and of those sent, that tell whom somebody has to do with."""
 MAX_RECENT = 60
+CHOICES = 500
+"""Groups, and categories, to choose from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,39 +80,78 @@ MAX_TOGETHER = 50
 """Addresses that a link to write to all of them carries."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a list is made from."""
+
+    total: int
+    merged: list[Merged]
+    groups: tuple[Entry, ...]
+    categories: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+
 async def show_contacts(services: Services, visit: Visit) -> Response:
     """GET /contacts: filtered by book, group, category and words; a page begins behind the last one shown before."""
     name = visit.query("carnet")
     entries = await services.books.entries(visit.account_id, name)
-    groups = groups_of(entries)
     group, words = visit.query("groupe"), search_key(visit.query("q")).split()[:8]
     surrounding = await around(services, visit, "contacts")
-    everybody = merge(entries, {book.name for book in surrounding.books if book.owner})
-    found = [one for one in everybody if _fits(one, group, groups, words)]
+    foreign = {book.name for book in surrounding.books if book.owner}
+    found = await over(lambda: _find(entries, foreign, group, words), entries)
     after = (visit.query("ordre"), visit.query("dans"), visit.query("apres"))
-    rest = [one for one in found if one.key > after] if after[2] or after[0] else found
-    shown = rest[:PAGE]
+    begins = not (after[2] or after[0])
+    start = 0 if begins else bisect_right(found.merged, after, key=lambda one: one.key)
+    shown = found.merged[start : start + PAGE]
     more = ""
-    if len(rest) > PAGE:
+    if len(found.merged) > start + PAGE:
         order, book, href = shown[-1].key
         more = query_string(carnet=name, groupe=group, q=visit.query("q"), ordre=order, dans=book, apres=href)
-    addresses = list(dict.fromkeys(one.entry.card.emails[0].text for one in found if one.entry.card.emails))
     page = ContactsPage(
         frame=await surroundings(services, visit),
         around=surrounding,
         lines=tuple(_line(one, surrounding) for one in shown),
-        total=len(everybody),
-        found=len(found),
+        total=found.total,
+        found=len(found.merged),
         book=name,
         query=visit.query("q"),
         group=group,
-        groups=tuple(groups),
-        categories=tuple(sorted({name for entry in entries for name in entry.card.categories}, key=search_key)),
-        everyone=", ".join(addresses) if group and 0 < len(addresses) <= MAX_TOGETHER else "",
+        groups=found.groups,
+        categories=found.categories,
+        everyone=", ".join(found.addresses) if group and 0 < len(found.addresses) <= MAX_TOGETHER else "",
         next=more,
-        begins=rest is found,
+        begins=begins,
     )
     return services.pages.answer(visit, "contacts/list.html", page)
+
+
+def _find(entries: Sequence[Entry], foreign: set[str], group: str, words: Sequence[str]) -> _Found:
+    """Who fits, and what else may be chosen."""
+    groups, categories = groups_of(entries), categories_of(entries)
+    everybody = merge(entries, foreign)
+    kind, _, name = group.partition(":")
+    members = {uid for one in groups if one.card.uid == name for uid in one.card.members} if kind == "g" else set()
+
+    def belongs(entry: Entry) -> bool:
+        if kind == "c":
+            return name in entry.card.categories
+        return kind != "g" or entry.card.uid in members
+
+    def fits(one: Merged) -> bool:
+        said = " ".join(entry.words for entry in one.entries)
+        return any(map(belongs, one.entries)) and all(word in said for word in words)
+
+    found = [one for one in everybody if fits(one)]
+    addresses = dict.fromkeys(one.entry.card.emails[0].text for one in found if one.entry.card.emails)
+    chosen = [one for one in groups[CHOICES:] if kind == "g" and one.card.uid == name][:1]
+    also = (name,) if kind == "c" and name in categories[CHOICES:] else ()
+    return _Found(
+        len(everybody),
+        found,
+        (*groups[:CHOICES], *chosen),
+        (*categories[:CHOICES], *also),
+        tuple(addresses),
+    )
 
 
 def _line(one: Merged, surrounding: Around) -> Line:
@@ -120,30 +162,13 @@ def _line(one: Merged, surrounding: Around) -> Line:
     return Line(entry, initials(entry.name), len(entry.card.members), books, one.other_names)
 
 
-def _fits(one: Merged, group: str, groups: list[Entry], words: Sequence[str]) -> bool:
-    said = " ".join(entry.words for entry in one.entries)
-    return any(_in_group(entry, group, groups) for entry in one.entries) and all(word in said for word in words)
-
-
-def _in_group(entry: Entry, wanted: str, groups: list[Entry]) -> bool:
-    kind, _, name = wanted.partition(":")
-    if kind == "c":
-        return name in entry.card.categories
-    if kind == "g":
-        return any(group.card.uid == name and entry.card.uid in group.card.members for group in groups)
-    return True
-
-
 async def recent(services: Services, visit: Visit) -> Response:
     """GET /contacts/recents: whom the person wrote to or heard from lately, the latest first."""
     account_id = visit.account_id
     written = await services.store.read(correspondents.written_to, account_id, LATELY)
     heard = await services.store.read(correspondents.heard_from, account_id, LATELY)
-    known = {
-        email.text.casefold(): entry
-        for entry in await services.books.entries(account_id)
-        for email in entry.card.emails
-    }
+    entries = await services.books.entries(account_id)
+    known = await over(lambda: {email.text.casefold(): one for one in entries for email in one.card.emails}, entries)
     latest: dict[str, correspondents.Recent] = {}
     for one in sorted((*written, *heard), key=lambda one: -one.at):
         if not visit.principal.owns(one.address):

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from mailserver.addressbook.books import Entry
 from mailserver.addressbook.browsing import Person, Wanted
 from mailserver.store.people.schools import School
-from webui.contacts.page_context import PAGE, Around, around
+from webui.contacts.page_context import PAGE, Around, around, over
 from webui.http.forms import positive
 from webui.page.avatars import initials
 from webui.page.context import Services, Visit
@@ -97,14 +97,18 @@ async def one(services: Services, visit: Visit) -> Response:
     person = await services.browsing.person(visit.principal, str(visit.request.path_params["address"]))
     addresses = {one.casefold() for one in (person.principal.address, *person.principal.aliases)}
     entries = await services.books.entries(visit.account_id)
-    known = (entry for entry in entries if any(email.text.casefold() in addresses for email in entry.card.emails))
+
+    def known() -> Entry | None:
+        found = (one for one in entries if any(email.text.casefold() in addresses for email in one.card.emails))
+        return next(found, None)
+
     page = PersonPage(
         frame=await surroundings(services, visit),
         around=await around(services, visit, "annuaire"),
         person=person,
         role=role_words(visit, person.principal.role),
         initials=initials(person.principal.name),
-        entry=next(known, None),
+        entry=await over(known, entries),
         organisation=next(iter(person.schools), services.settings.web.academy),
     )
     return services.pages.answer(visit, "contacts/person.html", page)

@@ -1,6 +1,8 @@
 """Where the contacts are in the addresses of either interface, and what every page of theirs has."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 from urllib.parse import quote
 
 from mailserver.addressbook.books import Book, Entry
@@ -8,12 +10,19 @@ from mailserver.addressbook.card import CELL, FAX, HOME, WORK
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import search_key
 from webui.granting import people_of
+from webui.http.offload import computed
 from webui.page.context import SIMPLE, Services, Visit
 
 PAGE = 50
 """Contacts or people on one page."""
 BESIDE = 60
 """Groups, and categories, beside them."""
+
+
+ENTRY_WORK = 256
+"""Octets of a text that take as long to read as one contact takes to be looked at."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +64,13 @@ async def around(services: Services, visit: Visit, tab: str) -> Around:
     """The tabs, the books, and the groups and categories of what is in them."""
     books = await books_of(services, visit)
     entries = await services.books.entries(visit.account_id)
-    categories = sorted({name for entry in entries for name in entry.card.categories}, key=search_key)
+    groups, categories = await over(lambda: (groups_of(entries), categories_of(entries)), entries)
     return Around(
         home(visit),
         tab,
         tuple(books),
-        tuple(groups_of(entries)[:BESIDE]),
-        tuple(categories[:BESIDE]),
+        tuple(groups[:BESIDE]),
+        categories[:BESIDE],
         visit.query("carnet") if tab == "contacts" else "",
         visit.query("groupe") if tab == "contacts" else "",
     )
@@ -93,6 +102,16 @@ def kinds(visit: Visit) -> tuple[tuple[str, str], ...]:
     return (("", _("autre")), (WORK, _("travail")), (HOME, _("domicile")), (CELL, _("mobile")), (FAX, _("fax")))
 
 
-def groups_of(entries: list[Entry]) -> list[Entry]:
+async def over(function: Callable[[], T], entries: Sequence[Entry]) -> T:
+    """What a function makes of contacts: somebody may have fifty thousand."""
+    return await computed(len(entries) * ENTRY_WORK, function)
+
+
+def categories_of(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """All categories of cards, in alphabetical order."""
+    return tuple(sorted({name for entry in entries for name in entry.card.categories}, key=search_key))
+
+
+def groups_of(entries: Sequence[Entry]) -> list[Entry]:
     """The groups among cards."""
     return [entry for entry in entries if entry.card.is_group]
