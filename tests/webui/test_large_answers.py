@@ -4,13 +4,16 @@ import asyncio
 import base64
 import contextlib
 import ctypes
+import functools
 import gc
 import io
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,8 +23,10 @@ from mailserver.addressbook import pictures
 from mailserver.foundation import large_answers
 from mailserver.previews import service
 from mailserver.previews.faults import Fault
+from mailserver.store.agenda import agenda_reach
 from tests.waiting import PATIENCE, until
 from tests.webui.house import PASSWORD, House, Visitor
+from webui.page import agenda_turn
 
 SIZE = 8_000_000
 READERS = 20
@@ -158,6 +163,65 @@ def test_slow_readers_of_a_large_collection_hold_little(roomy: House) -> None:
         assert resident() - before < 100_000_000
         size = sum(len(piece) for piece in iter(lambda: socks[0].recv(1 << 20), b""))
         assert size > len(whole.content) - 1000
+
+
+@pytest.mark.alone
+def test_slow_readers_of_an_export_hold_little(roomy: House) -> None:
+    """Contacts and events as files, eight megabytes each, asked for by twenty connections that read nothing."""
+    emma = roomy.person("Emma", "Dupont")
+    visitor = roomy.visitor()
+    visitor.log_in(emma.login, interface="complet")
+    agenda = re.search(r"/agenda/agendas/([0-9]+)", visitor.get("/agenda/agendas").text)
+    assert agenda is not None
+    base = f"{roomy.url}/dav/{emma.login}"
+    note = "n" * 900_000
+    with httpx.Client(auth=(emma.login, PASSWORD), timeout=PATIENCE) as client:
+        for number in range(9):
+            card = f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u{number}\r\nFN:N\r\nN:N;;;;\r\nNOTE:{note}\r\nEND:VCARD\r\n"
+            event = (
+                "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nDTSTAMP:20261101T000000Z\r\n"
+                f"UID:e{number}\r\nDTSTART:20261201T090000Z\r\nDESCRIPTION:{note}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+            )
+            for path, text, kind in (("contacts/u", card, "vcard"), ("agenda/e", event, "calendar")):
+                ending = "vcf" if kind == "vcard" else "ics"
+                typed = {"content-type": f"text/{kind}"}
+                put = client.put(f"{base}/{path}{number}.{ending}", content=text, headers=typed)
+                assert put.status_code == 201
+    for target in ("/contacts/exporter?format=vcf", f"/agenda/agendas/{agenda[1]}/exporter"):
+        whole = visitor.http.get(target)
+        assert len(whole.content) > 8_000_000
+        before = resident()
+        with contextlib.ExitStack() as stack:
+            socks = [stack.enter_context(slow_reader(roomy, visitor, target)) for _ in range(READERS)]
+            assert all(sock.recv(1000).startswith(b"HTTP/1.1 200") for sock in socks)
+            assert resident() - before < 100_000_000
+            rest = sum(map(len, iter(functools.partial(socks[0].recv, 1 << 20), b"")))
+            assert rest > len(whole.content) - 1000
+
+
+def test_one_person_reads_their_agendas_once_at_a_time(roomy: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request read them all, a hundred megabytes perhaps, before it waited for its turn to compute, and one
+    person's requests held every thread that reads."""
+    emma = roomy.person("Emma", "Dupont")
+    visitor = roomy.visitor()
+    visitor.log_in(emma.login, interface="complet")
+    assert visitor.get("/agenda").status_code == 200
+    calls: list[int] = []
+    go_on = threading.Event()
+    between = agenda_reach.between
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        assert go_on.wait(PATIENCE)
+        return between(*args, **kwargs)
+
+    monkeypatch.setattr(agenda_reach, "between", slowly)
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(slow_reader(roomy, visitor, "/agenda")) for _ in range(2)]
+        until(lambda: [one for one in list(agenda_turn._TURNS.values()) if one._waiters])
+        assert len(calls) == 1
+        go_on.set()
+        assert all(sock.recv(100).startswith(b"HTTP/1.1 200") for sock in socks)
 
 
 # ---------------------------------------------------------------------- pictures of contacts

@@ -7,7 +7,6 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
-from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 from mailserver.accounts.provision import provision
@@ -26,6 +25,7 @@ from webui.agenda.collections_shown import Shelf, arranged
 from webui.agenda.mini_month import MiniMonth
 from webui.granting import people_of
 from webui.page.agenda_links import item_id
+from webui.page.agenda_turn import alone
 from webui.page.context import SIMPLE, Services, Visit
 from webui.page.mail_shell import MailShell, surround
 
@@ -35,8 +35,6 @@ T = TypeVar("T")
 UNDO_SECONDS = 600
 MARGIN = 86400
 """Stored spans take floating times as UTC."""
-_TURNS: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-"""Who computes, or waits for it, by account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +94,7 @@ class Desk:
 
 async def computed(visit: Visit, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run what parses iCalendar in a heavy thread of the worker; one at a time for a person, so nobody holds both."""
-    turn = _TURNS.setdefault(visit.account_id, asyncio.Lock())
-    async with turn:
+    async with alone(visit.account_id):
         return await asyncio.to_thread(function, *args, **kwargs)
 
 
@@ -195,10 +192,11 @@ async def occurrences(
     """What happens in the agendas that are shown between two days, and those that could not be read."""
     zone = words.zone_of(visit)
     start, end = (datetime.datetime.combine(day, datetime.time(), zone) for day in (first, after))
-    rows, missing = await texts(
-        services, visit, place.shown, int(start.timestamp()) - MARGIN, int(end.timestamp()) + MARGIN
-    )
-    return await computed(visit, _expand, rows, start, end, zone, query), missing
+    async with alone(visit.account_id):
+        rows, missing = await texts(
+            services, visit, place.shown, int(start.timestamp()) - MARGIN, int(end.timestamp()) + MARGIN
+        )
+        return await asyncio.to_thread(_expand, rows, start, end, zone, query), missing
 
 
 def _expand(

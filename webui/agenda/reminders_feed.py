@@ -1,5 +1,6 @@
 """What the browser reminds one of: the alarms of the next day, for the tab that watches the time."""
 
+import asyncio
 import datetime
 import json
 
@@ -8,9 +9,10 @@ from starlette.responses import Response
 from mailserver.calendars import reminders
 from mailserver.calendars.quiet_hours import PersonalHours
 from mailserver.calendars.reminders import Reminder
-from webui.agenda import event_items, words
+from webui.agenda import words
 from webui.http import headers
 from webui.page.agenda_links import item_id
+from webui.page.agenda_turn import alone
 from webui.page.context import Services, Visit
 
 HOURS = 24
@@ -22,8 +24,9 @@ async def upcoming(services: Services, visit: Visit) -> Response:
     """GET /agenda/rappels: as JSON, what rings within a day, and what time it is here."""
     now = words.now(visit)
     start, end = now - MISSED, now + datetime.timedelta(hours=HOURS)
-    rows = await services.store.read(reminders.rows, visit.account_id, start, end)
-    found = await event_items.computed(visit, reminders.due, rows, start, end, words.zone_of(visit))
+    async with alone(visit.account_id):
+        rows = await services.store.read(reminders.rows, visit.account_id, start, end)
+        found = await asyncio.to_thread(reminders.due, rows, start, end, words.zone_of(visit))
     hours = await services.quiet.of(visit.principal.uai, visit.preferences)
     told = {"now": visit.now, "reminders": [_told(visit, one, hours) for one in found]}
     fields = {**headers.page(visit.secure), "Content-Type": "application/json"}

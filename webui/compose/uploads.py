@@ -15,6 +15,8 @@ from webui.compose.message import attached_files, drafts, message_form, sources,
 from webui.compose.message.drafts import keep, kept
 from webui.compose.message.message_form import Letter, from_form
 from webui.http import headers
+from webui.http.offload import computed
+from webui.page import large_files
 from webui.page.context import Services, Visit
 from webui.reader import message_parts
 
@@ -124,7 +126,9 @@ async def picture(services: Services, visit: Visit) -> Response:
     wanted = visit.query("cid")
     source = await sources.message(services, visit, int(visit.request.path_params["draft"]))
     part = next((one for one in source.root.walk() if wanted and one.content_id == wanted and one.number), None)
-    content = part.content(source.octets) if part is not None and part.size <= 2 * message_parts.INLINE_OCTETS else b""
-    if part is None or part.type not in headers.INLINE_TYPES or not content:
+    if part is None or part.type not in headers.INLINE_TYPES or part.size > 2 * message_parts.INLINE_OCTETS:
         raise Refused(Reason.NOT_FOUND)
-    return Response(content, headers=headers.shown_image(visit.secure, part.type))
+    content = await computed(part.size, part.content, source.octets)
+    if not content:
+        raise Refused(Reason.NOT_FOUND)
+    return await large_files.send(services, visit, content, headers.shown_image(visit.secure, part.type))

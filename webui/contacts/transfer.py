@@ -15,6 +15,7 @@ from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda.agenda_items import NewItem
 from webui.contacts.page_context import Around, around, book_to_fill
 from webui.http import headers
+from webui.page import large_files
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import MailShell, surroundings
 
@@ -136,14 +137,17 @@ async def take(services: Services, visit: Visit) -> Response:
 async def export(services: Services, visit: Visit) -> Response:
     """GET /contacts/exporter?format=vcf|csv&carnet=: every card of a book, or of all."""
     name, kind = visit.query("carnet"), visit.query("format")
-    texts = await services.books.texts(visit.account_id, name)
     if kind == "csv":
-        octets = await asyncio.to_thread(_table, texts)
-        fields, title = headers.download(visit.secure, "text/csv", "contacts.csv"), "text/csv; charset=utf-8"
+        make, fields = _table, headers.download(visit.secure, "text/csv", "contacts.csv")
+        fields["Content-Type"] = "text/csv; charset=utf-8"
     else:
-        octets = "".join(texts).encode("utf-8", "replace")
-        fields, title = headers.download(visit.secure, "text/vcard", "contacts.vcf"), "text/vcard; charset=utf-8"
-    return Response(octets, headers={**fields, "Content-Type": title})
+        make, fields = _cards, headers.download(visit.secure, "text/vcard", "contacts.vcf")
+        fields["Content-Type"] = "text/vcard; charset=utf-8"
+    books = await services.books.books(visit.account_id)
+    size = sum(book.octets for book in books if not name or book.name == name)
+    async with services.large.turn(visit.account_id, size):
+        texts = await services.books.texts(visit.account_id, name)
+        return await large_files.send(services, visit, await asyncio.to_thread(make, texts), fields)
 
 
 # ---------------------------------------------------------------------- shared
@@ -216,6 +220,10 @@ async def _complete(services: Services, visit: Visit, book: Book, twins: Sequenc
             if refusal.reason not in (Reason.CONFLICT, Reason.NOT_FOUND, Reason.LIMIT, Reason.TOO_BIG):
                 raise
     return sum(done.values())
+
+
+def _cards(texts: Sequence[str]) -> bytes:
+    return "".join(texts).encode("utf-8", "replace")
 
 
 def _table(texts: Sequence[str]) -> bytes:

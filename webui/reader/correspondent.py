@@ -18,6 +18,7 @@ from mailserver.store.web.webmail.sender_history import Earlier
 from webui.http.offload import computed
 from webui.page import plain
 from webui.page.agenda_links import item_id
+from webui.page.agenda_turn import alone
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import query_string
 from webui.page.role_labels import role_words
@@ -86,11 +87,12 @@ async def beside(
 
 async def _meeting(services: Services, visit: Visit, address: str) -> Way | None:
     now = datetime.datetime.fromtimestamp(visit.now, visit.language.zone)
-    found = await services.store.read(common_events.rows, visit.account_id, address, now)
-    if not found:
-        return None
     own = (visit.principal.address, *visit.principal.aliases)
-    one = await asyncio.to_thread(common_events.following, found, address, own, now, visit.language.zone)
+    async with alone(visit.account_id):
+        found = await services.store.read(common_events.rows, visit.account_id, address, now)
+        if not found:
+            return None
+        one = await asyncio.to_thread(common_events.following, found, address, own, now, visit.language.zone)
     if one is None:
         return None
     page = f"/agenda/evenement/{item_id(one.collection_id, one.href)}"

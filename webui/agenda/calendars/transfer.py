@@ -1,5 +1,6 @@
 """Files in and out of an agenda: export, and import after a look at what would come."""
 
+import asyncio
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -15,6 +16,8 @@ from webui.agenda.calendars import manage
 from webui.agenda.collections_shown import Shelf
 from webui.agenda.event_items import Desk, home
 from webui.http import headers
+from webui.page import large_files
+from webui.page.agenda_turn import alone
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
 
@@ -59,11 +62,12 @@ async def export(services: Services, visit: Visit) -> Response:
     """GET /agenda/agendas/{shelf}/exporter: every event as one .ics file."""
     place = await event_items.desk(services, visit)
     shelf = place.shelf(int(visit.request.path_params["shelf"]))
-    rows = await services.store.read(agenda_reach.between, visit.account_id, shelf.id, -(2**62), 2**62)
-    octets = await event_items.computed(visit, transfer.pack, shelf.name, rows)
     fields = headers.download(visit.secure, "text/calendar", f"{shelf.name}.ics")
     fields["Content-Type"] = "text/calendar; charset=utf-8"
-    return Response(octets, 200, fields)
+    async with alone(visit.account_id):
+        rows = await services.store.read(agenda_reach.between, visit.account_id, shelf.id, -(2**62), 2**62)
+        octets = await asyncio.to_thread(transfer.pack, shelf.name, rows)
+        return await large_files.send(services, visit, octets, fields)
 
 
 async def preview(services: Services, visit: Visit) -> Response:

@@ -1,5 +1,6 @@
 """Tasks as lists and days show them."""
 
+import asyncio
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,12 +9,13 @@ from mailserver.calendars import own_tasks, tasks
 from mailserver.calendars.tasks import Listing, Task
 from mailserver.model.errors import Refused
 from mailserver.store.agenda import agenda_reach
-from webui.agenda import event_items, words
+from webui.agenda import words
 from webui.agenda.calendars import class_colours
 from webui.agenda.collections_shown import Shelf
 from webui.agenda.event_items import MARGIN, Desk, home
 from webui.page import task_making
 from webui.page.agenda_links import item_id
+from webui.page.agenda_turn import alone
 from webui.page.context import Services, Visit
 
 EVER = 2**62
@@ -42,16 +44,17 @@ async def look(
 ) -> tuple[Listing, tuple[Shelf, ...]]:
     """The tasks of these lists whose time touches [start, end), and the lists that could not be read."""
     rows, missing = [], []
-    for shelf in shelves:
-        try:
-            items = await services.store.read(
-                agenda_reach.between, visit.account_id, shelf.id, start, end, own_tasks.COMPONENT
-            )
-        except Refused:
-            missing.append(shelf)
-            continue
-        rows += [(shelf.id, row) for row in items]
-    return await event_items.computed(visit, tasks.listing, rows, words.zone_of(visit)), tuple(missing)
+    async with alone(visit.account_id):
+        for shelf in shelves:
+            try:
+                items = await services.store.read(
+                    agenda_reach.between, visit.account_id, shelf.id, start, end, own_tasks.COMPONENT
+                )
+            except Refused:
+                missing.append(shelf)
+                continue
+            rows += [(shelf.id, row) for row in items]
+        return await asyncio.to_thread(tasks.listing, rows, words.zone_of(visit)), tuple(missing)
 
 
 def line_of(services: Services, visit: Visit, place: Desk, task: Task) -> Line:

@@ -21,6 +21,7 @@ from mailserver.store.mail import known_senders
 from mailserver.store.web import webmail
 from webui.http import headers, raster
 from webui.http.forms import positive
+from webui.page import large_files
 from webui.page.context import Services, Visit
 from webui.reader.flash_texts import back
 
@@ -88,7 +89,7 @@ class Pictures:
             raise Refused(Reason.NOT_FOUND)
         fields = dict(headers.shown_image(visit.secure, kind))
         fields["Cache-Control"] = "private, max-age=86400"
-        return Response(octets, headers=fields)
+        return await large_files.send(services, visit, octets, fields)
 
     async def _octets(self, services: Services, visit: Visit, source: str) -> bytes:
         """What is at the address, or nothing: a failure is remembered as well, it costs the most."""

@@ -24,8 +24,8 @@ from mailserver.store.agenda import agenda_items
 from mailserver.store.web.webmail import Stored
 from mailserver.submission import became
 from mailserver.submission.became import Became
-from webui.http.offload import computed
 from webui.page import plain
+from webui.page.agenda_turn import alone
 from webui.page.became import parameter
 from webui.page.context import Services, Visit
 from webui.page.mail_shell import DRAFTS, SENT
@@ -164,7 +164,7 @@ async def _invitation(octets: bytes, root: Part) -> Invitation | None:
     if part is None or part.size > 2 * invitations.MAX_OCTETS:
         return None
     text = part.text(octets).encode("utf-8", "replace")
-    return await computed(len(text) * 4, invitations.read, text)
+    return await asyncio.to_thread(invitations.read, text)
 
 
 async def _conflicts(
@@ -172,9 +172,10 @@ async def _conflicts(
 ) -> list[Conflict]:
     """What else is in the reader's agenda then; a whole day's note and what leaves them free are none."""
     end = min(max(end, start + datetime.timedelta(minutes=1)), start + datetime.timedelta(days=31))
-    rows = await services.store.read(own_events.around, visit.account_id, start, end)
-    others = [(collection, item) for collection, item in rows if item.uid != invitation.uid]
-    found = await asyncio.to_thread(occurrences.spread, others, start, end, visit.language.zone)
+    async with alone(visit.account_id):
+        rows = await services.store.read(own_events.around, visit.account_id, start, end)
+        others = [(collection, item) for collection, item in rows if item.uid != invitation.uid]
+        found = await asyncio.to_thread(occurrences.spread, others, start, end, visit.language.zone)
     busy = [
         occurrence
         for occurrence in found.occurrences
