@@ -20,6 +20,8 @@ from mailserver.model.errors import BadSyntax, Refused
 
 MAX_OCTETS = 256 * 1024
 """An invitation with its exceptions."""
+SECONDS = 2.0
+"""Of CPU until it is judged: a few recurrences that were made for it take longer than all others (`cleaning`)."""
 MAX_ATTENDEES = 500
 MAX_LINE = 500
 MAX_DESCRIPTION = 4000
@@ -95,11 +97,12 @@ class Proposal:
 
 
 def read(octets: bytes) -> Invitation | None:
-    """The invitation in a text/calendar part; None for anything else, and for what cannot be understood."""
+    """The invitation in a text/calendar part; None for anything else, and for what cannot be understood. Not on the
+    event loop, however short it is."""
     if len(octets) > MAX_OCTETS:
         return None
     try:
-        text = cleaning.clean(octets, Budget())
+        text = cleaning.clean(octets, Budget(SECONDS))
         calendar = icalendar.Calendar.from_ical(text)
         method = Method(str(calendar.get("METHOD", "")).strip().upper())
         events = [vevent for vevent in calendar.walk("VEVENT") if str(vevent.get("UID", ""))]

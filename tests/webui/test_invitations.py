@@ -1,14 +1,17 @@
 """Invitations in mail: answered, proposed anew, cancelled; what comes from others than it says changes nothing."""
 
+import datetime
+import time
 from email import message_from_bytes
 from email.policy import default
 
 import icalendar
 import pytest
 
+from mailserver.calendars import invitations
 from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_items, agendas
-from tests.webui.house import House, Visitor, mail, opened, shown
+from tests.webui.house import House, Visitor, mail, on_the_loop, opened, shown
 
 EVENT = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD:{method}\r\nBEGIN:VEVENT\r\nUID:{uid}\r\n"
@@ -245,3 +248,28 @@ def test_a_stranger_who_knows_its_uid_changes_no_event(
     assert "votre agenda n’est pas modifié" in answer.text
     assert events(house, rose) == [before]
     assert house.outgoing() == waiting
+
+
+def test_an_invitation_that_takes_long_to_judge_holds_nobody_up(
+    house: House, at_home: Visitor, emma: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred rules in 12 KB, each of which happens first in 300 years, were counted on the event loop for 20 s."""
+    calls = on_the_loop(monkeypatch, invitations, "read")
+    monkeypatch.setattr(invitations, "SECONDS", 0.2)
+    begun = time.process_time()
+    text = shown(house, at_home, emma, _counted_for_long())
+    assert time.process_time() - begun < 5
+    assert "Réunion" in text
+    assert calls == [False]
+
+
+def _counted_for_long() -> bytes:
+    """The rules are looked at from a year like theirs on, 19 times 400 years later."""
+    start, pace = datetime.datetime(9690, 1, 1), datetime.timedelta(seconds=3601)
+    late = start + (datetime.datetime(9996, 2, 29, 12) - start) // pace * pace
+    at = f"BYHOUR={late.hour};BYMINUTE={late.minute};BYSECOND={late.second}"
+    rule = f"RRULE:FREQ=SECONDLY;INTERVAL=3601;BYMONTH=2;BYMONTHDAY=29;{at}\r\n"
+    event = "BEGIN:VEVENT\r\nDTSTART:20900101\r\n" + rule * 3 + "END:VEVENT\r\n"
+    head = mail("Réunion", sender="Marc <marc@example.org>").split(b"Content-Type")[0].decode()
+    calendar = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\n{event * 34}END:VCALENDAR\r\n"
+    return f"{head}Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\n{calendar}".encode()

@@ -48,6 +48,8 @@ MAX_UNITS = 20
 """Units in which a conversation is marked as read: 10,000 messages."""
 BESIDE = 20
 """Messages of the list shown on either side of the one that is read."""
+_LINK_WORK = 16
+"""Octets of a text that take as long to read as one of a link's address takes to be compared with ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +298,8 @@ async def _page(
     folder = around.folder(found.box.id)
     offers, targets = offered(around, folder), around.targets(folder)
     newsletter = links.is_newsletter(header.sender.claim, found.provenance.results, known, foreign=at.foreign)
-    noticed = _noticed(visit, found, root, seen, header, newsletter=newsletter)
+    looked_at = sum(map(len, seen.links)) * _LINK_WORK
+    noticed = await computed(looked_at, _noticed, visit, found, root, seen, header, newsletter=newsletter)
     page = ReadPage(
         frame=around,
         folder=folder,
