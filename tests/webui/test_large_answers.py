@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import ctypes
+import functools
 import gc
 import io
 import os
@@ -183,12 +184,16 @@ def test_an_export_that_is_not_taken_is_on_the_disk(roomy: House, monkeypatch: p
                 put = client.put(f"{base}/{path}{number}.{ending}", content=text, headers=typed)
                 assert put.status_code == 201
     monkeypatch.setattr(large_answers, "MAX_KEPT_EACH", 4_000_000)
+
+    def answers(path: str) -> bool:
+        return visitor.http.get(path).status_code == 200
+
     for target in ("/contacts/exporter?format=vcf", f"/agenda/agendas/{agenda[1]}/exporter"):
         assert len(visitor.http.get(target).content) > 2_700_000
         with slow_reader(roomy, visitor, target) as sock:
             assert sock.recv(100).startswith(b"HTTP/1.1 200")
             assert visitor.http.get(target).status_code == 503
-        until(lambda path=target: visitor.http.get(path).status_code == 200)
+        until(functools.partial(answers, target))
 
 
 # ---------------------------------------------------------------------- pictures of contacts

@@ -5,9 +5,8 @@ second for one that somebody made for it. Here they are as large as those to our
 """
 
 import asyncio
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import dns.asyncbackend
 import dns.asyncresolver
 import dns.exception
 import dns.flags
@@ -32,7 +31,7 @@ class _Server(dns.nameserver.Do53Nameserver):
         source: str | None,
         source_port: int,
         max_size: bool,
-        backend: dns.asyncbackend.Backend,
+        backend: Any,
         one_rr_per_rrset: bool = False,
         ignore_trailing: bool = False,
     ) -> dns.message.Message:
@@ -46,8 +45,8 @@ class _Server(dns.nameserver.Do53Nameserver):
                 return await ask_over_tcp(request, self.address, self.port)
         except TimeoutError:
             raise dns.exception.Timeout from None
-        except LookupFailed as error:
-            raise dns.exception.FormError(str(error)) from None
+        except LookupFailed:  # too large, or no answer to the question
+            raise dns.exception.FormError from None
 
 
 def library_resolver(kind: type[_Library], settings: NameService) -> _Library:

@@ -139,10 +139,11 @@ def _copy_annotations(tx: Tx, account_id: int, source_id: int, target_id: int) -
     """Of others who reach the mailbox theirs are left out where they have no room for them once more. Raises
     Refused(LIMIT): the owner has none."""
     here = (annotation.c.mailbox_id == source_id, annotation.c.value.is_not(None))
-    held = select(annotation.c.account_id, func.sum(func.length(annotation.c.value))).where(*here)
-    owners = tx.execute(held.group_by(annotation.c.account_id)).all()
-    fitting = [owner for owner, octets in owners if annotation_octets.has_room(tx, source_id, owner, int(octets))]
-    if any(owner in (account_id, annotation_octets.EVERYBODY) and owner not in fitting for owner, _ in owners):
+    octets = func.sum(func.length(annotation.c.value)).label("octets")
+    held = select(annotation.c.account_id, octets).where(*here).group_by(annotation.c.account_id)
+    owners = {int(row.account_id): int(row.octets) for row in tx.execute(held)}
+    fitting = [owner for owner, more in owners.items() if annotation_octets.has_room(tx, source_id, owner, more)]
+    if any(owner in owners and owner not in fitting for owner in (account_id, annotation_octets.EVERYBODY)):
         raise Refused(Reason.LIMIT, "Too much in all annotations together")
     noted = (annotation.c.account_id, annotation.c.entry, annotation.c.value)
     copies = select(literal(target_id, BigInteger), *noted).where(*here, annotation.c.account_id.in_(fitting))
