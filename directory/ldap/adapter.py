@@ -43,6 +43,8 @@ MAX_PATIENCE = 2.0
 """Most seconds that the answer to an unknown login is drawn out."""
 FIRST_PATIENCE = 0.03
 """What one argon2 check costs, until the server has shown what it takes."""
+UNKNOWN_OCTETS = 32
+"""Of a password that nobody knows."""
 MAX_FOUND = 1000
 """People of one search."""
 MORE = 4
@@ -320,13 +322,28 @@ class LdapDirectory:
                 return found
         return None
 
-    async def set_password(self, account_id: int, secret: Secret) -> None:
+    async def set_password(self, account_id: int, secret: Secret, version: int | None = None) -> None:
         self._writable()
         known = await self._known(account_id)
-        values = {"userPassword": ("{ARGON2}" + await self._passwords.hash(secret),)}
-        await self._pool.run(partial(writing.replace, dn=known.dn, attributes=values))
-        await self._store.write(accounts.password_chosen, account_id)
+        kept = await self._hashed(secret)
+        if version is not None:
+            await self._store.write(accounts.require_version, account_id, version)
+        else:  # whoever chooses one meanwhile comes too late, even if the server hears of theirs last
+            await self._store.write(accounts.end_logins, account_id)
+        await self._pool.run(partial(writing.replace, dn=known.dn, attributes={"userPassword": (kept,)}))
+        try:
+            await self._store.write(_chosen, account_id, version)
+        except Refused:
+            # The account was taken back while the server was told: what is as good as no password takes its place.
+            unknown = await self._hashed(Secret(self._clock.token(UNKNOWN_OCTETS).hex()))
+            await self._pool.run(
+                partial(writing.exchange, dn=known.dn, attribute="userPassword", old=kept, new=unknown)
+            )
+            raise
         self._forget()
+
+    async def _hashed(self, secret: Secret) -> str:
+        return "{ARGON2}" + await self._passwords.hash(secret)
 
     async def change(self, account_id: int, change: PersonChange) -> Principal:
         self._writable()
@@ -449,6 +466,13 @@ def _take(tx: Tx, issued: Issued, person: NewPerson, marks: Marks) -> int | None
     )
     claims.take(tx, account_id, issued.names)
     return account_id
+
+
+def _chosen(tx: Tx, account_id: int, version: int | None) -> None:
+    """What a new password means for the account. Raises Refused(NOT_FOUND | AUTHENTICATION)."""
+    if version is not None:
+        accounts.require_version(tx, account_id, version)
+    accounts.password_chosen(tx, account_id)
 
 
 def _recorded(tx: Tx, account_id: int, action: Action, detail: Cause) -> None:

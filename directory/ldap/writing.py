@@ -9,7 +9,7 @@ from directory.ldap.lookups import search
 from directory.ldap.pool import SUCCESS, check
 from mailserver.model.errors import Reason, Refused
 
-NO_SUCH_OBJECT, ALREADY_EXISTS = 32, 68
+NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, ALREADY_EXISTS = 16, 32, 68
 _SCHEMA_CODES = frozenset({17, 21, 65})
 """undefinedAttributeType, invalidAttributeSyntax, objectClassViolation."""
 
@@ -66,6 +66,18 @@ def replace(connection: ldap3.Connection, dn: str, attributes: Attributes) -> No
         dn, changes
     )
     _succeeded(result, dn)
+
+
+def exchange(connection: ldap3.Connection, dn: str, attribute: str, old: str, new: str) -> bool:
+    """Give an attribute another value in place of this one, in one step; False when it has another already."""
+    changes = {attribute: [(ldap3.MODIFY_DELETE, [old]), (ldap3.MODIFY_ADD, [new])]}
+    _, result, _, _ = connection.modify(  # type: ignore[no-untyped-call]
+        dn, changes
+    )
+    if result["result"] == NO_SUCH_ATTRIBUTE:
+        return False
+    _succeeded(result, dn)
+    return True
 
 
 def replace_person(connection: ldap3.Connection, dn: str, attributes: Attributes) -> None:

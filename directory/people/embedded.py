@@ -160,9 +160,9 @@ class EmbeddedDirectory:
         """Change a person's entry."""
         return self._principal(await self._store.write(enrolment.change, self.academy, account_id, change, ORIGIN))
 
-    async def set_password(self, account_id: int, secret: Secret) -> None:
+    async def set_password(self, account_id: int, secret: Secret, version: int | None = None) -> None:
         """Set the password as it is."""
-        await self._store.write(keep_password, account_id, await self.passwords.keep(secret))
+        await self._store.write(keep_password, account_id, await self.passwords.keep(secret), version)
 
     async def remove(self, account_id: int) -> None:
         """Remove a person's entry; their names lead nowhere from now on."""
@@ -186,8 +186,11 @@ def _remove(tx: Tx, account_id: int) -> None:
         erasure.remove_entry(tx, account_id)
 
 
-def keep_password(tx: Tx, account_id: int, kept: Kept) -> None:
-    """A new password, and what it means for the account, in one unit. Raises Refused(NOT_FOUND)."""
+def keep_password(tx: Tx, account_id: int, kept: Kept, version: int | None = None) -> None:
+    """A new password, and what it means for the account, in one unit. Raises Refused(NOT_FOUND), AUTHENTICATION: the
+    account has moved since this `version`."""
+    if version is not None:
+        accounts.require_version(tx, account_id, version)
     people.set_password(tx, account_id, kept.hash)
     accounts.password_chosen(tx, account_id, kept.verifier)
 

@@ -26,7 +26,7 @@ from mailserver.notices import house
 from mailserver.notices.accounts.passwords import Owner
 from mailserver.notices.mail import forwards as notices
 from mailserver.sieve import checked_address
-from mailserver.store.account import forward_targets, forwards, recoveries
+from mailserver.store.account import accounts, forward_targets, forwards, recoveries
 from mailserver.store.account.forward_targets import ANYWHERE
 from mailserver.store.account.forwards import Forwarding
 from mailserver.store.engine.transactions import Store, Tx
@@ -243,6 +243,7 @@ def _without(document: Document) -> Document:
 
 
 def _ask(tx: Tx, account_id: int, address: str, token: bytes, expires: int, origin: Origin) -> None:
+    accounts.still_in(tx, origin)
     forwards.ask(tx, account_id, address, token, expires)
     _record(tx, origin, account_id, Cause("forward-asked", address=address))
 

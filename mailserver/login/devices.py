@@ -122,8 +122,7 @@ class Devices:
 
 def _make(tx: Tx, origin: Origin, person: Principal, hashed: bytes, name: str, scopes: frozenset[Scope]) -> Device:
     account_id = person.account_id
-    if accounts.require(tx, account_id).login_version != person.login_version:
-        raise Refused(Reason.AUTHENTICATION, "every login of this account has ended")
+    accounts.require_version(tx, account_id, person.login_version)
     device_id = devices.add(tx, account_id, hashed, name, scopes)
     audit.record(tx, origin, Action.APP_PASSWORD_MADE, account_id, Cause("device", id=device_id, name=name))
     return Device(device_id, name, scopes, tx.now, 0, "")

@@ -158,7 +158,7 @@ class Factors:
     async def new_codes(self, principal: Principal, origin: Origin) -> tuple[str, ...]:
         """New recovery codes, told once; those before are dead. Raises Refused(CONFLICT) when no factor is on."""
         codes, hashes = self._new_codes()
-        if not await self._store.write(_renew_codes, origin, principal.account_id, hashes):
+        if not await self._store.write(_renew_codes, origin, principal, hashes):
             raise Refused(Reason.CONFLICT, "no second factor is on")
         return codes
 
@@ -221,7 +221,10 @@ def _confirm(tx: Tx, origin: Origin, person: Principal, sealed: str, counter: in
     return True
 
 
-def _renew_codes(tx: Tx, origin: Origin, account_id: int, hashes: tuple[bytes, ...]) -> bool:
+def _renew_codes(tx: Tx, origin: Origin, person: Principal, hashes: tuple[bytes, ...]) -> bool:
+    account_id = person.account_id
+    if accounts.require(tx, account_id).login_version != person.login_version:
+        return False  # as above: who was in before has no codes that others do not know of
     if not factors.is_on(tx, account_id):
         return False
     factors.set_codes(tx, account_id, hashes)
@@ -238,6 +241,7 @@ def _remove(tx: Tx, origin: Origin, account_id: int) -> bool:
 
 def _take(tx: Tx, attempt: Attempt, claimed: _Answer, then: Callable[[Tx, Cause], None] | None) -> "Proven | int":
     """One answer: what it proved; or the seconds to wait first; or 0 for a wrong one, which is counted."""
+    accounts.lock(tx, attempt.account_id)  # however many guess at once, each meets the count of those before
     familiar = login_failures.is_familiar(tx, attempt.account_id, attempt.peer)
     key = f"code {attempt.account_id}" + (f" from {attempt.peer}" if familiar else "")
     known = login_failures.get(tx, (key,)).get(key)

@@ -219,6 +219,7 @@ def _whose(tx: Tx, question: Question, proofs: Proofs) -> int:
 def _judge(tx: Tx, attempt: Attempt, question: Question, proofs: Proofs, fresh: _Fresh | None, limits: Limits) -> str:
     """The private address to send to, or nothing; a code is kept then. Everything leaves an audit row."""
     account_id = attempt.account_id
+    accounts.lock(tx, account_id)  # each meets the count of those before
     key = f"recovery account {account_id}" if account_id else f"recovery name {attempt.name}"
     if login_failures.is_familiar(tx, account_id, attempt.peer):
         key += f" from {attempt.peer}"

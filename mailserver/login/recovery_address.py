@@ -19,7 +19,7 @@ from mailserver.model.identity import Principal
 from mailserver.notices.accounts import passwords
 from mailserver.notices.accounts.passwords import Owner
 from mailserver.notices.house import house_for, house_of
-from mailserver.store.account import login_failures, recoveries
+from mailserver.store.account import accounts, login_failures, recoveries
 from mailserver.store.account.recoveries import Pending
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
@@ -55,13 +55,15 @@ class PrivateAddresses:
     async def propose(self, principal: Principal, text: str) -> str:
         """Send a code to an address; the address as it will be kept. The caller has asked for the password.
 
-        Raises Refused(INVALID) for what is no address, FORBIDDEN for one of our own, LIMIT for too many codes.
+        Raises Refused(INVALID) for what is no address, FORBIDDEN for one of our own, LIMIT for too many codes;
+        AUTHENTICATION, as all of these do, when every login of theirs has ended since the principal was read: whoever
+        takes an account back finds no address that was asked for before.
         """
         wanted = self._checked(text)
         code = new_code(self._clock)
         minutes = self._accounts.recovery_minutes
         expires = int(self._clock.now()) + minutes * 60
-        await self._store.write(_propose, principal.account_id, wanted, self._proofs.confirmation(code), expires)
+        await self._store.write(_propose, principal, wanted, self._proofs.confirmation(code), expires)
         token, now = self._clock.token(MESSAGE_ID_OCTETS), self._clock.now()
         letter = passwords.confirmation(self._house, wanted, code, minutes, token=token, now=now)
         await self._post(wanted, letter)
@@ -75,7 +77,7 @@ class PrivateAddresses:
         """
         origin = Origin("self", WEB, throttle.peer_name(peer))
         hashed = self._proofs.confirmation(code.reveal())
-        confirmed = await self._store.write(_confirm, origin, principal.account_id, hashed)
+        confirmed = await self._store.write(_confirm, origin, principal, hashed)
         if isinstance(confirmed, int):
             raise throttle.TooManyAttempts(confirmed) if confirmed else Refused(Reason.AUTHENTICATION, WRONG_CODE)
         now, before = confirmed
@@ -87,7 +89,7 @@ class PrivateAddresses:
     async def remove(self, principal: Principal, peer: str) -> None:
         """No private address any more, and none that waits. The caller has asked for the password."""
         origin = Origin("self", WEB, throttle.peer_name(peer))
-        before = await self._store.write(_remove, origin, principal.account_id)
+        before = await self._store.write(_remove, origin, principal)
         if before:
             await self._tell(principal, before, removed=True)
 
@@ -116,7 +118,14 @@ def _current(tx: Tx, account_id: int) -> tuple[str, Pending | None]:
     return recoveries.address(tx, account_id), recoveries.pending(tx, account_id)
 
 
-def _propose(tx: Tx, account_id: int, wanted: str, hashed: bytes, expires: int) -> None:
+def _still_in(tx: Tx, person: Principal) -> int:
+    """Their account, which nobody takes back from them before this unit ends. Raises Refused(AUTHENTICATION)."""
+    accounts.require_version(tx, person.account_id, person.login_version)
+    return person.account_id
+
+
+def _propose(tx: Tx, person: Principal, wanted: str, hashed: bytes, expires: int) -> None:
+    account_id = _still_in(tx, person)
     key = f"confirmations {account_id}"
     sent = login_failures.get(tx, (key,)).get(key)
     if sent is not None and sent.failures >= CODES_AN_HOUR and sent.last > tx.now - HOUR:
@@ -125,8 +134,9 @@ def _propose(tx: Tx, account_id: int, wanted: str, hashed: bytes, expires: int) 
     recoveries.propose(tx, account_id, wanted, hashed, expires)
 
 
-def _confirm(tx: Tx, origin: Origin, account_id: int, hashed: bytes) -> tuple[str, str] | int:
+def _confirm(tx: Tx, origin: Origin, person: Principal, hashed: bytes) -> tuple[str, str] | int:
     """The address now and the one before; or the seconds to wait first; or 0 for a wrong code, which is counted."""
+    account_id = _still_in(tx, person)
     key = f"confirmation {account_id}"
     known = login_failures.get(tx, (key,)).get(key)
     if known is not None and known.blocked_until > tx.now:
@@ -145,7 +155,8 @@ def _confirm(tx: Tx, origin: Origin, account_id: int, hashed: bytes) -> tuple[st
     return waiting.address, before
 
 
-def _remove(tx: Tx, origin: Origin, account_id: int) -> str:
+def _remove(tx: Tx, origin: Origin, person: Principal) -> str:
+    account_id = _still_in(tx, person)
     before = recoveries.set_address(tx, account_id, "")
     if before:
         audit.record(tx, origin, Action.RECOVERY_SET, account_id, Cause("recovery-removed"))

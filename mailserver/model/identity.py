@@ -334,8 +334,10 @@ class Directory(Protocol):
     async def add(self, person: NewPerson) -> Principal:
         """Create a person, issuing identifier and address. Raises Refused(CONFLICT | READ_ONLY_DIRECTORY)."""
 
-    async def set_password(self, account_id: int, secret: Secret) -> None:
-        """Set the password as it is (the rules bind what a person chooses, not the console).
+    async def set_password(self, account_id: int, secret: Secret, version: int | None = None) -> None:
+        """Set the password as it is (the rules bind what a person chooses, not the console). `version`: only while that
+        is the account's login version, or Refused(AUTHENTICATION) is raised: whoever chooses proved that they may some
+        time ago, and the account may have been taken back from them since.
 
         Records in the account that a password was chosen (`store.account.accounts.password_chosen`): a waiting account
         becomes active and its provisional secrets die. Raises Refused(NOT_FOUND | READ_ONLY_DIRECTORY).

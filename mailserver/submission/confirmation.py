@@ -26,6 +26,7 @@ from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Sender
 from mailserver.notices.house import House, house_for, house_of
 from mailserver.notices.mail import outgoing
+from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
 from mailserver.store.queue import outbox, traces
@@ -191,7 +192,9 @@ def let_wait(
     *,
     planned: bool,
 ) -> tuple[int, bool] | None:
-    """As `outbox.hold`; what its author has confirmed before that is on record."""
+    """As `outbox.hold`; what its author has confirmed before that is on record. Raises Refused(AUTHENTICATION) as
+    `accounts.still_in`."""
+    accounts.still_in(tx, origin)
     held = outbox.hold(tx, account_id, letter, draft_id, final, terms, due, quota, planned=planned)
     if held is not None and kinds:
         record(tx, origin, account_id, final.scan.message_id, kinds, "confirmed")

@@ -32,6 +32,7 @@ from mailserver.model.rules import Denied, Sender
 from mailserver.model.sending_limits import PASSES, Course, Judged
 from mailserver.rules.sending_limits import SendingLimits, Sent, Waits
 from mailserver.rules.urgent_letters import UrgentLetters
+from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.mail.access import Viewer
@@ -148,7 +149,9 @@ class Submission:
             return await self._submit(principal, asked)
 
     async def _submit(self, principal: Principal | None, asked: Asked) -> Outcome:
+        version = 0
         if principal is not None:
+            version = principal.login_version
             principal = await self._current(principal)
         self._check_limits(asked.recipients, asked.octets)
         route = await self.routing.route(principal, asked.recipients)
@@ -165,6 +168,9 @@ class Submission:
         if virus:
             raise Denied(Text("ce message contient un virus ({virus}) : il n’est pas envoyé.", virus=virus))
         looked = await self._looked(principal, asked, route, message.whole)
+        if principal is not None and (looked.found or is_early or size is not None):
+            within = partial(_while_in, account_id=principal.account_id, version=version, within=asked.within)
+            asked = replace(asked, within=within)
         if principal is not None and (looked.found or is_early):
             return await self._let_wait(principal, asked, looked)
         leaving = await self._leaving(principal, asked, route, message, viruses=int(virus is not None))
@@ -377,6 +383,16 @@ def _sent(principal: Principal | None, route: Route) -> Sent | None:
         return None
     outside |= {address for one in route.local for address in one.remote}
     return Sent(principal.account_id, principal.role.population, len(route.local) + len(outside), outside)
+
+
+def _while_in(tx: Tx, *, account_id: int, version: int, within: Callable[[Tx], None] | None) -> None:
+    """What a thief plans, or sends to very many, does not come behind what took the account back.
+
+    Raises Refused(AUTHENTICATION).
+    """
+    accounts.require_version(tx, account_id, version)
+    if within is not None:
+        within(tx)
 
 
 def _targets(recipients: Sequence[str | Target]) -> tuple[Target, ...]:

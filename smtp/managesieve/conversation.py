@@ -226,8 +226,9 @@ class Conversation(Connection):
 
     @property
     def _origin(self) -> Origin:
-        assert self._person is not None
-        return Origin(self._person.login, login.SERVICE, self._entry.peer)
+        who = self._person
+        assert who is not None
+        return Origin(who.login, login.SERVICE, self._entry.peer, who.account_id, who.login_version)
 
     async def _unauthenticate(self, arguments: Sequence[Argument]) -> None:
         """RFC 5804 section 2.14.1."""

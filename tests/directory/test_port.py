@@ -110,6 +110,23 @@ async def test_a_new_password_replaces_the_old_one(directory: Directory, writer:
     assert after.login_version > before.login_version
 
 
+async def test_a_password_that_was_chosen_before_the_account_was_taken_back(
+    directory: Directory, writer: Directory
+) -> None:
+    person = await add(writer, "Émilie", "Dupont")
+    before = await writer.by_account(person.account_id)
+    assert before is not None
+    await writer.set_password(person.account_id, Secret("Tout-autre-chose-9"))
+    with pytest.raises(Refused) as refused:
+        await writer.set_password(person.account_id, Secret("Bien-trop-tard-7"), before.login_version)
+    assert refused.value.reason is Reason.AUTHENTICATION
+    assert await directory.authenticate("edupont", Secret("Bien-trop-tard-7")) is None
+    after = await directory.authenticate("edupont", Secret("Tout-autre-chose-9"))
+    assert after is not None
+    await writer.set_password(person.account_id, Secret("Juste-a-temps-5"), after.login_version)
+    assert await directory.authenticate("edupont", Secret("Juste-a-temps-5")) is not None
+
+
 async def test_unicode_passwords_in_either_normal_form(directory: Directory, writer: Directory) -> None:
     await add(writer, "Émilie", "Dupont", Secret("Été-à-la-mer-1"))
     assert await directory.authenticate("edupont", Secret("E\u0301te\u0301-a\u0300-la-mer-1")) is not None

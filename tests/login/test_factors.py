@@ -2,17 +2,22 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from passlib.totp import TOTP  # type: ignore[import-untyped]
 
-from mailserver.login.factors import LONGEST_WAIT, RECOVERY_CODES, WRONG_LIMIT
+from mailserver.login.attempts.throttle import Attempt
+from mailserver.login.factors import LONGEST_WAIT, RECOVERY_CODES, WRONG_LIMIT, Proven, _Answer, _take
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.store.account import factors
+from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.record.audit import Action, Origin
 from tests.login.conftest import HOME, PASSWORD, SCHOOL, Gate
+from tests.store.conftest import create_account
+from tests.store.test_moments import behind
 
 SELF = Origin("self", "web")
 
@@ -55,6 +60,37 @@ async def test_whoever_was_in_before_all_logins_ended_confirms_none(gate: Gate) 
         await gate.login.factors.confirm(person, Phone(gate, setup.secret.replace("-", "")).code(), SELF)
     assert refused.value.reason is Reason.CONFLICT
     assert not await gate.login.factors.is_on(person.account_id)
+
+
+async def as_now(gate: Gate, person: Principal) -> Principal:
+    """Whoever is in since the factor is on: that ended every login of before."""
+    found = await gate.worker.directory.by_account(person.account_id)
+    assert found is not None
+    return found
+
+
+async def test_whoever_was_in_before_all_logins_ended_gets_no_printed_codes(gate: Gate) -> None:
+    """A thief's request that was under way left codes behind that only the thief had."""
+    person = await gate.person()
+    _, codes = await switch_on(gate, person)
+    thief = await as_now(gate, person)
+    await gate.login.log_out_everywhere(thief, SELF)
+    with pytest.raises(Refused) as refused:
+        await gate.login.factors.new_codes(thief, SELF)
+    assert refused.value.reason is Reason.CONFLICT
+    assert await step(gate, person, codes[0]) is None, "those of the owner are good"
+
+
+def test_codes_are_guessed_one_after_the_other(store: Store, make_store: Callable[[], Store]) -> None:
+    """Workers that compared at the same moment gave as many guesses for one wait as there are."""
+    attempt = Attempt(store.write_now(create_account, "edupont"), "", HOME, "web")
+
+    def guess(tx: Tx) -> Proven | int:
+        return _take(tx, attempt, _Answer(), None)
+
+    assert [store.write_now(guess) for _ in range(WRONG_LIMIT - 1)] == [0] * (WRONG_LIMIT - 1)
+    last, further = behind(make_store, guess, guess)
+    assert (last, further > 0) == (0, True)
 
 
 async def test_it_counts_only_once_it_is_confirmed(gate: Gate) -> None:
@@ -137,7 +173,7 @@ async def test_a_recovery_code_works_once_and_only_for_its_owner(gate: Gate) -> 
     assert await step(gate, person, codes[0].lower().replace("-", "")) is None
     assert await step(gate, person, codes[0]) is Reason.AUTHENTICATION
     assert (await gate.login.factors.state(person)).codes_left == RECOVERY_CODES - 1
-    fresh = await gate.login.factors.new_codes(person, SELF)
+    fresh = await gate.login.factors.new_codes(await as_now(gate, person), SELF)
     assert await step(gate, person, codes[1]) is Reason.AUTHENTICATION
     assert await step(gate, person, fresh[0]) is None
     details = [event.detail for event in await gate.history(person) if event.action is Action.LOGIN]

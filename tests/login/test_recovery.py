@@ -17,7 +17,7 @@ from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Principal
 from mailserver.store.account import accounts, recoveries, sessions
-from mailserver.store.record.audit import Action
+from mailserver.store.record.audit import Action, Origin
 from mailserver.texts.text import both
 from tests.login.conftest import HOME, LIMIT, LOCAL, NUMEN, PASSWORD, SCHOOL, WINDOW, Gate
 
@@ -451,6 +451,23 @@ async def test_codes_to_addresses_are_few_and_guesses_slow(desk: Help) -> None:
     assert reasons[-1] is Reason.THROTTLED
     desk.gate.clock.step(600)
     assert await desk.addresses.confirm(person, Secret(code), LOCAL) == "victime@exemple.net"
+
+
+async def test_whoever_was_in_before_all_logins_ended_sets_no_address(desk: Help) -> None:
+    """A thief's request that was under way set an address of theirs behind what took the account back."""
+    thief = await desk.person()
+    await desk.addresses.propose(thief, "voleur@exemple.net")
+    code = Secret(desk.code())
+    await desk.gate.login.log_out_everywhere(thief, Origin("self", "web"))
+    for attempt in (
+        desk.addresses.confirm(thief, code, LOCAL),
+        desk.addresses.propose(thief, "autre@exemple.net"),
+        desk.addresses.remove(thief, LOCAL),
+    ):
+        with pytest.raises(Refused) as refused:
+            await attempt
+        assert refused.value.reason is Reason.AUTHENTICATION
+    assert await desk.gate.store.read(recoveries.address, thief.account_id) == PRIVATE
 
 
 async def test_a_proposal_expires(desk: Help) -> None:

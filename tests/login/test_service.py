@@ -5,6 +5,7 @@ import datetime
 
 import pytest
 
+from directory.issuing.hashing import Kept
 from directory.issuing.letters import Letter
 from directory.people.lifecycle import Code
 from mailserver.login.factors import Setup
@@ -227,3 +228,27 @@ def test_no_secret_is_in_what_a_traceback_or_a_log_line_shows() -> None:
     for carrier in carriers:
         for shown in (repr(carrier), str(carrier)):
             assert not any(secret in shown for secret in (code, numen, born, ine)), type(carrier).__name__
+
+
+async def test_a_password_under_way_does_not_come_behind_the_reset(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thief who went on and on choosing passwords had one hashed while the account was taken back: it stood behind
+    the reset, opened the account, and the code of its owner was dead."""
+    thief = await gate.person()
+    keeper = gate.worker.directory.passwords
+    keep, codes = keeper.keep, list[Code]()
+
+    async def slowly(secret: Secret) -> Kept:
+        kept = await keep(secret)
+        if not codes:
+            monkeypatch.setattr(keeper, "keep", keep)
+            codes.append(await gate.accounts.reset("edupont"))
+        return kept
+
+    monkeypatch.setattr(keeper, "keep", slowly)
+    with pytest.raises(Refused) as refused:
+        await gate.login.choosing.change_password(thief, Secret(PASSWORD), Secret("kT9#vbRe!mq"), LOCAL)
+    assert refused.value.reason is Reason.AUTHENTICATION
+    assert (await gate.refusal(secret="kT9#vbRe!mq")).reason is Reason.AUTHENTICATION
+    owner = await gate.login.choosing.activate("edupont", Secret(codes[0].text), Secret("zP4!wxLo?rt"), LOCAL)
+    assert owner.state is State.ACTIVE
+    assert (await gate.enter(secret="zP4!wxLo?rt")).account_id == thief.account_id

@@ -12,7 +12,7 @@ from mailserver.filters import documents
 from mailserver.mailings import beginning, decisions, delivering, sending
 from mailserver.mailings.decisions import UNQUEUED, reach_of
 from mailserver.model.clock import DAY
-from mailserver.model.errors import Refused, Temporary
+from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Population
 from mailserver.model.rules.sentences import SentTooMuch
 from mailserver.store.engine.transactions import Tx
@@ -39,6 +39,15 @@ from tests.mailings.letters import PEOPLE, SMALL, got, one_by_one, subjects, sub
 from tests.mailings.workers import ADMIN, Worker
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN, LIST, House
+
+
+def test_what_a_thief_sends_does_not_come_behind_what_took_the_account_back(house: House) -> None:
+    """It takes a while until it is known whom it reaches."""
+    house.store.write_now(securing.secure, ADMIN, house.people["ada"].account_id, documents.sent_on_to)
+    with pytest.raises(Refused) as refused:
+        submit(house)
+    assert refused.value.reason is Reason.AUTHENTICATION
+    assert house.read(mailings.listing) == []
 
 
 def test_it_waits_for_a_second_person_and_then_everybody_has_it(house: House, worker: Worker) -> None:

@@ -17,7 +17,7 @@ import mailserver.sieve
 from mailserver.filters import Scripts
 from mailserver.foundation.metrics import catalogue
 from mailserver.model.identity import ListKind
-from mailserver.store.account import filters
+from mailserver.store.account import accounts, filters
 from mailserver.store.account.filters import KEPT
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes
@@ -382,6 +382,30 @@ def test_scripts_are_read_one_at_a_time(sieve: House, monkeypatch: pytest.Monkey
         assert (client.line(), client.line()) == ('OK "Script is right"', 'OK "Done"')
         client.close()
     last.close()
+
+
+def test_a_script_of_who_is_thrown_out_while_it_is_read_is_not_kept(
+    sieve: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thief's script that was read while the account was taken back was kept behind that, and put to use."""
+    account = sieve.run(sieve.add("Volee")).account_id
+    compile_script = mailserver.sieve.compile
+
+    def taken_back(source: bytes, *, limits: mailserver.sieve.Limits) -> mailserver.sieve.Script:
+        sieve.store.write_now(accounts.end_logins, account)
+        return compile_script(source, limits=limits)
+
+    client = Client(sieve)
+    client.greeting()
+    client.log_in("volee")
+    monkeypatch.setattr(mailserver.sieve, "compile", taken_back)
+    client.send(b'PUTSCRIPT "vol" "discard;"\r\n')
+    assert client.line().startswith("NO ")
+    assert sieve.read(filters.listing, account) == []
+    client.send(b"NOOP\r\nLISTSCRIPTS\r\n")
+    assert client.line() == 'OK "Done"'
+    assert client.line().startswith("BYE ")
+    client.close()
 
 
 def test_the_last_versions_are_kept(sieve: House) -> None:

@@ -1,19 +1,26 @@
 """A hijacked account: one button ends what its thief could go on with; what left is shown and taken back."""
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from mailserver import sieve
+from mailserver.delivery.forwarding import Forwards
 from mailserver.filters import Scripts, documents
 from mailserver.filters.documents import Documents
 from mailserver.filters.rules import Blocked, Document
 from mailserver.filters.rules.forward import Forward
 from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.clock import HOUR
+from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.account import (
     accounts,
+    confirmed_answers,
     devices,
     factors,
     filters,
@@ -22,10 +29,11 @@ from mailserver.store.account import (
     recoveries,
     secured,
 )
+from mailserver.store.account.confirmed_answers import Said
 from mailserver.store.account.devices import Scope
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import mailboxes
-from mailserver.store.queue import spool, traces
+from mailserver.store.mail import mailboxes, messages
+from mailserver.store.queue import outbox, spool, traces
 from mailserver.store.queue.spool import HELD, Leased
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record import audit
@@ -33,6 +41,7 @@ from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.factors import one_time_password
 from mailserver.store.upkeep import securing
+from mailserver.submission.confirmation import let_wait
 from mailserver.texts.causes import Cause
 from tests.webui.house import House, Visitor, mail
 from tests.webui.secondstep import Phone
@@ -160,6 +169,48 @@ def test_done_twice_it_is_undone_whole(house: House, thief: tuple[Principal, Vis
     assert house.store.read_now(filters.active_script, victim.account_id) is not None
 
 
+def test_nothing_that_is_under_way_comes_behind(
+    house: House, thief: tuple[Principal, Visitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script is read, an address looked up, while the account is taken back: mail ran on to the thief."""
+    victim, visitor = thief
+    page, compile_script = "/s/reglages/regles/script", sieve.compile
+
+    def taken_back(source: bytes, **more: Any) -> sieve.Script:
+        house.store.write_now(secure, victim)
+        return compile_script(source, **more)
+
+    visitor.get(f"{page}?nouveau=1")
+    with monkeypatch.context() as patch:
+        patch.setattr(sieve, "compile", taken_back)
+        visitor.post(page, {"version": "", "nom": "encore", "texte": "discard;", "faire": "enregistrer"})
+    names = [one.name for one in house.store.read_now(filters.listing, victim.account_id)]
+    assert names == ["vol"]
+    before = house.store.read_now(accounts.get, victim.account_id)
+    assert before is not None
+    late = Origin(victim.login, "web", "", victim.account_id, before.login_version - 1)
+    with pytest.raises(Refused) as refused:
+        house.store.write_now(confirmed_answers.confirm, victim.account_id, Said("Mon IBAN"), ["iban"], late)
+    assert refused.value.reason is Reason.AUTHENTICATION
+    parts: dict[str, Any] = {"settings": house.settings, "store": house.store, "clock": house.clock}
+    asking = Forwards(**parts, directory=house.directory, delivery=house.delivery, post=house.submission.post)
+    with pytest.raises(Refused) as refused:
+        house.run(asking.ask(victim, house.person("Carla", "Complice").address, late))
+    assert refused.value.reason is Reason.AUTHENTICATION
+    assert house.store.read_now(forwards.of_account, victim.account_id) == (None, None)
+    octets, later = mail(sender=victim.address), int(house.clock.now()) + HOUR
+    with pytest.raises(Refused) as refused:
+        house.run(house.submission.submit(victim, victim.address, ("a@ailleurs.fr",), octets, due=later, keeps=True))
+    assert refused.value.reason is Reason.AUTHENTICATION
+    final, terms = house.run(house.delivery.prepare(octets)), outbox.Terms(victim.address, ("a@ailleurs.fr",))
+    plan = partial(let_wait, planned=True)
+    what = (victim.account_id, b"l" * 32, 0, final, terms, later, messages.NO_QUOTA)
+    with pytest.raises(Refused) as refused:
+        house.store.write_now(plan, late, (), *what)
+    assert refused.value.reason is Reason.AUTHENTICATION
+    assert house.store.read_now(outbox.listing, victim.account_id) == []
+
+
 def test_rules_that_are_switched_on_again_send_nothing_to_the_thief(house: House) -> None:
     """Mail is sent on by a line of the owner's rules, which they need not look at before they use them again."""
     victim = house.person("Rita", "Renvoyee")
@@ -167,10 +218,10 @@ def test_rules_that_are_switched_on_again_send_nothing_to_the_thief(house: House
     account_id = victim.account_id
 
     def change(document: Document) -> Document:
-        return replace(document, blocked=Blocked(senders=("pub@exemple.net",)), forward=Forward("voleur@ailleurs.fr"))
+        return replace(document, blocked=Blocked(senders=("pub@exemple.net",)), forward=Forward("receleur@ailleurs.fr"))
 
     house.run(rules.revise(account_id, change, ORIGIN))
-    house.store.write_now(forwards.ask, account_id, "voleur@ailleurs.fr", mark(victim, "t"), 2**40)
+    house.store.write_now(forwards.ask, account_id, "receleur@ailleurs.fr", mark(victim, "t"), 2**40)
     house.store.write_now(forwards.agree, mark(victim, "t"))
     house.store.write_now(secure, victim)
     assert house.store.read_now(forward_targets.of_account, account_id) == []
@@ -180,9 +231,9 @@ def test_rules_that_are_switched_on_again_send_nothing_to_the_thief(house: House
     assert b"pub@exemple.net" in found[1]
     assert b"voleur" not in found[1]
     house.store.write_now(undo, victim)
-    assert house.run(rules.read(account_id)).document.forward == Forward("voleur@ailleurs.fr")
+    assert house.run(rules.read(account_id)).document.forward == Forward("receleur@ailleurs.fr")
     assert [one.address for one in house.store.read_now(forward_targets.of_account, account_id)] == [
-        "voleur@ailleurs.fr"
+        "receleur@ailleurs.fr"
     ]
 
 

@@ -290,7 +290,8 @@ class Visit(Guest):
     @property
     def origin(self) -> Origin:
         """Who acts, for the record: the person at the web door."""
-        return Origin(self.principal.login, "web", self.peer)
+        who = self.principal
+        return Origin(who.login, "web", self.peer, who.account_id, who.login_version)
 
     @property
     def base(self) -> str:

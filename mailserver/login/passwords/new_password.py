@@ -1,7 +1,9 @@
 """A password that somebody chooses: judged by the profile's rules and by the last ones, then set.
 
 What proves that somebody may choose is good once. Two who use it at once, at any two workers, are told apart by the
-account's `login_version`, which every password moves: one of them sets the password that follows it.
+account's `login_version`, which every password moves: one of them sets the password that follows it. So does whatever
+takes the account back from somebody meanwhile: while a password is judged and hashed, a thief would be slower than the
+reset that is to end them, and what they had chosen would stand behind it.
 """
 
 import asyncio
@@ -66,7 +68,7 @@ class Choice:
                 standing = await self._store.read(accounts.get, account_id)
                 password_set = standing.password_set if standing is not None else 0
                 await self._history.keep_given(account_id, old, password_set)
-            await self._directory.set_password(account_id, secret)
+            await self._directory.set_password(account_id, secret, version)
         except BaseException:
             await self._store.write(sessions.release, claim, account_id)
             raise

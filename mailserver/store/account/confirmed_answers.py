@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mailserver.model.clock import DAY
-from mailserver.store.account import filter_memory
+from mailserver.store.account import accounts, filter_memory
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record import audit
@@ -45,7 +45,9 @@ def among(tx: Tx, account_id: int, said: Collection[Said]) -> set[Said]:
 
 
 def confirm(tx: Tx, account_id: int, said: Said, kinds: Sequence[str], origin: Origin) -> None:
-    """Let it leave from now on; on record is of what kind it gives something away."""
+    """Let it leave from now on; on record is of what kind it gives something away. Raises Refused(AUTHENTICATION) as
+    `accounts.still_in`."""
+    accounts.still_in(tx, origin)
     filter_memory.remember(tx, account_id, Kind.CONFIRMED, said.key, tx.now + REMEMBERED, {}, longer=True)
     detail = Cause("confidential-answer", kinds=tuple(kinds), verdict=("confirmed",))
     audit.record(tx, origin, Action.LETTER_CONFIRMED, account_id, detail)

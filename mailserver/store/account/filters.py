@@ -14,7 +14,7 @@ from sqlalchemy import Select, bindparam, delete, insert, select, update
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.script_names import is_script_name
 from mailserver.model.unicode import normalize
-from mailserver.store.account import forward_targets
+from mailserver.store.account import accounts, forward_targets
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
@@ -264,7 +264,8 @@ def _forget_old(tx: Tx, script_id: int) -> None:
 
 
 def _changed(tx: Tx, origin: Origin, account_id: int, detail: Cause) -> None:
-    """On record, and known to every worker."""
+    """On record, and known to every worker. Raises Refused(AUTHENTICATION) as `accounts.still_in`."""
+    accounts.still_in(tx, origin)
     audit.record(tx, origin, Action.FILTERS_CHANGED, account_id, detail)
     tx.changed(account_id, 0)
     tx.changed(NOBODY, NEWS)

@@ -1,13 +1,14 @@
 """The states of an account hold whoever the directory belongs to: planned, closed, erased, over a real slapd."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from directory.ldap import LdapDirectory
+from directory.ldap import LdapDirectory, writing
 from directory.people import lifecycle
 from directory.people.lifecycle import Accounts
 from mailserver.background.housekeeping import Housekeeper
@@ -24,6 +25,7 @@ from mailserver.store.record.audit import Origin
 from mailserver.submission.submit import Submission
 from tests.directory.ldap.test_ldap_adapter import Home, entry
 from tests.directory.slapd import Slapd
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.needs("slapd")
 PASSWORD = "Craie-Bleue#31"
@@ -41,6 +43,63 @@ def home(tmp_path: Path, sqlite_template: Path, slapd: Slapd) -> Iterator[Home]:
     made = Home(tmp_path / "home", sqlite_template, slapd)
     yield made
     made.close()
+
+
+async def test_an_account_that_is_taken_back_while_the_server_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was chosen before that opens nothing, and what somebody else has set since stays."""
+    directory = home.directory()
+    person = await directory.add(EMMA)
+    await directory.set_password(person.account_id, Secret(PASSWORD))
+    replace, meanwhile = writing.replace, iter(["", "Nouvelle-Craie#9"])
+
+    def taken_back(connection: Any, dn: str, attributes: Any) -> None:
+        replace(connection, dn, attributes)
+        home.store.write_now(accounts.end_logins, person.account_id)
+        if later := next(meanwhile):
+            replace(connection, dn, {"userPassword": (later,)})
+
+    for opens in ("", "Nouvelle-Craie#9"):
+        now = await directory.by_account(person.account_id)
+        assert now is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(writing, "replace", taken_back)
+            with pytest.raises(Refused) as refused:
+                await directory.set_password(person.account_id, Secret("Trop-Tard#4"), now.login_version)
+        assert refused.value.reason is Reason.AUTHENTICATION
+        assert await directory.authenticate("edupont", Secret("Trop-Tard#4")) is None
+        assert not opens or await directory.authenticate("edupont", Secret(opens)) is not None
+
+
+async def test_a_password_that_is_chosen_while_another_is_set_opens_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reaches the server after the other one, and the store before."""
+    directory = home.directory()
+    person = await directory.add(EMMA)
+    began, was_set, is_over = threading.Event(), threading.Event(), threading.Event()
+    replace = writing.replace
+
+    def in_turn(connection: Any, dn: str, attributes: Any) -> None:
+        if not began.is_set():
+            began.set()
+            assert was_set.wait(PATIENCE)
+            replace(connection, dn, attributes)
+        else:
+            replace(connection, dn, attributes)
+            was_set.set()
+            assert is_over.wait(PATIENCE)
+
+    monkeypatch.setattr(writing, "replace", in_turn)
+    chosen = directory.set_password(person.account_id, Secret("Trop-Tard#4"), person.login_version)
+    late = asyncio.create_task(chosen)
+    late.add_done_callback(lambda _: is_over.set())
+    assert await asyncio.to_thread(began.wait, PATIENCE)
+    await directory.set_password(person.account_id, Secret(PASSWORD))
+    with pytest.raises(Refused):
+        await late
+    assert await directory.authenticate("edupont", Secret("Trop-Tard#4")) is None
 
 
 class Services:

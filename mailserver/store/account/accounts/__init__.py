@@ -33,6 +33,8 @@ from mailserver.store.account.accounts.rows import (
     lock,
     page,
     require,
+    require_version,
+    still_in,
 )
 from mailserver.store.account.accounts.states import (
     NO_FAREWELL,
@@ -80,6 +82,7 @@ __all__ = [
     "planned_farewell",
     "read_reason",
     "require",
+    "require_version",
     "restore",
     "resume",
     "set_code",
@@ -87,5 +90,6 @@ __all__ = [
     "set_waiting_code",
     "start_provisioning",
     "start_provisioning_of",
+    "still_in",
     "suspend",
 ]

@@ -11,6 +11,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population, State
 from mailserver.store.account.accounts.reasons import read_reason
 from mailserver.store.engine.statements import Row, Statement, Tx
+from mailserver.store.record.audit import Origin
 from mailserver.store.record.notices import moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.rosters import mailing_list
@@ -144,6 +145,9 @@ _ALL: Select[Any] = select(
 )
 _GET = Statement(_ALL.where(account.c.id == bindparam("account_id")))
 _LOCK = Statement(select(account.c.id).where(account.c.id == bindparam("account")).with_for_update(key_share=True))
+_VERSION = Statement(
+    select(account.c.login_version).where(account.c.id == bindparam("account")).with_for_update(key_share=True)
+)
 _BY_LOGIN = Statement(_ALL.where(account.c.login == bindparam("login")))
 _BY_MARK = {
     mark: Statement(
@@ -198,6 +202,25 @@ def require(tx: Tx, account_id: int) -> Standing:
     if row is None:
         raise Refused(Reason.NOT_FOUND, "no such account")
     return _standing(tuple(row))
+
+
+def require_version(tx: Tx, account_id: int, version: int) -> None:
+    """Every login of before still stands, and does until this unit ends: the row is locked where rows can be.
+
+    Raises Refused(NOT_FOUND), AUTHENTICATION: all of them have ended since `version`.
+    """
+    row = tx.one(_VERSION, account=account_id)
+    if row is None:
+        raise Refused(Reason.NOT_FOUND, "no such account")
+    if row[0] != version:
+        raise Refused(Reason.AUTHENTICATION, "every login of this account has ended")
+
+
+def still_in(tx: Tx, origin: Origin) -> None:
+    """Whoever asks was not thrown out while that was prepared: what a thief asked for does not come behind what took
+    the account back from them. Raises Refused(AUTHENTICATION)."""
+    if origin.account_id:
+        require_version(tx, origin.account_id, origin.login_version)
 
 
 def note(tx: Tx, account_id: int, values: Mapping[str, Any]) -> None:
