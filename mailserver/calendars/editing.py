@@ -19,7 +19,7 @@ import recurring_ical_events  # type: ignore[import-untyped]
 
 from mailserver.calendars import events, rules, zones
 from mailserver.calendars.events import Draft
-from mailserver.calendars.occurrences import ending, moment, read_key, same
+from mailserver.calendars.occurrences import ending, key_of, moment, read_key, same
 from mailserver.model.errors import Reason, Refused
 
 THIS, FOLLOWING, ALL = "cette", "suivantes", "toutes"
@@ -54,9 +54,21 @@ class Series:
 
     def key(self, key: str) -> datetime.date:
         """The date or time a key names, in the zone of the series. Raises Refused(NOT_FOUND)."""
-        start = (self.master or self.events[0])["DTSTART"].dt
-        when = read_key(key, start.tzinfo if isinstance(start, datetime.datetime) else None)
-        return _like(when, start)
+        start = self._start
+        return _like(read_key(key, start.tzinfo if isinstance(start, datetime.datetime) else None), start)
+
+    def key_of(self, when: datetime.date) -> str:
+        """The key of the occurrence that a RECURRENCE-ID names."""
+        return key_of(_like(when, self._start))
+
+    def named(self, event: Any) -> datetime.date:
+        """The date or time a RECURRENCE-ID names, in the zone of the series."""
+        return _like(event["RECURRENCE-ID"].dt, self._start)
+
+    @property
+    def _start(self) -> datetime.date:
+        start: datetime.date = (self.master or self.events[0])["DTSTART"].dt
+        return start
 
     def override(self, when: datetime.date) -> Any:
         """The component of that occurrence alone, or None."""
@@ -77,6 +89,64 @@ class Series:
             if "RECURRENCE-ID" in event and same(event["RECURRENCE-ID"].dt, when):
                 return event
         raise Refused(Reason.NOT_FOUND, "No such occurrence")
+
+    def alone(self, key: str) -> Any:
+        """The component of that occurrence alone, made where there is none. Raises Refused(NOT_FOUND)."""
+        when, shown = self.key(key), self.shown(key)
+        one = self.override(when)
+        if one is None:
+            one = copy.deepcopy(self.master)
+            for name in (*_SERIES_ONLY, "RECURRENCE-ID"):
+                one.pop(name, None)
+            one.add("RECURRENCE-ID", when)
+            events.set_times(one, shown["DTSTART"].dt, ending(shown))
+            self.add(one)
+        return one
+
+    def leave_out(self, when: datetime.date) -> None:
+        """That occurrence does not take place (RFC 5545 section 3.8.5.1)."""
+        override = self.override(when)
+        if override is not None:
+            self.drop(override)
+        if self.master is not None and not any(same(one, when) for one in _dates(self.master, "EXDATE")):
+            self.master.add("EXDATE", when)
+
+    def take_up(self, when: datetime.date) -> None:
+        """It does take place, although it was left out before."""
+        if self.master is None:
+            return
+        left_out = _dates(self.master, "EXDATE")
+        self.master.pop("EXDATE", None)
+        for one in left_out:
+            if not same(one, when):
+                self.master.add("EXDATE", one)
+
+    def end(self, when: datetime.date) -> None:
+        """No occurrence from that one on."""
+        for recur in _recurs(self.master):
+            recur.pop("COUNT", None)
+            recur["UNTIL"] = [rules.before(when)]
+        for name in ("EXDATE", "RDATE"):
+            dates = [date for date in _dates(self.master, name) if _earlier(date, when)]
+            self.master.pop(name, None)
+            for date in dates:
+                self.master.add(name, date)
+        for other in [event for event in self.events if event is not self.master]:
+            if not _earlier(other["RECURRENCE-ID"].dt, when):
+                self.drop(other)
+
+    def begins_with(self, when: datetime.date) -> bool:
+        """Whether that occurrence is the first one."""
+        return self.master is not None and not _earlier(self.master["DTSTART"].dt, when)
+
+    def happens(self) -> bool:
+        """Whether an occurrence is left: exceptions may have taken all that a rule gives."""
+        if self.master is None:
+            return bool(self.events)
+        if any("COUNT" not in recur and "UNTIL" not in recur for recur in _recurs(self.master)):
+            return True
+        start = moment(self.master["DTSTART"].dt, datetime.UTC) - _DAY
+        return next(iter(recurring_ical_events.of(self.calendar).after(start)), None) is not None
 
     def drop(self, event: Any) -> None:
         """Take a component away."""
@@ -134,9 +204,9 @@ def change(
         _change_all(series, shown, before, after, now)
         return Changed(series.text())
     if scope == THIS or series.master is None:
-        _change_one(series, shown, series.key(key), before, after, now)
+        _change_one(series, key, before, after, now)
         return Changed(series.text())
-    if scope == FOLLOWING and not _is_first(series, series.key(key)):
+    if scope == FOLLOWING and not series.begins_with(series.key(key)):
         later = _cut(series, series.key(key), uid(), now)
         start = later.master["DTSTART"].dt
         _change_all(later, later.override(start) or later.master, before, after, now)
@@ -145,8 +215,12 @@ def change(
     return Changed(series.text())
 
 
-def erase(text: str, key: str, scope: str, now: datetime.datetime) -> Changed:
-    """Take the occurrence, those after it too, or all away. Raises Refused(NOT_FOUND)."""
+def erase(text: str, key: str, scope: str, now: datetime.datetime, *, organized: bool = True) -> Changed:
+    """Take the occurrence, those after it too, or all away. Raises Refused(NOT_FOUND).
+
+    Unless it is `organized` by whoever does so, it stays the version that its organizer sent: with a number of their
+    own an attendee would take the next one for an old one (RFC 5545 section 3.8.7.4).
+    """
     series = Series(text)
     shown = series.shown(key)
     if not series.recurs or not key or scope == ALL:
@@ -156,32 +230,21 @@ def erase(text: str, key: str, scope: str, now: datetime.datetime) -> Changed:
         series.drop(shown)
         return Changed(series.text() if series.events else None)
     if scope == FOLLOWING:
-        if _is_first(series, when):
+        if series.begins_with(when):
             return Changed(None)
-        _end(series, when, now)
-        return Changed(series.text())
-    override = series.override(when)
-    if override is not None:
-        series.drop(override)
-    series.master.add("EXDATE", when)
-    events.touch(series.master, now)
-    return Changed(series.text() if _happens(series) else None)
+        series.end(when)
+    else:
+        series.leave_out(when)
+    if organized:
+        events.touch(series.master, now)
+    return Changed(series.text() if series.happens() else None)
 
 
 # ---------------------------------------------------------------------- one
 
 
-def _change_one(
-    series: Series, shown: Any, when: datetime.date, before: Draft, after: Draft, now: datetime.datetime
-) -> None:
-    one = series.override(when)
-    if one is None:
-        one = copy.deepcopy(series.master)
-        for name in (*_SERIES_ONLY, "RECURRENCE-ID"):
-            one.pop(name, None)
-        one.add("RECURRENCE-ID", when)
-        events.set_times(one, shown["DTSTART"].dt, ending(shown))
-        series.add(one)
+def _change_one(series: Series, key: str, before: Draft, after: Draft, now: datetime.datetime) -> None:
+    one = series.alone(key)
     events.fill(one, before, after)
     if _times(before) != _times(after):
         events.set_times(one, events.stamped(after.start, after), events.stamped(after.end, after))
@@ -250,6 +313,20 @@ def _move(series: Series, master: Any, before: Draft, after: Draft) -> None:
         turned = tuple((day + days) % 7 for day in rule.days)
         until = rule.until + datetime.timedelta(days=days)
         events.put(master, "RRULE", rules.written(replace(rule, days=turned, until=until), start))
+    elif same_rule:
+        for recur in _recurs(master):
+            if "UNTIL" in recur:
+                recur["UNTIL"] = [_until(recur["UNTIL"][0], shifted, days, start)]
+
+
+def _until(
+    until: datetime.date, shifted: Callable[[datetime.date], datetime.date], days: int, start: datetime.date
+) -> datetime.date:
+    """The end of a rule that a form cannot show, moved along: the last occurrence would lie behind it."""
+    if not isinstance(until, datetime.datetime):
+        return rules.last_moment(until + datetime.timedelta(days=days), start)
+    moved = shifted(until)
+    return moved.astimezone(datetime.UTC) if isinstance(moved, datetime.datetime) and moved.tzinfo else moved
 
 
 def _new_rule(series: Series, master: Any, after: Draft) -> None:
@@ -298,38 +375,9 @@ def _cut(series: Series, when: datetime.date, uid: str, now: datetime.datetime) 
     events.set_times(master, when, end)
     for event in later.events:
         events.put(event, "UID", uid)
-    _end(series, when, now)
+    series.end(when)
+    events.touch(series.master, now)
     return later
-
-
-def _end(series: Series, when: datetime.date, now: datetime.datetime) -> None:
-    """No occurrence from that one on."""
-    master = series.master
-    for recur in _recurs(master):
-        recur.pop("COUNT", None)
-        recur["UNTIL"] = [rules.before(when)]
-    for name in ("EXDATE", "RDATE"):
-        dates = [date for date in _dates(master, name) if _earlier(date, when)]
-        master.pop(name, None)
-        for date in dates:
-            master.add(name, date)
-    for other in [event for event in series.events if event is not master]:
-        if not _earlier(other["RECURRENCE-ID"].dt, when):
-            series.drop(other)
-    events.touch(master, now)
-
-
-def _is_first(series: Series, when: datetime.date) -> bool:
-    return series.master is not None and not _earlier(series.master["DTSTART"].dt, when)
-
-
-def _happens(series: Series) -> bool:
-    """True when an occurrence is left: exceptions may have taken all that a rule gives."""
-    recurs = _recurs(series.master)
-    if any("COUNT" not in recur and "UNTIL" not in recur for recur in recurs):
-        return True
-    start = moment(series.master["DTSTART"].dt, datetime.UTC) - _DAY
-    return next(iter(recurring_ical_events.of(series.calendar).after(start)), None) is not None
 
 
 def _earlier(one: datetime.date, other: datetime.date) -> bool:

@@ -6,10 +6,11 @@ Texts come from strangers: `cleaning` judges them before any library parses them
 
 import copy
 import datetime
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import icalendar
 
@@ -26,6 +27,7 @@ MAX_ATTENDEES = 500
 MAX_LINE = 500
 MAX_DESCRIPTION = 4000
 MAX_COMMENT = 1000
+_HEAD: Final = re.compile(r"BEGIN:VCALENDAR\r?\n", re.IGNORECASE)
 
 
 class Method(StrEnum):
@@ -114,7 +116,7 @@ def read(octets: bytes) -> Invitation | None:
 
 def stored(text: str) -> Invitation | None:
     """The invitation that an event of an agenda came from; None when it cannot be understood as one."""
-    return read(text.replace("BEGIN:VCALENDAR\r\n", f"BEGIN:VCALENDAR\r\nMETHOD:{Method.REQUEST}\r\n", 1).encode())
+    return read(_HEAD.sub(f"BEGIN:VCALENDAR\r\nMETHOD:{Method.REQUEST}\r\n", text, count=1).encode())
 
 
 def _read(text: str, method: Method, events: list[Any]) -> Invitation:
@@ -122,8 +124,6 @@ def _read(text: str, method: Method, events: list[Any]) -> Invitation:
     start = event["DTSTART"].dt
     end = _end(event, start)
     zone = event["DTSTART"].params.get("TZID", "")
-    attendees = event.get("ATTENDEE", [])
-    listed = attendees if isinstance(attendees, list) else [attendees]
     return Invitation(
         method=method,
         uid=str(event["UID"])[:1000],
@@ -132,7 +132,7 @@ def _read(text: str, method: Method, events: list[Any]) -> Invitation:
         place=_line(event.get("LOCATION", "")),
         description=_words(event.get("DESCRIPTION", ""), MAX_DESCRIPTION),
         organizer=_attendee(event.get("ORGANIZER", "")),
-        attendees=tuple(_attendee(attendee) for attendee in listed[:MAX_ATTENDEES]),
+        attendees=attendees(event),
         start=start,
         end=end,
         zone=str(zone)[:100],
@@ -141,6 +141,13 @@ def _read(text: str, method: Method, events: list[Any]) -> Invitation:
         comment=_words(_first(event.get("COMMENT", "")), MAX_COMMENT),
         text=text,
     )
+
+
+def attendees(event: Any) -> tuple[Attendee, ...]:
+    """Who is invited, at most MAX_ATTENDEES."""
+    values = event.get("ATTENDEE", [])
+    listed = values if isinstance(values, list) else [values]
+    return tuple(_attendee(value) for value in listed[:MAX_ATTENDEES])
 
 
 def _end(event: Any, start: datetime.date) -> datetime.date:
@@ -180,18 +187,28 @@ def _line(value: object) -> str:
 # ---------------------------------------------------------------------- what becomes of it
 
 
-def event(invitation: Invitation, addresses: Iterable[str], answer: Answer) -> str:
-    """The event to be stored: the invitation without its method, and with what its reader answered."""
+def event(invitation: Invitation, addresses: Iterable[str], answer: Answer, held: str = "") -> str:
+    """The event to be stored: the invitation without its method, and with what its reader answered. The alarms are
+    those that the reader has set in the event that is there (`held`)."""
     calendar: Any = icalendar.Calendar.from_ical(invitation.text)
     calendar.pop("METHOD", None)
+    alarms = _alarms(held) if held else []
     for vevent in calendar.walk("VEVENT"):
-        _mark(vevent, addresses, answer)
+        mark(vevent, addresses, answer)
         if answer is Answer.MAYBE:
-            vevent.pop("STATUS", None)
-            vevent.add("STATUS", "TENTATIVE")
+            show(vevent, answer)
         for alarm in [part for part in vevent.subcomponents if part.name == "VALARM"]:
             vevent.subcomponents.remove(alarm)  # whose programs they run on is not for the organizer to say
+        for alarm in alarms:
+            vevent.add_component(alarm)
     return str(calendar.to_ical().decode("utf-8"))
+
+
+def _alarms(stored: str) -> list[Any]:
+    calendar: Any = icalendar.Calendar.from_ical(stored)
+    events = calendar.walk("VEVENT")
+    one = next((vevent for vevent in events if "RECURRENCE-ID" not in vevent), events[0])
+    return [part for part in one.subcomponents if part.name == "VALARM"]
 
 
 def noted(stored: str, reply: Invitation) -> str | None:
@@ -204,7 +221,7 @@ def noted(stored: str, reply: Invitation) -> str | None:
         answer = Answer(who.answer)
     except ValueError:
         return None
-    changed = [_mark(vevent, [who.address], answer) for vevent in calendar.walk("VEVENT")]
+    changed = [mark(vevent, [who.address], answer) for vevent in calendar.walk("VEVENT")]
     return str(calendar.to_ical().decode("utf-8")) if any(changed) else None
 
 
@@ -213,37 +230,18 @@ def marked(stored: str, addresses: Iterable[str], answer: Answer) -> str:
     calendar: Any = icalendar.Calendar.from_ical(stored)
     wanted = tuple(addresses)
     for vevent in calendar.walk("VEVENT"):
-        _mark(vevent, wanted, answer)
+        mark(vevent, wanted, answer)
+        show(vevent, answer)
     return str(calendar.to_ical().decode("utf-8"))
 
 
-def answered(stored: str, addresses: Iterable[str]) -> str:
-    """What one of these attendees said in a stored event; empty when none of them is on it."""
-    wanted = {address.casefold() for address in addresses}
-    calendar: Any = icalendar.Calendar.from_ical(stored)
-    for vevent in calendar.walk("VEVENT"):
-        attendees = vevent.get("ATTENDEE", [])
-        for value in attendees if isinstance(attendees, list) else [attendees]:
-            if (who := _attendee(value)).address.casefold() in wanted:
-                return who.answer
-    return ""
-
-
-def times(stored: str) -> tuple[datetime.date, datetime.date] | None:
-    """Start and end of a stored event; None when it does not say."""
-    calendar: Any = icalendar.Calendar.from_ical(stored)
-    try:
-        one = next(event for event in calendar.walk("VEVENT") if "RECURRENCE-ID" not in event)
-        start: datetime.date = one["DTSTART"].dt
-        return start, _end(one, start)
-    except (StopIteration, KeyError, ValueError, AttributeError, TypeError):
-        return None
-
-
-def sequence(stored: str) -> int:
-    """SEQUENCE of a stored event."""
-    calendar: Any = icalendar.Calendar.from_ical(stored)
-    return max((int(vevent.get("SEQUENCE", 0)) for vevent in calendar.walk("VEVENT")), default=0)
+def show(event: Any, answer: Answer) -> None:
+    """In the agenda an event stands as its reader has answered: what they come to perhaps is not sure."""
+    status = str(event.get("STATUS", "")).upper()
+    unsure = answer is Answer.MAYBE and status != "CANCELLED"
+    if unsure or (answer is Answer.YES and status == "TENTATIVE"):
+        event.pop("STATUS", None)
+        event.add("STATUS", "TENTATIVE" if unsure else "CONFIRMED")
 
 
 def organizer(stored: str) -> str:
@@ -253,7 +251,8 @@ def organizer(stored: str) -> str:
     return next(found, "").casefold()
 
 
-def _mark(one: Any, addresses: Iterable[str], answer: Answer) -> bool:
+def mark(one: Any, addresses: Iterable[str], answer: Answer) -> bool:
+    """Write down what one of these attendees answers; False: none of them is on the event."""
     wanted = {address.casefold() for address in addresses}
     attendees = one.get("ATTENDEE", [])
     changed = False

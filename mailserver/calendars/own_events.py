@@ -20,8 +20,8 @@ class OwnEvent:
 
 
 def find(tx: Tx, account_id: int, uid: str) -> OwnEvent | None:
-    """The event of this UID in one of the person's agendas."""
-    for collection in _calendars(tx, account_id):
+    """The event of this UID in one of the person's agendas; what a subscription brings is not theirs to answer."""
+    for collection in _written(tx, account_id):
         href = agenda_items.holder(tx, account_id, collection.id, uid)
         item = agenda_items.get(tx, account_id, collection.id, href) if href else None
         if item is not None and item.text:
@@ -52,12 +52,19 @@ def put(tx: Tx, account_id: int, held: OwnEvent | None, item: NewItem) -> None:
         return
     agendas.provision(tx, account_id)
     takes = [
-        calendar
-        for calendar in _calendars(tx, account_id)
-        if not calendar.components or "VEVENT" in calendar.components
+        calendar for calendar in _written(tx, account_id) if not calendar.components or "VEVENT" in calendar.components
     ]
-    collection = takes[0] if takes else agendas.create(tx, account_id, "agenda", agendas.CALENDAR, {})
+    if not takes:
+        names = {calendar.name for calendar in agendas.listing(tx, account_id)}
+        name = next(name for number in range(len(names) + 1) if (name := f"agenda{number or ''}") not in names)
+        takes = [agendas.create(tx, account_id, name, agendas.CALENDAR, {})]
+    collection = takes[0]
     agenda_items.put(tx, account_id, collection.id, item, None)
+
+
+def _written(tx: Tx, account_id: int) -> list[agendas.Collection]:
+    """Those that something can be put into: of a subscription all is gone with the next look at its address."""
+    return [collection for collection in _calendars(tx, account_id) if not collection.source]
 
 
 def _calendars(tx: Tx, account_id: int) -> list[agendas.Collection]:

@@ -153,12 +153,17 @@ def naive_of(when: datetime.date) -> datetime.datetime:
 
 
 def _day(until: datetime.date, start: datetime.date) -> datetime.date:
-    """The last day of an UNTIL, on the wall clock of the event."""
-    if isinstance(until, datetime.datetime):
-        if until.tzinfo is not None and isinstance(start, datetime.datetime) and start.tzinfo is not None:
-            until = until.astimezone(start.tzinfo)
+    """The last day on which an UNTIL lets it happen, on the wall clock of the event: before its hour it is the eve."""
+    if not isinstance(until, datetime.datetime):
+        return until
+    if not isinstance(start, datetime.datetime):
         return until.date()
-    return until
+    if until.tzinfo is not None and start.tzinfo is not None:
+        until = until.astimezone(start.tzinfo)
+    elif until.tzinfo is not None:
+        return until.date()  # of a floating time nobody knows
+    is_early = until.time() < start.time()
+    return until.date() - datetime.timedelta(days=is_early)
 
 
 def _first(value: Any) -> Any:

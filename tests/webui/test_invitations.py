@@ -4,15 +4,17 @@ import datetime
 import time
 from email import message_from_bytes
 from email.policy import default
+from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
 
-from mailserver.calendars import invitations
+from mailserver.calendars import invitations, occurrences, own_events, reading
 from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_items, agendas
 from tests.webui.house import House, Visitor, mail, on_the_loop, opened, shown
 
+PARIS = ZoneInfo("Europe/Paris")
 EVENT = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD:{method}\r\nBEGIN:VEVENT\r\nUID:{uid}\r\n"
     "SEQUENCE:{sequence}\r\n"
@@ -273,3 +275,200 @@ def _counted_for_long() -> bytes:
     head = mail("Réunion", sender="Marc <marc@example.org>").split(b"Content-Type")[0].decode()
     calendar = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\n{event * 34}END:VCALENDAR\r\n"
     return f"{head}Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\n{calendar}".encode()
+
+
+def test_who_is_invited_by_another_of_their_addresses_answers_from_it(
+    house: House, rose: Principal, browser: Visitor, marc: Principal
+) -> None:
+    """From the first one it was nobody's answer: the organizer could not note it."""
+    alias = rose.aliases[0]
+    text = invited(house, browser, marc, rose, itip(marc.address, uid="v5@x", attendee=alias))
+    browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"})
+    organizer = house.visitor()
+    organizer.log_in(marc.login)
+    text = organizer.get(organizer.links(r"/s/message/\d+")[0]).text
+    assert "Réponse à votre invitation" in text
+    assert "ne vient pas de l’adresse du participant" not in text
+
+
+# ---------------------------------------------------------------------- one occurrence of a series
+
+WEEKLY = b"RRULE:FREQ=WEEKLY;COUNT=4\r\nSUMMARY"
+
+
+def series(author: Principal, person: Principal, uid: str, **fields: object) -> bytes:
+    """An invitation to four Tuesdays, from 1 December on."""
+    octets = itip(author.address, uid=uid, attendee=person.address, **fields)
+    return octets.replace(b"SUMMARY", WEEKLY, 1)
+
+
+def one_of(day: int, hour: int, octets: bytes) -> bytes:
+    """The same about the Tuesday of that day alone, at that hour (UTC)."""
+    octets = octets.replace(b"20261201T090000Z", b"202612%02dT%02d0000Z" % (day, hour))
+    octets = octets.replace(b"20261201T100000Z", b"202612%02dT%02d0000Z" % (day, hour + 1))
+    return octets.replace(b"SUMMARY", b"RECURRENCE-ID:202612%02dT090000Z\r\nSUMMARY" % day, 1)
+
+
+def hours(house: House, person: Principal) -> list[str]:
+    """When something happens in December, on the clock of Paris."""
+    begin, end = (datetime.datetime(2026, month, 1, tzinfo=PARIS) for month in (11, 12))
+
+    def read(tx) -> list[tuple[int, agenda_items.Item]]:  # type: ignore[no-untyped-def]
+        return own_events.around(tx, person.account_id, begin, end + datetime.timedelta(days=31))
+
+    spread = occurrences.spread(house.store.read_now(read), begin, end + datetime.timedelta(days=31), PARIS)
+    return [f"{one.start:%d %H:%M}" for one in spread.occurrences]
+
+
+def test_one_occurrence_is_moved_cancelled_and_declined_and_the_rest_of_the_series_stays(
+    house: House, rose: Principal, browser: Visitor, marc: Principal
+) -> None:
+    """What organizers send when they change one Tuesday (RFC 5546 section 3.2.2): the others are not in it."""
+
+    def answer(octets: bytes, choice: str) -> str:
+        text = invited(house, browser, marc, rose, octets)
+        return browser.post(f"/s/message/{opened(text)}/invitation", {"faire": choice}).text
+
+    answer(series(marc, rose, "w1@x"), "oui")
+    assert hours(house, rose) == ["01 10:00", "08 10:00", "15 10:00", "22 10:00"]
+    moved = one_of(8, 13, itip(marc.address, uid="w1@x", attendee=rose.address, sequence=1))
+    text = invited(house, browser, marc, rose, moved)
+    assert "cette fois seulement, d’une réunion qui se répète" in text
+    assert "mardi 8 décembre 2026, 10:00 – 11:00" in text
+    assert "Vous avez accepté" not in text
+    browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"})
+    assert hours(house, rose) == ["01 10:00", "08 14:00", "15 10:00", "22 10:00"]
+    assert "Vous avez accepté" in browser.text
+    cancelled = itip(marc.address, "CANCEL", uid="w1@x", attendee=rose.address, sequence=1)
+    assert "retirée de votre agenda" in answer(one_of(15, 9, cancelled), "retirer")
+    assert hours(house, rose) == ["01 10:00", "08 14:00", "22 10:00"]
+    again = itip(marc.address, uid="w1@x", attendee=rose.address, sequence=1)
+    answer(one_of(22, 9, again), "non")
+    assert hours(house, rose) == ["01 10:00", "08 14:00"]
+    reply = message_from_bytes(house.octets(marc, "INBOX"), policy=default)
+    said = next(part for part in reply.walk() if part.get_content_type() == "text/calendar").get_content()
+    assert "RECURRENCE-ID:20261222T090000Z" in said
+    assert "PARTSTAT=DECLINED" in said.replace("\r\n ", "")
+    # It takes place after all: with another number, as one that comes back.
+    back = itip(marc.address, uid="w1@x", attendee=rose.address, sequence=2)
+    answer(one_of(22, 15, back), "peut-etre")
+    assert hours(house, rose) == ["01 10:00", "08 14:00", "22 16:00"]
+    # Nothing of an old version.
+    assert "dépassée" in answer(one_of(8, 9, itip(marc.address, uid="w1@x", attendee=rose.address)), "oui")
+    # The others are at the version of the series still: each occurrence counts for itself.
+    answer(one_of(1, 7, itip(marc.address, uid="w1@x", attendee=rose.address, sequence=0)), "oui")
+    assert hours(house, rose) == ["01 08:00", "08 14:00", "22 16:00"]
+    # All that is left goes with the series.
+    gone = itip(marc.address, "CANCEL", uid="w1@x", attendee=rose.address, sequence=3)
+    answer(gone, "retirer")
+    assert hours(house, rose) == []
+
+
+def test_another_time_for_one_occurrence_leaves_the_series(
+    house: House, rose: Principal, browser: Visitor, marc: Principal
+) -> None:
+    text = invited(house, browser, marc, rose, series(marc, rose, "w2@x"))
+    browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"})
+    moved = one_of(8, 13, itip(marc.address, uid="w2@x", attendee=rose.address, sequence=1))
+    text = invited(house, browser, marc, rose, moved)
+    typed = {"faire": "horaire", "jour": "2026-12-09", "debut": "15:30", "fin": "16:30"}
+    assert "Autre horaire proposé" in browser.post(f"/s/message/{opened(text)}/invitation", typed).text
+    assert hours(house, rose) == ["01 10:00", "08 14:00", "15 10:00", "22 10:00"]
+
+
+def test_an_answer_to_one_occurrence_is_noted_for_it_alone(
+    house: House, rose: Principal, browser: Visitor, marc: Principal
+) -> None:
+    """The organizer's side: who cannot come on one Tuesday comes on the others."""
+    mine = series(rose, marc, "w3@x", answer="ACCEPTED").partition(b"\r\n\r\n")[2].replace(b"METHOD:REQUEST\r\n", b"")
+    item = reading.read("w3.ics", mine.decode())
+    house.store.write_now(own_events.put, rose.account_id, None, item)
+    reply = itip(marc.address, "REPLY", uid="w3@x", organizer=rose.address, attendee=marc.address, answer="DECLINED")
+    text = invited(house, browser, marc, rose, one_of(8, 9, reply))
+    answer = browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "noter"})
+    assert "notée dans votre agenda" in answer.text
+    (stored,) = events(house, rose)
+    said = {
+        str(event["RECURRENCE-ID"].dt.day) if "RECURRENCE-ID" in event else "": event["ATTENDEE"].params["PARTSTAT"]
+        for event in icalendar.Calendar.from_ical(stored).walk("VEVENT")
+    }
+    assert said == {"": "ACCEPTED", "8": "DECLINED"}
+    assert hours(house, rose) == ["01 10:00", "08 10:00", "15 10:00", "22 10:00"]
+
+
+def test_a_meeting_that_has_changed_is_not_taken_for_accepted(
+    house: House, rose: Principal, browser: Visitor, marc: Principal
+) -> None:
+    """Who accepted ten o'clock has not accepted three: the page says what the agenda still has. An alarm of one's own
+    stays."""
+    text = invited(house, browser, marc, rose, itip(marc.address, uid="w4@x", attendee=rose.address))
+    browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"})
+    held = house.store.read_now(own_events.find, rose.account_id, "w4@x")
+    assert held is not None
+    alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT30M\r\nDESCRIPTION:mien\r\nEND:VALARM\r\nEND:VEVENT"
+    item = reading.read(held.href, held.text.replace("END:VEVENT", alarm))
+    house.store.write_now(own_events.put, rose.account_id, held, item)
+    later = itip(marc.address, uid="w4@x", attendee=rose.address, sequence=1)
+    later = later.replace(b"T090000Z", b"T140000Z").replace(b"T100000Z", b"T150000Z")
+    text = invited(house, browser, marc, rose, later)
+    assert "Vous avez accepté" not in text
+    assert "Cette réunion a changé" in text
+    assert "mardi 1er décembre 2026, 10:00 – 11:00" in text
+    assert "mardi 1er décembre 2026, 15:00 – 16:00" in text
+    text = browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"}).text
+    assert "Vous avez accepté" in text
+    assert "Cette réunion a changé" not in text
+    (stored,) = events(house, rose)
+    assert "TRIGGER:-PT30M" in stored
+    assert "TRIGGER:-PT5M" not in stored
+
+
+def test_occurrences_taken_out_by_an_attendee_do_not_outdate_what_the_organizer_sends(
+    house: House, rose: Principal, browser: Visitor, marc: Principal
+) -> None:
+    """SEQUENCE is the organizer's (RFC 5545 section 3.8.7.4)."""
+    text = invited(house, browser, marc, rose, series(marc, rose, "w5@x"))
+    browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"})
+    for day in ("2026-12-08", "2026-12-15"):
+        browser.get(f"/s/agenda/{day}")
+        path, _, query = browser.links("/evenement/")[0].partition("?")
+        browser.get(f"{path}/supprimer?{query}")
+        browser.post(f"{path}/supprimer", {"etag": browser.field("etag"), "le": browser.field("le"), "portee": "cette"})
+        browser.get("/s/")
+    assert hours(house, rose) == ["01 10:00", "22 10:00"]
+    later = series(marc, rose, "w5@x", sequence=1).replace(b"T090000Z", b"T140000Z").replace(b"T100000Z", b"T150000Z")
+    text = invited(house, browser, marc, rose, later)
+    assert "dépassée" not in browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"}).text
+    assert hours(house, rose)[0] == "01 15:00"
+
+
+def test_an_answer_from_the_agenda_is_about_one_occurrence_unless_all_are_meant(
+    house: House, rose: Principal, browser: Visitor, marc: Principal
+) -> None:
+    """Not coming on one Tuesday took the whole series out of the agenda, and told the organizer so."""
+    text = invited(house, browser, marc, rose, series(marc, rose, "w6@x"))
+    browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"})
+
+    def answer(day: str, choice: str, scope: str) -> None:
+        browser.get(f"/s/agenda/{day}")
+        address = browser.links("/evenement/")[0]
+        browser.get(address)
+        form = {name: browser.field(name) for name in ("etag", "le", "vue")}
+        browser.post(f"{address.partition('?')[0]}/repondre", {**form, "faire": choice, "portee": scope})
+
+    def told() -> str:
+        letter = message_from_bytes(house.octets(marc, "INBOX"), policy=default)
+        part = next(part for part in letter.walk() if part.get_content_type() == "text/calendar")
+        return str(part.get_content()).replace("\r\n ", "")
+
+    answer("2026-12-08", "non", "cette")
+    assert hours(house, rose) == ["01 10:00", "15 10:00", "22 10:00"]
+    assert "RECURRENCE-ID:20261208T090000Z" in told()
+    assert "PARTSTAT=DECLINED" in told()
+    answer("2026-12-15", "peut-etre", "cette")
+    assert "RECURRENCE-ID:20261215T090000Z" in told()
+    (stored,) = events(house, rose)
+    assert stored.count("PARTSTAT=ACCEPTED") == stored.count("PARTSTAT=TENTATIVE") == 1
+    answer("2026-12-22", "non", "toutes")
+    assert "RECURRENCE-ID" not in told().partition("RECURRENCE-ID:20261215")[0]
+    assert hours(house, rose) == []

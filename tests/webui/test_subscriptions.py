@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mailserver.calendars import own_events
 from mailserver.calendars.feeds import MAX_EVENTS, Feeds
 from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.model.errors import Refused
@@ -19,7 +20,8 @@ from mailserver.store.agenda.agenda_grants import Role
 from mailserver.store.record.audit import Origin
 from mailserver.store.upkeep import erasure
 from tests.smtp.elsewhere import Names
-from tests.webui.house import PASSWORD, House, Visitor
+from tests.webui.house import PASSWORD, House, Visitor, opened
+from tests.webui.test_invitations import invited, itip
 from tests.webui.website import Website, page, world
 
 HEAD = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//EDT//FR\r\nX-WR-CALNAME:Emploi du temps 4e B\r\n"
@@ -209,6 +211,23 @@ def test_an_agenda_follows_what_is_published(reader: Reader, feeds: Feeds) -> No
     assert set(delta.hrefs) == {"Anglais.ics", "Musique.ics"}
     kept = house.store.read_now(agenda_items.stamps, reader.person.account_id, reader.feed().collection_id)
     assert {item.href: item.etag for item in kept}["Maths.ics"] == before["Maths.ics"]
+
+
+def test_an_invitation_is_answered_in_ones_own_agenda(reader: Reader, marc: Principal) -> None:
+    """A published agenda has the same event: what was accepted there was gone with the next refresh, or refused as
+    somebody else's."""
+    house, browser, person = reader.house, reader.browser, reader.person
+    reader.site.answers["/conseil.ics"] = page(calendar("Conseil"), "text/calendar")
+    reader.subscribe("/conseil.ics")
+    octets = itip(marc.address, uid="Conseil", attendee=person.address)
+    text = invited(house, browser, marc, person, octets)
+    answer = browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"})
+    assert "Réunion acceptée" in answer.text
+    held = house.store.read_now(own_events.find, person.account_id, "Conseil")
+    assert held is not None
+    assert held.collection_id != reader.feed().collection_id
+    assert "PARTSTAT=ACCEPTED" in held.text
+    assert reader.titles() == {"Conseil"}
 
 
 def test_what_fails_keeps_what_was_there_and_is_tried_less_and_less(reader: Reader, feeds: Feeds) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
-from mailserver.calendars import editing, events
+from mailserver.calendars import editing, events, occurrences
 from mailserver.calendars.editing import SCOPES
 from mailserver.calendars.events import Draft
 from mailserver.model.errors import BadSyntax, Reason, Refused
@@ -79,9 +79,12 @@ async def erase(services: Services, visit: Visit) -> Response:
         raise Refused(Reason.READ_ONLY)
     if visit.form.text("etag") != found.row.etag:
         raise Refused(Reason.CONFLICT)
-    draft, _shown, recurs = await read(visit, found)
+    draft, shown, recurs = await read(visit, found)
     scope = scope_of(visit, found, recurs)
-    changed = await event_items.computed(visit, editing.erase, found.text, found.key, scope, event_items.moment(visit))
+    organized = views.is_movable(visit, found.shelf, occurrences.organizer(shown))
+    changed = await event_items.computed(
+        visit, editing.erase, found.text, found.key, scope, event_items.moment(visit), organized=organized
+    )
     step = await event_items.computed(
         visit, event_items.step, found.shelf.id, found.row.href, found.row.etag, changed.text
     )

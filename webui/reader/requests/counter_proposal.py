@@ -61,10 +61,9 @@ def _is_near(start: datetime.date, end: datetime.date) -> bool:
     return start.year in YEARS and end.year in YEARS
 
 
-def planned(visit: Visit, stored: str) -> str:
+def planned(visit: Visit, times: tuple[datetime.date, datetime.date] | None) -> str:
     """When the event in the agenda is, in words; empty when it does not say."""
-    found = invitations.times(stored)
-    if found is None:
+    if times is None:
         return ""
-    start, end = (occurrences.moment(one, visit.language.zone) for one in found)
-    return visit.language.span(start, end, all_day=not isinstance(found[0], datetime.datetime))
+    start, end = (occurrences.moment(one, visit.language.zone) for one in times)
+    return visit.language.span(start, end, all_day=not isinstance(times[0], datetime.datetime))

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.calendars import invitations, occurrences, own_events, reading
+from mailserver.calendars import invitations, invited_occurrences, occurrences, own_events, reading
 from mailserver.calendars.invitations import Answer, Invitation, Method
+from mailserver.calendars.invited_occurrences import Known
 from mailserver.calendars.own_events import OwnEvent
 from mailserver.mime import Part, unpack
 from mailserver.mime.writing import compose
@@ -81,7 +82,11 @@ class Card:
     other_time: Slot | None
     """What the form for another time begins with; None: none can be proposed."""
     planned: str
-    """Of another time that is proposed: when the event is in the agenda."""
+    """When the event is in the agenda, where the message says another time."""
+    changed: bool
+    """Of an invitation: the agenda has an older version of it."""
+    single: bool
+    """It is about one occurrence of a series."""
 
 
 async def card(services: Services, visit: Visit, found: Stored, octets: bytes, root: Part) -> Card | None:
@@ -98,7 +103,7 @@ async def card(services: Services, visit: Visit, found: Stored, octets: bytes, r
         conflicts = await _conflicts(services, visit, invitation, start, end)
     me = invitation.invited((visit.principal.address, *visit.principal.aliases))
     answers = {str(answer): name for name, answer in CHOICES.items()}
-    mine = invitations.answered(held.text, _addresses(visit)) if held else ""
+    known = await _known(visit, invitation, held)
     who = invitation.attendees[0] if invitation.attendees else None
     forged = _is_forged(services, visit, invitation, found)
     return Card(
@@ -113,16 +118,31 @@ async def card(services: Services, visit: Visit, found: Stored, octets: bytes, r
         attendees=invitation.attendees[:50],
         recurs=invitation.recurs,
         conflicts=conflicts,
-        known=answers.get(mine, ""),
+        known=answers.get(known.answer, ""),
         invited=me is not None,
-        outdated=held is not None and invitations.sequence(held.text) > invitation.sequence,
+        outdated=known.is_newer,
         in_agenda=held is not None,
         answer=answers.get(who.answer, "") if who else "",
         forged=forged,
         comment=invitation.comment,
         other_time=None if forged else counter_proposal.offered(visit, invitation),
-        planned=counter_proposal.planned(visit, held.text) if held and invitation.method is Method.COUNTER else "",
+        planned=_planned(visit, invitation, known),
+        changed=invitation.method is Method.REQUEST and known.is_older,
+        single=invitation.single,
     )
+
+
+async def _known(visit: Visit, invitation: Invitation, held: OwnEvent | None) -> Known:
+    if held is None:
+        return Known()
+    return await asyncio.to_thread(invited_occurrences.known, held.text, invitation, _addresses(visit))
+
+
+def _planned(visit: Visit, invitation: Invitation, known: Known) -> str:
+    """When the event is in the agenda, where that is another time."""
+    differs = known.times is not None and known.times != (invitation.start, invitation.end)
+    asks = invitation.method is Method.COUNTER or (invitation.method is Method.REQUEST and known.is_older and differs)
+    return counter_proposal.planned(visit, known.times) if asks else ""
 
 
 def _elsewhere(visit: Visit, invitation: Invitation, start: datetime.datetime) -> str:
@@ -203,7 +223,7 @@ async def answer(services: Services, visit: Visit) -> Response:
     if invitation.method is not Method.REQUEST and _is_forged(services, visit, invitation, found):
         raise Refused(Reason.FORBIDDEN)
     held = await services.store.read(own_events.find, visit.account_id, invitation.uid)
-    if held is not None and invitations.sequence(held.text) > invitation.sequence:
+    if held is not None and invited_occurrences.sequence(held.text, invitation) > invitation.sequence:
         return back(visit, found.id, found.box.id, "agenda-perime")
     if held is not None and not _may_change(services, visit, found, invitation, held):
         return back(visit, found.id, found.box.id, "agenda-autrui")
@@ -230,11 +250,11 @@ async def _take(
 ) -> tuple[str, Became]:
     """Do it; what the reader is told, and what became of the answer (LEFT where there is none)."""
     if action == "retirer":
-        if held is not None and not invitation.single:
-            await services.store.write(agenda_items.remove, visit.account_id, held.collection_id, held.href, held.etag)
+        await _take_out(services, visit, invitation, held)
         return "agenda-retire", Became.LEFT
     if action == "noter":
-        text = invitations.noted(held.text, invitation) if held else None
+        note = invited_occurrences.noted if invitation.single else invitations.noted
+        text = note(held.text, invitation) if held else None
         if held is None or text is None:
             raise Refused(Reason.NOT_FOUND)
         await _store(services, visit, held, invitation.uid, text)
@@ -246,9 +266,9 @@ async def _take(
         return await _propose(services, visit, invitation, held)
     chosen = CHOICES[action]
     if chosen is not Answer.NO:
-        await _store(services, visit, held, invitation.uid, invitations.event(invitation, _addresses(visit), chosen))
-    elif held is not None:
-        await services.store.write(agenda_items.remove, visit.account_id, held.collection_id, held.href, held.etag)
+        await _put(services, visit, invitation, held, chosen)
+    else:
+        await _take_out(services, visit, invitation, held)
     if forged:
         return "organisateur-autre" if chosen is Answer.NO else "organisateur-autre-note", Became.LEFT
     return action, await tell(services, visit, invitation, chosen)
@@ -261,6 +281,25 @@ async def tell(services: Services, visit: Visit, invitation: Invitation, chosen:
     name, now = visit.principal.name, _now(services)
     calendar = invitations.reply(invitation, name, _invited(visit, invitation), chosen, now)
     return await _send(services, visit, invitation, Said(words[chosen], Method.REPLY, calendar))
+
+
+async def _put(services: Services, visit: Visit, invitation: Invitation, held: OwnEvent | None, chosen: Answer) -> None:
+    """The event as it is now, with this answer, in the agenda; of a series that is there the rest stays."""
+    text = invitations.event(invitation, _addresses(visit), chosen, held.text if held else "")
+    if held is not None and invitation.single:
+        text = invited_occurrences.requested(held.text, text)
+    await _store(services, visit, held, invitation.uid, text)
+
+
+async def _take_out(services: Services, visit: Visit, invitation: Invitation, held: OwnEvent | None) -> None:
+    """The event leaves the agenda; of a series what the message is about, the rest stays."""
+    if held is None:
+        return
+    text = invited_occurrences.left_out(held.text, invitation) if invitation.single else None
+    if text is not None:
+        await _store(services, visit, held, invitation.uid, text)
+    else:
+        await services.store.write(agenda_items.remove, visit.account_id, held.collection_id, held.href, held.etag)
 
 
 async def _store(services: Services, visit: Visit, held: OwnEvent | None, uid: str, text: str) -> None:
@@ -281,7 +320,7 @@ async def _propose(
     )
     if proposal is None:
         return "horaire-inconnu", Became.LEFT
-    await _store(services, visit, held, invitation.uid, invitations.event(invitation, _addresses(visit), Answer.MAYBE))
+    await _put(services, visit, invitation, held, Answer.MAYBE)
     name, now = visit.principal.name, _now(services)
     calendar = invitations.counter(invitation, name, _invited(visit, invitation), proposal, now)
     start, end = (occurrences.moment(one, visit.language.zone) for one in (proposal.start, proposal.end))
@@ -316,8 +355,9 @@ async def _send(services: Services, visit: Visit, invitation: Invitation, said: 
     if not to or visit.principal.owns(to):
         return Became.NOBODY
     subject = f"{said.word} : {plain.line(invitation.summary, 200)}"
+    own = _invited(visit, invitation)  # an answer from another address is not taken for the attendee's
     head = NewMessage(
-        author=Correspondent(visit.principal.name, visit.principal.address),
+        author=Correspondent(visit.principal.name, own),
         date=services.clock.now(),
         message_id=compose.message_id(services.clock.token(12), services.settings.domain),
         to=(Correspondent(plain.line(invitation.organizer.name, 200), to),),
@@ -327,7 +367,7 @@ async def _send(services: Services, visit: Visit, invitation: Invitation, said: 
     text = compose.text_part(f"{subject}\n\n{said.text}".strip())
     content = compose.multipart("alternative", [text, _calendar_part(said)], head.message_id)
     octets = compose.envelope_fields(head) + b"MIME-Version: 1.0\r\n" + content.octets
-    return await became.told(services.submission.submit(visit.principal, visit.principal.address, (to,), octets))
+    return await became.told(services.submission.submit(visit.principal, own, (to,), octets))
 
 
 def _calendar_part(said: Said) -> Piece:
