@@ -149,7 +149,7 @@ def clean(octets: bytes, budget: Budget) -> str:
     try:
         text = octets.decode("utf-8")
     except UnicodeDecodeError:
-        text = octets.decode("iso-8859-1")
+        text = octets.decode("cp1252", "replace")  # what Windows writes in France
     lines = _joined(line for line in UNUSABLE.sub("", text).split("\n") if line.strip())
     _check_patterns(lines)
     _check_components(lines, budget)

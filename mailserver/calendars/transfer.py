@@ -43,6 +43,8 @@ class Parcel:
     """Events that cannot be stored."""
     name: str = ""
     """What the file calls itself."""
+    text: str = ""
+    """The file as it was read, whatever its letters were written in."""
 
 
 def unpack(octets: bytes, prepare: Callable[[Any], None] | None = None) -> Parcel:
@@ -77,7 +79,7 @@ def unpack(octets: bytes, prepare: Callable[[Any], None] | None = None) -> Parce
         except (BadSyntax, Refused, ValueError, TypeError, KeyError, AttributeError, LookupError):
             refused += 1
     name = " ".join(str(calendar.get("X-WR-CALNAME", "")).split())[:MAX_TITLES]
-    return Parcel(tuple(made), other, refused, name)
+    return Parcel(tuple(made), other, refused, name, text)
 
 
 def _incoming(uid: str, events: list[Any], zones_of: dict[str, Any]) -> Incoming:

@@ -257,6 +257,22 @@ def test_this_and_the_following(weekly: Visitor, client: Client) -> None:
     assert len(starts(client)) == 6
 
 
+def test_what_ends_before_a_cut_does_not_come_back_when_it_moves(weekly: Visitor, client: Client) -> None:
+    """The first part ended a second before the cut, on its day: moved, it had happened on that day again."""
+    edit(weekly, first_event(weekly), portee="suivantes", titre="Atelier")
+    edit(
+        weekly,
+        first_event(weekly, "/agenda/semaine/2026-11-09"),
+        portee="toutes",
+        debut_heure="08:45",
+        fin_heure="10:00",
+    )
+    assert starts(client, "Atelier") == ["11-23 08:30", "11-30 08:30", "12-07 08:30"]
+    assert starts(client) == ["11-02 08:45", "11-09 08:45", "11-16 08:45", *starts(client, "Atelier")]
+    weekly.get(first_event(weekly, "/agenda/semaine/2026-11-09"))
+    assert "jusqu’au dimanche 22 novembre 2026" in weekly.text
+
+
 def test_all_occurrences_move_with_their_exceptions(weekly: Visitor, client: Client) -> None:
     edit(weekly, first_event(weekly), portee="cette", titre="Sortie")
     path, _, query = first_event(weekly, "/agenda/semaine/2026-11-09").partition("?")
@@ -315,6 +331,14 @@ def test_a_rule_of_another_client_is_kept(page: Visitor, client: Client) -> None
     assert "personnalisée" in page.text
     edit(page, address, portee="toutes", titre="Paie du mois", repeter="autre")
     assert "BYSETPOS=-1" in client.agenda.events()[0].data
+
+
+def test_the_last_day_of_a_rule_of_another_client_moves_along(page: Visitor, client: Client) -> None:
+    """UNTIL is the moment of the last one: moved later, that one lay behind it."""
+    rule = "RRULE:FREQ=MONTHLY;BYMONTHDAY=10,24;UNTIL=20261210T073000Z\n"
+    client.agenda.save_event(text("a", ":20261124T073000Z", ":20261124T090000Z", "Paie", rule))
+    edit(page, first_event(page), portee="toutes", debut_heure="10:00", fin_heure="11:30", repeter="autre")
+    assert starts(client) == ["11-24 10:00", "12-10 10:00"]
 
 
 def test_summer_time_leaves_the_clock_alone(page: Visitor, client: Client) -> None:
@@ -413,6 +437,26 @@ def test_export_and_import_with_duplicates(page: Visitor, client: Client, house:
     page.get(address)
     page.post(f"{address}/importer", {}, files={"fichier": ("a.ics", b"MZ\0\1", "text/calendar")})
     assert "pas un agenda" in page.text
+
+
+@pytest.mark.parametrize("written", ["cp1252", "folded"])
+def test_a_file_keeps_its_accents_through_the_preview(page: Visitor, client: Client, written: str) -> None:
+    """What Windows writes, and lines folded in the middle of a character (RFC 5545 section 3.1): what was looked at is
+    what is stored."""
+    page.get("/agenda/agendas")
+    address = page.links(r"/agenda/agendas/\d")[0]
+    title = "Réunion d’équipe à l’été"
+    octets = text("a", ":20261124T073000Z", ":20261124T090000Z", title).encode()
+    if written == "cp1252":
+        octets = octets.decode().encode("cp1252")
+    else:
+        octets = octets.replace("à".encode(), b"\xc3\r\n \xa0")
+    page.get(address)
+    page.post(f"{address}/importer", {}, files={"fichier": ("a.ics", octets, "text/calendar")})
+    assert title in page.text
+    page.post(f"{address}/importer", {"contenu": page.field("contenu"), "faire": "importer"})
+    assert "1 événement importé" in page.text
+    assert [str(event["SUMMARY"]) for event in client.events()] == [title]
 
 
 def test_view_choices_are_kept(page: Visitor) -> None:

@@ -101,7 +101,7 @@ async def preview(services: Services, visit: Visit) -> Response:
         sum(line.same for line in lines),
         parcel.other,
         parcel.refused,
-        octets.decode("utf-8", "replace"),
+        parcel.text,
     )
     if not lines:
         return await manage.one(services, visit, import_fault=visit._("Ce fichier ne contient aucun événement."))
