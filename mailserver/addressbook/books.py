@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from mailserver.addressbook import card as reading
-from mailserver.addressbook import contentlines
-from mailserver.addressbook.card import Card
+from mailserver.addressbook import contentlines, rewriting
+from mailserver.addressbook.card import UID_PREFIX, Card
 from mailserver.addressbook.contentlines import Line
 from mailserver.calendars import reading as calendars
 from mailserver.model.errors import BadSyntax, Reason, Refused
@@ -171,9 +171,27 @@ class AddressBooks:
     async def merge(
         self, account_id: int, name: str, kept: tuple[str, Sequence[Line], str], gone: Sequence[tuple[str, str, str]]
     ) -> None:
-        """Change one card and take others away, each (book, href, ETag seen), in one unit. Raises as `put`."""
+        """Change one card and take others away, each (book, href, ETag seen), in one unit; groups that have one of
+        these have the one that is kept. Raises as `put`."""
         new = await asyncio.to_thread(measured, kept[0], kept[1])
-        await self._store.write(_merge, account_id, name, (new, kept[2]), list(gone))
+        groups = await self._regrouped(account_id, new.uid.removeprefix(UID_PREFIX), gone)
+        await self._store.write(_merge, account_id, name, (new, kept[2]), list(gone), groups)
+
+    async def _regrouped(
+        self, account_id: int, uid: str, gone: Sequence[tuple[str, str, str]]
+    ) -> list[tuple[str, NewItem, str]]:
+        """One's own groups that have one of these, with the card of this UID instead: book, card, ETag seen."""
+        entries = await self.entries(account_id, own=True)
+        away = {(book, href) for book, href, _etag in gone}
+        became = {one.card.uid: uid for one in entries if (one.book, one.href) in away and one.card.uid != uid}
+        groups = []
+        for entry in entries:
+            stays = (entry.book, entry.href) not in away
+            if entry.card.is_group and stays and not became.keys().isdisjoint(entry.card.members):
+                stored = await self.get(account_id, entry.book, entry.href)
+                lines = rewriting.with_members(stored.lines, became)
+                groups.append((entry.book, await asyncio.to_thread(measured, stored.href, lines), stored.etag))
+        return groups
 
     async def remove(self, account_id: int, name: str, href: str, seen: str) -> None:
         """Delete a card. Raises Refused(NOT_FOUND | CONFLICT)."""
@@ -285,8 +303,17 @@ def _put_many(tx: Tx, account_id: int, name: str, new: Sequence[tuple[NewItem, s
         agenda_reach.put(tx, account_id, book.id, item, seen)
 
 
-def _merge(tx: Tx, account_id: int, name: str, kept: tuple[NewItem, str], gone: Sequence[tuple[str, str, str]]) -> None:
+def _merge(
+    tx: Tx,
+    account_id: int,
+    name: str,
+    kept: tuple[NewItem, str],
+    gone: Sequence[tuple[str, str, str]],
+    groups: Sequence[tuple[str, NewItem, str]],
+) -> None:
     _put(tx, account_id, name, *kept)
+    for book, group, seen in groups:
+        _put(tx, account_id, book, group, seen)
     for book, href, seen in gone:
         _remove(tx, account_id, book, href, seen)
 

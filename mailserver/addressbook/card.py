@@ -81,6 +81,7 @@ class Card:
     note: str = ""
     categories: tuple[str, ...] = ()
     uid: str = ""
+    """Without UID_PREFIX, which vCard 4.0 writes before it, and members have in every version."""
     is_group: bool = False
     members: tuple[str, ...] = ()
     """UIDs of a group's contacts."""
@@ -137,7 +138,7 @@ def read(lines: Sequence[Line]) -> Card:
         birthday=birthday(_text(firsts.get("BDAY"))),
         note=_text(firsts.get("NOTE"), MAX_NOTE, lines=True),
         categories=categories(lines),
-        uid=_text(firsts.get("UID"), 1000),
+        uid=_text(firsts.get("UID"), 1000).removeprefix(UID_PREFIX),
         is_group=any(_text(firsts.get(name)).casefold() == "group" for name in ("KIND", GROUP_KIND)),
         members=tuple(dict.fromkeys(member.removeprefix(UID_PREFIX) for member in members)),
         has_photo="PHOTO" in firsts and bool(firsts["PHOTO"].value),

@@ -51,6 +51,9 @@ class Candidate:
     shown: str = ""
     twin: Entry | None = None
     """The contact that is there."""
+    same_as: str = ""
+    """UID of who it is, where that is somebody else's card: the contact that is there, or an earlier one of the
+    file."""
 
 
 def read(octets: bytes) -> list[Candidate]:
@@ -77,7 +80,7 @@ def judge(candidates: Iterable[Candidate], entries: Sequence[Entry]) -> list[Can
     for entry in entries:
         for key in _keys(entry.card):
             known.setdefault(key, entry)
-    met: set[str] = set()
+    met: dict[str, str] = {}
     judged = []
     for candidate in candidates:
         if candidate.standing is Standing.REFUSED:
@@ -85,14 +88,19 @@ def judge(candidates: Iterable[Candidate], entries: Sequence[Entry]) -> list[Can
             continue
         keys = set(_keys(candidate.card))
         twin = next((known[key] for key in keys if key in known), None)
-        standing, fault = Standing.NEW, ""
+        # Whoever has the name alone in common may be somebody else: no group writes to them instead.
+        surely = [key for key in keys if key.startswith(("@", "#"))]
+        standing, fault, same_as = Standing.NEW, "", ""
         if not candidate.card.name:
             standing, fault = Standing.REFUSED, "empty"
         elif twin is not None:
             standing = Standing.KNOWN
-        elif keys & met:
+            same_as = next((known[key].card.uid for key in surely if key in known), "")
+        elif not keys.isdisjoint(met):
             standing = Standing.REPEATED
-        met |= keys
+            same_as = next((met[key] for key in surely if key in met), "")
+        for key in keys:
+            met.setdefault(key, same_as or candidate.card.uid)
         judged.append(
             Candidate(
                 candidate.number,
@@ -102,16 +110,27 @@ def judge(candidates: Iterable[Candidate], entries: Sequence[Entry]) -> list[Can
                 fault,
                 candidate.card.name or candidate.shown,
                 twin,
+                same_as,
             )
         )
     return judged
 
 
-def item_of(one: Candidate, taken: set[str]) -> NewItem:
-    """A new card as the store takes it; its UID unless that is taken. Raises Refused(INVALID)."""
+def left_out(judged: Iterable[Candidate], wanted: Iterable[Candidate]) -> dict[str, str]:
+    """Whose card stands for those that are not taken, by UID: a group of the file has them as members all the same."""
+    numbers = {one.number for one in wanted}
+    return {one.card.uid: one.same_as for one in judged if one.card.uid and one.same_as and one.number not in numbers}
+
+
+def item_of(one: Candidate, taken: set[str], became: dict[str, str]) -> NewItem:
+    """A new card as the store takes it; its UID unless that is taken. `became`: which UID stands for one of the file,
+    for the members of its groups, which come after them. Raises Refused(INVALID)."""
     uid = one.card.uid if 0 < len(one.card.uid) <= MAX_UID and one.card.uid not in taken else str(uuid4())
-    item = measured(href_of(str(uuid4())), rewriting.modern(one.lines, uid))
+    lines = rewriting.with_members(one.lines, became) if one.card.is_group else one.lines
+    item = measured(href_of(str(uuid4())), rewriting.modern(lines, uid))
     taken.add(uid)
+    if one.card.uid and uid != one.card.uid:
+        became[one.card.uid] = uid
     return item
 
 

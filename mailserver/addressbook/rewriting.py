@@ -2,7 +2,7 @@
 
 import base64
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mailserver.addressbook import card as reading
@@ -86,10 +86,27 @@ def with_photo(lines: Sequence[Line], octets: bytes) -> list[Line]:
     return [*kept, Line("", "PHOTO", (("ENCODING", ("b",)), ("TYPE", ("JPEG",))), encoded)]
 
 
+def with_members(lines: Sequence[Line], became: Mapping[str, str]) -> list[Line]:
+    """A group whose members are by now the cards of other UIDs; none stands in it twice."""
+    kept: dict[tuple[str, str], Line] = {}
+    for place, line in enumerate(lines):
+        if line.name not in ("MEMBER", GROUP_MEMBER):
+            kept[str(place), ""] = line
+            continue
+        uid = line.text.strip().removeprefix(UID_PREFIX)
+        now = became.get(uid, uid)
+        now = became.get(now, now)  # whoever it is the same as got another one, too
+        moved = line if now == uid else replace(line, value=UID_PREFIX + escape(now))
+        kept.setdefault(("member", now), moved)
+    return list(kept.values())
+
+
 def modern(lines: Sequence[Line], uid: str) -> list[Line]:
     """An imported card as the store takes it: a version that is known, a UID, a name."""
     said = reading.read(lines)
     version = next((line.value.strip() for line in lines if line.name == "VERSION"), "")
+    own = next((line.text.strip() for line in lines if line.name == "UID"), "")
+    uid = own if own.removeprefix(UID_PREFIX) == uid else uid
     rest = [line for line in lines if line.name not in ("VERSION", "UID", "BEGIN", "END")]
     fresh = [Line("", "VERSION", (), version if version in ("3.0", "4.0") else "3.0"), Line("", "UID", (), escape(uid))]
     if not any(line.name == "FN" and line.value.strip() for line in rest):
@@ -101,7 +118,7 @@ def modern(lines: Sequence[Line], uid: str) -> list[Line]:
 
 
 def _texts(held: _Lines, before: Card, wanted: Card) -> None:
-    held.set("UID", escape(wanted.uid), lambda line: line.text.strip() == wanted.uid)
+    held.set("UID", escape(wanted.uid), lambda line: line.text.strip().removeprefix(UID_PREFIX) == wanted.uid)
     held.set("FN", escape(wanted.name), lambda _: before.full_name == wanted.name)
     names = (wanted.family, wanted.given, wanted.additional, wanted.prefix, wanted.suffix)
     old = (before.family, before.given, before.additional, before.prefix, before.suffix)

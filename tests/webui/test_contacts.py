@@ -316,7 +316,8 @@ def test_groups_are_those_of_the_phone(browser: Visitor, phone: Phone) -> None:
     assert "MEMBER:urn:uuid:Bob" in phone.get(group.rpartition("/")[2]).text
     browser.get(f"/contacts?groupe=g:{uid[1]}")
     assert "2 contacts" in browser.text
-    assert "cci=" in browser.text
+    browser.get(browser.links("cci=")[0])
+    assert sorted(browser.field("cci").split(", ")) == ["Ada@exemple.org", "Bob@exemple.org"]
 
 
 # ---------------------------------------------------------------------- duplicates, files
@@ -338,6 +339,47 @@ def test_duplicates_become_one_card_with_all_that_they_knew(browser: Visitor, ph
         browser.post("/contacts/doublons", {"fiche": values}, page=browser.get("/contacts/doublons").text).status_code
         == 422
     )
+
+
+def test_who_becomes_one_card_stays_in_their_groups(browser: Visitor, phone: Phone) -> None:
+    """A group is written to by the addresses of its members: one whose card is gone would not be among them."""
+    phone.put("g1", "VERSION:3.0\nUID:g1\nFN:Marius Blanc\nN:Blanc;Marius;;;\nEMAIL:m@blanc.fr")
+    phone.put("g2", "VERSION:3.0\nUID:g2\nFN:Marius BLANC\nN:BLANC;Marius;;;\nEMAIL:marius@blanc.fr")
+    phone.put("g3", "VERSION:3.0\nUID:g3\nFN:Lucie Noir\nN:Noir;Lucie;;;\nEMAIL:lucie@noir.fr")
+    kind, member = "X-ADDRESSBOOKSERVER-KIND", "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:"
+    phone.put("gg", f"VERSION:3.0\nUID:gg\nFN:Voisins\nN:Voisins;;;;\n{kind}:group\n{member}g2\n{member}g3")
+    browser.get("/contacts/doublons")
+    values = re.findall(r'name="fiche"\s+value="([^"]+\|g[12]\.vcf)"', browser.text)
+    browser.post("/contacts/doublons", {"fiche": values})
+    assert "réunies" in browser.text
+    kept = next(uid for uid in ("g1", "g2") if phone.get(f"{uid}.vcf").status_code == 200)
+    group = phone.get("gg.vcf").text
+    assert re.findall("MEMBER:urn:uuid:(.+)\r", group) == [kept, "g3"]
+    browser.get("/contacts/fiche/contacts/gg.vcf")
+    assert "Marius Blanc" in browser.text or "Marius BLANC" in browser.text
+    for name in (kept, "g3", "gg"):
+        phone.delete(name)
+
+
+CHOIR = (
+    "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:urn:uuid:c1\r\nFN:Noé Choriste\r\nEMAIL:noe@choeur.fr\r\nEND:VCARD\r\n"
+    "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:urn:uuid:c2\r\nFN:Ève Choriste\r\nEMAIL:eve@choeur.fr\r\nEND:VCARD\r\n"
+    "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:urn:uuid:c3\r\nKIND:group\r\nFN:Chœur\r\nMEMBER:urn:uuid:c1\r\n"
+    "MEMBER:urn:uuid:c2\r\nEND:VCARD\r\n"
+)
+
+
+def test_a_group_of_a_file_has_all_its_members(browser: Visitor, phone: Phone) -> None:
+    """Those who are in the book already, under another UID, and those that vCard 4 names by a URN."""
+    phone.put("here", "VERSION:3.0\nUID:here\nFN:Noé C.\nN:C.;Noé;;;\nEMAIL:noe@choeur.fr")
+    browser.get("/contacts/importer")
+    browser.post("/contacts/importer", {}, files={"fichier": ("f.vcf", CHOIR.encode(), "text/vcard")})
+    assert "1 déjà connu" in browser.text
+    packed = browser.field("fichier")
+    browser.post("/contacts/importer/confirmer", {"carnet": "contacts", "fichier": packed})
+    assert "2 contacts ajoutés" in browser.text
+    group = next(card for card in phone.query().split("BEGIN:VCARD") if "FN:Chœur" in card)
+    assert re.findall(r"MEMBER:urn:uuid:(\w+)", group) == ["here", "c2"]
 
 
 GOOGLE = (

@@ -25,7 +25,8 @@ async def take(services: Services, visit: Visit) -> Response:
         return redirect(visit, back, dit="refus", _at="annonce")
     judged = await asyncio.to_thread(importing.judge, read, entries)
     wanted = [one for one in judged if one.standing is Standing.NEW]
-    added, full = await transfer.add(services, visit, book, wanted, entries, [])
+    became = importing.left_out(judged, wanted)
+    added, full = await transfer.add(services, visit, book, wanted, entries, [], became)
     if full:
         return redirect(visit, back, dit="plein", _at="annonce")
     return redirect(visit, back, dit="contacts" if added else "deja-contacts", n=added, _at="annonce")

@@ -119,7 +119,8 @@ async def take(services: Services, visit: Visit) -> Response:
     wanted = [one for one in judged if one.standing is Standing.NEW or how == ADD]
     twins = [one for one in judged if one.standing is Standing.KNOWN] if how == COMPLETE else []
     refused = [one.shown for one in judged if one.standing is Standing.REFUSED]
-    added, full = await add(services, visit, book, wanted, entries, refused)
+    became = importing.left_out(judged, wanted)
+    added, full = await add(services, visit, book, wanted, entries, refused, became)
     completed = await _complete(services, visit, book, twins)
     page = ReportPage(
         frame=await surroundings(services, visit),
@@ -177,12 +178,14 @@ async def add(
     wanted: Sequence[Candidate],
     entries: Sequence[Entry],
     refused: list[str],
+    became: dict[str, str],
 ) -> tuple[int, bool]:
-    """How many were added, and whether the book was full before the end."""
+    """How many were added, and whether the book was full before the end. `became`: `importing.item_of`."""
     taken = {entry.card.uid for entry in entries}
+    wanted = sorted(wanted, key=lambda one: one.card.is_group)
     added = 0
     for start in range(0, len(wanted), PORTION):
-        items, faults = await asyncio.to_thread(_items, wanted[start : start + PORTION], taken)
+        items, faults = await asyncio.to_thread(_items, wanted[start : start + PORTION], taken, became)
         refused += faults
         try:
             await services.books.put_items(visit.account_id, book.name, [(item, None) for item in items])
@@ -194,11 +197,11 @@ async def add(
     return added, False
 
 
-def _items(candidates: Sequence[Candidate], taken: set[str]) -> tuple[list[NewItem], list[str]]:
+def _items(candidates: Sequence[Candidate], taken: set[str], became: dict[str, str]) -> tuple[list[NewItem], list[str]]:
     items, faults = [], []
     for candidate in candidates:
         try:
-            items.append(importing.item_of(candidate, taken))
+            items.append(importing.item_of(candidate, taken, became))
         except Refused:
             faults.append(candidate.shown)
     return items, faults
