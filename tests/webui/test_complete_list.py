@@ -188,6 +188,43 @@ def test_all_of_the_folder_is_chosen_on_the_server(house: House, person: Princip
     assert house.box(person, "INBOX").messages == 0
 
 
+def test_what_came_after_the_list_was_shown_is_not_among_all_of_it(
+    house: House, person: Principal, browser: Visitor
+) -> None:
+    """Nobody has seen it: neither the whole folder nor a conversation takes it along, and none is erased."""
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"conversations": False})
+    for number in range(3):
+        house.deliver(person, mail(f"Vu {number}"))
+    page = browser.get("/m/").text
+    shown_to = browser.field("avant")
+    house.deliver(person, mail("Venu depuis"))
+    box = house.box(person, "INBOX").id
+    everything = {"tout": "dossier", "vue": "tri=date", "avant": shown_to}
+    browser.post(f"/m/dossier/{box}/agir", {**everything, "faire": "lu"}, page=page)
+    assert house.box(person, "INBOX").unseen == 1
+    browser.post(f"/m/dossier/{box}/agir", {**everything, "faire": "effacer"})
+    assert "3 messages du dossier" in unescape(browser.text)
+    assert browser.field("avant") == shown_to
+    browser.post(f"/m/dossier/{box}/agir", {**everything, "faire": "effacer", "confirme": "1"})
+    assert house.subjects(person, "INBOX") == ["Venu depuis"]
+
+
+def test_an_answer_that_came_meanwhile_is_not_put_away_with_its_conversation(
+    house: House, person: Principal, browser: Visitor
+) -> None:
+    first = mail("Projet").replace(b"Message-ID: <", b"Message-ID: <racine@exemple.org>\r\nX-Old: <")
+    house.deliver(person, first)
+    reply = "In-Reply-To: <racine@exemple.org>\r\nReferences: <racine@exemple.org>\r\n"
+    house.deliver(person, mail("Re: Projet", body="un\n", more=reply))
+    browser.get("/m/")
+    (chosen,) = ids(browser, "c").values()
+    shown_to = browser.field("avant")
+    house.deliver(person, mail("Re: Projet", body="et deux\n", more=reply))
+    act(house, browser, person, c=[chosen], faire="supprimer", avant=shown_to)
+    assert house.subjects(person, "INBOX") == ["Re: Projet"]
+    assert len(house.subjects(person, "Trash")) == 2
+
+
 def test_last_acts_can_be_undone_from_their_page(
     house: House, person: Principal, browser: Visitor, emma: Principal
 ) -> None:

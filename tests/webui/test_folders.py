@@ -74,6 +74,38 @@ def test_everything_is_marked_read_or_removed(house: House, person: Principal, b
     assert house.box(person, "INBOX").messages == 0
 
 
+def test_what_came_after_the_page_is_neither_marked_nor_removed(
+    house: House, person: Principal, browser: Visitor
+) -> None:
+    """Nobody meant it: the page said how many."""
+    house.deliver(person, mail("Vu"))
+    inbox = house.box(person, "INBOX")
+    page = f"/s/dossier/{inbox.id}/modifier"
+    for action, left in (("lu", (2, 1)), ("vider", (1, 1))):
+        browser.get(page)
+        before = browser.field("avant")
+        house.deliver(person, mail("Arrivé entre-temps"))
+        browser.post(page, {"faire": action, "confirme": "1", "avant": before})
+        box = house.box(person, "INBOX")
+        assert (box.messages, box.unseen) == left, action
+    house.deliver(person, mail("Encore un"))
+    trash = house.box(person, "Trash")
+    house.store.write_now(messages.move, person.account_id, inbox.id, trash.id, [3])
+    browser.get(f"/s/dossier/{trash.id}/vider")
+    before = browser.field("avant")
+    house.store.write_now(messages.move, person.account_id, inbox.id, trash.id, [4])
+    assert "1 message effacé" in browser.post(f"/s/dossier/{trash.id}/vider", {"avant": before}).text
+    assert house.box(person, "Trash").messages == 1
+    own = make(house, browser, person, "Classe")
+    browser.get(f"/s/dossier/{own.id}/modifier")
+    before = browser.field("avant")
+    house.store.write_now(messages.move, person.account_id, trash.id, own.id, [2])
+    asked = {"faire": "supprimer", "confirme": "1", "avant": before}
+    assert "arrivés dans ce dossier entre-temps" in browser.post(f"/s/dossier/{own.id}/modifier", asked).text
+    browser.post(f"/s/dossier/{own.id}/modifier", {**asked, "avant": browser.field("avant")})
+    assert "Classe" not in names(house, person)
+
+
 def test_how_long_messages_stay_is_chosen_and_confirmed(house: House, person: Principal, browser: Visitor) -> None:
     house.deliver(person, mail("Ancien"))
     trash = house.box(person, "Trash")

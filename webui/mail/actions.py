@@ -1,7 +1,8 @@
 """What is done to the messages that were chosen in a list, or to the one that is read.
 
 A form names messages (`m`), conversations by their newest message (`c`), or with `tout=dossier` all that the list shows
-(`vue`: its parameters). Whatever the number, it is done in units of a few hundred.
+(`vue`: its parameters); of both what was there when the page was made (`avant`: the UID that the next message was to
+have). Whatever the number, it is done in units of a few hundred.
 
 After what takes a message out of its folder the reader shows the next one, the
 one before or the list, as the person has chosen.
@@ -54,6 +55,8 @@ class ErasePage:
     """All of Trash or Junk, whatever the list shows."""
     view: str = ""
     """Everything that a list with these parameters shows."""
+    before: int = 0
+    """And that was there when the list was shown, by UID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +135,21 @@ _USES = {"supprimer": mail_shell.TRASH, "archiver": mail_shell.ARCHIVE, "indesir
 async def read_chosen(services: Services, visit: Visit, viewer: Viewer, box_id: int) -> Chosen | None:
     """What the form names; None: nothing. Raises BadSyntax, Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
     ids, whole = visit.form.numbers("m", MAX_TICKED), visit.form.numbers("c", MAX_TICKED)
+    before = visit.form.number("avant")
     if visit.form.text("tout") == "dossier":
         box = await services.store.read(handling.readable, viewer, box_id)
         wanted = views.from_text(visit.form.text("vue"), visit.preferences)
         folder = mail_shell.folder(visit, box, 0)
-        return Chosen(everything=views.view(wanted, folder, visit.preferences, services.settings.domain))
+        view = views.view(wanted, folder, visit.preferences, services.settings.domain)
+        return Chosen(everything=replace(view, before=before))
     if ids and visit.form.has("lecteur"):
         # Where the list is of conversations the message that is read stands for its own, as in the list.
         back = visit.form.text("retour")
         listed = back if "=" in back and "/" not in back else visit.form.text("vue")
         box = await services.store.read(handling.readable, viewer, box_id)
         if not back.startswith(views.SEARCH) and views.acts_whole(visit, mail_shell.folder(visit, box, 0), listed):
-            return Chosen((), ids)
-    return Chosen(ids, whole) if ids or whole else None
+            return Chosen((), ids, before=before)
+    return Chosen(ids, whole, before=before) if ids or whole else None
 
 
 async def _all(step: Callable[[int], Awaitable[Step]]) -> int:
@@ -295,7 +300,8 @@ async def _erase(services: Services, visit: Visit, order: Order) -> Response:
     around = await surroundings(services, visit, box_id)
     view = visit.form.text("vue") if order.chosen.everything is not None else ""
     kept, back = services.removed.days, visit.form.text("retour")
-    page = ErasePage(around, around.folder(box_id), lines, back, count, kept, view=view)
+    before = visit.form.number("avant")
+    page = ErasePage(around, around.folder(box_id), lines, back, count, kept, view=view, before=before)
     return services.pages.answer(visit, "mail/erase.html", page)
 
 
@@ -307,7 +313,8 @@ async def ask_empty(services: Services, visit: Visit) -> Response:
     around = surround(visit, boxes, box_id)
     folder = around.folder(box_id)
     _check_emptiable(folder)
-    page = ErasePage(around, folder, (), "", box.messages, services.removed.days, everything=True)
+    days = services.removed.days
+    page = ErasePage(around, folder, (), "", box.messages, days, everything=True, before=box.uidnext)
     return services.pages.answer(visit, "mail/erase.html", page)
 
 
@@ -317,7 +324,7 @@ async def empty(services: Services, visit: Visit) -> Response:
     boxes = await services.store.read(mailboxes.listing, visit.account_id)
     webmail.pick(boxes, box_id)
     _check_emptiable(surround(visit, boxes, box_id).folder(box_id))
-    count = await services.store.write(webmail.empty, visit.account_id, box_id)
+    count = await services.store.write(webmail.empty, visit.account_id, box_id, visit.form.number("avant"))
     return redirect(visit, f"{visit.base}/dossier/{box_id}", **done("effacer", count))
 
 

@@ -58,6 +58,8 @@ class FolderPage:
     messages: int
     unread: int
     octets: int
+    next_uid: int
+    """What is done with all of them is done with those that are there now."""
     children: bool
     followed: bool
     places: tuple[Folder, ...]
@@ -144,6 +146,7 @@ async def one(
         box.messages,
         box.unseen,
         box.octets,
+        box.uidnext,
         any(name.startswith(inside) for name in names.values()),
         box.name in found.followed,
         places,
@@ -212,6 +215,8 @@ async def _rename(services: Services, visit: Visit, box: Mailbox) -> Response:
 async def _remove(services: Services, visit: Visit, box: Mailbox) -> Response:
     if not visit.form.has("confirme"):
         return await one(services, visit, visit._("Cochez la case pour confirmer la suppression."))
+    if visit.form.number("avant") not in (0, box.uidnext):
+        return await one(services, visit, visit._("Des messages sont arrivés dans ce dossier entre-temps."))
     await services.store.write(mailboxes.remove, visit.account_id, box.name)
     return redirect(visit, f"{visit.base}/dossiers", **done("dossier"))
 
@@ -221,8 +226,9 @@ async def _empty(services: Services, visit: Visit, box: Mailbox) -> Response:
     if not visit.form.has("confirme"):
         return await one(services, visit, visit._("Cochez la case pour confirmer la suppression."))
     viewer, count, last = Viewer(visit.account_id), 0, 0
+    chosen = Chosen(everything=View(before=visit.form.number("avant")))
     while True:
-        step = await services.store.write(handling.wipe, viewer, box.id, Chosen(everything=View()), last)
+        step = await services.store.write(handling.wipe, viewer, box.id, chosen, last)
         count += step.count
         last = step.last
         if not last:
@@ -230,13 +236,14 @@ async def _empty(services: Services, visit: Visit, box: Mailbox) -> Response:
 
 
 async def _mark_read(services: Services, visit: Visit, box: Mailbox) -> Response:
-    viewer, last = Viewer(visit.account_id), 0
+    viewer, count, last = Viewer(visit.account_id), 0, 0
+    chosen = Chosen(everything=View(unseen=True, before=visit.form.number("avant")))
     while True:
-        chosen = Chosen(everything=View(unseen=True))
         step = await services.store.write(handling.mark, viewer, box.id, chosen, last, "+", ("\\Seen",))
+        count += step.count
         last = step.last
         if not last:
-            return redirect(visit, f"{visit.base}/dossier/{box.id}", **done("dossier-lu", box.unseen))
+            return redirect(visit, f"{visit.base}/dossier/{box.id}", **done("dossier-lu", count))
 
 
 async def _keep(services: Services, visit: Visit, box: Mailbox) -> Response:

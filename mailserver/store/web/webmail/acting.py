@@ -66,8 +66,9 @@ def erase(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> int:
     return len(messages.erase(tx, account_id, mailbox_id, uids)) if uids else 0
 
 
-def empty(tx: Tx, account_id: int, mailbox_id: int) -> int:
-    """Remove everything in a mailbox for good; how many messages there were."""
+def empty(tx: Tx, account_id: int, mailbox_id: int, before: int = 0) -> int:
+    """Remove everything in a mailbox for good, or what has a UID smaller than `before`; how many messages there
+    were."""
     mailboxes.check(tx, account_id, mailbox_id)
-    uids = [row[0] for row in messages.state(tx, mailbox_id)]
+    uids = [row[0] for row in messages.state(tx, mailbox_id) if row[0] < before or not before]
     return len(messages.erase(tx, account_id, mailbox_id, uids)) if uids else 0

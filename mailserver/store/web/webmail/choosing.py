@@ -24,6 +24,8 @@ class Chosen:
     """Those of them that stand for their conversation."""
     everything: View | None = None
     """Everything that this view shows, instead."""
+    before: int = 0
+    """Of conversations only what has a smaller UID: nobody chose what came after the page was made; 0: all of them."""
 
 
 def next_uids(tx: Tx, box: Mailbox, chosen: Chosen, after: int = 0) -> list[int]:
@@ -32,7 +34,8 @@ def next_uids(tx: Tx, box: Mailbox, chosen: Chosen, after: int = 0) -> list[int]
         return matching(tx, box, chosen.everything, after, BATCH)
     singles = _uids(tx, box.id, chosen.ids)
     if chosen.whole:
-        singles += conversation_uids(tx, box, _uids(tx, box.id, chosen.whole))
+        whole = conversation_uids(tx, box, _uids(tx, box.id, chosen.whole))
+        singles += [uid for uid in whole if uid < chosen.before or not chosen.before]
     return [uid for uid in sorted(set(singles)) if uid > after][:BATCH]
 
 

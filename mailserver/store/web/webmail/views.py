@@ -57,10 +57,12 @@ class View:
     grouped: bool = False
     outgoing: bool = False
     """Recipients matter, not senders."""
+    before: int = 0
+    """Only what has a smaller UID: was there when a page was made; 0: everything."""
 
     @property
     def is_filtered(self) -> bool:
-        return bool(self.unseen or self.flagged or self.attachments or self.inside or self.keyword)
+        return bool(self.unseen or self.flagged or self.attachments or self.inside or self.keyword or self.before)
 
     @property
     def shows_conversations(self) -> bool:
@@ -189,6 +191,8 @@ def _singles(tx: Tx, box: Mailbox, view: View, size: int, skip: int) -> tuple[li
 def _filtered(tx: Tx, box: Mailbox, view: View, query: Any) -> Any:
     """A query over messages limited to what the view shows."""
     conditions: list[ColumnElement[bool]] = [message.c.mailbox_id == box.id]
+    if view.before:
+        conditions.append(message.c.uid < view.before)
     if view.unseen:
         conditions.append(message.c.flags.op("&")(SEEN) == 0)
     if view.flagged:
