@@ -1,12 +1,15 @@
 """Search: words and form, scope, excerpts, pages by key, saved and last searches, huge mailboxes."""
 
+import datetime
 import re
 from html import unescape
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from mailserver.model.identity import Principal
 from mailserver.model.messages.criteria import Text
+from mailserver.store.mail import messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.web import searches, webmail
 from mailserver.store.web.webmail import Scope, searching
@@ -60,6 +63,19 @@ def test_fields_in_both_languages(house: House, person: Principal, browser: Visi
         ("est:répondu", []),
     ):
         assert search(browser, words) == found, words
+
+
+def test_a_day_is_that_of_the_readers_clock(house: House, person: Principal, browser: Visitor) -> None:
+    """Half past midnight in Paris is yesterday in UTC; the list says today."""
+    box = house.box(person, "INBOX")
+    for subject, hour in (("Minuit", 0), ("Soir", 23)):
+        prepared = house.run(house.delivery.prepare(mail(subject)))
+        came = int(datetime.datetime(2026, 7, 14, hour, 30, tzinfo=ZoneInfo("Europe/Paris")).timestamp())
+        house.store.write_now(messages.append, person.account_id, box.id, prepared, (), came)
+    assert sorted(search(browser, "le:14/07/2026")) == ["Minuit", "Soir"]
+    assert search(browser, "avant:14/07/2026") == []
+    assert sorted(search(browser, "après:14/07/2026")) == ["Minuit", "Soir"]
+    assert search(browser, "après:15/07/2026") == []
 
 
 def test_tags_are_searched_by_their_name(house: House, person: Principal, browser: Visitor) -> None:

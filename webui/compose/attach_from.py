@@ -61,7 +61,7 @@ async def show_messages(services: Services, visit: Visit) -> Response:
     """GET /ecrire/{draft}/depuis?q=."""
     draft = await _draft(services, visit, visit.query("cle"))
     typed = visit.query("q")[:MAX_QUERY]
-    criterion = And((HasAttachment(), parse(typed).criterion))
+    criterion = And((HasAttachment(), parse(typed, zone=visit.language.zone).criterion))
     viewer = await services.sharing.viewer(visit.principal)
     until = services.clock.monotonic() + SECONDS
     found = await services.store.read_slow(

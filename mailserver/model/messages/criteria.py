@@ -32,7 +32,7 @@ the store is asked. Texts are decoded; comparison ignores case and accents.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, tzinfo
 from enum import Enum
 
 STAR = 0
@@ -93,10 +93,11 @@ class Recent:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The internal date's day, in UTC as INTERNALDATE shows it."""
+    """The internal date's day, in UTC as INTERNALDATE shows it; for people in the zone of their clock."""
 
     relation: Relation
     day: date
+    zone: tzinfo | None = None
 
 
 @dataclass(frozen=True, slots=True)

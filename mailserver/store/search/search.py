@@ -14,7 +14,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import overload
 
 from sqlalchemy import bindparam, select
@@ -69,6 +69,7 @@ TESTED = 1000
 """Messages that are tested between two looks at the clock."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
+_DAY = timedelta(days=1)
 _SENT = re.compile(rb'\("((?:[^"\\]++|\\.)*+)"')
 
 _ROWS = Statement(
@@ -267,8 +268,8 @@ class _Tests:
             case Header() | Body() | Text():
                 found = self.hits[criterion]
                 return lambda row: row[CONTENT] in found
-            case Received(relation, day):
-                return self._came(DATE, relation, day)
+            case Received(relation, day, zone):
+                return self._came(DATE, relation, day, zone)
             case Saved(relation, day):
                 return self._came(SAVED, relation, day)
             case Sent(relation, day):
@@ -336,16 +337,16 @@ class _Tests:
         row = self.tx.one(_PARTS, content=content_id)
         return [fold(part.filename) for part in unpack(row[0]).attachments() if part.filename] if row else []
 
-    def _came(self, column: int, relation: Relation, day: date) -> Test:
-        """By the day, in UTC, of one of the message's two dates."""
-        start = (day.toordinal() - _EPOCH) * 86400
+    def _came(self, column: int, relation: Relation, day: date, zone: tzinfo | None = None) -> Test:
+        """By the day, in UTC or another zone, of one of the message's two dates."""
+        start, end = _midnight(day, zone), _midnight(min(day, date.max - _DAY) + _DAY, zone)
         match relation:
             case Relation.BEFORE:
                 return lambda row: row[column] < start
             case Relation.SINCE:
                 return lambda row: row[column] >= start
             case Relation.ON:
-                return lambda row: start <= row[column] < start + 86400
+                return lambda row: start <= row[column] < end
 
     def _sent(self, relation: Relation, day: date) -> Test:
         """By the day as the sender wrote it."""
@@ -360,6 +361,12 @@ class _Tests:
                 return lambda row: days[row[CONTENT]] >= wanted
             case Relation.ON:
                 return lambda row: days[row[CONTENT]] == wanted
+
+
+def _midnight(day: date, zone: tzinfo | None) -> int:
+    """When a day begins, in seconds since the epoch."""
+    offset = datetime.combine(day, time(), zone).utcoffset() if zone is not None else None
+    return (day.toordinal() - _EPOCH) * 86400 - int(offset.total_seconds() if offset else 0)
 
 
 class _Days:

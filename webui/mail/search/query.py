@@ -25,7 +25,7 @@ to look for.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, tzinfo
 
 from mailserver.model.folding import strip_marks
 from mailserver.model.messages.criteria import (
@@ -116,8 +116,8 @@ class _Term:
     quoted: bool
 
 
-def parse(text: str, tags: Mapping[str, str] | None = None) -> Query:
-    """Read a search. Never raises. `tags`: keyword by the folded name of a tag."""
+def parse(text: str, tags: Mapping[str, str] | None = None, zone: tzinfo | None = None) -> Query:
+    """Read a search. Never raises. `tags`: keyword by the folded name of a tag; `zone`: whose days are meant."""
     terms: list[Criterion] = []
     words: list[str] = []
     folder = ""
@@ -129,7 +129,7 @@ def parse(text: str, tags: Mapping[str, str] | None = None) -> Query:
         if term.field == "dossier":
             folder = term.value or folder
             continue
-        criterion = _criterion(term, tags or {})
+        criterion = _criterion(term, tags or {}, zone)
         if criterion is None:
             criterion, word = Text(term.whole), term.whole
         else:
@@ -162,7 +162,7 @@ def _terms(text: str) -> Iterator[_Term]:
         yield _Term(bool(found["minus"]), field, found["sign"] or "", value, whole, quoted)
 
 
-def _criterion(term: _Term, tags: Mapping[str, str]) -> Criterion | None:
+def _criterion(term: _Term, tags: Mapping[str, str], zone: tzinfo | None = None) -> Criterion | None:
     """The criterion of a field and value; None when it is only a word."""
     value = term.value
     match term.field:
@@ -170,7 +170,7 @@ def _criterion(term: _Term, tags: Mapping[str, str]) -> Criterion | None:
             return _size(term)
         case "avant" | "après" | "le":
             day = _day(value)
-            return Received(_DAYS[term.field], day) if day else None
+            return Received(_DAYS[term.field], day, zone) if day else None
         case "est" | "avec":
             spelt = strip_marks(value).casefold().replace("-", "").replace(" ", "")
             if term.field == "est" and spelt in _SPELT_STATES:

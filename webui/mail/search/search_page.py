@@ -85,7 +85,7 @@ class SearchPage:
 async def show_results(services: Services, visit: Visit) -> Response:
     """GET /recherche: by the field (`q`), or by the form beside it."""
     typed = _typed(visit)
-    query = parse(typed, keywords(visit))
+    query = parse(typed, keywords(visit), visit.language.zone)
     around = await surroundings(services, visit, query=typed)
     box_id = where(visit.query("d")) or _named(around, query.folder)
     recent = await services.store.read(searches.recent, visit.account_id) if visit.preferences.remember_searches else ()

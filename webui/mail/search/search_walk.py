@@ -27,7 +27,7 @@ async def neighbours(services: Services, visit: Visit, view: str, box_id: int, h
     """
     said = {name: values[0] for name, values in parse_qs(view.removeprefix(SEARCH)).items()}
     typed = said.get("q", "")[:MAX_QUERY].strip()
-    query = parse(typed, keywords(visit))
+    query = parse(typed, keywords(visit), visit.language.zone)
     if query.is_empty:
         return "", ""
     viewer = await services.sharing.viewer(visit.principal)
