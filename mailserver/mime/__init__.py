@@ -20,10 +20,11 @@ Rules:
 
 Modules: `headers` (fields as ranges, encoded words), `headerbound` (what a header may be), `originators` (who a message
 says it is from, read strictly), `parameters` (RFC 2231), `addresses`, `dates`, `charsets`,
-`transfer`: the small grammars. `parsing`, `structure`, `render`, `envelope`, `scanning`: the scan. `text`: words for
-search, previews, and the form in which texts are compared; `foldedfields`: header fields in it; `listedfields`: those
-that lists show, as they are; `casemap`, `subjects`, `sortkeys`: what messages are sorted and threaded by. `compose`,
-`reports`, `receipts`, `replies`, `tracing`: what is written; `binary`: what is written anew because it has NUL.
+`transfer`: the small grammars. `parsing`, `structure`, `render`, `envelope`, `scanning`: the scan. `bodies`: which
+parts are the text that people read; `text`: words for search, previews, and the form in which texts are compared;
+`foldedfields`: header fields in it; `listedfields`: those that lists show, as they are; `casemap`, `subjects`,
+`sortkeys`: what messages are sorted and threaded by. `compose`, `reports`, `receipts`, `replies`, `tracing`: what is
+written; `binary`: what is written anew because it has NUL.
 """
 
 from mailserver.mime.body.scanning import Scan, scan

@@ -753,3 +753,65 @@ def test_endless_recipients_are_a_page(house: House, emma: Principal, at_home: V
         assert answer.status_code == 200
         assert "Sans fin" in answer.text
         assert len(answer.content) < 200_000
+
+
+# ---------------------------------------------------------------------- text in several parts
+
+
+def parted(kind: str, *parts: tuple[str, bytes]) -> bytes:
+    """A message of these parts: their header, and what they hold."""
+    head = mail("En morceaux").split(b"Content-Type")[0]
+    return head + together(kind, "b", *parts)
+
+
+def together(kind: str, boundary: str, *parts: tuple[str, bytes]) -> bytes:
+    mark = boundary.encode()
+    pieces = b"".join(b"--" + mark + b"\r\n" + head.encode() + b"\r\n\r\n" + body + b"\r\n" for head, body in parts)
+    return f'Content-Type: multipart/{kind}; boundary="{boundary}"\r\n\r\n'.encode() + pieces + b"--" + mark + b"--\r\n"
+
+
+def inner(kind: str, *parts: tuple[str, bytes]) -> tuple[str, bytes]:
+    head, _, body = together(kind, "c", *parts).partition(b"\r\n\r\n")
+    return head.decode(), body
+
+
+PLAIN, HTML = "Content-Type: text/plain; charset=utf-8", "Content-Type: text/html; charset=utf-8"
+PICTURE = ("Content-Type: image/png\r\nContent-Disposition: inline; filename=a.png", PNG)
+
+
+def test_what_stands_behind_a_picture_is_read(house: House, at_home: Visitor, emma: Principal) -> None:
+    """Apple Mail divides HTML where a file stands; the second half was nowhere."""
+    halves = inner("mixed", (HTML, b"<p>avant <b>la photo"), PICTURE, (HTML, "<p>après la photo".encode()))
+    text = shown(house, at_home, emma, parted("alternative", (PLAIN, "avant, après".encode()), halves))
+    content = opened(text)
+    assert "avant, après" in text
+    frame = at_home.http.get(f"/s/corps/{content}").text
+    assert "avant <b>la photo" in frame
+    assert "après la photo" in frame
+    assert "après la photo" in at_home.http.get(f"/s/message/{content}/imprimer?forme=1").text
+    alone = house.deliver(emma, parted("mixed", (HTML, b"<p>un"), PICTURE, (HTML, b"<p>deux")))
+    at_home.get("/s/")
+    assert re.search(r"<div>\s*un\s+deux", at_home.get(f"/s/message/{alone}").text)
+    answer = at_home.get(f"/s/ecrire?repondre={alone}").text
+    assert "&gt; un" in answer
+    assert "&gt; deux" in answer
+
+
+def test_a_footer_does_not_stand_for_the_message(house: House, at_home: Visitor, emma: Principal) -> None:
+    """List managers put a plain part behind HTML; it was taken for the text of all of it."""
+    octets = parted("mixed", (HTML, "<p>La réunion est déplacée".encode()), (PLAIN, b"-- \r\nSe desinscrire"))
+    text = shown(house, at_home, emma, octets)
+    assert "La réunion est déplacée" in text
+    assert "Se desinscrire" in text
+    assert "Se desinscrire" in at_home.http.get(f"/s/corps/{opened(text)}").text
+    assert "La réunion est déplacée" in at_home.get("/m/").text  # its first words
+    empty = shown(house, at_home, emma, parted("alternative", (PLAIN, b" \r\n"), (HTML, b"<p>Lettre du mois")))
+    assert "Lettre du mois" in empty
+
+
+def test_text_behind_a_large_attachment_is_read(house: House, at_home: Visitor, emma: Principal) -> None:
+    large = (PICTURE[0], b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * (message_parts.TEXT_OCTETS // 72 + 1))
+    content = house.deliver(emma, parted("mixed", (PLAIN, b"avant"), large, (PLAIN, b"apres la photo")))
+    at_home.get("/s/")
+    assert "apres la photo" in at_home.get(f"/s/message/{content}").text
+    assert "&gt; apres la photo" in at_home.get(f"/s/ecrire?repondre={content}").text

@@ -165,7 +165,7 @@ async def show_post(services: Services, visit: Visit, fault: str = "") -> Respon
     _, formatted = plain_text.body_parts(root)
     wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
     body, cut = Markup(), False
-    if formatted is None or wanted != "1":
+    if not formatted or wanted != "1":
         body, cut = await computed(plain_text.weight(root), _text, octets, root, f"{visit.base}/ecrire?a=")
     around = await services.store.read(archive_pages.thread, found.view, line.thread)
     page = PostPage(
@@ -175,8 +175,8 @@ async def show_post(services: Services, visit: Visit, fault: str = "") -> Respon
         f"{visit.base}/liste/{address}/archives/{line.id}",
         body,
         cut,
-        formatted is not None and wanted == "1",
-        formatted is not None,
+        bool(formatted) and wanted == "1",
+        bool(formatted),
         html_dark.chosen(visit),
         message_parts.pieces(root),
         len(root.attachments()),
@@ -204,15 +204,17 @@ async def body(services: Services, visit: Visit) -> Response:
     found, post = await _post(services, visit)
     root = unpack(post.parts)
     _, formatted = plain_text.body_parts(root)
-    if formatted is None:
+    if not formatted:
         raise Refused(Reason.NOT_FOUND)
-    octets = await _octets(services, found, post, message_parts.TEXT_OCTETS)
-    source = await computed(formatted.size, formatted.text, octets, 3 * html_view.MAX_OCTETS)
+    weight = plain_text.weight(root)
+    beyond = plain_text.is_beyond(root, message_parts.TEXT_OCTETS)
+    octets = await _octets(services, found, post, plain_text.reach(root) if beyond else message_parts.TEXT_OCTETS)
+    source = await computed(weight, html_view.source_of, octets, formatted)
     before = f"{visit.base}/liste/{found.entry.address}/archives/{post.line.id}/piece/"
-    cleaned = await computed(formatted.size, html_view.clean, source, message_parts.served(before, root))
+    cleaned = await computed(weight, html_view.clean_parts, octets, formatted, message_parts.served(before, root))
     mark = links.mark(services.settings.domains, visit._, newsletter=False)
-    html = await computed(formatted.size, html_view.marked, cleaned.html, mark)
-    dark = await computed(formatted.size, html_dark.style, visit, source)
+    html = await computed(weight, html_view.marked, cleaned.html, mark)
+    dark = await computed(weight, html_dark.style, visit, source)
     document = html_view.document(html, visit.language.code, visit._("Message mis en forme"), dark)
     return services.pages.html(visit, document, policy=headers.BODY_POLICY)
 
@@ -273,7 +275,7 @@ def rows(guest: Guest, groups: Iterable[Iterable[Line]]) -> tuple[tuple[Row, ...
 
 def _text(octets: bytes, root: Part, compose: str) -> tuple[Markup, bool]:
     text = plain_text.readable(octets, root)
-    return plain_text.render(text, compose), len(text) > plain_text.MAX_SHOWN
+    return plain_text.render(text, compose), len(text) > plain_text.MAX_SHOWN or plain_text.reach(root) > len(octets)
 
 
 # ---------------------------------------------------------------------- who may

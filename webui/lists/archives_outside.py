@@ -93,7 +93,7 @@ def _masked(line: Line) -> Line:
 
 def _text(octets: bytes, root: Part, is_cut: bool) -> tuple[Markup, bool]:
     text = plain_text.readable(octets, root)
-    is_long = len(text) > plain_text.MAX_SHOWN
+    is_long = len(text) > plain_text.MAX_SHOWN or plain_text.reach(root) > len(octets)
     masked = mask(text[: plain_text.MAX_SHOWN], is_cut=is_cut or is_long)
     return plain_text.render(masked, ""), is_long
 

@@ -123,6 +123,7 @@ async def _turn(
     if not unfold:
         return turn
     stored, octets = await message_parts.load_from(services, visit, line.id, folder.id, upto=UNFOLDED_OCTETS)
-    text = await computed(len(octets), plain_text.readable, octets, unpack(stored.parts))
+    root = unpack(stored.parts)
+    text = await computed(len(octets), plain_text.readable, octets, root)
     shown = plain_text.render(text[:MAX_UNFOLDED_TEXT], f"{visit.base}/ecrire?a=")
-    return replace(turn, text=shown, cut=len(text) > MAX_UNFOLDED_TEXT)
+    return replace(turn, text=shown, cut=len(text) > MAX_UNFOLDED_TEXT or plain_text.reach(root) > len(octets))

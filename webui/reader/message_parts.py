@@ -140,8 +140,20 @@ def addressed(octets: bytes, root: Part, name: str) -> list[Mailbox]:
 
 def pieces(root: Part, *, as_pages: bool = False) -> list[Piece]:
     """The first attachments, with the size they will have once decoded. `as_pages` as in `preview_kinds.kind`."""
+    return pieces_of(root.attachments(), as_pages=as_pages)
+
+
+def pictures(root: Part) -> list[Part]:
+    """Those within the text, which are no attachments."""
+    known = {id(part) for part in root.attachments()}
+    shown = (part for part in root.walk() if part.content_id and part.number and part.type.startswith("image/"))
+    return [part for part in shown if id(part) not in known]
+
+
+def pieces_of(parts: Sequence[Part], *, as_pages: bool = False) -> list[Piece]:
+    """The first of these parts."""
     found = []
-    for part in root.attachments()[:MAX_PIECES]:
+    for part in parts[:MAX_PIECES]:
         octets = part.size * 57 // 78 if part.encoding == "base64" else part.size
         name = plain.line(part.filename, 200) or f"piece-{part.number}"
         found.append(
@@ -193,16 +205,15 @@ async def body(services: Services, visit: Visit) -> Response:
 async def _formatted(services: Services, visit: Visit, found: Stored, octets: bytes) -> Response:
     root = unpack(found.parts)
     _, formatted = plain_text.body_parts(root)
-    if formatted is None:
+    if not formatted:
         raise Refused(Reason.NOT_FOUND)
+    weight = plain_text.weight(root)
     remote = images.signed(services, visit) if visit.query("images") == "1" else html_view.nowhere
-    text = 3 * html_view.MAX_OCTETS
-    source = await computed(formatted.size, formatted.text, octets, text)
-    cleaned = await computed(formatted.size, html_view.clean, source, inline(visit, found, root), remote)
-    html = await computed(
-        formatted.size, html_view.marked, cleaned.html, await link_marks(services, visit, found, octets)
-    )
-    dark = await computed(formatted.size, html_dark.style, visit, source)
+    source = await computed(weight, html_view.source_of, octets, formatted)
+    served_at = inline(visit, found, root)
+    cleaned = await computed(weight, html_view.clean_parts, octets, formatted, served_at, remote)
+    html = await computed(weight, html_view.marked, cleaned.html, await link_marks(services, visit, found, octets))
+    dark = await computed(weight, html_dark.style, visit, source)
     document = html_view.document(html, visit.language.code, visit._("Message mis en forme"), dark)
     return services.pages.html(visit, document, policy=headers.BODY_POLICY)
 

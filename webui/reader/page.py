@@ -191,7 +191,11 @@ async def show_message(services: Services, visit: Visit) -> Response:
     if unread and not delay:
         fresh = await conversations.unread(services, found) if whole else fresh
         found = await _seen(services, visit, found, whole=whole)
-    page = await _page(services, visit, found, octets, fresh)
+    if plain_text.is_beyond(unpack(found.parts), len(octets)):  # there is text behind a large attachment
+        async with message_parts.load_whole(services, visit) as (_, octets):
+            page = await _page(services, visit, found, octets, fresh)
+    else:
+        page = await _page(services, visit, found, octets, fresh)
     if unread and delay and "lu" in page.offers:
         page = replace(page, mark_after=delay)
     page = await _between(services, visit, page)
@@ -278,7 +282,7 @@ async def _page(
     trusting = trusted_senders.of(services, visit, found, given=known.trusted, foreign=at.foreign)
     _, formatted = plain_text.body_parts(root)
     wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
-    show_formatted = formatted is not None and wanted == "1"
+    show_formatted = bool(formatted) and wanted == "1"
     settings = services.settings
     author = await identities.answering(services, visit, box_of(visit))
     await imitations.ready()
@@ -289,9 +293,9 @@ async def _page(
     shown = found.box.special_use != JUNK and _shows_pictures(services, visit, found, known, origin)
     through_us = show_formatted and (visit.query("images") == "1" or shown)
     remote = images.signed(services, visit) if through_us else html_view.nowhere
-    if show_formatted and formatted is not None:
+    if show_formatted:
         inline = message_parts.inline(visit, found, root)
-        seen = await computed(formatted.size, _formatted, octets, formatted, inline, remote)
+        seen = await computed(plain_text.weight(root), _formatted, octets, formatted, inline, remote)
     else:
         seen = await computed(plain_text.weight(root), _plain, octets, root, f"{visit.base}/ecrire?a=")
     around = await surroundings(services, visit, found.box.id)
@@ -310,7 +314,7 @@ async def _page(
         pieces=message_parts.pieces(root, as_pages=bool(services.settings.previews.libreoffice)),
         attached=len(root.attachments()),
         seen=seen,
-        has_formatted=formatted is not None,
+        has_formatted=bool(formatted),
         formatted=show_formatted,
         paper=html_dark.chosen(visit),
         pictures=Pictures(seen.blocked, seen.shown, known.shows_pictures, _lasting(at, found)),
@@ -393,13 +397,13 @@ def _shows_pictures(
 def _plain(octets: bytes, root: Part, compose: str) -> Seen:
     """The message as text for a page."""
     text = plain_text.readable(octets, root)
-    cut = len(text) > plain_text.MAX_SHOWN
+    cut = len(text) > plain_text.MAX_SHOWN or plain_text.reach(root) > len(octets)
     return Seen(plain_text.render(text, compose), cut, text, plain_text.addresses(text))
 
 
-def _formatted(octets: bytes, part: Part, inline: html_view.Addresses, remote: html_view.Addresses) -> Seen:
+def _formatted(octets: bytes, parts: Sequence[Part], inline: html_view.Addresses, remote: html_view.Addresses) -> Seen:
     """What is to be known of the formatted version; the frame shows it."""
-    cleaned = html_view.clean(part.text(octets, 3 * html_view.MAX_OCTETS), inline, remote)
+    cleaned = html_view.clean_parts(octets, parts, inline, remote)
     return Seen(
         text=plain_text.from_html(cleaned.html[: plain_text.MAX_SHOWN]),
         links=html_view.links(cleaned.html),

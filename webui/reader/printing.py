@@ -169,31 +169,31 @@ async def _printed(services: Services, visit: Visit, found: Stored, octets: byte
     root = unpack(found.parts)
     _, formatted = plain_text.body_parts(root)
     wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
-    if formatted is not None and wanted == "1":
+    if formatted and wanted == "1":
         pictures = images.signed(services, visit) if remote else html_view.nowhere
         inline = message_parts.inline_of(visit, found, root)
         mark = await message_parts.link_marks(services, visit, found, octets)
-        body, cut = await computed(formatted.size, _formatted, octets, formatted, inline, pictures, mark)
+        body, cut = await computed(plain_text.weight(root), _formatted, octets, formatted, inline, pictures, mark)
     else:
-        formatted = None
+        formatted = []
         body, cut = await computed(plain_text.weight(root), _text, octets, root, f"{visit.base}/ecrire?a=")
     head = message_parts.letterhead(octets, root, found)
     attached = len(root.attachments())
-    return Printed(head, message_parts.pieces(root), attached, body, formatted is not None, cut)
+    return Printed(head, message_parts.pieces(root), attached, body, bool(formatted), cut)
 
 
 def _text(octets: bytes, root: Part, compose: str) -> tuple[Markup, bool]:
     text = plain_text.readable(octets, root)
-    return plain_text.render(text, compose), len(text) > plain_text.MAX_SHOWN
+    return plain_text.render(text, compose), len(text) > plain_text.MAX_SHOWN or plain_text.reach(root) > len(octets)
 
 
 def _formatted(
     octets: bytes,
-    part: Part,
+    parts: Sequence[Part],
     inline: html_view.Addresses,
     remote: html_view.Addresses,
     mark: Callable[[html_view.Lie], str],
 ) -> tuple[Markup, bool]:
-    source = part.text(octets, 3 * html_view.MAX_OCTETS)
-    cleaned = html_view.marked(html_view.clean(source, inline, remote).html, mark)
-    return Markup(cleaned), len(source) > html_view.MAX_OCTETS  # noqa: S704 - the sanitiser wrote it
+    cut = len(html_view.source_of(octets, parts)) > html_view.MAX_OCTETS or parts[-1].end > len(octets)
+    cleaned = html_view.marked(html_view.clean_parts(octets, parts, inline, remote).html, mark)
+    return Markup(cleaned), cut  # noqa: S704 - the sanitiser wrote it

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterator
 
+from mailserver.mime.body import bodies
 from mailserver.mime.body.structure import Part
 from mailserver.mime.header import headers
 from mailserver.model.unicode import normalize
@@ -119,13 +120,7 @@ def _short_number(reference: re.Match[str]) -> str:
 
 def preview(octets: bytes, root: Part) -> str:
     """The first words of a message, without quotes and signature: from its plain text, else from its HTML."""
-    chosen: Part | None = None
-    for part in root.walk():
-        if part.type == "text/plain" and not part.is_attachment:
-            chosen = part
-            break
-        if chosen is None and part.type == "text/html" and not part.is_attachment:
-            chosen = part
+    chosen = next(iter(bodies.plain(root)), None)
     if chosen is None:
         return ""
     if chosen.type == "text/html":

@@ -122,7 +122,7 @@ def test_bodies_run_nothing_and_fetch_nothing(
 
 
 def _has_body(case: Case) -> bool:
-    return plain_text.body_parts(unpack(scan(case.octets).parts))[1] is not None
+    return bool(plain_text.body_parts(unpack(scan(case.octets).parts))[1])
 
 
 _FRAMES = """addresses => Promise.all(addresses.map(address => new Promise(done => {

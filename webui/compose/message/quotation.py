@@ -59,9 +59,12 @@ async def _source(services: Services, visit: Visit, letter: Letter) -> Source | 
         return None
     upto = None if letter.html else message_parts.TEXT_OCTETS
     try:
-        return await sources.message(services, visit, letter.source, letter.box, upto=upto)
+        source = await sources.message(services, visit, letter.source, letter.box, upto=upto)
+        if plain_text.is_beyond(source.root, len(source.octets)):  # there is text behind a large attachment
+            source = await sources.message(services, visit, letter.source, letter.box)
     except Refused:
         return None
+    return source
 
 
 def _quoted(visit: Visit, letter: Letter, source: Source) -> Quoted:
@@ -83,24 +86,29 @@ def _quoted(visit: Visit, letter: Letter, source: Source) -> Quoted:
 def _html(source: Source, text: str) -> tuple[str, tuple[Attachment, ...]]:
     """The original as cleaned HTML, with the pictures of its own that it shows."""
     _, formatted = plain_text.body_parts(source.root)
-    if formatted is None:
+    if not formatted:
         return "<div>" + "<br>".join(escape(line) for line in text.split("\n")) + "</div>", ()
     named = {part.content_id: part for part in source.root.walk() if part.content_id and part.number}
     wanted: dict[str, Part] = {}
 
     def inline(name: str) -> str:
         part = named.get(name)
-        if part is None or not part.type.startswith("image/") or part.size > PICTURE_OCTETS:
+        if part is None or not carries(part):
             return ""
         wanted[name] = part
         return f"cid:{name}"
 
-    cleaned = html_view.clean(formatted.text(source.octets, 3 * html_view.MAX_OCTETS), inline)
+    cleaned = html_view.clean_parts(source.octets, formatted, inline)
     pictures = tuple(
         Attachment(part.filename or f"image-{part.number}", part.type, part.content(source.octets), name)
         for name, part in wanted.items()
     )
     return cleaned.html, pictures
+
+
+def carries(part: Part) -> bool:
+    """Whether a quotation in HTML takes a picture along."""
+    return part.type.startswith("image/") and part.size <= PICTURE_OCTETS
 
 
 def _introduction(visit: Visit, source: Source) -> str:

@@ -8,7 +8,7 @@ dropped. The frame's policy and sandbox would stop whatever got through.
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlsplit
@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import nh3
 
 from mailserver.impersonation.sender import is_same_owner
+from mailserver.mime import Part
+from mailserver.mime.body.bodies import HTML
 from webui.reader.content.html_balance import balanced
 
 MAX_OCTETS = 2 * 1024 * 1024
@@ -132,6 +134,28 @@ def clean(html: str, inline: Addresses, remote: Addresses = nowhere) -> Cleaned:
         url_relative=_keep_ours,
     )
     return Cleaned(done, blocked, shown)
+
+
+def source_of(octets: bytes, parts: Sequence[Part]) -> str:
+    """The formatted parts of a message as they came, one behind the other; plain ones among them as HTML."""
+    return "\n".join(_sources(octets, parts))
+
+
+def clean_parts(octets: bytes, parts: Sequence[Part], inline: Addresses, remote: Addresses = nowhere) -> Cleaned:
+    """`clean` of each, so that none is swallowed by what the one before leaves open."""
+    done = [clean(source, inline, remote) for source in _sources(octets, parts)]
+    blocked, shown = (sum(getattr(one, name) for one in done) for name in ("remote_images", "shown_images"))
+    return Cleaned("\n".join(one.html for one in done), blocked, shown)
+
+
+def _sources(octets: bytes, parts: Sequence[Part]) -> Iterator[str]:
+    left = MAX_OCTETS
+    for part in parts:
+        text = part.text(octets, 3 * MAX_OCTETS)[: left + 1]
+        left -= len(text)
+        yield text if part.type == HTML else f'<div style="white-space: pre-wrap">{escape(text)}</div>'
+        if left <= 0:
+            return
 
 
 def _keep_ours(address: str) -> str | None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from mailserver.mime import Part
+from mailserver.mime.body import bodies
 from mailserver.mime.body.text import html_to_text
 
 MAX_SHOWN = 300_000
@@ -23,34 +24,44 @@ _QUOTE = re.compile(r"((?:> ?){1,50})")
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
 
 
-def body_parts(root: Part) -> tuple[list[Part], Part | None]:
-    """The plain text parts people read, and the HTML part that says the same, if any."""
-    plain: list[Part] = []
-    formatted: Part | None = None
-    for part in root.walk():
-        if part.is_attachment:
-            continue
-        if part.type == "text/plain":
-            plain.append(part)
-        elif part.type == "text/html" and formatted is None:
-            formatted = part
-    return plain, formatted
+def body_parts(root: Part) -> tuple[list[Part], list[Part]]:
+    """The parts people read as text, and those they read as HTML, if any of it is."""
+    return bodies.plain(root), bodies.formatted(root)
 
 
 def weight(root: Part) -> int:
     """Octets that `readable` and the sanitiser have to read (`effort.computed`)."""
-    plain, formatted = body_parts(root)
-    return sum(part.size for part in plain) + (formatted.size if formatted else 0)
+    return sum(part.size for part in {*bodies.plain(root), *bodies.formatted(root)})
+
+
+def reach(root: Part) -> int:
+    """Octets of a message up to the end of its text: what is behind a large attachment is part of it."""
+    return max((part.end for parts in body_parts(root) for part in parts), default=0)
+
+
+def is_beyond(root: Part, upto: int) -> bool:
+    """Whether some of its text begins further in than so many octets."""
+    return any(part.body >= upto for parts in body_parts(root) for part in parts)
 
 
 def readable(octets: bytes, root: Part) -> str:
-    """The text of a message: its plain parts, else what its HTML says."""
+    """The text of a message: its plain parts, and what HTML says that has no plain alternative."""
     plain, formatted = body_parts(root)
-    if plain:
-        return "\n".join(part.text(octets, MAX_SHOWN * 4).rstrip("\n") for part in plain)
-    if formatted is None:
-        return ""
-    return from_html(formatted.text(octets, MAX_SHOWN * 8))
+    text = _joined(octets, plain)
+    return text if text.strip() else _joined(octets, formatted)  # newsletters have an empty alternative
+
+
+def _joined(octets: bytes, parts: list[Part]) -> str:
+    texts, left = [], MAX_SHOWN * 8
+    for part in parts:
+        if left <= 0:
+            break
+        if part.type == bodies.HTML:
+            texts.append(from_html(part.text(octets, left)))
+        else:
+            texts.append(part.text(octets, min(left, MAX_SHOWN * 4)).rstrip("\n"))
+        left -= part.size
+    return "\n".join(texts)
 
 
 def from_html(source: str) -> str:
