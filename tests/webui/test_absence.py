@@ -161,6 +161,19 @@ def test_staff_and_others_are_told_different_things(house: House, person: Princi
     assert len(answers(house, colleague)) == 2
 
 
+def test_a_text_that_is_mended_in_the_holidays_is_told_to_nobody_twice(
+    house: House, person: Principal, browser: Visitor
+) -> None:
+    """The days are those that were offered; they had begun anew with the day of the change."""
+    keep(browser, jours="2026-12-19", du="", au="")
+    at(house, "2026-12-21T10:00")
+    by = f"t-{person.login}@exemple.org"
+    write(house, person, by)
+    keep(browser, jours="2026-12-19", du="", au="", dehors="Fermé, appelez la loge.")
+    write(house, person, by, subject="Encore")
+    assert [text_of(one) for one in answers(house, by)] == ["Fermé."]
+
+
 def test_nobody_outside_and_contacts_only(house: House, person: Principal, browser: Visitor) -> None:
     keep(browser, autres="personne", dehors=None, du="2026-12-01")
     stranger, known = f"s-{person.login}@exemple.org", f"k-{person.login}@exemple.org"

@@ -123,7 +123,8 @@ async def save(services: Services, visit: Visit) -> Response:
 
 
 async def _save(services: Services, visit: Visit) -> Response:
-    typed, version = _typed(services, visit), visit.form.text("version")
+    kept = await services.filters.rules.read(visit.account_id)
+    typed, version = _typed(services, visit, kept.document.absence), visit.form.text("version")
     try:
         absence = _absence(services, visit, typed)
         if visit.form.text("faire") == "apercu":
@@ -247,13 +248,15 @@ def _begun(services: Services, visit: Visit, known: Absence | None) -> Typed:
     return Typed(True, days, *dates, inside % values, outside % values, "tous")
 
 
-def _typed(services: Services, visit: Visit) -> Typed:
-    """What was posted; days that were offered stand in the fields as well."""
+def _typed(services: Services, visit: Visit, known: Absence | None) -> Typed:
+    """What was posted; days that were offered stand in the fields as well. What is on since an earlier day stays so:
+    another first day is another absence, and who was answered would be once more."""
     form, day = visit.form, services.filters.absences.today()
     first, last = form.text("du")[:10], form.text("au")[:10]
     chosen = next((one for one in _holidays(services, visit, day) if _value(one) == form.text("jours")), None)
     if chosen is not None:
-        first, last = max(day, chosen.start).isoformat(), _last(chosen).isoformat()
+        is_on = known is not None and not known.off and known.first == chosen.start
+        first, last = (chosen.start if is_on else max(day, chosen.start)).isoformat(), _last(chosen).isoformat()
     return Typed(
         active=form.has("active"),
         days=_value(chosen) if chosen is not None else OWN,
