@@ -248,6 +248,25 @@ def test_an_owner_sets_policies_and_members(house: House, at_home: Visitor, emma
     assert answer.status_code == 403, "only administrators delete"
 
 
+def test_an_owner_undoes_nothing_that_another_did_meanwhile(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal
+) -> None:
+    address = make(house, "equipe", owners=(emma.address, marc.address), members=(emma.address, "part@ailleurs.fr"))
+    at_home.get(f"/s/liste/{address}")
+    form = {"nom": "Équipe", "proprietaires": f"{emma.address}\n{marc.address}", "faire": "garder"}
+    form |= {"etat": at_home.field("etat"), "membres": f"{emma.address}\npart@ailleurs.fr\nneuf@ailleurs.fr"}
+    house.store.write_now(rosters.edit, address, ["autre@ailleurs.fr"], ["part@ailleurs.fr"])
+    held = house.store.read_now(lists.members, address)
+    assert at_home.post(f"/s/liste/{address}", form).status_code == 422
+    assert house.store.read_now(lists.members, address) == held, "who was added stays, who left is not put back"
+    said = at_home.text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Membres enregistrés, absents ici : autre@ailleurs.fr." in said
+    assert "pas enregistrés : neuf@ailleurs.fr, part@ailleurs.fr." in said
+    members = "\n".join((*held, "neuf@ailleurs.fr"))
+    at_home.post(f"/s/liste/{address}", form | {"etat": at_home.field("etat"), "membres": members})
+    assert set(house.store.read_now(lists.members, address)) == {*held, "neuf@ailleurs.fr"}
+
+
 def test_an_owner_sees_whom_a_living_list_finds_as_far_as_they_may(
     house: House, visitor: Visitor, emma: Principal, pupil: Principal, at_school: Principal
 ) -> None:

@@ -5,6 +5,7 @@ An owner is whoever has one of the list's owners' addresses; an administrator, w
 else such a list is a page that does not exist.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from starlette.responses import Response
@@ -63,6 +64,8 @@ class Form:
     kept: str = ""
     """How many messages of before are for whom."""
     digest: bool = False
+    state: str = ""
+    """Of the list as the page showed it: several own one, and members leave by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ async def _mine(services: Services, visit: Visit) -> tuple[ListEntry, Form, int]
 
 def _filled(services: Services, visit: Visit, found: OwnedDetails) -> Form:
     entry = found.entry
-    return Form(
+    form = Form(
         name=entry.name,
         address=entry.address,
         query=entry.query,
@@ -147,9 +150,10 @@ def _filled(services: Services, visit: Visit, found: OwnedDetails) -> Form:
         max_size=str(-(-entry.max_size // 1024)) if entry.max_size else "",
         max_hourly=str(entry.max_hourly) if entry.max_hourly else "",
         archive=entry.archive.value,
-        kept=archive_notes.kept(visit, found.archived),
         digest=entry.digest,
     )
+    state = hashlib.sha256(repr(form).encode("utf-8", "replace")).hexdigest()[:16]
+    return replace(form, kept=archive_notes.kept(visit, found.archived), state=state)
 
 
 # ---------------------------------------------------------------------- one list
@@ -173,6 +177,10 @@ async def change(services: Services, visit: Visit) -> Response:
     try:
         if action in _LOOKS:
             return await _look(services, visit, entry, form, waiting)
+        if form.state and form.state != before.state:
+            form = replace(form, state=before.state)
+            fault = terms.changed_meanwhile(visit, before.members, form.members)
+            return await _answer(services, visit, entry, form, waiting, None, fault)
         house = House.of(services.settings)
         wanted = _wanted(services, form, entry)
         members = await computed(len(form.members), _members, house, entry, before, form)
@@ -375,6 +383,7 @@ def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
         older=form.has("anciens"),
         kept=before.kept,
         digest=form.has("condense"),
+        state=form.text("etat")[:64],
     )
 
 

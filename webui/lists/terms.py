@@ -1,4 +1,5 @@
-"""Where answers to a list go and until when it takes messages, as the forms of owners and of the console have it."""
+"""Where answers to a list go and until when it takes messages, as the forms of owners and of the console have it; and
+what an owner is told when another was quicker."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,8 @@ NUMBER = "not a number"
 """The text of a refusal of a limit that is none."""
 LAST_DAY = "last day: "
 """Begins the text of a refusal of something that is no day."""
+MAX_NAMED = 20
+"""Members that a sentence names."""
 
 
 def answer_choices(visit: Visit) -> tuple[tuple[str, str], ...]:
@@ -48,6 +51,25 @@ def limits(entry: ListEntry, may_leave: bool, as_list: bool, max_size: str, max_
         "max_size": _whole(max_size) * 1024,
         "max_hourly": _whole(max_hourly),
     }
+
+
+def changed_meanwhile(visit: Visit, stored: str, typed: str) -> str:
+    """Another owner changed the list while the form was open, or a member left: what a second click would undo."""
+    _ = visit._
+    held, wanted = set(stored.split()), set(typed.split())
+    said = [
+        _("Cette liste a changé pendant que vous l’écriviez : un propriétaire l’a modifiée, ou un membre est parti."),
+        _("Enregistrer encore une fois la rend comme elle est écrite ici."),
+    ]
+    if missing := sorted(held - wanted):
+        said.append(_("Membres enregistrés, absents ici : %(names)s.") % {"names": _some(missing)})
+    if unknown := sorted(wanted - held):
+        said.append(_("Membres écrits ici, pas enregistrés : %(names)s.") % {"names": _some(unknown)})
+    return " ".join(said)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MAX_NAMED]) + (", …" if len(names) > MAX_NAMED else "")
 
 
 def _whole(text: str) -> int:
