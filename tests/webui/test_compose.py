@@ -159,6 +159,28 @@ def test_forward_takes_attachments_along(house: House, person: Principal, browse
     assert [part.type for part in attached] == ["message/rfc822"]
 
 
+PICTURED = (
+    "From: a@exemple.org\r\nBcc: cache@exemple.org\r\nSubject: Plan\r\nMIME-Version: 1.0\r\n"
+    "Content-Type: multipart/related; boundary=M\r\n\r\n--M\r\nContent-Type: text/html\r\n\r\n"
+    '<p>Voici <img src="cid:plan@x"></p>\r\n--M\r\nContent-Type: image/png; name=plan.png\r\nContent-ID: <plan@x>\r\n'
+    "Content-Disposition: inline\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n--M--\r\n"
+)
+
+
+def test_a_picture_within_the_text_is_not_lost_on_the_way(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    """Plain text cannot show it: it goes along as a file, of a message that is passed on and of one written anew."""
+    source = house.deliver(person, PICTURED.encode())
+    for how in ("transferer", "modifier"):
+        text = browser.get(f"/s/ecrire?{how}={source}").text
+        (number,) = re.findall(r'name="reprise"\s+value="([^"]+)"\s+checked', text)
+        send(browser, a=zoe.login, cci="", reprise=number)
+        assert parts(house.octets(zoe, "INBOX")) == [("plan.png", b"\x89PNG\r\n\x1a\n")], how
+    browser.get(f"/s/ecrire?modifier={source}")
+    assert form(browser)["cci"] == "cache@exemple.org"
+
+
 # ---------------------------------------------------------------------- attachments
 
 
@@ -274,6 +296,29 @@ def test_draft_of_another_program_can_be_finished(
     send(browser)
     assert house.subjects(zoe, "INBOX")[-1] == "Ailleurs"
     assert house.subjects(person, "Drafts") == []
+
+
+def test_an_answer_that_another_program_began_stays_one(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    """The conversation, and in whose name it is: both stand in the draft's own fields."""
+    from mailserver.store.mail import messages
+
+    alias = person.aliases[0]
+    more = "In-Reply-To: <deux@exemple.org>\r\nReferences: <un@exemple.org> <deux@exemple.org>\r\n"
+    octets = mail("Re: Projet", sender=f"Rose <{alias}>", to=f"Zoé <{zoe.address}>", body="suite\n", more=more)
+    prepared = house.run(house.delivery.prepare(octets))
+    drafts = house.box(person, "Drafts")
+    house.store.write_now(messages.append, person.account_id, drafts.id, prepared, ("\\Draft",))
+    browser.get(f"/s/dossier/{drafts.id}")
+    browser.get(browser.links(r"/s/ecrire/\d+")[0])
+    assert re.search(rf'<option value="{re.escape(alias)}"\s+selected', browser.text)
+    browser.post("/s/ecrire", form(browser, texte="suite et fin", de=alias, faire="enregistrer"))
+    send(browser, de=alias)
+    root = unpack(scan(octets := house.octets(zoe, "INBOX")).parts)
+    assert root.header(octets, "In-Reply-To") == "<deux@exemple.org>"
+    assert root.header(octets, "References") == "<un@exemple.org> <deux@exemple.org>"
+    assert alias in root.header(octets, "From")
 
 
 # ---------------------------------------------------------------------- recipients
@@ -424,6 +469,35 @@ def test_another_person_gets_nothing_of_it(house: House, person: Principal, brow
     browser.post("/deconnexion", {})
     answer = browser.post("/connexion", {**data, "identifiant": person.login})
     assert "Une heure de travail</textarea>" in answer.text
+
+
+def test_text_of_an_expired_session_is_shown_where_no_draft_has_room(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    """The mailbox is full: the text came back nowhere, and nobody was told."""
+    _expired(house, browser, a=zoe.login)
+    house.store.write_now(accounts.set_quota, person.account_id, 1)
+    data = {"identifiant": person.login, "mot_de_passe": PASSWORD, "interface": "simple"}
+    answer = browser.post("/connexion", data)
+    assert "Une heure de travail</textarea>" in answer.text
+    assert "Votre boîte est pleine" in answer.text
+    house.store.write_now(accounts.set_quota, person.account_id, 0)
+    send(browser)
+    assert house.subjects(zoe, "INBOX")[-1] == "Long texte"
+
+
+def test_two_windows_on_one_draft_of_a_full_mailbox_lose_nothing(
+    house: House, person: Principal, browser: Visitor
+) -> None:
+    browser.get("/s/ecrire")
+    browser.post("/s/ecrire", form(browser, texte="début", faire="enregistrer"))
+    stale, page = form(browser), browser.text
+    browser.post("/s/ecrire", form(browser, texte="première fenêtre", faire="enregistrer"))
+    house.store.write_now(accounts.set_quota, person.account_id, 1)
+    answer = browser.post("/s/ecrire", {**stale, "texte": "seconde fenêtre", "faire": "enregistrer"}, page=page)
+    assert answer.status_code == 409
+    assert "seconde fenêtre</textarea>" in answer.text
+    assert "Votre boîte est pleine" in answer.text
 
 
 def test_parked_text_ends(house: House, person: Principal, browser: Visitor) -> None:

@@ -214,6 +214,25 @@ def test_two_windows_on_one_draft_give_a_choice(house: House, watched: Watched, 
     assert "ma fenêtre" in draft
 
 
+def test_what_another_window_changed_beside_the_text_is_asked_about_too(
+    house: House, watched: Watched, person: Principal
+) -> None:
+    """Only the texts were compared: a subject, or somebody in copy, was written over in silence."""
+    page = watched.page
+    write(page, house)
+    page.fill("#texte", "commun")
+    expect(page.locator("#etat")).to_contain_text("Enregistré à")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.fill("#objet", "De l’autre fenêtre")
+    expect(other.locator("#etat")).to_contain_text("Enregistré à")
+    page.bring_to_front()
+    page.fill("#objet", "De la mienne")
+    page.locator("#texte").focus()
+    expect(page.locator("#conflit")).to_be_visible()
+    assert "De l’autre fenêtre" in house.subjects(person, "Drafts")
+
+
 def test_password_is_asked_over_the_text(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
     """The session ends while one writes: the same page goes on, the letter leaves."""
     page = watched.page

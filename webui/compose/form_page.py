@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
+from mailserver.mime import Part
 from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Refused
 from mailserver.store.web.webmail import compose_data
@@ -26,6 +27,8 @@ class Original:
     """What may be taken along from messages that are being passed on, offered before the draft exists."""
 
     pieces: Sequence[message_parts.Piece]
+    pictures: Sequence[Part] = ()
+    """Pictures within its text, which go along with a quotation in HTML, and else as files."""
 
 
 @dataclass(frozen=True, slots=True)

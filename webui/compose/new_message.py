@@ -11,7 +11,7 @@ from webui.compose.addressing import identities
 from webui.compose.addressing.identities import Answering
 from webui.compose.addressing.recipients import clean_recipients
 from webui.compose.form_page import Original
-from webui.compose.message import message_form, signatures, sources
+from webui.compose.message import message_form, quotation, signatures, sources
 from webui.compose.message.message_form import MAX_FORWARDS, Letter, listed
 from webui.compose.message.sources import Source
 from webui.http.forms import positive
@@ -41,7 +41,7 @@ class Start:
 
 async def begin(services: Services, visit: Visit) -> Beginning:
     """The letter of the address: `repondre`, `tous`, `liste`, `transferer`, `joindre` (several), `modifier`, or a new
-    one to `a`; with `boite` from a mailbox of others, in the name of the box if the person may.
+    one to `a`, `cc` and `cci`; with `boite` from a mailbox of others, in the name of the box if the person may.
 
     Raises Refused(NOT_FOUND | NO_SUCH_MAILBOX | FORBIDDEN).
     """
@@ -56,9 +56,19 @@ async def begin(services: Services, visit: Visit) -> Beginning:
             bound = await services.store.read(required_tls.any_of, named)
             letter = replace(letter, require_tls=letter.require_tls or bound)
             # A message that is written anew has its signature already.
-            return (letter if name == "modifier" else _opened(services, visit, letter, found)), original
-    to, subject = clean_recipients(visit.query("a")), visit.query("objet")
-    return _opened(services, visit, Letter(to=to, subject=subject, box=box, sender=author.sender), found), None
+            letter = letter if name == "modifier" else _opened(services, visit, letter, found)
+            return letter, _with_pictures(letter, original)
+    to, cc, bcc = (clean_recipients(visit.query(name)) for name in ("a", "cc", "cci"))
+    letter = Letter(to=to, cc=cc, bcc=bcc, subject=visit.query("objet"), box=box, sender=author.sender)
+    return _opened(services, visit, letter, found), None
+
+
+def _with_pictures(letter: Letter, original: Original | None) -> Original | None:
+    """What is offered, and the pictures that would be lost: all of them where the letter is plain."""
+    if original is None:
+        return None
+    lost = [part for part in original.pictures if not (letter.html and quotation.carries(part))]
+    return Original([*original.pieces, *message_parts.pieces_of(lost)])
 
 
 def _opened(services: Services, visit: Visit, letter: Letter, found: ComposeData) -> Letter:
@@ -110,18 +120,19 @@ async def _anew(services: Services, visit: Visit, start: Start) -> Beginning:
     in a message that came anybody may have written it."""
     source = await _source(services, visit, start, message_parts.TEXT_OCTETS)
     octets, root = source.octets, source.root
-    to, cc = (listed(correspondents(octets, root, name)) for name in ("To", "Cc"))
+    to, cc, bcc = (listed(correspondents(octets, root, name)) for name in ("To", "Cc", "Bcc"))
     text = await computed(plain_text.weight(root), plain_text.readable, octets, root)
     letter = Letter(
         to=to,
         cc=cc,
+        bcc=bcc,
         subject=root.header(octets, "Subject"),
         text=text[: message_form.MAX_TEXT],
         forwards=(start.source,),
         box=start.box,
         sender=start.author.sender,
     )
-    return letter, Original(message_parts.pieces(root))
+    return letter, Original(message_parts.pieces(root), message_parts.pictures(root))
 
 
 async def _forward(services: Services, visit: Visit, start: Start) -> Beginning:
@@ -133,7 +144,7 @@ async def _forward(services: Services, visit: Visit, start: Start) -> Beginning:
         quotes=True,
         sender=start.author.sender,
     )
-    return letter, Original(message_parts.pieces(source.root))
+    return letter, Original(message_parts.pieces(source.root), message_parts.pictures(source.root))
 
 
 async def _enclose(services: Services, visit: Visit, start: Start) -> Beginning:

@@ -75,12 +75,18 @@ async def confirm(services: Services, visit: Visit) -> Response:
         draft = await kept(services, visit, number)
         located = Located(draft.letter, draft.attachments)
     letter, choice = located.letter, visit.form.text("faire")
-    if recipient_remedies.is_remedy(choice):
-        letter = await versions.keep(services, visit, recipient_remedies.applied(letter, choice), located.attachments)
+    is_remedy = recipient_remedies.is_remedy(choice)
+    letter = recipient_remedies.applied(letter, choice) if is_remedy else answered(letter, choice)
+    try:
+        letter = await versions.keep(services, visit, letter, located.attachments)
+    except Refused as refusal:
+        if refusal.reason is not Reason.OVER_QUOTA:
+            raise
+        fault = visit._("Votre boîte est pleine : le brouillon n’a pas pu être enregistré.")
+        return await form_page.answer(services, visit, letter, located.attachments, faults=[fault], status=507)
+    if is_remedy:
         return await form_page.checked(services, visit, letter, located.attachments)
-    letter = answered(letter, choice)
     changed = attached_files.changed(visit, located.attachments) if located.moved else ""
-    letter = await versions.keep(services, visit, letter, located.attachments)
     return await send(services, visit, letter, located.attachments, asked=True, question=changed)
 
 

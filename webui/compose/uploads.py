@@ -118,6 +118,7 @@ async def _refusal(services: Services, visit: Visit, letter: Letter, refusal: Re
             theirs = (await kept(services, visit, other)).letter
             shown = message_form.plain(theirs.html) if theirs.html else theirs.text
             answer |= {"autre": other, "autre_objet": theirs.subject, "autre_texte": shown}
+            answer |= {"autre_a": theirs.to, "autre_cc": theirs.cc, "autre_cci": theirs.bcc}
     return JSONResponse(answer, status, headers=headers.page(visit.secure))
 
 

@@ -17,7 +17,7 @@ from mailserver.store.web import webmail
 from mailserver.store.web.webmail import compose_data
 from webui.account.session import stash
 from webui.compose import form_page, models, new_message, sending
-from webui.compose.addressing import recipient_remedies
+from webui.compose.addressing import identities, recipient_remedies
 from webui.compose.message import attached_files, drafts, message_form, quotation, signatures, versions
 from webui.compose.message.drafts import keep, kept
 from webui.compose.message.message_form import Letter, from_form
@@ -49,7 +49,10 @@ async def edit(services: Services, visit: Visit) -> Response:
 
 async def _go_on(services: Services, visit: Visit, draft_id: int) -> Response:
     draft = await kept(services, visit, draft_id)
-    return await form_page.answer(services, visit, draft.letter, draft.attachments)
+    letter = draft.letter
+    if draft.authors:
+        letter = replace(letter, sender=await identities.of_recipient(services, visit, list(draft.authors)))
+    return await form_page.answer(services, visit, letter, draft.attachments)
 
 
 async def post(services: Services, visit: Visit) -> Response:
@@ -80,8 +83,7 @@ async def post(services: Services, visit: Visit) -> Response:
         if refusal.reason is Reason.CONFLICT:
             return await _conflict(services, visit, letter)
         if refusal.reason is Reason.OVER_QUOTA:
-            fault = visit._("Votre boîte est pleine : le brouillon n’a pas pu être enregistré.")
-            return await form_page.answer(services, visit, letter, before, faults=[fault], status=507)
+            return await form_page.answer(services, visit, letter, before, faults=[_full(visit)], status=507)
         raise
     if sends:
         changed = attached_files.changed(visit, before) if located.moved else ""
@@ -154,15 +156,31 @@ async def _too_big(services: Services, visit: Visit, letter: Letter, before: Seq
     fault = visit._("Les pièces jointes dépassent %(limit)s au total : elles n’ont pas été ajoutées.") % {
         "limit": visit.language.size(services.attachment_octets)
     }
-    letter = await keep(services, visit, letter, before)
-    return await form_page.answer(services, visit, letter, before, faults=[fault], status=413)
+    letter, full = await _kept_if_room(services, visit, letter, before)
+    return await form_page.answer(services, visit, letter, before, faults=[fault, *full], status=413)
 
 
 async def _gone(services: Services, visit: Visit, letter: Letter, before: Sequence[Attachment]) -> Response:
     """What was to be taken along is not to be had any more: the text is kept, and nothing is sent without it."""
     fault = visit._("Le message d’origine n’est plus accessible : ses pièces jointes n’ont pas été ajoutées.")
-    letter = await keep(services, visit, letter, before)
-    return await form_page.answer(services, visit, letter, before, faults=[fault], status=422)
+    letter, full = await _kept_if_room(services, visit, letter, before)
+    return await form_page.answer(services, visit, letter, before, faults=[fault, *full], status=422)
+
+
+async def _kept_if_room(
+    services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment]
+) -> tuple[Letter, list[str]]:
+    """The letter as a draft, and what is to be said where the mailbox is full: then the page alone has the text."""
+    try:
+        return await keep(services, visit, letter, attachments), []
+    except Refused as refusal:
+        if refusal.reason is not Reason.OVER_QUOTA:
+            raise
+    return letter, [_full(visit)]
+
+
+def _full(visit: Visit) -> str:
+    return visit._("Votre boîte est pleine : le brouillon n’a pas pu être enregistré.")
 
 
 async def other_version(services: Services, visit: Visit, letter: Letter) -> int:
@@ -181,7 +199,10 @@ async def resumed(services: Services, visit: Visit, letter: Letter) -> Letter:
 async def _conflict(services: Services, visit: Visit, letter: Letter) -> Response:
     """The draft was sent, replaced or removed elsewhere: what was typed here is kept beside it, and not sent."""
     other = await other_version(services, visit, letter)
-    letter = await keep(services, visit, replace(letter, draft=0, key=""), ())
+    letter, full = await _kept_if_room(services, visit, replace(letter, draft=0, key=""), ())
+    if full:
+        fault = visit._("Ce brouillon a été modifié, envoyé ou supprimé dans une autre fenêtre.")
+        return await form_page.answer(services, visit, letter, faults=[fault, *full], other=other, status=409)
     fault = visit._(
         "Ce brouillon a été modifié, envoyé ou supprimé dans une autre fenêtre. Votre version est gardée à part, sans "
         "ses pièces jointes : vérifiez vos dossiers Brouillons et Envoyés avant de l’envoyer."
@@ -208,3 +229,8 @@ async def restore(services: Services, visit: Visit, form: stash.Stashed) -> int:
     if located is None:
         located = versions.Located(replace(form.letter, draft=0, key=""), ())
     return (await keep(services, visit, located.letter, located.attachments)).draft
+
+
+async def given_back(services: Services, visit: Visit, form: stash.Stashed) -> Response:
+    """The parked text in its form where it could not become a draft: nothing else has it now."""
+    return await form_page.answer(services, visit, form.letter, faults=[_full(visit)], status=507)

@@ -70,6 +70,13 @@ def thread(octets: bytes, message: Part) -> tuple[str, tuple[str, ...]]:
     return own, tuple(chain)
 
 
+def threading_of(octets: bytes, message: Part) -> tuple[str, tuple[str, ...]]:
+    """In-Reply-To and References as a message has them: a draft, whichever program wrote it."""
+    answered = envelope.references(_raw(octets, message, "in-reply-to")).split()
+    chain = envelope.references(_raw(octets, message, "references")).split()
+    return " ".join(answered[:MAX_REFERENCES]), tuple(chain[:1] + chain[1:][1 - MAX_REFERENCES :])
+
+
 def _raw(octets: bytes, message: Part, name: str) -> bytes | None:
     found = next(headers.named(octets, message.start, message.body, name), None)
     return octets[found.value : found.end] if found is not None else None

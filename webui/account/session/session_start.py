@@ -6,6 +6,7 @@ import structlog
 from starlette.responses import Response
 
 from mailserver.login.attempts.throttle import TooManyAttempts
+from mailserver.login.passwords import renewal
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, State
 from mailserver.store.account import accounts, sessions
@@ -116,10 +117,21 @@ async def _destination(services: Services, guest: Guest, principal: Principal, w
         draft = await writing.restore(services, visit, parked)
     except Refused as refusal:
         log.warning("parked text could not become a draft", account=principal.account_id, why=refusal.reason.value)
-        return redirect(guest, f"{base}/")
+        if _is_held_up(services, visit):
+            return redirect(guest, f"{base}/")
+        response = await writing.given_back(services, visit, parked)
+        stash.forget(response, guest)
+        return response
     response = redirect(guest, f"{base}/ecrire/{draft}", **done("fichiers" if parked.lost_files else "retrouve"))
     stash.forget(response, guest)
     return response
+
+
+def _is_held_up(services: Services, visit: Visit) -> bool:
+    """Whether something has to be done before any page is open: a second factor, a new password."""
+    known = accounts.NEVER if services.directory.read_only else visit.session.renewal
+    must_renew = renewal.is_expired(services.settings.passwords, known, visit.now)
+    return must_renew or (not visit.session.factor_on and services.login.factors.required(visit.principal))
 
 
 async def _visit(services: Services, guest: Guest, principal: Principal, wish: Wish, token: str) -> Visit:

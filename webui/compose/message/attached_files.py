@@ -12,6 +12,7 @@ from webui.compose.message.message_form import Letter
 from webui.http import headers
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
+from webui.reader import message_parts
 
 MAX_TAKEN = 100
 """Pieces of other messages taken along at once."""
@@ -84,11 +85,11 @@ async def whole(services: Services, visit: Visit, content_id: int, box_id: int) 
 async def taken(
     services: Services, visit: Visit, content_id: int, numbers: Sequence[str], box_id: int
 ) -> list[Attachment]:
-    """Attachments of a message. Raises as `sources.message`."""
+    """Attachments of a message, and pictures within its text. Raises as `sources.message`."""
     source = await sources.message(services, visit, content_id, box_id)
     wanted = set(numbers)
     return [
         Attachment(part.filename or f"piece-{part.number}", part.type, part.content(source.octets))
-        for part in source.root.attachments()
+        for part in (*source.root.attachments(), *message_parts.pictures(source.root))
         if part.number in wanted
     ]

@@ -7,13 +7,14 @@ message does not have. The quoted original is not in a draft: it is put in when 
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from mailserver.mime import Part
 from mailserver.mime.header import header_limit
 from mailserver.mime.writing.compose import Attachment, NewMessage, build
 from mailserver.mime.writing.fields import Correspondent
-from mailserver.mime.writing.replies import correspondents, thread
+from mailserver.mime.writing.replies import correspondents, thread, threading_of
 from mailserver.model.errors import Reason, Refused
 from mailserver.rules import urgent_letters
 from mailserver.store.mail import messages
@@ -34,7 +35,7 @@ from webui.compose.message.message_form import (
 )
 from webui.http.offload import computed
 from webui.page.context import Services, Visit
-from webui.reader.content import plain_text
+from webui.reader.content import html_view, plain_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Kept:
 
     letter: Letter
     attachments: tuple[Attachment, ...]
+    authors: tuple[str, ...] = ()
+    """In whose name it is, by the From of another program."""
 
 
 # ---------------------------------------------------------------------- written
@@ -149,14 +152,19 @@ def _fields(visit: Visit, letter: Letter, *, draft: bool) -> list[tuple[str, str
 
 
 async def _threading(services: Services, visit: Visit, letter: Letter) -> tuple[str, tuple[str, ...]]:
-    """In-Reply-To and References from the message that is answered, if it is still there."""
-    if not letter.answers:
+    """In-Reply-To and References from the message that is answered, if it is still there; else those of the draft,
+    which another program may have begun as an answer."""
+    if letter.answers:
+        with suppress(Refused):
+            source = await sources.message(services, visit, letter.answers, letter.box, upto=0)
+            return thread(source.octets, source.root)
+    if not letter.draft:
         return "", ()
     try:
-        source = await sources.message(services, visit, letter.answers, letter.box, upto=0)
+        source = await sources.message(services, visit, letter.draft, upto=0)
     except Refused:
         return "", ()
-    return thread(source.octets, source.root)
+    return threading_of(source.octets, source.root)
 
 
 # ---------------------------------------------------------------------- kept, and read again
@@ -183,7 +191,10 @@ async def kept(services: Services, visit: Visit, draft_id: int) -> Kept:
 
 
 def _kept(octets: bytes, root: Part, draft_id: int) -> Kept:
-    return Kept(letter_of(octets, root, draft_id), tuple(_attachments(octets, root)))
+    authors = () if root.header(octets, FIELD) else correspondents(octets, root, "From")
+    return Kept(
+        letter_of(octets, root, draft_id), tuple(_attachments(octets, root)), tuple(one.address for one in authors)
+    )
 
 
 def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:
@@ -201,7 +212,7 @@ def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:
         bcc=fields["Bcc"],
         subject=root.header(octets, "Subject"),
         text=plain_text.readable(octets, root)[:MAX_TEXT],
-        html=_own_html(formatted.text(octets, MAX_TEXT * 4)) if formatted is not None else "",
+        html=_own_html(html_view.source_of(octets, formatted)),
         urgent=bool(root.header(octets, "X-Priority").startswith("1")),
         alert=root.header(octets, urgent_letters.FIELD).strip().lower() == urgent_letters.VALUE,
         receipt=bool(root.header(octets, "Disposition-Notification-To")),

@@ -75,7 +75,7 @@ class Letter:
 
     @property
     def recipients(self) -> str:
-        return f"{self.to}{self.cc}{self.bcc}"
+        return ", ".join(filter(None, (self.to, self.cc, self.bcc)))
 
     @property
     def source(self) -> int:

@@ -4,11 +4,11 @@
 const UNDERWAY = 1500;
 const PATIENCE = 5000;
 
-// The words of a letter, however they are set.
+// The words of a letter, however they are set, and to whom.
 function said(field) {
   const html = field("html");
   const body = html ? new DOMParser().parseFromString(html, "text/html").body.textContent : field("texte");
-  return `${field("objet")} ${body}`.replace(/\s+/g, "");
+  return `${field("a")} ${field("cc")} ${field("cci")} ${field("objet")} ${body}`.replace(/\s+/g, "");
 }
 
 // What the server has of a letter of this key, by field.

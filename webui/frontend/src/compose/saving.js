@@ -10,7 +10,7 @@ export function keeping(desk) {
   let last = 0;
   let wait = 10_000;
   let timer = 0;
-  let beaconed = "";
+  const tried = []; // what the last saves said, whether or not their answers were heard
   let hidden = -1; // what had changed when the page was last hidden: it is sent once
   let at = "";
 
@@ -19,6 +19,15 @@ export function keeping(desk) {
     desk.editor?.write();
     return desk.field("texte").value;
   };
+
+  // What a letter says, and to whom: two that differ in anything else are one.
+  const said = (values) => values.map((one) => (one ?? "").replace(/\s+/g, " ").trim()).join("\n");
+  const words = () => said([...["a", "cc", "cci", "objet"].map((name) => desk.field(name)?.value), shown()]);
+
+  function trying() {
+    tried.push(words());
+    if (tried.length > 3) tried.shift();
+  }
 
   // For a browser that dies between two saves; only this tab sees it, and logging out clears it.
   function remember() {
@@ -121,6 +130,7 @@ export function keeping(desk) {
 
   async function send(more, options) {
     const before = changes;
+    trying();
     const response = await desk.post(`${desk.base}/ecrire/garder`, more, options);
     const answer = await response.json();
     if (response.ok) {
@@ -136,8 +146,8 @@ export function keeping(desk) {
 
   async function conflict(answer, more) {
     if (made.sending && !more.retirer) return false; // the letter as it stands is about to leave, beside the other version
-    const theirs = (answer.autre_texte ?? "").trim();
-    if (answer.autre && (theirs === beaconed.trim() || theirs === shown().trim())) {
+    const theirs = said(["a", "cc", "cci", "objet", "texte"].map((name) => answer[`autre_${name}`]));
+    if (answer.autre && (tried.includes(theirs) || theirs === words())) {
       // Ours, kept by the page as it was hidden: nobody was there to hear the answer.
       desk.field("brouillon").value = answer.autre;
       return send(more);
@@ -207,7 +217,7 @@ export function keeping(desk) {
   desk.listen(window, "pagehide", () => {
     if (!dirty || desk.leaving || hidden === changes) return;
     hidden = changes;
-    beaconed = shown();
+    trying();
     navigator.sendBeacon(`${desk.base}/ecrire/garder`, desk.post.fields());
   });
   desk.listen(window, "beforeunload", (event) => {
