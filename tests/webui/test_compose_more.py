@@ -177,6 +177,22 @@ def test_quotation_may_be_left_out_or_changed(
     assert b"seconde" not in house.octets(zoe, "INBOX")
 
 
+def test_nothing_leaves_without_the_quotation_that_its_page_showed(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    """The original was removed for good meanwhile: what was passed on was an empty message."""
+    source = house.deliver(person, mail("À transmettre", body="le contenu\n"))
+    browser.get(f"/s/ecrire?transferer={source}")
+    data, before = form(browser, a=zoe.login), house.box(zoe, "INBOX").messages
+    house.store.write_now(webmail.erase, person.account_id, house.box(person, "INBOX").id, [source])
+    answer = browser.post("/s/ecrire", {**data, "faire": "envoyer"})
+    assert answer.status_code == 422
+    assert "plus accès au message d’origine" in unescape(answer.text)
+    assert house.box(zoe, "INBOX").messages == before
+    send(browser, texte="de tête, alors")
+    assert house.box(zoe, "INBOX").messages == before + 1
+
+
 def test_answer_below_the_quotation(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
     house.store.write_now(sessions.revise_preferences, person.account_id, {"answer_below": True})
     source = house.deliver(person, mail("Dessous", body="question\n"))
