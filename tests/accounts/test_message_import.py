@@ -17,7 +17,7 @@ from mailserver.foundation.settings import Limits
 from mailserver.mime.writing import binary
 from mailserver.model.identity import Principal
 from mailserver.store.mail import mailboxes, messages
-from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, SEEN
+from mailserver.store.mail.flags import ANSWERED, FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.mail.messages import NO_QUOTA, Quota
 from tests.background.conftest import House
 
@@ -98,6 +98,27 @@ async def test_a_folder_that_was_exported_comes_back_as_it_was(house: House) -> 
         for row in rows(house, person)
     ]
     assert after == before
+
+
+async def test_a_file_of_thunderbird_comes_as_thunderbird_showed_it(house: House) -> None:
+    """What was deleted there is in the file until it is compacted; all of it had come, and none of it read."""
+    person = await house.person()
+    first = b"From - Tue Nov 24 10:20:00 2026\nX-Mozilla-Status: %s\nX-Mozilla-Status2: 00000000\nX-Mozilla-Keys: \n"
+    file = b"".join(
+        first % status
+        + b"X-Mozilla-Status: 0008\n" * (number == 3)
+        + (MAIL % number).replace(b"\r\n", b"\n").replace(b"\nFrom ", b"\n>From ")
+        + b"\n"
+        for number, status in enumerate((b"0001", b"0009", b"1007", b"0000"))
+    )
+    assert (await bring(house, person, "Dossier.mbox", file)).imported == 3
+    found = {row[1]: row[2] for row in rows(house, person)}
+    forwarded = 1 << FIRST_KEYWORD_BIT
+    assert found == {"0": SEEN, "2": SEEN | ANSWERED | FLAGGED | forwarded, "3": 0}
+    again = await bring(house, person, "Dossier.mbox", file.replace(b"Status: 0000", b"Status: 0001"))
+    assert (again.imported, again.duplicates) == (0, 3), "what its program wrote in it is no part of a message"
+    box = house.store.read_now(mailboxes.get, person.account_id, "INBOX")
+    assert house.store.read_now(messages.octets, person.account_id, box.id, 1, house.store.blobs) == MAIL % 0
 
 
 async def test_what_is_refused_is_told_with_its_place(house: House) -> None:

@@ -1,7 +1,8 @@
 """A folder as an mbox file (RFC 4155), in the variant `mboxrd`, which can be undone exactly.
 
 Flags travel as `Status`, `X-Status` and `X-Keywords`, which Thunderbird, mutt, Dovecot and others understand. Line
-ends are LF, as everywhere in mbox; nothing else of a message is changed.
+ends are LF, as everywhere in mbox; nothing else of a message is changed. Thunderbird's own files say the same in
+`X-Mozilla-Status`, also of messages that were deleted and are in the file until it is compacted.
 """
 
 import calendar
@@ -16,14 +17,19 @@ from mailserver.store.mail.flags import ANSWERED, DELETED, DRAFT, FIRST_KEYWORD_
 
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
 _UNWANTED = re.compile(
-    rb"^(?:status|x-status|x-keywords)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE
+    rb"^(?:status|x-status|x-keywords|x-mozilla-(?:status2?|keys))[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*",
+    re.IGNORECASE | re.MULTILINE,
 )
-_STATUS = re.compile(rb"^(status|x-status|x-keywords|x-mozilla-keys)[ \t]*:([^\n]*)\n", re.IGNORECASE | re.MULTILINE)
+_STATUS = re.compile(
+    rb"^(status|x-status|x-keywords|x-mozilla-(?:keys|status))[ \t]*:([^\n]*)\n", re.IGNORECASE | re.MULTILINE
+)
 MAX_LINE = 64 * 1024
 """Octets that are read at once: a longer line comes in pieces."""
 MAX_KEYWORDS = 20
 MAX_STATUS = 4000
 """Octets that are read of a field with flags or keywords."""
+_MOZILLA = ((1, "\\Seen"), (2, "\\Answered"), (4, "\\Flagged"), (0x1000, "$Forwarded"))
+_MOZILLA_GONE = 8
 _X_STATUS = ((ANSWERED, "A"), (FLAGGED, "F"), (DRAFT, "T"), (DELETED, "D"))
 
 
@@ -69,6 +75,8 @@ class Found:
     """Seconds since the epoch; 0: the file does not say."""
     flags: tuple[str, ...]
     """System flags and keywords."""
+    gone: bool = False
+    """Its program has deleted it already."""
 
 
 def entries(file: Lines, limit: int) -> Iterator[Found]:
@@ -100,10 +108,10 @@ def _found(first: bytes, read: bytearray, size: int, limit: int) -> Found:
     text = text.removesuffix(b"\n") if text.endswith(b"\n\n") else text  # the blank line before the next one
     header, blank, body = text.partition(b"\n\n")
     header += b"\n"
-    flags = _read_flags(header)
+    flags, gone = _read_flags(header)
     header = _UNWANTED.sub(b"", header)
     octets = (header + (blank[1:] + body if blank else b"")).replace(b"\n", b"\r\n")
-    return Found(octets, size, _moment(first), flags)
+    return Found(octets, size, _moment(first), flags, gone)
 
 
 def _moment(first: bytes) -> int:
@@ -117,13 +125,20 @@ def _moment(first: bytes) -> int:
     return 0
 
 
-def _read_flags(header: bytes) -> tuple[str, ...]:
-    """What `Status`, `X-Status`, `X-Keywords` and Thunderbird's `X-Mozilla-Keys` say."""
+def _read_flags(header: bytes) -> tuple[tuple[str, ...], bool]:
+    """What `Status`, `X-Status`, `X-Keywords` and Thunderbird's `X-Mozilla-Keys` and `X-Mozilla-Status` say; whether it
+    is deleted."""
     kept: dict[str, str] = {}
     for found in _STATUS.finditer(header):
-        kept[found[1].decode("ascii").lower()] = found[2][:MAX_STATUS].decode("utf-8", "replace").strip()
+        name, value = found[1].decode("ascii").lower(), found[2][:MAX_STATUS].decode("utf-8", "replace").strip()
+        if not (name in kept and "mozilla" in name):  # Thunderbird's own stand before what a sender wrote
+            kept[name] = value
+    mozilla = kept.get("x-mozilla-status", "")
+    bits = int(mozilla, 16) if re.fullmatch("[0-9A-Fa-f]{1,8}", mozilla) else 0
     flags = ["\\Seen"] if "R" in kept.get("status", "") else []
     letters = {"A": "\\Answered", "F": "\\Flagged", "T": "\\Draft"}
     flags += [flag for letter, flag in letters.items() if letter in kept.get("x-status", "")]
+    flags += [flag for bit, flag in _MOZILLA if bits & bit]
     words = f"{kept.get('x-keywords', '')} {kept.get('x-mozilla-keys', '')}".split()
-    return (*flags, *(word for word in words[:MAX_KEYWORDS] if KEYWORD.fullmatch(word)))
+    flags += [word for word in words[:MAX_KEYWORDS] if KEYWORD.fullmatch(word)]
+    return tuple(dict.fromkeys(flags)), bool(bits & _MOZILLA_GONE)

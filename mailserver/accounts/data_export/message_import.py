@@ -167,6 +167,8 @@ def _boxed(name: str, file: Source, limit: int, report: Report) -> Iterator[_Bro
     for number, found in enumerate(mbox.entries(file, limit), 1):
         if report.full:
             return
+        if found.gone:
+            continue
         where = f"{name}, {number}"
         if (not found.octets and found.size > limit) or len(found.octets) > limit:
             report.refuse(where, Why.TOO_BIG)
