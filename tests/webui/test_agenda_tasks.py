@@ -159,6 +159,29 @@ def test_bad_input_conflicts_and_others(page: Visitor, client: Client, house: Ho
     assert page.get("/agenda/taches").status_code == 200
 
 
+def test_what_was_typed_is_kept_by_whichever_button_and_beside_another_program(
+    page: Visitor, client: Client, today: datetime.date
+) -> None:
+    add(page, "Préparer", today)
+    typed = {"complet": "1", "titre": "Préparer", "jour": str(today), "heure": "", "priorite": "0"}
+    act(page, "Préparer", "cocher", **typed, description="Fait avec Marc.")
+    task = client.tasks()["Préparer"]
+    assert (str(task["STATUS"]), str(task["DESCRIPTION"])) == ("COMPLETED", "Fait avec Marc.")
+    address = page.links("/agenda/taches/")[0]
+    page.get(address)
+    etag = page.field("etag")
+    item = client.list.todos()[0]
+    item.data = item.data.replace("STATUS:COMPLETED", "STATUS:CANCELLED")
+    item.save()
+    fields = {**typed, "description": "Ce que j’ajoute longuement.", "faire": "garder"}
+    assert page.post(address, {**fields, "etag": etag}).status_code == 422
+    assert "modifiée ailleurs entre-temps" in page.text
+    assert "Ce que j’ajoute longuement." in page.text
+    page.post(address, {**fields, "etag": page.field("etag")})
+    task = client.tasks()["Préparer"]
+    assert (str(task["STATUS"]), str(task["DESCRIPTION"])) == ("CANCELLED", "Ce que j’ajoute longuement.")
+
+
 def test_the_simplified_interface_has_the_same_tasks(
     visitor: Visitor, someone: Principal, client: Client, today: datetime.date
 ) -> None:

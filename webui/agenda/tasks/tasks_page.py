@@ -101,26 +101,36 @@ async def save(services: Services, visit: Visit) -> Response:
     if found.closed:
         raise Refused(Reason.READ_ONLY)
     if visit.form.text("etag") != found.row.etag:
-        raise Refused(Reason.CONFLICT)
+        if not visit.form.has("complet") or visit.form.text("faire") == "supprimer":
+            raise Refused(Reason.CONFLICT)
+        fault = visit._("Cette tâche a été modifiée ailleurs entre-temps. Relisez, puis enregistrez de nouveau.")
+        return await show_task(services, visit, fault)
     match visit.form.text("faire"):
         case "supprimer":
             return await _write(services, visit, found, None, "tache-supprimee")
-        case "cocher" | "rouvrir" as act:
-            done = act == "cocher"
-            text = await event_items.computed(visit, tasks.tick, found.text, event_items.moment(visit), done=done)
-            return await _write(services, visit, found, text, "tache-faite" if done else "tache-rouverte")
-        case "garder":
-            after, fault = _typed(visit, before)
+        case "cocher" | "rouvrir" | "garder" as act:
+            text, fault = found.text, ""
+            if act == "garder" or visit.form.has("complet"):  # what was typed beside the other buttons, too
+                text, fault = await _changed(visit, found.text, before)
             if fault:
                 return await show_task(services, visit, fault)
-            try:
-                text = await event_items.computed(visit, tasks.change, found.text, after, event_items.moment(visit))
-            except Refused:
-                return await show_task(
-                    services, visit, visit._("Cette tâche se répète : sa date ne peut pas être changée ainsi.")
-                )
-            return await _write(services, visit, found, text, "tache-modifiee")
+            if act == "garder":
+                return await _write(services, visit, found, text, "tache-modifiee")
+            done = act == "cocher"
+            text = await event_items.computed(visit, tasks.tick, text, event_items.moment(visit), done=done)
+            return await _write(services, visit, found, text, "tache-faite" if done else "tache-rouverte")
     raise BadSyntax("No such action")
+
+
+async def _changed(visit: Visit, text: str, before: TaskDraft) -> tuple[str, str]:
+    """The task as it was typed, and what is wrong with that."""
+    after, fault = _typed(visit, before)
+    if fault:
+        return text, fault
+    try:
+        return await event_items.computed(visit, tasks.change, text, after, event_items.moment(visit)), ""
+    except Refused:
+        return text, visit._("Cette tâche se répète : sa date ne peut pas être changée ainsi.")
 
 
 async def _open(services: Services, visit: Visit) -> tuple[Desk, Found, Task, TaskDraft]:
