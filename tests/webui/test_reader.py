@@ -815,3 +815,4 @@ def test_text_behind_a_large_attachment_is_read(house: House, at_home: Visitor, 
     at_home.get("/s/")
     assert "apres la photo" in at_home.get(f"/s/message/{content}").text
     assert "&gt; apres la photo" in at_home.get(f"/s/ecrire?repondre={content}").text
+    assert "apres la photo</textarea>" in at_home.get(f"/s/ecrire?modifier={content}").text

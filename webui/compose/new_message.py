@@ -118,7 +118,7 @@ async def _reply_list(services: Services, visit: Visit, start: Start) -> Beginni
 async def _anew(services: Services, visit: Visit, start: Start) -> Beginning:
     """A message as a new letter: its recipients, subject, text and files; what our form notes in drafts is not asked,
     in a message that came anybody may have written it."""
-    source = await _source(services, visit, start, message_parts.TEXT_OCTETS)
+    source = await sources.with_text(services, visit, start.source, start.box)
     octets, root = source.octets, source.root
     to, cc, bcc = (listed(correspondents(octets, root, name)) for name in ("To", "Cc", "Bcc"))
     text = await computed(plain_text.weight(root), plain_text.readable, octets, root)

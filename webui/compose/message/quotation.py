@@ -57,14 +57,12 @@ async def imported(services: Services, visit: Visit, letter: Letter) -> tuple[Le
 async def _source(services: Services, visit: Visit, letter: Letter) -> Source | None:
     if not letter.source:
         return None
-    upto = None if letter.html else message_parts.TEXT_OCTETS
     try:
-        source = await sources.message(services, visit, letter.source, letter.box, upto=upto)
-        if plain_text.is_beyond(source.root, len(source.octets)):  # there is text behind a large attachment
-            source = await sources.message(services, visit, letter.source, letter.box)
+        if letter.html:
+            return await sources.message(services, visit, letter.source, letter.box)
+        return await sources.with_text(services, visit, letter.source, letter.box)
     except Refused:
         return None
-    return source
 
 
 def _quoted(visit: Visit, letter: Letter, source: Source) -> Quoted:

@@ -10,6 +10,7 @@ from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored
 from webui.page.context import Services, Visit
 from webui.reader import message_parts
+from webui.reader.content import plain_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,12 @@ async def message(
         folder = services.store.blobs
         octets = await services.store.read(webmail.octets, visit.account_id, content_id, folder, upto)
     return Source(stored, octets, unpack(stored.parts))
+
+
+async def with_text(services: Services, visit: Visit, content_id: int, box_id: int = 0) -> Source:
+    """A message as far as its text is to be quoted: of most the beginning, of one whose text goes on behind a large
+    attachment all. Raises as `message`."""
+    source = await message(services, visit, content_id, box_id, upto=message_parts.TEXT_OCTETS)
+    if plain_text.is_beyond(source.root, len(source.octets)):
+        return await message(services, visit, content_id, box_id)
+    return source
