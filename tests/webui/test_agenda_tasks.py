@@ -170,7 +170,7 @@ def test_what_was_typed_is_kept_by_whichever_button_and_beside_another_program(
     address = page.links("/agenda/taches/")[0]
     page.get(address)
     etag = page.field("etag")
-    item = client.list.todos()[0]
+    item = client.list.todos(include_completed=True)[0]
     item.data = item.data.replace("STATUS:COMPLETED", "STATUS:CANCELLED")
     item.save()
     fields = {**typed, "description": "Ce que j’ajoute longuement.", "faire": "garder"}

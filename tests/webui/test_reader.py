@@ -804,7 +804,7 @@ def test_a_footer_does_not_stand_for_the_message(house: House, at_home: Visitor,
     assert "La réunion est déplacée" in text
     assert "Se desinscrire" in text
     assert "Se desinscrire" in at_home.http.get(f"/s/corps/{opened(text)}").text
-    assert "La réunion est déplacée" in at_home.get("/m/").text  # its first words
+    assert "réunion est déplacée" in at_home.get("/m/").text.replace("\N{NO-BREAK SPACE}", " ")  # its first words
     empty = shown(house, at_home, emma, parted("alternative", (PLAIN, b" \r\n"), (HTML, b"<p>Lettre du mois")))
     assert "Lettre du mois" in empty
 

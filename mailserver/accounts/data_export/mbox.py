@@ -140,5 +140,5 @@ def _read_flags(header: bytes) -> tuple[tuple[str, ...], bool]:
     flags += [flag for letter, flag in letters.items() if letter in kept.get("x-status", "")]
     flags += [flag for bit, flag in _MOZILLA if bits & bit]
     words = f"{kept.get('x-keywords', '')} {kept.get('x-mozilla-keys', '')}".split()
-    flags += [word for word in words[:MAX_KEYWORDS] if KEYWORD.fullmatch(word)]
-    return tuple(dict.fromkeys(flags)), bool(bits & _MOZILLA_GONE)
+    own = [word for word in words[:MAX_KEYWORDS] if KEYWORD.fullmatch(word)]
+    return (*dict.fromkeys(flags), *own), bool(bits & _MOZILLA_GONE)
