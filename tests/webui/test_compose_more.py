@@ -177,7 +177,7 @@ def test_quotation_may_be_left_out_or_changed(
     assert b"seconde" not in house.octets(zoe, "INBOX")
 
 
-def test_nothing_leaves_without_the_quotation_that_its_page_showed(
+def test_nothing_is_passed_on_without_what_its_page_showed(
     house: House, person: Principal, browser: Visitor, zoe: Principal
 ) -> None:
     """The original was removed for good meanwhile: what was passed on was an empty message."""

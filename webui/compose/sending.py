@@ -254,7 +254,7 @@ async def _prepared(
     final = replace(letter, to=shown["a"], cc=shown["cc"], bcc=shown["cci"])
     sender = await identities.correspondent(services, visit, letter)
     quoted = await quotation.quoted(services, visit, letter)
-    if quoted is None and letter.source:  # its author has seen a page that quotes it
+    if quoted is None and letter.source and (letter.box or not letter.answers):  # what is passed on would be empty
         raise Refused(Reason.NOT_FOUND, "the original")
     octets = await drafts.written(services, visit, final, attachments, sender, quoted, draft=False)
     if len(octets) > services.settings.limits.message_size:
