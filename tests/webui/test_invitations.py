@@ -4,6 +4,7 @@ import datetime
 import time
 from email import message_from_bytes
 from email.policy import default
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -296,7 +297,7 @@ def test_who_is_invited_by_another_of_their_addresses_answers_from_it(
 WEEKLY = b"RRULE:FREQ=WEEKLY;COUNT=4\r\nSUMMARY"
 
 
-def series(author: Principal, person: Principal, uid: str, **fields: object) -> bytes:
+def series(author: Principal, person: Principal, uid: str, **fields: Any) -> bytes:
     """An invitation to four Tuesdays, from 1 December on."""
     octets = itip(author.address, uid=uid, attendee=person.address, **fields)
     return octets.replace(b"SUMMARY", WEEKLY, 1)
@@ -388,9 +389,10 @@ def test_an_answer_to_one_occurrence_is_noted_for_it_alone(
     answer = browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "noter"})
     assert "notée dans votre agenda" in answer.text
     (stored,) = events(house, rose)
+    noted: list[Any] = icalendar.Calendar.from_ical(stored).walk("VEVENT")
     said = {
         str(event["RECURRENCE-ID"].dt.day) if "RECURRENCE-ID" in event else "": event["ATTENDEE"].params["PARTSTAT"]
-        for event in icalendar.Calendar.from_ical(stored).walk("VEVENT")
+        for event in noted
     }
     assert said == {"": "ACCEPTED", "8": "DECLINED"}
     assert hours(house, rose) == ["01 10:00", "08 10:00", "15 10:00", "22 10:00"]
