@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,8 +23,10 @@ from mailserver.addressbook import pictures
 from mailserver.foundation import large_answers
 from mailserver.previews import service
 from mailserver.previews.faults import Fault
+from mailserver.store.agenda import agenda_reach
 from tests.waiting import PATIENCE, until
 from tests.webui.house import PASSWORD, House, Visitor
+from webui.page import agenda_turn
 
 SIZE = 8_000_000
 READERS = 20
@@ -194,6 +197,32 @@ def test_an_export_that_is_not_taken_is_on_the_disk(roomy: House, monkeypatch: p
             assert sock.recv(100).startswith(b"HTTP/1.1 200")
             assert visitor.http.get(target).status_code == 503
         until(functools.partial(answers, target))
+
+
+def test_one_person_reads_their_agendas_once_at_a_time(roomy: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request read them all, a hundred megabytes perhaps, before it waited for its turn to compute, and one
+    person's requests held every thread that reads."""
+    emma = roomy.person("Emma", "Dupont")
+    visitor = roomy.visitor()
+    visitor.log_in(emma.login, interface="complet")
+    shown = visitor.get("/agenda")
+    assert shown.status_code == 200
+    calls: list[int] = []
+    go_on = threading.Event()
+    between = agenda_reach.between
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        assert go_on.wait(PATIENCE)
+        return between(*args, **kwargs)
+
+    monkeypatch.setattr(agenda_reach, "between", slowly)
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(slow_reader(roomy, visitor, shown.url.raw_path.decode())) for _ in range(2)]
+        until(lambda: [one for one in list(agenda_turn._TURNS.values()) if one._waiters])
+        assert len(calls) == 1
+        go_on.set()
+        assert all(sock.recv(100).startswith(b"HTTP/1.1 200") for sock in socks)
 
 
 # ---------------------------------------------------------------------- pictures of contacts
