@@ -167,9 +167,11 @@ def test_a_text_that_is_mended_in_the_holidays_is_told_to_nobody_twice(
     """The days are those that were offered; they had begun anew with the day of the change."""
     keep(browser, jours="2026-12-19", du="", au="")
     at(house, "2026-12-21T10:00")
+    browser.log_in(person.login)
     by = f"t-{person.login}@exemple.org"
     write(house, person, by)
     keep(browser, jours="2026-12-19", du="", au="", dehors="Fermé, appelez la loge.")
+    assert "appelez la loge" in browser.get(PAGE).text
     write(house, person, by, subject="Encore")
     assert [text_of(one) for one in answers(house, by)] == ["Fermé."]
 
