@@ -31,7 +31,7 @@ FAULTS = (
         "refused-chunk-is-run",
         "The octets of a chunk that is refused are run as commands.",
         "smtp/conversation.py",
-        "            await self._read_chunk(None, chunk.size)\n",
+        "            await self._read_chunk(None, chunk.size, ends)\n",
         "",
         ("tests/smtp/test_dialogues.py",),
     ),
