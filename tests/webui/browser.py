@@ -107,6 +107,8 @@ class Watched:
     """A page, and every complaint of the browser about it."""
 
     page: Page
+    script: bool
+    """Whether scripts run in it."""
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
@@ -118,7 +120,13 @@ class Watched:
         photograph(self.page, ARTEFACTS / f"{name}.png", whole=whole)
 
     def note_refusals(self) -> None:
-        """From the next page on, what our policy refuses is a complaint, also where the browser would say nothing."""
+        """From the next page on, what our policy refuses is a complaint, also where the browser would say nothing.
+
+        Nothing can listen where no script runs; Chromium complains now and then that it could not, for a frame that
+        has nothing in it yet.
+        """
+        if not self.script:
+            return
         self.page.add_init_script(
             "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
         )
@@ -150,7 +158,7 @@ def visiting(
         service_workers="allow" if worker else "block",
     )
     context.set_default_timeout(60_000)
-    watched = Watched(context.new_page())
+    watched = Watched(context.new_page(), script)
     page = watched.page
     page.on("console", lambda message: watched.complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: watched.complaints.append(str(error)))
