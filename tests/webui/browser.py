@@ -122,8 +122,8 @@ class Watched:
     def note_refusals(self) -> None:
         """From the next page on, what our policy refuses is a complaint, also where the browser would say nothing.
 
-        Nothing can listen where no script runs; Chromium complains now and then that it could not, for a frame that
-        has nothing in it yet.
+        Nothing can listen where no script runs. Not for pages that are a sandbox themselves: Chromium complains now and
+        then that this script did not run there.
         """
         if not self.script:
             return

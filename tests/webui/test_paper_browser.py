@@ -54,7 +54,6 @@ def test_a_formatted_message_prints_whole(
 ) -> None:
     with visiting(chromium, script=base == "/m") as watched:
         page = watched.page
-        watched.note_refusals()
         let_in(page, house, emma.login, "complet" if base == "/m" else "simple")
         page.goto(f"{house.url}{base}/message/{letter}/imprimer?forme=1")
         expect(page.locator(".forme img")).to_have_js_property("naturalWidth", 1)
