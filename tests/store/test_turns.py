@@ -174,9 +174,18 @@ async def test_what_could_not_be_synced_is_uncertain(opened: Opened, monkeypatch
     def refuse(_: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
+    def fail(tx: Tx) -> None:
+        raise ValueError("this unit fails")
+
+    first, go_on = await held(background)
     monkeypatch.setattr(os, "fdatasync", refuse)
+    group = asyncio.gather(background.write(add, 1), background.write(fail), return_exceptions=True)
+    await handed_over()
+    go_on.set()
     with pytest.raises(Uncertain):
-        await background.write(add, 1)
+        await first
+    told = await group
+    assert [type(one) for one in told] == [Uncertain, ValueError], "what failed by itself is not in doubt"
 
 
 async def test_the_log_is_emptied_beside_those_who_commit(

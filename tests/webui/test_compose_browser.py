@@ -189,16 +189,21 @@ def test_a_letter_can_be_written_where_nothing_says_whether_there_is_a_draft_of_
     expect(page.locator("#texte")).to_have_value("jamais arrivé")
 
 
-def test_two_windows_on_one_draft_give_a_choice(house: House, watched: Watched, person: Principal) -> None:
-    page = watched.page
-    write(page, house)
+def in_another_window(page: Page, field: str, text: str) -> None:
+    """The same draft is open there, and is saved with this in a field."""
     page.fill("#texte", "commun")
     expect(page.locator("#etat")).to_contain_text("Enregistré à")
     other = page.context.new_page()
     other.goto(page.url)
-    other.fill("#texte", "autre fenêtre")
+    other.fill(field, text)
     expect(other.locator("#etat")).to_contain_text("Enregistré à")
     page.bring_to_front()
+
+
+def test_two_windows_on_one_draft_give_a_choice(house: House, watched: Watched, person: Principal) -> None:
+    page = watched.page
+    write(page, house)
+    in_another_window(page, "#texte", "autre fenêtre")
     page.fill("#texte", "ma fenêtre")
     page.locator("#objet").focus()
     dialog = page.locator("#conflit")
@@ -220,13 +225,7 @@ def test_what_another_window_changed_beside_the_text_is_asked_about_too(
     """Only the texts were compared: a subject, or somebody in copy, was written over in silence."""
     page = watched.page
     write(page, house)
-    page.fill("#texte", "commun")
-    expect(page.locator("#etat")).to_contain_text("Enregistré à")
-    other = page.context.new_page()
-    other.goto(page.url)
-    other.fill("#objet", "De l’autre fenêtre")
-    expect(other.locator("#etat")).to_contain_text("Enregistré à")
-    page.bring_to_front()
+    in_another_window(page, "#objet", "De l’autre fenêtre")
     page.fill("#objet", "De la mienne")
     page.locator("#texte").focus()
     expect(page.locator("#conflit")).to_be_visible()

@@ -60,11 +60,11 @@ class Checkpoints:
             (version,) = driver.execute("PRAGMA data_version").fetchone()
             if version == self._version:
                 return False
-            self._version = version
             is_kept, pages, done = _checkpoint(driver)
             if not is_kept and done == pages and pages > LONG_LOG_PAGES:
                 with self._turns.taken():
                     _checkpoint(driver)
+            self._version = version  # what failed is tried again
             return True
 
 

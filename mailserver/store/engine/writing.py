@@ -184,7 +184,7 @@ class Writer:
                     group = self._take(units)
                     if group:
                         left = self._committing.run(group)
-                self._sync(group)
+                self._sync([unit for unit in group if unit.error is None and unit not in left])
             except Exception as error:  # a defect of ours; the thread must live on, and nobody wait for ever
                 log.exception("the writer failed")
                 for unit in group:
