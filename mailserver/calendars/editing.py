@@ -17,7 +17,7 @@ from typing import Any, Final
 import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
-from mailserver.calendars import events, rules, zones
+from mailserver.calendars import events, rules, single_dates, zones
 from mailserver.calendars.events import Draft
 from mailserver.calendars.occurrences import ending, key_of, moment, read_key, same
 from mailserver.model.errors import Reason, Refused
@@ -108,18 +108,15 @@ class Series:
         override = self.override(when)
         if override is not None:
             self.drop(override)
-        if self.master is not None and not any(same(one, when) for one in _dates(self.master, "EXDATE")):
+        if self.master is not None and not any(same(one, when) for one in single_dates.begins(self.master, "EXDATE")):
             self.master.add("EXDATE", when)
 
     def take_up(self, when: datetime.date) -> None:
         """It does take place, although it was left out before."""
         if self.master is None:
             return
-        left_out = _dates(self.master, "EXDATE")
-        self.master.pop("EXDATE", None)
-        for one in left_out:
-            if not same(one, when):
-                self.master.add("EXDATE", one)
+        left_out = single_dates.begins(self.master, "EXDATE")
+        single_dates.put(self.master, "EXDATE", [one for one in left_out if not same(one, when)])
 
     def end(self, when: datetime.date) -> None:
         """No occurrence from that one on."""
@@ -127,10 +124,8 @@ class Series:
             recur.pop("COUNT", None)
             recur["UNTIL"] = [rules.before(when)]
         for name in ("EXDATE", "RDATE"):
-            dates = [date for date in _dates(self.master, name) if _earlier(date, when)]
-            self.master.pop(name, None)
-            for date in dates:
-                self.master.add(name, date)
+            listed = single_dates.listed(self.master, name)
+            single_dates.put(self.master, name, [one for one in listed if _earlier(single_dates.begin(one), when)])
         for other in [event for event in self.events if event is not self.master]:
             if not _earlier(other["RECURRENCE-ID"].dt, when):
                 self.drop(other)
@@ -281,7 +276,9 @@ def _change_all(series: Series, shown: Any, before: Draft, after: Draft, now: da
 def _move(series: Series, master: Any, before: Draft, after: Draft) -> None:
     """Put the series off, with everything that names one of its times."""
     later = after.start - before.start
-    length = after.end - after.start
+    length = own_length = lasting(master)  # whatever the occurrence that was shown has of its own
+    if before.all_day != after.all_day or before.end - before.start != after.end - after.start:
+        length = after.end - after.start
     zone = events.zone_of(master, before.zone)
 
     def shifted(when: datetime.date) -> datetime.date:
@@ -300,13 +297,12 @@ def _move(series: Series, master: Any, before: Draft, after: Draft) -> None:
         when, own = other["RECURRENCE-ID"].dt, other["DTSTART"].dt
         if own == when or before.all_day != after.all_day:
             start = shifted(when)
-            events.set_times(other, start, events.stamped(rules.naive_of(start) + length, after))
+            lasts = length if lasting(other) == own_length or before.all_day != after.all_day else lasting(other)
+            events.set_times(other, start, events.stamped(rules.naive_of(start) + lasts, after))
         events.put(other, "RECURRENCE-ID", shifted(when))
     for name in ("EXDATE", "RDATE"):
-        dates = _dates(master, name)
-        master.pop(name, None)
-        for date in dates:
-            master.add(name, shifted(date))
+        listed = single_dates.listed(master, name)
+        single_dates.put(master, name, [single_dates.moved(one, shifted) for one in listed])
     start = shifted(master["DTSTART"].dt)
     events.set_times(master, start, events.stamped(rules.naive_of(start) + length, after))
     if same_rule and rule is not None and rule.until is not None:
@@ -334,7 +330,7 @@ def _new_rule(series: Series, master: Any, after: Draft) -> None:
     for name in ("RRULE", "EXRULE", "RDATE"):
         master.pop(name, None)
     others = [event for event in series.events if event is not master]
-    left_out = _dates(master, "EXDATE")
+    left_out = single_dates.begins(master, "EXDATE")
     master.pop("EXDATE", None)
     start = master["DTSTART"].dt
     times: set[datetime.datetime] = set()
@@ -358,26 +354,52 @@ def _cut(series: Series, when: datetime.date, uid: str, now: datetime.datetime) 
     """End the series before that occurrence and begin another there, which is returned."""
     later = Series(series.text())
     master = later.master
-    length = rules.naive_of(ending(master)) - rules.naive_of(master["DTSTART"].dt)
+    start, length = _resumed(master, when)
     for recur in _recurs(master):
         if "COUNT" in recur:
             passed = len(rules.walked(recur, master["DTSTART"].dt, rules.naive_of(when) - _SECOND))
             recur["COUNT"] = [max(1, int(recur["COUNT"][0]) - passed)]
     for name in ("EXDATE", "RDATE"):
-        dates = [date for date in _dates(master, name) if not _earlier(date, when)]
-        master.pop(name, None)
-        for date in dates:
-            master.add(name, date)
+        listed = [one for one in single_dates.listed(master, name) if not _earlier(single_dates.begin(one), when)]
+        single_dates.put(
+            master, name, [one for one in listed if name == "EXDATE" or not same(single_dates.begin(one), start)]
+        )
     for other in [event for event in later.events if event is not master]:
         if _earlier(other["RECURRENCE-ID"].dt, when):
             later.drop(other)
-    end = when + length if isinstance(when, datetime.datetime) else (rules.naive_of(when) + length).date()
-    events.set_times(master, when, end)
+    end = start + length if isinstance(start, datetime.datetime) else (rules.naive_of(start) + length).date()
+    events.set_times(master, start, end)
     for event in later.events:
         events.put(event, "UID", uid)
     series.end(when)
     events.touch(series.master, now)
     return later
+
+
+def _resumed(master: Any, when: datetime.date) -> tuple[datetime.date, datetime.timedelta]:
+    """Where the series goes on from that occurrence on, and how long one lasts: what a rule says of weekdays and the
+    like counts from its start, so a date that stands beside the rule is none. Without a rule that goes on, the
+    occurrence itself, and the rules are taken away."""
+    first = master["DTSTART"].dt
+    found = [one for recur in _recurs(master) if (one := rules.first_from(recur, first, rules.naive_of(when)))]
+    if found:
+        naive = min(found)
+        start = naive.replace(tzinfo=when.tzinfo) if isinstance(when, datetime.datetime) else naive.date()
+        return start, lasting(master)
+    master.pop("RRULE", None)
+    lengths = [
+        single_dates.length(one) for one in single_dates.listed(master, "RDATE") if same(single_dates.begin(one), when)
+    ]
+    return when, next((one for one in lengths if one is not None), lasting(master))
+
+
+def lasting(event: Any) -> datetime.timedelta:
+    """How long an event lasts; on its clock, where that is one."""
+    first, last = event["DTSTART"].dt, ending(event)
+    timed = isinstance(first, datetime.datetime) and isinstance(last, datetime.datetime)
+    if timed and (first.tzinfo is None) != (last.tzinfo is None):
+        return rules.naive_of(last) - rules.naive_of(first)
+    return last - first
 
 
 def _earlier(one: datetime.date, other: datetime.date) -> bool:
@@ -399,14 +421,6 @@ def _clock(when: datetime.date, start: datetime.date) -> datetime.datetime:
 def _recurs(master: Any) -> list[Any]:
     value = master.get("RRULE", [])
     return value if isinstance(value, list) else [value]
-
-
-def _dates(event: Any, name: str) -> list[datetime.date]:
-    """The dates of EXDATE or RDATE, which may come in several lists; a period counts by its start."""
-    values = event.get(name, [])
-    lists = values if isinstance(values, list) else [values]
-    moments = [one.dt for value in lists for one in value.dts]
-    return [moment[0] if isinstance(moment, tuple) else moment for moment in moments]
 
 
 def _times(draft: Draft) -> tuple[object, ...]:

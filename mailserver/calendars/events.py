@@ -125,7 +125,8 @@ def fill(event: Any, before: Draft | None, after: Draft) -> None:
         if old != new:
             put(event, name, new)
     if before is not None and before.description != after.description:
-        event.pop("X-ALT-DESC", None)  # the same text as HTML, which would now say something else
+        for name in ("X-ALT-DESC", "STYLED-DESCRIPTION"):  # the same text as HTML, which would now say something else
+            event.pop(name, None)
     if before is None or before.visibility != after.visibility:
         put(event, "CLASS", "" if after.visibility == PUBLIC else after.visibility)
     if before is None or before.categories != after.categories:
@@ -196,11 +197,17 @@ def _reminder(event: Any) -> int:
 
 
 def _remind(event: Any, draft: Draft) -> None:
-    event.subcomponents = [part for part in event.subcomponents if part.name != "VALARM"]
+    """The alarm that a form shows, with its sound or whatever it does, at another time; or a new one."""
+    alarms = event.walk("VALARM")
+    shown = alarms[0] if _reminder(event) >= 0 else None
+    event.subcomponents = [part for part in event.subcomponents if part.name != "VALARM" or part is shown]
     if draft.reminder == NO_REMINDER:
+        event.subcomponents = [part for part in event.subcomponents if part is not shown]
         return
-    alarm = icalendar.Alarm()
-    alarm.add("ACTION", "DISPLAY")
-    alarm.add("DESCRIPTION", draft.title or "-")
-    alarm.add("TRIGGER", -datetime.timedelta(minutes=draft.reminder))
-    event.add_component(alarm)
+    if shown is None:
+        shown = icalendar.Alarm()
+        shown.add("ACTION", "DISPLAY")
+        shown.add("DESCRIPTION", draft.title or "-")
+        event.add_component(shown)
+    shown.pop("ACKNOWLEDGED", None)  # by whoever saw it ring at the time before (RFC 9074 section 6.1)
+    put(shown, "TRIGGER", -datetime.timedelta(minutes=draft.reminder))

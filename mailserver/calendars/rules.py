@@ -4,6 +4,7 @@ A rule beyond it (several days of a month, by week number, EXRULE …) is kept a
 """
 
 import datetime
+import itertools
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -143,6 +144,18 @@ def walked(recur: Any, start: datetime.date, until: datetime.datetime) -> list[d
             break
         times.append(moment)
     return times
+
+
+def first_from(recur: Any, start: datetime.date, since: datetime.datetime) -> datetime.datetime | None:
+    """The first that a rule gives from a naive wall clock time on, of its first MAX_COUNTED; None: it gives none."""
+    naive = naive_of(start)
+    kept = {name: value for name, value in recur.items() if name.upper() != "UNTIL"}
+    text = icalendar.vRecur(kept).to_ical().decode()  # type: ignore[no-untyped-call]
+    given = itertools.islice(rrulestr(text, dtstart=naive), MAX_COUNTED)
+    found = next((moment for moment in given if moment >= since), None)
+    if found is None or "UNTIL" not in recur:
+        return found
+    return found if found.date() <= _day(_first(recur["UNTIL"]), start) else None
 
 
 def naive_of(when: datetime.date) -> datetime.datetime:

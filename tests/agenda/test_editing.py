@@ -105,6 +105,82 @@ def test_what_was_said_of_later_occurrences_goes_along() -> None:
     assert when(moved.text)[:4] == ["11-02 09:00", "11-16 14:00", "11-23 09:00", "12-02 09:00"]
 
 
+PERIODS = (
+    "DURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=4\nRDATE;TZID=Europe/Paris;VALUE=PERIOD:20261104T083000/20261104T113000,"
+    "20261112T083000/PT3H\nRDATE;TZID=Europe/Paris:20261120T083000\nEXDATE;TZID=Europe/Paris:20261109T083000\n"
+)
+
+
+def lasts(text: str | None) -> list[str]:
+    """Every occurrence until March with its hours."""
+    assert text is not None
+    item = reading.read("a.ics", text)
+    row = Item(item.href, item.uid, item.etag, item.kind, item.component, item.starts, item.ends, 0, item.text)
+    begin, end = (datetime.datetime(year, month, 1, tzinfo=PARIS) for year, month in ((2026, 9), (2027, 3)))
+    found = occurrences.spread([(1, row)], begin, end, PARIS).occurrences
+    return [f"{one.start:%m-%d %H}-{one.end:%H}" for one in found]
+
+
+def test_occurrences_that_say_their_end_keep_it() -> None:
+    """RDATE with periods (RFC 5545 section 3.8.5.2), when the series moves, is cut, and is cut at one of them."""
+    text = series(";TZID=Europe/Paris:20261102T083000", PERIODS)
+    assert lasts(text) == ["11-02 08-09", "11-04 08-11", "11-12 08-11", "11-16 08-09", "11-20 08-09", "11-23 08-09"]
+    at = datetime.datetime(2026, 11, 12, 9, 30)
+    moved = change(text, "20261112T083000", ALL, start=at, end=at + datetime.timedelta(hours=3))
+    assert lasts(moved.text) == [
+        "11-02 09-10", "11-04 09-12", "11-12 09-12", "11-16 09-10", "11-20 09-10", "11-23 09-10",
+    ]  # fmt: skip
+    longer = change(text, "20261102T083000", ALL, end=datetime.datetime(2026, 11, 2, 10, 30))
+    assert lasts(longer.text)[:3] == ["11-02 08-10", "11-04 08-11", "11-12 08-11"]
+    cut = change(text, "20261104T083000", FOLLOWING, title="Suite")
+    assert lasts(cut.text) == ["11-02 08-09"]
+    # The rule stays one of Mondays.
+    assert lasts(cut.following) == ["11-04 08-11", "11-12 08-11", "11-16 08-09", "11-20 08-09", "11-23 08-09"]
+    alone = series(";TZID=Europe/Paris:20261102T083000", PERIODS.replace("COUNT=4", "COUNT=1"))
+    cut = change(alone, "20261112T083000", FOLLOWING, title="Suite")
+    assert lasts(cut.following) == ["11-12 08-11", "11-20 08-11"]
+
+
+@pytest.mark.parametrize("kind", ["utc", "floating", "zone"])
+def test_periods_are_written_in_the_kind_of_time_that_they_have(kind: str) -> None:
+    begin, last = {"utc": ("T073000Z", "T103000Z")}.get(kind, ("T083000", "T113000"))
+    zone = ";TZID=Europe/Paris" if kind == "zone" else ""
+    text = series(
+        KINDS[kind][0], f"RRULE:FREQ=WEEKLY;COUNT=4\nRDATE{zone};VALUE=PERIOD:20261118{begin}/20261118{last}\n"
+    )
+    changed = change(text, "20261109" + begin, FOLLOWING, title="Suite")
+    assert f"RDATE{zone};VALUE=PERIOD:20261118{begin}/20261118{last}" in str(changed.following).replace("\r\n ", "")
+
+
+def test_an_exception_keeps_its_length_when_the_series_moves() -> None:
+    longer = (
+        "BEGIN:VEVENT\nUID:serie\nDTSTAMP:20260901T080000Z\nRECURRENCE-ID;TZID=Europe/Paris:20261109T083000\n"
+        "DTSTART;TZID=Europe/Paris:20261109T083000\nDURATION:PT3H\nX-SALLE:B12\nSUMMARY:Examen\nEND:VEVENT\n"
+    )
+    text = series(";TZID=Europe/Paris:20261102T083000", "DURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=3\n", longer)
+    at = datetime.datetime(2026, 11, 2, 9, 30)
+    moved = change(text, "20261102T083000", ALL, start=at, end=at + datetime.timedelta(hours=1))
+    assert lasts(moved.text) == ["11-02 09-10", "11-09 09-12", "11-16 09-10"]
+    assert "X-SALLE:B12" in str(moved.text)
+    at = datetime.datetime(2026, 11, 9, 9, 30)
+    moved = change(text, "20261109T083000", ALL, start=at, end=at + datetime.timedelta(hours=3))
+    assert lasts(moved.text) == ["11-02 09-10", "11-09 09-12", "11-16 09-10"]
+
+
+def test_another_time_for_a_reminder_leaves_what_it_does() -> None:
+    alarm = (
+        "BEGIN:VALARM\nACTION:AUDIO\nTRIGGER:-PT15M\nATTACH;VALUE=URI:Basso\nX-WR-ALARMUID:abc\n"
+        "ACKNOWLEDGED:20261101T070000Z\nEND:VALARM\n"
+    )
+    text = series(":20261102T083000", f"DURATION:PT1H\n{alarm}")
+    changed = str(change(text, "", ALL, reminder=30).text)
+    assert "TRIGGER:-PT30M" in changed
+    assert "Basso" in changed
+    assert "X-WR-ALARMUID:abc" in changed
+    assert "ACKNOWLEDGED" not in changed
+    assert "VALARM" not in str(change(text, "", ALL, reminder=-1).text)
+
+
 def test_a_new_rule_forgets_exceptions_it_does_not_reach() -> None:
     text = series(
         ";TZID=Europe/Paris:20261102T083000",

@@ -181,6 +181,50 @@ def test_a_picture_within_the_text_is_not_lost_on_the_way(
     assert form(browser)["cci"] == "cache@exemple.org"
 
 
+CALENDAR = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR"
+SHOWN = (
+    "From: a@exemple.org\r\nSubject: Tout\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=M\r\n\r\n"
+    "--M\r\nContent-Type: multipart/alternative; boundary=A\r\n\r\n"
+    "--A\r\nContent-Type: text/plain\r\n\r\nVenez.\r\n"
+    "--A\r\nContent-Type: multipart/related; boundary=R\r\n\r\n"
+    '--R\r\nContent-Type: text/html\r\n\r\n<p>Venez. <img src="cid:logo"></p>\r\n'
+    "--R\r\nContent-Type: image/png\r\nContent-ID: <logo>\r\n\r\nlogo\r\n"
+    "--R\r\nContent-Type: application/pdf\r\nContent-ID: <pdf>\r\n\r\npdf\r\n--R--\r\n"
+    f"--A\r\nContent-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\n{CALENDAR}\r\n--A--\r\n"
+    "--M\r\nContent-Type: text/csv; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    "=E9t=E9;1\r\n"
+    "--M\r\nContent-Type: image/jpeg\r\nContent-Disposition: inline\r\nContent-ID: <photo>\r\n\r\nphoto\r\n"
+    "--M\r\nContent-Type: message/rfc822\r\n\r\nSubject: dedans\r\n\r\nx\r\n--M--\r\n"
+)
+
+
+def test_all_that_a_message_shows_is_passed_on(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    """An invitation beside the text, a table without a name, a photograph between texts, with their charsets."""
+    source = house.deliver(person, SHOWN.encode())
+    page = browser.get(f"/s/message/{source}").text
+    for name in ("piece-1.2.3.pdf", "piece-2.csv", "piece-3.jpg", "piece-4.eml"):
+        assert name in page
+    text = browser.get(f"/s/ecrire?transferer={source}").text
+    numbers = re.findall(r'name="reprise"\s+value="([^"]+)"\s+checked', text)
+    browser.post("/s/ecrire", form(browser, a=zoe.login, faire="enregistrer") | {"reprise": numbers})
+    send(browser)
+    octets = house.octets(zoe, "INBOX")
+    root = unpack(scan(octets).parts)
+    found = {part.filename: part for part in root.attachments()}
+    assert {name: part.content(octets) for name, part in found.items()} == {
+        "piece-1.2.3.pdf": b"pdf",
+        "piece-1.2.2.png": b"logo",
+        "piece-1.3.ics": CALENDAR.encode(),
+        "piece-2.csv": b"\xe9t\xe9;1",
+        "piece-3.jpg": b"photo",
+        "piece-4.eml": b"Subject: dedans\r\n\r\nx",
+    }
+    assert found["piece-2.csv"].text(octets) == "été;1"
+    assert found["piece-1.3.ics"].charset == "utf-8"
+
+
 # ---------------------------------------------------------------------- attachments
 
 

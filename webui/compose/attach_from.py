@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.mime import Part
 from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Refused
 from mailserver.model.messages.criteria import And, HasAttachment
@@ -102,7 +103,13 @@ async def _lender(services: Services, visit: Visit, line: Line, folder: Folder) 
         return None  # it was removed meanwhile
     date = visit.language.short_date(line.date, visit.now)
     place = folder.path if folder.foreign else ""
-    return Lender(f"{box}:{line.id}", line.subject, line.sender, date, place, message_parts.pieces(source.root))
+    return Lender(f"{box}:{line.id}", line.subject, line.sender, date, place, _pieces(source.root))
+
+
+def _pieces(root: Part) -> Sequence[message_parts.Piece]:
+    """Its attachments, and an invitation that is an alternative to its text; not the pictures of a signature."""
+    invitations = [part for part in message_parts.within(root) if part.type == "text/calendar"]
+    return message_parts.pieces_of([*root.attachments(), *invitations])
 
 
 async def take(services: Services, visit: Visit) -> Response:

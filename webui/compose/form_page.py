@@ -27,8 +27,8 @@ class Original:
     """What may be taken along from messages that are being passed on, offered before the draft exists."""
 
     pieces: Sequence[message_parts.Piece]
-    pictures: Sequence[Part] = ()
-    """Pictures within its text, which go along with a quotation in HTML, and else as files."""
+    within: Sequence[Part] = ()
+    """What its text shows: pictures go along with a quotation in HTML, and else as files, as an invitation does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,17 +57,17 @@ async def begin(services: Services, visit: Visit) -> Beginning:
             letter = replace(letter, require_tls=letter.require_tls or bound)
             # A message that is written anew has its signature already.
             letter = letter if name == "modifier" else _opened(services, visit, letter, found)
-            return letter, _with_pictures(letter, original)
+            return letter, _with_shown(letter, original)
     to, cc, bcc = (clean_recipients(visit.query(name)) for name in ("a", "cc", "cci"))
     letter = Letter(to=to, cc=cc, bcc=bcc, subject=visit.query("objet"), box=box, sender=author.sender)
     return _opened(services, visit, letter, found), None
 
 
-def _with_pictures(letter: Letter, original: Original | None) -> Original | None:
-    """What is offered, and the pictures that would be lost: all of them where the letter is plain."""
+def _with_shown(letter: Letter, original: Original | None) -> Original | None:
+    """What is offered, and what the original shows that would be lost: all its pictures where the letter is plain."""
     if original is None:
         return None
-    lost = [part for part in original.pictures if not (letter.html and quotation.carries(part))]
+    lost = [part for part in original.within if not (letter.html and quotation.carries(part))]
     return Original([*original.pieces, *message_parts.pieces_of(lost)])
 
 
@@ -132,7 +132,7 @@ async def _anew(services: Services, visit: Visit, start: Start) -> Beginning:
         box=start.box,
         sender=start.author.sender,
     )
-    return letter, Original(message_parts.pieces(root), message_parts.pictures(root))
+    return letter, Original(message_parts.pieces(root), message_parts.within(root))
 
 
 async def _forward(services: Services, visit: Visit, start: Start) -> Beginning:
@@ -144,7 +144,7 @@ async def _forward(services: Services, visit: Visit, start: Start) -> Beginning:
         quotes=True,
         sender=start.author.sender,
     )
-    return letter, Original(message_parts.pieces(source.root), message_parts.pictures(source.root))
+    return letter, Original(message_parts.pieces(source.root), message_parts.within(source.root))
 
 
 async def _enclose(services: Services, visit: Visit, start: Start) -> Beginning:

@@ -230,7 +230,7 @@ async def piece(services: Services, visit: Visit) -> Response:
     wanted = visit.query("image") == "1" and len(data) <= message_parts.INLINE_OCTETS
     if wanted and (kind := raster.sniffed(data)):
         return await large_files.send(services, visit, data, headers.shown_image(visit.secure, kind))
-    name = plain.line(part.filename, 200) or f"piece-{part.number}"
+    name = message_parts.file_name(part)
     return await large_files.send(services, visit, data, headers.download(visit.secure, part.type, name))
 
 

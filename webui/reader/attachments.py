@@ -34,10 +34,10 @@ async def view(services: Services, visit: Visit) -> Response:
     A text is decoded here and sent as UTF-8, so that no browser guesses an alphabet in which it would be a page.
     """
     found, _ = await message_parts.load(services, visit, upto=0)
-    part = unpack(found.parts).find(visit.request.path_params["number"])
-    if part is None or not part.is_attachment or not part.number:
+    part = _attachment(visit, unpack(found.parts))
+    if part is None or not part.number:
         raise Refused(Reason.NOT_FOUND)
-    name = plain.line(part.filename, 200) or f"piece-{part.number}"
+    name = message_parts.file_name(part)
     match preview_kinds.kind(part, as_pages=bool(services.settings.previews.libreoffice)):
         case preview_kinds.OFFICE:
             return await _office(services, visit, part, name)
@@ -45,6 +45,12 @@ async def view(services: Services, visit: Visit) -> Response:
             return await _pages(services, visit, part, name)
     async with message_parts.load_whole(services, visit) as (_, octets):
         return await _shown(services, visit, octets, part, name)
+
+
+def _attachment(visit: Visit, root: Part) -> Part | None:
+    """The one of the address."""
+    number = visit.request.path_params["number"]
+    return next((part for part in root.attachments() if part.number == number), None)
 
 
 async def _shown(services: Services, visit: Visit, octets: bytes, part: Part, name: str) -> Response:
@@ -102,7 +108,7 @@ async def save(services: Services, visit: Visit) -> Response:
         wanted = visit.query("image") == "1" and len(data) <= message_parts.INLINE_OCTETS
         if wanted and (kind := raster.sniffed(data)):
             return await large_files.send(services, visit, data, headers.shown_image(visit.secure, kind))
-        name = plain.line(part.filename, 200) or f"piece-{part.number}"
+        name = message_parts.file_name(part)
         return await large_files.send(services, visit, data, headers.download(visit.secure, part.type, name))
 
 
@@ -117,8 +123,8 @@ async def content_of(services: Services, visit: Visit, kind: str) -> tuple[bytes
     """The octets of the file that the address names, and the address of the page that shows it. Raises
     Refused(NOT_FOUND): it is of another kind, too."""
     async with message_parts.load_whole(services, visit) as (found, octets):
-        part = unpack(found.parts).find(visit.request.path_params["number"])
-        if part is None or not part.is_attachment or preview_kinds.kind(part) != kind:
+        part = _attachment(visit, unpack(found.parts))
+        if part is None or preview_kinds.kind(part) != kind:
             raise Refused(Reason.NOT_FOUND)
         at = place(visit, found)
         return await computed(part.size, part.content, octets), f"{at.here}/apercu/{part.number}?{at.query}"
@@ -154,7 +160,7 @@ def member_name(part: Part, taken: dict[str, int]) -> str:
     without trying ten thousand numbers for each.
     """
     kept = "".join(char for char in plain.line(part.filename, 150) if char.isprintable() and char not in '/\\:*?"<>|')
-    name = kept.strip(". ") or f"piece-{part.number}"
+    name = kept.strip(". ") or message_parts.file_name(part)
     stem, dot, ending = name.rpartition(".")
     first = name.casefold()
     number = taken.get(first, 1)

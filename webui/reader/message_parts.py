@@ -12,6 +12,7 @@ from starlette.responses import Response
 from mailserver.mime import Part, unpack
 from mailserver.mime.header import addresses
 from mailserver.mime.header.addresses import Mailbox
+from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.mail import known_senders
 from mailserver.store.web import webmail
@@ -143,11 +144,29 @@ def pieces(root: Part, *, as_pages: bool = False) -> list[Piece]:
     return pieces_of(root.attachments(), as_pages=as_pages)
 
 
-def pictures(root: Part) -> list[Part]:
-    """Those within the text, which are no attachments."""
+def within(root: Part) -> list[Part]:
+    """What a message shows beside its text and its attachments: pictures in the text, and an invitation that is an
+    alternative to it."""
     known = {id(part) for part in root.attachments()}
-    shown = (part for part in root.walk() if part.content_id and part.number and part.type.startswith("image/"))
-    return [part for part in shown if id(part) not in known]
+    return [part for part in root.walk() if part.number and id(part) not in known and _is_shown(part)]
+
+
+def _is_shown(part: Part) -> bool:
+    return part.type == "text/calendar" or bool(part.content_id and part.type.startswith("image/"))
+
+
+def file_name(part: Part) -> str:
+    """What a part is called as a file, with the ending of its type where its sender did not name it."""
+    if name := plain.line(part.filename, 200):
+        return name
+    ending = preview_kinds.ending(part)
+    return f"piece-{part.number}.{ending}" if ending else f"piece-{part.number}"
+
+
+def file(part: Part, octets: bytes) -> Attachment:
+    """A part as a file of a new message."""
+    charset = part.charset if part.type.startswith("text/") else ""
+    return Attachment(file_name(part), part.type, part.content(octets), charset=charset)
 
 
 def pieces_of(parts: Sequence[Part], *, as_pages: bool = False) -> list[Piece]:
@@ -155,7 +174,7 @@ def pieces_of(parts: Sequence[Part], *, as_pages: bool = False) -> list[Piece]:
     found = []
     for part in parts[:MAX_PIECES]:
         octets = part.size * 57 // 78 if part.encoding == "base64" else part.size
-        name = plain.line(part.filename, 200) or f"piece-{part.number}"
+        name = file_name(part)
         found.append(
             Piece(
                 part.number,

@@ -29,6 +29,7 @@ _NEVER_ATTACHED = {
     "text/rfc822-headers",
 }
 
+_BELONGING = ("multipart/alternative", "multipart/related")
 _ENCODED = frozenset(("base64", "quoted-printable"))
 
 
@@ -83,6 +84,17 @@ class Part:
             return bool(self.filename)
         return not (self.content_id and self.type.startswith("image/"))
 
+    @property
+    def is_unread_text(self) -> bool:
+        """True for text that is neither a letter's words nor a machine's report."""
+        read = self.type in ("text/plain", "text/html") or self.type in _NEVER_ATTACHED
+        return self.type.startswith("text/") and not read
+
+    @property
+    def has_page(self) -> bool:
+        """Whether there is HTML in it that is read."""
+        return any(part.type == "text/html" and not part.is_attachment for part in self.walk())
+
     def walk(self, *, into_messages: bool = False) -> Iterator["Part"]:
         """This part and those in it, in order; attached messages are not entered unless asked."""
         waiting = [self]
@@ -109,8 +121,24 @@ class Part:
                 yield part
 
     def attachments(self) -> list["Part"]:
-        """The parts people would call attachments."""
-        return [part for part in self.walk() if part.is_attachment]
+        """The parts people would call attachments: those that say so, and those that no text of this message shows.
+
+        A picture with a content id is within the text where it belongs to a page in HTML (multipart/related); programs
+        give one to what they merely put between two texts, too. Text of a type that nobody reads as a letter (a table, a
+        card) is a file, named or not, but where it is an alternative to the letter or belongs to a page.
+        """
+        found: list[Part] = []
+        waiting = [(self, "", False)]  # each with the type of what it lies in, and whether a page in HTML is around it
+        while waiting:
+            part, around, on_page = waiting.pop()
+            if part.is_attachment or (part.is_unread_text and around not in _BELONGING):
+                found.append(part)
+            elif part.content_id and part.type.startswith("image/") and not on_page:
+                found.append(part)
+            if part is self or not part.is_message:
+                on_page = on_page or (part.type == "multipart/related" and part.has_page)
+                waiting.extend((child, part.type, on_page) for child in reversed(part.children))
+        return found
 
     def find(self, number: str) -> "Part | None":
         """The part of this section number (RFC 3501 section 6.4.5); None when there is none.

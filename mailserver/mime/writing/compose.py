@@ -26,6 +26,8 @@ class Attachment:
     type: str
     octets: bytes
     content_id: str = ""
+    charset: str = ""
+    """Of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,8 @@ def attachment_part(attachment: Attachment) -> Piece:
     if kind == "message/rfc822":
         return message_part(attachment.octets, attachment.name)
     named = [("filename", attachment.name)] if attachment.name else []
-    header = parameters("Content-Type", kind, [("name", attachment.name)] if attachment.name else [])
+    told = [("charset", attachment.charset), ("name", attachment.name)]
+    header = parameters("Content-Type", kind, [(name, value) for name, value in told if value])
     if attachment.content_id:
         header += parameters("Content-Disposition", "inline", named)
         header += structured("Content-ID", [f"<{attachment.content_id.strip('<>')}>"])

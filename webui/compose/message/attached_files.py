@@ -85,11 +85,11 @@ async def whole(services: Services, visit: Visit, content_id: int, box_id: int) 
 async def taken(
     services: Services, visit: Visit, content_id: int, numbers: Sequence[str], box_id: int
 ) -> list[Attachment]:
-    """Attachments of a message, and pictures within its text. Raises as `sources.message`."""
+    """Attachments of a message, and what it shows within its text. Raises as `sources.message`."""
     source = await sources.message(services, visit, content_id, box_id)
     wanted = set(numbers)
     return [
-        Attachment(part.filename or f"piece-{part.number}", part.type, part.content(source.octets))
-        for part in (*source.root.attachments(), *message_parts.pictures(source.root))
+        message_parts.file(part, source.octets)
+        for part in (*source.root.attachments(), *message_parts.within(source.root))
         if part.number in wanted
     ]

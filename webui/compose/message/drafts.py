@@ -35,6 +35,7 @@ from webui.compose.message.message_form import (
 )
 from webui.http.offload import computed
 from webui.page.context import Services, Visit
+from webui.reader import message_parts
 from webui.reader.content import html_view, plain_text
 
 
@@ -257,14 +258,9 @@ def _several(value: object) -> list[object]:
 
 def _attachments(octets: bytes, root: Part) -> list[Attachment]:
     """Files, and the pictures that the HTML shows."""
-    files = [
-        Attachment(part.filename or f"piece-{part.number}", part.type, part.content(octets))
-        for part in root.attachments()
+    files = [message_parts.file(part, octets) for part in root.attachments()]
+    shown = [
+        replace(message_parts.file(part, octets), content_id=part.content_id if part.type.startswith("image/") else "")
+        for part in message_parts.within(root)
     ]
-    known = {id(part) for part in root.attachments()}
-    pictures = [
-        Attachment(part.filename or f"image-{part.number}", part.type, part.content(octets), part.content_id)
-        for part in root.walk()
-        if part.content_id and part.type.startswith("image/") and id(part) not in known
-    ]
-    return [*files, *pictures]
+    return [*files, *shown]
