@@ -24,6 +24,8 @@ MAX_PACKED = 3_000_000
 MAX_UNPACKED = 8 * 1024 * 1024
 """Octets: a file, and what its cards become (decompression bomb)."""
 MAX_UID = 200
+MAX_NAMESAKES = 20
+"""Cards with something in common that one is compared with."""
 _FIRST = 65536
 
 
@@ -32,7 +34,7 @@ class Standing(StrEnum):
 
     NEW = "new"
     KNOWN = "known"
-    """A contact with the same address, name or UID is there."""
+    """A contact with the same address or UID is there, or one of that name of whom no other address is known."""
     REPEATED = "repeated"
     """The file has it twice."""
     REFUSED = "refused"
@@ -76,18 +78,20 @@ def read(octets: bytes) -> list[Candidate]:
 
 def judge(candidates: Iterable[Candidate], entries: Sequence[Entry]) -> list[Candidate]:
     """The same, compared with a book and with one another."""
-    known: dict[str, Entry] = {}
+    known: dict[str, list[Entry]] = {}
     for entry in entries:
         for key in _keys(entry.card):
-            known.setdefault(key, entry)
-    met: dict[str, str] = {}
+            if len(namesakes := known.setdefault(key, [])) < MAX_NAMESAKES:
+                namesakes.append(entry)
+    met: dict[str, list[tuple[Card, str]]] = {}
     judged = []
     for candidate in candidates:
         if candidate.standing is Standing.REFUSED:
             judged.append(candidate)
             continue
-        keys = set(_keys(candidate.card))
-        twin = next((known[key] for key in keys if key in known), None)
+        keys = sorted(_keys(candidate.card))  # by their first character: UID, address, name
+        twin = next((one for key in keys for one in known.get(key, ()) if _may_be(key, one.card, candidate.card)), None)
+        repeated = any(_may_be(key, card, candidate.card) for key in keys for card, _ in met.get(key, ()))
         # Whoever has the name alone in common may be somebody else: no group writes to them instead.
         surely = [key for key in keys if key.startswith(("@", "#"))]
         standing, fault, same_as = Standing.NEW, "", ""
@@ -95,12 +99,13 @@ def judge(candidates: Iterable[Candidate], entries: Sequence[Entry]) -> list[Can
             standing, fault = Standing.REFUSED, "empty"
         elif twin is not None:
             standing = Standing.KNOWN
-            same_as = next((known[key].card.uid for key in surely if key in known), "")
-        elif not keys.isdisjoint(met):
+            same_as = next((known[key][0].card.uid for key in surely if key in known), "")
+        elif repeated:
             standing = Standing.REPEATED
-            same_as = next((met[key] for key in surely if key in met), "")
+            same_as = next((met[key][0][1] for key in surely if key in met), "")
         for key in keys:
-            met.setdefault(key, same_as or candidate.card.uid)
+            if len(before := met.setdefault(key, [])) < MAX_NAMESAKES:
+                before.append((candidate.card, same_as or candidate.card.uid))
         judged.append(
             Candidate(
                 candidate.number,
@@ -173,6 +178,14 @@ def _keys(card: Card) -> Iterable[str]:
         yield f"#{card.uid}"
     if not card.is_group:
         yield from alike.keys(card)
+
+
+def _may_be(key: str, one: Card, other: Card) -> bool:
+    """Whether two cards that have this key in common are of the same person: namesakes have addresses of their own."""
+    if key.startswith(("@", "#")):
+        return True
+    addresses = [{email.text.casefold() for email in card.emails} for card in (one, other)]
+    return not all(addresses) or not addresses[0].isdisjoint(addresses[1])
 
 
 def _some(cards: Iterable[list[Line]]) -> Iterable[list[Line]]:

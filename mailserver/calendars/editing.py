@@ -395,11 +395,11 @@ def _resumed(master: Any, when: datetime.date) -> tuple[datetime.date, datetime.
 
 def lasting(event: Any) -> datetime.timedelta:
     """How long an event lasts; on its clock, where that is one."""
-    first, last = event["DTSTART"].dt, ending(event)
-    timed = isinstance(first, datetime.datetime) and isinstance(last, datetime.datetime)
-    if timed and (first.tzinfo is None) != (last.tzinfo is None):
-        return rules.naive_of(last) - rules.naive_of(first)
-    return last - first
+    first: datetime.date = event["DTSTART"].dt
+    last = ending(event)
+    if isinstance(first, datetime.datetime) and isinstance(last, datetime.datetime) and first.tzinfo and last.tzinfo:
+        return last - first
+    return rules.naive_of(last) - rules.naive_of(first)
 
 
 def _earlier(one: datetime.date, other: datetime.date) -> bool:

@@ -133,6 +133,18 @@ def test_answer_threads_quotes_and_marks(house: House, person: Principal, browse
     assert "Répondu" in browser.get("/s/").text
 
 
+def test_lines_that_flow_are_whole_when_read_and_when_quoted(house: House, person: Principal, browser: Visitor) -> None:
+    """format=flowed (RFC 3676), in the reader and in the answer."""
+    octets = mail("Long", body="Une phrase \ntrès longue.\n> Dit \n> avant\n-- \nZoé\n")
+    source = house.deliver(person, octets.replace(b'charset="utf-8"', b"charset=utf-8; format=flowed"))
+    assert "Une phrase très longue.<blockquote>Dit avant</blockquote>-- " in browser.get(f"/s/message/{source}").text
+    browser.get(f"/s/ecrire?repondre={source}")
+    send(browser, a=person.address, texte="Oui.")
+    sent = house.octets(person, "Sent")
+    text = unpack(scan(sent).parts).text(sent)
+    assert "> Une phrase très longue.\n>> Dit avant\n> -- \n> Zoé" in text
+
+
 def Visitor_at(browser: Visitor, path: str) -> Visitor:
     browser.get(path)
     return browser

@@ -441,6 +441,33 @@ def test_a_file_is_looked_at_then_taken_and_comes_out_again(browser: Visitor, ph
     assert "0 nouveau contact" in browser.text
 
 
+def test_namesakes_are_two_people(browser: Visitor, phone: Phone) -> None:
+    """Of the same name and other addresses: nobody's card is completed with somebody else's, nor left out for it; a
+    card without an address says nothing against it."""
+    phone.put("paul", "VERSION:3.0\nUID:paul\nFN:Paul Martin\nN:Martin;Paul;;;\nEMAIL:paul@un.fr")
+    cards = "".join(
+        f"BEGIN:VCARD\nVERSION:3.0\nFN:{name}\nN:;;;;\n{more}\nEND:VCARD\n"
+        for name, more in (
+            ("Paul Martin", "EMAIL:martin@deux.fr\nTEL:01"),
+            ("Martin Paul", "EMAIL:paul@trois.fr"),
+            ("Paul Martin", "EMAIL:Martin@deux.fr\nTEL:03"),
+            ("Paul Martin", "TEL:04"),
+        )
+    )
+    browser.get("/contacts/importer")
+    browser.post("/contacts/importer", {}, files={"fichier": ("f.vcf", cards.encode(), "text/vcard")})
+    assert "2 nouveaux contacts" in browser.text
+    assert "1 déjà connu" in browser.text
+    packed = browser.field("fichier")
+    browser.post("/contacts/importer/confirmer", {"carnet": "contacts", "fichier": packed, "doublons": "completer"})
+    assert "2 contacts ajoutés" in browser.text
+    held = phone.get("paul.vcf").text
+    assert "deux.fr" not in held
+    assert "trois.fr" not in held
+    assert "TEL" in held
+    assert phone.query().count("Paul") >= 2
+
+
 def test_a_hostile_file_is_refused_or_bounded(browser: Visitor, phone: Phone) -> None:
     before = phone.names()
     for octets in (b"", b"\x00\xff" * 500, b"a;b\n1;2\n", b"x" * (5 * 1024 * 1024 + 2), b'"' * 200_000):

@@ -267,6 +267,27 @@ def test_an_owner_undoes_nothing_that_another_did_meanwhile(
     assert set(house.store.read_now(lists.members, address)) == {*held, "neuf@ailleurs.fr"}
 
 
+def test_a_window_undoes_nothing_that_another_saved(at_home: Visitor) -> None:
+    at_home.get("/s/listes")
+    at_home.post("/s/listes", {"nom": "Deux fenêtres", "membres": "un@ailleurs.fr"})
+    link = at_home.links(r"/s/listes/\d+$")[-1]
+    first = at_home.get(link).text
+    form = {"nom": "Deux fenêtres", "etat": at_home.field("etat"), "faire": "garder"}
+    at_home.post(link, form | {"membres": "un@ailleurs.fr\ndeux@ailleurs.fr"}, page=first)
+    form["membres"] = "trois@ailleurs.fr"
+    answer = at_home.post(link, form, page=first)
+    assert answer.status_code == 422
+    said = answer.text.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert "dans une autre fenêtre" in said
+    assert "Membres enregistrés, absents ici : deux@ailleurs.fr, un@ailleurs.fr." in said
+    assert "pas enregistrés : trois@ailleurs.fr." in said
+    assert "trois@ailleurs.fr</textarea>" in said
+    form["etat"] = at_home.field("etat")
+    assert "deux@ailleurs.fr" in at_home.get(link).text
+    at_home.post(link, form)
+    assert "deux@ailleurs.fr" not in at_home.get(link).text
+
+
 def test_an_owner_sees_whom_a_living_list_finds_as_far_as_they_may(
     house: House, visitor: Visitor, emma: Principal, pupil: Principal, at_school: Principal
 ) -> None:

@@ -1,5 +1,6 @@
 """A person's own distribution lists, and the way to those they own: see, make, change, delete."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from mailserver.store.people.mailing_lists import personal_lists
 from mailserver.store.people.mailing_lists.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
 from webui.compose.addressing import recipients
 from webui.compose.addressing.recipients import Question
-from webui.lists import archive_notes, list_preview, owned
+from webui.lists import archive_notes, list_preview, owned, terms
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
@@ -61,6 +62,10 @@ class ListPage:
     questions: tuple[Question, ...] = ()
     dangling: tuple[str, ...] = ()
     """Members who are nobody any more."""
+    changed: str = ""
+    """What another window did."""
+    state: str = ""
+    """Of the list as the page shows it, or as whoever was told of another has seen it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +149,18 @@ async def one(
     name: str | None = None,
     members: str = "",
     questions: Sequence[Question] = (),
+    changed: str = "",
+    state: str = "",
 ) -> Response:
     """GET /listes/{list}: one list."""
     list_id = int(visit.request.path_params["list"])
     found = await services.store.read(personal_lists.get, visit.account_id, list_id)
+    held = await services.store.read(personal_lists.members, visit.account_id, list_id)
     if name is None:
-        held = await services.store.read(personal_lists.members, visit.account_id, list_id)
-        name, members = found.name, "\n".join(held)
+        name, members, state = found.name, "\n".join(held), _state(found, held)
     lost: list[str] = []
     if services.settings.ldap is None:
         house = House.of(services.settings)
-        held = await services.store.read(personal_lists.members, visit.account_id, list_id)
         lost = await services.store.read(membership.dangling, house, held)
     page = ListPage(
         await surroundings(services, visit),
@@ -164,8 +170,10 @@ async def one(
         fault,
         tuple(questions),
         tuple(lost),
+        changed,
+        state or visit.form.text("etat")[:64],
     )
-    return services.pages.answer(visit, "lists/list.html", page, 422 if fault or questions else 200)
+    return services.pages.answer(visit, "lists/list.html", page, 422 if fault or changed or questions else 200)
 
 
 async def change(services: Services, visit: Visit) -> Response:
@@ -184,6 +192,12 @@ async def change(services: Services, visit: Visit) -> Response:
         return await one(services, visit, "", name, field.text, field.questions)
     try:
         addresses = _addresses(field.people)
+        found = await services.store.read(personal_lists.get, visit.account_id, list_id)
+        held = await services.store.read(personal_lists.members, visit.account_id, list_id)
+        seen, state = visit.form.text("etat"), _state(found, held)
+        if seen and seen != state:
+            said = terms.changed_elsewhere(visit, held, addresses)
+            return await one(services, visit, "", name, field.text, changed=said, state=state)
         await services.store.write(personal_lists.change, visit.account_id, list_id, name, addresses)
     except Refused as refusal:
         return await one(services, visit, _fault(visit, refusal), name, field.text)
@@ -207,6 +221,11 @@ async def _from_file(visit: Visit, text: str) -> str:
 
 def _row(services: Services, visit: Visit, one: PersonalList) -> Row:
     return Row(one, one.address(visit.principal.login, services.settings.domain))
+
+
+def _state(found: PersonalList, held: Sequence[str]) -> str:
+    """What a list is at the moment: it may be open in two windows."""
+    return hashlib.sha256(repr((found.name, held)).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _typed(visit: Visit) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Where answers to a list go and until when it takes messages, as the forms of owners and of the console have it; and
 what an owner is told when another was quicker."""
 
+from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -55,12 +56,21 @@ def limits(entry: ListEntry, may_leave: bool, as_list: bool, max_size: str, max_
 
 def changed_meanwhile(visit: Visit, stored: str, typed: str) -> str:
     """Another owner changed the list while the form was open, or a member left: what a second click would undo."""
+    text = visit._(
+        "Cette liste a changé pendant que vous l’écriviez : un propriétaire l’a modifiée, ou un membre est parti."
+    )
+    return _would_undo(visit, text, set(stored.split()), set(typed.split()))
+
+
+def changed_elsewhere(visit: Visit, stored: Iterable[str], typed: Iterable[str]) -> str:
+    """The same of one's own list, which another window changed."""
+    text = visit._("Cette liste a changé dans une autre fenêtre ou sur un autre appareil pendant que vous l’écriviez.")
+    return _would_undo(visit, text, set(stored), set(typed))
+
+
+def _would_undo(visit: Visit, text: str, held: set[str], wanted: set[str]) -> str:
     _ = visit._
-    held, wanted = set(stored.split()), set(typed.split())
-    said = [
-        _("Cette liste a changé pendant que vous l’écriviez : un propriétaire l’a modifiée, ou un membre est parti."),
-        _("Enregistrer encore une fois la rend comme elle est écrite ici."),
-    ]
+    said = [text, _("Enregistrer encore une fois la rend comme elle est écrite ici.")]
     if missing := sorted(held - wanted):
         said.append(_("Membres enregistrés, absents ici : %(names)s.") % {"names": _some(missing)})
     if unknown := sorted(wanted - held):

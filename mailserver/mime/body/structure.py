@@ -124,16 +124,16 @@ class Part:
         """The parts people would call attachments: those that say so, and those that no text of this message shows.
 
         A picture with a content id is within the text where it belongs to a page in HTML (multipart/related); programs
-        give one to what they merely put between two texts, too. Text of a type that nobody reads as a letter (a table, a
-        card) is a file, named or not, but where it is an alternative to the letter or belongs to a page.
+        give one to what they merely put between two texts, too. Text of a type that nobody reads as a letter (a table,
+        a card) is a file, named or not, but where it is an alternative to the letter or belongs to a page.
         """
         found: list[Part] = []
         waiting = [(self, "", False)]  # each with the type of what it lies in, and whether a page in HTML is around it
         while waiting:
             part, around, on_page = waiting.pop()
-            if part.is_attachment or (part.is_unread_text and around not in _BELONGING):
-                found.append(part)
-            elif part.content_id and part.type.startswith("image/") and not on_page:
+            is_file = part.is_unread_text and around not in _BELONGING
+            is_picture = part.content_id and part.type.startswith("image/") and not on_page
+            if part.is_attachment or is_file or is_picture:
                 found.append(part)
             if part is self or not part.is_message:
                 on_page = on_page or (part.type == "multipart/related" and part.has_page)

@@ -17,6 +17,7 @@ import nh3
 
 from mailserver.impersonation.sender import is_same_owner
 from mailserver.mime import Part
+from mailserver.mime.body import flowed
 from mailserver.mime.body.bodies import HTML
 from webui.reader.content.html_balance import balanced
 
@@ -151,7 +152,7 @@ def clean_parts(octets: bytes, parts: Sequence[Part], inline: Addresses, remote:
 def _sources(octets: bytes, parts: Sequence[Part]) -> Iterator[str]:
     left = MAX_OCTETS
     for part in parts:
-        text = part.text(octets, 3 * MAX_OCTETS)[: left + 1]
+        text = flowed.text(part, octets, 3 * MAX_OCTETS)[: left + 1]
         left -= len(text)
         yield text if part.type == HTML else f'<div style="white-space: pre-wrap">{escape(text)}</div>'
         if left <= 0:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from mailserver.mime import Part
-from mailserver.mime.body import bodies
+from mailserver.mime.body import bodies, flowed
 from mailserver.mime.body.text import html_to_text
 
 MAX_SHOWN = 300_000
@@ -59,7 +59,7 @@ def _joined(octets: bytes, parts: list[Part]) -> str:
         if part.type == bodies.HTML:
             texts.append(from_html(part.text(octets, left)))
         else:
-            texts.append(part.text(octets, min(left, MAX_SHOWN * 4)).rstrip("\n"))
+            texts.append(flowed.text(part, octets, min(left, MAX_SHOWN * 4)).rstrip("\n"))
         left -= part.size
     return "\n".join(texts)
 
