@@ -1,6 +1,11 @@
 """Clocks that a test puts forward."""
 
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
 from mailserver.model.clock import SystemClock
+
+PARIS = ZoneInfo("Europe/Paris")
 
 
 class MovingClock(SystemClock):
@@ -11,6 +16,15 @@ class MovingClock(SystemClock):
 
     def now(self) -> float:
         return super().now() + self.ahead
+
+    def forward_to(self, hour: int, minute: int = 0) -> datetime:
+        """The next time that clocks in Paris show this: for what is otherwise at another hour, or on another day."""
+        here = datetime.fromtimestamp(self.now(), PARIS)
+        when = datetime.combine(here.date(), time(hour, minute), PARIS)
+        if when <= here:
+            when += timedelta(days=1)
+        self.ahead += when.timestamp() - self.now()
+        return when
 
 
 class SteppedClock(SystemClock):

@@ -6,7 +6,9 @@ import json
 import mailbox
 import tracemalloc
 import zipfile
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import icalendar
 from hypothesis import given
@@ -39,9 +41,9 @@ EVENT = (
 CARD = "BEGIN:VCARD\nVERSION:3.0\nUID:{uid}\nFN:Émile Zola\nEND:VCARD\n"
 
 
-async def packed(house: House, login: str = "edupont") -> zipfile.ZipFile:
+async def packed(house: House, login: str = "edupont", zone: tzinfo = UTC) -> zipfile.ZipFile:
     account = await house.accounts.find(login)
-    octets = b"".join(archive.stream(house.store, account.principal, account.standing))
+    octets = b"".join(archive.stream(house.store, account.principal, account.standing, zone))
     return zipfile.ZipFile(io.BytesIO(octets))
 
 
@@ -107,6 +109,16 @@ async def test_everything_is_in_it(house: House, tmp_path: Path) -> None:
     assert ">From ici\n>>From la\n" in message.get_payload()
 
 
+async def test_it_is_of_the_day_and_hour_that_it_is_for_its_owner(house: House) -> None:
+    """Half past midnight in Paris is yesterday in UTC; and a zip file names no zone."""
+    await house.person()
+    paris = ZoneInfo("Europe/Paris")
+    house.clock.step(datetime(2099, 7, 14, 0, 30, tzinfo=paris).timestamp() - house.clock.now())
+    with await packed(house, zone=paris) as file:
+        assert "au 2099-07-14" in file.read("LISEZMOI.txt").decode()
+        assert {one.date_time[:5] for one in file.infolist()} == {(2099, 7, 14, 0, 30)}
+
+
 async def test_closed_accounts_too_and_empty_ones(house: House) -> None:
     await house.person(activated=False)
     await house.accounts.close("edupont", "")
@@ -122,7 +134,7 @@ async def test_memory_is_bounded(house: House) -> None:
     account = await house.accounts.find("edupont")
     tracemalloc.start()
     try:
-        total = sum(len(piece) for piece in archive.stream(house.store, account.principal, account.standing))
+        total = sum(len(piece) for piece in archive.stream(house.store, account.principal, account.standing, UTC))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

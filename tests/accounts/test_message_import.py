@@ -5,6 +5,7 @@ import io
 import struct
 import tracemalloc
 import zipfile
+from datetime import UTC
 from typing import IO
 
 import pytest
@@ -82,7 +83,7 @@ async def test_a_folder_that_was_exported_comes_back_as_it_was(house: House) -> 
         messages.store_flags, person.account_id, inbox.id, [1], "+", ("\\Seen", "\\Flagged", "$Rouge")
     )
     await asyncio.to_thread(house.store.write_now, mailboxes.create, person.account_id, "INBOX/Sous")
-    octets = b"".join(folder.stream(house.store, person.account_id, inbox))
+    octets = b"".join(folder.stream(house.store, person.account_id, inbox, UTC))
     with zipfile.ZipFile(io.BytesIO(octets)) as file:
         assert file.namelist() == ["INBOX.mbox", "INBOX/Sous.mbox"]
     before = [

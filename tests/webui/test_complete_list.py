@@ -6,6 +6,7 @@ import zipfile
 from html import unescape
 
 import pytest
+from sqlalchemy import update
 
 from mailserver.model.identity import Principal, Role
 from mailserver.store.account import sessions
@@ -13,6 +14,7 @@ from mailserver.store.mail import access, mailboxes, messages, muting, snooze
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.flags import names
 from mailserver.store.record.audit import Origin
+from mailserver.store.schema.mail import message
 from mailserver.store.web.webmail import Chosen, handling
 from tests.webui.house import House, Visitor, mail
 
@@ -339,16 +341,21 @@ def test_muted_conversations_go_to_the_archive(house: House, person: Principal, 
 
 def test_files_of_what_is_chosen(house: House, person: Principal, browser: Visitor) -> None:
     octets = mail("Éléments : a/b", body="From moi\n")
+    midnight = house.clock.forward_to(0, 10)  # in UTC it is yesterday
     house.deliver(person, octets)
-    house.deliver(person, mail("Deux"))
+    far = update(message).where(message.c.content_id == house.deliver(person, mail("Deux")))
+    house.store.write_now(lambda tx: tx.execute(far.values(internal_date=1 << 37)))  # no zip file tells of that year
     box = house.box(person, "INBOX").id
+    browser.log_in(person.login, interface="complet")
     browser.get("/m/")
     page, chosen = browser.text, list(ids(browser).values())
     answer = browser.post(f"/m/dossier/{box}/emporter", {"m": chosen, "sous": "zip"}, page)
-    assert answer.headers["content-disposition"].endswith('.zip"')
+    assert answer.headers["content-disposition"].endswith(f'"messages-{midnight:%Y-%m-%d}.zip"')
     with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
         assert [name[6:] for name in file.namelist()] == ["Éléments   a b.eml", "Deux.eml"]
         assert file.read(file.namelist()[0]).endswith(octets[-30:])
+        day = (midnight.year, midnight.month, midnight.day)
+        assert [one.date_time[:4] for one in file.infolist()] == [(*day, 0), (2107, 12, 30, 1)]
     answer = browser.post(f"/m/dossier/{box}/emporter", {"tout": "dossier", "vue": "tri=date", "sous": "mbox"}, page)
     assert answer.content.count(b"\nFrom MAILER-DAEMON ") + answer.content.startswith(b"From MAILER-DAEMON ") == 2
     assert b"\n>From moi" in answer.content

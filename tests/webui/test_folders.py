@@ -183,10 +183,12 @@ def test_a_folder_leaves_and_comes_back(house: House, person: Principal, browser
     for number in range(3):
         house.deliver(person, mail(f"Export {number}"))
     inbox = house.box(person, "INBOX")
+    midnight = house.clock.forward_to(0, 10)  # in UTC it is yesterday
+    browser.log_in(person.login)
     browser.get(f"/s/dossier/{inbox.id}/modifier")
     answer = browser.post(f"/s/dossier/{inbox.id}/exporter", {})
     assert answer.headers["content-disposition"].startswith("attachment")
-    assert ".mbox.zip" in answer.headers["content-disposition"]
+    assert f"-{midnight:%Y-%m-%d}.mbox.zip" in answer.headers["content-disposition"]
     octets = answer.content
     with zipfile.ZipFile(io.BytesIO(octets)) as file:
         assert file.namelist() == ["INBOX.mbox"]

@@ -1,7 +1,6 @@
 """Chosen messages as one file: a zip of .eml files, or an mbox."""
 
 import re
-import time
 from collections.abc import Iterator
 
 from starlette.responses import Response
@@ -9,7 +8,7 @@ from starlette.responses import Response
 from mailserver.accounts.data_export import chosen as chosen_messages
 from mailserver.accounts.data_export import mbox
 from mailserver.accounts.data_export.chosen import ChosenMessage
-from mailserver.accounts.data_export.zipping import FIRST_MOMENT, Zip
+from mailserver.accounts.data_export.zipping import Zip
 from mailserver.store.web.webmail import handling
 from webui.http import headers
 from webui.http.turns import Turns
@@ -39,10 +38,10 @@ class Gathering:
             return redirect(visit, actions.return_address(visit, box_id), **done("rien"))
         await services.store.read(handling.chosen_messages, viewer, box_id, chosen)  # refused before it begins
         as_mbox = visit.form.text("sous") == "mbox"
-        name = f"messages-{time.strftime('%Y-%m-%d', time.gmtime(visit.now))}.{'mbox' if as_mbox else 'zip'}"
+        name = f"messages-{visit.language.day(visit.now)}.{'mbox' if as_mbox else 'zip'}"
         kind = "application/mbox" if as_mbox else "application/zip"
-        make = _mbox if as_mbox else _zip
-        pieces = make(chosen_messages.read(services.store, viewer, box_id, chosen))
+        messages = chosen_messages.read(services.store, viewer, box_id, chosen)
+        pieces = _mbox(messages) if as_mbox else _zip(messages, Zip(visit.now, visit.language.zone))
         return self._turns.answer(visit.account_id, pieces, headers.download(visit.secure, kind, name))
 
 
@@ -51,11 +50,10 @@ def _mbox(found: Iterator[ChosenMessage]) -> Iterator[bytes]:
         yield mbox.entry(message.octets, message.received, message.flags, message.keywords)
 
 
-def _zip(found: Iterator[ChosenMessage]) -> Iterator[bytes]:
-    made = Zip(FIRST_MOMENT)
+def _zip(found: Iterator[ChosenMessage], made: Zip) -> Iterator[bytes]:
     for number, message in enumerate(found, 1):
         name = _UNSAFE.sub(" ", message.subject).strip(". ")[:MAX_NAME] or "message"
-        made.add(f"{number:05} {name}.eml", message.octets, max(time.gmtime(message.received)[:6], FIRST_MOMENT))
+        made.add(f"{number:05} {name}.eml", message.octets, message.received)
         if made.is_due:
             yield made.take()
     yield made.close()

@@ -1,7 +1,6 @@
 """A folder leaves as a zip file of mbox files, and messages come in from .eml, .mbox and .zip, with a report."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 
 import structlog
@@ -49,8 +48,8 @@ class FolderFiles:
         """POST /dossier/{box}/exporter: the archive, as it is made."""
         box = await services.store.read(mailboxes.by_id, visit.account_id, int(visit.request.path_params["box"]))
         name = path(box.name).replace("/", "-")
-        day = time.strftime("%Y-%m-%d", time.gmtime(visit.now))
-        pieces = folder.stream(services.store, visit.account_id, box)
+        day = visit.language.day(visit.now)
+        pieces = folder.stream(services.store, visit.account_id, box, visit.language.zone)
         fields = headers.download(visit.secure, "application/zip", f"{name}-{day}.mbox.zip")
         return self._turns.answer(visit.account_id, pieces, fields)
 

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime, tzinfo
 from typing import Any
 
 from mailserver.accounts.data_export import calendars, folder
@@ -52,10 +53,14 @@ class Progress:
 
 
 def stream(
-    store: Store, principal: Principal, standing: Standing, told: Callable[[Progress], None] = lambda _: None
+    store: Store,
+    principal: Principal,
+    standing: Standing,
+    zone: tzinfo,
+    told: Callable[[Progress], None] = lambda _: None,
 ) -> Iterator[bytes]:
-    """The octets of a person's archive. Blocking: for a thread. Raises Temporary."""
-    return _Archive(store, principal, standing, told).pieces()
+    """The octets of a person's archive, with its times in a zone. Blocking: for a thread. Raises Temporary."""
+    return _Archive(store, principal, standing, zone, told).pieces()
 
 
 def record(tx: Tx, origin: Origin, account_id: int) -> None:
@@ -65,22 +70,27 @@ def record(tx: Tx, origin: Origin, account_id: int) -> None:
 
 class _Archive:
     def __init__(
-        self, store: Store, principal: Principal, standing: Standing, told: Callable[[Progress], None]
+        self,
+        store: Store,
+        principal: Principal,
+        standing: Standing,
+        zone: tzinfo,
+        told: Callable[[Progress], None],
     ) -> None:
         self._store = store
         self._principal = principal
         self._standing = standing
         self._told = told
         self._account_id = standing.id
-        self._now = time.gmtime(store.clock.now())[:6]
-        self._zip = Zip(self._now)
+        now = store.clock.now()
+        self._today = datetime.fromtimestamp(now, zone).date()
+        self._zip = Zip(now, zone)
         self._messages = self._octets = 0
         self._losses = folder.Losses()
 
     def pieces(self) -> Iterator[bytes]:
         boxes = self._store.read_now(mailboxes.listing, self._account_id)
-        day = time.strftime("%Y-%m-%d", (*self._now, 0, 0, 0))
-        readme = Text(README, login=self._principal.login, day=day)
+        readme = Text(README, login=self._principal.login, day=self._today.isoformat())
         self._zip.add("LISEZMOI.txt", both(readme, "\n----------\n\n").encode())
         self._zip.add("profil.json", self._profile(boxes))
         for box in boxes:

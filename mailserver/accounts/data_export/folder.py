@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import tzinfo
 
 import structlog
 
@@ -58,9 +59,9 @@ class Losses:
             made.add(LOST_NAME, (both(LOST, "") + "".join(self.lines)).encode("utf-8", "replace"))
 
 
-def stream(store: Store, account_id: int, box: Mailbox) -> Iterator[bytes]:
+def stream(store: Store, account_id: int, box: Mailbox, zone: tzinfo) -> Iterator[bytes]:
     """The octets of a zip file with a folder and those below it. Blocking: for a thread. Raises Temporary."""
-    made = Zip(time.gmtime(store.clock.now())[:6])
+    made = Zip(store.clock.now(), zone)
     losses = Losses()
     below = box.name + SEPARATOR
     for one in store.read_now(mailboxes.listing, account_id):

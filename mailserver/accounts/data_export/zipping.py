@@ -3,12 +3,13 @@
 import io
 import re
 import zipfile
+from datetime import datetime, tzinfo
 from typing import Any
 
 PIECE = 256 * 1024
 """Octets that are gathered before they are handed on."""
-FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
-"""Earlier ones cannot be written in a zip file."""
+EARLIEST, LATEST = 315_705_600, 4_354_646_400
+"""Moments of 1980 and of 2107, in seconds since the epoch: others cannot be written in a zip file in every zone."""
 MAX_NAME = 100
 """Characters of one level of a file's name."""
 
@@ -18,11 +19,11 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"\\|?*]')
 class Zip:
     """The file: open a member, write to it, take what is ready."""
 
-    def __init__(self, moment: tuple[int, ...]) -> None:
-        """`moment`: year, month, day, hour, minute, second that its members carry."""
+    def __init__(self, now: float, zone: tzinfo) -> None:
+        """`now`: what its members carry; `zone`: of whoever opens it, for times in it name none."""
         self._sink = _Sink()
         self._zip = zipfile.ZipFile(self._sink, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
-        self._moment = moment
+        self._now, self._zone = now, zone
         self._names: set[str] = set()
 
     @property
@@ -34,19 +35,21 @@ class Zip:
         """What was written since the last time."""
         return self._sink.take()
 
-    def add(self, name: str, octets: bytes, moment: tuple[int, ...] = ()) -> None:
+    def add(self, name: str, octets: bytes, moment: float | None = None) -> None:
         """A whole member, of a moment of its own if it has one."""
         with self.open(name, "", moment) as file:
             file.write(octets)
 
-    def open(self, name: str, ending: str, moment: tuple[int, ...] = ()) -> Any:
+    def open(self, name: str, ending: str, moment: float | None = None) -> Any:
         """A member of the archive; a name that is there already gets a number."""
         chosen, number = f"{name}{ending}", 1
         while chosen.casefold() in self._names:
             number += 1
             chosen = f"{name} ({number}){ending}"
         self._names.add(chosen.casefold())
-        member = zipfile.ZipInfo(chosen, (moment or self._moment)[:6])  # type: ignore[arg-type]
+        seconds = min(max(self._now if moment is None else moment, EARLIEST), LATEST)
+        when = datetime.fromtimestamp(seconds, self._zone)
+        member = zipfile.ZipInfo(chosen, (when.year, when.month, when.day, when.hour, when.minute, when.second))
         member.compress_type = zipfile.ZIP_DEFLATED
         member.external_attr = 0o600 << 16
         return self._zip.open(member, "w", force_zip64=True)

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -34,6 +35,7 @@ def export(
     Exit code 1: some messages are damaged in the storage; the file names them and has all others.
     """
     settings = settings_of(directory)
+    zone = ZoneInfo(settings.web.timezone)
     log_aside()
     if output.exists():
         fail(_("{output} : ce fichier existe déjà", output=output))
@@ -43,7 +45,7 @@ def export(
         nonlocal last
         account = await desk.accounts.exported(name)
         used, _count = await desk.store.read(messages.usage, account.principal.account_id)
-        last = await asyncio.to_thread(_write, desk, account, output, used)
+        last = await asyncio.to_thread(_write, desk, account, zone, output, used)
         return account
 
     account = at_desk(settings, work)
@@ -71,7 +73,7 @@ def export(
         )
 
 
-def _write(desk: Desk, account: Account, output: Path, expected: int) -> Step:
+def _write(desk: Desk, account: Account, zone: ZoneInfo, output: Path, expected: int) -> Step:
     """Write the file, whole or not at all; how much mail is in it."""
     last = Step(0, 0)
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
@@ -88,7 +90,7 @@ def _write(desk: Desk, account: Account, output: Path, expected: int) -> Step:
                 last = step
                 bar.update(task, completed=step.octets)
 
-            for piece in archive.stream(desk.store, account.principal, account.standing, told):
+            for piece in archive.stream(desk.store, account.principal, account.standing, zone, told):
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())

@@ -1,6 +1,5 @@
 """`/compte/export`: a person takes along everything their account holds."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -53,8 +52,8 @@ class DataExport:
             raise Refused(Reason.NOT_FOUND)
         self._turns.check(visit.account_id)
         await services.store.write(archive.record, origin(visit), visit.account_id)
-        day = time.strftime("%Y-%m-%d", time.gmtime(visit.now))
-        pieces = _told(archive.stream(services.store, visit.principal, standing), visit.account_id)
+        day = visit.language.day(visit.now)
+        pieces = _told(archive.stream(services.store, visit.principal, standing, visit.language.zone), visit.account_id)
         fields = headers.download(visit.secure, "application/zip", f"{visit.principal.login}-{day}.zip")
         return self._turns.answer(visit.account_id, pieces, fields)
 
