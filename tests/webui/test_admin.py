@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.schema.console import message_trace
 from mailserver.store.upkeep import measures
 from mailserver.texts.causes import Cause
+from tests.clocks import PARIS
 from tests.waiting import PATIENCE
 from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
 from tests.webui.secondstep import Phone, set_up
@@ -574,6 +576,24 @@ def test_a_message_is_traced_by_its_envelope_alone(house: House, console: Visito
     # Whoever begins with the second page has looked, too.
     opened(console, house, phone, "/admin/suivi?de=seconde%40page&moment=99999999999&rang=1")
     assert any(row.detail == "from seconde@page" for row in acts(house, Action.TRACED))
+
+
+def test_the_day_on_which_the_hour_changes_has_all_its_hours(house: House, console: Visitor, phone: Phone) -> None:
+    """It has 25 in autumn: what happens in the last one is of that day, in traces and in the record."""
+    reader, day = house.person("Nuit", "Longue"), "2026-10-25"
+    late = int(datetime(2026, 10, 25, 23, 30, tzinfo=PARIS).timestamp())
+    house.deliver(reader, mail("Tard"))
+    trace = update(message_trace).where(message_trace.c.recipients.contains(reader.address)).values(at=late)
+    house.store.write_now(lambda tx: tx.execute(trace))
+    path = f"/admin/suivi?a={reader.address}&depuis={day}&jusqua="
+    assert "Reçu et déposé" in opened(console, house, phone, path + day)
+    assert "Reçu et déposé" not in opened(console, house, phone, path + "2026-10-24")
+    house.clock.ahead += (away := late - house.clock.now())
+    house.store.write_now(audit.record, ORIGIN, Action.CHANGED, reader.account_id, Cause("plain", text="tard"))
+    house.clock.ahead -= away
+    path = f"/admin/journal?compte={reader.login}&acte=changed&depuis={day}&jusqua="
+    assert opened(console, house, phone, path + day).count('<th scope="row">') == 1
+    assert opened(console, house, phone, path + "2026-10-24").count('<th scope="row">') == 0
 
 
 def test_rules_and_the_brake(house: House, console: Visitor, phone: Phone) -> None:

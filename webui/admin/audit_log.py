@@ -9,12 +9,11 @@ from starlette.responses import Response, StreamingResponse
 
 from mailserver.administration import audit_access
 from mailserver.background.audit_sealing import verify
-from mailserver.model.clock import DAY
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Event, Wanted
 from mailserver.texts import causes
 from webui.admin.access import origin
-from webui.admin.console_page import Top, begin_of, day_of, top
+from webui.admin.console_page import Top, begin_of, day_of, end_of, top
 from webui.admin.directory.person import HistoryRow, action_words, row
 from webui.admin.spreadsheet import plain_cell
 from webui.admin.words.import_reasons import told
@@ -92,21 +91,15 @@ async def _wanted(services: Services, visit: Visit) -> tuple[Wanted, bool]:
         account_id, unknown = (principal.account_id, False) if principal is not None else (None, True)
     known = {action.value for action in Action}
     action = Action(visit.query("acte")) if visit.query("acte") in known else None
-    until = _second(visit, visit.query("jusqua"))
+    since, until = day_of(visit.query("depuis")), day_of(visit.query("jusqua"))
     return Wanted(
         account_id,
         action,
         visit.query("auteur").strip(),
-        _second(visit, visit.query("depuis")),
-        until + DAY if until else 0,
+        begin_of(visit, since) if since else 0,
+        end_of(visit, until) if until else 0,
         positive(visit.query("avant")),
     ), unknown
-
-
-def _second(visit: Visit, text: str) -> int:
-    """The first second of the day that is typed; 0 for none."""
-    day = day_of(text)
-    return 0 if day is None else begin_of(visit, day)
 
 
 async def export(services: Services, visit: Visit) -> Response:

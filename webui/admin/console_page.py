@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
@@ -134,6 +134,11 @@ def day_of(text: str) -> date | None:
 def begin_of(visit: Visit, day: date) -> int:
     """The first second of a day here."""
     return int(datetime.combine(day, time(), visit.language.zone).timestamp())
+
+
+def end_of(visit: Visit, day: date) -> int:
+    """The first second after a day here: 23 to 25 hours after its first."""
+    return begin_of(visit, min(day, date.max - timedelta(days=1)) + timedelta(days=1))
 
 
 def sender_proof(visit: Visit, came: Provenance) -> str:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.administration import audit_access
-from mailserver.model.clock import DAY
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.spool import Entry
 from mailserver.store.queue.traces import Step, Traced, Wanted
 from webui.admin.access import origin
-from webui.admin.console_page import Top, begin_of, day_of, stamp, top
+from webui.admin.console_page import Top, begin_of, day_of, end_of, stamp, top
 from webui.admin.words.import_reasons import told
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
@@ -102,7 +101,7 @@ def _wanted(visit: Visit, days: int) -> tuple[Wanted, datetime.date, datetime.da
     since = day_of(visit.query("depuis")) or today - datetime.timedelta(days=back)
     until = day_of(visit.query("jusqua")) or today
     sender, recipient = visit.query("de").strip()[:320], visit.query("a").strip()[:320]
-    span = begin_of(visit, since), begin_of(visit, until) + DAY
+    span = begin_of(visit, since), end_of(visit, until)
     return Wanted(*span, sender, recipient, name, message_id), since, until
 
 
