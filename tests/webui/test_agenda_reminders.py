@@ -3,7 +3,6 @@
 import datetime
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -11,6 +10,7 @@ from playwright.sync_api import Browser, expect
 from mailserver.calendars import reading
 from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_items, agendas
+from tests.clocks import PARIS
 from tests.webui.browser import faults_of, log_in, visiting
 from tests.webui.house import House, Visitor
 
@@ -18,8 +18,8 @@ MINUTE, HOUR, DAY = (datetime.timedelta(minutes=n) for n in (1, 60, 1440))
 
 
 @pytest.fixture
-def now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+def now(house: House) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(int(house.clock.now()), datetime.UTC)
 
 
 def alarm(trigger: str, action: str = "DISPLAY", more: str = "") -> str:
@@ -90,6 +90,20 @@ def test_what_rings_within_a_day_is_told(
     assert visitor.get(found["Serie"]["href"]).status_code == 200
 
 
+def test_what_rings_in_the_hour_that_comes_twice_is_told_in_time(house: House, visitor: Visitor) -> None:
+    """Ten minutes before that hour begins anew, and ten minutes after: what rings meanwhile is to come, then over."""
+    person, ahead = house.person("Nuit", "Double"), house.clock.ahead
+    rings = datetime.datetime(2027, 10, 31, 1, 5, tzinfo=datetime.UTC)  # 02:05 in Paris, for the second time
+    put(house, person, "Deux fois", rings + 15 * MINUTE, alarm(":-PT15M"))
+    try:
+        for away, expected in ((-15, ["Deux fois"]), (2, ["Deux fois"]), (15, [])):
+            house.clock.ahead += (rings + away * MINUTE).timestamp() - house.clock.now()
+            visitor.log_in(person.login, interface="complet")
+            assert list(told(visitor)) == expected, away
+    finally:
+        house.clock.ahead = ahead
+
+
 def test_tasks_ring_until_they_are_done(
     house: House, visitor: Visitor, person: Principal, now: datetime.datetime
 ) -> None:
@@ -143,7 +157,7 @@ def test_a_reminder_is_shown_once_in_every_tab_that_is_looked_at(
         watched.picture("agenda-rappel")
         assert faults_of(page) == []
         other = page.context.new_page()
-        other.goto(f"{house.url}/agenda/jour/{datetime.datetime.now(ZoneInfo('Europe/Paris')).date()}")
+        other.goto(f"{house.url}/agenda/jour/{now.astimezone(PARIS).date()}")
         expect(other.locator(".semaine")).to_be_visible()
         assert other.locator("#dit .rappel").count() == 0
         task.get_by_role("button", name="Fermer").click()

@@ -22,7 +22,8 @@ MISSED = datetime.timedelta(minutes=5)
 
 async def upcoming(services: Services, visit: Visit) -> Response:
     """GET /agenda/rappels: as JSON, what rings within a day, and what time it is here."""
-    now = words.now(visit)
+    # In UTC: on the night when the hour changes, five minutes ago may be another hour on the person's clock.
+    now = datetime.datetime.fromtimestamp(visit.now, datetime.UTC)
     start, end = now - MISSED, now + datetime.timedelta(hours=HOURS)
     async with alone(visit.account_id):
         rows = await services.store.read(reminders.rows, visit.account_id, start, end)
