@@ -16,12 +16,16 @@ from mailserver.model.rules.sentences import SentTooMuch, sent_too_much
 from mailserver.model.sending_limits import (
     DAY,
     HOUR,
+    LONGEST,
+    MINUTE,
     PASSES,
     WINDOWS,
     Course,
     Judged,
     Mark,
     Marks,
+    Usage,
+    What,
     is_quiet,
     judge,
 )
@@ -106,8 +110,27 @@ class SendingLimits:
         usage = sent_counts.usage(tx, sent.account_id, counted, sum(new.values()))
         judged = judge(marks, usage, sent.recipients, len(new), tx.now)
         if judged.course is Course.REFUSE:
-            raise sent_too_much(judged, datetime.fromtimestamp(tx.now + judged.seconds, self._zone))
+            again = self._again(judged, sent, factor, usage, tx.now)
+            raise sent_too_much(judged, datetime.fromtimestamp(again, self._zone))
         return judged
+
+    def _again(self, judged: Judged, sent: Sent, factor: int, usage: Usage, now: int) -> int:
+        """When what is refused now will not be: from the evening on, and from the morning, the marks are others."""
+        at = now
+        while judged.course is Course.REFUSE and at <= now + LONGEST + MINUTE:
+            if judged.what is What.NEW_OUTSIDE:
+                return at + judged.seconds
+            at = min(at + judged.seconds, self._change(at))
+            judged = judge(self.marks(sent.population, factor, at), usage, sent.recipients, 0, at)
+        return at
+
+    def _change(self, at: int) -> int:
+        """When night or a week-end begins, or ends, as long as that may matter; zones differ by half hours."""
+        night, halves = self._settings.sending.night, HOUR // 2
+        quiet = is_quiet(datetime.fromtimestamp(at, self._zone), night)
+        steps = range(at // halves * halves + halves, at + LONGEST + HOUR, halves)
+        ends = (one for one in steps if is_quiet(datetime.fromtimestamp(one, self._zone), night) is not quiet)
+        return next(ends, at + LONGEST + HOUR)
 
     def _of(self, population: Population) -> SendingMarks:
         sending = self._settings.sending

@@ -21,6 +21,7 @@ from mailserver.store.record.audit import Action, Origin
 from mailserver.store.upkeep import erasure
 from mailserver.submission.departure import Outcome
 from mailserver.submission.waiting.held import HeldSubmissions
+from mailserver.texts.languages import ENGLISH
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
@@ -104,6 +105,31 @@ def test_a_message_waits_and_then_it_is_refused(limited: House, clock: StandingC
     clock.step(130)
     submit(limited, BOB)
     assert len(limited.mail("bob")) == 3
+
+
+@pytest.mark.parametrize(
+    ("hour", "times", "again"),
+    [(19, 2, "2026-11-03 20:51"), (5, 1, "2026-11-03 06:00"), (12, 2, "2026-11-03 13:31")],
+)
+def test_when_to_try_again_is_right_where_night_begins_or_ends(
+    make_house: HouseMaker, clock: StandingClock, hour: int, times: int, again: str
+) -> None:
+    """By night half as much is permitted: what leaves the window may not be enough, or be more than has to."""
+    house = make_house(clock=clock, sending={"teachers": MARKS | {"minute": WIDE, "hour": (4, 8)}})
+    clock.step(datetime(2026, 11, 3, hour, 30, tzinfo=ZoneInfo("Europe/Paris")).timestamp() - clock.now())
+    four = tuple(f"{name}@{DOMAIN}" for name in ("bob", "eve", "zoe", "admin"))
+    for number in range(times):
+        clock.step(number * 20 * 60)
+        submit(house, *four)
+    with pytest.raises(SentTooMuch) as refusal:
+        submit(house, BOB)
+    said = refusal.value.said.to(ENGLISH)
+    assert said.endswith(f"{again}."), said
+    clock.step(datetime.fromisoformat(again).replace(tzinfo=ZoneInfo("Europe/Paris")).timestamp() - clock.now() - 60)
+    with pytest.raises(SentTooMuch):
+        submit(house, BOB)
+    clock.step(60)
+    submit(house, BOB)
 
 
 def test_it_can_always_be_asked(limited: House) -> None:
