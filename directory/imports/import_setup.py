@@ -4,7 +4,9 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from directory.imports.deciding import Terms
 from directory.imports.intake import Intake
@@ -31,13 +33,20 @@ from mailserver.texts.causes import Cause
 
 @contextlib.contextmanager
 def export_of(
-    store: Store, paths: Sequence[Path], source: str, *, full: bool, encoding: Encoding = Encoding.AUTO
+    settings: Settings,
+    store: Store,
+    paths: Sequence[Path],
+    source: str,
+    *,
+    full: bool,
+    encoding: Encoding = Encoding.AUTO,
 ) -> Iterator[Export]:
     """The files, folders or archives as an export; AAF is known by its content. Raises BadSyntax, OSError."""
     if all(aaf.recognises(path) for path in paths):
         # A delta names schools by numbers that an earlier export gave them.
         known = {school.source_key: school.uai for school in store.read_now(schools.listing) if school.source_key}
-        with aaf.open_export(paths, known, store.clock.now(), source or "aaf", full=full) as export:
+        today = datetime.fromtimestamp(store.clock.now(), ZoneInfo(settings.web.timezone)).date()
+        with aaf.open_export(paths, known, today, source or "aaf", full=full) as export:
             yield export
     elif any(path.is_dir() for path in paths):
         raise BadSyntax(Cause("no-aaf"))

@@ -172,7 +172,7 @@ def _opened(
     """The file that was posted, and what takes it in, in the name of who asked. Raises BadSyntax, OSError."""
     source, full = str(job.options.get("source", "")), bool(job.options.get("full"))
     with (
-        import_setup.export_of(store, [path], source, full=full, encoding=encoding) as export,
+        import_setup.export_of(settings, store, [path], source, full=full, encoding=encoding) as export,
         import_setup.intake_of(settings, store, export.source, _origin(job), full=export.full) as intake,
     ):
         yield export, intake

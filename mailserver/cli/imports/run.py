@@ -113,7 +113,7 @@ async def _in_store(
     settings: Settings, files: Sequence[Path], source: str, options: Options, full: bool, as_json: bool
 ) -> int:
     def work(store: Store) -> int:
-        with export_of(store, files, source, full=full, encoding=options.encoding) as export:
+        with export_of(settings, store, files, source, full=full, encoding=options.encoding) as export:
             return _import(settings, store, export, files, options, as_json)
 
     async with open_store(settings) as store:

@@ -6,13 +6,14 @@ import tarfile
 import tracemalloc
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from directory.imports.import_setup import export_of
 from directory.imports.sources.aaf import AafExport, parts, people, recognises
 from directory.imports.sources.aaf import requests as wire
 from directory.imports.sources.aaf.functions import role_of
@@ -20,11 +21,14 @@ from directory.imports.sources.aaf.people import Vocabulary
 from directory.imports.sources.aaf.requests import Request, RequestReader, Unreadable, Verb
 from directory.imports.sources.aaf.schools import Structures
 from directory.imports.sources.records import Departure, Fault, Item, PersonRecord, Remark, SchoolRecord, TermRecord
+from mailserver.foundation.settings import Settings
 from mailserver.model.errors import BadSyntax
 from mailserver.model.identity import Role
 from mailserver.texts.causes import Cause
+from tests.clocks import PARIS
+from tests.conftest import StoreMaker
 from tests.directory.imports import aaf_generator
-from tests.directory.imports.aaf_generator import Academy, add, delete, document, modify
+from tests.directory.imports.aaf_generator import Academy, add, delete, document, modify, write_files
 
 SAMPLES = Path(__file__).parent / "aaf"
 TODAY = date(2026, 11, 25)
@@ -84,6 +88,20 @@ def person(number: int = 1, **values: str) -> str:
 
 
 # ---------------------------------------------------------------------- what is read
+
+
+@pytest.mark.parametrize(("at", "said"), [("2026-12-01T00:30", "departure 1"), ("2026-11-30T23:30", "person 1")])
+@pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)
+def test_a_pupil_has_left_when_their_last_day_is_over_here(
+    make_store: StoreMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, said: str
+) -> None:
+    """Half past midnight in Paris is yesterday in UTC."""
+    store, moment = make_store(), datetime.fromisoformat(at).replace(tzinfo=PARIS).timestamp()
+    monkeypatch.setattr(store.clock, "now", lambda: moment)
+    files = write_files(tmp_path, "ENT_X_Complet_20261124_Eleve", [person(ENTEleveDateSortie="30/11/2026")])
+    settings = Settings.model_validate({"domain": "ac-exemple.fr", "directory": tmp_path})
+    with export_of(settings, store, files, "", full=True) as export:
+        assert any(f" {said}" in line for line in lines(export.items(lambda octets: None)))
 
 
 @pytest.mark.parametrize("name", ["full", "delta"])

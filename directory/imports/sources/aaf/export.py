@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from directory.imports.sources.aaf import people, schools
@@ -35,14 +35,14 @@ _KNOWN: Mapping[Family, frozenset[str]] = {
 
 @contextmanager
 def open_export(
-    paths: Sequence[Path], known: Mapping[str, str], now: float, source: str = "aaf", *, full: bool = False
+    paths: Sequence[Path], known: Mapping[str, str], today: date, source: str = "aaf", *, full: bool = False
 ) -> Iterator["AafExport"]:
     """The export that these files, folders and archives are; `full`: whatever their names say.
 
     Raises BadSyntax when it is none, or OSError.
     """
     with parts(paths) as found:
-        export = AafExport(found, known, datetime.fromtimestamp(now, UTC).date(), source)
+        export = AafExport(found, known, today, source)
         export.full = export.full or full
         yield export
 
