@@ -49,6 +49,12 @@ from tests.smtp.house import House
 from tests.waiting import until
 
 
+@pytest.fixture(scope="module", autouse=True)
+def noon(clock: MovingClock) -> None:
+    """Between two hours of digests; from one to the other there may be 25."""
+    clock.forward_to(12)
+
+
 def choose(house: House, login: str, address: str, *, digest: bool) -> None:
     house.store.write_now(membership.choose_digest, house.people[login], address, digest=digest)
 

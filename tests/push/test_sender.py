@@ -340,9 +340,9 @@ def put(
 def test_reminders_ring_once_and_in_their_time(
     house: House, service: Service, person: Principal, browser: Receiver, name: str
 ) -> None:
+    start = house.clock.forward_to(12) + datetime.timedelta(minutes=40)
     choose(house, person, push_shows="objet", zone="Europe/Paris")
     subscribe(house, person, service.endpoint(name), browser)
-    start = datetime.datetime.fromtimestamp(house.clock.now(), PARIS).replace(second=0) + datetime.timedelta(minutes=40)
     put(house, person, "un", start, "-PT30M")
     assert service.remind() == 0
     later(house, 11 * 60)
@@ -371,9 +371,9 @@ def test_reminders_ring_once_and_in_their_time(
 def test_a_tasks_reminder_leads_to_the_tasks(
     house: House, service: Service, person: Principal, browser: Receiver, name: str
 ) -> None:
+    due = house.clock.forward_to(12) + datetime.timedelta(minutes=40)
     choose(house, person, push_shows="objet", zone="Europe/Paris")
     subscribe(house, person, service.endpoint(name), browser)
-    due = datetime.datetime.fromtimestamp(house.clock.now(), PARIS).replace(second=0) + datetime.timedelta(minutes=40)
     put(house, person, "notes", due, "-PT30M", is_task=True)
     later(house, 11 * 60)
     assert service.remind() == 1
@@ -426,9 +426,8 @@ def test_quiet_hours(house: House, chosen: dict[str, object], day: int, hour: in
 def test_what_comes_in_quiet_hours_is_not_told_afterwards(
     house: House, service: Service, person: Principal, browser: Receiver, name: str
 ) -> None:
-    hour = datetime.datetime.fromtimestamp(house.clock.now(), ZoneInfo(house.settings.web.timezone)).hour
     choose(house, person, quiet_from=18, quiet_to=9)
-    later(house, ((20 - hour) % 24) * 3600)
+    house.clock.forward_to(20, 30)
     subscribe(house, person, service.endpoint(name), browser)
     house.deliver(person, mail("La nuit"))
     service.round()
@@ -443,9 +442,8 @@ def test_what_comes_in_quiet_hours_is_not_told_afterwards(
 def test_what_is_urgent_is_told_in_quiet_hours_and_says_so(
     house: House, service: Service, person: Principal, browser: Receiver, name: str
 ) -> None:
-    hour = datetime.datetime.fromtimestamp(house.clock.now(), ZoneInfo(house.settings.web.timezone)).hour
     choose(house, person, quiet_from=18, quiet_to=9, push_shows="expediteur")
-    later(house, ((20 - hour) % 24) * 3600)
+    house.clock.forward_to(20, 30)
     head = house.person("Agnès", f"Proviseur-{name}", Role.STAFF, affiliations=(Affiliation(Tie.FUNCTION, "DIR"),))
     subscribe(house, person, service.endpoint(name), browser)
 

@@ -16,6 +16,7 @@ from mailserver.store.mail import access
 from mailserver.store.mail.access import Viewer
 from mailserver.store.record.audit import Origin
 from mailserver.store.schema.spool import queued
+from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.filtering import (
@@ -386,7 +387,8 @@ def share(house: House, login: str, box: str, rights: str, to: str = "ada") -> N
     house.store.write_now(access.change, viewer, box, to, "=", frozenset(rights), origin, negative=False)
 
 
-def test_a_mailbox_of_others_takes_what_its_owner_lets_one_insert(house: House) -> None:
+def test_a_mailbox_of_others_takes_what_its_owner_lets_one_insert(make_house: HouseMaker) -> None:
+    house = make_house(clock=StandingClock())  # of which the day does not end meanwhile
     script = """require ["fileinto", "imap4flags", "mailbox", "copy"];
         if header "subject" "Nul" { fileinto :create "Partagés/bob/Neuf"; fileinto "Partagés/bob/Trash"; stop; }
         if mailboxexists "Partagés/bob/Archive" { fileinto :flags ["\\Deleted", "$Classe"] "Partagés/bob/Archive"; }

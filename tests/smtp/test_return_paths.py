@@ -9,6 +9,7 @@ from mailserver.delivery.returned_reports import MOST, ReturnedReports
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import spool
+from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.filtering import FRIEND, letter, send
@@ -28,7 +29,9 @@ def smarthost() -> Iterator[Elsewhere]:
 
 @pytest.fixture
 def house(make_house: HouseMaker, smarthost: Elsewhere) -> House:
-    house = make_house(outbound={"smarthost": smarthost.target, "retry": (1,), "timeout": 5})
+    """Its day does not end amid a test."""
+    outbound = {"smarthost": smarthost.target, "retry": (1,), "timeout": 5}
+    house = make_house(clock=StandingClock(), outbound=outbound)
 
     def unit(tx: Tx) -> None:
         lists.set_owners(tx, LIST, (OWNER,))

@@ -1,5 +1,6 @@
 """A house of one's own for each module, and people in it."""
 
+import datetime
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,12 @@ def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> It
     made = House(tmp_path_factory.mktemp("house"), sqlite_template)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def today(house: House) -> datetime.date:
+    """Whose morning it is: for what looks otherwise in the evening, or is over at midnight."""
+    return house.clock.forward_to(10).date()
 
 
 @pytest.fixture(scope="module")

@@ -120,9 +120,9 @@ def test_who_has_no_zone_chooses_one(house: House, rose: Principal) -> None:
 @pytest.mark.parametrize(
     ("moment", "told"),
     [
-        ("2026-12-18T23:59:59", 0),
+        ("2026-12-18T23:55", 0),
         ("2026-12-19T00:00:00", 1),
-        ("2027-01-03T23:59:59", 1),
+        ("2027-01-03T23:55", 1),
         ("2027-01-04T00:00:00", 0),
     ],
 )
@@ -156,7 +156,7 @@ def test_staff_and_others_are_told_different_things(house: House, person: Princi
     impostor = house.person("Anne", f"Vraie-{person.login}")
     write(house, person, impostor.address)
     assert [text_of(one) for one in answers(house, impostor)] == ["Fermé."]
-    at(house, "2026-12-27T10:00:01")
+    at(house, "2026-12-27T10:30")
     write(house, person, colleague)
     assert len(answers(house, colleague)) == 2
 
@@ -391,7 +391,7 @@ def test_trials_of_an_hour(house: House, person: Principal, browser: Visitor) ->
     assert browser.page is not None
     assert browser.page.status_code == 422
     assert len(trials(house, person)) == 5
-    at(house, "2026-12-01T10:00:01")
+    at(house, "2026-12-01T10:30")
     assert "2 essais vous ont été envoyés" in keep(browser, faire="essai")
 
 

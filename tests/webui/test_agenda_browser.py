@@ -1,7 +1,6 @@
 """The agenda in a real Chromium: axe at both sizes and schemes, overflow, the policy; moving by pointer and by key."""
 
 import datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -11,13 +10,15 @@ from mailserver.calendars.events import Draft
 from mailserver.calendars.rules import Rule
 from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_items, agendas
+from tests.clocks import PARIS
 from tests.webui.browser import SIZES, Watched, faults_of, let_in, log_in, overflow, visiting
 from tests.webui.house import House
 
 pytestmark = pytest.mark.needs("chromium")
 
-PARIS = ZoneInfo("Europe/Paris")
-TODAY = datetime.datetime.now(PARIS).date()
+_BEGUN = datetime.datetime.now(PARIS).date()
+TODAY = _BEGUN + datetime.timedelta(days=(2 - _BEGUN.weekday()) % 7 or 7)
+"""The next Wednesday, and ten o'clock: a week looks otherwise at night, and at its end."""
 MONDAY = TODAY - datetime.timedelta(days=TODAY.weekday())
 """Of this week: the marks of today and now are on it."""
 LESSONS = (
@@ -35,6 +36,11 @@ LESSONS = (
     (4, "15:00", "16:00", "Appel de la DSDEN", "", "agenda"),
     (4, "17:00", "18:00", "Conseil de classe 4e B", "salle des conseils", "college"),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def morning(house: House) -> None:
+    house.clock.ahead += datetime.datetime.combine(TODAY, datetime.time(10), PARIS).timestamp() - house.clock.now()
 
 
 @pytest.fixture(scope="module")

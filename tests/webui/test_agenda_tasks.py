@@ -5,8 +5,6 @@ import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from mailserver.model.identity import Principal
 from tests.webui.caldav_client import Client, written
 from tests.webui.house import House, Visitor
@@ -16,11 +14,6 @@ DAY = datetime.timedelta(days=1)
 
 def text(uid: str, title: str, more: str = "") -> str:
     return written("VTODO", uid, title, more)
-
-
-@pytest.fixture
-def today() -> datetime.date:
-    return datetime.datetime.now(ZoneInfo("Europe/Paris")).date()
 
 
 def add(page: Visitor, title: str, day: datetime.date | str = "", **more: Any) -> None:

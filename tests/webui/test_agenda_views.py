@@ -74,7 +74,9 @@ def test_classes_of_one_level_and_of_one_letter_have_colours_of_their_own() -> N
     assert len({usual(f"{level}e A") for level in "6543"}) == 4
 
 
-def test_classes_are_met_coloured_and_found(house: House, visitor: Visitor, person: Principal) -> None:
+def test_classes_are_met_coloured_and_found(
+    house: House, visitor: Visitor, person: Principal, today: datetime.date
+) -> None:
     put(house, person, "Cours 4ème B", "09:00-10:00")
     put(house, person, "Réunion", "11:00-12:00")
     visitor.log_in(person.login, interface="complet")
@@ -86,8 +88,7 @@ def test_classes_are_met_coloured_and_found(house: House, visitor: Visitor, pers
     visitor.get("/agenda?vue=liste&jour=2026-11-20&q=4e+B")
     assert "Cours 4ème B" in visitor.text
     assert "Réunion" not in visitor.text.split("<main")[1]
-    today = datetime.datetime.now(PARIS).date().isoformat()
-    put(house, person, "Conseil 3e C", "17:00-18:00", day=today)
+    put(house, person, "Conseil 3e C", "17:00-18:00", day=today.isoformat())
     visitor.get("/agenda/classes")
     assert "3e C" in visitor.text
     visitor.post("/agenda/classes", {"classe": ["3e C", "4e B"], "couleur": ["rose", "agenda"]})
@@ -196,9 +197,8 @@ def test_an_invitation_of_the_academy_is_answered_from_the_agenda(
     assert house.subjects(marc, "INBOX")[-1] == "Refusé : Conseil"
 
 
-def test_a_phone_begins_with_the_day(visitor: Visitor, person: Principal) -> None:
+def test_a_phone_begins_with_the_day(visitor: Visitor, person: Principal, today: datetime.date) -> None:
     visitor.log_in(person.login, interface="complet")
-    today = datetime.datetime.now(PARIS).date()
     visitor.get("/agenda", headers={"user-agent": "Mozilla/5.0 (Linux; Android 15) Mobile"})
     assert visitor.page is not None
     assert visitor.page.url.path == f"/agenda/jour/{today}"
@@ -288,9 +288,8 @@ def test_the_panel_and_the_keys(house: House, chromium: Browser, crowded: Princi
 @pytest.mark.needs("chromium")
 @pytest.mark.parametrize(("size", "scheme"), [("bureau", "light"), ("telephone", "dark")])
 def test_tasks_classes_and_the_panel_are_accessible(
-    house: House, chromium: Browser, crowded: Principal, size: str, scheme: str
+    house: House, chromium: Browser, crowded: Principal, size: str, scheme: str, today: datetime.date
 ) -> None:
-    today = datetime.datetime.now(PARIS).date()
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
         let_in(page, house, crowded.login, "complet")

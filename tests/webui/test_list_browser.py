@@ -1,9 +1,7 @@
 """The list of the complete interface in a real browser: mouse, keyboard alone, dragging, news, narrow windows."""
 
 import re
-from datetime import datetime
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -17,8 +15,6 @@ from tests.webui.house import PASSWORD, House, mail
 from webui.mail import event_stream, message_list
 
 pytestmark = pytest.mark.needs("chromium")
-
-PARIS = ZoneInfo("Europe/Paris")
 
 _counter: list[int] = []
 
@@ -548,8 +544,7 @@ def test_folders_made_while_nobody_listened_are_in_the_column(
 
 def test_budget_of_the_first_inbox(house: House, chromium: Browser, person: Principal) -> None:
     """Requests, octets and nodes of the complete interface with 50 messages: the first time, and again."""
-    here = datetime.fromtimestamp(house.clock.now(), PARIS)
-    house.clock.ahead += (33 - here.hour) % 24 * 3600  # nine o'clock: from the evening on "Ce soir" is not offered
+    house.clock.forward_to(9)  # from the evening on "Ce soir" is not offered
     for number in range(60):
         house.deliver(person, mail(f"Lot {number}", body="Une phrase ordinaire pour l’extrait de la liste.\n" * 4))
     with visiting(chromium, script=True) as watched:

@@ -172,12 +172,14 @@ def _busy(house: House, name: str, today: datetime.date) -> Principal:
 
 
 @pytest.mark.parametrize("width", [1024, 1366, 1920])
-def test_all_days_of_a_full_week_are_on_the_page(house: House, chromium: Browser, width: int) -> None:
-    person = _busy(house, f"Semaine{width}", datetime.datetime.now(PARIS).date())
+def test_all_days_of_a_full_week_are_on_the_page(
+    house: House, chromium: Browser, width: int, today: datetime.date
+) -> None:
+    person = _busy(house, f"Semaine{width}", today)
     with visiting(chromium, script=True) as watched:
         page = watched.page
         page.set_viewport_size({"width": width, "height": 768})
-        log_in(page, house, person.login, "complet", at=f"/agenda/semaine/{datetime.datetime.now(PARIS).date()}")
+        log_in(page, house, person.login, "complet", at=f"/agenda/semaine/{today}")
         watched.picture(f"agenda-semaine-pleine-{width}")
         hidden = page.evaluate(
             """() => {
@@ -192,9 +194,8 @@ def test_all_days_of_a_full_week_are_on_the_page(house: House, chromium: Browser
         assert overflow(page) == 0
 
 
-def test_a_phone_opens_the_agenda_at_today(house: House, chromium: Browser) -> None:
+def test_a_phone_opens_the_agenda_at_today(house: House, chromium: Browser, today: datetime.date) -> None:
     """Whatever the weekday: the day's heading is at the top of the window, those before it above."""
-    today = datetime.datetime.now(PARIS).date()
     person = _busy(house, "Telephone", today)
     with visiting(chromium, size="telephone", script=True) as watched:
         page = watched.page

@@ -15,7 +15,7 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.reports import received, tls_seen
 from mailserver.store.reports.received import Origin
 from mailserver.texts.causes import Cause
-from tests.reports.samples import dmarc, record, tls
+from tests.reports.samples import YESTERDAY, dmarc, record, tls
 from tests.webui.house import House, Visitor
 from tests.webui.secondstep import Phone
 from tests.webui.test_admin import entered, opened
@@ -71,8 +71,7 @@ def test_each_report(house: House, console: Visitor, phone: Phone) -> None:
     assert opened(console, house, phone, following[1].replace("&amp;", "&")).count("qui n’est pas à nous") == 1
     last = opened(console, house, phone, following[1].replace("fautes=oui&amp;", ""))
     assert last.count("Boîte Postale") == 2
-    yesterday = time.strftime("%d/%m/%Y", time.gmtime(time.time() - 86400))
-    assert yesterday in last
+    assert time.strftime("%d/%m/%Y", time.gmtime(YESTERDAY)) in last
 
 
 def test_whoever_is_no_administrator_sees_nothing(house: House, emma: Principal) -> None:
